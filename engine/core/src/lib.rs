@@ -1,0 +1,7 @@
+//! The lakebed store: write, recover, read, index, ingest, scan.
+//!
+//! `docs/architecture.md` says which room holds what and which way data flows; `docs/format.md` gives the bytes.
+
+pub mod extract;
+pub mod json;
+pub mod schema;
