@@ -18,7 +18,7 @@ use lakebed_vfs::{OsVfs, Vfs};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
-use crate::snapshot::{Row, Rows, Snapshot};
+use crate::snapshot::{Rows, Snapshot};
 
 pub use blob::Blob;
 pub use reports::{

@@ -1,6 +1,8 @@
 //! What calls report back. Plain data; times are microseconds since 1970 UTC, sizes are bytes.
 
-use lakebed_format::{BlobId, CollectionId, CommitNumber, DictionaryNumber, Hash, SegmentNumber, Seq};
+use lakebed_format::{
+    BlobId, CollectionId, CommitNumber, DictionaryNumber, Hash, SegmentNumber, Seq,
+};
 
 /// What an `append` did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
