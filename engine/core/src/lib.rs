@@ -11,9 +11,16 @@
         reason = "tests"
     )
 )]
+#![allow(dead_code, reason = "the rooms that use it are being built")]
 
 pub mod error;
 pub mod extract;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the rooms that use it are being built"
+)]
+pub(crate) mod frames;
 pub mod json;
 pub mod options;
 pub mod schema;
