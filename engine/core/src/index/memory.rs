@@ -112,9 +112,7 @@ impl MemoryIndex {
 
 /// The table for this many blobs.
 fn table_len(blobs: usize) -> usize {
-    (blobs + blobs / 3)
-        .next_power_of_two()
-        .max(SMALLEST_TABLE)
+    (blobs + blobs / 3).next_power_of_two().max(SMALLEST_TABLE)
 }
 
 fn place(table: &mut [u32], fingerprint: u64, ordinal: usize) {
@@ -153,7 +151,7 @@ mod tests {
             for fingerprint in 0..41 {
                 let mut found = Vec::new();
                 index.find(Fingerprint(fingerprint), &mut found);
-                prop_assert_eq!(&found, model.get(&fingerprint).unwrap_or(&Vec::new()));
+                prop_assert_eq!(found, model.get(&fingerprint).cloned().unwrap_or_default());
             }
             let mut some = Vec::new();
             index.range(Fingerprint(5)..=Fingerprint(9), &mut some);

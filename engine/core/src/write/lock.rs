@@ -54,7 +54,7 @@ impl WriterLock {
             if waited >= timeout {
                 return Err(held_by_another(vfs, &read_text(file.as_ref()), waited));
             }
-            std::thread::sleep(pause.min(timeout - waited));
+            std::thread::sleep(pause.min(timeout.saturating_sub(waited)));
             pause = (pause * 2).min(PAUSE.1);
         }
         let text = LockText {
