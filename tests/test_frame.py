@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -16,7 +17,12 @@ import zstandard
 import lakebed
 
 ROOT = Path(__file__).parents[1]
-PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "bench").rglob("*.md"), *(ROOT / "tests").rglob("*.md")]
+PAGES = [
+    *ROOT.glob("*.md"),
+    *(ROOT / "docs").rglob("*.md"),
+    *(ROOT / "bench").rglob("*.md"),
+    *(ROOT / "tests").rglob("*.md"),
+]
 
 
 def test_one_version_everywhere() -> None:
@@ -37,12 +43,28 @@ def test_locks_pin_what_is_asked_for_and_name_no_host(name: str) -> None:
     assert lock.count("--hash=sha256:") >= len(pinned)
 
 
+def test_rust_dependencies_are_free_to_use() -> None:
+    """Every crate that ends in the wheel offers a licence that asks for no more than being named."""
+    allowed = set(
+        "MIT MIT-0 Apache-2.0 BSD-2-Clause BSD-3-Clause BSL-1.0 CC0-1.0 ISC Unicode-3.0 Unlicense Zlib 0BSD".split()
+    )
+    found = subprocess.run(
+        ["cargo", "metadata", "--format-version=1", "--locked"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    for package in json.loads(found.stdout)["packages"]:
+        # "A OR B" and the older "A/B": one allowed licence is enough. "A AND B": each part counts.
+        parts = package["license"].replace("(", "").replace(")", "").split(" AND ")
+        for part in parts:
+            assert allowed & set(re.split(r" OR | ?/ ?", part)), f"{package['name']}: {package['license']}"
+
+
 def test_sample_is_what_its_page_says() -> None:
     packed = (ROOT / "docs/sample/packages.ndjson.zst").read_bytes()
     lines = zstandard.ZstdDecompressor().decompressobj().decompress(packed)
     page = (ROOT / "docs/sample/README.md").read_text()
     assert len(packed) < 2 << 20
-    assert f"{lines.count(b'\n'):,} records" in page
+    count = lines.count(b"\n")
+    assert f"{count:,} records" in page
     assert hashlib.sha256(lines).hexdigest() in page
 
 
@@ -72,7 +94,11 @@ def test_demo_runs_and_runs_again(tmp_path: Path) -> None:
 
     def demo() -> str:
         done = subprocess.run(
-            [ROOT / "scripts/demo", tmp_path / "demo.lakebed"], env=environment, check=False, capture_output=True, text=True
+            [ROOT / "scripts/demo", tmp_path / "demo.lakebed"],
+            env=environment,
+            check=False,
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
