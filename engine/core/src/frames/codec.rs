@@ -6,14 +6,7 @@ use zstd_safe::{CCtx, CParameter, DCtx, DParameter, DictAttachPref, FrameFormat}
 
 use super::pinned::PinnedContext;
 use super::{Dictionary, FrameError, LEVELS, RAW_LIMIT};
-
-/// How a frame's payload is stored; the numbers are the format's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Encoding {
-    Raw = 0,
-    Zstd = 1,
-    ZstdDictionary = 2,
-}
+use lakebed_format::Encoding;
 
 /// Frames up to this many bytes use a dictionary's tables in place.
 const ATTACH_BELOW: usize = 64 << 10;
@@ -56,11 +49,9 @@ impl Encoder {
         raw: &[u8],
         dictionary: Option<&Dictionary>,
     ) -> Result<Option<(Encoding, Vec<u8>)>, FrameError> {
-        let encoding = if dictionary.is_some() {
-            Encoding::ZstdDictionary
-        } else {
-            Encoding::Zstd
-        };
+        let encoding = dictionary.map_or(Encoding::Zstd, |dictionary| {
+            Encoding::ZstdDictionary(dictionary.number())
+        });
         let dictionary = match dictionary {
             Some(dictionary) => Some(dictionary.for_encoding(self.level)?),
             None => None,
@@ -122,12 +113,12 @@ pub(crate) fn decode(
     match (encoding, dictionary) {
         (Encoding::Raw, _) => raw.extend_from_slice(stored),
         (Encoding::Zstd, _) => with_decoder(|context| context.decompress(&mut raw, stored))?,
-        (Encoding::ZstdDictionary, Some(dictionary)) => {
+        (Encoding::ZstdDictionary(number), Some(dictionary)) if number == dictionary.number() => {
             with_decoder(|context| {
                 context.decompress_using_ddict(&mut raw, stored, dictionary.for_decoding())
             })?;
         }
-        (Encoding::ZstdDictionary, None) => {
+        (Encoding::ZstdDictionary(_), _) => {
             return Err(FrameError::Damaged("its dictionary is missing"));
         }
     }
