@@ -21,6 +21,7 @@ pub mod extract;
     reason = "the rooms that use it are being built"
 )]
 pub(crate) mod frames;
+mod index;
 pub mod json;
 pub mod options;
 pub mod schema;
@@ -39,3 +40,4 @@ pub use store::{
     IngestOptions, IngestReport, OnError, Problem, Progress, ProgressFn, ScanRequest, SegmentInfo,
     SegmentState, Source, Stats, Store, TrainReport, VerifyReport,
 };
+mod write;
