@@ -354,23 +354,21 @@ impl Group {
         let header =
             FrameHeader::decode_checked(&bytes, self.salt, offset).map_err(|e| broken(&e))?;
         let payload = header.payload(&bytes, offset).map_err(|e| broken(&e))?;
-        let (encoding, dictionary) = match header.encoding {
-            Encoding::Raw => (frames::Encoding::Raw, None),
-            Encoding::Zstd => (frames::Encoding::Zstd, None),
+        let dictionary = match header.encoding {
+            Encoding::Raw | Encoding::Zstd => None,
             Encoding::ZstdDictionary(number) => {
                 let own = self.dictionary.clone().filter(|d| d.number() == number);
-                let found = match own {
+                Some(match own {
                     Some(own) => own,
                     None => self.home.dictionaries.get(number, || {
                         Err(broken(&format!("dictionary {number} is not at hand")))
                     })?,
-                };
-                (frames::Encoding::ZstdDictionary, Some(found))
+                })
             }
         };
-        let raw = frames::decode(encoding, dictionary.as_deref(), payload, header.raw_len)
+        let raw = frames::decode(header.encoding, dictionary.as_deref(), payload, header.raw_len)
             .map_err(|e| broken(&e))?;
-        Ok(Decoded::new(raw, u64::from(header.ids.len()))
+        Ok(Decoded::new(raw, header.ids.len())
             .map_err(|e| broken(&e))?
             .with_ids(header.ids.runs()))
     }
@@ -425,13 +423,8 @@ impl Group {
 
     fn write_frame(&mut self, frame: &Frame<IdSet>) -> Result<()> {
         let offset = self.buffer_at + self.buffer.len() as u64;
-        let encoding = match (frame.encoding, frame.dictionary) {
-            (frames::Encoding::Raw, _) => Encoding::Raw,
-            (frames::Encoding::ZstdDictionary, Some(number)) => Encoding::ZstdDictionary(number),
-            _ => Encoding::Zstd,
-        };
         let spec = FrameSpec {
-            encoding,
+            encoding: frame.encoding,
             raw_len: frame.raw_length,
             runs: frame.tag.runs(),
         };
@@ -481,7 +474,7 @@ fn new_header(home: &Home, place: &Place, file: &dyn File) -> Result<u64> {
     let salt = super::random()?;
     let header = SegmentHeader {
         layout: lakebed_format::Layout::Rows,
-        segment: place.segment,
+        number: place.segment,
         uuid: home.header.uuid,
         salt,
         first_blob: place.next_blob,
