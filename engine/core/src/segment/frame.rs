@@ -1,6 +1,6 @@
 //! From a frame's bytes in a file to a decoded frame.
 
-use lakebed_format::{Encoding, FormatError, FrameHeader, Reason, SegmentNumber};
+use lakebed_format::{FormatError, FrameHeader, Reason, SegmentNumber};
 use lakebed_vfs::File;
 
 use super::Reading;
@@ -44,19 +44,15 @@ pub(crate) fn decode_checked(
     let stored = header
         .payload(bytes, place.offset)
         .map_err(|e| place.error(&e))?;
-    let (encoding, dictionary) = match header.encoding {
-        Encoding::Raw => (frames::Encoding::Raw, None),
-        Encoding::Zstd => (frames::Encoding::Zstd, None),
-        Encoding::ZstdDictionary(number) => (
-            frames::Encoding::ZstdDictionary,
-            Some(reading.dictionaries.dictionary(number)?),
-        ),
+    let dictionary = match header.encoding.dictionary() {
+        Some(number) => Some(reading.dictionaries.dictionary(number)?),
+        None => None,
     };
     let corrupt =
         |error: frames::FrameError| Error::corrupt(place.segment, place.offset, error.to_string());
-    let raw = frames::decode(encoding, dictionary.as_deref(), stored, header.raw_len)
+    let raw = frames::decode(header.encoding, dictionary.as_deref(), stored, header.raw_len)
         .map_err(corrupt)?;
-    let decoded = Decoded::new(raw, u64::from(header.ids.len())).map_err(corrupt)?;
+    let decoded = Decoded::new(raw, header.ids.len()).map_err(corrupt)?;
     Ok(decoded.with_ids(header.ids.runs()))
 }
 

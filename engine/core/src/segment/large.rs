@@ -1,14 +1,14 @@
 //! A large blob in a segment of its own.
 
 use lakebed_format::{
-    BlobId, HEADER_LEN, LargeBlock, LargeEncoding, LargeEntry, LargeTail, Layout, SegmentHeader,
+    BlobId, Encoding, HEADER_LEN, LargeBlock, LargeEncoding, LargeEntry, LargeTail, Layout, SegmentHeader,
     SegmentNumber, TAIL_LEN, limits,
 };
 
 use super::source::Source;
 use crate::blob::Blob;
 use crate::error::{Error, Result};
-use crate::frames::{self, Encoding};
+use crate::frames;
 use crate::home::Home;
 
 /// The segment of one large blob, checked.
