@@ -1,8 +1,8 @@
 //! A large blob in a segment of its own.
 
 use lakebed_format::{
-    BlobId, Encoding, HEADER_LEN, LargeBlock, LargeEncoding, LargeEntry, LargeTail, Layout, SegmentHeader,
-    SegmentNumber, TAIL_LEN, limits,
+    BlobId, Encoding, HEADER_LEN, LargeBlock, LargeEncoding, LargeEntry, LargeTail, Layout,
+    SegmentHeader, SegmentNumber, TAIL_LEN, limits,
 };
 
 use super::source::Source;
@@ -35,8 +35,7 @@ impl Large {
         let table_at = (limits::LARGE_START + entry.stored_len).next_multiple_of(8);
         let source = Source::open(home, segment, file_len(table_at + table_len))?;
         let refuse = |error| Error::of_format(segment, &error);
-        let header =
-            SegmentHeader::decode(&source.slice(0, HEADER_LEN as u64)?).map_err(refuse)?;
+        let header = SegmentHeader::decode(&source.slice(0, HEADER_LEN as u64)?).map_err(refuse)?;
         let salt = header.salt;
         let tail_at = source.len() - TAIL_LEN as u64;
         let tail = LargeTail::decode(&source.slice(tail_at, TAIL_LEN as u64)?, salt, tail_at)

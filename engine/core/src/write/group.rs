@@ -337,20 +337,27 @@ impl Group {
 
     /// Decodes a frame of this group, out of the buffer or of the file.
     fn decode(&self, offset: u64) -> Result<Decoded> {
-        let next = self
+        let next = self.frames.partition_point(|frame| frame.offset <= offset);
+        let end = self
             .frames
-            .partition_point(|frame| frame.offset <= offset);
-        let end = self.frames.get(next).map_or(
-            self.buffer_at + self.buffer.len() as u64,
-            |frame| frame.offset,
-        );
+            .get(next)
+            .map_or(self.buffer_at + self.buffer.len() as u64, |frame| {
+                frame.offset
+            });
         let mut bytes = vec![0; (end - offset) as usize];
         self.read_back(&mut bytes, offset)?;
-        let what = || format!("reading back frame {offset} of segment {}", self.place.segment);
-        let broken = |e: &dyn std::fmt::Display| Error::new(
-            ErrorKind::Corrupt,
-            format!("{} failed: {e}; roll back and try again.", what()),
-        );
+        let what = || {
+            format!(
+                "reading back frame {offset} of segment {}",
+                self.place.segment
+            )
+        };
+        let broken = |e: &dyn std::fmt::Display| {
+            Error::new(
+                ErrorKind::Corrupt,
+                format!("{} failed: {e}; roll back and try again.", what()),
+            )
+        };
         let header =
             FrameHeader::decode_checked(&bytes, self.salt, offset).map_err(|e| broken(&e))?;
         let payload = header.payload(&bytes, offset).map_err(|e| broken(&e))?;
@@ -360,14 +367,24 @@ impl Group {
                 let own = self.dictionary.clone().filter(|d| d.number() == number);
                 Some(match own {
                     Some(own) => own,
-                    None => self.home.dictionaries.get(number, || {
-                        Err(broken(&format!("dictionary {number} is not at hand")))
-                    })?,
+                    // Frames of one group use at most a few dictionaries, which stay among the hot ones.
+                    None => self
+                        .home
+                        .dictionaries
+                        .get(number, || {
+                            Err(FrameError::Damaged("its dictionary is not at hand"))
+                        })
+                        .map_err(|e| broken(&e))?,
                 })
             }
         };
-        let raw = frames::decode(header.encoding, dictionary.as_deref(), payload, header.raw_len)
-            .map_err(|e| broken(&e))?;
+        let raw = frames::decode(
+            header.encoding,
+            dictionary.as_deref(),
+            payload,
+            header.raw_len,
+        )
+        .map_err(|e| broken(&e))?;
         Ok(Decoded::new(raw, header.ids.len())
             .map_err(|e| broken(&e))?
             .with_ids(header.ids.runs()))

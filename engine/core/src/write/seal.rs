@@ -6,17 +6,14 @@
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, BlockBuilder, Catalogue, CommitAt, CommitEntry, Extent, FooterTail,
-    FrameTable, IdSet, IndexBlock, Layout, Manifest, Ordinals, RowEntry, SectionKind, SegmentEntry,
-    SegmentNumber, TAIL_LEN, limits, names, wire,
+    BlobId, BlockBuilder, Catalogue, CommitAt, CommitEntry, Extent, FooterTail, IdSet, IndexBlock,
+    Layout, Manifest, Ordinals, RowEntry, SectionKind, SegmentEntry, SegmentNumber, TAIL_LEN,
+    limits, names, wire,
 };
 use lakebed_vfs::{File, Lock, Open, Vfs};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::home::Home;
-
-/// Enough of a frame to read its header in nearly every case.
-const HEADER_GUESS: usize = 64;
 
 /// A segment that is about to be sealed.
 #[derive(Debug)]
@@ -56,7 +53,6 @@ pub(crate) fn write_footer(
     mut catalogue: impl FnMut(SegmentEntry) -> Result<Catalogue>,
 ) -> Result<Catalogue> {
     let contents = read_contents(closing)?;
-    let raw_bytes = raw_bytes(closing, &contents.frames)?;
     let commits = &contents.commits;
     let mut entry = SegmentEntry {
         number: closing.segment,
@@ -66,9 +62,11 @@ pub(crate) fn write_footer(
         end_blob: closing.end_blob,
         blobs: contents.ids.len(),
         rows: contents.row_count,
-        first_commit: commits.first().map_or(closing.last_commit.commit.number, |c| c.number),
+        first_commit: commits
+            .first()
+            .map_or(closing.last_commit.commit.number, |c| c.number),
         last_commit: closing.last_commit.commit.number,
-        raw_bytes,
+        raw_bytes: commits.iter().map(|commit| commit.raw_bytes).sum(),
     };
     let block_offset = closing.last_commit.end();
     let mut builder = contents.builder();
@@ -107,7 +105,10 @@ pub(crate) fn write_footer(
         let _ = closing.file.set_len(block_offset);
         return Err(Error::io(&what, e));
     }
-    closing.file.sync_data().map_err(|e| poisoned(home, &what, e))?;
+    closing
+        .file
+        .sync_data()
+        .map_err(|e| poisoned(home, &what, e))?;
     Ok(body)
 }
 
@@ -135,7 +136,8 @@ pub(crate) fn write_manifest(home: &Home, number: u64, catalogue: Catalogue) -> 
         let _ = vfs.unlink(&temporary);
         return Err(Error::io(&what, e));
     }
-    vfs.rename(&temporary, &names::manifest(number)).map_err(io)?;
+    vfs.rename(&temporary, &names::manifest(number))
+        .map_err(io)?;
     vfs.sync_dir(names::MANIFESTS)
         .map_err(|e| poisoned(home, &what, e))
 }
@@ -153,7 +155,8 @@ pub(crate) fn prune_manifests(vfs: &dyn Vfs, number: u64) {
                     let _ = vfs.unlink(&path);
                 }
             }
-            None if name.ends_with(".tmp") => {
+            // Ours alone are written here; a leftover is from a crash.
+            None if name.strip_suffix(".tmp").is_some() => {
                 let _ = vfs.unlink(&path);
             }
             _ => {}
@@ -220,7 +223,9 @@ fn read_block(closing: &Closing<'_>, block: &IndexBlock, all: &mut Contents) -> 
     if all.ids.len() != all.fingerprints.len() as u64 {
         return Err(Error::new(
             ErrorKind::Corrupt,
-            format!("Segment {segment} is damaged: its index block at {base} names more ids than fingerprints."),
+            format!(
+                "Segment {segment} is damaged: its index block at {base} names more ids than fingerprints."
+            ),
         ));
     }
     Ok(())
@@ -261,28 +266,6 @@ fn ordinals_by(fingerprints: &[u64]) -> Vec<u32> {
     let mut pairs: Vec<(u64, u32)> = (0..).zip(fingerprints).map(|(n, &f)| (f, n)).collect();
     pairs.sort_unstable();
     pairs.into_iter().map(|(_, ordinal)| ordinal).collect()
-}
-
-/// Raw bytes of the payloads of all frames, as their headers state them.
-fn raw_bytes(closing: &Closing<'_>, frames: &[u8]) -> Result<u64> {
-    let table = FrameTable::new(frames).map_err(|e| damaged(closing.segment, &e))?;
-    let mut total = 0;
-    let mut bytes = [0; HEADER_GUESS];
-    for entry in (0..table.len()).filter_map(|index| table.entry(index)) {
-        closing
-            .file
-            .read_exact_at(&mut bytes, entry.offset)
-            .map_err(|e| Error::io(&format!("reading segment {}", closing.segment), e))?;
-        total += raw_len(&bytes).unwrap_or_default();
-    }
-    Ok(total)
-}
-
-/// The raw length that a frame's header states; it lies within its first 32 bytes.
-fn raw_len(bytes: &[u8]) -> Option<u64> {
-    let mut reader = wire::Reader::new("frame", bytes.get(12..)?, 0);
-    reader.varint().ok()?;
-    reader.varint().ok()
 }
 
 fn damaged(segment: SegmentNumber, error: &lakebed_format::FormatError) -> Error {

@@ -89,6 +89,7 @@ impl Group {
             offset: 0,
             blobs,
             rows,
+            raw_bytes: self.raw_bytes(),
         });
         let mut builder = parts.builder(level, first_group);
         let commit_offset = builder.commit_offset(block_offset);
@@ -235,12 +236,7 @@ fn merge_plan(levels: &[u8]) -> (u8, usize) {
 }
 
 /// The level and the first group of the next block, and the parts of the blocks it covers.
-fn cover(
-    chain: &[IndexBlock],
-    group: u64,
-    file: &dyn File,
-    salt: u64,
-) -> Result<(u8, u64, Parts)> {
+fn cover(chain: &[IndexBlock], group: u64, file: &dyn File, salt: u64) -> Result<(u8, u64, Parts)> {
     let levels: Vec<u8> = chain.iter().map(|block| block.level).collect();
     let (level, covered) = merge_plan(&levels);
     let mut parts = Parts::default();
@@ -257,9 +253,17 @@ fn read_parts(block: &IndexBlock, file: &dyn File, salt: u64) -> Result<Parts> {
     file.read_exact_at(&mut bytes, block.offset)
         .map_err(|e| Error::io("reading an index block", e))?;
     let base = block.offset;
-    let section = |kind| block.checked(kind, salt, &bytes, base).map_err(|e| damaged(&e));
-    let ids = IdSet::decode(&mut wire::Reader::new("ids", section(SectionKind::Ids)?, base))
-        .map_err(|e| damaged(&e))?;
+    let section = |kind| {
+        block
+            .checked(kind, salt, &bytes, base)
+            .map_err(|e| damaged(&e))
+    };
+    let ids = IdSet::decode(&mut wire::Reader::new(
+        "ids",
+        section(SectionKind::Ids)?,
+        base,
+    ))
+    .map_err(|e| damaged(&e))?;
     let commits = CommitEntry::decode_all(section(SectionKind::Commits)?, base)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|e| damaged(&e))?;
