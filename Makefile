@@ -1,0 +1,127 @@
+# Everything happens inside this clone: Python packages in .venv, Rust builds in target/ (or $CARGO_TARGET_DIR when that is set).
+# Needed beforehand: git, make, a C compiler, Python 3.11 or newer with its venv module, and a Rust toolchain.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/stamps
+# The profile of the extension that tests use: the same as `cargo test`, so that dependencies are built once.
+TEST_PROFILE ?= dev
+
+RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find engine -name fuzz -prune -o \( -name '*.rs' -o -name Cargo.toml \) -print)
+PYTHON_CODE  := pyshell tests bench scripts
+
+# maturin and pip work in .venv, whatever environment this shell stands in.
+unexport CONDA_PREFIX PYTHONHOME PYTHONPATH
+export VIRTUAL_ENV := $(abspath $(VENV))
+export PYO3_PYTHON := $(abspath $(BIN)/python)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Commands that tests and the demo run are found without activating anything.
+export PATH := $(abspath $(BIN)):$(PATH)
+
+##@ Start here
+
+.PHONY: help
+help: ## show this list
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(STAMP)/engine-release ## build everything, ingest the sample records, ask a few questions in SQL
+	@scripts/demo
+
+##@ Checks
+
+.PHONY: test
+test: lint test-rust test-python ## all checks and tests
+
+.PHONY: lint
+lint: lint-rust lint-python ## formatting, lints and types, Rust and Python
+
+.PHONY: lint-rust
+lint-rust: $(STAMP)/python
+	@scripts/rust-component rustfmt fmt || exit 0; cargo fmt --all --check
+	@scripts/rust-component clippy clippy || exit 0; cargo clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: lint-python
+lint-python: $(STAMP)/engine-test
+	$(BIN)/ruff check $(PYTHON_CODE)
+	$(BIN)/ruff format --check $(PYTHON_CODE)
+	$(BIN)/mypy
+	$(BIN)/stubtest lakebed._engine
+
+.PHONY: test-rust
+test-rust: $(STAMP)/python ## Rust tests alone
+	cargo test --workspace --locked
+
+.PHONY: test-python
+test-python: $(STAMP)/engine-test ## Python tests alone: API, SQL, commands, documentation examples, each benchmark once
+	$(BIN)/python -m bench.rivals --smoke
+	$(BIN)/python -m pytest
+
+.PHONY: test-long
+test-long: $(STAMP)/engine-test ## soaks, kills, fuzzing, other DuckDB versions (tests/long/README.md says how long each takes)
+	@for script in tests/long/*; do [[ ! -x $$script ]] || { echo "== $$script"; "$$script" || exit 1; }; done
+
+.PHONY: format
+format: $(STAMP)/python ## rewrite Rust and Python sources in the project's format
+	cargo fmt --all
+	$(BIN)/ruff check --fix-only --quiet $(PYTHON_CODE)
+	$(BIN)/ruff format $(PYTHON_CODE)
+
+##@ Measuring
+
+.PHONY: bench-rivals
+bench-rivals: $(STAMP)/engine-release $(STAMP)/rivals ## lakebed beside RocksDB, LMDB, SQLite and DuckDB on the same records (bench/rivals/README.md)
+	$(BIN)/python -m bench.rivals $(ARGS)
+
+##@ Upkeep
+
+.PHONY: build
+build: $(STAMP)/engine-release ## the release engine, installed in .venv
+
+.PHONY: setup
+setup: $(STAMP)/python ## .venv with the pinned Python packages
+
+.PHONY: lock
+lock: $(STAMP)/python ## resolve the Python packages anew and pin them (Cargo.lock: cargo update)
+	$(BIN)/python -m venv $(VENV)/lock
+	$(VENV)/lock/bin/pip install --quiet uv
+	for name in requirements-dev bench/rivals/requirements; do \
+	  $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --upgrade $$name.in -o $$name.lock; \
+	done
+
+.PHONY: clean
+clean: ## remove .venv, the demo's store and what was built in this clone
+	rm -rf $(VENV) demo.lakebed target pyshell/lakebed/_engine*.so
+
+# --- What the targets above stand on -----------------------------------------------------------------------------------
+
+$(STAMP)/python: requirements-dev.lock scripts/check-tools
+	@PYTHON="$(PYTHON)" scripts/check-tools
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	@echo "Installing the pinned Python packages into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements-dev.lock
+	@mkdir -p $(STAMP) && touch $@
+
+$(STAMP)/rivals: bench/rivals/requirements.lock $(STAMP)/python
+	@$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r bench/rivals/requirements.lock
+	@touch $@
+
+# One extension is installed at a time; installing one makes the other's stamp untrue.
+$(STAMP)/engine-release: $(RUST_SOURCES) $(STAMP)/python
+	@echo "Building the release engine (a few minutes the first time) ..."
+	@rm -f $(STAMP)/engine-test
+	@$(BIN)/maturin develop --locked --quiet --profile release
+	@touch $@
+
+$(STAMP)/engine-test: $(RUST_SOURCES) $(STAMP)/python
+	@rm -f $(STAMP)/engine-release
+	@$(BIN)/maturin develop --locked --profile $(TEST_PROFILE)
+	@touch $@

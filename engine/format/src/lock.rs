@@ -1,0 +1,65 @@
+//! The text of the file `LOCK`: who wrote last, and up to which commit the disk is known to be in step.
+
+use std::fmt::Write as _;
+
+use crate::ids::CommitNumber;
+
+/// What the lock file says. The lock itself is the operating system's; nothing here is needed to open a store.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LockText {
+    /// Process id of the holder.
+    pub pid: Option<u64>,
+    /// Its command.
+    pub command: Option<String>,
+    /// Since when, microseconds since 1970 UTC.
+    pub since: Option<i64>,
+    /// The last commit whose sync returned.
+    pub synced: Option<CommitNumber>,
+}
+
+impl LockText {
+    /// The text. Control characters of the command become spaces, so that it stays on its line.
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        // Writing into a String cannot fail.
+        if let Some(pid) = self.pid {
+            let _ = writeln!(text, "pid={pid}");
+        }
+        if let Some(command) = &self.command {
+            let line: String = command
+                .chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .collect();
+            let _ = writeln!(text, "command={line}");
+        }
+        if let Some(since) = self.since {
+            let _ = writeln!(text, "since={since}");
+        }
+        if let Some(synced) = self.synced {
+            let _ = writeln!(text, "synced={synced}");
+        }
+        text
+    }
+
+    /// Reads the text. Lines that are cut off, unknown or unreadable count as missing, since the text is only information: a line counts
+    /// when its line break is there.
+    pub fn decode(bytes: &[u8]) -> Self {
+        let mut lock = Self::default();
+        for line in bytes.split_inclusive(|&b| b == b'\n') {
+            let Some(line) = line
+                .strip_suffix(b"\n")
+                .and_then(|line| std::str::from_utf8(line).ok())
+            else {
+                continue;
+            };
+            match line.split_once('=') {
+                Some(("pid", value)) => lock.pid = value.parse().ok(),
+                Some(("command", value)) => lock.command = Some(value.to_owned()),
+                Some(("since", value)) => lock.since = value.parse().ok(),
+                Some(("synced", value)) => lock.synced = value.parse().ok().map(CommitNumber),
+                _ => {}
+            }
+        }
+        lock
+    }
+}

@@ -1,0 +1,67 @@
+//! Names of the files of a store, relative to its directory, with `/` between the parts.
+
+use crate::ids::SegmentNumber;
+
+/// The store header.
+pub const FORMAT: &str = "FORMAT";
+/// The writer's lock.
+pub const LOCK: &str = "LOCK";
+/// Room for a drop on a full disk.
+pub const RESERVE: &str = "reserve";
+/// The directory of manifests.
+pub const MANIFESTS: &str = "manifests";
+/// The directory of segments.
+pub const SEGMENTS: &str = "segments";
+/// The directory of derived runs.
+pub const INDEX: &str = "index";
+/// The directory of bytes cut from torn tails.
+pub const ASIDE: &str = "aside";
+
+/// `segments/000000000001.seg`
+pub fn segment(number: SegmentNumber) -> String {
+    format!("{SEGMENTS}/{:012}.seg", number.0)
+}
+
+/// `manifests/00000000000000000001`
+pub fn manifest(number: u64) -> String {
+    format!("{MANIFESTS}/{number:020}")
+}
+
+/// `manifests/.00000000000000000001.tmp`: a manifest that is being written.
+pub fn manifest_temporary(number: u64) -> String {
+    format!("{MANIFESTS}/.{number:020}.tmp")
+}
+
+/// `index/000000000001.run`
+pub fn run(number: u64) -> String {
+    format!("{INDEX}/{number:012}.run")
+}
+
+/// `index/.000000000001.tmp`: a run that is being written.
+pub fn run_temporary(number: u64) -> String {
+    format!("{INDEX}/.{number:012}.tmp")
+}
+
+/// The number in the name of a segment file (without its directory); `None` for any other name.
+pub fn parse_segment(name: &str) -> Option<SegmentNumber> {
+    number(name.strip_suffix(".seg")?, 12).map(SegmentNumber)
+}
+
+/// The number in the name of a manifest (without its directory).
+pub fn parse_manifest(name: &str) -> Option<u64> {
+    number(name, 20)
+}
+
+/// The number in the name of a run (without its directory).
+pub fn parse_run(name: &str) -> Option<u64> {
+    number(name.strip_suffix(".run")?, 12)
+}
+
+/// A decimal number of `width` digits; more only without leading zeros, so that each number has one name.
+fn number(digits: &str, width: usize) -> Option<u64> {
+    let canonical = digits.len() == width || (digits.len() > width && !digits.starts_with('0'));
+    if !canonical || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok()
+}
