@@ -11,14 +11,33 @@
         reason = "tests"
     )
 )]
+#![allow(dead_code, reason = "the rooms that use it are being built")]
 
+pub mod error;
 pub mod extract;
-pub mod json;
-pub mod schema;
-
 #[allow(
     dead_code,
     unused_imports,
     reason = "the rooms that use it are being built"
 )]
 pub(crate) mod frames;
+mod index;
+pub mod json;
+pub mod options;
+pub mod schema;
+pub mod snapshot;
+pub mod store;
+
+pub use error::{Error, ErrorKind, Result};
+pub use lakebed_format::{
+    BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Fingerprint, Hash,
+    SegmentNumber, Seq,
+};
+pub use options::{Clock, Mode, Options};
+pub use snapshot::{Row, Rows, Snapshot};
+pub use store::{
+    Appended, BadLine, Blob, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport,
+    IngestOptions, IngestReport, OnError, Problem, Progress, ProgressFn, ScanRequest, SegmentInfo,
+    SegmentState, Source, Stats, Store, TrainReport, VerifyReport,
+};
+mod write;

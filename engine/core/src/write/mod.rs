@@ -1,0 +1,3 @@
+//! Changing the store: the writer's lock, the pending group, dedupe, commit, seal.
+
+pub(crate) mod lock;

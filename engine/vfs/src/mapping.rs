@@ -1,0 +1,140 @@
+//! Read-only mappings of files, the one place in this crate that needs `unsafe`.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+use memmap2::{Mmap, MmapOptions};
+
+use crate::pages::{page_size, round_to_pages};
+
+/// How bytes of a [`Mapping`] are about to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Advice {
+    /// Nothing is known; the system reads ahead a little.
+    Normal,
+    /// Here and there: no reading ahead.
+    Random,
+    /// From front to back: read far ahead.
+    Sequential,
+    /// Soon: start reading now.
+    WillNeed,
+}
+
+/// The bytes of a file as they are in memory. Clones share one mapping, which lives as long as the last of them, whatever
+/// becomes of the file, its name or the [`crate::Vfs`]. The address does not change.
+#[derive(Clone)]
+pub struct Mapping {
+    bytes: Arc<Bytes>,
+}
+
+enum Bytes {
+    Mapped(Mmap),
+    Held(Arc<[u8]>),
+}
+
+impl Mapping {
+    /// Maps the first `len` bytes of an open file after checking that it has them.
+    pub(crate) fn of_file(file: &fs::File, len: u64) -> io::Result<Self> {
+        check_len(file.metadata()?.len(), len)?;
+        let len = usize::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+        if len == 0 {
+            return Ok(Self::from(Vec::new()));
+        }
+        #[expect(unsafe_code, reason = "mapping a file is unsafe by nature")]
+        // SAFETY: the mapping is private to this type, read-only, and inside the file's length as just checked. What remains is
+        // what `File::map` demands of its caller: nobody writes these bytes or cuts the file while the mapping lives. The engine
+        // maps only files that are complete (sealed segments, runs), never writes to those again and never shortens them;
+        // removing one leaves its bytes in place. Where others could break that, on network file systems, `Vfs::can_map` says no.
+        let map = unsafe { MmapOptions::new().len(len).map(file)? };
+        Ok(Self {
+            bytes: Arc::new(Bytes::Mapped(map)),
+        })
+    }
+
+    /// Tells the system how a range of the mapping will be read. Rounds outwards to pages; bytes outside the mapping are
+    /// left out. A hint: without effect on systems that take none, and on bytes that are not a file's.
+    pub fn advise(&self, advice: Advice, range: Range<usize>) -> io::Result<()> {
+        match &*self.bytes {
+            Bytes::Mapped(map) => {
+                advise(map, advice, round_to_pages(range, map.len(), page_size()))
+            }
+            Bytes::Held(_) => Ok(()),
+        }
+    }
+}
+
+/// `UnexpectedEof` when a file of `has` bytes is to be mapped for `wanted`.
+pub(crate) fn check_len(has: u64, wanted: u64) -> io::Result<()> {
+    if has >= wanted {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::UnexpectedEof,
+        format!("the file has {has} bytes and should have {wanted}"),
+    ))
+}
+
+#[cfg(unix)]
+fn advise(map: &Mmap, advice: Advice, range: Range<usize>) -> io::Result<()> {
+    if range.is_empty() {
+        return Ok(());
+    }
+    let advice = match advice {
+        Advice::Normal => memmap2::Advice::Normal,
+        Advice::Random => memmap2::Advice::Random,
+        Advice::Sequential => memmap2::Advice::Sequential,
+        Advice::WillNeed => memmap2::Advice::WillNeed,
+    };
+    map.advise_range(advice, range.start, range.len())
+}
+
+#[cfg(not(unix))]
+fn advise(_: &Mmap, _: Advice, _: Range<usize>) -> io::Result<()> {
+    Ok(())
+}
+
+impl Deref for Mapping {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match &*self.bytes {
+            Bytes::Mapped(map) => map,
+            Bytes::Held(bytes) => bytes,
+        }
+    }
+}
+
+impl AsRef<[u8]> for Mapping {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+/// Bytes that are in memory already, for storage that cannot be mapped.
+impl From<Arc<[u8]>> for Mapping {
+    fn from(bytes: Arc<[u8]>) -> Self {
+        Self {
+            bytes: Arc::new(Bytes::Held(bytes)),
+        }
+    }
+}
+
+impl From<Vec<u8>> for Mapping {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::from(Arc::<[u8]>::from(bytes))
+    }
+}
+
+impl fmt::Debug for Mapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match &*self.bytes {
+            Bytes::Mapped(_) => "mapped",
+            Bytes::Held(_) => "held",
+        };
+        write!(f, "Mapping({kind}, {} bytes)", self.len())
+    }
+}
