@@ -1,6 +1,6 @@
 """Which implementation of the store runs, named in this one place.
 
-A backend is a module with the class `Hash`, the classes a store hands out (`Buffer`, `Row`, `Rows`, `ArrowStream`) and
+A backend is a module with the class `Hash`, the classes a store hands out (`Buffer`, `Row`, `Rows`) and
 `open(path, ...) -> Engine`. `Store` is written against the protocol `Engine` and knows nothing else.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
-from lakebed._engine import ArrowStream, Buffer, Hash, Row, Rows
+from lakebed._engine import Buffer, Hash, Row, Rows
 from lakebed._engine import open as open_engine
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lakebed._progress import Report
     from lakebed._records import Batch
 
-__all__ = ["ArrowStream", "Buffer", "Engine", "Hash", "HashLike", "Row", "Rows", "backend", "has_rust_backend", "open_engine"]
+__all__ = ["Buffer", "Engine", "Hash", "HashLike", "Row", "Rows", "backend", "has_rust_backend", "open_engine"]
 
 HashLike = Hash | bytes | str
 
@@ -45,8 +45,7 @@ class Engine(Protocol):
     def settings(self) -> dict[str, Any]: ...
     def take_warnings(self) -> list[str]: ...
     def close(self) -> None: ...
-    def abandon(self) -> None: ...
-    def put(self, data: bytes, /) -> Hash: ...
+    def put(self, data: bytes | bytearray | memoryview, /) -> Hash: ...
     def get(self, hash: HashLike, /) -> bytes: ...
     def get_many(self, hashes: Any, /) -> list[bytes | None]: ...
     def buffer(self, hash: HashLike, /) -> Buffer: ...
@@ -68,6 +67,7 @@ class Engine(Protocol):
         on_error: str,
         again: bool,
         resume: bool,
+        train: bool,
         progress: Report | None,
     ) -> dict[str, Any]: ...
     def train(self, collection: str, size: int, /) -> dict[str, Any]: ...

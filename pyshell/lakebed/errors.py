@@ -17,6 +17,7 @@ __all__ = [
     "CollectionNotFound",
     "Corrupt",
     "FormatTooNew",
+    "InternalError",
     "Interrupted",
     "InvalidArgument",
     "LakebedError",
@@ -182,6 +183,12 @@ class StoreIOError(LakebedError, OSError):
     _errno = _errno.EIO
 
 
+class InternalError(LakebedError, RuntimeError):
+    """lakebed failed in a way it never should. Please report it."""
+
+    kind = "internal"
+
+
 class Interrupted(_Told, KeyboardInterrupt):
     """A long call was stopped by Ctrl-C; the message says what was kept.
 
@@ -224,6 +231,7 @@ BY_KIND: dict[str, type[_Told]] = {
         Poisoned,
         StoreFull,
         StoreIOError,
+        InternalError,
         Interrupted,
     )
 }

@@ -303,6 +303,14 @@ class Stats(Model):
     """Rows not committed yet."""
     cache_bytes: int
     """Memory held by decoded frames."""
+    cache_capacity: int
+    """The most it may hold."""
+    cache_hits: int
+    """Reads answered from decoded frames."""
+    cache_misses: int
+    """Reads that had to decode one."""
+    oldest_snapshot: int
+    """The oldest commit that something still holds."""
 
     @computed_field
     @property

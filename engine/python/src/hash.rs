@@ -26,6 +26,12 @@ impl PyHash {
         }
     }
 
+    #[staticmethod]
+    #[pyo3(signature = (data, /))]
+    fn of(data: &Bound<'_, PyAny>) -> PyResult<Self> {
+        with_bytes(data, |py, bytes| enter(py, || Ok(Self(Hash::of(bytes)))))
+    }
+
     fn __bytes__<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, self.0.as_bytes())
     }
@@ -61,13 +67,6 @@ impl PyHash {
         let value = slf.get().__bytes__(py);
         PyTuple::new(py, [slf.get_type().into_any(), PyTuple::new(py, [value])?.into_any()])
     }
-}
-
-/// The hash of bytes.
-#[pyfunction]
-#[pyo3(signature = (data, /))]
-pub(crate) fn hash_of(data: &Bound<'_, PyAny>) -> PyResult<PyHash> {
-    with_bytes(data, |py, bytes| enter(py, || Ok(PyHash(Hash::of(bytes)))))
 }
 
 /// How a caller named a blob.

@@ -21,8 +21,6 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _engine {
     #[pymodule_export]
-    use crate::arrow::ArrowStream;
-    #[pymodule_export]
     use crate::buffer::Buffer;
     #[pymodule_export]
     use crate::engine::Engine;
@@ -30,8 +28,6 @@ mod _engine {
     use crate::engine::open;
     #[pymodule_export]
     use crate::hash::PyHash;
-    #[pymodule_export]
-    use crate::hash::hash_of;
     #[pymodule_export]
     use crate::report::error_kinds;
     #[pymodule_export]

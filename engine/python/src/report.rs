@@ -166,6 +166,10 @@ pub(crate) fn stats<'py>(py: Python<'py>, stats: &Stats) -> Dict<'py> {
         pending_blobs: stats.pending_blobs,
         pending_rows: stats.pending_rows,
         cache_bytes: stats.cache_bytes,
+        cache_capacity: stats.cache_capacity,
+        cache_hits: stats.cache_hits,
+        cache_misses: stats.cache_misses,
+        oldest_snapshot: stats.oldest_snapshot,
     })
 }
 
