@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -16,7 +18,12 @@ import zstandard
 import lakebed
 
 ROOT = Path(__file__).parents[1]
-PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "bench").rglob("*.md"), *(ROOT / "tests").rglob("*.md")]
+PAGES = [
+    *ROOT.glob("*.md"),
+    *(ROOT / "docs").rglob("*.md"),
+    *(ROOT / "bench").rglob("*.md"),
+    *(ROOT / "tests").rglob("*.md"),
+]
 
 
 def test_one_version_everywhere() -> None:
@@ -37,12 +44,28 @@ def test_locks_pin_what_is_asked_for_and_name_no_host(name: str) -> None:
     assert lock.count("--hash=sha256:") >= len(pinned)
 
 
+def test_rust_dependencies_are_free_to_use() -> None:
+    """Every crate that ends in the wheel offers a licence that asks for no more than being named."""
+    allowed = set(
+        "MIT MIT-0 Apache-2.0 BSD-2-Clause BSD-3-Clause BSL-1.0 CC0-1.0 ISC Unicode-3.0 Unlicense Zlib 0BSD".split()
+    )
+    found = subprocess.run(
+        ["cargo", "metadata", "--format-version=1", "--locked"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    for package in json.loads(found.stdout)["packages"]:
+        # "A OR B" and the older "A/B": one allowed licence is enough. "A AND B": each part counts.
+        parts = re.sub(r"[()]| WITH LLVM-exception", "", package["license"]).split(" AND ")
+        for part in parts:
+            assert allowed & set(re.split(r" OR | ?/ ?", part)), f"{package['name']}: {package['license']}"
+
+
 def test_sample_is_what_its_page_says() -> None:
     packed = (ROOT / "docs/sample/packages.ndjson.zst").read_bytes()
     lines = zstandard.ZstdDecompressor().decompressobj().decompress(packed)
     page = (ROOT / "docs/sample/README.md").read_text()
     assert len(packed) < 2 << 20
-    assert f"{lines.count(b'\n'):,} records" in page
+    count = lines.count(b"\n")
+    assert f"{count:,} records" in page
     assert hashlib.sha256(lines).hexdigest() in page
 
 
@@ -72,7 +95,11 @@ def test_demo_runs_and_runs_again(tmp_path: Path) -> None:
 
     def demo() -> str:
         done = subprocess.run(
-            [ROOT / "scripts/demo", tmp_path / "demo.lakebed"], env=environment, check=False, capture_output=True, text=True
+            [ROOT / "scripts/demo", tmp_path / "demo.lakebed"],
+            env=environment,
+            check=False,
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
@@ -84,3 +111,28 @@ def test_demo_runs_and_runs_again(tmp_path: Path) -> None:
     assert "before" in second
     with lakebed.open(tmp_path / "demo.lakebed", mode="r") as store:
         assert len(store) == 5306
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> dict[str, str]:
+    """The environment of a machine that has bash and nothing else."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("bash", "env"):
+        (tools / tool).symlink_to(shutil.which(tool) or f"/bin/{tool}")
+    return {"PATH": str(tools)}
+
+
+def test_missing_tools_are_named_before_anything_is_built(bare: dict[str, str]) -> None:
+    done = subprocess.run([ROOT / "scripts/check-tools"], env=bare, check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    for tool in ("Python 3.11", "a Rust toolchain", "a C compiler"):
+        assert f"lakebed needs {tool}" in done.stderr
+
+
+def test_missing_rust_component_is_skipped_loudly(bare: dict[str, str]) -> None:
+    done = subprocess.run(
+        [ROOT / "scripts/rust-component", "clippy", "clippy"], env=bare, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "SKIPPED: cargo clippy" in done.stderr

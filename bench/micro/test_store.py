@@ -35,7 +35,7 @@ def test_put(benchmark, tmp_path: Path) -> None:
         assert found in store
 
 
-def test_append(benchmark, tmp_path: Path, records: list[bytes]) -> None:
+def test_append(benchmark, tmp_path: Path) -> None:
     number = itertools.count()
     with lakebed.open(tmp_path / "new.lakebed") as store:
 
@@ -70,7 +70,7 @@ def test_typed_group_by(benchmark, filled) -> None:
     con.close()
 
 
-def test_open(benchmark, filled, tmp_path: Path) -> None:
+def test_open(benchmark, filled) -> None:
     filled.commit()
 
     def open_and_close() -> int:

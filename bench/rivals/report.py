@@ -69,6 +69,7 @@ def markdown(facts: dict[str, str], source: str, results: Results) -> str:
         f"Records: {source}. " + ", ".join(f"{k} {v}" for k, v in facts.items()) + ".",
         "",
     ]
+    page += summary(results)
     for subject, found in results.items():
         names: list[str] = []
         for figures in found.values():
@@ -87,3 +88,42 @@ def markdown(facts: dict[str, str], source: str, results: Results) -> str:
             page.append(f"| {called(engine)} | " + " | ".join(cells) + " |")
         page.append("")
     return "\n".join(page)
+
+
+# The page's first table: (row, subject, figure, whether more is better).
+SUMMARY = (
+    ("size on disk, MB", "ingest", "bytes", False),
+    ("ingest, s", "ingest", "seconds", False),
+    ("ingest, dictionary there, s", "ingest, dictionary there", "seconds", False),
+    ("get, cached, p50 us", "get, cached", "p50_us", False),
+    ("get, cached, p99 us", "get, cached", "p99_us", False),
+    ("get, not cached, p50 us", "get, not cached", "p50_us", False),
+    ("scan on one core, MB/s", "scan, one core", "mb_per_s", True),
+)
+
+
+def summary(results: Results) -> list[str]:
+    """One column an engine, the best of each row in bold, so that a loss is seen as one."""
+    columns = [name for name in engines.TITLES if name in results.get("ingest", {})]
+    rows = [(title, subject, figure, more) for title, subject, figure, more in SUMMARY if subject in results]
+    for subject in results:
+        if subject == "query, 1 threads" or subject.startswith("open at"):
+            names = next((f for f in results[subject].values() if "error" not in f), {})
+            chosen = ("ms", "rss") if subject.startswith("open") else [n for n in names if not n.startswith("answer: ")]
+            for name in chosen:
+                title = f"{subject}, {UNITS[name][0]}" if name in UNITS else f"SQL, {name}, one thread, ms"
+                rows.append((title, subject, name, False))
+    page = ["| | " + " | ".join(map(called, columns)) + " |", "|---|" + "---:|" * len(columns)]
+    for title, subject, figure, more in rows:
+        values = {engine: results[subject].get(engine, {}).get(figure) for engine in columns}
+        known = [value for value in values.values() if value is not None]
+        if not known:
+            continue
+        best = max(known) if more else min(known)
+        _, factor, digits = UNITS.get(figure, ("", 1, 2))
+        cells = []
+        for value in values.values():
+            text = "" if value is None else f"{value * factor:,.{digits}f}"
+            cells.append(f"**{text}**" if value == best and len(known) > 1 else text)
+        page.append(f"| {title} | " + " | ".join(cells) + " |")
+    return [*page, ""]

@@ -1,9 +1,9 @@
 """Every example in the documentation runs, and what it claims to print is what it prints.
 
 A page's blocks run in order in one fresh directory that holds the sample as `packages.ndjson.zst` and, unless the page says
-`<!-- examples: from nothing -->`, a store `data.lakebed` with it. Blocks marked `python` share one namespace; the lines after `$ ` in blocks marked
-`console` are run by bash. What must be printed stands below a command, or in a `text` block right after a `python` one; `...`
-stands for anything. A block marked `no-run` is only shown.
+`<!-- examples: from nothing -->`, a store `data.lakebed` with it. Blocks marked `python` share one namespace; the lines after `$ `
+in blocks marked `console` are run by bash. What must be printed stands below a command, or in a `text` block right after a
+`python` one; `...` stands for anything. A block marked `no-run` is only shown.
 """
 
 from __future__ import annotations
@@ -70,7 +70,12 @@ def test_examples_run(page: Path, prepared: Path, tmp_path: Path, monkeypatch: p
     shutil.copy(SAMPLE, "packages.ndjson.zst")
     if "<!-- examples: from nothing -->" not in page.read_text():
         shutil.copytree(prepared, "data.lakebed")
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "NO_COLOR": "1", "COLUMNS": "100"}
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "NO_COLOR": "1",
+        "COLUMNS": "100",
+    }
     names: dict[str, object] = {"__name__": "__main__"}
     printed = ""
     for kind, text, line in blocks(page):
@@ -86,7 +91,9 @@ def test_examples_run(page: Path, prepared: Path, tmp_path: Path, monkeypatch: p
             printed = ""
         else:
             for command, shown in commands(text):
-                done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, check=False)
+                done = subprocess.run(
+                    ["bash", "-c", command], env=environment, capture_output=True, text=True, check=False
+                )
                 assert done.returncode == 0, f"{where}: {command}\nfailed with {done.returncode}:\n{done.stderr}"
                 both = done.stdout + done.stderr
                 if shown.strip():

@@ -13,6 +13,8 @@
 )]
 #![allow(dead_code, reason = "the rooms that use it are being built")]
 
+#[allow(unused_imports, reason = "the rooms that use it are being built")]
+pub(crate) mod dictionary;
 pub mod error;
 pub mod extract;
 #[allow(

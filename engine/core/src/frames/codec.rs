@@ -2,18 +2,14 @@
 
 use std::cell::RefCell;
 
-use zstd_safe::{CCtx, CParameter, DCtx, DParameter, FrameFormat};
+use zstd_safe::{CCtx, CParameter, DCtx, DParameter, DictAttachPref, FrameFormat};
 
 use super::pinned::PinnedContext;
 use super::{Dictionary, FrameError, LEVELS, RAW_LIMIT};
+use lakebed_format::Encoding;
 
-/// How a frame's payload is stored; the numbers are the format's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Encoding {
-    Raw = 0,
-    Zstd = 1,
-    ZstdDictionary = 2,
-}
+/// Frames up to this many bytes use a dictionary's tables in place.
+const ATTACH_BELOW: usize = 64 << 10;
 
 /// A reusable compression context with lean frames: no magic number, content size, checksum or dictionary id.
 pub(crate) struct Encoder {
@@ -53,16 +49,22 @@ impl Encoder {
         raw: &[u8],
         dictionary: Option<&Dictionary>,
     ) -> Result<Option<(Encoding, Vec<u8>)>, FrameError> {
-        let encoding = if dictionary.is_some() {
-            Encoding::ZstdDictionary
-        } else {
-            Encoding::Zstd
-        };
+        let encoding = dictionary.map_or(Encoding::Zstd, |dictionary| {
+            Encoding::ZstdDictionary(dictionary.number())
+        });
         let dictionary = match dictionary {
             Some(dictionary) => Some(dictionary.for_encoding(self.level)?),
             None => None,
         };
         self.plain.refer(dictionary.as_ref()).map_err(zstd)?;
+        // By itself zstd copies the dictionary's tables for anything above 16 KiB, so for nearly every full page; looking into them
+        // where they are is 1.4 times as fast at level 3 and costs nothing. Levels 1 and 2 lose 1 % of size by it.
+        let how = if self.level >= 3 && raw.len() <= ATTACH_BELOW {
+            DictAttachPref::ForceAttach
+        } else {
+            DictAttachPref::DefaultAttach
+        };
+        self.plain.attach(how).map_err(zstd)?;
         let bound = zstd_safe::compress_bound(raw.len());
         let mut out = Vec::new();
         out.try_reserve_exact(bound)
@@ -111,12 +113,12 @@ pub(crate) fn decode(
     match (encoding, dictionary) {
         (Encoding::Raw, _) => raw.extend_from_slice(stored),
         (Encoding::Zstd, _) => with_decoder(|context| context.decompress(&mut raw, stored))?,
-        (Encoding::ZstdDictionary, Some(dictionary)) => {
+        (Encoding::ZstdDictionary(number), Some(dictionary)) if number == dictionary.number() => {
             with_decoder(|context| {
                 context.decompress_using_ddict(&mut raw, stored, dictionary.for_decoding())
             })?;
         }
-        (Encoding::ZstdDictionary, None) => {
+        (Encoding::ZstdDictionary(_), _) => {
             return Err(FrameError::Damaged("its dictionary is missing"));
         }
     }

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::decoded::write_length;
 use super::workers::Desk;
-use super::{Dictionary, Encoding, FrameError, Ordered, Workers};
-use lakebed_format::DictionaryNumber;
+use super::{Dictionary, FrameError, Ordered, Workers};
+use lakebed_format::{Encoding, put_lengths};
 
 /// Blobs gathered for one frame.
 #[derive(Debug, Default)]
@@ -59,9 +58,10 @@ impl Page {
             return self.bytes;
         }
         let mut payload = Vec::with_capacity(self.lengths.len() * 2 + self.bytes.len());
-        for &length in &self.lengths {
-            write_length(&mut payload, length);
-        }
+        put_lengths(
+            self.lengths.iter().map(|&length| u64::from(length)),
+            &mut payload,
+        );
         payload.extend_from_slice(&self.bytes);
         payload
     }
@@ -72,10 +72,8 @@ impl Page {
 pub(crate) struct Frame<T> {
     /// What was given with the page; the ids of its blobs, say.
     pub(crate) tag: T,
-    pub(crate) blobs: u64,
+    pub(crate) blobs: u32,
     pub(crate) encoding: Encoding,
-    /// Set when `encoding` is with a dictionary.
-    pub(crate) dictionary: Option<DictionaryNumber>,
     pub(crate) raw_length: u64,
     pub(crate) payload: Vec<u8>,
 }
@@ -88,21 +86,17 @@ impl<T> Frame<T> {
         dictionary: Option<&Dictionary>,
         desk: &mut Desk,
     ) -> Result<Self, FrameError> {
-        let blobs = page.blobs() as u64;
+        let blobs = page.blobs() as u32;
         let raw = page.into_payload();
         let raw_length = raw.len() as u64;
         let (encoding, payload) = match desk.encoder()?.encode(&raw, dictionary)? {
             Some(smaller) => smaller,
             None => (Encoding::Raw, raw),
         };
-        let dictionary = dictionary
-            .filter(|_| encoding == Encoding::ZstdDictionary)
-            .map(Dictionary::number);
         Ok(Self {
             tag,
             blobs,
             encoding,
-            dictionary,
             raw_length,
             payload,
         })

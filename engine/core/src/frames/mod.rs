@@ -6,6 +6,8 @@
 //! submitted, whatever finished first. What it does not do: read or write files, check checksums, or know where a frame lies;
 //! whoever calls adds the segment and the offset to the error.
 
+use lakebed_format::FormatError;
+
 mod cache;
 mod codec;
 mod compressor;
@@ -18,14 +20,14 @@ mod workers;
 mod tests;
 
 pub(crate) use cache::{CacheStats, FrameCache, FrameKey};
-pub(crate) use codec::{Encoder, Encoding, decode};
+pub(crate) use codec::{Encoder, decode};
 pub(crate) use compressor::{Compressor, Frame, Page};
 pub(crate) use decoded::Decoded;
 pub(crate) use dictionaries::{Dictionaries, Dictionary};
 pub(crate) use workers::{Ordered, Workers};
 
-/// The most raw bytes one frame may state: the largest blob that shares frames (16 MiB) after a full page, and room to spare.
-pub(crate) const RAW_LIMIT: u64 = 32 << 20;
+/// The most raw bytes one frame may state.
+pub(crate) const RAW_LIMIT: u64 = lakebed_format::limits::MAX_FRAME;
 
 /// zstd's levels that may be configured.
 pub(crate) const LEVELS: std::ops::RangeInclusive<i32> = 1..=19;
@@ -39,6 +41,9 @@ pub(crate) enum FrameError {
     /// The bytes are not what the header says. Checksums passed before, so this is a bug or forged.
     #[error("the frame does not decode: {0}")]
     Damaged(&'static str),
+    /// The table of lengths is not what the format says.
+    #[error("the frame does not decode: {0}")]
+    Malformed(#[from] FormatError),
     /// The header asks for more than any frame may hold.
     #[error("the frame states {0} raw bytes, more than the limit of {RAW_LIMIT}")]
     TooLarge(u64),

@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use zstd_safe::{CCtx, CDict, SafeResult};
+use zstd_safe::{CCtx, CDict, CParameter, DictAttachPref, SafeResult};
 
 /// A context that may refer to a shared dictionary. The order of the fields is load-bearing: the context goes first.
 pub(super) struct PinnedContext {
@@ -47,6 +47,11 @@ impl PinnedContext {
             self.dictionary = Some(new);
         }
         Ok(0)
+    }
+
+    /// Sets how the following frames use the dictionary's tables.
+    pub(super) fn attach(&mut self, how: DictAttachPref) -> SafeResult {
+        self.context.set_parameter(CParameter::ForceAttachDict(how))
     }
 
     /// Compresses one frame into `out`, whose capacity bounds it and whose contents are replaced.
