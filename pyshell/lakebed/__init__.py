@@ -42,10 +42,10 @@ from lakebed.errors import (
     StoreLocked,
     StoreNotFound,
 )
-from lakebed.store import Store, open  # noqa: A004
+from lakebed.store import Store, open
 
 if TYPE_CHECKING:
-    from lakebed.duck import attach, connect, refresh
+    from lakebed.duck import attach, connect, refresh  # type: ignore[import-not-found, unused-ignore]
 
 __all__ = [
     "AmbiguousPrefix",

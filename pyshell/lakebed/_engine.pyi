@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from os import PathLike
-from types import NotImplementedType
 from typing import IO, Any, Final, Literal, Self, TypeAlias, final
 
 from lakebed._progress import Report
 from lakebed._records import Batch
+
+__all__ = ["Buffer", "Engine", "Hash", "Row", "Rows", "__version__", "error_kinds", "open"]
 
 __version__: Final[str]
 

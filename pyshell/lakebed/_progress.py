@@ -41,7 +41,11 @@ def reporting(progress: ProgressLike, title: str) -> Iterator[Report | None]:
             yield report
     elif callable(progress):
         tell = progress
-        yield lambda *numbers: tell(Progress(*numbers)) and None
+
+        def report(done: int, total: int | None, rows: int, seconds: float) -> None:
+            tell(Progress(done, total, rows, seconds))
+
+        yield report
     else:
         raise TypeError(f"progress must be None, True or a callable, not {type(progress).__name__}")
 

@@ -7,10 +7,9 @@ engine, one JSON object a row.
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Protocol, TypeAlias, TypeGuard
+from typing import Any, Protocol, TypeAlias, TypeGuard
 
 from lakebed.errors import BadRecord
 
@@ -24,9 +23,11 @@ class ArrowStreamExportable(Protocol):
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 
-Record: TypeAlias = bytes | bytearray | memoryview | str | Mapping[str, object] | list[object] | int | float | bool | None
-Records: TypeAlias = ArrowStreamExportable | Iterable[Record | ArrowStreamExportable] | bytes | str | Mapping[str, object]
+Json: TypeAlias = Mapping[str, Any] | list[Any] | str | int | float | bool | None
+Record: TypeAlias = bytes | bytearray | memoryview | Json
+Records: TypeAlias = Record | ArrowStreamExportable | Iterable[Record | ArrowStreamExportable]
 Batch: TypeAlias = "list[bytes] | ArrowStreamExportable"
+
 
 def is_table(value: object) -> TypeGuard[ArrowStreamExportable]:
     """Whether it hands out rows through Arrow."""
@@ -53,10 +54,12 @@ def to_json(value: object) -> bytes:
             f"The record holds a lone surrogate ({error.object[error.start]!a}), which UTF-8 cannot write; replace it."
         ) from error
     except (TypeError, ValueError, RecursionError) as error:
-        raise BadRecord(f"The record cannot be written as JSON: {error}; convert such values to JSON types first.") from error
+        raise BadRecord(
+            f"The record cannot be written as JSON: {error}; convert such values to JSON types first."
+        ) from error
 
 
-def record(value: Record) -> bytes:
+def record(value: object) -> bytes:
     """One record as bytes."""
     match value:
         case bytes():

@@ -140,7 +140,7 @@ class TrainReport(Model):
     """Stored bytes of the same sample with it."""
     seconds: float
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def gain(self) -> float:
         """How much smaller the held-out sample became, from 0 to 1."""
@@ -182,13 +182,13 @@ class IngestReport(Model):
     """The last commit it made."""
     files: tuple[IngestReport, ...] = ()
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def ratio(self) -> float:
         """Bytes in for each byte stored."""
         return self.bytes_in / self.bytes_stored if self.bytes_stored else 0.0
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def mb_per_second(self) -> float:
         """Millions of bytes in, a second."""
@@ -312,7 +312,7 @@ class Stats(Model):
     oldest_snapshot: int
     """The oldest commit that something still holds."""
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def ratio(self) -> float:
         """Bytes of blobs for each byte on disk."""
@@ -340,7 +340,7 @@ class VerifyReport(Model):
     problems: tuple[Problem, ...]
     seconds: float
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def ok(self) -> bool:
         """Whether the store is whole."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from lakebed import models
-    from lakebed._backend import Buffer, Hash, HashLike, Row, Rows
+    from lakebed._backend import Buffer, Hash, HashLike, Rows
     from lakebed._progress import ProgressLike
     from lakebed._records import Records
 
@@ -36,7 +36,7 @@ _DATA_SUFFIXES = (".ndjson", ".jsonl", ".json")
 _COMPRESSED_SUFFIXES = (".gz", ".zst")
 
 
-def open(  # noqa: A001
+def open(
     path: str | os.PathLike[str],
     mode: Literal["r", "a"] = "a",
     lock_timeout: float = 10.0,
@@ -381,7 +381,7 @@ def _expand(source: Source | Iterable[Source]) -> Iterator[Source]:
         if path == "-":
             yield sys.stdin.buffer
         elif glob.has_magic(path) and not Path(path).exists():
-            found = sorted(glob.glob(path, recursive=True))
+            found = sorted(glob.iglob(path, recursive=True))  # noqa: PTH207 (Path.glob takes no absolute patterns)
             if not found:
                 message = f"No file matches the pattern {path!r}; check its directory and spelling."
                 raise error(StoreIOError.kind, message, errno.ENOENT)
@@ -400,7 +400,7 @@ def _expand(source: Source | Iterable[Source]) -> Iterator[Source]:
 def _name(source: object) -> str:
     """What a source is called in rows and messages."""
     if isinstance(source, str | os.PathLike):
-        return os.fspath(source)  # type: ignore[return-value]
+        return os.fspath(source)
     name = getattr(source, "name", None)
     return name if isinstance(name, str) else "<stream>"
 

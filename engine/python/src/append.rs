@@ -61,7 +61,9 @@ impl Batches {
             match batch {
                 Some(Ok(batch)) if batch.num_rows() > 0 => return Ok(Pulled::Table(batch)),
                 Some(Ok(_)) => continue,
-                Some(Err(cause)) => return Err(arrow::failed(py, "The table could not be read", &cause)),
+                Some(Err(cause)) => {
+                    return Err(arrow::failed(py, "The table could not be read", &cause));
+                }
                 None => {}
             }
             let Some(next) = self.batches.bind(py).clone().next().transpose()? else {
@@ -111,7 +113,11 @@ impl Iterator for Records {
                 return None;
             }
             let batches = Arc::clone(&self.batches);
-            match self.line.call(move |py| batches.pull(py)).and_then(Pulled::records) {
+            match self
+                .line
+                .call(move |py| batches.pull(py))
+                .and_then(Pulled::records)
+            {
                 Ok(Some(records)) => self.ready = records.into_iter(),
                 Ok(None) => self.ended = true,
                 Err(error) => {
@@ -122,4 +128,3 @@ impl Iterator for Records {
         }
     }
 }
-

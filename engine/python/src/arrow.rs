@@ -15,7 +15,9 @@ pub(crate) fn read(table: &Bound<'_, PyAny>) -> PyResult<RecordBatchStreamReader
     let capsule = table.call_method0("__arrow_c_stream__")?;
     capsules::read(&capsule).map_err(|refused| match refused {
         capsules::Refused::Python(error) => error,
-        capsules::Refused::Arrow(cause) => failed(table.py(), "The table could not be read", &cause),
+        capsules::Refused::Arrow(cause) => {
+            failed(table.py(), "The table could not be read", &cause)
+        }
     })
 }
 
@@ -32,9 +34,12 @@ pub(crate) fn failed(py: Python<'_>, what: &str, cause: &ArrowError) -> PyErr {
     }
 }
 
-#[expect(unsafe_code, reason = "Arrow's C stream interface hands over raw pointers")]
+#[expect(
+    unsafe_code,
+    reason = "Arrow's C stream interface hands over raw pointers"
+)]
 mod capsules {
-    use arrow_array::ffi_stream::{RecordBatchStreamReader, FFI_ArrowArrayStream};
+    use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
     use arrow_schema::ArrowError;
     use pyo3::prelude::*;
     use pyo3::types::PyCapsule;
@@ -55,7 +60,9 @@ mod capsules {
     /// Moves the stream out of a capsule.
     pub(super) fn read(capsule: &Bound<'_, PyAny>) -> Result<RecordBatchStreamReader, Refused> {
         let capsule = capsule.cast::<PyCapsule>().map_err(PyErr::from)?;
-        let stream = capsule.pointer_checked(Some(STREAM))?.cast::<FFI_ArrowArrayStream>();
+        let stream = capsule
+            .pointer_checked(Some(STREAM))?
+            .cast::<FFI_ArrowArrayStream>();
         // SAFETY: a capsule of this name points to an `ArrowArrayStream` (Arrow PyCapsule interface), which the capsule keeps alive
         // during this call. The reader moves it out and leaves a released one behind, as the interface demands of consumers; the
         // interpreter is held, so that nobody else moves it meanwhile.

@@ -36,14 +36,22 @@ impl Buffer {
     }
 
     fn __repr__(&self) -> String {
-        let place = if self.blob.is_mapped() { "mapped" } else { "in memory" };
+        let place = if self.blob.is_mapped() {
+            "mapped"
+        } else {
+            "in memory"
+        };
         format!("<lakebed.Buffer of {} bytes, {place}>", self.blob.len())
     }
 
     /// # Safety
     /// Called by the interpreter only, with a `view` that is the interpreter's to fill.
     #[expect(unsafe_code, reason = "the buffer protocol is a C interface")]
-    unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+    unsafe fn __getbuffer__(
+        slf: Bound<'_, Self>,
+        view: *mut ffi::Py_buffer,
+        flags: c_int,
+    ) -> PyResult<()> {
         if view.is_null() {
             return Err(PyBufferError::new_err("no view to fill"));
         }
@@ -53,8 +61,19 @@ impl Buffer {
         // object lives (it is frozen and owns the blob); the view holds a reference to the object. Readonly is 1: a request
         // for writing fails, and nobody writes through the pointer.
         let status = unsafe {
-            ffi::PyBuffer_FillInfo(view, slf.as_ptr(), bytes.as_ptr().cast_mut().cast(), length, 1, flags)
+            ffi::PyBuffer_FillInfo(
+                view,
+                slf.as_ptr(),
+                bytes.as_ptr().cast_mut().cast(),
+                length,
+                1,
+                flags,
+            )
         };
-        if status == 0 { Ok(()) } else { Err(PyErr::fetch(slf.py())) }
+        if status == 0 {
+            Ok(())
+        } else {
+            Err(PyErr::fetch(slf.py()))
+        }
     }
 }

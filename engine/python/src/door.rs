@@ -34,6 +34,15 @@ pub(crate) fn enter<T: Send>(
     }
 }
 
+/// Runs Python's signal handlers when this is the main thread and a signal came.
+fn check_signals() -> PyResult<()> {
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method alone is not general enough over lifetimes"
+    )]
+    Python::attach(|py| py.check_signals())
+}
+
 /// Runs a long call of the engine, with a [`Line`] back to Python.
 pub(crate) fn enter_long<T: Send>(
     py: Python<'_>,
@@ -90,7 +99,7 @@ fn serve(asked: Receiver<Ask>, stop: &AtomicBool) -> Option<PyErr> {
             // Dropped unserved: the engine's side sees the closed reply and gives up.
             Ok(Ask::Run(_)) => {}
             Ok(Ask::Done) | Err(RecvTimeoutError::Disconnected) => return raised,
-            Err(RecvTimeoutError::Timeout) => note(Python::attach(|py| py.check_signals())),
+            Err(RecvTimeoutError::Timeout) => note(check_signals()),
         }
     }
 }
@@ -170,7 +179,7 @@ thread_local! {
 /// Whether a wait inside the engine should end, asked by the thread that waits.
 pub(crate) fn interrupted() -> bool {
     let flag = STOP_FLAG.with_borrow(|flag| flag.as_ref().map(|flag| flag.load(Ordering::Relaxed)));
-    flag.unwrap_or_else(|| match Python::attach(|py| py.check_signals()) {
+    flag.unwrap_or_else(|| match check_signals() {
         Ok(()) => false,
         Err(error) => {
             STOPPED.set(Some(error));

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use lakebed_core::{Error, ErrorKind, IngestOptions, Mode, OnError, Options, Seq, Source, Store};
+use lakebed_core::{
+    CommitNumber, Error, ErrorKind, IngestOptions, Mode, OnError, Options, Seq, Source, Store,
+};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
@@ -51,7 +53,12 @@ pub(crate) fn open(
     let (mode, core_mode) = match mode {
         "r" => ("r", Mode::Read),
         "a" => ("a", Mode::Append),
-        other => return Err(invalid(py, &format!("The mode is \"r\" or \"a\", not {other:?}."))),
+        other => {
+            return Err(invalid(
+                py,
+                &format!("The mode is \"r\" or \"a\", not {other:?}."),
+            ));
+        }
     };
     let lock_timeout = Duration::try_from_secs_f64(lock_timeout)
         .map_err(|_| invalid(py, &format!("lock_timeout is seconds, not {lock_timeout}.")))?;
@@ -69,7 +76,12 @@ pub(crate) fn open(
         ..Options::default()
     };
     let store = enter(py, || Store::open(&path, options))?;
-    Ok(Engine { store, path, mode, closed: AtomicBool::new(false) })
+    Ok(Engine {
+        store,
+        path,
+        mode,
+        closed: AtomicBool::new(false),
+    })
 }
 
 #[pymethods]
@@ -105,7 +117,9 @@ impl Engine {
 
     #[pyo3(signature = (data, /))]
     fn put(&self, data: &Bound<'_, PyAny>) -> PyResult<PyHash> {
-        with_bytes(data, |py, bytes| enter(py, || self.store.put(bytes).map(PyHash)))
+        with_bytes(data, |py, bytes| {
+            enter(py, || self.store.put(bytes).map(PyHash))
+        })
     }
 
     #[pyo3(signature = (hash, /))]
@@ -116,9 +130,15 @@ impl Engine {
     }
 
     #[pyo3(signature = (hashes, /))]
-    fn get_many<'py>(&self, hashes: &Bound<'py, PyAny>) -> PyResult<Vec<Option<Bound<'py, PyBytes>>>> {
+    fn get_many<'py>(
+        &self,
+        hashes: &Bound<'py, PyAny>,
+    ) -> PyResult<Vec<Option<Bound<'py, PyBytes>>>> {
         let py = hashes.py();
-        let keys = hashes.try_iter()?.map(|hash| Key::from(&hash?)).collect::<PyResult<Vec<_>>>()?;
+        let keys = hashes
+            .try_iter()?
+            .map(|hash| Key::from(&hash?))
+            .collect::<PyResult<Vec<_>>>()?;
         let blobs = enter(py, || {
             let hashes = keys
                 .into_iter()
@@ -126,7 +146,10 @@ impl Engine {
                 .collect::<lakebed_core::Result<Vec<_>>>()?;
             self.store.get_many(&hashes)
         })?;
-        Ok(blobs.iter().map(|blob| blob.as_ref().map(|blob| PyBytes::new(py, blob))).collect())
+        Ok(blobs
+            .iter()
+            .map(|blob| blob.as_ref().map(|blob| PyBytes::new(py, blob)))
+            .collect())
     }
 
     #[pyo3(signature = (hash, /))]
@@ -162,13 +185,18 @@ impl Engine {
 
     fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
         if self.closed() {
-            return Err(door::raise(py, ErrorKind::Closed.as_str(), "The store is closed; open it again.", None));
+            return Err(door::raise(
+                py,
+                ErrorKind::Closed.as_str(),
+                "The store is closed; open it again.",
+                None,
+            ));
         }
         enter(py, || Ok(self.store.len() as usize))
     }
 
     fn commit(&self, py: Python<'_>) -> PyResult<u64> {
-        enter(py, || self.store.commit()).map(|number| number.get())
+        enter(py, || self.store.commit()).map(CommitNumber::get)
     }
 
     fn rollback(&self, py: Python<'_>) -> PyResult<()> {
@@ -190,13 +218,15 @@ impl Engine {
         };
         let appended = match (first, second) {
             // One batch of records, as most calls are: Python is not needed any more, nor a thread for the engine.
-            (Pulled::Records(records), Pulled::End) => {
-                enter(py, || self.store.append(collection, &mut records.into_iter().map(Ok)))?
-            }
+            (Pulled::Records(records), Pulled::End) => enter(py, || {
+                self.store
+                    .append(collection, &mut records.into_iter().map(Ok))
+            })?,
             (first, second) => enter_long(py, |line| {
                 let mut ready = first.records()?.unwrap_or_default();
                 ready.extend(second.records()?.unwrap_or_default());
-                self.store.append(collection, &mut Records::new(line, ready, batches))
+                self.store
+                    .append(collection, &mut Records::new(line, ready, batches))
             })?,
         };
         report::append(py, collection, &appended)
@@ -222,7 +252,8 @@ impl Engine {
             "skip" => OnError::Skip,
             "quarantine" => OnError::Quarantine,
             other => {
-                let message = format!("on_error is \"abort\", \"skip\" or \"quarantine\", not {other:?}.");
+                let message =
+                    format!("on_error is \"abort\", \"skip\" or \"quarantine\", not {other:?}.");
                 return Err(invalid(py, &message));
             }
         };
@@ -240,14 +271,17 @@ impl Engine {
                     size,
                 },
             };
-            self.store.ingest(source, IngestOptions {
-                into: into.to_owned(),
-                on_error,
-                again,
-                resume,
-                train,
-                progress: line.progress(progress),
-            })
+            self.store.ingest(
+                source,
+                IngestOptions {
+                    into: into.to_owned(),
+                    on_error,
+                    again,
+                    resume,
+                    train,
+                    progress: line.progress(progress),
+                },
+            )
         })?;
         report::ingest(py, &report)
     }
@@ -273,7 +307,11 @@ impl Engine {
     }
 
     fn collections<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        list(py, enter(py, || self.store.collections())?, report::collection)
+        list(
+            py,
+            enter(py, || self.store.collections())?,
+            report::collection,
+        )
     }
 
     fn segments<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
@@ -281,7 +319,11 @@ impl Engine {
     }
 
     fn dictionaries<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        list(py, enter(py, || self.store.dictionaries())?, report::dictionary)
+        list(
+            py,
+            enter(py, || self.store.dictionaries())?,
+            report::dictionary,
+        )
     }
 
     fn commits<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
@@ -310,13 +352,20 @@ impl Engine {
         let path = target.extract::<PathBuf>().ok();
         let file = target.clone().unbind();
         let exported = enter_long(py, |line| {
-            let what = path.as_ref().map_or_else(|| "The export".to_owned(), |path| format!("Writing {}", path.display()));
+            let what = path.as_ref().map_or_else(
+                || "The export".to_owned(),
+                |path| format!("Writing {}", path.display()),
+            );
             let out: Box<dyn Write> = match path {
-                Some(path) => Box::new(File::create(&path).map_err(|cause| Error::io(&what, cause))?),
+                Some(path) => {
+                    Box::new(File::create(&path).map_err(|cause| Error::io(&what, cause))?)
+                }
                 None => Box::new(PyWriter::new(line, file)),
             };
             let mut out = BufWriter::with_capacity(WRITE_BUFFER, out);
-            let report = self.store.export(collection, &mut out, line.progress(progress))?;
+            let report = self
+                .store
+                .export(collection, &mut out, line.progress(progress))?;
             out.flush().map_err(|cause| Error::io(&what, cause))?;
             Ok(report)
         })?;
@@ -324,7 +373,13 @@ impl Engine {
     }
 
     #[pyo3(signature = (collection, start, stop, /))]
-    fn rows(&self, py: Python<'_>, collection: &str, start: u64, stop: Option<u64>) -> PyResult<Rows> {
+    fn rows(
+        &self,
+        py: Python<'_>,
+        collection: &str,
+        start: u64,
+        stop: Option<u64>,
+    ) -> PyResult<Rows> {
         let range = Seq::from(start)..Seq::from(stop.unwrap_or(u64::MAX));
         let rows = enter(py, || self.store.rows(collection, range))?;
         Ok(Rows::new(self.store.clone(), rows))
@@ -337,6 +392,9 @@ fn list<'py, T>(
     items: Vec<T>,
     report: impl Fn(Python<'py>, &T) -> PyResult<Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyList>> {
-    let dicts = items.iter().map(|item| report(py, item)).collect::<PyResult<Vec<_>>>()?;
+    let dicts = items
+        .iter()
+        .map(|item| report(py, item))
+        .collect::<PyResult<Vec<_>>>()?;
     PyList::new(py, dicts)
 }

@@ -88,9 +88,15 @@ impl Write for PyWriter {
         let all = bytes.len();
         self.line
             .call(move |py| {
-                let written = file.bind(py).call_method1("write", (PyBytes::new(py, &bytes),))?;
+                let written = file
+                    .bind(py)
+                    .call_method1("write", (PyBytes::new(py, &bytes),))?;
                 // Raw files say how much they took, some objects say nothing and took all.
-                if written.is_none() { Ok(all) } else { written.extract() }
+                if written.is_none() {
+                    Ok(all)
+                } else {
+                    written.extract()
+                }
             })
             .map(|written: usize| written.min(all))
             .map_err(io::Error::other)

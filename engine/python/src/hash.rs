@@ -45,8 +45,7 @@ impl PyHash {
     }
 
     fn __hash__(&self) -> isize {
-        let [a, b, c, d, e, f, g, h, ..] = *self.0.as_bytes();
-        isize::from_le_bytes([a, b, c, d, e, f, g, h])
+        self.0.fingerprint().0 as isize
     }
 
     fn __richcmp__(&self, other: &Bound<'_, PyAny>, op: CompareOp) -> PyResult<Py<PyAny>> {
@@ -65,7 +64,13 @@ impl PyHash {
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
         let py = slf.py();
         let value = slf.get().__bytes__(py);
-        PyTuple::new(py, [slf.get_type().into_any(), PyTuple::new(py, [value])?.into_any()])
+        PyTuple::new(
+            py,
+            [
+                slf.get_type().into_any(),
+                PyTuple::new(py, [value])?.into_any(),
+            ],
+        )
     }
 }
 
@@ -89,7 +94,10 @@ impl Key {
                 Ok(bytes) => Ok(Self::Hash(Hash::from_bytes(bytes))),
                 Err(_) => Err(invalid(
                     value.py(),
-                    &format!("A hash has 32 bytes, these are {}; to look up hex characters pass them as text.", bytes.len()),
+                    &format!(
+                        "A hash has 32 bytes, these are {}; to look up hex characters pass them as text.",
+                        bytes.len()
+                    ),
                 )),
             };
         }

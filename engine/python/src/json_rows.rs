@@ -27,7 +27,11 @@ use lakebed_core::{Error, ErrorKind, Result};
 /// The records of a batch.
 pub(crate) fn records(batch: &RecordBatch) -> Result<Vec<Vec<u8>>> {
     let schema = batch.schema();
-    let keys: Vec<Vec<u8>> = schema.fields().iter().map(|field| key(field.name())).collect();
+    let keys: Vec<Vec<u8>> = schema
+        .fields()
+        .iter()
+        .map(|field| key(field.name()))
+        .collect();
     let mut records = Vec::with_capacity(batch.num_rows());
     let mut size = 0;
     for row in 0..batch.num_rows() {
@@ -39,7 +43,10 @@ pub(crate) fn records(batch: &RecordBatch) -> Result<Vec<Vec<u8>>> {
             }
             out.extend_from_slice(key);
             value(column, row, &mut out).map_err(|refused| {
-                bad(&format!("Column {:?} {refused}", schema.field(index).name()))
+                bad(&format!(
+                    "Column {:?} {refused}",
+                    schema.field(index).name()
+                ))
             })?;
         }
         out.push(b'}');
@@ -92,10 +99,30 @@ fn value(array: &ArrayRef, row: usize, out: &mut Vec<u8>) -> std::result::Result
             let value = array.as_primitive::<t::Float64Type>().value(row);
             finite(value, value, out)?;
         }
-        DataType::Decimal32(..) => text(out, array.as_primitive::<t::Decimal32Type>().value_as_string(row)),
-        DataType::Decimal64(..) => text(out, array.as_primitive::<t::Decimal64Type>().value_as_string(row)),
-        DataType::Decimal128(..) => text(out, array.as_primitive::<t::Decimal128Type>().value_as_string(row)),
-        DataType::Decimal256(..) => text(out, array.as_primitive::<t::Decimal256Type>().value_as_string(row)),
+        DataType::Decimal32(..) => text(
+            out,
+            array
+                .as_primitive::<t::Decimal32Type>()
+                .value_as_string(row),
+        ),
+        DataType::Decimal64(..) => text(
+            out,
+            array
+                .as_primitive::<t::Decimal64Type>()
+                .value_as_string(row),
+        ),
+        DataType::Decimal128(..) => text(
+            out,
+            array
+                .as_primitive::<t::Decimal128Type>()
+                .value_as_string(row),
+        ),
+        DataType::Decimal256(..) => text(
+            out,
+            array
+                .as_primitive::<t::Decimal256Type>()
+                .value_as_string(row),
+        ),
         DataType::Utf8 => string(array.as_string::<i32>().value(row), out),
         DataType::LargeUtf8 => string(array.as_string::<i64>().value(row), out),
         DataType::Utf8View => string(array.as_string_view().value(row), out),
@@ -117,7 +144,9 @@ fn value(array: &ArrayRef, row: usize, out: &mut Vec<u8>) -> std::result::Result
         DataType::FixedSizeList(..) => list(&array.as_fixed_size_list().value(row), out)?,
         DataType::Struct(fields) => {
             out.push(b'{');
-            for (index, (field, column)) in fields.iter().zip(array.as_struct().columns()).enumerate() {
+            for (index, (field, column)) in
+                fields.iter().zip(array.as_struct().columns()).enumerate()
+            {
                 if index > 0 {
                     out.push(b',');
                 }
@@ -162,7 +191,11 @@ fn value(array: &ArrayRef, row: usize, out: &mut Vec<u8>) -> std::result::Result
         }
         DataType::Union(..) => {
             let union = array.as_union();
-            value(union.child(union.type_id(row)), union.value_offset(row), out)?;
+            value(
+                union.child(union.type_id(row)),
+                union.value_offset(row),
+                out,
+            )?;
         }
     }
     Ok(())
@@ -191,9 +224,15 @@ where
 }
 
 /// `shown` prints in its own precision; Rust's Debug of a finite float is the shortest text that reads back, and is JSON.
-fn finite(value: f64, shown: impl std::fmt::Debug, out: &mut Vec<u8>) -> std::result::Result<(), Refused> {
+fn finite(
+    value: f64,
+    shown: impl std::fmt::Debug,
+    out: &mut Vec<u8>,
+) -> std::result::Result<(), Refused> {
     if !value.is_finite() {
-        return Err(format!("holds {value}, which JSON cannot write; make it NULL first."));
+        return Err(format!(
+            "holds {value}, which JSON cannot write; make it NULL first."
+        ));
     }
     let _ = write!(out, "{shown:?}");
     Ok(())
@@ -265,68 +304,126 @@ fn base64(bytes: &[u8], out: &mut Vec<u8>) {
         for digit in 0..4 {
             let index = (bits >> (18 - 6 * digit)) & 63;
             let pad = digit > chunk.len() as u32;
-            out.push(if pad { b'=' } else { DIGITS.get(index as usize).copied().unwrap_or(b'=') });
+            out.push(if pad {
+                b'='
+            } else {
+                DIGITS.get(index as usize).copied().unwrap_or(b'=')
+            });
         }
     }
     out.push(b'"');
 }
 
 fn time(array: &ArrayRef, row: usize, out: &mut Vec<u8>) -> std::result::Result<(), Refused> {
-    let beyond = || "holds a date outside the years that ISO 8601 writes with four digits; cast it to text first.".to_owned();
+    let beyond = || {
+        "holds a date outside the years that ISO 8601 writes with four digits; cast it to text first.".to_owned()
+    };
     out.push(b'"');
     match array.data_type() {
         DataType::Date32 => {
-            let date = temporal::date32_to_datetime(int::<t::Date32Type>(array, row)).ok_or_else(beyond)?;
+            let date = temporal::date32_to_datetime(int::<t::Date32Type>(array, row))
+                .ok_or_else(beyond)?;
             four_digits(date.format("%Y-%m-%d").to_string(), out).ok_or_else(beyond)?;
         }
         DataType::Date64 => {
-            let date = temporal::date64_to_datetime(int::<t::Date64Type>(array, row)).ok_or_else(beyond)?;
+            let date = temporal::date64_to_datetime(int::<t::Date64Type>(array, row))
+                .ok_or_else(beyond)?;
             four_digits(date.format("%Y-%m-%d").to_string(), out).ok_or_else(beyond)?;
         }
         DataType::Time32(TimeUnit::Second) => {
-            clock(i64::from(int::<t::Time32SecondType>(array, row)) * 1_000_000_000, out);
+            clock(
+                i64::from(int::<t::Time32SecondType>(array, row)) * 1_000_000_000,
+                out,
+            );
         }
-        DataType::Time32(_) => clock(i64::from(int::<t::Time32MillisecondType>(array, row)) * 1_000_000, out),
-        DataType::Time64(TimeUnit::Nanosecond) => clock(int::<t::Time64NanosecondType>(array, row), out),
-        DataType::Time64(_) => clock(int::<t::Time64MicrosecondType>(array, row).saturating_mul(1_000), out),
+        DataType::Time32(_) => clock(
+            i64::from(int::<t::Time32MillisecondType>(array, row)) * 1_000_000,
+            out,
+        ),
+        DataType::Time64(TimeUnit::Nanosecond) => {
+            clock(int::<t::Time64NanosecondType>(array, row), out);
+        }
+        DataType::Time64(_) => clock(
+            int::<t::Time64MicrosecondType>(array, row).saturating_mul(1_000),
+            out,
+        ),
         DataType::Timestamp(unit, zone) => {
             let (moment, digits) = match unit {
-                TimeUnit::Second => (temporal::timestamp_s_to_datetime(int::<t::TimestampSecondType>(array, row)), "%S"),
-                TimeUnit::Millisecond => {
-                    (temporal::timestamp_ms_to_datetime(int::<t::TimestampMillisecondType>(array, row)), "%S%.f")
-                }
-                TimeUnit::Microsecond => {
-                    (temporal::timestamp_us_to_datetime(int::<t::TimestampMicrosecondType>(array, row)), "%S%.f")
-                }
-                TimeUnit::Nanosecond => {
-                    (temporal::timestamp_ns_to_datetime(int::<t::TimestampNanosecondType>(array, row)), "%S%.f")
-                }
+                TimeUnit::Second => (
+                    temporal::timestamp_s_to_datetime(int::<t::TimestampSecondType>(array, row)),
+                    "%S",
+                ),
+                TimeUnit::Millisecond => (
+                    temporal::timestamp_ms_to_datetime(int::<t::TimestampMillisecondType>(
+                        array, row,
+                    )),
+                    "%S%.f",
+                ),
+                TimeUnit::Microsecond => (
+                    temporal::timestamp_us_to_datetime(int::<t::TimestampMicrosecondType>(
+                        array, row,
+                    )),
+                    "%S%.f",
+                ),
+                TimeUnit::Nanosecond => (
+                    temporal::timestamp_ns_to_datetime(int::<t::TimestampNanosecondType>(
+                        array, row,
+                    )),
+                    "%S%.f",
+                ),
             };
             let moment = moment.ok_or_else(beyond)?;
-            four_digits(moment.format(&format!("%Y-%m-%dT%H:%M:{digits}")).to_string(), out).ok_or_else(beyond)?;
+            four_digits(
+                moment
+                    .format(&format!("%Y-%m-%dT%H:%M:{digits}"))
+                    .to_string(),
+                out,
+            )
+            .ok_or_else(beyond)?;
             if zone.is_some() {
                 out.push(b'Z');
             }
         }
         DataType::Duration(unit) => {
             let nanos = match unit {
-                TimeUnit::Second => i128::from(int::<t::DurationSecondType>(array, row)) * 1_000_000_000,
-                TimeUnit::Millisecond => i128::from(int::<t::DurationMillisecondType>(array, row)) * 1_000_000,
-                TimeUnit::Microsecond => i128::from(int::<t::DurationMicrosecondType>(array, row)) * 1_000,
+                TimeUnit::Second => {
+                    i128::from(int::<t::DurationSecondType>(array, row)) * 1_000_000_000
+                }
+                TimeUnit::Millisecond => {
+                    i128::from(int::<t::DurationMillisecondType>(array, row)) * 1_000_000
+                }
+                TimeUnit::Microsecond => {
+                    i128::from(int::<t::DurationMicrosecondType>(array, row)) * 1_000
+                }
                 TimeUnit::Nanosecond => i128::from(int::<t::DurationNanosecondType>(array, row)),
             };
             period(0, 0, nanos, out);
         }
         DataType::Interval(IntervalUnit::YearMonth) => {
-            period(i64::from(int::<t::IntervalYearMonthType>(array, row)), 0, 0, out);
+            period(
+                i64::from(int::<t::IntervalYearMonthType>(array, row)),
+                0,
+                0,
+                out,
+            );
         }
         DataType::Interval(IntervalUnit::DayTime) => {
             let interval = int::<t::IntervalDayTimeType>(array, row);
-            period(0, i64::from(interval.days), i128::from(interval.milliseconds) * 1_000_000, out);
+            period(
+                0,
+                i64::from(interval.days),
+                i128::from(interval.milliseconds) * 1_000_000,
+                out,
+            );
         }
         _ => {
             let interval = int::<t::IntervalMonthDayNanoType>(array, row);
-            period(i64::from(interval.months), i64::from(interval.days), i128::from(interval.nanoseconds), out);
+            period(
+                i64::from(interval.months),
+                i64::from(interval.days),
+                i128::from(interval.nanoseconds),
+                out,
+            );
         }
     }
     out.push(b'"');
@@ -350,7 +447,13 @@ fn four_digits(date: String, out: &mut Vec<u8>) -> Option<()> {
 /// A time of day.
 fn clock(nanos: i64, out: &mut Vec<u8>) {
     let seconds = nanos / 1_000_000_000;
-    let _ = write!(out, "{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let _ = write!(
+        out,
+        "{:02}:{:02}:{:02}",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    );
     fraction((nanos % 1_000_000_000).unsigned_abs().into(), out);
 }
 

@@ -1,8 +1,9 @@
 //! Reports of the engine as dictionaries with the fields of the classes in `lakebed.models`.
 
 use lakebed_core::{
-    Appended, BadLine, CollectionInfo, CommitInfo, DictionaryInfo, ErrorKind, ExportReport, IngestReport, Options,
-    Problem, SegmentInfo, Stats, TrainReport, VerifyReport,
+    Appended, BadLine, CollectionInfo, CommitInfo, DictionaryInfo, DictionaryNumber, ErrorKind,
+    ExportReport, IngestReport, Options, Problem, SegmentInfo, SegmentNumber, Seq, Stats,
+    TrainReport, VerifyReport,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -26,7 +27,12 @@ pub(crate) fn error_kinds() -> Vec<&'static str> {
     ErrorKind::ALL.iter().map(|kind| kind.as_str()).collect()
 }
 
-pub(crate) fn settings<'py>(py: Python<'py>, path: &str, options: &Options, mode: &str) -> Dict<'py> {
+pub(crate) fn settings<'py>(
+    py: Python<'py>,
+    path: &str,
+    options: &Options,
+    mode: &str,
+) -> Dict<'py> {
     dict!(py, {
         path: path,
         mode: mode,
@@ -45,7 +51,7 @@ pub(crate) fn append<'py>(py: Python<'py>, collection: &str, report: &Appended) 
         rows: report.rows,
         new_blobs: report.new_blobs,
         duplicates: report.duplicates,
-        first_seq: report.first_seq.map(|seq| seq.get()),
+        first_seq: report.first_seq.map(Seq::get),
         bytes: report.bytes,
     })
 }
@@ -55,7 +61,11 @@ fn bad_line<'py>(py: Python<'py>, line: &BadLine) -> Dict<'py> {
 }
 
 pub(crate) fn ingest<'py>(py: Python<'py>, report: &IngestReport) -> Dict<'py> {
-    let bad: Vec<_> = report.first_bad.iter().map(|line| bad_line(py, line)).collect::<PyResult<_>>()?;
+    let bad: Vec<_> = report
+        .first_bad
+        .iter()
+        .map(|line| bad_line(py, line))
+        .collect::<PyResult<_>>()?;
     dict!(py, {
         collection: &report.collection,
         file: &report.file,
@@ -80,7 +90,7 @@ pub(crate) fn train<'py>(py: Python<'py>, report: &TrainReport) -> Dict<'py> {
     dict!(py, {
         collection: &report.collection,
         installed: report.installed,
-        number: report.number.map(|number| number.get()),
+        number: report.number.map(DictionaryNumber::get),
         generation: report.generation,
         hash: PyHash(report.hash),
         size: report.size,
@@ -104,7 +114,7 @@ pub(crate) fn collection<'py>(py: Python<'py>, info: &CollectionInfo) -> Dict<'p
         deleted_rows: info.deleted_rows,
         first_seq: info.first_seq.get(),
         next_seq: info.next_seq.get(),
-        dictionary: info.dictionary.map(|number| number.get()),
+        dictionary: info.dictionary.map(DictionaryNumber::get),
     })
 }
 
@@ -175,14 +185,18 @@ pub(crate) fn stats<'py>(py: Python<'py>, stats: &Stats) -> Dict<'py> {
 
 fn problem<'py>(py: Python<'py>, problem: &Problem) -> Dict<'py> {
     dict!(py, {
-        segment: problem.segment.map(|number| number.get()),
+        segment: problem.segment.map(SegmentNumber::get),
         offset: problem.offset,
         message: &problem.message,
     })
 }
 
 pub(crate) fn verify<'py>(py: Python<'py>, report: &VerifyReport) -> Dict<'py> {
-    let problems: Vec<_> = report.problems.iter().map(|found| problem(py, found)).collect::<PyResult<_>>()?;
+    let problems: Vec<_> = report
+        .problems
+        .iter()
+        .map(|found| problem(py, found))
+        .collect::<PyResult<_>>()?;
     dict!(py, {
         segments: report.segments,
         commits: report.commits,

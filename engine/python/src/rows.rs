@@ -136,7 +136,10 @@ impl Rows {
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Row>> {
         // A row that is ready is handed out without leaving the interpreter; whoever else reads ahead is never waited for here.
-        let ready = self.state.try_lock().and_then(|mut state| state.ready.pop_front());
+        let ready = self
+            .state
+            .try_lock()
+            .and_then(|mut state| state.ready.pop_front());
         let next = match ready {
             Some(next) => Some(next),
             None => enter(py, || self.state.lock().next())?,
@@ -147,4 +150,3 @@ impl Rows {
         }))
     }
 }
-
