@@ -3,6 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 
 pub(crate) mod group;
+pub(crate) mod large;
 pub(crate) mod lock;
 pub(crate) mod seal;
 pub(crate) mod tail;
