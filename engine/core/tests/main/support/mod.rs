@@ -1,0 +1,41 @@
+//! What all these tests share: steps on a store and its model at once, what a store shows, and what an image must show.
+
+pub(crate) mod image;
+pub(crate) mod look;
+pub(crate) mod runner;
+
+use std::time::Duration;
+
+use lakebed_core::{Clock, Mode, Options};
+
+/// Whether the bounds are those of the long run.
+pub(crate) fn long() -> bool {
+    std::env::var_os("LAKEBED_LONG").is_some_and(|value| !value.is_empty() && value != "0")
+}
+
+/// One number for the default run, another for the long one.
+pub(crate) fn bound(default: usize, long_run: usize) -> usize {
+    if long() { long_run } else { default }
+}
+
+/// Options for small stores: pages and segments so small that few records fill several.
+pub(crate) fn options() -> Options {
+    Options {
+        page_bytes: 512,
+        lock_timeout: Duration::from_millis(50),
+        cache_bytes: 1 << 20,
+        threads: 1,
+        command: "recovery test".to_owned(),
+        clock: Clock(|| 1_700_000_000_000_000),
+        ..Options::default()
+    }
+}
+
+/// The same for reading.
+pub(crate) fn reading() -> Options {
+    Options {
+        mode: Mode::Read,
+        create: false,
+        ..options()
+    }
+}
