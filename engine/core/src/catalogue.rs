@@ -376,6 +376,27 @@ impl Catalogue {
     }
 }
 
+/// One summary of several that together describe a collection; nothing for none.
+pub(crate) fn merge_summaries(parts: &[Arc<[u8]>]) -> crate::Result<Vec<u8>> {
+    let refuse = |e: crate::schema::BadSummary| {
+        crate::Error::new(
+            crate::ErrorKind::Corrupt,
+            format!("The summary of a collection's values is damaged: {e}."),
+        )
+    };
+    match parts {
+        [] => Ok(Vec::new()),
+        [one] => Ok(one.to_vec()),
+        [first, more @ ..] => {
+            let mut all = crate::schema::Summary::decode(first).map_err(refuse)?;
+            for part in more {
+                all.merge(&crate::schema::Summary::decode(part).map_err(refuse)?);
+            }
+            Ok(all.encode())
+        }
+    }
+}
+
 /// Where in the history of commits a manifest stands.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ManifestPoint {
