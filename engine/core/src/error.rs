@@ -155,11 +155,7 @@ impl Error {
     }
 
     /// Stored bytes of a segment that are not what was written.
-    pub(crate) fn corrupt(
-        segment: SegmentNumber,
-        offset: u64,
-        detail: impl fmt::Display,
-    ) -> Self {
+    pub(crate) fn corrupt(segment: SegmentNumber, offset: u64, detail: impl fmt::Display) -> Self {
         Self::new(
             ErrorKind::Corrupt,
             format!(

@@ -13,10 +13,10 @@
 )]
 #![allow(dead_code, reason = "the rooms that use it are being built")]
 
-#[allow(unused_imports, reason = "the rooms that use it are being built")]
-pub(crate) mod dictionary;
 pub(crate) mod blob;
 pub(crate) mod catalogue;
+#[allow(unused_imports, reason = "the rooms that use it are being built")]
+pub(crate) mod dictionary;
 pub mod error;
 pub mod extract;
 #[allow(
@@ -44,7 +44,7 @@ pub use lakebed_format::{
 pub use options::{Clock, Mode, Options};
 pub use snapshot::{Row, Rows, Snapshot};
 pub use store::{
-    Appended, BadLine, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport,
-    IngestOptions, IngestReport, OnError, Problem, Progress, ProgressFn, ScanRequest, SegmentInfo,
-    SegmentState, Source, Stats, Store, TrainReport, VerifyReport,
+    Appended, BadLine, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport, IngestOptions,
+    IngestReport, OnError, Problem, Progress, ProgressFn, ScanRequest, SegmentInfo, SegmentState,
+    Source, Stats, Store, TrainReport, VerifyReport,
 };

@@ -61,3 +61,10 @@ pub use sections::{
     CommitEntry, Extent, Fingerprints, FrameEntry, FrameTable, Ordinals, RowEntry, put_fingerprints,
 };
 pub use tail::{FooterTail, LargeBlock, LargeEncoding, LargeTail, TAIL_LEN};
+
+#[cfg(test)]
+#[allow(
+    clippy::needless_for_each,
+    reason = "one line a list reads better here"
+)]
+mod tests;

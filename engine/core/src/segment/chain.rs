@@ -74,12 +74,14 @@ impl<'a> Chain<'a> {
     /// Reads a part of the file.
     pub(crate) fn read(&self, offset: u64, len: u64) -> Result<Vec<u8>> {
         let mut bytes = vec![0; len as usize];
-        self.file.read_exact_at(&mut bytes, offset).map_err(|error| {
-            if error.kind() == std::io::ErrorKind::UnexpectedEof {
-                return Error::corrupt(self.segment, offset, "the file ends too early");
-            }
-            Error::io(&reading(self.segment), error)
-        })?;
+        self.file
+            .read_exact_at(&mut bytes, offset)
+            .map_err(|error| {
+                if error.kind() == std::io::ErrorKind::UnexpectedEof {
+                    return Error::corrupt(self.segment, offset, "the file ends too early");
+                }
+                Error::io(&reading(self.segment), error)
+            })?;
         Ok(bytes)
     }
 
@@ -99,7 +101,8 @@ impl<'a> Chain<'a> {
             return Ok(None);
         }
         let at = group.checked_sub(COMMIT_LEN as u64);
-        let at = at.ok_or_else(|| Error::corrupt(self.segment, group, "a group starts too early"))?;
+        let at =
+            at.ok_or_else(|| Error::corrupt(self.segment, group, "a group starts too early"))?;
         self.commit_at(at).map(Some)
     }
 
@@ -261,8 +264,8 @@ impl<'a> Chain<'a> {
             .iter_from(0)
             .collect();
         let ids = section(SectionKind::Ids)?;
-        let ids = IdSet::decode(&mut Reader::new("ids", &ids, offset))
-            .map_err(|e| self.refuse(&e))?;
+        let ids =
+            IdSet::decode(&mut Reader::new("ids", &ids, offset)).map_err(|e| self.refuse(&e))?;
         let rows = section(SectionKind::Rows)?;
         let records = section(SectionKind::Records)?;
         Ok(Loaded {

@@ -50,19 +50,33 @@ pub(crate) fn decode_checked(
     };
     let corrupt =
         |error: frames::FrameError| Error::corrupt(place.segment, place.offset, error.to_string());
-    let raw = frames::decode(header.encoding, dictionary.as_deref(), stored, header.raw_len)
-        .map_err(corrupt)?;
+    let raw = frames::decode(
+        header.encoding,
+        dictionary.as_deref(),
+        stored,
+        header.raw_len,
+    )
+    .map_err(corrupt)?;
     let decoded = Decoded::new(raw, header.ids.len()).map_err(corrupt)?;
     Ok(decoded.with_ids(header.ids.runs()))
 }
 
 /// Reads the bytes of the frame at `place`, which ends at or before `limit`; `next` is where the next frame begins, if it is known.
-pub(crate) fn read(file: &dyn File, place: Place, next: Option<u64>, limit: u64) -> Result<Vec<u8>> {
+pub(crate) fn read(
+    file: &dyn File,
+    place: Place,
+    next: Option<u64>,
+    limit: u64,
+) -> Result<Vec<u8>> {
     let room = limit.saturating_sub(place.offset);
     // Between two frames of different groups lie rows and an index block: what follows is a bound and not a length.
     let guess = next.map_or(FIRST_READ, |next| {
         let gap = next.saturating_sub(place.offset);
-        if gap <= 8 * FIRST_READ { gap } else { FIRST_READ }
+        if gap <= 8 * FIRST_READ {
+            gap
+        } else {
+            FIRST_READ
+        }
     });
     let mut bytes = Vec::new();
     extend(file, place, &mut bytes, guess.min(room))?;

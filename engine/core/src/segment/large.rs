@@ -1,8 +1,8 @@
 //! A large blob in a segment of its own.
 
 use lakebed_format::{
-    BlobId, Encoding, HEADER_LEN, LargeBlock, LargeEncoding, LargeEntry, LargeTail, Layout, SegmentHeader,
-    SegmentNumber, TAIL_LEN, limits,
+    BlobId, Encoding, HEADER_LEN, LargeBlock, LargeEncoding, LargeEntry, LargeTail, Layout,
+    SegmentHeader, SegmentNumber, TAIL_LEN, limits,
 };
 
 use super::source::Source;
@@ -33,8 +33,7 @@ impl Large {
         let segment = entry.segment;
         let source = Source::open(home, segment, len_of(entry))?;
         let refuse = |error| Error::of_format(segment, &error);
-        let header =
-            SegmentHeader::decode(&source.slice(0, HEADER_LEN as u64)?).map_err(refuse)?;
+        let header = SegmentHeader::decode(&source.slice(0, HEADER_LEN as u64)?).map_err(refuse)?;
         let salt = header.salt;
         let tail_at = source.len() - TAIL_LEN as u64;
         let tail = LargeTail::decode(&source.slice(tail_at, TAIL_LEN as u64)?, salt, tail_at)

@@ -102,8 +102,7 @@ impl Sealed {
                 .map(|(fingerprint, _)| fingerprint)
         })?;
         while rank < table.len() {
-            let (fingerprint, ordinal) =
-                body.fingerprint(ordinals, &table, rank, &self.entry)?;
+            let (fingerprint, ordinal) = body.fingerprint(ordinals, &table, rank, &self.entry)?;
             if fingerprint > range.end().0 {
                 break;
             }
@@ -292,13 +291,7 @@ impl Frames for Sealed {
         };
         let frame = match reading.home.cache.peek(self.key(entry.offset)) {
             Some(frame) => frame,
-            None => Arc::new(self.decode(
-                reading,
-                body,
-                entry.offset,
-                next,
-                Access::Sequential,
-            )?),
+            None => Arc::new(self.decode(reading, body, entry.offset, next, Access::Sequential)?),
         };
         Ok(frame.place(id).is_some().then_some(frame))
     }

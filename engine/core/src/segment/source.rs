@@ -156,7 +156,8 @@ pub(crate) fn open(home: &Home, segment: SegmentNumber) -> Result<Arc<dyn File>>
 /// A segment that the catalogue names and that cannot be opened.
 pub(crate) fn missing(segment: SegmentNumber, name: &str, error: std::io::Error) -> Error {
     if error.kind() == std::io::ErrorKind::NotFound {
-        return Error::corrupt(segment, 0, format!("its file {name} is missing")).with_source(error);
+        return Error::corrupt(segment, 0, format!("its file {name} is missing"))
+            .with_source(error);
     }
     Error::io(&reading(segment), error)
 }
