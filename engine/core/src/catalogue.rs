@@ -14,6 +14,9 @@ use lakebed_format::{
 };
 use lakebed_format::{Fingerprint, IdSet};
 
+/// Summaries of a collection are merged when there are more than these.
+const MOST_SUMMARIES: usize = 16;
+
 /// A collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Collection {
@@ -153,9 +156,13 @@ impl Catalogue {
                 collection,
                 summary,
             } => {
-                self.collection_mut(*collection)?
-                    .schema
-                    .push(summary.as_slice().into());
+                let parts = &mut self.collection_mut(*collection)?.schema;
+                parts.push(summary.as_slice().into());
+                if parts.len() > MOST_SUMMARIES
+                    && let Ok(merged) = merge_summaries(parts)
+                {
+                    *parts = vec![merged.into()];
+                }
             }
             Record::Dictionary(entry) => {
                 Arc::make_mut(&mut self.dictionaries).insert(entry.number, *entry);

@@ -8,6 +8,7 @@ use lakebed_format::{
 };
 
 use super::group::Group;
+use crate::catalogue::merge_summaries;
 use crate::error::{Error, ErrorKind, Result};
 use crate::home::Home;
 use crate::segment::chain::{Block, Walk};
@@ -110,7 +111,7 @@ fn append_rows(group: &mut Group) -> Result<Vec<RowEntry>> {
 fn finish_records(group: &mut Group) -> Vec<Record> {
     let pending = group.shared.read();
     let catalogue = &pending.catalogue;
-    let mut records = group.records.clone();
+    let mut records = one_schema_each(&group.records);
     if !group.pins.is_empty() {
         records.push(Record::Pinned(group.pins.clone()));
     }
@@ -128,6 +129,35 @@ fn finish_records(group: &mut Group) -> Vec<Record> {
         });
     }
     records
+}
+
+/// The same records with one summary a collection in place of several.
+fn one_schema_each(records: &[Record]) -> Vec<Record> {
+    let mut out: Vec<Record> = Vec::with_capacity(records.len());
+    for record in records {
+        if let Record::Schema {
+            collection: new,
+            summary: more,
+        } = record
+        {
+            let known = out.iter_mut().find_map(|record| match record {
+                Record::Schema {
+                    collection,
+                    summary,
+                } if collection == new => Some(summary),
+                _ => None,
+            });
+            let merged = known.as_ref().and_then(|summary| {
+                merge_summaries(&[summary.as_slice().into(), more.as_slice().into()]).ok()
+            });
+            if let (Some(summary), Some(merged)) = (known, merged) {
+                *summary = merged;
+                continue;
+            }
+        }
+        out.push(record.clone());
+    }
+    out
 }
 
 /// What the end of the group added.

@@ -77,6 +77,9 @@ pub(crate) struct Group {
     page_bytes: usize,
 }
 
+/// A page is cut also at this many blobs, however small they are.
+const PAGE_BLOBS: usize = 4096;
+
 impl Group {
     /// A group after the last commit of `view`. `output` is the active segment's file, if it has one.
     pub(crate) fn new(
@@ -185,7 +188,7 @@ impl Group {
             pending.next = id.next();
             pending.new_blobs += 1;
             pending.raw_bytes += bytes.len() as u64;
-            (id, pending.page.bytes() >= self.page_bytes)
+            (id, pending.page.bytes() >= self.page_bytes || pending.page.blobs() >= PAGE_BLOBS)
         };
         if full {
             self.cut_page(home)?;
@@ -215,7 +218,8 @@ impl Group {
         lines: Lines<'_>,
         ids: &[BlobId],
     ) -> Result<()> {
-        let mut pending = self.shared.write();
+        let shared = Arc::clone(&self.shared);
+        let mut pending = shared.write();
         let Some(mut seq) = pending.catalogue.collection(collection).map(|c| c.next_seq.0) else {
             return Err(Error::internal("rows are added to a collection that is gone"));
         };

@@ -4,6 +4,7 @@
 //! it durable with one sync. An error before that sync undoes the group and leaves the store as it was; an error of the sync itself ends
 //! writing for this object.
 
+pub(crate) mod append;
 pub(crate) mod commit;
 pub(crate) mod create;
 pub(crate) mod dedupe;

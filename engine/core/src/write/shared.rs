@@ -2,10 +2,10 @@
 //!
 //! Locks are taken in this order, and none is held while waiting for another process: the writer's, the state's, the pending group's.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use lakebed_format::SegmentNumber;
+use lakebed_format::{CommitNumber, SegmentNumber};
 use lakebed_vfs::File;
 use parking_lot::{Mutex, RwLock};
 
@@ -26,6 +26,8 @@ pub(crate) struct Shared {
     closed: AtomicBool,
     /// Counts changes of the pending group.
     version: AtomicU64,
+    /// The views that snapshots were given out of.
+    given: Mutex<Vec<Weak<View>>>,
 }
 
 /// What readers see.
@@ -62,6 +64,7 @@ impl Shared {
             writer: Mutex::default(),
             closed: AtomicBool::new(false),
             version: AtomicU64::new(0),
+            given: Mutex::default(),
         }
     }
 
@@ -140,5 +143,58 @@ impl Shared {
             self.show(Arc::new(view), None);
         }
         Ok(newer)
+    }
+
+    /// Whether there is pending work.
+    pub(crate) fn has_pending(&self) -> Result<bool> {
+        let writer = self.writer.lock();
+        if let Some(why) = &writer.poisoned {
+            return Err(Error::new(ErrorKind::Poisoned, why.clone()));
+        }
+        Ok(writer.group.is_some())
+    }
+
+    /// Forgets pending work and gives the lock up. In a process forked from the one that opened the store nothing is touched: both are
+    /// the parent's.
+    pub(crate) fn abandon(&self) {
+        let mut writer = self.writer.lock();
+        if std::process::id() != self.home.pid {
+            std::mem::forget(writer.group.take());
+            return;
+        }
+        if let Some(group) = writer.group.take() {
+            let view = self.view();
+            self.show(view, None);
+            if !group.roll_back(&self.home) {
+                writer.file = None;
+            }
+        }
+        writer.lock = None;
+    }
+
+    /// Counts a snapshot as held until it is dropped.
+    pub(crate) fn remember(&self, snapshot: &Snapshot) {
+        let mut given = self.given.lock();
+        given.retain(|view| view.strong_count() > 0);
+        let new = Arc::downgrade(&snapshot.view);
+        if !given.iter().any(|view| view.ptr_eq(&new)) {
+            given.push(new);
+        }
+    }
+
+    /// The oldest commit that something still reads by.
+    pub(crate) fn oldest_snapshot(&self) -> Option<CommitNumber> {
+        let given = self.given.lock();
+        given
+            .iter()
+            .filter_map(Weak::upgrade)
+            .map(|view| view.commit)
+            .min()
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.abandon();
     }
 }
