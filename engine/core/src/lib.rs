@@ -24,6 +24,8 @@ pub mod extract;
 )]
 pub(crate) mod frames;
 mod index;
+#[allow(unused_imports, reason = "the rooms that use it are being built")]
+pub(crate) mod ingest;
 pub mod json;
 pub mod options;
 pub mod schema;
