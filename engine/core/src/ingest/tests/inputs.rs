@@ -196,10 +196,7 @@ fn a_file_is_committed_in_groups_of_bounded_size() {
             lakebed_format::Hash::of(&content[..bytes as usize])
         );
         assert_eq!(
-            content[..bytes as usize]
-                .iter()
-                .filter(|&&byte| byte == b'\n')
-                .count() as u64,
+            memchr::memchr_iter(b'\n', &content[..bytes as usize]).count() as u64,
             lines
         );
     }

@@ -61,7 +61,7 @@ fn an_ingest_interrupted_at_any_commit_is_resumed_to_the_same_end() {
 #[test]
 fn a_caller_who_wants_to_stop_stops_at_a_commit() {
     /// Slow enough that the caller is told many times.
-    struct Slow(std::io::Cursor<Vec<u8>>);
+    struct Slow(Cursor<Vec<u8>>);
     impl std::io::Read for Slow {
         fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
             std::thread::sleep(std::time::Duration::from_millis(5));
@@ -72,7 +72,7 @@ fn a_caller_who_wants_to_stop_stops_at_a_commit() {
     let content = large();
     let slow = |content: &[u8]| Source::Reader {
         name: "slow".to_owned(),
-        reader: Box::new(Slow(std::io::Cursor::new(content.to_vec()))),
+        reader: Box::new(Slow(Cursor::new(content.to_vec()))),
         size: None,
     };
     let progress = ProgressFn::new(|progress| {
