@@ -36,8 +36,6 @@ enum Fate {
     Kept,
     /// A growing write: the file is longer, the bytes are zeros.
     LenOnly,
-    /// A growing write: the bytes are there, the file does not reach to them.
-    DataOnly,
     /// The first bytes of a write, and the length of all of it.
     Head(usize),
     /// The first bytes of a growing write, and the length that far.
@@ -77,7 +75,7 @@ impl Item {
     fn fates(&self) -> &'static [Fate] {
         match self {
             Self::File(_, Change::Write { grew: Some(_), .. }) => {
-                &[Fate::Lost, Fate::Kept, Fate::LenOnly, Fate::DataOnly]
+                &[Fate::Lost, Fate::Kept, Fate::LenOnly]
             }
             _ => &[Fate::Lost, Fate::Kept],
         }
@@ -99,10 +97,13 @@ struct Frozen {
 /// The states the disk may be in, see [`super::FaultVfs::crash_images`].
 ///
 /// Every pending change counts on its own: the bytes of a write, the length it gave the file, a `set_len`, a created,
-/// renamed or removed name, a made directory. First come the image without any and the one with all of them. Then, taking turns:
-/// everything up to one change; one change alone, lost or kept; writes torn at 512-byte sectors (4 KiB ones among
-/// them) and, for the last write, between any two bytes; and every combination of whole changes while there are at most
-/// [`EXHAUSTIVE`] of them, else samples in which every change may be lost, kept, torn or full of holes. Equal images are given once.
+/// renamed or removed name, a made directory. Bytes that arrive without their length need no image of their own: until a later
+/// length covers them they are as good as lost, and then as good as kept.
+///
+/// First come the image without any change and the one with all of them. Then, taking turns: everything up to one change; one change
+/// alone, lost or kept; writes torn at 512-byte sectors (4 KiB ones among them) and, for the last write, between any two
+/// bytes; and every combination of whole changes while there are at most [`EXHAUSTIVE`] of them, else samples in which every change
+/// may be lost, kept, torn or full of holes. Equal images are given once.
 #[derive(Debug)]
 pub struct CrashImages {
     frozen: Arc<Frozen>,
@@ -412,7 +413,6 @@ fn lot(item: &Item, keep: usize, rng: &mut Rng) -> Fate {
         3 => Fate::Sectors(4096, rng.next()),
         4 if grew.is_some() => Fate::Short(cut),
         5 if grew.is_some() => Fate::LenOnly,
-        6 if grew.is_some() => Fate::DataOnly,
         _ if rng.below(8) < keep => Fate::Kept,
         _ => Fate::Lost,
     }
@@ -436,7 +436,7 @@ fn apply(image: &mut Image, change: &Change, fate: Fate) {
             };
             match fate {
                 Fate::Lost | Fate::LenOnly => {}
-                Fate::Kept | Fate::DataOnly => put(0, bytes.len()),
+                Fate::Kept => put(0, bytes.len()),
                 Fate::Head(cut) | Fate::Short(cut) => put(0, cut),
                 Fate::Tail(cut) => put(cut, bytes.len()),
                 Fate::Sectors(size, seed) => {
@@ -452,7 +452,7 @@ fn apply(image: &mut Image, change: &Change, fate: Fate) {
                 }
             }
             match (fate, grew) {
-                (Fate::DataOnly, _) | (_, None) => {}
+                (_, None) => {}
                 (Fate::Short(cut), _) => image.grow(offset + cut),
                 (_, Some(len)) => image.grow(*len),
             }
