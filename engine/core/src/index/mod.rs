@@ -3,3 +3,4 @@
 //! A fingerprint finds candidates and proves nothing; whoever asks compares the bytes.
 
 pub(crate) mod memory;
+pub(crate) mod runs;
