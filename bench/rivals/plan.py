@@ -129,7 +129,7 @@ class Bench:
         for _ in range(self.sizes.rounds):
             place = self.store("trained")
             shutil.copytree(base, place)
-            figures = self.run("pieces", "lakebed", sources=[source], seal=False, store=place)
+            figures = self.run("pieces", "lakebed", sources=[source], seal="no", store=place)
             found.append({**figures, "seconds": figures["seconds"][0]} if "seconds" in figures else figures)
         self.keep(f"{prefix}ingest, dictionary there", "lakebed", median(found))
 
@@ -144,13 +144,15 @@ class Bench:
             raise SystemExit(f"The engines disagree about {', '.join(different)}; the figures would mean nothing.")
 
     def segments(self, source: Path) -> None:
-        """Gets at one segment and at many, of the same records."""
+        """Gets at one segment and at many, of the same records, ingested in the same pieces: a quarter first, which trains."""
         lines = list(data.read(source))
-        count = min(self.sizes.segments, len(lines))
-        parts = [data.write(self.work / f"part-{n}.ndjson", lines[n::count]) for n in range(count)]
-        for name, sources in (("1 segment", [source]), (f"{count} segments", parts)):
-            store = self.store(f"at-{name.replace(' ', '-')}")
-            figures = self.run("pieces", "lakebed", sources=sources, seal=True, store=store)
+        count = min(self.sizes.segments, len(lines) // 2)
+        quarter, rest = lines[::4], [line for n, line in enumerate(lines) if n % 4]
+        pieces = [quarter, *(rest[n :: count - 1] for n in range(count - 1))]
+        parts = [data.write(self.work / f"part-{n}.ndjson", piece) for n, piece in enumerate(pieces)]
+        for name, seal in (("1 segment", "last"), (f"{count} segments", "each")):
+            store = self.store(f"at-{seal}")
+            figures = self.run("pieces", "lakebed", sources=parts, seal=seal, store=store)
             if "error" in figures:
                 self.keep(f"get at {name}", "lakebed", figures)
                 continue
@@ -173,8 +175,8 @@ class Bench:
             self.run("ingest", engine, source=small, store=self.store(f"open-{engine}"))
         if "lakebed" in self.engines:
             place = self.store("open-lakebed")
-            self.run("pieces", "lakebed", sources=[small], seal=True, store=place)
-            self.run("pieces", "lakebed", sources=[noise], seal=False, store=place)
+            self.run("pieces", "lakebed", sources=[small], seal="last", store=place)
+            self.run("pieces", "lakebed", sources=[noise], seal="no", store=place)
         self.turns(
             f"open at {rows:,} rows", "opening", self.having("lakebed", *rivals), source=small, gets=1, name="open"
         )
@@ -184,7 +186,7 @@ class Bench:
         rows, steps = self.sizes.rows, self.sizes.steps
         sources = [data.write(self.work / f"step-{n}.ndjson", data.small(rows, n * rows)) for n in range(steps)]
         place = self.store("rate")
-        figures = self.run("pieces", "lakebed", sources=sources, seal=False, store=place)
+        figures = self.run("pieces", "lakebed", sources=sources, seal="no", store=place)
         if "error" in figures:
             self.keep("small rows", "lakebed", figures)
             return
@@ -223,7 +225,7 @@ class Bench:
             for name, path in paths.items():
                 place = self.store("again")
                 shutil.copytree(base, place)
-                figures = self.run("pieces", "lakebed", sources=[path], seal=False, store=place)
+                figures = self.run("pieces", "lakebed", sources=[path], seal="no", store=place)
                 if "seconds" in figures:
                     seconds = figures["seconds"][0]
                     figures = {"seconds": seconds, "mb_per_s": path.stat().st_size / seconds / 1e6}

@@ -74,7 +74,7 @@ def ingest(spec: dict[str, Any]) -> Figures:
 
 @task
 def pieces(spec: dict[str, Any]) -> Figures:
-    """lakebed alone: files one after the other into one store, which may be there before; `seal` makes each a segment."""
+    """lakebed alone: files one after the other into one store, which may be there before; `seal`: "each" file, the "last", or "no"."""
     import lakebed
 
     seconds = []
@@ -83,8 +83,10 @@ def pieces(spec: dict[str, Any]) -> Figures:
             start = time.perf_counter()
             store.ingest(Path(source), into="records", again=True)
             seconds.append(time.perf_counter() - start)
-            if spec["seal"]:
+            if spec["seal"] == "each":
                 store.seal()
+        if spec["seal"] == "last":
+            store.seal()
         segments = len(store.segments())
     return {"seconds": seconds, "bytes": size_on_disk(Path(spec["store"])), "segments": segments}
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use lakebed_format::{FormatError, SegmentNumber};
+
 /// What went wrong, in terms of what a caller can do about it. Names are stable; messages are not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -152,6 +154,38 @@ impl Error {
         error.with_source(cause)
     }
 
+    /// Stored bytes of a segment that are not what was written.
+    pub(crate) fn corrupt(segment: SegmentNumber, offset: u64, detail: impl fmt::Display) -> Self {
+        Self::new(
+            ErrorKind::Corrupt,
+            format!(
+                "Segment {segment} is damaged at byte {offset}: {detail}; everything undamaged stays readable, and \
+                 verify lists all damage."
+            ),
+        )
+    }
+
+    /// What the format crate refused in a segment.
+    pub(crate) fn of_format(segment: SegmentNumber, error: &FormatError) -> Self {
+        if error.is_too_new() {
+            return Self::new(
+                ErrorKind::FormatTooNew,
+                format!(
+                    "Segment {segment} was written by a newer lakebed ({error}); upgrade lakebed to read it."
+                ),
+            );
+        }
+        Self::corrupt(segment, error.offset, error)
+    }
+
+    /// A mistake of the engine itself.
+    pub(crate) fn internal(what: &str) -> Self {
+        Self::new(
+            ErrorKind::Io,
+            format!("This is a mistake of lakebed itself, please report it: {what}."),
+        )
+    }
+
     /// What kind of error this is.
     pub fn kind(&self) -> ErrorKind {
         self.inner.kind
@@ -168,7 +202,7 @@ impl Error {
             .source
             .as_deref()
             .and_then(|source| source.downcast_ref::<std::io::Error>())
-            .and_then(std::io::Error::raw_os_error)
+            .and_then(lakebed_vfs::errno)
     }
 }
 

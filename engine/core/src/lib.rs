@@ -13,6 +13,8 @@
 )]
 #![allow(dead_code, reason = "the rooms that use it are being built")]
 
+pub(crate) mod blob;
+pub(crate) mod catalogue;
 #[allow(unused_imports, reason = "the rooms that use it are being built")]
 pub(crate) mod dictionary;
 pub mod error;
@@ -23,13 +25,17 @@ pub mod extract;
     reason = "the rooms that use it are being built"
 )]
 pub(crate) mod frames;
-mod index;
+pub(crate) mod home;
+pub(crate) mod index;
 pub mod json;
 pub mod options;
 pub mod schema;
+pub(crate) mod segment;
 pub mod snapshot;
 pub mod store;
+pub(crate) mod write;
 
+pub use blob::Blob;
 pub use error::{Error, ErrorKind, Result};
 pub use lakebed_format::{
     BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Fingerprint, Hash,
@@ -38,8 +44,7 @@ pub use lakebed_format::{
 pub use options::{Clock, Mode, Options};
 pub use snapshot::{Row, Rows, Snapshot};
 pub use store::{
-    Appended, BadLine, Blob, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport,
-    IngestOptions, IngestReport, OnError, Problem, Progress, ProgressFn, ScanRequest, SegmentInfo,
-    SegmentState, Source, Stats, Store, TrainReport, VerifyReport,
+    Appended, BadLine, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport, IngestOptions,
+    IngestReport, OnError, Problem, Progress, ProgressFn, ScanRequest, SegmentInfo, SegmentState,
+    Source, Stats, Store, TrainReport, VerifyReport,
 };
-mod write;

@@ -56,6 +56,9 @@ pub struct Options {
     pub command: String,
     /// Where times come from.
     pub clock: Clock,
+    /// Asked by whoever waits for a lock, on the thread that waits, a few times a second: true ends the wait with
+    /// [`crate::ErrorKind::Interrupted`].
+    pub interrupted: fn() -> bool,
 }
 
 impl Default for Options {
@@ -71,6 +74,7 @@ impl Default for Options {
             threads: 0,
             command: String::new(),
             clock: Clock::default(),
+            interrupted: || false,
         }
     }
 }

@@ -46,6 +46,8 @@ pub enum Record {
         collection: CollectionId,
         /// First live sequence number.
         first_live: Seq,
+        /// How many of the rows now released had been counted as deleted; they no longer are.
+        deleted_rows: u64,
     },
     /// A large blob was written to a segment of its own.
     Large(LargeEntry),
@@ -126,9 +128,11 @@ impl Record {
             Self::Trimmed {
                 collection,
                 first_live,
+                deleted_rows,
             } => {
                 put_varint(out, collection.0);
                 put_varint(out, first_live.0);
+                put_varint(out, *deleted_rows);
             }
             Self::Large(entry) => entry.encode(out),
             Self::Next {
@@ -184,6 +188,7 @@ impl Record {
             9 => Self::Trimmed {
                 collection: CollectionId(r.varint()?),
                 first_live: Seq(r.varint()?),
+                deleted_rows: r.varint()?,
             },
             10 => Self::Large(LargeEntry::decode(r)?),
             11 => Self::Next {

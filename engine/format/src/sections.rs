@@ -391,6 +391,8 @@ pub struct CommitEntry {
     pub blobs: u64,
     /// New rows.
     pub rows: u64,
+    /// Bytes of the new blobs.
+    pub raw_bytes: u64,
 }
 
 impl CommitEntry {
@@ -405,6 +407,7 @@ impl CommitEntry {
             put_u64(&mut out, commit.offset);
             put_varint(&mut out, commit.blobs);
             put_varint(&mut out, commit.rows);
+            put_varint(&mut out, commit.raw_bytes);
             last = commit.number.0;
         }
         out
@@ -428,6 +431,7 @@ impl CommitEntry {
                     offset,
                     blobs: r.varint()?,
                     rows: r.varint()?,
+                    raw_bytes: r.varint()?,
                 })
             })
         })

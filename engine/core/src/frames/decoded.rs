@@ -1,10 +1,14 @@
 //! One decoded frame: its raw payload, where each blob lies in it, and which blobs were proven to have their hash.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use lakebed_format::decode_offsets;
+use lakebed_format::{BlobId, Hash, IdRun, decode_offsets};
 
 use super::FrameError;
+
+/// A hash in four words; all zero until it is known.
+type Known = [AtomicU64; 4];
 
 /// Immutable but for the marks of what was proven. Shared as `Arc<Decoded>`.
 #[derive(Debug)]
@@ -12,7 +16,10 @@ pub(crate) struct Decoded {
     payload: Vec<u8>,
     /// Blob `i` is `payload[offsets[i]..offsets[i + 1]]`.
     offsets: Box<[u32]>,
-    proven: Box<[AtomicU64]>,
+    /// The ids of the blobs, in their order; empty where the caller keeps no ids.
+    ids: Box<[IdRun]>,
+    /// The hashes of blobs that were asked for by hash. A blob has one hash, so that racing writers write the same words.
+    proven: OnceLock<Box<[Known]>>,
 }
 
 impl Decoded {
@@ -20,14 +27,36 @@ impl Decoded {
     pub(crate) fn new(payload: Vec<u8>, blobs: u32) -> Result<Self, FrameError> {
         let mut offsets = Vec::new();
         decode_offsets(&payload, blobs, &mut offsets)?;
-        let proven = (0..(blobs as usize).div_ceil(64))
-            .map(|_| AtomicU64::new(0))
-            .collect();
         Ok(Self {
             payload,
             offsets: offsets.into_boxed_slice(),
-            proven,
+            ids: Box::default(),
+            proven: OnceLock::new(),
         })
+    }
+
+    /// The same with the ids of its blobs.
+    pub(crate) fn with_ids(mut self, runs: impl Iterator<Item = IdRun>) -> Self {
+        self.ids = runs.collect();
+        self
+    }
+
+    /// The place of a blob by its id.
+    #[inline]
+    pub(crate) fn place(&self, id: BlobId) -> Option<usize> {
+        let mut before = 0;
+        for run in &self.ids {
+            if run.range().contains(&id.0) {
+                return Some((before + id.0 - run.first.0) as usize);
+            }
+            before += run.len;
+        }
+        None
+    }
+
+    /// The ids of its blobs.
+    pub(crate) fn ids(&self) -> &[IdRun] {
+        &self.ids
     }
 
     /// Number of blobs.
@@ -50,25 +79,48 @@ impl Decoded {
         self.payload.len() as u64 - self.offsets.first().map_or(0, |&start| u64::from(start))
     }
 
-    /// Whether the hash of the blob at `index` was checked before.
+    /// Whether the blob at `index` was found to have this hash before.
     #[inline]
-    pub(crate) fn is_proven(&self, index: usize) -> bool {
+    pub(crate) fn is_proven(&self, index: usize, hash: &Hash) -> bool {
         self.proven
-            .get(index / 64)
-            .is_some_and(|word| word.load(Ordering::Relaxed) >> (index % 64) & 1 == 1)
+            .get()
+            .and_then(|proven| proven.get(index))
+            .is_some_and(|known| {
+                known
+                    .iter()
+                    .zip(words(hash))
+                    .all(|(known, word)| known.load(Ordering::Relaxed) == word)
+            })
     }
 
-    /// Remembers that the blob at `index` has the hash it was asked for by. Relaxed order is enough: the mark is about bytes
-    /// that never change, and nothing else is read because of it.
+    /// Remembers the hash of the blob at `index`. Relaxed order is enough: the words are about bytes that never change, and a
+    /// reader that sees only some of them hashes again.
     #[inline]
-    pub(crate) fn prove(&self, index: usize) {
-        if let Some(word) = self.proven.get(index / 64) {
-            word.fetch_or(1 << (index % 64), Ordering::Relaxed);
+    pub(crate) fn prove(&self, index: usize, hash: &Hash) {
+        let proven = self
+            .proven
+            .get_or_init(|| (0..self.len()).map(|_| Known::default()).collect());
+        if let Some(known) = proven.get(index) {
+            for (known, word) in known.iter().zip(words(hash)) {
+                known.store(word, Ordering::Relaxed);
+            }
         }
     }
 
     /// Bytes of memory it holds.
     pub(crate) fn cost(&self) -> usize {
-        size_of::<Self>() + self.payload.capacity() + self.offsets.len() * 4 + self.proven.len() * 8
+        // With the hashes, also while none is known yet: what a frame costs must not change while the cache counts it.
+        size_of::<Self>()
+            + self.payload.capacity()
+            + self.offsets.len() * (4 + size_of::<Known>())
+            + self.ids.len() * size_of::<IdRun>()
     }
+}
+
+fn words(hash: &Hash) -> [u64; 4] {
+    let mut words = [0; 4];
+    for (word, bytes) in words.iter_mut().zip(hash.as_bytes().as_chunks::<8>().0) {
+        *word = u64::from_le_bytes(*bytes);
+    }
+    words
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use lakebed_format::{DictionaryNumber, Encoding, SegmentNumber};
+use lakebed_format::{DictionaryNumber, Encoding, Hash, SegmentNumber};
 
 fn lines(from: usize, count: usize) -> Vec<Vec<u8>> {
     (from..from + count)
@@ -188,12 +188,19 @@ fn a_table_of_lengths_must_fill_the_payload() {
 fn proof_is_remembered_blob_by_blob() {
     let blobs: Vec<Vec<u8>> = (0..130_u32).map(|n| n.to_string().into_bytes()).collect();
     let decoded = Decoded::new(page(&blobs).into_payload(), 130).unwrap();
-    decoded.prove(0);
-    decoded.prove(129);
-    decoded.prove(64);
-    decoded.prove(1000);
-    let proven: Vec<usize> = (0..200).filter(|&index| decoded.is_proven(index)).collect();
+    let hash = Hash::of(b"0");
+    assert!(!decoded.is_proven(0, &hash));
+    for index in [0, 129, 64, 1000] {
+        decoded.prove(index, &hash);
+    }
+    let proven: Vec<usize> = (0..200)
+        .filter(|&index| decoded.is_proven(index, &hash))
+        .collect();
     assert_eq!(proven, [0, 64, 129]);
+    // Another hash that begins the same is another hash.
+    let mut other = hash;
+    other.0[31] ^= 1;
+    assert!(!decoded.is_proven(0, &other));
 }
 
 #[test]
@@ -324,9 +331,9 @@ fn the_cache_stays_within_its_budget_and_keeps_what_is_used() {
 fn a_frame_is_kept_once() {
     let cache = FrameCache::new(1 << 20);
     let first = cache.insert(key(1, 64), block(100));
-    first.prove(0);
+    first.prove(0, &Hash::of(b"x"));
     let second = cache.insert(key(1, 64), block(100));
-    assert!(Arc::ptr_eq(&first, &second) && second.is_proven(0));
+    assert!(Arc::ptr_eq(&first, &second) && second.is_proven(0, &Hash::of(b"x")));
     assert_eq!(cache.stats().frames, 1);
 }
 

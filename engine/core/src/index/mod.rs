@@ -4,3 +4,4 @@
 
 pub(crate) mod memory;
 pub(crate) mod runs;
+pub(crate) mod search;

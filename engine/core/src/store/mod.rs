@@ -5,7 +5,6 @@
 //!
 //! It decides nothing: opening and reading is the room `snapshot`, changing is `write`.
 
-mod blob;
 mod reports;
 mod requests;
 
@@ -16,11 +15,11 @@ use std::sync::Arc;
 use lakebed_format::{BlobId, CommitNumber, Hash, Seq};
 use lakebed_vfs::{OsVfs, Vfs};
 
+use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
 use crate::snapshot::{Rows, Snapshot};
 
-pub use blob::Blob;
 pub use reports::{
     Appended, BadLine, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport, IngestReport,
     Problem, SegmentInfo, SegmentState, Stats, TrainReport, VerifyReport,

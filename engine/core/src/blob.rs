@@ -1,11 +1,12 @@
 //! Bytes of a blob, wherever they lie: in a decoded frame, in a mapped segment, or in memory of their own.
 
 use std::fmt;
-use std::ops::Deref;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use lakebed_vfs::Mapping;
+
+use crate::frames::Decoded;
 
 /// The bytes of a blob. Keeps alive what holds them (a decoded frame, a mapping), also after the store is closed; cheap to clone.
 #[derive(Clone)]
@@ -16,7 +17,7 @@ pub struct Blob {
 #[derive(Clone)]
 enum Bytes {
     Own(Arc<[u8]>),
-    Frame(Arc<Vec<u8>>, Range<usize>),
+    Frame(Arc<Decoded>, usize),
     Mapped(Mapping, Range<usize>),
 }
 
@@ -27,15 +28,27 @@ impl Blob {
         }
     }
 
-    pub(crate) fn frame(frame: Arc<Vec<u8>>, range: Range<usize>) -> Self {
-        Self {
-            bytes: Bytes::Frame(frame, range),
-        }
+    /// The blob at `index` of a frame; `None` when the frame has fewer.
+    pub(crate) fn in_frame(frame: Arc<Decoded>, index: usize) -> Option<Self> {
+        frame.blob(index)?;
+        Some(Self {
+            bytes: Bytes::Frame(frame, index),
+        })
     }
 
-    pub(crate) fn mapped(mapping: Mapping, range: Range<usize>) -> Self {
-        Self {
+    /// A part of a mapping; `None` when it is not within it.
+    pub(crate) fn in_mapping(mapping: Mapping, range: Range<usize>) -> Option<Self> {
+        mapping.get(range.clone())?;
+        Some(Self {
             bytes: Bytes::Mapped(mapping, range),
+        })
+    }
+
+    /// The frame it lies in and its place there.
+    pub(crate) fn frame(&self) -> Option<(&Arc<Decoded>, usize)> {
+        match &self.bytes {
+            Bytes::Frame(frame, index) => Some((frame, *index)),
+            Bytes::Own(_) | Bytes::Mapped(..) => None,
         }
     }
 
@@ -48,7 +61,7 @@ impl Blob {
     pub fn as_slice(&self) -> &[u8] {
         match &self.bytes {
             Bytes::Own(bytes) => bytes,
-            Bytes::Frame(bytes, range) => bytes.get(range.clone()).unwrap_or_default(),
+            Bytes::Frame(frame, index) => frame.blob(*index).unwrap_or_default(),
             Bytes::Mapped(bytes, range) => bytes.get(range.clone()).unwrap_or_default(),
         }
     }
