@@ -159,13 +159,6 @@ impl<'a> Fingerprints<'a> {
             .map(|b| Fingerprint(u64::from_le_bytes(*b)))
     }
 
-    /// How many are below `wanted`, where they ascend: in runs.
-    #[inline]
-    pub fn lower_bound(&self, wanted: Fingerprint) -> usize {
-        self.entries
-            .partition_point(|b| Fingerprint(u64::from_le_bytes(*b)) < wanted)
-    }
-
     /// All of them in order.
     pub fn iter(
         &self,

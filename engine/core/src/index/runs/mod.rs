@@ -19,6 +19,7 @@ use lakebed_format::{BlobId, Fingerprint, Fingerprints, FormatError, Pages, RunH
 use lakebed_vfs::{Advice, File, Mapping, Open, Vfs};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::index::search;
 
 #[allow(unused_imports, reason = "the rooms that use it are being built")]
 pub(crate) use policy::{Choice, MAX_RUNS, MAX_UNCOVERED, Merge, Sealed, choose, plan};
@@ -30,8 +31,6 @@ const PAGE: usize = 1 << lakebed_format::limits::PAGE_SHIFT;
 const PER_PAGE: u64 = (PAGE / 8) as u64;
 /// Pages that are read at once from front to back.
 const STREAM_PAGES: u64 = 64;
-/// Guesses by interpolation before halving: fingerprints are hashes, so two or three do, unless somebody chose them.
-const GUESSES: u32 = 6;
 
 /// An open run.
 #[derive(Debug)]
@@ -211,37 +210,15 @@ impl Run {
 
     /// Index of the first entry whose fingerprint is not below `wanted`; the number of entries when there is none.
     fn lower_bound(&self, wanted: u64, buffer: &mut Buffer) -> Result<u64> {
-        // Entries before `low` are below `wanted`, those from `high` on are not. Both are ends of pages, so each step either finds
-        // the page with the border or takes at least one page away.
-        let (mut low, mut high) = (0, self.header.entries);
-        let (mut least, mut most) = (0, u64::MAX);
-        let mut guesses = 0;
-        while low < high {
-            let guess = if guesses < GUESSES {
-                interpolate(low, high, least, most, wanted)
-            } else {
-                low + (high - low) / 2
-            };
-            guesses += 1;
-            let page = guess / PER_PAGE;
-            let start = page * PER_PAGE;
-            let fingerprints = self.fingerprints(page, buffer)?;
-            let len = fingerprints.len() as u64;
-            let (Some(first), Some(last)) = (
-                fingerprints.get(0),
-                fingerprints.get(fingerprints.len().wrapping_sub(1)),
-            ) else {
-                return Err(damaged(self.header.number, "a page is too short"));
-            };
-            if first.0 >= wanted && start > low {
-                (high, most) = (start, first.0);
-            } else if last.0 < wanted && start + len < high {
-                (low, least) = (start + len, last.0);
-            } else {
-                return Ok(start + fingerprints.lower_bound(Fingerprint(wanted)) as u64);
-            }
-        }
-        Ok(low)
+        let len = self.header.entries as usize;
+        let found = search::lower_bound(len, wanted, |entry| {
+            let entry = entry as u64;
+            let page = self.fingerprints(entry / PER_PAGE, buffer)?;
+            page.get((entry % PER_PAGE) as usize)
+                .map(|fingerprint| fingerprint.0)
+                .ok_or_else(|| damaged(self.header.number, "a page is too short"))
+        })?;
+        Ok(found as u64)
     }
 
     fn fingerprints<'a>(&'a self, page: u64, buffer: &'a mut Buffer) -> Result<Fingerprints<'a>> {
@@ -397,14 +374,6 @@ impl Stream {
         }
         Ok(())
     }
-}
-
-/// Where `wanted` should be between two entries, given the fingerprints around them.
-fn interpolate(low: u64, high: u64, least: u64, most: u64, wanted: u64) -> u64 {
-    let span = u128::from(most.saturating_sub(least)) + 1;
-    let part = u128::from(wanted.saturating_sub(least));
-    let guess = low + (u128::from(high - low) * part / span) as u64;
-    guess.min(high - 1)
 }
 
 fn damaged(number: u64, why: &str) -> Error {
