@@ -7,11 +7,11 @@ use std::time::Instant;
 use lakebed_testkit::{Fault, FaultVfs, Model, Plan, is_crash};
 use lakebed_vfs::MemVfs;
 
-use crate::support::bound;
-use crate::support::image::{Depth, check};
-use crate::support::look::look;
-use crate::support::runner::{Runner, Step};
-use crate::workloads::{Workload, all};
+use crate::recovery::support::bound;
+use crate::recovery::support::image::{Depth, check};
+use crate::recovery::support::look::look;
+use crate::recovery::support::runner::{Runner, Step};
+use crate::recovery::workloads::{Workload, all};
 
 /// Runs the workload on a copy of the disk and lets the machine crash at the n-th changing operation. `None` when there are not that many.
 fn crash_at(

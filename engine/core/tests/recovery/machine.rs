@@ -8,10 +8,10 @@ use lakebed_vfs::Vfs;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError};
 
-use crate::support::image::recover;
-use crate::support::look::{look, verify};
-use crate::support::runner::{Runner, Step};
-use crate::support::{bound, options, reading};
+use crate::recovery::support::image::recover;
+use crate::recovery::support::look::{look, verify};
+use crate::recovery::support::runner::{Runner, Step};
+use crate::recovery::support::{bound, options, reading};
 
 struct Machine {
     vfs: FaultVfs,

@@ -5,8 +5,8 @@ use lakebed_testkit::{Model, strategies::noise};
 use lakebed_vfs::MemVfs;
 use std::sync::Arc;
 
-use crate::support::options;
-use crate::support::runner::{Runner, Step};
+use crate::recovery::support::options;
+use crate::recovery::support::runner::{Runner, Step};
 
 /// Work to interrupt.
 #[derive(Clone, Debug)]

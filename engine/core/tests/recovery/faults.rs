@@ -8,11 +8,11 @@ use lakebed_core::{Error, ErrorKind, Store};
 use lakebed_testkit::{EIO, ENOSPC, Fault, FaultVfs, Model, OpKind, Plan};
 use lakebed_vfs::MemVfs;
 
-use crate::support::image::{Depth, check};
-use crate::support::look::{look, verify};
-use crate::support::runner::{Runner, Step};
-use crate::support::{bound, options};
-use crate::workloads::{Workload, all, records, some_of_everything};
+use crate::recovery::support::image::{Depth, check};
+use crate::recovery::support::look::{look, verify};
+use crate::recovery::support::runner::{Runner, Step};
+use crate::recovery::support::{bound, options};
+use crate::recovery::workloads::{Workload, all, records, some_of_everything};
 
 /// What a fault must look like to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,7 +163,7 @@ fn run(
     let seen = look(&store, runner.model.known())
         .unwrap_or_else(|error| panic!("reading after the fault: {error:?}\n{}", what()));
     let mut runner = Runner {
-        model: crate::support::image::recover(&[runner.model], &seen, workload.between)
+        model: crate::recovery::support::image::recover(&[runner.model], &seen, workload.between)
             .unwrap_or_else(|wrong| panic!("{wrong}\n{}", what())),
         store: Some(store),
         ..Runner::new(
@@ -208,7 +208,7 @@ fn still_reads(store: &Store, model: &Model, workload: &Workload, what: &dyn Fn(
     let seen = look(store, model.known())
         .unwrap_or_else(|error| panic!("reading while the fault lasts: {error:?}\n{}", what()));
     if model.now().difference(&seen).is_some() {
-        crate::support::image::recover(&[model.clone()], &seen, workload.between)
+        crate::recovery::support::image::recover(&[model.clone()], &seen, workload.between)
             .unwrap_or_else(|wrong| panic!("while the fault lasts: {wrong}\n{}", what()));
     }
 }
@@ -234,8 +234,9 @@ fn go_on_with(
         .unwrap_or_else(|error| panic!("rolling back: {error:?}\n{}", what()));
     let seen = look(&store, runner.model.known())
         .unwrap_or_else(|error| panic!("reading after rolling back: {error:?}\n{}", what()));
-    runner.model = crate::support::image::recover(&[runner.model.clone()], &seen, workload.between)
-        .unwrap_or_else(|wrong| panic!("after rolling back: {wrong}\n{}", what()));
+    runner.model =
+        crate::recovery::support::image::recover(&[runner.model.clone()], &seen, workload.between)
+            .unwrap_or_else(|wrong| panic!("after rolling back: {wrong}\n{}", what()));
     runner.store = Some(store);
     runner
         .run(&[
@@ -287,7 +288,7 @@ fn the_disk_is_full() {
     let mut count = 0;
     for workload in all().into_iter().filter(|workload| !workload.heavy) {
         let (disk, model) = workload.prepare();
-        let used: u64 = crate::support::look::files(&disk)
+        let used: u64 = crate::recovery::support::look::files(&disk)
             .values()
             .map(|bytes| bytes.len() as u64)
             .sum();
@@ -426,9 +427,12 @@ fn a_failed_sync_is_never_trusted() {
             }
             let store = Store::open_on(Arc::new(vfs.clone()), workload.options.clone()).unwrap();
             let seen = look(&store, runner.model.known()).unwrap();
-            runner.model =
-                crate::support::image::recover(&[runner.model.clone()], &seen, workload.between)
-                    .unwrap_or_else(|wrong| panic!("{wrong}\n{}", what()));
+            runner.model = crate::recovery::support::image::recover(
+                &[runner.model.clone()],
+                &seen,
+                workload.between,
+            )
+            .unwrap_or_else(|wrong| panic!("{wrong}\n{}", what()));
             runner = Runner {
                 store: Some(store),
                 ..Runner::new(

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use lakebed_core::{Options, Seq, Store};
 use lakebed_vfs::OsVfs;
 
-use crate::support::look::{everything, verify};
-use crate::support::{bound, options, reading};
-use crate::workloads::record;
+use crate::recovery::support::look::{everything, verify};
+use crate::recovery::support::{bound, options, reading};
+use crate::recovery::workloads::record;
 
 /// Rows of each commit: a reader that sees another number saw half a commit.
 const ROWS: u64 = 7;

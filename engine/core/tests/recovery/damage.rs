@@ -11,10 +11,10 @@ use lakebed_core::{ErrorKind, Hash, ProgressFn, Store};
 use lakebed_testkit::{Model, State};
 use lakebed_vfs::{MemVfs, Open, Vfs};
 
-use crate::support::look::{everything, files, look};
-use crate::support::runner::{Runner, Step};
-use crate::support::{long, options, reading};
-use crate::workloads::{Workload, some_of_everything};
+use crate::recovery::support::look::{everything, files, look};
+use crate::recovery::support::runner::{Runner, Step};
+use crate::recovery::support::{long, options, reading};
+use crate::recovery::workloads::{Workload, some_of_everything};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
