@@ -64,10 +64,7 @@ pub fn validate_and_observe(line: &[u8], summary: &mut Summary) -> Result<Kind, 
     tape.clear();
     let parsed = parse::parse(line, &mut tape);
     if parsed.is_ok() {
-        let mut observer = summary.observer(line);
-        for token in &tape {
-            observer.token(*token);
-        }
+        summary.observer(line).tokens(&tape);
     }
     summary.give_tape(tape);
     parsed
