@@ -24,7 +24,7 @@ pub use number::{Integer, integer};
 pub(crate) use number::{double, significant_digits};
 pub use parse::{Flags, MAX_DEPTH, Sink, Token, TokenKind};
 pub use text::{has_lone_surrogate, unescape_into};
-pub use walk::{Cursor, Malformed, Value};
+pub use walk::{Cursor, Malformed, Text, Value};
 
 use crate::schema::Summary;
 
