@@ -6,6 +6,7 @@
 mod cursor;
 pub(crate) mod open;
 mod read;
+pub(crate) mod rebuild;
 mod rows;
 pub(crate) mod view;
 

@@ -4,9 +4,12 @@
 
 use std::sync::Arc;
 
-use lakebed_format::{CommitAt, CommitNumber, Layout, LockText, Manifest, names};
+use lakebed_format::{
+    Catalogue as Body, CommitAt, CommitNumber, Layout, LockText, Manifest, limits, names,
+};
 use lakebed_vfs::{File, Lock, Open};
 
+use super::rebuild::from_footers;
 use super::view::{Base, View};
 use crate::catalogue::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
@@ -38,8 +41,9 @@ pub(crate) fn newest(home: &Arc<Home>, before: Option<&View>, asking: Asking) ->
     Ok(View::new(Arc::clone(home), base, active))
 }
 
-/// The highest manifest, with a shared lock on it.
+/// The highest manifest, with a shared lock on it; when it is damaged or gone, what the footers say it said.
 fn hold_manifest(home: &Arc<Home>, before: Option<&View>) -> Result<Arc<Base>> {
+    let mut none = 0;
     for _ in 0..TRIES {
         let mut numbers = manifest_numbers(home)?;
         numbers.sort_unstable();
@@ -49,11 +53,21 @@ fn hold_manifest(home: &Arc<Home>, before: Option<&View>) -> Result<Arc<Base>> {
             return Ok(Arc::clone(&view.base));
         }
         let Some(number) = numbers.last() else {
-            return Err(no_manifest(home));
+            // A listing may miss the old one that goes and the new one that comes.
+            none += 1;
+            if none < 3 {
+                continue;
+            }
+            return rebuild(home, None, before, no_manifest(home));
         };
-        // Gone: a newer one has taken its place since, so look again.
-        if let Some(base) = hold(home, *number, before)? {
-            return Ok(base);
+        match hold(home, *number, before) {
+            Ok(Some(base)) => return Ok(base),
+            // Gone: a newer one has taken its place since, so look again.
+            Ok(None) => {}
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                return rebuild(home, Some(*number), before, error);
+            }
+            Err(error) => return Err(error),
         }
     }
     Err(Error::new(
@@ -65,12 +79,39 @@ fn hold_manifest(home: &Arc<Home>, before: Option<&View>) -> Result<Arc<Base>> {
     ))
 }
 
+/// What the footers say in place of a manifest that is damaged, `number`, or gone.
+fn rebuild(
+    home: &Arc<Home>,
+    number: Option<u64>,
+    before: Option<&View>,
+    error: Error,
+) -> Result<Arc<Base>> {
+    let Some(body) = from_footers(home)? else {
+        return Err(error);
+    };
+    let seals = body.segments.iter().filter(|s| s.layout == Layout::Rows);
+    let number = number.unwrap_or(0).max(seals.count() as u64 + 1);
+    home.warn(format!(
+        "The newest manifest of {} is damaged or missing; the footers of its segments say the same. The next writer makes a new \
+         one.",
+        home.vfs.describe()
+    ));
+    // There is no file to hold: whoever removes segments makes a manifest first, and that one can be held.
+    let held = home
+        .vfs
+        .open(names::FORMAT, Open::Read)
+        .map_err(|e| Error::io("opening FORMAT", e))?;
+    let mut base = base_of(number, &body, held, before);
+    base.rebuilt = Some(Box::new(body));
+    Ok(Arc::new(base))
+}
+
 fn no_manifest(home: &Home) -> Error {
     Error::new(
         ErrorKind::Corrupt,
         format!(
-            "{} has no whole manifest, so that nobody knows which segments belong to it; restore the directory manifests \
-             from a backup.",
+            "{} has no whole manifest, and the footers of its segments do not tell for certain what it said; restore the \
+             directory manifests from a backup.",
             home.vfs.describe()
         ),
     )
@@ -135,11 +176,15 @@ fn hold(home: &Arc<Home>, number: u64, before: Option<&View>) -> Result<Option<A
             ));
         }
     };
-    Ok(Some(Arc::new(base_of(&manifest, file, before))))
+    Ok(Some(Arc::new(base_of(
+        number,
+        &manifest.catalogue,
+        file,
+        before,
+    ))))
 }
 
-fn base_of(manifest: &Manifest, held: Arc<dyn File>, before: Option<&View>) -> Base {
-    let body = &manifest.catalogue;
+fn base_of(number: u64, body: &Body, held: Arc<dyn File>, before: Option<&View>) -> Base {
     let mut sealed = Vec::new();
     let mut large = Vec::new();
     for entry in &body.segments {
@@ -158,7 +203,7 @@ fn base_of(manifest: &Manifest, held: Arc<dyn File>, before: Option<&View>) -> B
     }
     sealed.sort_by_key(|sealed| sealed.entry.first_blob);
     Base {
-        number: manifest.number,
+        number,
         catalogue: Catalogue::from_body(body),
         last_commit: body.last_commit,
         last_checksum: body.last_commit_checksum,
@@ -167,6 +212,7 @@ fn base_of(manifest: &Manifest, held: Arc<dyn File>, before: Option<&View>) -> B
         sealed,
         large,
         held,
+        rebuilt: None,
     }
 }
 
@@ -202,7 +248,7 @@ fn open_active(
     if let Some(known) = known.filter(|known| known.last.offset >= found.offset) {
         return Ok(Some(Arc::clone(known)));
     }
-    let Some(last) = settled(home, chain, found, asking)? else {
+    let Some(last) = settled(home, chain, found, !damage.is_empty(), asking)? else {
         return Ok(None);
     };
     if let Some(known) = known.filter(|known| known.last.offset >= last.offset) {
@@ -219,11 +265,12 @@ fn length(number: lakebed_format::SegmentNumber, file: &dyn File) -> Result<u64>
 }
 
 /// The commit that may be shown, given the last one found: that one if its sync is known to have returned or if nobody is writing and
-/// it is whole, else the one before.
+/// it is whole, else the one before. `headless`: the segment's header is damaged.
 fn settled(
     home: &Home,
     chain: Chain<'_>,
     found: CommitAt,
+    headless: bool,
     asking: Asking,
 ) -> Result<Option<CommitAt>> {
     let on_disk = |synced: Option<CommitNumber>| synced.is_some_and(|n| n >= found.commit.number);
@@ -242,7 +289,9 @@ fn settled(
             Writer::Gone(_) => {}
         }
     }
-    if chain.group_is_whole(&found)? {
+    // The header is written with the first group and is on disk when that one is.
+    let torn = headless && found.commit.group == limits::FIRST_GROUP;
+    if !torn && chain.group_is_whole(&found)? {
         Ok(Some(found))
     } else {
         chain.before(found.commit.group)

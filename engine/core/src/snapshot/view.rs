@@ -3,7 +3,9 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use lakebed_format::{BlobId, CommitNumber, Fingerprint, SegmentEntry, SegmentNumber};
+use lakebed_format::{
+    BlobId, Catalogue as Body, CommitNumber, Fingerprint, SegmentEntry, SegmentNumber,
+};
 use lakebed_vfs::File;
 
 use crate::blob::Blob;
@@ -28,6 +30,8 @@ pub(crate) struct Base {
     pub(crate) large: Vec<SegmentEntry>,
     /// Open and locked for as long as anybody reads by this manifest.
     pub(crate) held: Arc<dyn File>,
+    /// What the manifest should say, when it is damaged or gone and was made up from footers.
+    pub(crate) rebuilt: Option<Box<Body>>,
 }
 
 /// The store as of one commit.

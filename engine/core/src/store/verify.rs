@@ -13,7 +13,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::segment::chain::Chain;
 use crate::segment::frame::{self, Place};
 use crate::segment::source::missing;
+use crate::snapshot::open::{Asking, newest};
 use crate::snapshot::{BatchRef, Snapshot};
+use crate::write::lock::read_synced;
 
 /// Bytes read between two reports of how far it got.
 const REPORT_BYTES: u64 = 8 << 20;
@@ -35,6 +37,7 @@ impl Store {
             total: snapshot.segments()?.iter().map(|s| s.file_bytes).sum(),
             progress,
         };
+        check.acknowledged()?;
         check.segments()?;
         check.rows()?;
         check.dictionaries()?;
@@ -89,6 +92,23 @@ impl Check<'_> {
                 rows: self.report.blobs,
                 seconds: self.began.elapsed().as_secs_f64(),
             })?;
+        }
+        Ok(())
+    }
+
+    /// The last writer said which commit was on disk: nothing up to it may be gone.
+    fn acknowledged(&mut self) -> Result<()> {
+        let view = Arc::clone(&self.snapshot.view);
+        let Some(synced) = read_synced(view.home.vfs.as_ref()) else {
+            return Ok(());
+        };
+        let found = newest(&view.home, Some(&view), Asking::Reader)?;
+        if found.commit < synced {
+            let text = format!(
+                "commits up to {synced} were acknowledged and the last one found is {}",
+                found.commit
+            );
+            self.problem(Some(found.base.active), None, text);
         }
         Ok(())
     }

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use lakebed_format::{
-    Catalogue as Body, CollectionId, DictionaryNumber, FileNumber, Manifest, SegmentNumber,
-    StoreHeader, StoreUuid, names,
-};
+use lakebed_format::{Manifest, StoreHeader, StoreUuid, names};
 use lakebed_vfs::{Open, Vfs};
 
 use super::commit::Failure;
@@ -14,6 +11,7 @@ use super::lock::WriterLock;
 use super::seal::put_file_on;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
+use crate::snapshot::rebuild::first_body;
 
 /// Room for a drop on a full disk, in bytes.
 pub(crate) const RESERVE_BYTES: usize = 64 << 10;
@@ -45,14 +43,7 @@ pub(crate) fn create(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<()> {
         number: 1,
         uuid,
         salt: random()?,
-        catalogue: Body {
-            active_segment: SegmentNumber(1),
-            next_segment: SegmentNumber(2),
-            next_collection: CollectionId(1),
-            next_file: FileNumber(1),
-            next_dictionary: DictionaryNumber(1),
-            ..Body::default()
-        },
+        catalogue: first_body(),
     };
     put(
         vfs.as_ref(),

@@ -5,14 +5,36 @@ use std::sync::Arc;
 use lakebed_format::{FooterTail, Layout, SegmentHeader, TAIL_LEN, names};
 use lakebed_vfs::{File, Open};
 
+use super::commit::Failure;
 use super::lock::WriterLock;
+use super::seal;
 use crate::error::{Error, ErrorKind, Result};
 use crate::home::Home;
 use crate::segment::chain::Chain;
 use crate::snapshot::View;
+use crate::snapshot::open::{Asking, newest};
 
 /// Bytes copied at a time.
 const STEP: u64 = 1 << 20;
+
+/// Makes sure that the manifest to build on is on disk under its name: who renamed it may have been killed before it could sync the
+/// directory, and what is committed from now on relies on it. One that is damaged or gone is made again.
+pub(crate) fn manifest(home: &Arc<Home>, view: Arc<View>, lock: &WriterLock) -> Result<Arc<View>> {
+    for dir in ["", names::MANIFESTS] {
+        home.vfs
+            .sync_dir(dir)
+            .map_err(|e| Error::io(&format!("syncing {}", home.vfs.describe()), e))?;
+    }
+    let Some(body) = &view.base.rebuilt else {
+        return Ok(view);
+    };
+    match seal::write_manifest(home, view.base.number + 1, (**body).clone()) {
+        Ok(()) => {}
+        Err(Failure::Undone(error) | Failure::Unsynced(error)) => return Err(error),
+    }
+    let view = newest(home, Some(&view), Asking::Writer(lock.synced()))?;
+    Ok(Arc::new(view))
+}
 
 /// Opens the active segment for writing and makes sure that it ends with the last commit and that this commit is on disk. `None` when
 /// it has no commit yet; what was left of it is then removed.

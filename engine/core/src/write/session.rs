@@ -420,6 +420,7 @@ impl<'a> Session<'a> {
         let view = Arc::new(newest(&home, Some(&self.view), Asking::Writer(synced))?);
         self.shared.show(Arc::clone(&view), None);
         self.view = view;
+        self.writer.manifest = Some(self.view.base.number);
         seal::remove_old_manifests(&home, self.view.base.number);
         Ok(())
     }
@@ -498,6 +499,14 @@ fn take_lock(shared: &Shared, writer: &mut Writer) -> Result<Arc<View>> {
     } else {
         let view = Arc::new(view);
         shared.show(Arc::clone(&view), None);
+        view
+    };
+    let view = if writer.manifest == Some(view.base.number) {
+        view
+    } else {
+        let view = recover::manifest(home, view, &lock)?;
+        shared.show(Arc::clone(&view), None);
+        writer.manifest = Some(view.base.number);
         view
     };
     let known = writer

@@ -48,6 +48,8 @@ pub(crate) struct Writer {
     pub(crate) file: Option<(SegmentNumber, Arc<dyn File>)>,
     /// Why nothing is written any more.
     pub(crate) poisoned: Option<String>,
+    /// The manifest whose name is known to be durable.
+    pub(crate) manifest: Option<u64>,
     /// Whether leftovers of a crash were looked for.
     pub(crate) swept: bool,
 }

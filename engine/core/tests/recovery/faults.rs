@@ -205,12 +205,20 @@ fn check_error(error: &Error, trouble: &Trouble, what: &dyn Fn() -> String) {
 
 /// The store object still shows something that it may show: what was committed, what may have been, or what was pending.
 fn still_reads(store: &Store, model: &Model, workload: &Workload, what: &dyn Fn() -> String) {
+    if is_closed(store) {
+        return;
+    }
     let seen = look(store, model.known())
         .unwrap_or_else(|error| panic!("reading while the fault lasts: {error:?}\n{}", what()));
     if model.now().difference(&seen).is_some() {
         crate::recovery::support::image::recover(&[model.clone()], &seen, workload.between)
             .unwrap_or_else(|wrong| panic!("while the fault lasts: {wrong}\n{}", what()));
     }
+}
+
+/// A store object that was closed is closed, also when closing failed.
+fn is_closed(store: &Store) -> bool {
+    (store.collections()).is_err_and(|error| error.kind() == ErrorKind::Closed)
 }
 
 /// The fault is gone: the same object writes on, unless it is poisoned, and then it says so.
@@ -227,6 +235,9 @@ fn go_on_with(
             assert_eq!(again.unwrap_err().kind(), ErrorKind::Poisoned, "{}", what());
         }
         still_reads(&store, &runner.model, workload, what);
+        return;
+    }
+    if is_closed(&store) {
         return;
     }
     store
@@ -355,7 +366,11 @@ fn a_drop_works_on_a_full_disk() {
     };
     let (disk, model) = workload.prepare();
     let vfs = FaultVfs::on(&disk).unwrap();
-    vfs.set_capacity(Some(0));
+    let used = crate::recovery::support::look::files(&disk)
+        .values()
+        .map(Vec::len)
+        .sum::<usize>();
+    vfs.set_capacity(Some(used as u64));
     let mut runner = Runner::new(Arc::new(vfs.clone()), workload.options.clone(), model);
     runner.open().unwrap();
     let refused = runner
