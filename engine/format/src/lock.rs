@@ -18,10 +18,14 @@ pub struct LockText {
 }
 
 impl LockText {
-    /// The text. Control characters of the command become spaces, so that it stays on its line.
+    /// The text. Control characters of the command become spaces, so that it stays on its line. `synced` stands at the start and at
+    /// the end: a torn write leaves two that differ.
     pub fn encode(&self) -> String {
         let mut text = String::new();
         // Writing into a String cannot fail.
+        if let Some(synced) = self.synced {
+            let _ = writeln!(text, "synced={synced}");
+        }
         if let Some(pid) = self.pid {
             let _ = writeln!(text, "pid={pid}");
         }
@@ -42,9 +46,10 @@ impl LockText {
     }
 
     /// Reads the text. Lines that are cut off, unknown or unreadable count as missing, since the text is only information: a line counts
-    /// when its line break is there.
+    /// when its line break is there. `synced`, on which more is built, counts when it is there twice and the same.
     pub fn decode(bytes: &[u8]) -> Self {
         let mut lock = Self::default();
+        let mut synced = Vec::new();
         for line in bytes.split_inclusive(|&b| b == b'\n') {
             let Some(line) = line
                 .strip_suffix(b"\n")
@@ -56,9 +61,16 @@ impl LockText {
                 Some(("pid", value)) => lock.pid = value.parse().ok(),
                 Some(("command", value)) => lock.command = Some(value.to_owned()),
                 Some(("since", value)) => lock.since = value.parse().ok(),
-                Some(("synced", value)) => lock.synced = value.parse().ok().map(CommitNumber),
+                Some(("synced", value)) => {
+                    synced.push(value.parse().ok().map(CommitNumber));
+                }
                 _ => {}
             }
+        }
+        if let [first, last] = synced[..]
+            && first == last
+        {
+            lock.synced = first;
         }
         lock
     }

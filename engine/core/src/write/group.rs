@@ -90,7 +90,9 @@ impl Group {
     ) -> Result<Self> {
         let (start, salt, output) = match (&view.active, output) {
             (Some(active), Some(file)) => (active.end(), active.file.salt, Output::There(file)),
-            _ => {
+            // Making the segment's file would remove what is in it.
+            (Some(_), None) => return Err(Error::internal("the active segment is not open")),
+            (None, _) => {
                 let header = SegmentHeader {
                     layout: Layout::Rows,
                     number: view.base.active,

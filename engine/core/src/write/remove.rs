@@ -135,7 +135,7 @@ pub(crate) fn commit_small(
         Ok(count)
     };
     match attempt(session) {
-        Err(error) if error.kind() == ErrorKind::StoreFull => {
+        Err(error) if error.kind() == ErrorKind::StoreFull && !session.is_over() => {
             let vfs = session.vfs();
             if vfs.unlink(names::RESERVE).is_err() {
                 return Err(error);

@@ -107,7 +107,12 @@ impl<'a> Session<'a> {
         self.writer
             .group
             .as_mut()
-            .ok_or_else(|| Error::internal("a session has no group"))
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Io,
+                    "An earlier error could not be undone at once; what was committed is safe, try again.",
+                )
+            })
     }
 
     /// The store's directory.
@@ -358,13 +363,17 @@ impl<'a> Session<'a> {
                 self.shared.show(Arc::clone(&view), None);
                 self.view = view;
                 self.seal_if_due()?;
-                self.ensure_group()?;
+                if !self.is_over() {
+                    self.ensure_group()?;
+                }
                 Ok(self.view.commit)
             }
             Err(Failure::Undone(error)) => {
                 self.writer.group = Some(group);
                 self.undo();
-                self.ensure_group()?;
+                if !self.is_over() {
+                    self.ensure_group()?;
+                }
                 Err(error)
             }
             Err(Failure::Unsynced(error)) => {
@@ -407,7 +416,14 @@ impl<'a> Session<'a> {
         };
         match seal::seal(&home, &self.view, file.as_ref()) {
             Ok(()) => {}
-            Err(Failure::Undone(error)) => return Err(error),
+            Err(Failure::Undone(error)) => {
+                // A footer that could not be cut off again would hide what is written behind it.
+                let end = self.view.active.as_ref().map(|active| active.end());
+                if file.len().ok() != end {
+                    self.give_up();
+                }
+                return Err(error);
+            }
             Err(Failure::Unsynced(error)) => {
                 self.poison(&error);
                 return Err(error);
@@ -441,11 +457,22 @@ impl<'a> Session<'a> {
         };
         self.shared.show(Arc::clone(&self.view), None);
         if !group.roll_back(&self.shared.home) {
-            // The file may be longer than its last commit: with the lock given up, the next session looks.
-            self.writer.file = None;
-            self.writer.lock = None;
+            self.give_up();
         }
         self.shared.changed();
+    }
+
+    /// Ends this session: the file may be longer than its last commit, and the next session looks.
+    fn give_up(&mut self) {
+        self.writer.group = None;
+        self.writer.file = None;
+        self.writer.lock = None;
+        self.done = true;
+    }
+
+    /// Whether an error has ended this session: nothing more can be written with it.
+    pub(crate) fn is_over(&self) -> bool {
+        self.writer.lock.is_none()
     }
 
     /// Forgets what is pending and gives the lock up.

@@ -115,6 +115,33 @@ fn the_lock_text_reads_back_and_survives_nonsense() {
 }
 
 #[test]
+fn a_torn_lock_text_never_names_a_commit_that_neither_names() {
+    for (old, new) in [(9, 10), (19, 20), (99, 100), (100, 101)] {
+        let text = |synced| {
+            let lock = LockText {
+                pid: Some(synced * 7),
+                command: Some("x".repeat(synced as usize)),
+                since: Some(5),
+                synced: Some(CommitNumber(synced)),
+            };
+            let mut bytes = lock.encode().into_bytes();
+            bytes.resize(512, b'\n');
+            bytes
+        };
+        for cut in 0..512 {
+            for (head, tail) in [(old, new), (new, old)] {
+                let torn = [&text(head)[..cut], &text(tail)[cut..]].concat();
+                let found = LockText::decode(&torn).synced;
+                assert!(
+                    found.is_none_or(|found| found.0 == old || found.0 == new),
+                    "{found:?} of {old} and {new} at {cut}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn the_checksum_is_the_one_other_implementations_compute() {
     let bytes: Vec<u8> = (0..5000_u32).map(|i| (i % 251) as u8).collect();
     // Python: xxhash.xxh3_64_intdigest(bytes, seed=(7 + 4096 * 0x9E3779B97F4A7C15) % 2**64)
