@@ -21,7 +21,13 @@ def data(store, collection="rows", *range):
 def test_rows_keep_their_order_and_their_bytes(store):
     report = store.append("rows", [b'{ "a" : 1 }', '"é"', {"a": 1}, [1, 2], 3, None, True, 1.5, b"\t7"])
     assert data(store) == [b'{ "a" : 1 }', '"é"'.encode(), b'{"a":1}', b"[1,2]", b"3", b"null", b"true", b"1.5", b"\t7"]
-    assert (report.collection, report.rows, report.new_blobs, report.duplicates, report.first_seq) == ("rows", 9, 9, 0, 0)
+    assert (report.collection, report.rows, report.new_blobs, report.duplicates, report.first_seq) == (
+        "rows",
+        9,
+        9,
+        0,
+        0,
+    )
     assert report.bytes == sum(map(len, data(store)))
 
 
@@ -83,7 +89,22 @@ def test_nothing_appended(store):
 
 @pytest.mark.parametrize(
     "record",
-    [b"", b"{", b"nope", b'{"a":1}{"b":2}', b'{\n"a":1}', b"1\n", b"\xff", b'"\xff"', b"01", b"NaN", "\ud800", {"a": math.nan}, {"a": object()}, b"[" * 2000],
+    [
+        b"",
+        b"{",
+        b"nope",
+        b'{"a":1}{"b":2}',
+        b'{\n"a":1}',
+        b"1\n",
+        b"\xff",
+        b'"\xff"',
+        b"01",
+        b"NaN",
+        "\ud800",
+        {"a": math.nan},
+        {"a": object()},
+        b"[" * 2000,
+    ],
 )
 def test_one_bad_record_and_nothing_of_the_call_is_kept(store, record):
     store.append("rows", [b"1"])
@@ -135,7 +156,14 @@ def test_names_that_are_refused(store, name):
 
 
 def test_absent_collections(store):
-    for call in (store.scan, store.drop, store.schema, store.arrow, store.train, lambda name: store.trim(name, before_seq=1)):
+    for call in (
+        store.scan,
+        store.drop,
+        store.schema,
+        store.arrow,
+        store.train,
+        lambda name: store.trim(name, before_seq=1),
+    ):
         with pytest.raises(lakebed.CollectionNotFound, match="nosuch"):
             call("nosuch")
         with pytest.raises(KeyError):
@@ -236,7 +264,9 @@ def test_dates_beyond_iso_are_refused(store):
 
 def test_duckdb_relations(store):
     with duckdb.connect() as con:
-        relation = con.sql("SELECT range AS n, 'x' || range AS t, [range] AS l, INTERVAL 90 MINUTE AS i FROM range(5000)")
+        relation = con.sql(
+            "SELECT range AS n, 'x' || range AS t, [range] AS l, INTERVAL 90 MINUTE AS i FROM range(5000)"
+        )
         report = store.append("rows", relation)
     assert report.rows == 5000
     assert data(store)[4999] == b'{"n":4999,"t":"x4999","l":[4999],"i":"PT5400S"}'

@@ -23,7 +23,13 @@ def test_a_file_is_ingested_and_committed(path, ndjson):
     with lakebed.open(path) as store:
         report = store.ingest(ndjson)
         assert report.collection == "things"
-        assert (report.lines, report.rows, report.new_blobs, report.duplicates, report.bad_lines) == (1000, 1000, 999, 1, 0)
+        assert (report.lines, report.rows, report.new_blobs, report.duplicates, report.bad_lines) == (
+            1000,
+            1000,
+            999,
+            1,
+            0,
+        )
         assert report.bytes_in == ndjson.stat().st_size
         assert report.bytes_stored > 0
         assert report.ratio > 1
@@ -138,7 +144,9 @@ import lakebed
 with lakebed.open({str(path)!r}) as store:
     print(store.ingest("-", into="things").rows)
 """
-    done = subprocess.run([sys.executable, "-c", code], input=ndjson.read_bytes(), capture_output=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=ndjson.read_bytes(), capture_output=True, check=True, timeout=60
+    )
     assert done.stdout == b"1000\n"
 
 

@@ -48,7 +48,10 @@ def test_they_are_dumped_as_json_and_read_back(reports):
         dumped = json.loads(report.model_dump_json())
         assert dumped == report.model_dump(mode="json")
         computed = set(type(report).model_computed_fields)
-        assert type(report)(**{name: value for name, value in dumped.items() if name not in computed}) == report or computed
+        assert (
+            type(report)(**{name: value for name, value in dumped.items() if name not in computed}) == report
+            or computed
+        )
 
 
 def test_they_survive_pickle(reports):
@@ -125,7 +128,14 @@ def test_schemas(store):
         "c": "DOUBLE[]",
         "d": 'STRUCT("e" BOOLEAN)',
     }
-    assert [column.name for column in schema.columns if column.system] == ["_seq", "_hash", "_file", "_line", "_ingested_at", "_json"]
+    assert [column.name for column in schema.columns if column.system] == [
+        "_seq",
+        "_hash",
+        "_file",
+        "_line",
+        "_ingested_at",
+        "_json",
+    ]
     assert schema["a"].nulls == 1
     assert (schema.collection, schema.rows) == ("rows", 2)
     with pytest.raises(KeyError):

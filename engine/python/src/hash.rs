@@ -8,7 +8,9 @@ use pyo3::types::{PyBytes, PyMemoryView, PyString, PyTuple};
 
 use crate::door::{enter, invalid};
 
-/// The identity of a blob.
+/// The identity of a blob: the BLAKE3-256 of exactly its bytes.
+///
+/// `str(h)` is 64 hex characters, `bytes(h)` 32 bytes. Immutable, hashable, ordered like its bytes.
 #[pyclass(frozen, name = "Hash", module = "lakebed")]
 pub(crate) struct PyHash(pub(crate) Hash);
 
@@ -26,6 +28,7 @@ impl PyHash {
         }
     }
 
+    /// The hash that these bytes have, or would have, in any store.
     #[staticmethod]
     #[pyo3(signature = (data, /))]
     fn of(data: &Bound<'_, PyAny>) -> PyResult<Self> {

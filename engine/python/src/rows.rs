@@ -24,36 +24,43 @@ pub(crate) struct Row {
 
 #[pymethods]
 impl Row {
+    /// Its sequence number: its place in the collection, from 0.
     #[getter]
     fn seq(&self) -> u64 {
         self.row.seq.get()
     }
 
+    /// Its exact bytes.
     #[getter]
     fn data(&self, py: Python<'_>) -> Py<PyBytes> {
         self.data.clone_ref(py)
     }
 
+    /// The id of its blob; equal rows have the same.
     #[getter]
     fn blob(&self) -> u64 {
         self.row.blob.get()
     }
 
+    /// The hash of its bytes, computed when asked for.
     #[getter]
     fn hash(&self, py: Python<'_>) -> PyHash {
         PyHash(Hash::of(self.data.as_bytes(py)))
     }
 
+    /// The file it was ingested from.
     #[getter]
     fn file(&self) -> Option<&str> {
         self.row.file.as_deref()
     }
 
+    /// Its line in that file, from 1.
     #[getter]
     fn line(&self) -> Option<u64> {
         self.row.line
     }
 
+    /// When it was ingested or appended, in UTC.
     #[getter]
     fn ingested_at<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDateTime>> {
         let utc = PyTzInfo::utc(py)?.to_owned();
@@ -61,6 +68,7 @@ impl Row {
         PyDateTime::from_timestamp(py, self.row.time as f64 / 1e6, Some(&utc))
     }
 
+    /// Its bytes, parsed with `json.loads`.
     fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         LOADS.import(py, "json", "loads")?.call1((&self.data,))
@@ -72,7 +80,7 @@ impl Row {
     }
 }
 
-/// Rows of a collection, in order.
+/// An iterator over rows, in order. It shows the collection as it was when the iterator was made.
 #[pyclass(frozen, module = "lakebed")]
 pub(crate) struct Rows {
     state: Mutex<State>,
