@@ -1,6 +1,6 @@
 //! `lakebed.Hash`, and every way a caller may name a blob.
 
-use lakebed_core::{Hash, Store};
+use lakebed_core::Hash;
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -118,14 +118,6 @@ impl Key {
                 .map_err(|cause| invalid(value.py(), &format!("{text:?} is no hash: {cause}.")));
         }
         Ok(Self::Prefix(text.into_owned()))
-    }
-
-    /// The hash it means; detached.
-    pub(crate) fn resolve(self, store: &Store) -> lakebed_core::Result<Hash> {
-        match self {
-            Self::Hash(hash) => Ok(hash),
-            Self::Prefix(prefix) => store.resolve(&prefix),
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use lakebed_core::{Blob, Hash, Store};
+use lakebed_core::{Blob, Hash};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -87,7 +87,6 @@ pub(crate) struct Rows {
 }
 
 struct State {
-    store: Store,
     rows: lakebed_core::Rows,
     ready: VecDeque<(lakebed_core::Row, Blob)>,
     /// What came after the rows that are ready: an error is told once they are given out.
@@ -109,7 +108,7 @@ impl State {
         let mut bytes = 0;
         while self.ready.len() < BATCH_ROWS && bytes < BATCH_BYTES {
             let Some(row) = self.rows.next() else { return };
-            match row.and_then(|row| self.store.blob(row.blob).map(|blob| (row, blob))) {
+            match row.and_then(|row| self.rows.snapshot().blob(row.blob).map(|blob| (row, blob))) {
                 Ok((row, blob)) => {
                     bytes += blob.len();
                     self.ready.push_back((row, blob));
@@ -124,10 +123,9 @@ impl State {
 }
 
 impl Rows {
-    pub(crate) fn new(store: Store, rows: lakebed_core::Rows) -> Self {
+    pub(crate) fn new(rows: lakebed_core::Rows) -> Self {
         Self {
             state: Mutex::new(State {
-                store,
                 rows,
                 ready: VecDeque::new(),
                 failed: None,
