@@ -340,7 +340,13 @@ impl Engine {
     }
 
     #[pyo3(signature = (collection, start, stop, /))]
-    fn rows(&self, py: Python<'_>, collection: &str, start: u64, stop: Option<u64>) -> PyResult<Rows> {
+    fn rows(
+        &self,
+        py: Python<'_>,
+        collection: &str,
+        start: u64,
+        stop: Option<u64>,
+    ) -> PyResult<Rows> {
         reading::rows(py, &self.store, collection, start, stop)
     }
 

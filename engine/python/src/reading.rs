@@ -1,7 +1,8 @@
 //! What a store object and a snapshot both do: blobs by hash, rows, lists of what there is.
 
 use lakebed_core::{
-    Blob, CollectionInfo, CommitInfo, DictionaryInfo, ErrorKind, Hash, Result, SegmentInfo, Seq, Snapshot, Store,
+    Blob, CollectionInfo, CommitInfo, DictionaryInfo, ErrorKind, Hash, Result, SegmentInfo, Seq,
+    Snapshot, Store,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
@@ -52,7 +53,11 @@ macro_rules! reads {
                 self.resolve(prefix)
             }
 
-            fn rows(&self, collection: &str, range: std::ops::Range<Seq>) -> Result<lakebed_core::Rows> {
+            fn rows(
+                &self,
+                collection: &str,
+                range: std::ops::Range<Seq>,
+            ) -> Result<lakebed_core::Rows> {
                 self.rows(collection, range)
             }
 
@@ -78,7 +83,10 @@ macro_rules! reads {
 reads!(Store);
 reads!(Snapshot);
 
-pub(crate) fn get<'py>(from: &impl Reads, hash: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+pub(crate) fn get<'py>(
+    from: &impl Reads,
+    hash: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyBytes>> {
     let key = Key::from(hash)?;
     let blob = enter(hash.py(), || from.get(&from.hash(key)?))?;
     Ok(PyBytes::new(hash.py(), &blob))
@@ -94,7 +102,10 @@ pub(crate) fn get_many<'py>(
         .map(|hash| Key::from(&hash?))
         .collect::<PyResult<Vec<_>>>()?;
     let blobs = enter(py, || {
-        let hashes = keys.into_iter().map(|key| from.hash(key)).collect::<Result<Vec<_>>>()?;
+        let hashes = keys
+            .into_iter()
+            .map(|key| from.hash(key))
+            .collect::<Result<Vec<_>>>()?;
         from.get_many(&hashes)
     })?;
     Ok(blobs
@@ -144,7 +155,10 @@ pub(crate) fn segments<'py>(py: Python<'py>, from: &impl Reads) -> PyResult<Boun
     list(py, enter(py, || from.segments())?, report::segment)
 }
 
-pub(crate) fn dictionaries<'py>(py: Python<'py>, from: &impl Reads) -> PyResult<Bound<'py, PyList>> {
+pub(crate) fn dictionaries<'py>(
+    py: Python<'py>,
+    from: &impl Reads,
+) -> PyResult<Bound<'py, PyList>> {
     list(py, enter(py, || from.dictionaries())?, report::dictionary)
 }
 

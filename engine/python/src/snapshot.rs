@@ -35,7 +35,10 @@ impl View {
     }
 
     #[pyo3(signature = (hashes, /))]
-    fn get_many<'py>(&self, hashes: &Bound<'py, PyAny>) -> PyResult<Vec<Option<Bound<'py, PyBytes>>>> {
+    fn get_many<'py>(
+        &self,
+        hashes: &Bound<'py, PyAny>,
+    ) -> PyResult<Vec<Option<Bound<'py, PyBytes>>>> {
         reading::get_many(&self.snapshot, hashes)
     }
 
@@ -59,7 +62,13 @@ impl View {
     }
 
     #[pyo3(signature = (collection, start, stop, /))]
-    fn rows(&self, py: Python<'_>, collection: &str, start: u64, stop: Option<u64>) -> PyResult<Rows> {
+    fn rows(
+        &self,
+        py: Python<'_>,
+        collection: &str,
+        start: u64,
+        stop: Option<u64>,
+    ) -> PyResult<Rows> {
         reading::rows(py, &self.snapshot, collection, start, stop)
     }
 
