@@ -183,6 +183,14 @@ impl SegmentHeader {
         let mut r = Reader::new("segment header", bytes, 0);
         r.magic(&SEGMENT_MAGIC)?;
         let version = r.u32()?;
+        let layout = r.u16()?;
+        r.zeros(2)?;
+        let number = SegmentNumber(r.u64()?);
+        let uuid = StoreUuid(r.array()?);
+        let salt = r.u64()?;
+        let first_blob = BlobId(r.u64()?);
+        // The header of a later version is laid out the same (`FORMAT` would say otherwise): a damaged version is damage.
+        r.checksum(sum(salt, 0, bytes.get(..56).unwrap_or_default()))?;
         if version > limits::SEGMENT_FORMAT {
             let reason = Reason::TooNew {
                 found: version,
@@ -190,13 +198,6 @@ impl SegmentHeader {
             };
             return Err(FormatError::new("segment header", 8, reason));
         }
-        let layout = r.u16()?;
-        r.zeros(2)?;
-        let number = SegmentNumber(r.u64()?);
-        let uuid = StoreUuid(r.array()?);
-        let salt = r.u64()?;
-        let first_blob = BlobId(r.u64()?);
-        r.checksum(sum(salt, 0, bytes.get(..56).unwrap_or_default()))?;
         if version == 0 || first_blob.0 > limits::MAX_NUMBER {
             return Err(r.value("a field of the header is out of its range"));
         }

@@ -14,7 +14,7 @@ use super::frame::{self, Place};
 use super::{Damage, Frames, Reading, in_frame};
 use crate::blob::Blob;
 use crate::catalogue::Catalogue;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::frames::{Decoded, FrameKey};
 use crate::home::Home;
 use crate::index::memory::MemoryIndex;
@@ -33,8 +33,20 @@ pub(crate) struct ActiveFile {
 #[derive(Debug, Default)]
 struct Indexed {
     table: MemoryIndex,
-    /// Blobs below it are in the table.
+    /// Blobs below it are in the table, but for those of damaged blocks.
     end: BlobId,
+    /// Blocks whose fingerprints cannot be read.
+    damage: Vec<Damage>,
+}
+
+impl Indexed {
+    /// An error when something may be missing in what was found.
+    fn check_whole(&self) -> Result<()> {
+        match self.damage.first() {
+            Some(damage) => Err(damage.error()),
+            None => Ok(()),
+        }
+    }
 }
 
 /// The active segment as of one commit.
@@ -64,6 +76,7 @@ impl ActiveFile {
             index: RwLock::new(Indexed {
                 table: MemoryIndex::default(),
                 end: first_blob,
+                damage: Vec::new(),
             }),
         }
     }
@@ -223,7 +236,7 @@ impl Active {
         self.blocks.iter().map(|block| block.ids.len()).sum()
     }
 
-    /// Appends the ids that have this fingerprint.
+    /// Appends the ids that have this fingerprint. `Corrupt` when there may be others: what was found counts all the same.
     pub(crate) fn find(&self, fingerprint: Fingerprint, found: &mut Vec<BlobId>) -> Result<()> {
         let first = found.len();
         let end = self.next_blob();
@@ -231,18 +244,18 @@ impl Active {
             let index = self.file.index.read();
             if index.end >= end {
                 index.table.find(fingerprint, found);
-                drop(index);
                 keep_below(end, first, found);
-                return Ok(());
+                return index.check_whole();
             }
         }
         self.index_all()?;
-        self.file.index.read().table.find(fingerprint, found);
+        let index = self.file.index.read();
+        index.table.find(fingerprint, found);
         keep_below(end, first, found);
-        Ok(())
+        index.check_whole()
     }
 
-    /// Appends the ids whose fingerprints lie in the range.
+    /// Appends the ids whose fingerprints lie in the range, as [`Active::find`] does.
     pub(crate) fn find_range(
         &self,
         range: std::ops::RangeInclusive<Fingerprint>,
@@ -250,9 +263,10 @@ impl Active {
     ) -> Result<()> {
         self.index_all()?;
         let first = found.len();
-        self.file.index.read().table.range(range, found);
+        let index = self.file.index.read();
+        index.table.range(range, found);
         keep_below(self.next_blob(), first, found);
-        Ok(())
+        index.check_whole()
     }
 
     /// Brings the table up to this commit.
@@ -266,16 +280,22 @@ impl Active {
         let done = index.end;
         // Every block first, so that an error leaves the table as it was.
         let mut new = Vec::new();
+        let mut damage = Vec::new();
         for block in &self.blocks {
-            if block.ids.last().is_some_and(|last| last >= done) {
-                new.extend(
-                    chain
-                        .fingerprints(block)?
-                        .into_iter()
-                        .filter(|(id, _)| *id >= done),
-                );
+            if block.ids.last().is_none_or(|last| last < done) {
+                continue;
+            }
+            match chain.fingerprints(block) {
+                Ok(all) => new.extend(all.into_iter().filter(|(id, _)| *id >= done)),
+                Err(error) if error.kind() == ErrorKind::Corrupt => damage.push(Damage {
+                    segment: self.file.number,
+                    offset: block.header.offset,
+                    detail: "the fingerprints of its blobs cannot be read".to_owned(),
+                }),
+                Err(error) => return Err(error),
             }
         }
+        index.damage.extend(damage);
         index.table.reserve(new.len());
         for (id, fingerprint) in new {
             index.table.insert(fingerprint, id);

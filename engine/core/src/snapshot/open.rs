@@ -14,6 +14,7 @@ use super::view::{Base, View};
 use crate::catalogue::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
 use crate::home::Home;
+use crate::index::lookup::Lookup;
 use crate::segment::chain::Chain;
 use crate::segment::source::missing;
 use crate::segment::{Active, ActiveFile, Sealed};
@@ -210,6 +211,7 @@ fn base_of(number: u64, body: &Body, held: Arc<dyn File>, before: Option<&View>)
         next_blob: body.next_blob,
         active: body.active_segment,
         sealed,
+        lookup: Lookup::default(),
         large,
         held,
         rebuilt: None,

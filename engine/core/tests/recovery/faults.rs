@@ -229,15 +229,15 @@ fn go_on_with(
     workload: &Workload,
     what: &dyn Fn() -> String,
 ) {
+    if is_closed(&store) {
+        return;
+    }
     if error.kind() == ErrorKind::Poisoned {
         for _ in 0..2 {
             let again = store.put(b"to a poisoned store");
             assert_eq!(again.unwrap_err().kind(), ErrorKind::Poisoned, "{}", what());
         }
         still_reads(&store, &runner.model, workload, what);
-        return;
-    }
-    if is_closed(&store) {
         return;
     }
     store
