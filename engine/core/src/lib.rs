@@ -15,19 +15,12 @@
 
 pub(crate) mod blob;
 pub(crate) mod catalogue;
-#[allow(unused_imports, reason = "the rooms that use it are being built")]
 pub(crate) mod dictionary;
 pub mod error;
 pub mod extract;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the rooms that use it are being built"
-)]
 pub(crate) mod frames;
 pub(crate) mod home;
 pub(crate) mod index;
-#[allow(unused_imports, reason = "the rooms that use it are being built")]
 pub(crate) mod ingest;
 pub mod json;
 pub mod options;

@@ -7,7 +7,7 @@ use lakebed_format::{Hash, Seq};
 use super::{Budget, LARGEST_SIZE, LEAST_SIZE, Request, Samples, TRAIN_SHARE, fitting_size};
 use crate::error::{Error, ErrorKind, Result};
 use crate::segment::FindDictionary;
-use crate::snapshot::{Cursor, Snapshot};
+use crate::snapshot::{Cursor, Snapshot, live_range};
 use crate::store::TrainReport;
 use crate::write::{Session, Shared};
 
@@ -82,7 +82,7 @@ fn sample(
     page_bytes: usize,
 ) -> Result<(Samples, u64)> {
     let mut samples = Samples::default();
-    let all = snapshot.live_range(snapshot.named(name)?, Seq(0)..Seq(u64::MAX));
+    let all = live_range(snapshot.named(name)?, Seq(0)..Seq(u64::MAX));
     let count = all.end.0 - all.start.0;
     if count == 0 {
         return Ok((samples, 0));
