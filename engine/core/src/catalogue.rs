@@ -374,6 +374,9 @@ impl Catalogue {
         range: std::ops::RangeInclusive<Fingerprint>,
         found: &mut Vec<BlobId>,
     ) {
+        if self.large.is_empty() {
+            return;
+        }
         found.extend(
             self.large
                 .values()

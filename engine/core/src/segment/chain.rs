@@ -70,7 +70,7 @@ pub(crate) struct Walk {
     pub(crate) damage: Vec<Damage>,
 }
 
-impl<'a> Chain<'a> {
+impl Chain<'_> {
     /// Reads a part of the file.
     pub(crate) fn read(&self, offset: u64, len: u64) -> Result<Vec<u8>> {
         let mut bytes = vec![0; len as usize];
@@ -269,12 +269,12 @@ impl<'a> Chain<'a> {
         let rows = section(SectionKind::Rows)?;
         let records = section(SectionKind::Records)?;
         Ok(Loaded {
+            header,
+            commit,
             frames,
             ids,
             rows,
             records,
-            header,
-            commit,
         })
     }
 

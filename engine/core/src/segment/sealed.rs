@@ -96,7 +96,7 @@ impl Sealed {
         let Some(ordinals) = &body.ordinals else {
             return Ok(());
         };
-        let table = body.table(ordinals, &self.entry)?;
+        let table = ordinals_in(ordinals, &self.entry)?;
         let mut rank = search::lower_bound(table.len(), range.start().0, |rank| {
             body.fingerprint(ordinals, &table, rank, &self.entry)
                 .map(|(fingerprint, _)| fingerprint)
@@ -394,11 +394,6 @@ impl Body {
         Ok((data, section.offset))
     }
 
-    fn table<'a>(&self, ordinals: &'a Paged, entry: &SegmentEntry) -> Result<Ordinals<'a>> {
-        ordinals.touch(0)?;
-        Ordinals::new(ordinals.data()).map_err(|e| Error::of_format(entry.number, &e))
-    }
-
     /// The fingerprint of this rank, and its blob's ordinal.
     #[inline]
     fn fingerprint(
@@ -442,4 +437,10 @@ impl Body {
         let id = run.first.0 + (ordinal - first);
         (id < run.end()).then_some(BlobId(id))
     }
+}
+
+/// The ordinals in their section, of which only touched pages may be used.
+fn ordinals_in<'a>(ordinals: &'a Paged, entry: &SegmentEntry) -> Result<Ordinals<'a>> {
+    ordinals.touch(0)?;
+    Ordinals::new(ordinals.data()).map_err(|e| Error::of_format(entry.number, &e))
 }

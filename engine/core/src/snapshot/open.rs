@@ -11,6 +11,7 @@ use super::view::{Base, View};
 use crate::catalogue::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
 use crate::home::Home;
+use crate::index::lookup::Lookup;
 use crate::segment::chain::Chain;
 use crate::segment::source::missing;
 use crate::segment::{Active, ActiveFile, Sealed};
@@ -165,6 +166,7 @@ fn base_of(manifest: &Manifest, held: Arc<dyn File>, before: Option<&View>) -> B
         next_blob: body.next_blob,
         active: body.active_segment,
         sealed,
+        lookup: Lookup::default(),
         large,
         held,
     }

@@ -66,23 +66,31 @@ impl Snapshot {
         {
             return Ok(Some((id, blob)));
         }
-        let mut candidates = Vec::new();
-        self.view.candidates(hash.fingerprint(), &mut candidates)?;
+        let fingerprint = hash.fingerprint();
+        let mut answer = None;
         let mut unreadable = None;
-        for id in candidates {
-            if self.catalogue().is_deleted(id) {
-                continue;
-            }
-            match self.read(id) {
-                Ok(Some(blob)) if self.view.home.prove(id, &blob, hash) => {
-                    return Ok(Some((id, blob)));
+        let searched = self.view.search(&(fingerprint..=fingerprint), &mut |ids| {
+            for id in ids {
+                if self.catalogue().is_deleted(*id) {
+                    continue;
                 }
-                Ok(_) => {}
-                // Another one of the same fingerprint may be the one that is wanted.
-                Err(error) if error.kind() == ErrorKind::Corrupt => unreadable = Some(error),
-                Err(error) => return Err(error),
+                match self.read(*id) {
+                    Ok(Some(blob)) if self.view.home.prove(*id, &blob, hash) => {
+                        answer = Some((*id, blob));
+                        return Ok(false);
+                    }
+                    Ok(_) => {}
+                    // Another one of the same fingerprint may be the one that is wanted.
+                    Err(error) if error.kind() == ErrorKind::Corrupt => unreadable = Some(error),
+                    Err(error) => return Err(error),
+                }
             }
+            Ok(true)
+        });
+        if answer.is_some() {
+            return Ok(answer);
         }
+        searched?;
         match unreadable {
             Some(error) => Err(error),
             None => self.view.check_whole().map(|()| None),
@@ -158,7 +166,10 @@ impl Snapshot {
     pub fn resolve(&self, prefix: &str) -> Result<Hash> {
         let range = range_of(prefix)?;
         let mut candidates = Vec::new();
-        self.view.candidates_in(&range, &mut candidates)?;
+        self.view.search(&range, &mut |ids| {
+            candidates.extend_from_slice(ids);
+            Ok(true)
+        })?;
         if let Some(pending) = &self.pending {
             pending.find_range(&range, &mut candidates);
         }

@@ -211,19 +211,13 @@ impl Snapshot {
         Ok(())
     }
 
-    /// The live part of a range of a collection's rows.
-    pub(crate) fn live_range(&self, collection: &Collection, range: Range<Seq>) -> Range<Seq> {
-        let start = range.start.max(collection.first_live);
-        start..range.end.min(collection.next_seq).max(start)
-    }
-
     /// Rows of a collection, in order.
     ///
     /// # Errors
     /// `CollectionNotFound`, `Corrupt`, `Io`.
     pub fn rows(&self, collection: &str, range: Range<Seq>) -> Result<Rows> {
         let collection = self.named(collection)?;
-        let range = self.live_range(collection, range);
+        let range = live_range(collection, range);
         let batches = self.batches(collection.id, &range)?;
         Ok(Rows {
             snapshot: self.clone(),
@@ -240,6 +234,12 @@ impl Snapshot {
     pub(crate) fn file_name(&self, file: FileNumber) -> Option<Arc<str>> {
         self.catalogue().file(file).cloned()
     }
+}
+
+/// The live part of a range of a collection's rows.
+pub(crate) fn live_range(collection: &Collection, range: Range<Seq>) -> Range<Seq> {
+    let start = range.start.max(collection.first_live);
+    start..range.end.min(collection.next_seq).max(start)
 }
 
 /// Rows of a collection, in order; ends after an error.

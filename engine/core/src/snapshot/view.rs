@@ -11,6 +11,7 @@ use crate::catalogue::Catalogue;
 use crate::error::Result;
 use crate::frames::Decoded;
 use crate::home::Home;
+use crate::index::lookup::Lookup;
 use crate::segment::{Active, Damage, Frames, Reading, Sealed};
 
 /// What a manifest says, and the hold on it: while a shared lock is on its file, no segment it names is removed.
@@ -24,6 +25,8 @@ pub(crate) struct Base {
     pub(crate) active: SegmentNumber,
     /// Segments of frames, by ascending ids.
     pub(crate) sealed: Vec<Arc<Sealed>>,
+    /// How their fingerprints are looked up.
+    pub(crate) lookup: Lookup,
     /// Segments of large blobs.
     pub(crate) large: Vec<SegmentEntry>,
     /// Open and locked for as long as anybody reads by this manifest.
@@ -94,36 +97,28 @@ impl View {
         sealed + active + self.catalogue.large_blobs().len() as u64
     }
 
-    /// Appends the committed ids that have this fingerprint, dead ones included.
-    pub(crate) fn candidates(
-        &self,
-        fingerprint: Fingerprint,
-        found: &mut Vec<BlobId>,
-    ) -> Result<()> {
-        if let Some(active) = &self.active {
-            active.find(fingerprint, found)?;
-        }
-        for sealed in self.base.sealed.iter().rev() {
-            sealed.find(&self.home, fingerprint, found)?;
-        }
-        self.catalogue.find_large(fingerprint..=fingerprint, found);
-        Ok(())
-    }
-
-    /// Appends the committed ids whose fingerprints lie in the range, dead ones included.
-    pub(crate) fn candidates_in(
+    /// Tells `each` the committed ids whose fingerprints lie in the range, dead ones included, source by source, the newest first, until
+    /// it wants no more.
+    pub(crate) fn search(
         &self,
         range: &RangeInclusive<Fingerprint>,
-        found: &mut Vec<BlobId>,
+        each: &mut dyn FnMut(&[BlobId]) -> Result<bool>,
     ) -> Result<()> {
+        let mut found = Vec::new();
         if let Some(active) = &self.active {
-            active.find_range(range.clone(), found)?;
+            if range.start() == range.end() {
+                active.find(*range.start(), &mut found)?;
+            } else {
+                active.find_range(range.clone(), &mut found)?;
+            }
         }
-        for sealed in &self.base.sealed {
-            sealed.find_range(&self.home, range.clone(), found)?;
+        self.catalogue.find_large(range.clone(), &mut found);
+        if !found.is_empty() && !each(&found)? {
+            return Ok(());
         }
-        self.catalogue.find_large(range.clone(), found);
-        Ok(())
+        self.base
+            .lookup
+            .search(&self.home, &self.base.sealed, range, each)
     }
 
     /// The segment whose range of ids this id lies in.

@@ -23,23 +23,25 @@ pub(crate) fn known(
 ) -> Result<Vec<Option<BlobId>>> {
     let mut known = Vec::with_capacity(batch.len());
     let mut candidates: Vec<(BlobId, usize)> = Vec::new();
-    let mut found = Vec::new();
     for (index, blob) in batch.iter().enumerate() {
         let own = pending
             .find(&blob.hash)
             .filter(|id| !pending.catalogue.is_deleted(*id));
         known.push(own);
         if own.is_none() {
-            found.clear();
-            committed
+            let fingerprint = blob.hash.fingerprint();
+            let found = committed
                 .view
-                .candidates(blob.hash.fingerprint(), &mut found)?;
-            candidates.extend(
-                found
-                    .iter()
-                    .filter(|id| !pending.catalogue.is_deleted(**id))
-                    .map(|id| (*id, index)),
-            );
+                .search(&(fingerprint..=fingerprint), &mut |ids| {
+                    let alive = ids.iter().filter(|id| !pending.catalogue.is_deleted(**id));
+                    candidates.extend(alive.map(|id| (*id, index)));
+                    Ok(true)
+                });
+            match found {
+                // What cannot be looked up cannot be found: it is stored anew.
+                Err(error) if error.kind() == ErrorKind::Corrupt => {}
+                other => other?,
+            }
         }
     }
     candidates.sort_unstable();

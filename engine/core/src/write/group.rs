@@ -88,18 +88,17 @@ impl Group {
         output: Option<Arc<dyn File>>,
         workers: Arc<Workers>,
     ) -> Result<Self> {
-        let (start, salt, output) = match (&view.active, output) {
-            (Some(active), Some(file)) => (active.end(), active.file.salt, Output::There(file)),
-            _ => {
-                let header = SegmentHeader {
-                    layout: Layout::Rows,
-                    number: view.base.active,
-                    uuid: home.header.uuid,
-                    salt: random()?,
-                    first_blob: view.next_blob,
-                };
-                (limits::FIRST_GROUP, header.salt, Output::New(header))
-            }
+        let (start, salt, output) = if let (Some(active), Some(file)) = (&view.active, output) {
+            (active.end(), active.file.salt, Output::There(file))
+        } else {
+            let header = SegmentHeader {
+                layout: Layout::Rows,
+                number: view.base.active,
+                uuid: home.header.uuid,
+                salt: random()?,
+                first_blob: view.next_blob,
+            };
+            (limits::FIRST_GROUP, header.salt, Output::New(header))
         };
         let file = match &output {
             Output::There(file) => Some(Arc::clone(file)),

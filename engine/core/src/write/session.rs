@@ -20,6 +20,7 @@ use super::{large, recover, seal};
 use crate::catalogue::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
 use crate::frames::{Dictionary, Workers};
+use crate::index::lookup;
 use crate::options::Mode;
 use crate::segment::FindDictionary;
 use crate::snapshot::open::{Asking, newest};
@@ -418,6 +419,12 @@ impl<'a> Session<'a> {
         self.writer.group = None;
         let synced = self.writer.lock.as_ref().and_then(WriterLock::synced);
         let view = Arc::new(newest(&home, Some(&self.view), Asking::Writer(synced))?);
+        if let Err(error) = lookup::maintain(&home, &view.base.sealed) {
+            home.warn(format!(
+                "The index of sealed segments could not be brought up to date, so that looking things up takes longer: {}",
+                error.message()
+            ));
+        }
         self.shared.show(Arc::clone(&view), None);
         self.view = view;
         seal::remove_old_manifests(&home, self.view.base.number);

@@ -1,6 +1,7 @@
 //! Tests of stores in memory and on disk.
 
 mod basics;
+mod segments;
 
 use std::sync::Arc;
 
@@ -8,12 +9,12 @@ use lakebed_core::{Options, Result, Store};
 use lakebed_vfs::{MemVfs, Vfs};
 
 /// A directory in memory.
-pub fn memory() -> Arc<dyn Vfs> {
+pub(crate) fn memory() -> Arc<dyn Vfs> {
     Arc::new(MemVfs::new())
 }
 
 /// Opens with small pages, so that small tests have many frames, and without waiting for locks.
-pub fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options {
         page_bytes: 512,
         threads: 1,
@@ -22,15 +23,15 @@ pub fn options() -> Options {
     }
 }
 
-pub fn open(vfs: &Arc<dyn Vfs>) -> Store {
+pub(crate) fn open(vfs: &Arc<dyn Vfs>) -> Store {
     Store::open_on(Arc::clone(vfs), options()).unwrap()
 }
 
-pub fn append(store: &Store, collection: &str, records: &[&str]) -> lakebed_core::Appended {
+pub(crate) fn append(store: &Store, collection: &str, records: &[&str]) -> lakebed_core::Appended {
     try_append(store, collection, records).unwrap()
 }
 
-pub fn try_append(
+pub(crate) fn try_append(
     store: &Store,
     collection: &str,
     records: &[&str],
@@ -42,7 +43,7 @@ pub fn try_append(
 }
 
 /// The bytes of every row.
-pub fn rows(store: &Store, collection: &str) -> Vec<Vec<u8>> {
+pub(crate) fn rows(store: &Store, collection: &str) -> Vec<Vec<u8>> {
     let mut out = Vec::new();
     store
         .export(collection, &mut out, lakebed_core::ProgressFn::none())
@@ -53,7 +54,7 @@ pub fn rows(store: &Store, collection: &str) -> Vec<Vec<u8>> {
 }
 
 /// Nothing is wrong with it.
-pub fn assert_whole(store: &Store) {
+pub(crate) fn assert_whole(store: &Store) {
     let report = store.verify(lakebed_core::ProgressFn::none()).unwrap();
     assert_eq!(report.problems, []);
 }

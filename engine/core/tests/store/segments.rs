@@ -1,0 +1,113 @@
+use lakebed_core::{Hash, Seq, Store};
+use lakebed_vfs::Open;
+
+use super::*;
+
+fn many_segments(vfs: &Arc<dyn Vfs>, segments: usize) -> Vec<Hash> {
+    let store = open(vfs);
+    let mut hashes = Vec::new();
+    for segment in 0..segments {
+        for n in 0..20 {
+            hashes.push(store.put(format!("blob {segment} {n}").as_bytes()).unwrap());
+        }
+        append(&store, "c", &[&segment.to_string()]);
+        store.seal().unwrap();
+    }
+    hashes
+}
+
+fn assert_all(store: &Store, hashes: &[Hash]) {
+    for (n, hash) in hashes.iter().enumerate() {
+        let blob = store.get(hash).unwrap();
+        assert_eq!(
+            blob.as_slice(),
+            format!("blob {} {}", n / 20, n % 20).as_bytes()
+        );
+        assert!(!store.contains(&Hash::of(&blob[1..])).unwrap());
+    }
+}
+
+#[test]
+fn derived_runs_may_be_damaged_or_missing() {
+    let vfs = memory();
+    let hashes = many_segments(&vfs, 40);
+    let runs = vfs.list("index").unwrap();
+    assert!(!runs.is_empty());
+    let store = open(&vfs);
+    assert_all(&store, &hashes);
+    assert_eq!(
+        store.resolve(&hashes[333].to_string()[..16]).unwrap(),
+        hashes[333]
+    );
+    for name in &runs {
+        let name = format!("index/{name}");
+        let file = vfs.open(&name, Open::ReadWrite).unwrap();
+        let len = file.len().unwrap();
+        for at in (4096..len).step_by(64) {
+            file.write_all_at(b"damage", at).unwrap();
+        }
+    }
+    assert_all(&open(&vfs), &hashes);
+    for name in &runs {
+        vfs.unlink(&format!("index/{name}")).unwrap();
+    }
+    assert_all(&open(&vfs), &hashes);
+    // The next seal makes them again.
+    append(&open(&vfs), "c", &["-1"]);
+    let store = open(&vfs);
+    append(&store, "c", &["-1"]);
+    store.seal().unwrap();
+    assert!(!vfs.list("index").unwrap().is_empty());
+    assert_all(&open(&vfs), &hashes);
+    assert_whole(&open(&vfs));
+}
+
+#[test]
+fn what_was_stored_long_ago_is_known() {
+    let vfs = memory();
+    let hashes = many_segments(&vfs, 30);
+    let store = open(&vfs);
+    let before = store.len();
+    for segment in 0..30 {
+        store.put(format!("blob {segment} 7").as_bytes()).unwrap();
+    }
+    assert_eq!(store.len(), before);
+    assert_eq!(append(&store, "c", &["3", "4", "31"]).duplicates, 2);
+    store.delete(&hashes[27]).unwrap();
+    store.put(b"blob 1 7").unwrap();
+    assert_eq!(store.len(), before + 1);
+    store.commit().unwrap();
+    assert_whole(&open(&vfs));
+}
+
+#[test]
+fn an_old_snapshot_reads_on_while_segments_are_sealed() {
+    let vfs = memory();
+    let store = open(&vfs);
+    let first = store.put(b"first").unwrap();
+    append(&store, "c", &["1", "2"]);
+    store.commit().unwrap();
+    let other = open(&vfs);
+    let old = [store.snapshot().unwrap(), other.snapshot().unwrap()];
+    for n in 0..5 {
+        append(&store, "c", &[&n.to_string()]);
+        store.delete(&Hash::of(n.to_string().as_bytes())).unwrap();
+        store.seal().unwrap();
+    }
+    store.delete(&first).unwrap();
+    store.drop_collection("c").unwrap();
+    for old in &old {
+        assert_eq!(old.get(&first).unwrap().as_slice(), b"first");
+        assert_eq!(old.rows("c", Seq(0)..Seq(10)).unwrap().count(), 2);
+        assert_eq!(old.len(), 3);
+    }
+    assert!(vfs.list("manifests").unwrap().len() > 1);
+    assert_eq!(other.stats().unwrap().oldest_snapshot, 1);
+    drop(old);
+    assert!(other.refresh().unwrap());
+    assert!(!other.contains(&first).unwrap());
+    drop(other);
+    append(&store, "d", &["1"]);
+    store.seal().unwrap();
+    assert_eq!(vfs.list("manifests").unwrap().len(), 1);
+}
