@@ -25,7 +25,7 @@ use arrow_schema::{
 use crate::error::{Error, ErrorKind, Result};
 use crate::frames::{Ordered, Workers};
 use crate::schema::{DataType, SYSTEM_COLUMNS, Schema, Summary, arrow_field, to_columns};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, live_range};
 
 pub use request::{Filter, Op, ScanRequest, Value};
 
@@ -103,7 +103,7 @@ impl Snapshot {
         } else {
             request.batch_rows
         };
-        let range = request.pruned_range(self.live_range(&collection, request.range()));
+        let range = request.pruned_range(live_range(&collection, request.range()));
         let mut units = VecDeque::new();
         for batch in self.batches(collection.id, &range)? {
             if plan.may_match(&batch.entry, request) {
