@@ -25,8 +25,6 @@ pub const MAX_NAME: usize = 1024;
 pub const MAX_NUMBER: u64 = 1 << 62;
 /// Most rows of one batch.
 pub const MAX_BATCH_ROWS: u64 = 65_536;
-/// Most bytes of a frame's header.
-pub const MAX_FRAME_HEADER: usize = u16::MAX as usize;
 /// Length of a sealed segment is a multiple of this.
 pub const SEGMENT_ALIGN: u64 = 16 << 10;
 /// The payload of a raw frame of one blob starts at a multiple of this.
@@ -35,3 +33,7 @@ pub const RAW_ALIGN: u64 = 64;
 pub const PAGE_SHIFT: u8 = 12;
 /// Where the first group of a segment starts.
 pub const FIRST_GROUP: u64 = 64;
+/// Largest decoded payload of a frame, in bytes; so the page size is at most half of it.
+pub const MAX_FRAME: u64 = 64 << 20;
+/// Most runs of ids in one frame: the header then fits its 16-bit length whatever the ids.
+pub const MAX_FRAME_RUNS: usize = 2048;

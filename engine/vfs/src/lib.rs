@@ -20,6 +20,8 @@
     )
 )]
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod error;
 mod mapping;
 mod mem;

@@ -1,1 +1,1 @@
-//! Placeholder.
+//! Projected fields of validated records as Arrow arrays.

@@ -1,0 +1,1 @@
+"""Measurements: `bench.rivals` beside other stores, `bench/micro` for one operation at a time."""

@@ -1,0 +1,30 @@
+"""lakebed with its defaults: `ingest` trains a dictionary, validates, hashes, dedupes and infers the columns' types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import lakebed
+
+
+class Reader:
+    def __init__(self, store: Path, cache: int) -> None:
+        self.store = lakebed.open(store, mode="r", cache_bytes=cache)
+        self.key = lakebed.Hash
+        self.get: Callable[[lakebed.Hash], bytes] = self.store.get
+
+    def scan(self) -> int:
+        return sum(len(row.data) for row in self.store.scan("records"))
+
+    def close(self) -> None:
+        self.store.close()
+
+
+class Engine:
+    def ingest(self, source: Path, store: Path) -> None:
+        with lakebed.open(store) as opened:
+            opened.ingest(source, into="records", again=True)
+
+    def open(self, store: Path, cache: int) -> Reader:
+        return Reader(store, cache)

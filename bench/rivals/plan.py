@@ -1,0 +1,245 @@
+"""What is measured, in which order. Every figure comes from a process of its own; engines take turns within a round."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.rivals import data
+
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much of everything: the real run, or the smoke run that only shows that all of it works."""
+
+    rounds: int = 5
+    gets: int = 100_000
+    slow_gets: int = 300
+    cache: int = 512 << 20
+    segments: int = 300
+    rows: int = 1_000_000
+    steps: int = 10
+    active: int = 60 << 20
+
+
+SMOKE = Sizes(rounds=1, gets=200, slow_gets=20, cache=8 << 20, segments=5, rows=1_000, steps=3, active=1 << 20)
+
+
+@dataclass
+class Bench:
+    engines: list[str]
+    sizes: Sizes
+    work: Path
+    results: dict[str, dict[str, Figures]] = field(default_factory=dict)
+
+    def run(self, task: str, engine: str, **spec: Any) -> Figures:
+        """One measurement; an engine that fails leaves its reason instead of figures."""
+        spec = {"engine": engine, "cache": self.sizes.cache, **spec}
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.rivals.worker", task, json.dumps(spec, default=str)],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            return {"error": (done.stderr.strip().splitlines() or ["no message"])[-1]}
+        found: Figures = json.loads(done.stdout.splitlines()[-1])
+        return found
+
+    def keep(self, subject: str, engine: str, figures: Figures) -> None:
+        self.results.setdefault(subject, {})[engine] = figures
+        shown = ", ".join(f"{name} {value:,.4g}" for name, value in figures.items() if isinstance(value, int | float))
+        print(f"{subject:34} {engine:12} {figures.get('error') or shown}", file=sys.stderr, flush=True)
+
+    def store(self, name: str) -> Path:
+        """A place for a new store; what an earlier round left there is removed."""
+        place = self.work / name
+        shutil.rmtree(place, ignore_errors=True)
+        return place
+
+    def turns(self, subject: str, task: str, engines: Iterable[str], **spec: Any) -> None:
+        """The median over the rounds; in each round every engine has its turn."""
+        rounds: dict[str, list[Figures]] = {engine: [] for engine in engines}
+        for _ in range(self.sizes.rounds):
+            for engine, found in rounds.items():
+                if task == "ingest":
+                    found.append(self.run(task, engine, store=self.store(f"{spec['name']}-{engine}"), **spec))
+                else:
+                    found.append(self.run(task, engine, store=self.work / f"{spec['name']}-{engine}", **spec))
+        for engine, found in rounds.items():
+            self.keep(subject, engine, median(found))
+
+    def having(self, *names: str) -> list[str]:
+        return [engine for engine in self.engines if engine in names]
+
+    # --- Subjects ---------------------------------------------------------------------------------------------------
+
+    def records(self, source: Path, prefix: str = "") -> None:
+        """Size, ingest, gets, scan and queries over the records of a file."""
+        sizes = self.sizes
+        lines = list(data.read(source))
+        total = sum(map(len, lines))
+        self.keep(f"{prefix}records", "input", {"rows": len(lines), "bytes": total + len(lines)})
+        del lines
+        name = f"{prefix}records"
+        keyed = self.having("lakebed", "rocksdb", "lmdb", "sqlite")
+        self.turns(f"{prefix}ingest", "ingest", self.engines, source=source, name=name)
+        self.turns(f"{prefix}zstd -3 -T0", "compress", ["zstd"], source=source, name=name)
+        if "lakebed" in self.engines:
+            self.trained(source, prefix)
+        common: dict[str, Any] = {"source": source, "name": name}
+        self.turns(f"{prefix}get, cached", "get", keyed, gets=sizes.gets, **common)
+        self.turns(
+            f"{prefix}get, not cached",
+            "get",
+            self.having("lakebed", "rocksdb"),
+            gets=sizes.gets,
+            **{**common, "cache": 0},
+        )
+        self.turns(f"{prefix}get, cached", "get", self.having("duckdb_key"), gets=sizes.slow_gets, **common)
+        self.turns(
+            f"{prefix}scan, one core",
+            "scan",
+            self.having(*keyed, "duckdb"),
+            total=total,
+            **{**common, "cache": 64 << 20},
+        )
+        for threads in (1, 2):
+            asked = self.having("lakebed", "duckdb", "duckdb_json")
+            self.turns(f"{prefix}query, {threads} threads", "query", asked, threads=threads, **common)
+        self.same_answers(f"{prefix}query, 1 threads")
+
+    def trained(self, source: Path, prefix: str) -> None:
+        """Ingest where a dictionary of such records is there: a quarter of the records, changed, went in before."""
+        lines = list(data.read(source))
+        before = data.write(self.work / "before.ndjson", data.changed(lines[::4], seed=99))
+        base = self.store("trained-base")
+        self.run("ingest", "lakebed", source=before, store=base)
+        found = []
+        for _ in range(self.sizes.rounds):
+            place = self.store("trained")
+            shutil.copytree(base, place)
+            figures = self.run("pieces", "lakebed", sources=[source], seal="no", store=place)
+            found.append({**figures, "seconds": figures["seconds"][0]} if "seconds" in figures else figures)
+        self.keep(f"{prefix}ingest, dictionary there", "lakebed", median(found))
+
+    def same_answers(self, subject: str) -> None:
+        answers: dict[str, set[str]] = {}
+        for figures in self.results.get(subject, {}).values():
+            for name, value in figures.items():
+                if name.startswith("answer: "):
+                    answers.setdefault(name, set()).add(value)
+        different = [name for name, values in answers.items() if len(values) > 1]
+        if different:
+            raise SystemExit(f"The engines disagree about {', '.join(different)}; the figures would mean nothing.")
+
+    def segments(self, source: Path) -> None:
+        """Gets at one segment and at many, of the same records, ingested in the same pieces: a quarter first, which trains."""
+        lines = list(data.read(source))
+        count = min(self.sizes.segments, len(lines) // 2)
+        quarter, rest = lines[::4], [line for n, line in enumerate(lines) if n % 4]
+        pieces = [quarter, *(rest[n :: count - 1] for n in range(count - 1))]
+        parts = [data.write(self.work / f"part-{n}.ndjson", piece) for n, piece in enumerate(pieces)]
+        for name, seal in (("1 segment", "last"), (f"{count} segments", "each")):
+            store = self.store(f"at-{seal}")
+            figures = self.run("pieces", "lakebed", sources=parts, seal=seal, store=store)
+            if "error" in figures:
+                self.keep(f"get at {name}", "lakebed", figures)
+                continue
+            for kind, cache in (("cached", self.sizes.cache), ("not cached", 0)):
+                found = [
+                    self.run("get", "lakebed", source=source, gets=self.sizes.gets, store=store, cache=cache)
+                    for _ in range(self.sizes.rounds)
+                ]
+                self.keep(f"get at {name}, {kind}", "lakebed", {**median(found), "segments": figures["segments"]})
+        for part in parts:
+            part.unlink()
+
+    def opening(self) -> None:
+        """Opening at many small rows, with a full active segment, for every engine; and lakebed as rows grow."""
+        rows = self.sizes.rows
+        small = data.write(self.work / "small.ndjson", data.small(rows))
+        noise = data.write(self.work / "noise.ndjson", data.noise(self.sizes.active))
+        rivals = self.having("rocksdb", "lmdb", "sqlite")
+        for engine in rivals:
+            self.run("ingest", engine, source=small, store=self.store(f"open-{engine}"))
+        if "lakebed" in self.engines:
+            place = self.store("open-lakebed")
+            self.run("pieces", "lakebed", sources=[small], seal="last", store=place)
+            self.run("pieces", "lakebed", sources=[noise], seal="no", store=place)
+        self.turns(
+            f"open at {rows:,} rows", "opening", self.having("lakebed", *rivals), source=small, gets=1, name="open"
+        )
+
+    def rate(self) -> None:
+        """Small rows, a step at a time, into one store: the rate of each step, and opening after each tenfold."""
+        rows, steps = self.sizes.rows, self.sizes.steps
+        sources = [data.write(self.work / f"step-{n}.ndjson", data.small(rows, n * rows)) for n in range(steps)]
+        place = self.store("rate")
+        figures = self.run("pieces", "lakebed", sources=sources, seal="no", store=place)
+        if "error" in figures:
+            self.keep("small rows", "lakebed", figures)
+            return
+        for number, (source, seconds) in enumerate(zip(sources, figures["seconds"], strict=True), 1):
+            self.keep(
+                "small rows",
+                f"step {number}",
+                {"rows_per_s": rows / seconds, "mb_per_s": source.stat().st_size / seconds / 1e6},
+            )
+        self.keep(
+            "small rows", "all", {"bytes": figures["bytes"], "segments": figures["segments"], "rows": rows * steps}
+        )
+        found = [
+            self.run("opening", "lakebed", source=sources[0], gets=1, store=place, cache=64 << 20)
+            for _ in range(self.sizes.rounds)
+        ]
+        self.keep(f"open at {rows * steps:,} rows", "lakebed", median(found))
+        for source in sources:
+            source.unlink()
+
+    def duplicates(self, source: Path) -> None:
+        """Files of which nine in ten lines are in the store already, in order and shuffled, against a file of new lines."""
+        lines = list(data.read(source))
+        base = self.store("known")
+        self.run("ingest", "lakebed", source=source, store=base)
+        fresh = list(data.changed(lines, seed=5))
+        mixed = [fresh[n] if n % 10 == 0 else line for n, line in enumerate(lines)]
+        files = {
+            "new lines": fresh,
+            "9 of 10 known, in order": mixed,
+            "9 of 10 known, shuffled": random.Random(3).sample(mixed, len(mixed)),
+        }
+        paths = {name: data.write(self.work / f"{n}.ndjson", kept) for n, (name, kept) in enumerate(files.items())}
+        rounds: dict[str, list[Figures]] = {name: [] for name in paths}
+        for _ in range(self.sizes.rounds):
+            for name, path in paths.items():
+                place = self.store("again")
+                shutil.copytree(base, place)
+                figures = self.run("pieces", "lakebed", sources=[path], seal="no", store=place)
+                if "seconds" in figures:
+                    seconds = figures["seconds"][0]
+                    figures = {"seconds": seconds, "mb_per_s": path.stat().st_size / seconds / 1e6}
+                rounds[name].append(figures)
+        for name, found in rounds.items():
+            self.keep("duplicates", name, median(found))
+
+
+def median(found: list[Figures]) -> Figures:
+    """Figure by figure; what is no number, and an error, as the first round gave it."""
+    failed = next((figures for figures in found if "error" in figures), None)
+    if failed or not found:
+        return failed or {"error": "not measured"}
+    return {
+        name: statistics.median(figures[name] for figures in found) if isinstance(value, int | float) else value
+        for name, value in found[0].items()
+    }

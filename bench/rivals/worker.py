@@ -1,0 +1,213 @@
+"""One measurement in a process of its own: `python -m bench.rivals.worker TASK '{"engine": ..., ...}'` prints its figures as JSON.
+
+Times are seconds unless a name says otherwise. Every task checks what it measures: the number of records and bytes, or the answer.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import random
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.rivals import data, engines
+
+Figures = dict[str, Any]
+TASKS: dict[str, Callable[[dict[str, Any]], Figures]] = {}
+
+
+def task(function: Callable[[dict[str, Any]], Figures]) -> Callable[[dict[str, Any]], Figures]:
+    TASKS[function.__name__] = function
+    return function
+
+
+def size_on_disk(store: Path) -> int:
+    return sum(path.stat().st_size for path in store.rglob("*") if path.is_file())
+
+
+def resident() -> int:
+    """Bytes of this process in memory, file pages of mappings included."""
+    try:
+        with open("/proc/self/statm") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def keys_of(spec: dict[str, Any]) -> list[tuple[bytes, bytes]]:
+    """A seeded choice of (key, line) from the source."""
+    import hashlib
+
+    from blake3 import blake3
+
+    digest = hashlib.sha256 if spec["engine"] == "duckdb_key" else blake3
+    lines = list(data.read(Path(spec["source"])))
+    chosen = random.Random(1).choices(lines, k=spec["gets"])
+    return [(digest(line).digest(), line) for line in chosen]
+
+
+def one_core() -> None:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+@task
+def ingest(spec: dict[str, Any]) -> Figures:
+    """A new store from the file."""
+    engine = engines.load(spec["engine"])
+    store = Path(spec["store"])
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    start = time.perf_counter()
+    engine.ingest(Path(spec["source"]), store)
+    seconds = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"seconds": seconds, "cpu": cpu, "bytes": size_on_disk(store), "peak_rss": after.ru_maxrss * 1024}
+
+
+@task
+def pieces(spec: dict[str, Any]) -> Figures:
+    """lakebed alone: files one after the other into one store, which may be there before; `seal`: "each" file, the "last", or "no"."""
+    import lakebed
+
+    seconds = []
+    with lakebed.open(spec["store"]) as store:
+        for source in spec["sources"]:
+            start = time.perf_counter()
+            store.ingest(Path(source), into="records", again=True)
+            seconds.append(time.perf_counter() - start)
+            if spec["seal"] == "each":
+                store.seal()
+        if spec["seal"] == "last":
+            store.seal()
+        segments = len(store.segments())
+    return {"seconds": seconds, "bytes": size_on_disk(Path(spec["store"])), "segments": segments}
+
+
+@task
+def get(spec: dict[str, Any]) -> Figures:
+    """Latency of single gets in random order: `cache` bytes for decoded blocks, the file in memory after a first pass."""
+    pairs = keys_of(spec)
+    reader = engines.load(spec["engine"]).open(Path(spec["store"]), spec["cache"])
+    found = reader.get
+    for key, line in pairs:
+        assert found(reader.key(key)) == line, "the engine returned other bytes"
+    keys = [reader.key(key) for key, _ in pairs]
+    clock = time.perf_counter_ns
+    p50, p99 = [], []
+    gc.disable()
+    for _ in range(3):
+        times = []
+        for key in keys:
+            start = clock()
+            found(key)
+            times.append(clock() - start)
+        times.sort()
+        p50.append(times[len(times) // 2] / 1000)
+        p99.append(times[len(times) * 99 // 100] / 1000)
+    reader.close()
+    return {"p50_us": statistics.median(p50), "p99_us": statistics.median(p99)}
+
+
+@task
+def scan(spec: dict[str, Any]) -> Figures:
+    """All bytes of all records, on one core."""
+    one_core()
+    reader = engines.load(spec["engine"]).open(Path(spec["store"]), spec["cache"])
+    best = float("inf")
+    for _ in range(3):
+        start = time.perf_counter()
+        total = reader.scan()
+        best = min(best, time.perf_counter() - start)
+        assert total == spec["total"], f"scanned {total} bytes of {spec['total']}"
+    reader.close()
+    return {"mb_per_s": total / best / 1e6}
+
+
+@task
+def query(spec: dict[str, Any]) -> Figures:
+    """The data's questions through DuckDB: over lakebed's typed columns, or over DuckDB's own JSON column."""
+    questions = data.queries(next(data.read(Path(spec["source"]))))
+    if spec["engine"] == "lakebed":
+        import lakebed
+
+        con = lakebed.connect(spec["store"])
+    else:
+        import duckdb
+
+        con = duckdb.connect(str(Path(spec["store"]) / "data.duckdb"), read_only=True)
+    con.execute(f"SET threads = {spec['threads']}")
+    figures: Figures = {}
+    for question in questions:
+        text = (question.typed if spec["engine"] == "lakebed" else question.json).format(t="records")
+        rows = con.execute(text).fetchall()
+        times = []
+        for _ in range(5):
+            start = time.perf_counter()
+            con.execute(text).fetchall()
+            times.append(time.perf_counter() - start)
+        figures[question.name] = statistics.median(times) * 1000
+        figures[f"answer: {question.name}"] = hash_of(rows)
+    con.close()
+    return figures
+
+
+def hash_of(rows: list[tuple[Any, ...]]) -> str:
+    import hashlib
+
+    text = "\n".join(sorted("\t".join("" if cell is None else str(cell) for cell in row) for row in rows))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@task
+def opening(spec: dict[str, Any]) -> Figures:
+    """Opening a store in a fresh process, and the memory that takes; the engine's code is loaded before."""
+    engine = engines.load(spec["engine"])
+    key, line = keys_of(spec)[0]
+    gc.collect()
+    # Memory that freed Python objects left behind would hide what opening takes.
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).malloc_trim(0)
+    except (OSError, AttributeError):
+        pass
+    before = resident()
+    start = time.perf_counter()
+    reader = engine.open(Path(spec["store"]), spec["cache"])
+    seconds = time.perf_counter() - start
+    opened = resident() - before
+    if hasattr(reader, "get"):
+        start = time.perf_counter()
+        assert reader.get(reader.key(key)) == line
+        first = time.perf_counter() - start
+    else:
+        first = float("nan")
+    with_get = resident() - before
+    reader.close()
+    return {"ms": seconds * 1000, "rss": opened, "first_get_ms": first * 1000, "rss_after_get": with_get}
+
+
+@task
+def compress(spec: dict[str, Any]) -> Figures:
+    """The yardstick: zstd -3 of the whole file on all cores."""
+    import zstandard
+
+    raw = Path(spec["source"]).read_bytes()
+    start = time.perf_counter()
+    packed = zstandard.ZstdCompressor(level=3, threads=-1).compress(raw)
+    return {"seconds": time.perf_counter() - start, "bytes": len(packed)}
+
+
+if __name__ == "__main__":
+    name, text = sys.argv[1:]
+    # What earlier measurements wrote must not be paid for by this one.
+    os.sync()
+    print(json.dumps(TASKS[name](json.loads(text))))

@@ -1,0 +1,232 @@
+//! The one error type of the engine: a stable kind, a sentence for a person, and the cause for a log.
+
+use std::fmt;
+
+use lakebed_format::{FormatError, SegmentNumber};
+
+/// What went wrong, in terms of what a caller can do about it. Names are stable; messages are not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// There is nothing at the path.
+    StoreNotFound,
+    /// The store has no collection of that name.
+    CollectionNotFound,
+    /// The store has no blob of that hash or number.
+    BlobNotFound,
+    /// A hash prefix that several blobs share.
+    AmbiguousPrefix,
+    /// An argument outside its domain.
+    InvalidArgument,
+    /// A record that is not acceptable JSON, or too large.
+    BadRecord,
+    /// A file that is to be resumed differs from what was read before.
+    SourceChanged,
+    /// A change was asked of a store opened for reading.
+    ReadOnly,
+    /// The store object was closed.
+    Closed,
+    /// Another process or store object is writing.
+    StoreLocked,
+    /// The directory exists and is not a store.
+    NotAStore,
+    /// A newer version wrote the store.
+    FormatTooNew,
+    /// Stored bytes are not what was written.
+    Corrupt,
+    /// A sync failed: this object refuses to write on.
+    Poisoned,
+    /// The disk is full.
+    StoreFull,
+    /// The operating system refused.
+    Io,
+    /// The caller's progress function asked to stop.
+    Interrupted,
+}
+
+impl ErrorKind {
+    /// All kinds, so that a binding can show that it knows each.
+    pub const ALL: [ErrorKind; 17] = [
+        ErrorKind::StoreNotFound,
+        ErrorKind::CollectionNotFound,
+        ErrorKind::BlobNotFound,
+        ErrorKind::AmbiguousPrefix,
+        ErrorKind::InvalidArgument,
+        ErrorKind::BadRecord,
+        ErrorKind::SourceChanged,
+        ErrorKind::ReadOnly,
+        ErrorKind::Closed,
+        ErrorKind::StoreLocked,
+        ErrorKind::NotAStore,
+        ErrorKind::FormatTooNew,
+        ErrorKind::Corrupt,
+        ErrorKind::Poisoned,
+        ErrorKind::StoreFull,
+        ErrorKind::Io,
+        ErrorKind::Interrupted,
+    ];
+
+    /// The kind's stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ErrorKind::StoreNotFound => "store_not_found",
+            ErrorKind::CollectionNotFound => "collection_not_found",
+            ErrorKind::BlobNotFound => "blob_not_found",
+            ErrorKind::AmbiguousPrefix => "ambiguous_prefix",
+            ErrorKind::InvalidArgument => "invalid_argument",
+            ErrorKind::BadRecord => "bad_record",
+            ErrorKind::SourceChanged => "source_changed",
+            ErrorKind::ReadOnly => "read_only",
+            ErrorKind::Closed => "closed",
+            ErrorKind::StoreLocked => "store_locked",
+            ErrorKind::NotAStore => "not_a_store",
+            ErrorKind::FormatTooNew => "format_too_new",
+            ErrorKind::Corrupt => "corrupt",
+            ErrorKind::Poisoned => "poisoned",
+            ErrorKind::StoreFull => "store_full",
+            ErrorKind::Io => "io",
+            ErrorKind::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An error of the engine. Its text is a whole sentence: what happened, to which thing, what to do.
+pub struct Error {
+    // Boxed, so that results of hot calls stay one word wide on the error side.
+    inner: Box<Inner>,
+}
+
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// Results of the engine.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error of this kind with this sentence.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            inner: Box::new(Inner {
+                kind,
+                message: message.into(),
+                source: None,
+            }),
+        }
+    }
+
+    /// The same error with the cause it came from.
+    pub fn with_source(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.inner.source = Some(source.into());
+        self
+    }
+
+    /// An operating system's error while doing `what` ("writing segment 3"): a full disk is
+    /// [`ErrorKind::StoreFull`], everything else [`ErrorKind::Io`].
+    pub fn io(what: &str, cause: std::io::Error) -> Self {
+        use std::io::ErrorKind as Os;
+        let full = matches!(
+            cause.kind(),
+            Os::StorageFull | Os::QuotaExceeded | Os::WriteZero
+        );
+        let error = if full {
+            Self::new(
+                ErrorKind::StoreFull,
+                format!(
+                    "The disk is full: {what} failed, nothing uncommitted was kept and the store is \
+                     unharmed; make room and try again."
+                ),
+            )
+        } else {
+            Self::new(ErrorKind::Io, format!("{what} failed: {cause}."))
+        };
+        error.with_source(cause)
+    }
+
+    /// Stored bytes of a segment that are not what was written.
+    pub(crate) fn corrupt(segment: SegmentNumber, offset: u64, detail: impl fmt::Display) -> Self {
+        Self::new(
+            ErrorKind::Corrupt,
+            format!(
+                "Segment {segment} is damaged at byte {offset}: {detail}; everything undamaged stays readable, and \
+                 verify lists all damage."
+            ),
+        )
+    }
+
+    /// What the format crate refused in a segment.
+    pub(crate) fn of_format(segment: SegmentNumber, error: &FormatError) -> Self {
+        if error.is_too_new() {
+            return Self::new(
+                ErrorKind::FormatTooNew,
+                format!(
+                    "Segment {segment} was written by a newer lakebed ({error}); upgrade lakebed to read it."
+                ),
+            );
+        }
+        Self::corrupt(segment, error.offset, error)
+    }
+
+    /// A mistake of the engine itself.
+    pub(crate) fn internal(what: &str) -> Self {
+        Self::new(
+            ErrorKind::Io,
+            format!("This is a mistake of lakebed itself, please report it: {what}."),
+        )
+    }
+
+    /// What kind of error this is.
+    pub fn kind(&self) -> ErrorKind {
+        self.inner.kind
+    }
+
+    /// The sentence for a person.
+    pub fn message(&self) -> &str {
+        &self.inner.message
+    }
+
+    /// The operating system's error number, where one is the cause.
+    pub fn os_code(&self) -> Option<i32> {
+        self.inner
+            .source
+            .as_deref()
+            .and_then(|source| source.downcast_ref::<std::io::Error>())
+            .and_then(lakebed_vfs::errno)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.inner.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.inner.kind)
+            .field("message", &self.inner.message)
+            .field("source", &self.inner.source)
+            .finish()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.inner.source.as_deref().map(|source| {
+            let source: &(dyn std::error::Error + 'static) = source;
+            source
+        })
+    }
+}

@@ -1,0 +1,147 @@
+//! What all parts of one store object share: the directory, the settings, decoded frames, dictionaries, what was proven.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use lakebed_format::{BlobId, Hash, StoreHeader, names};
+use lakebed_vfs::Vfs;
+use parking_lot::Mutex;
+
+use crate::blob::Blob;
+use crate::error::{Error, ErrorKind, Result};
+use crate::frames::{Dictionaries, FrameCache};
+use crate::options::Options;
+
+/// Hashes remembered of blobs that are read in place and so have no decoded frame to remember them.
+const PROVEN_IN_PLACE: usize = 4096;
+
+/// Shared by everything of a store object.
+#[derive(Debug)]
+pub(crate) struct Home {
+    pub(crate) vfs: Arc<dyn Vfs>,
+    pub(crate) options: Options,
+    pub(crate) header: StoreHeader,
+    pub(crate) cache: FrameCache,
+    pub(crate) dictionaries: Dictionaries,
+    pub(crate) can_map: bool,
+    /// The process that opened the store.
+    pub(crate) pid: u32,
+    proven: Mutex<HashMap<BlobId, Hash>>,
+    warnings: Mutex<Vec<String>>,
+}
+
+impl Home {
+    /// Reads `FORMAT`.
+    pub(crate) fn open(vfs: Arc<dyn Vfs>, options: Options) -> Result<Self> {
+        let header = read_header(vfs.as_ref())?;
+        Ok(Self {
+            cache: FrameCache::new(options.cache_bytes),
+            dictionaries: Dictionaries::default(),
+            can_map: vfs.can_map(),
+            pid: std::process::id(),
+            proven: Mutex::default(),
+            warnings: Mutex::default(),
+            vfs,
+            options,
+            header,
+        })
+    }
+
+    /// Keeps something a user should know and that is no error.
+    pub(crate) fn warn(&self, text: String) {
+        self.warnings.lock().push(text);
+    }
+
+    /// The warnings since the last call.
+    pub(crate) fn take_warnings(&self) -> Vec<String> {
+        std::mem::take(&mut self.warnings.lock())
+    }
+
+    /// Whether the blob of this number has this hash: by what was proven before, or by hashing it.
+    pub(crate) fn prove(&self, id: BlobId, blob: &Blob, hash: &Hash) -> bool {
+        if let Some((frame, index)) = blob.frame() {
+            if frame.is_proven(index, hash) {
+                return true;
+            }
+            let found = Hash::of(blob);
+            frame.prove(index, &found);
+            return found == *hash;
+        }
+        if let Some(known) = self.proven.lock().get(&id) {
+            return known == hash;
+        }
+        let found = Hash::of(blob);
+        let mut proven = self.proven.lock();
+        if proven.len() >= PROVEN_IN_PLACE {
+            proven.clear();
+        }
+        proven.insert(id, found);
+        found == *hash
+    }
+
+    /// Forgets what was proven of blobs from this number on: the number may be given again after a rollback.
+    pub(crate) fn unprove(&self, from: BlobId) {
+        self.proven.lock().retain(|id, _| *id < from);
+    }
+}
+
+fn read_header(vfs: &dyn Vfs) -> Result<StoreHeader> {
+    let bytes = match vfs.read(names::FORMAT) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(missing(vfs)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+            return Err(Error::new(
+                ErrorKind::NotAStore,
+                format!(
+                    "{} is a file and not a lakebed store, which is a directory.",
+                    vfs.describe()
+                ),
+            ));
+        }
+        Err(error) => {
+            return Err(Error::io(
+                &format!("opening the store {}", vfs.describe()),
+                error,
+            ));
+        }
+    };
+    StoreHeader::decode(&bytes).map_err(|error| {
+        if error.is_too_new() {
+            return Error::new(
+                ErrorKind::FormatTooNew,
+                format!(
+                    "{} was written by a newer lakebed ({error}); upgrade lakebed to open it.",
+                    vfs.describe()
+                ),
+            );
+        }
+        Error::new(
+            ErrorKind::NotAStore,
+            format!(
+                "{} is not a lakebed store, or its file FORMAT is damaged ({error}).",
+                vfs.describe()
+            ),
+        )
+    })
+}
+
+/// There is no FORMAT: either nothing at all, or a directory of something else.
+fn missing(vfs: &dyn Vfs) -> Error {
+    if vfs.list("").is_ok() {
+        Error::new(
+            ErrorKind::NotAStore,
+            format!(
+                "{} is a directory but not a lakebed store: it has no file FORMAT.",
+                vfs.describe()
+            ),
+        )
+    } else {
+        Error::new(
+            ErrorKind::StoreNotFound,
+            format!(
+                "There is no store at {}; check the path, or open it for appending to make one.",
+                vfs.describe()
+            ),
+        )
+    }
+}

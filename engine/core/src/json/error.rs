@@ -1,0 +1,34 @@
+//! Why a text is not JSON.
+
+use std::fmt;
+
+/// Where and why a text was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JsonError {
+    /// Byte of the line at which it stops being JSON, counted from 1. One past the last byte: the line ends too early.
+    pub column: usize,
+    /// What is wrong there, to follow a colon.
+    pub reason: &'static str,
+}
+
+impl JsonError {
+    pub(crate) fn new(at: usize, reason: &'static str) -> Self {
+        Self {
+            column: at + 1,
+            reason,
+        }
+    }
+
+    /// Whether the text was right as far as it goes and only ended too early.
+    pub(crate) fn at_end(&self, text: &[u8]) -> bool {
+        self.column > text.trim_ascii_end().len()
+    }
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "column {}: {}", self.column, self.reason)
+    }
+}
+
+impl std::error::Error for JsonError {}

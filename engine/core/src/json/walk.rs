@@ -1,0 +1,244 @@
+//! Reading validated JSON where it lies.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::{scan, text};
+
+/// The bytes are not the JSON they were taken for: they were never validated, or are damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    /// Offset of the byte that makes no sense.
+    pub at: usize,
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "byte {} is not what JSON has there", self.at + 1)
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+/// A string or key: the bytes between its quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Text<'a> {
+    pub raw: &'a [u8],
+    /// Whether `raw` holds escapes, so that it is not the value itself.
+    pub escaped: bool,
+}
+
+impl<'a> Text<'a> {
+    /// The value: UTF-8, with lone surrogates as [`super::unescape_into`] writes them.
+    pub fn unescaped(self) -> Cow<'a, [u8]> {
+        if !self.escaped {
+            return Cow::Borrowed(self.raw);
+        }
+        let mut out = Vec::with_capacity(self.raw.len());
+        text::unescape_into(self.raw, &mut out);
+        Cow::Owned(out)
+    }
+}
+
+/// A value, read whole. Numbers, arrays and objects are their exact bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    Null,
+    Bool(bool),
+    Number(&'a [u8]),
+    String(Text<'a>),
+    Array(&'a [u8]),
+    Object(&'a [u8]),
+}
+
+/// A place in validated JSON.
+///
+/// Before a value, [`Cursor::value`] reads it and [`Cursor::skip`] passes it. An object is walked by [`Cursor::enter`] and then
+/// [`Cursor::key`], each key followed by reading or skipping its value, until there is none; an array likewise with
+/// [`Cursor::element`].
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// At the offset `at`, which must be outside of strings.
+    pub fn starting_at(bytes: &'a [u8], at: usize) -> Self {
+        Self { bytes, at }
+    }
+
+    /// Offset of the next byte to be read.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
+    #[cold]
+    fn malformed(&self) -> Malformed {
+        Malformed { at: self.at }
+    }
+
+    /// The first byte of what comes next, blanks passed.
+    #[inline]
+    pub fn peek(&mut self) -> Result<u8, Malformed> {
+        loop {
+            match self.bytes.get(self.at) {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                Some(byte) => return Ok(*byte),
+                None => return Err(self.malformed()),
+            }
+        }
+    }
+
+    /// Steps over the bracket that opens an object or array.
+    #[inline]
+    pub fn enter(&mut self) -> Result<(), Malformed> {
+        match self.peek()? {
+            b'{' | b'[' => {
+                self.at += 1;
+                Ok(())
+            }
+            _ => Err(self.malformed()),
+        }
+    }
+
+    /// The next key of the object entered, with the cursor before its value; `None` after the last, with the cursor behind the object.
+    #[inline]
+    pub fn key(&mut self) -> Result<Option<Text<'a>>, Malformed> {
+        let mut next = self.peek()?;
+        if next == b'}' {
+            self.at += 1;
+            return Ok(None);
+        }
+        if next == b',' {
+            self.at += 1;
+            next = self.peek()?;
+        }
+        if next != b'"' {
+            return Err(self.malformed());
+        }
+        let key = self.text()?;
+        if self.peek()? != b':' {
+            return Err(self.malformed());
+        }
+        self.at += 1;
+        Ok(Some(key))
+    }
+
+    /// Whether the array entered has another element, which the cursor is then before; otherwise it is behind the array.
+    #[inline]
+    pub fn element(&mut self) -> Result<bool, Malformed> {
+        match self.peek()? {
+            b']' => {
+                self.at += 1;
+                Ok(false)
+            }
+            b',' => {
+                self.at += 1;
+                Ok(true)
+            }
+            _ => Ok(true),
+        }
+    }
+
+    /// Reads the value that comes next.
+    #[inline]
+    pub fn value(&mut self) -> Result<Value<'a>, Malformed> {
+        Ok(match self.peek()? {
+            b'"' => Value::String(self.text()?),
+            b'{' => Value::Object(self.container()?),
+            b'[' => Value::Array(self.container()?),
+            b't' => self.word(4, Value::Bool(true)),
+            b'f' => self.word(5, Value::Bool(false)),
+            b'n' => self.word(4, Value::Null),
+            b'-' | b'0'..=b'9' => Value::Number(self.number()),
+            _ => return Err(self.malformed()),
+        })
+    }
+
+    /// Passes the value that comes next and returns its exact bytes.
+    #[inline]
+    pub fn skip(&mut self) -> Result<&'a [u8], Malformed> {
+        let first = self.peek()?;
+        let start = self.at;
+        match first {
+            b'"' => {
+                self.text()?;
+            }
+            b'{' | b'[' => return self.container(),
+            _ => {
+                self.number();
+            }
+        }
+        if self.at == start {
+            return Err(self.malformed());
+        }
+        Ok(self.bytes.get(start..self.at).unwrap_or_default())
+    }
+
+    #[inline]
+    fn word(&mut self, length: usize, value: Value<'a>) -> Value<'a> {
+        self.at = (self.at + length).min(self.bytes.len());
+        value
+    }
+
+    #[inline]
+    fn text(&mut self) -> Result<Text<'a>, Malformed> {
+        let start = self.at + 1;
+        let mut escaped = false;
+        let mut end = scan::special(self.bytes, start);
+        while self.bytes.get(end) == Some(&b'\\') {
+            escaped = true;
+            end = scan::special(self.bytes, end + 2);
+        }
+        if self.bytes.get(end) != Some(&b'"') {
+            self.at = end.min(self.bytes.len());
+            return Err(self.malformed());
+        }
+        self.at = end + 1;
+        Ok(Text {
+            raw: self.bytes.get(start..end).unwrap_or_default(),
+            escaped,
+        })
+    }
+
+    /// A number or word: up to what can follow one.
+    #[inline]
+    fn number(&mut self) -> &'a [u8] {
+        let start = self.at;
+        while let Some(b'0'..=b'9' | b'-' | b'+' | b'.' | b'a'..=b'z' | b'E') =
+            self.bytes.get(self.at)
+        {
+            self.at += 1;
+        }
+        self.bytes.get(start..self.at).unwrap_or_default()
+    }
+
+    fn container(&mut self) -> Result<&'a [u8], Malformed> {
+        let start = self.at;
+        let mut depth = 0usize;
+        loop {
+            match self.bytes.get(self.at) {
+                Some(b'"') => {
+                    self.text()?;
+                    continue;
+                }
+                Some(b'{' | b'[') => depth += 1,
+                Some(b'}' | b']') => {
+                    depth -= 1;
+                    if depth == 0 {
+                        self.at += 1;
+                        return Ok(self.bytes.get(start..self.at).unwrap_or_default());
+                    }
+                }
+                Some(_) => {}
+                None => return Err(self.malformed()),
+            }
+            self.at += 1;
+        }
+    }
+}

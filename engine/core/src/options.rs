@@ -1,0 +1,100 @@
+//! How a store is opened.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// What a store object may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Read only: nothing is ever written, read-only directories and media work.
+    Read,
+    /// Read and write.
+    #[default]
+    Append,
+}
+
+/// Where the time comes from: microseconds since 1970 UTC.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock(pub fn() -> i64);
+
+impl Clock {
+    /// Now, in microseconds since 1970 UTC.
+    pub fn now(self) -> i64 {
+        (self.0)()
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self(|| {
+            SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| since.as_micros() as i64)
+        })
+    }
+}
+
+/// How a store is opened. The default is append mode with the settings of the design.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Read or append.
+    pub mode: Mode,
+    /// Append mode only: make the store when it is not there.
+    pub create: bool,
+    /// How long a change waits for another writer.
+    pub lock_timeout: Duration,
+    /// Memory for decoded frames, in bytes.
+    pub cache_bytes: usize,
+    /// The active segment is sealed when it reaches this size, in bytes.
+    pub segment_bytes: u64,
+    /// Raw bytes of a frame.
+    pub page_bytes: usize,
+    /// zstd level of new frames.
+    pub level: i32,
+    /// Threads for compression and scans; 0 means all cores.
+    pub threads: usize,
+    /// What the lock says about its holder, for other processes to read.
+    pub command: String,
+    /// Where times come from.
+    pub clock: Clock,
+    /// Asked by whoever waits for a lock, on the thread that waits, a few times a second: true ends the wait with
+    /// [`crate::ErrorKind::Interrupted`].
+    pub interrupted: fn() -> bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Append,
+            create: true,
+            lock_timeout: Duration::from_secs(10),
+            cache_bytes: 64 << 20,
+            segment_bytes: 64 << 20,
+            page_bytes: 16 << 10,
+            level: 3,
+            threads: 0,
+            command: String::new(),
+            clock: Clock::default(),
+            interrupted: || false,
+        }
+    }
+}
+
+impl Options {
+    /// The default options for reading.
+    pub fn read_only() -> Self {
+        Self {
+            mode: Mode::Read,
+            create: false,
+            ..Self::default()
+        }
+    }
+
+    /// The number of threads these options mean.
+    pub fn thread_count(&self) -> usize {
+        if self.threads > 0 {
+            self.threads
+        } else {
+            std::thread::available_parallelism().map_or(1, usize::from)
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! A large blob in a segment of its own.
+
+use lakebed_format::{
+    BlobId, Encoding, HEADER_LEN, LargeBlock, LargeEncoding, LargeEntry, LargeTail, Layout,
+    SegmentHeader, SegmentNumber, TAIL_LEN, limits,
+};
+
+use super::source::Source;
+use crate::blob::Blob;
+use crate::error::{Error, Result};
+use crate::frames;
+use crate::home::Home;
+
+/// The segment of one large blob, checked.
+#[derive(Debug)]
+pub(crate) struct Large {
+    segment: SegmentNumber,
+    salt: u64,
+    source: Source,
+    tail: LargeTail,
+    blocks: Vec<LargeBlock>,
+    /// The checked bytes, where they can be handed out as they lie.
+    whole: Option<Blob>,
+}
+
+/// Bytes of the file of a large blob whose block table ends at `end`.
+pub(crate) fn file_len(end: u64) -> u64 {
+    (end + TAIL_LEN as u64).next_multiple_of(limits::SEGMENT_ALIGN)
+}
+
+impl Large {
+    pub(crate) fn open(home: &Home, entry: &LargeEntry) -> Result<Self> {
+        let segment = entry.segment;
+        let table_len = entry.len.div_ceil(limits::LARGE_BLOCK) * LargeBlock::LEN as u64;
+        let table_at = (limits::LARGE_START + entry.stored_len).next_multiple_of(8);
+        let source = Source::open(home, segment, file_len(table_at + table_len))?;
+        let refuse = |error| Error::of_format(segment, &error);
+        let header = SegmentHeader::decode(&source.slice(0, HEADER_LEN as u64)?).map_err(refuse)?;
+        let salt = header.salt;
+        let tail_at = source.len() - TAIL_LEN as u64;
+        let tail = LargeTail::decode(&source.slice(tail_at, TAIL_LEN as u64)?, salt, tail_at)
+            .map_err(refuse)?;
+        let own = header.uuid == home.header.uuid
+            && header.number == segment
+            && header.layout == Layout::Large
+            && tail.blob == entry.blob
+            && tail.len == entry.len;
+        if !own {
+            return Err(Error::corrupt(
+                segment,
+                0,
+                "the file holds another blob than the catalogue says",
+            ));
+        }
+        let table = source.slice(tail.table_offset, tail.table_len())?;
+        let blocks = tail.decode_table(&table, salt).map_err(refuse)?;
+        let mut large = Self {
+            segment,
+            salt,
+            source,
+            tail,
+            blocks,
+            whole: None,
+        };
+        large.whole = large.in_place()?;
+        Ok(large)
+    }
+
+    /// The bytes where they lie, if they lie there raw.
+    fn in_place(&self) -> Result<Option<Blob>> {
+        let Some(mapping) = self.source.mapping() else {
+            return Ok(None);
+        };
+        if self.tail.encoding != LargeEncoding::Raw {
+            return Ok(None);
+        }
+        for block in &self.blocks {
+            self.stored(block)?;
+        }
+        let start = limits::LARGE_START as usize;
+        Ok(Blob::in_mapping(
+            mapping.clone(),
+            start..start + self.tail.len as usize,
+        ))
+    }
+
+    /// The checked stored bytes of a block.
+    fn stored(&self, block: &LargeBlock) -> Result<super::source::Slice> {
+        let stored = self
+            .source
+            .slice(block.offset, u64::from(block.stored_len))?;
+        block
+            .check(self.salt, &stored)
+            .map_err(|e| Error::of_format(self.segment, &e))?;
+        Ok(stored)
+    }
+
+    /// The blob.
+    pub(crate) fn blob(&self) -> Result<Blob> {
+        if let Some(blob) = &self.whole {
+            return Ok(blob.clone());
+        }
+        let mut bytes = Vec::new();
+        bytes
+            .try_reserve_exact(self.tail.len as usize)
+            .map_err(|_| {
+                Error::new(
+                    crate::ErrorKind::Io,
+                    format!("There is no memory for a blob of {} bytes.", self.tail.len),
+                )
+            })?;
+        for (index, block) in self.blocks.iter().enumerate() {
+            let stored = self.stored(block)?;
+            if self.tail.encoding == LargeEncoding::Raw {
+                bytes.extend_from_slice(&stored);
+                continue;
+            }
+            let raw_len = self.tail.block_len(index as u64);
+            // A block that does not shrink is kept as it is.
+            let encoding = if stored.len() as u64 == raw_len {
+                Encoding::Raw
+            } else {
+                Encoding::Zstd
+            };
+            let raw = frames::decode(encoding, None, &stored, raw_len)
+                .map_err(|e| Error::corrupt(self.segment, block.offset, e.to_string()))?;
+            bytes.extend_from_slice(&raw);
+        }
+        Ok(Blob::own(bytes))
+    }
+
+    /// The id.
+    pub(crate) fn id(&self) -> BlobId {
+        self.tail.blob
+    }
+}

@@ -1,0 +1,147 @@
+//! What callers ask with: sources and options of an ingest, scans, progress.
+
+use std::fmt;
+use std::io::Read;
+use std::ops::{ControlFlow, Range};
+use std::path::PathBuf;
+
+use lakebed_format::Seq;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Where an ingest reads from. Compression is recognised by content.
+pub enum Source {
+    /// A file.
+    Path(PathBuf),
+    /// Anything that can be read, under a name for the rows' `_file`.
+    Reader {
+        /// The name kept with the rows.
+        name: String,
+        /// The bytes.
+        reader: Box<dyn Read + Send>,
+        /// How many bytes there will be, where it is known.
+        size: Option<u64>,
+    },
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Path(path) => f.debug_tuple("Path").field(path).finish(),
+            Source::Reader { name, size, .. } => f
+                .debug_struct("Reader")
+                .field("name", name)
+                .field("size", size)
+                .finish_non_exhaustive(),
+        }
+    }
+}
+
+/// What happens to a line that is no acceptable record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnError {
+    /// It is an error; nothing of the uncommitted group is kept.
+    #[default]
+    Abort,
+    /// It is counted and passed over; the first ones are listed.
+    Skip,
+    /// Its bytes and the reason go into a collection of their own.
+    Quarantine,
+}
+
+/// How an ingest goes about it.
+#[derive(Debug)]
+pub struct IngestOptions {
+    /// The collection the rows go to; it is made when it is not there.
+    pub into: String,
+    /// What happens to bad lines.
+    pub on_error: OnError,
+    /// Ingest anew what was ingested in full before.
+    pub again: bool,
+    /// Go on where an interrupted ingest of the same file stopped.
+    pub resume: bool,
+    /// Train a dictionary when the collection has none and it pays.
+    pub train: bool,
+    /// Told how far it got.
+    pub progress: ProgressFn,
+}
+
+impl IngestOptions {
+    /// The default way into this collection.
+    pub fn into(collection: impl Into<String>) -> Self {
+        Self {
+            into: collection.into(),
+            on_error: OnError::Abort,
+            again: false,
+            resume: false,
+            train: true,
+            progress: ProgressFn::none(),
+        }
+    }
+}
+
+/// How far a long call got.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// Bytes of input done: of the file as it lies on disk where the total is known.
+    pub bytes: u64,
+    /// All bytes there are to do, where it is known.
+    pub total_bytes: Option<u64>,
+    /// Rows (or blobs) done.
+    pub rows: u64,
+    /// Seconds since the call began.
+    pub seconds: f64,
+}
+
+type Callback = Box<dyn FnMut(&Progress) -> ControlFlow<()> + Send>;
+
+/// Told how far a long call got, a few times a second; may ask it to stop.
+#[derive(Default)]
+pub struct ProgressFn(Option<Callback>);
+
+impl ProgressFn {
+    /// Nobody is told.
+    pub fn none() -> Self {
+        Self(None)
+    }
+
+    /// This function is told; [`ControlFlow::Break`] stops the call with [`ErrorKind::Interrupted`].
+    pub fn new(callback: impl FnMut(&Progress) -> ControlFlow<()> + Send + 'static) -> Self {
+        Self(Some(Box::new(callback)))
+    }
+
+    /// Tells how far it got.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Interrupted`] when the function asked to stop.
+    pub fn report(&mut self, progress: &Progress) -> Result<()> {
+        match self.0.as_mut().map(|callback| callback(progress)) {
+            Some(ControlFlow::Break(())) => Err(Error::new(
+                ErrorKind::Interrupted,
+                "The call was interrupted; what was committed before is kept.",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for ProgressFn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ProgressFn")
+            .field(&self.0.is_some())
+            .finish()
+    }
+}
+
+/// What a scan of a collection gives back.
+#[derive(Clone, Debug, Default)]
+pub struct ScanRequest {
+    /// The collection.
+    pub collection: String,
+    /// Names of the columns, in the order wanted; `None` means all.
+    pub columns: Option<Vec<String>>,
+    /// Only these sequence numbers; `None` means all.
+    pub range: Option<Range<Seq>>,
+    /// Rows of a batch at most; 0 means the default.
+    pub batch_rows: usize,
+}

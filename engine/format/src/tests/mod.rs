@@ -1,0 +1,7 @@
+//! Tests of the format: round trips, hostile bytes, fixed bytes.
+
+mod golden;
+mod hostile;
+mod roundtrip;
+mod samples;
+mod small;

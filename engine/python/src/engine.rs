@@ -1,0 +1,400 @@
+//! `Engine`: a store, as `lakebed.Store` uses it.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use lakebed_core::{
+    CommitNumber, Error, ErrorKind, IngestOptions, Mode, OnError, Options, Seq, Source, Store,
+};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList};
+
+use crate::append::{Batches, Pulled, Records};
+use crate::buffer::Buffer;
+use crate::door::{self, enter, enter_long, invalid};
+use crate::files::{PyReader, PyWriter};
+use crate::hash::{Key, PyHash, with_bytes};
+use crate::report;
+use crate::rows::Rows;
+
+/// Bytes that are written to Python at a time.
+const WRITE_BUFFER: usize = 1 << 20;
+
+/// An open store.
+#[pyclass(frozen, weakref, module = "lakebed._engine")]
+pub(crate) struct Engine {
+    store: Store,
+    path: PathBuf,
+    mode: &'static str,
+    closed: AtomicBool,
+}
+
+/// Opens a store.
+#[pyfunction]
+#[pyo3(signature = (path, /, *, mode, create, lock_timeout, cache_bytes, segment_bytes, page_bytes, level, threads, command))]
+#[expect(clippy::too_many_arguments, reason = "one for each setting")]
+pub(crate) fn open(
+    py: Python<'_>,
+    path: PathBuf,
+    mode: &str,
+    create: bool,
+    lock_timeout: f64,
+    cache_bytes: u64,
+    segment_bytes: u64,
+    page_bytes: u64,
+    level: i32,
+    threads: usize,
+    command: String,
+) -> PyResult<Engine> {
+    let (mode, core_mode) = match mode {
+        "r" => ("r", Mode::Read),
+        "a" => ("a", Mode::Append),
+        other => {
+            return Err(invalid(
+                py,
+                &format!("The mode is \"r\" or \"a\", not {other:?}."),
+            ));
+        }
+    };
+    let lock_timeout = Duration::try_from_secs_f64(lock_timeout)
+        .map_err(|_| invalid(py, &format!("lock_timeout is seconds, not {lock_timeout}.")))?;
+    let options = Options {
+        mode: core_mode,
+        create,
+        lock_timeout,
+        cache_bytes: usize::try_from(cache_bytes)?,
+        segment_bytes,
+        page_bytes: usize::try_from(page_bytes)?,
+        level,
+        threads,
+        command,
+        interrupted: door::interrupted,
+        ..Options::default()
+    };
+    let store = enter(py, || Store::open(&path, options))?;
+    Ok(Engine {
+        store,
+        path,
+        mode,
+        closed: AtomicBool::new(false),
+    })
+}
+
+#[pymethods]
+impl Engine {
+    #[getter]
+    fn path(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    #[getter]
+    fn closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    #[getter]
+    fn commit_number(&self, py: Python<'_>) -> PyResult<u64> {
+        enter(py, || Ok(self.store.commit_number().get()))
+    }
+
+    fn settings<'py>(&self, py: Python<'py>) -> report::Dict<'py> {
+        report::settings(py, &self.path(), self.store.options(), self.mode)
+    }
+
+    fn take_warnings(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        enter(py, || Ok(self.store.take_warnings()))
+    }
+
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        enter(py, || self.store.close())?;
+        self.closed.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    #[pyo3(signature = (data, /))]
+    fn put(&self, data: &Bound<'_, PyAny>) -> PyResult<PyHash> {
+        with_bytes(data, |py, bytes| {
+            enter(py, || self.store.put(bytes).map(PyHash))
+        })
+    }
+
+    #[pyo3(signature = (hash, /))]
+    fn get<'py>(&self, hash: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+        let key = Key::from(hash)?;
+        let blob = enter(hash.py(), || self.store.get(&key.resolve(&self.store)?))?;
+        Ok(PyBytes::new(hash.py(), &blob))
+    }
+
+    #[pyo3(signature = (hashes, /))]
+    fn get_many<'py>(
+        &self,
+        hashes: &Bound<'py, PyAny>,
+    ) -> PyResult<Vec<Option<Bound<'py, PyBytes>>>> {
+        let py = hashes.py();
+        let keys = hashes
+            .try_iter()?
+            .map(|hash| Key::from(&hash?))
+            .collect::<PyResult<Vec<_>>>()?;
+        let blobs = enter(py, || {
+            let hashes = keys
+                .into_iter()
+                .map(|key| key.resolve(&self.store))
+                .collect::<lakebed_core::Result<Vec<_>>>()?;
+            self.store.get_many(&hashes)
+        })?;
+        Ok(blobs
+            .iter()
+            .map(|blob| blob.as_ref().map(|blob| PyBytes::new(py, blob)))
+            .collect())
+    }
+
+    #[pyo3(signature = (hash, /))]
+    fn buffer(&self, hash: &Bound<'_, PyAny>) -> PyResult<Buffer> {
+        let key = Key::from(hash)?;
+        enter(hash.py(), || self.store.get(&key.resolve(&self.store)?)).map(Buffer::new)
+    }
+
+    #[pyo3(signature = (hash, /))]
+    fn contains(&self, hash: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let key = Key::from(hash)?;
+        enter(hash.py(), || match key {
+            Key::Hash(hash) => self.store.contains(&hash),
+            Key::Prefix(prefix) => match self.store.resolve(&prefix) {
+                Ok(_) => Ok(true),
+                Err(error) if error.kind() == ErrorKind::BlobNotFound => Ok(false),
+                Err(error) => Err(error),
+            },
+        })
+    }
+
+    #[pyo3(signature = (hash, /))]
+    fn resolve(&self, hash: &Bound<'_, PyAny>) -> PyResult<PyHash> {
+        let key = Key::from(hash)?;
+        enter(hash.py(), || key.resolve(&self.store).map(PyHash))
+    }
+
+    #[pyo3(signature = (hash, /))]
+    fn delete(&self, hash: &Bound<'_, PyAny>) -> PyResult<u64> {
+        let key = Key::from(hash)?;
+        enter(hash.py(), || self.store.delete(&key.resolve(&self.store)?))
+    }
+
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        if self.closed() {
+            return Err(door::raise(
+                py,
+                ErrorKind::Closed.as_str(),
+                "The store is closed; open it again.",
+                None,
+            ));
+        }
+        enter(py, || Ok(self.store.len() as usize))
+    }
+
+    fn commit(&self, py: Python<'_>) -> PyResult<u64> {
+        enter(py, || self.store.commit()).map(CommitNumber::get)
+    }
+
+    fn rollback(&self, py: Python<'_>) -> PyResult<()> {
+        enter(py, || self.store.rollback())
+    }
+
+    fn refresh(&self, py: Python<'_>) -> PyResult<bool> {
+        enter(py, || self.store.refresh())
+    }
+
+    #[pyo3(signature = (collection, batches, /))]
+    fn append<'py>(&self, collection: &str, batches: &Bound<'py, PyAny>) -> report::Dict<'py> {
+        let py = batches.py();
+        let batches = Arc::new(Batches::new(batches)?);
+        let first = batches.pull(py)?;
+        let second = match first {
+            Pulled::Records(_) => batches.pull(py)?,
+            _ => Pulled::End,
+        };
+        let appended = match (first, second) {
+            // One batch of records, as most calls are: Python is not needed any more, nor a thread for the engine.
+            (Pulled::Records(records), Pulled::End) => enter(py, || {
+                self.store
+                    .append(collection, &mut records.into_iter().map(Ok))
+            })?,
+            (first, second) => enter_long(py, |line| {
+                let mut ready = first.records()?.unwrap_or_default();
+                ready.extend(second.records()?.unwrap_or_default());
+                self.store
+                    .append(collection, &mut Records::new(line, ready, batches))
+            })?,
+        };
+        report::append(py, collection, &appended)
+    }
+
+    #[pyo3(signature = (source, /, *, into, name, size, on_error, again, resume, train, progress))]
+    #[expect(clippy::too_many_arguments, reason = "one for each option")]
+    fn ingest<'py>(
+        &self,
+        source: &Bound<'py, PyAny>,
+        into: &str,
+        name: Option<String>,
+        size: Option<u64>,
+        on_error: &str,
+        again: bool,
+        resume: bool,
+        train: bool,
+        progress: Option<Py<PyAny>>,
+    ) -> report::Dict<'py> {
+        let py = source.py();
+        let on_error = match on_error {
+            "abort" => OnError::Abort,
+            "skip" => OnError::Skip,
+            "quarantine" => OnError::Quarantine,
+            other => {
+                let message =
+                    format!("on_error is \"abort\", \"skip\" or \"quarantine\", not {other:?}.");
+                return Err(invalid(py, &message));
+            }
+        };
+        let path = source.extract::<PathBuf>().ok();
+        let file = source.clone().unbind();
+        let report = enter_long(py, |line| {
+            let source = match path {
+                Some(path) => Source::Path(path),
+                None => Source::Reader {
+                    name: name.unwrap_or_default(),
+                    reader: Box::new(line.call({
+                        let line = line.clone();
+                        move |py| PyReader::new(&line, file, py)
+                    })?),
+                    size,
+                },
+            };
+            self.store.ingest(
+                source,
+                IngestOptions {
+                    into: into.to_owned(),
+                    on_error,
+                    again,
+                    resume,
+                    train,
+                    progress: line.progress(progress),
+                },
+            )
+        })?;
+        report::ingest(py, &report)
+    }
+
+    #[pyo3(signature = (collection, size, /))]
+    fn train<'py>(&self, py: Python<'py>, collection: &str, size: usize) -> report::Dict<'py> {
+        let trained = enter_long(py, |_| self.store.train(collection, size))?;
+        report::train(py, &trained)
+    }
+
+    #[pyo3(signature = (collection, /))]
+    fn drop(&self, py: Python<'_>, collection: &str) -> PyResult<u64> {
+        enter(py, || self.store.drop_collection(collection))
+    }
+
+    #[pyo3(signature = (collection, before_seq, /))]
+    fn trim(&self, py: Python<'_>, collection: &str, before_seq: u64) -> PyResult<u64> {
+        enter(py, || self.store.trim(collection, Seq::from(before_seq)))
+    }
+
+    fn seal(&self, py: Python<'_>) -> PyResult<()> {
+        enter_long(py, |_| self.store.seal())
+    }
+
+    fn collections<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        list(
+            py,
+            enter(py, || self.store.collections())?,
+            report::collection,
+        )
+    }
+
+    fn segments<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        list(py, enter(py, || self.store.segments())?, report::segment)
+    }
+
+    fn dictionaries<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        list(
+            py,
+            enter(py, || self.store.dictionaries())?,
+            report::dictionary,
+        )
+    }
+
+    fn commits<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        list(py, enter(py, || self.store.commits())?, report::commit)
+    }
+
+    fn stats<'py>(&self, py: Python<'py>) -> report::Dict<'py> {
+        let stats = enter(py, || self.store.stats())?;
+        report::stats(py, &stats)
+    }
+
+    #[pyo3(signature = (progress, /))]
+    fn verify<'py>(&self, py: Python<'py>, progress: Option<Py<PyAny>>) -> report::Dict<'py> {
+        let found = enter_long(py, |line| self.store.verify(line.progress(progress)))?;
+        report::verify(py, &found)
+    }
+
+    #[pyo3(signature = (collection, target, progress, /))]
+    fn export<'py>(
+        &self,
+        collection: &str,
+        target: &Bound<'py, PyAny>,
+        progress: Option<Py<PyAny>>,
+    ) -> report::Dict<'py> {
+        let py = target.py();
+        let path = target.extract::<PathBuf>().ok();
+        let file = target.clone().unbind();
+        let exported = enter_long(py, |line| {
+            let what = path.as_ref().map_or_else(
+                || "The export".to_owned(),
+                |path| format!("Writing {}", path.display()),
+            );
+            let out: Box<dyn Write> = match path {
+                Some(path) => {
+                    Box::new(File::create(&path).map_err(|cause| Error::io(&what, cause))?)
+                }
+                None => Box::new(PyWriter::new(line, file)),
+            };
+            let mut out = BufWriter::with_capacity(WRITE_BUFFER, out);
+            let report = self
+                .store
+                .export(collection, &mut out, line.progress(progress))?;
+            out.flush().map_err(|cause| Error::io(&what, cause))?;
+            Ok(report)
+        })?;
+        report::export(py, collection, &exported)
+    }
+
+    #[pyo3(signature = (collection, start, stop, /))]
+    fn rows(
+        &self,
+        py: Python<'_>,
+        collection: &str,
+        start: u64,
+        stop: Option<u64>,
+    ) -> PyResult<Rows> {
+        let range = Seq::from(start)..Seq::from(stop.unwrap_or(u64::MAX));
+        let rows = enter(py, || self.store.rows(collection, range))?;
+        Ok(Rows::new(self.store.clone(), rows))
+    }
+}
+
+/// A list of reports.
+fn list<'py, T>(
+    py: Python<'py>,
+    items: Vec<T>,
+    report: impl Fn(Python<'py>, &T) -> PyResult<Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyList>> {
+    let dicts = items
+        .iter()
+        .map(|item| report(py, item))
+        .collect::<PyResult<Vec<_>>>()?;
+    PyList::new(py, dicts)
+}

@@ -1,0 +1,152 @@
+//! `lakebed.Hash`, and every way a caller may name a blob.
+
+use lakebed_core::{Hash, Store};
+use pyo3::basic::CompareOp;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyMemoryView, PyString, PyTuple};
+
+use crate::door::{enter, invalid};
+
+/// The identity of a blob.
+#[pyclass(frozen, name = "Hash", module = "lakebed")]
+pub(crate) struct PyHash(pub(crate) Hash);
+
+#[pymethods]
+impl PyHash {
+    #[new]
+    #[pyo3(signature = (value, /))]
+    fn new(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        match Key::from(value)? {
+            Key::Hash(hash) => Ok(Self(hash)),
+            Key::Prefix(text) => Err(invalid(
+                value.py(),
+                &format!("A hash has 64 hex characters, {text:?} has {}.", text.len()),
+            )),
+        }
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (data, /))]
+    fn of(data: &Bound<'_, PyAny>) -> PyResult<Self> {
+        with_bytes(data, |py, bytes| enter(py, || Ok(Self(Hash::of(bytes)))))
+    }
+
+    fn __bytes__<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.0.as_bytes())
+    }
+
+    fn __str__(&self) -> String {
+        self.0.to_string()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Hash('{}')", self.0)
+    }
+
+    fn __hash__(&self) -> isize {
+        self.0.fingerprint().0 as isize
+    }
+
+    fn __richcmp__(&self, other: &Bound<'_, PyAny>, op: CompareOp) -> PyResult<Py<PyAny>> {
+        let py = other.py();
+        Ok(match other.cast::<Self>() {
+            Ok(other) => op
+                .matches(self.0.cmp(&other.get().0))
+                .into_pyobject(py)?
+                .to_owned()
+                .into_any()
+                .unbind(),
+            Err(_) => py.NotImplemented(),
+        })
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        let py = slf.py();
+        let value = slf.get().__bytes__(py);
+        PyTuple::new(
+            py,
+            [
+                slf.get_type().into_any(),
+                PyTuple::new(py, [value])?.into_any(),
+            ],
+        )
+    }
+}
+
+/// How a caller named a blob.
+pub(crate) enum Key {
+    /// By its whole hash.
+    Hash(Hash),
+    /// By the first characters of it.
+    Prefix(String),
+}
+
+impl Key {
+    /// From a `Hash`, 32 bytes, or hex text.
+    pub(crate) fn from(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if let Ok(hash) = value.cast::<PyHash>() {
+            return Ok(Self::Hash(hash.get().0));
+        }
+        if let Ok(bytes) = value.cast::<PyBytes>() {
+            let bytes = bytes.as_bytes();
+            return match <[u8; 32]>::try_from(bytes) {
+                Ok(bytes) => Ok(Self::Hash(Hash::from_bytes(bytes))),
+                Err(_) => Err(invalid(
+                    value.py(),
+                    &format!(
+                        "A hash has 32 bytes, these are {}; to look up hex characters pass them as text.",
+                        bytes.len()
+                    ),
+                )),
+            };
+        }
+        let Ok(text) = value.cast::<PyString>() else {
+            return Err(PyTypeError::new_err(format!(
+                "a blob is named by a lakebed.Hash, 32 bytes or hex text, not {}",
+                value.get_type().name()?
+            )));
+        };
+        let text = text.to_cow()?;
+        if text.len() == 64 {
+            return text
+                .parse()
+                .map(Self::Hash)
+                .map_err(|cause| invalid(value.py(), &format!("{text:?} is no hash: {cause}.")));
+        }
+        Ok(Self::Prefix(text.into_owned()))
+    }
+
+    /// The hash it means; detached.
+    pub(crate) fn resolve(self, store: &Store) -> lakebed_core::Result<Hash> {
+        match self {
+            Self::Hash(hash) => Ok(hash),
+            Self::Prefix(prefix) => store.resolve(&prefix),
+        }
+    }
+}
+
+/// Runs something on the bytes of a Python object: those of an immutable `bytes` where they are, of anything else that has the
+/// buffer protocol a copy, since another thread could change them between hashing and writing.
+pub(crate) fn with_bytes<T>(
+    data: &Bound<'_, PyAny>,
+    run: impl FnOnce(Python<'_>, &[u8]) -> PyResult<T>,
+) -> PyResult<T> {
+    let py = data.py();
+    if let Ok(bytes) = data.cast::<PyBytes>() {
+        return run(py, bytes.as_bytes());
+    }
+    if data.is_instance_of::<PyString>() {
+        return Err(PyTypeError::new_err(
+            "a blob is bytes: encode text first, text.encode()",
+        ));
+    }
+    let Ok(view) = PyMemoryView::from(data) else {
+        return Err(PyTypeError::new_err(format!(
+            "a blob is bytes or anything with the buffer protocol, not {}",
+            data.get_type().name()?
+        )));
+    };
+    let copied = view.call_method0("tobytes")?.cast_into::<PyBytes>()?;
+    run(py, copied.as_bytes())
+}

@@ -1,0 +1,45 @@
+"""Tables for notebooks. Everything that comes from data is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+_NUMBER = ' style="text-align:right;font-variant-numeric:tabular-nums"'
+_TEXT = ' style="text-align:left"'
+
+
+def text(value: object) -> str:
+    """A value as a person reads it."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+        case float():
+            return f"{value:,.3g}" if abs(value) < 100 else f"{value:,.0f}"
+        case tuple() | list():
+            return f"{len(value)} listed" if value else ""
+    return str(value)
+
+
+def _cell(value: object, tag: str = "td") -> str:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"<{tag}{_NUMBER if number else _TEXT}>{escape(text(value))}</{tag}>"
+
+
+def fields(title: str, values: Mapping[str, object]) -> str:
+    """One thing, a line for each field."""
+    lines = "".join(f"<tr><th{_TEXT}>{escape(name)}</th>{_cell(value)}</tr>" for name, value in values.items())
+    return f"<table><caption>{escape(title)}</caption><tbody>{lines}</tbody></table>"
+
+
+def rows(items: Sequence[Mapping[str, object]]) -> str:
+    """Several things of one kind, a line for each."""
+    if not items:
+        return "<em>none</em>"
+    head = "".join(f"<th{_TEXT}>{escape(name)}</th>" for name in items[0])
+    body = "".join(f"<tr>{''.join(_cell(value) for value in item.values())}</tr>" for item in items)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

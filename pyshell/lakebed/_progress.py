@@ -1,0 +1,84 @@
+"""How far a long call got: told to a callable, drawn as a bar, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from rich.progress import ProgressColumn, Task
+    from rich.text import Text
+
+
+class Progress(NamedTuple):
+    """How far a long call got."""
+
+    bytes: int
+    """Bytes of the input that are done."""
+    total_bytes: int | None
+    """All bytes there are to do, where that is known."""
+    rows: int
+    """Rows (in `verify`: blobs) done."""
+    seconds: float
+    """Seconds since the call began."""
+
+
+ProgressLike: TypeAlias = Callable[[Progress], object] | bool | None
+"""None or False: silent. True: a bar on standard error, or in the notebook. A callable: told a few times a second."""
+
+Report: TypeAlias = Callable[[int, int | None, int, float], None]
+"""What the engine calls: bytes, total bytes, rows, seconds."""
+
+
+@contextlib.contextmanager
+def reporting(progress: ProgressLike, title: str) -> Iterator[Report | None]:
+    """What to hand to the engine for this `progress` argument."""
+    if progress is None or progress is False:
+        yield None
+    elif progress is True:
+        with _bar(title) as report:
+            yield report
+    elif callable(progress):
+        tell = progress
+
+        def report(done: int, total: int | None, rows: int, seconds: float) -> None:
+            tell(Progress(done, total, rows, seconds))
+
+        yield report
+    else:
+        raise TypeError(f"progress must be None, True or a callable, not {type(progress).__name__}")
+
+
+@contextlib.contextmanager
+def _bar(title: str) -> Iterator[Report]:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bar
+
+    columns: list[ProgressColumn] = [
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        _rows_column(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    ]
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+
+        def report(done: int, total: int | None, rows: int, seconds: float) -> None:
+            bar.update(task, completed=done, total=total, rows=rows, seconds=seconds)
+
+        yield report
+
+
+def _rows_column() -> ProgressColumn:
+    from rich.progress import ProgressColumn
+    from rich.text import Text
+
+    class Rows(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.fields.get('rows', 0):,} rows")
+
+    return Rows()

@@ -1,0 +1,108 @@
+"""What `Store.append` takes, turned into batches of records.
+
+A record is one JSON value in UTF-8. Bytes and text are taken as they are. Objects are written by `to_json`, the one documented
+serialisation. Anything with `__arrow_c_stream__` (a DuckDB relation, a pyarrow table, a Polars or pandas frame) is read by the
+engine, one JSON object a row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol, TypeAlias, TypeGuard
+
+from lakebed.errors import BadRecord
+
+_BATCH_ROWS = 4096
+_BATCH_BYTES = 1 << 20
+
+
+class ArrowStreamExportable(Protocol):
+    """Anything that hands out rows through Arrow's C stream interface."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+
+Json: TypeAlias = Mapping[str, Any] | list[Any] | str | int | float | bool | None
+Record: TypeAlias = bytes | bytearray | memoryview | Json
+Records: TypeAlias = Record | ArrowStreamExportable | Iterable[Record | ArrowStreamExportable]
+Batch: TypeAlias = "list[bytes] | ArrowStreamExportable"
+
+
+def is_table(value: object) -> TypeGuard[ArrowStreamExportable]:
+    """Whether it hands out rows through Arrow."""
+    # Not isinstance with a protocol: that costs microseconds, and this is asked of every record.
+    return hasattr(type(value), "__arrow_c_stream__")
+
+
+# Made once: `json.dumps` with these arguments would build an encoder for every record.
+_encode: Callable[[object], str] = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=True
+).encode
+
+
+def to_json(value: object) -> bytes:
+    """The bytes that a JSON-able object is stored as.
+
+    Compact UTF-8: no spaces, keys in insertion order, characters as they are (only `"`, `\\` and control characters are escaped),
+    numbers as Python prints them. NaN, infinities, lone surrogates, and what `json` cannot write are a `BadRecord`.
+    """
+    try:
+        return _encode(value).encode()
+    except UnicodeEncodeError as error:
+        raise BadRecord(
+            f"The record holds a lone surrogate ({error.object[error.start]!a}), which UTF-8 cannot write; replace it."
+        ) from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadRecord(
+            f"The record cannot be written as JSON: {error}; convert such values to JSON types first."
+        ) from error
+
+
+def record(value: object) -> bytes:
+    """One record as bytes."""
+    match value:
+        case bytes():
+            return value
+        case str():
+            try:
+                return value.encode()
+            except UnicodeEncodeError as error:
+                raise BadRecord("The text holds a lone surrogate, which UTF-8 cannot write; replace it.") from error
+        case bytearray() | memoryview():
+            return bytes(value)
+    return to_json(value)
+
+
+def batches(rows: Records) -> Iterator[Batch]:
+    """Records in batches, each made when it is asked for; Arrow streams as they are."""
+    if is_table(rows):
+        yield rows
+    elif isinstance(rows, bytes | bytearray | memoryview | str | Mapping):
+        yield [record(rows)]
+    elif isinstance(rows, Iterable):
+        yield from _grouped(iter(rows))
+    else:
+        raise TypeError(
+            f"append takes records (bytes, text, JSON-able objects), an iterable of them or a table, not {type(rows).__name__}"
+        )
+
+
+def _grouped(rows: Iterator[Record | ArrowStreamExportable]) -> Iterator[Batch]:
+    batch: list[bytes] = []
+    size = 0
+    for item in rows:
+        if is_table(item):
+            if batch:
+                yield batch
+                batch, size = [], 0
+            yield item
+            continue
+        data = record(item)
+        batch.append(data)
+        size += len(data)
+        if len(batch) >= _BATCH_ROWS or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
