@@ -75,7 +75,9 @@ def _failed(problem: Exception) -> int:
         return 7
     if os.environ.get("LAKEBED_DEBUG"):
         raise problem
-    _complain(f"This is a bug in lakebed, {type(problem).__name__}: {problem}. LAKEBED_DEBUG=1 shows where; please report it.")
+    _complain(
+        f"This is a bug in lakebed, {type(problem).__name__}: {problem}. LAKEBED_DEBUG=1 shows where; please report it."
+    )
     return 1
 
 
@@ -140,8 +142,18 @@ def _version(context: click.Context, _parameter: click.Parameter, value: bool) -
 def _common(*, json: bool) -> list[click.Parameter]:
     """The options that the program and every verb have."""
     options: list[click.Parameter] = [
-        click.Option(["--store", "-s"], metavar="DIR", type=click.Path(), help="the store [default: data.lakebed]", shell_complete=_complete_files),
-        click.Option(["--color"], type=click.Choice(["auto", "always", "never"]), help="whether to color the output [default: auto]"),
+        click.Option(
+            ["--store", "-s"],
+            metavar="DIR",
+            type=click.Path(),
+            help="the store [default: data.lakebed]",
+            shell_complete=_complete_files,
+        ),
+        click.Option(
+            ["--color"],
+            type=click.Choice(["auto", "always", "never"]),
+            help="whether to color the output [default: auto]",
+        ),
     ]
     if json:
         options.append(click.Option(["--json"], is_flag=True, help="write one JSON object a line"))
@@ -149,20 +161,33 @@ def _common(*, json: bool) -> list[click.Parameter]:
 
 
 def _parameter(argument: Argument) -> click.Parameter:
-    kind: Any = {"integer": int, "flag": None, "choice": click.Choice(argument.choices), "file": click.Path(allow_dash=True)}.get(
-        argument.kind, str
-    )
+    kind: Any = {
+        "integer": int,
+        "flag": None,
+        "choice": click.Choice(argument.choices),
+        "file": click.Path(allow_dash=True),
+    }.get(argument.kind, str)
     complete = {"file": _complete_files, "collection": _complete_collections}.get(argument.completes)
     if argument.options:
         common: dict[str, Any] = {"help": argument.help, "default": argument.default, "shell_complete": complete}
         if argument.kind == "flag":
             return click.Option([*argument.options, argument.name], is_flag=True, **{**common, "default": False})
         # Only words in their place and options without a default may be required.
-        required = argument.required and argument.kind == "integer" and argument.default is None and argument.name == "before_seq"
+        required = (
+            argument.required
+            and argument.kind == "integer"
+            and argument.default is None
+            and argument.name == "before_seq"
+        )
         shown = argument.default is not None
         metavar = None if argument.kind == "choice" else argument.metavar or None
         return click.Option(
-            [*argument.options, argument.name], type=kind, metavar=metavar, required=required, show_default=shown, **common
+            [*argument.options, argument.name],
+            type=kind,
+            metavar=metavar,
+            required=required,
+            show_default=shown,
+            **common,
         )
     return click.Argument(
         [argument.name],
@@ -247,13 +272,19 @@ def _complete_collections(context: click.Context, _parameter: click.Parameter, i
     return [CompletionItem(one.name, help=f"{one.rows:,} rows") for one in found if one.name.startswith(incomplete)]
 
 
-
 root = _Root(
     PROGRAM,
     callback=click.pass_context(lambda context, **_flags: _show_help(context)),
     params=[
         *_common(json=False),
-        click.Option(["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version, help="show versions and exit"),
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_version,
+            help="show versions and exit",
+        ),
     ],
     help=_HELP,
     invoke_without_command=True,

@@ -30,7 +30,9 @@ class Settings(BaseModel):
     format: Literal["auto", "table", "vertical", "json", "ndjson", "csv", "markdown", "parquet"] = Field(
         "auto", description="how results are written; auto is a table on a terminal and ndjson in a pipe"
     )
-    color: Literal["auto", "always", "never"] = Field("auto", description="auto is: on a terminal, unless NO_COLOR is set")
+    color: Literal["auto", "always", "never"] = Field(
+        "auto", description="auto is: on a terminal, unless NO_COLOR is set"
+    )
     rows: int = Field(40, ge=0, description="rows a table shows; 0 shows all")
     null: str = Field("NULL", description="how NULL looks in tables")
     lock_timeout: float = Field(10.0, ge=0, description="seconds to wait for another process that writes the store")
@@ -67,7 +69,9 @@ def user_file(environ: Mapping[str, str]) -> Path:
 
 def project_file(directory: Path) -> Path | None:
     """The nearest project file, in this directory or above."""
-    return next((place / PROJECT_FILE for place in (directory, *directory.parents) if (place / PROJECT_FILE).is_file()), None)
+    return next(
+        (place / PROJECT_FILE for place in (directory, *directory.parents) if (place / PROJECT_FILE).is_file()), None
+    )
 
 
 def load(

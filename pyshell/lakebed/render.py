@@ -185,7 +185,9 @@ def _kept(widths: Sequence[int], places: int) -> list[int]:
     return left + right[::-1]
 
 
-def box(columns: Sequence[Column], rows: Sequence[Row], places: int, *, null: str = "NULL", style: Style = PLAIN) -> Box:
+def box(
+    columns: Sequence[Column], rows: Sequence[Row], places: int, *, null: str = "NULL", style: Style = PLAIN
+) -> Box:
     """A table of at most so many places in width, types under names, numbers on the right."""
     names = [escaped(column.name) for column in columns]
     types = [column.shown_type for column in columns]
@@ -197,7 +199,11 @@ def box(columns: Sequence[Column], rows: Sequence[Row], places: int, *, null: st
     ]
     kept = _kept(natural, places)
     hidden = len(columns) - len(kept)
-    dots = kept.index(next(index for number, index in enumerate(kept) if index != number)) if hidden and _gap(kept) else len(kept)
+    dots = (
+        kept.index(next(index for number, index in enumerate(kept) if index != number))
+        if hidden and _gap(kept)
+        else len(kept)
+    )
     available = places - 1 - 3 * len(kept) - (4 if hidden else 0)
     widths = fitted([natural[index] for index in kept], available)
     has_cut = False
@@ -211,7 +217,9 @@ def box(columns: Sequence[Column], rows: Sequence[Row], places: int, *, null: st
             short = cut(text, one)
             has_cut = has_cut or (short != text and look != _TYPE)
             padded = _padded(short, one, right=on_right)
-            parts.append(style.bold(padded) if look == _NAME else style.dim(padded) if look in (_TYPE, _NULL) else padded)
+            parts.append(
+                style.bold(padded) if look == _NAME else style.dim(padded) if look in (_TYPE, _NULL) else padded
+            )
         if hidden and dots == len(kept):
             parts.append(style.dim(_ELLIPSIS))
         return "│ " + " │ ".join(parts) + " │"
@@ -225,7 +233,9 @@ def box(columns: Sequence[Column], rows: Sequence[Row], places: int, *, null: st
     lines.append(line([types[index] for index in kept], right, [_TYPE] * len(kept)))
     lines.append("├" + "┼".join("─" * bar for bar in bars) + "┤")
     for row, texts in zip(rows, cells, strict=True):
-        lines.append(line([texts[index] for index in kept], right, [_NULL if row[index] is None else _CELL for index in kept]))
+        lines.append(
+            line([texts[index] for index in kept], right, [_NULL if row[index] is None else _CELL for index in kept])
+        )
     lines.append("└" + "┴".join("─" * bar for bar in bars) + "┘")
     return Box(lines, hidden, has_cut)
 
@@ -240,10 +250,15 @@ def _gap(kept: Sequence[int]) -> bool:
 def footer(shown: int, columns: int, drawn: Box, *, more: bool, total: int | None = None) -> str:
     """What a box shows and what it does not."""
     if more:
-        rows = f"the first {count(shown, 'row')}" + (f" of {total:,}" if total is not None else "; there are more (--rows 0 shows all)")
+        rows = f"the first {count(shown, 'row')}" + (
+            f" of {total:,}" if total is not None else "; there are more (--rows 0 shows all)"
+        )
     else:
         rows = count(shown, "row")
-    told = [rows, count(columns, "column") + (f" ({columns - drawn.hidden_columns} shown)" if drawn.hidden_columns else "")]
+    told = [
+        rows,
+        count(columns, "column") + (f" ({columns - drawn.hidden_columns} shown)" if drawn.hidden_columns else ""),
+    ]
     if drawn.has_cut or drawn.hidden_columns:
         told.append("--format vertical shows everything")
     return "  " + ", ".join(told)
@@ -252,7 +267,9 @@ def footer(shown: int, columns: int, drawn: Box, *, more: bool, total: int | Non
 # --- Records, Markdown, CSV -----------------------------------------------------------------------------------------------
 
 
-def vertical(columns: Sequence[Column], rows: Iterable[Row], *, null: str = "NULL", style: Style = PLAIN) -> Iterator[str]:
+def vertical(
+    columns: Sequence[Column], rows: Iterable[Row], *, null: str = "NULL", style: Style = PLAIN
+) -> Iterator[str]:
     """Each row as lines of name and value, nothing cut; line breaks in values are kept and indented."""
     names = [escaped(column.name) for column in columns]
     room = max((width(name) for name in names), default=0)

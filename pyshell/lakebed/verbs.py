@@ -51,7 +51,13 @@ class Verb:
 
 
 COLLECTION = Argument("collection", "the collection", completes="collection", metavar="COLLECTION")
-FORMAT = Argument("format", "how to write the result (default: a table on a terminal, ndjson in a pipe)", "choice", ("--format",), choices=FORMATS)
+FORMAT = Argument(
+    "format",
+    "how to write the result (default: a table on a terminal, ndjson in a pipe)",
+    "choice",
+    ("--format",),
+    choices=FORMATS,
+)
 ROWS = Argument("rows", "rows that a table shows; 0 shows all (default: 40)", "integer", ("--rows",), metavar="N")
 OUTPUT = Argument("output", "write to this file instead of standard output", "file", ("--output", "-o"), metavar="FILE")
 
@@ -143,8 +149,8 @@ VERBS: tuple[Verb, ...] = (
         "export",
         "Write a collection's records, byte by byte as they came.",
         "manage:export",
-        (COLLECTION, OUTPUT),
-        examples=("lakebed export events | zstd > events.ndjson.zst",),
+        (COLLECTION, Argument("output", "write to this file; - or nothing is standard output", "file", required=False, metavar="[FILE]", completes="file")),
+        examples=("lakebed export events events.ndjson", "lakebed export events | zstd > events.ndjson.zst"),
     ),
     Verb("verify", "Read everything and check it.", "manage:verify", details="Ends with 6 when something is damaged."),
     Verb(

@@ -47,7 +47,10 @@ def test_nothing_is_written_to_the_users_database(tmp_path):
         Catalogue("data", Origin(events=collection(a=[1]))).install(own)
         own.execute("CREATE TABLE copied AS SELECT * FROM data.events")
     with duckdb.connect(path) as own:
-        assert rows(own, "SELECT database_name, table_name FROM duckdb_tables() ORDER BY 2") == [("own", "copied"), ("own", "t")]
+        assert rows(own, "SELECT database_name, table_name FROM duckdb_tables() ORDER BY 2") == [
+            ("own", "copied"),
+            ("own", "t"),
+        ]
         assert rows(own, "SELECT count(*) FROM duckdb_views() WHERE NOT internal") == [(0,)]
 
 
@@ -103,7 +106,9 @@ def test_refresh_works_from_any_cursor_and_during_a_transaction_of_the_user(con,
     (found,) = catalogues(con.cursor())
     assert found.refresh(con) is True
     if has_pushdown():
-        assert rows(con, "SELECT count(*) FROM data.events") == [(1,)], "a transaction stays at the commit it began with"
+        assert rows(con, "SELECT count(*) FROM data.events") == [(1,)], (
+            "a transaction stays at the commit it began with"
+        )
     con.execute("COMMIT")
     assert rows(con, "SELECT count(*) FROM data.events") == [(2,)]
 
@@ -249,7 +254,11 @@ class TestPushdown:
     @pytest.fixture
     def ask(self, con, attached):
         table = collection(
-            a=[1, 2, None, 4], b=["x", "y", "z", None], f=[1.0, 2.0, -0.0, 4.0], s=[{"k": 1}, None, {"k": 3}, {"k": 4}], t=[True, False, None, True]
+            a=[1, 2, None, 4],
+            b=["x", "y", "z", None],
+            f=[1.0, 2.0, -0.0, 4.0],
+            s=[{"k": 1}, None, {"k": 3}, {"k": 4}],
+            t=[True, False, None, True],
         )
         origin = Origin(events=table)
         attached(origin)
@@ -299,7 +308,6 @@ class TestPushdown:
             assert [sorted(taken) for _, taken in asked] == [sorted(filters)]
 
 
-
 def test_types_of_arrow_arrive_as_types_of_duckdb(con, attached):
     table = pa.table(
         {
@@ -314,7 +322,10 @@ def test_types_of_arrow_arrive_as_types_of_duckdb(con, attached):
     )
     metadata = {
         "json": {"ARROW:extension:name": "arrow.json", "ARROW:extension:metadata": ""},
-        "huge": {"ARROW:extension:name": "arrow.opaque", "ARROW:extension:metadata": '{"type_name":"hugeint","vendor_name":"DuckDB"}'},
+        "huge": {
+            "ARROW:extension:name": "arrow.opaque",
+            "ARROW:extension:metadata": '{"type_name":"hugeint","vendor_name":"DuckDB"}',
+        },
     }
     table = table.cast(pa.schema([f.with_metadata(metadata.get(f.name)) for f in table.schema]))
     attached(Origin(events=table))
@@ -322,7 +333,9 @@ def test_types_of_arrow_arrive_as_types_of_duckdb(con, attached):
     assert types == {
         "json": "JSON", "huge": "HUGEINT", "instant": "TIMESTAMP WITH TIME ZONE", "wall": "TIMESTAMP", "day": "DATE", "tags": "VARCHAR[]", "u": "UBIGINT",
     }  # fmt: skip
-    assert rows(con, "SELECT json::VARCHAR, huge, epoch_us(instant), wall::VARCHAR, day::VARCHAR, tags, u FROM data.events") == [
-        ('{"k":  1e2}', -(2**100), 1577880000500000, "2020-01-01 12:00:00.5", "2020-01-01", ["a", None], 2**64 - 1)
-    ]
-    assert rows(con, "SELECT count(*) FROM data.events WHERE huge < 0 AND instant > '2019-01-01' AND json IS NOT NULL") == [(1,)]
+    assert rows(
+        con, "SELECT json::VARCHAR, huge, epoch_us(instant), wall::VARCHAR, day::VARCHAR, tags, u FROM data.events"
+    ) == [('{"k":  1e2}', -(2**100), 1577880000500000, "2020-01-01 12:00:00.5", "2020-01-01", ["a", None], 2**64 - 1)]
+    assert rows(
+        con, "SELECT count(*) FROM data.events WHERE huge < 0 AND instant > '2019-01-01' AND json IS NOT NULL"
+    ) == [(1,)]

@@ -34,7 +34,9 @@ def get(context: Context, hash: str, output: str | None) -> None:
     with context.open() as store:
         data = store.get(hash)
     if output is None and context.on_terminal and not _is_text(data):
-        message = f"The blob is {size(len(data))} of binary data, which would garble the terminal: give -o FILE, or a pipe."
+        message = (
+            f"The blob is {size(len(data))} of binary data, which would garble the terminal: give -o FILE, or a pipe."
+        )
         raise InvalidArgument(message)
     with context.output(output) as stream:
         stream.write(data)

@@ -105,7 +105,14 @@ class Context:
         """Writes data."""
         sys.stdout.write(text + "\n")
 
-    def listing(self, reports: Sequence[Report], columns: Sequence[Column], rows: Sequence[Sequence[object]], requested: str | None, limit: int | None = None) -> None:
+    def listing(
+        self,
+        reports: Sequence[Report],
+        columns: Sequence[Column],
+        rows: Sequence[Sequence[object]],
+        requested: str | None,
+        limit: int | None = None,
+    ) -> None:
         """Several reports as one table, or each as one JSON object."""
         from lakebed.commands.output import write_text
 

@@ -41,7 +41,9 @@ def collections(context: Context, format: str | None, rows: int | None) -> None:
         Column("name"), Column("rows", "BIGINT"), Column("first _seq", "BIGINT"), Column("next _seq", "BIGINT"),
         Column("dictionary", "BIGINT"), Column("created", "TIMESTAMP WITH TIME ZONE"),
     ]  # fmt: skip
-    lines = [[one.name, one.rows, one.first_seq, one.next_seq, one.dictionary, shown_time(one.created)] for one in found]
+    lines = [
+        [one.name, one.rows, one.first_seq, one.next_seq, one.dictionary, shown_time(one.created)] for one in found
+    ]
     context.listing(found, columns, lines, format, rows)
 
 

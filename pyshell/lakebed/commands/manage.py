@@ -68,14 +68,13 @@ def seal(context: Context) -> None:
 def export(context: Context, collection: str, output: str | None) -> None:
     """Writes the records as they came."""
     with context.open() as store:
-        # On a terminal, a bar would run through the data.
-        progress = context.progress and not (output is None and context.on_terminal)
         if output is not None and output != "-":
-            report = store.export(collection, output, progress=progress)
+            report = store.export(collection, output, progress=context.progress)
             context.note(f"{output}: {render.count(report.rows, 'row')}, {render.size(report.bytes)}")
             return
+        # On a terminal, a bar would run through the data.
         with context.output(None) as stream:
-            store.export(collection, stream, progress=progress)
+            store.export(collection, stream, progress=context.progress and not context.on_terminal)
 
 
 def verify(context: Context) -> int | None:

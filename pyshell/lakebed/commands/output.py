@@ -47,7 +47,9 @@ _WIDE = 1_000_000
 """A table that goes to a file or a pipe is not cut."""
 
 
-def write_json(form: str, columns: Sequence[Column], rows: Iterable[Row], is_json: Sequence[bool], out: IO[str]) -> None:
+def write_json(
+    form: str, columns: Sequence[Column], rows: Iterable[Row], is_json: Sequence[bool], out: IO[str]
+) -> None:
     """Writes rows as JSON objects, one a line, or as one array."""
     objects = render.json_objects(columns, rows, is_json)
     if form == "ndjson":

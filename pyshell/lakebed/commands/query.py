@@ -123,7 +123,9 @@ def _run(
         if form == "parquet":
             _write_parquet(connection, statement, target)
             continue
-        result = _select(connection, statement, form) if statement.type.name == "SELECT" else _other(connection, statement)
+        result = (
+            _select(connection, statement, form) if statement.type.name == "SELECT" else _other(connection, statement)
+        )
         if result is None:
             continue
         out = io.TextIOWrapper(target, encoding="utf-8", errors="surrogateescape", newline="\n", write_through=False)
@@ -153,7 +155,10 @@ def _select(connection: duckdb.DuckDBPyConnection, statement: Any, form: str) ->
     relation: Any = connection.sql(statement)
     columns = [render.Column(name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True)]
     as_json = form in ("json", "ndjson")
-    values = [_json_expression(index, column.type) if as_json else f"#{index}::VARCHAR" for index, column in enumerate(columns, 1)]
+    values = [
+        _json_expression(index, column.type) if as_json else f"#{index}::VARCHAR"
+        for index, column in enumerate(columns, 1)
+    ]
     if hasattr(relation, "fetchmany"):
         # DuckDB 1.x: a relation streams.
         rows = _fetched(relation.project(", ".join(values)))

@@ -79,11 +79,13 @@ class Catalogue:
     def install(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Attaches the catalogue's database and makes its views."""
         with helper(connection) as cursor:
-            taken = cursor.execute("SELECT 1 FROM duckdb_databases() WHERE lower(database_name) = lower(?)", [self.name]).fetchone()
+            taken = cursor.execute(
+                "SELECT 1 FROM duckdb_databases() WHERE lower(database_name) = lower(?)", [self.name]
+            ).fetchone()
             if taken:
                 message = (
                     f"The connection already has a database named {self.name!r}: give the store another name, "
-                    f"as in lakebed.attach(con, {self.path!r}, name=\"{self.name}_store\")."
+                    f'as in lakebed.attach(con, {self.path!r}, name="{self.name}_store").'
                 )
                 raise InvalidArgument(message)
             # READ_WRITE is about this in-memory database only; a read-only connection would otherwise refuse it.
@@ -122,7 +124,8 @@ def catalogues(connection: duckdb.DuckDBPyConnection) -> list[Catalogue]:
     """The catalogues of stores in the connection's database, by name."""
     with helper(connection) as cursor:
         markers = cursor.execute(
-            "SELECT sql FROM duckdb_views() WHERE schema_name = ? AND view_name = ? ORDER BY database_name", [SYSTEM_SCHEMA, MARKER]
+            "SELECT sql FROM duckdb_views() WHERE schema_name = ? AND view_name = ? ORDER BY database_name",
+            [SYSTEM_SCHEMA, MARKER],
         ).fetchall()
     found = (_catalogues.get(token[1]) for (sql,) in markers if (token := _TOKEN.search(sql)) is not None)
     return [catalogue for catalogue in found if catalogue is not None]

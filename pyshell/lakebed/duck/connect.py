@@ -74,7 +74,9 @@ def refresh(connection: duckdb.DuckDBPyConnection) -> bool:
     """
     found = catalogues(connection)
     if not found:
-        message = 'No store is attached to this connection: use lakebed.attach(con, "data.lakebed") or lakebed.connect first.'
+        message = (
+            'No store is attached to this connection: use lakebed.attach(con, "data.lakebed") or lakebed.connect first.'
+        )
         raise InvalidArgument(message)
     moved = [catalogue.refresh(connection) for catalogue in found]
     return any(moved)
@@ -82,6 +84,6 @@ def refresh(connection: duckdb.DuckDBPyConnection) -> bool:
 
 def _checked(name: str) -> str:
     if not name or "\0" in name:
-        message = f"{name!r} cannot be the name of a database: give the store a name such as \"data\"."
+        message = f'{name!r} cannot be the name of a database: give the store a name such as "data".'
         raise InvalidArgument(message)
     return name

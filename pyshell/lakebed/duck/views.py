@@ -185,5 +185,7 @@ def _create(cursor: duckdb.DuckDBPyConnection, database: str, view: View, table:
     relation: Any = cursor.from_arrow(scannable(table))  # type: ignore[arg-type]
     if SEQ in columns:
         # Only the signs of life of a filtered scan have no sequence number.
-        relation = relation.filter(f"{quoted(SEQ)} IS NOT NULL").project(", ".join(quoted(column) for column in columns))
+        relation = relation.filter(f"{quoted(SEQ)} IS NOT NULL").project(
+            ", ".join(quoted(column) for column in columns)
+        )
     relation.create_view(view.name, replace=True)
