@@ -14,6 +14,9 @@ use lakebed_format::{
 };
 use lakebed_format::{Fingerprint, IdSet};
 
+/// Summaries of a collection are merged when there are more than these.
+const MOST_SUMMARIES: usize = 16;
+
 /// A collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Collection {
@@ -153,9 +156,13 @@ impl Catalogue {
                 collection,
                 summary,
             } => {
-                self.collection_mut(*collection)?
-                    .schema
-                    .push(summary.as_slice().into());
+                let parts = &mut self.collection_mut(*collection)?.schema;
+                parts.push(summary.as_slice().into());
+                if parts.len() > MOST_SUMMARIES
+                    && let Ok(merged) = merge_summaries(parts)
+                {
+                    *parts = vec![merged.into()];
+                }
             }
             Record::Dictionary(entry) => {
                 Arc::make_mut(&mut self.dictionaries).insert(entry.number, *entry);
@@ -373,6 +380,27 @@ impl Catalogue {
                 .filter(|entry| range.contains(&entry.fingerprint))
                 .map(|entry| entry.blob),
         );
+    }
+}
+
+/// One summary of several that together describe a collection; nothing for none.
+pub(crate) fn merge_summaries(parts: &[Arc<[u8]>]) -> crate::Result<Vec<u8>> {
+    let refuse = |e: crate::schema::BadSummary| {
+        crate::Error::new(
+            crate::ErrorKind::Corrupt,
+            format!("The summary of a collection's values is damaged: {e}."),
+        )
+    };
+    match parts {
+        [] => Ok(Vec::new()),
+        [one] => Ok(one.to_vec()),
+        [first, more @ ..] => {
+            let mut all = crate::schema::Summary::decode(first).map_err(refuse)?;
+            for part in more {
+                all.merge(&crate::schema::Summary::decode(part).map_err(refuse)?);
+            }
+            Ok(all.encode())
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use lakebed_format::{BlobId, Hash, StoreHeader, names};
+use lakebed_format::{BlobId, Hash, LargeEntry, SegmentNumber, StoreHeader, names};
 use lakebed_vfs::Vfs;
 use parking_lot::Mutex;
 
@@ -11,6 +11,7 @@ use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::frames::{Dictionaries, FrameCache};
 use crate::options::Options;
+use crate::segment::large::Large;
 
 /// Hashes remembered of blobs that are read in place and so have no decoded frame to remember them.
 const PROVEN_IN_PLACE: usize = 4096;
@@ -27,6 +28,7 @@ pub(crate) struct Home {
     /// The process that opened the store.
     pub(crate) pid: u32,
     proven: Mutex<HashMap<BlobId, Hash>>,
+    large: Mutex<HashMap<SegmentNumber, Arc<Large>>>,
     warnings: Mutex<Vec<String>>,
 }
 
@@ -40,6 +42,7 @@ impl Home {
             can_map: vfs.can_map(),
             pid: std::process::id(),
             proven: Mutex::default(),
+            large: Mutex::default(),
             warnings: Mutex::default(),
             vfs,
             options,
@@ -79,9 +82,21 @@ impl Home {
         found == *hash
     }
 
-    /// Forgets what was proven of blobs from this number on: the number may be given again after a rollback.
-    pub(crate) fn unprove(&self, from: BlobId) {
+    /// The bytes of a large blob.
+    pub(crate) fn large(&self, entry: &LargeEntry) -> Result<Blob> {
+        let known = self.large.lock().get(&entry.segment).cloned();
+        if let Some(large) = known.filter(|large| large.id() == entry.blob) {
+            return large.blob();
+        }
+        let large = Arc::new(Large::open(self, entry)?);
+        self.large.lock().insert(entry.segment, Arc::clone(&large));
+        large.blob()
+    }
+
+    /// Forgets what was known of blobs from this number on: the number may be given again after a rollback.
+    pub(crate) fn forget(&self, from: BlobId) {
         self.proven.lock().retain(|id, _| *id < from);
+        self.large.lock().retain(|_, large| large.id() < from);
     }
 }
 

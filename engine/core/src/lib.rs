@@ -27,6 +27,8 @@ pub mod extract;
 pub(crate) mod frames;
 pub(crate) mod home;
 pub(crate) mod index;
+#[allow(unused_imports, reason = "the rooms that use it are being built")]
+pub(crate) mod ingest;
 pub mod json;
 pub mod options;
 pub mod schema;

@@ -7,7 +7,7 @@ use super::{Dictionary, FrameError, Ordered, Workers};
 use lakebed_format::{Encoding, put_lengths};
 
 /// Blobs gathered for one frame.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Page {
     lengths: Vec<u32>,
     bytes: Vec<u8>,

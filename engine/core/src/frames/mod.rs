@@ -8,6 +8,8 @@
 
 use lakebed_format::FormatError;
 
+use crate::error::{Error, ErrorKind};
+
 mod cache;
 mod codec;
 mod compressor;
@@ -24,7 +26,7 @@ pub(crate) use codec::{Encoder, decode};
 pub(crate) use compressor::{Compressor, Frame, Page};
 pub(crate) use decoded::Decoded;
 pub(crate) use dictionaries::{Dictionaries, Dictionary};
-pub(crate) use workers::{Ordered, Workers};
+pub(crate) use workers::{Desk, Ordered, Promise, Workers};
 
 /// The most raw bytes one frame may state.
 pub(crate) const RAW_LIMIT: u64 = lakebed_format::limits::MAX_FRAME;
@@ -62,4 +64,26 @@ pub(crate) enum FrameError {
     /// The workers are gone, because the pool is shutting down.
     #[error("the worker threads have stopped")]
     Stopped,
+}
+
+impl From<FrameError> for Error {
+    /// For errors that belong to no frame of a file; whoever reads frames knows more and says where it was.
+    fn from(error: FrameError) -> Self {
+        let (kind, message) = match &error {
+            FrameError::Damaged(_) | FrameError::Malformed(_) | FrameError::TooLarge(_) => {
+                (ErrorKind::Corrupt, format!("A frame is damaged: {error}."))
+            }
+            FrameError::NoMemory(_) | FrameError::Zstd(_) | FrameError::Threads(_) => (
+                ErrorKind::Io,
+                format!("The system gave too little: {error}; nothing uncommitted was kept."),
+            ),
+            FrameError::Panicked(_) | FrameError::Stopped => (
+                ErrorKind::Io,
+                format!(
+                    "Work in the background failed, which is a bug worth reporting: {error}; nothing uncommitted was kept."
+                ),
+            ),
+        };
+        Self::new(kind, message).with_source(error)
+    }
 }

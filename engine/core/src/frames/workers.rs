@@ -8,8 +8,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, unbounded};
 use parking_lot::Mutex;
 
 use super::{Encoder, FrameError};
@@ -84,12 +85,63 @@ impl Workers {
         self.threads.len().max(1)
     }
 
-    fn run(&self, job: Job) -> Result<(), FrameError> {
+    /// Queues a job, or with one thread does it here and now.
+    pub(crate) fn submit<T, E>(
+        &self,
+        job: impl FnOnce(&mut Desk) -> Result<T, E> + Send + 'static,
+    ) -> Result<Promise<T, E>, FrameError>
+    where
+        T: Send + 'static,
+        E: From<FrameError> + Send + 'static,
+    {
+        let (sender, receiver) = bounded(1);
+        let job = move |desk: &mut Desk| {
+            let result = catch_unwind(AssertUnwindSafe(|| job(&mut *desk)));
+            let result = result.unwrap_or_else(|panic| {
+                // Whatever the job was doing with the context may be half done.
+                desk.encoder = None;
+                Err(E::from(FrameError::Panicked(panic_message(panic.as_ref()))))
+            });
+            // Nobody waits any more when the pipeline was given up.
+            drop(sender.send(result));
+        };
         if let Some(queue) = &self.queue {
-            return queue.send(job).map_err(|_| FrameError::Stopped);
+            queue.send(Box::new(job)).map_err(|_| FrameError::Stopped)?;
+        } else {
+            job(&mut self.here.lock());
         }
-        job(&mut self.here.lock());
-        Ok(())
+        Ok(Promise(receiver))
+    }
+}
+
+/// The result of a job, once it is done.
+#[derive(Debug)]
+pub(crate) struct Promise<T, E>(Receiver<Result<T, E>>);
+
+impl<T, E: From<FrameError>> Promise<T, E> {
+    /// Waits for it.
+    pub(crate) fn wait(self) -> Result<T, E> {
+        self.0
+            .recv()
+            .unwrap_or_else(|_| Err(E::from(FrameError::Stopped)))
+    }
+
+    /// The result if it comes within `time`. To be asked for once more only after `None`.
+    pub(crate) fn wait_for(&self, time: Duration) -> Option<Result<T, E>> {
+        match self.0.recv_timeout(time) {
+            Ok(result) => Some(result),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Err(E::from(FrameError::Stopped))),
+        }
+    }
+
+    /// The result if it is there. To be asked for once more only after `None`.
+    pub(crate) fn poll(&self) -> Option<Result<T, E>> {
+        match self.0.try_recv() {
+            Ok(result) => Some(result),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(Err(E::from(FrameError::Stopped))),
+        }
     }
 }
 
@@ -126,7 +178,7 @@ fn work(jobs: &Receiver<Job>, stopped: &AtomicBool, level: i32) {
 #[derive(Debug)]
 pub(crate) struct Ordered<T, E> {
     workers: Arc<Workers>,
-    waiting: VecDeque<Receiver<Result<T, E>>>,
+    waiting: VecDeque<Promise<T, E>>,
     limit: usize,
 }
 
@@ -144,18 +196,7 @@ impl<T: Send + 'static, E: From<FrameError> + Send + 'static> Ordered<T, E> {
         &mut self,
         job: impl FnOnce(&mut Desk) -> Result<T, E> + Send + 'static,
     ) -> Result<(), E> {
-        let (sender, receiver) = bounded(1);
-        self.workers.run(Box::new(move |desk| {
-            let result = catch_unwind(AssertUnwindSafe(|| job(&mut *desk)));
-            let result = result.unwrap_or_else(|panic| {
-                // Whatever the job was doing with the context may be half done.
-                desk.encoder = None;
-                Err(E::from(FrameError::Panicked(panic_message(panic.as_ref()))))
-            });
-            // Nobody waits any more when the pipeline was given up.
-            drop(sender.send(result));
-        }))?;
-        self.waiting.push_back(receiver);
+        self.waiting.push_back(self.workers.submit(job)?);
         Ok(())
     }
 
@@ -164,23 +205,14 @@ impl<T: Send + 'static, E: From<FrameError> + Send + 'static> Ordered<T, E> {
         if self.waiting.len() >= self.limit {
             return self.next();
         }
-        let result = match self.waiting.front()?.try_recv() {
-            Ok(result) => result,
-            Err(TryRecvError::Empty) => return None,
-            Err(TryRecvError::Disconnected) => Err(E::from(FrameError::Stopped)),
-        };
+        let result = self.waiting.front()?.poll()?;
         self.waiting.pop_front();
         Some(result)
     }
 
     /// The oldest result, waiting for it; `None` when nothing is under way.
     pub(crate) fn next(&mut self) -> Option<Result<T, E>> {
-        let receiver = self.waiting.pop_front()?;
-        Some(
-            receiver
-                .recv()
-                .unwrap_or_else(|_| Err(E::from(FrameError::Stopped))),
-        )
+        self.waiting.pop_front().map(Promise::wait)
     }
 
     /// Jobs submitted whose results were not taken yet.

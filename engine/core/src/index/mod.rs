@@ -3,4 +3,5 @@
 //! A fingerprint finds candidates and proves nothing; whoever asks compares the bytes.
 
 pub(crate) mod memory;
+pub(crate) mod runs;
 pub(crate) mod search;

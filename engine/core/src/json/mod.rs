@@ -24,7 +24,7 @@ pub use number::{Integer, integer};
 pub(crate) use number::{double, significant_digits};
 pub use parse::{Flags, MAX_DEPTH, Sink, Token, TokenKind};
 pub use text::{has_lone_surrogate, unescape_into};
-pub use walk::{Cursor, Malformed, Value};
+pub use walk::{Cursor, Malformed, Text, Value};
 
 use crate::schema::Summary;
 
@@ -64,10 +64,7 @@ pub fn validate_and_observe(line: &[u8], summary: &mut Summary) -> Result<Kind, 
     tape.clear();
     let parsed = parse::parse(line, &mut tape);
     if parsed.is_ok() {
-        let mut observer = summary.observer(line);
-        for token in &tape {
-            observer.token(*token);
-        }
+        summary.observer(line).tokens(&tape);
     }
     summary.give_tape(tape);
     parsed

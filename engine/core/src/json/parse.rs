@@ -91,34 +91,39 @@ struct Parser<'a, S> {
     sink: &'a mut S,
 }
 
-/// The open containers, outermost first; a set bit is an object.
+/// The open containers.
 struct Open {
+    /// Those around the innermost, outermost first; a set bit is an object.
     bits: [u64; MAX_DEPTH / 64],
     depth: usize,
+    /// Whether the innermost is an object; nothing without one.
+    object: bool,
 }
 
 impl Open {
     fn push(&mut self, object: bool) -> bool {
-        let Some(word) = self.bits.get_mut(self.depth / 64) else {
+        if self.depth == MAX_DEPTH {
             return false;
-        };
-        let bit = 1 << (self.depth % 64);
-        if object {
-            *word |= bit;
-        } else {
-            *word &= !bit;
         }
+        if let Some(word) = self.bits.get_mut(self.depth / 64) {
+            let bit = 1 << (self.depth % 64);
+            *word = *word & !bit | u64::from(self.object) << (self.depth % 64);
+        }
+        self.object = object;
         self.depth += 1;
         true
     }
 
+    fn pop(&mut self) {
+        self.depth -= 1;
+        if let Some(word) = self.bits.get(self.depth / 64) {
+            self.object = word >> (self.depth % 64) & 1 == 1;
+        }
+    }
+
     /// Whether the innermost container is an object; nothing is open: `None`.
-    #[inline]
     fn top(&self) -> Option<bool> {
-        let last = self.depth.checked_sub(1)?;
-        self.bits
-            .get(last / 64)
-            .map(|word| word >> (last % 64) & 1 == 1)
+        (self.depth > 0).then_some(self.object)
     }
 }
 
@@ -133,6 +138,7 @@ pub(super) fn parse<S: Sink>(text: &[u8], sink: &mut S) -> Result<Kind, JsonErro
     let mut open = Open {
         bits: [0; MAX_DEPTH / 64],
         depth: 0,
+        object: false,
     };
     let kind = match parser.peek() {
         Some(b'{') => Kind::Object,
@@ -191,7 +197,7 @@ pub(super) fn parse<S: Sink>(text: &[u8], sink: &mut S) -> Result<Kind, JsonErro
                 };
                 parser.emit(end, parser.at, parser.at + 1, Flags::default());
                 parser.at += 1;
-                open.depth -= 1;
+                open.pop();
                 closed = false;
             } else if next == Some(b',') {
                 parser.at += 1;
@@ -217,6 +223,7 @@ impl<S: Sink> Parser<'_, S> {
     fn peek(&mut self) -> Option<u8> {
         loop {
             match self.bytes.get(self.at) {
+                Some(byte) if *byte > b' ' => return Some(*byte),
                 Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
                 other => return other.copied(),
             }

@@ -6,21 +6,18 @@
 /// Position of the first `"`, `\` or byte below 0x20 in `bytes` from `from` on; the length if there is none.
 #[inline]
 pub(crate) fn special(bytes: &[u8], from: usize) -> usize {
-    let mut at = from;
-    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<BLOCK>) {
+    let mut rest = bytes.get(from..).unwrap_or_default();
+    while let Some((chunk, after)) = rest.split_first_chunk::<BLOCK>() {
         let found = block(chunk);
         if found != 0 {
-            return at + (found.trailing_zeros() as usize >> SHIFT);
+            return bytes.len() - rest.len() + (found.trailing_zeros() as usize >> SHIFT);
         }
-        at += BLOCK;
+        rest = after;
     }
-    while let Some(byte) = bytes.get(at) {
-        if matches!(byte, b'"' | b'\\' | 0..=0x1f) {
-            return at;
-        }
-        at += 1;
-    }
-    bytes.len()
+    let found = rest
+        .iter()
+        .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
+    bytes.len() - rest.len() + found.unwrap_or(rest.len())
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -48,12 +45,17 @@ fn sse2(chunk: &[u8; 16]) -> u32 {
         _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x,
         _mm_set1_epi8,
     };
-    let word = u128::from_le_bytes(*chunk);
-    let bytes = _mm_set_epi64x((word >> 64) as i64, word as i64);
-    let quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'"' as i8));
-    let backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'\\' as i8));
-    let control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
-    _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), control)) as u32
+    let half = |bytes: &[u8]| {
+        let word = bytes
+            .first_chunk()
+            .map_or(0, |bytes| u128::from_le_bytes(*bytes));
+        let bytes = _mm_set_epi64x((word >> 64) as i64, word as i64);
+        let quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'"' as i8));
+        let backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'\\' as i8));
+        let control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+        _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), control)) as u32
+    };
+    half(chunk)
 }
 
 #[cfg(not(target_arch = "x86_64"))]

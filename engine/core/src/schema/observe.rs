@@ -5,28 +5,34 @@
 
 use std::collections::HashSet;
 
-use super::summary::{MAX_DEPTH, NONE, NodeId, ROOT, Stats, Summary, format, mark, place, seen};
+use super::summary::{
+    MAX_DEPTH, NONE, NodeId, ROOT, Stats, Summary, format, mark, place_unit, seen,
+};
 use super::time::{Moment, moment};
-use crate::json::{Integer, Sink, Token, TokenKind, integer, unescape_into};
+use crate::json::{Flags, Integer, Sink, Token, TokenKind, integer, unescape_into};
 use crate::json::{double, significant_digits};
 
 /// Room used again for every line.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     tape: Vec<Token>,
+    /// The containers around the innermost open one.
     levels: Vec<Level>,
     /// The keys of the open objects with their positions.
     touched: Vec<(NodeId, u32)>,
     key: Vec<u8>,
+    /// The keys of open objects that collapsed, with the object's number.
+    seen: Vec<(u64, HashSet<Box<[u8]>>)>,
     pub(super) too_heavy: Vec<NodeId>,
 }
 
 /// An open container.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Level {
+    /// `NONE` around the record.
     node: NodeId,
     array: bool,
-    /// Object: number of this object. Keys with this stamp were in it before.
+    /// Object: its number. Keys with this stamp were in it before.
     instance: u64,
     /// Object: the key before.
     last: NodeId,
@@ -34,8 +40,6 @@ struct Level {
     keys: u32,
     /// Object: where its keys start in `touched`.
     touched: usize,
-    /// Collapsed object: its keys.
-    seen: Option<HashSet<Box<[u8]>>>,
 }
 
 impl Summary {
@@ -51,12 +55,22 @@ impl Summary {
     pub fn observer<'a>(&'a mut self, line: &'a [u8]) -> Observer<'a> {
         self.scratch.levels.clear();
         self.scratch.touched.clear();
+        self.scratch.seen.clear();
+        let top = Level {
+            node: NONE,
+            array: false,
+            instance: 0,
+            last: NONE,
+            keys: 0,
+            touched: 0,
+        };
         Observer {
             summary: self,
             line,
-            target: NONE,
+            top,
+            target: ROOT,
             ignored: 0,
-            ignore_next: false,
+            ignoring: false,
         }
     }
 }
@@ -66,41 +80,61 @@ impl Summary {
 pub struct Observer<'a> {
     summary: &'a mut Summary,
     line: &'a [u8],
-    /// Where the value of the last key belongs.
+    /// The innermost open container.
+    top: Level,
+    /// Where the next value belongs; `NONE`: the elements of `top`, which had none in any line so far.
     target: NodeId,
-    /// Open containers inside a value that is not looked into.
-    ignored: u32,
     /// The next value is not looked into.
-    ignore_next: bool,
+    ignoring: bool,
+    /// Open containers inside that value.
+    ignored: u32,
 }
 
 impl Sink for Observer<'_> {
-    #[inline]
     fn token(&mut self, token: Token) {
-        if self.ignored > 0 || self.ignore_next {
+        self.take(token);
+    }
+}
+
+impl Observer<'_> {
+    /// Takes all tokens of the line.
+    pub(crate) fn tokens(&mut self, tape: &[Token]) {
+        for token in tape {
+            self.take(*token);
+        }
+    }
+
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "a call for each token costs a twentieth of the throughput"
+    )]
+    fn take(&mut self, token: Token) {
+        if self.ignoring {
             self.ignore(token);
             return;
         }
         match token.kind {
             TokenKind::Key => self.key(token),
-            TokenKind::ObjectEnd => self.end_object(),
-            TokenKind::ArrayEnd => {
-                self.summary.scratch.levels.pop();
-                self.end_value();
+            TokenKind::String => {
+                let target = self.place();
+                let stats = &mut self.summary.node_mut(target).stats;
+                stats.strings = stats.strings.saturating_add(1);
+                if stats.formats != 0 || token.flags != Flags::default() {
+                    string(stats, token, self.line);
+                }
             }
+            TokenKind::ObjectEnd => self.end_object(),
+            TokenKind::ArrayEnd => self.end(),
             TokenKind::ObjectStart => self.start(false),
             TokenKind::ArrayStart => self.start(true),
             _ => {
-                let node = self.place();
-                let line = self.line;
-                scalar(&mut self.summary.node_mut(node).stats, token, line);
-                self.end_value();
+                let target = self.place();
+                other_scalar(&mut self.summary.node_mut(target).stats, token, self.line);
             }
         }
     }
-}
 
-impl Observer<'_> {
     #[cold]
     fn ignore(&mut self, token: Token) {
         match token.kind {
@@ -112,10 +146,7 @@ impl Observer<'_> {
             }
             _ => {}
         }
-        if self.ignored == 0 {
-            self.ignore_next = false;
-            self.end_value();
-        }
+        self.ignoring = self.ignored > 0;
     }
 
     fn note_key(&mut self, token: Token) {
@@ -130,28 +161,10 @@ impl Observer<'_> {
     /// The node of the value that comes now.
     #[inline]
     fn place(&mut self) -> NodeId {
-        let Some(level) = self.summary.scratch.levels.last() else {
-            return ROOT;
-        };
-        if !level.array {
-            return self.target;
+        if self.target == NONE {
+            self.target = self.summary.add_element(self.top.node);
         }
-        let parent = level.node;
-        let element = self.summary.node(parent).element;
-        if element == NONE {
-            self.summary.add_element(parent)
-        } else {
-            element
-        }
-    }
-
-    /// When the line is through, what became too heavy may collapse.
-    #[inline]
-    fn end_value(&mut self) {
-        let scratch = &self.summary.scratch;
-        if !scratch.too_heavy.is_empty() && scratch.levels.is_empty() {
-            self.summary.settle();
-        }
+        self.target
     }
 
     #[inline]
@@ -165,62 +178,80 @@ impl Observer<'_> {
         };
         *count = count.saturating_add(1);
         if node.depth >= MAX_DEPTH {
-            self.ignored = 1;
+            (self.ignoring, self.ignored) = (true, 1);
             return;
         }
+        let (first, element) = (node.first, node.element);
+        self.target = if array { element } else { first };
         self.summary.instance += 1;
-        let touched = self.summary.scratch.touched.len();
-        let instance = self.summary.instance;
-        self.summary.scratch.levels.push(Level {
+        let top = Level {
             node: id,
             array,
-            instance,
+            instance: self.summary.instance,
             last: NONE,
             keys: 0,
-            touched,
-            seen: None,
-        });
+            touched: self.summary.scratch.touched.len(),
+        };
+        let around = std::mem::replace(&mut self.top, top);
+        self.summary.scratch.levels.push(around);
     }
 
     #[inline]
     fn end_object(&mut self) {
-        if let Some(level) = self.summary.scratch.levels.pop() {
-            while self.summary.scratch.touched.len() > level.touched
-                && let Some((field, position)) = self.summary.scratch.touched.pop()
-            {
-                let node = self.summary.node_mut(field);
-                node.order = node.order.saturating_add(place(position, level.keys));
-            }
+        let unit = place_unit(self.top.keys);
+        while self.summary.scratch.touched.len() > self.top.touched
+            && let Some((field, position)) = self.summary.scratch.touched.pop()
+        {
+            let node = self.summary.node_mut(field);
+            node.order = node
+                .order
+                .saturating_add((2 * u64::from(position) + 1) * unit);
         }
-        self.end_value();
+        self.end();
+    }
+
+    #[inline]
+    fn end(&mut self) {
+        if let Some(around) = self.summary.scratch.levels.pop() {
+            self.top = around;
+        }
+        if self.top.array {
+            self.target = self.summary.node(self.top.node).element;
+        }
+        // When the line is through, what became too heavy may collapse.
+        if !self.summary.scratch.too_heavy.is_empty() && self.top.node == NONE {
+            self.summary.settle();
+        }
     }
 
     #[inline]
     fn key(&mut self, token: Token) {
         let raw = token.bytes(self.line);
         if token.flags.escaped() {
-            self.note_key(token);
-            let mut key = std::mem::take(&mut self.summary.scratch.key);
-            key.clear();
-            unescape_into(raw, &mut key);
-            self.find(&key);
-            self.summary.scratch.key = key;
+            self.escaped_key(token, raw);
         } else {
             self.find(raw);
         }
     }
 
+    #[cold]
+    fn escaped_key(&mut self, token: Token, raw: &[u8]) {
+        self.note_key(token);
+        let mut key = std::mem::take(&mut self.summary.scratch.key);
+        key.clear();
+        unescape_into(raw, &mut key);
+        self.find(&key);
+        self.summary.scratch.key = key;
+    }
+
     #[inline]
     fn find(&mut self, key: &[u8]) {
-        let Some(level) = self.summary.scratch.levels.last_mut() else {
-            return;
-        };
-        let (parent, last, instance, position) =
-            (level.node, level.last, level.instance, level.keys);
-        level.keys += 1;
+        let (parent, last, position) = (self.top.node, self.top.last, self.top.keys);
+        self.top.keys += 1;
         let node = self.summary.node(parent);
         if node.value != NONE {
-            self.find_in_collapsed(key, node.value);
+            let value = node.value;
+            self.find_in_collapsed(key, value);
             return;
         }
         let guess = if last == NONE {
@@ -228,26 +259,25 @@ impl Observer<'_> {
         } else {
             self.summary.node(last).follow
         };
-        let field = if guess != NONE && *self.summary.node(guess).key == *key {
+        let field = if guess != NONE && same(&self.summary.node(guess).key, key) {
             guess
         } else {
             self.search(parent, last, key)
         };
-        if let Some(level) = self.summary.scratch.levels.last_mut() {
-            level.last = field;
-        }
+        self.top.last = field;
         let node = self.summary.node_mut(field);
-        if node.stamp == instance {
+        if node.stamp == self.top.instance {
             node.duplicates = node.duplicates.saturating_add(1);
-            self.ignore_next = true;
+            self.ignoring = true;
             return;
         }
-        node.stamp = instance;
+        node.stamp = self.top.instance;
         self.summary.scratch.touched.push((field, position));
         self.target = field;
     }
 
     /// The field that was not the one expected after `last`; it is expected there from now on.
+    #[inline(never)]
     fn search(&mut self, parent: NodeId, last: NodeId, key: &[u8]) -> NodeId {
         let field = match self.summary.field(parent, key) {
             Some(field) => field,
@@ -264,59 +294,78 @@ impl Observer<'_> {
     /// The keys of a collapsed object are remembered until it ends, for of equal ones the first counts.
     #[cold]
     fn find_in_collapsed(&mut self, key: &[u8], value: NodeId) {
-        let Some(mut level) = self.summary.scratch.levels.pop() else {
-            return;
-        };
-        let before = self
-            .summary
-            .scratch
-            .touched
-            .get(level.touched..)
-            .unwrap_or_default();
-        let keys = level.seen.get_or_insert_with(|| {
-            before
+        let instance = self.top.instance;
+        let mut seen = std::mem::take(&mut self.summary.scratch.seen);
+        // Objects with a higher number lie in this one and have ended.
+        while seen.last().is_some_and(|(number, _)| *number > instance) {
+            seen.pop();
+        }
+        if seen.last().is_none_or(|(number, _)| *number < instance) {
+            let before = self
+                .summary
+                .scratch
+                .touched
+                .get(self.top.touched..)
+                .unwrap_or_default();
+            let keys = before
                 .iter()
-                .map(|(field, _)| self.summary.node(*field).key.clone())
-                .collect()
-        });
-        if keys.insert(key.into()) {
+                .map(|(field, _)| self.summary.node(*field).key.clone());
+            seen.push((instance, keys.collect()));
+        }
+        let new = seen
+            .last_mut()
+            .is_some_and(|(_, keys)| keys.insert(key.into()));
+        self.summary.scratch.seen = seen;
+        if new {
             self.target = value;
         } else {
-            self.ignore_next = true;
+            self.ignoring = true;
         }
-        self.summary.scratch.levels.push(level);
+    }
+}
+
+/// Whether two keys are equal; most have less than 16 bytes, where calling the library's comparison costs more than comparing.
+#[inline]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    if let (Some(a_first), Some(b_first), Some(a_last), Some(b_last)) = (
+        a.first_chunk::<8>(),
+        b.first_chunk::<8>(),
+        a.last_chunk::<8>(),
+        b.last_chunk::<8>(),
+    ) {
+        let ends = u64::from_le_bytes(*a_first) == u64::from_le_bytes(*b_first)
+            && u64::from_le_bytes(*a_last) == u64::from_le_bytes(*b_last);
+        return ends && (a.len() <= 16 || a == b);
+    }
+    if let (Some(a_first), Some(b_first), Some(a_last), Some(b_last)) = (
+        a.first_chunk::<4>(),
+        b.first_chunk::<4>(),
+        a.last_chunk::<4>(),
+        b.last_chunk::<4>(),
+    ) {
+        return u32::from_le_bytes(*a_first) == u32::from_le_bytes(*b_first)
+            && u32::from_le_bytes(*a_last) == u32::from_le_bytes(*b_last);
+    }
+    a.iter().zip(b).all(|(a, b)| a == b)
+}
+
+#[inline(never)]
+fn string(stats: &mut Stats, token: Token, line: &[u8]) {
+    if token.flags == Flags::default() {
+        string_format(stats, token.bytes(line));
+    } else {
+        unusual_string(stats, token);
     }
 }
 
 #[inline]
-fn scalar(stats: &mut Stats, token: Token, line: &[u8]) {
+fn other_scalar(stats: &mut Stats, token: Token, line: &[u8]) {
     let count = match token.kind {
-        TokenKind::String => {
-            if token.flags != crate::json::Flags::default() {
-                unusual_string(stats, token);
-            } else if stats.formats != 0 {
-                string_format(stats, token.bytes(line));
-            }
-            &mut stats.strings
-        }
         TokenKind::Integer => {
-            match integer(token.bytes(line)) {
-                Some(Integer::Small(value)) => {
-                    stats.min = stats.min.min(value.into());
-                    stats.max = stats.max.max(value.into());
-                    if value.unsigned_abs() > 1 << 53 && value as f64 as i128 != i128::from(value) {
-                        stats.marks |= mark::INEXACT;
-                    }
-                }
-                Some(Integer::Large(value)) => {
-                    stats.min = stats.min.min(value);
-                    stats.max = stats.max.max(value);
-                    if value as f64 as i128 != value || value == i128::MAX {
-                        stats.marks |= mark::INEXACT;
-                    }
-                }
-                _ => stats.marks |= mark::BEYOND,
-            }
+            number(stats, token.bytes(line));
             &mut stats.ints
         }
         TokenKind::Float => {
@@ -327,6 +376,28 @@ fn scalar(stats: &mut Stats, token: Token, line: &[u8]) {
         _ => &mut stats.nulls,
     };
     *count = count.saturating_add(1);
+}
+
+#[inline]
+fn number(stats: &mut Stats, bytes: &[u8]) {
+    match integer(bytes) {
+        Some(Integer::Small(value)) => {
+            stats.min = stats.min.min(value.into());
+            stats.max = stats.max.max(value.into());
+            if value.unsigned_abs() > 1 << 53 && value as f64 as i128 != i128::from(value) {
+                stats.marks |= mark::INEXACT;
+            }
+        }
+        Some(Integer::Large(value)) => {
+            stats.min = stats.min.min(value);
+            stats.max = stats.max.max(value);
+            // The cast back stops at the largest value, which is odd.
+            if value as f64 as i128 != value || value == i128::MAX {
+                stats.marks |= mark::INEXACT;
+            }
+        }
+        _ => stats.marks |= mark::BEYOND,
+    }
 }
 
 /// A string with escapes is text: the spelling of a moment needs none.

@@ -163,7 +163,7 @@ pub(super) struct Node {
     /// Its key, unescaped; empty for the record, elements and values of a collapsed object.
     pub(super) key: Box<[u8]>,
     pub(super) stats: Stats,
-    /// Sum of the key's places in its objects, see [`place`].
+    /// Sum of the key's places in its objects, see [`place_unit`].
     pub(super) order: u64,
     /// How often the key stood in an object once more.
     pub(super) duplicates: u64,
@@ -258,9 +258,11 @@ impl Fields {
     }
 }
 
-/// Where the key number `position` (from 0) of an object with `keys` keys stands, in units of 2^-20 of the object.
-pub(super) fn place(position: u32, keys: u32) -> u64 {
-    ((2 * u64::from(position) + 1) << 19) / u64::from(keys.max(1))
+/// The places of the keys of an object with `keys` keys: key number p (from 0) stands at `(2p + 1) * place_unit(keys)`, in units of
+/// 2^-24 of the object.
+#[inline]
+pub(super) fn place_unit(keys: u32) -> u64 {
+    (1 << 23) / u64::from(keys.max(1))
 }
 
 /// What a collection's values look like. See the [module](self).

@@ -42,6 +42,7 @@ struct Indexed {
 pub(crate) struct Active {
     pub(crate) file: Arc<ActiveFile>,
     pub(crate) blocks: Vec<Arc<Block>>,
+    /// Everything unreadable before the last commit.
     pub(crate) damage: Vec<Damage>,
     /// The last commit.
     pub(crate) last: CommitAt,
@@ -60,7 +61,10 @@ impl ActiveFile {
             salt,
             first_blob,
             file,
-            index: RwLock::default(),
+            index: RwLock::new(Indexed {
+                table: MemoryIndex::default(),
+                end: first_blob,
+            }),
         }
     }
 
@@ -188,6 +192,8 @@ impl Active {
         last: CommitAt,
     ) -> Self {
         damage.extend(walk.damage);
+        damage.sort_by_key(|damage| damage.offset);
+        damage.dedup();
         Self {
             file,
             blocks: walk.blocks,

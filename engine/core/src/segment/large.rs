@@ -31,9 +31,7 @@ pub(crate) fn file_len(end: u64) -> u64 {
 impl Large {
     pub(crate) fn open(home: &Home, entry: &LargeEntry) -> Result<Self> {
         let segment = entry.segment;
-        let table_len = entry.len.div_ceil(limits::LARGE_BLOCK) * LargeBlock::LEN as u64;
-        let table_at = (limits::LARGE_START + entry.stored_len).next_multiple_of(8);
-        let source = Source::open(home, segment, file_len(table_at + table_len))?;
+        let source = Source::open(home, segment, len_of(entry))?;
         let refuse = |error| Error::of_format(segment, &error);
         let header = SegmentHeader::decode(&source.slice(0, HEADER_LEN as u64)?).map_err(refuse)?;
         let salt = header.salt;
@@ -133,4 +131,10 @@ impl Large {
     pub(crate) fn id(&self) -> BlobId {
         self.tail.blob
     }
+}
+
+/// Bytes of the file of a large blob.
+pub(crate) fn len_of(entry: &LargeEntry) -> u64 {
+    let table_len = entry.len.div_ceil(limits::LARGE_BLOCK) * LargeBlock::LEN as u64;
+    file_len((limits::LARGE_START + entry.stored_len).next_multiple_of(8) + table_len)
 }

@@ -183,6 +183,17 @@ impl Sealed {
         Ok(())
     }
 
+    /// Where its frames begin.
+    pub(crate) fn frame_offsets(&self, home: &Home) -> Result<Vec<u64>> {
+        let Some(paged) = &self.body(home)?.frames else {
+            return Ok(Vec::new());
+        };
+        paged.touch_all()?;
+        let table =
+            FrameTable::new(paged.data()).map_err(|e| Error::of_format(self.entry.number, &e))?;
+        Ok(table.iter_from(0).map(|entry| entry.offset).collect())
+    }
+
     /// The frame that holds `id`, if any does, and where the next one begins.
     fn find_frame(&self, body: &Body, id: BlobId) -> Result<Option<(FrameEntry, Option<u64>)>> {
         let Some(paged) = &body.frames else {

@@ -1,38 +1,41 @@
-//! The store as of one commit.
+//! The store as of one commit: opening it, and reading from it.
+//!
+//! A [`Snapshot`] is a value that several threads may read at once and that stays readable for as long as it is held, whatever is
+//! written, sealed or compacted meanwhile. It includes the pending work of the object it was taken from, as of that moment.
+
+mod cursor;
+pub(crate) mod open;
+mod read;
+mod rows;
+pub(crate) mod view;
 
 use std::sync::Arc;
 
-use lakebed_format::{BlobId, Seq};
+use crate::catalogue::Catalogue;
+use crate::write::pending::Pending;
 
-use crate::error::Result;
+pub(crate) use cursor::Cursor;
+pub(crate) use read::not_found;
+pub(crate) use rows::{BatchRef, BatchSource};
+pub use rows::{Row, Rows};
+pub(crate) use view::View;
 
 /// The store as of one commit (and the pending work of the object it was taken from).
 #[derive(Clone, Debug)]
-pub struct Snapshot {}
-
-/// A row of a collection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// Its place in the collection.
-    pub seq: Seq,
-    /// The number of its blob.
-    pub blob: BlobId,
-    /// The file it came from.
-    pub file: Option<Arc<str>>,
-    /// Its line in that file, from 1.
-    pub line: Option<u64>,
-    /// When it was ingested, microseconds since 1970 UTC.
-    pub time: i64,
+pub struct Snapshot {
+    pub(crate) view: Arc<View>,
+    pub(crate) pending: Option<Arc<Pending>>,
 }
 
-/// Rows of a collection, in order.
-#[derive(Debug)]
-pub struct Rows {}
+impl Snapshot {
+    pub(crate) fn new(view: Arc<View>, pending: Option<Arc<Pending>>) -> Self {
+        Self { view, pending }
+    }
 
-impl Iterator for Rows {
-    type Item = Result<Row>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        None
+    /// The catalogue, with what is pending.
+    pub(crate) fn catalogue(&self) -> &Catalogue {
+        self.pending
+            .as_ref()
+            .map_or(&self.view.catalogue, |pending| &pending.catalogue)
     }
 }

@@ -5,8 +5,10 @@
 //!
 //! It decides nothing: opening and reading is the room `snapshot`, changing is `write`.
 
+mod info;
 mod reports;
 mod requests;
+mod verify;
 
 use std::ops::Range;
 use std::path::Path;
@@ -17,8 +19,11 @@ use lakebed_vfs::{OsVfs, Vfs};
 
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
-use crate::options::Options;
-use crate::snapshot::{Rows, Snapshot};
+use crate::home::Home;
+use crate::options::{Mode, Options};
+use crate::snapshot::open::{Asking, newest};
+use crate::snapshot::{Cursor, Rows, Snapshot};
+use crate::write::{NewBlob, Session, Shared, create, remove};
 
 pub use reports::{
     Appended, BadLine, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport, IngestReport,
@@ -26,15 +31,13 @@ pub use reports::{
 };
 pub use requests::{IngestOptions, OnError, Progress, ProgressFn, ScanRequest, Source};
 
+/// Bytes that `export` writes between two reports of how far it got.
+const REPORT_BYTES: u64 = 4 << 20;
+
 /// An open store. Cheap to clone: clones are the same object.
 #[derive(Clone, Debug)]
 pub struct Store {
-    vfs: Arc<dyn Vfs>,
-    options: Arc<Options>,
-}
-
-fn missing<T>() -> Result<T> {
-    Err(Error::new(ErrorKind::Io, "This is not built yet."))
+    shared: Arc<Shared>,
 }
 
 impl Store {
@@ -51,65 +54,122 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub fn open_on(vfs: Arc<dyn Vfs>, options: Options) -> Result<Self> {
+        let may_create = options.mode == Mode::Append && options.create;
+        let home = match Home::open(Arc::clone(&vfs), options.clone()) {
+            Err(error)
+                if may_create
+                    && matches!(
+                        error.kind(),
+                        ErrorKind::StoreNotFound | ErrorKind::NotAStore
+                    )
+                    && error.os_code().is_none() =>
+            {
+                create::create(&vfs, &options).map_err(|why| prefer(error, why))?;
+                Home::open(vfs, options)?
+            }
+            result => result?,
+        };
+        let home = Arc::new(home);
+        let view = newest(&home, None, Asking::Reader)?;
         Ok(Self {
-            vfs,
-            options: Arc::new(options),
+            shared: Arc::new(Shared::new(home, view)),
         })
     }
 
     /// Where the store is, for messages.
     pub fn describe(&self) -> String {
-        self.vfs.describe()
+        self.shared.home.vfs.describe()
     }
 
     /// The options it was opened with.
     pub fn options(&self) -> &Options {
-        &self.options
+        &self.shared.home.options
     }
 
     /// What happened that a user should know and that is no error, such as a torn tail that was set aside; each is told once.
     pub fn take_warnings(&self) -> Vec<String> {
-        Vec::new()
+        self.shared.home.take_warnings()
     }
 
     /// Commits and closes: later calls say [`ErrorKind::Closed`]. Closing twice is fine.
+    ///
+    /// # Errors
+    /// Those of [`Store::commit`]; the store is closed all the same, and what was pending is rolled back.
     pub fn close(&self) -> Result<()> {
-        missing()
+        if self.shared.check_open().is_err() {
+            return Ok(());
+        }
+        let result = self.commit().map(drop);
+        if self.shared.close() {
+            self.shared.abandon();
+        }
+        result
+    }
+
+    /// What this object sees, for reading.
+    fn reader(&self) -> Result<Snapshot> {
+        self.shared.check_open()?;
+        Ok(self.shared.snapshot())
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// Stores bytes and pins them, also when they were there already.
-    pub fn put(&self, _bytes: &[u8]) -> Result<Hash> {
-        missing()
+    ///
+    /// # Errors
+    /// `InvalidArgument` over the size limit; `ReadOnly`, `StoreLocked`, `StoreFull`, `Poisoned`, `Io`.
+    pub fn put(&self, bytes: &[u8]) -> Result<Hash> {
+        let hash = Hash::of(bytes);
+        let mut session = Session::begin(&self.shared, None)?;
+        session.encode_plain()?;
+        let mut ids = Vec::new();
+        session.blobs(&[NewBlob { hash, bytes }], &mut ids)?;
+        for id in ids {
+            session.pin(id)?;
+        }
+        session.leave()?;
+        Ok(hash)
     }
 
     /// The blob of this hash, verified.
-    pub fn get(&self, _hash: &Hash) -> Result<Blob> {
-        missing()
+    ///
+    /// # Errors
+    /// `BlobNotFound`, `Corrupt`, `Io`.
+    pub fn get(&self, hash: &Hash) -> Result<Blob> {
+        self.reader()?.get(hash)
     }
 
     /// The blobs of these hashes, in their order; `None` where there is none.
-    pub fn get_many(&self, _hashes: &[Hash]) -> Result<Vec<Option<Blob>>> {
-        missing()
+    pub fn get_many(&self, hashes: &[Hash]) -> Result<Vec<Option<Blob>>> {
+        self.reader()?.get_many(hashes)
     }
 
     /// The blob of this number.
-    pub fn blob(&self, _id: BlobId) -> Result<Blob> {
-        missing()
+    ///
+    /// # Errors
+    /// `BlobNotFound` also when it was deleted.
+    pub fn blob(&self, id: BlobId) -> Result<Blob> {
+        self.reader()?.blob(id)
     }
 
     /// Whether a blob of this hash is there.
-    pub fn contains(&self, _hash: &Hash) -> Result<bool> {
-        missing()
+    pub fn contains(&self, hash: &Hash) -> Result<bool> {
+        self.reader()?.contains(hash)
     }
 
     /// The one hash that begins with these hex characters.
-    pub fn resolve(&self, _prefix: &str) -> Result<Hash> {
-        missing()
+    ///
+    /// # Errors
+    /// `InvalidArgument`, `BlobNotFound`, `AmbiguousPrefix`.
+    pub fn resolve(&self, prefix: &str) -> Result<Hash> {
+        self.reader()?.resolve(prefix)
     }
 
     /// Live blobs, dictionaries not counted.
     pub fn len(&self) -> u64 {
-        0
+        self.shared.snapshot().len()
     }
 
     /// Whether there is no blob.
@@ -118,111 +178,177 @@ impl Store {
     }
 
     /// Unpins a blob, removes every row that names it and says how many; its number dies.
-    pub fn delete(&self, _hash: &Hash) -> Result<u64> {
-        missing()
+    ///
+    /// # Errors
+    /// `BlobNotFound`; `InvalidArgument` for a dictionary.
+    pub fn delete(&self, hash: &Hash) -> Result<u64> {
+        let mut session = Session::begin(&self.shared, None)?;
+        match remove::delete(&mut session, hash) {
+            Ok(rows) => session.leave().map(|()| rows),
+            // What was pending before stays.
+            Err(error) => session.leave().and(Err(error)),
+        }
     }
 
     /// Makes pending work durable and visible to others. With nothing pending: the current number.
+    ///
+    /// # Errors
+    /// `StoreFull` and `Io`: everything pending was undone and the store goes on; `Poisoned`: a sync failed.
     pub fn commit(&self) -> Result<CommitNumber> {
-        missing()
+        self.shared.check_open()?;
+        if !self.shared.has_pending()? {
+            return Ok(self.shared.view().commit);
+        }
+        let mut session = Session::begin(&self.shared, None)?;
+        session.commit()?;
+        let number = session.commit_number();
+        session.leave()?;
+        Ok(number)
     }
 
     /// Forgets pending work.
     pub fn rollback(&self) -> Result<()> {
-        missing()
+        self.shared.check_open()?;
+        self.shared.abandon();
+        Ok(())
     }
 
     /// Sees what others committed; whether there was anything.
     pub fn refresh(&self) -> Result<bool> {
-        missing()
+        self.shared.check_open()?;
+        self.shared.refresh()
     }
 
     /// The commit this object sees.
     pub fn commit_number(&self) -> CommitNumber {
-        CommitNumber::default()
+        self.shared.view().commit
     }
 
     /// What this object sees now, pending work included; stays readable as long as it is held.
     pub fn snapshot(&self) -> Result<Snapshot> {
-        missing()
+        let snapshot = self.reader()?;
+        self.shared.remember(&snapshot);
+        Ok(snapshot)
     }
 
-    /// Appends records, each one JSON value without raw line breaks, as rows of a collection.
+    /// Appends records, each one JSON value without raw line breaks, as rows of a collection, which is made if there is none.
+    ///
+    /// # Errors
+    /// `BadRecord` names the record; nothing of this call is kept then. `InvalidArgument` for the collection's name; those of
+    /// [`Store::put`].
     pub fn append(
         &self,
-        _collection: &str,
-        _records: &mut dyn Iterator<Item = Result<Vec<u8>>>,
+        collection: &str,
+        records: &mut dyn Iterator<Item = Result<Vec<u8>>>,
     ) -> Result<Appended> {
-        missing()
+        crate::write::append::append(&self.shared, collection, records)
     }
 
     /// Ingests NDJSON.
     pub fn ingest(&self, _source: Source, _options: IngestOptions) -> Result<IngestReport> {
-        missing()
+        Err(Error::internal("ingest is not part of this build"))
     }
 
     /// Trains a dictionary of at most `size` bytes on a collection and installs it when it pays.
     pub fn train(&self, _collection: &str, _size: usize) -> Result<TrainReport> {
-        missing()
+        Err(Error::internal("train is not part of this build"))
     }
 
-    /// Drops a collection and says how many rows it had.
-    pub fn drop_collection(&self, _name: &str) -> Result<u64> {
-        missing()
+    /// Drops a collection and says how many rows it had. Commits pending work first, and the drop itself.
+    ///
+    /// # Errors
+    /// `CollectionNotFound`.
+    pub fn drop_collection(&self, name: &str) -> Result<u64> {
+        self.commit()?;
+        let mut session = Session::begin(&self.shared, None)?;
+        let rows = remove::commit_small(&mut session, |session| {
+            remove::drop_collection(session, name)
+        })?;
+        session.leave()?;
+        Ok(rows)
     }
 
-    /// Drops the rows of a collection before this sequence number and says how many.
-    pub fn trim(&self, _name: &str, _before: Seq) -> Result<u64> {
-        missing()
+    /// Releases the rows of a collection before this sequence number and says how many. Commits pending work first, and the trim itself.
+    ///
+    /// # Errors
+    /// `CollectionNotFound`.
+    pub fn trim(&self, name: &str, before: Seq) -> Result<u64> {
+        self.commit()?;
+        let mut session = Session::begin(&self.shared, None)?;
+        let rows =
+            remove::commit_small(&mut session, |session| remove::trim(session, name, before))?;
+        session.leave()?;
+        Ok(rows)
     }
 
-    /// Seals the active segment.
+    /// Seals the active segment, after committing pending work. Without one it does nothing.
+    ///
+    /// # Errors
+    /// `StoreFull`, `Io`, `Corrupt`: the segment stays active; `Poisoned`.
     pub fn seal(&self) -> Result<()> {
-        missing()
-    }
-
-    /// The collections, by name.
-    pub fn collections(&self) -> Result<Vec<CollectionInfo>> {
-        missing()
-    }
-
-    /// The segments, in order.
-    pub fn segments(&self) -> Result<Vec<SegmentInfo>> {
-        missing()
-    }
-
-    /// The dictionaries, in order.
-    pub fn dictionaries(&self) -> Result<Vec<DictionaryInfo>> {
-        missing()
-    }
-
-    /// The commits, oldest first.
-    pub fn commits(&self) -> Result<Vec<CommitInfo>> {
-        missing()
-    }
-
-    /// The store in numbers.
-    pub fn stats(&self) -> Result<Stats> {
-        missing()
-    }
-
-    /// Reads everything and checks it.
-    pub fn verify(&self, _progress: ProgressFn) -> Result<VerifyReport> {
-        missing()
+        self.commit()?;
+        let mut session = Session::begin(&self.shared, None)?;
+        session.seal_now()?;
+        session.leave()
     }
 
     /// Rows of a collection, in order.
-    pub fn rows(&self, _collection: &str, _range: Range<Seq>) -> Result<Rows> {
-        missing()
+    ///
+    /// # Errors
+    /// `CollectionNotFound`, `Corrupt`, `Io`.
+    pub fn rows(&self, collection: &str, range: Range<Seq>) -> Result<Rows> {
+        self.reader()?.rows(collection, range)
     }
 
     /// Writes the bytes of every row, in order, each followed by a line break.
+    ///
+    /// # Errors
+    /// `CollectionNotFound`; `Io` when `out` fails; `Interrupted`.
     pub fn export(
         &self,
-        _collection: &str,
-        _out: &mut dyn std::io::Write,
-        _progress: ProgressFn,
+        collection: &str,
+        out: &mut dyn std::io::Write,
+        mut progress: ProgressFn,
     ) -> Result<ExportReport> {
-        missing()
+        let began = std::time::Instant::now();
+        let snapshot = self.reader()?;
+        let writing = |error| Error::io(&format!("writing the export of {collection}"), error);
+        let mut report = ExportReport::default();
+        let mut told = 0;
+        let mut cursor = Cursor::new(&snapshot);
+        for row in snapshot.rows(collection, Seq(0)..Seq(u64::MAX))? {
+            let bytes = cursor.bytes(row?.blob)?;
+            out.write_all(bytes).map_err(writing)?;
+            out.write_all(b"\n").map_err(writing)?;
+            report.rows += 1;
+            report.bytes += bytes.len() as u64 + 1;
+            if report.bytes - told >= REPORT_BYTES {
+                told = report.bytes;
+                progress.report(&Progress {
+                    bytes: report.bytes,
+                    total_bytes: None,
+                    rows: report.rows,
+                    seconds: began.elapsed().as_secs_f64(),
+                })?;
+            }
+        }
+        out.flush().map_err(writing)?;
+        report.seconds = began.elapsed().as_secs_f64();
+        progress.report(&Progress {
+            bytes: report.bytes,
+            total_bytes: Some(report.bytes),
+            rows: report.rows,
+            seconds: report.seconds,
+        })?;
+        Ok(report)
+    }
+}
+
+/// Of the reason why there is no store and the reason why none can be made, the one that tells a user more.
+fn prefer(opening: Error, creating: Error) -> Error {
+    if creating.kind() == ErrorKind::NotAStore {
+        opening
+    } else {
+        creating
     }
 }

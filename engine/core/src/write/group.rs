@@ -1,509 +1,525 @@
-//! The pending group: blobs, rows and records on their way into the active segment, before their COMMIT.
+//! The pending group while it is being written: blobs into pages, pages into frames, frames into the file.
 //!
-//! Blobs go into the open page; a full page is compressed, on the pool when there is one, and its frame joins the write buffer, which is
-//! written to the file piece by piece, so that memory stays bounded however much one commit holds. Nothing of it counts before
-//! [`Group::finish`] (in `tail.rs`) has written the COMMIT; [`Group::abandon`] cuts the file back to where the group began.
-//!
-//! The group knows neither what older groups hold nor what records mean: that is the session's business.
+//! Memory is bounded: bytes beyond [`SPILL`] go to the active segment's file behind the last commit, where nobody sees them until the
+//! group's COMMIT follows, and a rollback cuts them off.
 
 use std::sync::Arc;
 
 use lakebed_format::{
-    BatchHead, BatchWriter, BlobId, CollectionId, Encoding, FileNumber, FrameEntry, FrameHeader,
-    FrameSpec, Hash, IdSet, LargeEntry, Record, SegmentHeader, SegmentNumber, Seq, Summer, limits,
-    names,
+    BatchHead, BlobId, CollectionId, FileNumber, FrameSpec, Hash, IdRun, IdSet,
+    Layout, Record, SegmentHeader, SegmentNumber, Seq, Summer, limits, names,
 };
 use lakebed_vfs::{File, Open};
+use parking_lot::RwLock;
 
-use crate::blob::Blob;
-use crate::error::{Error, ErrorKind, Result};
-use crate::frames::{
-    self, Compressor, Decoded, Dictionary, Frame, FrameError, FrameKey, Page, Workers,
-};
+use super::pending::{Pending, PendingBatch, PendingBytes, PendingFrame, PendingIndex};
+use crate::catalogue::Catalogue;
+use crate::error::{Error, Result};
+use crate::frames::{Compressor, Dictionary, Frame, FrameError, Page, Workers};
 use crate::home::Home;
-use crate::index::memory::MemoryIndex;
+use crate::snapshot::View;
 
-/// The write buffer goes to the file when it holds this much.
-const WRITE_BYTES: usize = 1 << 20;
-/// A page is cut also when it holds this many blobs, so that the ids of a frame always fit its header.
-const PAGE_BLOBS: usize = 4096;
+/// Bytes of finished frames held in memory before they go to the file.
+const SPILL: usize = 8 << 20;
+/// Rows of one batch are stamped with its time; a batch is not older than this when rows join it, in microseconds.
+const SAME_TIME: i64 = 1_000_000;
 
-/// Where in the active segment the next group goes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
-    /// The active segment.
-    pub(crate) segment: SegmentNumber,
-    /// Its salt, once it has a header.
-    pub(crate) salt: Option<u64>,
-    /// Where the group starts: the end of the last COMMIT, or of the header.
-    pub(crate) start: u64,
-    /// The first blob id the group may give.
-    pub(crate) next_blob: BlobId,
-}
-
-/// Rows of one batch, and what the directory says about them.
-#[derive(Debug)]
-pub(super) struct OpenBatch {
-    pub(super) writer: BatchWriter,
-    pub(super) smallest: BlobId,
-    pub(super) largest: BlobId,
-}
-
-/// Rows that follow each other in a file: line numbers of rows to come.
+/// Line numbers of rows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Lines<'a> {
-    /// They come from no file.
+    /// The rows come from no file.
     None,
-    /// Each row's line, as many as there are rows.
+    /// One after the other from this one on.
+    From(u64),
+    /// One for each row.
     Each(&'a [u64]),
 }
 
-/// A group that is being written.
+/// The file the group goes to.
 #[derive(Debug)]
-pub(crate) struct Group {
-    pub(super) home: Arc<Home>,
-    pub(super) file: Arc<dyn File>,
-    pub(super) place: Place,
-    pub(super) salt: u64,
-    /// The segment's file was made for this group: its name is not durable yet.
-    pub(super) fresh: bool,
-    /// When the group began, microseconds since 1970 UTC: the time of ingest of its rows.
-    pub(super) time: i64,
-    /// Bytes not yet in the file, and where the first of them goes.
-    pub(super) buffer: Vec<u8>,
-    pub(super) buffer_at: u64,
-    pub(super) summer: Summer,
-    page: Page,
-    page_ids: IdSet,
-    compressor: Compressor<IdSet>,
-    dictionary: Option<Arc<Dictionary>>,
-    pub(super) frames: Vec<FrameEntry>,
-    /// Ids of the blobs in frames.
-    pub(super) ids: IdSet,
-    /// Hashes of all new blobs, large ones too, from `place.next_blob` on.
-    pub(super) hashes: Vec<Hash>,
-    index: MemoryIndex,
-    pub(super) batches: Vec<OpenBatch>,
-    pub(super) records: Vec<Record>,
-    raw_bytes: u64,
+pub(crate) enum Output {
+    /// The active segment, open for writing.
+    There(Arc<dyn File>),
+    /// A segment that has no commit yet.
+    New(SegmentHeader),
 }
 
+/// A state of the group to which its rows and records can go back.
+#[derive(Debug)]
+pub(crate) struct Mark {
+    batches: Vec<Arc<PendingBatch>>,
+    open: Vec<(CollectionId, usize)>,
+    catalogue: Catalogue,
+    records: usize,
+    rows: u64,
+}
+
+/// The pending group.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) shared: Arc<RwLock<Pending>>,
+    pub(crate) start: u64,
+    pub(crate) output: Output,
+    /// Whether the file was made by this group, so that its name is not durable yet.
+    pub(crate) made_file: bool,
+    /// Over what was spilled.
+    sum: Summer,
+    pub(crate) records: Vec<Record>,
+    pub(crate) pins: IdSet,
+    /// Segments of large blobs this group wrote.
+    pub(crate) large: Vec<SegmentNumber>,
+    /// The catalogue before the group.
+    pub(crate) before: Catalogue,
+    /// The batch of each collection that takes further rows.
+    open: Vec<(CollectionId, usize)>,
+    compressor: Compressor<IdRun>,
+    dictionary: Option<Arc<Dictionary>>,
+    page_bytes: usize,
+}
+
+/// A page is cut also at this many blobs, however small they are.
+const PAGE_BLOBS: usize = 4096;
+
 impl Group {
-    /// Begins a group. Makes the segment's file when there is none yet.
-    ///
-    /// # Errors
-    /// `Io`, `StoreFull`.
-    pub(crate) fn begin(home: Arc<Home>, place: Place, workers: Arc<Workers>) -> Result<Self> {
-        let name = names::segment(place.segment);
-        let file = home
-            .vfs
-            .open(&name, Open::Create)
-            .map_err(|e| Error::io(&format!("opening {name} for writing"), e))?;
-        let (salt, fresh) = match place.salt {
-            Some(salt) => (salt, false),
-            None => (new_header(&home, &place, file.as_ref())?, true),
+    /// A group after the last commit of `view`. `output` is the active segment's file, if it has one.
+    pub(crate) fn new(
+        home: &Home,
+        view: &View,
+        output: Option<Arc<dyn File>>,
+        workers: Arc<Workers>,
+    ) -> Result<Self> {
+        let (start, salt, output) = match (&view.active, output) {
+            (Some(active), Some(file)) => (active.end(), active.file.salt, Output::There(file)),
+            _ => {
+                let header = SegmentHeader {
+                    layout: Layout::Rows,
+                    number: view.base.active,
+                    uuid: home.header.uuid,
+                    salt: random()?,
+                    first_blob: view.next_blob,
+                };
+                (limits::FIRST_GROUP, header.salt, Output::New(header))
+            }
         };
-        let time = home.options.clock.now();
-        Ok(Self {
-            file,
+        let file = match &output {
+            Output::There(file) => Some(Arc::clone(file)),
+            Output::New(_) => None,
+        };
+        let pending = Pending {
+            segment: view.base.active,
             salt,
-            fresh,
-            time,
-            buffer: Vec::new(),
-            buffer_at: place.start,
-            summer: Summer::new(salt),
+            first: view.next_blob,
+            next: view.next_blob,
+            frames: Vec::new(),
+            flying: std::collections::VecDeque::new(),
             page: Page::default(),
-            page_ids: IdSet::default(),
+            page_first: view.next_blob,
+            bytes: Arc::new(PendingBytes::new(start, file)),
+            index: Arc::new(RwLock::new(PendingIndex::new(view.next_blob))),
+            batches: Vec::new(),
+            new_blobs: 0,
+            large_blobs: 0,
+            rows: 0,
+            raw_bytes: 0,
+            catalogue: view.catalogue.clone(),
+        };
+        Ok(Self {
+            shared: Arc::new(RwLock::new(pending)),
+            start,
+            output,
+            made_file: false,
+            sum: Summer::new(salt),
+            records: Vec::new(),
+            pins: IdSet::new(),
+            large: Vec::new(),
+            before: view.catalogue.clone(),
+            open: Vec::new(),
             compressor: Compressor::new(workers),
             dictionary: None,
-            frames: Vec::new(),
-            ids: IdSet::default(),
-            hashes: Vec::new(),
-            index: MemoryIndex::default(),
-            batches: Vec::new(),
-            records: Vec::new(),
-            raw_bytes: 0,
-            place,
-            home,
+            page_bytes: home
+                .options
+                .page_bytes
+                .clamp(1, (limits::MAX_FRAME / 2) as usize),
         })
     }
 
-    /// Where it goes.
-    pub(crate) fn place(&self) -> &Place {
-        &self.place
-    }
-
-    /// Whether there is nothing to commit.
+    /// Whether committing it would change nothing.
     pub(crate) fn is_empty(&self) -> bool {
-        self.hashes.is_empty() && self.batches.is_empty() && self.records.is_empty()
+        let pending = self.shared.read();
+        pending.new_blobs == 0
+            && pending.rows == 0
+            && self.records.is_empty()
+            && self.pins.is_empty()
     }
 
-    /// The next blob id it would give.
-    pub(crate) fn next_blob(&self) -> BlobId {
-        BlobId(self.place.next_blob.0 + self.hashes.len() as u64)
+    /// Compresses on these threads from now on. Nothing may be under way.
+    pub(crate) fn compress_on(&mut self, workers: Arc<Workers>) {
+        self.compressor = Compressor::new(workers);
     }
 
-    /// New blobs in it.
-    pub(crate) fn blobs(&self) -> u64 {
-        self.hashes.len() as u64
-    }
-
-    /// Raw bytes of its new blobs.
-    pub(crate) fn raw_bytes(&self) -> u64 {
-        self.raw_bytes
-    }
-
-    /// Bytes it has so far in the file and in the buffer.
-    pub(crate) fn stored_bytes(&self) -> u64 {
-        self.buffer_at + self.buffer.len() as u64 - self.place.start
-    }
-
-    /// When it began: the time of ingest of its rows.
-    pub(crate) fn time(&self) -> i64 {
-        self.time
-    }
-
-    /// The new blob of this hash. Both hashes were computed from the bytes at hand, so that they prove equality.
-    pub(crate) fn find(&self, hash: &Hash) -> Option<BlobId> {
-        if self.hashes.is_empty() {
-            return None;
-        }
-        let mut candidates = Vec::new();
-        self.index.find(hash.fingerprint(), &mut candidates);
-        candidates
-            .into_iter()
-            .find(|&id| self.hash(id) == Some(hash))
-    }
-
-    /// Appends the new blobs whose fingerprints are within the range.
-    pub(crate) fn range(
-        &self,
-        range: std::ops::RangeInclusive<lakebed_format::Fingerprint>,
-        found: &mut Vec<BlobId>,
-    ) {
-        self.index.range(range, found);
-    }
-
-    /// The hash of a new blob.
-    pub(crate) fn hash(&self, id: BlobId) -> Option<&Hash> {
-        self.hashes
-            .get(usize::try_from(id.0.checked_sub(self.place.next_blob.0)?).ok()?)
-    }
-
-    /// Frames from now on are compressed with this dictionary, or with none.
-    pub(crate) fn encode_with(&mut self, dictionary: Option<Arc<Dictionary>>) -> Result<()> {
+    /// Frames from now on use this dictionary.
+    pub(crate) fn use_dictionary(
+        &mut self,
+        home: &Home,
+        dictionary: Option<Arc<Dictionary>>,
+    ) -> Result<()> {
         let number = |dictionary: &Option<Arc<Dictionary>>| dictionary.as_ref().map(|d| d.number());
-        if number(&self.dictionary) != number(&dictionary) {
-            self.cut_page()?;
+        if number(&dictionary) != number(&self.dictionary) {
+            self.cut_page(home)?;
             self.dictionary = dictionary;
         }
         Ok(())
     }
 
-    /// Adds a blob that is not there yet, of at most [`limits::LARGE_BLOB`] bytes, and gives it its number.
-    pub(crate) fn push_blob(&mut self, hash: &Hash, bytes: &[u8]) -> Result<BlobId> {
-        let id = self.register(hash, bytes.len() as u64)?;
-        // A large blob alone in its frame can be handed out from the mapping, and small ones beside it cost no decoding of it.
-        if bytes.len() >= self.home.options.page_bytes && !self.page.is_empty() {
-            self.cut_page()?;
+    /// Adds a blob that is not there, and is no large one.
+    pub(crate) fn add_blob(&mut self, home: &Home, hash: Hash, bytes: &[u8]) -> Result<BlobId> {
+        let fits_page = bytes.len() < self.page_bytes;
+        if !fits_page {
+            // A frame of its own, so that it can be handed out where it lies if it does not shrink.
+            self.cut_page(home)?;
         }
-        self.page.push(bytes);
-        self.page_ids.insert(id);
-        self.ids.insert(id);
-        if self.page.bytes() >= self.home.options.page_bytes || self.page.blobs() >= PAGE_BLOBS {
-            self.cut_page()?;
+        let (id, full) = {
+            let mut pending = self.shared.write();
+            let id = pending.index.write().push(hash);
+            if pending.page.is_empty() {
+                pending.page_first = id;
+            }
+            pending.page.push(bytes);
+            pending.next = id.next();
+            pending.new_blobs += 1;
+            pending.raw_bytes += bytes.len() as u64;
+            (id, pending.page.bytes() >= self.page_bytes || pending.page.blobs() >= PAGE_BLOBS)
+        };
+        if full {
+            self.cut_page(home)?;
         }
         Ok(id)
     }
 
-    /// Gives a number to a blob that was written to a segment of its own; `entry` is told the number.
-    pub(crate) fn push_large(
+    /// Gives a number to a blob that has a segment of its own.
+    pub(crate) fn add_large(&mut self, home: &Home, hash: Hash, len: u64) -> Result<BlobId> {
+        // Ids of a frame stay consecutive.
+        self.cut_page(home)?;
+        let mut pending = self.shared.write();
+        let id = pending.index.write().push(hash);
+        pending.next = id.next();
+        pending.new_blobs += 1;
+        pending.large_blobs += 1;
+        pending.raw_bytes += len;
+        Ok(id)
+    }
+
+    /// Appends rows.
+    pub(crate) fn add_rows(
         &mut self,
-        hash: &Hash,
-        len: u64,
-        entry: impl FnOnce(BlobId) -> Result<LargeEntry>,
-    ) -> Result<BlobId> {
-        let entry = entry(self.next_blob())?;
-        let id = self.register(hash, len)?;
-        self.records.push(Record::Large(entry));
-        Ok(id)
-    }
-
-    fn register(&mut self, hash: &Hash, len: u64) -> Result<BlobId> {
-        let id = self.next_blob();
-        if id.0 >= limits::MAX_NUMBER {
-            return Err(Error::new(
-                ErrorKind::InvalidArgument,
-                "The store has given out all blob numbers there are.",
-            ));
-        }
-        self.hashes.push(*hash);
-        self.index.insert(hash.fingerprint(), id);
-        self.raw_bytes += len;
-        Ok(id)
-    }
-
-    /// Appends rows of one collection, whose sequence numbers begin at `first`.
-    pub(crate) fn push_rows(
-        &mut self,
+        now: i64,
         collection: CollectionId,
         file: FileNumber,
-        first: Seq,
         lines: Lines<'_>,
         ids: &[BlobId],
-    ) {
-        for (index, &id) in ids.iter().enumerate() {
-            let seq = Seq(first.0 + index as u64);
-            let line = match lines {
-                Lines::None => 0,
-                Lines::Each(lines) => lines.get(index).copied().unwrap_or_default(),
+    ) -> Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let mut pending = shared.write();
+        let Some(mut seq) = pending.catalogue.collection(collection).map(|c| c.next_seq.0) else {
+            return Err(Error::internal("rows are added to a collection that is gone"));
+        };
+        let mut done = 0;
+        while let Some(rest) = ids.get(done..).filter(|rest| !rest.is_empty()) {
+            let at = self.open_batch(
+                &mut pending,
+                BatchHead {
+                    collection,
+                    first_seq: Seq(seq),
+                    file,
+                    time: now,
+                },
+            );
+            let Some(batch) = pending.batches.get_mut(at) else {
+                return Err(Error::internal("an open batch of rows is gone"));
             };
-            let batch = self.batch_for(collection, file, seq, id);
-            batch.writer.push(line, id);
-            batch.smallest = batch.smallest.min(id);
-            batch.largest = batch.largest.max(id);
-        }
-    }
-
-    fn batch_for(
-        &mut self,
-        collection: CollectionId,
-        file: FileNumber,
-        seq: Seq,
-        id: BlobId,
-    ) -> &mut OpenBatch {
-        let goes_on = self.batches.last().is_some_and(|batch| {
-            let head = batch.writer.head();
-            head.collection == collection
-                && head.file == file
-                && head.first_seq.0 + batch.writer.rows() == seq.0
-                && !batch.writer.is_full()
-        });
-        if !goes_on {
-            let head = BatchHead {
-                collection,
-                first_seq: seq,
-                file,
-                time: self.time,
-            };
-            self.batches.push(OpenBatch {
-                writer: BatchWriter::new(head),
-                smallest: id,
-                largest: id,
-            });
-        }
-        let last = self.batches.len() - 1;
-        &mut self.batches[last]
-    }
-
-    /// Adds a catalogue record.
-    pub(crate) fn push_record(&mut self, record: Record) {
-        self.records.push(record);
-    }
-
-    /// The records so far.
-    pub(crate) fn records(&self) -> &[Record] {
-        &self.records
-    }
-
-    /// The bytes of a new blob; `None` when the number is not of this group or is a large blob's.
-    pub(crate) fn blob(&mut self, id: BlobId) -> Result<Option<Blob>> {
-        if !self.ids.contains(id) {
-            return Ok(None);
-        }
-        if self.page_ids.contains(id) {
-            let index = self.page_ids.rank(id) as usize;
-            return Ok(self.page.blob(index).map(Blob::own));
-        }
-        self.drain()?;
-        let after = self.frames.partition_point(|frame| frame.first <= id);
-        let Some(entry) = after.checked_sub(1).and_then(|at| self.frames.get(at)) else {
-            return Ok(None);
-        };
-        let offset = entry.offset;
-        let key = FrameKey {
-            segment: self.place.segment,
-            offset,
-        };
-        let frame = match self.home.cache.get(key) {
-            Some(frame) => frame,
-            None => self.home.cache.insert(key, Arc::new(self.decode(offset)?)),
-        };
-        let Some(place) = frame.place(id) else {
-            return Ok(None);
-        };
-        Ok(Blob::in_frame(frame, place))
-    }
-
-    /// Decodes a frame of this group, out of the buffer or of the file.
-    fn decode(&self, offset: u64) -> Result<Decoded> {
-        let next = self.frames.partition_point(|frame| frame.offset <= offset);
-        let end = self
-            .frames
-            .get(next)
-            .map_or(self.buffer_at + self.buffer.len() as u64, |frame| {
-                frame.offset
-            });
-        let mut bytes = vec![0; (end - offset) as usize];
-        self.read_back(&mut bytes, offset)?;
-        let what = || {
-            format!(
-                "reading back frame {offset} of segment {}",
-                self.place.segment
-            )
-        };
-        let broken = |e: &dyn std::fmt::Display| {
-            Error::new(
-                ErrorKind::Corrupt,
-                format!("{} failed: {e}; roll back and try again.", what()),
-            )
-        };
-        let header =
-            FrameHeader::decode_checked(&bytes, self.salt, offset).map_err(|e| broken(&e))?;
-        let payload = header.payload(&bytes, offset).map_err(|e| broken(&e))?;
-        let dictionary = match header.encoding {
-            Encoding::Raw | Encoding::Zstd => None,
-            Encoding::ZstdDictionary(number) => {
-                let own = self.dictionary.clone().filter(|d| d.number() == number);
-                Some(match own {
-                    Some(own) => own,
-                    // Frames of one group use at most a few dictionaries, which stay among the hot ones.
-                    None => self
-                        .home
-                        .dictionaries
-                        .get(number, || {
-                            Err(FrameError::Damaged("its dictionary is not at hand"))
-                        })
-                        .map_err(|e| broken(&e))?,
-                })
+            let batch = Arc::make_mut(batch);
+            let room = (limits::MAX_BATCH_ROWS - batch.writer.rows()) as usize;
+            for (index, id) in rest.iter().take(room).enumerate() {
+                let line = match lines {
+                    Lines::None => 0,
+                    Lines::From(first) => first + (done + index) as u64,
+                    Lines::Each(each) => each.get(done + index).copied().unwrap_or(0),
+                };
+                batch.push(line, *id);
             }
-        };
-        let raw = frames::decode(
-            header.encoding,
-            dictionary.as_deref(),
-            payload,
-            header.raw_len,
-        )
-        .map_err(|e| broken(&e))?;
-        Ok(Decoded::new(raw, header.ids.len())
-            .map_err(|e| broken(&e))?
-            .with_ids(header.ids.runs()))
-    }
-
-    /// Bytes of the group, of which the first ones may be in the file already.
-    fn read_back(&self, bytes: &mut [u8], offset: u64) -> Result<()> {
-        let in_file = (self.buffer_at.saturating_sub(offset) as usize).min(bytes.len());
-        let (from_file, from_buffer) = bytes.split_at_mut(in_file);
-        self.file
-            .read_exact_at(from_file, offset)
-            .map_err(|e| Error::io(&format!("reading segment {}", self.place.segment), e))?;
-        let start = (offset.max(self.buffer_at) - self.buffer_at) as usize;
-        match self.buffer.get(start..start + from_buffer.len()) {
-            Some(there) => from_buffer.copy_from_slice(there),
-            None => {
-                return Err(Error::new(
-                    ErrorKind::Corrupt,
-                    format!(
-                        "The write buffer of segment {} has no bytes at {offset}.",
-                        self.place.segment
-                    ),
-                ));
-            }
+            let taken = rest.len().min(room);
+            done += taken;
+            seq += taken as u64;
         }
+        pending.rows += ids.len() as u64;
+        pending.catalogue.add_rows(collection, Seq(seq));
         Ok(())
     }
 
-    /// Closes the open page; its frame will be written in turn.
-    pub(super) fn cut_page(&mut self) -> Result<()> {
-        if self.page.is_empty() {
+    /// The index of the batch that rows with this head go to.
+    fn open_batch(&mut self, pending: &mut Pending, head: BatchHead) -> usize {
+        let known = self
+            .open
+            .iter_mut()
+            .find(|(collection, _)| *collection == head.collection);
+        if let Some((_, at)) = &known
+            && let Some(batch) = pending.batches.get(*at)
+            && batch.writer.head().file == head.file
+            && (head.time - batch.writer.head().time).abs() <= SAME_TIME
+            && !batch.writer.is_full()
+        {
+            return *at;
+        }
+        let new = pending.batches.len();
+        match known {
+            Some((_, at)) => *at = new,
+            None => self.open.push((head.collection, new)),
+        }
+        pending.batches.push(Arc::new(PendingBatch::new(head)));
+        new
+    }
+
+    /// Adds a record and what it means.
+    pub(crate) fn add_record(&mut self, record: Record) -> Result<()> {
+        if let Record::Deleted { blob, .. } = &record {
+            self.pins.remove(*blob);
+        }
+        self.shared
+            .write()
+            .catalogue
+            .apply(&record)
+            .map_err(|reason| Error::internal(&reason))?;
+        self.records.push(record);
+        Ok(())
+    }
+
+    /// Pins a blob.
+    pub(crate) fn pin(&mut self, id: BlobId) -> Result<()> {
+        let mut pending = self.shared.write();
+        if pending.catalogue.pinned().contains(id) {
             return Ok(());
         }
-        let capacity = self.home.options.page_bytes + self.home.options.page_bytes / 4;
-        let page = std::mem::replace(&mut self.page, Page::with_capacity(capacity));
-        let ids = std::mem::take(&mut self.page_ids);
-        self.compressor
-            .submit(ids, page, self.dictionary.clone())
-            .map_err(compression)?;
-        while let Some(frame) = self.compressor.ready().map_err(compression)? {
-            self.write_frame(&frame)?;
-        }
-        Ok(())
+        let mut one = IdSet::new();
+        one.insert(id);
+        self.pins.insert(id);
+        pending
+            .catalogue
+            .apply(&Record::Pinned(one))
+            .map_err(|reason| Error::internal(&reason))
     }
 
-    /// Waits for all frames that are being compressed.
-    pub(super) fn drain(&mut self) -> Result<()> {
-        while let Some(frame) = self.compressor.next().map_err(compression)? {
-            self.write_frame(&frame)?;
+    /// Where rows and records stand now.
+    pub(crate) fn mark(&self) -> Mark {
+        let pending = self.shared.read();
+        Mark {
+            batches: pending.batches.clone(),
+            open: self.open.clone(),
+            catalogue: pending.catalogue.clone(),
+            records: self.records.len(),
+            rows: pending.rows,
         }
-        Ok(())
     }
 
-    fn write_frame(&mut self, frame: &Frame<IdSet>) -> Result<()> {
-        let offset = self.buffer_at + self.buffer.len() as u64;
-        let spec = FrameSpec {
-            encoding: frame.encoding,
-            raw_len: frame.raw_length,
-            runs: frame.tag.runs(),
+    /// Goes back to a mark; blobs that were added since stay, and nothing names them.
+    pub(crate) fn go_back(&mut self, mark: Mark) {
+        let mut pending = self.shared.write();
+        pending.batches = mark.batches;
+        pending.catalogue = mark.catalogue;
+        pending.rows = mark.rows;
+        self.open = mark.open;
+        self.records.truncate(mark.records);
+    }
+
+    /// Ends the page being filled.
+    fn cut_page(&mut self, home: &Home) -> Result<()> {
+        let (run, page) = {
+            let mut pending = self.shared.write();
+            if pending.page.is_empty() {
+                return Ok(());
+            }
+            let page = std::mem::take(&mut pending.page);
+            let run = IdRun {
+                first: pending.page_first,
+                len: page.blobs() as u64,
+            };
+            pending
+                .flying
+                .push_back((run.first, Arc::new(page.clone())));
+            (run, page)
         };
-        spec.encode(&frame.payload, self.salt, offset, &mut self.buffer)
-            .map_err(|e| {
-                Error::new(
-                    ErrorKind::InvalidArgument,
-                    format!("A frame cannot be stored: {e}."),
-                )
-            })?;
-        let first = frame.tag.first().unwrap_or_default();
-        self.frames.push(FrameEntry { first, offset });
-        if self.buffer.len() >= WRITE_BYTES {
-            self.write_buffer()?;
+        self.compressor
+            .submit(run, page, self.dictionary.clone())
+            .map_err(|e| of_frames(&e))?;
+        while let Some(frame) = self.compressor.ready().map_err(|e| of_frames(&e))? {
+            self.write_frame(home, frame)?;
         }
         Ok(())
     }
 
-    /// Moves the buffer into the file.
-    pub(super) fn write_buffer(&mut self) -> Result<()> {
-        self.file
-            .write_all_at(&self.buffer, self.buffer_at)
-            .map_err(|e| Error::io(&format!("writing segment {}", self.place.segment), e))?;
-        self.summer.update(&self.buffer);
-        self.buffer_at += self.buffer.len() as u64;
-        self.buffer.clear();
+    /// Ends the page and waits for all frames.
+    pub(crate) fn drain(&mut self, home: &Home) -> Result<()> {
+        self.cut_page(home)?;
+        self.settle(home)
+    }
+
+    /// Waits for the frames under way; the page stays open.
+    pub(crate) fn settle(&mut self, home: &Home) -> Result<()> {
+        while let Some(frame) = self.compressor.next().map_err(|e| of_frames(&e))? {
+            self.write_frame(home, frame)?;
+        }
         Ok(())
     }
 
-    /// Forgets the group: what is in the file is cut off, what is cached of it dropped.
-    ///
-    /// # Errors
-    /// `Io`, when the file cannot be cut; the bytes are then a torn tail that the next writer cuts.
-    pub(crate) fn abandon(mut self) -> Result<()> {
+    fn write_frame(&mut self, home: &Home, frame: Frame<IdRun>) -> Result<()> {
+        let full = {
+            let mut pending = self.shared.write();
+            let bytes = Arc::clone(&pending.bytes);
+            let mut state = bytes.state.write();
+            let from = state.buffer.len();
+            let offset = state.written + from as u64;
+            FrameSpec {
+                encoding: frame.encoding,
+                raw_len: frame.raw_length,
+                runs: &[frame.tag],
+            }
+            .encode(&frame.payload, pending.salt, offset, &mut state.buffer)
+            .map_err(|e| Error::internal(&format!("a frame cannot be encoded: {e}")))?;
+            let len = (state.buffer.len() - from) as u64;
+            pending.frames.push(PendingFrame {
+                first: frame.tag.first,
+                offset,
+                len,
+            });
+            if pending
+                .flying
+                .front()
+                .is_some_and(|(first, _)| *first == frame.tag.first)
+            {
+                pending.flying.pop_front();
+            }
+            state.buffer.len() >= SPILL
+        };
+        if full { self.spill(home) } else { Ok(()) }
+    }
+
+    /// Where the next byte of the group goes.
+    pub(crate) fn position(&self) -> u64 {
+        let pending = self.shared.read();
+        let state = pending.bytes.state.read();
+        state.written + state.buffer.len() as u64
+    }
+
+    /// Appends bytes that are no frame.
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
+        let pending = self.shared.read();
+        pending.bytes.state.write().buffer.extend_from_slice(bytes);
+    }
+
+    /// The checksum of the group as far as it goes.
+    pub(crate) fn sum_so_far(&self) -> u64 {
+        let mut sum = self.sum.clone();
+        sum.update(&self.shared.read().bytes.state.read().buffer);
+        sum.finish()
+    }
+
+    /// Writes what is in memory to the file.
+    pub(crate) fn spill(&mut self, home: &Home) -> Result<()> {
+        let file = self.file(home)?;
+        let bytes = Arc::clone(&self.shared.read().bytes);
+        let mut state = bytes.state.write();
+        file.write_all_at(&state.buffer, state.written)
+            .map_err(|e| Error::io(&self.writing(), e))?;
+        self.sum.update(&state.buffer);
+        state.written += state.buffer.len() as u64;
+        state.buffer.clear();
+        state.file = Some(file);
+        Ok(())
+    }
+
+    /// "writing segment 3"
+    pub(crate) fn writing(&self) -> String {
+        format!("writing segment {}", self.shared.read().segment)
+    }
+
+    /// The file, made if there is none yet.
+    pub(crate) fn file(&mut self, home: &Home) -> Result<Arc<dyn File>> {
+        let header = match &self.output {
+            Output::There(file) => return Ok(Arc::clone(file)),
+            Output::New(header) => *header,
+        };
+        let file = create_segment(home, header.number)?;
+        self.made_file = true;
+        self.output = Output::There(Arc::clone(&file));
+        file.write_all_at(&header.encode(), 0)
+            .map_err(|e| Error::io(&self.writing(), e))?;
+        Ok(file)
+    }
+
+    /// Undoes everything: cuts the file back, removes what was made. Returns whether the file is as it was before the group.
+    pub(crate) fn roll_back(mut self, home: &Home) -> bool {
         self.compressor.clear();
-        self.home.cache.forget(self.place.segment, self.place.start);
-        self.home.unprove(self.place.next_blob);
-        self.file
-            .set_len(self.place.start)
-            .map_err(|e| Error::io(&format!("rolling back segment {}", self.place.segment), e))
+        let pending = self.shared.read();
+        // A snapshot may still read the group's bytes, which are about to be cut off.
+        let kept = Arc::strong_count(&pending.bytes) > 1;
+        if kept {
+            detach(&pending.bytes);
+        }
+        let mut clean = true;
+        if let Output::There(file) = &self.output {
+            clean = if self.made_file {
+                home.vfs.unlink(&names::segment(pending.segment)).is_ok()
+            } else {
+                file.set_len(self.start).is_ok()
+            };
+        }
+        for number in &self.large {
+            // A leftover is removed by the next writer that looks.
+            let _ = home.vfs.unlink(&names::segment(*number));
+        }
+        home.forget(pending.first);
+        home.dictionaries.clear();
+        clean
     }
 }
 
-/// Writes the header of a new segment file, over whatever an earlier attempt left, and returns its salt.
-fn new_header(home: &Home, place: &Place, file: &dyn File) -> Result<u64> {
-    let io = |e| Error::io(&format!("beginning segment {}", place.segment), e);
-    let salt = super::random()?;
-    let header = SegmentHeader {
-        layout: lakebed_format::Layout::Rows,
-        number: place.segment,
-        uuid: home.header.uuid,
-        salt,
-        first_blob: place.next_blob,
-    };
-    file.set_len(0).map_err(io)?;
-    file.write_all_at(&header.encode(), 0).map_err(io)?;
-    Ok(salt)
+fn detach(bytes: &PendingBytes) {
+    let mut state = bytes.state.write();
+    let len = (state.written - state.start) as usize;
+    let mut copy = vec![0; len];
+    if let Some(file) = &state.file
+        && file.read_exact_at(&mut copy, state.start).is_err()
+    {
+        // Then reading the snapshot's pending part fails with a checksum, as reading the file would have.
+        copy.clear();
+    }
+    state.detached = Some(copy);
+    state.file = None;
 }
 
-fn compression(error: FrameError) -> Error {
+/// A new segment file in the place of whatever a crash left there.
+pub(crate) fn create_segment(home: &Home, number: SegmentNumber) -> Result<Arc<dyn File>> {
+    let name = names::segment(number);
+    let making = |error| Error::io(&format!("making segment {number}"), error);
+    match home.vfs.unlink(&name) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(making(error)),
+    }
+    home.vfs.open(&name, Open::CreateNew).map_err(making)
+}
+
+/// Eight random bytes.
+pub(crate) fn random() -> Result<u64> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes)
+        .map_err(|e| Error::internal(&format!("the system gave no random bytes: {e}")))?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
+/// An error of the room `frames` while writing.
+pub(crate) fn of_frames(error: &FrameError) -> Error {
     Error::new(
-        ErrorKind::Io,
-        format!("Compressing a frame failed: {error}; the group was not committed."),
+        crate::ErrorKind::Io,
+        format!("Compressing failed: {error}; nothing uncommitted was kept."),
     )
 }

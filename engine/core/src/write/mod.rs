@@ -1,19 +1,24 @@
-//! Changing the store: the writer's lock, the pending group, dedupe, commit, seal.
+//! Changing the store: the writer's lock, the pending group, dedupe, commit, seal, recovery.
+//!
+//! One session at a time writes. Everything it adds joins the pending group, which its own store object sees at once; [`commit`] makes
+//! it durable with one sync. An error before that sync undoes the group and leaves the store as it was; an error of the sync itself ends
+//! writing for this object.
 
-use crate::error::{Error, ErrorKind, Result};
-
+pub(crate) mod append;
+pub(crate) mod commit;
+pub(crate) mod create;
+pub(crate) mod dedupe;
 pub(crate) mod group;
 pub(crate) mod large;
 pub(crate) mod lock;
+pub(crate) mod pending;
+pub(crate) mod recover;
+pub(crate) mod remove;
 pub(crate) mod seal;
-pub(crate) mod tail;
+pub(crate) mod session;
+pub(crate) mod shared;
 
-/// A random number from the operating system: salts of files.
-pub(crate) fn random() -> Result<u64> {
-    getrandom::u64().map_err(|e| {
-        Error::new(
-            ErrorKind::Io,
-            format!("The operating system gave no random number: {e}."),
-        )
-    })
-}
+pub(crate) use dedupe::NewBlob;
+pub(crate) use group::Lines;
+pub(crate) use session::{BlobCounts, Session};
+pub(crate) use shared::Shared;

@@ -1,288 +1,269 @@
-//! Sealing: the footer that closes a segment, and the manifest that says so.
+//! Finishing the active segment: its footer, then a manifest that names it sealed.
 //!
-//! Order, each step durable before the next: footer; manifest. A crash between the two leaves a segment that ends in a footer and that the
-//! manifest still calls active: opening takes it as sealed, and the next writer writes the manifest.
+//! The footer is on disk before the manifest that relies on it. A crash in between leaves a footer that nobody relies on: readers pass
+//! over it, the next writer cuts it off.
 
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, BlockBuilder, Catalogue, CommitAt, CommitEntry, Extent, FooterTail, IdSet, IndexBlock,
-    Layout, Manifest, Ordinals, RowEntry, SectionKind, SegmentEntry, SegmentNumber, TAIL_LEN,
-    limits, names, wire,
+    BlockBuilder, Catalogue as Body, CommitEntry, Extent, FooterTail, IdSet, Layout,
+    Manifest, Ordinals, SectionKind, SegmentEntry, TAIL_LEN, limits, names, wire::align8,
 };
-use lakebed_vfs::{File, Lock, Open, Vfs};
+use lakebed_vfs::{File, Lock, Open};
 
+use super::commit::Failure;
+use super::group::random;
+use crate::catalogue::ManifestPoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::home::Home;
+use crate::catalogue::merge_summaries;
+use crate::segment::Active;
+use crate::snapshot::View;
 
-/// A segment that is about to be sealed.
-#[derive(Debug)]
-pub(crate) struct Closing<'a> {
-    pub(crate) file: &'a Arc<dyn File>,
-    pub(crate) segment: SegmentNumber,
-    pub(crate) salt: u64,
-    /// First blob id that may occur in it, and one after the last.
-    pub(crate) first_blob: BlobId,
-    pub(crate) end_blob: BlobId,
-    /// The index blocks of its groups, oldest first; they cover all of it.
-    pub(crate) chain: &'a [IndexBlock],
-    pub(crate) last_commit: CommitAt,
+/// A footer ready to be written, and what the manifest will say of its segment.
+struct Footer {
+    bytes: Vec<u8>,
+    entry: SegmentEntry,
+    body: Body,
 }
 
-/// What the footer says, section by section, before the catalogue.
-#[derive(Debug, Default)]
-struct Contents {
-    frames: Vec<u8>,
-    ids: IdSet,
-    rows: Vec<u8>,
-    row_count: u64,
-    commits: Vec<CommitEntry>,
-    extents: Vec<Extent>,
-    fingerprints: Vec<u64>,
-}
-
-/// Writes the footer and syncs it. `catalogue` gives the body of the manifest that will follow, with this entry among its segments.
-/// Returns that body.
+/// Seals the active segment, which `file` is. A manifest names it sealed afterwards.
 ///
-/// # Errors
-/// `Io`, `StoreFull`: the segment is cut back and stays active. `Corrupt`: an index block of the segment is damaged. `Poisoned`: the sync
-/// failed.
-pub(crate) fn write_footer(
-    home: &Home,
-    closing: &Closing<'_>,
-    mut catalogue: impl FnMut(SegmentEntry) -> Result<Catalogue>,
-) -> Result<Catalogue> {
-    let contents = read_contents(closing)?;
-    let commits = &contents.commits;
-    let mut entry = SegmentEntry {
-        number: closing.segment,
-        layout: Layout::Rows,
-        len: 0,
-        first_blob: closing.first_blob,
-        end_blob: closing.end_blob,
-        blobs: contents.ids.len(),
-        rows: contents.row_count,
-        first_commit: commits
-            .first()
-            .map_or(closing.last_commit.commit.number, |c| c.number),
-        last_commit: closing.last_commit.commit.number,
-        raw_bytes: commits.iter().map(|commit| commit.raw_bytes).sum(),
+/// An error leaves the segment active, as it was.
+pub(crate) fn seal(
+    home: &Arc<Home>,
+    view: &View,
+    file: &dyn File,
+) -> std::result::Result<(), Failure> {
+    let Some(active) = &view.active else {
+        return Ok(());
     };
-    let block_offset = closing.last_commit.end();
-    let mut builder = contents.builder();
-    // The catalogue names the segment's length, which its own length decides: it settles at once or nearly so, for lengths are multiples
-    // of 16 KiB.
-    let body = loop {
-        let body = catalogue(entry)?;
-        let mut bytes = Vec::new();
-        body.encode(&mut bytes);
-        builder.set(SectionKind::Catalogue, false, bytes);
-        let end = block_offset + builder.encoded_len() + TAIL_LEN as u64;
-        let len = end.next_multiple_of(limits::SEGMENT_ALIGN);
-        if len <= entry.len {
-            break body;
-        }
-        entry.len = len;
+    view.check_whole()?;
+    let footer = make_footer(view, active)?;
+    let undo = |error: Error| {
+        // If cutting fails too, the footer stays as what a crash would have left.
+        let _ = file.set_len(active.end());
+        Failure::Undone(error)
     };
-    let mut bytes = Vec::new();
-    let block = builder
-        .encode(closing.salt, block_offset, &mut bytes)
-        .map_err(|e| damaged(closing.segment, &e))?;
-    let tail_offset = entry.len - TAIL_LEN as u64;
-    bytes.resize((tail_offset - block_offset) as usize, 0);
-    let tail = FooterTail {
-        block_offset,
-        block_len: block.len,
-        last_commit: closing.last_commit.offset,
-        segment: closing.segment,
-        blobs: entry.blobs,
-        header_checksum: block.header_checksum,
-    };
-    tail.encode(closing.salt, tail_offset, &mut bytes);
-    let what = format!("sealing segment {}", closing.segment);
-    if let Err(e) = closing.file.write_all_at(&bytes, block_offset) {
-        // What was written is behind the last COMMIT; if it cannot be cut now, the next writer takes it for a torn tail.
-        let _ = closing.file.set_len(block_offset);
-        return Err(Error::io(&what, e));
-    }
-    closing
-        .file
-        .sync_data()
-        .map_err(|e| poisoned(home, &what, e))?;
-    Ok(body)
-}
-
-/// Writes manifest `number` and makes it durable.
-///
-/// # Errors
-/// `Io`, `StoreFull`: the manifest before still counts, and nothing is lost. `Poisoned`: the sync failed.
-pub(crate) fn write_manifest(home: &Home, number: u64, catalogue: Catalogue) -> Result<()> {
-    let manifest = Manifest {
-        number,
-        uuid: home.header.uuid,
-        salt: super::random()?,
-        catalogue,
-    };
-    let vfs = home.vfs.as_ref();
-    let temporary = names::manifest_temporary(number);
-    let what = format!("writing manifest {number}");
-    let io = |e| Error::io(&what, e);
-    let file = vfs.open(&temporary, Open::Create).map_err(io)?;
-    let written = file
-        .set_len(0)
-        .and_then(|()| file.write_all_at(&manifest.encode(), 0))
-        .and_then(|()| file.sync_data());
-    if let Err(e) = written {
-        let _ = vfs.unlink(&temporary);
-        return Err(Error::io(&what, e));
-    }
-    vfs.rename(&temporary, &names::manifest(number))
-        .map_err(io)?;
-    vfs.sync_dir(names::MANIFESTS)
-        .map_err(|e| poisoned(home, &what, e))
-}
-
-/// Removes manifests below `number` that no reader holds, but for the one right before it, and temporary files. Failing is harmless.
-pub(crate) fn prune_manifests(vfs: &dyn Vfs, number: u64) {
-    for name in vfs.list(names::MANIFESTS).unwrap_or_default() {
-        let path = format!("{}/{name}", names::MANIFESTS);
-        match names::parse_manifest(&name) {
-            Some(old) if old + 1 < number => {
-                let free = vfs
-                    .open(&path, Open::ReadWrite)
-                    .and_then(|file| file.try_lock(Lock::Exclusive));
-                if matches!(free, Ok(true)) {
-                    let _ = vfs.unlink(&path);
-                }
-            }
-            // Ours alone are written here; a leftover is from a crash.
-            None if name.strip_suffix(".tmp").is_some() => {
-                let _ = vfs.unlink(&path);
-            }
-            _ => {}
-        }
+    file.write_all_at(&footer.bytes, active.end())
+        .map_err(|e| undo(Error::io(&sealing(&footer.entry), e)))?;
+    file.sync_data()
+        .map_err(|e| Failure::Unsynced(poison(&sealing(&footer.entry), e)))?;
+    let number = view.base.number + 1;
+    match write_manifest(home, number, footer.body) {
+        Err(Failure::Undone(error)) => Err(undo(error)),
+        other => other,
     }
 }
 
-fn read_contents(closing: &Closing<'_>) -> Result<Contents> {
-    let mut all = Contents::default();
-    let mut expected = limits::FIRST_GROUP;
-    for block in closing.chain {
-        if block.first_group != expected {
-            return Err(Error::new(
-                ErrorKind::Corrupt,
-                format!(
-                    "Segment {} cannot be sealed: its index blocks leave out the groups at {expected}.",
-                    closing.segment
-                ),
-            ));
-        }
-        read_block(closing, block, &mut all)?;
-        expected = wire::align8(block.end()) + lakebed_format::COMMIT_LEN as u64;
-    }
-    Ok(all)
+fn sealing(entry: &SegmentEntry) -> String {
+    format!("sealing segment {}", entry.number)
 }
 
-fn read_block(closing: &Closing<'_>, block: &IndexBlock, all: &mut Contents) -> Result<()> {
-    let (segment, salt, base) = (closing.segment, closing.salt, block.offset);
-    let mut bytes = vec![0; block.len as usize];
-    closing
-        .file
-        .read_exact_at(&mut bytes, base)
-        .map_err(|e| Error::io(&format!("reading segment {segment}"), e))?;
-    let section = |kind| {
-        block
-            .checked(kind, salt, &bytes, base)
-            .map_err(|e| damaged(segment, &e))
-    };
-    all.frames.extend_from_slice(section(SectionKind::Frames)?);
-    let rows = section(SectionKind::Rows)?;
-    for entry in RowEntry::decode_all(rows, base) {
-        all.row_count += entry.map_err(|e| damaged(segment, &e))?.rows;
-    }
-    all.rows.extend_from_slice(rows);
-    for entry in CommitEntry::decode_all(section(SectionKind::Commits)?, base) {
-        all.commits.push(entry.map_err(|e| damaged(segment, &e))?);
-    }
-    let ids = section(SectionKind::Ids)?;
-    let ids = IdSet::decode(&mut wire::Reader::new("ids", ids, base))
-        .map_err(|e| damaged(segment, &e))?;
-    if let Some(where_) = block.section(SectionKind::Fingerprints) {
-        let pages = where_.pages();
-        all.extents.push(Extent {
-            first_ordinal: all.ids.len(),
-            count: pages.len / 8,
-            offset: pages.offset,
-            sums_offset: pages.sums_offset,
-        });
-        let (fingerprints, _) = section(SectionKind::Fingerprints)?.as_chunks::<8>();
-        all.fingerprints
-            .extend(fingerprints.iter().map(|f| u64::from_le_bytes(*f)));
-    }
-    all.ids.extend(&ids);
-    if all.ids.len() != all.fingerprints.len() as u64 {
-        return Err(Error::new(
-            ErrorKind::Corrupt,
-            format!(
-                "Segment {segment} is damaged: its index block at {base} names more ids than fingerprints."
-            ),
-        ));
-    }
-    Ok(())
-}
-
-impl Contents {
-    fn builder(self) -> BlockBuilder {
-        let mut builder = BlockBuilder::footer();
-        let mut ids = Vec::new();
-        self.ids.encode(&mut ids);
-        let mut extents = Vec::new();
-        for extent in &self.extents {
-            extent.encode(&mut extents);
-        }
-        let ordinals = ordinals_by(&self.fingerprints);
-        let ordinals = if ordinals.is_empty() {
-            Vec::new()
-        } else {
-            Ordinals::encode(&ordinals)
-        };
-        builder
-            .set(SectionKind::Frames, true, self.frames)
-            .set(SectionKind::Ids, false, ids)
-            .set(SectionKind::Rows, false, self.rows)
-            .set(
-                SectionKind::Commits,
-                false,
-                CommitEntry::encode_all(&self.commits),
-            )
-            .set(SectionKind::Extents, false, extents)
-            .set(SectionKind::Ordinals, true, ordinals);
-        builder
-    }
-}
-
-/// The ordinals 0, 1, ... ordered by their fingerprints.
-fn ordinals_by(fingerprints: &[u64]) -> Vec<u32> {
-    let mut pairs: Vec<(u64, u32)> = (0..).zip(fingerprints).map(|(n, &f)| (f, n)).collect();
-    pairs.sort_unstable();
-    pairs.into_iter().map(|(_, ordinal)| ordinal).collect()
-}
-
-fn damaged(segment: SegmentNumber, error: &lakebed_format::FormatError) -> Error {
-    Error::new(
-        ErrorKind::Corrupt,
-        format!("Segment {segment} is damaged and cannot be sealed: {error}."),
-    )
-}
-
-fn poisoned(home: &Home, what: &str, error: std::io::Error) -> Error {
+fn poison(what: &str, error: std::io::Error) -> Error {
     Error::new(
         ErrorKind::Poisoned,
         format!(
-            "{what} of {} failed at the sync ({error}); what was committed before is on disk. This store object reads on and writes no \
-             more; open the store again.",
-            home.vfs.describe()
+            "A sync failed while {what} ({error}); what was committed is kept, this store object writes no more. Open the \
+             store again to go on."
         ),
     )
     .with_source(error)
+}
+
+fn make_footer(view: &View, active: &Active) -> Result<Footer> {
+    let chain = active.file.chain();
+    let salt = active.file.salt;
+    let mut frames = Vec::new();
+    let mut ids = IdSet::new();
+    let mut rows = Vec::new();
+    let mut commits = Vec::new();
+    let mut extents = Vec::new();
+    let mut fingerprints: Vec<(u64, u32)> = Vec::new();
+    for block in &active.blocks {
+        for frame in &block.frames {
+            frame.encode(&mut frames);
+        }
+        if let Some(section) = block.header.section(SectionKind::Fingerprints) {
+            let pages = section.pages();
+            Extent {
+                first_ordinal: ids.len(),
+                count: pages.len / 8,
+                offset: pages.offset,
+                sums_offset: pages.sums_offset,
+            }
+            .encode(&mut extents);
+        }
+        for (_, fingerprint) in chain.fingerprints(block)? {
+            fingerprints.push((fingerprint.0, fingerprints.len() as u32));
+        }
+        ids.extend(&block.ids);
+        rows.extend(chain.section(&block.header, SectionKind::Rows)?);
+        commits.extend(chain.commits(&block.header)?);
+    }
+    fingerprints.sort_unstable();
+    let ordinals: Vec<u32> = fingerprints.iter().map(|(_, ordinal)| *ordinal).collect();
+    let mut id_bytes = Vec::new();
+    ids.encode(&mut id_bytes);
+
+    let mut entry = SegmentEntry {
+        number: active.file.number,
+        layout: Layout::Rows,
+        len: 0,
+        first_blob: active.file.first_blob,
+        end_blob: active.next_blob(),
+        blobs: ids.len(),
+        rows: commits.iter().map(|commit| commit.rows).sum(),
+        first_commit: commits.first().map_or(view.commit, |commit| commit.number),
+        last_commit: view.commit,
+        raw_bytes: commits.iter().map(|commit| commit.raw_bytes).sum(),
+    };
+    // The footer's own copy cannot know the length of the file it is in; it says 0.
+    let body = body_after(view, entry)?;
+    let mut catalogue = Vec::new();
+    body.encode(&mut catalogue);
+
+    let mut builder = BlockBuilder::footer();
+    let ordinals = if ids.is_empty() {
+        Vec::new()
+    } else {
+        Ordinals::encode(&ordinals)
+    };
+    builder
+        .set(SectionKind::Frames, true, frames)
+        .set(SectionKind::Ids, false, id_bytes)
+        .set(SectionKind::Rows, false, rows)
+        .set(SectionKind::Commits, false, CommitEntry::encode_all(&commits))
+        .set(SectionKind::Extents, false, extents)
+        .set(SectionKind::Ordinals, true, ordinals)
+        .set(SectionKind::Catalogue, false, catalogue);
+    let at = align8(active.end());
+    let mut bytes = vec![0; (at - active.end()) as usize];
+    let block = builder
+        .encode(salt, at, &mut bytes)
+        .map_err(|e| Error::internal(&format!("a footer cannot be encoded: {e}")))?;
+    entry.len = (block.end() + TAIL_LEN as u64).next_multiple_of(limits::SEGMENT_ALIGN);
+    let tail_at = entry.len - TAIL_LEN as u64;
+    bytes.resize((tail_at - active.end()) as usize, 0);
+    FooterTail {
+        block_offset: block.offset,
+        block_len: block.len,
+        last_commit: active.last.offset,
+        segment: entry.number,
+        blobs: entry.blobs,
+        header_checksum: block.header_checksum,
+    }
+    .encode(salt, tail_at, &mut bytes);
+    Ok(Footer {
+        bytes,
+        entry,
+        body: body_after(view, entry)?,
+    })
+}
+
+/// The body of the manifest after this segment is sealed.
+fn body_after(view: &View, sealed: SegmentEntry) -> Result<Body> {
+    let mut catalogue = view.catalogue.clone();
+    let next = catalogue.next_segment;
+    catalogue.next_segment = next.next();
+    let mut segments: Vec<SegmentEntry> = view.base.sealed.iter().map(|s| s.entry).collect();
+    segments.push(sealed);
+    for large in catalogue.large_blobs() {
+        segments.push(SegmentEntry {
+            number: large.segment,
+            layout: Layout::Large,
+            len: crate::segment::large::len_of(large),
+            first_blob: large.blob,
+            end_blob: large.blob.next(),
+            blobs: 1,
+            rows: 0,
+            first_commit: sealed.first_commit,
+            last_commit: sealed.last_commit,
+            raw_bytes: large.len,
+        });
+    }
+    let point = ManifestPoint {
+        last_commit: view.commit,
+        last_commit_checksum: view.checksum,
+        next_blob: view.next_blob,
+        active_segment: next,
+    };
+    catalogue.to_body(&point, segments, merge_summaries)
+}
+
+/// Makes a manifest durable. An error before its name is there leaves none.
+pub(crate) fn write_manifest(
+    home: &Home,
+    number: u64,
+    body: Body,
+) -> std::result::Result<(), Failure> {
+    let manifest = Manifest {
+        number,
+        uuid: home.header.uuid,
+        salt: random()?,
+        catalogue: body,
+    };
+    put_file(
+        home,
+        names::MANIFESTS,
+        &names::manifest_temporary(number),
+        &names::manifest(number),
+        &manifest.encode(),
+    )
+}
+
+/// Writes a whole file under a temporary name, syncs it, and gives it its name.
+pub(crate) fn put_file(
+    home: &Home,
+    dir: &str,
+    temporary: &str,
+    name: &str,
+    bytes: &[u8],
+) -> std::result::Result<(), Failure> {
+    put_file_on(home.vfs.as_ref(), dir, temporary, name, bytes)
+}
+
+/// [`put_file`] before there is a home.
+pub(crate) fn put_file_on(
+    vfs: &dyn lakebed_vfs::Vfs,
+    dir: &str,
+    temporary: &str,
+    name: &str,
+    bytes: &[u8],
+) -> std::result::Result<(), Failure> {
+    let write = || -> std::io::Result<()> {
+        match vfs.unlink(temporary) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let file = vfs.open(temporary, Open::CreateNew)?;
+        file.write_all_at(bytes, 0)?;
+        file.sync_data()?;
+        vfs.rename(temporary, name)
+    };
+    write().map_err(|error| {
+        let _ = vfs.unlink(temporary);
+        Failure::Undone(Error::io(&format!("writing {name}"), error))
+    })?;
+    vfs.sync_dir(dir)
+        .map_err(|error| Failure::Unsynced(poison(&format!("writing {name}"), error)))
+}
+
+/// Removes manifests that a newer one has replaced and that nobody reads by.
+pub(crate) fn remove_old_manifests(home: &Home, newest: u64) {
+    let Ok(names) = home.vfs.list(names::MANIFESTS) else {
+        return;
+    };
+    for number in names.iter().filter_map(|name| names::parse_manifest(name)) {
+        if number >= newest {
+            continue;
+        }
+        let name = names::manifest(number);
+        // Whoever opens it in between finds that it has no name any more, and looks for the newest again.
+        if let Ok(file) = home.vfs.open(&name, Open::Read)
+            && let Ok(true) = file.try_lock(Lock::Exclusive)
+        {
+            let _ = home.vfs.unlink(&name);
+        }
+    }
 }

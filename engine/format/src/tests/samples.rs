@@ -111,6 +111,7 @@ pub(super) fn commit_entries() -> Vec<CommitEntry> {
         offset: 4096,
         blobs: 1000,
         rows: 0,
+        raw_bytes: 300_000,
     };
     vec![
         entry,
@@ -220,6 +221,7 @@ pub(super) fn records() -> Vec<Record> {
         Record::Trimmed {
             collection: CollectionId(3),
             first_live: Seq(1000),
+            deleted_rows: 2,
         },
         Record::Large(large()),
         Record::Next {

@@ -1,0 +1,226 @@
+//! Where bytes come from: files and readers, plain or compressed, recognised by their first bytes and never by their name.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use flate2::bufread::MultiGzDecoder;
+use lakebed_format::Hash;
+use parking_lot::Mutex;
+
+use super::unzstd::ZstdReader;
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::Source;
+
+/// Bytes read from the operating system at once for a decompressor.
+const BUFFER: usize = 256 << 10;
+/// First bytes looked at.
+const PEEK: usize = 8;
+
+/// An input that was opened; nothing of it is read yet.
+pub(super) struct Input {
+    pub(super) name: String,
+    /// Bytes it has as it lies there, where that is known.
+    pub(super) size: Option<u64>,
+    /// Set for a regular file: it can be opened a second time and read anywhere.
+    pub(super) path: Option<PathBuf>,
+    reader: Box<dyn Read + Send>,
+}
+
+impl std::fmt::Debug for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Input")
+            .field("name", &self.name)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How an input is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Compression {
+    None,
+    Gzip,
+    Zstd,
+}
+
+/// The decompressed bytes of an input, and what is known of the bytes as they lie there.
+pub(super) struct Content {
+    pub(super) compression: Compression,
+    pub(super) reader: Box<dyn Read + Send>,
+    pub(super) raw: Raw,
+}
+
+/// Shared with the reader, which lives on another thread.
+#[derive(Debug, Clone)]
+pub(super) struct Raw {
+    count: Arc<AtomicU64>,
+    /// Of compressed inputs; for plain ones the hash of the content is the same and is made anyway.
+    hasher: Option<Arc<Mutex<blake3::Hasher>>>,
+}
+
+impl Raw {
+    /// Bytes read so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Hash of the bytes read so far, unless they are the content itself.
+    pub(super) fn digest(&self) -> Option<Hash> {
+        self.hasher
+            .as_ref()
+            .map(|hasher| Hash::from_bytes(*hasher.lock().finalize().as_bytes()))
+    }
+}
+
+impl Input {
+    pub(super) fn open(source: Source) -> Result<Self> {
+        match source {
+            Source::Path(path) => Self::open_path(&path),
+            Source::Reader { name, reader, size } => Ok(Self {
+                name,
+                size,
+                path: None,
+                reader,
+            }),
+        }
+    }
+
+    fn open_path(path: &Path) -> Result<Self> {
+        let name = path.to_string_lossy().into_owned();
+        let file = File::open(path).map_err(|cause| cannot_open(&name, cause))?;
+        let about = file.metadata().map_err(|cause| cannot_open(&name, cause))?;
+        if about.is_dir() {
+            let message = format!("{name} is a directory; name the files in it.");
+            return Err(Error::new(ErrorKind::Io, message)
+                .with_source(io::Error::from(io::ErrorKind::IsADirectory)));
+        }
+        let regular = about.is_file();
+        Ok(Self {
+            name,
+            size: regular.then_some(about.len()),
+            path: regular.then(|| path.to_owned()),
+            reader: Box::new(file),
+        })
+    }
+
+    /// The hash of a regular file's bytes as they lie there; `None` for anything else.
+    pub(super) fn digest_of_file(
+        &self,
+        mut tick: impl FnMut() -> Result<()>,
+    ) -> Result<Option<Hash>> {
+        let Some(path) = &self.path else {
+            return Ok(None);
+        };
+        let mut file = File::open(path).map_err(|cause| cannot_open(&self.name, cause))?;
+        let mut hasher = blake3::Hasher::new();
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            tick()?;
+            let read = file
+                .read(&mut buffer)
+                .map_err(|cause| cannot_read(&self.name, cause))?;
+            if read == 0 {
+                return Ok(Some(Hash::from_bytes(*hasher.finalize().as_bytes())));
+            }
+            hasher.update(buffer.get(..read).unwrap_or_default());
+        }
+    }
+
+    /// Looks at the first bytes and sets up the decompressor they ask for.
+    pub(super) fn content(mut self) -> Result<Content> {
+        let mut first = Vec::with_capacity(PEEK);
+        Read::take(&mut self.reader, PEEK as u64)
+            .read_to_end(&mut first)
+            .map_err(|cause| cannot_read(&self.name, cause))?;
+        let compression = recognise(&self.name, &first)?;
+        let hasher = (compression != Compression::None).then(Arc::default);
+        let raw = Raw {
+            count: Arc::default(),
+            hasher,
+        };
+        let counted = Counted {
+            inner: io::Cursor::new(first).chain(self.reader),
+            raw: raw.clone(),
+        };
+        let reader: Box<dyn Read + Send> = match compression {
+            Compression::None => Box::new(counted),
+            Compression::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(
+                BUFFER, counted,
+            ))),
+            Compression::Zstd => {
+                Box::new(ZstdReader::new(BufReader::with_capacity(BUFFER, counted))?)
+            }
+        };
+        Ok(Content {
+            compression,
+            reader,
+            raw,
+        })
+    }
+}
+
+/// Counts and hashes bytes as they lie there.
+struct Counted<R> {
+    inner: R,
+    raw: Raw,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(into)?;
+        self.raw.count.fetch_add(read as u64, Ordering::Relaxed);
+        if let Some(hasher) = &self.raw.hasher {
+            hasher.lock().update(into.get(..read).unwrap_or_default());
+        }
+        Ok(read)
+    }
+}
+
+/// Recognises what the first bytes begin; what cannot be NDJSON is refused by name.
+fn recognise(name: &str, first: &[u8]) -> Result<Compression> {
+    let foreign = |what: &str| {
+        Err(Error::new(
+            ErrorKind::BadRecord,
+            format!("{name} is {what}."),
+        ))
+    };
+    match first {
+        [0x1F, 0x8B, ..] => Ok(Compression::Gzip),
+        // A frame, or a frame to be skipped before one.
+        [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => Ok(Compression::Zstd),
+        [b'P', b'K', 3, 4, ..] => foreign("a zip archive; unpack it first"),
+        [b'B', b'Z', b'h', ..] => {
+            foreign("compressed with bzip2; decompress it first (bzcat FILE | lakebed ingest -)")
+        }
+        [0xFD, b'7', b'z', b'X', b'Z', ..] => {
+            foreign("compressed with xz; decompress it first (xzcat FILE | lakebed ingest -)")
+        }
+        [0x04, 0x22, 0x4D, 0x18, ..] => {
+            foreign("compressed with lz4; decompress it first (lz4 -dc FILE | lakebed ingest -)")
+        }
+        [b'P', b'A', b'R', b'1', ..] => {
+            foreign("a Parquet file, not NDJSON; DuckDB's read_parquet reads it as it is")
+        }
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => {
+            foreign("UTF-16 text; JSON is UTF-8, convert it first (iconv -f UTF-16 -t UTF-8)")
+        }
+        _ => Ok(Compression::None),
+    }
+}
+
+fn cannot_open(name: &str, cause: io::Error) -> Error {
+    let why = match cause.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => cause.to_string(),
+    };
+    Error::new(ErrorKind::Io, format!("{name} cannot be read: {why}.")).with_source(cause)
+}
+
+/// An error while reading content: of the file, or of what it is compressed with.
+pub(super) fn cannot_read(name: &str, cause: io::Error) -> Error {
+    Error::new(ErrorKind::Io, format!("Reading {name} failed: {cause}.")).with_source(cause)
+}

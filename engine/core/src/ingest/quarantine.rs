@@ -1,0 +1,57 @@
+//! Bad lines kept: rows of a collection of their own, `NAME_quarantine`.
+//!
+//! Each is an object with `file`, `line`, `column`, `reason`, `size` (bytes of the line without its end), and then `text`, the
+//! line exactly, if it is UTF-8, or else `blob`, the hash under which its bytes are stored and pinned. Of a line beyond the limit
+//! only the first 64 KiB are kept, and `cut` says so.
+
+use lakebed_format::Hash;
+
+use super::lines::{Bad, Parsed};
+
+/// What the quarantine collection of a collection is called.
+pub(super) fn name_for(collection: &str) -> String {
+    format!("{collection}_quarantine")
+}
+
+/// The row for a bad line; the flag says whether the line's bytes have to be stored as a blob beside it.
+pub(super) fn row(parsed: &Parsed, bad: &Bad, file: &str, line_number: u64) -> (Vec<u8>, bool) {
+    let kept = parsed.bytes_of(bad.line);
+    let cut = bad.whole > kept.len() as u64;
+    let mut out = Vec::with_capacity(kept.len() + file.len() + 160);
+    out.extend_from_slice(b"{\"file\":");
+    string(&mut out, file);
+    for (key, value) in [(",\"line\":", line_number), (",\"column\":", bad.column)] {
+        out.extend_from_slice(key.as_bytes());
+        out.extend_from_slice(value.to_string().as_bytes());
+    }
+    out.extend_from_slice(b",\"reason\":");
+    string(&mut out, bad.reason);
+    out.extend_from_slice(b",\"size\":");
+    out.extend_from_slice(bad.whole.to_string().as_bytes());
+    let text = std::str::from_utf8(kept).ok();
+    if let Some(text) = text {
+        out.extend_from_slice(b",\"text\":");
+        string(&mut out, text);
+    } else {
+        out.extend_from_slice(b",\"blob\":");
+        string(&mut out, &Hash::of(kept).to_string());
+    }
+    if cut {
+        out.extend_from_slice(b",\"cut\":true");
+    }
+    out.push(b'}');
+    (out, text.is_none())
+}
+
+/// Appends a JSON string that stands for exactly `text`.
+fn string(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    for &byte in text.as_bytes() {
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            0..0x20 => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+            _ => out.push(byte),
+        }
+    }
+    out.push(b'"');
+}

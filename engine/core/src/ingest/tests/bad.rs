@@ -1,0 +1,238 @@
+//! Lines that are no records: abort, skip, quarantine; and files that are something else as a whole.
+
+use super::*;
+use crate::error::ErrorKind;
+use crate::json;
+
+const MIXED: &[u8] = b"{\"a\":1}\nnot json\n\n[1,\n\"\xFF\xFE\"\n{\"a\":2}\n";
+
+#[test]
+fn abort_names_file_line_column_and_reason_and_keeps_nothing() {
+    let (sink, result) = run(MIXED, options());
+    let error = result.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadRecord);
+    let message = error.message();
+    assert!(
+        message.starts_with("input, line 2, column 2: "),
+        "{message}"
+    );
+    assert!(message.contains("nothing of it was kept"), "{message}");
+    assert_eq!((sink.commits, sink.committed.rows.len()), (0, 0));
+}
+
+#[test]
+fn the_first_bad_line_in_the_file_is_the_one_that_is_named() {
+    let mut content = records(0, 100_000);
+    content.extend(b"x\n");
+    content.extend(records(0, 100_000));
+    content.extend(b"y\n");
+    let (_, result) = run(&content, options());
+    assert!(message(result).starts_with("input, line 100001, column 1: "));
+}
+
+#[test]
+fn abort_keeps_what_was_committed_and_says_so() {
+    let line = format!("\"{}\"\n", "x".repeat(1 << 20));
+    let content = format!("{}nope\n", line.repeat(100));
+    let (sink, result) = run(content.as_bytes(), options());
+    let message = message(result);
+    let kept = sink.lines("events").len();
+    assert!(kept > 0 && kept < 100);
+    assert!(
+        message.starts_with("input, line 101, ")
+            && message.contains(&format!("its lines up to {kept} are kept")),
+        "{message}"
+    );
+    assert_eq!(sink.committed.ingests.last().unwrap().lines, kept as u64);
+}
+
+#[test]
+fn skip_counts_and_lists_the_first_ones() {
+    let (sink, report) = run(MIXED, with(OnError::Skip));
+    let report = report.unwrap();
+    assert_eq!((report.lines, report.rows, report.bad_lines), (6, 2, 3));
+    let places: Vec<(u64, u64)> = report
+        .first_bad
+        .iter()
+        .map(|bad| (bad.line, bad.column))
+        .collect();
+    assert_eq!(places, [(2, 2), (4, 4), (5, 2)]);
+    assert!(report.first_bad.iter().all(|bad| !bad.reason.is_empty()));
+    assert_eq!(
+        sink.lines("events"),
+        [(1, b"{\"a\":1}".to_vec()), (6, b"{\"a\":2}".to_vec())]
+    );
+    assert_eq!(sink.committed.collections, ["events"]);
+}
+
+#[test]
+fn of_very_many_bad_lines_only_the_first_are_listed() {
+    let (_, report) = run("?\n1\n".repeat(300_000).as_bytes(), with(OnError::Skip));
+    let report = report.unwrap();
+    assert_eq!((report.rows, report.bad_lines), (300_000, 300_000));
+    let lines: Vec<u64> = report.first_bad.iter().map(|bad| bad.line).collect();
+    assert_eq!(lines, (0..20).map(|n| 2 * n + 1).collect::<Vec<u64>>());
+}
+
+#[test]
+fn quarantine_keeps_the_bytes_with_the_reason() {
+    let (sink, report) = run(MIXED, with(OnError::Quarantine));
+    let report = report.unwrap();
+    assert_eq!((report.rows, report.bad_lines, report.new_blobs), (2, 3, 2));
+    assert_eq!(report.quarantine.as_deref(), Some("events_quarantine"));
+    let kept = sink.lines("events_quarantine");
+    assert_eq!(
+        kept.iter().map(|(line, _)| *line).collect::<Vec<_>>(),
+        [2, 4, 5]
+    );
+    let texts: Vec<String> = kept
+        .into_iter()
+        .map(|(_, row)| String::from_utf8(row).unwrap())
+        .collect();
+    assert!(
+        texts
+            .iter()
+            .all(|row| json::validate(row.as_bytes()).is_ok())
+    );
+    assert!(
+        texts[0].starts_with(r#"{"file":"input","line":2,"column":2,"reason":""#),
+        "{}",
+        texts[0]
+    );
+    assert!(
+        texts[0].ends_with(r#","size":8,"text":"not json"}"#),
+        "{}",
+        texts[0]
+    );
+    let bytes = b"\"\xFF\xFE\"";
+    let hash = lakebed_format::Hash::of(bytes);
+    assert!(
+        texts[2].ends_with(&format!(r#","size":4,"blob":"{hash}"}}"#)),
+        "{}",
+        texts[2]
+    );
+    let pinned: Vec<&[u8]> = sink
+        .committed
+        .pinned
+        .iter()
+        .map(|id| sink.committed.blobs[id.0 as usize].as_slice())
+        .collect();
+    assert_eq!(pinned, [bytes]);
+    let schemas: Vec<(u64, u64)> = sink
+        .committed
+        .schemas
+        .iter()
+        .map(|(id, rows)| (id.0, *rows))
+        .collect();
+    assert_eq!(schemas, [(0, 2), (1, 3)]);
+}
+
+#[test]
+fn quarantined_text_stands_for_exactly_the_line() {
+    let line = "{\"a\": \"\u{1}\t\u{7f}\\ é \u{2028} \"quote\" ";
+    let (sink, _) = run(format!("{line}\r\n").as_bytes(), with(OnError::Quarantine));
+    let rows = sink.lines("events_quarantine");
+    let row = &rows[0].1;
+    json::validate(row).unwrap();
+    let at = row
+        .windows(8)
+        .position(|window| window == b"\"text\":\"")
+        .unwrap()
+        + 8;
+    let mut text = Vec::new();
+    json::unescape_into(&row[at..row.len() - 2], &mut text);
+    assert_eq!(text, line.as_bytes());
+}
+
+#[test]
+fn lines_beyond_the_limit_are_bad_in_every_mode() {
+    let long = [&b"\""[..], &vec![b'z'; 1_500_000], b"\""].concat();
+    let content = [b"1\n", &long[..], b"\r\n2\n", &long[..], b"\n"].concat();
+    for mode in [OnError::Skip, OnError::Quarantine] {
+        let mut sink = MemorySink::default();
+        let report = ingest_small(&mut sink, source(&content), with(mode)).unwrap();
+        assert_eq!((report.lines, report.rows, report.bad_lines), (4, 2, 2));
+        assert_eq!(
+            report
+                .first_bad
+                .iter()
+                .map(|bad| bad.line)
+                .collect::<Vec<_>>(),
+            [2, 4]
+        );
+        assert_eq!(
+            sink.lines("events"),
+            [(1, b"1".to_vec()), (3, b"2".to_vec())]
+        );
+        let entry = sink.committed.ingests.last().unwrap();
+        assert_eq!(
+            (entry.content_offset, entry.lines),
+            (content.len() as u64, 4)
+        );
+        assert_eq!(entry.prefix_digest, lakebed_format::Hash::of(&content));
+        for (_, row) in sink.lines("events_quarantine") {
+            json::validate(&row).unwrap();
+            assert!(row.ends_with(b"\"cut\":true}") && row.len() < 70_000);
+        }
+    }
+    let message = message(ingest_small(
+        &mut MemorySink::default(),
+        source(&content),
+        options(),
+    ));
+    assert!(
+        message.starts_with("input, line 2, column 268435457: the line is longer than 256 MiB"),
+        "{message}"
+    );
+}
+
+#[test]
+fn one_json_array_is_recognised_and_the_fix_named() {
+    for content in [
+        &b"[\n  {\"a\": 1},\n  {\"a\": 2}\n]\n"[..],
+        b"[{\"a\":1},\n{\"a\":2}]",
+        b"\n [{\"a\":1},{\"a\":2}]\n\n",
+        b"\xEF\xBB\xBF[\r\n1,\r\n2\r\n]",
+    ] {
+        for mode in [OnError::Abort, OnError::Skip, OnError::Quarantine] {
+            let (sink, result) = run(content, with(mode));
+            let message = message(result);
+            assert!(
+                message.contains("one JSON array") && message.contains("jq -c '.[]' input"),
+                "{message}"
+            );
+            assert_eq!(sink.commits, 0);
+        }
+    }
+}
+
+#[test]
+fn arrays_that_are_records_are_records() {
+    for content in [
+        &b"[1,2]\n"[..],
+        b"[]\n",
+        b"[{\"a\":1}]\n[{\"a\":2}]\n",
+        b"[\"x\"]",
+    ] {
+        let (sink, report) = run(content, options());
+        report.unwrap();
+        assert_eq!(sink.lines("events"), expected(content));
+    }
+}
+
+#[test]
+fn one_value_over_several_lines_is_named_too() {
+    let (_, result) = run(b"{\n  \"a\": 1\n}\n", options());
+    assert!(message(result).contains("jq -c . input"));
+}
+
+#[test]
+fn strange_but_legal_json_is_kept_as_it_is() {
+    let content = "{\"\":1,\"\":2}\n\"\\ud800\"\n1e400\n-0\n{\"a\":\"\\u0000\"}\n123456789012345678901234567890123456789012\n";
+    let (sink, report) = run(content.as_bytes(), options());
+    assert_eq!(report.unwrap().rows, 6);
+    assert_eq!(sink.lines("events"), expected(content.as_bytes()));
+    let deep = [vec![b'['; 1025], vec![b']'; 1025]].concat();
+    let (_, result) = run(&deep, options());
+    assert!(message(result).starts_with("input, line 1, column 1025: "));
+}

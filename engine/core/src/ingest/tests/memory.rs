@@ -1,0 +1,243 @@
+//! A sink that keeps everything in memory, and can fail at a commit.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use lakebed_format::{
+    BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Hash, IngestEntry, Record,
+};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::frames::Workers;
+use crate::ingest::{BlobCounts, Lines, NewBlob, Sink};
+use crate::schema::Summary;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct MemoryRow {
+    pub(super) file: String,
+    pub(super) line: u64,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// What a commit makes durable.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Contents {
+    pub(super) blobs: Vec<Vec<u8>>,
+    pub(super) hashes: HashMap<Hash, BlobId>,
+    pub(super) collections: Vec<String>,
+    pub(super) files: Vec<String>,
+    pub(super) rows: Vec<(CollectionId, MemoryRow)>,
+    pub(super) ingests: Vec<IngestEntry>,
+    pub(super) schemas: Vec<(CollectionId, u64)>,
+    pub(super) pinned: Vec<BlobId>,
+    pub(super) dictionaries: Vec<(CollectionId, Vec<u8>)>,
+}
+
+#[derive(Debug)]
+pub(super) struct MemorySink {
+    pub(super) threads: usize,
+    pub(super) now: Contents,
+    pub(super) committed: Contents,
+    pub(super) commits: u64,
+    /// This commit, counted from 1, fails.
+    pub(super) fail_at: Option<u64>,
+    pub(super) encoding_for: Option<CollectionId>,
+}
+
+impl Default for MemorySink {
+    fn default() -> Self {
+        Self {
+            threads: 2,
+            now: Contents::default(),
+            committed: Contents::default(),
+            commits: 0,
+            fail_at: None,
+            encoding_for: None,
+        }
+    }
+}
+
+impl MemorySink {
+    pub(super) fn single_threaded() -> Self {
+        Self {
+            threads: 1,
+            ..Self::default()
+        }
+    }
+
+    /// What another process would find now.
+    pub(super) fn reopen(&self) -> Self {
+        Self {
+            now: self.committed.clone(),
+            committed: self.committed.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// Committed rows of a collection, as numbers and bytes.
+    pub(super) fn lines(&self, collection: &str) -> Vec<(u64, Vec<u8>)> {
+        self.rows(collection)
+            .into_iter()
+            .map(|row| (row.line, row.bytes))
+            .collect()
+    }
+
+    pub(super) fn rows(&self, collection: &str) -> Vec<MemoryRow> {
+        let Some(at) = self
+            .committed
+            .collections
+            .iter()
+            .position(|name| name == collection)
+        else {
+            return Vec::new();
+        };
+        let rows = self
+            .committed
+            .rows
+            .iter()
+            .filter(|(id, _)| id.0 == at as u64);
+        rows.map(|(_, row)| row.clone()).collect()
+    }
+}
+
+fn place(names: &mut Vec<String>, name: &str) -> u64 {
+    if let Some(at) = names.iter().position(|there| there == name) {
+        return at as u64;
+    }
+    names.push(name.to_owned());
+    names.len() as u64 - 1
+}
+
+impl Sink for MemorySink {
+    fn workers(&self) -> Arc<Workers> {
+        // One pool an ingest would do; a pool a call shows that nothing depends on it.
+        Arc::new(Workers::new(self.threads, 3).unwrap())
+    }
+
+    fn framing(&self) -> (i32, usize) {
+        (3, 4 << 10)
+    }
+
+    fn ingests(&self, collection: &str) -> Result<Vec<(String, IngestEntry)>> {
+        let at = self
+            .now
+            .collections
+            .iter()
+            .position(|name| name == collection);
+        let entries = self
+            .now
+            .ingests
+            .iter()
+            .filter(|entry| Some(entry.collection.0 as usize) == at);
+        Ok(entries
+            .map(|entry| (self.now.files[entry.file.0 as usize].clone(), *entry))
+            .collect())
+    }
+
+    fn collection(&mut self, name: &str) -> Result<CollectionId> {
+        Ok(CollectionId(place(&mut self.now.collections, name)))
+    }
+
+    fn file(&mut self, name: &str) -> Result<FileNumber> {
+        Ok(FileNumber(place(&mut self.now.files, name)))
+    }
+
+    fn has_dictionary(&self, collection: CollectionId) -> bool {
+        self.generation(collection) > 0
+    }
+
+    fn generation(&self, collection: CollectionId) -> u64 {
+        self.now
+            .dictionaries
+            .iter()
+            .filter(|(id, _)| *id == collection)
+            .count() as u64
+    }
+
+    fn install_dictionary(
+        &mut self,
+        collection: CollectionId,
+        bytes: &[u8],
+    ) -> Result<DictionaryNumber> {
+        self.now.dictionaries.push((collection, bytes.to_vec()));
+        Ok(DictionaryNumber(self.now.dictionaries.len() as u64))
+    }
+
+    fn encode_for(&mut self, collection: CollectionId) -> Result<()> {
+        self.encoding_for = Some(collection);
+        Ok(())
+    }
+
+    fn blobs(&mut self, batch: &[NewBlob<'_>], ids: &mut Vec<BlobId>) -> Result<BlobCounts> {
+        let mut counts = BlobCounts::default();
+        for blob in batch {
+            assert_eq!(blob.hash, Hash::of(blob.bytes));
+            if let Some(id) = self.now.hashes.get(&blob.hash) {
+                counts.duplicates += 1;
+                ids.push(*id);
+                continue;
+            }
+            let id = BlobId(self.now.blobs.len() as u64);
+            self.now.blobs.push(blob.bytes.to_vec());
+            self.now.hashes.insert(blob.hash, id);
+            counts.new += 1;
+            ids.push(id);
+        }
+        Ok(counts)
+    }
+
+    fn rows(
+        &mut self,
+        collection: CollectionId,
+        file: FileNumber,
+        lines: Lines<'_>,
+        ids: &[BlobId],
+    ) -> Result<()> {
+        if let Lines::Each(lines) = lines {
+            assert_eq!(lines.len(), ids.len());
+        }
+        for (at, id) in ids.iter().enumerate() {
+            let line = match lines {
+                Lines::From(first) => first + at as u64,
+                Lines::Each(lines) => lines[at],
+            };
+            let row = MemoryRow {
+                file: self.now.files[file.0 as usize].clone(),
+                line,
+                bytes: self.now.blobs[id.0 as usize].clone(),
+            };
+            self.now.rows.push((collection, row));
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, record: Record) -> Result<()> {
+        match record {
+            Record::Schema {
+                collection,
+                summary,
+            } => {
+                self.now
+                    .schemas
+                    .push((collection, Summary::decode(&summary).unwrap().rows()));
+            }
+            Record::Ingest(entry) => self.now.ingests.push(entry),
+            Record::Pinned(ids) => self.now.pinned.extend(ids.iter()),
+            other => panic!("an ingest does not write {other:?}"),
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<CommitNumber> {
+        self.commits += 1;
+        if self.fail_at == Some(self.commits) {
+            return Err(Error::new(ErrorKind::StoreFull, "The disk is full."));
+        }
+        self.committed = self.now.clone();
+        Ok(CommitNumber(self.commits))
+    }
+
+    fn stored_bytes(&self) -> u64 {
+        self.now.blobs.iter().map(|blob| blob.len() as u64).sum()
+    }
+}

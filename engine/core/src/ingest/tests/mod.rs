@@ -1,0 +1,119 @@
+mod bad;
+mod inputs;
+mod memory;
+mod pieces;
+mod resume;
+mod training;
+
+use std::io::{Cursor, Write};
+use std::path::PathBuf;
+
+use memory::MemorySink;
+
+use super::run::ingest_in;
+use super::{Sizes, ingest};
+use crate::error::{Error, Result};
+use crate::store::{IngestOptions, IngestReport, OnError, Source};
+
+/// A reader's source under the name `input`.
+fn source(bytes: &[u8]) -> Source {
+    Source::Reader {
+        name: "input".to_owned(),
+        reader: Box::new(Cursor::new(bytes.to_vec())),
+        size: None,
+    }
+}
+
+/// Small enough that a test sees many chunks and commits.
+const SMALL: Sizes = Sizes {
+    chunk: 1000,
+    longest_line: 20_000,
+    commit_bytes: 20_000,
+    commit_rows: 150,
+    look_ahead: 100_000,
+};
+
+/// [`ingest`] in small pieces.
+fn ingest_small(
+    sink: &mut MemorySink,
+    source: Source,
+    options: IngestOptions,
+) -> Result<IngestReport> {
+    ingest_in(sink, source, options, SMALL)
+}
+
+fn options() -> IngestOptions {
+    IngestOptions::into("events")
+}
+
+fn with(on_error: OnError) -> IngestOptions {
+    IngestOptions {
+        on_error,
+        ..options()
+    }
+}
+
+/// Ingests bytes into a new sink.
+fn run(bytes: &[u8], options: IngestOptions) -> (MemorySink, Result<IngestReport>) {
+    let mut sink = MemorySink::default();
+    let result = ingest(&mut sink, source(bytes), options);
+    (sink, result)
+}
+
+/// The lines an ingest ought to keep, by another road than the engine's.
+fn expected(content: &[u8]) -> Vec<(u64, Vec<u8>)> {
+    let content = content.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(content);
+    content
+        .split(|&byte| byte == b'\n')
+        .enumerate()
+        .map(|(number, line)| (number as u64 + 1, line.strip_suffix(b"\r").unwrap_or(line)))
+        .filter(|(_, line)| !line.iter().all(|byte| b" \t\r".contains(byte)))
+        .map(|(number, line)| (number, line.to_vec()))
+        .collect()
+}
+
+/// Records that differ and that have something in common.
+fn records(from: usize, count: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    for n in from..from + count {
+        let word = blake3::hash(&(n % 700).to_le_bytes()).to_hex();
+        writeln!(
+            out,
+            r#"{{"id":{n},"name":"{}","place":{{"street":"{}"}},"tags":["a","b"]}}"#,
+            &word[..20],
+            &word[20..50]
+        )
+        .unwrap();
+    }
+    out
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    let mut context = zstd_safe::CCtx::create();
+    context
+        .set_parameter(zstd_safe::CParameter::ChecksumFlag(true))
+        .unwrap();
+    let mut out = Vec::with_capacity(zstd_safe::compress_bound(bytes.len()));
+    context.compress2(&mut out, bytes).unwrap();
+    out
+}
+
+/// A file in a directory of its own.
+fn file(name: &str, bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(name);
+    std::fs::write(&path, bytes).unwrap();
+    (directory, path)
+}
+
+fn message(result: Result<IngestReport>) -> String {
+    result
+        .map_err(|error: Error| error.message().to_owned())
+        .unwrap_err()
+}

@@ -1,0 +1,285 @@
+//! Interrupted, resumed, skipped, again.
+
+use std::ops::ControlFlow;
+
+use super::*;
+use crate::error::ErrorKind;
+use crate::store::ProgressFn;
+
+fn resume() -> IngestOptions {
+    IngestOptions {
+        resume: true,
+        ..options()
+    }
+}
+
+/// Enough for many commits.
+fn large() -> Vec<u8> {
+    let mut content = b"\xEF\xBB\xBF".to_vec();
+    for n in 0..100 {
+        content.extend(format!("\n\"{}{n}\"\r\n", "x".repeat(n * 37 % 5000)).into_bytes());
+    }
+    content.extend(b"{\"last\":true}");
+    content
+}
+
+#[test]
+fn an_ingest_interrupted_at_any_commit_is_resumed_to_the_same_end() {
+    let content = large();
+    let (_directory, plain) = file("large.ndjson", &content);
+    let (_directory2, packed) = file("large.zst", &zstd(&content));
+    for path in [&plain, &packed] {
+        let mut whole = MemorySink::default();
+        ingest_small(&mut whole, Source::Path(path.clone()), options()).unwrap();
+        assert!(whole.commits > 5);
+        for fail_at in 1..=whole.commits {
+            let mut sink = MemorySink {
+                fail_at: Some(fail_at),
+                ..MemorySink::default()
+            };
+            let error = ingest_small(&mut sink, Source::Path(path.clone()), options()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::StoreFull);
+            let mut sink = sink.reopen();
+            let before = sink.rows("events").len();
+            assert_eq!(before > 0, fail_at > 1);
+            let report = ingest_small(&mut sink, Source::Path(path.clone()), resume()).unwrap();
+            assert!(sink.lines("events") == expected(&content));
+            assert_eq!(report.rows as usize, 101 - before);
+            assert_eq!(report.resumed_after_line.is_some(), fail_at > 1);
+            assert_eq!(report.lines + report.resumed_after_line.unwrap_or(0), 201);
+            assert_eq!(report.bytes_in < content.len() as u64, fail_at > 1);
+            assert_eq!(
+                sink.committed.ingests.last(),
+                whole.committed.ingests.last()
+            );
+            let again = ingest_small(&mut sink, Source::Path(path.clone()), resume()).unwrap();
+            assert!(again.skipped);
+        }
+    }
+}
+
+#[test]
+fn a_caller_who_wants_to_stop_stops_at_a_commit() {
+    /// Slow enough that the caller is told many times.
+    struct Slow(Cursor<Vec<u8>>);
+    impl std::io::Read for Slow {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            let most = into.len().min(1000);
+            self.0.read(&mut into[..most])
+        }
+    }
+    let content = large();
+    let slow = |content: &[u8]| Source::Reader {
+        name: "slow".to_owned(),
+        reader: Box::new(Slow(Cursor::new(content.to_vec()))),
+        size: None,
+    };
+    let progress = ProgressFn::new(|progress| {
+        if progress.rows > 0 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    let mut sink = MemorySink::default();
+    let interrupted = IngestOptions {
+        progress,
+        train: false,
+        ..options()
+    };
+    let error = ingest_small(&mut sink, slow(&content), interrupted).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    let entry = *sink.committed.ingests.last().unwrap();
+    assert!(!entry.complete && !sink.rows("events").is_empty());
+    assert!(
+        error
+            .message()
+            .contains(&format!("up to {} are kept, resume goes on", entry.lines)),
+        "{error}"
+    );
+    assert!(sink.lines("events") == expected(&content)[..sink.rows("events").len()]);
+    ingest_small(&mut sink, slow(&content), resume()).unwrap();
+    assert!(sink.lines("events") == expected(&content));
+}
+
+#[test]
+fn a_caller_who_wants_to_stop_at_once_keeps_nothing() {
+    let progress = ProgressFn::new(|_| ControlFlow::Break(()));
+    let (sink, result) = run(
+        &records(0, 10_000),
+        IngestOptions {
+            progress,
+            ..options()
+        },
+    );
+    let error = result.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    assert_eq!(sink.commits, 0);
+}
+
+/// A sink in which the file was ingested up to some line.
+fn interrupted(path: &std::path::Path) -> MemorySink {
+    let mut sink = MemorySink {
+        fail_at: Some(2),
+        ..MemorySink::default()
+    };
+    ingest_small(&mut sink, Source::Path(path.to_owned()), options()).unwrap_err();
+    sink.reopen()
+}
+
+#[test]
+fn a_changed_beginning_is_refused() {
+    let mut content = large();
+    let (_directory, path) = file("large.ndjson", &content);
+    let sink = interrupted(&path);
+    let kept = sink.committed.ingests[0].content_offset as usize;
+    let refusal = |content: &[u8]| {
+        std::fs::write(&path, content).unwrap();
+        let mut sink = sink.reopen();
+        let error = ingest_small(&mut sink, Source::Path(path.clone()), resume()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SourceChanged, "{error}");
+        assert_eq!(sink.commits, 0);
+        error.message().to_owned()
+    };
+    assert!(refusal(&content[..kept - 1]).contains("it ends after"));
+    content[20] = b'y';
+    assert!(refusal(&content).contains("its beginning has changed"));
+}
+
+#[test]
+fn an_interrupted_file_is_not_begun_anew_by_accident() {
+    let content = large();
+    let (_directory, path) = file("large.ndjson", &content);
+    let mut sink = interrupted(&path);
+    let error = ingest_small(&mut sink, Source::Path(path.clone()), options()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    assert!(
+        error.message().contains("resume goes on from there"),
+        "{error}"
+    );
+    // Another file of the same name is not held up.
+    std::fs::write(&path, b"1\n2\n").unwrap();
+    assert_eq!(
+        ingest_small(&mut sink, Source::Path(path.clone()), options())
+            .unwrap()
+            .rows,
+        2
+    );
+    std::fs::write(&path, &content).unwrap();
+    let mut sink = interrupted(&path);
+    let again = IngestOptions {
+        again: true,
+        ..options()
+    };
+    assert_eq!(
+        ingest_small(&mut sink, Source::Path(path), again)
+            .unwrap()
+            .rows,
+        101
+    );
+}
+
+#[test]
+fn what_was_ingested_in_full_is_skipped_under_any_name() {
+    let content = records(0, 500);
+    let packed = gzip(&content);
+    for bytes in [&content, &packed] {
+        let (_directory, path) = file("a.ndjson", bytes);
+        let (_directory2, copy) = file("b.ndjson", bytes);
+        let mut sink = MemorySink::default();
+        assert!(
+            !ingest_small(&mut sink, Source::Path(path.clone()), options())
+                .unwrap()
+                .skipped
+        );
+        let commits = sink.commits;
+        for path in [&path, &copy] {
+            let report = ingest_small(&mut sink, Source::Path(path.clone()), options()).unwrap();
+            assert!(report.skipped && report.rows == 0);
+        }
+        assert_eq!(sink.commits, commits);
+        let elsewhere = ingest(
+            &mut sink,
+            Source::Path(path.clone()),
+            IngestOptions::into("others"),
+        )
+        .unwrap();
+        assert!(!elsewhere.skipped);
+        let again = ingest(
+            &mut sink,
+            Source::Path(path.clone()),
+            IngestOptions {
+                again: true,
+                ..options()
+            },
+        )
+        .unwrap();
+        assert_eq!(
+            (again.skipped, again.rows, again.duplicates),
+            (false, 500, 500)
+        );
+        // The same size is not yet the same content.
+        let other: Vec<u8> = records(500, 500)[..].to_vec();
+        if other.len() == bytes.len() {
+            std::fs::write(&path, other).unwrap();
+            assert!(
+                !ingest_small(&mut sink, Source::Path(path), options())
+                    .unwrap()
+                    .skipped
+            );
+        }
+    }
+}
+
+#[test]
+fn a_file_that_has_grown_is_resumed_at_its_old_end() {
+    let (first, second) = (records(0, 300), records(300, 200));
+    let (_directory, path) = file("grows.ndjson", &first);
+    let mut sink = MemorySink::default();
+    ingest_small(&mut sink, Source::Path(path.clone()), options()).unwrap();
+    let both = [first, second].concat();
+    std::fs::write(&path, &both).unwrap();
+    let report = ingest_small(&mut sink, Source::Path(path), resume()).unwrap();
+    assert_eq!((report.rows, report.resumed_after_line), (200, Some(300)));
+    assert_eq!(sink.lines("events"), expected(&both));
+}
+
+#[test]
+fn a_last_line_that_went_on_is_a_change() {
+    let (_directory, path) = file("grows.ndjson", b"1\n22");
+    for (grown, fine) in [
+        (&b"1\n222\n3\n"[..], false),
+        (b"1\n22\n3\n", true),
+        (b"1\n22\r\n3", true),
+        (b"1\n22", true),
+    ] {
+        std::fs::write(&path, b"1\n22").unwrap();
+        let mut sink = MemorySink::default();
+        ingest_small(&mut sink, Source::Path(path.clone()), options()).unwrap();
+        std::fs::write(&path, grown).unwrap();
+        match ingest_small(&mut sink, Source::Path(path.clone()), resume()) {
+            Ok(_) => {
+                assert!(fine);
+                assert_eq!(sink.lines("events"), expected(grown));
+            }
+            Err(error) => assert!(!fine && error.kind() == ErrorKind::SourceChanged, "{error}"),
+        }
+    }
+}
+
+#[test]
+fn resuming_what_was_never_begun_begins() {
+    let (sink, report) = run(b"1\n2\n", resume());
+    let report = report.unwrap();
+    assert_eq!((report.rows, report.resumed_after_line), (2, None));
+    assert_eq!(sink.lines("events").len(), 2);
+    let both = IngestOptions {
+        again: true,
+        ..resume()
+    };
+    assert_eq!(
+        run(b"1\n", both).1.unwrap_err().kind(),
+        ErrorKind::InvalidArgument
+    );
+}

@@ -1,0 +1,97 @@
+//! Reading many blobs one after the other, mostly in ascending order: each frame is decoded once and nothing is pushed out of the cache.
+
+use std::sync::Arc;
+
+use lakebed_format::BlobId;
+
+use super::Snapshot;
+use crate::blob::Blob;
+use crate::error::{Error, ErrorKind, Result};
+use crate::frames::Decoded;
+
+/// Jumps ahead further than this many ids are random access.
+const NEAR: u64 = 4096;
+
+/// A place in the order of blobs.
+#[derive(Debug)]
+pub(crate) struct Cursor<'a> {
+    snapshot: &'a Snapshot,
+    frame: Option<Arc<Decoded>>,
+    /// What is held when it is no frame.
+    other: Option<Blob>,
+    last: BlobId,
+}
+
+impl<'a> Cursor<'a> {
+    pub(crate) fn new(snapshot: &'a Snapshot) -> Self {
+        Self {
+            snapshot,
+            frame: None,
+            other: None,
+            last: BlobId(0),
+        }
+    }
+
+    /// The bytes of a blob, dead or alive.
+    ///
+    /// # Errors
+    /// `Corrupt` also when there is no such blob: whoever asks has the id from a row.
+    pub(crate) fn bytes(&mut self, id: BlobId) -> Result<&[u8]> {
+        let place = self.frame.as_ref().and_then(|frame| frame.place(id));
+        let place = match place {
+            Some(place) => Some(place),
+            None => self.load(id)?,
+        };
+        self.last = id;
+        let bytes = match (place, &self.frame, &self.other) {
+            (Some(place), Some(frame), _) => frame.blob(place),
+            (_, _, Some(blob)) => Some(blob.as_slice()),
+            _ => None,
+        };
+        bytes.ok_or_else(|| missing(id))
+    }
+
+    /// A blob that may outlive the cursor.
+    pub(crate) fn blob(&mut self, id: BlobId) -> Result<Blob> {
+        self.bytes(id)?;
+        let place = self.frame.as_ref().and_then(|frame| frame.place(id));
+        match (place, &self.frame, &self.other) {
+            (Some(place), Some(frame), _) => Blob::in_frame(Arc::clone(frame), place),
+            (_, _, Some(blob)) => Some(blob.clone()),
+            _ => None,
+        }
+        .ok_or_else(|| missing(id))
+    }
+
+    /// Loads what holds this id, and says its place if that is a frame.
+    fn load(&mut self, id: BlobId) -> Result<Option<usize>> {
+        self.frame = None;
+        self.other = None;
+        let ahead = id >= self.last && id.0 - self.last.0 <= NEAR;
+        if (ahead || self.last == BlobId(0))
+            && let Some(frame) = self.snapshot.view.frame(self.snapshot.reading(), id)?
+        {
+            let place = frame.place(id);
+            self.frame = Some(frame);
+            return Ok(place);
+        }
+        let Some(blob) = self.snapshot.read(id)? else {
+            return Err(missing(id));
+        };
+        if let Some((frame, _)) = blob.frame()
+            && let Some(place) = frame.place(id)
+        {
+            self.frame = Some(Arc::clone(frame));
+            return Ok(Some(place));
+        }
+        self.other = Some(blob);
+        Ok(None)
+    }
+}
+
+fn missing(id: BlobId) -> Error {
+    Error::new(
+        ErrorKind::Corrupt,
+        format!("Blob {id} is named by a row and is not in the store; verify lists all damage."),
+    )
+}

@@ -1,0 +1,271 @@
+//! Finding the newest state of a store: the highest whole manifest, and the commits after it in the active segment.
+//!
+//! The same code opens a store and brings an open one up to date; what did not change since is taken over. It never writes.
+
+use std::sync::Arc;
+
+use lakebed_format::{CommitAt, CommitNumber, Layout, LockText, Manifest, names};
+use lakebed_vfs::{File, Lock, Open};
+
+use super::view::{Base, View};
+use crate::catalogue::Catalogue;
+use crate::error::{Error, ErrorKind, Result};
+use crate::home::Home;
+use crate::segment::chain::Chain;
+use crate::segment::source::missing;
+use crate::segment::{Active, ActiveFile, Sealed};
+use crate::write::lock::read_synced;
+
+/// How often a reader that is overtaken by seals tries again.
+const TRIES: usize = 100;
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asking {
+    /// Anybody.
+    Reader,
+    /// Who holds the writer's lock: what others left is final. With the last commit that is known to be on disk.
+    Writer(Option<CommitNumber>),
+}
+
+/// The newest state. `before` is what this object saw last.
+pub(crate) fn newest(home: &Arc<Home>, before: Option<&View>, asking: Asking) -> Result<View> {
+    let base = hold_manifest(home, before)?;
+    let known = before
+        .filter(|view| view.base.active == base.active)
+        .and_then(|view| view.active.as_ref());
+    let active = open_active(home, &base, known, asking)?;
+    Ok(View::new(Arc::clone(home), base, active))
+}
+
+/// The highest manifest, with a shared lock on it.
+fn hold_manifest(home: &Arc<Home>, before: Option<&View>) -> Result<Arc<Base>> {
+    for _ in 0..TRIES {
+        let mut numbers = manifest_numbers(home)?;
+        numbers.sort_unstable();
+        if let Some(view) = before
+            && numbers.last().is_none_or(|last| *last <= view.base.number)
+        {
+            return Ok(Arc::clone(&view.base));
+        }
+        let Some(number) = numbers.last() else {
+            return Err(no_manifest(home));
+        };
+        // Gone: a newer one has taken its place since, so look again.
+        if let Some(base) = hold(home, *number, before)? {
+            return Ok(base);
+        }
+    }
+    Err(Error::new(
+        ErrorKind::Io,
+        format!(
+            "The manifest of {} was replaced {TRIES} times while it was being read; try again.",
+            home.vfs.describe()
+        ),
+    ))
+}
+
+fn no_manifest(home: &Home) -> Error {
+    Error::new(
+        ErrorKind::Corrupt,
+        format!(
+            "{} has no whole manifest, so that nobody knows which segments belong to it; restore the directory manifests \
+             from a backup.",
+            home.vfs.describe()
+        ),
+    )
+}
+
+fn manifest_numbers(home: &Home) -> Result<Vec<u64>> {
+    let list = home.vfs.list(names::MANIFESTS).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            return no_manifest(home).with_source(error);
+        }
+        Error::io("listing the manifests", error)
+    })?;
+    Ok(list
+        .iter()
+        .filter_map(|name| names::parse_manifest(name))
+        .collect())
+}
+
+/// The manifest of this number with a shared lock on it; `None` when it is gone, or about to be removed.
+fn hold(home: &Arc<Home>, number: u64, before: Option<&View>) -> Result<Option<Arc<Base>>> {
+    let name = names::manifest(number);
+    let io = |error| Error::io(&format!("reading {name}"), error);
+    let file = match home.vfs.open(&name, Open::Read) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io(error)),
+    };
+    match file.try_lock(Lock::Shared) {
+        // A writer is about to remove it.
+        Ok(false) => return Ok(None),
+        Ok(true) => {}
+        // Without locks, as on some read-only media, nobody removes anything either.
+        Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {}
+        Err(error) => return Err(io(error)),
+    }
+    if !file.is_linked().map_err(io)? {
+        return Ok(None);
+    }
+    let len = file.len().map_err(io)?;
+    let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
+    file.read_exact_at(&mut bytes, 0).map_err(io)?;
+    let manifest = match Manifest::decode(&bytes) {
+        Ok(manifest) if manifest.number == number && manifest.uuid == home.header.uuid => manifest,
+        Ok(_) => {
+            return Err(Error::new(
+                ErrorKind::Corrupt,
+                format!("{name} belongs to another store; restore it from a backup."),
+            ));
+        }
+        Err(error) if error.is_too_new() => {
+            return Err(Error::new(
+                ErrorKind::FormatTooNew,
+                format!("{name} was written by a newer lakebed ({error}); upgrade lakebed to open the store."),
+            ));
+        }
+        Err(error) => {
+            return Err(Error::new(
+                ErrorKind::Corrupt,
+                format!("{name} is damaged ({error}); restore it from a backup."),
+            ));
+        }
+    };
+    Ok(Some(Arc::new(base_of(&manifest, file, before))))
+}
+
+fn base_of(manifest: &Manifest, held: Arc<dyn File>, before: Option<&View>) -> Base {
+    let body = &manifest.catalogue;
+    let mut sealed = Vec::new();
+    let mut large = Vec::new();
+    for entry in &body.segments {
+        if entry.layout == Layout::Large {
+            large.push(*entry);
+            continue;
+        }
+        let known = before.and_then(|view| {
+            view.base
+                .sealed
+                .iter()
+                .find(|known| known.entry == *entry)
+                .cloned()
+        });
+        sealed.push(known.unwrap_or_else(|| Arc::new(Sealed::new(*entry))));
+    }
+    sealed.sort_by_key(|sealed| sealed.entry.first_blob);
+    Base {
+        number: manifest.number,
+        catalogue: Catalogue::from_body(body),
+        last_commit: body.last_commit,
+        last_checksum: body.last_commit_checksum,
+        next_blob: body.next_blob,
+        active: body.active_segment,
+        sealed,
+        large,
+        held,
+    }
+}
+
+/// The active segment as far as it counts; `known` is what this object saw of it before.
+fn open_active(
+    home: &Home,
+    base: &Base,
+    known: Option<&Arc<Active>>,
+    asking: Asking,
+) -> Result<Option<Arc<Active>>> {
+    let number = base.active;
+    let (file, damage) = match known {
+        Some(known) => (Arc::clone(&known.file), known.damage.clone()),
+        None => {
+            let name = names::segment(number);
+            let file = match home.vfs.open(&name, Open::Read) {
+                Ok(file) => file,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(missing(number, &name, error)),
+            };
+            let len = length(number, file.as_ref())?;
+            match ActiveFile::open(home, number, file, len)? {
+                Some((file, damage)) => (Arc::new(file), damage),
+                None => return Ok(None),
+            }
+        }
+    };
+    let len = length(number, file.file.as_ref())?;
+    let chain = file.chain();
+    let Some(found) = chain.last_commit(len)? else {
+        return Ok(None);
+    };
+    if let Some(known) = known.filter(|known| known.last.offset >= found.offset) {
+        return Ok(Some(Arc::clone(known)));
+    }
+    let Some(last) = settled(home, chain, found, asking)? else {
+        return Ok(None);
+    };
+    if let Some(known) = known.filter(|known| known.last.offset >= last.offset) {
+        return Ok(Some(Arc::clone(known)));
+    }
+    let before = known.map_or(&[][..], |known| known.blocks.as_slice());
+    let walk = chain.walk(last, before, &base.catalogue)?;
+    Ok(Some(Arc::new(Active::new(file, walk, damage, last))))
+}
+
+fn length(number: lakebed_format::SegmentNumber, file: &dyn File) -> Result<u64> {
+    file.len()
+        .map_err(|e| Error::io(&crate::segment::source::reading(number), e))
+}
+
+/// The commit that may be shown, given the last one found: that one if its sync is known to have returned or if nobody is writing and
+/// it is whole, else the one before.
+fn settled(
+    home: &Home,
+    chain: Chain<'_>,
+    found: CommitAt,
+    asking: Asking,
+) -> Result<Option<CommitAt>> {
+    let on_disk = |synced: Option<CommitNumber>| synced.is_some_and(|n| n >= found.commit.number);
+    let synced = match asking {
+        Asking::Writer(synced) => synced,
+        Asking::Reader => read_synced(home.vfs.as_ref()),
+    };
+    if on_disk(synced) {
+        return Ok(Some(found));
+    }
+    if asking == Asking::Reader {
+        match probe(home) {
+            // A writer is between writing this commit and hearing that it is on disk.
+            Writer::Busy => return chain.before(found.commit.group),
+            Writer::Gone(synced) if on_disk(synced) => return Ok(Some(found)),
+            Writer::Gone(_) => {}
+        }
+    }
+    if chain.group_is_whole(&found)? {
+        Ok(Some(found))
+    } else {
+        chain.before(found.commit.group)
+    }
+}
+
+enum Writer {
+    Busy,
+    /// Nobody writes; what the lock's text says now.
+    Gone(Option<CommitNumber>),
+}
+
+/// Whether somebody holds the writer's lock at this moment.
+fn probe(home: &Home) -> Writer {
+    let Ok(file) = home.vfs.open(names::LOCK, Open::Read) else {
+        return Writer::Gone(None);
+    };
+    if let Ok(false) = file.try_lock(Lock::Shared) {
+        return Writer::Busy;
+    }
+    let mut bytes = vec![0; 1024];
+    let len = file.read_at(&mut bytes, 0).unwrap_or(0);
+    bytes.truncate(len);
+    let text = LockText::decode(&bytes);
+    // An error would only mean that closing the file gives the lock up.
+    let _ = file.unlock();
+    Writer::Gone(text.synced)
+}

@@ -1,0 +1,246 @@
+//! Blobs by number, by hash, by prefix of a hash.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use lakebed_format::{BlobId, CommitNumber, DictionaryNumber, Fingerprint, Hash, Seq};
+
+use super::Snapshot;
+use crate::blob::Blob;
+use crate::error::{Error, ErrorKind, Result};
+use crate::frames::Dictionary;
+use crate::segment::{FindDictionary, Reading};
+
+impl FindDictionary for Snapshot {
+    fn dictionary(&self, number: DictionaryNumber) -> Result<Arc<Dictionary>> {
+        let home = &self.view.home;
+        home.dictionaries.get(number, || {
+            let entry = self.catalogue().dictionary(number).ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Corrupt,
+                    format!(
+                        "A frame needs dictionary {number}, which the store does not know; restore the store from a backup."
+                    ),
+                )
+            })?;
+            let blob = self.read(entry.blob)?;
+            match blob {
+                Some(blob) if home.prove(entry.blob, &blob, &entry.hash) => Ok(Arc::from(&*blob)),
+                _ => Err(Error::new(
+                    ErrorKind::Corrupt,
+                    format!(
+                        "Dictionary {number} (blob {}) is missing or damaged; restore the store from a backup.",
+                        entry.hash
+                    ),
+                )),
+            }
+        })
+    }
+}
+
+impl Snapshot {
+    pub(crate) fn reading(&self) -> Reading<'_> {
+        Reading {
+            home: &self.view.home,
+            dictionaries: self,
+        }
+    }
+
+    /// The blob of this id, dead or alive; `None` when there never was one.
+    pub(crate) fn read(&self, id: BlobId) -> Result<Option<Blob>> {
+        if let Some(pending) = &self.pending
+            && id >= self.view.next_blob
+            && self.catalogue().large(id).is_none()
+        {
+            return pending.blob(self.reading(), id);
+        }
+        self.view.blob(self.reading(), self.catalogue(), id)
+    }
+
+    /// The live blob of this hash, verified, and its id.
+    pub(crate) fn find(&self, hash: &Hash) -> Result<Option<(BlobId, Blob)>> {
+        if let Some(pending) = &self.pending
+            && let Some(id) = pending.find(hash)
+            && !pending.catalogue.is_deleted(id)
+            && let Some(blob) = self.read(id)?
+        {
+            return Ok(Some((id, blob)));
+        }
+        let mut candidates = Vec::new();
+        self.view.candidates(hash.fingerprint(), &mut candidates)?;
+        let mut unreadable = None;
+        for id in candidates {
+            if self.catalogue().is_deleted(id) {
+                continue;
+            }
+            match self.read(id) {
+                Ok(Some(blob)) if self.view.home.prove(id, &blob, hash) => {
+                    return Ok(Some((id, blob)));
+                }
+                Ok(_) => {}
+                // Another one of the same fingerprint may be the one that is wanted.
+                Err(error) if error.kind() == ErrorKind::Corrupt => unreadable = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        match unreadable {
+            Some(error) => Err(error),
+            None => self.view.check_whole().map(|()| None),
+        }
+    }
+
+    /// The commit this snapshot shows (pending work comes after it).
+    pub fn commit_number(&self) -> CommitNumber {
+        self.view.commit
+    }
+
+    /// The blob of this hash, verified.
+    ///
+    /// # Errors
+    /// `BlobNotFound`, `Corrupt`, `Io`.
+    pub fn get(&self, hash: &Hash) -> Result<Blob> {
+        match self.find(hash)? {
+            Some((_, blob)) => Ok(blob),
+            None => Err(not_found(hash)),
+        }
+    }
+
+    /// The blobs of these hashes, in their order; `None` where there is none.
+    pub fn get_many(&self, hashes: &[Hash]) -> Result<Vec<Option<Blob>>> {
+        hashes
+            .iter()
+            .map(|hash| Ok(self.find(hash)?.map(|(_, blob)| blob)))
+            .collect()
+    }
+
+    /// The blob of this number.
+    ///
+    /// # Errors
+    /// `BlobNotFound` also when it was deleted.
+    pub fn blob(&self, id: BlobId) -> Result<Blob> {
+        if !self.catalogue().is_deleted(id)
+            && let Some(blob) = self.read(id)?
+        {
+            return Ok(blob);
+        }
+        Err(Error::new(
+            ErrorKind::BlobNotFound,
+            format!("The store has no blob of number {id}; it was never there, or it was deleted."),
+        ))
+    }
+
+    /// Whether a blob of this hash is there.
+    pub fn contains(&self, hash: &Hash) -> Result<bool> {
+        self.find(hash).map(|found| found.is_some())
+    }
+
+    /// Live blobs, dictionaries not counted.
+    pub fn len(&self) -> u64 {
+        let pending = self.pending.as_ref().map_or(0, |pending| pending.frame_blobs());
+        let large = (self.catalogue().large_blobs().len() - self.view.catalogue.large_blobs().len()) as u64;
+        let dead = self.catalogue().deleted().len() + self.catalogue().dictionaries().len() as u64;
+        (self.view.blobs() + pending + large).saturating_sub(dead)
+    }
+
+    /// Whether there is no blob.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The one hash that begins with these hex characters.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when it is no hex, `BlobNotFound`, `AmbiguousPrefix`.
+    pub fn resolve(&self, prefix: &str) -> Result<Hash> {
+        let range = range_of(prefix)?;
+        let mut candidates = Vec::new();
+        self.view.candidates_in(&range, &mut candidates)?;
+        if let Some(pending) = &self.pending {
+            pending.find_range(&range, &mut candidates);
+        }
+        let lower = prefix.to_ascii_lowercase();
+        let mut found: Option<Hash> = None;
+        for id in candidates {
+            if self.catalogue().is_deleted(id) {
+                continue;
+            }
+            let Some(blob) = self.read(id)? else {
+                continue;
+            };
+            let hash = Hash::of(&blob);
+            if !hash.to_string().starts_with(&lower) {
+                continue;
+            }
+            match found {
+                Some(first) if first != hash => {
+                    return Err(Error::new(
+                        ErrorKind::AmbiguousPrefix,
+                        format!(
+                            "Several blobs have hashes that begin with {prefix}, among them {first} and {hash}; give more characters."
+                        ),
+                    ));
+                }
+                _ => found = Some(hash),
+            }
+        }
+        if found.is_none() {
+            self.view.check_whole()?;
+        }
+        found.ok_or_else(|| {
+            Error::new(
+                ErrorKind::BlobNotFound,
+                format!("The store has no blob whose hash begins with {prefix}."),
+            )
+        })
+    }
+
+    /// The number that a collection's next row gets.
+    pub fn next_seq(&self, collection: &str) -> Result<Seq> {
+        self.named(collection).map(|collection| collection.next_seq)
+    }
+}
+
+/// There is no blob of this hash.
+pub(crate) fn not_found(hash: &Hash) -> Error {
+    Error::new(
+        ErrorKind::BlobNotFound,
+        format!("The store has no blob of hash {hash}."),
+    )
+}
+
+/// The fingerprints that a prefix of a hash stands for.
+fn range_of(prefix: &str) -> Result<RangeInclusive<Fingerprint>> {
+    let hex = prefix.bytes().all(|b| b.is_ascii_hexdigit());
+    if !hex || prefix.is_empty() || prefix.len() > 64 {
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!("{prefix:?} is no hash and no prefix of one: those are 1 to 64 hex characters."),
+        ));
+    }
+    let digits = prefix.get(..16).unwrap_or(prefix);
+    let value = u64::from_str_radix(digits, 16)
+        .map_err(|_| Error::internal("a checked prefix does not parse"))?;
+    let free = 64 - 4 * digits.len() as u32;
+    let low = value.checked_shl(free).unwrap_or(0);
+    let high = low | u64::MAX.checked_shr(64 - free).unwrap_or(0);
+    Ok(Fingerprint(low)..=Fingerprint(high))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_a_range_of_fingerprints() {
+        let whole = |prefix: &str| {
+            let range = range_of(prefix).unwrap();
+            (range.start().0, range.end().0)
+        };
+        assert_eq!(whole("a"), (0xa << 60, (0xb << 60) - 1));
+        assert_eq!(whole("00"), (0, u64::MAX >> 8));
+        assert_eq!(whole("0123456789abcdef"), (0x0123_4567_89ab_cdef, 0x0123_4567_89ab_cdef));
+        assert_eq!(whole("0123456789ABCDEF0"), (0x0123_4567_89ab_cdef, 0x0123_4567_89ab_cdef));
+        assert_eq!(range_of("").unwrap_err().kind(), ErrorKind::InvalidArgument);
+        assert_eq!(range_of("xy").unwrap_err().kind(), ErrorKind::InvalidArgument);
+    }
+}

@@ -1,0 +1,302 @@
+//! Rows of a collection: which batches hold them, and one by one.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use lakebed_format::{BlobId, CollectionId, FileNumber, RowBatch, RowEntry, RowRun, Seq};
+
+use super::Snapshot;
+use crate::catalogue::Collection;
+use crate::error::{Error, ErrorKind, Result};
+use crate::segment::source::Slice;
+use crate::segment::{Active, Sealed};
+use crate::write::pending::PendingBatch;
+
+/// A row of a collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its place in the collection.
+    pub seq: Seq,
+    /// The number of its blob.
+    pub blob: BlobId,
+    /// The file it came from.
+    pub file: Option<Arc<str>>,
+    /// Its line in that file, from 1.
+    pub line: Option<u64>,
+    /// When it was ingested, microseconds since 1970 UTC.
+    pub time: i64,
+}
+
+/// Where a batch of rows is.
+#[derive(Clone, Debug)]
+pub(crate) enum BatchSource {
+    Sealed(Arc<Sealed>),
+    Active(Arc<Active>),
+    Pending(Arc<PendingBatch>),
+}
+
+/// A batch of rows that was not read yet.
+#[derive(Clone, Debug)]
+pub(crate) struct BatchRef {
+    pub(crate) entry: RowEntry,
+    pub(crate) source: BatchSource,
+}
+
+/// The bytes of a batch.
+#[derive(Debug)]
+pub(crate) struct BatchBytes {
+    bytes: Slice,
+    offset: u64,
+}
+
+impl BatchBytes {
+    /// The batch; its checksum was checked.
+    pub(crate) fn decode(&self) -> Result<RowBatch<'_>> {
+        RowBatch::decode_unchecked(&self.bytes, self.offset)
+            .map_err(|e| Error::new(ErrorKind::Corrupt, format!("A row batch is damaged: {e}.")))
+    }
+}
+
+impl Snapshot {
+    /// The collection of this name.
+    pub(crate) fn named(&self, name: &str) -> Result<&Arc<Collection>> {
+        self.catalogue().named(name).ok_or_else(|| {
+            let known: Vec<_> = self
+                .catalogue()
+                .collections()
+                .take(8)
+                .map(|c| c.name.to_string())
+                .collect();
+            let hint = if known.is_empty() {
+                "it has none yet".to_owned()
+            } else {
+                format!("among those it has are {}", known.join(", "))
+            };
+            Error::new(
+                ErrorKind::CollectionNotFound,
+                format!("The store has no collection {name:?}; {hint}."),
+            )
+        })
+    }
+
+    /// The batches that hold rows of a collection in this range, in order.
+    pub(crate) fn batches(
+        &self,
+        collection: CollectionId,
+        range: &Range<Seq>,
+    ) -> Result<Vec<BatchRef>> {
+        self.view.check_whole()?;
+        let mut found = Vec::new();
+        self.each_batch(|entry, source| {
+            let wanted = entry.collection == collection
+                && entry.first_seq < range.end
+                && entry.first_seq.0 + entry.rows > range.start.0;
+            if wanted {
+                found.push(BatchRef {
+                    entry: *entry,
+                    source: source(),
+                });
+            }
+        })?;
+        found.sort_by_key(|batch| batch.entry.first_seq);
+        Ok(found)
+    }
+
+    /// Tells all batches, in the order they were written.
+    pub(crate) fn each_batch(
+        &self,
+        mut each: impl FnMut(&RowEntry, &dyn Fn() -> BatchSource),
+    ) -> Result<()> {
+        for sealed in &self.view.base.sealed {
+            if sealed.entry.rows == 0 {
+                continue;
+            }
+            for entry in sealed.rows(&self.view.home)?.iter() {
+                each(entry, &|| BatchSource::Sealed(Arc::clone(sealed)));
+            }
+        }
+        if let Some(active) = &self.view.active {
+            for entry in active.rows()?.iter() {
+                each(entry, &|| BatchSource::Active(Arc::clone(active)));
+            }
+        }
+        if let Some(pending) = &self.pending {
+            for batch in pending.batches() {
+                each(&batch.entry(), &|| BatchSource::Pending(Arc::clone(batch)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a batch and checks it.
+    pub(crate) fn read_batch(&self, batch: &BatchRef) -> Result<BatchBytes> {
+        let entry = &batch.entry;
+        let (bytes, segment, salt) = match &batch.source {
+            BatchSource::Sealed(sealed) => {
+                let (bytes, salt) = sealed.batch(&self.view.home, entry)?;
+                (bytes, sealed.entry.number, salt)
+            }
+            BatchSource::Active(active) => {
+                let bytes = active.file.chain().read(entry.offset, entry.len)?;
+                (Slice::Held(bytes.into()), active.file.number, active.file.salt)
+            }
+            BatchSource::Pending(batch) => {
+                return Ok(BatchBytes {
+                    bytes: Slice::Held(batch.encoded()?.into()),
+                    offset: 0,
+                });
+            }
+        };
+        let decoded = RowBatch::decode(&bytes, salt, entry.offset)
+            .map_err(|e| Error::of_format(segment, &e))?;
+        let agrees = decoded.head.collection == entry.collection
+            && decoded.head.first_seq == entry.first_seq
+            && decoded.rows == entry.rows;
+        if !agrees {
+            return Err(Error::corrupt(
+                segment,
+                entry.offset,
+                "a row batch is another one than the row directory says",
+            ));
+        }
+        Ok(BatchBytes {
+            bytes,
+            offset: entry.offset,
+        })
+    }
+
+    /// The live rows of a batch within a range of sequence numbers, in runs of consecutive lines and ids.
+    pub(crate) fn live_runs(
+        &self,
+        batch: &RowBatch<'_>,
+        range: &Range<Seq>,
+        runs: &mut impl Extend<RowRun>,
+    ) -> Result<()> {
+        let first = batch.head.first_seq.0;
+        let skip = range.start.0.saturating_sub(first);
+        let deleted = self.catalogue().deleted();
+        for run in batch.row_runs_from(skip) {
+            let mut run = run.map_err(|e| {
+                Error::new(ErrorKind::Corrupt, format!("A row batch is damaged: {e}."))
+            })?;
+            if run.seq >= range.end {
+                break;
+            }
+            run.len = run.len.min(range.end.0 - run.seq.0);
+            if deleted.is_empty() {
+                runs.extend([run]);
+                continue;
+            }
+            let mut start = 0;
+            for at in 0..=run.len {
+                if at < run.len && !deleted.contains(BlobId(run.blob.0 + at)) {
+                    continue;
+                }
+                if at > start {
+                    runs.extend([RowRun {
+                        seq: Seq(run.seq.0 + start),
+                        line: run.line.map(|line| line + start),
+                        blob: BlobId(run.blob.0 + start),
+                        len: at - start,
+                    }]);
+                }
+                start = at + 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// The live part of a range of a collection's rows.
+    pub(crate) fn live_range(&self, collection: &Collection, range: Range<Seq>) -> Range<Seq> {
+        let start = range.start.max(collection.first_live);
+        start..range.end.min(collection.next_seq).max(start)
+    }
+
+    /// Rows of a collection, in order.
+    ///
+    /// # Errors
+    /// `CollectionNotFound`, `Corrupt`, `Io`.
+    pub fn rows(&self, collection: &str, range: Range<Seq>) -> Result<Rows> {
+        let collection = self.named(collection)?;
+        let range = self.live_range(collection, range);
+        let batches = self.batches(collection.id, &range)?;
+        Ok(Rows {
+            snapshot: self.clone(),
+            range,
+            batches: batches.into(),
+            runs: VecDeque::new(),
+            file: None,
+            time: 0,
+            failed: false,
+        })
+    }
+
+    /// A file's name.
+    pub(crate) fn file_name(&self, file: FileNumber) -> Option<Arc<str>> {
+        self.catalogue().file(file).cloned()
+    }
+}
+
+/// Rows of a collection, in order; ends after an error.
+#[derive(Debug)]
+pub struct Rows {
+    snapshot: Snapshot,
+    range: Range<Seq>,
+    batches: VecDeque<BatchRef>,
+    runs: VecDeque<RowRun>,
+    file: Option<Arc<str>>,
+    time: i64,
+    failed: bool,
+}
+
+impl Rows {
+    /// The snapshot the rows are of: it has their blobs.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    fn load(&mut self, batch: &BatchRef) -> Result<()> {
+        let bytes = self.snapshot.read_batch(batch)?;
+        let decoded = bytes.decode()?;
+        self.file = self.snapshot.file_name(decoded.head.file);
+        self.time = decoded.head.time;
+        self.snapshot
+            .live_runs(&decoded, &self.range, &mut self.runs)
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Result<Row>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.failed {
+            if let Some(run) = self.runs.front_mut() {
+                let row = Row {
+                    seq: run.seq,
+                    blob: run.blob,
+                    file: self.file.clone(),
+                    line: run.line,
+                    time: self.time,
+                };
+                if run.len > 1 {
+                    run.len -= 1;
+                    run.seq.0 += 1;
+                    run.blob.0 += 1;
+                    if let Some(line) = &mut run.line {
+                        *line += 1;
+                    }
+                } else {
+                    self.runs.pop_front();
+                }
+                return Some(Ok(row));
+            }
+            let batch = self.batches.pop_front()?;
+            if let Err(error) = self.load(&batch) {
+                self.failed = true;
+                return Some(Err(error));
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,139 @@
+//! Making a new store. `FORMAT` comes last: without it a directory is no store, and a crash in between is made good by doing it again.
+
+use std::sync::Arc;
+
+use lakebed_format::{
+    Catalogue as Body, CollectionId, DictionaryNumber, FileNumber, Manifest, SegmentNumber,
+    StoreHeader, StoreUuid, names,
+};
+use lakebed_vfs::{Open, Vfs};
+
+use super::commit::Failure;
+use super::group::random;
+use super::lock::WriterLock;
+use super::seal::put_file_on;
+use crate::error::{Error, ErrorKind, Result};
+use crate::options::Options;
+
+/// Room for a drop on a full disk, in bytes.
+pub(crate) const RESERVE_BYTES: usize = 64 << 10;
+/// The temporary name of `FORMAT`.
+const FORMAT_TEMPORARY: &str = ".FORMAT.tmp";
+
+/// Makes a store in the directory `vfs` is rooted at, unless there is one by now.
+///
+/// # Errors
+/// `NotAStore` when the directory holds other files; `Io`, `StoreFull`.
+pub(crate) fn create(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<()> {
+    let io = |error| Error::io(&format!("making the store {}", vfs.describe()), error);
+    vfs.create_dir("").map_err(io)?;
+    check_empty(vfs.as_ref())?;
+    let mut lock = WriterLock::acquire(
+        vfs.as_ref(),
+        options.lock_timeout,
+        &options.command,
+        options.clock,
+    )?;
+    if vfs.open(names::FORMAT, Open::Read).is_ok() {
+        return Ok(());
+    }
+    for dir in [names::SEGMENTS, names::MANIFESTS, names::INDEX] {
+        vfs.create_dir(dir).map_err(io)?;
+    }
+    let uuid = StoreUuid(uuid()?);
+    let manifest = Manifest {
+        number: 1,
+        uuid,
+        salt: random()?,
+        catalogue: Body {
+            active_segment: SegmentNumber(1),
+            next_segment: SegmentNumber(2),
+            next_collection: CollectionId(1),
+            next_file: FileNumber(1),
+            next_dictionary: DictionaryNumber(1),
+            ..Body::default()
+        },
+    };
+    put(
+        vfs.as_ref(),
+        names::MANIFESTS,
+        &names::manifest_temporary(1),
+        &names::manifest(1),
+        &manifest.encode(),
+    )?;
+    // Without it everything works, but a drop on a full disk.
+    let _ = make_reserve(vfs.as_ref());
+    vfs.sync_dir("").map_err(io)?;
+    let header = StoreHeader::new(uuid, options.clock.now());
+    put(
+        vfs.as_ref(),
+        "",
+        FORMAT_TEMPORARY,
+        names::FORMAT,
+        &header.encode(),
+    )?;
+    // Only a hint.
+    let _ = lock.set_synced(vfs.as_ref(), lakebed_format::CommitNumber(0));
+    Ok(())
+}
+
+/// Makes the file whose removal makes room.
+pub(crate) fn make_reserve(vfs: &dyn Vfs) -> std::io::Result<()> {
+    let file = vfs.open(names::RESERVE, Open::Create)?;
+    if file.len()? < RESERVE_BYTES as u64 {
+        file.write_all_at(&vec![0; RESERVE_BYTES], 0)?;
+    }
+    Ok(())
+}
+
+fn put(vfs: &dyn Vfs, dir: &str, temporary: &str, name: &str, bytes: &[u8]) -> Result<()> {
+    put_file_on(vfs, dir, temporary, name, bytes).map_err(|failure| match failure {
+        Failure::Undone(error) | Failure::Unsynced(error) => error,
+    })
+}
+
+/// A directory that holds nothing, or what an interrupted creation left.
+fn check_empty(vfs: &dyn Vfs) -> Result<()> {
+    let own = [
+        names::LOCK,
+        names::SEGMENTS,
+        names::MANIFESTS,
+        names::INDEX,
+        names::RESERVE,
+        names::FORMAT,
+        FORMAT_TEMPORARY,
+    ];
+    let list = vfs
+        .list("")
+        .map_err(|e| Error::io(&format!("listing {}", vfs.describe()), e))?;
+    match list.iter().find(|name| !own.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(other) => Err(Error::new(
+            ErrorKind::NotAStore,
+            format!(
+                "{} is not a lakebed store and not empty (it holds {other}); choose another directory for a new store.",
+                vfs.describe()
+            ),
+        )),
+    }
+}
+
+fn uuid() -> Result<[u8; 16]> {
+    let mut bytes = [0; 16];
+    let (low, high) = (random()?, random()?);
+    for (byte, value) in bytes.iter_mut().zip(
+        low.to_le_bytes()
+            .into_iter()
+            .chain(high.to_le_bytes()),
+    ) {
+        *byte = value;
+    }
+    // Version 4, variant 1, as tools that look at it expect.
+    if let Some(byte) = bytes.get_mut(6) {
+        *byte = *byte & 0x0f | 0x40;
+    }
+    if let Some(byte) = bytes.get_mut(8) {
+        *byte = *byte & 0x3f | 0x80;
+    }
+    Ok(bytes)
+}

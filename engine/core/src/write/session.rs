@@ -1,0 +1,558 @@
+//! A piece of writing: it holds the writer's lock and the pending group.
+//!
+//! A session ends with [`Session::leave`], which keeps what is pending, or with [`Session::commit`]; dropped in between it rolls the
+//! group back.
+
+use std::sync::Arc;
+
+use lakebed_format::{
+    BlobId, CollectionId, CollectionName, CommitNumber, DictionaryEntry, DictionaryNumber,
+    FileEntry, FileNumber, Hash, Record, limits,
+};
+use parking_lot::MutexGuard;
+
+use super::commit::{self, Failure};
+use super::dedupe::{self, NewBlob};
+use super::group::{Group, Lines, Mark, of_frames};
+use super::lock::WriterLock;
+use super::shared::{Shared, Writer};
+use super::{large, recover, seal};
+use crate::catalogue::Catalogue;
+use crate::error::{Error, ErrorKind, Result};
+use crate::frames::{Dictionary, Workers};
+use crate::options::Mode;
+use crate::segment::FindDictionary;
+use crate::snapshot::open::{Asking, newest};
+use crate::snapshot::{Snapshot, View};
+
+/// Blobs of a batch by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct BlobCounts {
+    /// Blobs that were not there before.
+    pub(crate) new: u64,
+    /// Blobs that were there before, in the store or earlier in the batch.
+    pub(crate) known: u64,
+    /// Bytes of the new ones.
+    pub(crate) new_bytes: u64,
+}
+
+/// The right to write, and the pending group.
+#[derive(Debug)]
+pub(crate) struct Session<'a> {
+    shared: &'a Shared,
+    writer: MutexGuard<'a, Writer>,
+    view: Arc<View>,
+    workers: Arc<Workers>,
+    done: bool,
+}
+
+impl<'a> Session<'a> {
+    /// Takes the writer's lock, unless this object holds it already for pending work, and sees what others committed. `workers`
+    /// compress; without them that happens on this thread.
+    pub(crate) fn begin(shared: &'a Shared, workers: Option<Arc<Workers>>) -> Result<Self> {
+        shared.check_open()?;
+        let home = &shared.home;
+        if home.options.mode == Mode::Read {
+            return Err(Error::new(
+                ErrorKind::ReadOnly,
+                format!(
+                    "{} was opened for reading; open it for appending to change it.",
+                    home.vfs.describe()
+                ),
+            ));
+        }
+        check_process(shared)?;
+        recover::check_writable(home)?;
+        let mut writer = shared.writer.lock();
+        if let Some(why) = &writer.poisoned {
+            return Err(Error::new(ErrorKind::Poisoned, why.clone()));
+        }
+        let workers = match workers {
+            Some(workers) => workers,
+            None => Arc::new(Workers::new(1, home.options.level).map_err(|e| of_frames(&e))?),
+        };
+        let view = if writer.lock.is_some() {
+            shared.view()
+        } else {
+            take_lock(shared, &mut writer)?
+        };
+        let mut session = Self {
+            shared,
+            writer,
+            view,
+            workers,
+            done: false,
+        };
+        session.ensure_group()?;
+        let workers = Arc::clone(&session.workers);
+        session.group()?.compress_on(workers);
+        Ok(session)
+    }
+
+    /// Makes an empty group if there is none.
+    fn ensure_group(&mut self) -> Result<()> {
+        if self.writer.group.is_some() {
+            return Ok(());
+        }
+        let file = self.writer.file.as_ref().map(|(_, file)| Arc::clone(file));
+        let workers = Arc::clone(&self.workers);
+        let group = Group::new(&self.shared.home, &self.view, file, workers)?;
+        self.shared
+            .show(Arc::clone(&self.view), Some(Arc::clone(&group.shared)));
+        self.writer.group = Some(group);
+        Ok(())
+    }
+
+    fn group(&mut self) -> Result<&mut Group> {
+        self.writer
+            .group
+            .as_mut()
+            .ok_or_else(|| Error::internal("a session has no group"))
+    }
+
+    /// The store's directory.
+    pub(crate) fn vfs(&self) -> Arc<dyn lakebed_vfs::Vfs> {
+        Arc::clone(&self.shared.home.vfs)
+    }
+
+    /// The catalogue with what is pending.
+    pub(crate) fn catalogue(&self) -> Catalogue {
+        self.writer.group.as_ref().map_or_else(
+            || self.view.catalogue.clone(),
+            |group| group.shared.read().catalogue.clone(),
+        )
+    }
+
+    /// What this session sees.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let pending = self
+            .writer
+            .group
+            .as_ref()
+            .map(|group| Arc::new(group.shared.read().clone()));
+        Snapshot::new(Arc::clone(&self.view), pending)
+    }
+
+    /// The collection of this name; made if there is none.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a name that cannot be one.
+    pub(crate) fn collection(&mut self, name: &str) -> Result<CollectionId> {
+        check_name("collection", name)?;
+        let created = self.shared.home.options.clock.now();
+        let catalogue = self.catalogue();
+        if let Some(collection) = catalogue.named(name) {
+            return Ok(collection.id);
+        }
+        let id = catalogue.next_collection;
+        self.record(Record::CollectionCreated(CollectionName {
+            id,
+            name: name.to_owned(),
+            created,
+        }))?;
+        self.next_numbers(|next| next.next_collection = id.next())?;
+        Ok(id)
+    }
+
+    /// The number of a file's name; given if it has none.
+    pub(crate) fn file(&mut self, name: &str) -> Result<FileNumber> {
+        check_name("file", name)?;
+        let catalogue = self.catalogue();
+        if let Some(number) = catalogue.file_number(name) {
+            return Ok(number);
+        }
+        let number = catalogue.next_file;
+        self.record(Record::File(FileEntry {
+            number,
+            name: name.to_owned(),
+        }))?;
+        self.next_numbers(|next| next.next_file = number.next())?;
+        Ok(number)
+    }
+
+    fn next_numbers(&mut self, change: impl FnOnce(&mut Catalogue)) -> Result<()> {
+        change(&mut self.group()?.shared.write().catalogue);
+        Ok(())
+    }
+
+    /// Blob ids of a batch in order: what is known already, in the group or in anything older, keeps its id; the rest is framed.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a blob over the limit; `Io`, `StoreFull`.
+    pub(crate) fn blobs(
+        &mut self,
+        batch: &[NewBlob<'_>],
+        ids: &mut Vec<BlobId>,
+    ) -> Result<BlobCounts> {
+        for blob in batch {
+            check_size(blob.bytes)?;
+        }
+        let committed = Snapshot::new(Arc::clone(&self.view), None);
+        let known = {
+            let group = self.group()?;
+            let pending = group.shared.read();
+            dedupe::known(&committed, &pending, batch)?
+        };
+        let home = Arc::clone(&self.shared.home);
+        let mut counts = BlobCounts::default();
+        ids.reserve(batch.len());
+        for (blob, known) in batch.iter().zip(known) {
+            let known = match known {
+                Some(id) => Some(id),
+                // Earlier in this batch?
+                None => self.pending_blob(&blob.hash)?,
+            };
+            if let Some(id) = known {
+                counts.known += 1;
+                ids.push(id);
+                continue;
+            }
+            counts.new += 1;
+            counts.new_bytes += blob.bytes.len() as u64;
+            let id = if blob.bytes.len() as u64 > limits::LARGE_BLOB {
+                self.large_blob(&blob.hash, blob.bytes)?
+            } else {
+                self.group()?.add_blob(&home, blob.hash, blob.bytes)?
+            };
+            ids.push(id);
+        }
+        Ok(counts)
+    }
+
+    fn pending_blob(&mut self, hash: &Hash) -> Result<Option<BlobId>> {
+        let pending = self.group()?.shared.read();
+        Ok(pending
+            .find(hash)
+            .filter(|id| !pending.catalogue.is_deleted(*id)))
+    }
+
+    fn large_blob(&mut self, hash: &Hash, bytes: &[u8]) -> Result<BlobId> {
+        let home = Arc::clone(&self.shared.home);
+        let segment = self.catalogue().next_segment;
+        let id = self.group()?.add_large(&home, *hash, bytes.len() as u64)?;
+        let entry = large::write(&home, segment, id, hash, bytes)?;
+        self.group()?.large.push(segment);
+        self.next_numbers(|next| next.next_segment = segment.next())?;
+        self.record(Record::Large(entry))?;
+        Ok(id)
+    }
+
+    /// Appends rows of blobs to a collection.
+    pub(crate) fn rows(
+        &mut self,
+        collection: CollectionId,
+        file: FileNumber,
+        lines: Lines<'_>,
+        ids: &[BlobId],
+    ) -> Result<()> {
+        let now = self.shared.home.options.clock.now();
+        self.group()?.add_rows(now, collection, file, lines, ids)
+    }
+
+    /// Pins a blob, so that it stays when nothing else names it.
+    pub(crate) fn pin(&mut self, id: BlobId) -> Result<()> {
+        self.group()?.pin(id)
+    }
+
+    /// Adds a catalogue record.
+    pub(crate) fn record(&mut self, record: Record) -> Result<()> {
+        self.group()?.add_record(record)
+    }
+
+    /// Stores a dictionary as the collection's next generation; new frames use it after [`Session::encode_for`].
+    pub(crate) fn install_dictionary(
+        &mut self,
+        collection: CollectionId,
+        bytes: &[u8],
+    ) -> Result<DictionaryNumber> {
+        let home = Arc::clone(&self.shared.home);
+        // It must be readable without a dictionary.
+        self.group()?.use_dictionary(&home, None)?;
+        let hash = Hash::of(bytes);
+        let mut ids = Vec::new();
+        self.blobs(&[NewBlob { hash, bytes }], &mut ids)?;
+        let blob = ids.first().copied().unwrap_or_default();
+        let catalogue = self.catalogue();
+        let number = catalogue.next_dictionary;
+        let generation = catalogue
+            .dictionary_of(collection)
+            .map_or(1, |entry| entry.generation + 1);
+        self.record(Record::Dictionary(DictionaryEntry {
+            number,
+            collection,
+            generation,
+            blob,
+            hash,
+            size: bytes.len() as u64,
+        }))?;
+        self.next_numbers(|next| next.next_dictionary = number.next())?;
+        let dictionary = Dictionary::new(number, bytes.into()).map_err(|e| of_frames(&e))?;
+        home.dictionaries.insert(Arc::new(dictionary));
+        Ok(number)
+    }
+
+    /// Frames from now on use the newest dictionary of this collection, or none.
+    pub(crate) fn encode_for(&mut self, collection: CollectionId) -> Result<()> {
+        let home = Arc::clone(&self.shared.home);
+        let number = self
+            .catalogue()
+            .dictionary_of(collection)
+            .map(|entry| entry.number);
+        let dictionary = match number {
+            Some(number) => Some(self.snapshot().dictionary(number)?),
+            None => None,
+        };
+        self.group()?.use_dictionary(&home, dictionary)
+    }
+
+    /// Frames from now on use no dictionary.
+    pub(crate) fn encode_plain(&mut self) -> Result<()> {
+        let home = Arc::clone(&self.shared.home);
+        self.group()?.use_dictionary(&home, None)
+    }
+
+    /// Bytes of blobs pending.
+    pub(crate) fn pending_bytes(&self) -> u64 {
+        self.writer
+            .group
+            .as_ref()
+            .map_or(0, |group| group.shared.read().raw_bytes)
+    }
+
+    /// Where rows and records stand, to go back to.
+    pub(crate) fn mark(&mut self) -> Result<Mark> {
+        Ok(self.group()?.mark())
+    }
+
+    /// Goes back to a mark. Blobs that were added since stay without a name.
+    pub(crate) fn go_back(&mut self, mark: Mark) -> Result<()> {
+        self.group()?.go_back(mark);
+        Ok(())
+    }
+
+    /// The commit this session builds on.
+    pub(crate) fn commit_number(&self) -> CommitNumber {
+        self.view.commit
+    }
+
+    /// Makes the group durable and shows it; the next group begins. With nothing pending: the current number.
+    pub(crate) fn commit(&mut self) -> Result<CommitNumber> {
+        let home = Arc::clone(&self.shared.home);
+        let Some(mut group) = self.writer.group.take() else {
+            return Ok(self.view.commit);
+        };
+        if group.is_empty() {
+            self.writer.group = Some(group);
+            return Ok(self.view.commit);
+        }
+        match commit::commit(&home, &self.view, &mut group) {
+            Ok(view) => {
+                let view = Arc::new(view);
+                if let super::group::Output::There(file) = &group.output {
+                    self.writer.file = Some((view.base.active, Arc::clone(file)));
+                }
+                if let Some(lock) = &mut self.writer.lock {
+                    // Only a hint: without it the next writer checks this commit once more.
+                    let _ = lock.set_synced(home.vfs.as_ref(), view.commit);
+                }
+                self.shared.show(Arc::clone(&view), None);
+                self.view = view;
+                self.seal_if_due()?;
+                self.ensure_group()?;
+                Ok(self.view.commit)
+            }
+            Err(Failure::Undone(error)) => {
+                self.writer.group = Some(group);
+                self.undo();
+                self.ensure_group()?;
+                Err(error)
+            }
+            Err(Failure::Unsynced(error)) => {
+                self.poison(&error);
+                drop(group);
+                Err(error)
+            }
+        }
+    }
+
+    fn seal_if_due(&mut self) -> Result<()> {
+        let due = self.view.active.as_ref().is_some_and(|active| {
+            active.end() >= self.shared.home.options.segment_bytes
+        });
+        if !due {
+            return Ok(());
+        }
+        match self.seal_now() {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::Poisoned => Err(error),
+            // The commit stands; sealing is tried again at the next one.
+            Err(error) => {
+                self.shared.home.warn(format!(
+                    "Commit {} is safe, but its segment could not be sealed: {}",
+                    self.view.commit,
+                    error.message()
+                ));
+                Ok(())
+            }
+        }
+    }
+
+    /// Seals the active segment; nothing may be pending.
+    pub(crate) fn seal_now(&mut self) -> Result<()> {
+        let home = Arc::clone(&self.shared.home);
+        let Some((_, file)) = self.writer.file.clone() else {
+            return Ok(());
+        };
+        match seal::seal(&home, &self.view, file.as_ref()) {
+            Ok(()) => {}
+            Err(Failure::Undone(error)) => return Err(error),
+            Err(Failure::Unsynced(error)) => {
+                self.poison(&error);
+                return Err(error);
+            }
+        }
+        self.writer.file = None;
+        // An empty group that was begun before goes to another segment now.
+        self.writer.group = None;
+        let synced = self.writer.lock.as_ref().and_then(WriterLock::synced);
+        let view = Arc::new(newest(&home, Some(&self.view), Asking::Writer(synced))?);
+        self.shared.show(Arc::clone(&view), None);
+        self.view = view;
+        seal::remove_old_manifests(&home, self.view.base.number);
+        Ok(())
+    }
+
+    fn poison(&mut self, error: &Error) {
+        self.writer.poisoned = Some(error.message().to_owned());
+        self.writer.lock = None;
+        self.writer.group = None;
+        self.writer.file = None;
+        self.shared.show(Arc::clone(&self.view), None);
+        self.done = true;
+    }
+
+    /// Forgets what is pending; the lock stays.
+    fn undo(&mut self) {
+        let Some(group) = self.writer.group.take() else {
+            return;
+        };
+        self.shared.show(Arc::clone(&self.view), None);
+        if !group.roll_back(&self.shared.home) {
+            // The file may be longer than its last commit: with the lock given up, the next session looks.
+            self.writer.file = None;
+            self.writer.lock = None;
+        }
+        self.shared.changed();
+    }
+
+    /// Forgets what is pending and gives the lock up.
+    pub(crate) fn roll_back(mut self) {
+        self.undo();
+        self.writer.lock = None;
+        self.done = true;
+    }
+
+    /// Keeps what is pending, for this object to see and to commit. Without anything pending the lock is given up.
+    pub(crate) fn leave(mut self) -> Result<()> {
+        let home = Arc::clone(&self.shared.home);
+        if let Some(group) = &mut self.writer.group {
+            group.settle(&home)?;
+            if group.is_empty() {
+                self.undo();
+            }
+        }
+        if self.writer.group.is_none() {
+            self.writer.lock = None;
+        }
+        self.done = true;
+        self.shared.changed();
+        Ok(())
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.undo();
+            self.writer.lock = None;
+        }
+    }
+}
+
+/// Takes the writer's lock, sees what others committed, and puts right what a crash left.
+fn take_lock(shared: &Shared, writer: &mut Writer) -> Result<Arc<View>> {
+    let home = &shared.home;
+    let options = &home.options;
+    let mut lock = WriterLock::acquire(
+        home.vfs.as_ref(),
+        options.lock_timeout,
+        &options.command,
+        options.clock,
+    )?;
+    let before = shared.view();
+    let view = newest(home, Some(&before), Asking::Writer(lock.synced()))?;
+    let view = if view.commit == before.commit && view.base.number == before.base.number {
+        before
+    } else {
+        let view = Arc::new(view);
+        shared.show(Arc::clone(&view), None);
+        view
+    };
+    let known = writer
+        .file
+        .take()
+        .filter(|(number, _)| *number == view.base.active)
+        .map(|(_, file)| file);
+    let file = recover::active_file(home, &view, &mut lock, known)?;
+    if !writer.swept {
+        recover::sweep(home, &view)?;
+        writer.swept = true;
+    }
+    writer.file = file.map(|file| (view.base.active, file));
+    writer.lock = Some(lock);
+    Ok(view)
+}
+
+/// A store object must not write in a process forked from the one that opened it: both would think the pending group theirs.
+fn check_process(shared: &Shared) -> Result<()> {
+    let now = std::process::id();
+    if now == shared.home.pid {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::InvalidArgument,
+        format!(
+            "This store object was opened in process {} and cannot write in its child {now}; open the store again in this process.",
+            shared.home.pid
+        ),
+    ))
+}
+
+fn check_size(bytes: &[u8]) -> Result<()> {
+    if bytes.len() as u64 <= limits::MAX_BLOB {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::InvalidArgument,
+        format!(
+            "A blob of {} bytes is larger than the {} bytes a blob may have; store it in parts.",
+            bytes.len(),
+            limits::MAX_BLOB
+        ),
+    ))
+}
+
+/// Names of collections and files: not empty, not too long.
+pub(crate) fn check_name(what: &str, name: &str) -> Result<()> {
+    if name.is_empty() || name.len() > limits::MAX_NAME {
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!(
+                "A {what} name has 1 to {} bytes, this one has {}; choose another.",
+                limits::MAX_NAME,
+                name.len()
+            ),
+        ));
+    }
+    Ok(())
+}

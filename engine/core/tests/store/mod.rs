@@ -1,0 +1,59 @@
+//! Tests of stores in memory and on disk.
+
+mod basics;
+
+use std::sync::Arc;
+
+use lakebed_core::{Options, Result, Store};
+use lakebed_vfs::{MemVfs, Vfs};
+
+/// A directory in memory.
+pub fn memory() -> Arc<dyn Vfs> {
+    Arc::new(MemVfs::new())
+}
+
+/// Opens with small pages, so that small tests have many frames, and without waiting for locks.
+pub fn options() -> Options {
+    Options {
+        page_bytes: 512,
+        threads: 1,
+        lock_timeout: std::time::Duration::ZERO,
+        ..Options::default()
+    }
+}
+
+pub fn open(vfs: &Arc<dyn Vfs>) -> Store {
+    Store::open_on(Arc::clone(vfs), options()).unwrap()
+}
+
+pub fn append(store: &Store, collection: &str, records: &[&str]) -> lakebed_core::Appended {
+    try_append(store, collection, records).unwrap()
+}
+
+pub fn try_append(
+    store: &Store,
+    collection: &str,
+    records: &[&str],
+) -> Result<lakebed_core::Appended> {
+    store.append(
+        collection,
+        &mut records.iter().map(|record| Ok(record.as_bytes().to_vec())),
+    )
+}
+
+/// The bytes of every row.
+pub fn rows(store: &Store, collection: &str) -> Vec<Vec<u8>> {
+    let mut out = Vec::new();
+    store
+        .export(collection, &mut out, lakebed_core::ProgressFn::none())
+        .unwrap();
+    out.split_inclusive(|byte| *byte == b'\n')
+        .map(|line| line[..line.len() - 1].to_vec())
+        .collect()
+}
+
+/// Nothing is wrong with it.
+pub fn assert_whole(store: &Store) {
+    let report = store.verify(lakebed_core::ProgressFn::none()).unwrap();
+    assert_eq!(report.problems, []);
+}

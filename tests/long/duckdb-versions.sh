@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# The SQL tests on other DuckDB versions than the pinned one: the newest 1.x, or those named in LAKEBED_DUCKDB ("1.5.0 2.0.0"). A
+# minute each. The packages go to a temporary directory that is put before the environment's own.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+for version in ${LAKEBED_DUCKDB:-"<2"}; do
+    case $version in [0-9]*) wanted="duckdb==$version" ;; *) wanted="duckdb$version" ;; esac
+    rm -rf "$scratch/duckdb"
+    .venv/bin/python -m pip install --quiet --only-binary :all: --no-deps --target "$scratch/duckdb" "$wanted"
+    PYTHONPATH=$scratch/duckdb .venv/bin/python -c 'import duckdb; print("DuckDB", duckdb.__version__)'
+    PYTHONPATH=$scratch/duckdb .venv/bin/python -m pytest tests/duck
+done
