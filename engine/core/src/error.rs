@@ -230,9 +230,3 @@ impl std::error::Error for Error {
         })
     }
 }
-
-impl From<crate::frames::FrameError> for Error {
-    fn from(error: crate::frames::FrameError) -> Self {
-        Self::new(ErrorKind::Corrupt, format!("A frame is unreadable: {error}.")).with_source(error)
-    }
-}

@@ -142,7 +142,7 @@ fn read_header(vfs: &dyn Vfs) -> Result<StoreHeader> {
 
 /// There is no FORMAT: either nothing at all, or a directory of something else.
 fn missing(vfs: &dyn Vfs) -> Error {
-    if vfs.list("").is_ok() {
+    if vfs.list("").is_ok_and(|names| !names.is_empty()) {
         Error::new(
             ErrorKind::NotAStore,
             format!(

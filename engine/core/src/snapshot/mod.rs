@@ -16,7 +16,7 @@ use crate::write::pending::Pending;
 
 pub(crate) use cursor::Cursor;
 pub(crate) use read::not_found;
-pub(crate) use rows::{BatchRef, BatchSource};
+pub(crate) use rows::BatchRef;
 pub use rows::{Row, Rows};
 pub(crate) use view::View;
 

@@ -123,7 +123,9 @@ fn hold(home: &Arc<Home>, number: u64, before: Option<&View>) -> Result<Option<A
         Err(error) if error.is_too_new() => {
             return Err(Error::new(
                 ErrorKind::FormatTooNew,
-                format!("{name} was written by a newer lakebed ({error}); upgrade lakebed to open the store."),
+                format!(
+                    "{name} was written by a newer lakebed ({error}); upgrade lakebed to open the store."
+                ),
             ));
         }
         Err(error) => {

@@ -136,8 +136,12 @@ impl Snapshot {
 
     /// Live blobs, dictionaries not counted.
     pub fn len(&self) -> u64 {
-        let pending = self.pending.as_ref().map_or(0, |pending| pending.frame_blobs());
-        let large = (self.catalogue().large_blobs().len() - self.view.catalogue.large_blobs().len()) as u64;
+        let pending = self
+            .pending
+            .as_ref()
+            .map_or(0, |pending| pending.frame_blobs());
+        let large =
+            (self.catalogue().large_blobs().len() - self.view.catalogue.large_blobs().len()) as u64;
         let dead = self.catalogue().deleted().len() + self.catalogue().dictionaries().len() as u64;
         (self.view.blobs() + pending + large).saturating_sub(dead)
     }
@@ -214,7 +218,9 @@ fn range_of(prefix: &str) -> Result<RangeInclusive<Fingerprint>> {
     if !hex || prefix.is_empty() || prefix.len() > 64 {
         return Err(Error::new(
             ErrorKind::InvalidArgument,
-            format!("{prefix:?} is no hash and no prefix of one: those are 1 to 64 hex characters."),
+            format!(
+                "{prefix:?} is no hash and no prefix of one: those are 1 to 64 hex characters."
+            ),
         ));
     }
     let digits = prefix.get(..16).unwrap_or(prefix);
@@ -238,9 +244,18 @@ mod tests {
         };
         assert_eq!(whole("a"), (0xa << 60, (0xb << 60) - 1));
         assert_eq!(whole("00"), (0, u64::MAX >> 8));
-        assert_eq!(whole("0123456789abcdef"), (0x0123_4567_89ab_cdef, 0x0123_4567_89ab_cdef));
-        assert_eq!(whole("0123456789ABCDEF0"), (0x0123_4567_89ab_cdef, 0x0123_4567_89ab_cdef));
+        assert_eq!(
+            whole("0123456789abcdef"),
+            (0x0123_4567_89ab_cdef, 0x0123_4567_89ab_cdef)
+        );
+        assert_eq!(
+            whole("0123456789ABCDEF0"),
+            (0x0123_4567_89ab_cdef, 0x0123_4567_89ab_cdef)
+        );
         assert_eq!(range_of("").unwrap_err().kind(), ErrorKind::InvalidArgument);
-        assert_eq!(range_of("xy").unwrap_err().kind(), ErrorKind::InvalidArgument);
+        assert_eq!(
+            range_of("xy").unwrap_err().kind(),
+            ErrorKind::InvalidArgument
+        );
     }
 }

@@ -139,7 +139,11 @@ impl Snapshot {
             }
             BatchSource::Active(active) => {
                 let bytes = active.file.chain().read(entry.offset, entry.len)?;
-                (Slice::Held(bytes.into()), active.file.number, active.file.salt)
+                (
+                    Slice::Held(bytes.into()),
+                    active.file.number,
+                    active.file.salt,
+                )
             }
             BatchSource::Pending(batch) => {
                 return Ok(BatchBytes {

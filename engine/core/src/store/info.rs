@@ -69,7 +69,10 @@ impl Snapshot {
             .collect();
         let mut active_large = Vec::new();
         for large in self.view.catalogue.large_blobs() {
-            let known = base.large.iter().find(|entry| entry.number == large.segment);
+            let known = base
+                .large
+                .iter()
+                .find(|entry| entry.number == large.segment);
             if known.is_none() {
                 active_large.push(large.blob);
             }
@@ -200,7 +203,11 @@ impl Store {
             cache_capacity: cache.budget,
             cache_hits: cache.hits,
             cache_misses: cache.misses,
-            oldest_snapshot: self.shared.oldest_snapshot().unwrap_or(snapshot.view.commit).0,
+            oldest_snapshot: self
+                .shared
+                .oldest_snapshot()
+                .unwrap_or(snapshot.view.commit)
+                .0,
         })
     }
 

@@ -130,11 +130,8 @@ impl Check<'_> {
             let mut fingerprints = Vec::new();
             for block in &active.blocks {
                 let listed = chain.fingerprints(block);
-                let kept = self.keep(
-                    Some(active.file.number),
-                    Some(block.header.offset),
-                    listed,
-                )?;
+                let kept =
+                    self.keep(Some(active.file.number), Some(block.header.offset), listed)?;
                 fingerprints.extend(kept.unwrap_or_default());
             }
             self.groups(

@@ -353,8 +353,7 @@ fn merged(active: &Active, own: Sections) -> Result<Sections> {
     for block in covered {
         let section = |kind| chain.section(&block.header, kind);
         all.frames.extend(&block.frames);
-        all.fingerprints
-            .extend(section(SectionKind::Fingerprints)?);
+        all.fingerprints.extend(section(SectionKind::Fingerprints)?);
         all.ids.extend(&block.ids);
         all.rows.extend(section(SectionKind::Rows)?);
         all.commits.extend(chain.commits(&block.header)?);
@@ -412,5 +411,9 @@ fn next_view(
         damage: Vec::new(),
     };
     let active = Active::new(active_file, walk, Vec::new(), made.commit);
-    View::new(Arc::clone(home), Arc::clone(&view.base), Some(Arc::new(active)))
+    View::new(
+        Arc::clone(home),
+        Arc::clone(&view.base),
+        Some(Arc::new(active)),
+    )
 }

@@ -121,11 +121,10 @@ fn check_empty(vfs: &dyn Vfs) -> Result<()> {
 fn uuid() -> Result<[u8; 16]> {
     let mut bytes = [0; 16];
     let (low, high) = (random()?, random()?);
-    for (byte, value) in bytes.iter_mut().zip(
-        low.to_le_bytes()
-            .into_iter()
-            .chain(high.to_le_bytes()),
-    ) {
+    for (byte, value) in bytes
+        .iter_mut()
+        .zip(low.to_le_bytes().into_iter().chain(high.to_le_bytes()))
+    {
         *byte = value;
     }
     // Version 4, variant 1, as tools that look at it expect.

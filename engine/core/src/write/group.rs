@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use lakebed_format::{
-    BatchHead, BlobId, CollectionId, FileNumber, FrameSpec, Hash, IdRun, IdSet,
-    Layout, Record, SegmentHeader, SegmentNumber, Seq, Summer, limits, names,
+    BatchHead, BlobId, CollectionId, FileNumber, FrameSpec, Hash, IdRun, IdSet, Layout, Record,
+    SegmentHeader, SegmentNumber, Seq, Summer, limits, names,
 };
 use lakebed_vfs::{File, Open};
 use parking_lot::RwLock;
@@ -188,7 +188,10 @@ impl Group {
             pending.next = id.next();
             pending.new_blobs += 1;
             pending.raw_bytes += bytes.len() as u64;
-            (id, pending.page.bytes() >= self.page_bytes || pending.page.blobs() >= PAGE_BLOBS)
+            (
+                id,
+                pending.page.bytes() >= self.page_bytes || pending.page.blobs() >= PAGE_BLOBS,
+            )
         };
         if full {
             self.cut_page(home)?;
@@ -220,8 +223,14 @@ impl Group {
     ) -> Result<()> {
         let shared = Arc::clone(&self.shared);
         let mut pending = shared.write();
-        let Some(mut seq) = pending.catalogue.collection(collection).map(|c| c.next_seq.0) else {
-            return Err(Error::internal("rows are added to a collection that is gone"));
+        let Some(mut seq) = pending
+            .catalogue
+            .collection(collection)
+            .map(|c| c.next_seq.0)
+        else {
+            return Err(Error::internal(
+                "rows are added to a collection that is gone",
+            ));
         };
         let mut done = 0;
         while let Some(rest) = ids.get(done..).filter(|rest| !rest.is_empty()) {

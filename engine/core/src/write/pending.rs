@@ -7,9 +7,7 @@ use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use lakebed_format::{
-    BatchHead, BatchWriter, BlobId, Fingerprint, Hash, RowEntry, SegmentNumber,
-};
+use lakebed_format::{BatchHead, BatchWriter, BlobId, Fingerprint, Hash, RowEntry, SegmentNumber};
 use lakebed_vfs::File;
 use parking_lot::{Mutex, RwLock};
 
@@ -225,11 +223,7 @@ impl Pending {
     }
 
     /// Appends the pending ids whose fingerprints lie in the range.
-    pub(crate) fn find_range(
-        &self,
-        range: &RangeInclusive<Fingerprint>,
-        found: &mut Vec<BlobId>,
-    ) {
+    pub(crate) fn find_range(&self, range: &RangeInclusive<Fingerprint>, found: &mut Vec<BlobId>) {
         let first = found.len();
         self.index.read().table.range(range.clone(), found);
         while found.len() > first && found.last().is_some_and(|id| *id >= self.next) {

@@ -30,9 +30,7 @@ pub(crate) fn active_file(
         Some(file) => file,
         None => match home.vfs.open(&name, Open::ReadWrite) {
             Ok(file) => file,
-            Err(error)
-                if error.kind() == std::io::ErrorKind::NotFound && view.active.is_none() =>
-            {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && view.active.is_none() => {
                 return Ok(None);
             }
             Err(error) => return Err(io(error)),
@@ -120,7 +118,12 @@ fn rewrite(home: &Home, view: &View, file: &dyn File, lock: &mut WriterLock) -> 
         return Ok(());
     };
     let number = view.base.active;
-    let io = |error| Error::io(&format!("writing the last commit of segment {number} again"), error);
+    let io = |error| {
+        Error::io(
+            &format!("writing the last commit of segment {number} again"),
+            error,
+        )
+    };
     let chain = Chain {
         file,
         ..active.file.chain()

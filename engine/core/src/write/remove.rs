@@ -21,7 +21,9 @@ pub(crate) fn delete(session: &mut Session<'_>, hash: &Hash) -> Result<u64> {
     if snapshot.catalogue().is_dictionary(id) {
         return Err(Error::new(
             ErrorKind::InvalidArgument,
-            format!("Blob {hash} is a compression dictionary that other blobs need, so it cannot be deleted."),
+            format!(
+                "Blob {hash} is a compression dictionary that other blobs need, so it cannot be deleted."
+            ),
         ));
     }
     let rows = rows_naming(&snapshot, id)?;

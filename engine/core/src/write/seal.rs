@@ -6,17 +6,17 @@
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlockBuilder, Catalogue as Body, CommitEntry, Extent, FooterTail, IdSet, Layout,
-    Manifest, Ordinals, SectionKind, SegmentEntry, TAIL_LEN, limits, names, wire::align8,
+    BlockBuilder, Catalogue as Body, CommitEntry, Extent, FooterTail, IdSet, Layout, Manifest,
+    Ordinals, SectionKind, SegmentEntry, TAIL_LEN, limits, names, wire::align8,
 };
 use lakebed_vfs::{File, Lock, Open};
 
 use super::commit::Failure;
 use super::group::random;
 use crate::catalogue::ManifestPoint;
+use crate::catalogue::merge_summaries;
 use crate::error::{Error, ErrorKind, Result};
 use crate::home::Home;
-use crate::catalogue::merge_summaries;
 use crate::segment::Active;
 use crate::snapshot::View;
 
@@ -133,7 +133,11 @@ fn make_footer(view: &View, active: &Active) -> Result<Footer> {
         .set(SectionKind::Frames, true, frames)
         .set(SectionKind::Ids, false, id_bytes)
         .set(SectionKind::Rows, false, rows)
-        .set(SectionKind::Commits, false, CommitEntry::encode_all(&commits))
+        .set(
+            SectionKind::Commits,
+            false,
+            CommitEntry::encode_all(&commits),
+        )
         .set(SectionKind::Extents, false, extents)
         .set(SectionKind::Ordinals, true, ordinals)
         .set(SectionKind::Catalogue, false, catalogue);

@@ -376,9 +376,11 @@ impl<'a> Session<'a> {
     }
 
     fn seal_if_due(&mut self) -> Result<()> {
-        let due = self.view.active.as_ref().is_some_and(|active| {
-            active.end() >= self.shared.home.options.segment_bytes
-        });
+        let due = self
+            .view
+            .active
+            .as_ref()
+            .is_some_and(|active| active.end() >= self.shared.home.options.segment_bytes);
         if !due {
             return Ok(());
         }

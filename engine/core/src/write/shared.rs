@@ -2,8 +2,8 @@
 //!
 //! Locks are taken in this order, and none is held while waiting for another process: the writer's, the state's, the pending group's.
 
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use lakebed_format::{CommitNumber, SegmentNumber};
 use lakebed_vfs::File;

@@ -3,7 +3,10 @@ use lakebed_core::{ErrorKind, Hash, Options, Seq, Store};
 use super::*;
 
 fn record(n: usize) -> String {
-    format!(r#"{{"id":{n},"name":"user {}","tags":["red","green"]}}"#, n * 7919 % 1000)
+    format!(
+        r#"{{"id":{n},"name":"user {}","tags":["red","green"]}}"#,
+        n * 7919 % 1000
+    )
 }
 
 #[test]
@@ -228,7 +231,9 @@ fn large_blobs_have_segments_of_their_own() {
 fn blake3_fill(bytes: &mut [u8]) {
     let mut state = 1_u64;
     for chunk in bytes.chunks_mut(8) {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         chunk.copy_from_slice(&(state ^ state >> 29).to_le_bytes()[..chunk.len()]);
     }
 }
