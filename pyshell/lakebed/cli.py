@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _flush()
         _complain(getattr(problem, "message", None) or "Interrupted.")
         return 130
-    except Exception as problem:
+    except Exception as problem:  # noqa: BLE001  (the last place where an error can become a sentence)
         _flush()
         return _failed(problem)
 
@@ -220,7 +220,7 @@ class VerbCommand(click.Command):
                 formatter.write_dl(words)
         super().format_options(context, formatter)
 
-    def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_epilog(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
         if self.verb.examples:
             with formatter.section("Examples"):
                 for example in self.verb.examples:

@@ -64,7 +64,7 @@ def test_an_unknown_setting_is_refused_with_the_near_name(places):
 def test_what_is_wrong_in_a_file_is_told_with_its_place(places, text, message):
     user, _, _ = places
     user.write_text(text)
-    with pytest.raises(InvalidArgument, match="user.toml") as caught:
+    with pytest.raises(InvalidArgument, match=r"user\.toml") as caught:
         load(places)
     assert message in str(caught.value)
 

@@ -331,8 +331,14 @@ def test_types_of_arrow_arrive_as_types_of_duckdb(con, attached):
     attached(Origin(events=table))
     types = dict(row[:2] for row in rows(con, "DESCRIBE data.events"))
     assert types == {
-        "json": "JSON", "huge": "HUGEINT", "instant": "TIMESTAMP WITH TIME ZONE", "wall": "TIMESTAMP", "day": "DATE", "tags": "VARCHAR[]", "u": "UBIGINT",
-    }  # fmt: skip
+        "json": "JSON",
+        "huge": "HUGEINT",
+        "instant": "TIMESTAMP WITH TIME ZONE",
+        "wall": "TIMESTAMP",
+        "day": "DATE",
+        "tags": "VARCHAR[]",
+        "u": "UBIGINT",
+    }
     assert rows(
         con, "SELECT json::VARCHAR, huge, epoch_us(instant), wall::VARCHAR, day::VARCHAR, tags, u FROM data.events"
     ) == [('{"k":  1e2}', -(2**100), 1577880000500000, "2020-01-01 12:00:00.5", "2020-01-01", ["a", None], 2**64 - 1)]

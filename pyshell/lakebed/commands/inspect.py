@@ -23,13 +23,13 @@ def stats(context: Context) -> None:
 
 
 def _lines(report: Stats) -> Iterator[str]:
+    count, size = render.count, render.size
     ratio = f" ({report.ratio:.1f} times smaller)" if report.ratio > 1 else ""
-    yield f"{report.path}: {render.size(report.raw_bytes)} of data in {render.size(report.disk_bytes)}{ratio}"
-    yield f"  {render.count(report.rows, 'row')} in {render.count(report.collections, 'collection')}, {render.count(report.blobs, 'blob')}"
-    yield (
-        f"  {render.count(report.segments, 'segment')} with {render.size(report.segment_bytes)}, indexes {render.size(report.index_bytes)}, "
-        f"{render.count(report.dictionaries, 'dictionary', 'dictionaries')}, everything else {render.size(report.other_bytes)}"
-    )
+    dictionaries = count(report.dictionaries, "dictionary", "dictionaries")
+    yield f"{report.path}: {size(report.raw_bytes)} of data in {size(report.disk_bytes)}{ratio}"
+    yield f"  {count(report.rows, 'row')} in {count(report.collections, 'collection')}, {count(report.blobs, 'blob')}"
+    yield f"  {count(report.segments, 'segment')} of {size(report.segment_bytes)}, {dictionaries}"
+    yield f"  indexes {size(report.index_bytes)}, everything else {size(report.other_bytes)}"
     yield f"  commit {report.commit:,}, made {shown_time(report.created)}, {report.uuid}"
 
 

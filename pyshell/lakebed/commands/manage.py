@@ -81,10 +81,11 @@ def verify(context: Context) -> int | None:
     """Reads everything; ends with 6 when something is damaged."""
     with context.open() as store:
         report = store.verify(progress=context.progress)
+    count = render.count
+    read = f"{count(report.commits, 'commit')}, {count(report.segments, 'segment')}, {render.size(report.bytes)}"
     lines = [
-        f"{'whole' if report.ok else 'DAMAGED'}: {render.count(report.blobs, 'blob')}, {render.count(report.rows, 'row')}, "
-        f"{render.count(report.commits, 'commit')}, {render.count(report.segments, 'segment')}, {render.size(report.bytes)} "
-        f"read in {report.seconds:.1f} s"
+        f"{'whole' if report.ok else 'DAMAGED'}: {count(report.blobs, 'blob')}, {count(report.rows, 'row')}",
+        f"  {read} read in {report.seconds:.1f} s",
     ]
     for problem in report.problems:
         place = f"segment {problem.segment}" if problem.segment is not None else "the store"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 Filter = tuple[str, str, Any]
@@ -19,9 +19,8 @@ Values are bool, int, float and str; a date is days, a timestamp microseconds si
 """
 
 _OPERATORS = {"=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
-_INTEGERS = {"BIGINT", "UBIGINT", "HUGEINT"}
 _EPOCH_DAY = datetime.date(1970, 1, 1).toordinal()
-_EPOCH = datetime.datetime(1970, 1, 1)  # noqa: DTZ001  (naive timestamps are counted as if in UTC)
+_EPOCH = datetime.datetime(1970, 1, 1)  # naive timestamps are counted as if in UTC
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
 
@@ -70,20 +69,39 @@ def _column(node: Any, columns: Mapping[str, bool]) -> str | None:
 
 def _constant(node: Any) -> bool | int | float | str | None:
     """The constant as the engine's value; None when it has no exact one (NULL among them)."""
-    value, name = getattr(node, "value", None), getattr(node, "type", "")
-    result: bool | int | float | str | None = None
-    if name == "BOOLEAN" and isinstance(value, bool):
-        result = value
-    elif name in _INTEGERS and isinstance(value, int) and not isinstance(value, bool):
-        result = value
-    elif name == "DOUBLE" and isinstance(value, float) and math.isfinite(value):
-        result = value
-    elif name == "VARCHAR" and isinstance(value, str):
-        result = value
-    elif name == "DATE" and isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
-        result = value.toordinal() - _EPOCH_DAY
-    elif name == "TIMESTAMP" and isinstance(value, datetime.datetime) and value.tzinfo is None:
-        result = (value - _EPOCH) // _MICROSECOND
-    elif name == "TIMESTAMP WITH TIME ZONE" and isinstance(value, int) and not isinstance(value, bool):
-        result = value
-    return result
+    value, kind = getattr(node, "value", None), getattr(node, "type", "")
+    exact = _EXACT.get(kind)
+    return exact(value) if exact is not None else None
+
+
+def _integer(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _double(value: object) -> float | None:
+    return value if isinstance(value, float) and math.isfinite(value) else None
+
+
+def _date(value: object) -> int | None:
+    if isinstance(value, datetime.datetime) or not isinstance(value, datetime.date):
+        return None
+    return value.toordinal() - _EPOCH_DAY
+
+
+def _timestamp(value: object) -> int | None:
+    if not isinstance(value, datetime.datetime) or value.tzinfo is not None:
+        return None
+    return (value - _EPOCH) // _MICROSECOND
+
+
+_EXACT: dict[str, Callable[[object], bool | int | float | str | None]] = {
+    "BOOLEAN": lambda value: value if isinstance(value, bool) else None,
+    "BIGINT": _integer,
+    "UBIGINT": _integer,
+    "HUGEINT": _integer,
+    "DOUBLE": _double,
+    "VARCHAR": lambda value: value if isinstance(value, str) else None,
+    "DATE": _date,
+    "TIMESTAMP": _timestamp,
+    "TIMESTAMP WITH TIME ZONE": _integer,
+}
