@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from lakebed._backend import Buffer, Hash, Row, Rows, backend, has_rust_backend
 from lakebed._engine import __version__
 from lakebed._progress import Progress
+from lakebed._reading import Snapshot
 from lakebed._records import to_json
 from lakebed.errors import (
     AmbiguousPrefix,
@@ -67,6 +68,7 @@ __all__ = [
     "ReadOnly",
     "Row",
     "Rows",
+    "Snapshot",
     "SourceChanged",
     "Store",
     "StoreFull",
@@ -86,7 +88,7 @@ __all__ = [
 _LAZY = {"attach": "lakebed.duck", "connect": "lakebed.duck", "refresh": "lakebed.duck"}
 
 # What users see is lakebed.X, wherever it is written.
-Progress.__module__ = Store.__module__ = "lakebed"
+Progress.__module__ = Snapshot.__module__ = Store.__module__ = "lakebed"
 
 
 def __getattr__(name: str) -> object:

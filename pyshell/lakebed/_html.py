@@ -21,7 +21,7 @@ def text(value: object) -> str:
         case float():
             return f"{value:,.3g}" if abs(value) < 100 else f"{value:,.0f}"
         case tuple() | list():
-            return f"{len(value)} listed" if value else ""
+            return "; ".join(str(item) for item in value)
     return str(value)
 
 

@@ -18,12 +18,14 @@ __all__ = [
     "AppendReport",
     "BadLine",
     "CollectionInfo",
+    "Column",
     "CommitInfo",
     "DictionaryInfo",
     "ExportReport",
     "IngestReport",
     "Listing",
     "Problem",
+    "Schema",
     "SegmentInfo",
     "Settings",
     "Stats",
@@ -222,6 +224,42 @@ class CollectionInfo(Model):
     """The sequence number that the next row gets."""
     dictionary: int | None
     """The dictionary that new rows are compressed with."""
+
+
+class Column(Model):
+    """A typed column of a collection, as SQL and Arrow show it."""
+
+    name: str
+    type: str
+    """The type, as SQL writes it."""
+    values: int
+    """Rows in which it has a value."""
+    nulls: int
+    """Rows in which it is the JSON null."""
+    missing: int
+    """Rows that lack the key."""
+    notes: tuple[str, ...] = ()
+    """Why it is JSON, what it was renamed from, what the type does not show."""
+    system: bool = False
+    """It is about the row, not from the record."""
+
+
+class Schema(Model):
+    """The typed columns of a collection, inferred over all its rows: `schema["name"]` is one of them."""
+
+    collection: str
+    rows: int
+    """Rows it was inferred from, deleted ones included."""
+    columns: tuple[Column, ...]
+
+    def __getitem__(self, name: str) -> Column:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    def _repr_html_(self) -> str:
+        return _html.rows([column.shown() for column in self.columns])
 
 
 class SegmentInfo(Model):

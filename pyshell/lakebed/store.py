@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
 
 from lakebed import _backend, _progress, _records
+from lakebed._reading import Readable, Snapshot
 from lakebed.errors import InvalidArgument, StoreIOError, error
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from lakebed import models
-    from lakebed._backend import Buffer, Hash, HashLike, Rows
+    from lakebed._backend import Hash, HashLike
     from lakebed._progress import ProgressLike
     from lakebed._records import Records
 
@@ -82,7 +83,7 @@ def _command() -> str:
     return " ".join([Path(name).name if name not in ("", "-c") else "python", *arguments])[:200]
 
 
-class Store:
+class Store(Readable):
     """An open store; made by `lakebed.open`.
 
     `put`, `append` and `delete` join one pending group, which this object sees at once. `commit` makes it durable and shows it to
@@ -90,11 +91,8 @@ class Store:
     """
 
     def __init__(self, engine: _backend.Engine) -> None:
+        super().__init__(engine)
         self._engine = engine
-        # Reading a blob takes about a microsecond: a Python function in between would cost a tenth of that. The instance therefore
-        # holds the engine's own method, unless a subclass has one of its own.
-        if type(self).get is Store.get:
-            self.__dict__["get"] = engine.get
         self._warn()
 
     def __enter__(self) -> Self:
@@ -150,36 +148,6 @@ class Store:
         """
         return self._engine.put(data)
 
-    def get(self, hash: HashLike, /) -> bytes:
-        """The bytes of a blob, checked against the hash.
-
-        It is named by a `lakebed.Hash`, 32 bytes, 64 hex characters, or the beginning of them when only one blob begins so.
-        Raises `BlobNotFound`, `AmbiguousPrefix`, `Corrupt`.
-        """
-        return self._engine.get(hash)
-
-    def get_many(self, hashes: Iterable[HashLike]) -> list[bytes | None]:
-        """The bytes of several blobs, in the order asked; None where there is none. Faster than one by one."""
-        return self._engine.get_many(hashes)
-
-    def buffer(self, hash: HashLike) -> Buffer:
-        """The bytes of a blob through the buffer protocol, read-only: `memoryview(store.buffer(h))`.
-
-        For blobs that are stored raw in a sealed segment (images, archives) nothing is copied: the view shows the mapped file. It stays
-        valid after `close`.
-        """
-        return self._engine.buffer(hash)
-
-    def __contains__(self, hash: HashLike) -> bool:
-        return self._engine.contains(hash)
-
-    def __len__(self) -> int:
-        return len(self._engine)
-
-    def __bool__(self) -> bool:
-        # An empty store is still a store.
-        return True
-
     def delete(self, hash: HashLike) -> int:
         """Remove a blob, and every row that is it; the number of those rows. Raises `BlobNotFound`."""
         return self._engine.delete(hash)
@@ -201,15 +169,9 @@ class Store:
         return self._engine.refresh()
 
     @property
-    def snapshot(self) -> int:
-        """The number of the commit that this object sees. It moves with `commit` and `refresh`, and when a change takes the lock."""
-        return self._engine.commit_number
-
-    def commits(self) -> models.Listing[models.CommitInfo]:
-        """The commits, oldest first."""
-        from lakebed import models
-
-        return models.Listing(models.CommitInfo(**item) for item in self._engine.commits())
+    def snapshot(self) -> Snapshot:
+        """What this object sees now, pending work included; it stays readable, and the same, as long as it is held."""
+        return Snapshot(self._engine.snapshot())
 
     def close(self) -> None:
         """Commit, and let go of the files. Closing twice is fine. Buffers stay valid."""
@@ -284,10 +246,6 @@ class Store:
             self._warn()
         return reports[0] if len(reports) == 1 else _sum(reports)
 
-    def scan(self, collection: str, start: int = 0, stop: int | None = None) -> Rows:
-        """The rows of a collection in order, with sequence numbers from `start` to before `stop`."""
-        return self._engine.rows(collection, start, stop)
-
     def train(self, collection: str, size: int = 112640) -> models.TrainReport:
         """Train a compression dictionary of at most `size` bytes on a collection, and use it from now on if it pays."""
         from lakebed import models
@@ -330,24 +288,6 @@ class Store:
             return models.ExportReport(**done)
 
     # --- What is there --------------------------------------------------------------------------------------------------
-
-    def collections(self) -> models.Listing[models.CollectionInfo]:
-        """The collections, by name."""
-        from lakebed import models
-
-        return models.Listing(models.CollectionInfo(**item) for item in self._engine.collections())
-
-    def segments(self) -> models.Listing[models.SegmentInfo]:
-        """The segments, in order."""
-        from lakebed import models
-
-        return models.Listing(models.SegmentInfo(**item) for item in self._engine.segments())
-
-    def dictionaries(self) -> models.Listing[models.DictionaryInfo]:
-        """The compression dictionaries, in order."""
-        from lakebed import models
-
-        return models.Listing(models.DictionaryInfo(**item) for item in self._engine.dictionaries())
 
     def stats(self) -> models.Stats:
         """The store in numbers."""

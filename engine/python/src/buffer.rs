@@ -8,7 +8,9 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-/// Read-only bytes of a blob. Owns what holds them (a mapping or a decoded frame), so that views outlive the store object.
+/// The bytes of a blob, read-only, through the buffer protocol: `memoryview(buffer)`, `bytes(buffer)`, `numpy.frombuffer(buffer)`.
+///
+/// It owns what holds the bytes, and stays valid after the store is closed.
 #[pyclass(frozen, weakref, sequence, module = "lakebed")]
 pub(crate) struct Buffer {
     blob: Blob,
@@ -30,6 +32,7 @@ impl Buffer {
         PyBytes::new(py, &self.blob)
     }
 
+    /// Whether it shows the store's file without a copy.
     #[getter]
     fn mapped(&self) -> bool {
         self.blob.is_mapped()

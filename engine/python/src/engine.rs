@@ -11,15 +11,17 @@ use lakebed_core::{
     CommitNumber, Error, ErrorKind, IngestOptions, Mode, OnError, Options, Seq, Source, Store,
 };
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList};
+use pyo3::types::{PyBytes, PyList};
 
 use crate::append::{Batches, Pulled, Records};
 use crate::buffer::Buffer;
 use crate::door::{self, enter, enter_long, invalid};
 use crate::files::{PyReader, PyWriter};
 use crate::hash::{Key, PyHash, with_bytes};
+use crate::reading::{self, Reads as _};
 use crate::report;
 use crate::rows::Rows;
+use crate::snapshot::View;
 
 /// Bytes that are written to Python at a time.
 const WRITE_BUFFER: usize = 1 << 20;
@@ -124,9 +126,7 @@ impl Engine {
 
     #[pyo3(signature = (hash, /))]
     fn get<'py>(&self, hash: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
-        let key = Key::from(hash)?;
-        let blob = enter(hash.py(), || self.store.get(&key.resolve(&self.store)?))?;
-        Ok(PyBytes::new(hash.py(), &blob))
+        reading::get(&self.store, hash)
     }
 
     #[pyo3(signature = (hashes, /))]
@@ -134,53 +134,28 @@ impl Engine {
         &self,
         hashes: &Bound<'py, PyAny>,
     ) -> PyResult<Vec<Option<Bound<'py, PyBytes>>>> {
-        let py = hashes.py();
-        let keys = hashes
-            .try_iter()?
-            .map(|hash| Key::from(&hash?))
-            .collect::<PyResult<Vec<_>>>()?;
-        let blobs = enter(py, || {
-            let hashes = keys
-                .into_iter()
-                .map(|key| key.resolve(&self.store))
-                .collect::<lakebed_core::Result<Vec<_>>>()?;
-            self.store.get_many(&hashes)
-        })?;
-        Ok(blobs
-            .iter()
-            .map(|blob| blob.as_ref().map(|blob| PyBytes::new(py, blob)))
-            .collect())
+        reading::get_many(&self.store, hashes)
     }
 
     #[pyo3(signature = (hash, /))]
     fn buffer(&self, hash: &Bound<'_, PyAny>) -> PyResult<Buffer> {
-        let key = Key::from(hash)?;
-        enter(hash.py(), || self.store.get(&key.resolve(&self.store)?)).map(Buffer::new)
+        reading::buffer(&self.store, hash)
     }
 
     #[pyo3(signature = (hash, /))]
     fn contains(&self, hash: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let key = Key::from(hash)?;
-        enter(hash.py(), || match key {
-            Key::Hash(hash) => self.store.contains(&hash),
-            Key::Prefix(prefix) => match self.store.resolve(&prefix) {
-                Ok(_) => Ok(true),
-                Err(error) if error.kind() == ErrorKind::BlobNotFound => Ok(false),
-                Err(error) => Err(error),
-            },
-        })
+        reading::contains(&self.store, hash)
     }
 
     #[pyo3(signature = (hash, /))]
     fn resolve(&self, hash: &Bound<'_, PyAny>) -> PyResult<PyHash> {
-        let key = Key::from(hash)?;
-        enter(hash.py(), || key.resolve(&self.store).map(PyHash))
+        reading::resolve(&self.store, hash)
     }
 
     #[pyo3(signature = (hash, /))]
     fn delete(&self, hash: &Bound<'_, PyAny>) -> PyResult<u64> {
         let key = Key::from(hash)?;
-        enter(hash.py(), || self.store.delete(&key.resolve(&self.store)?))
+        enter(hash.py(), || self.store.delete(&self.store.hash(key)?))
     }
 
     fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
@@ -307,27 +282,19 @@ impl Engine {
     }
 
     fn collections<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        list(
-            py,
-            enter(py, || self.store.collections())?,
-            report::collection,
-        )
+        reading::collections(py, &self.store)
     }
 
     fn segments<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        list(py, enter(py, || self.store.segments())?, report::segment)
+        reading::segments(py, &self.store)
     }
 
     fn dictionaries<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        list(
-            py,
-            enter(py, || self.store.dictionaries())?,
-            report::dictionary,
-        )
+        reading::dictionaries(py, &self.store)
     }
 
     fn commits<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        list(py, enter(py, || self.store.commits())?, report::commit)
+        reading::commits(py, &self.store)
     }
 
     fn stats<'py>(&self, py: Python<'py>) -> report::Dict<'py> {
@@ -380,21 +347,10 @@ impl Engine {
         start: u64,
         stop: Option<u64>,
     ) -> PyResult<Rows> {
-        let range = Seq::from(start)..Seq::from(stop.unwrap_or(u64::MAX));
-        let rows = enter(py, || self.store.rows(collection, range))?;
-        Ok(Rows::new(self.store.clone(), rows))
+        reading::rows(py, &self.store, collection, start, stop)
     }
-}
 
-/// A list of reports.
-fn list<'py, T>(
-    py: Python<'py>,
-    items: Vec<T>,
-    report: impl Fn(Python<'py>, &T) -> PyResult<Bound<'py, PyDict>>,
-) -> PyResult<Bound<'py, PyList>> {
-    let dicts = items
-        .iter()
-        .map(|item| report(py, item))
-        .collect::<PyResult<Vec<_>>>()?;
-    PyList::new(py, dicts)
+    fn snapshot(&self, py: Python<'_>) -> PyResult<View> {
+        enter(py, || self.store.snapshot()).map(View::new)
+    }
 }

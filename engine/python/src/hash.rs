@@ -1,6 +1,6 @@
 //! `lakebed.Hash`, and every way a caller may name a blob.
 
-use lakebed_core::{Hash, Store};
+use lakebed_core::Hash;
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -8,7 +8,9 @@ use pyo3::types::{PyBytes, PyMemoryView, PyString, PyTuple};
 
 use crate::door::{enter, invalid};
 
-/// The identity of a blob.
+/// The identity of a blob: the BLAKE3-256 of exactly its bytes.
+///
+/// `str(h)` is 64 hex characters, `bytes(h)` 32 bytes. Immutable, hashable, ordered like its bytes.
 #[pyclass(frozen, name = "Hash", module = "lakebed")]
 pub(crate) struct PyHash(pub(crate) Hash);
 
@@ -26,6 +28,7 @@ impl PyHash {
         }
     }
 
+    /// The hash that these bytes have, or would have, in any store.
     #[staticmethod]
     #[pyo3(signature = (data, /))]
     fn of(data: &Bound<'_, PyAny>) -> PyResult<Self> {
@@ -115,14 +118,6 @@ impl Key {
                 .map_err(|cause| invalid(value.py(), &format!("{text:?} is no hash: {cause}.")));
         }
         Ok(Self::Prefix(text.into_owned()))
-    }
-
-    /// The hash it means; detached.
-    pub(crate) fn resolve(self, store: &Store) -> lakebed_core::Result<Hash> {
-        match self {
-            Self::Hash(hash) => Ok(hash),
-            Self::Prefix(prefix) => store.resolve(&prefix),
-        }
     }
 }
 

@@ -12,8 +12,10 @@ mod engine;
 mod files;
 mod hash;
 mod json_rows;
+mod reading;
 mod report;
 mod rows;
+mod snapshot;
 
 use pyo3::prelude::*;
 
@@ -34,6 +36,8 @@ mod _engine {
     use crate::rows::Row;
     #[pymodule_export]
     use crate::rows::Rows;
+    #[pymodule_export]
+    use crate::snapshot::View;
 
     #[pymodule_export]
     #[allow(non_upper_case_globals, reason = "the Python name")]

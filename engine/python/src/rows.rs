@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use lakebed_core::{Blob, Hash, Store};
+use lakebed_core::{Blob, Hash};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -24,36 +24,43 @@ pub(crate) struct Row {
 
 #[pymethods]
 impl Row {
+    /// Its sequence number: its place in the collection, from 0.
     #[getter]
     fn seq(&self) -> u64 {
         self.row.seq.get()
     }
 
+    /// Its exact bytes.
     #[getter]
     fn data(&self, py: Python<'_>) -> Py<PyBytes> {
         self.data.clone_ref(py)
     }
 
+    /// The id of its blob; equal rows have the same.
     #[getter]
     fn blob(&self) -> u64 {
         self.row.blob.get()
     }
 
+    /// The hash of its bytes, computed when asked for.
     #[getter]
     fn hash(&self, py: Python<'_>) -> PyHash {
         PyHash(Hash::of(self.data.as_bytes(py)))
     }
 
+    /// The file it was ingested from.
     #[getter]
     fn file(&self) -> Option<&str> {
         self.row.file.as_deref()
     }
 
+    /// Its line in that file, from 1.
     #[getter]
     fn line(&self) -> Option<u64> {
         self.row.line
     }
 
+    /// When it was ingested or appended, in UTC.
     #[getter]
     fn ingested_at<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDateTime>> {
         let utc = PyTzInfo::utc(py)?.to_owned();
@@ -61,6 +68,7 @@ impl Row {
         PyDateTime::from_timestamp(py, self.row.time as f64 / 1e6, Some(&utc))
     }
 
+    /// Its bytes, parsed with `json.loads`.
     fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         LOADS.import(py, "json", "loads")?.call1((&self.data,))
@@ -72,14 +80,13 @@ impl Row {
     }
 }
 
-/// Rows of a collection, in order.
+/// An iterator over rows, in order. It shows the collection as it was when the iterator was made.
 #[pyclass(frozen, module = "lakebed")]
 pub(crate) struct Rows {
     state: Mutex<State>,
 }
 
 struct State {
-    store: Store,
     rows: lakebed_core::Rows,
     ready: VecDeque<(lakebed_core::Row, Blob)>,
     /// What came after the rows that are ready: an error is told once they are given out.
@@ -101,7 +108,7 @@ impl State {
         let mut bytes = 0;
         while self.ready.len() < BATCH_ROWS && bytes < BATCH_BYTES {
             let Some(row) = self.rows.next() else { return };
-            match row.and_then(|row| self.store.blob(row.blob).map(|blob| (row, blob))) {
+            match row.and_then(|row| self.rows.snapshot().blob(row.blob).map(|blob| (row, blob))) {
                 Ok((row, blob)) => {
                     bytes += blob.len();
                     self.ready.push_back((row, blob));
@@ -116,10 +123,9 @@ impl State {
 }
 
 impl Rows {
-    pub(crate) fn new(store: Store, rows: lakebed_core::Rows) -> Self {
+    pub(crate) fn new(rows: lakebed_core::Rows) -> Self {
         Self {
             state: Mutex::new(State {
-                store,
                 rows,
                 ready: VecDeque::new(),
                 failed: None,

@@ -13,7 +13,7 @@ use crate::json::{Cursor, Text};
 use crate::schema::{Column, DataType, Source};
 
 /// Above this many columns a walk over all keys costs less than a search for each (docs/types.md).
-const MOST_SEARCHED: usize = 8;
+const MOST_SEARCHED: usize = 6;
 
 /// A column being built.
 #[derive(Debug)]

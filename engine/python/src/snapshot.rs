@@ -1,0 +1,90 @@
+//! `View`: the store as of one commit, as `lakebed.Snapshot` uses it.
+
+use lakebed_core::Snapshot;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+
+use crate::buffer::Buffer;
+use crate::door::enter;
+use crate::hash::PyHash;
+use crate::reading;
+use crate::rows::Rows;
+
+/// The store as of one commit.
+#[pyclass(frozen, weakref, module = "lakebed._engine")]
+pub(crate) struct View {
+    snapshot: Snapshot,
+}
+
+impl View {
+    pub(crate) fn new(snapshot: Snapshot) -> Self {
+        Self { snapshot }
+    }
+}
+
+#[pymethods]
+impl View {
+    #[getter]
+    fn commit_number(&self) -> u64 {
+        self.snapshot.commit_number().get()
+    }
+
+    #[pyo3(signature = (hash, /))]
+    fn get<'py>(&self, hash: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+        reading::get(&self.snapshot, hash)
+    }
+
+    #[pyo3(signature = (hashes, /))]
+    fn get_many<'py>(
+        &self,
+        hashes: &Bound<'py, PyAny>,
+    ) -> PyResult<Vec<Option<Bound<'py, PyBytes>>>> {
+        reading::get_many(&self.snapshot, hashes)
+    }
+
+    #[pyo3(signature = (hash, /))]
+    fn buffer(&self, hash: &Bound<'_, PyAny>) -> PyResult<Buffer> {
+        reading::buffer(&self.snapshot, hash)
+    }
+
+    #[pyo3(signature = (hash, /))]
+    fn contains(&self, hash: &Bound<'_, PyAny>) -> PyResult<bool> {
+        reading::contains(&self.snapshot, hash)
+    }
+
+    #[pyo3(signature = (hash, /))]
+    fn resolve(&self, hash: &Bound<'_, PyAny>) -> PyResult<PyHash> {
+        reading::resolve(&self.snapshot, hash)
+    }
+
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        enter(py, || Ok(self.snapshot.len() as usize))
+    }
+
+    #[pyo3(signature = (collection, start, stop, /))]
+    fn rows(
+        &self,
+        py: Python<'_>,
+        collection: &str,
+        start: u64,
+        stop: Option<u64>,
+    ) -> PyResult<Rows> {
+        reading::rows(py, &self.snapshot, collection, start, stop)
+    }
+
+    fn collections<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        reading::collections(py, &self.snapshot)
+    }
+
+    fn segments<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        reading::segments(py, &self.snapshot)
+    }
+
+    fn dictionaries<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        reading::dictionaries(py, &self.snapshot)
+    }
+
+    fn commits<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        reading::commits(py, &self.snapshot)
+    }
+}

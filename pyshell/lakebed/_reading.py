@@ -1,0 +1,93 @@
+"""What a store object and a snapshot both do: blobs by hash, rows, and what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from lakebed._backend import View
+
+if TYPE_CHECKING:
+    from lakebed import models
+    from lakebed._backend import Buffer, HashLike, Rows
+
+
+class Readable:
+    """Blobs and rows to read."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        # Reading a blob takes about a microsecond: a Python function in between would cost a tenth of that. The instance therefore
+        # holds the engine's own method, unless a subclass has one of its own.
+        if type(self).get is Readable.get:
+            self.__dict__["get"] = view.get
+
+    def get(self, hash: HashLike, /) -> bytes:
+        """The bytes of a blob, checked against the hash.
+
+        It is named by a `lakebed.Hash`, 32 bytes, 64 hex characters, or the beginning of them when only one blob begins so.
+        Raises `BlobNotFound`, `AmbiguousPrefix`, `Corrupt`.
+        """
+        return self._view.get(hash)
+
+    def get_many(self, hashes: Iterable[HashLike]) -> list[bytes | None]:
+        """The bytes of several blobs, in the order asked; None where there is none. Faster than one by one."""
+        return self._view.get_many(hashes)
+
+    def buffer(self, hash: HashLike) -> Buffer:
+        """The bytes of a blob through the buffer protocol, read-only: `memoryview(store.buffer(h))`.
+
+        For blobs that are stored raw in a sealed segment (images, archives) nothing is copied: the view shows the mapped file. It stays
+        valid after `close`.
+        """
+        return self._view.buffer(hash)
+
+    def __contains__(self, hash: HashLike) -> bool:
+        return self._view.contains(hash)
+
+    def __len__(self) -> int:
+        return len(self._view)
+
+    def __bool__(self) -> bool:
+        # An empty store is still a store.
+        return True
+
+    def scan(self, collection: str, start: int = 0, stop: int | None = None) -> Rows:
+        """The rows of a collection in order, with sequence numbers from `start` to before `stop`."""
+        return self._view.rows(collection, start, stop)
+
+    def collections(self) -> models.Listing[models.CollectionInfo]:
+        """The collections, by name."""
+        from lakebed import models
+
+        return models.Listing(models.CollectionInfo(**item) for item in self._view.collections())
+
+    def segments(self) -> models.Listing[models.SegmentInfo]:
+        """The segments, in order."""
+        from lakebed import models
+
+        return models.Listing(models.SegmentInfo(**item) for item in self._view.segments())
+
+    def dictionaries(self) -> models.Listing[models.DictionaryInfo]:
+        """The compression dictionaries, in order."""
+        from lakebed import models
+
+        return models.Listing(models.DictionaryInfo(**item) for item in self._view.dictionaries())
+
+    def commits(self) -> models.Listing[models.CommitInfo]:
+        """The commits, oldest first."""
+        from lakebed import models
+
+        return models.Listing(models.CommitInfo(**item) for item in self._view.commits())
+
+
+class Snapshot(Readable):
+    """The store as of one commit, with what was pending in the object it was taken from. It stays readable while it is held."""
+
+    @property
+    def commit(self) -> int:
+        """The number of the commit."""
+        return self._view.commit_number
+
+    def __repr__(self) -> str:
+        return f"<lakebed.Snapshot of commit {self.commit}>"

@@ -1,0 +1,89 @@
+"""The tree of errors: kinds, builtins, exit codes, pickling; and that the engine raises nothing else."""
+
+import copy
+import errno
+import pickle
+
+import pytest
+
+import lakebed
+from lakebed import _engine, errors
+
+TABLE = {
+    "store_not_found": (lakebed.StoreNotFound, FileNotFoundError, 5),
+    "collection_not_found": (lakebed.CollectionNotFound, KeyError, 5),
+    "blob_not_found": (lakebed.BlobNotFound, KeyError, 5),
+    "ambiguous_prefix": (lakebed.AmbiguousPrefix, ValueError, 2),
+    "invalid_argument": (lakebed.InvalidArgument, ValueError, 2),
+    "bad_record": (lakebed.BadRecord, ValueError, 1),
+    "source_changed": (lakebed.SourceChanged, ValueError, 1),
+    "read_only": (lakebed.ReadOnly, PermissionError, 2),
+    "closed": (lakebed.Closed, ValueError, 2),
+    "store_locked": (lakebed.StoreLocked, TimeoutError, 4),
+    "not_a_store": (lakebed.NotAStore, ValueError, 6),
+    "format_too_new": (lakebed.FormatTooNew, ValueError, 6),
+    "corrupt": (lakebed.Corrupt, ValueError, 6),
+    "poisoned": (lakebed.Poisoned, RuntimeError, 6),
+    "store_full": (lakebed.StoreFull, OSError, 7),
+    "io": (lakebed.StoreIOError, OSError, 7),
+    "internal": (lakebed.InternalError, RuntimeError, 1),
+    "interrupted": (lakebed.Interrupted, KeyboardInterrupt, 130),
+}
+
+
+def test_the_engine_and_python_know_the_same_kinds():
+    assert set(_engine.error_kinds()) | {"internal", "error"} == set(errors.BY_KIND)
+    assert set(errors.BY_KIND) - {"error"} == set(TABLE)
+
+
+@pytest.mark.parametrize(("kind", "row"), TABLE.items())
+def test_each_kind_has_its_class_builtin_and_exit_code(kind, row):
+    cls, builtin, exit_code = row
+    raised = errors.error(kind, "What happened.")
+    assert type(raised) is cls
+    assert isinstance(raised, builtin)
+    assert (raised.kind, raised.exit_code) == (kind, exit_code)
+    assert str(raised) == raised.message == "What happened."
+    assert repr(raised) == f"{cls.__name__}('What happened.')"
+    assert cls.__module__ == "lakebed"
+    assert getattr(lakebed, cls.__name__) is cls
+
+
+def test_ctrl_c_passes_through_except_exception():
+    assert not issubclass(lakebed.Interrupted, Exception)
+    for cls, _, _ in TABLE.values():
+        assert cls is lakebed.Interrupted or issubclass(cls, lakebed.LakebedError)
+
+
+@pytest.mark.parametrize("kind", [*TABLE, "error"])
+def test_errors_survive_pickle_and_copy(kind):
+    raised = errors.error(kind, "What happened.")
+    raised.add_note("a note")
+    for same in (pickle.loads(pickle.dumps(raised)), copy.copy(raised)):
+        assert type(same) is type(raised)
+        assert str(same) == "What happened."
+        assert same.__notes__ == ["a note"]
+        assert getattr(same, "errno", None) == getattr(raised, "errno", None)
+
+
+@pytest.mark.parametrize(
+    ("number", "builtin"),
+    [
+        (errno.EACCES, PermissionError),
+        (errno.EPERM, PermissionError),
+        (errno.ENOENT, FileNotFoundError),
+        (errno.EISDIR, IsADirectoryError),
+        (errno.ENODEV, OSError),
+    ],
+)
+def test_an_operating_system_error_is_the_builtin_of_its_number(number, builtin):
+    raised = errors.error("io", "Writing failed.", number)
+    assert isinstance(raised, lakebed.StoreIOError)
+    assert isinstance(raised, builtin)
+    assert raised.errno == number
+    assert str(raised) == "Writing failed."
+    assert pickle.loads(pickle.dumps(raised)).errno == number
+
+
+def test_an_unknown_kind_is_still_a_lakebed_error():
+    assert type(errors.error("of_a_newer_engine", "What happened.")) is lakebed.LakebedError
