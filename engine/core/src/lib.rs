@@ -24,6 +24,7 @@ pub(crate) mod index;
 pub(crate) mod ingest;
 pub mod json;
 pub mod options;
+pub mod scan;
 pub mod schema;
 pub(crate) mod segment;
 pub mod snapshot;
@@ -37,9 +38,10 @@ pub use lakebed_format::{
     SegmentNumber, Seq,
 };
 pub use options::{Clock, Mode, Options};
+pub use scan::{Filter, Op, Scan, ScanRequest, Value};
 pub use snapshot::{Row, Rows, Snapshot};
 pub use store::{
     Appended, BadLine, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport, IngestOptions,
-    IngestReport, OnError, Problem, Progress, ProgressFn, ScanRequest, SegmentInfo, SegmentState,
-    Source, Stats, Store, TrainReport, VerifyReport,
+    IngestReport, OnError, Problem, Progress, ProgressFn, SegmentInfo, SegmentState, Source, Stats,
+    Store, TrainReport, VerifyReport,
 };

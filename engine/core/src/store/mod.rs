@@ -21,6 +21,8 @@ use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::home::Home;
 use crate::options::{Mode, Options};
+use crate::scan::{Scan, ScanRequest};
+use crate::schema::Schema;
 use crate::snapshot::open::{Asking, newest};
 use crate::snapshot::{Cursor, Rows, Snapshot};
 use crate::write::{NewBlob, Session, Shared, create, remove};
@@ -29,7 +31,7 @@ pub use reports::{
     Appended, BadLine, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport, IngestReport,
     Problem, SegmentInfo, SegmentState, Stats, TrainReport, VerifyReport,
 };
-pub use requests::{IngestOptions, OnError, Progress, ProgressFn, ScanRequest, Source};
+pub use requests::{IngestOptions, OnError, Progress, ProgressFn, Source};
 
 /// Bytes that `export` writes between two reports of how far it got.
 const REPORT_BYTES: u64 = 4 << 20;
@@ -308,6 +310,22 @@ impl Store {
     /// `CollectionNotFound`, `Corrupt`, `Io`.
     pub fn rows(&self, collection: &str, range: Range<Seq>) -> Result<Rows> {
         self.reader()?.rows(collection, range)
+    }
+
+    /// The typed columns of a collection.
+    ///
+    /// # Errors
+    /// `CollectionNotFound`, `Corrupt`.
+    pub fn schema(&self, collection: &str) -> Result<Schema> {
+        self.reader()?.schema(collection)
+    }
+
+    /// Scans a collection: typed Arrow batches, in order.
+    ///
+    /// # Errors
+    /// Those of [`Snapshot::scan`].
+    pub fn scan(&self, request: &ScanRequest) -> Result<Scan> {
+        self.reader()?.scan(request)
     }
 
     /// Writes the bytes of every row, in order, each followed by a line break.
