@@ -56,6 +56,7 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub fn open_on(vfs: Arc<dyn Vfs>, options: Options) -> Result<Self> {
+        options.check()?;
         let may_create = options.mode == Mode::Append && options.create;
         let home = match Home::open(Arc::clone(&vfs), options.clone()) {
             Err(error)
