@@ -30,7 +30,11 @@ pub(crate) fn stream<'py>(
     py: Python<'py>,
     reader: Box<dyn RecordBatchReader + Send>,
 ) -> PyResult<Bound<'py, PyCapsule>> {
-    PyCapsule::new(py, FFI_ArrowArrayStream::new(reader), Some(STREAM.to_owned()))
+    PyCapsule::new(
+        py,
+        FFI_ArrowArrayStream::new(reader),
+        Some(STREAM.to_owned()),
+    )
 }
 
 /// A capsule with a schema.

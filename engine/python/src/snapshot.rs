@@ -104,7 +104,15 @@ impl View {
         start: u64,
         stop: Option<u64>,
     ) -> PyResult<Stream> {
-        scan::scan(py, &self.snapshot, collection, columns, filters, start, stop)
+        scan::scan(
+            py,
+            &self.snapshot,
+            collection,
+            columns,
+            filters,
+            start,
+            stop,
+        )
     }
 
     #[pyo3(signature = (table, columns, /))]
