@@ -15,22 +15,16 @@
 
 pub(crate) mod blob;
 pub(crate) mod catalogue;
-#[allow(unused_imports, reason = "the rooms that use it are being built")]
 pub(crate) mod dictionary;
 pub mod error;
 pub mod extract;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the rooms that use it are being built"
-)]
 pub(crate) mod frames;
 pub(crate) mod home;
 pub(crate) mod index;
-#[allow(unused_imports, reason = "the rooms that use it are being built")]
 pub(crate) mod ingest;
 pub mod json;
 pub mod options;
+pub mod scan;
 pub mod schema;
 pub(crate) mod segment;
 pub mod snapshot;
@@ -44,9 +38,10 @@ pub use lakebed_format::{
     SegmentNumber, Seq,
 };
 pub use options::{Clock, Mode, Options};
+pub use scan::{Filter, Op, Scan, ScanRequest, Value};
 pub use snapshot::{Row, Rows, Snapshot};
 pub use store::{
     Appended, BadLine, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport, IngestOptions,
-    IngestReport, OnError, Problem, Progress, ProgressFn, ScanRequest, SegmentInfo, SegmentState,
-    Source, Stats, Store, TrainReport, VerifyReport,
+    IngestReport, OnError, Problem, Progress, ProgressFn, SegmentInfo, SegmentState, Source, Stats,
+    Store, TrainReport, VerifyReport,
 };

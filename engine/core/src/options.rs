@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::error::{Error, ErrorKind, Result};
+
 /// What a store object may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
@@ -87,6 +89,34 @@ impl Options {
             create: false,
             ..Self::default()
         }
+    }
+
+    /// Whether each is in its domain.
+    ///
+    /// # Errors
+    /// `InvalidArgument`.
+    pub(crate) fn check(&self) -> Result<()> {
+        let refuse = |what: &str, domain: &str, given: u64| {
+            Err(Error::new(
+                ErrorKind::InvalidArgument,
+                format!("{what} is {domain}, not {given}."),
+            ))
+        };
+        if !(1..=22).contains(&self.level) {
+            let message = format!("The compression level is from 1 to 22, not {}.", self.level);
+            return Err(Error::new(ErrorKind::InvalidArgument, message));
+        }
+        if !(64..=16 << 20).contains(&self.page_bytes) {
+            return refuse(
+                "page_bytes",
+                "from 64 bytes to 16 MiB",
+                self.page_bytes as u64,
+            );
+        }
+        if !(4096..=1 << 40).contains(&self.segment_bytes) {
+            return refuse("segment_bytes", "from 4 KiB to 1 TiB", self.segment_bytes);
+        }
+        Ok(())
     }
 
     /// The number of threads these options mean.

@@ -112,9 +112,10 @@ impl Engine {
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        enter(py, || self.store.close())?;
+        let closed = enter(py, || self.store.close());
+        // Also when its commit failed: what was pending is rolled back then.
         self.closed.store(true, Ordering::Relaxed);
-        Ok(())
+        closed
     }
 
     #[pyo3(signature = (data, /))]

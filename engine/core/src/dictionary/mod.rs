@@ -5,10 +5,12 @@
 //! never an error. Pages that were kept out of the training decide: a first dictionary has to save more than it takes
 //! itself, a later one at least [`LEAST_GAIN`] of what its predecessor leaves.
 
+mod collection;
 mod samples;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use collection::train_collection;
 pub(crate) use samples::{Budget, Run, Samples};
 
 use std::sync::Arc;

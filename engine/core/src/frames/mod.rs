@@ -21,12 +21,12 @@ mod workers;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use cache::{CacheStats, FrameCache, FrameKey};
+pub(crate) use cache::{FrameCache, FrameKey};
 pub(crate) use codec::{Encoder, decode};
 pub(crate) use compressor::{Compressor, Frame, Page};
 pub(crate) use decoded::Decoded;
 pub(crate) use dictionaries::{Dictionaries, Dictionary};
-pub(crate) use workers::{Desk, Ordered, Promise, Workers};
+pub(crate) use workers::{Ordered, Promise, Workers};
 
 /// The most raw bytes one frame may state.
 pub(crate) const RAW_LIMIT: u64 = lakebed_format::limits::MAX_FRAME;

@@ -24,14 +24,15 @@ mod reader;
 mod report;
 mod run;
 mod sample;
+mod session;
 mod sink;
 #[cfg(test)]
 mod tests;
 mod training;
 mod unzstd;
 
-pub(crate) use run::ingest;
-pub(crate) use sink::{BlobCounts, Lines, NewBlob, Sink};
+pub(crate) use session::ingest;
+use sink::Sink;
 
 /// How much of everything. Tests make it small.
 #[derive(Debug, Clone, Copy)]

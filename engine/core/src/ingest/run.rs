@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::RecvTimeoutError;
-use lakebed_format::{
-    BlobId, CollectionId, CommitNumber, FileNumber, Hash, IdSet, IngestEntry, Record,
-};
+use lakebed_format::{BlobId, CollectionId, CommitNumber, FileNumber, Hash, IngestEntry, Record};
 
 use super::chunks::{Chunker, Position};
 use super::history::{self, Plan};
@@ -14,27 +12,20 @@ use super::input::{Compression, Input};
 use super::lines::{LISTED, Parsed};
 use super::reader::{self, Item, Reading};
 use super::report::{self, Ticker};
-use super::sink::{BlobCounts, Lines, NewBlob, Sink};
+use super::sink::Sink;
 use super::training::{self, Frames, Training};
-use super::{SIZES, Sizes, quarantine};
+use super::{Sizes, quarantine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::frames::{Promise, Workers};
 use crate::json;
 use crate::schema::Summary;
 use crate::store::{IngestOptions, IngestReport, OnError, Source, TrainReport};
+use crate::write::{BlobCounts, Lines, NewBlob};
 
 /// How long nothing may happen until the caller is told again.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Ingests `source` into the sink. After an error the sink has to be dropped: what is pending in it is not to be committed.
-pub(crate) fn ingest(
-    sink: &mut dyn Sink,
-    source: Source,
-    options: IngestOptions,
-) -> Result<IngestReport> {
-    ingest_in(sink, source, options, SIZES)
-}
-
 pub(super) fn ingest_in(
     sink: &mut dyn Sink,
     source: Source,
@@ -125,7 +116,6 @@ struct Group {
     rows: u64,
     summary: Summary,
     quarantined: Summary,
-    pinned: IdSet,
 }
 
 impl Group {
@@ -135,7 +125,6 @@ impl Group {
             rows: 0,
             summary: Summary::new(),
             quarantined: Summary::new(),
-            pinned: IdSet::default(),
         }
     }
 }
@@ -162,7 +151,7 @@ impl<'a> Run<'a> {
         ticker: Ticker<'a>,
         mut report: IngestReport,
     ) -> Result<Self> {
-        let stored_before = sink.stored_bytes();
+        let stored_before = sink.stored_bytes()?;
         let collection = sink.collection(&options.into)?;
         let file = sink.file(&input.name)?;
         let (level, page_bytes) = sink.framing();
@@ -220,7 +209,7 @@ impl<'a> Run<'a> {
                 self.report.lines = self.lines - self.began_at.0;
                 self.report.bytes_in = self.position.content - self.began_at.1;
                 self.report.bytes_stored =
-                    self.sink.stored_bytes().saturating_sub(self.stored_before);
+                    self.sink.stored_bytes()?.saturating_sub(self.stored_before);
                 self.report.seconds = self.ticker.seconds();
                 Ok(self.report)
             }
@@ -478,7 +467,7 @@ impl<'a> Run<'a> {
 
     fn count(&mut self, counts: BlobCounts) {
         self.report.new_blobs += counts.new;
-        self.report.duplicates += counts.duplicates;
+        self.report.duplicates += counts.known;
     }
 
     fn write_bad(&mut self, parsed: &Parsed) -> Result<()> {
@@ -526,7 +515,7 @@ impl<'a> Run<'a> {
             .collect();
         self.sink.blobs(&batch, &mut self.ids)?;
         for id in &self.ids {
-            self.group.pinned.insert(*id);
+            self.sink.pin(*id)?;
         }
         self.ids.clear();
         let batch: Vec<NewBlob<'_>> = rows
@@ -555,9 +544,6 @@ impl<'a> Run<'a> {
                     summary: summary.encode(),
                 })?;
             }
-        }
-        if !group.pinned.is_empty() {
-            self.sink.record(Record::Pinned(group.pinned))?;
         }
         self.sink.record(Record::Ingest(IngestEntry {
             collection: self.collection,

@@ -3,34 +3,12 @@
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Hash, IngestEntry, Record,
+    BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, IngestEntry, Record,
 };
 
 use crate::error::Result;
 use crate::frames::Workers;
-
-/// Bytes that may or may not be in the store already.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct NewBlob<'a> {
-    pub(crate) hash: Hash,
-    pub(crate) bytes: &'a [u8],
-}
-
-/// What became of a batch of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct BlobCounts {
-    pub(crate) new: u64,
-    pub(crate) duplicates: u64,
-}
-
-/// The line numbers of a batch of rows, from 1.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Lines<'a> {
-    /// Each is one more than the one before, from here on.
-    From(u64),
-    /// Each by itself, ascending.
-    Each(&'a [u64]),
-}
+use crate::write::{BlobCounts, Lines, NewBlob};
 
 /// A pending group that is committed as often as asked, and rolled back when dropped without.
 pub(crate) trait Sink {
@@ -63,9 +41,11 @@ pub(crate) trait Sink {
         lines: Lines<'_>,
         ids: &[BlobId],
     ) -> Result<()>;
+    /// Keeps a blob that no row names.
+    fn pin(&mut self, blob: BlobId) -> Result<()>;
     fn record(&mut self, record: Record) -> Result<()>;
     /// Makes the group durable; the next one begins.
     fn commit(&mut self) -> Result<CommitNumber>;
-    /// Bytes of all segments, the pending group as far as it is written included.
-    fn stored_bytes(&self) -> u64;
+    /// Bytes of all segments, what is pending not counted.
+    fn stored_bytes(&self) -> Result<u64>;
 }

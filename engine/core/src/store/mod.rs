@@ -21,6 +21,8 @@ use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::home::Home;
 use crate::options::{Mode, Options};
+use crate::scan::{Scan, ScanRequest};
+use crate::schema::Schema;
 use crate::snapshot::open::{Asking, newest};
 use crate::snapshot::{Cursor, Rows, Snapshot};
 use crate::write::{NewBlob, Session, Shared, create, remove};
@@ -29,7 +31,7 @@ pub use reports::{
     Appended, BadLine, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport, IngestReport,
     Problem, SegmentInfo, SegmentState, Stats, TrainReport, VerifyReport,
 };
-pub use requests::{IngestOptions, OnError, Progress, ProgressFn, ScanRequest, Source};
+pub use requests::{IngestOptions, OnError, Progress, ProgressFn, Source};
 
 /// Bytes that `export` writes between two reports of how far it got.
 const REPORT_BYTES: u64 = 4 << 20;
@@ -54,6 +56,7 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub fn open_on(vfs: Arc<dyn Vfs>, options: Options) -> Result<Self> {
+        options.check()?;
         let may_create = options.mode == Mode::Append && options.create;
         let home = match Home::open(Arc::clone(&vfs), options.clone()) {
             Err(error)
@@ -244,14 +247,24 @@ impl Store {
         crate::write::append::append(&self.shared, collection, records)
     }
 
-    /// Ingests NDJSON.
-    pub fn ingest(&self, _source: Source, _options: IngestOptions) -> Result<IngestReport> {
-        Err(Error::internal("ingest is not part of this build"))
+    /// Ingests NDJSON, one record a line, into a collection, which is made if there is none. Commits pending work first, then at least
+    /// every 64 MiB of input, so that an ingest that stops keeps a prefix of the input and can be resumed.
+    ///
+    /// # Errors
+    /// `BadRecord` for a bad line (with [`crate::OnError::Abort`]) and for what cannot be NDJSON; `SourceChanged` when a resumed input is not
+    /// the one that was begun; `Interrupted` when the progress function asks to stop; `Io` for an input that cannot be read. The
+    /// uncommitted rest is undone each time, and the message says what was kept.
+    pub fn ingest(&self, source: Source, options: IngestOptions) -> Result<IngestReport> {
+        crate::ingest::ingest(&self.shared, source, options)
     }
 
-    /// Trains a dictionary of at most `size` bytes on a collection and installs it when it pays.
-    pub fn train(&self, _collection: &str, _size: usize) -> Result<TrainReport> {
-        Err(Error::internal("train is not part of this build"))
+    /// Trains a dictionary of at most `size` bytes on a collection and installs it as the next generation when it pays: the first one
+    /// when it saves more than its own size, a later one when held-out records become 3 % smaller. Commits pending work first.
+    ///
+    /// # Errors
+    /// `CollectionNotFound`; `InvalidArgument` for a size out of range.
+    pub fn train(&self, collection: &str, size: usize) -> Result<TrainReport> {
+        crate::dictionary::train_collection(&self.shared, collection, size)
     }
 
     /// Drops a collection and says how many rows it had. Commits pending work first, and the drop itself.
@@ -298,6 +311,22 @@ impl Store {
     /// `CollectionNotFound`, `Corrupt`, `Io`.
     pub fn rows(&self, collection: &str, range: Range<Seq>) -> Result<Rows> {
         self.reader()?.rows(collection, range)
+    }
+
+    /// The typed columns of a collection.
+    ///
+    /// # Errors
+    /// `CollectionNotFound`, `Corrupt`.
+    pub fn schema(&self, collection: &str) -> Result<Schema> {
+        self.reader()?.schema(collection)
+    }
+
+    /// Scans a collection: typed Arrow batches, in order.
+    ///
+    /// # Errors
+    /// Those of [`Snapshot::scan`].
+    pub fn scan(&self, request: &ScanRequest) -> Result<Scan> {
+        self.reader()?.scan(request)
     }
 
     /// Writes the bytes of every row, in order, each followed by a line break.

@@ -2,10 +2,8 @@
 
 use std::fmt;
 use std::io::Read;
-use std::ops::{ControlFlow, Range};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
-
-use lakebed_format::Seq;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -131,17 +129,4 @@ impl fmt::Debug for ProgressFn {
             .field(&self.0.is_some())
             .finish()
     }
-}
-
-/// What a scan of a collection gives back.
-#[derive(Clone, Debug, Default)]
-pub struct ScanRequest {
-    /// The collection.
-    pub collection: String,
-    /// Names of the columns, in the order wanted; `None` means all.
-    pub columns: Option<Vec<String>>,
-    /// Only these sequence numbers; `None` means all.
-    pub range: Option<Range<Seq>>,
-    /// Rows of a batch at most; 0 means the default.
-    pub batch_rows: usize,
 }

@@ -28,12 +28,7 @@ pub(crate) fn create(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<()> {
     let io = |error| Error::io(&format!("making the store {}", vfs.describe()), error);
     vfs.create_dir("").map_err(io)?;
     check_empty(vfs.as_ref())?;
-    let mut lock = WriterLock::acquire(
-        vfs.as_ref(),
-        options.lock_timeout,
-        &options.command,
-        options.clock,
-    )?;
+    let mut lock = WriterLock::acquire(vfs.as_ref(), options)?;
     if vfs.open(names::FORMAT, Open::Read).is_ok() {
         return Ok(());
     }

@@ -10,7 +10,7 @@ use lakebed_format::{CommitNumber, LockText, names};
 use lakebed_vfs::{File, Lock, Open, Vfs};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::options::Clock;
+use crate::options::Options;
 
 /// The text is padded to this, so that it is replaced by one write and never left half old.
 const TEXT_BYTES: usize = 1024;
@@ -27,17 +27,13 @@ pub(crate) struct WriterLock {
 }
 
 impl WriterLock {
-    /// Takes the lock, waiting at most `timeout` for another writer.
+    /// Takes the lock, waiting at most `lock_timeout` for another writer.
     ///
     /// # Errors
     /// `StoreLocked` names who holds it; `Io` when the file cannot be opened or written; `InvalidArgument` in a process forked from
-    /// the one that opened the store's files.
-    pub(crate) fn acquire(
-        vfs: &dyn Vfs,
-        timeout: Duration,
-        command: &str,
-        clock: Clock,
-    ) -> Result<Self> {
+    /// the one that opened the store's files; `Interrupted` when `interrupted` says so.
+    pub(crate) fn acquire(vfs: &dyn Vfs, options: &Options) -> Result<Self> {
+        let timeout = options.lock_timeout;
         let file = vfs
             .open(names::LOCK, Open::Create)
             .map_err(|e| Error::io(&format!("opening the lock of {}", vfs.describe()), e))?;
@@ -54,13 +50,22 @@ impl WriterLock {
             if waited >= timeout {
                 return Err(held_by_another(vfs, &read_text(file.as_ref()), waited));
             }
+            if (options.interrupted)() {
+                return Err(Error::new(
+                    ErrorKind::Interrupted,
+                    format!(
+                        "Waiting for {} was interrupted; nothing was changed.",
+                        vfs.describe()
+                    ),
+                ));
+            }
             std::thread::sleep(pause.min(timeout.saturating_sub(waited)));
             pause = (pause * 2).min(PAUSE.1);
         }
         let text = LockText {
             pid: Some(u64::from(std::process::id())),
-            command: Some(shortened(command).to_owned()),
-            since: Some(clock.now()),
+            command: Some(shortened(&options.command).to_owned()),
+            since: Some(options.clock.now()),
             synced: read_text(file.as_ref()).synced,
         };
         let lock = Self { file, text };

@@ -496,12 +496,7 @@ impl Drop for Session<'_> {
 fn take_lock(shared: &Shared, writer: &mut Writer) -> Result<Arc<View>> {
     let home = &shared.home;
     let options = &home.options;
-    let mut lock = WriterLock::acquire(
-        home.vfs.as_ref(),
-        options.lock_timeout,
-        &options.command,
-        options.clock,
-    )?;
+    let mut lock = WriterLock::acquire(home.vfs.as_ref(), options)?;
     let before = shared.view();
     let view = newest(home, Some(&before), Asking::Writer(lock.synced()))?;
     let view = if view.commit == before.commit && view.base.number == before.base.number {

@@ -1,6 +1,7 @@
 //! Tests of stores in memory and on disk.
 
 mod basics;
+mod ingest;
 mod segments;
 
 use std::sync::Arc;

@@ -280,7 +280,7 @@ fn any_line() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_lines_are_what_comes_back(lines in proptest::collection::vec((any_line(), any::<bool>()), 0..40), end in any::<bool>(), how in 0..3) {

@@ -9,8 +9,9 @@ use lakebed_format::{
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::frames::Workers;
-use crate::ingest::{BlobCounts, Lines, NewBlob, Sink};
+use crate::ingest::Sink;
 use crate::schema::Summary;
+use crate::write::{BlobCounts, Lines, NewBlob};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MemoryRow {
@@ -173,7 +174,7 @@ impl Sink for MemorySink {
         for blob in batch {
             assert_eq!(blob.hash, Hash::of(blob.bytes));
             if let Some(id) = self.now.hashes.get(&blob.hash) {
-                counts.duplicates += 1;
+                counts.known += 1;
                 ids.push(*id);
                 continue;
             }
@@ -200,6 +201,7 @@ impl Sink for MemorySink {
             let line = match lines {
                 Lines::From(first) => first + at as u64,
                 Lines::Each(lines) => lines[at],
+                Lines::None => panic!("an ingested row has a line"),
             };
             let row = MemoryRow {
                 file: self.now.files[file.0 as usize].clone(),
@@ -208,6 +210,11 @@ impl Sink for MemorySink {
             };
             self.now.rows.push((collection, row));
         }
+        Ok(())
+    }
+
+    fn pin(&mut self, blob: BlobId) -> Result<()> {
+        self.now.pinned.push(blob);
         Ok(())
     }
 
@@ -222,7 +229,6 @@ impl Sink for MemorySink {
                     .push((collection, Summary::decode(&summary).unwrap().rows()));
             }
             Record::Ingest(entry) => self.now.ingests.push(entry),
-            Record::Pinned(ids) => self.now.pinned.extend(ids.iter()),
             other => panic!("an ingest does not write {other:?}"),
         }
         Ok(())
@@ -237,7 +243,12 @@ impl Sink for MemorySink {
         Ok(CommitNumber(self.commits))
     }
 
-    fn stored_bytes(&self) -> u64 {
-        self.now.blobs.iter().map(|blob| blob.len() as u64).sum()
+    fn stored_bytes(&self) -> Result<u64> {
+        Ok(self
+            .committed
+            .blobs
+            .iter()
+            .map(|blob| blob.len() as u64)
+            .sum())
     }
 }

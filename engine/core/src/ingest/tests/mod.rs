@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use memory::MemorySink;
 
 use super::run::ingest_in;
-use super::{Sizes, ingest};
+use super::{SIZES, Sizes};
 use crate::error::{Error, Result};
 use crate::store::{IngestOptions, IngestReport, OnError, Source};
 
@@ -32,6 +32,10 @@ const SMALL: Sizes = Sizes {
     commit_rows: 150,
     look_ahead: 100_000,
 };
+
+fn ingest(sink: &mut MemorySink, source: Source, options: IngestOptions) -> Result<IngestReport> {
+    ingest_in(sink, source, options, SIZES)
+}
 
 /// [`ingest`] in small pieces.
 fn ingest_small(

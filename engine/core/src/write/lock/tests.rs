@@ -6,10 +6,30 @@ use lakebed_vfs::MemVfs;
 
 use super::{WriterLock, read_synced};
 use crate::error::ErrorKind;
-use crate::options::Clock;
+use crate::options::Options;
 
 fn acquire(vfs: &MemVfs, wait: u64, command: &str) -> crate::error::Result<WriterLock> {
-    WriterLock::acquire(vfs, Duration::from_millis(wait), command, Clock::default())
+    WriterLock::acquire(vfs, &options(wait, command))
+}
+
+fn options(wait: u64, command: &str) -> Options {
+    Options {
+        lock_timeout: Duration::from_millis(wait),
+        command: command.to_owned(),
+        ..Options::default()
+    }
+}
+
+#[test]
+fn whoever_waits_may_give_up() {
+    let vfs = MemVfs::new();
+    let _held = acquire(&vfs, 0, "nightly job").unwrap();
+    let options = Options {
+        interrupted: || true,
+        ..options(60_000, "shell")
+    };
+    let error = WriterLock::acquire(&vfs, &options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
 }
 
 #[test]

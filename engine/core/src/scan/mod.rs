@@ -1,0 +1,218 @@
+//! Rows of a collection as typed Arrow batches, in order, made by all cores.
+//!
+//! A scan is of one [`Snapshot`], which it keeps. Its work is cut into units of consecutive rows; each unit is read, extracted, filtered
+//! and made into one batch on a worker, and the batches come out in order. At most a few units are under way, so that a reader that
+//! stops early (a LIMIT, a closed cursor) costs little. What no column needs is not read: a scan of `_seq` touches no blob.
+//!
+//! Nothing here parses JSON: that is `extract`.
+
+mod filter;
+mod request;
+pub mod system;
+mod unit;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::{
+    ArrowError, DataType as ArrowType, Field, Schema as ArrowSchema, SchemaRef, TimeUnit,
+};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::frames::{Ordered, Workers};
+use crate::schema::{DataType, SYSTEM_COLUMNS, Schema, Summary, arrow_field, to_columns};
+use crate::snapshot::{Snapshot, live_range};
+
+pub use request::{Filter, Op, ScanRequest, Value};
+
+use self::unit::{Plan, Unit, Wanted};
+
+/// Rows of a unit of work when the request does not say.
+const BATCH_ROWS: usize = 8192;
+/// Units under way for each thread.
+const AHEAD: usize = 3;
+
+/// Typed rows, batch by batch. An error ends it.
+#[derive(Debug)]
+pub struct Scan {
+    schema: SchemaRef,
+    plan: Arc<Plan>,
+    units: VecDeque<Unit>,
+    batches: Ordered<Vec<RecordBatch>, Error>,
+    /// Batches of the unit that came last.
+    ready: VecDeque<RecordBatch>,
+    limit: usize,
+    failed: bool,
+}
+
+impl Snapshot {
+    /// The typed columns of a collection, without the system columns.
+    ///
+    /// # Errors
+    /// `CollectionNotFound`, `Corrupt`.
+    pub fn schema(&self, collection: &str) -> Result<Schema> {
+        let collection = self.named(collection)?;
+        let bytes = crate::catalogue::merge_summaries(&collection.schema)?;
+        if bytes.is_empty() {
+            return Ok(Schema::default());
+        }
+        let summary = Summary::decode(&bytes).map_err(|e| {
+            Error::new(
+                ErrorKind::Corrupt,
+                format!(
+                    "The summary of the values of {} is damaged: {e}.",
+                    collection.name
+                ),
+            )
+        })?;
+        Ok(to_columns(&summary))
+    }
+
+    /// The Arrow schema of a whole row of a collection: typed columns, then system columns.
+    ///
+    /// # Errors
+    /// As [`Snapshot::schema`].
+    pub fn arrow_schema(&self, collection: &str) -> Result<ArrowSchema> {
+        let schema = self.schema(collection)?;
+        let typed = schema
+            .columns
+            .iter()
+            .map(|column| arrow_field(&column.name, &column.data_type));
+        Ok(ArrowSchema::new(
+            typed
+                .chain(SYSTEM_COLUMNS.iter().filter_map(|name| system_field(name)))
+                .collect::<Vec<_>>(),
+        ))
+    }
+
+    /// The schema of what [`Snapshot::scan`] of this request gives, and all its errors but those of reading.
+    ///
+    /// # Errors
+    /// As [`Snapshot::scan`].
+    pub fn scan_schema(&self, request: &ScanRequest) -> Result<SchemaRef> {
+        let typed = self.schema(&request.collection)?;
+        Ok(Plan::new(self.clone(), typed, request)?.schema())
+    }
+
+    /// Scans a collection.
+    ///
+    /// # Errors
+    /// `CollectionNotFound`; `InvalidArgument` for a column that is not there or a filter that cannot be judged; `Corrupt`, `Io`. Errors of
+    /// single batches come out of the scan.
+    pub fn scan(&self, request: &ScanRequest) -> Result<Scan> {
+        let collection = Arc::clone(self.named(&request.collection)?);
+        let typed = self.schema(&request.collection)?;
+        let plan = Arc::new(Plan::new(self.clone(), typed, request)?);
+        let rows = if request.batch_rows == 0 {
+            BATCH_ROWS
+        } else {
+            request.batch_rows
+        };
+        let range = request.pruned_range(live_range(&collection, request.range()));
+        let mut units = VecDeque::new();
+        for batch in self.batches(collection.id, &range)? {
+            if plan.may_match(&batch.entry, request) {
+                unit::split(&batch, &range, rows, &mut units);
+            }
+        }
+        let threads = match request.threads {
+            0 => self.view.home.options.thread_count(),
+            threads => threads,
+        };
+        // One unit needs no thread of its own.
+        let threads = threads.min(units.len()).max(1);
+        let workers = Arc::new(Workers::new(threads, self.view.home.options.level)?);
+        let limit = if threads == 1 { 1 } else { threads * AHEAD };
+        Ok(Scan {
+            schema: plan.schema(),
+            plan,
+            units,
+            batches: Ordered::new(workers, limit),
+            ready: VecDeque::new(),
+            limit,
+            failed: false,
+        })
+    }
+}
+
+impl Scan {
+    fn advance(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            while let Some(batch) = self.ready.pop_front() {
+                if batch.num_rows() > 0 {
+                    return Ok(Some(batch));
+                }
+            }
+            while self.batches.under_way() < self.limit
+                && let Some(unit) = self.units.pop_front()
+            {
+                let plan = Arc::clone(&self.plan);
+                self.batches.submit(move |_| plan.run(&unit))?;
+            }
+            match self.batches.next() {
+                Some(batches) => self.ready.extend(batches?),
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
+impl Iterator for Scan {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        match self.advance() {
+            Ok(batch) => batch.map(Ok),
+            Err(error) => {
+                self.failed = true;
+                self.units.clear();
+                self.ready.clear();
+                Some(Err(ArrowError::ExternalError(Box::new(error))))
+            }
+        }
+    }
+}
+
+impl RecordBatchReader for Scan {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}
+
+/// The field of a system column.
+pub(crate) fn system_field(name: &str) -> Option<Field> {
+    let data_type = match name {
+        "_seq" | "_line" => ArrowType::Int64,
+        "_hash" | "_file" => ArrowType::Utf8,
+        "_ingested_at" => ArrowType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        "_json" => return Some(arrow_field(name, &DataType::Json)),
+        _ => return None,
+    };
+    Some(Field::new(name, data_type, true))
+}
+
+/// What a name stands for: a typed column, in whatever case, or a system column.
+fn wanted(schema: &Schema, collection: &str, name: &str) -> Result<Wanted> {
+    if let Some(position) = schema.position(name) {
+        return Ok(Wanted::Typed(position));
+    }
+    if let Some(known) = SYSTEM_COLUMNS
+        .iter()
+        .find(|known| known.eq_ignore_ascii_case(name))
+    {
+        return Ok(Wanted::System(known));
+    }
+    Err(Error::new(
+        ErrorKind::InvalidArgument,
+        format!(
+            "Collection {collection} has no column {name:?}; describe {collection} lists its columns."
+        ),
+    ))
+}

@@ -1,0 +1,185 @@
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::Int64Type;
+use arrow_array::{Array as _, RecordBatch};
+use lakebed_format::{Hash, Seq};
+use lakebed_vfs::MemVfs;
+
+use super::{Filter, Op, ScanRequest, Value};
+use crate::{Options, Store};
+
+fn store(rows: usize) -> Store {
+    let store = Store::open_on(Arc::new(MemVfs::new()), Options::default()).unwrap();
+    let mut records = (0..rows).map(|n| {
+        let city = if n % 3 == 0 { "Oslo" } else { "Rome" };
+        Ok(format!(r#"{{"n":{n},"city":"{city}","even":{}}}"#, n % 2 == 0).into_bytes())
+    });
+    store.append("trips", &mut records).unwrap();
+    store
+}
+
+fn scan(store: &Store, request: &ScanRequest) -> Vec<RecordBatch> {
+    store
+        .scan(request)
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap()
+}
+
+fn numbers(batches: &[RecordBatch], column: usize) -> Vec<i64> {
+    batches
+        .iter()
+        .flat_map(|batch| {
+            batch
+                .column(column)
+                .as_primitive::<Int64Type>()
+                .values()
+                .to_vec()
+        })
+        .collect()
+}
+
+fn asking(columns: &[&str], filters: Vec<(&str, Op)>) -> ScanRequest {
+    ScanRequest {
+        columns: Some(columns.iter().map(ToString::to_string).collect()),
+        filters: filters
+            .into_iter()
+            .map(|(column, op)| Filter {
+                column: column.to_owned(),
+                op,
+            })
+            .collect(),
+        batch_rows: 100,
+        threads: 2,
+        ..ScanRequest::of("trips")
+    }
+}
+
+#[test]
+fn rows_come_in_order_pending_committed_and_sealed() {
+    let store = store(1000);
+    for step in 0..3 {
+        let batches = scan(&store, &asking(&["n", "_seq"], Vec::new()));
+        assert_eq!(numbers(&batches, 0), (0..1000).collect::<Vec<_>>());
+        assert_eq!(numbers(&batches, 1), (0..1000).collect::<Vec<_>>());
+        match step {
+            0 => drop(store.commit().unwrap()),
+            _ => store.seal().unwrap(),
+        }
+    }
+}
+
+#[test]
+fn system_columns_say_where_a_row_comes_from() {
+    let store = store(5);
+    let batches = scan(
+        &store,
+        &asking(&["_json", "_hash", "_file", "_line"], Vec::new()),
+    );
+    let batch = &batches[0];
+    let json = batch.column(0).as_string::<i32>().value(1);
+    assert_eq!(json, r#"{"n":1,"city":"Rome","even":false}"#);
+    assert_eq!(
+        batch.column(1).as_string::<i32>().value(1),
+        Hash::of(json.as_bytes()).to_string()
+    );
+    assert_eq!(batch.column(2).null_count(), 5);
+    assert_eq!(batch.column(3).null_count(), 5);
+}
+
+#[test]
+fn filters_keep_what_passes_also_on_columns_not_asked_for() {
+    let store = store(300);
+    let oslo = Op::Eq(Value::Text("Oslo".to_owned()));
+    let filters = vec![
+        ("city", oslo),
+        ("even", Op::Eq(Value::Bool(true))),
+        ("_seq", Op::Ge(Value::Int(100))),
+        ("n", Op::Lt(Value::Int(130))),
+    ];
+    let batches = scan(&store, &asking(&["n"], filters));
+    assert_eq!(numbers(&batches, 0), [102, 108, 114, 120, 126]);
+    let one_of = Op::In(vec![Value::Int(7), Value::Int(299), Value::Int(300)]);
+    let batches = scan(&store, &asking(&["n"], vec![("n", one_of)]));
+    assert_eq!(numbers(&batches, 0), [7, 299]);
+    let wrong = asking(&["n"], vec![("n", Op::Eq(Value::Text("7".to_owned())))]);
+    assert!(store.scan(&wrong).is_err());
+}
+
+#[test]
+fn deleted_and_trimmed_rows_are_gone_and_a_snapshot_keeps_them() {
+    let store = store(10);
+    store.commit().unwrap();
+    let before = store.snapshot().unwrap();
+    store
+        .delete(&Hash::of(br#"{"n":4,"city":"Rome","even":true}"#))
+        .unwrap();
+    store.trim("trips", Seq(2)).unwrap();
+    let batches = scan(&store, &asking(&["n"], Vec::new()));
+    assert_eq!(numbers(&batches, 0), [2, 3, 5, 6, 7, 8, 9]);
+    let seen: usize = before
+        .scan(&asking(&["_seq"], Vec::new()))
+        .unwrap()
+        .map(|batch| batch.unwrap().num_rows())
+        .sum();
+    assert_eq!(seen, 10);
+}
+
+#[test]
+fn rows_in_no_order_of_their_blobs_come_in_theirs() {
+    let store = store(500);
+    store.commit().unwrap();
+    let mut again = (0..500).map(|n| {
+        let n = n * 37 % 500;
+        let city = if n % 3 == 0 { "Oslo" } else { "Rome" };
+        Ok(format!(r#"{{"n":{n},"city":"{city}","even":{}}}"#, n % 2 == 0).into_bytes())
+    });
+    let added = store.append("trips", &mut again).unwrap();
+    assert_eq!(added.new_blobs, 0);
+    let batches = scan(&store, &asking(&["n"], Vec::new()));
+    let wanted: Vec<i64> = (0..500).chain((0..500).map(|n| n * 37 % 500)).collect();
+    assert_eq!(numbers(&batches, 0), wanted);
+}
+
+#[test]
+fn system_tables_tell_what_is_stored() {
+    let store = store(100);
+    store.put(&[7; 5000]).unwrap();
+    store.commit().unwrap();
+    let snapshot = store.snapshot().unwrap();
+    for table in super::system::SYSTEM_TABLES {
+        let rows: usize = snapshot
+            .system_table(table, None)
+            .unwrap()
+            .map(|batch| batch.unwrap().num_rows())
+            .sum();
+        let wanted = match table {
+            "blobs" => 101,
+            "dictionaries" => 0,
+            _ => 1,
+        };
+        assert_eq!(rows, wanted, "{table}");
+    }
+    let names = ["size".to_owned(), "kind".to_owned()];
+    let pinned: Vec<_> = snapshot
+        .system_table("blobs", Some(&names))
+        .unwrap()
+        .flat_map(|batch| {
+            let batch = batch.unwrap();
+            let kinds: Vec<String> = batch
+                .column(1)
+                .as_string::<i32>()
+                .iter()
+                .flatten()
+                .map(str::to_owned)
+                .collect();
+            numbers(&[batch], 0)
+                .into_iter()
+                .zip(kinds)
+                .collect::<Vec<_>>()
+        })
+        .filter(|(_, kind)| kind == "pinned")
+        .collect();
+    assert_eq!(pinned, [(5000, "pinned".to_owned())]);
+}

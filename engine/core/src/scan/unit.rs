@@ -1,0 +1,398 @@
+//! One unit of a scan: some consecutive rows of one batch, made into one Arrow batch on a worker.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::builder::{StringBuilder, TimestampMicrosecondBuilder};
+use arrow_array::{
+    ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
+};
+use arrow_schema::{ArrowError, Schema as ArrowSchema, SchemaRef};
+use lakebed_format::{BlobId, Hash, RowEntry, RowRun, Seq};
+
+use super::request::{Filter, Op, ScanRequest, Value};
+use super::{filter, system_field, wanted};
+use crate::error::{Error, ErrorKind, Result};
+use crate::extract::Extractor;
+use crate::schema::{SYSTEM_COLUMNS, Schema, arrow_field};
+use crate::snapshot::{BatchRef, Cursor, Snapshot};
+
+/// A unit whose blobs lie in fewer runs than rows over this is read in the order of its rows; otherwise in the order of its blobs, so
+/// that each frame is decoded once.
+const ROWS_PER_RUN: usize = 4;
+
+/// A unit's records may come to this many bytes; beyond it the unit is halved, since a text column of a batch holds at most 2 GiB.
+const UNIT_BYTES: usize = 512 << 20;
+
+/// A column by where it comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Its number in the schema.
+    Typed(usize),
+    /// Its name.
+    System(&'static str),
+}
+
+/// What all units of a scan share.
+#[derive(Debug)]
+pub(super) struct Plan {
+    snapshot: Snapshot,
+    collection: String,
+    typed: Schema,
+    /// Columns that are made: those asked for, then those only filters need.
+    columns: Vec<Wanted>,
+    /// How many of them are given back.
+    shown: usize,
+    /// Their places in `typed`, in the order of `columns`.
+    projection: Vec<usize>,
+    /// Conditions, with the place of their column in `columns`.
+    filters: Vec<(usize, Op)>,
+    schema: SchemaRef,
+}
+
+/// Rows of a batch.
+#[derive(Clone, Debug)]
+pub(super) struct Unit {
+    batch: BatchRef,
+    range: Range<Seq>,
+}
+
+/// Cuts the part of a batch that is in `range` into units.
+pub(super) fn split(batch: &BatchRef, range: &Range<Seq>, rows: usize, units: &mut VecDeque<Unit>) {
+    let first = batch.entry.first_seq.0;
+    let mut at = first.max(range.start.0);
+    let end = (first + batch.entry.rows).min(range.end.0);
+    while at < end {
+        let next = (at + rows as u64).min(end);
+        units.push_back(Unit {
+            batch: batch.clone(),
+            range: Seq(at)..Seq(next),
+        });
+        at = next;
+    }
+}
+
+impl Plan {
+    pub(super) fn new(snapshot: Snapshot, typed: Schema, request: &ScanRequest) -> Result<Self> {
+        let collection = request.collection.clone();
+        let mut columns = Vec::new();
+        let mut fields = Vec::new();
+        let field_of = |column: Wanted| match column {
+            Wanted::Typed(number) => typed
+                .columns
+                .get(number)
+                .map(|column| arrow_field(&column.name, &column.data_type)),
+            Wanted::System(name) => system_field(name),
+        };
+        match &request.columns {
+            Some(names) => {
+                for name in names {
+                    columns.push(wanted(&typed, &collection, name)?);
+                }
+            }
+            None => {
+                columns.extend((0..typed.columns.len()).map(Wanted::Typed));
+                columns.extend(SYSTEM_COLUMNS.map(Wanted::System));
+            }
+        }
+        let shown = columns.len();
+        fields.extend(columns.iter().filter_map(|column| field_of(*column)));
+        let mut filters = Vec::new();
+        for Filter { column, op } in &request.filters {
+            let source = wanted(&typed, &collection, column)?;
+            let place = columns.iter().position(|known| *known == source);
+            let place = place.unwrap_or(columns.len());
+            if place == columns.len() {
+                columns.push(source);
+            }
+            if let Some(field) = field_of(source) {
+                let named = Filter {
+                    column: column.clone(),
+                    op: op.clone(),
+                };
+                filter::check(&named, &field)?;
+            }
+            filters.push((place, op.clone()));
+        }
+        let projection = columns
+            .iter()
+            .filter_map(|column| match column {
+                Wanted::Typed(number) => Some(*number),
+                Wanted::System(_) => None,
+            })
+            .collect();
+        Ok(Self {
+            snapshot,
+            collection,
+            typed,
+            columns,
+            shown,
+            projection,
+            filters,
+            schema: Arc::new(ArrowSchema::new(fields)),
+        })
+    }
+
+    pub(super) fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    /// Whether rows of a batch may pass the filters on what all rows of a batch share.
+    pub(super) fn may_match(&self, entry: &RowEntry, request: &ScanRequest) -> bool {
+        request
+            .filters
+            .iter()
+            .all(|filter| match (filter.column.as_str(), &filter.op) {
+                ("_ingested_at", op) => {
+                    let time = i128::from(entry.time);
+                    match op {
+                        Op::Eq(Value::Int(n)) => time == *n,
+                        Op::Lt(Value::Int(n)) => time < *n,
+                        Op::Le(Value::Int(n)) => time <= *n,
+                        Op::Gt(Value::Int(n)) => time > *n,
+                        Op::Ge(Value::Int(n)) => time >= *n,
+                        _ => true,
+                    }
+                }
+                ("_file", Op::Eq(Value::Text(name))) => self
+                    .snapshot
+                    .file_name(entry.file)
+                    .is_some_and(|file| *file == **name),
+                _ => true,
+            })
+    }
+
+    fn needs(&self, name: &str) -> bool {
+        self.columns
+            .iter()
+            .any(|column| matches!(column, Wanted::System(known) if *known == name))
+    }
+
+    /// Makes the Arrow batches of a unit: one, or several when its records are very large.
+    pub(super) fn run(&self, unit: &Unit) -> Result<Vec<RecordBatch>> {
+        let mut batches = Vec::new();
+        let mut ranges = vec![unit.range.clone()];
+        while let Some(range) = ranges.pop() {
+            let rows = range.end.0 - range.start.0;
+            match self.batch(&unit.batch, &range)? {
+                Some(batch) => batches.push(batch),
+                None => {
+                    let middle = Seq(range.start.0 + rows / 2);
+                    ranges.push(middle..range.end);
+                    ranges.push(range.start..middle);
+                }
+            }
+        }
+        Ok(batches)
+    }
+
+    /// The Arrow batch of some rows; `None` when several rows are too large for one.
+    fn batch(&self, source: &BatchRef, range: &Range<Seq>) -> Result<Option<RecordBatch>> {
+        let bytes = self.snapshot.read_batch(source)?;
+        let decoded = bytes.decode()?;
+        let mut runs: Vec<RowRun> = Vec::new();
+        self.snapshot.live_runs(&decoded, range, &mut runs)?;
+        let rows: usize = runs.iter().map(|run| run.len as usize).sum();
+        let mut records = Records::new(self);
+        if records.wanted() {
+            records.read(&self.snapshot, &runs, rows)?;
+            if records.too_large && rows > 1 {
+                return Ok(None);
+            }
+        }
+        let mut typed = records.finish_typed()?.into_iter();
+        let mut arrays = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            let array = match column {
+                Wanted::Typed(_) => typed.next(),
+                Wanted::System("_hash") => records
+                    .hashes
+                    .take()
+                    .map(|mut b| Arc::new(b.finish()) as ArrayRef),
+                Wanted::System("_json") => records
+                    .json
+                    .take()
+                    .map(|mut b| Arc::new(b.finish()) as ArrayRef),
+                Wanted::System(name) => Some(shared_by_runs(
+                    name,
+                    &runs,
+                    rows,
+                    self.snapshot.file_name(decoded.head.file).as_deref(),
+                    decoded.head.time,
+                )),
+            };
+            arrays.push(array.ok_or_else(|| Error::internal("a scan lost one of its columns"))?);
+        }
+        self.filtered(arrays, rows).map(Some)
+    }
+
+    fn filtered(&self, mut arrays: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+        let mut passing: Option<BooleanArray> = None;
+        for (place, op) in &self.filters {
+            let Some(array) = arrays.get(*place) else {
+                continue;
+            };
+            let judged = filter::judge(op, array.as_ref());
+            passing = Some(match passing {
+                None => judged,
+                Some(before) => BooleanArray::new(before.values() & judged.values(), None),
+            });
+        }
+        arrays.truncate(self.shown);
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let batch = RecordBatch::try_new_with_options(self.schema(), arrays, &options)
+            .map_err(|e| internal(&e))?;
+        match passing {
+            None => Ok(batch),
+            Some(passing) => arrow_select::filter::filter_record_batch(&batch, &passing)
+                .map_err(|e| internal(&e)),
+        }
+    }
+
+    fn misfit(&self, error: &crate::extract::ExtractError) -> Error {
+        Error::new(
+            ErrorKind::Corrupt,
+            format!(
+                "A record of collection {} cannot be read: {error}.",
+                self.collection
+            ),
+        )
+    }
+}
+
+/// Columns that are made from the records' bytes.
+struct Records<'a> {
+    plan: &'a Plan,
+    extractor: Option<Extractor>,
+    hashes: Option<StringBuilder>,
+    json: Option<StringBuilder>,
+    bytes: usize,
+    too_large: bool,
+}
+
+impl<'a> Records<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        Self {
+            plan,
+            extractor: (!plan.projection.is_empty())
+                .then(|| Extractor::new(&plan.typed, &plan.projection)),
+            hashes: plan.needs("_hash").then(StringBuilder::new),
+            json: plan.needs("_json").then(StringBuilder::new),
+            bytes: 0,
+            too_large: false,
+        }
+    }
+
+    fn wanted(&self) -> bool {
+        self.extractor.is_some() || self.hashes.is_some() || self.json.is_some()
+    }
+
+    fn read(&mut self, snapshot: &Snapshot, runs: &[RowRun], rows: usize) -> Result<()> {
+        let mut cursor = Cursor::new(snapshot);
+        if runs.len() * ROWS_PER_RUN <= rows || runs.len() <= ROWS_PER_RUN {
+            for run in runs {
+                for step in 0..run.len {
+                    self.push(cursor.bytes(BlobId(run.blob.0 + step))?)?;
+                    if self.too_large && rows > 1 {
+                        return Ok(());
+                    }
+                }
+            }
+            return Ok(());
+        }
+        // Rows in no order of their blobs: copied out frame by frame, then taken in the order of the rows.
+        let mut order: Vec<(BlobId, u32)> = runs
+            .iter()
+            .flat_map(|run| (0..run.len).map(|step| BlobId(run.blob.0 + step)))
+            .zip(0..)
+            .collect();
+        order.sort_unstable();
+        let mut bytes = Vec::new();
+        let mut places = vec![0..0; rows];
+        for (id, row) in order {
+            let start = bytes.len();
+            bytes.extend_from_slice(cursor.bytes(id)?);
+            if bytes.len() > UNIT_BYTES {
+                self.too_large = true;
+                return Ok(());
+            }
+            if let Some(place) = places.get_mut(row as usize) {
+                *place = start..bytes.len();
+            }
+        }
+        for place in places {
+            self.push(bytes.get(place).unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn push(&mut self, record: &[u8]) -> Result<()> {
+        self.bytes += record.len();
+        self.too_large = self.bytes > UNIT_BYTES;
+        if let Some(extractor) = &mut self.extractor {
+            extractor
+                .push(record)
+                .map_err(|error| self.plan.misfit(&error))?;
+        }
+        if let Some(hashes) = &mut self.hashes {
+            hashes.append_value(Hash::of(record).to_string());
+        }
+        if let Some(json) = &mut self.json {
+            let text = simdutf8::basic::from_utf8(record).map_err(|_| {
+                Error::new(
+                    ErrorKind::Corrupt,
+                    format!(
+                        "A record of collection {} is not UTF-8; verify lists all damage.",
+                        self.plan.collection
+                    ),
+                )
+            })?;
+            json.append_value(text);
+        }
+        Ok(())
+    }
+
+    fn finish_typed(&mut self) -> Result<Vec<ArrayRef>> {
+        match &mut self.extractor {
+            Some(extractor) => extractor.finish().map_err(|error| self.plan.misfit(&error)),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+/// The system columns that need no record.
+fn shared_by_runs(
+    name: &str,
+    runs: &[RowRun],
+    rows: usize,
+    file: Option<&str>,
+    time: i64,
+) -> ArrayRef {
+    match name {
+        "_file" => match file {
+            Some(file) => Arc::new(StringArray::from_iter_values(std::iter::repeat_n(
+                file, rows,
+            ))),
+            None => Arc::new(StringArray::new_null(rows)),
+        },
+        "_ingested_at" => {
+            let mut times = TimestampMicrosecondBuilder::with_capacity(rows);
+            times.append_value_n(time, rows);
+            Arc::new(times.finish().with_timezone("UTC"))
+        }
+        "_line" => Arc::new(Int64Array::from_iter(runs.iter().flat_map(|run| {
+            (0..run.len).map(|step| run.line.map(|line| (line + step) as i64))
+        }))),
+        _ => {
+            Arc::new(Int64Array::from_iter_values(runs.iter().flat_map(|run| {
+                (0..run.len).map(|step| (run.seq.0 + step) as i64)
+            })))
+        }
+    }
+}
+
+fn internal(error: &ArrowError) -> Error {
+    Error::internal(&format!("Arrow refused a batch: {error}"))
+}

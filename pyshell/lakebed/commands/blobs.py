@@ -1,0 +1,112 @@
+"""`lakebed get`, `put`, `delete`: single blobs."""
+
+from __future__ import annotations
+
+import mimetypes
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from lakebed.commands.context import Context, unreadable
+from lakebed.errors import InvalidArgument
+from lakebed.render import count, size
+
+
+class Stored(BaseModel):
+    """What `put` did with a file: also the row it adds."""
+
+    name: str
+    media_type: str
+    size: int
+    hash: str
+
+
+class Deleted(BaseModel):
+    """What `delete` did."""
+
+    hash: str
+    rows: int
+
+
+def get(context: Context, hash: str, output: str | None) -> None:
+    """Writes the bytes of a blob, and nothing else."""
+    with context.open() as store:
+        data = store.get(hash)
+    if output is None and context.on_terminal and not _is_text(data):
+        message = (
+            f"The blob is {size(len(data))} of binary data, which would garble the terminal: give -o FILE, or a pipe."
+        )
+        raise InvalidArgument(message)
+    with context.output(output) as stream:
+        stream.write(data)
+
+
+def _is_text(data: bytes) -> bool:
+    if b"\0" in data:
+        return False
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def put(context: Context, files: tuple[str, ...], into: str, name: str | None, media_type: str | None) -> None:
+    """Stores files as blobs, each with a row that describes it; all or none."""
+    if name is not None and list(files) != ["-"]:
+        message = "--name is for standard input: a file has a name."
+        raise InvalidArgument(message)
+    if files.count("-") > 1:
+        message = "Standard input can be read once: give - once."
+        raise InvalidArgument(message)
+    if "-" in files and not name:
+        message = "What comes from standard input needs a name: --name report.pdf."
+        raise InvalidArgument(message)
+    stored: list[Stored] = []
+    for file in files:
+        # Before a store is made or locked.
+        _checked(file)
+    with context.open("a", create=True) as store:
+        for file in files:
+            data = sys.stdin.buffer.read() if file == "-" else _read(file)
+            called = name or "" if file == "-" else Path(file).name
+            kind = media_type or mimetypes.guess_type(called)[0] or _guess(data)
+            stored.append(Stored(name=called, media_type=kind, size=len(data), hash=str(store.put(data))))
+        store.append(into, [one.model_dump() for one in stored])
+    for one in stored:
+        context.report(one, [f"{one.hash}  {one.name} ({one.media_type}, {size(one.size)})"])
+
+
+def _checked(file: str) -> None:
+    if file == "-":
+        return
+    path = Path(file)
+    try:
+        if path.is_dir():
+            message = f"{file} is a directory: name the files in it, as in {file.rstrip('/')}/*."
+            raise InvalidArgument(message)
+        with path.open("rb"):
+            pass
+    except OSError as problem:
+        raise unreadable(file, problem) from problem
+
+
+def _read(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except OSError as problem:
+        raise unreadable(file, problem) from problem
+
+
+def _guess(data: bytes) -> str:
+    return "text/plain" if _is_text(data) else "application/octet-stream"
+
+
+def delete(context: Context, hashes: tuple[str, ...]) -> None:
+    """Removes blobs and their rows; all or none."""
+    with context.open("a") as store:
+        full = [str(store.resolve(text)) for text in hashes]
+        deleted = [Deleted(hash=one, rows=store.delete(one)) for one in dict.fromkeys(full)]
+    for one in deleted:
+        context.report(one, [f"deleted {one.hash} and {count(one.rows, 'row')}"])

@@ -1,0 +1,199 @@
+"""The surroundings of one command."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
+
+from lakebed.errors import StoreIOError, error
+
+if TYPE_CHECKING:
+    import lakebed
+    from lakebed.config import Loaded, Settings
+    from lakebed.render import Column, Style
+
+
+class Report(Protocol):
+    """A pydantic model."""
+
+    def model_dump_json(self) -> str: ...
+    def model_dump(self, *, mode: str) -> dict[str, Any]: ...
+
+
+class Context:
+    """One command's settings, its store, and the ways it says something."""
+
+    def __init__(self, flags: Mapping[str, object], *, json: bool = False) -> None:
+        self._flags = flags
+        self.json = json
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        """The settings and where they came from."""
+        from lakebed import config
+
+        return config.load(self._flags)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as they apply."""
+        return self.loaded.settings
+
+    # --- The store ------------------------------------------------------------------------------------------------------
+
+    def open(self, mode: Literal["r", "a"] = "r", *, create: bool = False) -> lakebed.Store:
+        """The store, which only `ingest` and `put` make."""
+        import lakebed
+
+        settings = self.settings
+        return lakebed.open(
+            settings.store, mode, create=create, lock_timeout=settings.lock_timeout, cache_bytes=settings.cache_bytes
+        )
+
+    # --- Saying something -----------------------------------------------------------------------------------------------
+
+    @property
+    def on_terminal(self) -> bool:
+        """Whether a person reads standard output."""
+        return sys.stdout.isatty()
+
+    @property
+    def progress(self) -> bool:
+        """Whether to draw a bar."""
+        return sys.stderr.isatty()
+
+    @cached_property
+    def style(self) -> Style:
+        """How text on standard output looks."""
+        from lakebed.render import Style
+
+        return Style(color=wants_color(self.settings.color, sys.stdout))
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal."""
+        import shutil
+
+        return shutil.get_terminal_size((120, 40)).columns
+
+    def note(self, text: str) -> None:
+        """Tells the person at the terminal, beside the data."""
+        sys.stdout.flush()
+        sys.stderr.write(text + "\n")
+
+    def confirm(self, question: str) -> bool:
+        """Asks, on standard error, so that the answer is no data."""
+        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody is there to answer."""
+        return sys.stdin.isatty() and sys.stderr.isatty()
+
+    def report(self, report: Report, lines: Iterable[str]) -> None:
+        """What a verb did or found: the lines for people, the object for programs."""
+        self.say(report.model_dump_json() if self.json or not self.on_terminal else "\n".join(lines))
+
+    def say(self, text: str) -> None:
+        """Writes data."""
+        sys.stdout.write(text + "\n")
+
+    def listing(
+        self,
+        reports: Sequence[Report],
+        columns: Sequence[Column],
+        rows: Sequence[Sequence[object]],
+        requested: str | None,
+        limit: int | None = None,
+    ) -> None:
+        """Several reports as one table, or each as one JSON object."""
+        from lakebed.commands.output import write_text
+
+        form = self.format(requested)
+        if form == "ndjson":
+            for report in reports:
+                self.say(report.model_dump_json())
+        elif form == "json":
+            self.say("[" + ",\n ".join(report.model_dump_json() for report in reports) + "]")
+        else:
+            texts = [[None if value is None else str(value) for value in row] for row in rows]
+            write_text(self, form, columns, iter(texts), sys.stdout, limit=limit)
+
+    def format(self, requested: str | None, output: str | None = None) -> str:
+        """The format to write a result in."""
+        if requested:
+            return requested
+        if self.json:
+            return "ndjson"
+        if output and (by_name := _BY_SUFFIX.get(Path(output).suffix.lower())):
+            return by_name
+        if self.settings.format != "auto":
+            return self.settings.format
+        return "table" if self.on_terminal and not output else "ndjson"
+
+    @contextmanager
+    def output(self, path: str | None) -> Iterator[IO[bytes]]:
+        """Where bytes go: standard output, or a file that appears under its name only when it is complete."""
+        if path is None or path == "-":
+            sys.stdout.flush()
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+            return
+        target = Path(path)
+        try:
+            if target.exists() and not target.is_file():
+                with target.open("wb") as stream:
+                    yield stream
+                return
+            unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
+            try:
+                with unfinished.open("wb") as stream:
+                    yield stream
+                unfinished.replace(target)
+            except BaseException:
+                unfinished.unlink(missing_ok=True)
+                raise
+        except OSError as problem:
+            if isinstance(problem, BrokenPipeError | StoreIOError):
+                raise
+            raise unwritable(path, problem) from problem
+
+
+_BY_SUFFIX = {
+    ".json": "json",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".csv": "csv",
+    ".md": "markdown",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".txt": "table",
+}
+
+
+def unwritable(path: str, problem: OSError) -> BaseException:
+    """The error for a file that cannot be written."""
+    return error("io", f"{path} cannot be written: {problem.strerror or problem}.", problem.errno)
+
+
+def unreadable(path: str, problem: OSError) -> BaseException:
+    """The error for a file that cannot be read."""
+    return error("io", f"{path} cannot be read: {problem.strerror or problem}.", problem.errno)
+
+
+def wants_color(setting: str, stream: IO[str]) -> bool:
+    """Whether to color what goes to this stream."""
+    if setting != "auto":
+        return setting == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb"

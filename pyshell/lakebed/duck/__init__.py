@@ -1,0 +1,1 @@
+"""SQL over a store with DuckDB: a connection, views that follow the store, and sources that read only what a query needs."""

@@ -1,0 +1,40 @@
+"""How lakebed's names appear in SQL.
+
+Collections and columns may have any name; SQL identifiers compare without case. Pure functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def quoted(name: str) -> str:
+    """The name as an SQL identifier: `a "b"` becomes `"a ""b\"""`."""
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'
+
+
+def literal(text: str) -> str:
+    """The text as an SQL string."""
+    escaped = text.replace("'", "''")
+    return f"'{escaped}'"
+
+
+def view_names(collections: Iterable[str]) -> dict[str, str]:
+    """The view of each collection, given oldest first.
+
+    A view has its collection's name. Where two names differ only in case, which SQL cannot tell apart, the later collection's
+    view gets the first free number as a suffix: `Events`, `events_2`.
+    """
+    names = list(collections)
+    taken = {name.casefold() for name in names}
+    given: set[str] = set()
+    views: dict[str, str] = {}
+    for name in names:
+        view, number = name, 1
+        while view.casefold() in given or (number > 1 and view.casefold() in taken):
+            number += 1
+            view = f"{name}_{number}"
+        given.add(view.casefold())
+        views[name] = view
+    return views

@@ -1,0 +1,107 @@
+"""DuckDB's predicates as the engine's filters, where both mean exactly the same.
+
+DuckDB drops a predicate once a source has accepted it, so accepting one that the engine would judge differently gives wrong
+rows. Accepted are comparisons of a top-level column with a constant, IN, IS NULL and IS NOT NULL, alone or joined by AND; the
+rest stays with DuckDB, which is never wrong.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Filter = tuple[str, str, Any]
+"""Column, operator (`=`, `!=`, `<`, `<=`, `>`, `>=`, `in`, `is_null`, `is_not_null`), value; a list of them is joined by AND.
+
+Values are bool, int, float and str; a date is days, a timestamp microseconds since 1970 (UTC, when it has a zone).
+"""
+
+_OPERATORS = {"=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_EPOCH_DAY = datetime.date(1970, 1, 1).toordinal()
+_EPOCH = datetime.datetime(1970, 1, 1)  # naive timestamps are counted as if in UTC
+_MICROSECOND = datetime.timedelta(microseconds=1)
+
+
+def filters_of(node: Any, columns: Mapping[str, bool]) -> list[Filter] | None:
+    """The predicate as filters joined by AND, or None when it cannot be said exactly.
+
+    `columns` are the columns by their declared name, and whether the engine compares them with constants; of the others it only
+    knows whether they are NULL.
+    """
+    pending = [node]
+    filters: list[Filter] = []
+    while pending:
+        current = pending.pop()
+        if getattr(current, "op", None) == "AND":
+            pending += (current.right, current.left)
+            continue
+        found = _filter_of(current, columns)
+        if found is None:
+            return None
+        filters.append(found)
+    return filters
+
+
+def _filter_of(node: Any, columns: Mapping[str, bool]) -> Filter | None:
+    kind = type(node).__name__
+    if kind == "Postfix" and node.op in ("IS NULL", "IS NOT NULL"):
+        column = _column(node.operand, columns)
+        return None if column is None else (column, "is_null" if node.op == "IS NULL" else "is_not_null", None)
+    if kind == "Binary" and node.op in _OPERATORS:
+        column, value = _column(node.left, columns), _constant(node.right)
+        if column is None or value is None or not columns[column]:
+            return None
+        return column, _OPERATORS[node.op], value
+    if kind == "In":
+        column, values = _column(node.operand, columns), [_constant(value) for value in node.values]
+        if column is None or not values or None in values or not columns[column]:
+            return None
+        return column, "in", values
+    return None
+
+
+def _column(node: Any, columns: Mapping[str, bool]) -> str | None:
+    parts = getattr(node, "parts", ())
+    return parts[0] if len(parts) == 1 and parts[0] in columns else None
+
+
+def _constant(node: Any) -> bool | int | float | str | None:
+    """The constant as the engine's value; None when it has no exact one (NULL among them)."""
+    value, kind = getattr(node, "value", None), getattr(node, "type", "")
+    exact = _EXACT.get(kind)
+    return exact(value) if exact is not None else None
+
+
+def _integer(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _double(value: object) -> float | None:
+    return value if isinstance(value, float) and math.isfinite(value) else None
+
+
+def _date(value: object) -> int | None:
+    if isinstance(value, datetime.datetime) or not isinstance(value, datetime.date):
+        return None
+    return value.toordinal() - _EPOCH_DAY
+
+
+def _timestamp(value: object) -> int | None:
+    if not isinstance(value, datetime.datetime) or value.tzinfo is not None:
+        return None
+    return (value - _EPOCH) // _MICROSECOND
+
+
+_EXACT: dict[str, Callable[[object], bool | int | float | str | None]] = {
+    "BOOLEAN": lambda value: value if isinstance(value, bool) else None,
+    "BIGINT": _integer,
+    "UBIGINT": _integer,
+    "HUGEINT": _integer,
+    "DOUBLE": _double,
+    "VARCHAR": lambda value: value if isinstance(value, str) else None,
+    "DATE": _date,
+    "TIMESTAMP": _timestamp,
+    "TIMESTAMP WITH TIME ZONE": _integer,
+}

@@ -1,0 +1,260 @@
+"""The registry of verbs: one description of everything lakebed can be told to do, for the command line, its help and its completion.
+
+Plain data, cheap to import. A verb's function is named, not imported: `lakebed.commands.MODULE:FUNCTION`. It is called with a
+`lakebed.commands.Context` and the arguments by name, and returns nothing or an exit code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["text", "file", "integer", "choice", "flag"]
+Completes = Literal["", "file", "collection", "verb"]
+
+FORMATS = ("table", "vertical", "json", "ndjson", "csv", "markdown", "parquet")
+
+
+@dataclass(frozen=True)
+class Argument:
+    """What a verb is given: a word in its place, or an option."""
+
+    name: str
+    help: str
+    kind: Kind = "text"
+    options: tuple[str, ...] = ()
+    """`--into`, `-o`; nothing for a word in its place."""
+    many: bool = False
+    required: bool = True
+    """Only words in their place are."""
+    default: object = None
+    choices: tuple[str, ...] = ()
+    metavar: str = ""
+    completes: Completes = ""
+
+
+@dataclass(frozen=True)
+class Verb:
+    """Something lakebed can be told to do."""
+
+    name: str
+    summary: str
+    """One line."""
+    run: str
+    """`MODULE:FUNCTION` under `lakebed.commands`."""
+    arguments: tuple[Argument, ...] = ()
+    details: str = ""
+    """Paragraphs for its help."""
+    examples: tuple[str, ...] = ()
+    json: bool = True
+    """Whether it reports something, which `--json` makes one JSON object a line."""
+
+
+COLLECTION = Argument("collection", "the collection", completes="collection", metavar="COLLECTION")
+FORMAT = Argument(
+    "format",
+    "how to write the result (default: a table on a terminal, ndjson in a pipe)",
+    "choice",
+    ("--format",),
+    choices=FORMATS,
+)
+ROWS = Argument("rows", "rows that a table shows; 0 shows all (default: 40)", "integer", ("--rows",), metavar="N")
+OUTPUT = Argument("output", "write to this file instead of standard output", "file", ("--output", "-o"), metavar="FILE")
+
+VERBS: tuple[Verb, ...] = (
+    Verb(
+        "ingest",
+        "Read NDJSON files into a collection.",
+        "ingest:ingest",
+        (
+            Argument(
+                "files",
+                "files, patterns, or - for standard input; .gz and .zst too",
+                "file",
+                many=True,
+                metavar="FILE...",
+                completes="file",
+            ),
+            Argument(
+                "into",
+                "the collection (default: the file's name without .ndjson, .jsonl, .json, .gz, .zst)",
+                options=("--into",),
+                metavar="NAME",
+                completes="collection",
+            ),
+            Argument(
+                "on_error",
+                "what to do with a line that is no acceptable JSON",
+                "choice",
+                ("--on-error",),
+                choices=("abort", "skip", "quarantine"),
+                default="abort",
+            ),
+            Argument("again", "ingest a file anew that was ingested in full before", "flag", ("--again",)),
+            Argument("resume", "go on where an interrupted ingest of the same file stopped", "flag", ("--resume",)),
+        ),
+        "Creates the store when it is not there. A file that was ingested in full before is skipped, so the same command "
+        "can run every night. After Ctrl-C what was committed stays; --resume goes on from there.",
+        (
+            "lakebed ingest events.ndjson.gz",
+            "lakebed ingest 'logs/*.ndjson' --into logs --on-error quarantine",
+            "zcat old.gz | lakebed ingest - --into events",
+        ),
+    ),
+    Verb(
+        "query",
+        "Ask the store in SQL.",
+        "query:query",
+        (
+            Argument(
+                "sql", "statements in DuckDB's SQL (standard input when there is none)", required=False, metavar="[SQL]"
+            ),
+            Argument("command", "the same as an option", options=("-c", "--command"), metavar="SQL"),
+            Argument(
+                "file",
+                "read the statements from a file; - is standard input",
+                "file",
+                ("-f", "--file"),
+                metavar="FILE",
+                completes="file",
+            ),
+            FORMAT,
+            OUTPUT,
+            ROWS,
+            Argument(
+                "database",
+                "a DuckDB database file to open beside the store",
+                "file",
+                ("--database",),
+                metavar="FILE",
+                completes="file",
+            ),
+        ),
+        "Every collection is a table; what the store itself consists of is in blobs, collections, segments, dictionaries and commits. "
+        "Times with a zone are shown in UTC.",
+        (
+            "lakebed query 'SELECT type, count(*) FROM events GROUP BY ALL'",
+            "lakebed query -f report.sql --format markdown",
+            "lakebed query 'FROM events' -o events.parquet",
+        ),
+    ),
+    Verb("collections", "List the collections.", "inspect:collections", (FORMAT, ROWS)),
+    Verb("describe", "Show a collection's columns and types.", "inspect:describe", (COLLECTION, FORMAT, ROWS)),
+    Verb("stats", "Show what the store holds and how small it is.", "inspect:stats"),
+    Verb(
+        "get",
+        "Write the bytes of a blob to standard output.",
+        "blobs:get",
+        (Argument("hash", "64 hex characters, or the beginning of them", metavar="HASH"), OUTPUT),
+        examples=("lakebed get 3f9a1c > image.png",),
+        json=False,
+    ),
+    Verb(
+        "put",
+        "Store any files: images, texts, archives.",
+        "blobs:put",
+        (
+            Argument("files", "files, or - for standard input", "file", many=True, metavar="FILE...", completes="file"),
+            Argument(
+                "into",
+                "the collection that lists them",
+                options=("--into",),
+                metavar="NAME",
+                default="files",
+                completes="collection",
+            ),
+            Argument("name", "the name of what comes from standard input", options=("--name",), metavar="NAME"),
+            Argument("media_type", "their media type (default: from the name)", options=("--type",), metavar="TYPE"),
+        ),
+        "Each file becomes a blob that stays until it is deleted, and a row with its name, media type, size and hash. "
+        "Creates the store when it is not there.",
+        ("lakebed put photos/*.jpg --into photos", "lakebed query 'SELECT name, size, hash FROM files'"),
+    ),
+    Verb(
+        "delete",
+        "Remove blobs and every row that is one of them.",
+        "blobs:delete",
+        (Argument("hashes", "64 hex characters, or the beginning of them", many=True, metavar="HASH..."),),
+    ),
+    Verb(
+        "drop",
+        "Drop a collection.",
+        "manage:drop",
+        (COLLECTION, Argument("yes", "do not ask", "flag", ("--yes", "-y"))),
+        "Asks first. Blobs stay where other collections or a put hold them.",
+    ),
+    Verb(
+        "trim",
+        "Drop the oldest rows of a collection.",
+        "manage:trim",
+        (
+            COLLECTION,
+            Argument(
+                "before_seq",
+                "drop the rows whose _seq is below this",
+                "integer",
+                ("--before-seq",),
+                metavar="N",
+                required=True,
+            ),
+        ),
+    ),
+    Verb(
+        "train",
+        "Train a compression dictionary on a collection.",
+        "manage:train",
+        (
+            COLLECTION,
+            Argument("size", "its size in bytes at most", "integer", ("--size",), default=112640, metavar="BYTES"),
+        ),
+        "It is used from now on if it makes a sample smaller by 3 % or more. Ingesting trains a first one by itself.",
+    ),
+    Verb("seal", "Finish the segment that is being written.", "manage:seal"),
+    Verb(
+        "export",
+        "Write a collection's records, byte by byte as they came.",
+        "manage:export",
+        (
+            COLLECTION,
+            Argument(
+                "output",
+                "write to this file; - or nothing is standard output",
+                "file",
+                required=False,
+                metavar="[FILE]",
+                completes="file",
+            ),
+        ),
+        examples=("lakebed export events events.ndjson", "lakebed export events | zstd > events.ndjson.zst"),
+    ),
+    Verb("verify", "Read everything and check it.", "manage:verify", details="Ends with 6 when something is damaged."),
+    Verb(
+        "config",
+        "Show the settings and where each comes from.",
+        "settings:config",
+        (
+            Argument(
+                "action",
+                "show: the settings; path: the files that are looked for",
+                "choice",
+                required=False,
+                choices=("show", "path"),
+                default="show",
+                metavar="[show|path]",
+            ),
+        ),
+        "A flag goes before an environment variable (LAKEBED_ROWS), that before lakebed.toml in this directory or above, "
+        "that before your own file.",
+    ),
+    Verb(
+        "completions",
+        "Print the script that completes commands in your shell.",
+        "settings:completions",
+        (Argument("shell", "your shell", "choice", choices=("bash", "zsh", "fish"), metavar="bash|zsh|fish"),),
+        examples=(
+            'eval "$(lakebed completions bash)"',
+            "lakebed completions fish > ~/.config/fish/completions/lakebed.fish",
+        ),
+        json=False,
+    ),
+)

@@ -1,0 +1,134 @@
+"""A store of plain Arrow tables behind the same seam as the real one, for what a real store cannot be made to do on demand:
+fail in the middle of a scan, find nothing for seconds, count what DuckDB asks it for.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+OPERATORS = {
+    "=": pc.equal,
+    "!=": pc.not_equal,
+    "<": pc.less,
+    "<=": pc.less_equal,
+    ">": pc.greater,
+    ">=": pc.greater_equal,
+}
+SYSTEM = pa.table({"id": pa.array([1, 2], pa.uint64()), "name": ["a", "b"]})
+
+
+def collection(**columns):
+    """A table with system columns as a store's scans give them."""
+    table = pa.table(columns)
+    count = table.num_rows
+    table = table.append_column("_seq", pa.array(range(count), pa.uint64()))
+    return table.append_column("_hash", pa.array([f"{i:064x}" for i in range(count)]))
+
+
+@dataclass
+class Reader:
+    table: pa.Table
+    asked: list = field(default_factory=list)
+    fail_after: int | None = None
+    seconds_a_batch: float = 0.0
+    batch_rows: int = 100
+    judges: bool = True
+
+    @property
+    def columns(self):
+        return {f.name: not pa.types.is_nested(f.type) and f.metadata is None for f in self.table.schema}
+
+    @property
+    def signature(self):
+        return str(self.table.schema)
+
+    @property
+    def content(self):
+        return id(self.table)
+
+    @property
+    def rows(self):
+        return self.table.num_rows
+
+    def open(self, columns, filters):
+        return _Stream(self, columns, filters)
+
+
+@dataclass
+class _Stream:
+    reader: Reader
+    columns: list
+    filters: list
+
+    @property
+    def schema(self):
+        return self.reader.table.select(self.columns).schema
+
+    def batches(self):
+        for number, batch in enumerate(self.reader.table.to_batches(max_chunksize=self.reader.batch_rows)):
+            if number == self.reader.fail_after:
+                message = "Segment 7 is damaged at offset 4096: run `lakebed verify`."
+                raise ValueError(message)
+            time.sleep(self.reader.seconds_a_batch)
+            kept = pa.Table.from_batches([batch])
+            for name, operator, value in self.filters:
+                column = kept[name]
+                if operator == "is_null":
+                    mask = pc.is_null(column)
+                elif operator == "is_not_null":
+                    mask = pc.is_valid(column)
+                elif operator == "in":
+                    mask = pc.is_in(column, value_set=pa.array(value, column.type))
+                else:
+                    mask = OPERATORS[operator](column, pa.scalar(value, column.type))
+                kept = kept.filter(mask)
+            if self.filters and kept.num_rows == 0 and "_seq" in self.columns:
+                kept = pa.table({f.name: pa.nulls(1, f.type) for f in kept.schema}, schema=kept.schema)
+            yield from kept.select(self.columns).combine_chunks().to_batches()
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        self.reader.asked.append((self.columns, self.filters))
+        return pa.RecordBatchReader.from_batches(self.schema, self.batches()).__arrow_c_stream__()
+
+    def __arrow_c_schema__(self):
+        return self.schema.__arrow_c_schema__()
+
+
+class Origin:
+    def __init__(self, path="/fake.lakebed", **tables):
+        self.path = path
+        self.tables = tables
+        self.commit = 1
+        self.readers = {}
+
+    def change(self, **tables):
+        """The next commit: None drops."""
+        self.tables = {name: table for name, table in {**self.tables, **tables}.items() if table is not None}
+        self.commit += 1
+
+    def snapshot(self):
+        return _Snapshot(self)
+
+
+class _Snapshot:
+    def __init__(self, origin):
+        self.version = origin.commit
+        self.origin = origin
+        self.tables = dict(origin.tables)
+
+    def collections(self):
+        return list(self.tables)
+
+    def collection(self, name):
+        table = self.tables[name]
+        reader = table if isinstance(table, Reader) else Reader(table)
+        self.origin.readers[name] = reader
+        return reader
+
+    def system(self, table):
+        reader = self.origin.readers[table] = Reader(SYSTEM)
+        return reader
