@@ -1,6 +1,6 @@
 """Which implementation of the store runs, named in this one place.
 
-A backend is a module with the class `Hash`, the classes a store hands out (`Buffer`, `Row`, `Rows`) and
+A backend is a module with the class `Hash`, the classes a store hands out (`Buffer`, `Row`, `Rows`, `Stream`) and
 `open(path, ...) -> Engine`. `Store` is written against the protocol `Engine` and knows nothing else.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
-from lakebed._engine import Buffer, Hash, Row, Rows
+from lakebed._engine import Buffer, Hash, Row, Rows, Stream
 from lakebed._engine import open as open_engine
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ __all__ = [
     "HashLike",
     "Row",
     "Rows",
+    "Stream",
     "View",
     "backend",
     "has_rust_backend",
@@ -44,7 +45,7 @@ def has_rust_backend() -> bool:
     return backend() == "rust"
 
 
-class View(Protocol):
+class Reading(Protocol):
     """What a backend does for whoever reads. Reports are dictionaries with the fields of the class in `lakebed.models` they are for."""
 
     @property
@@ -61,7 +62,23 @@ class View(Protocol):
     def commits(self) -> list[dict[str, Any]]: ...
 
 
-class Engine(View, Protocol):
+class View(Reading, Protocol):
+    """What a backend does for a snapshot besides."""
+
+    def schema(self, collection: str, /) -> dict[str, Any]: ...
+    def arrow(
+        self,
+        collection: str,
+        columns: list[str] | None,
+        filters: list[tuple[Any, ...]] | None,
+        start: int,
+        stop: int | None,
+        /,
+    ) -> Stream: ...
+    def system(self, table: str, columns: list[str] | None, /) -> Stream: ...
+
+
+class Engine(Reading, Protocol):
     """What a backend does for a store."""
 
     @property

@@ -131,6 +131,27 @@ class View:
     def segments(self) -> list[dict[str, Any]]: ...
     def dictionaries(self) -> list[dict[str, Any]]: ...
     def commits(self) -> list[dict[str, Any]]: ...
+    def schema(self, collection: str, /) -> dict[str, Any]: ...
+    def arrow(
+        self,
+        collection: str,
+        columns: list[str] | None,
+        filters: list[tuple[Any, ...]] | None,
+        start: int,
+        stop: int | None,
+        /,
+    ) -> Stream: ...
+    def system(self, table: str, columns: list[str] | None, /) -> Stream: ...
+
+@final
+class Stream:
+    """Typed rows of one snapshot. Each time it is asked for a stream it begins a new one."""
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of its columns."""
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    def __arrow_c_schema__(self) -> object: ...
 
 @final
 class Engine:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from lakebed._backend import View
+from lakebed._backend import Reading, View
 
 if TYPE_CHECKING:
     from lakebed import models
-    from lakebed._backend import Buffer, HashLike, Rows
+    from lakebed._backend import Buffer, HashLike, Rows, Stream
 
 
 class Readable:
     """Blobs and rows to read."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: Reading) -> None:
         self._view = view
         # Reading a blob takes about a microsecond: a Python function in between would cost a tenth of that. The instance therefore
         # holds the engine's own method, unless a subclass has one of its own.
@@ -56,6 +56,48 @@ class Readable:
         """The rows of a collection in order, with sequence numbers from `start` to before `stop`."""
         return self._view.rows(collection, start, stop)
 
+    def _pinned(self) -> View:
+        """One commit, with what is pending, for all that is read through it."""
+        raise NotImplementedError
+
+    def schema(self, collection: str) -> models.Schema:
+        """The columns of a collection as SQL and Arrow show them, inferred over all its rows, system columns last.
+
+        Raises `CollectionNotFound`.
+        """
+        from lakebed import models
+
+        return models.Schema(**self._pinned().schema(collection))
+
+    def arrow(
+        self,
+        collection: str,
+        columns: Sequence[str] | None = None,
+        *,
+        filters: Sequence[tuple[str, str, object]] = (),
+        start: int = 0,
+        stop: int | None = None,
+    ) -> Stream:
+        """Typed rows of a collection, as an object with `__arrow_c_stream__` that pyarrow, Polars, pandas and DuckDB read.
+
+        - `columns`: names of typed and system columns, in the order wanted; None means all.
+        - `filters`: `(column, operator, constant)`, joined by AND; operators are `=`, `!=`, `<`, `<=`, `>`, `>=`, `in` (a list),
+          `is_null` and `is_not_null`. Dates are compared as days, timestamps as microseconds since 1970 (UTC).
+        - `start`, `stop`: only sequence numbers from `start` to before `stop`.
+
+        The rows are those of now, however late and however often the stream is read.
+        Raises `CollectionNotFound`; `InvalidArgument` for an unknown column.
+        """
+        wanted = None if columns is None else list(columns)
+        return self._pinned().arrow(collection, wanted, [tuple(item) for item in filters], start, stop)
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> Stream:
+        """What the store tells about itself, as `arrow`: the table `blobs`, `collections`, `segments`, `dictionaries` or `commits`.
+
+        Raises `InvalidArgument` for an unknown table or column.
+        """
+        return self._pinned().system(name, None if columns is None else list(columns))
+
     def collections(self) -> models.Listing[models.CollectionInfo]:
         """The collections, by name."""
         from lakebed import models
@@ -83,6 +125,15 @@ class Readable:
 
 class Snapshot(Readable):
     """The store as of one commit, with what was pending in the object it was taken from. It stays readable while it is held."""
+
+    _view: View
+
+    def __init__(self, view: View) -> None:
+        super().__init__(view)
+        self._view = view
+
+    def _pinned(self) -> View:
+        return self._view
 
     @property
     def commit(self) -> int:

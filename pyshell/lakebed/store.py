@@ -287,6 +287,9 @@ class Store(Readable):
                 raise
             return models.ExportReport(**done)
 
+    def _pinned(self) -> _backend.View:
+        return self._engine.snapshot()
+
     # --- What is there --------------------------------------------------------------------------------------------------
 
     def stats(self) -> models.Stats:

@@ -36,6 +36,7 @@ class Reader:
     fail_after: int | None = None
     seconds_a_batch: float = 0.0
     batch_rows: int = 100
+    judges: bool = True
 
     @property
     def columns(self):

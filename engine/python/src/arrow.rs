@@ -2,13 +2,17 @@
 
 use std::ffi::CStr;
 
-use arrow_array::ffi_stream::RecordBatchStreamReader;
-use arrow_schema::ArrowError;
+use arrow_array::RecordBatchReader;
+use arrow_array::ffi::FFI_ArrowSchema;
+use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
+use arrow_schema::{ArrowError, Schema as ArrowSchema};
 use pyo3::prelude::*;
+use pyo3::types::PyCapsule;
 
 use crate::door::{invalid, raise};
 
 const STREAM: &CStr = c"arrow_array_stream";
+const SCHEMA: &CStr = c"arrow_schema";
 
 /// Reads a Python object that has `__arrow_c_stream__`.
 pub(crate) fn read(table: &Bound<'_, PyAny>) -> PyResult<RecordBatchStreamReader> {
@@ -19,6 +23,28 @@ pub(crate) fn read(table: &Bound<'_, PyAny>) -> PyResult<RecordBatchStreamReader
             failed(table.py(), "The table could not be read", &cause)
         }
     })
+}
+
+/// A capsule with a stream for somebody else to read.
+pub(crate) fn stream<'py>(
+    py: Python<'py>,
+    reader: Box<dyn RecordBatchReader + Send>,
+) -> PyResult<Bound<'py, PyCapsule>> {
+    PyCapsule::new(
+        py,
+        FFI_ArrowArrayStream::new(reader),
+        Some(STREAM.to_owned()),
+    )
+}
+
+/// A capsule with a schema.
+pub(crate) fn schema<'py>(
+    py: Python<'py>,
+    schema: &ArrowSchema,
+) -> PyResult<Bound<'py, PyCapsule>> {
+    let schema = FFI_ArrowSchema::try_from(schema)
+        .map_err(|cause| failed(py, "The schema could not be handed over", &cause))?;
+    PyCapsule::new(py, schema, Some(SCHEMA.to_owned()))
 }
 
 /// The exception for an error on the other side of an Arrow stream.

@@ -15,6 +15,7 @@ mod json_rows;
 mod reading;
 mod report;
 mod rows;
+mod scan;
 mod snapshot;
 
 use pyo3::prelude::*;
@@ -36,6 +37,8 @@ mod _engine {
     use crate::rows::Row;
     #[pymodule_export]
     use crate::rows::Rows;
+    #[pymodule_export]
+    use crate::scan::Stream;
     #[pymodule_export]
     use crate::snapshot::View;
 

@@ -2,13 +2,14 @@
 
 use lakebed_core::Snapshot;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList};
+use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::buffer::Buffer;
 use crate::door::enter;
 use crate::hash::PyHash;
 use crate::reading;
 use crate::rows::Rows;
+use crate::scan::{self, Stream};
 
 /// The store as of one commit.
 #[pyclass(frozen, weakref, module = "lakebed._engine")]
@@ -86,5 +87,41 @@ impl View {
 
     fn commits<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         reading::commits(py, &self.snapshot)
+    }
+
+    #[pyo3(signature = (collection, /))]
+    fn schema<'py>(&self, py: Python<'py>, collection: &str) -> PyResult<Bound<'py, PyDict>> {
+        scan::schema(py, &self.snapshot, collection)
+    }
+
+    #[pyo3(signature = (collection, columns, filters, start, stop, /))]
+    fn arrow(
+        &self,
+        py: Python<'_>,
+        collection: &str,
+        columns: Option<Vec<String>>,
+        filters: Option<Vec<(String, String, Py<PyAny>)>>,
+        start: u64,
+        stop: Option<u64>,
+    ) -> PyResult<Stream> {
+        scan::scan(
+            py,
+            &self.snapshot,
+            collection,
+            columns,
+            filters,
+            start,
+            stop,
+        )
+    }
+
+    #[pyo3(signature = (table, columns, /))]
+    fn system(
+        &self,
+        py: Python<'_>,
+        table: &str,
+        columns: Option<Vec<String>>,
+    ) -> PyResult<Stream> {
+        scan::system(py, &self.snapshot, table, columns)
     }
 }

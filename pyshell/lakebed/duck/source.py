@@ -41,6 +41,11 @@ class Reader(Protocol):
         ...
 
     @property
+    def judges(self) -> bool:
+        """Whether `open` takes filters."""
+        ...
+
+    @property
     def rows(self) -> int | None:
         """How many rows there are, where that is known."""
         ...
@@ -132,7 +137,7 @@ if _sources is not None:
             return self.reader.rows
 
         def accepts(self, predicate: Any) -> bool:
-            filters = filters_of(predicate, self.reader.columns)
+            filters = filters_of(predicate, self.reader.columns) if self.reader.judges else None
             # Whether there is a sequence number is for DuckDB to ask: that is how it passes over the signs of life.
             return filters is not None and not any(column == SEQ and value is None for column, _, value in filters)
 

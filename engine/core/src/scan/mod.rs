@@ -89,6 +89,15 @@ impl Snapshot {
         ))
     }
 
+    /// The schema of what [`Snapshot::scan`] of this request gives, and all its errors but those of reading.
+    ///
+    /// # Errors
+    /// As [`Snapshot::scan`].
+    pub fn scan_schema(&self, request: &ScanRequest) -> Result<SchemaRef> {
+        let typed = self.schema(&request.collection)?;
+        Ok(Plan::new(self.clone(), typed, request)?.schema())
+    }
+
     /// Scans a collection.
     ///
     /// # Errors

@@ -1,0 +1,202 @@
+//! Tables out: typed rows of a collection and system tables, through Arrow's C stream interface.
+
+use arrow_array::RecordBatchReader;
+use arrow_schema::SchemaRef;
+use lakebed_core::schema::{Column, SYSTEM_COLUMNS};
+use lakebed_core::{Filter, Op, ScanRequest, Seq, Snapshot, Value};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyCapsule, PyDict, PyFloat, PyInt, PyList, PyString};
+
+use crate::door::{enter, invalid};
+
+type Filters = Vec<(String, String, Py<PyAny>)>;
+
+/// What is read when somebody asks for the stream.
+enum Table {
+    Collection(ScanRequest),
+    System(String, Option<Vec<String>>),
+}
+
+/// Typed rows: each time it is asked, a new stream over the same snapshot.
+#[pyclass(frozen, module = "lakebed._engine")]
+pub(crate) struct Stream {
+    snapshot: Snapshot,
+    table: Table,
+    schema: SchemaRef,
+}
+
+impl Stream {
+    fn open(&self, py: Python<'_>) -> PyResult<Box<dyn RecordBatchReader + Send>> {
+        enter(py, || match &self.table {
+            Table::Collection(request) => {
+                let scan = self.snapshot.scan(request)?;
+                Ok(Box::new(scan) as Box<dyn RecordBatchReader + Send>)
+            }
+            Table::System(name, columns) => {
+                let table = self.snapshot.system_table(name, columns.as_deref())?;
+                Ok(Box::new(table) as Box<dyn RecordBatchReader + Send>)
+            }
+        })
+    }
+}
+
+#[pymethods]
+impl Stream {
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        // The interface allows ignoring the wish for other types; the consumer then casts.
+        let _ = requested_schema;
+        crate::arrow::stream(py, self.open(py)?)
+    }
+
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        crate::arrow::schema(py, &self.schema)
+    }
+
+    /// Names of its columns.
+    #[getter]
+    fn columns(&self) -> Vec<String> {
+        self.schema
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect()
+    }
+}
+
+/// Typed rows of a collection.
+pub(crate) fn scan(
+    py: Python<'_>,
+    snapshot: &Snapshot,
+    collection: &str,
+    columns: Option<Vec<String>>,
+    filters: Option<Filters>,
+    start: u64,
+    stop: Option<u64>,
+) -> PyResult<Stream> {
+    let mut request = ScanRequest {
+        columns,
+        range: Some(Seq(start)..Seq(stop.unwrap_or(u64::MAX))),
+        ..ScanRequest::of(collection)
+    };
+    for (column, op, value) in filters.unwrap_or_default() {
+        let op = operation(&op, value.bind(py))?;
+        request.filters.push(Filter { column, op });
+    }
+    let schema = enter(py, || snapshot.scan_schema(&request))?;
+    Ok(Stream {
+        snapshot: snapshot.clone(),
+        table: Table::Collection(request),
+        schema,
+    })
+}
+
+/// A system table.
+pub(crate) fn system(
+    py: Python<'_>,
+    snapshot: &Snapshot,
+    table: &str,
+    columns: Option<Vec<String>>,
+) -> PyResult<Stream> {
+    let schema = enter(py, || {
+        Ok(snapshot.system_table(table, columns.as_deref())?.schema())
+    })?;
+    Ok(Stream {
+        snapshot: snapshot.clone(),
+        table: Table::System(table.to_owned(), columns),
+        schema,
+    })
+}
+
+/// The columns of a collection, typed ones first, as `lakebed.models.Schema` takes them.
+pub(crate) fn schema<'py>(
+    py: Python<'py>,
+    snapshot: &Snapshot,
+    collection: &str,
+) -> PyResult<Bound<'py, PyDict>> {
+    let schema = enter(py, || snapshot.schema(collection))?;
+    let columns = PyList::empty(py);
+    for column in &schema.columns {
+        columns.append(typed_column(py, column)?)?;
+    }
+    for name in SYSTEM_COLUMNS {
+        let data_type = match name {
+            "_seq" | "_line" => "BIGINT",
+            "_ingested_at" => "TIMESTAMP WITH TIME ZONE",
+            "_json" => "JSON",
+            _ => "VARCHAR",
+        };
+        let entry = PyDict::new(py);
+        entry.set_item("name", name)?;
+        entry.set_item("type", data_type)?;
+        entry.set_item("values", schema.rows)?;
+        entry.set_item("nulls", 0)?;
+        entry.set_item("missing", 0)?;
+        entry.set_item("system", true)?;
+        columns.append(entry)?;
+    }
+    let result = PyDict::new(py);
+    result.set_item("collection", collection)?;
+    result.set_item("rows", schema.rows)?;
+    result.set_item("columns", columns)?;
+    Ok(result)
+}
+
+fn typed_column<'py>(py: Python<'py>, column: &Column) -> PyResult<Bound<'py, PyDict>> {
+    let entry = PyDict::new(py);
+    entry.set_item("name", &column.name)?;
+    entry.set_item("type", column.data_type.to_string())?;
+    entry.set_item("values", column.values)?;
+    entry.set_item("nulls", column.nulls)?;
+    entry.set_item("missing", column.missing)?;
+    entry.set_item("notes", &column.notes)?;
+    Ok(entry)
+}
+
+fn operation(op: &str, value: &Bound<'_, PyAny>) -> PyResult<Op> {
+    Ok(match op {
+        "=" => Op::Eq(constant(value)?),
+        "!=" => Op::Ne(constant(value)?),
+        "<" => Op::Lt(constant(value)?),
+        "<=" => Op::Le(constant(value)?),
+        ">" => Op::Gt(constant(value)?),
+        ">=" => Op::Ge(constant(value)?),
+        "in" => Op::In(
+            value
+                .try_iter()?
+                .map(|item| constant(&item?))
+                .collect::<PyResult<_>>()?,
+        ),
+        "is_null" => Op::IsNull,
+        "is_not_null" => Op::IsNotNull,
+        _ => {
+            let text = format!(
+                "{op:?} is no operator of a filter: those are =, !=, <, <=, >, >=, in, is_null, is_not_null."
+            );
+            return Err(invalid(value.py(), &text));
+        }
+    })
+}
+
+fn constant(value: &Bound<'_, PyAny>) -> PyResult<Value> {
+    // A bool is an int to Python, so it is asked first.
+    if value.is_instance_of::<PyBool>() {
+        return Ok(Value::Bool(value.extract()?));
+    }
+    if value.is_instance_of::<PyInt>() {
+        return Ok(Value::Int(value.extract()?));
+    }
+    if value.is_instance_of::<PyFloat>() {
+        return Ok(Value::Float(value.extract()?));
+    }
+    if value.is_instance_of::<PyString>() {
+        return Ok(Value::Text(value.extract()?));
+    }
+    let kind = value.get_type().name()?;
+    let text = format!("A filter compares with a bool, int, float or str, not with {kind}.");
+    Err(invalid(value.py(), &text))
+}

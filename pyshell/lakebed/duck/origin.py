@@ -1,0 +1,132 @@
+"""The real store behind the views: snapshots of a `lakebed.Store`, and their tables."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+
+from lakebed.store import Store
+from lakebed.store import open as open_store
+
+if TYPE_CHECKING:
+    from lakebed._backend import Stream
+    from lakebed._reading import Snapshot
+    from lakebed.duck.predicates import Filter
+
+COMPARED = frozenset(
+    (
+        "BOOLEAN",
+        "BIGINT",
+        "UBIGINT",
+        "DOUBLE",
+        "VARCHAR",
+        "DATE",
+        "TIMESTAMP",
+        "TIMESTAMP WITH TIME ZONE",
+    )
+)
+"""Types whose values the engine compares with constants exactly as SQL does."""
+
+
+def origin_of(path: str | os.PathLike[str] | Store) -> StoreOrigin:
+    """Where the snapshots of a store come from: an open store, with what is pending in it, or one opened here for reading."""
+    if isinstance(path, Store):
+        return StoreOrigin(path)
+    return StoreOrigin(open_store(path, "r"))
+
+
+class StoreOrigin:
+    """Snapshots of one store object."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.path = os.path.abspath(store.path)
+
+    def snapshot(self) -> StoreSnapshot:
+        """The newest state of the store."""
+        self._store.refresh()
+        return StoreSnapshot(self._store.snapshot())
+
+
+class StoreSnapshot:
+    """The tables of one snapshot."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._collections = {info.name: info for info in snapshot.collections()}
+
+    @property
+    def version(self) -> object:
+        """Equal to another snapshot's when both show the same."""
+        return self._snapshot.commit, tuple((info.name, info.next_seq) for info in self._collections.values())
+
+    def collections(self) -> list[str]:
+        """The names of the collections, oldest first."""
+        return [info.name for info in sorted(self._collections.values(), key=lambda info: info.id)]
+
+    def collection(self, name: str) -> CollectionReader:
+        info = self._collections[name]
+        content = (self.version, name)
+        return CollectionReader(self._snapshot, name, info.rows, content)
+
+    def system(self, table: str) -> SystemReader:
+        return SystemReader(self._snapshot, table, (self.version, table))
+
+
+class CollectionReader:
+    """A collection of one snapshot."""
+
+    judges = True
+
+    def __init__(self, snapshot: Snapshot, name: str, rows: int, content: Hashable) -> None:
+        self._snapshot = snapshot
+        self._name = name
+        self.rows: int | None = rows
+        self.content = content
+        self._lock = threading.Lock()
+        self._columns: dict[str, str] | None = None
+
+    def _types(self) -> dict[str, str]:
+        with self._lock:
+            if self._columns is None:
+                schema = self._snapshot.schema(self._name)
+                self._columns = {column.name: column.type for column in schema.columns}
+            return self._columns
+
+    @property
+    def columns(self) -> dict[str, bool]:
+        return {name: kind in COMPARED for name, kind in self._types().items()}
+
+    @property
+    def signature(self) -> Hashable:
+        return tuple(self._types().items())
+
+    def open(self, columns: list[str], filters: list[Filter]) -> Stream:
+        return self._snapshot.arrow(self._name, columns, filters=filters)
+
+
+class SystemReader:
+    """A system table of one snapshot. Predicates stay with DuckDB: these tables are short, or cost what their columns cost."""
+
+    rows: int | None = None
+    judges = False
+
+    def __init__(self, snapshot: Snapshot, table: str, content: Hashable) -> None:
+        self._snapshot = snapshot
+        self._table = table
+        self.content = content
+        self._names = snapshot.table(table).columns
+
+    @property
+    def columns(self) -> dict[str, bool]:
+        return dict.fromkeys(self._names, False)
+
+    @property
+    def signature(self) -> Hashable:
+        return self._table
+
+    def open(self, columns: list[str], filters: list[Filter]) -> Stream:
+        del filters  # There are none: see `judges`.
+        return self._snapshot.table(self._table, columns)
