@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Hashable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakebed.store import Store
@@ -42,12 +43,12 @@ class StoreOrigin:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.path = os.path.abspath(store.path)
+        self.path = str(Path(store.path).resolve())
 
     def snapshot(self) -> StoreSnapshot:
         """The newest state of the store."""
         self._store.refresh()
-        return StoreSnapshot(self._store.snapshot())
+        return StoreSnapshot(self._store.snapshot)
 
 
 class StoreSnapshot:
