@@ -345,7 +345,7 @@ def _name(source: object) -> str:
     if isinstance(source, str | os.PathLike):
         return os.fspath(source)
     name = getattr(source, "name", None)
-    return name if isinstance(name, str) else "<stream>"
+    return name if isinstance(name, str) and name else "<stream>"
 
 
 def _into(sources: list[Source]) -> str:

@@ -50,3 +50,15 @@ def collections(context: Context, format: str | None, rows: int | None) -> None:
 def shown_time(time: datetime) -> str:
     """A time as DuckDB would show it in UTC, to the second."""
     return time.strftime("%Y-%m-%d %H:%M:%S+00")
+
+
+def describe(context: Context, collection: str, format: str | None, rows: int | None) -> None:
+    """The columns of a collection."""
+    with context.open() as store:
+        schema = store.schema(collection)
+    columns = [
+        Column("column"), Column("type"), Column("values", "BIGINT"), Column("nulls", "BIGINT"),
+        Column("missing", "BIGINT"), Column("notes"),
+    ]  # fmt: skip
+    lines = [[one.name, one.type, one.values, one.nulls, one.missing, "; ".join(one.notes)] for one in schema.columns]
+    context.listing(list(schema.columns), columns, lines, format, rows)
