@@ -1,5 +1,6 @@
 """The engine, in Rust. Public classes are reached as `lakebed.X`; `Engine` and `open` are for `lakebed.store` alone."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from os import PathLike
@@ -8,7 +9,7 @@ from typing import IO, Any, Final, Literal, Self, TypeAlias, final
 from lakebed._progress import Report
 from lakebed._records import Batch
 
-__all__ = ["Buffer", "Engine", "Hash", "Row", "Rows", "View", "__version__", "error_kinds", "open"]
+__all__ = ["Buffer", "Engine", "Hash", "Row", "Rows", "Stream", "View", "__version__", "error_kinds", "open"]
 
 __version__: Final[str]
 
@@ -70,7 +71,8 @@ class Buffer:
 
     def __len__(self) -> int: ...
     def __bytes__(self) -> bytes: ...
-    def __buffer__(self, flags: int, /) -> memoryview: ...
+    if sys.version_info >= (3, 12):
+        def __buffer__(self, flags: int, /) -> memoryview: ...
 
 @final
 class Row:

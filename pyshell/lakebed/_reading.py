@@ -9,7 +9,7 @@ from lakebed._backend import Reading, View
 
 if TYPE_CHECKING:
     from lakebed import models
-    from lakebed._backend import Buffer, HashLike, Rows, Stream
+    from lakebed._backend import Buffer, Hash, HashLike, Rows, Stream
 
 
 class Readable:
@@ -41,6 +41,13 @@ class Readable:
         valid after `close`.
         """
         return self._view.buffer(hash)
+
+    def resolve(self, hash: HashLike) -> Hash:
+        """The whole hash of the one blob that a hash, or the beginning of one, names.
+
+        Raises `BlobNotFound`, `AmbiguousPrefix`, `InvalidArgument`.
+        """
+        return self._view.resolve(hash)
 
     def __contains__(self, hash: HashLike) -> bool:
         return self._view.contains(hash)

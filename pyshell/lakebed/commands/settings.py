@@ -34,7 +34,12 @@ def config(context: Context, action: str) -> None:
         return
     fields = type(loaded.settings).model_fields
     found = [
-        Setting(name=name, value=value, origin=origin, help=fields[name].description or "")
+        Setting(
+            name=name,
+            value=value if isinstance(value, int | float) else str(value),
+            origin=origin,
+            help=fields[name].description or "",
+        )
         for name, (value, origin) in loaded.values().items()
     ]
     columns = [Column("setting"), Column("value"), Column("from"), Column("what it is")]

@@ -63,7 +63,7 @@ def _filter_of(node: Any, columns: Mapping[str, bool]) -> Filter | None:
 
 
 def _column(node: Any, columns: Mapping[str, bool]) -> str | None:
-    parts = getattr(node, "parts", ())
+    parts: tuple[str, ...] = getattr(node, "parts", ())
     return parts[0] if len(parts) == 1 and parts[0] in columns else None
 
 

@@ -146,6 +146,7 @@ class _Retired:
         self.rows = 0
         self.signature = reader.signature
         self.content = None
+        self.judges = False
 
     def open(self, _columns: list[str], _filters: list[Any]) -> Any:
         message = "The columns of this view changed while the statement was being prepared: run it again."
@@ -182,7 +183,7 @@ def _create(cursor: duckdb.DuckDBPyConnection, database: str, view: View, table:
     columns = list(table.reader.columns)
     # create_view takes one name, whatever dots it has, and puts it where unqualified names go.
     cursor.execute(f"USE {quoted(database)}.{quoted(view.schema)}")
-    relation: Any = cursor.from_arrow(scannable(table))  # type: ignore[arg-type]
+    relation: Any = cursor.from_arrow(scannable(table))
     if SEQ in columns:
         # Only the signs of life of a filtered scan have no sequence number.
         relation = relation.filter(f"{quoted(SEQ)} IS NOT NULL").project(

@@ -73,7 +73,7 @@ pub(super) fn judge(op: &Op, array: &dyn Array) -> BooleanArray {
 }
 
 fn rows(array: &dyn Array, pass: impl Fn(usize) -> bool) -> BooleanArray {
-    BooleanArray::from_iter((0..array.len()).map(|row| Some(pass(row))))
+    (0..array.len()).map(|row| Some(pass(row))).collect()
 }
 
 fn compared(array: &dyn Array, value: &Value, pass: fn(Ordering) -> bool) -> BooleanArray {

@@ -454,17 +454,16 @@ impl Blobs {
         let Some(frames) = self.frames.front_mut() else {
             return Ok(0);
         };
-        let file = match &frames.file {
-            Some(file) => Arc::clone(file),
-            None => {
-                let name = names::segment(frames.segment);
-                let file = home
-                    .vfs
-                    .open(&name, Open::Read)
-                    .map_err(|e| missing(frames.segment, &name, e))?;
-                frames.file = Some(Arc::clone(&file));
-                file
-            }
+        let file = if let Some(file) = &frames.file {
+            Arc::clone(file)
+        } else {
+            let name = names::segment(frames.segment);
+            let file = home
+                .vfs
+                .open(&name, Open::Read)
+                .map_err(|e| missing(frames.segment, &name, e))?;
+            frames.file = Some(Arc::clone(&file));
+            file
         };
         let place = Place {
             segment: frames.segment,

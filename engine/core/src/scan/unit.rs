@@ -85,16 +85,13 @@ impl Plan {
                 .map(|column| arrow_field(&column.name, &column.data_type)),
             Wanted::System(name) => system_field(name),
         };
-        match &request.columns {
-            Some(names) => {
-                for name in names {
-                    columns.push(wanted(&typed, &collection, name)?);
-                }
+        if let Some(names) = &request.columns {
+            for name in names {
+                columns.push(wanted(&typed, &collection, name)?);
             }
-            None => {
-                columns.extend((0..typed.columns.len()).map(Wanted::Typed));
-                columns.extend(SYSTEM_COLUMNS.map(Wanted::System));
-            }
+        } else {
+            columns.extend((0..typed.columns.len()).map(Wanted::Typed));
+            columns.extend(SYSTEM_COLUMNS.map(Wanted::System));
         }
         let shown = columns.len();
         fields.extend(columns.iter().filter_map(|column| field_of(*column)));
@@ -175,13 +172,12 @@ impl Plan {
         let mut ranges = vec![unit.range.clone()];
         while let Some(range) = ranges.pop() {
             let rows = range.end.0 - range.start.0;
-            match self.batch(&unit.batch, &range)? {
-                Some(batch) => batches.push(batch),
-                None => {
-                    let middle = Seq(range.start.0 + rows / 2);
-                    ranges.push(middle..range.end);
-                    ranges.push(range.start..middle);
-                }
+            if let Some(batch) = self.batch(&unit.batch, &range)? {
+                batches.push(batch);
+            } else {
+                let middle = Seq(range.start.0 + rows / 2);
+                ranges.push(middle..range.end);
+                ranges.push(range.start..middle);
             }
         }
         Ok(batches)
@@ -382,9 +378,11 @@ fn shared_by_runs(
             times.append_value_n(time, rows);
             Arc::new(times.finish().with_timezone("UTC"))
         }
-        "_line" => Arc::new(Int64Array::from_iter(runs.iter().flat_map(|run| {
-            (0..run.len).map(|step| run.line.map(|line| (line + step) as i64))
-        }))),
+        "_line" => Arc::new(
+            runs.iter()
+                .flat_map(|run| (0..run.len).map(|step| run.line.map(|line| (line + step) as i64)))
+                .collect::<Int64Array>(),
+        ),
         _ => {
             Arc::new(Int64Array::from_iter_values(runs.iter().flat_map(|run| {
                 (0..run.len).map(|step| (run.seq.0 + step) as i64)

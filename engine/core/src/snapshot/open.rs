@@ -226,20 +226,19 @@ fn open_active(
     asking: Asking,
 ) -> Result<Option<Arc<Active>>> {
     let number = base.active;
-    let (file, damage) = match known {
-        Some(known) => (Arc::clone(&known.file), known.damage.clone()),
-        None => {
-            let name = names::segment(number);
-            let file = match home.vfs.open(&name, Open::Read) {
-                Ok(file) => file,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-                Err(error) => return Err(missing(number, &name, error)),
-            };
-            let len = length(number, file.as_ref())?;
-            match ActiveFile::open(home, number, file, len)? {
-                Some((file, damage)) => (Arc::new(file), damage),
-                None => return Ok(None),
-            }
+    let (file, damage) = if let Some(known) = known {
+        (Arc::clone(&known.file), known.damage.clone())
+    } else {
+        let name = names::segment(number);
+        let file = match home.vfs.open(&name, Open::Read) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(missing(number, &name, error)),
+        };
+        let len = length(number, file.as_ref())?;
+        match ActiveFile::open(home, number, file, len)? {
+            Some((file, damage)) => (Arc::new(file), damage),
+            None => return Ok(None),
         }
     };
     let len = length(number, file.file.as_ref())?;
