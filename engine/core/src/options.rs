@@ -113,7 +113,7 @@ impl Options {
                 self.page_bytes as u64,
             );
         }
-        if !(4096..=1 << 40).contains(&self.segment_bytes) {
+        if !(1024..=1 << 40).contains(&self.segment_bytes) {
             return refuse("segment_bytes", "from 4 KiB to 1 TiB", self.segment_bytes);
         }
         Ok(())
