@@ -68,9 +68,13 @@ impl<'a> Session<'a> {
         if let Some(why) = &writer.poisoned {
             return Err(Error::new(ErrorKind::Poisoned, why.clone()));
         }
-        let workers = match workers {
-            Some(workers) => workers,
-            None => Arc::new(Workers::new(1, home.options.level).map_err(|e| of_frames(&e))?),
+        let workers = match (workers, &writer.here) {
+            (Some(workers), _) => workers,
+            (None, Some(here)) => Arc::clone(here),
+            (None, None) => {
+                let here = Workers::new(1, home.options.level).map_err(|e| of_frames(&e))?;
+                Arc::clone(writer.here.insert(Arc::new(here)))
+            }
         };
         let view = if writer.lock.is_some() {
             shared.view()

@@ -13,6 +13,7 @@ use super::group::Group;
 use super::lock::WriterLock;
 use super::pending::Pending;
 use crate::error::{Error, ErrorKind, Result};
+use crate::frames::Workers;
 use crate::home::Home;
 use crate::snapshot::open::{Asking, newest};
 use crate::snapshot::{Snapshot, View};
@@ -46,6 +47,8 @@ pub(crate) struct Writer {
     pub(crate) group: Option<Group>,
     /// The active segment, open for writing.
     pub(crate) file: Option<(SegmentNumber, Arc<dyn File>)>,
+    /// Compresses on the caller's thread: no thread of its own, so that it may stay.
+    pub(crate) here: Option<Arc<Workers>>,
     /// Why nothing is written any more.
     pub(crate) poisoned: Option<String>,
     /// Whether leftovers of a crash were looked for.
