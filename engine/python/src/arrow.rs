@@ -30,11 +30,7 @@ pub(crate) fn stream<'py>(
     py: Python<'py>,
     reader: Box<dyn RecordBatchReader + Send>,
 ) -> PyResult<Bound<'py, PyCapsule>> {
-    PyCapsule::new(
-        py,
-        FFI_ArrowArrayStream::new(reader),
-        Some(STREAM.to_owned()),
-    )
+    PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(reader), STREAM)
 }
 
 /// A capsule with a schema.
@@ -44,7 +40,7 @@ pub(crate) fn schema<'py>(
 ) -> PyResult<Bound<'py, PyCapsule>> {
     let schema = FFI_ArrowSchema::try_from(schema)
         .map_err(|cause| failed(py, "The schema could not be handed over", &cause))?;
-    PyCapsule::new(py, schema, Some(SCHEMA.to_owned()))
+    PyCapsule::new_with_value(py, schema, SCHEMA)
 }
 
 /// The exception for an error on the other side of an Arrow stream.
