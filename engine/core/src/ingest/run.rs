@@ -245,6 +245,9 @@ impl<'a> Run<'a> {
                     return Ok((raw_size, raw_digest));
                 }
                 Item::Failed(error) => {
+                    if error.kind() == ErrorKind::SourceChanged {
+                        return Err(Stop::Failed(error));
+                    }
                     // Lines before the damage are as good as any, but the group they belong to is not whole.
                     let message = error.message().trim_end_matches('.');
                     let message = format!("{message}; {}.", report::kept(self.committed_lines));
