@@ -26,10 +26,10 @@ pub(crate) fn read(table: &Bound<'_, PyAny>) -> PyResult<RecordBatchStreamReader
 }
 
 /// A capsule with a stream for somebody else to read.
-pub(crate) fn stream<'py>(
-    py: Python<'py>,
+pub(crate) fn stream(
+    py: Python<'_>,
     reader: Box<dyn RecordBatchReader + Send>,
-) -> PyResult<Bound<'py, PyCapsule>> {
+) -> PyResult<Bound<'_, PyCapsule>> {
     PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(reader), STREAM)
 }
 
