@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, computed_field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, computed_field, model_validator
 
 from lakebed import _html
 from lakebed._backend import Hash
@@ -53,6 +53,14 @@ class Model(BaseModel):
     """What all reports share."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _computed_is_computed(cls, values: object) -> object:
+        # A dump has the computed fields too: it reads back.
+        if not isinstance(values, dict):
+            return values
+        return {name: value for name, value in values.items() if name not in cls.model_computed_fields}
 
     def shown(self) -> dict[str, object]:
         """All fields, computed ones included, by name."""

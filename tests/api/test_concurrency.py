@@ -246,9 +246,6 @@ def interrupt(process: subprocess.Popen, after: str = "ready\n") -> float:
 
 
 class TestCtrlC:
-    @pytest.mark.xfail(
-        reason="a Ctrl-C inside the read of a Python file object is not yet told as Interrupted", strict=False
-    )
     def test_during_an_ingest_what_was_acknowledged_stays(self, path):
         # A file that never ends.
         process = python(

@@ -178,7 +178,7 @@ def test_missing_files_and_directories(store, tmp_path):
         store.ingest(tmp_path / "nosuch.ndjson")
     assert isinstance(missing.value, lakebed.StoreIOError)
     assert "nosuch.ndjson" in str(missing.value)
-    with pytest.raises(lakebed.StoreIOError, match="directory"):
+    with pytest.raises(IsADirectoryError, match="directory"):
         store.ingest(tmp_path, into="rows")
 
 

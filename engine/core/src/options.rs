@@ -114,7 +114,7 @@ impl Options {
             );
         }
         if !(1024..=1 << 40).contains(&self.segment_bytes) {
-            return refuse("segment_bytes", "from 4 KiB to 1 TiB", self.segment_bytes);
+            return refuse("segment_bytes", "from 1 KiB to 1 TiB", self.segment_bytes);
         }
         Ok(())
     }

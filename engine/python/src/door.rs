@@ -6,6 +6,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -193,10 +194,12 @@ pub(crate) fn interrupted() -> bool {
 fn settle<T>(py: Python<'_>, outcome: Outcome<T>, raised: Option<PyErr>) -> PyResult<T> {
     match (outcome, raised) {
         // Ctrl-C: the engine's own sentence says what was kept.
-        (Ok(Err(error)), Some(raised))
-            if error.kind() == ErrorKind::Interrupted
-                && raised.is_instance_of::<PyKeyboardInterrupt>(py) =>
-        {
+        (Ok(Err(error)), Some(raised)) if raised.is_instance_of::<PyKeyboardInterrupt>(py) => {
+            let error = if error.kind() == ErrorKind::Interrupted {
+                error
+            } else {
+                stopped()
+            };
             Err(to_python(py, &error))
         }
         (_, Some(raised)) => Err(raised),
@@ -217,7 +220,19 @@ fn settle<T>(py: Python<'_>, outcome: Outcome<T>, raised: Option<PyErr>) -> PyRe
 /// The Python exception for an error of the engine.
 #[cold]
 pub(crate) fn to_python(py: Python<'_>, error: &Error) -> PyErr {
-    raise(py, error.kind().as_str(), error.message(), error.os_code())
+    let number = error.os_code().or_else(|| errno_of(error));
+    raise(py, error.kind().as_str(), error.message(), number)
+}
+
+/// The operating system's number for a cause that was found without asking it.
+fn errno_of(error: &Error) -> Option<i32> {
+    let cause = std::error::Error::source(error)?.downcast_ref::<io::Error>()?;
+    match cause.kind() {
+        io::ErrorKind::NotFound => Some(2),
+        io::ErrorKind::PermissionDenied => Some(13),
+        io::ErrorKind::IsADirectory => Some(21),
+        _ => None,
+    }
 }
 
 /// An exception of `lakebed.errors`, by kind.

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use lakebed_format::{Hash, Seq};
 
-use super::{Budget, LARGEST_SIZE, LEAST_SIZE, Request, Samples, TRAIN_SHARE, fitting_size};
+use super::{
+    Budget, LARGEST_SIZE, LEAST_SIZE, Request, Samples, TRAIN_SHARE, TRAIN_WINDOWS, fitting_size,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::segment::FindDictionary;
 use crate::snapshot::{Cursor, Snapshot, live_range};
@@ -38,6 +40,7 @@ pub(crate) fn train_collection(shared: &Shared, name: &str, size: usize) -> Resu
     let (samples, expected_bytes) = sample(&snapshot, name, size, how.page_bytes)?;
     let request = Request {
         size,
+        windows: TRAIN_WINDOWS,
         level: how.level,
         page_bytes: how.page_bytes,
         expected_bytes,

@@ -42,6 +42,7 @@ fn sample(records: &[Vec<u8>], budget: &Budget) -> Samples {
 fn request(expected_bytes: u64) -> Request<'static> {
     Request {
         size: 16 << 10,
+        windows: INGEST_WINDOWS,
         level: 3,
         page_bytes: 4 << 10,
         expected_bytes,

@@ -222,5 +222,12 @@ fn cannot_open(name: &str, cause: io::Error) -> Error {
 
 /// An error while reading content: of the file, or of what it is compressed with.
 pub(super) fn cannot_read(name: &str, cause: io::Error) -> Error {
+    let given_up = cause
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Error>())
+        .filter(|inner| inner.kind() == ErrorKind::Interrupted);
+    if let Some(given_up) = given_up {
+        return Error::new(ErrorKind::Interrupted, given_up.message());
+    }
     Error::new(ErrorKind::Io, format!("Reading {name} failed: {cause}.")).with_source(cause)
 }

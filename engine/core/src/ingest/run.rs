@@ -213,13 +213,14 @@ impl<'a> Run<'a> {
                 self.report.seconds = self.ticker.seconds();
                 Ok(self.report)
             }
-            Err(Stop::Interrupted) => {
+            // The input may be told of the caller's wish before anybody else.
+            Err(Stop::Failed(error)) if error.kind() != ErrorKind::Interrupted => Err(error),
+            Err(Stop::Failed(_) | Stop::Interrupted) => {
                 if self.group.bytes > 0 {
                     self.commit(None)?;
                 }
                 Err(report::interrupted(&self.report.file, self.committed_lines))
             }
-            Err(Stop::Failed(error)) => Err(error),
         }
     }
 
@@ -245,6 +246,9 @@ impl<'a> Run<'a> {
                     return Ok((raw_size, raw_digest));
                 }
                 Item::Failed(error) => {
+                    if error.kind() == ErrorKind::SourceChanged {
+                        return Err(Stop::Failed(error));
+                    }
                     // Lines before the damage are as good as any, but the group they belong to is not whole.
                     let message = error.message().trim_end_matches('.');
                     let message = format!("{message}; {}.", report::kept(self.committed_lines));

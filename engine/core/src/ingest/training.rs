@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use super::lines::Parsed;
 use super::{LEAST_TRAINED, sample};
-use crate::dictionary::{self, Budget, DEFAULT_SIZE, INGEST_SHARE, Request, Trained};
+use crate::dictionary::{
+    self, Budget, DEFAULT_SIZE, INGEST_SHARE, INGEST_WINDOWS, Request, Trained,
+};
 use crate::error::{Error, Result};
 use crate::frames::{FrameError, Promise, Workers};
 
@@ -38,6 +40,7 @@ impl Frames {
     ) -> Result<Option<Trained>, FrameError> {
         let request = Request {
             size: DEFAULT_SIZE,
+            windows: INGEST_WINDOWS,
             level: self.level,
             page_bytes: self.page_bytes,
             expected_bytes,
