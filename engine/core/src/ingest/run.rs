@@ -96,6 +96,8 @@ struct Run<'a> {
     training: Training,
     /// Parsed and waiting for the dictionary.
     held: Vec<Parsed>,
+    /// Written with the next commit at the latest: chunks the store seems to have already, each with the number of lines before it.
+    known: Vec<(u64, Parsed)>,
     /// What the training is decided by once it is known how the input is compressed.
     plain: Option<std::path::PathBuf>,
     size: Option<u64>,
@@ -187,6 +189,7 @@ impl<'a> Run<'a> {
             sizes,
             training,
             held: Vec::new(),
+            known: Vec::new(),
             plain,
             size,
             quarantine: None,
@@ -421,39 +424,71 @@ impl<'a> Run<'a> {
         if full && self.group.bytes > 0 {
             self.commit(None)?;
         }
-        self.write_rows(&parsed)?;
-        if parsed.bad_count > 0 {
-            self.write_bad(&parsed)?;
-        }
         self.group.bytes += bytes;
         self.group.rows += rows;
+        let before = self.lines;
         self.lines += parsed.line_count;
         self.position = parsed.end;
         // What was held was told before.
         self.ticker.now.bytes = self.ticker.now.bytes.max(parsed.end.raw);
-        self.ticker.now.rows = self.report.rows;
-        // A few buffers go round; more, as after a look ahead, are given back.
-        drop(self.reading.spare.try_send(parsed.bytes));
+        // Comparing with what is there costs a decoded frame for each frame that a batch touches, so that few large batches are cheaper
+        // than many small ones.
+        let gather = !self.known.is_empty() || self.sink.seem_known(&parsed.hashes)?;
+        let alone = !gather || parsed.bad_count > 0;
+        self.known.push((before, parsed));
+        let waiting: usize = self.known.iter().map(|(_, parsed)| parsed.cost()).sum();
+        if alone || waiting >= self.sizes.look_ahead {
+            self.write_rows()?;
+        }
         self.tick()
     }
 
-    fn write_rows(&mut self, parsed: &Parsed) -> Result<()> {
-        if parsed.lines.is_empty() {
+    /// Writes what waits.
+    fn write_rows(&mut self) -> Result<()> {
+        let chunks = std::mem::take(&mut self.known);
+        if chunks.is_empty() {
             return Ok(());
         }
-        let hashed = parsed.lines.iter().zip(&parsed.hashes);
-        let batch: Vec<NewBlob<'_>> = hashed
-            .map(|(line, hash)| NewBlob {
+        let mut batch: Vec<NewBlob<'_>> = Vec::new();
+        for (_, parsed) in &chunks {
+            let hashed = parsed.lines.iter().zip(&parsed.hashes);
+            batch.extend(hashed.map(|(line, hash)| NewBlob {
                 hash: *hash,
                 bytes: parsed.bytes_of(*line),
-            })
-            .collect();
-        self.ids.clear();
-        let counts = self.sink.blobs(&batch, &mut self.ids)?;
-        let first = self.lines + 1;
+            }));
+        }
+        let mut ids = std::mem::take(&mut self.ids);
+        ids.clear();
+        let counts = self.sink.blobs(&batch, &mut ids)?;
+        drop(batch);
+        self.count(counts);
+        let mut rest = ids.as_slice();
+        for (before, parsed) in chunks {
+            let Some((own, others)) = rest.split_at_checked(parsed.lines.len()) else {
+                return Err(Error::internal("there are fewer ids than lines"));
+            };
+            rest = others;
+            self.write_chunk(before, &parsed, own)?;
+            if parsed.bad_count > 0 {
+                self.write_bad(before, &parsed)?;
+            }
+            // A few buffers go round; more, as after a look ahead, are given back.
+            drop(self.reading.spare.try_send(parsed.bytes));
+        }
+        self.ids = ids;
+        self.ticker.now.rows = self.report.rows;
+        Ok(())
+    }
+
+    /// The rows of a chunk; `before` lines came before it.
+    fn write_chunk(&mut self, before: u64, parsed: &Parsed, ids: &[BlobId]) -> Result<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let first = before + 1;
         if parsed.numbers.is_empty() {
             self.sink
-                .rows(self.collection, self.file, Lines::From(first), &self.ids)?;
+                .rows(self.collection, self.file, Lines::From(first), ids)?;
         } else {
             let numbers: Vec<u64> = parsed
                 .numbers
@@ -461,10 +496,9 @@ impl<'a> Run<'a> {
                 .map(|number| first + u64::from(*number))
                 .collect();
             self.sink
-                .rows(self.collection, self.file, Lines::Each(&numbers), &self.ids)?;
+                .rows(self.collection, self.file, Lines::Each(&numbers), ids)?;
         }
-        self.count(counts);
-        self.report.rows += self.ids.len() as u64;
+        self.report.rows += ids.len() as u64;
         self.group.summary.merge(&parsed.summary);
         Ok(())
     }
@@ -474,7 +508,7 @@ impl<'a> Run<'a> {
         self.report.duplicates += counts.known;
     }
 
-    fn write_bad(&mut self, parsed: &Parsed) -> Result<()> {
+    fn write_bad(&mut self, before: u64, parsed: &Parsed) -> Result<()> {
         self.report.bad_lines += parsed.bad_count;
         let room = LISTED.saturating_sub(self.report.first_bad.len());
         self.report.first_bad.extend(
@@ -482,7 +516,7 @@ impl<'a> Run<'a> {
                 .bad
                 .iter()
                 .take(room)
-                .map(|bad| report::listed(bad, self.lines)),
+                .map(|bad| report::listed(bad, before)),
         );
         if self.on_error != OnError::Quarantine {
             return Ok(());
@@ -496,7 +530,7 @@ impl<'a> Run<'a> {
         let numbers: Vec<u64> = parsed
             .bad
             .iter()
-            .map(|bad| self.lines + u64::from(bad.number) + 1)
+            .map(|bad| before + u64::from(bad.number) + 1)
             .collect();
         let mut rows = Vec::new();
         let mut kept = Vec::new();
@@ -536,6 +570,7 @@ impl<'a> Run<'a> {
 
     /// Commits the group with what it says about schemas and about how far the input was ingested.
     fn commit(&mut self, whole: Option<(u64, Hash)>) -> Result<CommitNumber> {
+        self.write_rows()?;
         let group = std::mem::replace(&mut self.group, Group::new());
         let schemas = [
             (Some(self.collection), &group.summary),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, IngestEntry, Record,
+    BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Hash, IngestEntry, Record,
 };
 
 use super::run::ingest_in;
@@ -103,6 +103,10 @@ impl Sink for SessionSink<'_> {
 
     fn blobs(&mut self, batch: &[NewBlob<'_>], ids: &mut Vec<BlobId>) -> Result<BlobCounts> {
         self.session.blobs(batch, ids)
+    }
+
+    fn seem_known(&self, hashes: &[Hash]) -> Result<bool> {
+        self.session.seem_known(hashes)
     }
 
     fn rows(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, IngestEntry, Record,
+    BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Hash, IngestEntry, Record,
 };
 
 use crate::error::Result;
@@ -34,6 +34,8 @@ pub(crate) trait Sink {
     fn encode_for(&mut self, collection: CollectionId) -> Result<()>;
     /// Appends the blobs' ids to `ids`, in order; those not there before are framed.
     fn blobs(&mut self, batch: &[NewBlob<'_>], ids: &mut Vec<BlobId>) -> Result<BlobCounts>;
+    /// Whether most of these blobs seem to be there already; then many at once are better than few.
+    fn seem_known(&self, hashes: &[Hash]) -> Result<bool>;
     fn rows(
         &mut self,
         collection: CollectionId,

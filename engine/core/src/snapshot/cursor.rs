@@ -12,6 +12,17 @@ use crate::frames::Decoded;
 /// Jumps ahead further than this many ids are random access.
 const NEAR: u64 = 4096;
 
+/// In which order blobs are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// Mostly upwards: what is jumped to is kept, because it may be asked for again.
+    Mostly,
+    /// Only upwards: nothing is asked for twice.
+    Upwards,
+    /// Any: all is kept.
+    Any,
+}
+
 /// A place in the order of blobs.
 #[derive(Debug)]
 pub(crate) struct Cursor<'a> {
@@ -20,15 +31,32 @@ pub(crate) struct Cursor<'a> {
     /// What is held when it is no frame.
     other: Option<Blob>,
     last: BlobId,
+    order: Order,
 }
 
 impl<'a> Cursor<'a> {
+    /// For rows in their order, which is mostly that of their blobs.
     pub(crate) fn new(snapshot: &'a Snapshot) -> Self {
+        Self::with(snapshot, Order::Mostly)
+    }
+
+    /// For very many blobs in ascending order.
+    pub(crate) fn upwards(snapshot: &'a Snapshot) -> Self {
+        Self::with(snapshot, Order::Upwards)
+    }
+
+    /// For a few blobs.
+    pub(crate) fn anywhere(snapshot: &'a Snapshot) -> Self {
+        Self::with(snapshot, Order::Any)
+    }
+
+    fn with(snapshot: &'a Snapshot, order: Order) -> Self {
         Self {
             snapshot,
             frame: None,
             other: None,
             last: BlobId(0),
+            order,
         }
     }
 
@@ -67,10 +95,14 @@ impl<'a> Cursor<'a> {
     fn load(&mut self, id: BlobId) -> Result<Option<usize>> {
         self.frame = None;
         self.other = None;
-        let ahead = id >= self.last && id.0 - self.last.0 <= NEAR;
-        if (ahead || self.last == BlobId(0))
-            && let Some(frame) = self.snapshot.view.frame(self.snapshot.reading(), id)?
-        {
+        let pass = match self.order {
+            Order::Upwards => true,
+            Order::Mostly => {
+                self.last == BlobId(0) || id >= self.last && id.0 - self.last.0 <= NEAR
+            }
+            Order::Any => false,
+        };
+        if pass && let Some(frame) = self.snapshot.view.frame(self.snapshot.reading(), id)? {
             let place = frame.place(id);
             self.frame = Some(frame);
             return Ok(place);

@@ -3,7 +3,7 @@
 use lakebed_format::{BlobId, Hash};
 
 use super::pending::Pending;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::{Cursor, Snapshot};
 
 /// A blob that may be new.
@@ -13,53 +13,124 @@ pub(crate) struct NewBlob<'a> {
     pub(crate) bytes: &'a [u8],
 }
 
+/// Fewer candidates than these are looked at one by one on this thread, through the cache.
+const FEW: usize = 512;
+
+/// A blob that may equal one of the batch.
+type Candidate = (BlobId, usize);
+
 /// For each blob of a batch the id of a live equal one, if there is any in the group or in the committed store.
 ///
-/// Candidates are looked at in the order of their frames, so that each frame is decoded once.
+/// Candidates are looked at in the order of their frames, so that each frame is decoded once a batch; many of them on all cores.
 pub(crate) fn known(
     committed: &Snapshot,
     pending: &Pending,
     batch: &[NewBlob<'_>],
+    threads: usize,
 ) -> Result<Vec<Option<BlobId>>> {
     let mut known = Vec::with_capacity(batch.len());
-    let mut candidates: Vec<(BlobId, usize)> = Vec::new();
+    let mut candidates: Vec<Candidate> = Vec::new();
     for (index, blob) in batch.iter().enumerate() {
         let own = pending
             .find(&blob.hash)
             .filter(|id| !pending.catalogue.is_deleted(*id));
         known.push(own);
         if own.is_none() {
-            let fingerprint = blob.hash.fingerprint();
-            let found = committed
-                .view
-                .search(&(fingerprint..=fingerprint), &mut |ids| {
-                    let alive = ids.iter().filter(|id| !pending.catalogue.is_deleted(**id));
-                    candidates.extend(alive.map(|id| (*id, index)));
-                    Ok(true)
-                });
-            match found {
-                // What cannot be looked up cannot be found: it is stored anew.
-                Err(error) if error.kind() == ErrorKind::Corrupt => {}
-                other => other?,
-            }
+            let alive = |id: &BlobId| !pending.catalogue.is_deleted(*id);
+            find(committed, &blob.hash, &mut |ids| {
+                candidates.extend(ids.iter().filter(|id| alive(id)).map(|id| (*id, index)));
+            })?;
         }
     }
     candidates.sort_unstable();
-    let mut cursor = Cursor::new(committed);
+    let equal = if candidates.len() < FEW || threads < 2 {
+        compare(committed, batch, &candidates)?
+    } else {
+        compare_on(threads, committed, batch, &candidates)?
+    };
+    for (id, index) in equal {
+        if let Some(place) = known.get_mut(index) {
+            place.get_or_insert(id);
+        }
+    }
+    Ok(known)
+}
+
+/// How many of these hashes the committed store may have, by their fingerprints alone.
+pub(crate) fn guess<'a>(
+    committed: &Snapshot,
+    hashes: impl Iterator<Item = &'a Hash>,
+) -> Result<usize> {
+    let mut count = 0;
+    for hash in hashes {
+        let mut found = false;
+        find(committed, hash, &mut |ids| found |= !ids.is_empty())?;
+        count += usize::from(found);
+    }
+    Ok(count)
+}
+
+fn find(committed: &Snapshot, hash: &Hash, each: &mut dyn FnMut(&[BlobId])) -> Result<()> {
+    let fingerprint = hash.fingerprint();
+    let result = committed
+        .view
+        .search(&(fingerprint..=fingerprint), &mut |ids| {
+            each(ids);
+            Ok(true)
+        });
+    match result {
+        // What cannot be looked up cannot be found: it is stored anew.
+        Err(error) if error.kind() == ErrorKind::Corrupt => Ok(()),
+        other => other,
+    }
+}
+
+/// The candidates that equal their blobs.
+fn compare(
+    committed: &Snapshot,
+    batch: &[NewBlob<'_>],
+    candidates: &[Candidate],
+) -> Result<Vec<Candidate>> {
+    let mut cursor = if candidates.len() < FEW {
+        Cursor::anywhere(committed)
+    } else {
+        Cursor::upwards(committed)
+    };
+    let mut equal = Vec::with_capacity(candidates.len());
     for (id, index) in candidates {
-        let (Some(place), Some(blob)) = (known.get_mut(index), batch.get(index)) else {
+        let Some(blob) = batch.get(*index) else {
             continue;
         };
-        if place.is_some() {
-            continue;
-        }
-        match cursor.bytes(id) {
-            Ok(bytes) if bytes == blob.bytes => *place = Some(id),
+        match cursor.bytes(*id) {
+            Ok(bytes) if bytes == blob.bytes => equal.push((*id, *index)),
             Ok(_) => {}
             // What cannot be read cannot stand for these bytes: they are stored anew.
             Err(error) if error.kind() == ErrorKind::Corrupt => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(known)
+    Ok(equal)
+}
+
+fn compare_on(
+    threads: usize,
+    committed: &Snapshot,
+    batch: &[NewBlob<'_>],
+    candidates: &[Candidate],
+) -> Result<Vec<Candidate>> {
+    let part = candidates.len().div_ceil(threads);
+    std::thread::scope(|scope| {
+        let others: Vec<_> = candidates
+            .chunks(part)
+            .map(|part| scope.spawn(move || compare(committed, batch, part)))
+            .collect();
+        let mut equal = Vec::with_capacity(candidates.len());
+        for other in others {
+            let found = other
+                .join()
+                .map_err(|_| Error::internal("a thread that compared blobs panicked"))?;
+            equal.extend(found?);
+        }
+        Ok(equal)
+    })
 }

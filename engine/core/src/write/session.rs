@@ -199,9 +199,10 @@ impl<'a> Session<'a> {
         }
         let committed = Snapshot::new(Arc::clone(&self.view), None);
         let known = {
+            let threads = self.workers.count();
             let group = self.group()?;
             let pending = group.shared.read();
-            dedupe::known(&committed, &pending, batch)?
+            dedupe::known(&committed, &pending, batch, threads)?
         };
         let home = Arc::clone(&self.shared.home);
         let mut counts = BlobCounts::default();
@@ -227,6 +228,16 @@ impl<'a> Session<'a> {
             ids.push(id);
         }
         Ok(counts)
+    }
+
+    /// Whether the committed store seems to have most blobs of a batch, judged by some of their hashes. Then a larger batch is better: each
+    /// frame is decoded once a batch.
+    pub(crate) fn seem_known(&self, hashes: &[Hash]) -> Result<bool> {
+        const TRIED: usize = 32;
+        let committed = Snapshot::new(Arc::clone(&self.view), None);
+        let tried = hashes.iter().step_by(hashes.len().div_ceil(TRIED).max(1));
+        let count = tried.len();
+        Ok(dedupe::guess(&committed, tried)? * 4 > count)
     }
 
     fn pending_blob(&mut self, hash: &Hash) -> Result<Option<BlobId>> {
