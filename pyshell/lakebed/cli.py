@@ -43,21 +43,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
-    except BrokenPipeError:
+    except (BrokenPipeError, _ReaderGone):
         # Whoever read our output has seen enough, as in `lakebed query ... | head`.
         _silence(sys.stdout)
         return 0
     except click.ClickException as problem:
         _flush()
-        problem.show(file=sys.stderr)
+        _complain(_usage(problem))
         return problem.exit_code
     except (KeyboardInterrupt, click.Abort) as problem:
         _flush()
-        _complain(getattr(problem, "message", None) or "Interrupted.")
+        # click wraps it; what the engine says of an interrupted call is in the cause.
+        _complain(getattr(problem.__cause__ or problem, "message", None) or "Interrupted.")
         return 130
     except Exception as problem:  # noqa: BLE001  (the last place where an error can become a sentence)
         _flush()
         return _failed(problem)
+
+
+class _ReaderGone(Exception):
+    """A broken pipe, under a name that click does not know: it would exit with 1."""
 
 
 def _failed(problem: Exception) -> int:
@@ -79,6 +84,15 @@ def _failed(problem: Exception) -> int:
         f"This is a bug in lakebed, {type(problem).__name__}: {problem}. LAKEBED_DEBUG=1 shows where; please report it."
     )
     return 1
+
+
+def _usage(problem: click.ClickException) -> str:
+    """What was wrong with the command line, and where its help is."""
+    context = getattr(problem, "ctx", None)
+    path = context.command_path if context is not None else PROGRAM
+    message = problem.format_message()
+    stop = "" if message.endswith((".", "?", "!")) else "."
+    return f"{message}{stop} See {path} --help."
 
 
 def _complain(message: str) -> None:
@@ -168,35 +182,30 @@ def _parameter(argument: Argument) -> click.Parameter:
         "file": click.Path(allow_dash=True),
     }.get(argument.kind, str)
     complete = {"file": _complete_files, "collection": _complete_collections}.get(argument.completes)
-    if argument.options:
-        common: dict[str, Any] = {"help": argument.help, "default": argument.default, "shell_complete": complete}
-        if argument.kind == "flag":
-            return click.Option([*argument.options, argument.name], is_flag=True, **{**common, "default": False})
-        # Only words in their place and options without a default may be required.
-        required = (
-            argument.required
-            and argument.kind == "integer"
-            and argument.default is None
-            and argument.name == "before_seq"
-        )
-        shown = argument.default is not None
-        metavar = None if argument.kind == "choice" else argument.metavar or None
-        return click.Option(
-            [*argument.options, argument.name],
+    details: dict[str, Any] = {"shell_complete": complete}
+    # To click, a default of None is a value that was given.
+    if argument.default is not None:
+        details["default"] = argument.default
+    if not argument.options:
+        return click.Argument(
+            [argument.name],
             type=kind,
-            metavar=metavar,
-            required=required,
-            show_default=shown,
-            **common,
+            nargs=-1 if argument.many else 1,
+            required=argument.is_required,
+            metavar=argument.metavar or None,
+            **details,
         )
-    return click.Argument(
-        [argument.name],
+    if argument.kind == "flag":
+        return click.Option([*argument.options, argument.name], is_flag=True, help=argument.help, **details)
+    return click.Option(
+        [*argument.options, argument.name],
         type=kind,
-        nargs=-1 if argument.many else 1,
-        required=argument.required,
-        default=argument.default if not argument.required and argument.default is not None else None,
-        metavar=argument.metavar or None,
-        shell_complete=complete,
+        # A choice shows what there is to choose.
+        metavar=None if argument.kind == "choice" else argument.metavar or None,
+        required=argument.is_required,
+        show_default=argument.default is not None,
+        help=argument.help,
+        **details,
     )
 
 
@@ -235,16 +244,19 @@ def _run(verb: Verb, values: dict[str, Any]) -> int | None:
     flags = {name: values.pop(name, None) or given.get(name) for name in ("store", "color")}
     context = Context(flags, json=bool(values.pop("json", False)))
     module, _, function = verb.run.partition(":")
-    result: int | None = getattr(importlib.import_module(f"lakebed.commands.{module}"), function)(context, **values)
+    try:
+        result: int | None = getattr(importlib.import_module(f"lakebed.commands.{module}"), function)(context, **values)
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise _ReaderGone from error
     return result
 
 
 class _Root(click.Group):
-    def list_commands(self, _context: click.Context) -> list[str]:
-        return [verb.name for verb in VERBS]
+    """The verbs, in the order of the registry."""
 
-    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
-        return next((VerbCommand(verb) for verb in VERBS if verb.name == name), None)
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return list(self.commands)
 
 
 def _show_help(context: click.Context) -> None:
@@ -274,6 +286,7 @@ def _complete_collections(context: click.Context, _parameter: click.Parameter, i
 
 root = _Root(
     PROGRAM,
+    commands={verb.name: VerbCommand(verb) for verb in VERBS},
     callback=click.pass_context(lambda context, **_flags: _show_help(context)),
     params=[
         *_common(json=False),

@@ -6,13 +6,14 @@ Plain data, cheap to import. A verb's function is named, not imported: `lakebed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Kind = Literal["text", "file", "integer", "choice", "flag"]
 Completes = Literal["", "file", "collection", "verb"]
 
-FORMATS = ("table", "vertical", "json", "ndjson", "csv", "markdown", "parquet")
+LISTING_FORMATS = ("table", "vertical", "json", "ndjson", "csv", "markdown")
+FORMATS = (*LISTING_FORMATS, "parquet")
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,17 @@ class Argument:
     options: tuple[str, ...] = ()
     """`--into`, `-o`; nothing for a word in its place."""
     many: bool = False
-    required: bool = True
-    """Only words in their place are."""
+    required: bool | None = None
+    """None: a word in its place is, an option is not."""
     default: object = None
     choices: tuple[str, ...] = ()
     metavar: str = ""
     completes: Completes = ""
+
+    @property
+    def is_required(self) -> bool:
+        """Whether it must be given."""
+        return not self.options if self.required is None else self.required
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,7 @@ FORMAT = Argument(
     ("--format",),
     choices=FORMATS,
 )
+LISTING_FORMAT = replace(FORMAT, choices=LISTING_FORMATS)
 ROWS = Argument("rows", "rows that a table shows; 0 shows all (default: 40)", "integer", ("--rows",), metavar="N")
 OUTPUT = Argument("output", "write to this file instead of standard output", "file", ("--output", "-o"), metavar="FILE")
 
@@ -138,8 +145,8 @@ VERBS: tuple[Verb, ...] = (
             "lakebed query 'FROM events' -o events.parquet",
         ),
     ),
-    Verb("collections", "List the collections.", "inspect:collections", (FORMAT, ROWS)),
-    Verb("describe", "Show a collection's columns and types.", "inspect:describe", (COLLECTION, FORMAT, ROWS)),
+    Verb("collections", "List the collections.", "inspect:collections", (LISTING_FORMAT, ROWS)),
+    Verb("describe", "Show a collection's columns and types.", "inspect:describe", (COLLECTION, LISTING_FORMAT, ROWS)),
     Verb("stats", "Show what the store holds and how small it is.", "inspect:stats"),
     Verb(
         "get",

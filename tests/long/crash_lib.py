@@ -18,7 +18,12 @@ def record(n: int) -> bytes:
     """The n-th record, of about 200 bytes; about one in ten equals an earlier one."""
     if n % 10 == 9:
         n -= 7
-    text = {"id": n, "type": "event", "actor": {"id": n % 97, "login": f"user-{n % 97}"}, "text": f"{n * 2654435761 % 2**64:020} " * 4}
+    text = {
+        "id": n,
+        "type": "event",
+        "actor": {"id": n % 97, "login": f"user-{n % 97}"},
+        "text": f"{n * 2654435761 % 2**64:020} " * 4,
+    }
     return json.dumps(text).encode()
 
 
@@ -40,7 +45,9 @@ def check(path: Path, collection: str, acknowledged: int, attempted: int) -> int
         out = io.BytesIO()
         store.export(collection, out)
         lines = out.getvalue().splitlines()
-    assert acknowledged <= len(lines) <= attempted, f"{acknowledged} acknowledged, {len(lines)} found, {attempted} attempted"
+    assert acknowledged <= len(lines) <= attempted, (
+        f"{acknowledged} acknowledged, {len(lines)} found, {attempted} attempted"
+    )
     for n, line in enumerate(lines):
         assert line == record(n), f"row {n} is {line[:80]!r}"
     return len(lines)

@@ -63,7 +63,18 @@ def main() -> None:
                 names += [str(path / "manifests" / name) for n in range(1, 9) for name in (f"{n:020}", f".{n:020}.tmp")]
                 names += [str(path / name) for name in ("segments", "manifests", "index")]
                 only = [word for name in names for word in ("-P", name)]
-                command = [strace, "-f", "-qq", "-o", str(Path(scratch) / "trace"), *inject, *only, sys.executable, "-c", program]
+                command = [
+                    strace,
+                    "-f",
+                    "-qq",
+                    "-o",
+                    str(Path(scratch) / "trace"),
+                    *inject,
+                    *only,
+                    sys.executable,
+                    "-c",
+                    program,
+                ]
                 done = subprocess.run(command, capture_output=True, timeout=120, check=False)
                 runs += 1
                 injected = "INJECTED" in (Path(scratch) / "trace").read_text() or done.returncode in (-9, 137)
@@ -75,7 +86,9 @@ def main() -> None:
                 try:
                     found = check(path, "events", acknowledged, 3 * ROWS) if (path / "FORMAT").exists() else 0
                     assert found >= acknowledged
-                    again = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=120, check=False)
+                    again = subprocess.run(
+                        [sys.executable, "-c", program], capture_output=True, timeout=120, check=False
+                    )
                     assert again.returncode == 0, again.stderr.decode()
                     check(path, "events", found + 3 * ROWS, found + 3 * ROWS)
                 except Exception as error:

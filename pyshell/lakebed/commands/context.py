@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
-from lakebed.errors import StoreIOError, error
+from lakebed.errors import StoreIOError, StoreNotFound, error
 
 if TYPE_CHECKING:
     import lakebed
@@ -51,9 +51,27 @@ class Context:
         import lakebed
 
         settings = self.settings
-        return lakebed.open(
-            settings.store, mode, create=create, lock_timeout=settings.lock_timeout, cache_bytes=settings.cache_bytes
-        )
+        with self.naming_the_store():
+            return lakebed.open(
+                settings.store,
+                mode,
+                create=create,
+                lock_timeout=settings.lock_timeout,
+                cache_bytes=settings.cache_bytes,
+            )
+
+    @contextmanager
+    def naming_the_store(self) -> Iterator[None]:
+        """Says where a store was looked for, and how to name another one."""
+        try:
+            yield
+        except StoreNotFound as error:
+            path = Path(self.settings.store).absolute()
+            message = (
+                f"There is no store at {path}: name one with --store or $LAKEBED_STORE, or make one with "
+                "`lakebed ingest FILE`."
+            )
+            raise StoreNotFound(message) from error
 
     # --- Saying something -----------------------------------------------------------------------------------------------
 
@@ -117,7 +135,7 @@ class Context:
         from lakebed.commands.output import write_text
 
         form = self.format(requested)
-        if form == "ndjson":
+        if form in ("ndjson", "parquet"):
             for report in reports:
                 self.say(report.model_dump_json())
         elif form == "json":

@@ -69,10 +69,11 @@ _WRAPPING = re.compile(
 def _connect(context: Context, database: str | None) -> duckdb.DuckDBPyConnection:
     import lakebed
 
-    # Variables of this program are not tables of the user.
-    connection: duckdb.DuckDBPyConnection = lakebed.connect(
-        context.settings.store, database or ":memory:", {"python_enable_replacements": False}
-    )
+    with context.naming_the_store():
+        # Variables of this program are not tables of the user.
+        connection: duckdb.DuckDBPyConnection = lakebed.connect(
+            context.settings.store, database or ":memory:", {"python_enable_replacements": False}
+        )
     connection.execute("SET TimeZone = 'UTC'")
     return connection
 

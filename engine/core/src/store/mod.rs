@@ -375,7 +375,14 @@ impl Store {
 
 /// Of the reason why there is no store and the reason why none can be made, the one that tells a user more.
 fn prefer(opening: Error, creating: Error) -> Error {
-    if creating.kind() == ErrorKind::NotAStore {
+    let in_the_way = creating.os_code().is_some_and(|code| {
+        use std::io::ErrorKind::{AlreadyExists, NotADirectory};
+        matches!(
+            std::io::Error::from_raw_os_error(code).kind(),
+            AlreadyExists | NotADirectory
+        )
+    });
+    if creating.kind() == ErrorKind::NotAStore || in_the_way {
         opening
     } else {
         creating
