@@ -21,7 +21,7 @@ use crate::schema::{DataType, arrow_field};
 
 /// Why a value was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     Malformed,
     Misfit,
     TooLarge,
@@ -265,7 +265,7 @@ fn string<'a>(cursor: &mut Cursor<'a>) -> Result<Text<'a>, Refused> {
 }
 
 /// The double of a number; `None` for an integer that no double equals, and for what is outside their range.
-fn fitting_double(bytes: &[u8]) -> Option<f64> {
+pub(crate) fn fitting_double(bytes: &[u8]) -> Option<f64> {
     match integer(bytes) {
         Some(Integer::Small(value)) if bytes != b"-0" => {
             let nearest = value as f64;

@@ -9,7 +9,7 @@
 use memchr::memmem::Finder;
 
 use super::builder::{Builder, Refused};
-use crate::json::{Cursor, Text};
+use crate::json::{Cursor, Malformed, Text};
 use crate::schema::{Column, DataType, Source};
 
 /// Above this many columns a walk over all keys costs less than a search for each (docs/types.md).
@@ -61,25 +61,20 @@ impl Plan {
 
 #[derive(Debug)]
 pub(super) struct Search {
-    needles: Vec<Needle>,
+    /// With the numbers of their columns.
+    needles: Vec<(usize, Needle)>,
 }
 
+/// A key as it stands in records.
 #[derive(Debug)]
-struct Needle {
-    column: usize,
-    finder: Finder<'static>,
-}
+struct Needle(Finder<'static>);
 
 impl Search {
     fn of(columns: &[Projected]) -> Self {
         let mut needles = Vec::new();
         for (column, projected) in columns.iter().enumerate() {
             if let Source::Key(key) = &projected.source {
-                let quoted = [b"\"", &**key, b"\""].concat();
-                needles.push(Needle {
-                    column,
-                    finder: Finder::new(&quoted).into_owned(),
-                });
+                needles.push((column, Needle::of(key)));
             }
         }
         Self { needles }
@@ -91,8 +86,8 @@ impl Search {
         columns: &mut [Projected],
         record: &[u8],
     ) -> Result<(), (usize, Refused)> {
-        for needle in &self.needles {
-            let Some(column) = columns.get_mut(needle.column) else {
+        for (number, needle) in &self.needles {
+            let Some(column) = columns.get_mut(*number) else {
                 continue;
             };
             match needle.value(record) {
@@ -101,7 +96,7 @@ impl Search {
                     column
                         .builder
                         .append(&mut cursor)
-                        .map_err(|refused| (needle.column, refused))?;
+                        .map_err(|refused| (*number, refused))?;
                 }
                 None => column.builder.append_null(),
             }
@@ -111,13 +106,18 @@ impl Search {
 }
 
 impl Needle {
+    fn of(key: &[u8]) -> Self {
+        let quoted = [b"\"", key, b"\""].concat();
+        Self(Finder::new(&quoted).into_owned())
+    }
+
     /// Where the value of the first such key starts.
     #[inline]
     fn value(&self, record: &[u8]) -> Option<usize> {
         let mut from = 0;
         loop {
-            let at = from + self.finder.find(record.get(from..)?)?;
-            let after = at + self.finder.needle().len();
+            let at = from + self.0.find(record.get(from..)?)?;
+            let after = at + self.0.needle().len();
             let mut cursor = Cursor::starting_at(record, after);
             let inside = at > 0 && record.get(at - 1) == Some(&b'\\');
             if !inside && cursor.peek() == Ok(b':') {
@@ -253,5 +253,50 @@ impl Walk {
             Some(key) => key.follow = found,
         }
         Some(found)
+    }
+}
+
+/// Finds the value of one column in records, one at a time.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    source: Source,
+    needle: Option<Needle>,
+}
+
+impl Probe {
+    pub(crate) fn of(column: &Column) -> Self {
+        let needle = match &column.source {
+            Source::Key(key) if column.unique => Some(Needle::of(key)),
+            _ => None,
+        };
+        Self {
+            source: column.source.clone(),
+            needle,
+        }
+    }
+
+    /// A cursor before the column's value; `None` if the record lacks it.
+    #[inline]
+    pub(crate) fn find<'r>(&self, record: &'r [u8]) -> Result<Option<Cursor<'r>>, Malformed> {
+        let mut cursor = Cursor::new(record);
+        let object = cursor.peek()? == b'{';
+        match (&self.source, &self.needle) {
+            (Source::Key(_), Some(needle)) if object => Ok(needle
+                .value(record)
+                .map(|at| Cursor::starting_at(record, at))),
+            (Source::Key(wanted), None) if object => {
+                cursor.enter()?;
+                while let Some(key) = cursor.key()? {
+                    if *key.unescaped() == **wanted {
+                        return Ok(Some(cursor));
+                    }
+                    cursor.skip()?;
+                }
+                Ok(None)
+            }
+            (Source::Record, _) if !object => Ok(Some(cursor)),
+            (Source::Whole, _) => Ok(Some(cursor)),
+            (Source::Key(_) | Source::Record, _) => Ok(None),
+        }
     }
 }

@@ -21,7 +21,10 @@ use std::sync::Arc;
 use arrow_array::ArrayRef;
 use arrow_schema::SchemaRef;
 
-use self::builder::{Builder, Refused};
+pub(crate) use self::builder::{Refused, fitting_double};
+pub(crate) use self::find::Probe;
+
+use self::builder::Builder;
 use self::find::{Plan, Projected};
 use crate::json::Cursor;
 use crate::schema::{Schema, Source, arrow_schema};

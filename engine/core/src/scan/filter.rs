@@ -92,12 +92,12 @@ fn compare<'a>(array: &'a dyn Array, value: &'a Value) -> Compare<'a> {
             None => never(),
         },
         Value::Float(constant) => match array.as_primitive_opt::<Float64Type>() {
-            // JSON has no NaN; -0 and 0 are equal, as in SQL.
+            // JSON has no NaN, and SQL has it above everything; -0 and 0 are equal, as in SQL.
             Some(array) => Box::new(move |row| {
                 array
                     .value(row)
                     .partial_cmp(constant)
-                    .unwrap_or(Ordering::Greater)
+                    .unwrap_or(Ordering::Less)
             }),
             None => never(),
         },

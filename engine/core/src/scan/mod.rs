@@ -7,6 +7,7 @@
 //! Nothing here parses JSON: that is `extract`.
 
 mod filter;
+mod narrow;
 mod request;
 pub mod system;
 mod unit;

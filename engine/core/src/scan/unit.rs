@@ -1,20 +1,20 @@
-//! One unit of a scan: some consecutive rows of one batch, made into one Arrow batch on a worker.
+//! One unit of a scan: some consecutive rows, made into one Arrow batch on a worker.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::builder::{StringBuilder, TimestampMicrosecondBuilder};
-use arrow_array::{
-    ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
-};
+use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions};
+use arrow_buffer::BooleanBufferBuilder;
 use arrow_schema::{ArrowError, Schema as ArrowSchema, SchemaRef};
 use lakebed_format::{BlobId, Hash, RowEntry, RowRun, Seq};
 
+use super::narrow::Narrowing;
 use super::request::{Filter, Op, ScanRequest, Value};
 use super::{filter, system_field, wanted};
 use crate::error::{Error, ErrorKind, Result};
-use crate::extract::Extractor;
+use crate::extract::{Extractor, Refused};
 use crate::schema::{SYSTEM_COLUMNS, Schema, arrow_field};
 use crate::snapshot::{BatchRef, Cursor, Snapshot};
 
@@ -40,37 +40,62 @@ pub(super) struct Plan {
     snapshot: Snapshot,
     collection: String,
     typed: Schema,
-    /// Columns that are made: those asked for, then those only filters need.
+    /// Columns that are made: those asked for, then system columns that only filters need.
     columns: Vec<Wanted>,
     /// How many of them are given back.
     shown: usize,
     /// Their places in `typed`, in the order of `columns`.
     projection: Vec<usize>,
-    /// Conditions, with the place of their column in `columns`.
+    /// Conditions on typed columns: a record that does not pass is not looked into further.
+    narrowings: Vec<Narrowing>,
+    /// Conditions on system columns, with their place in `columns`.
     filters: Vec<(usize, Op)>,
     schema: SchemaRef,
 }
 
-/// Rows of a batch.
+/// Consecutive rows: a part of a batch, or of several where those are small.
 #[derive(Clone, Debug)]
 pub(super) struct Unit {
-    batch: BatchRef,
-    range: Range<Seq>,
+    parts: Vec<(BatchRef, Range<Seq>)>,
+    rows: u64,
 }
 
-/// Cuts the part of a batch that is in `range` into units.
+/// Adds the part of a batch that is in `range` to the units, each of `rows` rows but the last.
 pub(super) fn split(batch: &BatchRef, range: &Range<Seq>, rows: usize, units: &mut VecDeque<Unit>) {
+    let rows = rows as u64;
     let first = batch.entry.first_seq.0;
     let mut at = first.max(range.start.0);
     let end = (first + batch.entry.rows).min(range.end.0);
     while at < end {
-        let next = (at + rows as u64).min(end);
-        units.push_back(Unit {
-            batch: batch.clone(),
-            range: Seq(at)..Seq(next),
-        });
+        if units.back().is_none_or(|unit| unit.rows >= rows) {
+            units.push_back(Unit {
+                parts: Vec::new(),
+                rows: 0,
+            });
+        }
+        let Some(unit) = units.back_mut() else {
+            return;
+        };
+        let next = (at + rows - unit.rows).min(end);
+        unit.parts.push((batch.clone(), Seq(at)..Seq(next)));
+        unit.rows += next - at;
         at = next;
     }
+}
+
+/// The rows of a unit that are there, and what the rows of each batch share.
+#[derive(Default)]
+struct Rows {
+    runs: Vec<RowRun>,
+    count: usize,
+    shares: Vec<Share>,
+}
+
+/// What consecutive rows share.
+struct Share {
+    rows: usize,
+    file: Option<Arc<str>>,
+    time: i64,
 }
 
 impl Plan {
@@ -96,19 +121,25 @@ impl Plan {
         let shown = columns.len();
         fields.extend(columns.iter().filter_map(|column| field_of(*column)));
         let mut filters = Vec::new();
+        let mut narrowings = Vec::new();
         for Filter { column, op } in &request.filters {
             let source = wanted(&typed, &collection, column)?;
-            let place = columns.iter().position(|known| *known == source);
-            let place = place.unwrap_or(columns.len());
-            if place == columns.len() {
-                columns.push(source);
-            }
             if let Some(field) = field_of(source) {
                 let named = Filter {
                     column: column.clone(),
                     op: op.clone(),
                 };
                 filter::check(&named, &field)?;
+            }
+            if let Wanted::Typed(number) = source {
+                let column = typed.columns.get(number);
+                narrowings.extend(column.map(|column| Narrowing::new(column, op.clone())));
+                continue;
+            }
+            let place = columns.iter().position(|known| *known == source);
+            let place = place.unwrap_or(columns.len());
+            if place == columns.len() {
+                columns.push(source);
             }
             filters.push((place, op.clone()));
         }
@@ -126,6 +157,7 @@ impl Plan {
             columns,
             shown,
             projection,
+            narrowings,
             filters,
             schema: Arc::new(ArrowSchema::new(fields)),
         })
@@ -169,13 +201,15 @@ impl Plan {
     /// Makes the Arrow batches of a unit: one, or several when its records are very large.
     pub(super) fn run(&self, unit: &Unit) -> Result<Vec<RecordBatch>> {
         let mut batches = Vec::new();
-        let mut ranges = vec![unit.range.clone()];
+        let (Some((_, first)), Some((_, last))) = (unit.parts.first(), unit.parts.last()) else {
+            return Ok(batches);
+        };
+        let mut ranges = vec![first.start..last.end];
         while let Some(range) = ranges.pop() {
-            let rows = range.end.0 - range.start.0;
-            if let Some(batch) = self.batch(&unit.batch, &range)? {
+            if let Some(batch) = self.batch(unit, &range)? {
                 batches.push(batch);
             } else {
-                let middle = Seq(range.start.0 + rows / 2);
+                let middle = Seq(range.start.0 + (range.end.0 - range.start.0) / 2);
                 ranges.push(middle..range.end);
                 ranges.push(range.start..middle);
             }
@@ -183,44 +217,73 @@ impl Plan {
         Ok(batches)
     }
 
+    /// The rows of a unit within a range of sequence numbers.
+    fn rows(&self, unit: &Unit, range: &Range<Seq>) -> Result<Rows> {
+        let mut rows = Rows::default();
+        for (source, part) in &unit.parts {
+            let part = part.start.max(range.start)..part.end.min(range.end);
+            if part.is_empty() {
+                continue;
+            }
+            let bytes = self.snapshot.read_batch(source)?;
+            let decoded = bytes.decode()?;
+            let known = rows.runs.len();
+            self.snapshot.live_runs(&decoded, &part, &mut rows.runs)?;
+            let added = rows
+                .runs
+                .iter()
+                .skip(known)
+                .map(|run| run.len as usize)
+                .sum();
+            rows.count += added;
+            rows.shares.push(Share {
+                rows: added,
+                file: self.snapshot.file_name(decoded.head.file),
+                time: decoded.head.time,
+            });
+        }
+        Ok(rows)
+    }
+
     /// The Arrow batch of some rows; `None` when several rows are too large for one.
-    fn batch(&self, source: &BatchRef, range: &Range<Seq>) -> Result<Option<RecordBatch>> {
-        let bytes = self.snapshot.read_batch(source)?;
-        let decoded = bytes.decode()?;
-        let mut runs: Vec<RowRun> = Vec::new();
-        self.snapshot.live_runs(&decoded, range, &mut runs)?;
-        let rows: usize = runs.iter().map(|run| run.len as usize).sum();
+    fn batch(&self, unit: &Unit, range: &Range<Seq>) -> Result<Option<RecordBatch>> {
+        let rows = self.rows(unit, range)?;
         let mut records = Records::new(self);
         if records.wanted() {
-            records.read(&self.snapshot, &runs, rows)?;
-            if records.too_large && rows > 1 {
+            records.read(&self.snapshot, &rows.runs, rows.count)?;
+            if records.too_large && rows.count > 1 {
                 return Ok(None);
             }
         }
+        let passed = records
+            .passed
+            .take()
+            .map(|mut passed| BooleanArray::new(passed.finish(), None));
+        let count = passed.as_ref().map_or(rows.count, BooleanArray::true_count);
+        let text = |mut builder: StringBuilder| Arc::new(builder.finish()) as ArrayRef;
+        let (hashes, json) = (
+            records.hashes.take().map(text),
+            records.json.take().map(text),
+        );
         let mut typed = records.finish_typed()?.into_iter();
         let mut arrays = Vec::with_capacity(self.columns.len());
         for column in &self.columns {
             let array = match column {
                 Wanted::Typed(_) => typed.next(),
-                Wanted::System("_hash") => records
-                    .hashes
-                    .take()
-                    .map(|mut b| Arc::new(b.finish()) as ArrayRef),
-                Wanted::System("_json") => records
-                    .json
-                    .take()
-                    .map(|mut b| Arc::new(b.finish()) as ArrayRef),
-                Wanted::System(name) => Some(shared_by_runs(
-                    name,
-                    &runs,
-                    rows,
-                    self.snapshot.file_name(decoded.head.file).as_deref(),
-                    decoded.head.time,
-                )),
+                Wanted::System("_hash") => hashes.clone(),
+                Wanted::System("_json") => json.clone(),
+                Wanted::System(name) => {
+                    let array = shared_by_runs(name, &rows);
+                    Some(match &passed {
+                        None => array,
+                        Some(passed) => arrow_select::filter::filter(&array, passed)
+                            .map_err(|e| internal(&e))?,
+                    })
+                }
             };
             arrays.push(array.ok_or_else(|| Error::internal("a scan lost one of its columns"))?);
         }
-        self.filtered(arrays, rows).map(Some)
+        self.filtered(arrays, count).map(Some)
     }
 
     fn filtered(&self, mut arrays: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
@@ -246,6 +309,22 @@ impl Plan {
         }
     }
 
+    #[cold]
+    fn refused(&self, narrowing: &Narrowing, refused: Refused) -> Error {
+        let (name, data_type) = narrowing.column();
+        let what = match refused {
+            Refused::Misfit => format!("its value in column {name:?} is not of type {data_type}"),
+            Refused::Malformed | Refused::TooLarge => "it is not JSON".to_owned(),
+        };
+        Error::new(
+            ErrorKind::Corrupt,
+            format!(
+                "A record of collection {} cannot be read: {what}; verify lists all damage.",
+                self.collection
+            ),
+        )
+    }
+
     fn misfit(&self, error: &crate::extract::ExtractError) -> Error {
         Error::new(
             ErrorKind::Corrupt,
@@ -263,6 +342,8 @@ struct Records<'a> {
     extractor: Option<Extractor>,
     hashes: Option<StringBuilder>,
     json: Option<StringBuilder>,
+    /// Which records passed the narrowings, if there are any.
+    passed: Option<BooleanBufferBuilder>,
     bytes: usize,
     too_large: bool,
 }
@@ -275,13 +356,17 @@ impl<'a> Records<'a> {
                 .then(|| Extractor::new(&plan.typed, &plan.projection)),
             hashes: plan.needs("_hash").then(StringBuilder::new),
             json: plan.needs("_json").then(StringBuilder::new),
+            passed: (!plan.narrowings.is_empty()).then(|| BooleanBufferBuilder::new(0)),
             bytes: 0,
             too_large: false,
         }
     }
 
     fn wanted(&self) -> bool {
-        self.extractor.is_some() || self.hashes.is_some() || self.json.is_some()
+        self.extractor.is_some()
+            || self.hashes.is_some()
+            || self.json.is_some()
+            || self.passed.is_some()
     }
 
     fn read(&mut self, snapshot: &Snapshot, runs: &[RowRun], rows: usize) -> Result<()> {
@@ -325,6 +410,16 @@ impl<'a> Records<'a> {
 
     #[inline]
     fn push(&mut self, record: &[u8]) -> Result<()> {
+        if let Some(passed) = &mut self.passed {
+            for narrowing in &self.plan.narrowings {
+                let passes = narrowing.passes(record);
+                if !passes.map_err(|refused| self.plan.refused(narrowing, refused))? {
+                    passed.append(false);
+                    return Ok(());
+                }
+            }
+            passed.append(true);
+        }
         self.bytes += record.len();
         self.too_large = self.bytes > UNIT_BYTES;
         if let Some(extractor) = &mut self.extractor {
@@ -359,30 +454,32 @@ impl<'a> Records<'a> {
 }
 
 /// The system columns that need no record.
-fn shared_by_runs(
-    name: &str,
-    runs: &[RowRun],
-    rows: usize,
-    file: Option<&str>,
-    time: i64,
-) -> ArrayRef {
+fn shared_by_runs(name: &str, rows: &Rows) -> ArrayRef {
+    let runs = &rows.runs;
     match name {
-        "_file" => match file {
-            Some(file) => Arc::new(StringArray::from_iter_values(std::iter::repeat_n(
-                file, rows,
-            ))),
-            None => Arc::new(StringArray::new_null(rows)),
-        },
+        "_file" => {
+            let mut files = StringBuilder::new();
+            for share in &rows.shares {
+                match &share.file {
+                    Some(file) => (0..share.rows).for_each(|_| files.append_value(file)),
+                    None => files.append_nulls(share.rows),
+                }
+            }
+            Arc::new(files.finish())
+        }
         "_ingested_at" => {
-            let mut times = TimestampMicrosecondBuilder::with_capacity(rows);
-            times.append_value_n(time, rows);
+            let mut times = TimestampMicrosecondBuilder::with_capacity(rows.count);
+            for share in &rows.shares {
+                times.append_value_n(share.time, share.rows);
+            }
             Arc::new(times.finish().with_timezone("UTC"))
         }
-        "_line" => Arc::new(
-            runs.iter()
-                .flat_map(|run| (0..run.len).map(|step| run.line.map(|line| (line + step) as i64)))
-                .collect::<Int64Array>(),
-        ),
+        "_line" => {
+            let lines = runs
+                .iter()
+                .flat_map(|run| (0..run.len).map(|step| run.line.map(|line| (line + step) as i64)));
+            Arc::new(lines.collect::<Int64Array>())
+        }
         _ => {
             Arc::new(Int64Array::from_iter_values(runs.iter().flat_map(|run| {
                 (0..run.len).map(|step| (run.seq.0 + step) as i64)
