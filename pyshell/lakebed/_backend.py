@@ -74,6 +74,7 @@ class View(Reading, Protocol):
         filters: list[tuple[Any, ...]] | None,
         start: int,
         stop: int | None,
+        signs_of_life: bool,
         /,
     ) -> Stream: ...
     def system(self, table: str, columns: list[str] | None, /) -> Stream: ...

@@ -141,6 +141,7 @@ class View:
         filters: list[tuple[Any, ...]] | None,
         start: int,
         stop: int | None,
+        signs_of_life: bool,
         /,
     ) -> Stream: ...
     def system(self, table: str, columns: list[str] | None, /) -> Stream: ...

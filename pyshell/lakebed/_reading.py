@@ -84,6 +84,7 @@ class Readable:
         filters: Sequence[tuple[str, str, object]] = (),
         start: int = 0,
         stop: int | None = None,
+        signs_of_life: bool = False,
     ) -> Stream:
         """Typed rows of a collection, as an object with `__arrow_c_stream__` that pyarrow, Polars, pandas and DuckDB read.
 
@@ -91,12 +92,15 @@ class Readable:
         - `filters`: `(column, operator, constant)`, joined by AND; operators are `=`, `!=`, `<`, `<=`, `>`, `>=`, `in` (a list),
           `is_null` and `is_not_null`. Dates are compared as days, timestamps as microseconds since 1970 (UTC).
         - `start`, `stop`: only sequence numbers from `start` to before `stop`.
+        - `signs_of_life`: give a row of nothing but NULL whenever the filters let nothing through for a tenth of a second, so that a
+          reader that looks between rows whether it should stop gets to look.
 
         The rows are those of now, however late and however often the stream is read.
         Raises `CollectionNotFound`; `InvalidArgument` for an unknown column.
         """
         wanted = None if columns is None else list(columns)
-        return self._pinned().arrow(collection, wanted, [tuple(item) for item in filters], start, stop)
+        tests = [tuple(item) for item in filters]
+        return self._pinned().arrow(collection, wanted, tests, start, stop, signs_of_life)
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> Stream:
         """What the store tells about itself, as `arrow`: the table `blobs`, `collections`, `segments`, `dictionaries` or `commits`.

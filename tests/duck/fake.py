@@ -37,6 +37,7 @@ class Reader:
     seconds_a_batch: float = 0.0
     batch_rows: int = 100
     judges: bool = True
+    casts: dict = field(default_factory=dict)
 
     @property
     def columns(self):

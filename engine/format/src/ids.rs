@@ -90,19 +90,25 @@ impl FromStr for Hash {
     type Err = HashParseError;
 
     fn from_str(text: &str) -> Result<Self, HashParseError> {
-        if let Some((at, c)) = text
-            .chars()
-            .enumerate()
-            .find(|(_, c)| !c.is_ascii_hexdigit())
-        {
-            return Err(HashParseError::Digit(at, c));
-        }
+        let refused = || {
+            let digit = text
+                .chars()
+                .enumerate()
+                .find(|(_, c)| !c.is_ascii_hexdigit());
+            digit.map_or(HashParseError::Length(text.len()), |(at, c)| {
+                HashParseError::Digit(at, c)
+            })
+        };
+        let (pairs, _) = text.as_bytes().as_chunks::<2>();
         if text.len() != 64 {
-            return Err(HashParseError::Length(text.len()));
+            return Err(refused());
         }
         let mut bytes = [0_u8; 32];
-        for (byte, &[high, low]) in bytes.iter_mut().zip(text.as_bytes().as_chunks::<2>().0) {
-            *byte = (hex_value(high).unwrap_or_default() << 4) | hex_value(low).unwrap_or_default();
+        for (byte, &[high, low]) in bytes.iter_mut().zip(pairs) {
+            let (Some(high), Some(low)) = (hex_value(high), hex_value(low)) else {
+                return Err(refused());
+            };
+            *byte = (high << 4) | low;
         }
         Ok(Self(bytes))
     }

@@ -26,15 +26,11 @@ pub(crate) fn read(table: &Bound<'_, PyAny>) -> PyResult<RecordBatchStreamReader
 }
 
 /// A capsule with a stream for somebody else to read.
-pub(crate) fn stream<'py>(
-    py: Python<'py>,
+pub(crate) fn stream(
+    py: Python<'_>,
     reader: Box<dyn RecordBatchReader + Send>,
-) -> PyResult<Bound<'py, PyCapsule>> {
-    PyCapsule::new(
-        py,
-        FFI_ArrowArrayStream::new(reader),
-        Some(STREAM.to_owned()),
-    )
+) -> PyResult<Bound<'_, PyCapsule>> {
+    PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(reader), STREAM)
 }
 
 /// A capsule with a schema.
@@ -44,7 +40,7 @@ pub(crate) fn schema<'py>(
 ) -> PyResult<Bound<'py, PyCapsule>> {
     let schema = FFI_ArrowSchema::try_from(schema)
         .map_err(|cause| failed(py, "The schema could not be handed over", &cause))?;
-    PyCapsule::new(py, schema, Some(SCHEMA.to_owned()))
+    PyCapsule::new_with_value(py, schema, SCHEMA)
 }
 
 /// The exception for an error on the other side of an Arrow stream.

@@ -1,5 +1,7 @@
 //! Tables out: typed rows of a collection and system tables, through Arrow's C stream interface.
 
+use std::time::Duration;
+
 use arrow_array::RecordBatchReader;
 use arrow_schema::SchemaRef;
 use lakebed_core::schema::{Column, SYSTEM_COLUMNS};
@@ -8,6 +10,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyCapsule, PyDict, PyFloat, PyInt, PyList, PyString};
 
 use crate::door::{enter, invalid};
+
+/// How long a filtered scan may find nothing without a sign of life.
+const SILENCE: Duration = Duration::from_millis(100);
 
 type Filters = Vec<(String, String, Py<PyAny>)>;
 
@@ -68,25 +73,30 @@ impl Stream {
     }
 }
 
-/// Typed rows of a collection.
-pub(crate) fn scan(
+/// What is asked of a collection.
+pub(crate) fn request(
     py: Python<'_>,
-    snapshot: &Snapshot,
     collection: &str,
     columns: Option<Vec<String>>,
     filters: Option<Filters>,
-    start: u64,
-    stop: Option<u64>,
-) -> PyResult<Stream> {
+    range: std::ops::Range<u64>,
+    signs_of_life: bool,
+) -> PyResult<ScanRequest> {
     let mut request = ScanRequest {
         columns,
-        range: Some(Seq(start)..Seq(stop.unwrap_or(u64::MAX))),
+        range: Some(Seq(range.start)..Seq(range.end)),
+        signs_of_life: signs_of_life.then_some(SILENCE),
         ..ScanRequest::of(collection)
     };
     for (column, op, value) in filters.unwrap_or_default() {
         let op = operation(&op, value.bind(py))?;
         request.filters.push(Filter { column, op });
     }
+    Ok(request)
+}
+
+/// Typed rows of a collection.
+pub(crate) fn scan(py: Python<'_>, snapshot: &Snapshot, request: ScanRequest) -> PyResult<Stream> {
     let schema = enter(py, || snapshot.scan_schema(&request))?;
     Ok(Stream {
         snapshot: snapshot.clone(),

@@ -94,7 +94,11 @@ impl View {
         scan::schema(py, &self.snapshot, collection)
     }
 
-    #[pyo3(signature = (collection, columns, filters, start, stop, /))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are the arguments of the Python method"
+    )]
+    #[pyo3(signature = (collection, columns, filters, start, stop, signs_of_life, /))]
     fn arrow(
         &self,
         py: Python<'_>,
@@ -103,16 +107,17 @@ impl View {
         filters: Option<Vec<(String, String, Py<PyAny>)>>,
         start: u64,
         stop: Option<u64>,
+        signs_of_life: bool,
     ) -> PyResult<Stream> {
-        scan::scan(
+        let request = scan::request(
             py,
-            &self.snapshot,
             collection,
             columns,
             filters,
-            start,
-            stop,
-        )
+            start..stop.unwrap_or(u64::MAX),
+            signs_of_life,
+        )?;
+        scan::scan(py, &self.snapshot, request)
     }
 
     #[pyo3(signature = (table, columns, /))]

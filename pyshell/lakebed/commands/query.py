@@ -70,7 +70,9 @@ def _connect(context: Context, database: str | None) -> duckdb.DuckDBPyConnectio
     import lakebed
 
     # Variables of this program are not tables of the user.
-    connection = lakebed.connect(context.settings.store, database or ":memory:", {"python_enable_replacements": False})
+    connection: duckdb.DuckDBPyConnection = lakebed.connect(
+        context.settings.store, database or ":memory:", {"python_enable_replacements": False}
+    )
     connection.execute("SET TimeZone = 'UTC'")
     return connection
 
@@ -152,7 +154,10 @@ class _Result(NamedTuple):
 
 def _select(connection: duckdb.DuckDBPyConnection, statement: Any, form: str) -> _Result:
     """The rows of a SELECT as text, streamed: DuckDB itself turns values into text, exactly and fast."""
-    relation: Any = connection.sql(statement)
+    from lakebed.duck.source import has_pushdown
+
+    # DuckDB 2 points at the place of an error when it is given text; DuckDB 1.x has no text of a PIVOT that it took apart.
+    relation: Any = connection.sql(statement.query if has_pushdown() else statement)
     columns = [render.Column(name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True)]
     as_json = form in ("json", "ndjson")
     values = [
@@ -160,7 +165,7 @@ def _select(connection: duckdb.DuckDBPyConnection, statement: Any, form: str) ->
         for index, column in enumerate(columns, 1)
     ]
     if hasattr(relation, "fetchmany"):
-        # DuckDB 1.x: a relation streams.
+        # A relation of DuckDB 1.x streams.
         rows = _fetched(relation.project(", ".join(values)))
     else:
         del relation

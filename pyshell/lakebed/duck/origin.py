@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Hashable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from lakebed.store import Store
 from lakebed.store import open as open_store
@@ -48,20 +48,25 @@ class StoreOrigin:
     def snapshot(self) -> StoreSnapshot:
         """The newest state of the store."""
         self._store.refresh()
-        return StoreSnapshot(self._store.snapshot)
+        snapshot = self._store.snapshot
+        stats = self._store.stats() if self._store.settings.mode == "a" else None
+        # What is pending may be rolled back and replaced by as much of something else, so it is never known again.
+        pending = stats is not None and stats.pending_blobs + stats.pending_rows > 0
+        return StoreSnapshot(snapshot, object() if pending else None)
 
 
 class StoreSnapshot:
     """The tables of one snapshot."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, pending: object | None = None) -> None:
         self._snapshot = snapshot
+        self._pending = pending
         self._collections = {info.name: info for info in snapshot.collections()}
 
     @property
-    def version(self) -> object:
+    def version(self) -> Hashable:
         """Equal to another snapshot's when both show the same."""
-        return self._snapshot.commit, tuple((info.name, info.next_seq) for info in self._collections.values())
+        return self._snapshot.commit, self._pending
 
     def collections(self) -> list[str]:
         """The names of the collections, oldest first."""
@@ -69,7 +74,7 @@ class StoreSnapshot:
 
     def collection(self, name: str) -> CollectionReader:
         info = self._collections[name]
-        content = (self.version, name)
+        content = (info.id, info.first_seq, info.next_seq, info.rows, info.deleted_rows, self._pending)
         return CollectionReader(self._snapshot, name, info.rows, content)
 
     def system(self, table: str) -> SystemReader:
@@ -87,25 +92,32 @@ class CollectionReader:
         self.rows: int | None = rows
         self.content = content
         self._lock = threading.Lock()
-        self._columns: dict[str, str] | None = None
+        self._known: dict[str, str] | None = None
 
-    def _types(self) -> dict[str, str]:
+    @property
+    def types(self) -> dict[str, str]:
+        # Making the schema costs something with very many columns, and a collection that did not change needs none.
         with self._lock:
-            if self._columns is None:
+            if self._known is None:
                 schema = self._snapshot.schema(self._name)
-                self._columns = {column.name: column.type for column in schema.columns}
-            return self._columns
+                self._known = {column.name: column.type for column in schema.columns}
+            return self._known
 
     @property
     def columns(self) -> dict[str, bool]:
-        return {name: kind in COMPARED for name, kind in self._types().items()}
+        return {name: kind in COMPARED for name, kind in self.types.items()}
+
+    @property
+    def casts(self) -> dict[str, str]:
+        # Arrow has no integers of 128 bits: they come as decimals.
+        return {name: kind for name, kind in self.types.items() if "HUGEINT" in kind}
 
     @property
     def signature(self) -> Hashable:
-        return tuple(self._types().items())
+        return tuple(self.types.items())
 
     def open(self, columns: list[str], filters: list[Filter]) -> Stream:
-        return self._snapshot.arrow(self._name, columns, filters=filters)
+        return self._snapshot.arrow(self._name, columns, filters=filters, signs_of_life=bool(filters))
 
 
 class SystemReader:
@@ -113,6 +125,7 @@ class SystemReader:
 
     rows: int | None = None
     judges = False
+    casts: ClassVar[dict[str, str]] = {}
 
     def __init__(self, snapshot: Snapshot, table: str, content: Hashable) -> None:
         self._snapshot = snapshot

@@ -41,6 +41,11 @@ class Reader(Protocol):
         ...
 
     @property
+    def casts(self) -> dict[str, str]:
+        """The SQL types of columns whose Arrow type says something else."""
+        ...
+
+    @property
     def judges(self) -> bool:
         """Whether `open` takes filters."""
         ...

@@ -143,6 +143,8 @@ class _Retired:
 
     def __init__(self, reader: Reader) -> None:
         self.columns = reader.columns
+        self.casts = reader.casts
+        self.judges = False
         self.rows = 0
         self.signature = reader.signature
         self.content = None
@@ -180,13 +182,17 @@ def _in_full(database: str, view: View) -> str:
 
 def _create(cursor: duckdb.DuckDBPyConnection, database: str, view: View, table: Source) -> None:
     """Makes or replaces a view that owns the table."""
-    columns = list(table.reader.columns)
+    reader = table.reader
     # create_view takes one name, whatever dots it has, and puts it where unqualified names go.
     cursor.execute(f"USE {quoted(database)}.{quoted(view.schema)}")
     relation: Any = cursor.from_arrow(scannable(table))
-    if SEQ in columns:
+    if SEQ in reader.columns:
         # Only the signs of life of a filtered scan have no sequence number.
-        relation = relation.filter(f"{quoted(SEQ)} IS NOT NULL").project(
-            ", ".join(quoted(column) for column in columns)
+        relation = relation.filter(f"{quoted(SEQ)} IS NOT NULL")
+        casts = reader.casts
+        shown = (
+            f"CAST({quoted(name)} AS {casts[name]}) AS {quoted(name)}" if name in casts else quoted(name)
+            for name in reader.columns
         )
+        relation = relation.project(", ".join(shown))
     relation.create_view(view.name, replace=True)

@@ -16,8 +16,9 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_array::{RecordBatch, RecordBatchReader, new_null_array};
 use arrow_schema::{
     ArrowError, DataType as ArrowType, Field, Schema as ArrowSchema, SchemaRef, TimeUnit,
 };
@@ -46,6 +47,7 @@ pub struct Scan {
     /// Batches of the unit that came last.
     ready: VecDeque<RecordBatch>,
     limit: usize,
+    signs_of_life: Option<Duration>,
     failed: bool,
 }
 
@@ -134,6 +136,7 @@ impl Snapshot {
             batches: Ordered::new(workers, limit),
             ready: VecDeque::new(),
             limit,
+            signs_of_life: request.signs_of_life,
             failed: false,
         })
     }
@@ -141,6 +144,7 @@ impl Snapshot {
 
 impl Scan {
     fn advance(&mut self) -> Result<Option<RecordBatch>> {
+        let began = Instant::now();
         loop {
             while let Some(batch) = self.ready.pop_front() {
                 if batch.num_rows() > 0 {
@@ -156,6 +160,14 @@ impl Scan {
             match self.batches.next() {
                 Some(batches) => self.ready.extend(batches?),
                 None => return Ok(None),
+            }
+            let silent = self.ready.iter().all(|batch| batch.num_rows() == 0);
+            if silent
+                && self
+                    .signs_of_life
+                    .is_some_and(|silence| began.elapsed() >= silence)
+            {
+                return sign_of_life(&self.schema).map(Some);
             }
         }
     }
@@ -184,6 +196,17 @@ impl RecordBatchReader for Scan {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
+}
+
+/// One row of nothing but NULL.
+fn sign_of_life(schema: &SchemaRef) -> Result<RecordBatch> {
+    let columns = schema
+        .fields()
+        .iter()
+        .map(|field| new_null_array(field.data_type(), 1))
+        .collect();
+    RecordBatch::try_new(Arc::clone(schema), columns)
+        .map_err(|e| Error::internal(&format!("a row of nothing: {e}")))
 }
 
 /// The field of a system column.

@@ -1,6 +1,7 @@
 //! What a scan is asked for.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use lakebed_format::Seq;
 
@@ -64,6 +65,9 @@ pub struct ScanRequest {
     pub batch_rows: usize,
     /// Threads to work with; 0 means as many as the store was opened with.
     pub threads: usize,
+    /// Give a row of nothing but NULL whenever the filters let nothing through for this long, so that a reader that looks between
+    /// batches whether it should stop gets to look. `_seq` is NULL in no other row.
+    pub signs_of_life: Option<Duration>,
 }
 
 impl ScanRequest {

@@ -183,3 +183,26 @@ fn system_tables_tell_what_is_stored() {
         .collect();
     assert_eq!(pinned, [(5000, "pinned".to_owned())]);
 }
+
+#[test]
+fn a_scan_that_finds_nothing_gives_signs_of_life_when_asked() {
+    let store = store(20_000);
+    let filter = || vec![("n", Op::Eq(Value::Int(17_000)))];
+    let quiet = scan(&store, &asking(&["_seq", "n"], filter()));
+    assert_eq!(numbers(&quiet, 0).len(), 1);
+    let request = ScanRequest {
+        signs_of_life: Some(std::time::Duration::ZERO),
+        batch_rows: 1000,
+        ..asking(&["_seq", "n"], filter())
+    };
+    let batches = scan(&store, &request);
+    let (signs, rows): (Vec<_>, Vec<_>) = batches
+        .into_iter()
+        .partition(|batch| batch.column(0).null_count() > 0);
+    assert!(signs.len() > 5, "{}", signs.len());
+    for sign in &signs {
+        assert_eq!(sign.num_rows(), 1);
+        assert_eq!(sign.column(1).null_count(), 1);
+    }
+    assert_eq!(numbers(&rows, 0), numbers(&quiet, 0));
+}

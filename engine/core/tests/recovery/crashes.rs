@@ -121,7 +121,7 @@ fn the_power_goes_at_every_operation() {
                 check(
                     &image.vfs,
                     &workload.options,
-                    &[model.clone()],
+                    std::slice::from_ref(&model),
                     workload.between,
                     depth,
                     &what,

@@ -211,8 +211,12 @@ fn still_reads(store: &Store, model: &Model, workload: &Workload, what: &dyn Fn(
     let seen = look(store, model.known())
         .unwrap_or_else(|error| panic!("reading while the fault lasts: {error:?}\n{}", what()));
     if model.now().difference(&seen).is_some() {
-        crate::recovery::support::image::recover(&[model.clone()], &seen, workload.between)
-            .unwrap_or_else(|wrong| panic!("while the fault lasts: {wrong}\n{}", what()));
+        crate::recovery::support::image::recover(
+            std::slice::from_ref(model),
+            &seen,
+            workload.between,
+        )
+        .unwrap_or_else(|wrong| panic!("while the fault lasts: {wrong}\n{}", what()));
     }
 }
 
@@ -245,9 +249,12 @@ fn go_on_with(
         .unwrap_or_else(|error| panic!("rolling back: {error:?}\n{}", what()));
     let seen = look(&store, runner.model.known())
         .unwrap_or_else(|error| panic!("reading after rolling back: {error:?}\n{}", what()));
-    runner.model =
-        crate::recovery::support::image::recover(&[runner.model.clone()], &seen, workload.between)
-            .unwrap_or_else(|wrong| panic!("after rolling back: {wrong}\n{}", what()));
+    runner.model = crate::recovery::support::image::recover(
+        std::slice::from_ref(&runner.model),
+        &seen,
+        workload.between,
+    )
+    .unwrap_or_else(|wrong| panic!("after rolling back: {wrong}\n{}", what()));
     runner.store = Some(store);
     runner
         .run(&[

@@ -239,28 +239,24 @@ pub(crate) fn all() -> Vec<Workload> {
             )
         },
     ];
-    if INGEST {
-        let ingest = |range, train| Step::Ingest {
-            into: "ingested".to_owned(),
-            file: "events.ndjson".to_owned(),
-            text: text(range),
-            train,
-        };
-        all.push(Workload {
-            between: true,
-            ..Workload::new("ingest", before(), vec![ingest(0..60, false)])
-        });
-        all.push(Workload {
-            between: true,
-            ..Workload::new(
-                "ingest with a dictionary",
-                vec![Step::put("pinned"), Step::Commit],
-                vec![ingest(0..3000, true)],
-            )
-        });
-    }
+    let ingest = |range, train| Step::Ingest {
+        into: "ingested".to_owned(),
+        file: "events.ndjson".to_owned(),
+        text: text(range),
+        train,
+    };
+    all.push(Workload {
+        between: true,
+        ..Workload::new("ingest", before(), vec![ingest(0..60, false)])
+    });
+    all.push(Workload {
+        between: true,
+        heavy: true,
+        ..Workload::new(
+            "ingest with a dictionary",
+            vec![Step::put("pinned"), Step::Commit],
+            vec![ingest(0..3000, true)],
+        )
+    });
     all
 }
-
-/// Whether the engine ingests already.
-const INGEST: bool = false;

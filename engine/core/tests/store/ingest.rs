@@ -1,5 +1,6 @@
 //! Ingests into real stores: what goes in comes out, also after the store was opened again.
 
+use std::fmt::Write as _;
 use std::io::Cursor;
 use std::ops::ControlFlow;
 
@@ -221,7 +222,10 @@ proptest! {
 
     #[test]
     fn export_gives_back_the_lines(numbers in proptest::collection::vec(0_u32..60, 0..300), threads in 1_usize..4) {
-        let content: String = numbers.iter().map(|n| format!("{{\"n\":{n},\"s\":\"{}\"}}\n", "ab".repeat(*n as usize))).collect();
+        let mut content = String::new();
+        for n in &numbers {
+            writeln!(content, "{{\"n\":{n},\"s\":\"{}\"}}", "ab".repeat(*n as usize)).unwrap();
+        }
         let vfs = memory();
         let store = Store::open_on(vfs.clone(), lakebed_core::Options { threads, ..options() }).unwrap();
         ingest(&store, content.as_bytes(), OnError::Abort).unwrap();
