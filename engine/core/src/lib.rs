@@ -11,7 +11,6 @@
         reason = "tests"
     )
 )]
-#![allow(dead_code, reason = "the rooms that use it are being built")]
 
 pub(crate) mod blob;
 pub(crate) mod catalogue;

@@ -19,7 +19,8 @@ const LIVES: u8 = 3;
 /// What an entry costs besides its frame: a slot, a key in the table, the table's slack.
 const OVERHEAD: usize = 96;
 
-/// Where a frame lies. The same place may hold another frame after a rollback or a cut tail: see [`FrameCache::forget`].
+/// Where a frame lies. A frame that was not committed is not kept, because after a rollback another
+/// one may get its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct FrameKey {
     pub(crate) segment: SegmentNumber,
@@ -134,22 +135,6 @@ impl FrameCache {
             turn += 1;
         }
         frame
-    }
-
-    /// Drops what lies in `segment` at `from` or beyond: those bytes were cut off, rolled back or retired.
-    pub(crate) fn forget(&self, segment: SegmentNumber, from: u64) {
-        for shard in &self.shards {
-            let mut shard = shard.lock();
-            let mut place = 0;
-            while let Some(slot) = shard.ring.get(place) {
-                if slot.key.segment == segment && slot.key.offset >= from {
-                    let freed = shard.remove(place);
-                    self.bytes.fetch_sub(freed, Ordering::Relaxed);
-                } else {
-                    place += 1;
-                }
-            }
-        }
     }
 
     pub(crate) fn stats(&self) -> CacheStats {

@@ -39,10 +39,6 @@ impl Encoder {
         })
     }
 
-    pub(crate) fn level(&self) -> i32 {
-        self.level
-    }
-
     /// Compresses `raw`. The result is `None` where that would not be smaller, so that the caller keeps the bytes it has.
     pub(crate) fn encode(
         &mut self,

@@ -14,13 +14,6 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    pub(crate) fn with_capacity(bytes: usize) -> Self {
-        Self {
-            lengths: Vec::new(),
-            bytes: Vec::with_capacity(bytes),
-        }
-    }
-
     /// Adds a blob; it must be smaller than 4 GiB, which the store's limits see to.
     pub(crate) fn push(&mut self, blob: &[u8]) {
         self.lengths.push(blob.len() as u32);
@@ -72,7 +65,6 @@ impl Page {
 pub(crate) struct Frame<T> {
     /// What was given with the page; the ids of its blobs, say.
     pub(crate) tag: T,
-    pub(crate) blobs: u32,
     pub(crate) encoding: Encoding,
     pub(crate) raw_length: u64,
     pub(crate) payload: Vec<u8>,
@@ -86,7 +78,6 @@ impl<T> Frame<T> {
         dictionary: Option<&Dictionary>,
         desk: &mut Desk,
     ) -> Result<Self, FrameError> {
-        let blobs = page.blobs() as u32;
         let raw = page.into_payload();
         let raw_length = raw.len() as u64;
         let (encoding, payload) = match desk.encoder()?.encode(&raw, dictionary)? {
@@ -95,7 +86,6 @@ impl<T> Frame<T> {
         };
         Ok(Self {
             tag,
-            blobs,
             encoding,
             raw_length,
             payload,
@@ -146,6 +136,7 @@ impl<T: Send + 'static> Compressor<T> {
         self.frames.next().transpose()
     }
 
+    #[cfg(test)]
     pub(crate) fn under_way(&self) -> usize {
         self.frames.under_way()
     }

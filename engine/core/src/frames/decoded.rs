@@ -54,11 +54,6 @@ impl Decoded {
         None
     }
 
-    /// The ids of its blobs.
-    pub(crate) fn ids(&self) -> &[IdRun] {
-        &self.ids
-    }
-
     /// Number of blobs.
     pub(crate) fn len(&self) -> usize {
         self.offsets.len().saturating_sub(1)
@@ -75,6 +70,7 @@ impl Decoded {
     }
 
     /// Bytes of all blobs together, without the table of lengths.
+    #[cfg(test)]
     pub(crate) fn blob_bytes(&self) -> u64 {
         self.payload.len() as u64 - self.offsets.first().map_or(0, |&start| u64::from(start))
     }

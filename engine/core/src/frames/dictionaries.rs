@@ -36,10 +36,6 @@ impl Dictionary {
         self.number
     }
 
-    pub(crate) fn bytes(&self) -> &Arc<[u8]> {
-        &self.bytes
-    }
-
     pub(super) fn for_decoding(&self) -> &DDict<'static> {
         &self.decoding
     }
@@ -126,6 +122,7 @@ impl Dictionaries {
         self.hot.write().clear();
     }
 
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.hot.read().len()
     }

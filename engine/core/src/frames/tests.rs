@@ -39,15 +39,15 @@ fn page(blobs: &[Vec<u8>]) -> Page {
     page
 }
 
-fn frame_of(blobs: &[Vec<u8>], dictionary: Option<&Arc<Dictionary>>, level: i32) -> Frame<()> {
+fn frame_of(blobs: &[Vec<u8>], dictionary: Option<&Arc<Dictionary>>, level: i32) -> Frame<u32> {
     let mut compressor = Compressor::new(Arc::new(Workers::new(1, level).unwrap()));
     compressor
-        .submit((), page(blobs), dictionary.cloned())
+        .submit(blobs.len() as u32, page(blobs), dictionary.cloned())
         .unwrap();
     compressor.next().unwrap().unwrap()
 }
 
-fn decoded(frame: &Frame<()>, dictionary: Option<&Arc<Dictionary>>) -> Decoded {
+fn decoded(frame: &Frame<u32>, dictionary: Option<&Arc<Dictionary>>) -> Decoded {
     let raw = decode(
         frame.encoding,
         dictionary.map(|d| &**d),
@@ -55,7 +55,7 @@ fn decoded(frame: &Frame<()>, dictionary: Option<&Arc<Dictionary>>) -> Decoded {
         frame.raw_length,
     )
     .unwrap();
-    Decoded::new(raw, frame.blobs).unwrap()
+    Decoded::new(raw, frame.tag).unwrap()
 }
 
 #[test]
@@ -335,26 +335,6 @@ fn a_frame_is_kept_once() {
     let second = cache.insert(key(1, 64), block(100));
     assert!(Arc::ptr_eq(&first, &second) && second.is_proven(0, &Hash::of(b"x")));
     assert_eq!(cache.stats().frames, 1);
-}
-
-#[test]
-fn what_is_cut_off_is_forgotten() {
-    let cache = FrameCache::new(1 << 20);
-    for segment in 1..=2 {
-        for offset in 0..10 {
-            cache.insert(key(segment, offset), block(100));
-        }
-    }
-    cache.forget(SegmentNumber(1), 4);
-    let left = |segment| {
-        (0..10)
-            .filter(|&offset| cache.peek(key(segment, offset)).is_some())
-            .count()
-    };
-    assert_eq!((left(1), left(2)), (4, 10));
-    cache.forget(SegmentNumber(1), 0);
-    cache.forget(SegmentNumber(2), 0);
-    assert_eq!(cache.stats().bytes, 0);
 }
 
 #[test]

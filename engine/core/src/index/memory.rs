@@ -39,16 +39,6 @@ impl MemoryIndex {
         }
     }
 
-    /// How many blobs are in it.
-    pub(crate) fn len(&self) -> usize {
-        self.fingerprints.len()
-    }
-
-    /// Bytes of memory it holds.
-    pub(crate) fn bytes(&self) -> usize {
-        self.fingerprints.capacity() * 8 + self.table.capacity() * 8
-    }
-
     /// Adds a blob. `id` is above all ids added before.
     pub(crate) fn insert(&mut self, fingerprint: Fingerprint, id: BlobId) {
         let ordinal = self.fingerprints.len();

@@ -2,15 +2,18 @@
 
 use lakebed_format::IngestEntry;
 
-use super::chunks::Prefix;
+use super::Sizes;
+use super::chunks::{Chunker, Prefix};
 use super::input::Input;
+use super::report::Ticker;
 use crate::error::{Error, ErrorKind, Result};
+use crate::store::Source;
 
 /// Where to begin.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Plan {
     /// It is all there: do nothing.
-    Skip(IngestEntry),
+    Skip,
     /// From the first byte.
     Anew,
     /// After what is there, which must still be the same.
@@ -40,13 +43,9 @@ pub(super) fn plan(
     };
     if input.path.is_some() && records.iter().any(|(_, entry)| in_full(&entry)) {
         let digest = input.digest_of_file(tick)?;
-        let found = records
-            .iter()
-            .map(|(_, entry)| entry)
-            .filter(in_full)
-            .find(|entry| entry.raw_digest == digest);
-        if let Some(entry) = found {
-            return Ok(Plan::Skip(*entry));
+        let same = |entry: &IngestEntry| in_full(&entry) && entry.raw_digest == digest;
+        if records.iter().any(|(_, entry)| same(entry)) {
+            return Ok(Plan::Skip);
         }
     }
     let latest = records
@@ -80,4 +79,24 @@ pub(super) fn begun(name: &str, entry: &IngestEntry) -> Error {
             entry.lines
         ),
     )
+}
+
+/// Reads the beginning once more to tell an interrupted file from another one of the same name.
+pub(super) fn refuse_if_begun(
+    input: &Input,
+    entry: &IngestEntry,
+    sizes: Sizes,
+    ticker: &mut Ticker<'_>,
+) -> Result<()> {
+    let Some(path) = &input.path else {
+        return Ok(());
+    };
+    let (_, spare) = crossbeam_channel::unbounded();
+    let content = Input::open(Source::Path(path.clone()))?.content()?;
+    let mut chunker = Chunker::new(input.name.clone(), content, sizes, spare);
+    match chunker.skip(&prefix(entry), |_| ticker.tick()) {
+        Ok(()) => Err(begun(&input.name, entry)),
+        Err(error) if error.kind() == ErrorKind::SourceChanged => Ok(()),
+        Err(error) => Err(error),
+    }
 }

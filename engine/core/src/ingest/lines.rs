@@ -30,7 +30,6 @@ pub(super) struct Parsed {
     pub(super) array: bool,
     pub(super) offset: u64,
     pub(super) end: Position,
-    pub(super) last: bool,
 }
 
 /// Where a line lies in the chunk's bytes, without its end.
@@ -85,7 +84,6 @@ pub(super) fn parse(chunk: Chunk, on_error: OnError) -> Parsed {
         array: false,
         offset: chunk.offset,
         end: chunk.end,
-        last: chunk.last,
     };
     if let Some(whole) = chunk.too_long {
         parsed.line_count = 1;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crossbeam_channel::RecvTimeoutError;
 use lakebed_format::{BlobId, CollectionId, CommitNumber, FileNumber, Hash, IngestEntry, Record};
 
-use super::chunks::{Chunker, Position};
+use super::chunks::Position;
 use super::history::{self, Plan};
 use super::input::{Compression, Input};
 use super::lines::{LISTED, Parsed};
@@ -46,7 +46,7 @@ pub(super) fn ingest_in(
         ticker.tick()
     })?;
     let begin = match plan {
-        Plan::Skip(_) => {
+        Plan::Skip => {
             report.skipped = true;
             report.seconds = ticker.seconds();
             return Ok(report);
@@ -54,31 +54,11 @@ pub(super) fn ingest_in(
         Plan::Anew => None,
         Plan::After(entry) => Some(entry),
         Plan::AnewUnlessBegun(entry) => {
-            refuse_if_begun(&input, &entry, sizes, &mut ticker)?;
+            history::refuse_if_begun(&input, &entry, sizes, &mut ticker)?;
             None
         }
     };
     Run::begin(sink, input, begin, &options, sizes, ticker, report)?.finish()
-}
-
-/// Reads the beginning once more to tell an interrupted file from another one of the same name.
-fn refuse_if_begun(
-    input: &Input,
-    entry: &IngestEntry,
-    sizes: Sizes,
-    ticker: &mut Ticker<'_>,
-) -> Result<()> {
-    let Some(path) = &input.path else {
-        return Ok(());
-    };
-    let (_, spare) = crossbeam_channel::unbounded();
-    let content = Input::open(Source::Path(path.clone()))?.content()?;
-    let mut chunker = Chunker::new(input.name.clone(), content, sizes, spare);
-    match chunker.skip(&history::prefix(entry), |_| ticker.tick()) {
-        Ok(()) => Err(history::begun(&input.name, entry)),
-        Err(error) if error.kind() == ErrorKind::SourceChanged => Ok(()),
-        Err(error) => Err(error),
-    }
 }
 
 struct Run<'a> {

@@ -53,11 +53,6 @@ impl Sealed {
         }
     }
 
-    /// Whether anything of it was read already.
-    pub(crate) fn is_open(&self) -> bool {
-        self.body.get().is_some()
-    }
-
     /// The salt of its checksums.
     pub(crate) fn salt(&self, home: &Home) -> Result<u64> {
         self.body(home).map(|body| body.salt)
@@ -73,16 +68,6 @@ impl Sealed {
         }
         let body = Body::open(home, &self.entry)?;
         Ok(self.body.get_or_init(|| body))
-    }
-
-    /// Appends the ids that have this fingerprint.
-    pub(crate) fn find(
-        &self,
-        home: &Home,
-        fingerprint: Fingerprint,
-        found: &mut Vec<BlobId>,
-    ) -> Result<()> {
-        self.find_range(home, fingerprint..=fingerprint, found)
     }
 
     /// Appends the ids whose fingerprints lie in the range.
@@ -128,11 +113,6 @@ impl Sealed {
             }
         }
         Ok(())
-    }
-
-    /// The ids in it, as runs.
-    pub(crate) fn ids(&self, home: &Home) -> Result<impl Iterator<Item = IdRun>> {
-        Ok(self.body(home)?.ids.iter().map(|(_, run)| *run))
     }
 
     /// The row directory.
@@ -285,11 +265,15 @@ impl Frames for Sealed {
             return Ok(None);
         };
         let key = self.key(entry.offset);
-        if let Some(frame) = reading.home.cache.get(key) {
-            return Ok(in_frame(frame, id));
-        }
-        if let Some(blob) = self.in_place(body, entry.offset, id)? {
+        let cached = reading.home.cache.get(key);
+        // A frame of one blob may have been decoded while the segment was active, and may lie here as it is now.
+        if cached.as_ref().is_none_or(|frame| frame.len() == 1)
+            && let Some(blob) = self.in_place(body, entry.offset, id)?
+        {
             return Ok(Some(blob));
+        }
+        if let Some(frame) = cached {
+            return Ok(in_frame(frame, id));
         }
         let frame = Arc::new(self.decode(reading, body, entry.offset, next, Access::Random)?);
         Ok(in_frame(reading.home.cache.insert(key, frame), id))

@@ -79,18 +79,6 @@ impl<'a> Cursor<'a> {
         bytes.ok_or_else(|| missing(id))
     }
 
-    /// A blob that may outlive the cursor.
-    pub(crate) fn blob(&mut self, id: BlobId) -> Result<Blob> {
-        self.bytes(id)?;
-        let place = self.frame.as_ref().and_then(|frame| frame.place(id));
-        match (place, &self.frame, &self.other) {
-            (Some(place), Some(frame), _) => Blob::in_frame(Arc::clone(frame), place),
-            (_, _, Some(blob)) => Some(blob.clone()),
-            _ => None,
-        }
-        .ok_or_else(|| missing(id))
-    }
-
     /// Loads what holds this id, and says its place if that is a frame.
     fn load(&mut self, id: BlobId) -> Result<Option<usize>> {
         self.frame = None;

@@ -32,6 +32,7 @@ pub(crate) struct Base {
     /// Segments of large blobs.
     pub(crate) large: Vec<SegmentEntry>,
     /// Open and locked for as long as anybody reads by this manifest.
+    #[expect(dead_code, reason = "it is held, not read")]
     pub(crate) held: Arc<dyn File>,
     /// What the manifest should say, when it is damaged or gone and was made up from footers.
     pub(crate) rebuilt: Option<Box<Body>>,

@@ -115,10 +115,6 @@ impl Store {
         Ok(self.shared.snapshot())
     }
 
-    pub(crate) fn shared(&self) -> &Shared {
-        &self.shared
-    }
-
     /// Stores bytes and pins them, also when they were there already.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! writing for this object.
 
 pub(crate) mod append;
+pub(crate) mod begin;
 pub(crate) mod commit;
 pub(crate) mod create;
 pub(crate) mod dedupe;

@@ -11,6 +11,7 @@ use lakebed_format::{
 };
 use parking_lot::MutexGuard;
 
+use super::begin::{check_process, take_lock};
 use super::commit::{self, Failure};
 use super::dedupe::{self, NewBlob};
 use super::group::{Group, Lines, Mark, of_frames};
@@ -332,14 +333,6 @@ impl<'a> Session<'a> {
         self.group()?.use_dictionary(&home, None)
     }
 
-    /// Bytes of blobs pending.
-    pub(crate) fn pending_bytes(&self) -> u64 {
-        self.writer
-            .group
-            .as_ref()
-            .map_or(0, |group| group.shared.read().raw_bytes)
-    }
-
     /// Where rows and records stand, to go back to.
     pub(crate) fn mark(&mut self) -> Result<Mark> {
         Ok(self.group()?.mark())
@@ -497,13 +490,6 @@ impl<'a> Session<'a> {
         self.writer.lock.is_none()
     }
 
-    /// Forgets what is pending and gives the lock up.
-    pub(crate) fn roll_back(mut self) {
-        self.undo();
-        self.writer.lock = None;
-        self.done = true;
-    }
-
     /// Keeps what is pending, for this object to see and to commit. Without anything pending the lock is given up.
     pub(crate) fn leave(mut self) -> Result<()> {
         let home = Arc::clone(&self.shared.home);
@@ -529,58 +515,6 @@ impl Drop for Session<'_> {
             self.writer.lock = None;
         }
     }
-}
-
-/// Takes the writer's lock, sees what others committed, and puts right what a crash left.
-fn take_lock(shared: &Shared, writer: &mut Writer) -> Result<Arc<View>> {
-    let home = &shared.home;
-    let options = &home.options;
-    let mut lock = WriterLock::acquire(home.vfs.as_ref(), options)?;
-    let before = shared.view();
-    let view = newest(home, Some(&before), Asking::Writer(lock.synced()))?;
-    let view = if view.commit == before.commit && view.base.number == before.base.number {
-        before
-    } else {
-        let view = Arc::new(view);
-        shared.show(Arc::clone(&view), None);
-        view
-    };
-    let view = if writer.manifest == Some(view.base.number) {
-        view
-    } else {
-        let view = recover::manifest(home, view, &lock)?;
-        shared.show(Arc::clone(&view), None);
-        writer.manifest = Some(view.base.number);
-        view
-    };
-    let known = writer
-        .file
-        .take()
-        .filter(|(number, _)| *number == view.base.active)
-        .map(|(_, file)| file);
-    let file = recover::active_file(home, &view, &mut lock, known)?;
-    if !writer.swept {
-        recover::sweep(home, &view)?;
-        writer.swept = true;
-    }
-    writer.file = file.map(|file| (view.base.active, file));
-    writer.lock = Some(lock);
-    Ok(view)
-}
-
-/// A store object must not write in a process forked from the one that opened it: both would think the pending group theirs.
-fn check_process(shared: &Shared) -> Result<()> {
-    let now = std::process::id();
-    if now == shared.home.pid {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::InvalidArgument,
-        format!(
-            "This store object was opened in process {} and cannot write in its child {now}; open the store again in this process.",
-            shared.home.pid
-        ),
-    ))
 }
 
 fn check_size(bytes: &[u8]) -> Result<()> {

@@ -162,11 +162,10 @@ impl Shared {
     /// Forgets pending work and gives the lock up. In a process forked from the one that opened the store nothing is touched: both are
     /// the parent's.
     pub(crate) fn abandon(&self) {
-        let mut writer = self.writer.lock();
         if std::process::id() != self.home.pid {
-            std::mem::forget(writer.group.take());
             return;
         }
+        let mut writer = self.writer.lock();
         if let Some(group) = writer.group.take() {
             let view = self.view();
             self.show(view, None);

@@ -2,6 +2,7 @@
 
 mod basics;
 mod ingest;
+mod places;
 mod segments;
 
 use std::sync::Arc;

@@ -145,6 +145,7 @@ impl Run {
     }
 
     /// Appends the ids that have this fingerprint, lowest first.
+    #[cfg(test)]
     pub(crate) fn find(&self, fingerprint: Fingerprint, found: &mut Vec<BlobId>) -> Result<()> {
         self.range(fingerprint..=fingerprint, usize::MAX, found)
     }
