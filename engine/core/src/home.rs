@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::frames::{Dictionaries, FrameCache};
+use crate::index::filter::Filters;
 use crate::options::Options;
 use crate::segment::large::Large;
 
@@ -24,6 +25,7 @@ pub(crate) struct Home {
     pub(crate) header: StoreHeader,
     pub(crate) cache: FrameCache,
     pub(crate) dictionaries: Dictionaries,
+    pub(crate) filters: Filters,
     pub(crate) can_map: bool,
     /// The process that opened the store.
     pub(crate) pid: u32,
@@ -39,6 +41,7 @@ impl Home {
         Ok(Self {
             cache: FrameCache::new(options.cache_bytes),
             dictionaries: Dictionaries::default(),
+            filters: Filters::default(),
             can_map: vfs.can_map(),
             pid: std::process::id(),
             proven: Mutex::default(),

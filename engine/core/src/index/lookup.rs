@@ -4,11 +4,13 @@
 //! asked in its place.
 
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use lakebed_format::{BlobId, Fingerprint, RunHeader, names};
 use parking_lot::RwLock;
 
+use super::filter::{BLOBS_A_QUESTION, Filter};
 use super::runs::{self, Choice, Entries, Merge, Run};
 use crate::error::{ErrorKind, Result};
 use crate::home::Home;
@@ -24,8 +26,62 @@ pub(crate) struct Lookup {
 /// What is asked, newest first.
 #[derive(Debug, Default)]
 struct Plan {
-    footers: Vec<Arc<Sealed>>,
+    footers: Vec<Footer>,
     runs: Vec<Arc<Run>>,
+}
+
+/// A segment asked by its own footer.
+#[derive(Debug)]
+struct Footer {
+    sealed: Arc<Sealed>,
+    /// Questions so far, until there is a filter.
+    asked: AtomicU64,
+    /// `None` inside: there cannot be one.
+    filter: OnceLock<Option<Arc<Filter>>>,
+}
+
+impl Footer {
+    fn new(sealed: Arc<Sealed>) -> Self {
+        Self {
+            sealed,
+            asked: AtomicU64::new(0),
+            filter: OnceLock::new(),
+        }
+    }
+
+    /// False when it surely does not have this fingerprint.
+    fn may_hold(&self, home: &Home, fingerprint: Fingerprint) -> bool {
+        let filter = match self.filter.get() {
+            Some(filter) => filter,
+            None => {
+                let entry = &self.sealed.entry;
+                let asked = self.asked.fetch_add(1, Ordering::Relaxed);
+                let made = if asked == 0 {
+                    home.filters.get(entry.number)
+                } else {
+                    None
+                };
+                if made.is_none() && asked < entry.blobs / BLOBS_A_QUESTION {
+                    return true;
+                }
+                self.filter
+                    .get_or_init(|| made.or_else(|| self.make_filter(home)))
+            }
+        };
+        filter
+            .as_ref()
+            .is_none_or(|filter| filter.may_hold(fingerprint))
+    }
+
+    fn make_filter(&self, home: &Home) -> Option<Arc<Filter>> {
+        let entry = &self.sealed.entry;
+        let mut filter = Filter::new(entry.blobs)?;
+        // One whose fingerprints cannot all be read has none: what it is asked is then looked up, and the damage found.
+        self.sealed
+            .fingerprints(home, |_, fingerprint| filter.insert(fingerprint))
+            .ok()?;
+        Some(home.filters.insert(entry.number, filter))
+    }
 }
 
 /// A segment as the policy knows it.
@@ -54,7 +110,7 @@ impl Plan {
             footers: footers
                 .filter_map(|index| sealed.get(*index))
                 .filter(|sealed| sealed.entry.blobs > 0)
-                .cloned()
+                .map(|sealed| Footer::new(Arc::clone(sealed)))
                 .collect(),
             runs: wanted
                 .filter_map(|header| runs.iter().find(|run| run.header().number == header.number))
@@ -112,9 +168,12 @@ impl Lookup {
         'again: loop {
             let mut found = Vec::new();
             let mut unreadable = None;
-            for sealed in &plan.footers {
+            for footer in &plan.footers {
+                if range.start() == range.end() && !footer.may_hold(home, *range.start()) {
+                    continue;
+                }
                 found.clear();
-                match sealed.find_range(home, range.clone(), &mut found) {
+                match footer.sealed.find_range(home, range.clone(), &mut found) {
                     Ok(()) => {}
                     // Another segment may have what is wanted; only if none does, this matters.
                     Err(error) if error.kind() == ErrorKind::Corrupt => unreadable = Some(error),
