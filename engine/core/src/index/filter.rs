@@ -60,7 +60,7 @@ impl Filter {
 
     #[inline]
     fn line(&self, fingerprint: Fingerprint) -> usize {
-        (u128::from(fingerprint.0) * self.lines.len() as u128 >> 64) as usize
+        ((u128::from(fingerprint.0) * self.lines.len() as u128) >> 64) as usize
     }
 }
 
@@ -69,7 +69,7 @@ impl Filter {
 fn bits(fingerprint: Fingerprint) -> impl Iterator<Item = (usize, u64)> {
     let mixed = fingerprint.0.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (0..PROBES).map(move |probe| {
-        let nine = mixed >> (64 - 9 * (probe + 1)) & (LINE_BITS - 1);
+        let nine = (mixed >> (64 - 9 * (probe + 1))) & (LINE_BITS - 1);
         ((nine >> 6) as usize, 1 << (nine & 63))
     })
 }

@@ -50,27 +50,31 @@ impl Footer {
     }
 
     /// False when it surely does not have this fingerprint.
+    #[inline]
     fn may_hold(&self, home: &Home, fingerprint: Fingerprint) -> bool {
-        let filter = match self.filter.get() {
-            Some(filter) => filter,
-            None => {
-                let entry = &self.sealed.entry;
-                let asked = self.asked.fetch_add(1, Ordering::Relaxed);
-                let made = if asked == 0 {
-                    home.filters.get(entry.number)
-                } else {
-                    None
-                };
-                if made.is_none() && asked < entry.blobs / BLOBS_A_QUESTION {
-                    return true;
-                }
-                self.filter
-                    .get_or_init(|| made.or_else(|| self.make_filter(home)))
-            }
+        let filter = self.filter.get().or_else(|| self.filter_when_due(home));
+        filter.is_none_or(|filter| {
+            filter
+                .as_ref()
+                .is_none_or(|filter| filter.may_hold(fingerprint))
+        })
+    }
+
+    /// Counts a question; when there were enough of them, or an earlier plan made it, there is a filter.
+    #[cold]
+    fn filter_when_due(&self, home: &Home) -> Option<&Option<Arc<Filter>>> {
+        let entry = &self.sealed.entry;
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
+        let made = if asked == 0 {
+            home.filters.get(entry.number)
+        } else {
+            None
         };
-        filter
-            .as_ref()
-            .is_none_or(|filter| filter.may_hold(fingerprint))
+        let due = made.is_some() || asked >= entry.blobs / BLOBS_A_QUESTION;
+        due.then(|| {
+            self.filter
+                .get_or_init(|| made.or_else(|| self.make_filter(home)))
+        })
     }
 
     fn make_filter(&self, home: &Home) -> Option<Arc<Filter>> {
