@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Lets system calls of a real process fail, write short or kill it, one after the other, by `strace -e inject`; says so and ends where there
-is no strace. Two minutes, or the seconds given as the first argument.
+"""Lets system calls of a real process fail, write short or kill it, one after the other, by `strace -e inject`.
+
+Says so and ends where there is no strace. Two minutes, or the seconds given as the first argument.
 """
 
 from __future__ import annotations
