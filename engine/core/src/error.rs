@@ -40,7 +40,7 @@ pub enum ErrorKind {
     StoreFull,
     /// The operating system refused.
     Io,
-    /// The caller's progress function asked to stop.
+    /// The caller asked to stop: by its progress function, or by Ctrl-C.
     Interrupted,
 }
 
@@ -176,6 +176,14 @@ impl Error {
             );
         }
         Self::corrupt(segment, error.offset, error)
+    }
+
+    /// The caller wanted the call to end.
+    pub(crate) fn interrupted() -> Self {
+        Self::new(
+            ErrorKind::Interrupted,
+            "The call was interrupted; what was committed before is kept.",
+        )
     }
 
     /// A mistake of the engine itself.

@@ -443,7 +443,10 @@ impl<'a> Session<'a> {
         self.writer.group = None;
         let synced = self.writer.lock.as_ref().and_then(WriterLock::synced);
         let view = Arc::new(newest(&home, Some(&self.view), Asking::Writer(synced))?);
-        if let Err(error) = lookup::maintain(&home, &view.base.sealed) {
+        // Who is interrupted here has a sealed segment all the same; the next seal makes up for the index.
+        if let Err(error) = lookup::maintain(&home, &view.base.sealed)
+            && error.kind() != ErrorKind::Interrupted
+        {
             home.warn(format!(
                 "The index of sealed segments could not be brought up to date, so that looking things up takes longer: {}",
                 error.message()
