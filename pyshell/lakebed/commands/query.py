@@ -36,11 +36,13 @@ def query(
     """Runs every statement and writes the result of each that has one."""
     import duckdb
 
+    from lakebed.duck.interrupt import interruptible
+
     text = _statements(sql, command, file)
     form = context.format(format, output)
     connection = _connect(context, database)
     try:
-        with context.output(output) as target:
+        with context.output(output) as target, interruptible(connection):
             return _run(context, connection, text, form, target, rows, to_file=output is not None)
     except duckdb.InterruptException:
         raise KeyboardInterrupt from None
