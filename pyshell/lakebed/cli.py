@@ -90,9 +90,12 @@ def _usage(problem: click.ClickException) -> str:
     """What was wrong with the command line, and where its help is."""
     context = getattr(problem, "ctx", None)
     path = context.command_path if context is not None else PROGRAM
-    message = problem.format_message()
+    near = getattr(problem, "possibilities", None)
+    message = problem.message if near else problem.format_message()
     stop = "" if message.endswith((".", "?", "!")) else "."
-    return f"{message}{stop} See {path} --help."
+    # The nearest name comes first.
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"{message}{stop}{hint} See {path} --help."
 
 
 def _complain(message: str) -> None:
