@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import click
 
-from lakebed.parsing import VerbCommand, complete_files
+from lakebed.parsing import VerbCommand, complete_files, told
 from lakebed.verbs import VERBS, Verb
 
 PROGRAM = "lakebed"
@@ -90,9 +90,7 @@ def _usage(problem: click.ClickException) -> str:
     """What was wrong with the command line, and where its help is."""
     context = getattr(problem, "ctx", None)
     path = context.command_path if context is not None else PROGRAM
-    message = problem.format_message()
-    stop = "" if message.endswith((".", "?", "!")) else "."
-    return f"{message}{stop} See {path} --help."
+    return f"{told(problem)} See {path} --help."
 
 
 def _complain(message: str) -> None:

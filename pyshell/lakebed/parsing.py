@@ -119,9 +119,15 @@ def parse(command: VerbCommand, words: Sequence[Word]) -> dict[str, Any] | None:
     except click.exceptions.Exit:
         return None
     except click.ClickException as problem:
-        message = problem.format_message()
-        stop = "" if message.endswith((".", "?", "!")) else "."
-        raise InvalidArgument(f"{message}{stop} It is: {usage(command)}") from problem
+        raise InvalidArgument(f"{told(problem)} It is: {usage(command)}") from problem
+
+
+def told(problem: click.ClickException) -> str:
+    """What was wrong with the words, and the name that comes nearest to a wrong one."""
+    near = getattr(problem, "possibilities", None)
+    message = problem.message if near else problem.format_message()
+    stop = "" if message.endswith((".", "?", "!")) else "."
+    return f"{message}{stop}" + (f" Did you mean {near[0]!r}?" if near else "")
 
 
 def usage(command: VerbCommand) -> str:

@@ -8,9 +8,9 @@ from typing import IO, TYPE_CHECKING
 
 import lakebed
 from lakebed import results
-from lakebed._interrupts import interrupting
 from lakebed.commands.context import Context, unreadable
 from lakebed.commands.output import write_parquet, write_result
+from lakebed.duck.interrupt import interruptible
 from lakebed.errors import InvalidArgument
 from lakebed.pipes.run import run
 from lakebed.pipes.split import split
@@ -36,7 +36,7 @@ def query(
     form = context.format(format, output)
     connection = connect(context, database)
     try:
-        with results.told(), interrupting(connection), context.output(output) as target:
+        with results.told(), interruptible(connection), context.output(output) as target:
             return _run(context, connection, text, form, target, rows, to_file=output is not None)
     finally:
         connection.close()
