@@ -32,6 +32,8 @@ class Argument:
     choices: tuple[str, ...] = ()
     metavar: str = ""
     completes: Completes = ""
+    bare: bool = False
+    """Whether the shell takes the option without its dashes too: `ingest FILE into NAME`."""
 
     @property
     def is_required(self) -> bool:
@@ -66,6 +68,7 @@ FORMAT = Argument(
 )
 LISTING_FORMAT = replace(FORMAT, choices=LISTING_FORMATS)
 ROWS = Argument("rows", "rows that a table shows; 0 shows all (default: 40)", "integer", ("--rows",), metavar="N")
+SAFE = Argument("safe", "run no programs, read and write no files but the store's", "flag", ("--safe",))
 OUTPUT = Argument("output", "write to this file instead of standard output", "file", ("--output", "-o"), metavar="FILE")
 
 VERBS: tuple[Verb, ...] = (
@@ -88,6 +91,7 @@ VERBS: tuple[Verb, ...] = (
                 options=("--into",),
                 metavar="NAME",
                 completes="collection",
+                bare=True,
             ),
             Argument(
                 "on_error",
@@ -128,6 +132,7 @@ VERBS: tuple[Verb, ...] = (
             FORMAT,
             OUTPUT,
             ROWS,
+            SAFE,
             Argument(
                 "database",
                 "a DuckDB database file to open beside the store",
@@ -138,11 +143,13 @@ VERBS: tuple[Verb, ...] = (
             ),
         ),
         "Every collection is a table; what the store itself consists of is in blobs, collections, segments, dictionaries and commits. "
-        "Times with a zone are shown in UTC.",
+        "Times with a zone are shown in UTC. `SELECT ... | VERB ...` pipes the rows to a verb: write FILE, into COLLECTION, "
+        "! PROGRAM ARGUMENT...",
         (
             "lakebed query 'SELECT type, count(*) FROM events GROUP BY ALL'",
             "lakebed query -f report.sql --format markdown",
             "lakebed query 'FROM events' -o events.parquet",
+            "lakebed query 'FROM events | into copies'",
         ),
     ),
     Verb("collections", "List the collections.", "inspect:collections", (LISTING_FORMAT, ROWS)),
@@ -169,6 +176,7 @@ VERBS: tuple[Verb, ...] = (
                 metavar="NAME",
                 default="files",
                 completes="collection",
+                bare=True,
             ),
             Argument("name", "the name of what comes from standard input", options=("--name",), metavar="NAME"),
             Argument("media_type", "their media type (default: from the name)", options=("--type",), metavar="TYPE"),
