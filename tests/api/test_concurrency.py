@@ -349,7 +349,9 @@ class TestCtrlC:
         with file.open("w") as out:
             for number in range(150_000):
                 word = number * 2654435761 % 2**32
-                out.write(f'{{"id":{number},"kind":"event","text":"{word} and {word // 7} and {word // 1000}","actor":"user-{number % 97}"}}\n')
+                out.write(
+                    f'{{"id":{number},"kind":"event","text":"{word} and {word // 7} and {word // 1000}","actor":"user-{number % 97}"}}\n'
+                )
         process = python(
             """
             import sys, lakebed

@@ -123,7 +123,9 @@ def look(snapshot: lakebed.Snapshot, seen: tuple[int, int]) -> tuple[int, int]:
     files = infos.get("files")
     if files:
         assert files.next_seq % LINES == 0, f"half an ingest: {files.next_seq} rows"
-        lines = [found.json()["line"] for found in snapshot.scan("files", max(0, files.next_seq - LINES), files.next_seq)]
+        lines = [
+            found.json()["line"] for found in snapshot.scan("files", max(0, files.next_seq - LINES), files.next_seq)
+        ]
         assert lines == list(range(LINES)), "half an ingest"
     return now
 
@@ -178,7 +180,9 @@ def main() -> None:
             assert store.verify().ok
             commit, rows = look(store.snapshot, (0, 0))
         print(f"{commit:,} commits, {rows:,} rows, {kills} writers killed")
-        print(f"{looks[0].value:,} looks by the refreshing reader, {looks[1].value:,} by the opening one: never half a commit")
+        print(
+            f"{looks[0].value:,} looks by the refreshing reader, {looks[1].value:,} by the opening one: never half a commit"
+        )
 
 
 if __name__ == "__main__":

@@ -68,9 +68,7 @@ fn deleting_and_trimming_change_nothing_and_what_was_pending_stays() {
 
     let patient = open(&vfs);
     assert_eq!(
-        patient
-            .delete(&Hash::of(records(1)[0].as_bytes()))
-            .unwrap(),
+        patient.delete(&Hash::of(records(1)[0].as_bytes())).unwrap(),
         1
     );
     patient.close().unwrap();

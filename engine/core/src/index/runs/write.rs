@@ -91,7 +91,7 @@ pub(crate) fn carry_out(
 }
 
 fn io(spec: &RunSpec, error: std::io::Error) -> Error {
-    Error::io(&format!("Writing {}", names::run(spec.number)), error)
+    Error::io(&format!("writing {}", names::run(spec.number)), error)
 }
 
 fn write_temporary(
