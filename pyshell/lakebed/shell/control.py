@@ -190,7 +190,7 @@ def edit(session: Session) -> None:
     editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "statement.sql"
-        path.write_text((session.last_statement or "") + "\n", encoding="utf-8")
+        path.write_text(f"{session.last_statement};\n" if session.last_statement else "", encoding="utf-8")
         with pager.deaf():
             try:
                 code = subprocess.run([*editor, str(path)], check=False).returncode
