@@ -89,9 +89,9 @@ fn for_each(title: &str, test: impl Fn(&Workload, &Counts) + Sync) {
 fn the_power_goes_at_every_operation() {
     for_each("power loss", |workload, counts| {
         let images = if workload.heavy {
-            bound(3, 40)
+            bound(3, 20)
         } else {
-            bound(16, 1500)
+            bound(16, 400)
         };
         let (disk, model) = workload.prepare();
         for n in 0.. {
@@ -163,7 +163,7 @@ fn the_power_goes_after_a_kill_and_a_recovery() {
         if workload.heavy {
             return;
         }
-        let (images, stride) = (bound(4, 60), bound(4, 1));
+        let (images, stride) = (bound(4, 20), bound(4, 1));
         let (disk, model) = workload.prepare();
         for n in 0.. {
             // Not every second crash after every first one, but each of them after some.
@@ -207,7 +207,7 @@ fn the_power_goes_during_recovery() {
         if workload.heavy {
             return;
         }
-        let (first_images, images, stride) = (bound(2, 30), bound(3, 40), bound(3, 1));
+        let (first_images, images, stride) = (bound(2, 8), bound(3, 12), bound(3, 1));
         let (disk, model) = workload.prepare();
         for n in 0.. {
             let Some((vfs, model)) = crash_at(workload, &disk, &model, n as u64) else {

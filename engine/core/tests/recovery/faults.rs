@@ -285,7 +285,7 @@ fn every_operation_fails() {
                     n,
                     &disk,
                     &model,
-                    if workload.heavy { 1 } else { bound(2, 20) },
+                    if workload.heavy { 1 } else { bound(2, 6) },
                 ) {
                     break;
                 }

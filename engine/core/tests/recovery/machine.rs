@@ -121,7 +121,7 @@ fn config(cases: usize) -> Config {
 }
 
 proptest! {
-    #![proptest_config(config(bound(60, 6000)))]
+    #![proptest_config(config(bound(60, 2000)))]
 
     #[test]
     fn any_sequence_of_calls(ops in store_ops(25)) {
