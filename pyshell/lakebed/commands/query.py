@@ -74,7 +74,9 @@ def _connect(context: Context, database: str | None) -> duckdb.DuckDBPyConnectio
     with context.naming_the_store():
         # Variables of this program are not tables of the user.
         connection: duckdb.DuckDBPyConnection = lakebed.connect(
-            context.settings.store, database or ":memory:", {"python_enable_replacements": False}
+            context.settings.store,
+            database or ":memory:",
+            {"python_enable_replacements": False, "allow_unsigned_extensions": True},
         )
     connection.execute("SET TimeZone = 'UTC'")
     return connection
