@@ -10,12 +10,13 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import IO, Any
 
 import click
-from click.shell_completion import CompletionItem
 
-from lakebed.verbs import VERBS, Argument, Verb
+from lakebed.parsing import VerbCommand, complete_files, json_option, told
+from lakebed.verbs import VERBS, Verb
 
 PROGRAM = "lakebed"
 COMPLETE_VARIABLE = "_LAKEBED_COMPLETE"
@@ -23,6 +24,7 @@ COMPLETE_VARIABLE = "_LAKEBED_COMPLETE"
 _HELP = """An embedded, content-addressed store for NDJSON: small on disk, queried in SQL.
 
 \b
+    lakebed                             the shell; lakebed STORE on another store
     lakebed ingest events.ndjson
     lakebed query "SELECT count(*) FROM events"
 
@@ -49,38 +51,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except click.ClickException as problem:
         _flush()
-        _complain(_usage(problem))
+        complain(_usage(problem))
         return problem.exit_code
     except (KeyboardInterrupt, click.Abort) as problem:
         _flush()
         # click wraps it; what the engine says of an interrupted call is in the cause.
-        _complain(getattr(problem.__cause__ or problem, "message", None) or "Interrupted.")
+        complain(getattr(problem.__cause__ or problem, "message", None) or "Interrupted.")
         return 130
     except Exception as problem:  # noqa: BLE001  (the last place where an error can become a sentence)
         _flush()
-        return _failed(problem)
+        return failed(problem)
 
 
 class _ReaderGone(Exception):
     """A broken pipe, under a name that click does not know: it would exit with 1."""
 
 
-def _failed(problem: Exception) -> int:
+def failed(problem: BaseException) -> int:
     """Says what went wrong in a sentence; the exit code."""
     from lakebed.errors import LakebedError
 
     if isinstance(problem, LakebedError):
-        _complain(problem.message)
+        complain(problem.message)
         return problem.exit_code
-    if type(problem).__name__ == "QueryFailed":
-        _complain(str(problem))
+    if type(problem).__name__ in ("QueryFailed", "ProgramFailed"):
+        complain(str(problem))
         return 1
     if isinstance(problem, OSError):
-        _complain(f"{problem.filename or 'The operating system refused'}: {problem.strerror or problem}.")
+        complain(f"{problem.filename or 'The operating system refused'}: {problem.strerror or problem}.")
         return 7
     if os.environ.get("LAKEBED_DEBUG"):
         raise problem
-    _complain(
+    complain(
         f"This is a bug in lakebed, {type(problem).__name__}: {problem}. LAKEBED_DEBUG=1 shows where; please report it."
     )
     return 1
@@ -90,15 +92,11 @@ def _usage(problem: click.ClickException) -> str:
     """What was wrong with the command line, and where its help is."""
     context = getattr(problem, "ctx", None)
     path = context.command_path if context is not None else PROGRAM
-    near = getattr(problem, "possibilities", None)
-    message = problem.message if near else problem.format_message()
-    stop = "" if message.endswith((".", "?", "!")) else "."
-    # The nearest name comes first.
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"{message}{stop}{hint} See {path} --help."
+    return f"{told(problem)} See {path} --help."
 
 
-def _complain(message: str) -> None:
+def complain(message: str) -> None:
+    """Says what went wrong, on standard error."""
     label = "error:"
     try:
         from lakebed.commands.context import wants_color
@@ -139,7 +137,7 @@ def _silence(stream: IO[str]) -> None:
     os.close(nowhere)
 
 
-# --- From verbs to click --------------------------------------------------------------------------------------------------
+# --- The program ----------------------------------------------------------------------------------------------------------
 
 
 def _version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
@@ -164,7 +162,7 @@ def _common(*, json: bool) -> list[click.Parameter]:
             metavar="DIR",
             type=click.Path(),
             help="the store [default: data.lakebed]",
-            shell_complete=_complete_files,
+            shell_complete=complete_files,
         ),
         click.Option(
             ["--color"],
@@ -173,70 +171,8 @@ def _common(*, json: bool) -> list[click.Parameter]:
         ),
     ]
     if json:
-        options.append(click.Option(["--json"], is_flag=True, help="write one JSON object a line"))
+        options.append(json_option())
     return options
-
-
-def _parameter(argument: Argument) -> click.Parameter:
-    kind: Any = {
-        "integer": int,
-        "flag": None,
-        "choice": click.Choice(argument.choices),
-        "file": click.Path(allow_dash=True),
-    }.get(argument.kind, str)
-    complete = {"file": _complete_files, "collection": _complete_collections}.get(argument.completes)
-    details: dict[str, Any] = {"shell_complete": complete}
-    # To click, a default of None is a value that was given.
-    if argument.default is not None:
-        details["default"] = argument.default
-    if not argument.options:
-        return click.Argument(
-            [argument.name],
-            type=kind,
-            nargs=-1 if argument.many else 1,
-            required=argument.is_required,
-            metavar=argument.metavar or None,
-            **details,
-        )
-    if argument.kind == "flag":
-        return click.Option([*argument.options, argument.name], is_flag=True, help=argument.help, **details)
-    return click.Option(
-        [*argument.options, argument.name],
-        type=kind,
-        # A choice shows what there is to choose.
-        metavar=None if argument.kind == "choice" else argument.metavar or None,
-        required=argument.is_required,
-        show_default=argument.default is not None,
-        help=argument.help,
-        **details,
-    )
-
-
-class VerbCommand(click.Command):
-    """A verb as a command; its help shows its arguments and examples too."""
-
-    def __init__(self, verb: Verb) -> None:
-        self.verb = verb
-        super().__init__(
-            verb.name,
-            callback=lambda **values: _run(verb, values),
-            params=[*(_parameter(argument) for argument in verb.arguments), *_common(json=verb.json)],
-            help=verb.summary + ("\n\n" + verb.details if verb.details else ""),
-            short_help=verb.summary,
-        )
-
-    def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        words = [(one.metavar.strip("[]."), one.help) for one in self.verb.arguments if not one.options]
-        if words:
-            with formatter.section("Arguments"):
-                formatter.write_dl(words)
-        super().format_options(context, formatter)
-
-    def format_epilog(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
-        if self.verb.examples:
-            with formatter.section("Examples"):
-                for example in self.verb.examples:
-                    formatter.write_text(example)
 
 
 def _run(verb: Verb, values: dict[str, Any]) -> int | None:
@@ -245,7 +181,7 @@ def _run(verb: Verb, values: dict[str, Any]) -> int | None:
 
     given = click.get_current_context().find_root().params
     flags = {name: values.pop(name, None) or given.get(name) for name in ("store", "color")}
-    context = Context(flags, json=bool(values.pop("json", False)))
+    context = Context(flags, json=bool(values.pop("json", False)), safe=bool(values.pop("safe", False)))
     module, _, function = verb.run.partition(":")
     try:
         result: int | None = getattr(importlib.import_module(f"lakebed.commands.{module}"), function)(context, **values)
@@ -255,44 +191,67 @@ def _run(verb: Verb, values: dict[str, Any]) -> int | None:
     return result
 
 
+def _command(verb: Verb) -> VerbCommand:
+    return VerbCommand(verb, lambda values: _run(verb, values), _common(json=verb.json))
+
+
 class _Root(click.Group):
     """The verbs, in the order of the registry."""
 
     def list_commands(self, _context: click.Context) -> list[str]:
         return list(self.commands)
 
-
-def _show_help(context: click.Context) -> None:
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
-
-
-# --- Completion -----------------------------------------------------------------------------------------------------------
-
-
-def _complete_files(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    return [CompletionItem(incomplete, type="file")]
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """`lakebed STORE` is the shell on that store."""
+        first = arguments[0]
+        if first not in self.commands and _is_store(first):
+            return _SHELL.name, _SHELL, arguments
+        return super().resolve_command(context, arguments)
 
 
-def _complete_collections(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The collections of the store that the command line names so far; none when there is no store."""
-    try:
-        from lakebed.commands import Context
+def _is_store(word: str) -> bool:
+    return word.rstrip("/").endswith(".lakebed") or (os.sep in word and not word.startswith("-")) or Path(word).is_dir()
 
-        store = context.params.get("store") or context.find_root().params.get("store")
-        with Context({"store": store}).open() as opened:
-            found = opened.collections()
-    except Exception:  # noqa: BLE001  (a completion that fails must not disturb the line being typed)
-        return []
-    return [CompletionItem(one.name, help=f"{one.rows:,} rows") for one in found if one.name.startswith(incomplete)]
+
+def _shell(**flags: Any) -> int | None:
+    """The shell on a terminal; statements from standard input elsewhere; the help when there are none."""
+    context = click.get_current_context()
+    if context.invoked_subcommand is not None:
+        return None
+    given = {**context.find_root().params, **{name: value for name, value in flags.items() if value}}
+    safe = bool(given.pop("safe", False))
+    if not sys.stdin.isatty():
+        text = sys.stdin.read()
+        if not text.strip():
+            click.echo(context.find_root().get_help())
+            return None
+        from lakebed.shell.run import run_text
+
+        return run_text(given, text, safe=safe)
+    if not sys.stdout.isatty():
+        message = "The shell needs a terminal: give statements on standard input, or use lakebed query."
+        raise click.UsageError(message)
+    from lakebed.shell.run import run
+
+    return run(given, safe=safe)
+
+
+def _shell_options() -> list[click.Parameter]:
+    help = "run no programs, read and write no files but the store's"
+    return [*_common(json=False), click.Option(["--safe"], is_flag=True, help=help)]
+
+
+_SHELL = click.Command("shell", callback=_shell, params=[click.Argument(["store"]), *_shell_options()[1:]], hidden=True)
 
 
 root = _Root(
     PROGRAM,
-    commands={verb.name: VerbCommand(verb) for verb in VERBS},
-    callback=click.pass_context(lambda context, **_flags: _show_help(context)),
+    commands={verb.name: _command(verb) for verb in VERBS},
+    callback=_shell,
     params=[
-        *_common(json=False),
+        *_shell_options(),
         click.Option(
             ["--version"],
             is_flag=True,
