@@ -19,6 +19,7 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use arrow_array::{RecordBatch, RecordBatchReader, new_null_array};
@@ -202,9 +203,17 @@ impl Scan {
                 let plan = Arc::clone(&self.plan);
                 self.batches.submit(move |_| plan.run(&unit))?;
             }
-            match self.batches.next() {
-                Some(batches) => self.ready.extend(batches?),
-                None => return Ok(None),
+            let came = match self.signs_of_life {
+                Some(silence) => {
+                    let rest = silence.saturating_sub(began.elapsed());
+                    self.batches.next_within(rest)
+                }
+                None => Poll::Ready(self.batches.next()),
+            };
+            match came {
+                Poll::Ready(Some(batches)) => self.ready.extend(batches?),
+                Poll::Ready(None) => return Ok(None),
+                Poll::Pending => return sign_of_life(&self.schema).map(Some),
             }
             let silent = self.ready.iter().all(|batch| batch.num_rows() == 0);
             if silent
