@@ -27,6 +27,18 @@ def test_what_was_put_is_got_by_every_name(store):
         assert store.get(name) == b"hello"
 
 
+def test_a_blob_over_the_limit_is_refused_before_it_is_copied(store, tmp_path):
+    with (tmp_path / "holes").open("w+b") as file:
+        file.truncate(1 << 32)
+        with (
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+            pytest.raises(lakebed.InvalidArgument) as raised,
+        ):
+            store.put(data)
+    assert "4294967296 bytes is larger than the 4294967295 bytes" in str(raised.value)
+    assert len(store) == 0
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
 @given(st.lists(st.binary(max_size=3000), max_size=20))
 def test_any_bytes_come_back_from_a_new_object(path, blobs):

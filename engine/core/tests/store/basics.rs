@@ -281,3 +281,25 @@ fn a_bad_record_keeps_nothing_of_its_call() {
     store.commit().unwrap();
     assert_eq!(rows(&open(&vfs), "c"), [b"1"]);
 }
+
+#[test]
+fn a_record_longer_than_the_limit_is_refused() {
+    let store = open(&memory());
+    let limit = 256 << 20;
+    let mut record = vec![b'1'; limit + 1];
+    let error = store
+        .append("events", &mut std::iter::once(Ok(record.clone())))
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadRecord);
+    assert!(
+        error.message().contains("268435456 are the most"),
+        "{error}"
+    );
+    // One byte less is only bad JSON.
+    record.truncate(limit);
+    record[0] = b'0';
+    let error = store
+        .append("events", &mut std::iter::once(Ok(record)))
+        .unwrap_err();
+    assert!(!error.message().contains("are the most"), "{error}");
+}

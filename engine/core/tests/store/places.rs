@@ -2,7 +2,7 @@
 
 use std::io;
 
-use lakebed_core::{Hash, Options, Seq, Store};
+use lakebed_core::{Error, ErrorKind, Hash, Options, Seq, Store};
 use lakebed_vfs::{File, Open};
 
 use super::*;
@@ -190,4 +190,45 @@ fn rows_tell_file_line_and_time() {
         (Seq(1), &None, None)
     );
     assert!(rows[1].time > 1_600_000_000_000_000);
+}
+
+#[test]
+fn errors_of_the_system_are_sentences_with_advice() {
+    let said = |number| {
+        let error = Error::io("writing segment 3", io::Error::from_raw_os_error(number));
+        assert_eq!(error.os_code(), Some(number));
+        (error.kind(), error.message().to_owned())
+    };
+    for (number, kind, text) in [
+        (
+            numbers::EACCES,
+            ErrorKind::Io,
+            "Writing segment 3 failed: permission denied; ask its owner for the right to do that.",
+        ),
+        (
+            numbers::EROFS,
+            ErrorKind::Io,
+            "Writing segment 3 failed: read-only file system; only reading works there.",
+        ),
+        (
+            numbers::EMFILE,
+            ErrorKind::Io,
+            "Writing segment 3 failed: too many open files; raise the limit (ulimit -n), or close some.",
+        ),
+        (
+            numbers::ENOSPC,
+            ErrorKind::StoreFull,
+            "The disk is full: writing segment 3 failed, nothing uncommitted was kept and the store is unharmed; make room and try again.",
+        ),
+    ] {
+        assert_eq!(said(number), (kind, text.to_owned()));
+    }
+}
+
+/// Numbers that Linux and macOS agree on.
+mod numbers {
+    pub(super) const EACCES: i32 = 13;
+    pub(super) const EMFILE: i32 = 24;
+    pub(super) const ENOSPC: i32 = 28;
+    pub(super) const EROFS: i32 = 30;
 }
