@@ -3,6 +3,7 @@
 //! The same code opens a store and brings an open one up to date; what did not change since is taken over. It never writes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lakebed_format::{
     Catalogue as Body, CommitAt, CommitNumber, Layout, LockText, Manifest, limits, names,
@@ -18,10 +19,13 @@ use crate::index::lookup::Lookup;
 use crate::segment::chain::Chain;
 use crate::segment::source::missing;
 use crate::segment::{Active, ActiveFile, Sealed};
-use crate::write::lock::read_synced;
+use crate::write::lock::{read_synced, read_text};
 
 /// How often a reader that is overtaken by seals tries again.
 const TRIES: usize = 100;
+/// How often, and how far apart, a reader looks again at what the writer says before it takes the last commit for one under way.
+const LOOKS: u32 = 4;
+const PAUSE: Duration = Duration::from_micros(250);
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -283,11 +287,25 @@ fn settled(
         return Ok(Some(found));
     }
     if asking == Asking::Reader {
-        match probe(home) {
-            // A writer is between writing this commit and hearing that it is on disk.
-            Writer::Busy => return chain.before(found.commit.group),
-            Writer::Gone(synced) if on_disk(synced) => return Ok(Some(found)),
-            Writer::Gone(_) => {}
+        let mut looks = 0;
+        loop {
+            match probe(home) {
+                Writer::Busy(text) | Writer::Gone(text) if on_disk(text.synced) => {
+                    return Ok(Some(found));
+                }
+                Writer::Gone(_) => break,
+                // It was left by a writer before this one, who will vouch for it: whoever opened in between has seen it.
+                Writer::Busy(text) if text.since.is_some_and(|since| found.commit.time < since) => {
+                    break;
+                }
+                // A writer is between writing this commit and hearing that it is on disk; or it has just become the writer and
+                // is about to say so.
+                Writer::Busy(_) if looks < LOOKS => {
+                    looks += 1;
+                    std::thread::sleep(PAUSE);
+                }
+                Writer::Busy(_) => return chain.before(found.commit.group),
+            }
         }
     }
     // The header is written with the first group and is on disk when that one is.
@@ -299,25 +317,24 @@ fn settled(
     }
 }
 
+/// Whether somebody holds the writer's lock, and what its text says.
 enum Writer {
-    Busy,
-    /// Nobody writes; what the lock's text says now.
-    Gone(Option<CommitNumber>),
+    Busy(LockText),
+    Gone(LockText),
 }
 
-/// Whether somebody holds the writer's lock at this moment.
+/// Looks whether somebody holds the writer's lock at this moment.
 fn probe(home: &Home) -> Writer {
     let Ok(file) = home.vfs.open(names::LOCK, Open::Read) else {
-        return Writer::Gone(None);
+        return Writer::Gone(LockText::default());
     };
-    if let Ok(false) = file.try_lock(Lock::Shared) {
-        return Writer::Busy;
+    let busy = matches!(file.try_lock(Lock::Shared), Ok(false));
+    // Read under the lock where there is nobody, so that nobody changes it.
+    let text = read_text(file.as_ref());
+    if busy {
+        return Writer::Busy(text);
     }
-    let mut bytes = vec![0; 1024];
-    let len = file.read_at(&mut bytes, 0).unwrap_or(0);
-    bytes.truncate(len);
-    let text = LockText::decode(&bytes);
     // An error would only mean that closing the file gives the lock up.
     let _ = file.unlock();
-    Writer::Gone(text.synced)
+    Writer::Gone(text)
 }

@@ -109,7 +109,8 @@ pub(crate) fn read_synced(vfs: &dyn Vfs) -> Option<CommitNumber> {
     read_text(file.as_ref()).synced
 }
 
-fn read_text(file: &dyn File) -> LockText {
+/// The text of an open lock file; what cannot be read counts as not said.
+pub(crate) fn read_text(file: &dyn File) -> LockText {
     let mut bytes = [0_u8; TEXT_BYTES];
     let mut len = 0;
     // The text is information: what cannot be read counts as not said.

@@ -4,6 +4,7 @@ mod basics;
 mod ingest;
 mod interrupts;
 mod places;
+mod readers;
 mod segments;
 
 use std::sync::Arc;
