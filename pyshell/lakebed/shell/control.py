@@ -48,8 +48,9 @@ def _overview(width: int) -> list[str]:
         ("Verbs of the shell", [verb for verb in known if verb in SHELL_VERBS]),
     ]
     lines = [
-        "SQL ends with a semicolon; every collection is a table, and so are blobs, collections, segments, commits,",
-        "history, and _ (the last result). help VERB; shows everything about a verb.",
+        "SQL ends with a semicolon. Every collection is a table, and so are blobs,",
+        "collections, segments, dictionaries, commits, history, and _ (the last result).",
+        "help VERB shows everything about a verb.",
     ]
     room = max(len(name) for name in (*statements.verbs(), *(verb.name for verb in PIPE_VERBS)))
     for title, group in sections:
@@ -57,10 +58,11 @@ def _overview(width: int) -> list[str]:
         lines += [render.cut(f"  {verb.name:<{room}}  {verb.summary}", width) for verb in group]
     lines += ["", "Pipes, SELECT ... | VERB ...:"]
     lines += [render.cut(f"  {verb.name:<{room}}  {verb.summary}", width) for verb in PIPE_VERBS]
-    lines += ["", "DuckDB's " + " ".join(f".{name}" for name in dots.DOTS) + " work too."]
+    lines += ["", "From DuckDB: " + " ".join(f".{name}" for name in dots.DOTS)]
     lines += [
-        "Keys: Tab completes, Right takes the grey text, Ctrl-R searches the history, Ctrl-X Ctrl-E opens $EDITOR,",
-        "Alt-Enter begins a new line, Ctrl-C stops a query or clears the line, Ctrl-D leaves.",
+        "Keys: Tab completes, Right takes the grey text, Ctrl-R searches the history,",
+        "Ctrl-X Ctrl-E opens $EDITOR, Alt-Enter begins a new line, Ctrl-C stops a query",
+        "or clears the line, Ctrl-D leaves.",
     ]
     return lines
 
@@ -188,7 +190,7 @@ def edit(session: Session) -> None:
     editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "statement.sql"
-        path.write_text((session.last_statement or "") + "\n", encoding="utf-8")
+        path.write_text(f"{session.last_statement};\n" if session.last_statement else "", encoding="utf-8")
         with pager.deaf():
             try:
                 code = subprocess.run([*editor, str(path)], check=False).returncode

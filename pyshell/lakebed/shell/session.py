@@ -42,6 +42,12 @@ class ShellContext(Context):
     """What verbs see of the shell: the format that was chosen in it."""
 
     chosen: str | None = None
+    has_person = False
+    """Whether the shell talks to somebody on a terminal."""
+
+    @property
+    def on_terminal(self) -> bool:
+        return self.has_person or super().on_terminal
 
     def format(self, requested: str | None, output: str | None = None) -> str:
         if requested is None and self.chosen not in (None, "auto") and not self.json:
@@ -57,6 +63,7 @@ class Session:
         self.safe = safe
         self.interactive = interactive
         self.context = ShellContext(flags, safe=safe)
+        self.context.has_person = interactive
         settings = self.context.settings
         self.timing = settings.timing and interactive
         self.pager = pager.command(os.environ) if interactive and settings.pager == "auto" and not safe else None

@@ -48,7 +48,7 @@ def suggest(text: str, cursor: int, catalogue: Catalogue, *, asked: bool = False
         pipe = find_pipe(piece.verb)
         assert pipe is not None, piece
         return list(_limited(_arguments(() if pipe.raw else pipe.arguments, piece.words, before, catalogue)))
-    if not piece.sql or re.fullmatch(r"\.?[\w]+", piece.text):
+    if not piece.sql or (re.fullmatch(r"\w+", piece.text) and not before[-1:].isspace()):
         return list(_limited(_beginnings(before, cursor, asked)))
     whole = next((one for one in statements.pieces(text) if one.start <= piece.start <= one.end), piece)
     return list(_limited(_sql(text, before, piece.start, whole, catalogue, asked)))
