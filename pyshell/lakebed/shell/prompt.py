@@ -53,6 +53,9 @@ class _Highlighter(Lexer):
 @lru_cache(maxsize=4)
 def _fragments(text: str) -> list[StyleAndTextTuples]:
     lines: list[StyleAndTextTuples] = [[]]
+    if not text:
+        # The first prompt is there before DuckDB is.
+        return lines
 
     def add(style: str, part: str) -> None:
         for number, line in enumerate(part.split("\n")):
