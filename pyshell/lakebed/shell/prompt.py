@@ -179,7 +179,7 @@ class Prompt:
             tempfile_suffix=".sql",
             style=_STYLE,
             color_depth=None if color else ColorDepth.DEPTH_1_BIT,
-            reserve_space_for_menu=6,
+            reserve_space_for_menu=5,
             prompt_continuation=self._continuation,
         )
 
