@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from typing import IO, Any
 
 import click
-from click.shell_completion import CompletionItem
 
-from lakebed.verbs import VERBS, Argument, Verb
+from lakebed.parsing import VerbCommand, complete_files, told
+from lakebed.verbs import VERBS, Verb
 
 PROGRAM = "lakebed"
 COMPLETE_VARIABLE = "_LAKEBED_COMPLETE"
@@ -72,7 +72,7 @@ def _failed(problem: Exception) -> int:
     if isinstance(problem, LakebedError):
         _complain(problem.message)
         return problem.exit_code
-    if type(problem).__name__ == "QueryFailed":
+    if type(problem).__name__ in ("QueryFailed", "ProgramFailed"):
         _complain(str(problem))
         return 1
     if isinstance(problem, OSError):
@@ -90,9 +90,7 @@ def _usage(problem: click.ClickException) -> str:
     """What was wrong with the command line, and where its help is."""
     context = getattr(problem, "ctx", None)
     path = context.command_path if context is not None else PROGRAM
-    message = problem.format_message()
-    stop = "" if message.endswith((".", "?", "!")) else "."
-    return f"{message}{stop} See {path} --help."
+    return f"{told(problem)} See {path} --help."
 
 
 def _complain(message: str) -> None:
@@ -136,7 +134,7 @@ def _silence(stream: IO[str]) -> None:
     os.close(nowhere)
 
 
-# --- From verbs to click --------------------------------------------------------------------------------------------------
+# --- The program ----------------------------------------------------------------------------------------------------------
 
 
 def _version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
@@ -161,7 +159,7 @@ def _common(*, json: bool) -> list[click.Parameter]:
             metavar="DIR",
             type=click.Path(),
             help="the store [default: data.lakebed]",
-            shell_complete=_complete_files,
+            shell_complete=complete_files,
         ),
         click.Option(
             ["--color"],
@@ -174,80 +172,13 @@ def _common(*, json: bool) -> list[click.Parameter]:
     return options
 
 
-def _parameter(argument: Argument) -> click.Parameter:
-    kind: Any = {
-        "integer": int,
-        "flag": None,
-        "choice": click.Choice(argument.choices),
-        "file": click.Path(allow_dash=True),
-    }.get(argument.kind, str)
-    complete = {
-        "file": _complete_files,
-        "collection": _complete_collections,
-        "model": _complete_models,
-    }.get(argument.completes)
-    details: dict[str, Any] = {"shell_complete": complete}
-    # To click, a default of None is a value that was given.
-    if argument.default is not None:
-        details["default"] = argument.default
-    if not argument.options:
-        return click.Argument(
-            [argument.name],
-            type=kind,
-            nargs=-1 if argument.many else 1,
-            required=argument.is_required,
-            metavar=argument.metavar or None,
-            **details,
-        )
-    if argument.kind == "flag":
-        return click.Option([*argument.options, argument.name], is_flag=True, help=argument.help, **details)
-    return click.Option(
-        [*argument.options, argument.name],
-        type=kind,
-        # A choice shows what there is to choose.
-        metavar=None if argument.kind == "choice" else argument.metavar or None,
-        required=argument.is_required,
-        multiple=argument.many,
-        show_default=argument.default is not None,
-        help=argument.help,
-        **details,
-    )
-
-
-class VerbCommand(click.Command):
-    """A verb as a command; its help shows its arguments and examples too."""
-
-    def __init__(self, verb: Verb) -> None:
-        self.verb = verb
-        super().__init__(
-            verb.name,
-            callback=lambda **values: _run(verb, values),
-            params=[*(_parameter(argument) for argument in verb.arguments), *_common(json=verb.json)],
-            help=verb.summary + ("\n\n" + verb.details if verb.details else ""),
-            short_help=verb.summary,
-        )
-
-    def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        words = [(one.metavar.strip("[]."), one.help) for one in self.verb.arguments if not one.options]
-        if words:
-            with formatter.section("Arguments"):
-                formatter.write_dl(words)
-        super().format_options(context, formatter)
-
-    def format_epilog(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
-        if self.verb.examples:
-            with formatter.section("Examples"):
-                for example in self.verb.examples:
-                    formatter.write_text(example)
-
-
 def _run(verb: Verb, values: dict[str, Any]) -> int | None:
     """Calls the verb's function with its context."""
     from lakebed.commands import Context
 
     given = click.get_current_context().find_root().params
     flags = {name: values.pop(name, None) or given.get(name) for name in ("store", "color")}
-    context = Context(flags, json=bool(values.pop("json", False)))
+    context = Context(flags, json=bool(values.pop("json", False)), safe=bool(values.pop("safe", False)))
     module, _, function = verb.run.partition(":")
     try:
         result: int | None = getattr(importlib.import_module(f"lakebed.commands.{module}"), function)(context, **values)
@@ -255,6 +186,10 @@ def _run(verb: Verb, values: dict[str, Any]) -> int | None:
     except BrokenPipeError as error:
         raise _ReaderGone from error
     return result
+
+
+def _command(verb: Verb) -> VerbCommand:
+    return VerbCommand(verb, lambda values: _run(verb, values), _common(json=verb.json))
 
 
 class _Root(click.Group):
@@ -269,42 +204,9 @@ def _show_help(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-# --- Completion -----------------------------------------------------------------------------------------------------------
-
-
-def _complete_files(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    return [CompletionItem(incomplete, type="file")]
-
-
-def _complete_models(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The models of the server, if it answers at once."""
-    try:
-        import lakebed
-
-        host = context.params.get("host")
-        with lakebed.Ollama(host=host, connect_timeout=0.5, first_timeout=1, stall_timeout=1) as ollama:
-            found = ollama.models()
-    except Exception:  # noqa: BLE001  (a completion that fails must not disturb the line being typed)
-        return []
-    return [CompletionItem(one.name, help=one.parameters) for one in found if one.name.startswith(incomplete)]
-
-
-def _complete_collections(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The collections of the store that the command line names so far; none when there is no store."""
-    try:
-        from lakebed.commands import Context
-
-        store = context.params.get("store") or context.find_root().params.get("store")
-        with Context({"store": store}).open() as opened:
-            found = opened.collections()
-    except Exception:  # noqa: BLE001  (a completion that fails must not disturb the line being typed)
-        return []
-    return [CompletionItem(one.name, help=f"{one.rows:,} rows") for one in found if one.name.startswith(incomplete)]
-
-
 root = _Root(
     PROGRAM,
-    commands={verb.name: VerbCommand(verb) for verb in VERBS},
+    commands={verb.name: _command(verb) for verb in VERBS},
     callback=click.pass_context(lambda context, **_flags: _show_help(context)),
     params=[
         *_common(json=False),

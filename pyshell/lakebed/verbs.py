@@ -32,6 +32,8 @@ class Argument:
     choices: tuple[str, ...] = ()
     metavar: str = ""
     completes: Completes = ""
+    bare: bool = False
+    """Whether the shell takes the option without its dashes too: `ingest FILE into NAME`."""
 
     @property
     def is_required(self) -> bool:
@@ -66,6 +68,7 @@ FORMAT = Argument(
 )
 LISTING_FORMAT = replace(FORMAT, choices=LISTING_FORMATS)
 ROWS = Argument("rows", "rows that a table shows; 0 shows all (default: 40)", "integer", ("--rows",), metavar="N")
+SAFE = Argument("safe", "run no programs, read and write no files but the store's", "flag", ("--safe",))
 OUTPUT = Argument("output", "write to this file instead of standard output", "file", ("--output", "-o"), metavar="FILE")
 
 HOST = Argument("host", "the server (default: $OLLAMA_HOST, else this machine)", options=("--host",), metavar="URL")
@@ -109,6 +112,26 @@ PROMPT_OPTIONS: tuple[Argument, ...] = (
     HOST,
 )
 
+PROMPT_ARGUMENTS: tuple[Argument, ...] = (
+    Argument("model", "the model, as Ollama names it", metavar="MODEL", completes="model"),
+    Argument(
+        "template",
+        "the prompt; {column} stands for the row's value, {{ for a brace; @NAME is a saved one",
+        metavar="TEMPLATE",
+    ),
+    Argument(
+        "into",
+        "the collection of the results",
+        options=("--into",),
+        metavar="NAME",
+        default="results",
+        completes="collection",
+        bare=True,
+    ),
+    *PROMPT_OPTIONS,
+    Argument("dry_run", "say what would be asked, and ask nothing", "flag", ("--dry-run",)),
+)
+
 VERBS: tuple[Verb, ...] = (
     Verb(
         "ingest",
@@ -129,6 +152,7 @@ VERBS: tuple[Verb, ...] = (
                 options=("--into",),
                 metavar="NAME",
                 completes="collection",
+                bare=True,
             ),
             Argument(
                 "on_error",
@@ -169,6 +193,7 @@ VERBS: tuple[Verb, ...] = (
             FORMAT,
             OUTPUT,
             ROWS,
+            SAFE,
             Argument(
                 "database",
                 "a DuckDB database file to open beside the store",
@@ -179,11 +204,13 @@ VERBS: tuple[Verb, ...] = (
             ),
         ),
         "Every collection is a table; what the store itself consists of is in blobs, collections, segments, dictionaries and commits. "
-        "Times with a zone are shown in UTC.",
+        "Times with a zone are shown in UTC. `SELECT ... | VERB ...` pipes the rows to a verb: write FILE, into COLLECTION, "
+        "! PROGRAM ARGUMENT...",
         (
             "lakebed query 'SELECT type, count(*) FROM events GROUP BY ALL'",
             "lakebed query -f report.sql --format markdown",
             "lakebed query 'FROM events' -o events.parquet",
+            "lakebed query 'FROM events | into copies'",
         ),
     ),
     Verb(
@@ -191,25 +218,11 @@ VERBS: tuple[Verb, ...] = (
         "Ask a model about each row of a query, and store what it says.",
         "prompt:prompt",
         (
-            Argument("model", "the model, as Ollama names it", metavar="MODEL", completes="model"),
-            Argument(
-                "template",
-                "the prompt; {column} stands for the row's value, {{ for a brace; @NAME is a saved one",
-                metavar="TEMPLATE",
-            ),
+            *PROMPT_ARGUMENTS[:2],
             Argument(
                 "query", "one SELECT: the rows (default: one prompt, of no row)", options=("--from",), metavar="SQL"
             ),
-            Argument(
-                "into",
-                "the collection of the results",
-                options=("--into",),
-                metavar="NAME",
-                default="results",
-                completes="collection",
-            ),
-            *PROMPT_OPTIONS,
-            Argument("dry_run", "say what would be asked, and ask nothing", "flag", ("--dry-run",)),
+            *PROMPT_ARGUMENTS[2:],
         ),
         "Replies are stored as they arrive, and the same command asks only what is missing: after Ctrl-C, a crash or a failed row, run it "
         "again. Ctrl-C once finishes what is under way, twice stops it. Ends with 1 when rows failed, 3 when the server was lost.",
@@ -251,6 +264,7 @@ VERBS: tuple[Verb, ...] = (
                 metavar="NAME",
                 default="files",
                 completes="collection",
+                bare=True,
             ),
             Argument("name", "the name of what comes from standard input", options=("--name",), metavar="NAME"),
             Argument("media_type", "their media type (default: from the name)", options=("--type",), metavar="TYPE"),

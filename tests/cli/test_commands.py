@@ -388,10 +388,14 @@ class TestPipes:
             # A test run in the background inherits that Ctrl-C is ignored; the tests have no threads.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
-        time.sleep(3)
-        began = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        with process:
+            time.sleep(3)
+            began = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            try:
+                out, err = process.communicate(timeout=30)
+            finally:
+                process.kill()
         assert (process.returncode, out, err.strip()) == (130, b"", b"error: Interrupted.")
         assert time.monotonic() - began < 10
 

@@ -91,11 +91,17 @@ def test_examples_run(page: Path, prepared: Path, tmp_path: Path, monkeypatch: p
             printed = ""
         else:
             for command, shown in commands(text):
+                # In one stream, so that what is said comes where a reader of a terminal sees it.
                 done = subprocess.run(
-                    ["bash", "-c", command], env=environment, capture_output=True, text=True, check=False
+                    ["bash", "-c", command],
+                    env=environment,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    check=False,
                 )
-                assert done.returncode == 0, f"{where}: {command}\nfailed with {done.returncode}:\n{done.stderr}"
-                both = done.stdout + done.stderr
+                both = done.stdout
+                assert done.returncode == 0, f"{where}: {command}\nfailed with {done.returncode}:\n{both}"
                 if shown.strip():
                     assert agrees(shown, both), f"{where}: {command}\nshows\n{shown}\nbut this was printed:\n{both}"
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
-from lakebed.errors import StoreIOError, StoreNotFound, error
+from lakebed.errors import InvalidArgument, StoreIOError, StoreNotFound, error
 
 if TYPE_CHECKING:
     import lakebed
@@ -28,9 +28,11 @@ class Report(Protocol):
 class Context:
     """One command's settings, its store, and the ways it says something."""
 
-    def __init__(self, flags: Mapping[str, object], *, json: bool = False) -> None:
+    def __init__(self, flags: Mapping[str, object], *, json: bool = False, safe: bool = False) -> None:
         self._flags = flags
         self.json = json
+        self.safe = safe
+        """Whether programs, and files other than the store's, are forbidden (`--safe`)."""
 
     @cached_property
     def loaded(self) -> Loaded:
@@ -72,6 +74,12 @@ class Context:
                 "`lakebed ingest FILE`."
             )
             raise StoreNotFound(message) from error
+
+    def allow_file(self, name: str) -> None:
+        """Refuses, under --safe, a file that a verb would read or write."""
+        if self.safe and name != "-":
+            message = f"{name} is a file outside the store, and --safe forbids those."
+            raise InvalidArgument(message)
 
     # --- Saying something -----------------------------------------------------------------------------------------------
 
@@ -150,7 +158,9 @@ class Context:
             return requested
         if self.json:
             return "ndjson"
-        if output and (by_name := _BY_SUFFIX.get(Path(output).suffix.lower())):
+        from lakebed.commands.output import FORMAT_BY_SUFFIX
+
+        if output and (by_name := FORMAT_BY_SUFFIX.get(Path(output).suffix.lower())):
             return by_name
         if self.settings.format != "auto":
             return self.settings.format
@@ -182,18 +192,6 @@ class Context:
             if isinstance(problem, BrokenPipeError | StoreIOError):
                 raise
             raise unwritable(path, problem) from problem
-
-
-_BY_SUFFIX = {
-    ".json": "json",
-    ".ndjson": "ndjson",
-    ".jsonl": "ndjson",
-    ".csv": "csv",
-    ".md": "markdown",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".txt": "table",
-}
 
 
 def unwritable(path: str, problem: OSError) -> BaseException:

@@ -2,15 +2,68 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import itertools
+import os
+import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from lakebed import render
+from lakebed.errors import InvalidArgument
 from lakebed.render import Column, Row
 
 if TYPE_CHECKING:
+    import duckdb
+
     from lakebed.commands.context import Context
+    from lakebed.results import Result
+
+FORMAT_BY_SUFFIX = {
+    ".json": "json",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".csv": "csv",
+    ".md": "markdown",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".txt": "table",
+}
+"""The format that a file's ending says."""
+
+
+def write_result(
+    context: Context, form: str, result: Result, target: IO[bytes], *, limit: int | None = None, to_file: bool = False
+) -> None:
+    """Writes a result in any format but Parquet. A table shows `limit` rows (None: the setting; 0: all)."""
+    out = io.TextIOWrapper(target, encoding="utf-8", errors="surrogateescape", newline="\n", write_through=False)
+    try:
+        if result.kind == "EXPLAIN" and form == "table":
+            out.writelines(f"{row[-1]}\n" for row in result.rows)
+        elif form in ("json", "ndjson"):
+            write_json(form, result.columns, result.rows, result.is_json, out)
+        else:
+            write_text(context, form, result.columns, result.rows, out, limit=limit, to_file=to_file)
+        out.flush()
+    finally:
+        # The stream is not this wrapper's to close; what a broken pipe left in it is dropped.
+        with contextlib.suppress(BrokenPipeError):
+            out.detach()
+
+
+def write_parquet(connection: duckdb.DuckDBPyConnection, statement: Any, target: IO[bytes]) -> None:
+    """Parquet needs a file to seek in, so it is written aside and copied."""
+    if target is sys.stdout.buffer and sys.stdout.isatty():
+        message = "Parquet is binary: give -o FILE, or a pipe."
+        raise InvalidArgument(message)
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "result.parquet")  # noqa: PTH118
+        connection.sql(statement).write_parquet(path, compression="zstd")
+        with open(path, "rb") as written:  # noqa: PTH123
+            while piece := written.read(1 << 20):
+                target.write(piece)
 
 
 def write_text(

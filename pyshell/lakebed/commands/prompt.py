@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from lakebed import render
+from lakebed import render, results
 from lakebed.commands.context import Context, wants_color
 from lakebed.errors import Interrupted, InvalidArgument, OllamaError
 
@@ -26,7 +26,7 @@ def prompt(context: Context, model: str, template: str, query: str | None, **giv
 
     dry = given.pop("dry_run")
     settings = arguments(given)
-    with _sql_errors(), context.open("r" if dry else "a") as store:
+    with results.told(), context.open("r" if dry else "a") as store:
         if dry:
             planned = dry_run(store, model, template, query, **settings)
             context.report(planned, _planned_lines(planned))
@@ -60,18 +60,6 @@ def seconds(text: str) -> float:
         message = f"{text!r} is no duration; write it like 90s, 30m or 2h."
         raise InvalidArgument(message)
     return float(found[1]) * _UNITS[found[2]]
-
-
-@contextlib.contextmanager
-def _sql_errors() -> Iterator[None]:
-    import duckdb
-
-    from lakebed.commands.query import QueryFailed
-
-    try:
-        yield
-    except duckdb.Error as problem:
-        raise QueryFailed(str(problem)) from problem
 
 
 def show(context: Context, run: Run, again: str) -> int:

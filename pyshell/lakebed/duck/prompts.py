@@ -15,7 +15,9 @@ NAMES = ("requests", "replies", "runs")
 _BEHIND = {"requests": "_requests", "replies": "_replies", "runs": "_runs"}
 
 
-def statements(database: str, schema: str, views: Collection[str], alive: Collection[str], paths: Collection[str]) -> list[str]:
+def statements(
+    database: str, schema: str, views: Collection[str], alive: Collection[str], paths: Collection[str]
+) -> list[str]:
     """What makes the views, given the views of collections that there are, the runs that are under way, and the store's names."""
     place = f"{quoted(database)}.{quoted(schema)}"
     made = [
@@ -40,9 +42,7 @@ def _source(database: str, behind: str, there: bool) -> str:
     """Rows of a collection with their JSON; none when it is not there."""
     if there:
         return f"(SELECT _seq, _hash, _ingested_at, _json FROM {quoted(database)}.main.{behind})"
-    return (
-        "(SELECT 0::BIGINT AS _seq, ''::VARCHAR AS _hash, now()::TIMESTAMPTZ AS _ingested_at, 'null'::JSON AS _json WHERE false)"
-    )
+    return "(SELECT 0::BIGINT AS _seq, ''::VARCHAR AS _hash, now()::TIMESTAMPTZ AS _ingested_at, 'null'::JSON AS _json WHERE false)"
 
 
 def _requests(source: str, _alive: Collection[str]) -> str:
@@ -60,7 +60,8 @@ def _replies(source: str, _alive: Collection[str]) -> str:
     return (
         "SELECT t[1] AS request, _hash AS reply, t[2] AS model, t[3] AS digest, t[4] AS text, t[5] AS thinking, "
         "(_json->'$.tool_calls')::JSON AS tool_calls, t[6] AS done_reason, TRY_CAST(t[7] AS BIGINT) AS prompt_tokens, "
-        "TRY_CAST(t[8] AS BIGINT) AS reply_tokens, TRY_CAST(t[8] AS DOUBLE) * 1e9 / nullif(TRY_CAST(t[9] AS DOUBLE), 0) AS tokens_per_second, "
+        "TRY_CAST(t[8] AS BIGINT) AS reply_tokens, "
+        "TRY_CAST(t[8] AS DOUBLE) * 1e9 / nullif(TRY_CAST(t[9] AS DOUBLE), 0) AS tokens_per_second, "
         "TRY_CAST(t[10] AS BIGINT) AS attempts, TRY_CAST(t[11] AS TIMESTAMPTZ) AS asked_at, TRY_CAST(t[12] AS DOUBLE) AS seconds, "
         f"TRY_CAST(t[13] AS DOUBLE) AS first_seconds, _seq AS n FROM (SELECT *, json_extract_string(_json, [{paths}]) AS t FROM {source})"
     )
@@ -75,11 +76,13 @@ def _runs(source: str, alive: Collection[str]) -> str:
         return f"(SELECT json_extract_string(_json, [{paths}]) AS t FROM {source} WHERE _json->>'$.event' = '{event}')"
 
     running = f"b.t[1] IN ({', '.join(map(literal, alive))})" if alive else "false"
-    numbers = ", ".join(f"TRY_CAST(e.t[{place}] AS BIGINT) AS {name}" for place, name in enumerate(end, 1) if 3 <= place <= 10)
+    numbers = ", ".join(
+        f"TRY_CAST(e.t[{place}] AS BIGINT) AS {name}" for place, name in enumerate(end, 1) if 3 <= place <= 10
+    )
     return (
         f"SELECT b.t[1] AS run, CASE WHEN e.t[2] IS NOT NULL THEN e.t[2] WHEN {running} THEN 'running' ELSE 'interrupted' END AS status, "
         "TRY_CAST(b.t[9] AS TIMESTAMPTZ) AS began, TRY_CAST(e.t[11] AS TIMESTAMPTZ) AS ended, b.t[2] AS model, b.t[3] AS digest, "
-        f"b.t[4] AS template, b.t[5] AS system, b.t[6] AS query, b.t[7] AS \"into\", b.t[8] AS sources, {numbers} "
+        f'b.t[4] AS template, b.t[5] AS system, b.t[6] AS query, b.t[7] AS "into", b.t[8] AS sources, {numbers} '
         f"FROM {rows('begin', begin)} AS b LEFT JOIN {rows('end', end)} AS e ON e.t[1] = b.t[1]"
     )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from lakebed._backend import Hash
+from lakebed._process import machine, process_mark
 from lakebed.errors import CollectionNotFound, InvalidArgument, LakebedError
 from lakebed.prompts import record
 from lakebed.prompts.ask import Asker, Job
@@ -183,8 +184,8 @@ class Plan:
             "any_digest": self.any_digest,
             "sources": self.rows.why_no_sources or "known",
             "pid": os.getpid(),
-            "process": record.process_mark(os.getpid()),
-            "machine": record.machine(),
+            "process": process_mark(os.getpid()),
+            "machine": machine(),
         }
 
     def rows_to_save(self) -> Iterator[tuple[str, bytes]]:

@@ -239,35 +239,6 @@ def new_run() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(3).hex()}"
 
 
-def process_mark(pid: int) -> str | None:
-    """When a process began, in the kernel's ticks: with its number it names one process. None when there is none."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
-            fields = file.read().rpartition(b")")[2].split()
-    except OSError:
-        return None
-    # Dead, and not yet noticed by its parent.
-    return None if fields[0] in (b"Z", b"X") else fields[19].decode()
-
-
-def machine() -> str:
-    """This machine, since it was started."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id") as file:  # noqa: PTH123
-            return file.read().strip()
-    except OSError:
-        return ""
-
-
-def is_alive(begin: Mapping[str, Any]) -> bool:
-    """Whether the process of a run that has not ended is still there. On another machine nobody knows; then not."""
-    pid = begin.get("pid")
-    if not isinstance(pid, int) or begin.get("machine") != machine():
-        return False
-    mark = process_mark(pid)
-    return mark is not None and mark == begin.get("process")
-
-
 def number(value: object) -> object:
     """JSON's numbers back from text."""
     match value:
@@ -290,12 +261,9 @@ __all__ = [
     "Results",
     "Stored",
     "dump",
-    "is_alive",
-    "machine",
     "new_run",
     "now",
     "number",
-    "process_mark",
     "result",
     "result_key",
     "stored",

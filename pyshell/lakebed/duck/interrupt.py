@@ -1,0 +1,46 @@
+"""Ctrl-C while DuckDB works.
+
+The thread that runs a query may wait inside DuckDB for another one that does the work, and Python's own handler does not run until that
+wait is over. A thread of our own hears of the signal at once and tells DuckDB, whose call then ends with an error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@contextlib.contextmanager
+def interruptible(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """While this is entered, Ctrl-C interrupts what `connection` runs in the main thread, and raises KeyboardInterrupt after it.
+
+    In other threads, which signals never reach, it does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard, told = socket.socketpair()
+    told.setblocking(False)
+
+    def listen() -> None:
+        while signals := heard.recv(64):
+            if signal.SIGINT in signals:
+                connection.interrupt()
+
+    listener = threading.Thread(target=listen, name="lakebed-interrupt", daemon=True)
+    listener.start()
+    before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        told.close()
+        listener.join()
+        heard.close()

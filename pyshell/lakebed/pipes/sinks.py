@@ -1,0 +1,94 @@
+"""The pipe verbs `write`, `into` and `!`."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lakebed import render
+from lakebed.commands.output import FORMAT_BY_SUFFIX, write_parquet, write_result
+from lakebed.errors import InvalidArgument, error
+
+if TYPE_CHECKING:
+    from lakebed.commands import Context
+    from lakebed.pipes.rows import Rows
+
+
+class Counted:
+    """An iterator that counts."""
+
+    def __init__(self, items: Iterator[Any]) -> None:
+        self._items = items
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for item in self._items:
+            self.count += 1
+            yield item
+
+
+def write(context: Context, rows: Rows, file: str, format: str | None) -> None:
+    """Writes the rows to a file, in the format that its ending or `--format` says."""
+    form = format or FORMAT_BY_SUFFIX.get(Path(file).suffix.lower())
+    if form is None:
+        endings = " ".join(sorted(FORMAT_BY_SUFFIX))
+        message = f"The ending of {file} says no format: use one of {endings}, or --format."
+        raise InvalidArgument(message)
+    if form == "parquet":
+        with context.output(file) as target:
+            write_parquet(rows.connection, rows.statement, target)
+        context.note(f"wrote {file}")
+        return
+    result = rows.result(form)
+    counted = Counted(result.rows)
+    with context.output(file) as target:
+        write_result(context, form, result._replace(rows=iter(counted)), target, limit=0, to_file=True)
+    context.note(f"wrote {render.count(counted.count, 'row')} to {file}")
+
+
+def into(context: Context, rows: Rows, collection: str) -> None:
+    """Appends each row as a JSON object to a collection, all in one commit."""
+    objects = rows.objects()
+    with context.open("a") as store:
+        added = store.append(collection, objects)
+    known = f", {added.duplicates:,} of them known before" if added.duplicates else ""
+    context.note(f"appended {render.count(added.rows, 'row')} to {collection}{known}")
+
+
+def program(_context: Context, rows: Rows, words: list[str]) -> int | None:
+    """Runs a program with the rows as NDJSON on its standard input; its own exit code when it fails."""
+    if not words:
+        message = "`| !` needs a program: SELECT ... | ! jq -c ."
+        raise InvalidArgument(message)
+    objects = rows.objects()
+    try:
+        process = subprocess.Popen(words, stdin=subprocess.PIPE)
+    except OSError as problem:
+        message = f"The program {words[0]} cannot be run: {problem.strerror or problem}. No shell reads the line: name a program."
+        raise error("io", message, problem.errno) from problem
+    assert process.stdin is not None
+    try:
+        # A program that has seen enough closes its input.
+        with contextlib.suppress(BrokenPipeError):
+            for text in objects:
+                process.stdin.write(text.encode("utf-8", "surrogateescape") + b"\n")
+            process.stdin.flush()
+    except BaseException:
+        process.terminate()
+        raise
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        code = process.wait()
+    if code:
+        ended = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
+        message = f"The program {words[0]} {ended}."
+        raise ProgramFailed(message)
+    return None
+
+
+class ProgramFailed(Exception):
+    """A program that rows were piped to did not end well."""

@@ -1,0 +1,173 @@
+"""Running one SQL statement: its rows as texts, streamed.
+
+DuckDB itself turns values into text, exactly and fast; what that text is depends on the format it is for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lakebed.render import Column
+
+if TYPE_CHECKING:
+    import duckdb
+
+_BATCH = 2048
+
+
+class QueryFailed(Exception):
+    """DuckDB refused or failed; the message is DuckDB's."""
+
+
+# What DuckDB puts around an error of the engine in the middle of a scan.
+_WRAPPING = re.compile(
+    r"^Invalid Input Error: (?:reading the Arrow source failed|exporting a stream from the Arrow source failed|"
+    r"arrow_scan: get_next failed\(\)): (?:\w+: )?(?:External error: )?"
+)
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """Turns DuckDB's errors into `QueryFailed`, and its word for an interruption into `KeyboardInterrupt`."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.InterruptException:
+        raise KeyboardInterrupt from None
+    except duckdb.Error as problem:
+        raise QueryFailed(re.sub(_WRAPPING, "", str(problem))) from problem
+    except RuntimeError as problem:
+        if "interrupted" in str(problem).lower():
+            raise KeyboardInterrupt from None
+        raise
+
+
+class Result(NamedTuple):
+    """Columns and rows of texts."""
+
+    columns: list[Column]
+    rows: Iterator[Any]
+    is_json: list[bool]
+    """Which columns are text of JSON."""
+    kind: str
+    """DuckDB's name for the kind of statement: `SELECT`, `EXPLAIN`."""
+
+
+def has_rows(statement: Any) -> bool:
+    """Whether a statement gives rows."""
+    kinds = {kind.name for kind in statement.expected_result_type}
+    return "QUERY_RESULT" in kinds and statement.type.name not in ("COPY", "CREATE", "CREATE_FUNC")
+
+
+def run(
+    connection: duckdb.DuckDBPyConnection, statement: Any, form: str, *, first: int | None = None, screen: bool = False
+) -> Result | None:
+    """The rows of a statement as texts for this format; None when it turns out to have none.
+
+    `first` asks for so many rows only, which DuckDB then finds without looking for the others. For a `screen`, binary data is described
+    and, in a table, a text of many pages is its beginning.
+    """
+    if statement.type.name == "SELECT":
+        return _select(connection, statement, form, first, screen)
+    return _other(connection, statement)
+
+
+def _select(
+    connection: duckdb.DuckDBPyConnection, statement: Any, form: str, first: int | None, screen: bool
+) -> Result:
+    from lakebed.duck.source import has_pushdown
+
+    # DuckDB 2 points at the place of an error when it is given text; DuckDB 1.x has no text of a PIVOT that it took apart.
+    relation: Any = connection.sql(statement.query if has_pushdown() else statement)
+    columns = [Column(name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True)]
+    values = [_expression(index, column.type, form, screen) for index, column in enumerate(columns, 1)]
+    if hasattr(relation, "fetchmany"):
+        # A relation of DuckDB 1.x streams.
+        shown = relation.project(", ".join(values))
+        rows = _fetched(shown if first is None else shown.limit(first))
+    else:
+        del relation
+        # The statement stands on lines of its own, so that the lines in errors are the user's, plus one.
+        limit = "" if first is None else f" LIMIT {first}"
+        rows = _wrapped(connection, f"SELECT {', '.join(values)} FROM (\n{bare(statement.query)}\n) AS result{limit}")
+    return Result(columns, rows, [_is_json(column.type) for column in columns], "SELECT")
+
+
+def _wrapped(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[Any]:
+    import duckdb
+
+    try:
+        connection.execute(sql)
+        yield from _fetched(connection)
+    except duckdb.Error as problem:
+        moved = re.sub(r"^LINE (\d+): ", lambda found: f"LINE {int(found[1]) - 1}: ", str(problem), flags=re.MULTILINE)
+        raise type(problem)(moved) from None
+
+
+def _fetched(result: Any) -> Iterator[Any]:
+    while batch := result.fetchmany(_BATCH):
+        yield from batch
+
+
+def _other(connection: duckdb.DuckDBPyConnection, statement: Any) -> Result | None:
+    """The rows of any other statement that has some: EXPLAIN, PRAGMA, CALL, PIVOT, INSERT ... RETURNING."""
+    connection.execute(statement)
+    described = connection.description or []
+    rows = connection.fetchall()
+    names = [item[0] for item in described]
+    if names in (["Count"], ["Success"]):
+        return None
+    columns = [Column(item[0], str(item[1])) for item in described]
+    texts = ([None if value is None else str(value) for value in row] for row in rows)
+    return Result(columns, texts, [column.is_number for column in columns], statement.type.name)
+
+
+_PLAIN_JSON = ("BOOLEAN", "JSON")
+_NESTED = ("STRUCT", "MAP", "UNION", "VARIANT")
+
+
+def _is_nested(kind: str) -> bool:
+    return kind.startswith(_NESTED) or kind.endswith("]")
+
+
+def _is_json(kind: str) -> bool:
+    return kind in _PLAIN_JSON or _is_nested(kind) or Column("", kind).is_number
+
+
+_PAGES = 4096
+"""Characters of a cell that a table on a screen looks at."""
+
+
+def _expression(index: int, kind: str, form: str, screen: bool) -> str:
+    """A value as text. For JSON: as the text of JSON, or of a string where `_is_json` says so; numbers keep all their digits."""
+    if kind == "BLOB":
+        if form in ("json", "ndjson"):
+            return f"to_base64(#{index})"
+        # Its length and first bytes: `render.described` says what they are.
+        return f"octet_length(#{index}) || ' ' || hex(#{index}[1:32])" if screen else f"#{index}::VARCHAR"
+    if form in ("json", "ndjson", "vertical") and _is_nested(kind):
+        return f"to_json(#{index})::VARCHAR"
+    if screen and form == "table":
+        return f"left(#{index}::VARCHAR, {_PAGES})"
+    return f"#{index}::VARCHAR"
+
+
+def bare(sql: str) -> str:
+    """The statement without the semicolon at its end, which may stand before comments."""
+    import duckdb
+
+    data = sql.encode()
+    end = len(data)
+    tokens = list(duckdb.tokenize(sql))
+    for offset, kind in reversed(tokens):
+        piece = data[offset:end].strip()
+        if "comment" not in str(kind).lower():
+            if piece == b";" or piece.startswith(b";"):
+                return bare(data[:offset].decode())
+            break
+        end = offset
+    return sql
