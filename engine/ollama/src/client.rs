@@ -76,7 +76,9 @@ impl Shared {
     /// Runs this on the calling thread; the connections themselves live on the runtime's.
     pub(crate) fn block_on<F: Future>(&self, future: F) -> Option<F::Output> {
         // It is there until the last user is gone.
-        self.runtime.as_ref().map(|runtime| runtime.block_on(future))
+        self.runtime
+            .as_ref()
+            .map(|runtime| runtime.block_on(future))
     }
 }
 
@@ -198,7 +200,11 @@ impl Client {
             if kind.contains("json") {
                 return Ok(response);
             }
-            let named = if kind.is_empty() { "no content type" } else { kind };
+            let named = if kind.is_empty() {
+                "no content type"
+            } else {
+                kind
+            };
             Err(Error::new(Fact::Content, format!("it sends {named}")))
         }
     }
@@ -208,7 +214,10 @@ impl Client {
 async fn status(mut response: Response) -> Error {
     let status = response.status().as_u16();
     let wait = response.headers().get(RETRY_AFTER);
-    let wait = wait.and_then(|wait| wait.to_str().ok()).unwrap_or_default().trim();
+    let wait = wait
+        .and_then(|wait| wait.to_str().ok())
+        .unwrap_or_default()
+        .trim();
     let retry_after = (wait.len() < 10 && wait.bytes().all(|byte| byte.is_ascii_digit()))
         .then(|| wait.parse().ok())
         .flatten();
@@ -233,7 +242,6 @@ async fn timed<F: Future>(limit: Duration, fact: Fact, future: F) -> Result<F::O
         .map_err(|_| Error::new(fact, ""))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn unusable(error: impl std::fmt::Display) -> Error {
     Error::new(Fact::Connect, error.to_string())
 }

@@ -185,9 +185,6 @@ mod tests {
             Fact::Utf8
         );
         let error = frame::<Pulled>(br#"{"error":"no such thing"}"#).unwrap_err();
-        assert_eq!(
-            (error.fact, &*error.detail),
-            (Fact::Line, "no such thing")
-        );
+        assert_eq!((error.fact, &*error.detail), (Fact::Line, "no such thing"));
     }
 }

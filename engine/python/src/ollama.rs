@@ -40,8 +40,12 @@ impl Ollama {
         frame_limit: usize,
     ) -> PyResult<Self> {
         let seconds = |value: f64| {
-            Duration::try_from_secs_f64(value)
-                .map_err(|_| invalid(py, &format!("A time-out is 0 or more seconds, not {value}.")))
+            Duration::try_from_secs_f64(value).map_err(|_| {
+                invalid(
+                    py,
+                    &format!("A time-out is 0 or more seconds, not {value}."),
+                )
+            })
         };
         let config = Config {
             url: url.clone(),
@@ -60,12 +64,20 @@ impl Ollama {
 
     #[pyo3(signature = (body, model, /))]
     fn chat(&self, body: &[u8], model: String) -> ChatStream {
-        ChatStream(Pieces::new(self.client.chat(body.to_vec()), &self.url, model))
+        ChatStream(Pieces::new(
+            self.client.chat(body.to_vec()),
+            &self.url,
+            model,
+        ))
     }
 
     #[pyo3(signature = (body, model, /))]
     fn pull(&self, body: &[u8], model: String) -> PullStream {
-        PullStream(Pieces::new(self.client.pull(body.to_vec()), &self.url, model))
+        PullStream(Pieces::new(
+            self.client.pull(body.to_vec()),
+            &self.url,
+            model,
+        ))
     }
 
     #[pyo3(signature = (method, path, body, model, /))]
@@ -124,7 +136,9 @@ impl<T: Frame> Pieces<T> {
         loop {
             let step = py.detach(|| {
                 let mut stream = self.stream.lock();
-                let step = stream.as_mut().map_or(Ok(Step::End), |one| one.step(SIGNALS));
+                let step = stream
+                    .as_mut()
+                    .map_or(Ok(Step::End), |one| one.step(SIGNALS));
                 if matches!(step, Ok(Step::End) | Err(_)) {
                     *stream = None;
                 }
@@ -167,7 +181,9 @@ impl ChatStream {
         let calls = if found.tool_calls.is_empty() {
             PyTuple::empty(py)
         } else {
-            let calls = py.import("json")?.call_method1("loads", (found.tool_calls,))?;
+            let calls = py
+                .import("json")?
+                .call_method1("loads", (found.tool_calls,))?;
             PyTuple::new(py, calls.try_iter()?.collect::<PyResult<Vec<_>>>()?)?
         };
         let stats = found.stats.map(|stats| {

@@ -16,6 +16,7 @@ from lakebed.commands.context import Context, wants_color
 from lakebed.errors import Interrupted, InvalidArgument, OllamaError
 
 if TYPE_CHECKING:
+    from lakebed.pipes.rows import Rows
     from lakebed.prompts import Run
     from lakebed.prompts.models import DryRun, PromptReport, PromptResult
 
@@ -35,6 +36,25 @@ def prompt(context: Context, model: str, template: str, query: str | None, **giv
 
         run = lakebed.prompt(store, model, template, query, **settings)
         return show(context, run, again=shlex.join(["lakebed", *sys.argv[1:]]))
+
+
+def pipe(context: Context, rows: Rows, model: str, template: str, **given: Any) -> int | None:
+    """The same over the rows of a pipe."""
+    from lakebed.prompts import dry_run
+
+    dry = given.pop("dry_run")
+    if given["schema"] not in (None, "json"):
+        context.allow_file(given["schema"])
+    settings = arguments(given) | {"connection": rows.connection}
+    with context.open("r" if dry else "a") as store:
+        if dry:
+            planned = dry_run(store, model, template, rows.sql, **settings)
+            context.report(planned, _planned_lines(planned))
+            return None
+        import lakebed
+
+        run = lakebed.prompt(store, model, template, rows.sql, **settings)
+        return show(context, run, again="the same again")
 
 
 def arguments(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,7 +164,7 @@ class _Screen:
         self._streamed = False
         self._line = line
         if run.is_single:
-            run.listener = self._piece
+            run.listen(self._piece)
 
     def _piece(self, _job: object, chunk: Any) -> None:
         if chunk is None:

@@ -46,7 +46,7 @@ def _source(database: str, behind: str, there: bool) -> str:
 
 
 def _requests(source: str, _alive: Collection[str]) -> str:
-    text = "json_extract_string(_json, ['model', 'messages[#-1].content', 'messages[0].role', 'messages[0].content', 'think'])"
+    text = "json_extract_string(_json, ['$.model', '$.messages[#-1].content', '$.messages[0].role', '$.messages[0].content', '$.think'])"
     return (
         "SELECT _hash AS request, substr(t[1], 8) AS digest, t[2] AS prompt, CASE WHEN t[3] = 'system' THEN t[4] END AS system, "
         "(_json->'$.messages')::JSON AS messages, (_json->'$.options')::JSON AS options, (_json->'$.format')::JSON AS format, "
@@ -56,7 +56,7 @@ def _requests(source: str, _alive: Collection[str]) -> str:
 
 def _replies(source: str, _alive: Collection[str]) -> str:
     fields = "request model digest text thinking done_reason stats.prompt_eval_count stats.eval_count stats.eval_duration attempts asked_at"
-    paths = ", ".join(literal(name) for name in (*fields.split(), "seconds", "first_seconds"))
+    paths = ", ".join(literal(f"$.{name}") for name in (*fields.split(), "seconds", "first_seconds"))
     return (
         "SELECT t[1] AS request, _hash AS reply, t[2] AS model, t[3] AS digest, t[4] AS text, t[5] AS thinking, "
         "(_json->'$.tool_calls')::JSON AS tool_calls, t[6] AS done_reason, TRY_CAST(t[7] AS BIGINT) AS prompt_tokens, "
@@ -72,7 +72,7 @@ def _runs(source: str, alive: Collection[str]) -> str:
     end = "run outcome rows asked cached present errors cut prompt_tokens reply_tokens at".split()
 
     def rows(event: str, fields: list[str]) -> str:
-        paths = ", ".join(literal(name) for name in fields)
+        paths = ", ".join(literal(f"$.{name}") for name in fields)
         return f"(SELECT json_extract_string(_json, [{paths}]) AS t FROM {source} WHERE _json->>'$.event' = '{event}')"
 
     running = f"b.t[1] IN ({', '.join(map(literal, alive))})" if alive else "false"

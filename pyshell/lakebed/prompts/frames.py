@@ -100,4 +100,9 @@ def _text(value: dict[str, Any], name: str) -> str:
         return ""
     if not isinstance(text, str):
         raise Garbled("json")
+    try:
+        # An escape of half a character is no text.
+        text.encode()
+    except UnicodeEncodeError:
+        raise Garbled("json") from None
     return text

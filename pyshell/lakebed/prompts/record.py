@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from json.encoder import encode_basestring as quote
 from typing import Any, NamedTuple
 
 from lakebed._backend import Hash
@@ -172,7 +173,7 @@ def result(
 ) -> bytes:
     """A result row. `input`, `sources`, `value` and `error` are JSON already."""
     named = f'"{reply}"' if reply else "null"
-    told = json.dumps(text, ensure_ascii=False)
+    told = "null" if text is None else quote(text)
     return (
         f'{{"run":"{run}","n":{n},"input":{input},"sources":{sources},"request":"{request}","reply":{named},'
         f'"text":{told},"value":{value},"error":{error}}}'
@@ -184,8 +185,11 @@ def result_key(request: str, values: object, sources: object) -> int:
     return key_of(bytes(Hash.of(f"{request}{_comparable(values)}{_comparable(sources)}".encode())))
 
 
+_sorted: Callable[[object], str] = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
+
+
 def _comparable(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str, sort_keys=True)
+    return _sorted(value)
 
 
 class Results:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import queue
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -58,8 +59,8 @@ class Rows(Protocol):
         """Begins. `wake` is called, by any thread, when `poll` may have something."""
         ...
 
-    def poll(self) -> InputRow | object | None:
-        """The next row, `END`, or None when there is none yet."""
+    def poll(self) -> object:
+        """The next row (an `InputRow`), `END`, or None when there is none yet."""
         ...
 
     def count(self) -> int | None:
@@ -86,7 +87,7 @@ class GivenRows:
     def start(self, wake: Callable[[], None] | None = None) -> None:
         del wake  # There is always something.
 
-    def poll(self) -> InputRow | object:
+    def poll(self) -> object:
         row = next(self._rows, END)
         if row is END:
             return END
@@ -120,8 +121,11 @@ class SelectedRows:
     def __init__(self, connection: duckdb.DuckDBPyConnection, query: str, collections: Mapping[str, str]) -> None:
         """`collections` gives the collection of each view name."""
         self._connection = connection.cursor()
-        row = connection.execute("SELECT current_setting('search_path')").fetchone()
-        self._search_path = row[0] if row else ""
+        names = ("search_path", "TimeZone")
+        # All rows: a result that is read in part keeps the connection's transaction, and what it sees, open.
+        asked = ", ".join(f"current_setting('{name}')" for name in names)
+        (found,) = connection.execute(f"SELECT {asked}").fetchall()
+        self._settings = dict(zip(names, found, strict=True))
         try:
             self._follow(self._connection)
             self._prepare(query, collections)
@@ -142,9 +146,10 @@ class SelectedRows:
         self._thread.start()
 
     def _follow(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        """Has a cursor find names as the connection does: it is a setting that cursors do not share."""
-        if self._search_path:
-            cursor.execute(f"SET search_path = {literal(self._search_path)}")
+        """Has a cursor find names and show times as the connection does: cursors do not share settings."""
+        for name, value in self._settings.items():
+            if value:
+                cursor.execute(f"SET {name} = {literal(value)}")
 
     def _prepare(self, query: str, collections: Mapping[str, str]) -> None:
         found = self._connection.extract_statements(query)
@@ -153,7 +158,7 @@ class SelectedRows:
             raise InvalidArgument(message)
         query = query.strip().rstrip(";")
         self.query = query
-        described = self._connection.execute(f"DESCRIBE SELECT * FROM (\n{query}\n) AS given").fetchall()
+        described = _described(self._connection, query)
         self.columns = [name for name, *_ in described]
         self._binary = [name for name, kind, *_ in described if kind == "BLOB"]
         self.children = {name: _children(kind) for name, kind, *_ in described if kind.startswith("STRUCT(")}
@@ -199,7 +204,7 @@ class SelectedRows:
         try:
             told = self._connection.execute("SELECT json_deserialize_sql(?::JSON)", [json.dumps(tree)]).fetchone()
             sql = str(told[0]).rstrip().rstrip(";") if told else query
-            described = self._connection.execute(f"DESCRIBE SELECT * FROM (\n{sql}\n) AS given").fetchall()
+            described = _described(self._connection, sql)
         except duckdb.Error:
             return query, [], "the query combines rows"
         if [name for name, *_ in described][: len(self.columns)] != self.columns:
@@ -228,7 +233,7 @@ class SelectedRows:
             self._ready.put(error)
         self._wake()
 
-    def poll(self) -> InputRow | object | None:
+    def poll(self) -> object:
         for row in self._batch:
             return self._row(row)
         try:
@@ -242,8 +247,7 @@ class SelectedRows:
             raise batch
         self._room.release()
         self._batch = iter(batch)
-        again: InputRow | object | None = self.poll()
-        return again
+        return self.poll()
 
     def _row(self, row: tuple[Any, ...]) -> InputRow:
         self._n += 1
@@ -267,6 +271,17 @@ class SelectedRows:
         if self._thread is not None:
             self._thread.join()
         self._connection.close()
+
+
+def _described(connection: duckdb.DuckDBPyConnection, query: str) -> list[Any]:
+    """The columns of a query; errors point into it as it was written."""
+    import duckdb
+
+    try:
+        return connection.execute(f"DESCRIBE SELECT * FROM (\n{query}\n) AS given").fetchall()
+    except duckdb.Error as problem:
+        moved = re.sub(r"^LINE (\d+): ", lambda found: f"LINE {int(found[1]) - 1}: ", str(problem), flags=re.MULTILINE)
+        raise type(problem)(moved) from None
 
 
 def _odd(values: Any) -> bool:

@@ -7,6 +7,7 @@ under way are one commit: a killed run loses at most what had not arrived and wh
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import threading
@@ -27,6 +28,7 @@ from lakebed.prompts.failures import Canceled
 from lakebed.prompts.models import Outcome, PromptReport, PromptResult, RowError, Source
 from lakebed.prompts.plan import Plan, Prepared
 from lakebed.prompts.record import Results, Stored
+from lakebed.prompts.request import canonical
 from lakebed.prompts.rows import END, InputRow
 from lakebed.prompts.template import dump
 
@@ -55,6 +57,16 @@ class Status:
     """Why the run waits for the server; empty when it does not."""
 
 
+class _Ear:
+    """Passes on pieces of replies. Threads hold it, and not the run, which ends when nobody holds it."""
+
+    listener: Callable[[Job, Chunk | None], None] | None = None
+
+    def tell(self, job: Job, chunk: Chunk | None) -> None:
+        if self.listener is not None:
+            self.listener(job, chunk)
+
+
 @dataclass
 class _Row:
     row: InputRow
@@ -77,11 +89,10 @@ class Run(Iterator[PromptResult]):
         """The run's name."""
         self.total: int | None = None
         """Input rows, where somebody counted them."""
-        self.listener: Callable[[Job, Chunk | None], None] | None = None
-        """Told of pieces of replies by the threads that receive them; None in their place: forget what was said."""
+        self._ear = _Ear()
         self._store = plan.store
         self._events: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._workers = Workers(plan.asker(self._tell), plan.jobs, self._events.put)
+        self._workers = Workers(plan.asker(self._ear.tell), plan.jobs, self._events.put)
         self._gate = plan.gate
         self._under_way: dict[str, Job] = {}
         self._waiting = 0
@@ -149,10 +160,14 @@ class Run(Iterator[PromptResult]):
         self.close()
 
     def __del__(self) -> None:
-        # An iterator that was left behind must not keep asking.
-        if getattr(self, "_ended", None) is not None and not self._ended.is_set():
-            self._gate.cancel()
-            self._plan.client.abort()
+        # An iterator that was left behind must not keep asking; nobody is there to be told of errors.
+        if "_ended" in self.__dict__ and not self._ended.is_set():
+            with contextlib.suppress(Exception):
+                self.close()
+
+    def listen(self, listener: Callable[[Job, Chunk | None], None]) -> None:
+        """Has this told of pieces of replies, by the threads that receive them. None in place of a piece: forget what was said."""
+        self._ear.listener = listener
 
     @property
     def is_single(self) -> bool:
@@ -234,7 +249,8 @@ class Run(Iterator[PromptResult]):
         for name, row in self._plan.rows_to_save():
             self._store.append(name, [row])
         self._store.commit()
-        self._plan.rows.start(self.wake)
+        events = self._events
+        self._plan.rows.start(lambda: events.put(None))
         if not self._plan.fresh and self._plan.into is not None:
             self._present = Results(self._store, self._plan.into)
 
@@ -378,7 +394,7 @@ class Run(Iterator[PromptResult]):
             told = json.dumps({"kind": getattr(error, "kind", "error"), "message": message}, ensure_ascii=False)
         elif reply is not None and self._plan.format is not None:
             value = json.loads(reply.text)
-        sources = json.dumps(row.sources, ensure_ascii=False, separators=(",", ":"))
+        sources = canonical(row.sources) if row.sources else "[]"
         data = record.result(
             self.id,
             row.n,
@@ -387,7 +403,7 @@ class Run(Iterator[PromptResult]):
             prepared.request,
             reply.hash if reply is not None else None,
             text,
-            json.dumps(value, ensure_ascii=False, separators=(",", ":")),
+            "null" if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":")),
             told,
         )
         shown = PromptResult.model_construct(
@@ -450,14 +466,6 @@ class Run(Iterator[PromptResult]):
             self._store.commit()
         self._plan.close()
         self._ended.set()
-
-    def _tell(self, job: Job, chunk: Chunk | None) -> None:
-        if self.listener is not None:
-            self.listener(job, chunk)
-
-    def wake(self) -> None:
-        """Rows arrived."""
-        self._events.put(None)
 
 
 def _with(waiting: _Row, job: Job) -> _Row:

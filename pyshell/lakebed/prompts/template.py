@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from json.encoder import encode_basestring as quote
 from typing import Any
 
 from lakebed.errors import InvalidArgument
@@ -120,10 +121,10 @@ def dump(value: Any) -> str:
     match value:
         case Number():
             return str(value)
+        case str():
+            return quote(value)
         case dict():
-            return (
-                "{" + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{dump(one)}" for key, one in value.items()) + "}"
-            )
+            return "{" + ",".join(f"{quote(key)}:{dump(one)}" for key, one in value.items()) + "}"
         case list() | tuple():
             return "[" + ",".join(map(dump, value)) + "]"
     return json.dumps(value, ensure_ascii=False)
