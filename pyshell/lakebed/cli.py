@@ -10,11 +10,12 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import IO, Any
 
 import click
 
-from lakebed.parsing import VerbCommand, complete_files, told
+from lakebed.parsing import VerbCommand, complete_files, json_option, told
 from lakebed.verbs import VERBS, Verb
 
 PROGRAM = "lakebed"
@@ -23,6 +24,7 @@ COMPLETE_VARIABLE = "_LAKEBED_COMPLETE"
 _HELP = """An embedded, content-addressed store for NDJSON: small on disk, queried in SQL.
 
 \b
+    lakebed                             the shell; lakebed STORE on another store
     lakebed ingest events.ndjson
     lakebed query "SELECT count(*) FROM events"
 
@@ -49,38 +51,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except click.ClickException as problem:
         _flush()
-        _complain(_usage(problem))
+        complain(_usage(problem))
         return problem.exit_code
     except (KeyboardInterrupt, click.Abort) as problem:
         _flush()
         # click wraps it; what the engine says of an interrupted call is in the cause.
-        _complain(getattr(problem.__cause__ or problem, "message", None) or "Interrupted.")
+        complain(getattr(problem.__cause__ or problem, "message", None) or "Interrupted.")
         return 130
     except Exception as problem:  # noqa: BLE001  (the last place where an error can become a sentence)
         _flush()
-        return _failed(problem)
+        return failed(problem)
 
 
 class _ReaderGone(Exception):
     """A broken pipe, under a name that click does not know: it would exit with 1."""
 
 
-def _failed(problem: Exception) -> int:
+def failed(problem: BaseException) -> int:
     """Says what went wrong in a sentence; the exit code."""
     from lakebed.errors import LakebedError
 
     if isinstance(problem, LakebedError):
-        _complain(problem.message)
+        complain(problem.message)
         return problem.exit_code
     if type(problem).__name__ in ("QueryFailed", "ProgramFailed"):
-        _complain(str(problem))
+        complain(str(problem))
         return 1
     if isinstance(problem, OSError):
-        _complain(f"{problem.filename or 'The operating system refused'}: {problem.strerror or problem}.")
+        complain(f"{problem.filename or 'The operating system refused'}: {problem.strerror or problem}.")
         return 7
     if os.environ.get("LAKEBED_DEBUG"):
         raise problem
-    _complain(
+    complain(
         f"This is a bug in lakebed, {type(problem).__name__}: {problem}. LAKEBED_DEBUG=1 shows where; please report it."
     )
     return 1
@@ -93,7 +95,8 @@ def _usage(problem: click.ClickException) -> str:
     return f"{told(problem)} See {path} --help."
 
 
-def _complain(message: str) -> None:
+def complain(message: str) -> None:
+    """Says what went wrong, on standard error."""
     label = "error:"
     try:
         from lakebed.commands.context import wants_color
@@ -168,7 +171,7 @@ def _common(*, json: bool) -> list[click.Parameter]:
         ),
     ]
     if json:
-        options.append(click.Option(["--json"], is_flag=True, help="write one JSON object a line"))
+        options.append(json_option())
     return options
 
 
@@ -198,18 +201,57 @@ class _Root(click.Group):
     def list_commands(self, _context: click.Context) -> list[str]:
         return list(self.commands)
 
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """`lakebed STORE` is the shell on that store."""
+        first = arguments[0]
+        if first not in self.commands and _is_store(first):
+            return _SHELL.name, _SHELL, arguments
+        return super().resolve_command(context, arguments)
 
-def _show_help(context: click.Context) -> None:
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+
+def _is_store(word: str) -> bool:
+    return word.rstrip("/").endswith(".lakebed") or (os.sep in word and not word.startswith("-")) or Path(word).is_dir()
+
+
+def _shell(**flags: Any) -> int | None:
+    """The shell on a terminal; statements from standard input elsewhere; the help when there are none."""
+    context = click.get_current_context()
+    if context.invoked_subcommand is not None:
+        return None
+    given = {**context.find_root().params, **{name: value for name, value in flags.items() if value}}
+    safe = bool(given.pop("safe", False))
+    if not sys.stdin.isatty():
+        text = sys.stdin.read()
+        if not text.strip():
+            click.echo(context.find_root().get_help())
+            return None
+        from lakebed.shell.run import run_text
+
+        return run_text(given, text, safe=safe)
+    if not sys.stdout.isatty():
+        message = "The shell needs a terminal: give statements on standard input, or use lakebed query."
+        raise click.UsageError(message)
+    from lakebed.shell.run import run
+
+    return run(given, safe=safe)
+
+
+def _shell_options() -> list[click.Parameter]:
+    help = "run no programs, read and write no files but the store's"
+    return [*_common(json=False), click.Option(["--safe"], is_flag=True, help=help)]
+
+
+_SHELL = click.Command("shell", callback=_shell, params=[click.Argument(["store"]), *_shell_options()[1:]], hidden=True)
 
 
 root = _Root(
     PROGRAM,
     commands={verb.name: _command(verb) for verb in VERBS},
-    callback=click.pass_context(lambda context, **_flags: _show_help(context)),
+    callback=_shell,
     params=[
-        *_common(json=False),
+        *_shell_options(),
         click.Option(
             ["--version"],
             is_flag=True,

@@ -35,6 +35,11 @@ class Settings(BaseModel):
     )
     rows: int = Field(40, ge=0, description="rows a table shows; 0 shows all")
     null: str = Field("NULL", description="how NULL looks in tables")
+    timing: bool = Field(True, description="whether the shell says how long a statement took")
+    pager: Literal["auto", "off"] = Field(
+        "auto", description="whether the shell hands what is longer than the screen to $PAGER (less)"
+    )
+    keys: Literal["emacs", "vi"] = Field("emacs", description="the keys that edit a line in the shell")
     lock_timeout: float = Field(10.0, ge=0, description="seconds to wait for another process that writes the store")
     cache_bytes: int = Field(64 << 20, ge=0, description="memory for decompressed data")
 

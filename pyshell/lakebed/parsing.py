@@ -98,6 +98,11 @@ def _parameter(argument: Argument) -> click.Parameter:
     )
 
 
+def json_option() -> click.Option:
+    """The option of every verb that reports something."""
+    return click.Option(["--json"], is_flag=True, help="write one JSON object a line")
+
+
 # --- In the shell and in pipes ----------------------------------------------------------------------------------------------
 
 _QUOTED = "\0"

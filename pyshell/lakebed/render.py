@@ -5,6 +5,7 @@ A value is the text DuckDB's cast to VARCHAR gives, or None for NULL. Whatever i
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,11 @@ class Column:
     def is_number(self) -> bool:
         """Whether its values are numbers: shown on the right, unquoted in JSON."""
         return self.type.partition("(")[0] in _NUMBERS
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether its values have parts: JSON, structs, lists, maps."""
+        return self.type.startswith(("JSON", "STRUCT", "MAP", "UNION", "VARIANT")) or self.type.endswith("]")
 
     @property
     def shown_type(self) -> str:
@@ -247,20 +253,23 @@ def _gap(kept: Sequence[int]) -> bool:
     return any(index != number for number, index in enumerate(kept))
 
 
-def footer(shown: int, columns: int, drawn: Box, *, more: bool, total: int | None = None) -> str:
-    """What a box shows and what it does not."""
-    if more:
-        rows = f"the first {count(shown, 'row')}" + (
-            f" of {total:,}" if total is not None else "; there are more (--rows 0 shows all)"
-        )
-    else:
-        rows = count(shown, "row")
+def footer(
+    shown: int,
+    columns: int,
+    drawn: Box,
+    *,
+    more: bool,
+    all_rows: str = "--rows 0 shows all",
+    everything: str = "--format vertical shows everything",
+) -> str:
+    """What a box shows and what it does not, and how to see that."""
+    rows = f"the first {count(shown, 'row')}; there are more ({all_rows})" if more else count(shown, "row")
     told = [
         rows,
         count(columns, "column") + (f" ({columns - drawn.hidden_columns} shown)" if drawn.hidden_columns else ""),
     ]
     if drawn.has_cut or drawn.hidden_columns:
-        told.append("--format vertical shows everything")
+        told.append(everything)
     return "  " + ", ".join(told)
 
 
@@ -270,18 +279,19 @@ def footer(shown: int, columns: int, drawn: Box, *, more: bool, total: int | Non
 def vertical(
     columns: Sequence[Column], rows: Iterable[Row], *, null: str = "NULL", style: Style = PLAIN
 ) -> Iterator[str]:
-    """Each row as lines of name and value, nothing cut; line breaks in values are kept and indented."""
+    """Each row as lines of name and value, nothing cut; JSON is laid out, line breaks in values are kept and indented."""
     names = [escaped(column.name) for column in columns]
     room = max((width(name) for name in names), default=0)
     for number, row in enumerate(rows, 1):
         heading = f"── row {number} "
         yield style.dim(heading + "─" * max(room + 12 - len(heading), 3))
-        for name, value in zip(names, row, strict=True):
+        for name, value, column in zip(names, row, columns, strict=True):
             label = style.bold(_padded(name, room, right=True))
             if value is None:
                 yield f"{label}  {style.dim(null)}"
                 continue
-            first, *others = value.splitlines() or [""]
+            shown = laid_out(value) if column.is_nested else value
+            first, *others = shown.splitlines() or [""]
             yield f"{label}  {escaped(first)}"
             for other in others:
                 yield " " * (room + 2) + escaped(other)
@@ -311,6 +321,79 @@ def _csv_cell(text: str) -> str:
         doubled = text.replace('"', '""')
         return f'"{doubled}"'
     return text
+
+
+def laid_out(text: str) -> str:
+    """The text of JSON over several lines where it is long. Nothing but white space outside strings changes: numbers keep their digits."""
+    if len(text) <= _ON_ONE_LINE or text[:1] not in ("{", "["):
+        return text
+    lines: list[str] = []
+    line: list[str] = []
+    depth = 0
+    at = 0
+    while at < len(text):
+        string = _STRING.match(text, at)
+        if string:
+            line.append(string[0])
+            at = string.end()
+            continue
+        character = text[at]
+        at += 1
+        if character.isspace():
+            continue
+        if character in "{[":
+            empty = _EMPTY.match(text, at)
+            if empty:
+                line.append(character + empty[1])
+                at = empty.end()
+                continue
+            depth += 1
+        elif character in "}]":
+            depth -= 1
+            lines.append("".join(line))
+            line = ["  " * depth]
+        line.append(character)
+        if character in "{[,":
+            lines.append("".join(line))
+            line = ["  " * depth]
+        elif character == ":":
+            line.append(" ")
+    lines.append("".join(line))
+    return "\n".join(lines)
+
+
+_ON_ONE_LINE = 60
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+_EMPTY = re.compile(r"\s*([}\]])")
+
+_MAGIC = (
+    (b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"GIF8", "GIF"), (b"%PDF", "PDF"), (b"PK\x03\x04", "zip"), (b"\x1f\x8b", "gzip"),
+    (b"\x28\xb5\x2f\xfd", "zstd"), (b"RIFF", "RIFF"), (b"PAR1", "Parquet"), (b"SQLite format 3", "SQLite"), (b"\x7fELF", "ELF"),
+    (b"\x37\xa4\x30\xec", "zstd dictionary"),
+)  # fmt: skip
+
+
+def described(length: int, beginning: bytes) -> str:
+    """Binary data for people: what it seems to be, how much, and its first bytes: `PNG, 12.3 kB, \\x89PNG\\x0d…`."""
+    kind = next((name for magic, name in _MAGIC if beginning.startswith(magic)), None)
+    if kind is None:
+        try:
+            # A character may be cut at the end.
+            text = beginning.decode("utf-8", "strict" if length <= len(beginning) else "ignore")
+            kind = (
+                "JSON"
+                if text[:1] in ("{", "[")
+                else "text"
+                if "\0" not in text and len(text) > len(beginning) // 2
+                else "binary"
+            )
+        except UnicodeDecodeError:
+            kind = "binary"
+    shown = beginning.decode("utf-8", "ignore") if kind in ("JSON", "text") else beginning.decode("latin-1")
+    if kind not in ("JSON", "text"):
+        shown = "".join(character if " " <= character <= "~" else f"\\x{ord(character):02x}" for character in shown[:8])
+    cut_off = length > len(beginning) or (kind not in ("JSON", "text") and len(beginning) > 8)
+    return f"{kind}, {size(length)}, {shown}{_ELLIPSIS if cut_off else ''}"
 
 
 # --- JSON -----------------------------------------------------------------------------------------------------------------
@@ -344,6 +427,23 @@ def json_objects(columns: Sequence[Column], rows: Iterable[Row], is_json: Sequen
             else:
                 parts.append(key + encode_basestring(value))
         yield "{" + ",".join(parts) + "}"
+
+
+def json_array(columns: Sequence[Column], rows: Iterable[Row], is_json: Sequence[bool]) -> Iterator[str]:
+    """All rows as lines of one JSON array of objects."""
+    before = "["
+    last = None
+    for last in json_objects(columns, rows, is_json):
+        if before != "[":
+            yield before + ","
+        else:
+            yield before
+        before = " " + last
+    if last is None:
+        yield "["
+    else:
+        yield before
+    yield "]"
 
 
 _NOT_JSON_NUMBERS = {"inf": "null", "-inf": "null", "nan": "null", "-nan": "null"}

@@ -149,7 +149,7 @@ def _expression(index: int, kind: str, form: str, screen: bool) -> str:
             return f"to_base64(#{index})"
         # Its length and first bytes: `render.described` says what they are.
         return f"octet_length(#{index}) || ' ' || hex(#{index}[1:32])" if screen else f"#{index}::VARCHAR"
-    if form in ("json", "ndjson", "vertical") and _is_nested(kind):
+    if _is_nested(kind) and (screen or form in ("json", "ndjson", "vertical")):
         return f"to_json(#{index})::VARCHAR"
     if screen and form == "table":
         return f"left(#{index}::VARCHAR, {_PAGES})"

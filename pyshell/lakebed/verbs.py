@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Kind = Literal["text", "file", "integer", "choice", "flag"]
-Completes = Literal["", "file", "collection", "model", "verb"]
+Completes = Literal["", "file", "collection", "verb", "query", "model"]
 
 LISTING_FORMATS = ("table", "vertical", "json", "ndjson", "csv", "markdown")
 FORMATS = (*LISTING_FORMATS, "parquet")
@@ -56,6 +56,8 @@ class Verb:
     examples: tuple[str, ...] = ()
     json: bool = True
     """Whether it reports something, which `--json` makes one JSON object a line."""
+    in_shell: bool = True
+    """Whether the shell has it too."""
 
 
 COLLECTION = Argument("collection", "the collection", completes="collection", metavar="COLLECTION")
@@ -212,6 +214,7 @@ VERBS: tuple[Verb, ...] = (
             "lakebed query 'FROM events' -o events.parquet",
             "lakebed query 'FROM events | into copies'",
         ),
+        in_shell=False,
     ),
     Verb(
         "prompt",
@@ -359,5 +362,96 @@ VERBS: tuple[Verb, ...] = (
             "lakebed completions fish > ~/.config/fish/completions/lakebed.fish",
         ),
         json=False,
+        in_shell=False,
     ),
+)
+
+# What only the shell has. These functions are called with the shell's session in place of a context.
+SHELL_VERBS: tuple[Verb, ...] = (
+    Verb(
+        "help",
+        "List the verbs, or show everything about one.",
+        "lakebed.shell.control:help_",
+        (Argument("verb", "the verb", required=False, metavar="[VERB]", completes="verb"),),
+        json=False,
+    ),
+    Verb(
+        "format",
+        "Choose how results are written; auto is a table, or records where they fit better.",
+        "lakebed.shell.control:format_",
+        (
+            Argument(
+                "format", "the format", "choice", required=False, choices=("auto", *LISTING_FORMATS), metavar="[FORMAT]"
+            ),
+        ),
+        json=False,
+    ),
+    Verb(
+        "output",
+        "Write results to a file or a program from now on; alone: to the screen again.",
+        "lakebed.shell.control:output",
+        (
+            Argument(
+                "target",
+                "a file, or ! PROGRAM ARGUMENT...",
+                many=True,
+                required=False,
+                metavar="[FILE]",
+                completes="file",
+            ),
+        ),
+        "The ending of the file says the format. A program is run for each result, which it gets as NDJSON on its standard input.",
+        ("output report.csv", "output ! jq .", "output"),
+        json=False,
+    ),
+    Verb(
+        "last",
+        "Show the last result whole, in the pager.",
+        "lakebed.shell.control:last",
+        details="In SQL, the last result is the table _: it is computed when it is first used.",
+        json=False,
+    ),
+    Verb(
+        "read",
+        "Run the statements in a file.",
+        "lakebed.shell.control:read",
+        (Argument("file", "the file", "file", metavar="FILE", completes="file"),),
+        json=False,
+    ),
+    Verb(
+        "save",
+        "Keep the last query under a name.",
+        "lakebed.shell.control:save",
+        (Argument("name", "letters, digits, - and _", metavar="NAME", completes="query"),),
+        "Queries are files in your own directory of settings, never in a store.",
+        json=False,
+    ),
+    Verb(
+        "call",
+        "Run a query that was saved; alone: list them.",
+        "lakebed.shell.control:call",
+        (Argument("name", "the query", required=False, metavar="[NAME]", completes="query"),),
+        json=False,
+    ),
+    Verb(
+        "edit",
+        "Edit the last statement in $EDITOR.",
+        "lakebed.shell.control:edit",
+        json=False,
+    ),
+    Verb(
+        "history",
+        "Show the statements that were typed, newest last; in SQL they are the table history.",
+        "lakebed.shell.control:history",
+        (Argument("word", "only those with this in them", required=False, metavar="[WORD]"),),
+        json=False,
+    ),
+    Verb(
+        "timing",
+        "Say how long each statement took, or do not.",
+        "lakebed.shell.control:timing",
+        (Argument("state", "on or off", "choice", required=False, choices=("on", "off"), metavar="[on|off]"),),
+        json=False,
+    ),
+    Verb("quit", "Leave the shell.", "lakebed.shell.control:quit_", json=False),
 )

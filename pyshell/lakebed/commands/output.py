@@ -90,13 +90,13 @@ def write_text(
         shown = list(itertools.islice(rows, limit + 1)) if limit else list(rows)
         more = bool(limit) and len(shown) > limit
         shown = shown[:limit] if more else shown
-        places = context.width if context.on_terminal and not to_file else _WIDE
+        places = context.width if context.on_terminal and not to_file else WIDE
         drawn = render.box(columns, shown, places, null=settings.null, style=style)
         _write_lines(out, drawn.lines)
         out.write(style.dim(render.footer(len(shown), len(columns), drawn, more=more)) + "\n")
 
 
-_WIDE = 1_000_000
+WIDE = 1_000_000
 """A table that goes to a file or a pipe is not cut."""
 
 
@@ -104,14 +104,8 @@ def write_json(
     form: str, columns: Sequence[Column], rows: Iterable[Row], is_json: Sequence[bool], out: IO[str]
 ) -> None:
     """Writes rows as JSON objects, one a line, or as one array."""
-    objects = render.json_objects(columns, rows, is_json)
-    if form == "ndjson":
-        _write_lines(out, objects)
-        return
-    out.write("[")
-    for number, text in enumerate(objects):
-        out.write((",\n " if number else "\n ") + text)
-    out.write("\n]\n")
+    made = render.json_objects if form == "ndjson" else render.json_array
+    _write_lines(out, made(columns, rows, is_json))
 
 
 def _write_lines(out: IO[str], lines: Iterable[str]) -> None:

@@ -42,14 +42,19 @@ def connect(
     connection = duckdb.connect(os.fspath(database), read_only=read_only, config=dict(config or {}))
     try:
         Catalogue(_checked(name), origin).install(connection)
-        row = connection.execute("SELECT current_database(), current_schema()").fetchone() or ("memory", "main")
-        places = [(row[0], row[1]), (name, "main"), (name, SYSTEM_SCHEMA)]
-        path_of_search = ",".join(f"{quoted(place)}.{quoted(schema)}" for place, schema in places)
-        connection.execute(f"SET search_path = {literal(path_of_search)}")
+        search(connection, name)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def search(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Lets short names on this connection find the tables of its own database, then those of the attached store."""
+    row = connection.execute("SELECT current_database(), current_schema()").fetchone() or ("memory", "main")
+    places = [(row[0], row[1]), (name, "main"), (name, SYSTEM_SCHEMA)]
+    path_of_search = ",".join(f"{quoted(place)}.{quoted(schema)}" for place, schema in places)
+    connection.execute(f"SET search_path = {literal(path_of_search)}")
 
 
 def attach(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str] | Store, name: str = "data") -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,12 +58,16 @@ def into(context: Context, rows: Rows, collection: str) -> None:
     context.note(f"appended {render.count(added.rows, 'row')} to {collection}{known}")
 
 
-def program(_context: Context, rows: Rows, words: list[str]) -> int | None:
-    """Runs a program with the rows as NDJSON on its standard input; its own exit code when it fails."""
+def program(_context: Context, rows: Rows, words: list[str]) -> None:
+    """Runs a program with the rows as NDJSON on its standard input; an error when it fails."""
     if not words:
         message = "`| !` needs a program: SELECT ... | ! jq -c ."
         raise InvalidArgument(message)
-    objects = rows.objects()
+    feed(words, rows.objects())
+
+
+def feed(words: list[str], lines: Iterable[str]) -> None:
+    """Runs a program with these lines on its standard input."""
     try:
         process = subprocess.Popen(words, stdin=subprocess.PIPE)
     except OSError as problem:
@@ -73,7 +77,7 @@ def program(_context: Context, rows: Rows, words: list[str]) -> int | None:
     try:
         # A program that has seen enough closes its input.
         with contextlib.suppress(BrokenPipeError):
-            for text in objects:
+            for text in lines:
                 process.stdin.write(text.encode("utf-8", "surrogateescape") + b"\n")
             process.stdin.flush()
     except BaseException:
@@ -87,7 +91,6 @@ def program(_context: Context, rows: Rows, words: list[str]) -> int | None:
         ended = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
         message = f"The program {words[0]} {ended}."
         raise ProgramFailed(message)
-    return None
 
 
 class ProgramFailed(Exception):

@@ -54,7 +54,7 @@ def tokens(text: str, start: int = 0) -> Iterator[Token]:
     part = text[start:]
     found = [(offset, kind.name) for offset, kind in duckdb.tokenize(part)]
     at = _characters(part, [offset for offset, _ in found])
-    ends = [*at[1:], len(part)]
+    ends = [*at[1:], len(part)] if at else []
     for begin, end, (_, kind) in zip(at, ends, found, strict=True):
         yield Token(start + begin, start + begin + len(part[begin:end].rstrip()), kind)
 

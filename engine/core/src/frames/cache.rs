@@ -1,8 +1,9 @@
 //! Decoded frames kept in memory within a budget of bytes.
 //!
 //! Eviction is a clock: each hit gives a frame a life more (at most [`LIVES`]), the hand takes one and removes who has none.
-//! A frame enters with none, so that what is asked for once, as in a scan, goes before what is asked for again. Scans should
-//! look with [`FrameCache::peek`] and not insert at all. The table is split to keep threads apart; the budget is one.
+//! A frame enters with none, so that what is asked for once goes before what is asked for again. Scans look with
+//! [`FrameCache::peek`] and fill what is free with [`FrameCache::fill`]: a collection that fits is decoded once, and a scan pushes
+//! nothing out. The table is split to keep threads apart; the budget is one.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -98,6 +99,14 @@ impl FrameCache {
             .lock()
             .slot(key)
             .map(|slot| Arc::clone(&slot.frame))
+    }
+
+    /// Keeps `frame` if there is room; nothing goes for it.
+    pub(crate) fn fill(&self, key: FrameKey, frame: &Arc<Decoded>) {
+        let cost = frame.cost() + OVERHEAD;
+        if self.bytes.load(Ordering::Relaxed) + cost <= self.budget {
+            self.insert(key, Arc::clone(frame));
+        }
     }
 
     /// Keeps `frame`. If another thread brought the same frame first, that one stays and is returned, with what is proven

@@ -328,6 +328,23 @@ fn the_cache_stays_within_its_budget_and_keeps_what_is_used() {
 }
 
 #[test]
+fn filling_pushes_nothing_out() {
+    let cache = FrameCache::new(1 << 20);
+    for n in 0..30 {
+        cache.insert(key(1, n * 16_384), block(16_000));
+    }
+    for n in 0..1000 {
+        cache.fill(key(2, n * 16_384), &block(16_000));
+    }
+    assert!((0..30).all(|n| cache.peek(key(1, n * 16_384)).is_some()));
+    assert!((0..30).all(|n| cache.peek(key(2, n * 16_384)).is_some()));
+    assert!(cache.stats().bytes <= 1 << 20 && cache.peek(key(2, 999 * 16_384)).is_none());
+    // What was asked for takes the place of what was filled in.
+    cache.insert(key(3, 0), block(16_000));
+    assert!(cache.peek(key(3, 0)).is_some());
+}
+
+#[test]
 fn a_frame_is_kept_once() {
     let cache = FrameCache::new(1 << 20);
     let first = cache.insert(key(1, 64), block(100));

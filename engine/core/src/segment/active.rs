@@ -363,9 +363,13 @@ impl Frames for Active {
         let Some((offset, next, limit)) = self.find_frame(id) else {
             return Ok(None);
         };
-        let frame = match reading.home.cache.peek(self.file.key(offset)) {
-            Some(frame) => frame,
-            None => Arc::new(self.file.decode(reading, offset, next, limit)?),
+        let key = self.file.key(offset);
+        let frame = if let Some(frame) = reading.home.cache.peek(key) {
+            frame
+        } else {
+            let frame = Arc::new(self.file.decode(reading, offset, next, limit)?);
+            reading.home.cache.fill(key, &frame);
+            frame
         };
         Ok(frame.place(id).is_some().then_some(frame))
     }

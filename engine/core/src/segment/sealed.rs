@@ -284,9 +284,14 @@ impl Frames for Sealed {
         let Some((entry, next)) = self.find_frame(body, id)? else {
             return Ok(None);
         };
-        let frame = match reading.home.cache.peek(self.key(entry.offset)) {
-            Some(frame) => frame,
-            None => Arc::new(self.decode(reading, body, entry.offset, next, Access::Sequential)?),
+        let key = self.key(entry.offset);
+        let frame = if let Some(frame) = reading.home.cache.peek(key) {
+            frame
+        } else {
+            let frame = self.decode(reading, body, entry.offset, next, Access::Sequential)?;
+            let frame = Arc::new(frame);
+            reading.home.cache.fill(key, &frame);
+            frame
         };
         Ok(frame.place(id).is_some().then_some(frame))
     }

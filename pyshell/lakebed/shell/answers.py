@@ -1,0 +1,135 @@
+"""How the result of a query is shown: laid out for the screen it is for, in the pager where it is longer, or handed on whole."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from lakebed import render
+from lakebed.commands.output import WIDE
+from lakebed.render import Column, Row, Style
+from lakebed.results import Result
+
+_BESIDE = 8
+"""Lines of the screen that a table leaves to its frame, its footer and the prompts around it."""
+_PAGED_ROWS = 1000
+"""Rows of a table in the pager that are laid out together, under a heading of their own."""
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Where and how to show something."""
+
+    width: int
+    height: int
+    rows: int
+    """Rows of a table at most; 0 for all."""
+    null: str
+    style: Style
+
+    @property
+    def first(self) -> int:
+        """Rows of a table that fit."""
+        return min(self.rows, max(self.height - _BESIDE, 5)) if self.rows else 0
+
+
+class Answer(NamedTuple):
+    """Lines to show, and what to say below them."""
+
+    lines: Iterator[str]
+    footer: Callable[[], str]
+    """Known when the lines have been taken."""
+
+
+def readable(columns: Sequence[Column], rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows with binary data described: `lakebed.results` gives its length and first bytes for a screen."""
+    binary = [index for index, column in enumerate(columns) if column.type == "BLOB"]
+    if not binary:
+        yield from rows
+        return
+    for row in rows:
+        cells = list(row)
+        for index in binary:
+            value = cells[index]
+            if value is not None:
+                length, _, beginning = value.partition(" ")
+                cells[index] = render.described(int(length), bytes.fromhex(beginning))
+        yield cells
+
+
+def table(result: Result, screen: Screen, *, records: bool) -> Answer:
+    """The first rows as a table; with `records`, as records where the table would leave something out.
+
+    Of several rows only where all records fit on the screen.
+    """
+    columns, limit = result.columns, screen.first
+    rows = readable(columns, result.rows)
+    shown = list(itertools.islice(rows, limit + 1)) if limit else list(rows)
+    more = bool(limit) and len(shown) > limit
+    shown = shown[:limit] if more else shown
+    drawn = render.box(columns, shown, screen.width, null=screen.null, style=screen.style)
+    if records and not more and shown and (drawn.hidden_columns or drawn.has_cut):
+        lines = list(render.vertical(columns, shown, null=screen.null, style=screen.style))
+        if len(shown) == 1 or len(lines) <= screen.height - 4:
+            told = f"{render.count(len(shown), 'row')}, {render.count(len(columns), 'column')}"
+            return Answer(iter(lines), lambda: told)
+    told = render.footer(
+        len(shown),
+        len(columns),
+        drawn,
+        more=more,
+        all_rows="type last to see all",
+        everything="type last to see everything",
+    ).strip()
+    return Answer(iter(drawn.lines), lambda: told)
+
+
+def whole_table(result: Result, screen: Screen) -> Answer:
+    """All rows and columns, nothing cut, as they are found: for the pager."""
+    counted = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal counted
+        rows = readable(result.columns, result.rows)
+        while True:
+            chunk = list(itertools.islice(rows, _PAGED_ROWS))
+            if not chunk and counted:
+                return
+            counted += len(chunk)
+            yield from render.box(result.columns, chunk, WIDE, null=screen.null, style=screen.style).lines
+            if len(chunk) < _PAGED_ROWS:
+                return
+
+    def told() -> str:
+        return f"{render.count(counted, 'row')}, {render.count(len(result.columns), 'column')}"
+
+    return Answer(lines(), told)
+
+
+def written(result: Result, form: str, screen: Screen) -> Answer:
+    """All rows in any of the other formats, as they are found."""
+    counted = 0
+
+    def counting(rows: Iterator[Row]) -> Iterator[Row]:
+        nonlocal counted
+        for row in rows:
+            counted += 1
+            yield row
+
+    columns = result.columns
+    rows = counting(result.rows)
+    if form == "vertical":
+        lines = render.vertical(columns, readable(columns, rows), null=screen.null, style=screen.style)
+    elif form == "markdown":
+        lines = render.markdown(columns, rows, null=screen.null)
+    elif form == "csv":
+        lines = render.csv(columns, rows)
+    elif form == "json":
+        lines = render.json_array(columns, rows, result.is_json)
+    else:
+        lines = render.json_objects(columns, rows, result.is_json)
+    return Answer(
+        lines, lambda: f"{render.count(counted, 'row')}, {render.count(len(columns), 'column')}"
+    )  # fmt: skip

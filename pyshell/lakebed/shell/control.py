@@ -1,0 +1,216 @@
+"""The verbs that only the shell has. Each gets the session and its arguments by name."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from lakebed import render
+from lakebed.commands.context import unreadable, unwritable
+from lakebed.errors import InvalidArgument, error
+from lakebed.parsing import VerbCommand, help_of, json_option
+from lakebed.pipes.verbs import PIPE_VERBS
+from lakebed.pipes.verbs import find as find_pipe
+from lakebed.shell import dots, pager, statements
+from lakebed.shell.session import Leave, Session
+from lakebed.verbs import SHELL_VERBS, Verb
+
+
+def help_(session: Session, verb: str | None) -> None:
+    """Lists the verbs, or shows one's help."""
+    from lakebed.shell.asking import screen
+
+    here = screen(session)
+    width = min(here.width, 100)
+    if verb is None:
+        lines = list(_overview(width))
+    else:
+        name = verb.lower().removeprefix("|").strip()
+        found = statements.find(name) or find_pipe(name)
+        if found is None:
+            meant = statements.near(name)
+            hint = f"did you mean {meant!r}?" if meant else "help; lists them."
+            message = f"There is no verb {verb!r}; {hint}"
+            raise InvalidArgument(message)
+        more = [json_option()] if getattr(found, "json", False) else []
+        lines = help_of(VerbCommand(found, more=more), width).splitlines()
+    pager.show(lines, here.height - 2, session.pager, lambda: None)
+
+
+def _overview(width: int) -> list[str]:
+    known: list[Verb] = list(statements.verbs().values())
+    sections = [
+        ("Verbs of the store, as on the command line", [verb for verb in known if verb not in SHELL_VERBS]),
+        ("Verbs of the shell", [verb for verb in known if verb in SHELL_VERBS]),
+    ]
+    lines = [
+        "SQL ends with a semicolon. Every collection is a table, and so are blobs,",
+        "collections, segments, dictionaries, commits, history, and _ (the last result).",
+        "help VERB shows everything about a verb.",
+    ]
+    room = max(len(name) for name in (*statements.verbs(), *(verb.name for verb in PIPE_VERBS)))
+    for title, group in sections:
+        lines += ["", f"{title}:"]
+        lines += [render.cut(f"  {verb.name:<{room}}  {verb.summary}", width) for verb in group]
+    lines += ["", "Pipes, SELECT ... | VERB ...:"]
+    lines += [render.cut(f"  {verb.name:<{room}}  {verb.summary}", width) for verb in PIPE_VERBS]
+    lines += ["", "From DuckDB: " + " ".join(f".{name}" for name in dots.DOTS)]
+    lines += [
+        "Keys: Tab completes, Right takes the grey text, Ctrl-R searches the history,",
+        "Ctrl-X Ctrl-E opens $EDITOR, Alt-Enter begins a new line, Ctrl-C stops a query",
+        "or clears the line, Ctrl-D leaves.",
+    ]
+    return lines
+
+
+def quit_(_session: Session) -> None:
+    """Leaves."""
+    raise Leave
+
+
+def format_(session: Session, format: str | None) -> None:
+    """Chooses the format of results, or says which it is."""
+    if format is not None:
+        session.context.chosen = format
+    session.narrate(f"format {session.context.chosen or session.context.settings.format}")
+
+
+def timing(session: Session, state: str | None) -> None:
+    """Switches the times on or off, or says which it is."""
+    if state is not None:
+        session.timing = state == "on"
+    session.narrate(f"timing {'on' if session.timing else 'off'}")
+
+
+def output(session: Session, target: tuple[str, ...]) -> None:
+    """Sends results to a file or a program, or to the screen again."""
+    if not target:
+        session.direct(None)
+        return
+    first, *others = target
+    if first.startswith("!"):
+        words = [*([first[1:]] if first[1:] else []), *others]
+        if session.safe:
+            message = "`output !` runs programs, which --safe forbids."
+            raise InvalidArgument(message)
+        if not words:
+            message = "`output !` needs a program: output ! jq ."
+            raise InvalidArgument(message)
+        session.direct(None)
+        session.program = words
+        return
+    if others:
+        message = "output takes one file: quote a name with spaces in it."
+        raise InvalidArgument(message)
+    if Path(first).suffix.lower() in (".parquet", ".pq"):
+        message = f"A Parquet file holds one result: SELECT ... | write {first}"
+        raise InvalidArgument(message)
+    session.context.allow_file(first)
+    try:
+        session.direct(open(first, "wb"), first)  # noqa: PTH123, SIM115
+    except OSError as problem:
+        raise unwritable(first, problem) from problem
+
+
+def last(session: Session) -> None:
+    """Shows the last result whole."""
+    from lakebed.shell.asking import show_last
+
+    if session.last_query is None:
+        message = "There is no result yet: ask something first."
+        raise InvalidArgument(message)
+    show_last(session, session.last_query)
+
+
+def read(session: Session, file: str) -> int:
+    """Runs the statements of a file."""
+    session.context.allow_file(file)
+    try:
+        text = Path(file).expanduser().read_text(encoding="utf-8-sig")
+    except OSError as problem:
+        raise unreadable(file, problem) from problem
+    except UnicodeDecodeError as problem:
+        message = f"{file} is not UTF-8 text: {problem.reason} at byte {problem.start}."
+        raise InvalidArgument(message) from problem
+    if session.depth >= _DEEPEST:
+        message = f"{file} reads itself, through {_DEEPEST} others: it was not read again."
+        raise InvalidArgument(message)
+    session.depth += 1
+    try:
+        return session.run(text)
+    finally:
+        session.depth -= 1
+
+
+_DEEPEST = 20
+
+
+def save(session: Session, name: str) -> None:
+    """Keeps the last query."""
+    if session.last_statement is None:
+        message = "There is no query to save yet: ask something first."
+        raise InvalidArgument(message)
+    session.context.allow_file(name)
+    path = session.queries.save(name, session.last_statement)
+    session.narrate(f"saved in {path}; call {name}; runs it")
+
+
+def call(session: Session, name: str | None) -> int | None:
+    """Runs a saved query, or lists them."""
+    if name is not None:
+        text = session.queries.load(name)
+        if session.depth >= _DEEPEST:
+            message = f"{name} calls itself: it was not run again."
+            raise InvalidArgument(message)
+        session.depth += 1
+        try:
+            return session.run(text)
+        finally:
+            session.depth -= 1
+    names = session.queries.names()
+    if not names:
+        session.narrate("no query is saved; save NAME; keeps the last one")
+    for one in names:
+        session.context.say(f"{one}: {render.cut(render.escaped(' '.join(session.queries.load(one).split())), 80)}")
+    return None
+
+
+def edit(session: Session) -> None:
+    """Opens the last statement in the editor; what is saved there is on the next prompt."""
+    if session.safe:
+        message = "`edit` runs a program, which --safe forbids."
+        raise InvalidArgument(message)
+    if not session.interactive:
+        message = "`edit` needs a terminal."
+        raise InvalidArgument(message)
+    editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "statement.sql"
+        path.write_text(f"{session.last_statement};\n" if session.last_statement else "", encoding="utf-8")
+        with pager.deaf():
+            try:
+                code = subprocess.run([*editor, str(path)], check=False).returncode
+            except OSError as problem:
+                message = f"The editor {editor[0]} cannot be run: set $EDITOR."
+                raise error("io", message, problem.errno) from problem
+        if code == 0:
+            session.next_text = path.read_text(encoding="utf-8").strip()
+
+
+def history(session: Session, word: str | None) -> None:
+    """Shows what was typed."""
+    from lakebed.shell.asking import screen
+
+    entries = session.history.entries() if session.history is not None else []
+    found = [one for one in entries if word is None or word.lower() in one.statement.lower()]
+    lines = [
+        line
+        for one in found
+        for line in (session.context.style.dim(f"-- {one.at[:19]}"), *map(render.escaped, one.statement.splitlines()))
+    ]
+    pager.show(lines, screen(session).height - 2, session.pager, lambda: None)
+    sys.stdout.flush()

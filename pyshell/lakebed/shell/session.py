@@ -1,0 +1,291 @@
+"""The state of one shell, and the running of statements in it.
+
+Everything runs in the main thread, where Ctrl-C arrives. A statement that fails, whatever the reason, is a message.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from types import FrameType
+from typing import IO, TYPE_CHECKING, Any
+
+from lakebed.commands.context import Context
+from lakebed.errors import InvalidArgument, StoreNotFound
+from lakebed.parsing import VerbCommand, json_option, parse
+from lakebed.pipes.split import Piece, tokens
+from lakebed.shell import dots, pager, statements
+from lakebed.shell.history import History, history_file
+from lakebed.shell.queries import Queries
+from lakebed.verbs import SHELL_VERBS
+
+if TYPE_CHECKING:
+    import duckdb
+
+NAME = "data"
+"""What the store is called in SQL."""
+LAST = "_"
+"""The table of the last result."""
+
+
+class Leave(Exception):
+    """Somebody wants to leave the shell."""
+
+
+class ShellContext(Context):
+    """What verbs see of the shell: the format that was chosen in it."""
+
+    chosen: str | None = None
+    has_person = False
+    """Whether the shell talks to somebody on a terminal."""
+
+    @property
+    def on_terminal(self) -> bool:
+        return self.has_person or super().on_terminal
+
+    def format(self, requested: str | None, output: str | None = None) -> str:
+        if requested is None and self.chosen not in (None, "auto") and not self.json:
+            return str(self.chosen)
+        return super().format(requested, output)
+
+
+class Session:
+    """One shell on one store."""
+
+    def __init__(self, flags: dict[str, object], *, safe: bool = False, interactive: bool = False) -> None:
+        self.flags = flags
+        self.safe = safe
+        self.interactive = interactive
+        self.context = ShellContext(flags, safe=safe)
+        self.context.has_person = interactive
+        settings = self.context.settings
+        self.timing = settings.timing and interactive
+        self.pager = pager.command(os.environ) if interactive and settings.pager == "auto" and not safe else None
+        self.history = History(history_file(os.environ), settings.store) if interactive else None
+        self.queries = Queries(self.context.loaded.files[0].parent / "queries")
+        self.target: IO[bytes] | None = None
+        self.target_name = ""
+        self.program: list[str] = []
+        self.last_query: str | None = None
+        self.last_statement: str | None = None
+        self.next_text: str | None = None
+        """What the next prompt begins with."""
+        self.depth = 0
+        """How many files and saved queries are being run inside each other."""
+        self._last_is_kept = False
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._connecting = threading.Lock()
+        self._is_attached = False
+
+    # --- The connection -------------------------------------------------------------------------------------------------
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The DuckDB of this shell; it sees the store as soon as there is one."""
+        with self._connecting:
+            if self._connection is None:
+                self._connection = self._connect()
+            return self._connection
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether there is a store."""
+        return self._is_attached
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        import duckdb
+
+        # Variables of this program are not tables of the user.
+        connection = duckdb.connect(config={"python_enable_replacements": False})
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = true")
+        connection.execute("SET enable_progress_bar_print = false")
+        if self.safe:
+            connection.execute("SET enable_external_access = false")
+        self._attach(connection)
+        return connection
+
+    def _attach(self, connection: duckdb.DuckDBPyConnection) -> None:
+        import lakebed
+        from lakebed.duck.connection import search
+        from lakebed.duck.names import literal
+
+        try:
+            lakebed.attach(connection, self.context.settings.store, NAME)
+        except StoreNotFound:
+            return
+        search(connection, NAME)
+        self._is_attached = True
+        if self.history is not None and self.history.is_kept and not self.safe:
+            columns = "{'at': 'TIMESTAMPTZ', 'store': 'VARCHAR', 'statement': 'VARCHAR'}"
+            path = literal(str(self.history.path))
+            connection.execute(
+                f"CREATE OR REPLACE VIEW {NAME}.sys.history AS FROM read_json({path}, format = 'newline_delimited', columns = {columns})"
+            )
+
+    def refresh(self) -> None:
+        """Moves to the newest commit of the store, if there is one."""
+        import lakebed
+
+        connection = self.connection
+        if not self._is_attached:
+            self._attach(connection)
+        else:
+            lakebed.refresh(connection)
+
+    def close(self) -> None:
+        """Ends the session."""
+        self.direct(None)
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self.history is not None:
+            self.history.close()
+
+    # --- Running --------------------------------------------------------------------------------------------------------
+
+    def run(self, text: str) -> int:
+        """Runs the statements of a text up to the first that fails; an exit code."""
+        for piece in statements.pieces(text):
+            code = self._contained(piece)
+            if code:
+                return code
+        return 0
+
+    def _contained(self, piece: Piece) -> int:
+        """Runs a statement; whatever goes wrong is told, and is an exit code."""
+        began = time.monotonic()
+        try:
+            code = self._run(piece) or 0
+        except (Leave, SystemExit):
+            raise
+        except BrokenPipeError:
+            if not self.interactive:
+                raise
+            return 0
+        except BaseException as problem:  # noqa: BLE001  (a crash of one statement is not the end: a panic is no Exception)
+            from lakebed.cli import failed
+
+            if isinstance(problem, KeyboardInterrupt):
+                self._say_error(getattr(problem, "message", None) or "Interrupted.")
+                return 130
+            return failed(problem)
+        if self.timing and code == 0 and piece.kind != "sql" and (seconds := time.monotonic() - began) >= 0.1:
+            self.narrate(took(seconds))
+        return code
+
+    def _run(self, piece: Piece) -> int | None:
+        if piece.kind == "dot":
+            text = dots.statement(piece.verb, [word.text for word in piece.words])
+            if text is None:
+                raise InvalidArgument(statements.no_such_dot(piece.verb))
+            return self.run(text + ";")
+        if piece.kind == "verb":
+            return self._verb(piece)
+        from lakebed.shell.asking import ask
+
+        if piece.kind == "sql" and statements.starts_no_sql(piece.text):
+            raise InvalidArgument(statements.no_such_verb(piece.text))
+        return ask(self, piece)
+
+    def _verb(self, piece: Piece) -> int | None:
+        verb = statements.find(piece.verb)
+        assert verb is not None, piece
+        if not all(word.closed for word in piece.words):
+            message = f"A quote after {piece.verb!r} is not closed."
+            raise InvalidArgument(message)
+        command = VerbCommand(verb, more=[json_option()] if verb.json else [])
+        arguments = parse(command, piece.words)
+        if arguments is None:
+            return None
+        module, _, function = verb.run.partition(":")
+        if verb in SHELL_VERBS:
+            result: int | None = getattr(importlib.import_module(module), function)(self, **arguments)
+            return result
+        self.context.json = bool(arguments.pop("json", False))
+        self._check_files(arguments, verb.arguments)
+        try:
+            result = getattr(importlib.import_module(f"lakebed.commands.{module}"), function)(self.context, **arguments)
+            sys.stdout.flush()
+        finally:
+            self.context.json = False
+        return result
+
+    def _check_files(self, arguments: dict[str, Any], known: tuple[Any, ...]) -> None:
+        """Under --safe no verb reads or writes a file."""
+        for argument in known:
+            if argument.kind == "file" and arguments.get(argument.name):
+                value = arguments[argument.name]
+                for file in value if isinstance(value, tuple) else (value,):
+                    self.context.allow_file(str(file))
+
+    # --- The last result ------------------------------------------------------------------------------------------------
+
+    def remember(self, sql: str) -> None:
+        """This query's result is the last one."""
+        self.last_query, self._last_is_kept = sql, False
+
+    def keep_last(self, sql: str) -> None:
+        """Computes the last result as a table, where a statement that comes names it and nothing has yet.
+
+        Before the statement moves the shell to a newer commit: so it is the result that was shown.
+        """
+        if self.last_query is None or self._last_is_kept:
+            return
+        if not any(token.kind == "identifier" and sql[token.start : token.end] == LAST for token in tokens(sql)):
+            return
+        from lakebed.results import bare
+
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {LAST} AS FROM (\n{bare(self.last_query)}\n)")
+        self._last_is_kept = True
+
+    # --- Saying something -----------------------------------------------------------------------------------------------
+
+    def narrate(self, text: str) -> None:
+        """A remark below a result: on the screen only."""
+        if self.interactive:
+            sys.stdout.write(self.context.style.dim(f"  {text}") + "\n")
+            sys.stdout.flush()
+
+    def _say_error(self, message: str) -> None:
+        from lakebed.cli import complain
+
+        complain(message)
+
+    def direct(self, target: IO[bytes] | None, name: str = "") -> None:
+        """Results go there from now on; None: to the screen."""
+        if self.target is not None:
+            self.target.close()
+        self.target, self.target_name, self.program = target, name, []
+
+
+def took(seconds: float) -> str:
+    return f"{seconds * 1000:,.0f} ms" if seconds < 1 else f"{seconds:,.1f} s"
+
+
+@contextlib.contextmanager
+def patient() -> Iterator[None]:
+    """While entered, a Ctrl-C raises `KeyboardInterrupt` once; those that come right after it, while it is being handled, do nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard = -1.0
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        nonlocal heard
+        now = time.monotonic()
+        if now - heard > 0.5:
+            heard = now
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,283 @@
+"""Statements run in a shell: what they show, and that nothing ends it."""
+
+from __future__ import annotations
+
+import json
+import stat
+
+import pytest
+
+import lakebed
+from lakebed.shell.catalogue import Catalogue, picture
+from lakebed.shell.session import NAME, Leave, Session
+
+
+class TestAnswers:
+    def test_a_query_is_a_table_with_a_footer(self, say):
+        shown = say("SELECT type, n FROM events ORDER BY n LIMIT 2;")
+        assert "│ push    │      1 │" in shown
+        assert shown.endswith("  2 rows, 2 columns\n")
+
+    def test_more_rows_than_fit_are_said(self, say):
+        shown = say("FROM range(1000000000000);")
+        assert "the first 22 rows; there are more (type last to see all)" in shown
+        assert shown.count("\n") <= 30
+
+    @pytest.mark.parametrize(
+        ("form", "begins"),
+        [
+            ("csv", "type,n\npush,1\n"),
+            ("ndjson", '{"type":"push","n":1}\n'),
+            ("json", '[\n {"type":"push","n":1},\n'),
+            ("markdown", "| type | n |\n"),
+            ("vertical", "── row 1 "),
+            ("table", "┌"),
+        ],
+    )
+    def test_formats(self, say, form, begins):
+        say(f"format {form};")
+        assert say("SELECT type, n FROM events ORDER BY n;").startswith(begins)
+
+    def test_the_last_result_is_a_table(self, say):
+        say("format ndjson; SELECT n, n * 2 AS twice FROM events;")
+        assert '{"s":12}' in say("SELECT sum(twice) AS s FROM _;")
+        assert '{"s":13}' in say("SELECT s + 1 AS s FROM _;")
+
+    def test_the_last_result_is_the_one_that_was_shown(self, say, place):
+        say("format ndjson; SELECT count(*) AS c FROM events;")
+        with lakebed.open("data.lakebed") as store:
+            store.append("events", [{"n": 9}])
+        assert '{"c":3}' in say("FROM _;")
+        assert '{"c":4}' in say("SELECT count(*) AS c FROM events;")
+
+    def test_last_shows_all(self, say):
+        say("FROM range(100);")
+        shown = say("last")
+        assert "│     99 │" in shown
+        assert "100 rows, 1 column" in shown
+
+    def test_binary_data_is_described(self, say):
+        with lakebed.open("data.lakebed") as store:
+            store.put(b"\x89PNG\r\n\x1a\n" + bytes(100_000))
+        assert "PNG, 100.0 kB, \\x89PNG" in say("SELECT data FROM blobs ORDER BY id DESC LIMIT 1;")
+
+    def test_structs_are_laid_out_as_json(self, say):
+        say("format vertical;")
+        assert 'user  {"name":"Zoë","age":3}' in say('SELECT "user" FROM events LIMIT 1;')
+
+    def test_statements_without_rows_say_they_are_done(self, session, say):
+        session.timing = True
+        assert "done, " in say("CREATE TABLE t (a INT);")
+
+    def test_explain_is_text(self, say):
+        assert "Projection" in say("EXPLAIN SELECT 1;")
+
+
+class TestVerbs:
+    def test_verbs_of_the_command_line(self, say):
+        assert "more.ndjson -> late: 3 rows" in say("ingest more.ndjson into late;")
+        assert "│ late " in say("collections")
+        assert json.loads(say("stats --json"))["collections"] == 2
+        assert "dropped late: 3 rows" in say("drop late --yes;")
+
+    def test_a_statement_sees_the_newest_commit(self, say):
+        say("format csv;")
+        with lakebed.open("data.lakebed") as store:
+            store.append("fresh", [{"x": 1}])
+        assert say("SELECT count(*) AS c FROM fresh;").startswith("c\n1\n")
+
+    def test_pipes(self, say, place):
+        assert "wrote 3 rows to a.csv" in say("SELECT n FROM events ORDER BY n | write a.csv;")
+        assert (place / "a.csv").read_text() == "n\n1\n2\n3\n"
+        say("SELECT n FROM events | into copies; format csv;")
+        assert say("SELECT count(*) AS c FROM copies;").startswith("c\n3\n")
+
+    def test_output_goes_to_a_file_and_back(self, say, place):
+        shown = say("output out.csv; SELECT n FROM events ORDER BY n LIMIT 1; output; SELECT 42 AS x;")
+        assert (place / "out.csv").read_text() == "n\n1\n"
+        assert "written to out.csv" in shown
+        assert "│      42 │" in shown
+
+    def test_output_goes_to_a_program(self, session, capfd):
+        assert session.run("output ! sed s/push/PUSH/; SELECT type FROM events LIMIT 1; output") == 0
+        assert '{"type":"PUSH"}' in capfd.readouterr().out
+
+    def test_read_and_its_end(self, say, place):
+        (place / "a.sql").write_text("-- both\nSELECT 1 AS one;\nformat csv\nSELECT 2 AS two;")
+        shown = say("read a.sql")
+        assert "one" in shown
+        assert "two\n2\n" in shown
+        (place / "loop.sql").write_text("read loop.sql;")
+        assert "loop.sql reads itself" in say("read loop.sql;", code=2)
+        assert "nosuch.sql cannot be read" in say("read nosuch.sql;", code=7)
+
+    def test_saved_queries_are_files_of_the_user(self, say, place):
+        say("SELECT count(*) AS c FROM events; save daily;")
+        assert (place / "settings/queries/daily.sql").read_text() == "SELECT count(*) AS c FROM events;\n"
+        assert "│      3 │" in say("call daily;")
+        assert "daily: SELECT count(*) AS c FROM events;" in say("call;")
+        assert "There is no saved query 'dayly'; did you mean 'daily'?" in say("call dayly;", code=2)
+        assert "cannot be named '../x'" in say("save ../x;", code=2)
+
+    def test_dot_commands(self, say):
+        assert "events" in say(".tables")
+        assert "BIGINT" in say(".schema events").upper()
+        say(".mode csv")
+        assert say("SELECT 1 AS x;").startswith("x\n1\n")
+        assert "There is no command .nosuch" in say(".nosuch", code=2)
+
+    def test_help_lists_every_verb_and_shows_one(self, say):
+        from lakebed.pipes.verbs import PIPE_VERBS
+        from lakebed.shell.statements import verbs
+
+        shown = say("help;")
+        for name in (*verbs(), *(verb.name for verb in PIPE_VERBS)):
+            assert f"  {name} " in shown
+        assert "--on-error" in say("help ingest;")
+        assert "Write the rows to a file." in say("help write;")
+        assert "did you mean 'ingest'?" in say("help ingst;", code=2)
+
+    @pytest.mark.parametrize("text", ["quit", "exit;", ".quit", ".exit", ".q"])
+    def test_leaving(self, session, text):
+        with pytest.raises(Leave):
+            session.run(text)
+
+    def test_config_tells_origins(self, say, monkeypatch):
+        assert "default" in say("config show --json")
+        monkeypatch.setenv("LAKEBED_KEYS", "vi")
+        fresh = Session({}, interactive=True)
+        assert fresh.context.settings.keys == "vi"
+        fresh.close()
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("text", "code", "message"),
+        [
+            ("SELECT nosuch FROM events;", 1, 'Referenced column "nosuch" not found'),
+            ("SELECT 1 FRM events x y;", 1, "syntax error"),
+            ("quti", 2, "There is no verb 'quti', and no statement of SQL begins so; did you mean 'quit'?"),
+            ("ingest nosuch.ndjson", 7, "There is no file nosuch.ndjson"),
+            ("ingest x --on-eror skip", 2, "No such option '--on-eror'. Did you mean '--on-error'?"),
+            ("put 'a", 2, "A quote after 'put' is not closed."),
+            ("drop nosuch --yes;", 5, "nosuch"),
+        ],
+    )
+    def test_an_error_is_a_sentence_and_the_shell_goes_on(self, say, text, code, message):
+        shown = say(text, code=code)
+        assert shown.startswith("error: ")
+        assert message in shown
+        assert "Traceback" not in shown
+        assert "42" in say("SELECT 42;")
+
+    @pytest.mark.parametrize(
+        "crash", [ZeroDivisionError("x"), MemoryError(), RecursionError(), BaseException("a panic")]
+    )
+    def test_a_crash_of_one_statement_is_not_the_end(self, say, monkeypatch, crash):
+        def fails(*_arguments, **_more):
+            raise crash
+
+        monkeypatch.setattr("lakebed.commands.inspect.stats", fails)
+        assert "This is a bug in lakebed" in say("stats", code=1)
+        assert "42" in say("SELECT 42;")
+
+    def test_an_error_ends_the_text_it_is_in(self, say):
+        assert "42" not in say("SELECT nosuch; SELECT 42;", code=1)
+
+
+class TestStore:
+    def test_a_shell_without_a_store_sees_it_when_there_is_one(self, place, capsys):
+        session = Session({"store": "later.lakebed"}, interactive=True)
+        try:
+            assert session.run("SELECT 42 AS x;") == 0
+            assert session.run("ingest more.ndjson;") == 0
+            assert session.run("SELECT max(n) AS m FROM more;") == 0
+            assert "│      2 │" in capsys.readouterr().out
+        finally:
+            session.close()
+
+    def test_the_lock_is_only_held_while_a_verb_writes(self, session, say):
+        say("SELECT count(*) FROM events;")
+        with lakebed.open("data.lakebed", lock_timeout=0) as store:
+            store.append("events", [{"n": 1}])
+        say("ingest more.ndjson;")
+        with lakebed.open("data.lakebed", lock_timeout=0) as store:
+            store.append("events", [{"n": 1}])
+
+    def test_nothing_stored_is_executed(self, say, place):
+        with lakebed.open("data.lakebed") as store:
+            store.append(
+                "traps", [{"a": "$(touch bad)"}, {"a": "'; COPY (SELECT 1) TO 'bad'; --"}, {"a": "| ! touch bad"}]
+            )
+            store.append("x; drop", [{"a": 1}])
+        say('FROM traps; SELECT a FROM traps | ! cat; SELECT a FROM traps | into "other traps"; FROM "x; drop";')
+        assert not (place / "bad").exists()
+
+
+class TestSafe:
+    def test_safe_is_the_store_alone(self, place, capsys):
+        (place / "x.csv").write_text("a\n1\n")
+        session = Session({}, safe=True, interactive=True)
+        try:
+            assert session.run("SELECT count(*) FROM events;") == 0
+            for text in (
+                "SELECT 1 | ! touch bad",
+                "output ! touch bad",
+                "edit",
+                "FROM events | write bad",
+                "output bad",
+                "COPY events TO 'bad';",
+                "FROM 'x.csv';",
+                "read x.csv",
+                "ingest more.ndjson",
+                "put x.csv",
+                "export events bad;",
+                "SET enable_external_access = true;",
+            ):
+                assert session.run(text) in (1, 2), text
+            assert not (place / "bad").exists()
+        finally:
+            session.close()
+
+
+class TestHistory:
+    def test_only_its_owner_reads_it(self, session, place):
+        session.history.add("SELECT 1;")
+        path = place / "state/history.ndjson"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        path.chmod(0o644)
+        Session({}, interactive=True).close()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+    def test_sql_sees_it_and_lines_with_a_space_are_kept_out(self, session, say):
+        session.history.add("SELECT 'Zoë'\nFROM events;")
+        session.history.add(" SELECT 'secret';")
+        say("format ndjson")
+        shown = say("SELECT store, statement FROM history;")
+        assert shown.startswith('{"store":"data.lakebed","statement":"SELECT \'Zoë\'\\nFROM events;"}\n')
+        assert "secret" not in shown
+        assert "FROM events;" in say("history zoë")
+
+    def test_a_damaged_line_is_passed_over(self, session, place):
+        with open("state/history.ndjson", "a") as file:
+            file.write('{"at": 1\n{"at": "x", "store": "y", "statement": "SELECT 2;"}\n[]\n')
+        assert [one.statement for one in session.history.entries()] == ["SELECT 2;"]
+
+    def test_a_shell_without_a_place_for_it_is_a_shell(self, place, monkeypatch, capsys):
+        monkeypatch.setenv("LAKEBED_HISTORY", "/dev/null/nothing")
+        session = Session({}, interactive=True)
+        session.history.add("SELECT 1;")
+        assert session.run("SELECT 1;") == 0
+        session.close()
+
+
+def test_the_catalogue_has_tables_columns_functions(session, place):
+    session.refresh()
+    cursor = session.connection.cursor()
+    found = picture(cursor, Catalogue(), ("daily",), NAME)
+    cursor.close()
+    assert {"events", "blobs", "main.events", "sys.blobs"} <= found.tables.keys()
+    assert [column.name for column in found.tables["events"].columns][:3] == ["type", "n", "user"]
+    assert found.collections == ("events",)
+    assert "count" in found.functions
+    assert "select" in found.reserved
