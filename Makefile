@@ -14,6 +14,10 @@ STAMP  := $(VENV)/stamps
 # The profile of the extension that tests use: the same as `cargo test`, so that dependencies are built once.
 TEST_PROFILE ?= dev
 
+# maturin builds one library of the wheel; the other, DuckDB's extension, is built before it, so that they share their dependencies.
+TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
+LIBRARY = $(TARGET_DIR)/$(subst dev,debug,$(1))/liblakebed_duckdb.$(if $(filter Darwin,$(shell uname)),dylib,so)
+
 RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find engine -name fuzz -prune -o \( -name '*.rs' -o -name Cargo.toml \) -print)
 PYTHON_CODE  := pyshell tests bench scripts
 
@@ -99,7 +103,7 @@ lock: $(STAMP)/python ## resolve the Python packages anew and pin them (Cargo.lo
 
 .PHONY: clean
 clean: ## remove .venv, the demo's store and what was built in this clone
-	rm -rf $(VENV) demo.lakebed target pyshell/lakebed/_engine*.so
+	rm -rf $(VENV) demo.lakebed target pyshell/lakebed/_engine*.so pyshell/lakebed/*.duckdb_extension
 
 # --- What the targets above stand on -----------------------------------------------------------------------------------
 
@@ -118,10 +122,12 @@ $(STAMP)/rivals: bench/rivals/requirements.lock $(STAMP)/python
 $(STAMP)/engine-release: $(RUST_SOURCES) $(STAMP)/python
 	@echo "Building the release engine (a few minutes the first time) ..."
 	@rm -f $(STAMP)/engine-test
-	@$(BIN)/maturin develop --locked --quiet --profile release
+	@cargo build --locked --quiet --package lakebed-duckdb --profile release
+	@LAKEBED_DUCKDB_LIBRARY=$(call LIBRARY,release) $(BIN)/maturin develop --locked --quiet --profile release
 	@touch $@
 
 $(STAMP)/engine-test: $(RUST_SOURCES) $(STAMP)/python
 	@rm -f $(STAMP)/engine-release
-	@$(BIN)/maturin develop --locked --profile $(TEST_PROFILE)
+	@cargo build --locked --package lakebed-duckdb --package lakebed-python --profile $(TEST_PROFILE)
+	@LAKEBED_DUCKDB_LIBRARY=$(call LIBRARY,$(TEST_PROFILE)) $(BIN)/maturin develop --locked --profile $(TEST_PROFILE)
 	@touch $@

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from lakebed._backend import Buffer, Hash, Row, Rows, backend, has_rust_backend
 from lakebed._engine import __version__
+from lakebed._extension import extension_path
 from lakebed._progress import Progress
 from lakebed._reading import Snapshot
 from lakebed._records import to_json
@@ -109,6 +110,7 @@ __all__ = [
     "attach",
     "backend",
     "connect",
+    "extension_path",
     "has_rust_backend",
     "open",
     "prompt",

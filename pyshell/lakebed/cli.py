@@ -113,7 +113,13 @@ def _show_warning(message: Warning | str, *_details: object, **_more: object) ->
 
 
 def _prepare_streams() -> None:
-    """UTF-8 whatever the locale says, and file names that are no UTF-8 come out as they went in."""
+    """UTF-8 whatever the locale says, and file names that are no UTF-8 come out as they went in.
+
+    A stream that was closed before leads nowhere: its number must not become that of a file of the store.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115  (for the life of the program)
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="surrogateescape")

@@ -6,6 +6,7 @@ Ctrl-C. There is no asynchronous variant: `await asyncio.to_thread(store.ingest,
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import glob
 import os
@@ -282,8 +283,14 @@ class Store(Readable):
             try:
                 done = self._engine.export(collection, unfinished, report)
                 unfinished.replace(path)
-            except BaseException:
-                unfinished.unlink(missing_ok=True)
+            except BaseException as problem:
+                with contextlib.suppress(OSError):
+                    unfinished.unlink()
+                if isinstance(problem, StoreIOError):
+                    # Whoever called knows the file by its own name.
+                    raise error(
+                        problem.kind, problem.message.replace(str(unfinished), str(path)), problem.errno
+                    ) from None
                 raise
             return models.ExportReport(**done)
 

@@ -344,6 +344,35 @@ class TestCtrlC:
         assert interrupt(process) < 5
         assert finish(process) == "stopped\n"
 
+    def test_during_a_training_nothing_is_installed(self, path, tmp_path):
+        file = tmp_path / "words.ndjson"
+        with file.open("w") as out:
+            for number in range(150_000):
+                word = number * 2654435761 % 2**32
+                out.write(
+                    f'{{"id":{number},"kind":"event","text":"{word} and {word // 7} and {word // 1000}","actor":"user-{number % 97}"}}\n'
+                )
+        process = python(
+            """
+            import sys, lakebed
+            with lakebed.open(sys.argv[1]) as store:
+                store.ingest(sys.argv[2], into="rows", train=False)
+                print("ready", flush=True)
+                try:
+                    store.train("rows", size=1 << 20)
+                except lakebed.Interrupted:
+                    print("stopped", len(store.dictionaries()))
+                store.append("rows", [b"1"])
+            """,
+            path,
+            file,
+        )
+        # Training goes on for seconds, and zstd knows no way to stop it.
+        assert interrupt(process) < 2.5
+        assert finish(process) == "stopped 0\n"
+        with lakebed.open(path, "r") as store:
+            assert store.verify().ok
+
     def test_another_signals_exception_comes_through(self, path):
         process = python(
             """

@@ -1,12 +1,18 @@
 #!/usr/bin/env python3
-"""Fills a real file system of 3 MiB up and goes on; needs root for `mount -t tmpfs`, and says so and ends where that does not work.
-Some seconds."""
+"""Fills a store's disk up and goes on. Half a minute.
+
+Once as a real file system of 3 MiB (needs root for `mount -t tmpfs`; says SKIPPED where that does not work), and often as files that may
+not grow (RLIMIT_FSIZE: the kernel writes what fits and then refuses, so that writes are short too).
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import subprocess
 import tempfile
+import warnings
 from pathlib import Path
 
 from crash_lib import check, record, run, write_records
@@ -16,29 +22,41 @@ import lakebed
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="lakebed-full-") as scratch:
+        limited(Path(scratch))
         disk = Path(scratch) / "disk"
         disk.mkdir()
         mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)]
         if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-            print("SKIPPED: mounting a small tmpfs needs root")
+            print("SKIPPED the full disk: mounting a small tmpfs needs root")
             return
         try:
-            fill(disk, Path(scratch))
+            full(disk, Path(scratch))
         finally:
-            subprocess.run(["umount", str(disk)], check=True)
+            # Lazily: after a failure something may still have a file open.
+            subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
-def fill(disk: Path, scratch: Path) -> None:
-    path = disk / "full.lakebed"
+def fill(path: Path) -> tuple[int, lakebed.LakebedError]:
+    """Appends and commits until that fails: the rows acknowledged, and the error."""
     rows = 0
-    try:
-        with lakebed.open(path, segment_bytes=400_000) as store:
-            while True:
-                store.append("events", [record(n) for n in range(rows, rows + 100)])
-                store.commit()
-                rows += 100
-    except lakebed.errors.StoreFull as full:
-        print(f"full after {rows:,} rows: {full}")
+    with warnings.catch_warnings():
+        # Commits go on for a while where a whole segment cannot be sealed any more, and say so.
+        warnings.simplefilter("ignore")
+        try:
+            with lakebed.open(path, segment_bytes=400_000) as store:
+                while True:
+                    store.append("events", [record(n) for n in range(rows, rows + 100)])
+                    store.commit()
+                    rows += 100
+        except lakebed.LakebedError as error:
+            return rows, error
+
+
+def full(disk: Path, scratch: Path) -> None:
+    path = disk / "full.lakebed"
+    rows, error = fill(path)
+    print(f"full after {rows:,} rows: {error}")
+    assert isinstance(error, lakebed.StoreFull), repr(error)
     assert rows > 1000
     found = check(path, "events", rows, rows + 100)
     # From the command line: exit code 7, one sentence, the store as it was.
@@ -50,23 +68,38 @@ def fill(disk: Path, scratch: Path) -> None:
     assert check(path, "events", found, found) == found
     # A drop works on the full disk, by the reserve.
     filler = disk / "filler"
-    with filler.open("wb") as file:
-        try:
-            while True:
-                file.write(b"x" * 4096)
-                file.flush()
-        except OSError:
-            pass
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4096)
+    assert os.statvfs(disk).f_bavail == 0
     run("--store", path, "drop", "--yes", "events")
     with lakebed.open(path, "r") as store:
         assert [info.name for info in store.collections()] == []
-        assert not store.verify().problems
+        assert store.verify().ok
     # With room again it goes on.
-    filler.unlink()
+    filler.unlink(missing_ok=True)
     with lakebed.open(path) as store:
-        store.append("events", [record(n) for n in range(200)])
-    assert check(path, "events", 200, 200) == 200
+        store.append("events", [record(n) for n in range(20)])
+    assert check(path, "events", 20, 20) == 20
     print("the drop worked on the full disk, and writing went on when there was room")
+
+
+def limited(scratch: Path) -> None:
+    """No file may have more bytes than the limit, anywhere within a group, a footer or a manifest."""
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for number, limit in enumerate(range(2_000, 300_000, 17_011)):
+        path = scratch / f"limited-{number}.lakebed"
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, usual[1]))
+        try:
+            rows, error = fill(path)
+            found = check(path, "events", rows, rows + 100) if (path / "FORMAT").exists() else 0
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+        assert error.exit_code == 7, repr(error)
+        with lakebed.open(path) as store:
+            store.append("events", [record(n) for n in range(found, found + 200)])
+        assert check(path, "events", found + 200, found + 200) == found + 200
+    print(f"{number + 1} stores whose files could not grow: {error}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""One writer and two readers, processes of their own, for 60 seconds unless told (the first argument): no reader sees half a commit.
+"""One writer and two readers, processes of their own, for three minutes unless told (seconds as the first argument): no reader ever sees
+half a commit.
 
-Each commit appends to two collections and puts a blob; now and then the writer seals, rolls back, trims, or is killed and replaced.
+The writer appends to two collections and puts a blob in each commit, deletes rows of both at once, ingests a file into a third, trims,
+seals, rolls back, drops, and is killed and replaced every few seconds. One reader stays with its store object and refreshes it, and asks
+in SQL now and then; the other one opens the store anew for each look.
 """
 
 from __future__ import annotations
@@ -17,23 +20,36 @@ from pathlib import Path
 import lakebed
 
 ROWS = 5
+"""Rows that a commit adds to each of the two collections."""
+LINES = 300
+"""Rows that one ingest adds to the third."""
+WINDOW = 40 * ROWS
+"""Of the newest rows a look reads this many."""
 
 
 def row(n: int) -> bytes:
     return b'{"n":%d,"text":"%s"}' % (n, b"%020d" % (n * 2654435761 % 2**64))
 
 
+def mirrored(seq: int) -> int:
+    """A commit's rows are in `right` from the last to the first."""
+    return seq - seq % ROWS + ROWS - 1 - seq % ROWS
+
+
 def write(path: Path, done: Event) -> None:
-    """Commits until it is told to end, or killed. Each commit says how many it is the successor of."""
+    """Commits until it is told to end, or killed. Everything follows from how many rows there are."""
+    file = path.with_name("lines.ndjson")
     with lakebed.open(path, lock_timeout=60, segment_bytes=200_000) as store:
-        names = {info.name: info.next_seq for info in store.collections()}
-        round_ = names.get("left", 0) // ROWS
-        assert names.get("right", 0) == names.get("left", 0)
+        names = {info.name: info for info in store.collections()}
+        round_ = names["left"].next_seq // ROWS if "left" in names else 0
         while not done.is_set():
             rows = [row(n) for n in range(round_ * ROWS, (round_ + 1) * ROWS)]
             store.append("left", rows)
             store.put(b"blob %d" % round_)
             store.append("right", rows[::-1])
+            if round_ % 7 == 3:
+                # One row of the commit before, in both collections at once.
+                store.delete(lakebed.Hash.of(row((round_ - 1) * ROWS + round_ % ROWS)))
             store.commit()
             round_ += 1
             if round_ % 97 == 0:
@@ -41,63 +57,110 @@ def write(path: Path, done: Event) -> None:
             if round_ % 31 == 0:
                 store.append("left", [b"null"])
                 store.rollback()
+            if round_ % 43 == 0:
+                file.write_bytes(b"".join(b'{"round":%d,"line":%d}\n' % (round_, n) for n in range(LINES)))
+                store.ingest(file, into="files")
+            if round_ % 211 == 0 and any(info.name == "files" for info in store.collections()):
+                store.drop("files")
             if round_ % 500 == 0:
                 store.trim("left", before_seq=(round_ - 50) * ROWS)
                 # Not one commit with the trim before: readers compare only where both have rows.
                 store.trim("right", before_seq=(round_ - 50) * ROWS)
 
 
-def read(path: Path, done: Event, looks: object) -> None:
-    """Looks at one snapshot after the other."""
-    while not (path / "FORMAT").exists():
-        time.sleep(0.01)
-    seen = 0
+def refreshing(path: Path, done: Event, looks: object) -> None:
+    """One store object, one connection."""
+    with lakebed.open(path, "r") as store, lakebed.connect(path) as connection:
+        seen = (0, 0)
+        while not done.is_set():
+            store.refresh()
+            seen = look(store.snapshot, seen)
+            count(looks)
+            if random.random() < 0.05:
+                ask(connection)
+
+
+def opening(path: Path, done: Event, looks: object) -> None:
+    """A store object for each look."""
+    seen = (0, 0)
     while not done.is_set():
-        # Now and then opened anew.
         with lakebed.open(path, "r") as store:
-            for _ in range(random.randrange(1, 60)):
-                store.refresh()
-                seen = max(seen, look(store, seen))
-                with looks.get_lock():  # type: ignore[attr-defined]
-                    looks.value += 1  # type: ignore[attr-defined]
-                if done.is_set():
-                    return
+            seen = look(store.snapshot, seen)
+        count(looks)
 
 
-def look(store: lakebed.Store, seen: int) -> int:
-    snapshot = store.snapshot
+def count(looks: object) -> None:
+    with looks.get_lock():  # type: ignore[attr-defined]
+        looks.value += 1  # type: ignore[attr-defined]
+
+
+def look(snapshot: lakebed.Snapshot, seen: tuple[int, int]) -> tuple[int, int]:
+    """What must hold of every snapshot; `seen` are commit and rows of an earlier one, the result of this one."""
     infos = {info.name: info for info in snapshot.collections()}
-    if not infos:
-        return 0
+    assert ("left" in infos) == ("right" in infos)
+    if "left" not in infos:
+        assert seen == (0, 0), "everything is gone"
+        return seen
     left, right = infos["left"], infos["right"]
     assert left.next_seq == right.next_seq, f"half a commit: {left.next_seq} and {right.next_seq} rows"
-    assert left.next_seq % ROWS == 0
-    assert left.next_seq >= seen, f"back from {seen} to {left.next_seq}"
+    assert left.next_seq % ROWS == 0, f"half a commit: {left.next_seq} rows"
+    now = (snapshot.commit, left.next_seq)
+    assert now >= seen, f"back from {seen} to {now}"
     last = left.next_seq // ROWS - 1
     assert snapshot.get(lakebed.Hash.of(b"blob %d" % last)) == b"blob %d" % last
-    start = max(left.first_seq, right.first_seq, left.next_seq - 40 * ROWS)
-    for name in ("left", "right"):
-        rows = list(snapshot.scan(name, start, left.next_seq))
-        assert [found.seq for found in rows] == list(range(start, left.next_seq))
-        for found in rows:
-            group = found.seq // ROWS
-            wanted = found.seq if name == "left" else group * ROWS + ROWS - 1 - found.seq % ROWS
-            assert found.data == row(wanted), f"row {found.seq} of {name}"
-    return left.next_seq
+    assert lakebed.Hash.of(b"blob %d" % (last + 1)) not in snapshot
+    start = max(left.first_seq, right.first_seq, left.next_seq - WINDOW)
+    start += -start % ROWS
+    rows = {found.seq: found for found in snapshot.scan("left", start, left.next_seq)}
+    for seq, found in rows.items():
+        assert found.data == row(seq), f"row {seq} of left"
+        assert found.hash == lakebed.Hash.of(row(seq))
+    # Deleted in one is deleted in the other.
+    mirror = {mirrored(found.seq): found.data for found in snapshot.scan("right", start, right.next_seq)}
+    assert mirror == {seq: found.data for seq, found in rows.items()}, "half a delete"
+    gone = set(range(start, left.next_seq)) - rows.keys()
+    assert all(seq // ROWS % 7 == 2 for seq in gone), f"rows {gone} are gone"
+    files = infos.get("files")
+    if files:
+        assert files.next_seq % LINES == 0, f"half an ingest: {files.next_seq} rows"
+        lines = [
+            found.json()["line"] for found in snapshot.scan("files", max(0, files.next_seq - LINES), files.next_seq)
+        ]
+        assert lines == list(range(LINES)), "half an ingest"
+    return now
+
+
+def ask(connection: object) -> None:
+    """One query sees one snapshot, whatever is committed while it runs."""
+    lakebed.refresh(connection)  # type: ignore[arg-type]
+    sql = """
+        WITH l AS (SELECT max(_seq) AS last, max(n) AS n FROM "left" WHERE n >= 0), r AS (SELECT max(_seq) AS last FROM "right")
+        SELECT l.last, l.n, r.last FROM l, r
+    """
+    left, number, right = connection.execute(sql).fetchall()[0]  # type: ignore[attr-defined]
+    assert left == number
+    assert left // ROWS == right // ROWS, f"half a commit in SQL: {left} and {right}"
 
 
 def main() -> None:
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 180.0
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory(prefix="lakebed-soak-") as scratch:
         path = Path(scratch) / "soak.lakebed"
-        done, looks = context.Event(), context.Value("Q", 0)
-        readers = [context.Process(target=read, args=(path, done, looks)) for _ in range(2)]
+        with lakebed.open(path) as store:
+            store.append("left", [row(n) for n in range(ROWS)])
+            store.append("right", [row(n) for n in reversed(range(ROWS))])
+            store.put(b"blob 0")
+        done, looks = context.Event(), [context.Value("Q", 0), context.Value("Q", 0)]
+        readers = [
+            context.Process(target=refreshing, args=(path, done, looks[0]), name="the refreshing reader"),
+            context.Process(target=opening, args=(path, done, looks[1]), name="the opening reader"),
+        ]
         for reader in readers:
             reader.start()
         end, kills = time.monotonic() + seconds, 0
         while time.monotonic() < end:
-            writer = context.Process(target=write, args=(path, done))
+            writer = context.Process(target=write, args=(path, done), name="the writer")
             writer.start()
             until = min(end, time.monotonic() + random.uniform(3, 12))
             while time.monotonic() < until and writer.is_alive() and all(reader.is_alive() for reader in readers):
@@ -109,14 +172,17 @@ def main() -> None:
                 kills += 1
                 writer.join()
         done.set()
-        writer.join()
         for process in (*readers, writer):
             process.join()
         failed = [process.name for process in (*readers, writer) if process.exitcode != 0]
-        assert not failed, f"{failed} failed"
+        assert not failed, f"{' and '.join(failed)} failed"
         with lakebed.open(path, "r") as store:
-            assert not store.verify().problems
-            print(f"{look(store, 0) // ROWS:,} commits, {kills} writers killed, {looks.value:,} looks by two readers")
+            assert store.verify().ok
+            commit, rows = look(store.snapshot, (0, 0))
+        print(f"{commit:,} commits, {rows:,} rows, {kills} writers killed")
+        print(
+            f"{looks[0].value:,} looks by the refreshing reader, {looks[1].value:,} by the opening one: never half a commit"
+        )
 
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@ use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
+use lakebed_format::limits;
 use lakebed_vfs::Mapping;
 
+use crate::error::{Error, ErrorKind, Result};
 use crate::frames::Decoded;
 
 /// The bytes of a blob. Keeps alive what holds them (a decoded frame, a mapping), also after the store is closed; cheap to clone.
@@ -22,6 +24,23 @@ enum Bytes {
 }
 
 impl Blob {
+    /// Whether a blob may have this many bytes: to be asked before they are copied or hashed.
+    ///
+    /// # Errors
+    /// `InvalidArgument`.
+    pub fn check_len(bytes: u64) -> Result<()> {
+        if bytes <= limits::MAX_BLOB {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!(
+                "A blob of {bytes} bytes is larger than the {} bytes a blob may have; store it in parts.",
+                limits::MAX_BLOB
+            ),
+        ))
+    }
+
     pub(crate) fn own(bytes: impl Into<Arc<[u8]>>) -> Self {
         Self {
             bytes: Bytes::Own(bytes.into()),

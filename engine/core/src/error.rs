@@ -40,7 +40,7 @@ pub enum ErrorKind {
     StoreFull,
     /// The operating system refused.
     Io,
-    /// The caller's progress function asked to stop.
+    /// The caller asked to stop: by its progress function, or by Ctrl-C.
     Interrupted,
 }
 
@@ -149,7 +149,17 @@ impl Error {
                 ),
             )
         } else {
-            Self::new(ErrorKind::Io, format!("{what} failed: {cause}."))
+            let mut what = what.chars();
+            let first: String = what
+                .next()
+                .map(char::to_uppercase)
+                .into_iter()
+                .flatten()
+                .collect();
+            Self::new(
+                ErrorKind::Io,
+                format!("{first}{} failed: {}.", what.as_str(), reason(&cause)),
+            )
         };
         error.with_source(cause)
     }
@@ -176,6 +186,14 @@ impl Error {
             );
         }
         Self::corrupt(segment, error.offset, error)
+    }
+
+    /// The caller wanted the call to end.
+    pub(crate) fn interrupted() -> Self {
+        Self::new(
+            ErrorKind::Interrupted,
+            "The call was interrupted; what was committed before is kept.",
+        )
     }
 
     /// A mistake of the engine itself.
@@ -205,6 +223,35 @@ impl Error {
             .and_then(lakebed_vfs::errno)
     }
 }
+
+/// What the operating system says, without its number, and what to do about it where that is known.
+pub(crate) fn reason(cause: &std::io::Error) -> String {
+    use std::io::ErrorKind as Os;
+    let text = cause.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut rest = text.chars();
+    let first: String = rest
+        .next()
+        .map(char::to_lowercase)
+        .into_iter()
+        .flatten()
+        .collect();
+    let advice = match cause.kind() {
+        Os::PermissionDenied => "; ask its owner for the right to do that",
+        Os::ReadOnlyFilesystem => "; only reading works there",
+        Os::FileTooLarge => {
+            "; the file system or a limit (ulimit -f) allows no larger file, what was committed is kept"
+        }
+        _ if lakebed_vfs::errno(cause) == Some(TOO_MANY_FILES) => {
+            "; raise the limit (ulimit -n), or close some"
+        }
+        _ => "",
+    };
+    format!("{first}{}{advice}", rest.as_str())
+}
+
+/// EMFILE on Linux and macOS.
+const TOO_MANY_FILES: i32 = 24;
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -22,6 +22,7 @@ pub(crate) mod home;
 pub(crate) mod index;
 pub(crate) mod ingest;
 pub mod json;
+pub(crate) mod near;
 pub mod options;
 pub mod scan;
 pub mod schema;
@@ -37,7 +38,7 @@ pub use lakebed_format::{
     SegmentNumber, Seq,
 };
 pub use options::{Clock, Mode, Options};
-pub use scan::{Filter, Op, Scan, ScanRequest, Value};
+pub use scan::{Filter, Op, Parts, Scan, ScanRequest, Value};
 pub use snapshot::{Row, Rows, Snapshot};
 pub use store::{
     Appended, BadLine, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport, IngestOptions,

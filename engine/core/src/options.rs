@@ -58,8 +58,8 @@ pub struct Options {
     pub command: String,
     /// Where times come from.
     pub clock: Clock,
-    /// Asked by whoever waits for a lock, on the thread that waits, a few times a second: true ends the wait with
-    /// [`crate::ErrorKind::Interrupted`].
+    /// Asked by whoever waits or works for long, on the thread that made the call, several times a second: true ends the call with
+    /// [`crate::ErrorKind::Interrupted`], as long as it can still be undone.
     pub interrupted: fn() -> bool,
 }
 
@@ -115,6 +115,17 @@ impl Options {
         }
         if !(1024..=1 << 40).contains(&self.segment_bytes) {
             return refuse("segment_bytes", "from 1 KiB to 1 TiB", self.segment_bytes);
+        }
+        Ok(())
+    }
+
+    /// Asked between steps of a long piece of work.
+    ///
+    /// # Errors
+    /// `Interrupted` when the caller wants it to end.
+    pub(crate) fn go_on(&self) -> Result<()> {
+        if (self.interrupted)() {
+            return Err(Error::interrupted());
         }
         Ok(())
     }

@@ -29,9 +29,9 @@ pub(crate) fn enter<T: Send>(
     call: impl FnOnce() -> lakebed_core::Result<T> + Send,
 ) -> PyResult<T> {
     let outcome = py.detach(|| catch_unwind(AssertUnwindSafe(call)));
-    match outcome {
-        Ok(Ok(value)) => Ok(value),
-        other => settle(py, other, STOPPED.take()),
+    match (outcome, STOPPED.take()) {
+        (Ok(Ok(value)), None) => Ok(value),
+        (outcome, raised) => settle(py, outcome, raised),
     }
 }
 
@@ -173,11 +173,11 @@ fn stopped() -> Error {
 thread_local! {
     /// The flag of the long call that this thread runs.
     static STOP_FLAG: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
-    /// The exception that a signal raised while this thread waited in a short call.
+    /// The exception that a signal raised while this thread was in a short call.
     static STOPPED: RefCell<Option<PyErr>> = const { RefCell::new(None) };
 }
 
-/// Whether a wait inside the engine should end, asked by the thread that waits.
+/// Whether what the engine does should end, asked by the thread that made the call.
 pub(crate) fn interrupted() -> bool {
     let flag = STOP_FLAG.with_borrow(|flag| flag.as_ref().map(|flag| flag.load(Ordering::Relaxed)));
     flag.unwrap_or_else(|| match check_signals() {

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lakebed_core::{
-    CommitNumber, Error, ErrorKind, IngestOptions, Mode, OnError, Options, Seq, Source, Store,
+    Blob, CommitNumber, Error, ErrorKind, IngestOptions, Mode, OnError, Options, Seq, Source, Store,
 };
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList};
+use pyo3::types::{PyBytes, PyList, PyMemoryView};
 
 use crate::append::{Batches, Pulled, Records};
 use crate::buffer::Buffer;
@@ -120,6 +120,13 @@ impl Engine {
 
     #[pyo3(signature = (data, /))]
     fn put(&self, data: &Bound<'_, PyAny>) -> PyResult<PyHash> {
+        if !data.is_instance_of::<PyBytes>()
+            && let Ok(view) = PyMemoryView::from(data)
+        {
+            // Before it is copied.
+            let bytes = view.getattr("nbytes")?.extract()?;
+            enter(data.py(), || Blob::check_len(bytes))?;
+        }
         with_bytes(data, |py, bytes| {
             enter(py, || self.store.put(bytes).map(PyHash))
         })
@@ -321,8 +328,8 @@ impl Engine {
         let file = target.clone().unbind();
         let exported = enter_long(py, |line| {
             let what = path.as_ref().map_or_else(
-                || "The export".to_owned(),
-                |path| format!("Writing {}", path.display()),
+                || "the export".to_owned(),
+                |path| format!("writing {}", path.display()),
             );
             let out: Box<dyn Write> = match path {
                 Some(path) => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import os
 import sys
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from pydantic import BaseModel
 from lakebed.commands.context import Context, unreadable
 from lakebed.errors import InvalidArgument
 from lakebed.render import count, size
+
+LARGEST = 2**32 - 1
+"""Bytes of a blob at most (docs/limits.md): a larger file is refused before it is read."""
 
 
 class Stored(BaseModel):
@@ -86,10 +90,13 @@ def _checked(file: str) -> None:
         if path.is_dir():
             message = f"{file} is a directory: name the files in it, as in {file.rstrip('/')}/*."
             raise InvalidArgument(message)
-        with path.open("rb"):
-            pass
+        with path.open("rb") as stream:
+            length = os.fstat(stream.fileno()).st_size
     except OSError as problem:
         raise unreadable(file, problem) from problem
+    if length > LARGEST:
+        message = f"{file} has {length} bytes, and a blob may have {LARGEST}: store it in parts."
+        raise InvalidArgument(message)
 
 
 def _read(file: str) -> bytes:

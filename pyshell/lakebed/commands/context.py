@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
@@ -186,7 +186,8 @@ class Context:
                     yield stream
                 unfinished.replace(target)
             except BaseException:
-                unfinished.unlink(missing_ok=True)
+                with suppress(OSError):
+                    unfinished.unlink()
                 raise
         except OSError as problem:
             if isinstance(problem, BrokenPipeError | StoreIOError):

@@ -49,7 +49,9 @@ def connect(context: Context, database: str | None = None) -> duckdb.DuckDBPyCon
     with context.naming_the_store():
         # Variables of this program are not tables of the user.
         connection: duckdb.DuckDBPyConnection = lakebed.connect(
-            context.settings.store, database or ":memory:", {"python_enable_replacements": False}
+            context.settings.store,
+            database or ":memory:",
+            {"python_enable_replacements": False, "allow_unsigned_extensions": True},
         )
     connection.execute("SET TimeZone = 'UTC'")
     if context.safe:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lakebed.duck.catalog import SYSTEM_SCHEMA, Catalogue, catalogues
+from lakebed.duck.functions import ALLOWED, load_functions
 from lakebed.duck.names import literal, quoted
 from lakebed.duck.origin import origin_of
 from lakebed.errors import InvalidArgument
@@ -33,15 +34,23 @@ def connect(
     ones go there: nothing of it is changed. A cursor of the connection sees the same by the full names; the short ones are a setting
     (`search_path`) of this connection.
 
+    The functions of lakebed's DuckDB extension (`lakebed_scan`, `lakebed_get`, `lakebed_train`, ...) are there too. For that a database in
+    memory is opened with `allow_unsigned_extensions`; for one in a file, put it into `config`: all connections of a program to one
+    file must agree on it.
+
         con = lakebed.connect("data.lakebed")
         con.sql("SELECT type, count(*) FROM events GROUP BY ALL ORDER BY 2 DESC").show()
     """
     import duckdb
 
     origin = origin_of(path)
-    connection = duckdb.connect(os.fspath(database), read_only=read_only, config=dict(config or {}))
+    settings = dict(config or {})
+    if os.fspath(database) == ":memory:":
+        settings.setdefault(ALLOWED, True)
+    connection = duckdb.connect(os.fspath(database), read_only=read_only, config=settings)
     try:
         Catalogue(_checked(name), origin).install(connection)
+        load_functions(connection)
         search(connection, name)
     except BaseException:
         connection.close()
@@ -62,6 +71,9 @@ def attach(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str] |
 
     The views live in a catalogue of their own, in memory; `DETACH data` removes them. Attaching the same store under the same name
     again is `refresh`. Several stores can be attached under several names.
+
+    Where the connection allows unsigned extensions, the functions of lakebed's extension are loaded too; where not, that is said
+    once.
     """
     origin = origin_of(path)
     for catalogue in catalogues(connection):
@@ -69,6 +81,7 @@ def attach(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str] |
             catalogue.refresh(connection)
             return
     Catalogue(_checked(name), origin).install(connection)
+    load_functions(connection)
 
 
 def refresh(connection: duckdb.DuckDBPyConnection) -> bool:

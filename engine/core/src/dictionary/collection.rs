@@ -1,13 +1,16 @@
 //! Training on a collection that is there.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
+use crossbeam_channel::{RecvTimeoutError, bounded};
 use lakebed_format::{Hash, Seq};
 
 use super::{
     Budget, LARGEST_SIZE, LEAST_SIZE, Request, Samples, TRAIN_SHARE, TRAIN_WINDOWS, fitting_size,
 };
 use crate::error::{Error, ErrorKind, Result};
+use crate::options::Options;
 use crate::segment::FindDictionary;
 use crate::snapshot::{Cursor, Snapshot, live_range};
 use crate::store::TrainReport;
@@ -15,6 +18,8 @@ use crate::write::{Session, Shared};
 
 /// Rows looked at to learn how large rows are.
 const PROBES: u64 = 64;
+/// How often whoever waits for the training asks whether to go on.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Trains and, if it pays, installs; see [`crate::Store::train`].
 pub(crate) fn train_collection(shared: &Shared, name: &str, size: usize) -> Result<TrainReport> {
@@ -37,17 +42,21 @@ pub(crate) fn train_collection(shared: &Shared, name: &str, size: usize) -> Resu
         None => None,
     };
     let how = &shared.home.options;
-    let (samples, expected_bytes) = sample(&snapshot, name, size, how.page_bytes)?;
-    let request = Request {
-        size,
-        windows: TRAIN_WINDOWS,
-        level: how.level,
-        page_bytes: how.page_bytes,
-        expected_bytes,
-        current: current.as_deref(),
-    };
+    let (samples, expected_bytes) = sample(&snapshot, name, size)?;
+    let sample_bytes = samples.training().0.len() as u64;
+    let (level, page_bytes) = (how.level, how.page_bytes);
     let began = std::time::Instant::now();
-    let trained = super::train(&samples, &request)?;
+    let trained = apart(how, move || {
+        let request = Request {
+            size,
+            windows: TRAIN_WINDOWS,
+            level,
+            page_bytes,
+            expected_bytes,
+            current: current.as_deref(),
+        };
+        super::train(&samples, &request).map_err(Error::from)
+    })?;
     let mut report = TrainReport {
         collection: name.to_owned(),
         installed: false,
@@ -55,7 +64,7 @@ pub(crate) fn train_collection(shared: &Shared, name: &str, size: usize) -> Resu
         generation: before.map_or(0, |entry| entry.generation),
         hash: Hash::of(b""),
         size: 0,
-        sample_bytes: samples.training().0.len() as u64,
+        sample_bytes,
         held_out_before: 0,
         held_out_after: 0,
         seconds: 0.0,
@@ -77,13 +86,32 @@ pub(crate) fn train_collection(shared: &Shared, name: &str, size: usize) -> Resu
     Ok(report)
 }
 
+/// Runs this on a thread of its own and waits for it. zstd cannot be stopped: who is interrupted goes, and the thread, which has everything
+/// it needs and changes nothing, ends by itself a little later.
+fn apart<T: Send + 'static>(
+    options: &Options,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let (sender, receiver) = bounded(1);
+    std::thread::Builder::new()
+        .name("lakebed-train".into())
+        // Nobody listens any more when the caller has gone.
+        .spawn(move || drop(sender.send(work())))
+        .map_err(|cause| Error::io("Starting a thread", cause))?;
+    loop {
+        match receiver.recv_timeout(PATIENCE) {
+            Ok(result) => return result,
+            Err(RecvTimeoutError::Timeout) => options.go_on()?,
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Error::internal("the thread that trained panicked"));
+            }
+        }
+    }
+}
+
 /// Rows from all over the collection, each blob once, and about how many bytes its rows have together.
-fn sample(
-    snapshot: &Snapshot,
-    name: &str,
-    size: usize,
-    page_bytes: usize,
-) -> Result<(Samples, u64)> {
+fn sample(snapshot: &Snapshot, name: &str, size: usize) -> Result<(Samples, u64)> {
+    let options = &snapshot.view.home.options;
     let mut samples = Samples::default();
     let all = live_range(snapshot.named(name)?, Seq(0)..Seq(u64::MAX));
     let count = all.end.0 - all.start.0;
@@ -102,12 +130,14 @@ fn sample(
     }
     let average = (bytes / std::cmp::max(probed, 1)).max(1);
     let expected = average.saturating_mul(count);
-    let budget = Budget::new(fitting_size(size, expected), TRAIN_SHARE, page_bytes);
+    let size = fitting_size(size, expected);
+    let budget = Budget::new(size, TRAIN_SHARE, options.page_bytes);
 
     // One pass over the rows, which are cheap; only the sampled ones' bytes are read.
     let mut rows = snapshot.rows(name, all.clone())?.peekable();
     let mut seen = HashSet::new();
     for run in budget.runs(expected) {
+        options.go_on()?;
         let from = Seq(all.start.0 + run.offset.div_ceil(average));
         let end = Seq(all.start.0 + (run.offset + run.bytes as u64).div_ceil(average));
         let mut records: Vec<Vec<u8>> = Vec::new();

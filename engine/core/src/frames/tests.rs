@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -304,6 +305,26 @@ fn key(segment: u64, offset: u64) -> FrameKey {
 
 fn block(bytes: usize) -> Arc<Decoded> {
     Arc::new(Decoded::new(vec![7; bytes], 1).unwrap())
+}
+
+#[test]
+fn whoever_waits_for_a_result_need_not_wait_for_ever() {
+    let workers = Arc::new(Workers::new(2, 3).unwrap());
+    let mut jobs: Ordered<usize, FrameError> = Ordered::new(workers, 10);
+    let (go, wait) = crossbeam_channel::bounded::<()>(0);
+    let soon = Duration::from_millis(1);
+    assert!(matches!(jobs.next_within(soon), Poll::Ready(None)));
+    jobs.submit(move |_| {
+        let _ = wait.recv();
+        Ok(7)
+    })
+    .unwrap();
+    assert!(matches!(jobs.next_within(soon), Poll::Pending));
+    assert_eq!(jobs.under_way(), 1);
+    go.send(()).unwrap();
+    let come = jobs.next_within(Duration::from_secs(30));
+    assert!(matches!(come, Poll::Ready(Some(Ok(7)))));
+    assert_eq!(jobs.under_way(), 0);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -213,6 +214,18 @@ impl<T: Send + 'static, E: From<FrameError> + Send + 'static> Ordered<T, E> {
     /// The oldest result, waiting for it; `None` when nothing is under way.
     pub(crate) fn next(&mut self) -> Option<Result<T, E>> {
         self.waiting.pop_front().map(Promise::wait)
+    }
+
+    /// The same, waiting for at most this long.
+    pub(crate) fn next_within(&mut self, time: Duration) -> Poll<Option<Result<T, E>>> {
+        let Some(promise) = self.waiting.front() else {
+            return Poll::Ready(None);
+        };
+        let Some(result) = promise.wait_for(time) else {
+            return Poll::Pending;
+        };
+        self.waiting.pop_front();
+        Poll::Ready(Some(result))
     }
 
     /// Jobs submitted whose results were not taken yet.

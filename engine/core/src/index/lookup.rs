@@ -256,5 +256,7 @@ fn write(
         .cloned()
         .collect();
     let ticket = (number, random()?);
-    runs::carry_out(home.vfs.as_ref(), ticket, merge, outline, &named, footers)
+    let go_on = || home.options.go_on();
+    let vfs = home.vfs.as_ref();
+    runs::carry_out(vfs, &go_on, ticket, merge, outline, &named, footers)
 }

@@ -11,7 +11,7 @@ use lakebed_format::Hash;
 use parking_lot::Mutex;
 
 use super::unzstd::ZstdReader;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, reason};
 use crate::store::Source;
 
 /// Bytes read from the operating system at once for a decompressor.
@@ -214,8 +214,7 @@ fn recognise(name: &str, first: &[u8]) -> Result<Compression> {
 fn cannot_open(name: &str, cause: io::Error) -> Error {
     let why = match cause.kind() {
         io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => cause.to_string(),
+        _ => reason(&cause),
     };
     Error::new(ErrorKind::Io, format!("{name} cannot be read: {why}.")).with_source(cause)
 }
@@ -229,5 +228,9 @@ pub(super) fn cannot_read(name: &str, cause: io::Error) -> Error {
     if let Some(given_up) = given_up {
         return Error::new(ErrorKind::Interrupted, given_up.message());
     }
-    Error::new(ErrorKind::Io, format!("Reading {name} failed: {cause}.")).with_source(cause)
+    Error::new(
+        ErrorKind::Io,
+        format!("Reading {name} failed: {}.", reason(&cause)),
+    )
+    .with_source(cause)
 }

@@ -6,8 +6,10 @@
 //!
 //! Nothing here parses JSON: that is `extract`.
 
+mod asked;
 mod filter;
 mod narrow;
+mod parts;
 mod request;
 pub mod system;
 mod unit;
@@ -17,18 +19,22 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use arrow_array::{RecordBatch, RecordBatchReader, new_null_array};
 use arrow_schema::{
     ArrowError, DataType as ArrowType, Field, Schema as ArrowSchema, SchemaRef, TimeUnit,
 };
+use lakebed_format::{CommitNumber, SegmentNumber};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::frames::{Ordered, Workers};
+use crate::near::nearest;
 use crate::schema::{DataType, SYSTEM_COLUMNS, Schema, Summary, arrow_field, to_columns};
 use crate::snapshot::{Snapshot, live_range};
 
+pub use parts::Parts;
 pub use request::{Filter, Op, ScanRequest, Value};
 
 use self::unit::{Plan, Unit, Wanted};
@@ -97,8 +103,7 @@ impl Snapshot {
     /// # Errors
     /// As [`Snapshot::scan`].
     pub fn scan_schema(&self, request: &ScanRequest) -> Result<SchemaRef> {
-        let typed = self.schema(&request.collection)?;
-        Ok(Plan::new(self.clone(), typed, request)?.schema())
+        Ok(self.plan(request)?.schema())
     }
 
     /// Scans a collection.
@@ -107,21 +112,7 @@ impl Snapshot {
     /// `CollectionNotFound`; `InvalidArgument` for a column that is not there or a filter that cannot be judged; `Corrupt`, `Io`. Errors of
     /// single batches come out of the scan.
     pub fn scan(&self, request: &ScanRequest) -> Result<Scan> {
-        let collection = Arc::clone(self.named(&request.collection)?);
-        let typed = self.schema(&request.collection)?;
-        let plan = Arc::new(Plan::new(self.clone(), typed, request)?);
-        let rows = if request.batch_rows == 0 {
-            BATCH_ROWS
-        } else {
-            request.batch_rows
-        };
-        let range = request.pruned_range(live_range(&collection, request.range()));
-        let mut units = VecDeque::new();
-        for batch in self.batches(collection.id, &range)? {
-            if plan.may_match(&batch.entry, request) {
-                unit::split(&batch, &range, rows, &mut units);
-            }
-        }
+        let (plan, units) = self.work(request)?;
         let threads = match request.threads {
             0 => self.view.home.options.thread_count(),
             threads => threads,
@@ -141,6 +132,60 @@ impl Snapshot {
             failed: false,
         })
     }
+
+    fn plan(&self, request: &ScanRequest) -> Result<Arc<Plan>> {
+        if let Some(commit) = request.as_of {
+            self.end_of(commit)?;
+        }
+        let schema = self.schema(&request.collection)?;
+        Ok(Arc::new(Plan::new(self.clone(), schema, request)?))
+    }
+
+    /// How a scan goes about it, and its units in order.
+    fn work(&self, request: &ScanRequest) -> Result<(Arc<Plan>, VecDeque<Unit>)> {
+        let plan = self.plan(request)?;
+        let collection = self.named(&request.collection)?;
+        let rows = if request.batch_rows == 0 {
+            BATCH_ROWS
+        } else {
+            request.batch_rows
+        };
+        let range = request.pruned_range(live_range(collection, request.range()));
+        let end = request
+            .as_of
+            .map(|commit| self.end_of(commit))
+            .transpose()?;
+        let mut units = VecDeque::new();
+        for batch in self.batches(collection.id, &range)? {
+            let there = end.is_none_or(|end| batch.place().is_some_and(|place| place < end));
+            if there && plan.may_match(&batch.entry, request) {
+                unit::split(&batch, &range, rows, &mut units);
+            }
+        }
+        Ok((plan, units))
+    }
+
+    /// Where a commit ends: its segment and the offset there.
+    fn end_of(&self, number: CommitNumber) -> Result<(SegmentNumber, u64)> {
+        let newest = self.view.commit;
+        if number == CommitNumber(0) {
+            return Ok((SegmentNumber(0), 0));
+        }
+        let found = if number <= newest {
+            self.commits()?.into_iter().find(|c| c.number == number)
+        } else {
+            None
+        };
+        found
+            .map(|commit| (commit.segment, commit.offset))
+            .ok_or_else(|| {
+                let store = self.view.home.vfs.describe();
+                Error::new(
+                    ErrorKind::InvalidArgument,
+                    format!("The store {store} has no commit {number}; its newest is {newest}."),
+                )
+            })
+    }
 }
 
 impl Scan {
@@ -158,9 +203,17 @@ impl Scan {
                 let plan = Arc::clone(&self.plan);
                 self.batches.submit(move |_| plan.run(&unit))?;
             }
-            match self.batches.next() {
-                Some(batches) => self.ready.extend(batches?),
-                None => return Ok(None),
+            let came = match self.signs_of_life {
+                Some(silence) => {
+                    let rest = silence.saturating_sub(began.elapsed());
+                    self.batches.next_within(rest)
+                }
+                None => Poll::Ready(self.batches.next()),
+            };
+            match came {
+                Poll::Ready(Some(batches)) => self.ready.extend(batches?),
+                Poll::Ready(None) => return Ok(None),
+                Poll::Pending => return sign_of_life(&self.schema).map(Some),
             }
             let silent = self.ready.iter().all(|batch| batch.num_rows() == 0);
             if silent
@@ -233,10 +286,13 @@ fn wanted(schema: &Schema, collection: &str, name: &str) -> Result<Wanted> {
     {
         return Ok(Wanted::System(known));
     }
+    let known = schema.columns.iter().map(|column| column.name.as_str());
+    let hint = match nearest(name, known.chain(SYSTEM_COLUMNS)) {
+        Some(near) => format!("did you mean {near:?}?"),
+        None => format!("describe {collection} lists its columns."),
+    };
     Err(Error::new(
         ErrorKind::InvalidArgument,
-        format!(
-            "Collection {collection} has no column {name:?}; describe {collection} lists its columns."
-        ),
+        format!("Collection {collection} has no column {name:?}; {hint}"),
     ))
 }

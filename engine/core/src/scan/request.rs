@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use lakebed_format::Seq;
+use lakebed_format::{CommitNumber, Seq};
+
+use crate::schema::DataType;
 
 /// A constant that a column is compared with.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +63,11 @@ pub struct ScanRequest {
     pub filters: Vec<Filter>,
     /// Only these sequence numbers; `None` means all.
     pub range: Option<Range<Seq>>,
+    /// Types of columns instead of those the values have; a name that is no column is a key that may come. A value that its type cannot
+    /// hold is an error; VARCHAR holds any, as its text. A filter on such a column is refused.
+    pub types: Vec<(String, DataType)>,
+    /// Only rows that were there as of this commit; what was deleted since is gone.
+    pub as_of: Option<CommitNumber>,
     /// Rows of a batch at most, before filters; 0 means the default.
     pub batch_rows: usize,
     /// Threads to work with; 0 means as many as the store was opened with.

@@ -125,27 +125,21 @@ impl std::fmt::Debug for SystemScan {
 }
 
 impl Snapshot {
+    /// The columns of a system table.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when there is no such table.
+    pub fn system_schema(&self, table: &str) -> Result<SchemaRef> {
+        let fields: Vec<Field> = columns_of(table)?.iter().map(field_of).collect();
+        Ok(Arc::new(ArrowSchema::new(fields)))
+    }
+
     /// A system table, with these columns or all.
     ///
     /// # Errors
     /// `InvalidArgument` when there is no such table or column; `Corrupt`, `Io`.
     pub fn system_table(&self, table: &str, columns: Option<&[String]>) -> Result<SystemScan> {
-        let all = match table {
-            "blobs" => BLOBS,
-            "collections" => COLLECTIONS,
-            "segments" => SEGMENTS,
-            "dictionaries" => DICTIONARIES,
-            "commits" => COMMITS,
-            _ => {
-                return Err(Error::new(
-                    ErrorKind::InvalidArgument,
-                    format!(
-                        "There is no system table {table:?}; there are {}.",
-                        SYSTEM_TABLES.join(", ")
-                    ),
-                ));
-            }
-        };
+        let all = columns_of(table)?;
         let places: Vec<usize> = match columns {
             None => (0..all.len()).collect(),
             Some(names) => names
@@ -169,7 +163,7 @@ impl Snapshot {
         let fields: Vec<Field> = places
             .iter()
             .filter_map(|place| all.get(*place))
-            .map(|(name, kind)| Field::new(*name, arrow_type(*kind), true))
+            .map(field_of)
             .collect();
         let source = match table {
             "blobs" => Source::Blobs(Box::new(Blobs::new(self, &places)?)),
@@ -258,6 +252,27 @@ impl Snapshot {
             })
             .collect())
     }
+}
+
+fn columns_of(table: &str) -> Result<Columns> {
+    match table {
+        "blobs" => Ok(BLOBS),
+        "collections" => Ok(COLLECTIONS),
+        "segments" => Ok(SEGMENTS),
+        "dictionaries" => Ok(DICTIONARIES),
+        "commits" => Ok(COMMITS),
+        _ => Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!(
+                "There is no system table {table:?}; there are {}.",
+                SYSTEM_TABLES.join(", ")
+            ),
+        )),
+    }
+}
+
+fn field_of((name, kind): &(&str, Kind)) -> Field {
+    Field::new(*name, arrow_type(*kind), true)
 }
 
 fn int(number: u64) -> Cell {

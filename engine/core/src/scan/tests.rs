@@ -206,3 +206,110 @@ fn a_scan_that_finds_nothing_gives_signs_of_life_when_asked() {
     }
     assert_eq!(numbers(&rows, 0), numbers(&quiet, 0));
 }
+
+#[test]
+fn parts_taken_by_several_threads_are_the_whole() {
+    let store = store(1000);
+    store.commit().unwrap();
+    let snapshot = store.snapshot().unwrap();
+    let parts = snapshot.parts(&asking(&["n"], Vec::new())).unwrap();
+    assert_eq!(parts.count(), 10);
+    let taken = || {
+        std::iter::from_fn(|| parts.take())
+            .flat_map(Result::unwrap)
+            .collect::<Vec<_>>()
+    };
+    let mut all = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(taken)).collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| numbers(&thread.join().unwrap(), 0))
+            .collect::<Vec<_>>()
+    });
+    all.sort_unstable();
+    assert_eq!(all, (0..1000).collect::<Vec<_>>());
+    assert!(parts.take().is_none());
+}
+
+#[test]
+fn a_scan_as_of_a_commit_has_the_rows_that_were_there() {
+    let store = store(10);
+    let first = store.commit().unwrap();
+    store.seal().unwrap();
+    store
+        .append("trips", &mut std::iter::once(Ok(br#"{"n":10}"#.to_vec())))
+        .unwrap();
+    let second = store.commit().unwrap();
+    store
+        .append("trips", &mut std::iter::once(Ok(br#"{"n":11}"#.to_vec())))
+        .unwrap();
+    let rows = |commit| {
+        let request = ScanRequest {
+            as_of: Some(commit),
+            ..asking(&["n"], Vec::new())
+        };
+        store.scan(&request).map(|scan| {
+            let batches: Vec<_> = scan.collect::<Result<_, _>>().unwrap();
+            numbers(&batches, 0).len()
+        })
+    };
+    assert_eq!(rows(crate::CommitNumber(0)).unwrap(), 0);
+    assert_eq!(rows(first).unwrap(), 10);
+    assert_eq!(rows(second).unwrap(), 11);
+    let error = rows(crate::CommitNumber(second.0 + 1)).unwrap_err();
+    assert!(error.to_string().contains("has no commit"), "{error}");
+}
+
+#[test]
+fn types_that_are_asked_for_take_every_value_or_say_so() {
+    let store = Store::open_on(Arc::new(MemVfs::new()), Options::default()).unwrap();
+    let lines = [
+        r#"{"a":1,"t":"x\n"}"#,
+        r#"{"a":"two","t":null}"#,
+        r#"{"a":[3]}"#,
+    ];
+    store
+        .append(
+            "mixed",
+            &mut lines.iter().map(|l| Ok(l.as_bytes().to_vec())),
+        )
+        .unwrap();
+    let ask = |types: &[(&str, &str)], columns: &[&str]| ScanRequest {
+        columns: Some(columns.iter().map(ToString::to_string).collect()),
+        types: types
+            .iter()
+            .map(|(name, data_type)| ((*name).to_owned(), data_type.parse().unwrap()))
+            .collect(),
+        ..ScanRequest::of("mixed")
+    };
+    let texts = |request: &ScanRequest| {
+        let batches = scan(&store, request);
+        let column = batches[0].column(0).as_string::<i32>();
+        let values: Vec<_> = column.iter().map(|v| v.map(ToOwned::to_owned)).collect();
+        values
+    };
+    let some = |text: &str| Some(text.to_owned());
+    let request = ask(&[("a", "VARCHAR")], &["a"]);
+    assert_eq!(texts(&request), [some("1"), some("two"), some("[3]")]);
+    assert_eq!(
+        texts(&ask(&[("t", "JSON")], &["t"])),
+        [some(r#""x\n""#), None, None]
+    );
+    assert_eq!(
+        texts(&ask(&[("t", "VARCHAR")], &["t"])),
+        [some("x\n"), None, None]
+    );
+    assert_eq!(texts(&ask(&[("z", "VARCHAR")], &["z"])), [None, None, None]);
+    let error = store
+        .scan(&ask(&[("a", "BIGINT")], &["a"]))
+        .unwrap()
+        .find_map(Result::err)
+        .unwrap();
+    assert!(error.to_string().contains("BIGINT cannot hold"), "{error}");
+    let filtered = ScanRequest {
+        filters: asking(&[], vec![("a", Op::IsNull)]).filters,
+        ..request
+    };
+    assert!(store.scan(&filtered).is_err());
+    assert!(store.scan(&ask(&[("_seq", "VARCHAR")], &["_seq"])).is_err());
+}

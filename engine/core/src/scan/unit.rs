@@ -10,12 +10,13 @@ use arrow_buffer::BooleanBufferBuilder;
 use arrow_schema::{ArrowError, Schema as ArrowSchema, SchemaRef};
 use lakebed_format::{BlobId, Hash, RowEntry, RowRun, Seq};
 
+use super::asked::{self, Asked};
 use super::narrow::Narrowing;
 use super::request::{Filter, Op, ScanRequest, Value};
 use super::{filter, system_field, wanted};
 use crate::error::{Error, ErrorKind, Result};
-use crate::extract::{Extractor, Refused};
-use crate::schema::{SYSTEM_COLUMNS, Schema, arrow_field};
+use crate::extract::{ExtractError, Extractor, Refused};
+use crate::schema::{DataType, SYSTEM_COLUMNS, Schema, arrow_field};
 use crate::snapshot::{BatchRef, Cursor, Snapshot};
 
 /// A unit whose blobs lie in fewer runs than rows over this is read in the order of its rows; otherwise in the order of its blobs, so
@@ -40,6 +41,7 @@ pub(super) struct Plan {
     snapshot: Snapshot,
     collection: String,
     typed: Schema,
+    asked: Asked,
     /// Columns that are made: those asked for, then system columns that only filters need.
     columns: Vec<Wanted>,
     /// How many of them are given back.
@@ -99,15 +101,24 @@ struct Share {
 }
 
 impl Plan {
-    pub(super) fn new(snapshot: Snapshot, typed: Schema, request: &ScanRequest) -> Result<Self> {
+    /// `typed` is the schema of the collection.
+    pub(super) fn new(
+        snapshot: Snapshot,
+        mut typed: Schema,
+        request: &ScanRequest,
+    ) -> Result<Self> {
+        let asked = asked::apply(&mut typed, request)?;
         let collection = request.collection.clone();
         let mut columns = Vec::new();
         let mut fields = Vec::new();
         let field_of = |column: Wanted| match column {
-            Wanted::Typed(number) => typed
-                .columns
-                .get(number)
-                .map(|column| arrow_field(&column.name, &column.data_type)),
+            Wanted::Typed(number) => typed.columns.get(number).map(|column| {
+                if asked.texts.contains(&number) {
+                    arrow_field(&column.name, &DataType::Varchar)
+                } else {
+                    arrow_field(&column.name, &column.data_type)
+                }
+            }),
             Wanted::System(name) => system_field(name),
         };
         if let Some(names) = &request.columns {
@@ -154,6 +165,7 @@ impl Plan {
             snapshot,
             collection,
             typed,
+            asked,
             columns,
             shown,
             projection,
@@ -269,6 +281,10 @@ impl Plan {
         let mut arrays = Vec::with_capacity(self.columns.len());
         for column in &self.columns {
             let array = match column {
+                Wanted::Typed(number) if self.asked.texts.contains(number) => typed
+                    .next()
+                    .map(|json| asked::text_of(&json).ok_or_else(|| self.no_text(*number)))
+                    .transpose()?,
                 Wanted::Typed(_) => typed.next(),
                 Wanted::System("_hash") => hashes.clone(),
                 Wanted::System("_json") => json.clone(),
@@ -325,11 +341,34 @@ impl Plan {
         )
     }
 
-    fn misfit(&self, error: &crate::extract::ExtractError) -> Error {
+    fn misfit(&self, error: &ExtractError) -> Error {
+        if let ExtractError::Misfit {
+            column, data_type, ..
+        } = error
+            && let Some(number) = self.typed.position(column)
+            && self.asked.typed.contains(&number)
+        {
+            return self.unasked(column, data_type);
+        }
         Error::new(
             ErrorKind::Corrupt,
             format!(
                 "A record of collection {} cannot be read: {error}.",
+                self.collection
+            ),
+        )
+    }
+
+    fn no_text(&self, number: usize) -> Error {
+        let column = self.typed.columns.get(number);
+        self.unasked(column.map_or("", |column| &column.name), "VARCHAR")
+    }
+
+    fn unasked(&self, column: &str, data_type: &str) -> Error {
+        Error::new(
+            ErrorKind::InvalidArgument,
+            format!(
+                "The column {column:?} of collection {} has a value that {data_type} cannot hold: ask for JSON, which holds any.",
                 self.collection
             ),
         )

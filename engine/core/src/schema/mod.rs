@@ -13,6 +13,7 @@ mod arrow;
 mod codec;
 mod columns;
 mod observe;
+mod parse;
 mod summary;
 pub(crate) mod time;
 mod types;

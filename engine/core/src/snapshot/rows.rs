@@ -4,11 +4,14 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use lakebed_format::{BlobId, CollectionId, FileNumber, RowBatch, RowEntry, RowRun, Seq};
+use lakebed_format::{
+    BlobId, CollectionId, FileNumber, RowBatch, RowEntry, RowRun, SegmentNumber, Seq,
+};
 
 use super::Snapshot;
 use crate::catalogue::Collection;
 use crate::error::{Error, ErrorKind, Result};
+use crate::near::nearest;
 use crate::segment::source::Slice;
 use crate::segment::{Active, Sealed};
 use crate::write::pending::PendingBatch;
@@ -43,6 +46,18 @@ pub(crate) struct BatchRef {
     pub(crate) source: BatchSource,
 }
 
+impl BatchRef {
+    /// Its segment and the offset there; none while it is pending.
+    pub(crate) fn place(&self) -> Option<(SegmentNumber, u64)> {
+        let segment = match &self.source {
+            BatchSource::Sealed(sealed) => sealed.entry.number,
+            BatchSource::Active(active) => active.file.number,
+            BatchSource::Pending(_) => return None,
+        };
+        Some((segment, self.entry.offset))
+    }
+}
+
 /// The bytes of a batch.
 #[derive(Debug)]
 pub(crate) struct BatchBytes {
@@ -62,20 +77,19 @@ impl Snapshot {
     /// The collection of this name.
     pub(crate) fn named(&self, name: &str) -> Result<&Arc<Collection>> {
         self.catalogue().named(name).ok_or_else(|| {
-            let known: Vec<_> = self
-                .catalogue()
-                .collections()
-                .take(8)
-                .map(|c| c.name.to_string())
-                .collect();
-            let hint = if known.is_empty() {
-                "it has none yet".to_owned()
+            let known: Vec<&str> = self.catalogue().collections().map(|c| &*c.name).collect();
+            let hint = if let Some(near) = nearest(name, known.iter().copied()) {
+                format!("did you mean {near:?}?")
+            } else if known.is_empty() {
+                "it has none yet.".to_owned()
             } else {
-                format!("among those it has are {}", known.join(", "))
+                let first: Vec<&str> = known.into_iter().take(8).collect();
+                format!("among those it has are {}.", first.join(", "))
             };
+            let store = self.view.home.vfs.describe();
             Error::new(
                 ErrorKind::CollectionNotFound,
-                format!("The store has no collection {name:?}; {hint}."),
+                format!("The store {store} has no collection {name:?}; {hint}"),
             )
         })
     }

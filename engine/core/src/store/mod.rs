@@ -120,6 +120,7 @@ impl Store {
     /// # Errors
     /// `InvalidArgument` over the size limit; `ReadOnly`, `StoreLocked`, `StoreFull`, `Poisoned`, `Io`.
     pub fn put(&self, bytes: &[u8]) -> Result<Hash> {
+        Blob::check_len(bytes.len() as u64)?;
         let hash = Hash::of(bytes);
         let mut session = Session::begin(&self.shared, None)?;
         session.encode_plain()?;

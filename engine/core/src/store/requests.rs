@@ -5,7 +5,7 @@ use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 /// Where an ingest reads from. Compression is recognised by content.
 pub enum Source {
@@ -103,7 +103,7 @@ impl ProgressFn {
         Self(None)
     }
 
-    /// This function is told; [`ControlFlow::Break`] stops the call with [`ErrorKind::Interrupted`].
+    /// This function is told; [`ControlFlow::Break`] stops the call with `Interrupted`.
     pub fn new(callback: impl FnMut(&Progress) -> ControlFlow<()> + Send + 'static) -> Self {
         Self(Some(Box::new(callback)))
     }
@@ -111,13 +111,10 @@ impl ProgressFn {
     /// Tells how far it got.
     ///
     /// # Errors
-    /// [`ErrorKind::Interrupted`] when the function asked to stop.
+    /// `Interrupted` when the function asked to stop.
     pub fn report(&mut self, progress: &Progress) -> Result<()> {
         match self.0.as_mut().map(|callback| callback(progress)) {
-            Some(ControlFlow::Break(())) => Err(Error::new(
-                ErrorKind::Interrupted,
-                "The call was interrupted; what was committed before is kept.",
-            )),
+            Some(ControlFlow::Break(())) => Err(Error::interrupted()),
             _ => Ok(()),
         }
     }

@@ -83,6 +83,7 @@ impl Check<'_> {
     }
 
     fn advance(&mut self, bytes: u64) -> Result<()> {
+        self.snapshot.view.home.options.go_on()?;
         self.report.bytes += bytes;
         if self.report.bytes - self.told >= REPORT_BYTES {
             self.told = self.report.bytes;
@@ -338,6 +339,7 @@ impl Check<'_> {
         batches.sort_by_key(|batch| (batch.entry.collection, batch.entry.first_seq));
         let mut expected: Option<(lakebed_format::CollectionId, Seq)> = None;
         for batch in batches {
+            snapshot.view.home.options.go_on()?;
             let entry = batch.entry;
             if let Some((collection, seq)) = expected
                 && collection == entry.collection

@@ -67,13 +67,14 @@ fn rows_naming(snapshot: &Snapshot, id: BlobId) -> Result<BTreeMap<CollectionId,
     Ok(rows)
 }
 
-/// Sums `of` over the runs of ids in a range of a batch's rows.
+/// Sums `of` over the runs of ids in a range of a batch's rows, unless the caller wants it to end.
 fn count_rows(
     snapshot: &Snapshot,
     batch: &BatchRef,
     range: std::ops::Range<Seq>,
     of: impl Fn(std::ops::Range<u64>) -> u64,
 ) -> Result<u64> {
+    snapshot.view.home.options.go_on()?;
     let bytes = snapshot.read_batch(batch)?;
     let decoded = bytes.decode()?;
     let skip = range.start.0.saturating_sub(decoded.head.first_seq.0);

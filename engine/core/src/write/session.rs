@@ -18,6 +18,7 @@ use super::group::{Group, Lines, Mark, of_frames};
 use super::lock::WriterLock;
 use super::shared::{Shared, Writer};
 use super::{large, recover, seal};
+use crate::blob::Blob;
 use crate::catalogue::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
 use crate::frames::{Dictionary, Workers};
@@ -196,7 +197,7 @@ impl<'a> Session<'a> {
         ids: &mut Vec<BlobId>,
     ) -> Result<BlobCounts> {
         for blob in batch {
-            check_size(blob.bytes)?;
+            Blob::check_len(blob.bytes.len() as u64)?;
         }
         let committed = Snapshot::new(Arc::clone(&self.view), None);
         let known = {
@@ -443,7 +444,10 @@ impl<'a> Session<'a> {
         self.writer.group = None;
         let synced = self.writer.lock.as_ref().and_then(WriterLock::synced);
         let view = Arc::new(newest(&home, Some(&self.view), Asking::Writer(synced))?);
-        if let Err(error) = lookup::maintain(&home, &view.base.sealed) {
+        // Who is interrupted here has a sealed segment all the same; the next seal makes up for the index.
+        if let Err(error) = lookup::maintain(&home, &view.base.sealed)
+            && error.kind() != ErrorKind::Interrupted
+        {
             home.warn(format!(
                 "The index of sealed segments could not be brought up to date, so that looking things up takes longer: {}",
                 error.message()
@@ -515,20 +519,6 @@ impl Drop for Session<'_> {
             self.writer.lock = None;
         }
     }
-}
-
-fn check_size(bytes: &[u8]) -> Result<()> {
-    if bytes.len() as u64 <= limits::MAX_BLOB {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::InvalidArgument,
-        format!(
-            "A blob of {} bytes is larger than the {} bytes a blob may have; store it in parts.",
-            bytes.len(),
-            limits::MAX_BLOB
-        ),
-    ))
 }
 
 /// Names of collections and files: not empty, not too long.

@@ -2,6 +2,7 @@
 
 mod basics;
 mod ingest;
+mod interrupts;
 mod places;
 mod segments;
 

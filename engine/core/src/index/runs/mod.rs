@@ -110,7 +110,7 @@ impl Run {
     /// Opens `index/N.run` and checks its header and length. Its pages are checked when they are first touched.
     pub(crate) fn open(vfs: &dyn Vfs, number: u64) -> Result<Self> {
         let name = names::run(number);
-        let reading = |error| Error::io(&format!("Reading {name}"), error);
+        let reading = |error| Error::io(&format!("reading {name}"), error);
         let file = vfs.open(&name, Open::Read).map_err(reading)?;
         let len = file.len().map_err(reading)?;
         if len < RUN_START {

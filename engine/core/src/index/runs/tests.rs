@@ -446,7 +446,7 @@ fn plans_are_carried_out_and_found_again() {
         };
         let footers = merge.footers.iter().map(footer).collect();
         let number = (found.next_number, 7);
-        carry_out(&vfs, number, &merge, &sealed, &runs, footers).unwrap();
+        carry_out(&vfs, &|| Ok(()), number, &merge, &sealed, &runs, footers).unwrap();
         for old in &merge.runs {
             vfs.unlink(&names::run(*old)).unwrap();
         }

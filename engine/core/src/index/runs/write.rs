@@ -15,6 +15,8 @@ use crate::error::{Error, Result};
 
 /// Bytes that are written at once; a multiple of the page.
 const CHUNK: usize = 1 << 20;
+/// Entries between two questions whether to go on.
+const STEP: usize = 1 << 16;
 
 /// Fingerprints and their blobs, ascending by both; ends after an error.
 pub(crate) type Entries = Box<dyn Iterator<Item = Result<(Fingerprint, BlobId)>> + Send>;
@@ -55,9 +57,10 @@ pub(crate) fn write_run(
 }
 
 /// Writes the run that the policy asked for. `runs` are those the merge names, opened; `footers` the sorted entries of the segments it
-/// names. Afterwards the merge's runs are obsolete.
+/// names. Afterwards the merge's runs are obsolete. An error of `go_on` ends it, and there is no run.
 pub(crate) fn carry_out(
     vfs: &dyn Vfs,
+    go_on: &dyn Fn() -> Result<()>,
     (number, salt): (u64, u64),
     merge: &Merge,
     sealed: &[Sealed],
@@ -78,11 +81,17 @@ pub(crate) fn carry_out(
     };
     let mut sources = footers;
     sources.extend(runs.iter().map(Run::entries));
-    write_run(vfs, &spec, super::merge(sources))
+    let entries = super::merge(sources).enumerate().map(|(n, entry)| {
+        if n % STEP == 0 {
+            go_on()?;
+        }
+        entry
+    });
+    write_run(vfs, &spec, entries)
 }
 
 fn io(spec: &RunSpec, error: std::io::Error) -> Error {
-    Error::io(&format!("Writing {}", names::run(spec.number)), error)
+    Error::io(&format!("writing {}", names::run(spec.number)), error)
 }
 
 fn write_temporary(

@@ -1,0 +1,55 @@
+//! Names that a user may have meant.
+
+/// The known name that is nearest to a wrong one, if it is near at all: a third of the letters may differ.
+pub(crate) fn nearest<'a>(
+    wrong: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let wrong: Vec<char> = wrong.to_lowercase().chars().take(LONGEST).collect();
+    let bound = wrong.len().max(3) / 3;
+    let (distance, name) = known
+        .into_iter()
+        .map(|name| (distance(&wrong, name), name))
+        .min_by_key(|(distance, _)| *distance)?;
+    (distance <= bound).then_some(name)
+}
+
+/// Letters that are looked at: names may be long, and the distance costs their product.
+const LONGEST: usize = 100;
+
+/// How many letters must be put in, taken out or replaced to make one name the other; case does not count.
+fn distance(wrong: &[char], name: &str) -> usize {
+    let mut row: Vec<usize> = (0..=wrong.len()).collect();
+    for (line, letter) in name.to_lowercase().chars().take(LONGEST).enumerate() {
+        let mut above_left = line;
+        let mut left = line + 1;
+        for (cell, other) in row.iter_mut().skip(1).zip(wrong) {
+            let above = *cell;
+            let replaced = above_left + usize::from(*other != letter);
+            *cell = replaced.min(above + 1).min(left + 1);
+            above_left = above;
+            left = *cell;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = line + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn names_that_differ_little_are_near() {
+        let known = ["events", "packages", "Größe"];
+        assert_eq!(nearest("event", known), Some("events"));
+        assert_eq!(nearest("EVENTS", known), Some("events"));
+        assert_eq!(nearest("pakcages", known), Some("packages"));
+        assert_eq!(nearest("grösse", known), Some("Größe"));
+        assert_eq!(nearest("replies", known), None);
+        assert_eq!(nearest("", known), None);
+        assert_eq!(nearest("event", []), None);
+    }
+}

@@ -1,0 +1,156 @@
+//! `lakebed_scan(store, collection)`: the rows of a collection, typed.
+
+use std::ffi::CStr;
+use std::sync::Arc;
+
+use arrow_schema::{Field, SchemaRef};
+use lakebed_core::schema::DataType;
+use lakebed_core::{CommitNumber, Filter, Op, Parts, Result, ScanRequest, Seq, Snapshot, Value};
+
+use crate::batches::Batches;
+use crate::door::{Binding, Kind, invalid};
+use crate::stores::{self, Reading};
+use crate::table::Table;
+use crate::vector::Chunk;
+
+/// The column that costs the least. It comes first, because DuckDB asks for the first column to count rows.
+const FIRST: &str = "_seq";
+
+/// A part of a scan has about this many bytes of records: little enough that an interrupt, which DuckDB sees between chunks, ends it soon.
+const PART_BYTES: u64 = 4 << 20;
+
+/// Rows of a part, whatever their size.
+const PART_ROWS: std::ops::RangeInclusive<u64> = 64..=8192;
+
+/// A call.
+pub(crate) struct Scan {
+    reading: Reading,
+    request: ScanRequest,
+    schema: SchemaRef,
+}
+
+impl Table for Scan {
+    type Work = Parts;
+    type Local = Batches;
+
+    const NAME: &'static CStr = c"lakebed_scan";
+    const PARAMETERS: &'static [Kind] = &[Kind::Text, Kind::Text];
+    const NAMED: &'static [(&'static CStr, Kind)] = &[
+        (c"after_seq", Kind::Int),
+        (c"before_seq", Kind::Int),
+        (c"file", Kind::Text),
+        (c"since", Kind::Time),
+        (c"snapshot", Kind::Int),
+        (c"columns", Kind::Texts),
+    ];
+
+    fn bind(call: &Binding) -> Result<Self> {
+        let store = call.text(0, "the path of a store")?;
+        let collection = call.text(1, "the name of a collection")?;
+        let opened = stores::open(&store)?;
+        let mut request = ScanRequest::of(collection);
+        let after = call.named_count(c"after_seq")?;
+        let before = call.named_count(c"before_seq")?;
+        let first = after.map_or(0, |after| after.saturating_add(1));
+        request.range = Some(Seq(first)..Seq(before.unwrap_or(u64::MAX).max(first)));
+        if let Some(file) = call.named_text(c"file") {
+            request.filters.push(Filter {
+                column: "_file".to_owned(),
+                op: Op::Eq(Value::Text(file)),
+            });
+        }
+        if let Some(since) = call.named_time(c"since") {
+            request.filters.push(Filter {
+                column: "_ingested_at".to_owned(),
+                op: Op::Ge(Value::Int(since.into())),
+            });
+        }
+        request.as_of = call.named_count(c"snapshot")?.map(CommitNumber);
+        for (name, text) in call.named_texts(c"columns")? {
+            let data_type: DataType = text.parse().map_err(|reason| {
+                invalid(format!(
+                    "The type {text:?} of column {name:?} cannot be read: {reason}."
+                ))
+            })?;
+            request.types.push((name, data_type));
+        }
+        let rows = rows_of(&opened.snapshot, &request)?;
+        request.batch_rows = part_rows(&opened.snapshot)?;
+        let whole = opened.snapshot.scan_schema(&request)?;
+        let mut names: Vec<String> = whole.fields().iter().map(|f| f.name().clone()).collect();
+        names.sort_by_key(|name| name != FIRST);
+        request.columns = Some(names);
+        let schema = opened.snapshot.scan_schema(&request)?;
+        for field in schema.fields() {
+            call.column(field)?;
+        }
+        call.cardinality(rows, request.filters.is_empty() && request.as_of.is_none());
+        let bound = (request.clone(), Arc::clone(&schema));
+        Ok(Self {
+            reading: stores::bind(&store, opened, Some(bound)),
+            request,
+            schema,
+        })
+    }
+
+    fn start(&self, columns: &[usize]) -> Result<(Parts, usize)> {
+        let snapshot = self.reading.execute()?;
+        let fields: Vec<&Field> = columns
+            .iter()
+            .map(|number| {
+                self.schema.fields().get(*number).map(AsRef::as_ref).ok_or_else(|| {
+                    invalid(format!("DuckDB asked lakebed_scan for column {number}, which it does not have; please report this."))
+                })
+            })
+            .collect::<Result<_>>()?;
+        let request = ScanRequest {
+            columns: Some(fields.iter().map(|field| field.name().clone()).collect()),
+            ..self.request.clone()
+        };
+        let parts = snapshot.parts(&request)?;
+        let schema = parts.schema();
+        let made = schema.fields().iter().map(AsRef::as_ref);
+        if !made.eq(fields.iter().copied()) {
+            return Err(invalid(
+                "The columns of a scan are not those that were planned, which is a bug worth reporting.",
+            ));
+        }
+        let threads = parts.count();
+        Ok((parts, threads))
+    }
+
+    fn next(&self, parts: &Parts, batches: &mut Batches, chunk: &mut Chunk) -> Result<()> {
+        while !batches.fill(chunk)? {
+            let Some(part) = parts.take() else {
+                return Ok(());
+            };
+            batches.extend(part?);
+        }
+        Ok(())
+    }
+}
+
+/// How many rows the request gives at most.
+fn rows_of(snapshot: &Snapshot, request: &ScanRequest) -> Result<u64> {
+    let collections = snapshot.collections()?;
+    let found = collections
+        .iter()
+        .find(|collection| collection.name == request.collection);
+    Ok(found.map_or(0, |collection| {
+        let asked = request.range.as_ref().map_or(u64::MAX, |range| {
+            let start = range.start.max(collection.first_seq);
+            let end = range.end.min(collection.next_seq);
+            end.0.saturating_sub(start.0)
+        });
+        collection.rows.min(asked)
+    }))
+}
+
+/// Rows of a part, by the average size of the store's blobs.
+fn part_rows(snapshot: &Snapshot) -> Result<usize> {
+    let segments = snapshot.segments()?;
+    let blobs: u64 = segments.iter().map(|segment| segment.blobs).sum();
+    let bytes: u64 = segments.iter().map(|segment| segment.raw_bytes).sum();
+    let average = (bytes / blobs.max(1)).max(1);
+    Ok((PART_BYTES / average).clamp(*PART_ROWS.start(), *PART_ROWS.end()) as usize)
+}

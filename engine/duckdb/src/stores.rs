@@ -1,0 +1,159 @@
+//! Stores that queries read, and which commit they see.
+//!
+//! Each call opens its store anew when it is bound: a store that was removed, or replaced by another, is noticed. All calls of one query
+//! see one commit of a store, the newest when the first of them is executed. DuckDB does not say which calls belong to one query; but
+//! they are bound by one thread, one after the other, and none of them is executed before all are bound. A prepared statement is bound
+//! again for each execution.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use arrow_schema::SchemaRef;
+use lakebed_core::{Mode, Options, Result, ScanRequest, Snapshot, Store};
+use parking_lot::Mutex;
+
+use crate::door::invalid;
+
+/// A store, and what it held when it was opened.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) store: Store,
+    pub(crate) snapshot: Snapshot,
+}
+
+/// What a call of a query was bound with.
+#[derive(Debug)]
+struct Bound {
+    opened: Opened,
+    /// A scan and the columns that were declared for it, which what is read must have.
+    scan: Option<(ScanRequest, SchemaRef)>,
+}
+
+/// The commit of one store that a query sees.
+#[derive(Debug, Default)]
+struct Choice {
+    bound: Vec<Bound>,
+    chosen: Option<Snapshot>,
+}
+
+impl Choice {
+    fn snapshot(&mut self, path: &Path) -> Result<Snapshot> {
+        if let Some(chosen) = &self.chosen {
+            return Ok(chosen.clone());
+        }
+        let mut candidates: Vec<Snapshot> = self
+            .bound
+            .iter()
+            .map(|bound| bound.opened.snapshot.clone())
+            .collect();
+        if let Some(last) = self.bound.last() {
+            last.opened.store.refresh()?;
+            candidates.push(last.opened.store.snapshot()?);
+        }
+        // The newest, unless the columns of a collection changed since they were declared.
+        let fits = |snapshot: &Snapshot| {
+            let scans = self.bound.iter().filter_map(|bound| bound.scan.as_ref());
+            scans
+                .into_iter()
+                .all(|(request, schema)| snapshot.scan_schema(request).is_ok_and(|s| s == *schema))
+        };
+        let Some(chosen) = candidates.into_iter().rev().find(fits) else {
+            return Err(invalid(format!(
+                "The columns of collections of {} changed while the query was planned: run it again.",
+                path.display()
+            )));
+        };
+        self.chosen = Some(chosen.clone());
+        self.bound.clear();
+        Ok(chosen)
+    }
+}
+
+/// A call's hold on its store.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    path: PathBuf,
+    choice: Arc<Mutex<Choice>>,
+    planned: Arc<AtomicBool>,
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        // The plan is given up, or done.
+        self.planned.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Reading {
+    /// What the query sees; execution begins.
+    pub(crate) fn execute(&self) -> Result<Snapshot> {
+        self.planned.store(true, Ordering::Relaxed);
+        self.choice.lock().snapshot(&self.path)
+    }
+}
+
+/// The query that this thread plans.
+#[derive(Default)]
+struct Query {
+    stores: HashMap<PathBuf, Weak<Mutex<Choice>>>,
+    /// One of its calls was executed or given up: later calls belong to another query.
+    planned: Arc<AtomicBool>,
+}
+
+thread_local! {
+    static QUERY: RefCell<Query> = RefCell::default();
+}
+
+/// Adds a call to the query that this thread plans.
+pub(crate) fn bind(path: &str, opened: Opened, scan: Option<(ScanRequest, SchemaRef)>) -> Reading {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
+    QUERY.with_borrow_mut(|query| {
+        if query.planned.load(Ordering::Relaxed) {
+            *query = Query::default();
+        }
+        let known = query.stores.get(&path).and_then(Weak::upgrade);
+        let choice = known.unwrap_or_default();
+        choice.lock().bound.push(Bound { opened, scan });
+        query.stores.insert(path.clone(), Arc::downgrade(&choice));
+        Reading {
+            path,
+            choice,
+            planned: Arc::clone(&query.planned),
+        }
+    })
+}
+
+/// Opens a store for reading.
+pub(crate) fn open(path: &str) -> Result<Opened> {
+    let options = Options {
+        mode: Mode::Read,
+        command: "DuckDB".to_owned(),
+        ..Options::default()
+    };
+    let store = Store::open(checked(path)?, options)?;
+    let snapshot = store.snapshot()?;
+    Ok(Opened { store, snapshot })
+}
+
+/// Opens a store for changing; `function` is what others are told when they wait for it.
+pub(crate) fn open_to_write(path: &str, function: &str, create: bool) -> Result<Store> {
+    let options = Options {
+        mode: Mode::Append,
+        create,
+        command: format!("DuckDB, {function}"),
+        ..Options::default()
+    };
+    Store::open(checked(path)?, options)
+}
+
+fn checked(path: &str) -> Result<&Path> {
+    if path.is_empty() || path.contains('\0') {
+        return Err(invalid(format!(
+            "{path:?} is no path of a store: give a directory such as 'data.lakebed'."
+        )));
+    }
+    Ok(Path::new(path))
+}

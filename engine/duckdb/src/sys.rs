@@ -1,0 +1,245 @@
+//! DuckDB's C extension API: the types, and the table of function pointers that it hands over at load time.
+//!
+//! Nothing of DuckDB is linked. The table's first 404 places have been the same since DuckDB 1.2.0 (its C API v1.2.0), so one file
+//! serves every version since; only places below that are read here. Names and places are those of DuckDB's `duckdb_extension.h`.
+
+use std::ffi::{c_char, c_void};
+
+/// `idx_t`.
+pub(crate) type Index = u64;
+
+/// `duckdb_state`: 0 is success.
+pub(crate) type State = i32;
+
+pub(crate) const SUCCESS: State = 0;
+
+/// The version of the C API whose table is asked for, and that the file's footer names.
+pub(crate) const API_VERSION: &std::ffi::CStr = c"v1.2.0";
+
+/// Places of the table of that version.
+const PLACES: usize = 404;
+
+/// `duckdb_type`.
+pub(crate) mod type_id {
+    pub(crate) const BOOLEAN: u32 = 1;
+    pub(crate) const BIGINT: u32 = 5;
+    pub(crate) const UBIGINT: u32 = 9;
+    pub(crate) const DOUBLE: u32 = 11;
+    pub(crate) const TIMESTAMP: u32 = 12;
+    pub(crate) const DATE: u32 = 13;
+    pub(crate) const HUGEINT: u32 = 16;
+    pub(crate) const VARCHAR: u32 = 17;
+    pub(crate) const BLOB: u32 = 18;
+    pub(crate) const STRUCT: u32 = 25;
+    pub(crate) const TIMESTAMP_TZ: u32 = 31;
+    pub(crate) const ANY: u32 = 34;
+}
+
+macro_rules! handles {
+    ($($(#[$about:meta])* $name:ident;)*) => {$(
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(transparent)]
+        pub(crate) struct $name(pub(crate) *mut c_void);
+    )*};
+}
+
+handles! {
+    /// `duckdb_extension_info`.
+    ExtensionInfo;
+    /// `duckdb_database`.
+    Database;
+    /// `duckdb_connection`.
+    Connection;
+    /// `duckdb_value`.
+    Value;
+    /// `duckdb_logical_type`.
+    Logical;
+    /// `duckdb_data_chunk`.
+    DataChunk;
+    /// `duckdb_vector`.
+    Vector;
+    /// `duckdb_table_function`.
+    TableFunction;
+    /// `duckdb_scalar_function`.
+    ScalarFunction;
+    /// `duckdb_scalar_function_set`.
+    ScalarFunctionSet;
+    /// `duckdb_bind_info`.
+    BindInfo;
+    /// `duckdb_init_info`.
+    InitInfo;
+    /// `duckdb_function_info`.
+    FunctionInfo;
+}
+
+/// `duckdb_timestamp`.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct Timestamp {
+    pub(crate) micros: i64,
+}
+
+/// `duckdb_list_entry`.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct ListEntry {
+    pub(crate) offset: u64,
+    pub(crate) length: u64,
+}
+
+/// `duckdb_string_t`: up to 12 bytes lie in it, longer ones somewhere else.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) union Text {
+    pub(crate) short: ShortText,
+    pub(crate) long: LongText,
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct ShortText {
+    pub(crate) length: u32,
+    pub(crate) bytes: [u8; Text::SHORT],
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct LongText {
+    pub(crate) length: u32,
+    pub(crate) prefix: [u8; 4],
+    pub(crate) bytes: *const u8,
+}
+
+impl Text {
+    pub(crate) const SHORT: usize = 12;
+}
+
+const _: () = assert!(size_of::<Text>() == 16 && size_of::<ListEntry>() == 16);
+
+pub(crate) type Destroy = unsafe extern "C" fn(*mut c_void);
+pub(crate) type Bind = unsafe extern "C" fn(BindInfo);
+pub(crate) type Init = unsafe extern "C" fn(InitInfo);
+pub(crate) type Produce = unsafe extern "C" fn(FunctionInfo, DataChunk);
+pub(crate) type Compute = unsafe extern "C" fn(FunctionInfo, DataChunk, Vector);
+
+/// `duckdb_extension_access`.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Access {
+    pub(crate) set_error: unsafe extern "C" fn(ExtensionInfo, *const c_char),
+    pub(crate) get_database: unsafe extern "C" fn(ExtensionInfo) -> *mut Database,
+    pub(crate) get_api: unsafe extern "C" fn(ExtensionInfo, *const c_char) -> *const c_void,
+}
+
+macro_rules! api {
+    ($($place:literal $name:ident: fn($($argument:ty),*) $(-> $result:ty)?;)*) => {
+        /// The functions that are used.
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) struct Api {
+            $(pub(crate) $name: unsafe extern "C" fn($($argument),*) $(-> $result)?,)*
+        }
+
+        const _: () = {
+            $(assert!($place < PLACES);)*
+        };
+
+        impl Api {
+            /// Reads the table.
+            ///
+            /// # Safety
+            /// `table` is what DuckDB's `get_api` returned for [`API_VERSION`], and not null.
+            pub(crate) unsafe fn read(table: *const c_void) -> Self {
+                let table: *const *const c_void = table.cast();
+                Self {
+                    $($name: {
+                        // SAFETY: the table of this version has more places than this one (asserted above), all of them set.
+                        let function = unsafe { *table.add($place) };
+                        // SAFETY: at this place is a function of this signature (DuckDB's duckdb_extension.h); pointers to functions and
+                        // to data are of one size wherever DuckDB loads extensions.
+                        unsafe {
+                            std::mem::transmute::<
+                                *const c_void,
+                                unsafe extern "C" fn($($argument),*) $(-> $result)?,
+                            >(function)
+                        }
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+api! {
+    3 connect: fn(Database, *mut Connection) -> State;
+    6 disconnect: fn(*mut Connection);
+    7 library_version: fn() -> *const c_char;
+    25 free: fn(*mut c_void);
+    26 vector_size: fn() -> Index;
+    92 destroy_value: fn(*mut Value);
+    118 get_bool: fn(Value) -> bool;
+    125 get_int64: fn(Value) -> i64;
+    136 get_value_type: fn(Value) -> Logical;
+    142 get_varchar: fn(Value) -> *mut c_char;
+    149 is_null_value: fn(Value) -> bool;
+    155 get_struct_child: fn(Value, Index) -> Value;
+    156 create_logical_type: fn(u32) -> Logical;
+    158 logical_type_set_alias: fn(Logical, *const c_char);
+    159 create_list_type: fn(Logical) -> Logical;
+    161 create_map_type: fn(Logical, Logical) -> Logical;
+    163 create_struct_type: fn(*mut Logical, *mut *const c_char, Index) -> Logical;
+    166 get_type_id: fn(Logical) -> u32;
+    178 struct_type_child_count: fn(Logical) -> Index;
+    179 struct_type_child_name: fn(Logical, Index) -> *mut c_char;
+    184 destroy_logical_type: fn(*mut Logical);
+    190 data_chunk_get_vector: fn(DataChunk, Index) -> Vector;
+    191 data_chunk_get_size: fn(DataChunk) -> Index;
+    192 data_chunk_set_size: fn(DataChunk, Index);
+    194 vector_get_data: fn(Vector) -> *mut c_void;
+    195 vector_get_validity: fn(Vector) -> *mut u64;
+    196 vector_ensure_validity_writable: fn(Vector);
+    198 vector_assign_string_element_len: fn(Vector, Index, *const c_char, Index);
+    199 list_vector_get_child: fn(Vector) -> Vector;
+    201 list_vector_set_size: fn(Vector, Index) -> State;
+    202 list_vector_reserve: fn(Vector, Index) -> State;
+    203 struct_vector_get_child: fn(Vector, Index) -> Vector;
+    209 create_scalar_function: fn() -> ScalarFunction;
+    210 destroy_scalar_function: fn(*mut ScalarFunction);
+    211 scalar_function_set_name: fn(ScalarFunction, *const c_char);
+    215 scalar_function_add_parameter: fn(ScalarFunction, Logical);
+    216 scalar_function_set_return_type: fn(ScalarFunction, Logical);
+    218 scalar_function_set_function: fn(ScalarFunction, Compute);
+    221 scalar_function_set_error: fn(FunctionInfo, *const c_char);
+    222 create_scalar_function_set: fn(*const c_char) -> ScalarFunctionSet;
+    223 destroy_scalar_function_set: fn(*mut ScalarFunctionSet);
+    224 add_scalar_function_to_set: fn(ScalarFunctionSet, ScalarFunction) -> State;
+    225 register_scalar_function_set: fn(Connection, ScalarFunctionSet) -> State;
+    242 create_table_function: fn() -> TableFunction;
+    243 destroy_table_function: fn(*mut TableFunction);
+    244 table_function_set_name: fn(TableFunction, *const c_char);
+    245 table_function_add_parameter: fn(TableFunction, Logical);
+    246 table_function_add_named_parameter: fn(TableFunction, *const c_char, Logical);
+    248 table_function_set_bind: fn(TableFunction, Bind);
+    249 table_function_set_init: fn(TableFunction, Init);
+    250 table_function_set_local_init: fn(TableFunction, Init);
+    251 table_function_set_function: fn(TableFunction, Produce);
+    252 table_function_supports_projection_pushdown: fn(TableFunction, bool);
+    253 register_table_function: fn(Connection, TableFunction) -> State;
+    255 bind_add_result_column: fn(BindInfo, *const c_char, Logical);
+    257 bind_get_parameter: fn(BindInfo, Index) -> Value;
+    258 bind_get_named_parameter: fn(BindInfo, *const c_char) -> Value;
+    259 bind_set_bind_data: fn(BindInfo, *mut c_void, Destroy);
+    260 bind_set_cardinality: fn(BindInfo, Index, bool);
+    261 bind_set_error: fn(BindInfo, *const c_char);
+    263 init_get_bind_data: fn(InitInfo) -> *mut c_void;
+    264 init_set_init_data: fn(InitInfo, *mut c_void, Destroy);
+    265 init_get_column_count: fn(InitInfo) -> Index;
+    266 init_get_column_index: fn(InitInfo, Index) -> Index;
+    267 init_set_max_threads: fn(InitInfo, Index);
+    268 init_set_error: fn(InitInfo, *const c_char);
+    270 function_get_bind_data: fn(FunctionInfo) -> *mut c_void;
+    271 function_get_init_data: fn(FunctionInfo) -> *mut c_void;
+    272 function_get_local_init_data: fn(FunctionInfo) -> *mut c_void;
+    273 function_set_error: fn(FunctionInfo, *const c_char);
+    326 get_timestamp_tz: fn(Value) -> Timestamp;
+}

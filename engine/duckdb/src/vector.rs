@@ -1,0 +1,295 @@
+//! Arrow arrays into DuckDB's vectors.
+//!
+//! Texts of more than 12 bytes are not copied: the vector points into the Arrow buffer, which the caller keeps until the vector is
+//! used up (see [`Chunk::fill`]). Arrow's text arrays are valid UTF-8 by their type, which is all that DuckDB asks of a text.
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{
+    ArrowPrimitiveType, Date32Type, Decimal128Type, Float64Type, Int64Type,
+    TimestampMicrosecondType, UInt64Type,
+};
+use arrow_array::{Array, ArrayRef, BooleanArray};
+use arrow_buffer::{ArrowNativeType, NullBuffer};
+use arrow_schema::DataType;
+use lakebed_core::{Error, Result};
+
+use crate::door::invalid;
+use crate::sys::{Api, DataChunk, Index, ListEntry, LongText, SUCCESS, ShortText, Text, Vector};
+
+/// What a table function fills in one call.
+pub(crate) struct Chunk {
+    api: &'static Api,
+    raw: DataChunk,
+}
+
+impl Chunk {
+    /// # Safety
+    /// `raw` is the chunk of a table function's callback that has not returned, its columns of the types that
+    /// [`crate::door::LogicalType::of`] gave for the arrays it will be filled with.
+    pub(crate) unsafe fn new(api: &'static Api, raw: DataChunk) -> Self {
+        Self { api, raw }
+    }
+
+    /// Rows it holds at most.
+    pub(crate) fn capacity(&self) -> usize {
+        // SAFETY: a constant of the library.
+        unsafe { (self.api.vector_size)() as usize }
+    }
+
+    /// Puts rows of these columns into it, at most its capacity. Nothing put in means: that was all.
+    ///
+    /// DuckDB reads the chunk until it asks the same thread for the next one: until then the arrays must live.
+    pub(crate) fn fill(&mut self, columns: &[ArrayRef], start: usize, rows: usize) -> Result<()> {
+        let rows = rows.min(self.capacity());
+        for (number, column) in columns.iter().enumerate() {
+            let rows = rows.min(column.len().saturating_sub(start));
+            // SAFETY: the chunk has a vector for each column of the projection, of the type of its array (see `new`).
+            unsafe {
+                let vector = (self.api.data_chunk_get_vector)(self.raw, number as Index);
+                write(self.api, vector, column.as_ref(), start, rows)?;
+            }
+        }
+        // SAFETY: not more than the capacity.
+        unsafe { (self.api.data_chunk_set_size)(self.raw, rows as Index) };
+        Ok(())
+    }
+}
+
+/// Writes `array[start..start + len]` to the vector's first places.
+///
+/// # Safety
+/// The vector is of the type that `LogicalType::of` gives for the array, and has room for `len` values; the range is in the array.
+unsafe fn write(
+    api: &'static Api,
+    vector: Vector,
+    array: &dyn Array,
+    start: usize,
+    len: usize,
+) -> Result<()> {
+    if len == 0 {
+        return Ok(());
+    }
+    // SAFETY: the same vector, array and range; each function is called for the Arrow type whose DuckDB type it writes.
+    unsafe {
+        nulls(api, vector, array.nulls(), start, len);
+        match array.data_type() {
+            DataType::Boolean => booleans(api, vector, array.as_boolean(), start, len),
+            DataType::Int64 => primitives::<Int64Type>(api, vector, array, start, len),
+            DataType::UInt64 => primitives::<UInt64Type>(api, vector, array, start, len),
+            DataType::Decimal128(..) => {
+                // DuckDB's HUGEINT is two halves of 64 bits, the lower first: an i128 of a little-endian machine.
+                primitives::<Decimal128Type>(api, vector, array, start, len);
+            }
+            DataType::Float64 => primitives::<Float64Type>(api, vector, array, start, len),
+            DataType::Date32 => primitives::<Date32Type>(api, vector, array, start, len),
+            DataType::Timestamp(..) => {
+                primitives::<TimestampMicrosecondType>(api, vector, array, start, len);
+            }
+            DataType::Utf8 => {
+                let array = array.as_string::<i32>();
+                texts(
+                    api,
+                    vector,
+                    array.value_data(),
+                    array.value_offsets(),
+                    start,
+                    len,
+                )?;
+            }
+            DataType::Binary => {
+                let array = array.as_binary::<i32>();
+                texts(
+                    api,
+                    vector,
+                    array.value_data(),
+                    array.value_offsets(),
+                    start,
+                    len,
+                )?;
+            }
+            DataType::List(_) => {
+                let array = array.as_list::<i32>();
+                let (first, count) = lists(api, vector, array.value_offsets(), start, len)?;
+                let child = (api.list_vector_get_child)(vector);
+                write(api, child, array.values().as_ref(), first, count)?;
+            }
+            DataType::Map(..) => {
+                let array = array.as_map();
+                let (first, count) = lists(api, vector, array.value_offsets(), start, len)?;
+                let child = (api.list_vector_get_child)(vector);
+                write(api, child, array.entries(), first, count)?;
+            }
+            DataType::Struct(_) => {
+                for (number, column) in array.as_struct().columns().iter().enumerate() {
+                    let child = (api.struct_vector_get_child)(vector, number as Index);
+                    write(api, child, column.as_ref(), start, len)?;
+                }
+            }
+            other => {
+                return Err(invalid(format!(
+                    "lakebed's extension cannot hand the Arrow type {other} to DuckDB."
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// # Safety
+/// As [`write`].
+unsafe fn nulls(
+    api: &'static Api,
+    vector: Vector,
+    nulls: Option<&NullBuffer>,
+    start: usize,
+    len: usize,
+) {
+    let Some(nulls) = nulls.map(|nulls| nulls.slice(start, len)) else {
+        return;
+    };
+    if nulls.null_count() == 0 {
+        return;
+    }
+    // SAFETY: after this call the vector has a bit for each value there is room for.
+    let mask = unsafe {
+        (api.vector_ensure_validity_writable)(vector);
+        (api.vector_get_validity)(vector)
+    };
+    for row in 0..len {
+        if nulls.is_null(row) {
+            // SAFETY: the row has a bit, in words of 64.
+            unsafe { *mask.add(row / 64) &= !(1 << (row % 64)) };
+        }
+    }
+}
+
+/// # Safety
+/// As [`write`], for a type whose values in Arrow and DuckDB are the same bytes.
+unsafe fn primitives<T: ArrowPrimitiveType>(
+    api: &'static Api,
+    vector: Vector,
+    array: &dyn Array,
+    start: usize,
+    len: usize,
+) {
+    let values = array.as_primitive::<T>().values().inner().as_slice();
+    let width = T::Native::get_byte_width();
+    if let Some(bytes) = values.get(start * width..(start + len) * width) {
+        // SAFETY: the vector has room for `len` values of this width; the buffers are different ones.
+        unsafe {
+            let target: *mut u8 = (api.vector_get_data)(vector).cast();
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), target, bytes.len());
+        }
+    }
+}
+
+/// # Safety
+/// As [`write`].
+unsafe fn booleans(
+    api: &'static Api,
+    vector: Vector,
+    array: &BooleanArray,
+    start: usize,
+    len: usize,
+) {
+    // SAFETY: the vector has room for `len` bytes.
+    let target: *mut bool = unsafe { (api.vector_get_data)(vector).cast() };
+    for (place, value) in array.values().slice(start, len).iter().enumerate() {
+        // SAFETY: one of those `len`.
+        unsafe { target.add(place).write(value) };
+    }
+}
+
+/// # Safety
+/// As [`write`].
+unsafe fn texts(
+    api: &'static Api,
+    vector: Vector,
+    bytes: &[u8],
+    offsets: &[i32],
+    start: usize,
+    len: usize,
+) -> Result<()> {
+    // SAFETY: the vector has room for `len` texts.
+    let target: *mut Text = unsafe { (api.vector_get_data)(vector).cast() };
+    let window = offsets.get(start..=start + len).ok_or_else(broken)?;
+    for (place, pair) in window.windows(2).enumerate() {
+        let &[from, to] = pair else {
+            return Err(broken());
+        };
+        let bytes = bytes.get(from as usize..to as usize).ok_or_else(broken)?;
+        // SAFETY: one of those `len`.
+        unsafe { target.add(place).write(text(bytes)) };
+    }
+    Ok(())
+}
+
+/// DuckDB's form of a text, which points to its bytes when they are many.
+fn text(bytes: &[u8]) -> Text {
+    let length = bytes.len() as u32;
+    if bytes.len() <= Text::SHORT {
+        let mut short = [0; Text::SHORT];
+        for (place, byte) in short.iter_mut().zip(bytes) {
+            *place = *byte;
+        }
+        return Text {
+            short: ShortText {
+                length,
+                bytes: short,
+            },
+        };
+    }
+    let prefix = bytes.first_chunk().copied().unwrap_or_default();
+    Text {
+        long: LongText {
+            length,
+            prefix,
+            bytes: bytes.as_ptr(),
+        },
+    }
+}
+
+/// Writes where each list's elements are; says which elements of the child array those are.
+///
+/// # Safety
+/// As [`write`].
+unsafe fn lists(
+    api: &'static Api,
+    vector: Vector,
+    offsets: &[i32],
+    start: usize,
+    len: usize,
+) -> Result<(usize, usize)> {
+    let window = offsets.get(start..=start + len).ok_or_else(broken)?;
+    let (&[first, ..], &[.., last]) = (window, window) else {
+        return Err(broken());
+    };
+    let count = (last - first) as usize;
+    // SAFETY: the vector holds lists; its child gets room for all elements before they are written.
+    let target: *mut ListEntry = unsafe {
+        if (api.list_vector_reserve)(vector, count as Index) != SUCCESS
+            || (api.list_vector_set_size)(vector, count as Index) != SUCCESS
+        {
+            return Err(invalid(format!(
+                "DuckDB has no room for {count} elements of lists."
+            )));
+        }
+        (api.vector_get_data)(vector).cast()
+    };
+    for (place, pair) in window.windows(2).enumerate() {
+        let &[from, to] = pair else {
+            return Err(broken());
+        };
+        let entry = ListEntry {
+            offset: (from - first) as u64,
+            length: (to - from) as u64,
+        };
+        // SAFETY: one of the `len` places the vector has.
+        unsafe { target.add(place).write(entry) };
+    }
+    Ok((first as usize, count))
+}
+
+fn broken() -> Error {
+    invalid("A batch has offsets outside its bytes, which is a bug worth reporting.")
+}
