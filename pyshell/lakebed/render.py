@@ -253,23 +253,15 @@ def _gap(kept: Sequence[int]) -> bool:
     return any(index != number for number, index in enumerate(kept))
 
 
-def footer(
-    shown: int,
-    columns: int,
-    drawn: Box,
-    *,
-    more: bool,
-    all_rows: str = "--rows 0 shows all",
-    everything: str = "--format vertical shows everything",
-) -> str:
-    """What a box shows and what it does not, and how to see that."""
-    rows = f"the first {count(shown, 'row')}; there are more ({all_rows})" if more else count(shown, "row")
+def footer(shown: int, columns: int, drawn: Box, *, more: bool) -> str:
+    """What a box shows and what it does not."""
+    rows = f"the first {count(shown, 'row')}; there are more (--rows 0 shows all)" if more else count(shown, "row")
     told = [
         rows,
         count(columns, "column") + (f" ({columns - drawn.hidden_columns} shown)" if drawn.hidden_columns else ""),
     ]
     if drawn.has_cut or drawn.hidden_columns:
-        told.append(everything)
+        told.append("--format vertical shows everything")
     return "  " + ", ".join(told)
 
 

@@ -79,10 +79,15 @@ def run(
 def _select(
     connection: duckdb.DuckDBPyConnection, statement: Any, form: str, first: int | None, screen: bool
 ) -> Result:
+    import duckdb
+
     from lakebed.duck.source import has_pushdown
 
     # DuckDB 2 points at the place of an error when it is given text; DuckDB 1.x has no text of a PIVOT that it took apart.
-    relation: Any = connection.sql(statement.query if has_pushdown() else statement)
+    try:
+        relation: Any = connection.sql(statement.query if has_pushdown() else statement)
+    except duckdb.Error as problem:
+        raise _placed(connection, statement.query, problem) from None
     columns = [Column(name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True)]
     values = [_expression(index, column.type, form, screen) for index, column in enumerate(columns, 1)]
     if hasattr(relation, "fetchmany"):
@@ -104,8 +109,26 @@ def _wrapped(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[Any]:
         connection.execute(sql)
         yield from _fetched(connection)
     except duckdb.Error as problem:
-        moved = re.sub(r"^LINE (\d+): ", lambda found: f"LINE {int(found[1]) - 1}: ", str(problem), flags=re.MULTILINE)
-        raise type(problem)(moved) from None
+        raise _moved(problem) from None
+
+
+def _moved(problem: duckdb.Error) -> duckdb.Error:
+    """The error of a statement that had a line put before it, with the lines that the user knows."""
+    text = re.sub(r"^LINE (\d+): ", lambda found: f"LINE {int(found[1]) - 1}: ", str(problem), flags=re.MULTILINE)
+    return type(problem)(text)
+
+
+def _placed(connection: duckdb.DuckDBPyConnection, sql: str, problem: duckdb.Error) -> duckdb.Error:
+    """The error with its place in the statement: DuckDB leaves that out for a relation, and knows it when asked to explain."""
+    import duckdb
+
+    if "\nLINE " in str(problem):
+        return problem
+    try:
+        connection.execute(f"EXPLAIN\n{sql}")
+    except duckdb.Error as again:
+        return _moved(again)
+    return problem
 
 
 def _fetched(result: Any) -> Iterator[Any]:

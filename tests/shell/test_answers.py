@@ -28,9 +28,9 @@ def test_only_the_rows_that_fit_are_taken():
             yield [str(number)]
 
     lines, footer = shown(table(result([Column("n", "BIGINT")], rows()), SCREEN, records=True))
-    assert footer == "the first 12 rows; there are more (type last to see all), 1 column"
-    assert len(lines) == 12 + 5
-    assert len(taken) == 13
+    assert footer == "the first 8 rows, there are more, 1 column: type last to see everything"
+    assert len(lines) == 8 + 5
+    assert len(taken) == 9
 
 
 def test_types_are_under_the_names_and_numbers_on_the_right():
@@ -54,7 +54,7 @@ def test_what_does_not_fit_as_a_table_is_shown_as_records_where_those_fit():
     assert lines[1] == " column_0  xxxxxxxxxx"
     lines, footer = shown(table(result(columns, [["x" * 10] * 12] * 3), SCREEN, records=True))
     assert lines[0].startswith("┌")
-    assert "12 columns (6 shown), type last to see everything" in footer
+    assert "12 columns (6 shown): type last to see everything" in footer
     lines, _ = shown(table(result(columns, [["x" * 10] * 12]), SCREEN, records=False))
     assert lines[0].startswith("┌")
 

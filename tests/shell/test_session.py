@@ -20,7 +20,7 @@ class TestAnswers:
 
     def test_more_rows_than_fit_are_said(self, say):
         shown = say("FROM range(1000000000000);")
-        assert "the first 22 rows; there are more (type last to see all)" in shown
+        assert "the first 18 rows, there are more" in shown
         assert shown.count("\n") <= 30
 
     @pytest.mark.parametrize(
@@ -168,6 +168,8 @@ class TestErrors:
         assert shown.startswith("error: ")
         assert message in shown
         assert "Traceback" not in shown
+        assert ("LINE 1: SELECT nosuch FROM events" in shown) == ("nosuch FROM" in text)
+        assert ("\n" + " " * 15 + "^^^^^^\n" in shown) == ("nosuch FROM" in text)
         assert "42" in say("SELECT 42;")
 
     @pytest.mark.parametrize(

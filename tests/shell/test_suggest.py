@@ -58,6 +58,7 @@ def offered(text, *, asked=False):
         ("FROM data.¦", ["events", '"My Events"']),
         ('SELECT tw¦ FROM "My Events"', ['"two words"']),
         ("SELECT CO¦ FROM events", ["COUNT", "count_if"]),
+        ("SELECT type, tw¦", ['"two words"']),
         ("sel¦", ["select"]),
         ("SEL¦", ["SELECT"]),
         ("ing¦", ["ingest"]),

@@ -176,7 +176,7 @@ def test_the_pager_may_be_left_at_any_time(terminal, tmp_path):
     counted.write_text("#!/bin/sh\nhead -n 5\necho PAGER ENDED\n")
     counted.chmod(0o755)
     shell = terminal(PAGER=str(counted))
-    shell.ask("FROM range(1000000000);", "type last to see all")
+    shell.ask("FROM range(1000000000);", "there are more")
     seen = shell.ask("last", "PAGER ENDED")
     assert "int64" in seen or "bigint" in seen
     shell.ask("SELECT 40 + 2 AS x;", "42")
@@ -190,7 +190,7 @@ def test_ctrl_c_belongs_to_the_pager_and_stops_its_query(terminal, tmp_path):
     )
     reading.chmod(0o755)
     shell = terminal(PAGER=str(reading))
-    shell.ask("SELECT * FROM range(1000000000000);", "type last to see all")
+    shell.ask("SELECT * FROM range(1000000000000);", "there are more")
     shell.ask("last", "READING")
     shell.send("\x03")
     shell.wait_for("PAGER ENDED")

@@ -12,7 +12,7 @@ from lakebed.commands.output import WIDE
 from lakebed.render import Column, Row, Style
 from lakebed.results import Result
 
-_BESIDE = 8
+_BESIDE = 12
 """Lines of the screen that a table leaves to its frame, its footer and the prompts around it."""
 _PAGED_ROWS = 1000
 """Rows of a table in the pager that are laid out together, under a heading of their own."""
@@ -75,14 +75,10 @@ def table(result: Result, screen: Screen, *, records: bool) -> Answer:
         if len(shown) == 1 or len(lines) <= screen.height - 4:
             told = f"{render.count(len(shown), 'row')}, {render.count(len(columns), 'column')}"
             return Answer(iter(lines), lambda: told)
-    told = render.footer(
-        len(shown),
-        len(columns),
-        drawn,
-        more=more,
-        all_rows="type last to see all",
-        everything="type last to see everything",
-    ).strip()
+    told = f"the first {render.count(len(shown), 'row')}, there are more" if more else render.count(len(shown), "row")
+    told += f", {render.count(len(columns), 'column')}"
+    told += f" ({len(columns) - drawn.hidden_columns} shown)" if drawn.hidden_columns else ""
+    told += ": type last to see everything" if more or drawn.hidden_columns or drawn.has_cut else ""
     return Answer(iter(drawn.lines), lambda: told)
 
 

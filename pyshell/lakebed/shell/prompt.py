@@ -53,6 +53,9 @@ class _Highlighter(Lexer):
 @lru_cache(maxsize=4)
 def _fragments(text: str) -> list[StyleAndTextTuples]:
     lines: list[StyleAndTextTuples] = [[]]
+    if not text:
+        # The first prompt is there before DuckDB is.
+        return lines
 
     def add(style: str, part: str) -> None:
         for number, line in enumerate(part.split("\n")):
@@ -176,7 +179,7 @@ class Prompt:
             tempfile_suffix=".sql",
             style=_STYLE,
             color_depth=None if color else ColorDepth.DEPTH_1_BIT,
-            reserve_space_for_menu=6,
+            reserve_space_for_menu=5,
             prompt_continuation=self._continuation,
         )
 

@@ -188,8 +188,12 @@ def _sql(text: str, before: str, start: int, whole: Piece, catalogue: Catalogue,
         return
     if not typed and not asked:
         return
-    columns = [column for table in dict.fromkeys(in_use.values()) for column in table.columns]
     lowered = typed.lower().strip('"')
+    named = list(in_use.values())
+    if not named and lowered:
+        # SELECT comes before FROM: any collection's columns may be meant.
+        named = [catalogue.tables[one.lower()] for one in catalogue.collections if one.lower() in catalogue.tables]
+    columns = [column for table in dict.fromkeys(named) for column in table.columns]
     yield from (
         _named(one.name, begin, _kind(one.type), catalogue) for one in columns if one.name.lower().startswith(lowered)
     )
