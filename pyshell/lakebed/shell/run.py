@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from lakebed.shell.catalogue import Catalogue, Catalogues, picture
-from lakebed.shell.session import NAME, Leave, Session, patient
+from lakebed.shell.session import Leave, Session, patient
 
 if TYPE_CHECKING:
     from lakebed.shell.prompt import Prompt
@@ -78,6 +78,8 @@ def _loop(session: Session, prompt: Prompt, catalogues: Catalogues, restore: Cal
 
 def _picture(session: Session, old: Catalogue) -> Catalogue:
     """What completion knows, on a connection of its own."""
+    from lakebed.commands.connecting import NAME
+
     cursor = session.connection.cursor()
     try:
         return picture(cursor, old, tuple(session.queries.names()), NAME)
