@@ -28,6 +28,7 @@ from lakebed.errors import (
     BadRecord,
     BlobNotFound,
     Closed,
+    CloudRefused,
     CollectionNotFound,
     Corrupt,
     FormatTooNew,
@@ -35,9 +36,22 @@ from lakebed.errors import (
     Interrupted,
     InvalidArgument,
     LakebedError,
+    ModelMissing,
     NotAStore,
+    NotOllama,
+    OllamaBusy,
+    OllamaError,
+    OllamaFailed,
+    OllamaRefused,
+    OllamaStalled,
+    OllamaUnreachable,
     Poisoned,
+    PromptTooLong,
     ReadOnly,
+    ReplyCut,
+    ReplyGarbled,
+    ReplyInvalid,
+    ReplyTooLarge,
     SourceChanged,
     StoreFull,
     StoreIOError,
@@ -48,6 +62,7 @@ from lakebed.store import Store, open
 
 if TYPE_CHECKING:
     from lakebed.duck import attach, connect, refresh  # type: ignore[import-not-found, unused-ignore]
+    from lakebed.prompts import Ollama, prompt
 
 __all__ = [
     "AmbiguousPrefix",
@@ -55,6 +70,7 @@ __all__ = [
     "BlobNotFound",
     "Buffer",
     "Closed",
+    "CloudRefused",
     "CollectionNotFound",
     "Corrupt",
     "FormatTooNew",
@@ -63,10 +79,24 @@ __all__ = [
     "Interrupted",
     "InvalidArgument",
     "LakebedError",
+    "ModelMissing",
     "NotAStore",
+    "NotOllama",
+    "Ollama",
+    "OllamaBusy",
+    "OllamaError",
+    "OllamaFailed",
+    "OllamaRefused",
+    "OllamaStalled",
+    "OllamaUnreachable",
     "Poisoned",
     "Progress",
+    "PromptTooLong",
     "ReadOnly",
+    "ReplyCut",
+    "ReplyGarbled",
+    "ReplyInvalid",
+    "ReplyTooLarge",
     "Row",
     "Rows",
     "Snapshot",
@@ -83,11 +113,18 @@ __all__ = [
     "extension_path",
     "has_rust_backend",
     "open",
+    "prompt",
     "refresh",
     "to_json",
 ]
 
-_LAZY = {"attach": "lakebed.duck", "connect": "lakebed.duck", "refresh": "lakebed.duck"}
+_LAZY = {
+    "attach": "lakebed.duck",
+    "connect": "lakebed.duck",
+    "refresh": "lakebed.duck",
+    "Ollama": "lakebed.prompts",
+    "prompt": "lakebed.prompts",
+}
 
 # What users see is lakebed.X, wherever it is written.
 Progress.__module__ = Snapshot.__module__ = Store.__module__ = "lakebed"

@@ -8,8 +8,23 @@ from typing import IO, Any, Final, Literal, Self, TypeAlias, final
 
 from lakebed._progress import Report
 from lakebed._records import Batch
+from lakebed.prompts.client import Chunk, Pulled
 
-__all__ = ["Buffer", "Engine", "Hash", "Row", "Rows", "Stream", "View", "__version__", "error_kinds", "open"]
+__all__ = [
+    "Buffer",
+    "ChatStream",
+    "Engine",
+    "Hash",
+    "Ollama",
+    "PullStream",
+    "Row",
+    "Rows",
+    "Stream",
+    "View",
+    "__version__",
+    "error_kinds",
+    "open",
+]
 
 __version__: Final[str]
 
@@ -213,3 +228,41 @@ class Engine:
         self, collection: str, target: str | PathLike[str] | IO[bytes], progress: Report | None, /
     ) -> dict[str, Any]: ...
     def rows(self, collection: str, start: int, stop: int | None, /) -> Rows: ...
+
+@final
+class Ollama:
+    """A client of one Ollama server, behind `lakebed.prompts.client.Client`, which documents what each method does."""
+
+    def __new__(
+        cls,
+        url: str,
+        /,
+        *,
+        headers: dict[str, str],
+        proxies: bool,
+        connect: float,
+        first: float,
+        stall: float,
+        frame_limit: int,
+    ) -> Self: ...
+    def chat(self, body: bytes, model: str, /) -> ChatStream: ...
+    def pull(self, body: bytes, model: str, /) -> PullStream: ...
+    def call(self, method: Literal["GET", "POST"], path: str, body: bytes | None, model: str, /) -> bytes: ...
+    def abort(self) -> None: ...
+    def close(self) -> None: ...
+
+@final
+class ChatStream:
+    """Pieces of one reply. While it waits, other threads run."""
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Chunk: ...
+    def close(self) -> None: ...
+
+@final
+class PullStream:
+    """How far a pull is."""
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Pulled: ...
+    def close(self) -> None: ...

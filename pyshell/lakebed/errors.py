@@ -14,6 +14,7 @@ __all__ = [
     "BadRecord",
     "BlobNotFound",
     "Closed",
+    "CloudRefused",
     "CollectionNotFound",
     "Corrupt",
     "FormatTooNew",
@@ -21,9 +22,22 @@ __all__ = [
     "Interrupted",
     "InvalidArgument",
     "LakebedError",
+    "ModelMissing",
     "NotAStore",
+    "NotOllama",
+    "OllamaBusy",
+    "OllamaError",
+    "OllamaFailed",
+    "OllamaRefused",
+    "OllamaStalled",
+    "OllamaUnreachable",
     "Poisoned",
+    "PromptTooLong",
     "ReadOnly",
+    "ReplyCut",
+    "ReplyGarbled",
+    "ReplyInvalid",
+    "ReplyTooLarge",
     "SourceChanged",
     "StoreFull",
     "StoreIOError",
@@ -183,6 +197,100 @@ class StoreIOError(LakebedError, OSError):
     _errno = _errno.EIO
 
 
+class OllamaError(LakebedError):
+    """Something went wrong between here and the model."""
+
+    kind = "ollama"
+    status: int | None = None
+    """The HTTP status, where there was one."""
+    retry_after: float | None = None
+    """Seconds that the server asks to wait."""
+
+
+class OllamaUnreachable(OllamaError, ConnectionError):
+    """Nothing answers at the server's address."""
+
+    kind = "ollama_unreachable"
+    exit_code = 3
+
+
+class OllamaBusy(OllamaError, ConnectionError):
+    """The server answers that it has too much to do."""
+
+    kind = "ollama_busy"
+    exit_code = 3
+
+
+class OllamaStalled(OllamaError, TimeoutError):
+    """The server stopped sending, or never began."""
+
+    kind = "ollama_stalled"
+    exit_code = 3
+
+
+class NotOllama(OllamaError, ValueError):
+    """What answers is no Ollama: a proxy's page, a redirect."""
+
+    kind = "not_ollama"
+    exit_code = 3
+
+
+class ModelMissing(OllamaError, KeyError):
+    """The server does not have the model."""
+
+    kind = "model_missing"
+    exit_code = 5
+
+
+class CloudRefused(OllamaError, PermissionError):
+    """The model runs on somebody else's machine, and that was not allowed."""
+
+    kind = "cloud_refused"
+    exit_code = 2
+
+
+class OllamaRefused(OllamaError, ValueError):
+    """The server refuses the request, and would again."""
+
+    kind = "ollama_refused"
+
+
+class PromptTooLong(OllamaError, ValueError):
+    """The prompt does not fit into the model's context."""
+
+    kind = "prompt_too_long"
+
+
+class OllamaFailed(OllamaError, RuntimeError):
+    """The server or the model failed."""
+
+    kind = "ollama_failed"
+
+
+class ReplyCut(OllamaError, EOFError):
+    """The stream ended before the reply was complete."""
+
+    kind = "reply_cut"
+
+
+class ReplyGarbled(OllamaError, ValueError):
+    """The stream holds what is no text, or no JSON."""
+
+    kind = "reply_garbled"
+
+
+class ReplyTooLarge(OllamaError, ValueError):
+    """A line of the stream, or the whole reply, is larger than is accepted."""
+
+    kind = "reply_too_large"
+
+
+class ReplyInvalid(OllamaError, ValueError):
+    """The reply is complete and is not what the schema asks for."""
+
+    kind = "reply_invalid"
+
+
 class InternalError(LakebedError, RuntimeError):
     """lakebed failed in a way it never should. Please report it."""
 
@@ -233,6 +341,20 @@ BY_KIND: dict[str, type[_Told]] = {
         StoreIOError,
         InternalError,
         Interrupted,
+        OllamaError,
+        OllamaUnreachable,
+        OllamaBusy,
+        OllamaStalled,
+        NotOllama,
+        ModelMissing,
+        CloudRefused,
+        OllamaRefused,
+        PromptTooLong,
+        OllamaFailed,
+        ReplyCut,
+        ReplyGarbled,
+        ReplyTooLarge,
+        ReplyInvalid,
     )
 }
 """The class of each kind."""

@@ -67,7 +67,9 @@ def _parameter(argument: Argument) -> click.Parameter:
         "choice": click.Choice(argument.choices),
         "file": click.Path(allow_dash=True),
     }.get(argument.kind, str)
-    complete = {"file": complete_files, "collection": complete_collections}.get(argument.completes)
+    complete = {"file": complete_files, "collection": complete_collections, "model": complete_models}.get(
+        argument.completes
+    )
     details: dict[str, Any] = {"shell_complete": complete}
     # To click, a default of None is a value that was given.
     if argument.default is not None:
@@ -89,6 +91,7 @@ def _parameter(argument: Argument) -> click.Parameter:
         # A choice shows what there is to choose.
         metavar=None if argument.kind == "choice" else argument.metavar or None,
         required=argument.is_required,
+        multiple=argument.many,
         show_default=argument.default is not None,
         help=argument.help,
         **details,
@@ -173,3 +176,16 @@ def complete_collections(context: click.Context, _parameter: click.Parameter, in
     except Exception:  # noqa: BLE001  (a completion that fails must not disturb the line being typed)
         return []
     return [CompletionItem(one.name, help=f"{one.rows:,} rows") for one in found if one.name.startswith(incomplete)]
+
+
+def complete_models(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The models of the server, if it answers at once."""
+    try:
+        import lakebed
+
+        host = context.params.get("host")
+        with lakebed.Ollama(host=host, connect_timeout=0.5, first_timeout=1, stall_timeout=1) as ollama:
+            found = ollama.models()
+    except Exception:  # noqa: BLE001  (a completion that fails must not disturb the line being typed)
+        return []
+    return [CompletionItem(one.name, help=one.parameters) for one in found if one.name.startswith(incomplete)]

@@ -73,6 +73,67 @@ ROWS = Argument("rows", "rows that a table shows; 0 shows all (default: 40)", "i
 SAFE = Argument("safe", "run no programs, read and write no files but the store's", "flag", ("--safe",))
 OUTPUT = Argument("output", "write to this file instead of standard output", "file", ("--output", "-o"), metavar="FILE")
 
+HOST = Argument("host", "the server (default: $OLLAMA_HOST, else this machine)", options=("--host",), metavar="URL")
+PROMPT_OPTIONS: tuple[Argument, ...] = (
+    Argument("jobs", "requests at a time", "integer", ("--jobs", "-j"), default=2, metavar="N"),
+    Argument("system", "what the model is told first", options=("--system",), metavar="TEXT"),
+    Argument(
+        "schema",
+        "a JSON schema that replies must fit, which is checked; `json`: any JSON",
+        "file",
+        ("--schema",),
+        metavar="FILE",
+        completes="file",
+    ),
+    Argument(
+        "image", "the column with images: their hashes in the store, or bytes", options=("--image",), metavar="COLUMN"
+    ),
+    Argument(
+        "option",
+        "an option of the model, as in temperature=0",
+        options=("--option", "-o"),
+        many=True,
+        metavar="NAME=VALUE",
+    ),
+    Argument(
+        "think",
+        "whether and how much the model thinks",
+        "choice",
+        ("--think",),
+        choices=("on", "off", "low", "medium", "high", "max"),
+    ),
+    Argument("keep_alive", "how long the model stays loaded, as in 10m", options=("--keep-alive",), metavar="TIME"),
+    Argument("wait", "how long a server in trouble is waited for", options=("--wait",), default="30m", metavar="TIME"),
+    Argument("max_errors", "stop after this many rows failed", "integer", ("--max-errors",), default=50, metavar="N"),
+    Argument("fresh", "ask again what is answered already", "flag", ("--fresh",)),
+    Argument("any_digest", "accept replies of other versions of the model", "flag", ("--any-digest",)),
+    Argument("allow_cloud", "allow models that run on other machines", "flag", ("--allow-cloud",)),
+    Argument(
+        "save", "save the template, the system text and the schema under this name", options=("--save",), metavar="NAME"
+    ),
+    HOST,
+)
+
+PROMPT_ARGUMENTS: tuple[Argument, ...] = (
+    Argument("model", "the model, as Ollama names it", metavar="MODEL", completes="model"),
+    Argument(
+        "template",
+        "the prompt; {column} stands for the row's value, {{ for a brace; @NAME is a saved one",
+        metavar="TEMPLATE",
+    ),
+    Argument(
+        "into",
+        "the collection of the results",
+        options=("--into",),
+        metavar="NAME",
+        default="results",
+        completes="collection",
+        bare=True,
+    ),
+    *PROMPT_OPTIONS,
+    Argument("dry_run", "say what would be asked, and ask nothing", "flag", ("--dry-run",)),
+)
+
 VERBS: tuple[Verb, ...] = (
     Verb(
         "ingest",
@@ -154,6 +215,33 @@ VERBS: tuple[Verb, ...] = (
             "lakebed query 'FROM events | into copies'",
         ),
         in_shell=False,
+    ),
+    Verb(
+        "prompt",
+        "Ask a model about each row of a query, and store what it says.",
+        "prompt:prompt",
+        (
+            *PROMPT_ARGUMENTS[:2],
+            Argument(
+                "query", "one SELECT: the rows (default: one prompt, of no row)", options=("--from",), metavar="SQL"
+            ),
+            *PROMPT_ARGUMENTS[2:],
+        ),
+        "Replies are stored as they arrive, and the same command asks only what is missing: after Ctrl-C, a crash or a failed row, run it "
+        "again. Ctrl-C once finishes what is under way, twice stops it. Ends with 1 when rows failed, 3 when the server was lost.",
+        (
+            'lakebed prompt llama3.2 "Summarise: {title}" --from "SELECT title FROM issues" --into summaries -j 4',
+            'lakebed prompt llama3.2 "Why is the sky blue?"',
+        ),
+    ),
+    Verb("models", "List the models that Ollama has.", "ollama:models", (HOST, LISTING_FORMAT, ROWS)),
+    Verb(
+        "pull",
+        "Have Ollama fetch a model.",
+        "ollama:pull",
+        (Argument("model", "its name", metavar="MODEL"), HOST),
+        examples=("lakebed pull llama3.2",),
+        json=False,
     ),
     Verb("collections", "List the collections.", "inspect:collections", (LISTING_FORMAT, ROWS)),
     Verb("describe", "Show a collection's columns and types.", "inspect:describe", (COLLECTION, LISTING_FORMAT, ROWS)),

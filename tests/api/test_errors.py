@@ -29,10 +29,27 @@ TABLE = {
     "internal": (lakebed.InternalError, RuntimeError, 1),
     "interrupted": (lakebed.Interrupted, KeyboardInterrupt, 130),
 }
+OF_PROMPTS = {
+    "ollama": (lakebed.OllamaError, Exception, 1),
+    "ollama_unreachable": (lakebed.OllamaUnreachable, ConnectionError, 3),
+    "ollama_busy": (lakebed.OllamaBusy, ConnectionError, 3),
+    "ollama_stalled": (lakebed.OllamaStalled, TimeoutError, 3),
+    "not_ollama": (lakebed.NotOllama, ValueError, 3),
+    "model_missing": (lakebed.ModelMissing, KeyError, 5),
+    "cloud_refused": (lakebed.CloudRefused, PermissionError, 2),
+    "ollama_refused": (lakebed.OllamaRefused, ValueError, 1),
+    "prompt_too_long": (lakebed.PromptTooLong, ValueError, 1),
+    "ollama_failed": (lakebed.OllamaFailed, RuntimeError, 1),
+    "reply_cut": (lakebed.ReplyCut, EOFError, 1),
+    "reply_garbled": (lakebed.ReplyGarbled, ValueError, 1),
+    "reply_too_large": (lakebed.ReplyTooLarge, ValueError, 1),
+    "reply_invalid": (lakebed.ReplyInvalid, ValueError, 1),
+}
+TABLE |= OF_PROMPTS
 
 
 def test_the_engine_and_python_know_the_same_kinds():
-    assert set(_engine.error_kinds()) | {"internal", "error"} == set(errors.BY_KIND)
+    assert set(_engine.error_kinds()) | {"internal", "error", *OF_PROMPTS} == set(errors.BY_KIND)
     assert set(errors.BY_KIND) - {"error"} == set(TABLE)
 
 

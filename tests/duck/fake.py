@@ -101,7 +101,7 @@ class _Stream:
 
 class Origin:
     def __init__(self, path="/fake.lakebed", **tables):
-        self.path = path
+        self.path = self.given = path
         self.tables = tables
         self.commit = 1
         self.readers = {}
@@ -129,6 +129,9 @@ class _Snapshot:
         reader = table if isinstance(table, Reader) else Reader(table)
         self.origin.readers[name] = reader
         return reader
+
+    def running(self):
+        return frozenset()
 
     def system(self, table):
         reader = self.origin.readers[table] = Reader(SYSTEM)

@@ -376,7 +376,12 @@ def test_interrupt_ends_a_scan(con, tmp_path):
         timer.start()
         began = time.monotonic()
         with pytest.raises(duckdb.InterruptException):
-            rows(con, " UNION ALL ".join([f"SELECT max(_hash) FROM {scan(path, '', 'large')}"] * 30))
+            rows(
+                con,
+                " UNION ALL ".join(
+                    f"SELECT max(_hash) FROM {scan(path, f', after_seq := {n}', 'large')}" for n in range(30)
+                ),
+            )
         assert time.monotonic() - began < 0.3 + 5 * 0.5
         timer.join()
 
@@ -403,7 +408,7 @@ def test_hostile_stores_are_errors(con, store, tmp_path):
         target.write_bytes(data[: len(data) - number % 2 * (len(data) // 2)])
         for query in (
             f"SELECT sum(n) FROM {scan(broken)}",
-            f"SELECT count(DISTINCT hash), sum(length(data)) FROM lakebed_blobs('{broken}')",
+            f"SELECT count(DISTINCT hash), sum(octet_length(data)) FROM lakebed_blobs('{broken}')",
         ):
             told, found = outcome(con, query)
             assert "panicked" not in told

@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# The SQL tests on other DuckDB versions than the pinned one: the newest 1.x, or those named in LAKEBED_DUCKDB ("1.5.0 2.0.0"). A
-# minute each. The packages go to a temporary directory that is put before the environment's own.
+# The SQL tests on other DuckDB versions than the pinned one: the extension's on the last 1.4, all of them on the first and the last 1.5,
+# or those named in LAKEBED_DUCKDB ("1.5.0 2.0.0"). A minute each. The packages go to a temporary directory that is put before the
+# environment's own.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-for version in ${LAKEBED_DUCKDB:-"<2"}; do
+for version in ${LAKEBED_DUCKDB:-"<1.5" "1.5.0" "<2"}; do
     case $version in [0-9]*) wanted="duckdb==$version" ;; *) wanted="duckdb$version" ;; esac
+    case $version in 1.[34]* | "<1.5") tests=tests/duck/test_extension.py ;; *) tests=tests/duck ;; esac
     rm -rf "$scratch/duckdb"
     .venv/bin/python -m pip install --quiet --only-binary :all: --no-deps --target "$scratch/duckdb" "$wanted"
     PYTHONPATH=$scratch/duckdb .venv/bin/python -c 'import duckdb; print("DuckDB", duckdb.__version__)'
-    PYTHONPATH=$scratch/duckdb .venv/bin/python -m pytest tests/duck
+    PYTHONPATH=$scratch/duckdb .venv/bin/python -m pytest "$tests"
 done

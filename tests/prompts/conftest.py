@@ -1,22 +1,62 @@
-"""What the tests of prompts share: a fake server, and no settings of whoever runs the tests."""
+"""What the tests of prompts share: a fake server, both clients, a store, and no settings of whoever runs the tests."""
 
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
+import lakebed
+from lakebed import _engine
 from tests.prompts.server import FakeOllama
+
+CLIENTS = ["httpx", *(["rust"] if hasattr(_engine, "Ollama") else [])]
+
+
+def eventually(condition, seconds=10.0):
+    """Waits for something that happens in another thread or process."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
 
 
 @pytest.fixture
 def server(monkeypatch):
     """A fake Ollama, and OLLAMA_HOST naming it."""
-    for name in [
-        name for name in os.environ if name.startswith(("OLLAMA_", "LAKEBED_")) or name.lower().endswith("_proxy")
-    ]:
-        monkeypatch.delenv(name)
+    for name in list(os.environ):
+        if name.startswith(("OLLAMA_", "LAKEBED_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
     fake = FakeOllama().start()
     monkeypatch.setenv("OLLAMA_HOST", fake.url)
     yield fake
     fake.stop()
+
+
+@pytest.fixture(params=CLIENTS)
+def backend(request, monkeypatch, server):
+    """Runs the test on each client."""
+    monkeypatch.setenv("LAKEBED_OLLAMA_CLIENT", request.param)
+    return request.param
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "test.lakebed"
+
+
+@pytest.fixture
+def store(path):
+    with lakebed.open(path) as store:
+        yield store
+
+
+@pytest.fixture
+def issues(store, tmp_path):
+    """A store with a collection of 12 rows from a file, two titles of which are equal."""
+    lines = [f'{{"id":{i},"title":"title {min(i, 10)}","user":{{"name":"Zoë {i}"}},"price":1.50}}' for i in range(12)]
+    file = tmp_path / "issues.ndjson"
+    file.write_text("\n".join(lines) + "\n")
+    store.ingest(file)
+    return store

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 MODELS = (
     "llama3.2 instant thinker tools length nocounts eof cut midstream crash stall stallfirst early drip bytes multibyte two blank noeol "
+    "error-400 error-401 error-403 error-404 error-429 error-499 error-500 error-502 error-503 "
     "after huge giant flood html badutf8 badjson array redirect json prose proseonce small slow sneaky vision embedder big:cloud remote"
 ).split()
 

@@ -97,6 +97,11 @@ class FakeOllama:
         thread.join(10)
         assert not thread.is_alive()
 
+    def add(self, name: str) -> str:
+        """Has a model too, such as `flaky-503-2`."""
+        self.models[full(name)] = digest(name)
+        return name
+
     def repull(self, name: str, edition: int = 1) -> None:
         """Gives a model another digest, as pulling a newer one does."""
         self.models[full(name)] = digest(name, edition)

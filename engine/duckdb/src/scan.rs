@@ -30,7 +30,7 @@ pub(crate) struct Scan {
 }
 
 impl Table for Scan {
-    type Work = Parts;
+    type Work = (Parts, Arc<Snapshot>);
     type Local = Batches;
 
     const NAME: &'static CStr = c"lakebed_scan";
@@ -93,7 +93,7 @@ impl Table for Scan {
         })
     }
 
-    fn start(&self, columns: &[usize]) -> Result<(Parts, usize)> {
+    fn start(&self, columns: &[usize]) -> Result<(Self::Work, usize)> {
         let snapshot = self.reading.execute()?;
         let fields: Vec<&Field> = columns
             .iter()
@@ -116,10 +116,15 @@ impl Table for Scan {
             ));
         }
         let threads = parts.count();
-        Ok((parts, threads))
+        Ok(((parts, snapshot), threads))
     }
 
-    fn next(&self, parts: &Parts, batches: &mut Batches, chunk: &mut Chunk) -> Result<()> {
+    fn next(
+        &self,
+        (parts, _): &Self::Work,
+        batches: &mut Batches,
+        chunk: &mut Chunk,
+    ) -> Result<()> {
         while !batches.fill(chunk)? {
             let Some(part) = parts.take() else {
                 return Ok(());

@@ -2,13 +2,13 @@
 //!
 //! Each call opens its store anew when it is bound: a store that was removed, or replaced by another, is noticed. All calls of one query
 //! see one commit of a store, the newest when the first of them is executed. DuckDB does not say which calls belong to one query; but
-//! they are bound by one thread, one after the other, and none of them is executed before all are bound. A prepared statement is bound
-//! again for each execution.
+//! they are bound by one thread, one after the other, and none of them is executed before all are bound. A call that is executed again,
+//! as DuckDB 1.x does with prepared statements, is a new query when nothing of the last one is left.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use arrow_schema::SchemaRef;
@@ -32,43 +32,54 @@ struct Bound {
     scan: Option<(ScanRequest, SchemaRef)>,
 }
 
-/// The commit of one store that a query sees.
+/// The commit of one store that a query sees. What it executes holds the snapshot too.
 #[derive(Debug, Default)]
 struct Choice {
     bound: Vec<Bound>,
-    chosen: Option<Snapshot>,
+    /// How many queries there were, and what the last one sees.
+    queries: u64,
+    seen: Option<Arc<Snapshot>>,
 }
 
 impl Choice {
-    fn snapshot(&mut self, path: &Path) -> Result<Snapshot> {
-        if let Some(chosen) = &self.chosen {
-            return Ok(chosen.clone());
+    /// What a call sees that is executed for the `time`th time.
+    fn snapshot(&mut self, time: u64, path: &Path) -> Result<Arc<Snapshot>> {
+        let goes_on = time <= self.queries
+            || self
+                .seen
+                .as_ref()
+                .is_some_and(|seen| Arc::strong_count(seen) > 1);
+        if let Some(seen) = self.seen.as_ref().filter(|_| goes_on) {
+            return Ok(Arc::clone(seen));
         }
-        let mut candidates: Vec<Snapshot> = self
-            .bound
-            .iter()
-            .map(|bound| bound.opened.snapshot.clone())
-            .collect();
+        let mut candidates: Vec<Snapshot> = Vec::new();
+        if self.queries == 0 {
+            candidates.extend(self.bound.iter().map(|bound| bound.opened.snapshot.clone()));
+        }
         if let Some(last) = self.bound.last() {
             last.opened.store.refresh()?;
             candidates.push(last.opened.store.snapshot()?);
         }
         // The newest, unless the columns of a collection changed since they were declared.
         let fits = |snapshot: &Snapshot| {
-            let scans = self.bound.iter().filter_map(|bound| bound.scan.as_ref());
-            scans
-                .into_iter()
-                .all(|(request, schema)| snapshot.scan_schema(request).is_ok_and(|s| s == *schema))
+            let mut scans = self.bound.iter().filter_map(|bound| bound.scan.as_ref());
+            scans.all(|(request, schema)| {
+                snapshot
+                    .scan_schema(request)
+                    .is_ok_and(|found| found == *schema)
+            })
         };
         let Some(chosen) = candidates.into_iter().rev().find(fits) else {
             return Err(invalid(format!(
-                "The columns of collections of {} changed while the query was planned: run it again.",
+                "The columns of collections of {} changed since the query was planned: run it again, and prepare it again if it is \
+                 a prepared one.",
                 path.display()
             )));
         };
-        self.chosen = Some(chosen.clone());
-        self.bound.clear();
-        Ok(chosen)
+        let seen = Arc::new(chosen);
+        self.seen = Some(Arc::clone(&seen));
+        self.queries += 1;
+        Ok(seen)
     }
 }
 
@@ -78,6 +89,7 @@ pub(crate) struct Reading {
     path: PathBuf,
     choice: Arc<Mutex<Choice>>,
     planned: Arc<AtomicBool>,
+    executed: AtomicU64,
 }
 
 impl Drop for Reading {
@@ -88,10 +100,11 @@ impl Drop for Reading {
 }
 
 impl Reading {
-    /// What the query sees; execution begins.
-    pub(crate) fn execute(&self) -> Result<Snapshot> {
+    /// What the query sees, for as long as its execution holds it; it begins.
+    pub(crate) fn execute(&self) -> Result<Arc<Snapshot>> {
         self.planned.store(true, Ordering::Relaxed);
-        self.choice.lock().snapshot(&self.path)
+        let time = self.executed.fetch_add(1, Ordering::Relaxed) + 1;
+        self.choice.lock().snapshot(time, &self.path)
     }
 }
 
@@ -122,6 +135,7 @@ pub(crate) fn bind(path: &str, opened: Opened, scan: Option<(ScanRequest, Schema
             path,
             choice,
             planned: Arc::clone(&query.planned),
+            executed: AtomicU64::new(0),
         }
     })
 }

@@ -2,11 +2,12 @@
 
 use std::ffi::CStr;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use arrow_array::RecordBatchReader as _;
 use arrow_schema::{ArrowError, SchemaRef};
 use lakebed_core::scan::system::SystemScan;
-use lakebed_core::{Error, Result};
+use lakebed_core::{Error, Result, Snapshot};
 use parking_lot::Mutex;
 
 use crate::batches::Batches;
@@ -48,7 +49,7 @@ pub(crate) struct System<W> {
 }
 
 impl<W: Which> Table for System<W> {
-    type Work = Mutex<SystemScan>;
+    type Work = (Mutex<SystemScan>, Arc<Snapshot>);
     type Local = Batches;
 
     const NAME: &'static CStr = W::FUNCTION;
@@ -91,10 +92,15 @@ impl<W: Which> Table for System<W> {
                 "The columns of a table are not those that were planned, which is a bug worth reporting.",
             ));
         }
-        Ok((Mutex::new(table), 1))
+        Ok(((Mutex::new(table), snapshot), 1))
     }
 
-    fn next(&self, table: &Self::Work, batches: &mut Batches, chunk: &mut Chunk) -> Result<()> {
+    fn next(
+        &self,
+        (table, _): &Self::Work,
+        batches: &mut Batches,
+        chunk: &mut Chunk,
+    ) -> Result<()> {
         while !batches.fill(chunk)? {
             match table.lock().next() {
                 None => return Ok(()),

@@ -8,6 +8,9 @@ use pyo3::types::{PyBytes, PyMemoryView, PyString, PyTuple};
 
 use crate::door::{enter, invalid};
 
+/// Bytes that are hashed without letting other threads run.
+const SMALL: usize = 16 << 10;
+
 /// The identity of a blob: the BLAKE3-256 of exactly its bytes.
 ///
 /// `str(h)` is 64 hex characters, `bytes(h)` 32 bytes. Immutable, hashable, ordered like its bytes.
@@ -32,7 +35,13 @@ impl PyHash {
     #[staticmethod]
     #[pyo3(signature = (data, /))]
     fn of(data: &Bound<'_, PyAny>) -> PyResult<Self> {
-        with_bytes(data, |py, bytes| enter(py, || Ok(Self(Hash::of(bytes)))))
+        with_bytes(data, |py, bytes| {
+            if bytes.len() < SMALL {
+                // Hashing takes less time than letting another thread run and waiting for one's turn.
+                return Ok(Self(Hash::of(bytes)));
+            }
+            enter(py, || Ok(Self(Hash::of(bytes))))
+        })
     }
 
     fn __bytes__<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {

@@ -12,6 +12,7 @@ mod engine;
 mod files;
 mod hash;
 mod json_rows;
+mod ollama;
 mod reading;
 mod report;
 mod rows;
@@ -31,6 +32,12 @@ mod _engine {
     use crate::engine::open;
     #[pymodule_export]
     use crate::hash::PyHash;
+    #[pymodule_export]
+    use crate::ollama::ChatStream;
+    #[pymodule_export]
+    use crate::ollama::Ollama;
+    #[pymodule_export]
+    use crate::ollama::PullStream;
     #[pymodule_export]
     use crate::report::error_kinds;
     #[pymodule_export]

@@ -20,6 +20,7 @@ import weakref
 from typing import TYPE_CHECKING, Protocol
 
 from lakebed.duck.names import literal, quoted, view_names
+from lakebed.duck.prompts import NAMES, statements
 from lakebed.duck.views import View, helper, views
 from lakebed.errors import InvalidArgument
 
@@ -52,12 +53,21 @@ class Snapshot(Protocol):
 
     def system(self, table: str) -> Reader: ...
 
+    def running(self) -> frozenset[str]:
+        """The runs of prompts that are under way."""
+        ...
+
 
 class Origin(Protocol):
     """Where snapshots come from."""
 
     @property
     def path(self) -> str: ...
+
+    @property
+    def given(self) -> str:
+        """The path as it was given."""
+        ...
 
     def snapshot(self) -> Snapshot:
         """The newest state of the store."""
@@ -75,6 +85,8 @@ class Catalogue:
         self._lock = threading.Lock()
         self._version: object = None
         self._views = views(name, self)
+        self._prompts: object = None
+        self._names = (origin.path, origin.given)
 
     def install(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Attaches the catalogue's database and makes its views."""
@@ -107,7 +119,8 @@ class Catalogue:
         with self._lock:
             snapshot = self._origin.snapshot()
             if snapshot.version == self._version:
-                return False
+                # A run that was under way may have been killed.
+                return self._running != frozenset() and self._show_prompts(connection, snapshot, self._made)
             self._move(connection, snapshot)
             return True
 
@@ -118,6 +131,20 @@ class Catalogue:
         tables |= {View(SYSTEM_SCHEMA, table): snapshot.system(table) for table in SYSTEM_TABLES}
         self._views.show(connection, tables)
         self._version = snapshot.version
+        self._made = frozenset(named.values())
+        self._show_prompts(connection, snapshot, self._made)
+
+    def _show_prompts(self, connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, made: frozenset[str]) -> bool:
+        """Makes the views of what prompts left; whether they changed."""
+        self._running = snapshot.running() if "_runs" in made else frozenset()
+        state = made & {f"_{name}" for name in NAMES}, self._running
+        if state == self._prompts:
+            return False
+        with helper(connection) as cursor:
+            for statement in statements(self.name, SYSTEM_SCHEMA, state[0], sorted(self._running), self._names):
+                cursor.execute(statement)
+        self._prompts = state
+        return True
 
 
 def catalogues(connection: duckdb.DuckDBPyConnection) -> list[Catalogue]:

@@ -8,6 +8,7 @@ from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from lakebed._process import is_alive
 from lakebed.store import Store
 from lakebed.store import open as open_store
 
@@ -44,6 +45,7 @@ class StoreOrigin:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.path = str(Path(store.path).resolve())
+        self.given = store.path
 
     def snapshot(self) -> StoreSnapshot:
         """The newest state of the store."""
@@ -79,6 +81,17 @@ class StoreSnapshot:
 
     def system(self, table: str) -> SystemReader:
         return SystemReader(self._snapshot, table, (self.version, table))
+
+    def running(self) -> frozenset[str]:
+        """The runs of prompts that began, have not ended, and whose process is there."""
+        begun: dict[str, dict[str, object]] = {}
+        for row in self._snapshot.scan("_runs"):
+            event = row.json()
+            if event.get("event") == "begin":
+                begun[event["run"]] = event
+            else:
+                begun.pop(event.get("run"), None)
+        return frozenset(run for run, event in begun.items() if is_alive(event))
 
 
 class CollectionReader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lakebed.verbs import FORMATS, Argument
+from lakebed.verbs import FORMATS, PROMPT_ARGUMENTS, Argument
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,15 @@ PIPE_VERBS: tuple[PipeVerb, ...] = (
         "All rows are committed together, or none.",
         ("SELECT * EXCLUDE (secret) FROM events | into public_events",),
         is_quiet=True,
+    ),
+    PipeVerb(
+        "prompt",
+        "Ask a model about each row, and store what it says.",
+        "lakebed.commands.prompt:pipe",
+        PROMPT_ARGUMENTS,
+        "Replies are stored as they arrive, and the same pipe asks only what is missing. Ctrl-C once finishes what is under way, "
+        "twice stops it.",
+        ('SELECT title FROM issues LIMIT 20 | prompt llama3.2 "Summarise: {title}" into summaries',),
     ),
     PipeVerb(
         "!",

@@ -17,7 +17,7 @@ const PROBES: u32 = 6;
 /// Bytes of all filters of a store object.
 const BUDGET: usize = 64 << 20;
 /// A filter is made after one question for this many blobs: making it costs about as much.
-pub(crate) const BLOBS_A_QUESTION: u64 = 16;
+pub(crate) const BLOBS_A_QUESTION: u64 = 64;
 
 /// One segment's fingerprints.
 #[derive(Debug)]

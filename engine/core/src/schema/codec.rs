@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use super::summary::{MAX_DEPTH, NONE, NodeId, ROOT, Stats, Summary, format, mark, seen};
+use super::stats::{Stats, format, mark, seen};
+use super::summary::{MAX_DEPTH, NONE, NodeId, ROOT, Summary};
 
 const VERSION: u8 = 1;
 

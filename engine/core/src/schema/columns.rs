@@ -3,7 +3,8 @@
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
-use super::summary::{MAX_DEPTH, NONE, Node, NodeId, ROOT, Stats, Summary, format, mark, seen};
+use super::stats::{Stats, format, mark, seen};
+use super::summary::{MAX_DEPTH, NONE, Node, NodeId, ROOT, Summary};
 use super::types::{Column, DataType, Field, SYSTEM_COLUMNS, Schema, Source};
 
 /// Collections with more keys than this get one JSON column.

@@ -14,6 +14,7 @@ mod codec;
 mod columns;
 mod observe;
 mod parse;
+mod stats;
 mod summary;
 pub(crate) mod time;
 mod types;

@@ -5,9 +5,8 @@
 
 use std::collections::HashSet;
 
-use super::summary::{
-    MAX_DEPTH, NONE, NodeId, ROOT, Stats, Summary, format, mark, place_unit, seen,
-};
+use super::stats::{Stats, format, mark, seen};
+use super::summary::{MAX_DEPTH, NONE, NodeId, ROOT, Summary, place_unit};
 use super::time::{Moment, moment};
 use crate::json::{Flags, Integer, Sink, Token, TokenKind, integer, unescape_into};
 use crate::json::{double, significant_digits};

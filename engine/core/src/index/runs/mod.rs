@@ -21,10 +21,8 @@ use lakebed_vfs::{Advice, File, Mapping, Open, Vfs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::search;
 
-#[allow(unused_imports, reason = "the rooms that use it are being built")]
-pub(crate) use policy::{Choice, MAX_RUNS, MAX_UNCOVERED, Merge, Sealed, choose, plan};
-#[allow(unused_imports, reason = "the rooms that use it are being built")]
-pub(crate) use write::{Entries, RunSpec, carry_out, merge, write_run};
+pub(crate) use policy::{Choice, Merge, Sealed, choose, plan};
+pub(crate) use write::{Entries, carry_out, merge};
 
 const PAGE: usize = 1 << lakebed_format::limits::PAGE_SHIFT;
 /// Fingerprints in a page.

@@ -7,6 +7,8 @@ use lakebed_format::{BlobId, Fingerprint, RunHeader, SegmentNumber, names};
 use lakebed_vfs::{File, MemVfs, Open, OsVfs, Vfs};
 use proptest::prelude::*;
 
+use super::policy::{MAX_RUNS, MAX_UNCOVERED};
+use super::write::{RunSpec, write_run};
 use super::*;
 
 type Entry = (Fingerprint, BlobId);

@@ -1,0 +1,143 @@
+"""Prompts over rows beside the official client driven by threads, against a fake server that answers at once.
+
+    python -m bench.prompts [--rows 10000] [--jobs 4]
+
+Each contender is a process of its own: seconds, rows a second, processor time of the client a row, and resident memory after a tenth
+of the rows and at the end. lakebed renders, hashes, asks and stores durably; the official client asks and writes lines to a file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+CONTENDERS = ("lakebed-rust", "lakebed-httpx", "ollama-threads")
+
+
+def prompts(rows: int) -> Iterator[dict[str, object]]:
+    """The input rows."""
+    for number in range(rows):
+        yield {"id": number, "title": f"Title number {number}", "body": "some words of a body " * 5}
+
+
+def memory() -> float:
+    """Resident memory in MB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
+
+
+def run_lakebed(rows: int, jobs: int, place: Path, mark: Callable[[int], None]) -> int:
+    """Through `lakebed.prompt`; how many replies."""
+    import lakebed
+
+    with lakebed.open(place / "bench.lakebed") as store:
+        run = lakebed.prompt(store, "instant", "Summarise: {title}\\n{body}", rows=prompts(rows), jobs=jobs)
+        count = 0
+        for count, result in enumerate(run, 1):
+            assert result.error is None
+            mark(count)
+        return count
+
+
+def run_official(rows: int, jobs: int, place: Path, mark: Callable[[int], None]) -> int:
+    """Through `ollama.Client.chat` in a pool of threads; how many replies."""
+    from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+
+    import ollama
+
+    client = ollama.Client(host=os.environ["OLLAMA_HOST"])
+
+    def ask(row: dict[str, object]) -> str:
+        messages = [{"role": "user", "content": f"Summarise: {row['title']}\n{row['body']}"}]
+        chunks = list(client.chat("instant", messages, stream=True))
+        assert chunks[-1].done
+        return json.dumps({**row, "text": "".join(chunk.message.content or "" for chunk in chunks)})
+
+    count = 0
+    with ThreadPoolExecutor(jobs) as pool, (place / "replies.ndjson").open("w") as out:
+        waiting = set()
+        given = prompts(rows)
+        while True:
+            while len(waiting) < 2 * jobs and (row := next(given, None)) is not None:
+                waiting.add(pool.submit(ask, row))
+            if not waiting:
+                return count
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for one in done:
+                out.write(one.result() + "\n")
+                count += 1
+                mark(count)
+
+
+def contend(name: str, rows: int, jobs: int) -> None:
+    """Runs one contender in this process and prints what it took."""
+    marks: list[float] = []
+
+    def mark(count: int) -> None:
+        if count in (rows // 10, rows):
+            marks.append(memory())
+
+    # Connecting and importing are not what is compared.
+    run = run_official if name == "ollama-threads" else run_lakebed
+    with tempfile.TemporaryDirectory() as scratch:
+        (Path(scratch) / "warm").mkdir()
+        run(10, jobs, Path(scratch) / "warm", lambda _count: None)
+        start, used = time.perf_counter(), time.process_time()
+        assert run(rows, jobs, Path(scratch), mark) == rows
+        seconds, used = time.perf_counter() - start, time.process_time() - used
+    print(json.dumps({"name": name, "seconds": seconds, "cpu": used, "memory": marks}))
+
+
+def main() -> None:
+    """Runs all contenders against one server, and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=10_000)
+    parser.add_argument("--jobs", type=int, default=4)
+    parser.add_argument("--only", choices=CONTENDERS)
+    options = parser.parse_args()
+    if options.only:
+        contend(options.only, options.rows, options.jobs)
+        return
+    command = [sys.executable, "-m", "tests.prompts.server", "--port", "0", "--delay", "0", "--quiet"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url = json.loads(server.stdout.readline())["url"]
+        print(f"{options.rows:,} rows, {options.jobs} at a time\n")
+        print(f"{'':16} {'seconds':>8} {'rows/s':>8} {'CPU ms/row':>11} {'MB at 10 %':>11} {'MB at end':>10}")
+        try:
+            for name in CONTENDERS:
+                environment = {**os.environ, "OLLAMA_HOST": url, "LAKEBED_OLLAMA_CLIENT": name.removeprefix("lakebed-")}
+                done = subprocess.run(
+                    [
+                        sys.executable,
+                        "-m",
+                        "bench.prompts",
+                        "--only",
+                        name,
+                        "--rows",
+                        str(options.rows),
+                        "--jobs",
+                        str(options.jobs),
+                    ],
+                    env=environment,
+                    check=True,
+                    stdout=subprocess.PIPE,
+                )
+                told = json.loads(done.stdout)
+                rate, cpu = options.rows / told["seconds"], told["cpu"] / options.rows * 1e3
+                early, late = told["memory"]
+                print(f"{name:16} {told['seconds']:8.1f} {rate:8,.0f} {cpu:11.3f} {early:11.0f} {late:10.0f}")
+        finally:
+            server.terminate()
+
+
+if __name__ == "__main__":
+    main()

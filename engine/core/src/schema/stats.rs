@@ -1,0 +1,117 @@
+//! What is counted of the values of one path. All of it is a sum, a minimum, a maximum or a set of marks: merging them is associative and
+//! commutative.
+
+/// Marks of a path.
+pub(super) mod mark {
+    /// An integer outside the signed 128-bit range.
+    pub(crate) const BEYOND: u8 = 1;
+    /// An integer that no double equals.
+    pub(crate) const INEXACT: u8 = 2;
+    /// A number with fraction or exponent whose nearest double is infinite, or zero though the number is not.
+    pub(crate) const OUT_OF_RANGE: u8 = 4;
+    /// A number with fraction or exponent and more than 17 significant digits.
+    pub(crate) const ROUNDED: u8 = 8;
+    /// A string with a lone surrogate.
+    pub(crate) const SURROGATE: u8 = 16;
+    /// A string with U+0000.
+    pub(crate) const NUL: u8 = 32;
+    /// A zoned timestamp that is not in UTC.
+    pub(crate) const OFFSET: u8 = 64;
+    pub(crate) const ALL: u8 = 127;
+}
+
+/// Marks of a whole summary.
+pub(super) mod seen {
+    /// A key written with an escape.
+    pub(crate) const ESCAPED_KEY: u8 = 1;
+    /// A key with a lone surrogate.
+    pub(crate) const SURROGATE_KEY: u8 = 2;
+    /// A key inside a value that is not looked into: too deep, or of a repeated key.
+    pub(crate) const HIDDEN_KEY: u8 = 4;
+    pub(crate) const ALL: u8 = 7;
+}
+
+/// What every string of a path spells so far; all of them while there is no string.
+pub(super) mod format {
+    pub(crate) const DATE: u8 = 1;
+    pub(crate) const NAIVE: u8 = 2;
+    pub(crate) const ZONED: u8 = 4;
+    pub(crate) const ALL: u8 = 7;
+}
+
+/// Counts, ranges and marks of the values of one path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stats {
+    pub(super) nulls: u64,
+    pub(super) bools: u64,
+    pub(super) ints: u64,
+    pub(super) floats: u64,
+    pub(super) strings: u64,
+    pub(super) objects: u64,
+    pub(super) arrays: u64,
+    /// Range of the integers within 128 bits; `min > max` if there are none.
+    pub(super) min: i128,
+    pub(super) max: i128,
+    pub(super) marks: u8,
+    pub(super) formats: u8,
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        Self {
+            nulls: 0,
+            bools: 0,
+            ints: 0,
+            floats: 0,
+            strings: 0,
+            objects: 0,
+            arrays: 0,
+            min: i128::MAX,
+            max: i128::MIN,
+            marks: 0,
+            formats: format::ALL,
+        }
+    }
+}
+
+impl Stats {
+    pub(super) fn merge(&mut self, other: &Self) {
+        let add = |to: &mut u64, from: u64| *to = to.saturating_add(from);
+        add(&mut self.nulls, other.nulls);
+        add(&mut self.bools, other.bools);
+        add(&mut self.ints, other.ints);
+        add(&mut self.floats, other.floats);
+        add(&mut self.strings, other.strings);
+        add(&mut self.objects, other.objects);
+        add(&mut self.arrays, other.arrays);
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+        self.marks |= other.marks;
+        self.spell(other.formats);
+    }
+
+    /// Further strings spell one of `formats` or none. A mark about zones is kept only while all strings have one, so that it
+    /// does not depend on what was looked at first.
+    #[inline]
+    pub(super) fn spell(&mut self, formats: u8) {
+        self.formats &= formats;
+        if self.formats & format::ZONED == 0 {
+            self.marks &= !mark::OFFSET;
+        }
+    }
+
+    /// Values of any kind, null included.
+    pub(super) fn total(&self) -> u64 {
+        [
+            self.nulls,
+            self.bools,
+            self.ints,
+            self.floats,
+            self.strings,
+            self.objects,
+            self.arrays,
+        ]
+        .into_iter()
+        .fold(0, u64::saturating_add)
+    }
+}

@@ -1,0 +1,90 @@
+"""The views of what prompts left in a store: `sys.requests`, `sys.replies` and `sys.runs`; and `lakebed_reply`.
+
+They are plain SQL over the collections `_requests`, `_replies` and `_runs`, with columns of fixed types whatever the rows hold, and empty
+where a collection is not there. A run whose process is gone without an end is shown as interrupted; whether it is gone was looked up
+when the catalogue was last refreshed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from lakebed.duck.names import literal, quoted
+
+NAMES = ("requests", "replies", "runs")
+_BEHIND = {"requests": "_requests", "replies": "_replies", "runs": "_runs"}
+
+
+def statements(
+    database: str, schema: str, views: Collection[str], alive: Collection[str], paths: Collection[str]
+) -> list[str]:
+    """What makes the views, given the views of collections that there are, the runs that are under way, and the store's names."""
+    place = f"{quoted(database)}.{quoted(schema)}"
+    made = [
+        f"CREATE OR REPLACE VIEW {place}.{name} AS {_SQL[name](_source(database, behind, behind in views), alive)}"
+        for name, behind in _BEHIND.items()
+    ]
+    store = f"CASE WHEN store_ IN ({', '.join(map(literal, paths))}) THEN "
+    other = " ELSE error('The store ' || store_ || ' is not the one attached here: attach it first.')::VARCHAR END"
+    by_hash = f"(SELECT arg_max(r.text, r.n) FROM {place}.replies AS r WHERE r.request = request_)"
+    by_prompt = (
+        f"(SELECT arg_max(r.text, r.n) FROM {place}.replies AS r JOIN {place}.requests AS q ON q.request = r.request "
+        "WHERE q.prompt = prompt_ AND r.model IN (model_, model_ || ':latest'))"
+    )
+    made.append(
+        f"CREATE OR REPLACE MACRO {quoted(database)}.main.lakebed_reply(store_, request_) AS ({store}{by_hash}{other}), "
+        f"(store_, model_, prompt_) AS ({store}{by_prompt}{other})"
+    )
+    return made
+
+
+def _source(database: str, behind: str, there: bool) -> str:
+    """Rows of a collection with their JSON; none when it is not there."""
+    if there:
+        return f"(SELECT _seq, _hash, _ingested_at, _json FROM {quoted(database)}.main.{behind})"
+    return "(SELECT 0::BIGINT AS _seq, ''::VARCHAR AS _hash, now()::TIMESTAMPTZ AS _ingested_at, 'null'::JSON AS _json WHERE false)"
+
+
+def _requests(source: str, _alive: Collection[str]) -> str:
+    text = "json_extract_string(_json, ['$.model', '$.messages[#-1].content', '$.messages[0].role', '$.messages[0].content', '$.think'])"
+    return (
+        "SELECT _hash AS request, substr(t[1], 8) AS digest, t[2] AS prompt, CASE WHEN t[3] = 'system' THEN t[4] END AS system, "
+        "(_json->'$.messages')::JSON AS messages, (_json->'$.options')::JSON AS options, (_json->'$.format')::JSON AS format, "
+        f"t[5] AS think FROM (SELECT *, {text} AS t FROM {source})"
+    )
+
+
+def _replies(source: str, _alive: Collection[str]) -> str:
+    fields = "request model digest text thinking done_reason stats.prompt_eval_count stats.eval_count stats.eval_duration attempts asked_at"
+    paths = ", ".join(literal(f"$.{name}") for name in (*fields.split(), "seconds", "first_seconds"))
+    return (
+        "SELECT t[1] AS request, _hash AS reply, t[2] AS model, t[3] AS digest, t[4] AS text, t[5] AS thinking, "
+        "(_json->'$.tool_calls')::JSON AS tool_calls, t[6] AS done_reason, TRY_CAST(t[7] AS BIGINT) AS prompt_tokens, "
+        "TRY_CAST(t[8] AS BIGINT) AS reply_tokens, "
+        "TRY_CAST(t[8] AS DOUBLE) * 1e9 / nullif(TRY_CAST(t[9] AS DOUBLE), 0) AS tokens_per_second, "
+        "TRY_CAST(t[10] AS BIGINT) AS attempts, TRY_CAST(t[11] AS TIMESTAMPTZ) AS asked_at, TRY_CAST(t[12] AS DOUBLE) AS seconds, "
+        f"TRY_CAST(t[13] AS DOUBLE) AS first_seconds, _seq AS n FROM (SELECT *, json_extract_string(_json, [{paths}]) AS t FROM {source})"
+    )
+
+
+def _runs(source: str, alive: Collection[str]) -> str:
+    begin = "run model digest template system query into sources at".split()
+    end = "run outcome rows asked cached present errors cut prompt_tokens reply_tokens at".split()
+
+    def rows(event: str, fields: list[str]) -> str:
+        paths = ", ".join(literal(f"$.{name}") for name in fields)
+        return f"(SELECT json_extract_string(_json, [{paths}]) AS t FROM {source} WHERE _json->>'$.event' = '{event}')"
+
+    running = f"b.t[1] IN ({', '.join(map(literal, alive))})" if alive else "false"
+    numbers = ", ".join(
+        f"TRY_CAST(e.t[{place}] AS BIGINT) AS {name}" for place, name in enumerate(end, 1) if 3 <= place <= 10
+    )
+    return (
+        f"SELECT b.t[1] AS run, CASE WHEN e.t[2] IS NOT NULL THEN e.t[2] WHEN {running} THEN 'running' ELSE 'interrupted' END AS status, "
+        "TRY_CAST(b.t[9] AS TIMESTAMPTZ) AS began, TRY_CAST(e.t[11] AS TIMESTAMPTZ) AS ended, b.t[2] AS model, b.t[3] AS digest, "
+        f'b.t[4] AS template, b.t[5] AS system, b.t[6] AS query, b.t[7] AS "into", b.t[8] AS sources, {numbers} '
+        f"FROM {rows('begin', begin)} AS b LEFT JOIN {rows('end', end)} AS e ON e.t[1] = b.t[1]"
+    )
+
+
+_SQL = {"requests": _requests, "replies": _replies, "runs": _runs}

@@ -1,0 +1,116 @@
+"""Where Ollama is and what to tell it about us: OLLAMA_HOST and OLLAMA_API_KEY, read as Ollama's own programs read them. Pure."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from lakebed.errors import InvalidArgument
+
+DEFAULT_PORT = 11434
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True)
+class Address:
+    """A server."""
+
+    url: str
+    """`http://127.0.0.1:11434`: scheme, host, port, path; no credentials, no slash at the end."""
+    host: str
+    named: bool
+    """Whether somebody chose it, as opposed to the default."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Credentials; never shown, never stored."""
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is this machine: then no proxy is used."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def is_cloud(self) -> bool:
+        """Whether it is Ollama's own service."""
+        return self.host == "ollama.com" or self.host.endswith(".ollama.com")
+
+
+def address(host: str | None, environment: Mapping[str, str]) -> Address:
+    """The server that `host`, else OLLAMA_HOST, else the default names.
+
+    `host:port`, `http://host`, `https://host:port/path`, `[::1]`; without a scheme the port is 11434. An address to listen on (0.0.0.0)
+    becomes this machine's. OLLAMA_API_KEY is sent to servers that somebody named, and to ollama.com; never to the default.
+    """
+    text = host if host is not None else environment.get("OLLAMA_HOST", "")
+    text = text.strip().strip("\"'").strip()
+    named = bool(text)
+    scheme, found, rest = text.partition("://")
+    if not found:
+        scheme, rest = "http", text
+        port = DEFAULT_PORT
+    elif scheme.lower() in _PORTS:
+        scheme = scheme.lower()
+        port = _PORTS[scheme]
+    else:
+        message = f"The address {_shown(text)!r} begins with {scheme}://; Ollama speaks http:// or https://."
+        raise InvalidArgument(message)
+    place, slash, path = rest.partition("/")
+    credentials, at, place = place.rpartition("@")
+    name, number = _split(place)
+    if not found and name == "ollama.com" and not number:
+        scheme, port = "https", 443
+    if number:
+        if not number.isdigit() or not 0 < int(number) < 65536:
+            message = f"The address {_shown(text)!r} has the port {number!r}; a port is a number from 1 to 65535."
+            raise InvalidArgument(message)
+        port = int(number)
+    name = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(name, name)
+    if not re.fullmatch(r"[\w.-]+|\[[0-9A-Fa-f:.]+(%25\w+)?\]", name) or re.search(r"[\s?#\x00-\x1f]", path):
+        message = f"{_shown(text)!r} is no address of a server; write it like http://localhost:11434."
+        raise InvalidArgument(message)
+    headers: dict[str, str] = {}
+    key = environment.get("OLLAMA_API_KEY", "").strip()
+    if at:
+        basic = base64.b64encode(unquote(credentials).encode()).decode()
+        headers["Authorization"] = f"Basic {basic}"
+    elif key and named:
+        if not key.isascii() or not key.isprintable():
+            message = "OLLAMA_API_KEY holds characters that no key has; copy it again."
+            raise InvalidArgument(message)
+        headers["Authorization"] = f"Bearer {key}"
+    return Address(f"{scheme}://{name}:{port}{slash}{path}".rstrip("/"), name.lower(), named, headers)
+
+
+def _split(place: str) -> tuple[str, str]:
+    """Host and port; an IPv6 address comes out in brackets."""
+    if place.startswith("["):
+        inside, _, rest = place[1:].partition("]")
+        return f"[{inside}]", rest.removeprefix(":")
+    if place.count(":") > 1:
+        return f"[{place}]", ""
+    name, _, number = place.partition(":")
+    return name, number
+
+
+def _shown(text: str) -> str:
+    """The address without what may be a password."""
+    return re.sub(r"//.*@|^[^/]*@", lambda found: "//***@" if found[0].startswith("//") else "***@", text)
+
+
+def is_cloud_name(model: str) -> bool:
+    """Whether a model's name says that it runs at ollama.com."""
+    tag = model.rpartition(":")[2]
+    return model.endswith(":cloud") or (":" in model and tag.endswith("-cloud"))
+
+
+def full_name(model: str) -> str:
+    """A model's name with its tag: `llama3.2` is `llama3.2:latest`."""
+    return model if ":" in model.rpartition("/")[2] else f"{model}:latest"

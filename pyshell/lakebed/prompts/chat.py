@@ -1,0 +1,285 @@
+"""`lakebed.Ollama`: single chats, streamed, their replies stored."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from lakebed._backend import Hash
+from lakebed._progress import ProgressLike, reporting
+from lakebed.models import Listing
+from lakebed.prompts import catalog, record
+from lakebed.prompts import options as option_names
+from lakebed.prompts.address import full_name
+from lakebed.prompts.ask import cloud_refused
+from lakebed.prompts.client import Chunk, Client, Pulled, Server, Timeouts, server
+from lakebed.prompts.models import ModelInfo
+from lakebed.prompts.record import Replies, Reply, Stored
+from lakebed.prompts.request import Maker, Question, checked_messages
+from lakebed.prompts.schema import Format
+from lakebed.store import Store
+
+
+class Chat:
+    """A reply as it comes: an iterator over pieces of text.
+
+    When it has ended, `text`, `thinking`, `tool_calls`, `value`, `done_reason`, `stats` and, with a store, `request` and `reply` (their
+    hashes) are there. A reply that the store has already comes as one piece. Nothing is stored of a reply that did not end.
+    """
+
+    def __init__(
+        self, owner: Ollama, maker: Maker, messages: list[dict[str, Any]], format: Format | None, *, fresh: bool
+    ) -> None:
+        self._owner, self._maker, self._messages, self._format = owner, maker, messages, format
+        self.text = ""
+        self.thinking = ""
+        self.tool_calls: list[Any] = []
+        self.value: Any = None
+        self.done_reason = ""
+        self.stats: dict[str, int] = {}
+        self.cached = False
+        self.reply: Hash | None = None
+        data = maker.request(messages)
+        self.request = Hash.of(data)
+        self._data = data
+        self._fresh = fresh
+        self._pieces = self._run()
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        return next(self._pieces)
+
+    def close(self) -> None:
+        """Ends it where it is, which stops the model."""
+        self._pieces.close()
+
+    def read(self) -> str:
+        """Waits for the rest; the whole text."""
+        for _ in self:
+            pass
+        return self.text
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run(self) -> Generator[str, None, None]:
+        store = self._owner.store
+        known = Replies(store).find(str(self.request)) if store is not None and not self._fresh else None
+        if known is not None:
+            self.cached = True
+            self._take(known)
+            yield known.text
+            return
+        import time
+
+        asked_at, start, first = record.now(), time.perf_counter(), None
+        body = self._maker.body(self._messages, self._owner.image)
+        stream = self._owner.client.chat(body, self._maker.question.model)
+        pieces: list[str] = []
+        thoughts: list[str] = []
+        calls: list[Any] = []
+        last: Chunk | None = None
+        try:
+            for chunk in stream:
+                first = time.perf_counter() - start if first is None else first
+                if chunk.remote_host and not self._owner.allow_cloud:
+                    raise cloud_refused(self._maker.question.model, chunk.remote_host)
+                pieces.append(chunk.content)
+                thoughts.append(chunk.thinking)
+                calls += chunk.tool_calls
+                if chunk.done:
+                    last = chunk
+                if chunk.content:
+                    yield chunk.content
+        finally:
+            stream.close()
+        assert last is not None, "a stream without its last chunk raises"
+        question = self._maker.question
+        reply = Reply(
+            request=str(self.request),
+            model=question.model,
+            digest=question.digest,
+            text="".join(pieces),
+            thinking="".join(thoughts),
+            tool_calls=tuple(calls),
+            done_reason=last.done_reason,
+            stats=last.stats or {},
+            attempts=1,
+            asked_at=asked_at,
+            seconds=time.perf_counter() - start,
+            first_seconds=first or 0.0,
+        )
+        data = reply.data()
+        self._take(record.stored(str(Hash.of(data)), data))
+        if store is not None:
+            self.reply = Hash.of(data)
+            self._store(store, data)
+
+    def _store(self, store: Store, data: bytes) -> None:
+        replies = Replies(store)
+        while self._fresh or replies.find(str(self.request)) is None:
+            if replies.add([data]):
+                break
+        if str(self.request) not in store:
+            store.append(record.REQUESTS, [self._data])
+        store.commit()
+
+    def _take(self, reply: Stored) -> None:
+        self.text, self.thinking, self.tool_calls = reply.text, reply.thinking, reply.tool_calls
+        self.done_reason, self.stats = reply.done_reason, reply.stats
+        self.reply = Hash(reply.hash) if self.cached else None
+        if self._format is not None:
+            self.value = self._format.value(reply.text, cut=reply.done_reason == "length")
+
+
+class Ollama:
+    """An Ollama server, and a store that keeps what it says.
+
+        with lakebed.Ollama(store) as ollama:
+            for piece in ollama.chat("llama3.2", "Why is the sky blue?"):
+                print(piece, end="")
+
+    The server is `host`, else OLLAMA_HOST, else this machine's. Without a store nothing is kept. Cloud models are refused unless
+    `allow_cloud`.
+    """
+
+    def __init__(
+        self,
+        store: Store | None = None,
+        *,
+        host: str | None = None,
+        allow_cloud: bool = False,
+        connect_timeout: float = 5.0,
+        first_timeout: float = 600.0,
+        stall_timeout: float = 120.0,
+    ) -> None:
+        self.store = store
+        self.allow_cloud = allow_cloud
+        self._server: Server = server(host, Timeouts(connect_timeout, first_timeout, stall_timeout))
+        self._client: Client | None = None
+        self._found: dict[str, ModelInfo] = {}
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return self._server.address.url
+
+    @property
+    def client(self) -> Client:
+        """The connection, opened when it is first needed."""
+        if self._client is None:
+            self._client = self._server.client()
+        return self._client
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def chat(
+        self,
+        model: str,
+        messages: str | Sequence[Mapping[str, Any]],
+        *,
+        format: str | Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+        think: bool | str | None = None,
+        keep_alive: str | float | None = None,
+        fresh: bool = False,
+    ) -> Chat:
+        """Ask a model; the reply is an iterator over pieces of text.
+
+        `messages` is a prompt, or a list of Ollama's messages, whose images are bytes or hashes of blobs. `format` is "json" or a JSON
+        schema, which the reply is checked against (`ReplyInvalid`). A reply to the same request that the store has is given again,
+        unless `fresh`.
+        """
+        info = self._found.get(model) or catalog.find(
+            self.client, self._server.address, model, allow_cloud=self.allow_cloud
+        )
+        self._found[model] = info
+        checked = checked_messages(messages, self._image)
+        catalog.suited(info, think=think, images=any("images" in one for one in checked))
+        form = Format(format) if format is not None else None
+        question = Question(
+            full_name(model),
+            info.digest,
+            form.wire if form is not None else None,
+            option_names.checked(options or {}),
+            option_names.think(think),
+            keep_alive,
+        )
+        return Chat(self, Maker(question), checked, form, fresh=fresh)
+
+    def _image(self, image: object) -> str:
+        """The hash of an image, which is put into the store."""
+        if isinstance(image, bytes | bytearray | memoryview):
+            data = bytes(image)
+            if self.store is not None:
+                return str(self.store.put(data))
+            hash = str(Hash.of(data))
+            self._images[hash] = data
+            return hash
+        if self.store is None:
+            return str(Hash(str(image)))
+        return str(self.store.resolve(str(image)))
+
+    @property
+    def _images(self) -> dict[str, bytes]:
+        """Images of chats without a store."""
+        kept: dict[str, bytes] = self.__dict__.setdefault("_kept_images", {})
+        return kept
+
+    def image(self, hash: str) -> bytes:
+        """The bytes of an image of a message."""
+        return self._images[hash] if self.store is None else self.store.get(hash)
+
+    def models(self) -> Listing[ModelInfo]:
+        """The models that the server has."""
+        return Listing(catalog.models(self.client))
+
+    def show(self, model: str) -> dict[str, Any]:
+        """Everything the server says about a model."""
+        return catalog.ask(self.client, "/api/show", {"model": model}, model=model, host=self.url)
+
+    def running(self) -> list[dict[str, Any]]:
+        """The models in memory, as the server says it."""
+        return [dict(one) for one in catalog.ask(self.client, "/api/ps", host=self.url).get("models") or []]
+
+    def version(self) -> str:
+        """The server's version."""
+        return str(catalog.ask(self.client, "/api/version", host=self.url).get("version", ""))
+
+    def pull(self, model: str, *, progress: ProgressLike = None) -> None:
+        """Have the server fetch a model."""
+        import time
+
+        start = time.perf_counter()
+        parts: dict[str, Pulled] = {}
+        self._found.pop(model, None)
+        with reporting(progress, f"pull {model}") as report:
+            for part in catalog.pull(self.client, model):
+                if part.digest:
+                    parts[part.digest] = part
+                if report is not None:
+                    total = sum(one.total for one in parts.values())
+                    report(sum(one.completed for one in parts.values()), total or None, 0, time.perf_counter() - start)
+
+
+__all__ = ["Chat", "Ollama"]

@@ -1,0 +1,130 @@
+"""Prompts from templates: `{column}`, `{struct.field}`, `{list.0}`; `{{` and `}}` for braces; `\\n`, `\\t` and `\\\\`. Pure.
+
+A field looks values up and can do nothing else: no attributes, no calls, no formats. What a row holds is text to the template,
+whatever it looks like.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from json.encoder import encode_basestring as quote
+from typing import Any
+
+from lakebed.errors import InvalidArgument
+
+
+class Number(str):
+    """A number as its text says it, so that 1.50 stays 1.50."""
+
+    __slots__ = ()
+
+
+def parse(text: str | bytes) -> Any:
+    """JSON with its numbers as text."""
+    return json.loads(text, parse_float=Number, parse_int=Number, parse_constant=Number)
+
+
+_PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|\\[nt\\]|[{}]")
+_ESCAPES = {"{{": "{", "}}": "}", "\\n": "\n", "\\t": "\t", "\\\\": "\\"}
+
+
+class Template:
+    """A template, taken apart."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._pieces: list[str | tuple[str, ...]] = []
+        literal: list[str] = []
+        end = 0
+        for found in _PIECE.finditer(text):
+            literal.append(text[end : found.start()])
+            end = found.end()
+            if (escaped := _ESCAPES.get(found[0])) is not None:
+                literal.append(escaped)
+                continue
+            if found[1] is None:
+                message = f"The template has a single {found[0]} after {text[max(0, found.start() - 20) : found.start()]!r}: double it."
+                raise InvalidArgument(message)
+            name = found[1].strip()
+            if not name:
+                message = "The template has {} without a column: name one, or write {{}} for two braces."
+                raise InvalidArgument(message)
+            self._pieces += ["".join(literal), (name, *name.split("."))]
+            literal = []
+        self._pieces.append("".join([*literal, text[end:]]))
+
+    @cached_property
+    def fields(self) -> list[str]:
+        """The columns and paths it names, each once."""
+        return list(dict.fromkeys(piece[0] for piece in self._pieces if isinstance(piece, tuple)))
+
+    def check(self, columns: Iterable[str], children: Mapping[str, Sequence[str]] | None = None) -> None:
+        """Refuses fields that name no column. `children` has the fields of columns that are structs."""
+        known = list(columns)
+        for field in self.fields:
+            first, *rest = field.split(".")
+            if field in known:
+                continue
+            if first not in known:
+                raise InvalidArgument(_unknown(field, first, known))
+            if children and first in children and rest and rest[0] not in children[first]:
+                raise InvalidArgument(_unknown(field, rest[0], children[first]))
+
+    def render(self, values: Mapping[str, Any]) -> str:
+        """The prompt for a row. NULL, and a path that leads nowhere, are empty; what is nested is JSON."""
+        return "".join(piece if isinstance(piece, str) else _text(_look(piece, values)) for piece in self._pieces)
+
+
+def _unknown(field: str, name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    there = (
+        f"did you mean {near[0]}?" if near else f"there is {', '.join(known)}." if known else "there are no columns."
+    )
+    hint = " Write {{ for a brace." if not re.fullmatch(r"[\w. ]+", field) else ""
+    return f"The template names {{{field}}}, and no column is called {name}: {there}{hint}"
+
+
+def _look(path: tuple[str, ...], values: Mapping[str, Any]) -> Any:
+    whole, *steps = path
+    if whole in values:
+        return values[whole]
+    value: Any = values
+    for step in steps:
+        if isinstance(value, Mapping):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
+
+
+def _text(value: Any) -> str:
+    match value:
+        case str():
+            return value
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case dict() | list():
+            return dump(value)
+    return str(value)
+
+
+def dump(value: Any) -> str:
+    """Compact JSON of what `parse` gave, its numbers as they were."""
+    match value:
+        case Number():
+            return str(value)
+        case str():
+            return quote(value)
+        case dict():
+            return "{" + ",".join(f"{quote(key)}:{dump(one)}" for key, one in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ",".join(map(dump, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
