@@ -83,6 +83,8 @@ class Session:
         self.last_statement: str | None = None
         self.next_text: str | None = None
         """What the next prompt begins with."""
+        self.knows_server = False
+        """Whether a statement has talked to a model server: before that, completion does not either."""
         self.depth = 0
         """How many files and saved queries are being run inside each other."""
         self._last_is_kept = False
@@ -205,6 +207,7 @@ class Session:
         arguments = parse(command, piece.words)
         if arguments is None:
             return None
+        self.knows_server = self.knows_server or verb.name in statements.SERVER_VERBS
         module, _, function = verb.run.partition(":")
         if verb in SHELL_VERBS:
             result: int | None = getattr(importlib.import_module(module), function)(self, **arguments)
