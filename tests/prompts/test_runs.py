@@ -496,6 +496,17 @@ class TestChats:
             with pytest.raises(lakebed.InvalidArgument, match="A message has a role"):
                 ollama.chat("llama3.2", [{"rôle": "user"}])
 
+    def test_others_can_write_while_a_reply_comes(self, server, store, path):
+        server.delay = 0.01
+        with lakebed.Ollama(store) as ollama, lakebed.open(path, lock_timeout=0) as other:
+            chat = ollama.chat("vision", [{"role": "user", "content": "x", "images": [b"12345"]}])
+            next(chat)
+            other.append("theirs", [1])
+            other.commit()
+            chat.read()
+            assert store.get(json.loads(store.get(chat.request))["messages"][0]["images"][0]) == b"12345"
+            assert ollama.chat("vision", [{"role": "user", "content": "x", "images": [b"12345"]}]).read() == chat.text
+
     def test_half_a_reply_is_not_stored(self, backend, server, store):
         with lakebed.Ollama(store) as ollama:
             chat = ollama.chat("drip", "a " * 100)
