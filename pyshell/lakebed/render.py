@@ -368,24 +368,23 @@ _MAGIC = (
 def described(length: int, beginning: bytes) -> str:
     """Binary data for people: what it seems to be, how much, and its first bytes: `PNG, 12.3 kB, \\x89PNG\\x0d…`."""
     kind = next((name for magic, name in _MAGIC if beginning.startswith(magic)), None)
-    if kind is None:
-        try:
-            # A character may be cut at the end.
-            text = beginning.decode("utf-8", "strict" if length <= len(beginning) else "ignore")
-            kind = (
-                "JSON"
-                if text[:1] in ("{", "[")
-                else "text"
-                if "\0" not in text and len(text) > len(beginning) // 2
-                else "binary"
-            )
-        except UnicodeDecodeError:
-            kind = "binary"
-    shown = beginning.decode("utf-8", "ignore") if kind in ("JSON", "text") else beginning.decode("latin-1")
-    if kind not in ("JSON", "text"):
-        shown = "".join(character if " " <= character <= "~" else f"\\x{ord(character):02x}" for character in shown[:8])
-    cut_off = length > len(beginning) or (kind not in ("JSON", "text") and len(beginning) > 8)
-    return f"{kind}, {size(length)}, {shown}{_ELLIPSIS if cut_off else ''}"
+    text = _as_text(beginning, is_cut=length > len(beginning)) if kind is None else None
+    if text is not None:
+        kind = "JSON" if text[:1] in ("{", "[") else "text"
+        return f"{kind}, {size(length)}, {text}{_ELLIPSIS if length > len(beginning) else ''}"
+    shown = "".join(chr(byte) if 0x20 <= byte <= 0x7E else f"\\x{byte:02x}" for byte in beginning[:8])
+    return f"{kind or 'binary'}, {size(length)}, {shown}{_ELLIPSIS if length > 8 else ''}"
+
+
+def _as_text(data: bytes, *, is_cut: bool) -> str | None:
+    """The bytes as text, if that is what they are; the last character may be cut."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as problem:
+        if not is_cut or problem.start < len(data) - 3:
+            return None
+        text = data[: problem.start].decode()
+    return None if any(character < " " and character not in "\t\n\r" for character in text) else text
 
 
 # --- JSON -----------------------------------------------------------------------------------------------------------------

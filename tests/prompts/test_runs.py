@@ -377,6 +377,19 @@ class TestTrouble:
         _, report = ask(issues, "llama3.2")
         assert report.asked == 11
 
+    def test_rows_that_were_under_way_when_it_stopped_are_not_done(self, server, store):
+        run = lakebed.prompt(store, "stall", "Say {a}", rows=[{"a": 1}, {"a": 2}])
+        threading.Timer(0.2, run.abort).start()
+        with pytest.raises(lakebed.Interrupted):
+            list(run)
+        assert run.report.outcome == rows(store, "_runs")[-1]["outcome"] == "interrupted"
+
+    def test_a_run_that_was_to_finish_and_did_is_complete(self, server, store):
+        run = lakebed.prompt(store, "slow", "Say {a}", rows=[{"a": 1}, {"a": 2}])
+        threading.Timer(0.05, run.finish).start()
+        assert len(list(run)) == 2
+        assert run.report.outcome == "complete"
+
     def test_an_iterator_left_behind_stops_asking(self, server, issues):
         server.delay = 0.05
         run = lakebed.prompt(issues, "llama3.2", "Say {title}", TITLES)
@@ -495,6 +508,17 @@ class TestChats:
                 ollama.chat("prose", "x", format="json").read()
             with pytest.raises(lakebed.InvalidArgument, match="A message has a role"):
                 ollama.chat("llama3.2", [{"rôle": "user"}])
+
+    def test_others_can_write_while_a_reply_comes(self, server, store, path):
+        server.delay = 0.01
+        with lakebed.Ollama(store) as ollama, lakebed.open(path, lock_timeout=0) as other:
+            chat = ollama.chat("vision", [{"role": "user", "content": "x", "images": [b"12345"]}])
+            next(chat)
+            other.append("theirs", [1])
+            other.commit()
+            chat.read()
+            assert store.get(json.loads(store.get(chat.request))["messages"][0]["images"][0]) == b"12345"
+            assert ollama.chat("vision", [{"role": "user", "content": "x", "images": [b"12345"]}]).read() == chat.text
 
     def test_half_a_reply_is_not_stored(self, backend, server, store):
         with lakebed.Ollama(store) as ollama:

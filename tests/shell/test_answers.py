@@ -115,6 +115,8 @@ def test_binary_data_is_described():
     assert described(20000, b"\x89PNG\r\n\x1a\n" + bytes(24)) == "PNG, 20.0 kB, \\x89PNG\\x0d\\x0a\\x1a\\x0a…"
     assert described(5, b"hello") == "text, 5 bytes, hello"
     assert described(100, '{"a":"éé'.encode()[:-1]) == 'JSON, 100 bytes, {"a":"é…'
+    assert described(90, bytes(range(100, 132))).startswith("binary, 90 bytes, defghijk…")
+    assert described(5, b"a\x1bbcd") == "binary, 5 bytes, a\\x1bbcd"
     assert described(2, b"\xff\x00") == "binary, 2 bytes, \\xff\\x00"
     rows = [["20000 89504E47"], [None]]
     lines, _ = shown(table(result([Column("data", "BLOB")], rows), SCREEN, records=False))

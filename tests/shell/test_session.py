@@ -8,8 +8,9 @@ import stat
 import pytest
 
 import lakebed
+from lakebed.commands.connecting import NAME
 from lakebed.shell.catalogue import Catalogue, picture
-from lakebed.shell.session import NAME, Leave, Session
+from lakebed.shell.session import Leave, Session
 
 
 class TestAnswers:
@@ -235,6 +236,7 @@ class TestSafe:
                 "put x.csv",
                 "export events bad;",
                 "SET enable_external_access = true;",
+                "SELECT * FROM lakebed_scan('data.lakebed', 'events');",
             ):
                 assert session.run(text) in (1, 2), text
             assert not (place / "bad").exists()

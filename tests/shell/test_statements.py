@@ -85,6 +85,16 @@ def test_dot_commands_are_said_in_the_shells_words(name, words, means):
     assert dots.statement(name, words) == means
 
 
+def test_only_the_line_editor_imports_prompt_toolkit():
+    from pathlib import Path
+
+    import lakebed
+
+    root = Path(lakebed.__file__).parent
+    found = {path.relative_to(root).as_posix() for path in root.rglob("*.py") if "prompt_toolkit" in path.read_text()}
+    assert found == {"shell/prompt.py"}
+
+
 def test_every_verb_has_a_function():
     import importlib
 

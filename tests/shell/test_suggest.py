@@ -75,8 +75,9 @@ def offered(text, *, asked=False):
         ("call d¦", ["daily"]),
         ("stats --j¦", ["--json"]),
         ("FROM events | wr¦", ["write"]),
-        ("FROM events |¦", ["write", "into", "!"]),
+        ("FROM events |¦", ["write", "into", "prompt", "!"]),
         ("FROM events | into e¦", ["events"]),
+        ("FROM events | prompt ll¦", ["llama3:8b"]),
         ("FROM events | write x.csv --format p¦", ["parquet"]),
     ],
 )

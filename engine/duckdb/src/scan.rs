@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::sync::Arc;
 
-use arrow_schema::{Field, SchemaRef};
+use arrow_schema::{Field, FieldRef, Schema, SchemaRef};
 use lakebed_core::schema::DataType;
 use lakebed_core::{CommitNumber, Filter, Op, Parts, Result, ScanRequest, Seq, Snapshot, Value};
 
@@ -77,10 +77,10 @@ impl Table for Scan {
         let rows = rows_of(&opened.snapshot, &request)?;
         request.batch_rows = part_rows(&opened.snapshot)?;
         let whole = opened.snapshot.scan_schema(&request)?;
-        let mut names: Vec<String> = whole.fields().iter().map(|f| f.name().clone()).collect();
-        names.sort_by_key(|name| name != FIRST);
-        request.columns = Some(names);
-        let schema = opened.snapshot.scan_schema(&request)?;
+        let mut fields: Vec<FieldRef> = whole.fields().iter().cloned().collect();
+        fields.sort_by_key(|field| field.name() != FIRST);
+        request.columns = Some(fields.iter().map(|field| field.name().clone()).collect());
+        let schema: SchemaRef = Arc::new(Schema::new(fields));
         for field in schema.fields() {
             call.column(field)?;
         }

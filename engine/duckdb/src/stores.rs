@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use arrow_schema::SchemaRef;
-use lakebed_core::{Mode, Options, Result, ScanRequest, Snapshot, Store};
+use lakebed_core::{CommitNumber, Mode, Options, Result, ScanRequest, Snapshot, Store};
 use parking_lot::Mutex;
 
 use crate::door::invalid;
@@ -28,6 +28,7 @@ pub(crate) struct Opened {
 #[derive(Debug)]
 struct Bound {
     opened: Opened,
+    commit: CommitNumber,
     /// A scan and the columns that were declared for it, which what is read must have.
     scan: Option<(ScanRequest, SchemaRef)>,
 }
@@ -52,24 +53,27 @@ impl Choice {
         if let Some(seen) = self.seen.as_ref().filter(|_| goes_on) {
             return Ok(Arc::clone(seen));
         }
-        let mut candidates: Vec<Snapshot> = Vec::new();
+        let mut candidates: Vec<(CommitNumber, Snapshot)> = Vec::new();
         if self.queries == 0 {
-            candidates.extend(self.bound.iter().map(|bound| bound.opened.snapshot.clone()));
+            let bound = self.bound.iter();
+            candidates.extend(bound.map(|bound| (bound.commit, bound.opened.snapshot.clone())));
         }
         if let Some(last) = self.bound.last() {
-            last.opened.store.refresh()?;
-            candidates.push(last.opened.store.snapshot()?);
+            let store = &last.opened.store;
+            store.refresh()?;
+            candidates.push((store.commit_number(), store.snapshot()?));
         }
         // The newest, unless the columns of a collection changed since they were declared.
-        let fits = |snapshot: &Snapshot| {
-            let mut scans = self.bound.iter().filter_map(|bound| bound.scan.as_ref());
+        let fits = |(commit, snapshot): &(CommitNumber, Snapshot)| {
+            let changed = self.bound.iter().filter(|bound| bound.commit != *commit);
+            let mut scans = changed.filter_map(|bound| bound.scan.as_ref());
             scans.all(|(request, schema)| {
                 snapshot
                     .scan_schema(request)
                     .is_ok_and(|found| found == *schema)
             })
         };
-        let Some(chosen) = candidates.into_iter().rev().find(fits) else {
+        let Some((_, chosen)) = candidates.into_iter().rev().find(fits) else {
             return Err(invalid(format!(
                 "The columns of collections of {} changed since the query was planned: run it again, and prepare it again if it is \
                  a prepared one.",
@@ -129,7 +133,12 @@ pub(crate) fn bind(path: &str, opened: Opened, scan: Option<(ScanRequest, Schema
         }
         let known = query.stores.get(&path).and_then(Weak::upgrade);
         let choice = known.unwrap_or_default();
-        choice.lock().bound.push(Bound { opened, scan });
+        let commit = opened.store.commit_number();
+        choice.lock().bound.push(Bound {
+            opened,
+            commit,
+            scan,
+        });
         query.stores.insert(path.clone(), Arc::downgrade(&choice));
         Reading {
             path,

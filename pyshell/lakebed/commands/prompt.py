@@ -35,7 +35,9 @@ def prompt(context: Context, model: str, template: str, query: str | None, **giv
         import lakebed
 
         run = lakebed.prompt(store, model, template, query, **settings)
-        return show(context, run, again=shlex.join(["lakebed", *sys.argv[1:]]))
+        # In the shell the command line is not this command.
+        again = shlex.join(["lakebed", *sys.argv[1:]]) if "prompt" in sys.argv else "the same again"
+        return show(context, run, again)
 
 
 def pipe(context: Context, rows: Rows, model: str, template: str, **given: Any) -> int | None:

@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING
 
 import lakebed
 from lakebed import results
+from lakebed.commands.connecting import connect, show_store
 from lakebed.commands.context import Context, unreadable
 from lakebed.commands.output import write_parquet, write_result
 from lakebed.duck.interrupt import interruptible
@@ -36,28 +37,12 @@ def query(
     form = context.format(format, output)
     connection = connect(context, database)
     try:
+        with context.naming_the_store():
+            show_store(context, connection)
         with results.told(), interruptible(connection), context.output(output) as target:
             return _run(context, connection, text, form, target, rows, to_file=output is not None)
     finally:
         connection.close()
-
-
-def connect(context: Context, database: str | None = None) -> duckdb.DuckDBPyConnection:
-    """A connection to the command's store."""
-    if database is not None:
-        context.allow_file(database)
-    with context.naming_the_store():
-        # Variables of this program are not tables of the user.
-        connection: duckdb.DuckDBPyConnection = lakebed.connect(
-            context.settings.store,
-            database or ":memory:",
-            {"python_enable_replacements": False, "allow_unsigned_extensions": True},
-        )
-    connection.execute("SET TimeZone = 'UTC'")
-    if context.safe:
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
-    return connection
 
 
 def _statements(sql: str | None, command: str | None, file: str | None) -> str:

@@ -84,6 +84,13 @@ def attach(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str] |
     load_functions(connection)
 
 
+def attach_views(
+    connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str] | Store, name: str = "data"
+) -> None:
+    """Adds the store's views, and none of the extension's functions: those open any store by its path."""
+    Catalogue(_checked(name), origin_of(path)).install(connection)
+
+
 def refresh(connection: duckdb.DuckDBPyConnection) -> bool:
     """Moves the stores attached to the connection to their newest commits; whether there was anything new.
 

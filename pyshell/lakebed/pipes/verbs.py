@@ -22,6 +22,8 @@ class PipeVerb:
     examples: tuple[str, ...] = ()
     raw: bool = False
     """Whether its words are not for lakebed to read: the function gets them as they are, as `words`."""
+    is_quiet: bool = False
+    """Whether it writes nothing to the screen but notes: then the shell tells how far the query is."""
     runs_programs: bool = False
     """Whether it runs a program, which --safe forbids."""
 
@@ -39,6 +41,7 @@ PIPE_VERBS: tuple[PipeVerb, ...] = (
         ),
         "The file appears under its name when it is complete. Endings: .json .ndjson .jsonl .csv .md .parquet .pq .txt.",
         ("FROM events | write events.parquet", "SELECT type, count(*) FROM events GROUP BY ALL | write report.md"),
+        is_quiet=True,
     ),
     PipeVerb(
         "into",
@@ -47,6 +50,7 @@ PIPE_VERBS: tuple[PipeVerb, ...] = (
         (Argument("collection", "the collection", metavar="COLLECTION", completes="collection"),),
         "All rows are committed together, or none.",
         ("SELECT * EXCLUDE (secret) FROM events | into public_events",),
+        is_quiet=True,
     ),
     PipeVerb(
         "prompt",

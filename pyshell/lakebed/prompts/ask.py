@@ -95,51 +95,69 @@ class Asker:
                 self.told(job, None)
 
     def _once(self, job: Job, body: bytes, attempt: int) -> Reply:
-        question = self.question
-        asked_at, start = now(), time.perf_counter()
-        stream = self.client.chat(body, question.model)
-        content: list[str] = []
-        thinking: list[str] = []
-        calls: list[Any] = []
-        size, first = 0, None
-        last: Chunk | None = None
+        heard = Heard(self.question, allow_cloud=self.allow_cloud)
+        stream = self.client.chat(body, self.question.model)
         try:
             for chunk in stream:
-                if first is None:
-                    first = time.perf_counter() - start
-                if chunk.remote_host and not self.allow_cloud:
-                    raise cloud_refused(question.model, chunk.remote_host)
-                if chunk.content:
-                    content.append(chunk.content)
-                if chunk.thinking:
-                    thinking.append(chunk.thinking)
-                calls += chunk.tool_calls
-                size += len(chunk.content) + len(chunk.thinking)
-                if size > REPLY_LIMIT:
-                    message = (
-                        f"The reply of {question.model} is larger than {REPLY_LIMIT >> 20} MiB: nothing of it was kept."
-                    )
-                    raise ReplyTooLarge(message)
+                heard.add(chunk)
                 if self.told is not None:
                     self.told(job, chunk)
-                if chunk.done:
-                    last = chunk
         finally:
             stream.close()
-        assert last is not None, "a stream without its last chunk raises"
+        return heard.reply(job.request, attempt)
+
+
+class Heard:
+    """A reply as it comes together; what is no reply to keep is an error as soon as that is known."""
+
+    def __init__(self, question: Question, *, allow_cloud: bool) -> None:
+        self._question = question
+        self._allow_cloud = allow_cloud
+        self._content: list[str] = []
+        self._thinking: list[str] = []
+        self._calls: list[Any] = []
+        self._size = 0
+        self._asked_at = now()
+        self._start = time.perf_counter()
+        self._first: float | None = None
+        self._last: Chunk | None = None
+
+    def add(self, chunk: Chunk) -> None:
+        """The next piece."""
+        if self._first is None:
+            self._first = time.perf_counter() - self._start
+        if chunk.remote_host and not self._allow_cloud:
+            raise cloud_refused(self._question.model, chunk.remote_host)
+        if chunk.content:
+            self._content.append(chunk.content)
+        if chunk.thinking:
+            self._thinking.append(chunk.thinking)
+        self._calls += chunk.tool_calls
+        self._size += len(chunk.content) + len(chunk.thinking)
+        if self._size > REPLY_LIMIT:
+            message = (
+                f"The reply of {self._question.model} is larger than {REPLY_LIMIT >> 20} MiB: nothing of it was kept."
+            )
+            raise ReplyTooLarge(message)
+        if chunk.done:
+            self._last = chunk
+
+    def reply(self, request: str, attempt: int) -> Reply:
+        """The whole reply, once the stream has ended."""
+        assert self._last is not None, "a stream without its last chunk raises"
         return Reply(
-            request=job.request,
-            model=question.model,
-            digest=question.digest,
-            text="".join(content),
-            thinking="".join(thinking),
-            tool_calls=tuple(calls),
-            done_reason=last.done_reason,
-            stats=last.stats or {},
+            request=request,
+            model=self._question.model,
+            digest=self._question.digest,
+            text="".join(self._content),
+            thinking="".join(self._thinking),
+            tool_calls=tuple(self._calls),
+            done_reason=self._last.done_reason,
+            stats=self._last.stats or {},
             attempts=attempt,
-            asked_at=asked_at,
-            seconds=time.perf_counter() - start,
-            first_seconds=first or 0.0,
+            asked_at=self._asked_at,
+            seconds=time.perf_counter() - self._start,
+            first_seconds=self._first or 0.0,
         )
 
 
@@ -181,4 +199,4 @@ class Workers:
             thread.join()
 
 
-__all__ = ["Asker", "Canceled", "Job", "Workers", "cloud_refused"]
+__all__ = ["Asker", "Canceled", "Heard", "Job", "Workers", "cloud_refused"]

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 from lakebed._backend import Hash
 from lakebed._progress import ProgressLike, reporting
+from lakebed.errors import InvalidArgument
 from lakebed.models import Listing
 from lakebed.prompts import catalog, record
 from lakebed.prompts import options as option_names
 from lakebed.prompts.address import full_name
-from lakebed.prompts.ask import cloud_refused
-from lakebed.prompts.client import Chunk, Client, Pulled, Server, Timeouts, server
+from lakebed.prompts.ask import Heard
+from lakebed.prompts.client import Client, Pulled, Server, Timeouts, server
 from lakebed.prompts.models import ModelInfo
-from lakebed.prompts.record import Replies, Reply, Stored
+from lakebed.prompts.record import Replies, Stored
 from lakebed.prompts.request import Maker, Question, checked_messages
 from lakebed.prompts.schema import Format
 from lakebed.store import Store
@@ -29,9 +31,16 @@ class Chat:
     """
 
     def __init__(
-        self, owner: Ollama, maker: Maker, messages: list[dict[str, Any]], format: Format | None, *, fresh: bool
+        self,
+        owner: Ollama,
+        maker: Maker,
+        messages: list[dict[str, Any]],
+        images: dict[str, bytes],
+        format: Format | None,
+        *,
+        fresh: bool,
     ) -> None:
-        self._owner, self._maker, self._messages, self._format = owner, maker, messages, format
+        self._owner, self._maker, self._messages, self._images, self._format = owner, maker, messages, images, format
         self.text = ""
         self.thinking = ""
         self.tool_calls: list[Any] = []
@@ -78,56 +87,35 @@ class Chat:
             self._take(known)
             yield known.text
             return
-        import time
-
-        asked_at, start, first = record.now(), time.perf_counter(), None
-        body = self._maker.body(self._messages, self._owner.image)
-        stream = self._owner.client.chat(body, self._maker.question.model)
-        pieces: list[str] = []
-        thoughts: list[str] = []
-        calls: list[Any] = []
-        last: Chunk | None = None
+        heard = Heard(self._maker.question, allow_cloud=self._owner.allow_cloud)
+        stream = self._owner.client.chat(self._maker.body(self._messages, self._image), self._maker.question.model)
         try:
             for chunk in stream:
-                first = time.perf_counter() - start if first is None else first
-                if chunk.remote_host and not self._owner.allow_cloud:
-                    raise cloud_refused(self._maker.question.model, chunk.remote_host)
-                pieces.append(chunk.content)
-                thoughts.append(chunk.thinking)
-                calls += chunk.tool_calls
-                if chunk.done:
-                    last = chunk
+                heard.add(chunk)
                 if chunk.content:
                     yield chunk.content
         finally:
             stream.close()
-        assert last is not None, "a stream without its last chunk raises"
-        question = self._maker.question
-        reply = Reply(
-            request=str(self.request),
-            model=question.model,
-            digest=question.digest,
-            text="".join(pieces),
-            thinking="".join(thoughts),
-            tool_calls=tuple(calls),
-            done_reason=last.done_reason,
-            stats=last.stats or {},
-            attempts=1,
-            asked_at=asked_at,
-            seconds=time.perf_counter() - start,
-            first_seconds=first or 0.0,
-        )
-        data = reply.data()
+        data = heard.reply(str(self.request), 1).data()
         self._take(record.stored(str(Hash.of(data)), data))
         if store is not None:
             self.reply = Hash.of(data)
             self._store(store, data)
+
+    def _image(self, hash: str) -> bytes:
+        """The bytes of an image of the messages."""
+        if hash in self._images or self._owner.store is None:
+            return self._images[hash]
+        return self._owner.store.get(hash)
 
     def _store(self, store: Store, data: bytes) -> None:
         replies = Replies(store)
         while self._fresh or replies.find(str(self.request)) is None:
             if replies.add([data]):
                 break
+        for hash, image in self._images.items():
+            if hash not in store:
+                store.put(image)
         if str(self.request) not in store:
             store.append(record.REQUESTS, [self._data])
         store.commit()
@@ -214,7 +202,8 @@ class Ollama:
             self.client, self._server.address, model, allow_cloud=self.allow_cloud
         )
         self._found[model] = info
-        checked = checked_messages(messages, self._image)
+        images: dict[str, bytes] = {}
+        checked = checked_messages(messages, lambda image: self._image_name(image, images))
         catalog.suited(info, think=think, images=any("images" in one for one in checked))
         form = Format(format) if format is not None else None
         question = Question(
@@ -225,30 +214,19 @@ class Ollama:
             option_names.think(think),
             keep_alive,
         )
-        return Chat(self, Maker(question), checked, form, fresh=fresh)
+        return Chat(self, Maker(question), checked, images, form, fresh=fresh)
 
-    def _image(self, image: object) -> str:
-        """The hash of an image, which is put into the store."""
+    def _image_name(self, image: object, images: dict[str, bytes]) -> str:
+        """The hash of an image, whose bytes are kept in `images` when they were given."""
         if isinstance(image, bytes | bytearray | memoryview):
             data = bytes(image)
-            if self.store is not None:
-                return str(self.store.put(data))
             hash = str(Hash.of(data))
-            self._images[hash] = data
+            images[hash] = data
             return hash
         if self.store is None:
-            return str(Hash(str(image)))
+            message = "Without a store the images of a message are bytes; a hash names a blob of a store."
+            raise InvalidArgument(message)
         return str(self.store.resolve(str(image)))
-
-    @property
-    def _images(self) -> dict[str, bytes]:
-        """Images of chats without a store."""
-        kept: dict[str, bytes] = self.__dict__.setdefault("_kept_images", {})
-        return kept
-
-    def image(self, hash: str) -> bytes:
-        """The bytes of an image of a message."""
-        return self._images[hash] if self.store is None else self.store.get(hash)
 
     def models(self) -> Listing[ModelInfo]:
         """The models that the server has."""
@@ -268,8 +246,6 @@ class Ollama:
 
     def pull(self, model: str, *, progress: ProgressLike = None) -> None:
         """Have the server fetch a model."""
-        import time
-
         start = time.perf_counter()
         parts: dict[str, Pulled] = {}
         self._found.pop(model, None)

@@ -100,7 +100,7 @@ class Run(Iterator[PromptResult]):
         self._done: list[Job] = []
         self._ready: deque[PromptResult] = deque()
         self._present: Results | None = None
-        self._rows_ended = self._began = self._stopping = False
+        self._rows_ended = self._began = self._stopping = self._left_over = False
         self._ended = threading.Event()
         self._failure: BaseException | None = None
         self._outcome: Outcome | None = None
@@ -311,6 +311,7 @@ class Run(Iterator[PromptResult]):
             if isinstance(job.error, Canceled) or (self._gate.lost is not None and job.error is self._gate.lost):
                 # Nothing is known about its rows; the next run asks.
                 self._forget(job)
+                self._left_over = True
                 if self._gate.lost is not None and self._failure is None:
                     self._failure = self._gate.lost
                 self._stopping = True
@@ -433,9 +434,9 @@ class Run(Iterator[PromptResult]):
             return "server_lost"
         if self._failure is not None:
             return "failed"
-        if self._counts["errors"] >= self._plan.max_errors:
+        if self._counts["errors"] >= self._plan.max_errors and not self._rows_ended:
             return "too_many_errors"
-        if self._stopping and not self._rows_ended:
+        if self._left_over or (self._stopping and not self._rows_ended):
             self._failure = Interrupted(f"Interrupted; {self.told()} The same again goes on from there.")
             return "interrupted"
         return "errors" if self._counts["errors"] else "complete"

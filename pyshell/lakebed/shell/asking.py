@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from lakebed import results
 from lakebed.commands.output import FORMAT_BY_SUFFIX, write_result
 from lakebed.duck.interrupt import interruptible
-from lakebed.pipes.split import Piece
-from lakebed.shell import answers, pager
+from lakebed.pipes.split import Piece, pipe_verb
+from lakebed.shell import answers, pager, statements
 from lakebed.shell.answers import Answer, Screen
 from lakebed.shell.progress import Progress
 from lakebed.shell.session import Session, took
@@ -30,7 +30,10 @@ def ask(session: Session, piece: Piece) -> int | None:
         if piece.kind == "pipe":
             from lakebed.pipes.run import run
 
-            code = run(session.context, connection, piece)
+            session.knows_server = session.knows_server or piece.verb in statements.SERVER_VERBS
+            shown = session.interactive and pipe_verb(piece).is_quiet
+            with Progress(connection, shown=shown) as session.context.running:
+                code = run(session.context, connection, piece)
             session.refresh()
             return code
         for statement in connection.extract_statements(piece.sql):

@@ -106,3 +106,27 @@ class Catalogues:
             self.newest = self._make(self.newest)
         except Exception:  # noqa: BLE001  (completion knows less then; the next statement says what is wrong)
             return
+
+
+class Models:
+    """The names of the models that a server has. It is asked in the background, and only once somebody has used it."""
+
+    def __init__(self, is_known: Callable[[], bool]) -> None:
+        self._is_known = is_known
+        self._thread: threading.Thread | None = None
+        self.newest: tuple[str, ...] = ()
+
+    def refresh(self) -> None:
+        """Begins to ask, unless that is being done. Nobody ever waits for the answer."""
+        if self._is_known() and (self._thread is None or not self._thread.is_alive()):
+            self._thread = threading.Thread(target=self._work, name="lakebed-models", daemon=True)
+            self._thread.start()
+
+    def _work(self) -> None:
+        try:
+            import lakebed
+
+            with lakebed.Ollama(connect_timeout=2, first_timeout=2, stall_timeout=2) as server:
+                self.newest = tuple(one.name for one in server.models())
+        except Exception:  # noqa: BLE001  (completion knows no models then)
+            return

@@ -8,12 +8,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from lakebed.shell.catalogue import Catalogue, Catalogues, picture
-from lakebed.shell.session import NAME, Leave, Session, patient
+from lakebed.shell.catalogue import Catalogue, Catalogues, Models, picture
+from lakebed.shell.session import Leave, Session, patient
 
 if TYPE_CHECKING:
     from lakebed.shell.prompt import Prompt
@@ -40,9 +41,10 @@ def run(flags: dict[str, object], *, safe: bool) -> int:
     session = Session(flags, safe=safe, interactive=True)
     settings = session.context.settings
     catalogues = Catalogues(lambda old: _picture(session, old))
+    models = Models(lambda: session.knows_server)
     prompt = Prompt(
         Path(settings.store).name.removesuffix(".lakebed") or settings.store,
-        lambda: catalogues.newest,
+        lambda: replace(catalogues.newest, models=models.newest),
         session.history,
         keys=settings.keys,
         color=session.context.style.color,
@@ -51,7 +53,7 @@ def run(flags: dict[str, object], *, safe: bool) -> int:
     _greet(session)
     with _terminal() as restore, _ending_with_its_session(), patient():
         try:
-            _loop(session, prompt, catalogues, restore)
+            _loop(session, prompt, catalogues, models, restore)
         except Leave:
             pass
         finally:
@@ -60,10 +62,13 @@ def run(flags: dict[str, object], *, safe: bool) -> int:
     return 0
 
 
-def _loop(session: Session, prompt: Prompt, catalogues: Catalogues, restore: Callable[[], None]) -> None:
+def _loop(
+    session: Session, prompt: Prompt, catalogues: Catalogues, models: Models, restore: Callable[[], None]
+) -> None:
     while True:
         try:
             catalogues.refresh()
+            models.refresh()
             beginning, session.next_text = session.next_text or "", None
             text = prompt.ask(beginning)
             catalogues.wait()
@@ -78,6 +83,8 @@ def _loop(session: Session, prompt: Prompt, catalogues: Catalogues, restore: Cal
 
 def _picture(session: Session, old: Catalogue) -> Catalogue:
     """What completion knows, on a connection of its own."""
+    from lakebed.commands.connecting import NAME
+
     cursor = session.connection.cursor()
     try:
         return picture(cursor, old, tuple(session.queries.names()), NAME)

@@ -22,14 +22,13 @@ from lakebed.parsing import VerbCommand, json_option, parse
 from lakebed.pipes.split import Piece, tokens
 from lakebed.shell import dots, pager, statements
 from lakebed.shell.history import History, history_file
+from lakebed.shell.progress import Progress
 from lakebed.shell.queries import Queries
 from lakebed.verbs import SHELL_VERBS
 
 if TYPE_CHECKING:
     import duckdb
 
-NAME = "data"
-"""What the store is called in SQL."""
 LAST = "_"
 """The table of the last result."""
 
@@ -44,6 +43,14 @@ class ShellContext(Context):
     chosen: str | None = None
     has_person = False
     """Whether the shell talks to somebody on a terminal."""
+
+    running: Progress | None = None
+    """What tells how far the statement is, on the line that a note would stand on."""
+
+    def note(self, text: str) -> None:
+        if self.running is not None:
+            self.running.stop()
+        super().note(text)
 
     @property
     def on_terminal(self) -> bool:
@@ -76,6 +83,8 @@ class Session:
         self.last_statement: str | None = None
         self.next_text: str | None = None
         """What the next prompt begins with."""
+        self.knows_server = False
+        """Whether a statement has talked to a model server: before that, completion does not either."""
         self.depth = 0
         """How many files and saved queries are being run inside each other."""
         self._last_is_kept = False
@@ -99,28 +108,22 @@ class Session:
         return self._is_attached
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
-        import duckdb
+        from lakebed.commands.connecting import connect
 
-        # Variables of this program are not tables of the user.
-        connection = duckdb.connect(config={"python_enable_replacements": False})
-        connection.execute("SET TimeZone = 'UTC'")
+        connection = connect(self.context)
         connection.execute("SET enable_progress_bar = true")
         connection.execute("SET enable_progress_bar_print = false")
-        if self.safe:
-            connection.execute("SET enable_external_access = false")
         self._attach(connection)
         return connection
 
     def _attach(self, connection: duckdb.DuckDBPyConnection) -> None:
-        import lakebed
-        from lakebed.duck.connection import search
+        from lakebed.commands.connecting import NAME, show_store
         from lakebed.duck.names import literal
 
         try:
-            lakebed.attach(connection, self.context.settings.store, NAME)
+            show_store(self.context, connection)
         except StoreNotFound:
             return
-        search(connection, NAME)
         self._is_attached = True
         if self.history is not None and self.history.is_kept and not self.safe:
             columns = "{'at': 'TIMESTAMPTZ', 'store': 'VARCHAR', 'statement': 'VARCHAR'}"
@@ -204,6 +207,7 @@ class Session:
         arguments = parse(command, piece.words)
         if arguments is None:
             return None
+        self.knows_server = self.knows_server or verb.name in statements.SERVER_VERBS
         module, _, function = verb.run.partition(":")
         if verb in SHELL_VERBS:
             result: int | None = getattr(importlib.import_module(module), function)(self, **arguments)

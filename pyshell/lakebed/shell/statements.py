@@ -11,6 +11,8 @@ from lakebed.shell.dots import DOTS
 from lakebed.verbs import SHELL_VERBS, VERBS, Verb
 
 ALIASES = {"exit": "quit"}
+SERVER_VERBS = frozenset(("models", "prompt", "pull"))
+"""The verbs, on their own and in pipes, that talk to a model server."""
 
 
 @cache
