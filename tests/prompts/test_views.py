@@ -46,7 +46,8 @@ def test_the_views_show_requests_replies_and_runs(server, issues, con):
         "1",
     )
     row = con.execute(
-        "SELECT model, digest, text, done_reason, prompt_tokens, reply_tokens, attempts FROM replies ORDER BY n LIMIT 1"
+        "SELECT model, digest, text, done_reason, prompt_tokens, reply_tokens, attempts "
+        "FROM replies ORDER BY model, text LIMIT 1"
     ).fetchone()
     assert row == (
         "llama3.2:latest",
