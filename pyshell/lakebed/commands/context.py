@@ -200,6 +200,17 @@ def unwritable(path: str, problem: OSError) -> BaseException:
     return error("io", f"{path} cannot be written: {problem.strerror or problem}.", problem.errno)
 
 
+def read_statements(path: Path, named: str) -> str:
+    """The text of a file of SQL, which errors call `named`."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as problem:
+        raise unreadable(named, problem) from problem
+    except UnicodeDecodeError as problem:
+        message = f"{named} is not UTF-8 text: {problem.reason} at byte {problem.start}."
+        raise InvalidArgument(message) from problem
+
+
 def unreadable(path: str, problem: OSError) -> BaseException:
     """The error for a file that cannot be read."""
     return error("io", f"{path} cannot be read: {problem.strerror or problem}.", problem.errno)

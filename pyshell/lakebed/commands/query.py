@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 import lakebed
 from lakebed import results
 from lakebed.commands.connecting import connect, show_store
-from lakebed.commands.context import Context, unreadable
+from lakebed.commands.context import Context, read_statements
 from lakebed.commands.output import write_parquet, write_result
 from lakebed.duck.interrupt import interruptible
 from lakebed.errors import InvalidArgument
@@ -51,13 +51,7 @@ def _statements(sql: str | None, command: str | None, file: str | None) -> str:
         message = "Give the statements once: as an argument, with -c or with -f."
         raise InvalidArgument(message)
     if file is not None and file != "-":
-        try:
-            return Path(file).read_text(encoding="utf-8-sig")
-        except OSError as problem:
-            raise unreadable(file, problem) from problem
-        except UnicodeDecodeError as problem:
-            message = f"{file} is not UTF-8 text: {problem.reason} at byte {problem.start}."
-            raise InvalidArgument(message) from problem
+        return read_statements(Path(file), file)
     if given:
         return given[0]
     if file is None and sys.stdin.isatty():

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from lakebed import render
-from lakebed.commands.context import unreadable, unwritable
+from lakebed.commands.context import read_statements, unwritable
 from lakebed.errors import InvalidArgument, error
 from lakebed.parsing import VerbCommand, help_of, json_option
 from lakebed.pipes.verbs import PIPE_VERBS
@@ -129,13 +129,7 @@ def last(session: Session) -> None:
 def read(session: Session, file: str) -> int:
     """Runs the statements of a file."""
     session.context.allow_file(file)
-    try:
-        text = Path(file).expanduser().read_text(encoding="utf-8-sig")
-    except OSError as problem:
-        raise unreadable(file, problem) from problem
-    except UnicodeDecodeError as problem:
-        message = f"{file} is not UTF-8 text: {problem.reason} at byte {problem.start}."
-        raise InvalidArgument(message) from problem
+    text = read_statements(Path(file).expanduser(), file)
     if session.depth >= _DEEPEST:
         message = f"{file} reads itself, through {_DEEPEST} others: it was not read again."
         raise InvalidArgument(message)
