@@ -16,6 +16,7 @@ mod compressor;
 mod decoded;
 mod dictionaries;
 mod pinned;
+mod window;
 mod workers;
 
 #[cfg(test)]
