@@ -15,6 +15,7 @@ mod codec;
 mod compressor;
 mod decoded;
 mod dictionaries;
+mod payload;
 mod pinned;
 mod window;
 mod workers;

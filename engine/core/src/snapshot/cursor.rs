@@ -23,6 +23,13 @@ enum Order {
     Any,
 }
 
+/// What has the bytes of a blob, and may be kept to keep them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Holder<'a> {
+    Frame(&'a Arc<Decoded>),
+    Blob(&'a Blob),
+}
+
 /// A place in the order of blobs.
 #[derive(Debug)]
 pub(crate) struct Cursor {
@@ -77,6 +84,24 @@ impl Cursor {
             _ => None,
         };
         bytes.ok_or_else(|| missing(id))
+    }
+
+    /// The same as text, and what has it; `None` when it is not UTF-8.
+    ///
+    /// # Errors
+    /// As [`Cursor::bytes`].
+    pub(crate) fn text(&mut self, id: BlobId) -> Result<Option<(&str, Holder<'_>)>> {
+        let place = self.find(id)?;
+        match (place, &self.frame, &self.other) {
+            (Some(place), Some(frame), _) if frame.blob(place).is_some() => {
+                Ok(frame.text(place).map(|text| (text, Holder::Frame(frame))))
+            }
+            (_, _, Some(blob)) => {
+                let text = simdutf8::basic::from_utf8(blob).ok();
+                Ok(text.map(|text| (text, Holder::Blob(blob))))
+            }
+            _ => Err(missing(id)),
+        }
     }
 
     /// The same, to be kept.

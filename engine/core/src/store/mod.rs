@@ -314,7 +314,7 @@ impl Store {
     ///
     /// # Errors
     /// `CollectionNotFound`, `Corrupt`.
-    pub fn schema(&self, collection: &str) -> Result<Schema> {
+    pub fn schema(&self, collection: &str) -> Result<Arc<Schema>> {
         self.reader()?.schema(collection)
     }
 
