@@ -33,9 +33,15 @@ pub(crate) struct Home {
     pub(crate) pid: u32,
     proven: Mutex<HashMap<BlobId, Hash>>,
     large: Mutex<HashMap<SegmentNumber, Arc<Large>>>,
-    /// The schemas read last, with the summaries each was made from.
-    schemas: Mutex<HashMap<CollectionId, (Vec<Arc<[u8]>>, Arc<Schema>)>>,
+    schemas: Mutex<HashMap<CollectionId, Known>>,
     warnings: Mutex<Vec<String>>,
+}
+
+/// The schema of a collection, and the summaries it was made from.
+#[derive(Debug)]
+struct Known {
+    parts: Vec<Arc<[u8]>>,
+    schema: Arc<Schema>,
 }
 
 impl Home {
@@ -104,11 +110,11 @@ impl Home {
     /// The typed columns of a collection. They are made anew only when its summaries are others than the last time.
     pub(crate) fn schema(&self, collection: &Collection) -> Result<Arc<Schema>> {
         let parts = &collection.schema;
-        if let Some((made_from, schema)) = self.schemas.lock().get(&collection.id)
-            && made_from.len() == parts.len()
-            && made_from.iter().zip(parts).all(|(a, b)| Arc::ptr_eq(a, b))
+        if let Some(known) = self.schemas.lock().get(&collection.id)
+            && known.parts.len() == parts.len()
+            && known.parts.iter().zip(parts).all(|(a, b)| Arc::ptr_eq(a, b))
         {
-            return Ok(Arc::clone(schema));
+            return Ok(Arc::clone(&known.schema));
         }
         let bytes = merge_summaries(parts)?;
         let schema = if bytes.is_empty() {
@@ -125,7 +131,10 @@ impl Home {
             })?)
         };
         let schema = Arc::new(schema);
-        let known = (parts.clone(), Arc::clone(&schema));
+        let known = Known {
+            parts: parts.clone(),
+            schema: Arc::clone(&schema),
+        };
         self.schemas.lock().insert(collection.id, known);
         Ok(schema)
     }

@@ -28,7 +28,7 @@ pub(super) enum Texts {
 /// Views, and the buffers they point into. The first buffer is for texts of which nothing outside is known to last.
 #[derive(Default)]
 pub(super) struct Views {
-    views: Vec<u128>,
+    texts: Vec<u128>,
     copied: Vec<u8>,
     buffers: Vec<Buffer>,
     /// Whose the last buffer is.
@@ -65,7 +65,7 @@ impl Views {
     #[inline]
     fn push(&mut self, text: &str, holder: Option<Holder<'_>>) {
         if text.len() <= INLINE {
-            self.views.push(make_view(text.as_bytes(), 0, 0));
+            self.texts.push(make_view(text.as_bytes(), 0, 0));
             return;
         }
         let held = match holder {
@@ -78,7 +78,7 @@ impl Views {
             self.copied.extend_from_slice(text.as_bytes());
             (0, offset)
         });
-        self.views.push(make_view(text.as_bytes(), buffer, offset));
+        self.texts.push(make_view(text.as_bytes(), buffer, offset));
     }
 
     /// The buffer of a frame, and where the text is in it.
@@ -114,7 +114,7 @@ impl Views {
     fn finish(self) -> ArrayRef {
         let mut buffers = vec![Buffer::from_vec(self.copied)];
         buffers.extend(self.buffers);
-        let views = ScalarBuffer::from(self.views);
+        let views = ScalarBuffer::from(self.texts);
         // SAFETY: each view was made of a `str` and of the buffer and the offset where its bytes are: in `copied`, where they were put,
         // or where `offset_in` found them. Buffers are only added, in the order of their numbers.
         Arc::new(unsafe { StringViewArray::new_unchecked(views, buffers.into(), None) })
