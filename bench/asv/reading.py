@@ -12,12 +12,12 @@ number, warmup_time, repeat, rounds, timeout = 1, 0, (3, 9, 20.0), 1, 600
 
 
 class Scan:
-    """Bytes of all rows in order, every frame decoded anew."""
+    """Bytes of all rows in order, for the first time since the store was opened."""
 
     setup_cache = staticmethod(prepared.records)
 
     def setup(self, made: dict) -> None:
-        self.store = lakebed.open(made["sealed"], mode="r", cache_bytes=0)
+        self.store = lakebed.open(made["sealed"], mode="r")
 
     def teardown(self, _made: dict) -> None:
         self.store.close()
@@ -44,7 +44,7 @@ class Sql:
         questions = prepared.data.queries(made["first"])
         if question >= len(questions):
             raise NotImplementedError("There are no questions for records of this kind.")
-        self.sql = questions[question].typed.format(t="records")
+        self.sql = questions[question].sql("typed", "records")
         self.connection = lakebed.connect(made["sealed"])
         self.connection.execute("SELECT 1").fetchall()
 

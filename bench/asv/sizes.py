@@ -53,7 +53,7 @@ class Stored:
 
 
 class Faults:
-    """Page faults of a get whose frame is not decoded, and of a scan, after opening: with the file in memory, and without it."""
+    """Page faults of gets and of a scan just after opening: with the file in memory, and without it."""
 
     setup_cache = staticmethod(prepared.records)
     params = (["in memory", "on disk"],)
@@ -69,7 +69,7 @@ class Faults:
                     path.read_bytes()
         except OSError as error:
             raise NotImplementedError(str(error)) from error
-        self.store = lakebed.open(made["sealed"], mode="r", cache_bytes=0, threads=1)
+        self.store = lakebed.open(made["sealed"], mode="r", threads=1)
 
     def teardown(self, _made: dict, _file: str) -> None:
         if hasattr(self, "store"):
