@@ -164,7 +164,7 @@ def main() -> int:
                     "sizes": {str(frame): size for frame, (_, size) in stores.items()},
                     "cells": {name: median(rounds) for name, rounds in found.items()},
                 }
-                report.results_of(args.root).write_text(json.dumps(kept, indent=1) + "\n")
+                report.keep(args.root, kept)
                 print(f"round {number + 1} kept", file=sys.stderr, flush=True)
     if args.smoke:
         print(f"Smoke run of the study of pages: {len(found)} cells measured.")

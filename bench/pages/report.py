@@ -28,6 +28,13 @@ def results_of(root: Path) -> Path:
     return root / "bench" / "pages" / "results.json"
 
 
+def keep(root: Path, kept: Kept) -> None:
+    """A line a cell, so that changes can be read."""
+    cells = ",\n".join(f"  {json.dumps(name)}: {json.dumps(found)}" for name, found in sorted(kept["cells"].items()))
+    head = json.dumps({name: value for name, value in kept.items() if name != "cells"}, indent=1)
+    results_of(root).write_text(f'{head[:-2]},\n "cells": {{\n{cells}\n }}\n}}\n')
+
+
 def system() -> dict[str, str]:
     """What decides how far the system reads ahead."""
     facts = {"page": f"{mmap.PAGESIZE} bytes", "kernel": os.uname().release}
