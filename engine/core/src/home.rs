@@ -112,7 +112,11 @@ impl Home {
         let parts = &collection.schema;
         if let Some(known) = self.schemas.lock().get(&collection.id)
             && known.parts.len() == parts.len()
-            && known.parts.iter().zip(parts).all(|(a, b)| Arc::ptr_eq(a, b))
+            && known
+                .parts
+                .iter()
+                .zip(parts)
+                .all(|(a, b)| Arc::ptr_eq(a, b))
         {
             return Ok(Arc::clone(&known.schema));
         }
