@@ -21,6 +21,7 @@ POLICIES = {
     "willneed": "WILLNEED for all",
     "pread": "no mapping: pread",
 }
+FACTS = ("processor", "cores", "memory", "system", "kernel", "page", "read-ahead", "commit")
 Kept = dict[str, Any]
 
 
@@ -37,7 +38,7 @@ def keep(root: Path, kept: Kept) -> None:
 
 def system() -> dict[str, str]:
     """What decides how far the system reads ahead."""
-    facts = {"page": f"{mmap.PAGESIZE} bytes", "kernel": os.uname().release}
+    facts = {"page": f"{mmap.PAGESIZE} bytes", "kernel": os.uname().release.split("-")[0]}
     for queue in Path("/sys/block").glob("[vsn]*/queue/read_ahead_kb"):
         facts["read-ahead"] = f"{queue.read_text().strip()} KiB"
         break
@@ -154,7 +155,7 @@ def by_page(kept: Kept) -> str:
 
 
 def about(kept: Kept) -> str:
-    facts = ", ".join(f"{name} {value}" for name, value in kept["machine"].items())
+    facts = ", ".join(f"{name} {kept['machine'][name]}" for name in FACTS if name in kept["machine"])
     given = kept["about"]
     return f"{given['source']}: {given['records']:,} records, {given['bytes'] / 1e6:.0f} MB; medians of {kept['rounds']} rounds; {facts}.\n"
 
