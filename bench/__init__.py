@@ -1,1 +1,1 @@
-"""Measurements: `bench.rivals` beside other stores, `bench.pages` of frames and advice, `bench.micro` of one operation at a time, `bench.asv` over commits."""
+"""Measurements: `rivals` beside other stores, `pages` of frames and advice, `micro` of single operations, `asv` over commits."""
