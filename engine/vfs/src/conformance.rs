@@ -171,7 +171,8 @@ fn mapping(vfs: &dyn Vfs) {
         Advice::Normal,
     ] {
         for range in [0..200_000, 5_000..5_001, 199_999..usize::MAX, 70..70] {
-            map.advise(advice, range).unwrap();
+            map.advise(advice, range.clone()).unwrap();
+            map.prefetch(range);
         }
         map.advise(advice, 300_000..400_000).unwrap();
     }

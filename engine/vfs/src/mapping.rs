@@ -90,6 +90,21 @@ impl Mapping {
             Bytes::Held(_) => Ok(()),
         }
     }
+
+    /// Fetches a range that is about to be read, if it lies on more than one page: in one piece, where a mapping advised
+    /// [`Advice::Random`] would fetch it page by page as they are touched. A hint, like [`Mapping::advise`]; it takes a call into the
+    /// system, so it is for ranges that are rarely read.
+    pub fn prefetch(&self, range: Range<usize>) {
+        if let Bytes::Mapped(map) = &*self.bytes
+            && FORCED.load(Ordering::Relaxed) == 0
+        {
+            let page = page_size();
+            let pages = round_to_pages(range, map.len(), page);
+            if pages.len() > page {
+                let _ = advise(map, Advice::WillNeed, pages);
+            }
+        }
+    }
 }
 
 /// `UnexpectedEof` when a file of `has` bytes is to be mapped for `wanted`.

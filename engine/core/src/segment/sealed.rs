@@ -174,8 +174,12 @@ impl Sealed {
         Ok(table.iter_from(0).map(|entry| entry.offset).collect())
     }
 
-    /// The frame that holds `id`, if any does, and where the next one begins.
-    fn find_frame(&self, body: &Body, id: BlobId) -> Result<Option<(FrameEntry, Option<u64>)>> {
+    /// The frame that holds `id`, if any does, and the next one.
+    fn find_frame(
+        &self,
+        body: &Body,
+        id: BlobId,
+    ) -> Result<Option<(FrameEntry, Option<FrameEntry>)>> {
         let Some(paged) = &body.frames else {
             return Ok(None);
         };
@@ -195,8 +199,7 @@ impl Sealed {
         let Some(entry) = touched(index)? else {
             return Ok(None);
         };
-        let next = touched(index + 1)?.map(|next| next.offset);
-        Ok(Some((entry, next)))
+        Ok(Some((entry, touched(index + 1)?)))
     }
 
     fn place(&self, body: &Body, offset: u64) -> Place {
@@ -220,7 +223,7 @@ impl Sealed {
         reading: Reading<'_>,
         body: &Body,
         offset: u64,
-        next: Option<u64>,
+        next: Option<FrameEntry>,
         access: Access,
     ) -> Result<Decoded> {
         let place = self.place(body, offset);
@@ -231,6 +234,7 @@ impl Sealed {
         let Some(file) = body.source.file() else {
             return Err(Error::internal("a segment has neither mapping nor file"));
         };
+        let next = next.map(|next| next.offset);
         let bytes = frame::read(file.as_ref(), place, next, body.block.offset)?;
         frame::decode(reading, place, &bytes)
     }
@@ -266,6 +270,9 @@ impl Frames for Sealed {
         };
         let key = self.key(entry.offset);
         let cached = reading.home.cache.get(key);
+        if cached.is_none() {
+            body.prefetch(&entry, next.as_ref());
+        }
         // A frame of one blob may have been decoded while the segment was active, and may lie here as it is now.
         if cached.as_ref().is_none_or(|frame| frame.len() == 1)
             && let Some(blob) = self.in_place(body, entry.offset, id)?
@@ -297,7 +304,21 @@ impl Frames for Sealed {
     }
 }
 
+/// Frames of more stored bytes than this are not fetched in one piece.
+const PREFETCH: u64 = 64 << 10;
+
 impl Body {
+    /// Fetches a frame that is about to be decoded. Frames of one blob are left alone: a raw one is read in place, again and again.
+    fn prefetch(&self, entry: &FrameEntry, next: Option<&FrameEntry>) {
+        let (Some(mapping), Some(next)) = (self.source.mapping(), next) else {
+            return;
+        };
+        let len = next.offset.saturating_sub(entry.offset);
+        if len <= PREFETCH && next.first.0 > entry.first.0 + 1 {
+            mapping.prefetch(entry.offset as usize..next.offset as usize);
+        }
+    }
+
     fn open(home: &Home, entry: &SegmentEntry) -> Result<Self> {
         let refuse = |error: FormatError| Error::of_format(entry.number, &error);
         let source = Source::open(home, entry.number, entry.len)?;

@@ -21,6 +21,15 @@ pub(crate) enum Slice {
     Held(Arc<[u8]>),
 }
 
+impl Slice {
+    /// Fetches a part that is about to be read for the first time.
+    pub(crate) fn prefetch(&self, part: Range<usize>) {
+        if let Slice::Mapped(mapping, range) = self {
+            mapping.prefetch(range.start + part.start..range.start + part.end);
+        }
+    }
+}
+
 impl Deref for Slice {
     type Target = [u8];
 
