@@ -155,8 +155,9 @@ fn read(store: &Store, collection: &str, access: &str, hashes: &[Hash]) -> Outco
         "random" => get(store, hashes, &mut done)?,
         "scan" => done.bytes = scan(store, collection, all)?,
         "rows" => {
-            for row in store.rows(collection, all)? {
-                done.bytes += store.blob(row?.blob)?.len() as u64;
+            let mut rows = store.rows(collection, all)?;
+            while let Some(row) = rows.next() {
+                done.bytes += rows.blob(&row?)?.len() as u64;
             }
         }
         "mixed" => {
