@@ -116,6 +116,12 @@ def main() -> int:
     parser.add_argument("--data", type=Path, help="NDJSON, plain or .zst (default: $LAKEBED_BENCH_DATA, else events)")
     parser.add_argument("--program", type=Path, default=Path("target/release/examples/pages"), help="the built example")
     parser.add_argument("--under", default="", help="a command that each measurement runs under, such as 'chrt -r 10'")
+    parser.add_argument(
+        "--accesses",
+        nargs="+",
+        choices=[*ACCESSES, "rows"],
+        help="measure only these; of the others, what is kept stays",
+    )
     parser.add_argument("--rounds", type=int, help="how often each cell is measured (default 3); the median counts")
     parser.add_argument(
         "--work", type=Path, help="where stores are made; not in memory (default: a temporary directory)"
@@ -149,7 +155,7 @@ def main() -> int:
         del lines
         stores = {frame: make(place, source, frame) for frame in sizes.frames}
         source.unlink()
-        everything = list(cells(sizes))
+        everything = [cell for cell in cells(sizes) if not args.accesses or cell.access in args.accesses]
         for number in range(args.rounds or sizes.rounds):
             # What a disk and its host remember must not be for the benefit of the same cells each time.
             for cell in random.Random(number).sample(everything, len(everything)):
@@ -157,14 +163,15 @@ def main() -> int:
                 hashes = [] if cell.access in ("scan", "rows") else chosen[:gets]
                 found.setdefault(cell.name, []).append(measure(program, stores[cell.frame][0], cell, hashes))
             if not args.smoke:
+                facts = {**machine(), **report.system()}
+                of = {"rounds": number + 1, "commit": facts.pop("commit", "")}
                 kept = {
-                    "machine": {**machine(), **report.system()},
-                    "rounds": number + 1,
+                    "machine": facts,
                     "about": about,
                     "sizes": {str(frame): size for frame, (_, size) in stores.items()},
-                    "cells": {name: median(rounds) for name, rounds in found.items()},
+                    "cells": {name: {**median(rounds), **of} for name, rounds in found.items()},
                 }
-                report.keep(args.root, kept)
+                report.keep(args.root, kept, merge=bool(args.accesses))
                 print(f"round {number + 1} kept", file=sys.stderr, flush=True)
     if args.smoke:
         print(f"Smoke run of the study of pages: {len(found)} cells measured.")

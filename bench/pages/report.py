@@ -21,7 +21,7 @@ POLICIES = {
     "willneed": "WILLNEED for all",
     "pread": "no mapping: pread",
 }
-FACTS = ("processor", "cores", "memory", "system", "kernel", "page", "read-ahead", "commit")
+FACTS = ("processor", "cores", "memory", "system", "kernel", "page", "read-ahead")
 Kept = dict[str, Any]
 
 
@@ -29,8 +29,10 @@ def results_of(root: Path) -> Path:
     return root / "bench" / "pages" / "results.json"
 
 
-def keep(root: Path, kept: Kept) -> None:
-    """A line a cell, so that changes can be read."""
+def keep(root: Path, kept: Kept, *, merge: bool = False) -> None:
+    """A line a cell, so that changes can be read; `merge`: cells that are not measured now stay as they were kept."""
+    if merge and results_of(root).exists():
+        kept = {**kept, "cells": {**json.loads(results_of(root).read_text())["cells"], **kept["cells"]}}
     cells = ",\n".join(f"  {json.dumps(name)}: {json.dumps(found)}" for name, found in sorted(kept["cells"].items()))
     head = json.dumps({name: value for name, value in kept.items() if name != "cells"}, indent=1)
     results_of(root).write_text(f'{head[:-2]},\n "cells": {{\n{cells}\n }}\n}}\n')
@@ -94,17 +96,14 @@ def gets_warm(kept: Kept) -> str:
 
 def scans(kept: Kept) -> str:
     rows = []
-    for policy, said in POLICIES.items():
-        cold, warm = (cell(kept, SHOWN, policy, "scan", state) for state in ("cold", "warm"))
+    shown = [(policy, "scan", said) for policy, said in POLICIES.items()]
+    if f"{SHOWN} engine rows cold 0" in kept["cells"]:
+        shown.append(("engine", "rows", "the engine, row by row"))
+    for policy, access, said in shown:
+        cold, warm = (cell(kept, SHOWN, policy, access, state) for state in ("cold", "warm"))
         read = (cold["work"]["read"] + cold["open"]["read"]) / 1e6
         faults = [f"{cold['work'][kind]:,.0f}" for kind in ("major", "minor")]
         rows.append([said, f"{rate(kept, cold):,.0f}", f"{read:,.1f}", *faults, f"{rate(kept, warm):,.0f}"])
-    cold, warm = (cell(kept, SHOWN, "engine", "rows", state) for state in ("cold", "warm"))
-    faults = [f"{cold['work'][kind]:,.0f}" for kind in ("major", "minor")]
-    read = (cold["work"]["read"] + cold["open"]["read"]) / 1e6
-    rows.append(
-        ["the engine, row by row", f"{rate(kept, cold):,.0f}", f"{read:,.1f}", *faults, f"{rate(kept, warm):,.0f}"]
-    )
     return table(["", "cold, MB/s", "MB read", "major faults", "minor", "warm, MB/s"], rows)
 
 
@@ -157,7 +156,11 @@ def by_page(kept: Kept) -> str:
 def about(kept: Kept) -> str:
     facts = ", ".join(f"{name} {kept['machine'][name]}" for name in FACTS if name in kept["machine"])
     given = kept["about"]
-    return f"{given['source']}: {given['records']:,} records, {given['bytes'] / 1e6:.0f} MB; medians of {kept['rounds']} rounds; {facts}.\n"
+    runs: dict[str, set[str]] = {}
+    for name, found in kept["cells"].items():
+        runs.setdefault(f"{found['rounds']} rounds at commit {found['commit']}", set()).add(name.split()[2])
+    medians = "; ".join(f"{', '.join(sorted(accesses))}: medians of {run}" for run, accesses in sorted(runs.items()))
+    return f"{given['source']}: {given['records']:,} records, {given['bytes'] / 1e6:.0f} MB; {facts}. {medians}.\n"
 
 
 PARTS = {
