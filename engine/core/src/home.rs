@@ -96,6 +96,11 @@ impl Home {
         large.blob()
     }
 
+    /// The first bytes of a large blob, so many at most.
+    pub(crate) fn large_beginning(&self, entry: &LargeEntry, len: usize) -> Result<Vec<u8>> {
+        Large::beginning(self, entry, len)
+    }
+
     /// Forgets what was known of blobs from this number on: the number may be given again after a rollback.
     pub(crate) fn forget(&self, from: BlobId) {
         self.proven.lock().retain(|id, _| *id < from);
