@@ -81,7 +81,7 @@ format: $(STAMP)/python ## rewrite Rust and Python sources in the project's form
 ##@ Measuring
 
 .PHONY: bench-rivals
-bench-rivals: $(STAMP)/engine-release $(STAMP)/rivals ## lakebed beside RocksDB, LMDB, SQLite and DuckDB on the same records (bench/rivals/README.md)
+bench-rivals: $(STAMP)/engine-release $(STAMP)/rivals ## lakebed beside other stores; writes docs/benchmarks.md (bench/rivals/README.md)
 	$(BIN)/python -m bench.rivals $(ARGS)
 
 ##@ Upkeep

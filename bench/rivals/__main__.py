@@ -1,92 +1,124 @@
-"""`python -m bench.rivals`: measure, print a page of Markdown, keep it and the raw figures. README.md describes the method."""
+"""`python -m bench.rivals`: measure, keep the figures, write the pages and plots. README.md describes the method."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
+import shlex
 import sys
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
-from bench.rivals import data, engines, plan, report
+from bench.rivals import data, engines, pages, plan
 
-SUBJECTS = ("records", "segments", "opening", "rate", "duplicates")
+# The first three are the same measurements over other records.
+SUBJECTS = {
+    "records": "your records: --data or $LAKEBED_BENCH_DATA",
+    "events": "generated events, nested, 1 KB each",
+    "small": "generated log rows of 80 bytes",
+    "segments": "gets at one segment and at many",
+    "opening": "time and memory of opening a store",
+    "rate": "ingest of small rows while the store grows",
+    "duplicates": "files of which most is in the store",
+    "x8": "eight changed copies of your records; only when asked for",
+}
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.rivals", description=__doc__)
-    parser.add_argument(
-        "--data", type=Path, help="NDJSON, plain or .zst (default: $LAKEBED_BENCH_DATA, else generated events)"
-    )
-    parser.add_argument("--x8", action="store_true", help="also eight changed copies of the records")
+    parser.add_argument("--data", type=Path, help="NDJSON, plain or .zst (default: $LAKEBED_BENCH_DATA)")
     parser.add_argument(
         "--engines", nargs="+", choices=list(engines.TITLES), metavar="NAME", help=f"of {', '.join(engines.TITLES)}"
     )
     parser.add_argument(
-        "--subjects", nargs="+", choices=SUBJECTS, default=SUBJECTS, metavar="NAME", help=f"of {', '.join(SUBJECTS)}"
+        "--subjects", nargs="+", choices=list(SUBJECTS), metavar="NAME", help=f"of {', '.join(SUBJECTS)} (all but x8)"
     )
-    parser.add_argument("--rounds", type=int, help="how often each is measured (default 5); the median counts")
-    parser.add_argument("--out", type=Path, default=Path("build/rivals"), help="where results.md and results.json go")
+    parser.add_argument("--rounds", type=int, help="how often each is measured (default 3); the median counts")
+    parser.add_argument("--short", action="store_true", help="one round of smaller sizes, a few minutes")
+    parser.add_argument("--under", default="", help="a command that each measurement runs under, such as 'chrt -r 10'")
     parser.add_argument("--work", type=Path, help="where stores are made (default: a temporary directory)")
+    parser.add_argument(
+        "--root", type=Path, default=Path(), help="the clone whose results, pages and plots are written"
+    )
+    parser.add_argument("--pages-only", action="store_true", help="measure nothing: pages and plots from what is kept")
     parser.add_argument(
         "--smoke", action="store_true", help="tiny sizes, no results kept: only shows that everything runs"
     )
     return parser.parse_args()
 
 
+def measure(bench: plan.Bench, subject: str, given: Path | None) -> str:
+    """One subject; what its records are, in words."""
+    if subject in ("records", "x8"):
+        if given is None:
+            raise SystemExit(f"The subject {subject} needs your records: give --data or set $LAKEBED_BENCH_DATA.")
+        lines = data.read(given)
+        bench.records(data.write(bench.work / "source.ndjson", data.eight(lines) if subject == "x8" else lines))
+        return given.name if subject == "records" else f"eight changed copies of {given.name}"
+    if subject == "small":
+        bench.records(data.write(bench.work / "source.ndjson", data.small(bench.sizes.small)))
+        return "generated log rows"
+    if subject == "opening":
+        bench.opening()
+        return "generated log rows"
+    if subject == "rate":
+        bench.rate()
+        return "generated log rows"
+    if subject == "events" or given is None:
+        lines, said = data.events(bench.sizes.events), "generated events"
+    else:
+        lines, said = data.read(given), given.name
+    source = data.write(bench.work / "source.ndjson", lines)
+    {"events": bench.records, "segments": bench.segments, "duplicates": bench.duplicates}[subject](source)
+    return said
+
+
 def main() -> int:
     args = arguments()
-    chosen = args.engines or (["lakebed", "sqlite"] if args.smoke else engines.available())
-    missing = [name for name in chosen if name not in engines.available()]
-    if missing:
-        print(f"Not installed: {', '.join(missing)}. `make bench-rivals` installs what is needed.", file=sys.stderr)
-        return 2
-    sizes = plan.SMOKE if args.smoke else plan.Sizes()
+    if args.pages_only:
+        pages.write(args.root)
+        return 0
+    chosen = args.engines or list(engines.TITLES)
+    for name in chosen:
+        if needs := engines.missing(name):
+            print(
+                f"SKIPPED {engines.TITLES[name]}: not installed: {', '.join(needs)}. `make bench-rivals` has all.",
+                file=sys.stderr,
+            )
+    present = [name for name in chosen if not engines.missing(name)]
+    sizes = plan.SMOKE if args.smoke else plan.SHORT if args.short else plan.Sizes()
     if args.rounds:
         sizes = replace(sizes, rounds=args.rounds)
     given = args.data or (Path(os.environ["LAKEBED_BENCH_DATA"]) if os.environ.get("LAKEBED_BENCH_DATA") else None)
-
-    with tempfile.TemporaryDirectory(prefix="lakebed-rivals-", dir=args.work) as work:
-        bench = plan.Bench(chosen, sizes, Path(work))
-        lines = data.events(300) if args.smoke else data.read(given) if given else data.events(100_000)
-        source = data.write(bench.work / "source.ndjson", lines)
-        has = "lakebed" in chosen
-        if "records" in args.subjects:
-            bench.records(source)
-            if args.x8:
-                bench.records(data.write(bench.work / "eight.ndjson", data.eight(data.read(source))), "x8: ")
-        if "segments" in args.subjects and has:
-            bench.segments(source)
-        if "opening" in args.subjects:
-            bench.opening()
-        if "rate" in args.subjects and has:
-            bench.rate()
-        if "duplicates" in args.subjects and has:
-            bench.duplicates(source)
-
-    failed = [
-        f"{subject}, {name}: {f['error']}"
-        for subject, found in bench.results.items()
-        for name, f in found.items()
-        if "error" in f
-    ]
+    subjects = args.subjects or [name for name in SUBJECTS if name != "x8"]
     if args.smoke:
-        for line in failed:
-            print(line, file=sys.stderr)
-        done = sum(map(len, bench.results.values())) - len(failed)
-        print(f"Smoke run of the benchmarks: {done} measurements made, {len(failed)} failed.")
-        return 1 if failed else 0
-    page = report.markdown(report.machine(), given.name if given else "generated events", bench.results)
-    args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "results.md").write_text(page)
-    (args.out / "results.json").write_text(
-        json.dumps({"machine": report.machine(), "results": bench.results}, indent=1) + "\n"
-    )
-    print(page)
-    print(f"Kept in {args.out}/results.md and results.json.", file=sys.stderr)
-    return 0
+        # The tiny rows go through the code that the events go through.
+        given, subjects = None, [name for name in subjects if name != "small"]
+    if given is None and not args.subjects:
+        subjects.remove("records")
+        if not args.smoke:
+            print("SKIPPED records: no --data, no $LAKEBED_BENCH_DATA. Generated events are measured.", file=sys.stderr)
+
+    failed, made = [], 0
+    for subject in subjects:
+        start = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="lakebed-rivals-", dir=args.work) as work:
+            bench = plan.Bench(present, sizes, Path(work), shlex.split(args.under))
+            said = measure(bench, subject, given)
+        for table, found in bench.results.items():
+            made += len(found)
+            failed += [f"{subject}, {table}, {name}: {f['error']}" for name, f in found.items() if "error" in f]
+        if not args.smoke:
+            pages.keep(args.root, subject, said, sizes.rounds, bench.results, merge=bool(args.engines))
+            pages.write(args.root)
+            print(f"== {subject}: {time.monotonic() - start:.0f} s, kept", file=sys.stderr, flush=True)
+    for line in failed:
+        print(f"FAILED {line}", file=sys.stderr)
+    if args.smoke:
+        print(f"Smoke run of the benchmarks: {made - len(failed)} measurements made, {len(failed)} failed.")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

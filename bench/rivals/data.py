@@ -84,33 +84,43 @@ def noise(stored: int, each: int = 10_000) -> Iterator[bytes]:
 
 
 def events(count: int, seed: int = 7) -> Iterator[bytes]:
-    """Records in the manner of a code host's event stream, about 1 KB each: nested, with text, of several shapes."""
+    """Records in the manner of a code host's event stream, 1 KB each on average: nested, with text, of several shapes."""
     rng = random.Random(seed)
     kinds = ("PushEvent", "PullRequestEvent", "IssuesEvent", "IssueCommentEvent", "WatchEvent")
+    api = "https://api.example.com"
 
     def text(low: int, high: int) -> str:
         return " ".join(rng.choices(WORDS, k=rng.randrange(low, high)))
 
     def person() -> dict[str, object]:
         number = int(rng.paretovariate(0.6)) % 50_000
-        return {"id": 1000 + number, "login": f"user{number}", "url": f"/users/user{number}"}
+        name = f"user{number}"
+        return {
+            "id": 1000 + number,
+            "login": name,
+            "url": f"{api}/users/{name}",
+            "avatar_url": f"{api}/avatars/u/{1000 + number}",
+        }
 
     for number in range(count):
         kind = rng.choices(kinds, (50, 15, 10, 15, 10))[0]
         repo = int(rng.paretovariate(0.7)) % 20_000
+        full = f"org{repo % 977}/repo{repo}"
         payload: dict[str, object] = (
             {"push_id": number} if kind == "PushEvent" else {"action": rng.choice(("opened", "closed"))}
         )
         if kind == "PushEvent":
+            payload["ref"] = "refs/heads/main"
             payload["head"] = f"{rng.getrandbits(160):040x}"
             payload["commits"] = [
                 {
-                    "sha": f"{rng.getrandbits(160):040x}",
+                    "sha": (sha := f"{rng.getrandbits(160):040x}"),
                     "author": person(),
                     "message": text(4, 20),
                     "distinct": rng.random() < 0.9,
+                    "url": f"{api}/repos/{full}/commits/{sha}",
                 }
-                for _ in range(rng.randrange(1, 5))
+                for _ in range(rng.randrange(1, 4))
             ]
         elif kind == "PullRequestEvent":
             payload["pull_request"] = {
@@ -127,17 +137,14 @@ def events(count: int, seed: int = 7) -> Iterator[bytes]:
                 "title": text(3, 10),
                 "body": text(20, 150),
                 "user": person(),
+                "labels": [{"name": label, "default": True} for label in rng.sample(("bug", "question", "feature"), 2)],
             }
         yield json.dumps(
             {
                 "id": str(40_000_000_000 + number),
                 "type": kind,
                 "actor": person(),
-                "repo": {
-                    "id": repo,
-                    "name": f"org{repo % 977}/repo{repo}",
-                    "url": f"/repos/org{repo % 977}/repo{repo}",
-                },
+                "repo": {"id": repo, "name": full, "url": f"{api}/repos/{full}"},
                 "payload": payload,
                 "public": True,
                 "created_at": f"2026-10-{1 + number // 86400 % 28:02}T{number // 3600 % 24:02}:{number // 60 % 60:02}:{number % 60:02}Z",
@@ -147,46 +154,55 @@ def events(count: int, seed: int = 7) -> Iterator[bytes]:
 
 
 class Query:
-    """One question in two dialects: over typed columns, and over a DuckDB table with a column `json`. `{t}` is the table."""
+    """One question in every dialect: `{t}` is the table, `{a}`, `{b}` the fields, given as "dotted.path TYPE"."""
 
-    def __init__(self, name: str, typed: str, json_: str) -> None:
+    def __init__(self, name: str, text: str, **fields: str) -> None:
         self.name = name
-        self.typed = typed
-        self.json = json_
+        self.text = text
+        self.fields = fields
+
+    def sql(self, dialect: str, table: str) -> str:
+        """For typed columns ("typed"), a column `json` of JSON text ("json"), or one of type VARIANT ("variant")."""
+        return self.text.format(t=table, **{key: column(dialect, *field.split()) for key, field in self.fields.items()})
+
+
+def column(dialect: str, path: str, kind: str) -> str:
+    if dialect == "typed":
+        return ".".join(f'"{part}"' for part in path.split("."))
+    if dialect == "variant":
+        return "(json" + "".join(f'."{part}"' for part in path.split(".")) + f")::{kind}"
+    text = f"(json->>'$.{path}')"
+    return text if kind == "VARCHAR" else f"{text}::{kind}"
 
 
 PACKAGES = [
-    Query(
-        "group by Section",
-        "SELECT Section, count(*) FROM {t} GROUP BY 1",
-        "SELECT json->>'$.Section', count(*) FROM {t} GROUP BY 1",
-    ),
-    Query(
-        "sum by Maintainer",
-        "SELECT Maintainer, sum(Size) FROM {t} GROUP BY 1",
-        "SELECT json->>'$.Maintainer', sum((json->>'$.Size')::BIGINT) FROM {t} GROUP BY 1",
-    ),
+    Query("group by Section", "SELECT {a}, count(*) FROM {t} GROUP BY 1", a="Section VARCHAR"),
+    Query("sum by Maintainer", "SELECT {a}, sum({b}) FROM {t} GROUP BY 1", a="Maintainer VARCHAR", b="Size BIGINT"),
     Query(
         "filter and count",
-        "SELECT count(*) FROM {t} WHERE Architecture = 'all' AND Size > 100000",
-        "SELECT count(*) FROM {t} WHERE (json->>'$.Architecture') = 'all' AND (json->>'$.Size')::BIGINT > 100000",
+        "SELECT count(*) FROM {t} WHERE {a} = 'all' AND {b} > 100000",
+        a="Architecture VARCHAR",
+        b="Size BIGINT",
     ),
 ]
 EVENTS = [
-    Query(
-        "group by type",
-        "SELECT type, count(*) FROM {t} GROUP BY 1",
-        "SELECT json->>'$.type', count(*) FROM {t} GROUP BY 1",
-    ),
-    Query(
-        "count by nested repo.name",
-        "SELECT repo.name, count(*) FROM {t} GROUP BY 1",
-        "SELECT json->>'$.repo.name', count(*) FROM {t} GROUP BY 1",
-    ),
+    Query("group by type", "SELECT {a}, count(*) FROM {t} GROUP BY 1", a="type VARCHAR"),
+    Query("count by nested repo.name", "SELECT {a}, count(*) FROM {t} GROUP BY 1", a="repo.name VARCHAR"),
     Query(
         "sum with two nested fields",
-        "SELECT payload.action, sum(payload.pull_request.additions) FROM {t} GROUP BY 1",
-        "SELECT json->>'$.payload.action', sum((json->>'$.payload.pull_request.additions')::BIGINT) FROM {t} GROUP BY 1",
+        "SELECT {a}, sum({b}) FROM {t} GROUP BY 1",
+        a="payload.action VARCHAR",
+        b="payload.pull_request.additions BIGINT",
+    ),
+]
+SMALL = [
+    Query("group by level", "SELECT {a}, count(*) FROM {t} GROUP BY 1", a="level VARCHAR"),
+    Query("sum by level", "SELECT {a}, sum({b}) FROM {t} GROUP BY 1", a="level VARCHAR", b="ms BIGINT"),
+    Query(
+        "filter and count",
+        "SELECT count(*) FROM {t} WHERE {a} = 'error' AND {b} > 50000",
+        a="level VARCHAR",
+        b="ms BIGINT",
     ),
 ]
 
@@ -196,4 +212,6 @@ def queries(first: bytes) -> list[Query]:
     record = json.loads(first)
     if "Section" in record and "Maintainer" in record:
         return PACKAGES
+    if "level" in record and "ms" in record:
+        return SMALL
     return EVENTS if "payload" in record and "repo" in record else []

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.rivals import data
+from bench.rivals import data, engines
 
 Figures = dict[str, Any]
 
@@ -22,9 +22,11 @@ Figures = dict[str, Any]
 class Sizes:
     """How much of everything: the real run, or the smoke run that only shows that all of it works."""
 
-    rounds: int = 5
-    gets: int = 100_000
-    slow_gets: int = 300
+    rounds: int = 3
+    gets: int = 50_000
+    slow_gets: int = 100
+    events: int = 50_000
+    small: int = 500_000
     cache: int = 512 << 20
     segments: int = 300
     rows: int = 1_000_000
@@ -32,7 +34,21 @@ class Sizes:
     active: int = 60 << 20
 
 
-SMOKE = Sizes(rounds=1, gets=200, slow_gets=20, cache=8 << 20, segments=5, rows=1_000, steps=3, active=1 << 20)
+SHORT = Sizes(rounds=1, gets=20_000, slow_gets=20, events=30_000, small=100_000, segments=100, rows=200_000, steps=3)
+SMOKE = Sizes(
+    rounds=1,
+    gets=200,
+    slow_gets=20,
+    events=300,
+    small=1_000,
+    cache=8 << 20,
+    segments=5,
+    rows=1_000,
+    steps=3,
+    active=1 << 20,
+)
+# How slow it is does not change what it says: one round is enough.
+ONCE = ("zstd19",)
 
 
 @dataclass
@@ -40,19 +56,22 @@ class Bench:
     engines: list[str]
     sizes: Sizes
     work: Path
+    # A command that each measurement runs under, such as `chrt -r 10`.
+    under: list[str] = field(default_factory=list)
     results: dict[str, dict[str, Figures]] = field(default_factory=dict)
 
     def run(self, task: str, engine: str, **spec: Any) -> Figures:
         """One measurement; an engine that fails leaves its reason instead of figures."""
-        spec = {"engine": engine, "cache": self.sizes.cache, **spec}
+        spec = {"engine": engine, "cache": self.sizes.cache, "settle": self.sizes is not SMOKE, **spec}
         done = subprocess.run(
-            [sys.executable, "-m", "bench.rivals.worker", task, json.dumps(spec, default=str)],
+            [*self.under, sys.executable, "-m", "bench.rivals.worker", task, json.dumps(spec, default=str)],
             check=False,
             capture_output=True,
             text=True,
         )
         if done.returncode:
-            return {"error": (done.stderr.strip().splitlines() or ["no message"])[-1]}
+            said = done.stderr.strip().splitlines() or ["no message"]
+            return {"error": next((line for line in reversed(said) if "Error" in line), said[-1])}
         found: Figures = json.loads(done.stdout.splitlines()[-1])
         return found
 
@@ -67,15 +86,16 @@ class Bench:
         shutil.rmtree(place, ignore_errors=True)
         return place
 
-    def turns(self, subject: str, task: str, engines: Iterable[str], **spec: Any) -> None:
+    def turns(self, subject: str, task: str, engines_: Iterable[str], **spec: Any) -> None:
         """The median over the rounds; in each round every engine has its turn."""
-        rounds: dict[str, list[Figures]] = {engine: [] for engine in engines}
-        for _ in range(self.sizes.rounds):
+        rounds: dict[str, list[Figures]] = {engine: [] for engine in engines_}
+        for number in range(self.sizes.rounds):
             for engine, found in rounds.items():
-                if task == "ingest":
-                    found.append(self.run(task, engine, store=self.store(f"{spec['name']}-{engine}"), **spec))
-                else:
-                    found.append(self.run(task, engine, store=self.work / f"{spec['name']}-{engine}", **spec))
+                if number and engine in ONCE:
+                    continue
+                name = f"{spec['name']}-{engines.STORES.get(engine, engine)}"
+                place = self.store(name) if task == "ingest" else self.work / name
+                found.append(self.run(task, engine, store=place, **spec))
         for engine, found in rounds.items():
             self.keep(subject, engine, median(found))
 
@@ -84,42 +104,37 @@ class Bench:
 
     # --- Subjects ---------------------------------------------------------------------------------------------------
 
-    def records(self, source: Path, prefix: str = "") -> None:
+    def records(self, source: Path) -> None:
         """Size, ingest, gets, scan and queries over the records of a file."""
         sizes = self.sizes
         lines = list(data.read(source))
         total = sum(map(len, lines))
-        self.keep(f"{prefix}records", "input", {"rows": len(lines), "bytes": total + len(lines)})
+        self.keep("input", "input", {"rows": len(lines), "bytes": total + len(lines)})
         del lines
-        name = f"{prefix}records"
         keyed = self.having("lakebed", "rocksdb", "lmdb", "sqlite")
-        self.turns(f"{prefix}ingest", "ingest", self.engines, source=source, name=name)
-        self.turns(f"{prefix}zstd -3 -T0", "compress", ["zstd"], source=source, name=name)
+        slow = self.having("duckdb_key")
+        common: dict[str, Any] = {"source": source, "name": "records"}
+        self.turns("ingest", "ingest", [name for name in self.engines if name not in engines.STORES], **common)
         if "lakebed" in self.engines:
-            self.trained(source, prefix)
-        common: dict[str, Any] = {"source": source, "name": name}
-        self.turns(f"{prefix}get, cached", "get", keyed, gets=sizes.gets, **common)
-        self.turns(
-            f"{prefix}get, not cached",
-            "get",
-            self.having("lakebed", "rocksdb"),
-            gets=sizes.gets,
-            **{**common, "cache": 0},
+            self.trained(source)
+        self.turns("get, cached", "get", keyed, gets=sizes.gets, **common)
+        self.turns("get, cached", "get", slow, gets=sizes.slow_gets, **common)
+        bare = {**common, "cache": 0}
+        self.turns("get, not cached", "get", keyed, gets=sizes.gets, proven=True, **bare)
+        self.turns("get, not cached", "get", slow, gets=sizes.slow_gets, **bare)
+        scanned = self.having(
+            "lakebed", "lakebed_arrow", "rocksdb", "lmdb", "sqlite", "duckdb", "duckdb_json", "parquet", "ndjson_zst"
         )
-        self.turns(f"{prefix}get, cached", "get", self.having("duckdb_key"), gets=sizes.slow_gets, **common)
-        self.turns(
-            f"{prefix}scan, one core",
-            "scan",
-            self.having(*keyed, "duckdb"),
-            total=total,
-            **{**common, "cache": 64 << 20},
+        self.turns("scan, first pass", "scan", scanned, total=total, repeated=False, **bare)
+        self.turns("scan, repeated", "scan", scanned, total=total, repeated=True, **common)
+        asked = self.having(
+            "lakebed", "duckdb", "duckdb_json", "duckdb_variant", "parquet", "parquet_typed", "ndjson_zst"
         )
         for threads in (1, 2):
-            asked = self.having("lakebed", "duckdb", "duckdb_json")
-            self.turns(f"{prefix}query, {threads} threads", "query", asked, threads=threads, **common)
-        self.same_answers(f"{prefix}query, 1 threads")
+            self.turns(f"query, threads {threads}", "query", asked, threads=threads, **common)
+        self.same_answers("query, threads 1")
 
-    def trained(self, source: Path, prefix: str) -> None:
+    def trained(self, source: Path) -> None:
         """Ingest where a dictionary of such records is there: a quarter of the records, changed, went in before."""
         lines = list(data.read(source))
         before = data.write(self.work / "before.ndjson", data.changed(lines[::4], seed=99))
@@ -131,7 +146,7 @@ class Bench:
             shutil.copytree(base, place)
             figures = self.run("pieces", "lakebed", sources=[source], seal="no", store=place)
             found.append({**figures, "seconds": figures["seconds"][0]} if "seconds" in figures else figures)
-        self.keep(f"{prefix}ingest, dictionary there", "lakebed", median(found))
+        self.keep("ingest, dictionary there", "lakebed", median(found))
 
     def same_answers(self, subject: str) -> None:
         answers: dict[str, set[str]] = {}

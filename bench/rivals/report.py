@@ -1,4 +1,4 @@
-"""From results to a page of Markdown: one table a subject, engines as rows, losses as they are."""
+"""From figures to tables of Markdown: engines as rows, the best in bold, losses as they are."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,7 @@ def machine() -> dict[str, str]:
     if hasattr(os, "sysconf"):
         facts["memory"] = f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB"
     facts["python"] = platform.python_version()
-    for package in ("lakebed", "rocksdict", "lmdb", "duckdb"):
+    for package in ("lakebed", "rocksdict", "lmdb", "duckdb", "pyarrow", "zstandard"):
         try:
             facts[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
@@ -62,68 +64,169 @@ def called(engine: str) -> str:
     return engines.TITLES.get(engine, engine)
 
 
-def markdown(facts: dict[str, str], source: str, results: Results) -> str:
-    page = [
-        "# lakebed beside others",
-        "",
-        f"Records: {source}. " + ", ".join(f"{k} {v}" for k, v in facts.items()) + ".",
-        "",
-    ]
-    page += summary(results)
-    for subject, found in results.items():
-        names: list[str] = []
-        for figures in found.values():
-            names += [n for n in figures if n not in names and n != "error" and not n.startswith("answer: ")]
-        heads = [UNITS[n][0] if n in UNITS else f"{n}, ms" for n in names]
-        page += [f"## {subject}", "", "| | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(heads)]
-        for engine, figures in found.items():
-            if "error" in figures:
-                page.append(f"| {called(engine)} | {figures['error'].replace('|', '/')} |" + " |" * (len(heads) - 1))
-                continue
-            cells = []
-            for name in names:
-                _, factor, digits = UNITS.get(name, ("", 1, 2))
-                value = figures.get(name)
-                cells.append("" if value is None or value != value else f"{value * factor:,.{digits}f}")  # noqa: PLR0124  NaN
-            page.append(f"| {called(engine)} | " + " | ".join(cells) + " |")
-        page.append("")
-    return "\n".join(page)
+def order(names: Iterable[str]) -> list[str]:
+    """As the titles stand; what is no engine after them, as it came."""
+    known = list(engines.TITLES)
+    return sorted(names, key=lambda name: known.index(name) if name in known else len(known))
 
 
-# The page's first table: (row, subject, figure, whether more is better).
-SUMMARY = (
-    ("size on disk, MB", "ingest", "bytes", False),
-    ("ingest, s", "ingest", "seconds", False),
-    ("ingest, dictionary there, s", "ingest, dictionary there", "seconds", False),
-    ("get, cached, p50 us", "get, cached", "p50_us", False),
-    ("get, cached, p99 us", "get, cached", "p99_us", False),
-    ("get, not cached, p50 us", "get, not cached", "p50_us", False),
-    ("scan on one core, MB/s", "scan, one core", "mb_per_s", True),
+def number(name: str, value: Any) -> str:
+    _, factor, digits = UNITS.get(name, ("", 1, 2))
+    return "" if value is None or value != value else f"{value * factor:,.{digits}f}"  # noqa: PLR0124  NaN
+
+
+def table(found: dict[str, dict[str, Any]]) -> list[str]:
+    """One table of a subject as it was measured: engines as rows."""
+    names: list[str] = []
+    for figures in found.values():
+        names += [n for n in figures if n not in names and n != "error" and not n.startswith("answer: ")]
+    heads = [UNITS[n][0] if n in UNITS else f"{n}, ms" for n in names]
+    page = ["| | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(heads)]
+    for engine in order(found):
+        figures = found[engine]
+        if "error" in figures:
+            page.append(f"| {called(engine)} | {figures['error'].replace('|', '/')} |" + " |" * (len(heads) - 1))
+        else:
+            page.append(f"| {called(engine)} | " + " | ".join(number(n, figures.get(n)) for n in names) + " |")
+    return [*page, ""]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A column of the summaries: where its figure is, whether more is better, and why another engine may have the better one."""
+
+    title: str
+    table: str
+    figure: str
+    more: bool = False
+    why: Mapping[str, str] = field(default_factory=dict)
+
+    def values(self, results: Results) -> dict[str, float]:
+        found = results.get(self.table, {})
+        return {name: found[name][self.figure] for name in order(found) if self.figure in found[name]}
+
+    def better(self, value: float, than: float) -> bool:
+        return value > than if self.more else value < than
+
+
+PLAIN = "its records lie there uncompressed, so nothing is decoded"
+BLOCKS = "compresses many records in one large block, from which no single record is read quickly"
+COLUMNS = "keeps values and not the bytes that went in; columns were made while loading"
+WHOLE = "one stream over the whole file: no record is found without decoding all before it"
+NO_WORK = "neither compresses nor validates, and infers no columns"
+JUST = "does not validate, dedupe or hash, and infers no columns"
+LOADED = {"duckdb_variant": COLUMNS, "parquet_typed": COLUMNS}
+MEASURES = (
+    Measure(
+        "size, MB",
+        "ingest",
+        "bytes",
+        why={
+            **dict.fromkeys(("duckdb", "duckdb_key", "duckdb_json", "parquet"), BLOCKS),
+            **dict.fromkeys(("ndjson_zst", "zstd19"), WHOLE),
+            **LOADED,
+            "rocksdb": "its blocks are sorted by hash and carry no rows, lines or columns",
+        },
+    ),
+    Measure(
+        "ingest, s",
+        "ingest",
+        "seconds",
+        why={
+            **dict.fromkeys(("lmdb", "sqlite"), NO_WORK),
+            **dict.fromkeys(("rocksdb", "ndjson_zst", "duckdb", "duckdb_json", "duckdb_key", "parquet"), JUST),
+            **dict.fromkeys(LOADED, "does not validate, dedupe or hash"),
+        },
+    ),
+    Measure(
+        "get, cached, p50 us",
+        "get, cached",
+        "p50_us",
+        why={
+            "lmdb": PLAIN,
+            "sqlite": PLAIN,
+        },
+    ),
+    Measure(
+        "get, not cached, p50 us",
+        "get, not cached",
+        "p50_us",
+        why={
+            "lmdb": PLAIN,
+            "sqlite": PLAIN,
+        },
+    ),
+    Measure(
+        "scan, first pass, MB/s",
+        "scan, first pass",
+        "mb_per_s",
+        more=True,
+        why={
+            **dict.fromkeys(("lmdb", "sqlite", "duckdb_json"), PLAIN),
+            **dict.fromkeys(("duckdb", "parquet"), "decodes large blocks and hands over batches"),
+            "rocksdb": "hands over plain bytes, without the row's number, file and line",
+            "lakebed_arrow": "the same store in batches: no Python object a row",
+            "ndjson_zst": "decodes one long stream",
+        },
+    ),
+    Measure(
+        "scan, repeated, MB/s",
+        "scan, repeated",
+        "mb_per_s",
+        more=True,
+        why={
+            **dict.fromkeys(("lmdb", "sqlite"), PLAIN),
+            **dict.fromkeys(("duckdb", "duckdb_json", "parquet"), "hands over batches: no Python object a row"),
+            "rocksdb": "hands over plain bytes, without the row's number, file and line",
+            "lakebed_arrow": "the same store in batches: no Python object a row",
+        },
+    ),
 )
 
 
-def summary(results: Results) -> list[str]:
-    """One column an engine, the best of each row in bold, so that a loss is seen as one."""
-    columns = [name for name in engines.TITLES if name in results.get("ingest", {})]
-    rows = [(title, subject, figure, more) for title, subject, figure, more in SUMMARY if subject in results]
-    for subject in results:
-        if subject == "query, 1 threads" or subject.startswith("open at"):
-            names = next((f for f in results[subject].values() if "error" not in f), {})
-            chosen = ("ms", "rss") if subject.startswith("open") else [n for n in names if not n.startswith("answer: ")]
-            for name in chosen:
-                title = f"{subject}, {UNITS[name][0]}" if name in UNITS else f"SQL, {name}, one thread, ms"
-                rows.append((title, subject, name, False))
-    page = ["| | " + " | ".join(map(called, columns)) + " |", "|---|" + "---:|" * len(columns)]
-    for title, subject, figure, more in rows:
-        values = {engine: results[subject].get(engine, {}).get(figure) for engine in columns}
-        known = [value for value in values.values() if value is not None]
-        if not known:
-            continue
-        best = max(known) if more else min(known)
-        _, factor, digits = UNITS.get(figure, ("", 1, 2))
+def measures(results: Results) -> list[Measure]:
+    """The fixed ones and a question in SQL each."""
+    asked = results.get("query, threads 1", {})
+    names = next((list(f) for f in asked.values() if "error" not in f), [])
+    questions = [n for n in names if not n.startswith("answer: ") and not n.endswith(", first")]
+    why = {**LOADED, "duckdb_json": "reads its JSON column uncompressed from its buffers"}
+    first = [f"{name}, first" for name in questions[:1]]
+    return [
+        *MEASURES,
+        *(Measure(f"SQL: {name}, ms", "query, threads 1", name, why=why) for name in [*first, *questions]),
+    ]
+
+
+def summary(results: Results, chosen: Sequence[Measure]) -> list[str]:
+    """A row an engine, a column a measure, the best of each in bold, so that a loss is seen as one."""
+    values = {measure.title: measure.values(results) for measure in chosen}
+    shown = [measure for measure in chosen if values[measure.title]]
+    rows = order({engine for found in values.values() for engine in found})
+    page = ["| | " + " | ".join(measure.title for measure in shown) + " |", "|---|" + "---:|" * len(shown)]
+    for engine in rows:
         cells = []
-        for value in values.values():
-            text = "" if value is None else f"{value * factor:,.{digits}f}"
-            cells.append(f"**{text}**" if value == best and len(known) > 1 else text)
-        page.append(f"| {title} | " + " | ".join(cells) + " |")
+        for measure in shown:
+            found = values[measure.title]
+            text = number(measure.figure, found.get(engine))
+            best = (max if measure.more else min)(found.values())
+            cells.append(f"**{text}**" if found.get(engine) == best and len(found) > 1 else text)
+        page.append(f"| {called(engine)} | " + " | ".join(cells) + " |")
     return [*page, ""]
+
+
+def losses(results: Results) -> list[str]:
+    """Every measure in which an engine is better than lakebed, and why it can be."""
+    page = ["| measure | lakebed | better | |", "|---|---:|---|---|"]
+    for measure in measures(results):
+        found = measure.values(results)
+        own = found.get("lakebed")
+        if own is None:
+            continue
+        reasons: dict[str, list[str]] = {}
+        for engine, value in found.items():
+            if engine != "lakebed" and measure.better(value, own):
+                said = f"{called(engine)} {number(measure.figure, value)}"
+                reasons.setdefault(measure.why.get(engine, ""), []).append(said)
+        for reason, those in reasons.items():
+            page.append(f"| {measure.title} | {number(measure.figure, own)} | {'; '.join(those)} | {reason} |")
+    return [*page, ""] if len(page) > 2 else ["None.", ""]

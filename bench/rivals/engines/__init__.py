@@ -5,8 +5,9 @@
     reader.key(raw)          what `get` takes for a 32-byte BLAKE3 (worked out before the clock starts)
     reader.get(key)          the record's bytes
     reader.scan()            every record's length added up, all bytes touched
+    sql(store)               a DuckDB connection, what to select from, and the dialect of its fields (data.Query)
 
-An engine without keys or scans has no such method, and the report leaves its cell empty.
+An engine without keys, scans or questions has no such method, and the report leaves its cell empty.
 """
 
 from __future__ import annotations
@@ -15,22 +16,43 @@ import importlib
 import importlib.util
 from typing import Any
 
-# How reports call them.
+# How reports call them, in their order.
 TITLES = {
     "lakebed": "lakebed",
+    "lakebed_arrow": "lakebed, as Arrow",
     "rocksdb": "RocksDB zstd 16K + dictionary",
     "lmdb": "LMDB",
     "sqlite": "SQLite",
-    "duckdb": "DuckDB zstd",
-    "duckdb_key": "DuckDB zstd + hash",
-    "duckdb_json": "DuckDB default",
+    "duckdb": "DuckDB, JSON as zstd strings",
+    "duckdb_key": "DuckDB, the same + hash",
+    "duckdb_json": "DuckDB, JSON",
+    "duckdb_variant": "DuckDB, VARIANT",
+    "parquet": "Parquet zstd, JSON strings",
+    "parquet_typed": "Parquet zstd, typed columns",
+    "ndjson_zst": ".ndjson.zst (zstd -3)",
+    "zstd19": "zstd -19 of the file",
 }
-NEEDS = {"lakebed": "lakebed", "rocksdb": "rocksdict", "lmdb": "lmdb", "sqlite": "sqlite3"}
+NEEDS = {
+    "lakebed": ("lakebed",),
+    "lakebed_arrow": ("lakebed", "pyarrow"),
+    "rocksdb": ("rocksdict",),
+    "lmdb": ("lmdb",),
+    "sqlite": ("sqlite3",),
+    "ndjson_zst": ("zstandard", "duckdb"),
+    "zstd19": ("zstandard",),
+}
+# Readers of another engine's store.
+STORES = {"lakebed_arrow": "lakebed"}
+
+
+def missing(name: str) -> list[str]:
+    """The packages that an engine needs and that are not installed."""
+    return [need for need in NEEDS.get(name, ("duckdb", "pyarrow")) if not importlib.util.find_spec(need)]
 
 
 def available() -> list[str]:
     """The engines whose packages are installed."""
-    return [name for name in TITLES if importlib.util.find_spec(NEEDS.get(name, "duckdb"))]
+    return [name for name in TITLES if not missing(name)]
 
 
 def load(name: str) -> Any:

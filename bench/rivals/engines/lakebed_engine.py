@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import lakebed
 
@@ -28,3 +29,6 @@ class Engine:
 
     def open(self, store: Path, cache: int) -> Reader:
         return Reader(store, cache)
+
+    def sql(self, store: Path) -> tuple[Any, str, str]:
+        return lakebed.connect(store), "records", "typed"

@@ -33,6 +33,7 @@ class Engine:
         store.mkdir()
         db = sqlite3.connect(store / "data.sqlite", isolation_level=None)
         db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
         db.execute("CREATE TABLE records (key BLOB PRIMARY KEY, value BLOB)")
         for pairs in batches(source, 10_000):
             db.execute("BEGIN")
