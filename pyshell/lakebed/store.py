@@ -46,7 +46,7 @@ def open(
     *,
     create: bool = True,
     segment_bytes: int = 64 << 20,
-    page_bytes: int = 16 << 10,
+    page_bytes: int = 12 << 10,
     level: int = 3,
     threads: int = 0,
 ) -> Store:

@@ -366,6 +366,45 @@ def test_a_store_that_goes_away(con, store, tmp_path):
     assert rows(con, f"SELECT new FROM {scan(copy)}") == [("store",)]
 
 
+def test_a_store_restored_from_a_backup_is_the_one_restored(con, tmp_path):
+    path, backup = tmp_path / "now.lakebed", tmp_path / "backup.lakebed"
+
+    def add(name):
+        with lakebed.open(path) as opened:
+            opened.append("things", [{"name": f"{name} number {n}"} for n in range(1000)])
+
+    def names():
+        return {name.split()[0] for (name,) in rows(con, f"SELECT name FROM {scan(path)}")}
+
+    add("first")
+    shutil.copytree(path, backup)
+    add("second")
+    assert names() == {"first", "second"}
+    shutil.rmtree(path)
+    shutil.copytree(backup, path)
+    add("third")
+    assert names() == {"first", "third"}
+    # Into the same directory, as a tool would that copies over what is there.
+    for file in sorted(path.rglob("*"), reverse=True):
+        file.unlink() if file.is_file() else file.rmdir()
+    shutil.copytree(backup, path, dirs_exist_ok=True)
+    add("other")
+    assert names() == {"first", "other"}
+
+
+def test_memory_for_decoded_frames_is_set_by_the_environment(con, store, tmp_path, monkeypatch):
+    for number, text in enumerate(["0", "100000", " 5000000 "]):
+        copy = tmp_path / f"{number}.lakebed"
+        shutil.copytree(store, copy)
+        monkeypatch.setenv("LAKEBED_CACHE_BYTES", text)
+        for _ in range(2):
+            assert rows(con, f"SELECT count(*), count(DISTINCT name) FROM {scan(copy)}") == [(5000, 4001)]
+    shutil.copytree(store, tmp_path / "other.lakebed")
+    monkeypatch.setenv("LAKEBED_CACHE_BYTES", "plenty")
+    with pytest.raises(duckdb.Error, match=r"LAKEBED_CACHE_BYTES is .plenty., which is no number of bytes; set it to"):
+        rows(con, f"FROM {scan(tmp_path / 'other.lakebed')}")
+
+
 def test_interrupt_ends_a_scan(con, tmp_path):
     path = tmp_path / "large.lakebed"
     with lakebed.open(path) as store:

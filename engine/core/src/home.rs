@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use lakebed_format::{BlobId, Hash, LargeEntry, SegmentNumber, StoreHeader, names};
+use lakebed_format::{BlobId, CollectionId, Hash, LargeEntry, SegmentNumber, StoreHeader, names};
 use lakebed_vfs::Vfs;
 use parking_lot::Mutex;
 
 use crate::blob::Blob;
+use crate::catalogue::{Collection, merge_summaries};
 use crate::error::{Error, ErrorKind, Result};
 use crate::frames::{Dictionaries, FrameCache};
 use crate::index::filter::Filters;
 use crate::options::Options;
+use crate::schema::{Schema, Summary, to_columns};
 use crate::segment::large::Large;
 
 /// Hashes remembered of blobs that are read in place and so have no decoded frame to remember them.
@@ -31,7 +33,15 @@ pub(crate) struct Home {
     pub(crate) pid: u32,
     proven: Mutex<HashMap<BlobId, Hash>>,
     large: Mutex<HashMap<SegmentNumber, Arc<Large>>>,
+    schemas: Mutex<HashMap<CollectionId, Known>>,
     warnings: Mutex<Vec<String>>,
+}
+
+/// The schema of a collection, and the summaries it was made from.
+#[derive(Debug)]
+struct Known {
+    parts: Vec<Arc<[u8]>>,
+    schema: Arc<Schema>,
 }
 
 impl Home {
@@ -46,6 +56,7 @@ impl Home {
             pid: std::process::id(),
             proven: Mutex::default(),
             large: Mutex::default(),
+            schemas: Mutex::default(),
             warnings: Mutex::default(),
             vfs,
             options,
@@ -99,6 +110,42 @@ impl Home {
     /// The first bytes of a large blob, so many at most.
     pub(crate) fn large_beginning(&self, entry: &LargeEntry, len: usize) -> Result<Vec<u8>> {
         Large::beginning(self, entry, len)
+    }
+
+    /// The typed columns of a collection. They are made anew only when its summaries are others than the last time.
+    pub(crate) fn schema(&self, collection: &Collection) -> Result<Arc<Schema>> {
+        let parts = &collection.schema;
+        if let Some(known) = self.schemas.lock().get(&collection.id)
+            && known.parts.len() == parts.len()
+            && known
+                .parts
+                .iter()
+                .zip(parts)
+                .all(|(a, b)| Arc::ptr_eq(a, b))
+        {
+            return Ok(Arc::clone(&known.schema));
+        }
+        let bytes = merge_summaries(parts)?;
+        let schema = if bytes.is_empty() {
+            Schema::default()
+        } else {
+            to_columns(&Summary::decode(&bytes).map_err(|e| {
+                Error::new(
+                    ErrorKind::Corrupt,
+                    format!(
+                        "The summary of the values of {} is damaged: {e}.",
+                        collection.name
+                    ),
+                )
+            })?)
+        };
+        let schema = Arc::new(schema);
+        let known = Known {
+            parts: parts.clone(),
+            schema: Arc::clone(&schema),
+        };
+        self.schemas.lock().insert(collection.id, known);
+        Ok(schema)
     }
 
     /// Forgets what was known of blobs from this number on: the number may be given again after a rollback.

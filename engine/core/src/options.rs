@@ -71,7 +71,7 @@ impl Default for Options {
             lock_timeout: Duration::from_secs(10),
             cache_bytes: 64 << 20,
             segment_bytes: 64 << 20,
-            page_bytes: 16 << 10,
+            page_bytes: 12 << 10,
             level: 3,
             threads: 0,
             command: String::new(),

@@ -27,7 +27,9 @@ impl Scalar for Get {
                     }
                     let hash = String::from_utf8_lossy(hash);
                     match &current {
-                        Some((_, opened)) => Some(opened.store.get(&opened.store.resolve(&hash)?)?),
+                        Some((_, Opened { snapshot, .. })) => {
+                            Some(snapshot.get(&snapshot.resolve(&hash)?)?)
+                        }
                         None => None,
                     }
                 }

@@ -155,7 +155,7 @@ impl LogicalType {
             DataType::Timestamp(TimeUnit::Microsecond, None) => simple(type_id::TIMESTAMP),
             DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => simple(type_id::TIMESTAMP_TZ),
             DataType::Binary => simple(type_id::BLOB),
-            DataType::Utf8 => {
+            DataType::Utf8 | DataType::Utf8View => {
                 let varchar = Self::simple(api, type_id::VARCHAR);
                 if !field.metadata().is_empty() {
                     // SAFETY: the type is ours; DuckDB copies the name.

@@ -14,6 +14,7 @@ mod batches;
 mod blobs;
 #[expect(unsafe_code, reason = "DuckDB's API is one of C functions and handles")]
 mod door;
+mod kept;
 #[expect(unsafe_code, reason = "DuckDB calls scalar functions with raw vectors")]
 mod scalar;
 mod scan;

@@ -22,6 +22,11 @@ const PART_BYTES: u64 = 4 << 20;
 /// Rows of a part, whatever their size.
 const PART_ROWS: std::ops::RangeInclusive<u64> = 64..=8192;
 
+/// Columns that are made without reading records, and the rows of a part when only those are asked for: so many that counting the rows of
+/// a middling collection starts no second thread.
+const WITHOUT_RECORDS: [&str; 4] = [FIRST, "_line", "_file", "_ingested_at"];
+const PART_ROWS_WITHOUT_RECORDS: usize = 1 << 17;
+
 /// A call.
 pub(crate) struct Scan {
     reading: Reading,
@@ -65,6 +70,7 @@ impl Table for Scan {
                 op: Op::Ge(Value::Int(since.into())),
             });
         }
+        request.text_views = true;
         request.as_of = call.named_count(c"snapshot")?.map(CommitNumber);
         for (name, text) in call.named_texts(c"columns")? {
             let data_type: DataType = text.parse().map_err(|reason| {
@@ -103,10 +109,16 @@ impl Table for Scan {
                 })
             })
             .collect::<Result<_>>()?;
-        let request = ScanRequest {
+        let mut request = ScanRequest {
             columns: Some(fields.iter().map(|field| field.name().clone()).collect()),
             ..self.request.clone()
         };
+        if fields
+            .iter()
+            .all(|field| WITHOUT_RECORDS.contains(&field.name().as_str()))
+        {
+            request.batch_rows = PART_ROWS_WITHOUT_RECORDS;
+        }
         let parts = snapshot.parts(&request)?;
         let schema = parts.schema();
         let made = schema.fields().iter().map(AsRef::as_ref);

@@ -1,6 +1,7 @@
 //! Stores that queries read, and which commit they see.
 //!
-//! Each call opens its store anew when it is bound: a store that was removed, or replaced by another, is noticed. All calls of one query
+//! Each call asks for its store anew when it is bound and gets its newest commit; what was opened before is used again while it is the
+//! same store, so that decoded frames and schemas serve from one query to the next (see [`super::kept`]). All calls of one query
 //! see one commit of a store, the newest when the first of them is executed. DuckDB does not say which calls belong to one query; but
 //! they are bound by one thread, one after the other, and none of them is executed before all are bound. A call that is executed again,
 //! as DuckDB 1.x does with prepared statements, is a new query when nothing of the last one is left.
@@ -16,11 +17,12 @@ use lakebed_core::{CommitNumber, Mode, Options, Result, ScanRequest, Snapshot, S
 use parking_lot::Mutex;
 
 use crate::door::invalid;
+use crate::kept::{self, Kept};
 
-/// A store, and what it held when it was opened.
+/// A store, and what it held when it was asked for.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    pub(crate) store: Store,
+    kept: Arc<Kept>,
     pub(crate) snapshot: Snapshot,
 }
 
@@ -59,9 +61,8 @@ impl Choice {
             candidates.extend(bound.map(|bound| (bound.commit, bound.opened.snapshot.clone())));
         }
         if let Some(last) = self.bound.last() {
-            let store = &last.opened.store;
-            store.refresh()?;
-            candidates.push((store.commit_number(), store.snapshot()?));
+            let newest = last.opened.kept.newest()?;
+            candidates.push((newest.commit_number(), newest));
         }
         // The newest, unless the columns of a collection changed since they were declared.
         let fits = |(commit, snapshot): &(CommitNumber, Snapshot)| {
@@ -133,7 +134,7 @@ pub(crate) fn bind(path: &str, opened: Opened, scan: Option<(ScanRequest, Schema
         }
         let known = query.stores.get(&path).and_then(Weak::upgrade);
         let choice = known.unwrap_or_default();
-        let commit = opened.store.commit_number();
+        let commit = opened.snapshot.commit_number();
         choice.lock().bound.push(Bound {
             opened,
             commit,
@@ -149,16 +150,11 @@ pub(crate) fn bind(path: &str, opened: Opened, scan: Option<(ScanRequest, Schema
     })
 }
 
-/// Opens a store for reading.
+/// The store in this directory, as of its newest commit.
 pub(crate) fn open(path: &str) -> Result<Opened> {
-    let options = Options {
-        mode: Mode::Read,
-        command: "DuckDB".to_owned(),
-        ..Options::default()
-    };
-    let store = Store::open(checked(path)?, options)?;
-    let snapshot = store.snapshot()?;
-    Ok(Opened { store, snapshot })
+    let kept = kept::find_or_open(checked(path)?)?;
+    let snapshot = kept.newest()?;
+    Ok(Opened { kept, snapshot })
 }
 
 /// Opens a store for changing; `function` is what others are told when they wait for it.

@@ -8,8 +8,9 @@ use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, Decimal128Type, Float64Type, Int64Type,
     TimestampMicrosecondType, UInt64Type,
 };
-use arrow_array::{Array, ArrayRef, BooleanArray};
+use arrow_array::{Array, ArrayRef, BooleanArray, StringViewArray};
 use arrow_buffer::{ArrowNativeType, NullBuffer};
+use arrow_data::ByteView;
 use arrow_schema::DataType;
 use lakebed_core::{Error, Result};
 
@@ -96,6 +97,7 @@ unsafe fn write(
                     len,
                 )?;
             }
+            DataType::Utf8View => views(api, vector, array.as_string_view(), start, len)?,
             DataType::Binary => {
                 let array = array.as_binary::<i32>();
                 texts(
@@ -220,6 +222,35 @@ unsafe fn texts(
         let bytes = bytes.get(from as usize..to as usize).ok_or_else(broken)?;
         // SAFETY: one of those `len`.
         unsafe { target.add(place).write(text(bytes)) };
+    }
+    Ok(())
+}
+
+/// # Safety
+/// As [`write`].
+unsafe fn views(
+    api: &'static Api,
+    vector: Vector,
+    array: &StringViewArray,
+    start: usize,
+    len: usize,
+) -> Result<()> {
+    // SAFETY: the vector has room for `len` texts.
+    let target: *mut Text = unsafe { (api.vector_get_data)(vector).cast() };
+    let all = array.views();
+    let window = all.get(start..start + len).ok_or_else(broken)?;
+    for (place, view) in window.iter().enumerate() {
+        let length = *view as u32 as usize;
+        let bytes = if length <= Text::SHORT {
+            view.to_le_bytes().get(4..4 + length).map(text)
+        } else {
+            let view = ByteView::from(*view);
+            let start = view.offset as usize;
+            let buffer = array.data_buffers().get(view.buffer_index as usize);
+            buffer.and_then(|b| b.get(start..start + length)).map(text)
+        };
+        // SAFETY: one of those `len`.
+        unsafe { target.add(place).write(bytes.ok_or_else(broken)?) };
     }
     Ok(())
 }

@@ -108,8 +108,8 @@ impl State {
         let mut bytes = 0;
         while self.ready.len() < BATCH_ROWS && bytes < BATCH_BYTES {
             let Some(row) = self.rows.next() else { return };
-            match row.and_then(|row| self.rows.snapshot().blob(row.blob).map(|blob| (row, blob))) {
-                Ok((row, blob)) => {
+            match row.and_then(|row| Ok((self.rows.blob(&row)?, row))) {
+                Ok((blob, row)) => {
                     bytes += blob.len();
                     self.ready.push_back((row, blob));
                 }

@@ -136,7 +136,7 @@ pub fn record() -> impl Strategy<Value = Vec<u8>> {
         })
 }
 
-/// Bytes of a blob that need not be text: empty, small, compressible, incompressible, or larger than a page of 16 KiB.
+/// Bytes of a blob that need not be text: empty, small, compressible, incompressible, or larger than a page.
 pub fn blob() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         1 => Just(Vec::new()),

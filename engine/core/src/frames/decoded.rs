@@ -1,11 +1,13 @@
 //! One decoded frame: its raw payload, where each blob lies in it, and which blobs were proven to have their hash.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lakebed_format::{BlobId, Hash, IdRun, decode_offsets};
 
 use super::FrameError;
+use super::payload::Payload;
 
 /// A hash in four words; all zero until it is known.
 type Known = [AtomicU64; 4];
@@ -13,7 +15,7 @@ type Known = [AtomicU64; 4];
 /// Immutable but for the marks of what was proven. Shared as `Arc<Decoded>`.
 #[derive(Debug)]
 pub(crate) struct Decoded {
-    payload: Vec<u8>,
+    payload: Payload,
     /// Blob `i` is `payload[offsets[i]..offsets[i + 1]]`.
     offsets: Box<[u32]>,
     /// The ids of the blobs, in their order; empty where the caller keeps no ids.
@@ -27,8 +29,11 @@ impl Decoded {
     pub(crate) fn new(payload: Vec<u8>, blobs: u32) -> Result<Self, FrameError> {
         let mut offsets = Vec::new();
         decode_offsets(&payload, blobs, &mut offsets)?;
+        let first = offsets
+            .first()
+            .map_or(payload.len(), |&start| start as usize);
         Ok(Self {
-            payload,
+            payload: Payload::new(payload, first),
             offsets: offsets.into_boxed_slice(),
             ids: Box::default(),
             proven: OnceLock::new(),
@@ -62,11 +67,28 @@ impl Decoded {
     /// The bytes of the blob at `index`, counted from 0 in the frame; `None` past the end.
     #[inline]
     pub(crate) fn blob(&self, index: usize) -> Option<&[u8]> {
+        self.payload.get(self.range(index)?)
+    }
+
+    #[inline]
+    fn range(&self, index: usize) -> Option<Range<usize>> {
         let (&start, &end) = (
             self.offsets.get(index)?,
             self.offsets.get(index.checked_add(1)?)?,
         );
-        self.payload.get(start as usize..end as usize)
+        Some(start as usize..end as usize)
+    }
+
+    /// All of it, the blobs among other things.
+    #[inline]
+    pub(crate) fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// The blob at `index` as text, if there is one and it is UTF-8.
+    #[inline]
+    pub(crate) fn text(&self, index: usize) -> Option<&str> {
+        self.payload.text(self.range(index)?)
     }
 
     /// Bytes of all blobs together, without the table of lengths.
@@ -107,7 +129,7 @@ impl Decoded {
     pub(crate) fn cost(&self) -> usize {
         // With the hashes, also while none is known yet: what a frame costs must not change while the cache counts it.
         size_of::<Self>()
-            + self.payload.capacity()
+            + self.payload.cost()
             + self.offsets.len() * (4 + size_of::<Known>())
             + self.ids.len() * size_of::<IdRun>()
     }

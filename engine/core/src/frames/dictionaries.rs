@@ -13,6 +13,8 @@ use lakebed_format::DictionaryNumber;
 /// a level (0.6-1.0 ms at level 3).
 pub(crate) struct Dictionary {
     number: DictionaryNumber,
+    /// Unlike the number never given twice in a process.
+    serial: u64,
     bytes: Arc<[u8]>,
     decoding: DDict<'static>,
     /// The level used last: a store writes at one level, a compaction at another.
@@ -24,8 +26,10 @@ impl Dictionary {
     pub(crate) fn new(number: DictionaryNumber, bytes: Arc<[u8]>) -> Result<Self, FrameError> {
         let decoding =
             DDict::try_create(&bytes).ok_or(FrameError::Damaged("zstd refuses its dictionary"))?;
+        static MADE: AtomicU64 = AtomicU64::new(1);
         Ok(Self {
             number,
+            serial: MADE.fetch_add(1, Ordering::Relaxed),
             bytes,
             decoding,
             encoding: Mutex::new(None),
@@ -34,6 +38,14 @@ impl Dictionary {
 
     pub(crate) fn number(&self) -> DictionaryNumber {
         self.number
+    }
+
+    pub(super) fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     pub(super) fn for_decoding(&self) -> &DDict<'static> {

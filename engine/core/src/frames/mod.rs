@@ -15,7 +15,9 @@ mod codec;
 mod compressor;
 mod decoded;
 mod dictionaries;
+mod payload;
 mod pinned;
+mod window;
 mod workers;
 
 #[cfg(test)]

@@ -123,6 +123,42 @@ fn one_context_serves_many_dictionaries_in_turn() {
     assert_eq!(encoder.encode(&raw, None).unwrap().unwrap(), alone);
 }
 
+/// A thread that meets a dictionary often decodes next to a copy of it: nothing may change by that.
+#[test]
+fn many_frames_of_a_dictionary_decode_as_the_first_did() {
+    let dictionaries = [dictionary(1), dictionary(2)];
+    let large = frame_of(&[lines(0, 3000).concat()], Some(&dictionaries[0]), 3);
+    assert!(large.raw_length > 100 << 10);
+    let frames: Vec<_> = (0..40)
+        .map(|n| {
+            let blobs = lines(n * 31, 5 + n);
+            let of = &dictionaries[usize::from(n > 20 && n % 3 == 0)];
+            (frame_of(&blobs, Some(of), 3), of, blobs)
+        })
+        .collect();
+    for round in 0..3 {
+        for (frame, of, blobs) in &frames {
+            let decoded = decoded(frame, Some(of));
+            for (index, blob) in blobs.iter().enumerate() {
+                assert_eq!(decoded.blob(index).unwrap(), &**blob, "round {round}");
+            }
+            for length in [0, frame.raw_length - 1, frame.raw_length + 1] {
+                let false_length = decode(frame.encoding, Some(of), &frame.payload, length);
+                assert!(matches!(false_length, Err(FrameError::Damaged(_))));
+            }
+        }
+        for _ in 0..10 {
+            for (frame, of, blobs) in &frames {
+                assert_eq!(decoded(frame, Some(of)).len(), blobs.len());
+            }
+        }
+        assert_eq!(
+            decoded(&large, Some(&dictionaries[0])).blob(0).unwrap(),
+            lines(0, 3000).concat()
+        );
+    }
+}
+
 #[test]
 fn false_lengths_and_damage_are_errors() {
     let trained = dictionary(1);

@@ -21,8 +21,12 @@ pub(super) struct Asked {
 }
 
 /// Changes the schema to what the request asks for.
-pub(super) fn apply(schema: &mut Schema, request: &ScanRequest) -> Result<Asked> {
+pub(super) fn apply(schema: &mut Arc<Schema>, request: &ScanRequest) -> Result<Asked> {
     let mut asked = Asked::default();
+    if request.types.is_empty() {
+        return Ok(asked);
+    }
+    let schema = Arc::make_mut(schema);
     for (name, data_type) in &request.types {
         if SYSTEM_COLUMNS
             .iter()

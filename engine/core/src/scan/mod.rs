@@ -13,6 +13,7 @@ mod narrow;
 mod parts;
 mod request;
 pub mod system;
+mod texts;
 mod unit;
 
 #[cfg(test)]
@@ -32,7 +33,7 @@ use lakebed_format::{CommitNumber, SegmentNumber};
 use crate::error::{Error, ErrorKind, Result};
 use crate::frames::{Ordered, Workers};
 use crate::near::nearest;
-use crate::schema::{DataType, SYSTEM_COLUMNS, Schema, Summary, arrow_field, to_columns};
+use crate::schema::{DataType, SYSTEM_COLUMNS, Schema, arrow_field};
 use crate::snapshot::{Snapshot, live_range};
 
 pub use parts::Parts;
@@ -64,22 +65,8 @@ impl Snapshot {
     ///
     /// # Errors
     /// `CollectionNotFound`, `Corrupt`.
-    pub fn schema(&self, collection: &str) -> Result<Schema> {
-        let collection = self.named(collection)?;
-        let bytes = crate::catalogue::merge_summaries(&collection.schema)?;
-        if bytes.is_empty() {
-            return Ok(Schema::default());
-        }
-        let summary = Summary::decode(&bytes).map_err(|e| {
-            Error::new(
-                ErrorKind::Corrupt,
-                format!(
-                    "The summary of the values of {} is damaged: {e}.",
-                    collection.name
-                ),
-            )
-        })?;
-        Ok(to_columns(&summary))
+    pub fn schema(&self, collection: &str) -> Result<Arc<Schema>> {
+        self.view.home.schema(self.named(collection)?)
     }
 
     /// The Arrow schema of a whole row of a collection: typed columns, then system columns.

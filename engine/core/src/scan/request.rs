@@ -70,6 +70,8 @@ pub struct ScanRequest {
     pub as_of: Option<CommitNumber>,
     /// Rows of a batch at most, before filters; 0 means the default.
     pub batch_rows: usize,
+    /// Give `_json` as views of the memory that records were decoded into, without copying them, where no filter names it.
+    pub text_views: bool,
     /// Threads to work with; 0 means as many as the store was opened with.
     pub threads: usize,
     /// Give a row of nothing but NULL whenever the filters let nothing through for this long, so that a reader that looks between

@@ -7,17 +7,18 @@ use std::sync::Arc;
 use arrow_array::builder::{StringBuilder, TimestampMicrosecondBuilder};
 use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow_buffer::BooleanBufferBuilder;
-use arrow_schema::{ArrowError, Schema as ArrowSchema, SchemaRef};
+use arrow_schema::{ArrowError, DataType as ArrowType, Schema as ArrowSchema, SchemaRef};
 use lakebed_format::{BlobId, Hash, RowEntry, RowRun, Seq};
 
 use super::asked::{self, Asked};
 use super::narrow::Narrowing;
 use super::request::{Filter, Op, ScanRequest, Value};
+use super::texts::Texts;
 use super::{filter, system_field, wanted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::{ExtractError, Extractor, Refused};
 use crate::schema::{DataType, SYSTEM_COLUMNS, Schema, arrow_field};
-use crate::snapshot::{BatchRef, Cursor, Snapshot};
+use crate::snapshot::{BatchRef, Cursor, Holder, Snapshot};
 
 /// A unit whose blobs lie in fewer runs than rows over this is read in the order of its rows; otherwise in the order of its blobs, so
 /// that each frame is decoded once.
@@ -40,7 +41,7 @@ pub(super) enum Wanted {
 pub(super) struct Plan {
     snapshot: Snapshot,
     collection: String,
-    typed: Schema,
+    typed: Arc<Schema>,
     asked: Asked,
     /// Columns that are made: those asked for, then system columns that only filters need.
     columns: Vec<Wanted>,
@@ -52,6 +53,8 @@ pub(super) struct Plan {
     narrowings: Vec<Narrowing>,
     /// Conditions on system columns, with their place in `columns`.
     filters: Vec<(usize, Op)>,
+    /// Whether `_json` is given as views.
+    text_views: bool,
     schema: SchemaRef,
 }
 
@@ -104,11 +107,18 @@ impl Plan {
     /// `typed` is the schema of the collection.
     pub(super) fn new(
         snapshot: Snapshot,
-        mut typed: Schema,
+        mut typed: Arc<Schema>,
         request: &ScanRequest,
     ) -> Result<Self> {
         let asked = asked::apply(&mut typed, request)?;
         let collection = request.collection.clone();
+        let filtered = |name: &str| {
+            request
+                .filters
+                .iter()
+                .any(|f| f.column.eq_ignore_ascii_case(name))
+        };
+        let text_views = request.text_views && !filtered("_json");
         let mut columns = Vec::new();
         let mut fields = Vec::new();
         let field_of = |column: Wanted| match column {
@@ -119,6 +129,9 @@ impl Plan {
                     arrow_field(&column.name, &column.data_type)
                 }
             }),
+            Wanted::System("_json") if text_views => {
+                system_field("_json").map(|field| field.with_data_type(ArrowType::Utf8View))
+            }
             Wanted::System(name) => system_field(name),
         };
         if let Some(names) = &request.columns {
@@ -171,6 +184,7 @@ impl Plan {
             projection,
             narrowings,
             filters,
+            text_views,
             schema: Arc::new(ArrowSchema::new(fields)),
         })
     }
@@ -272,11 +286,9 @@ impl Plan {
             .take()
             .map(|mut passed| BooleanArray::new(passed.finish(), None));
         let count = passed.as_ref().map_or(rows.count, BooleanArray::true_count);
-        let text = |mut builder: StringBuilder| Arc::new(builder.finish()) as ArrayRef;
-        let (hashes, json) = (
-            records.hashes.take().map(text),
-            records.json.take().map(text),
-        );
+        let hashes = records.hashes.take();
+        let hashes = hashes.map(|mut hashes| Arc::new(hashes.finish()) as ArrayRef);
+        let json = records.json.take().map(Texts::finish);
         let mut typed = records.finish_typed()?.into_iter();
         let mut arrays = Vec::with_capacity(self.columns.len());
         for column in &self.columns {
@@ -380,7 +392,7 @@ struct Records<'a> {
     plan: &'a Plan,
     extractor: Option<Extractor>,
     hashes: Option<StringBuilder>,
-    json: Option<StringBuilder>,
+    json: Option<Texts>,
     /// Which records passed the narrowings, if there are any.
     passed: Option<BooleanBufferBuilder>,
     bytes: usize,
@@ -394,7 +406,7 @@ impl<'a> Records<'a> {
             extractor: (!plan.projection.is_empty())
                 .then(|| Extractor::new(&plan.typed, &plan.projection)),
             hashes: plan.needs("_hash").then(StringBuilder::new),
-            json: plan.needs("_json").then(StringBuilder::new),
+            json: plan.needs("_json").then(|| Texts::new(plan.text_views)),
             passed: (!plan.narrowings.is_empty()).then(|| BooleanBufferBuilder::new(0)),
             bytes: 0,
             too_large: false,
@@ -413,7 +425,7 @@ impl<'a> Records<'a> {
         if runs.len() * ROWS_PER_RUN <= rows || runs.len() <= ROWS_PER_RUN {
             for run in runs {
                 for step in 0..run.len {
-                    self.push(cursor.bytes(BlobId(run.blob.0 + step))?)?;
+                    self.read_one(&mut cursor, BlobId(run.blob.0 + step))?;
                     if self.too_large && rows > 1 {
                         return Ok(());
                     }
@@ -442,13 +454,24 @@ impl<'a> Records<'a> {
             }
         }
         for place in places {
-            self.push(bytes.get(place).unwrap_or_default())?;
+            self.push(bytes.get(place).unwrap_or_default(), None)?;
         }
         Ok(())
     }
 
     #[inline]
-    fn push(&mut self, record: &[u8]) -> Result<()> {
+    fn read_one(&mut self, cursor: &mut Cursor, id: BlobId) -> Result<()> {
+        if self.json.is_some()
+            && let Some((text, holder)) = cursor.text(id)?
+        {
+            return self.push(text.as_bytes(), Some((text, holder)));
+        }
+        self.push(cursor.bytes(id)?, None)
+    }
+
+    /// Takes a record; `known` is the same where it is known to be text, and what has it.
+    #[inline]
+    fn push(&mut self, record: &[u8], known: Option<(&str, Holder<'_>)>) -> Result<()> {
         if let Some(passed) = &mut self.passed {
             for narrowing in &self.plan.narrowings {
                 let passes = narrowing.passes(record);
@@ -470,7 +493,11 @@ impl<'a> Records<'a> {
             hashes.append_value(Hash::of(record).to_string());
         }
         if let Some(json) = &mut self.json {
-            let text = simdutf8::basic::from_utf8(record).map_err(|_| {
+            let text = match known {
+                Some((text, _)) => Some(text),
+                None => simdutf8::basic::from_utf8(record).ok(),
+            };
+            let text = text.ok_or_else(|| {
                 Error::new(
                     ErrorKind::Corrupt,
                     format!(
@@ -479,7 +506,7 @@ impl<'a> Records<'a> {
                     ),
                 )
             })?;
-            json.append_value(text);
+            json.push(text, known.map(|(_, holder)| holder));
         }
         Ok(())
     }
@@ -520,9 +547,11 @@ fn shared_by_runs(name: &str, rows: &Rows) -> ArrayRef {
             Arc::new(lines.collect::<Int64Array>())
         }
         _ => {
-            Arc::new(Int64Array::from_iter_values(runs.iter().flat_map(|run| {
-                (0..run.len).map(|step| (run.seq.0 + step) as i64)
-            })))
+            let mut seqs: Vec<i64> = Vec::with_capacity(rows.count);
+            for run in runs {
+                seqs.extend(run.seq.0 as i64..(run.seq.0 + run.len) as i64);
+            }
+            Arc::new(Int64Array::from(seqs))
         }
     }
 }

@@ -23,10 +23,17 @@ enum Order {
     Any,
 }
 
+/// What has the bytes of a blob, and may be kept to keep them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Holder<'a> {
+    Frame(&'a Arc<Decoded>),
+    Blob(&'a Blob),
+}
+
 /// A place in the order of blobs.
 #[derive(Debug)]
-pub(crate) struct Cursor<'a> {
-    snapshot: &'a Snapshot,
+pub(crate) struct Cursor {
+    snapshot: Snapshot,
     frame: Option<Arc<Decoded>>,
     /// What is held when it is no frame.
     other: Option<Blob>,
@@ -34,25 +41,25 @@ pub(crate) struct Cursor<'a> {
     order: Order,
 }
 
-impl<'a> Cursor<'a> {
+impl Cursor {
     /// For rows in their order, which is mostly that of their blobs.
-    pub(crate) fn new(snapshot: &'a Snapshot) -> Self {
+    pub(crate) fn new(snapshot: &Snapshot) -> Self {
         Self::with(snapshot, Order::Mostly)
     }
 
     /// For very many blobs in ascending order.
-    pub(crate) fn upwards(snapshot: &'a Snapshot) -> Self {
+    pub(crate) fn upwards(snapshot: &Snapshot) -> Self {
         Self::with(snapshot, Order::Upwards)
     }
 
     /// For a few blobs.
-    pub(crate) fn anywhere(snapshot: &'a Snapshot) -> Self {
+    pub(crate) fn anywhere(snapshot: &Snapshot) -> Self {
         Self::with(snapshot, Order::Any)
     }
 
-    fn with(snapshot: &'a Snapshot, order: Order) -> Self {
+    fn with(snapshot: &Snapshot, order: Order) -> Self {
         Self {
-            snapshot,
+            snapshot: snapshot.clone(),
             frame: None,
             other: None,
             last: BlobId(0),
@@ -60,23 +67,67 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// What the blobs are of.
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
     /// The bytes of a blob, dead or alive.
     ///
     /// # Errors
     /// `Corrupt` also when there is no such blob: whoever asks has the id from a row.
     pub(crate) fn bytes(&mut self, id: BlobId) -> Result<&[u8]> {
-        let place = self.frame.as_ref().and_then(|frame| frame.place(id));
-        let place = match place {
-            Some(place) => Some(place),
-            None => self.load(id)?,
-        };
-        self.last = id;
+        let place = self.find(id)?;
         let bytes = match (place, &self.frame, &self.other) {
             (Some(place), Some(frame), _) => frame.blob(place),
             (_, _, Some(blob)) => Some(blob.as_slice()),
             _ => None,
         };
         bytes.ok_or_else(|| missing(id))
+    }
+
+    /// The same as text, and what has it; `None` when it is not UTF-8.
+    ///
+    /// # Errors
+    /// As [`Cursor::bytes`].
+    pub(crate) fn text(&mut self, id: BlobId) -> Result<Option<(&str, Holder<'_>)>> {
+        let place = self.find(id)?;
+        match (place, &self.frame, &self.other) {
+            (Some(place), Some(frame), _) if frame.blob(place).is_some() => {
+                Ok(frame.text(place).map(|text| (text, Holder::Frame(frame))))
+            }
+            (_, _, Some(blob)) => {
+                let text = simdutf8::basic::from_utf8(blob).ok();
+                Ok(text.map(|text| (text, Holder::Blob(blob))))
+            }
+            _ => Err(missing(id)),
+        }
+    }
+
+    /// The same, to be kept.
+    ///
+    /// # Errors
+    /// As [`Cursor::bytes`].
+    pub(crate) fn blob(&mut self, id: BlobId) -> Result<Blob> {
+        let place = self.find(id)?;
+        let blob = match (place, &self.frame, &self.other) {
+            (Some(place), Some(frame), _) => Blob::in_frame(Arc::clone(frame), place),
+            (_, _, Some(blob)) => Some(blob.clone()),
+            _ => None,
+        };
+        blob.ok_or_else(|| missing(id))
+    }
+
+    /// Holds what this id lies in, and says its place if that is a frame.
+    #[inline]
+    fn find(&mut self, id: BlobId) -> Result<Option<usize>> {
+        let place = self.frame.as_ref().and_then(|frame| frame.place(id));
+        let place = match place {
+            Some(place) => Some(place),
+            None => self.load(id)?,
+        };
+        self.last = id;
+        Ok(place)
     }
 
     /// Loads what holds this id, and says its place if that is a frame.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::catalogue::Catalogue;
 use crate::write::pending::Pending;
 
-pub(crate) use cursor::Cursor;
+pub(crate) use cursor::{Cursor, Holder};
 pub(crate) use read::not_found;
 pub(crate) use rows::{BatchRef, live_range};
 pub use rows::{Row, Rows};

@@ -8,7 +8,8 @@ use lakebed_format::{
     BlobId, CollectionId, FileNumber, RowBatch, RowEntry, RowRun, SegmentNumber, Seq,
 };
 
-use super::Snapshot;
+use super::{Cursor, Snapshot};
+use crate::blob::Blob;
 use crate::catalogue::Collection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::near::nearest;
@@ -234,7 +235,7 @@ impl Snapshot {
         let range = live_range(collection, range);
         let batches = self.batches(collection.id, &range)?;
         Ok(Rows {
-            snapshot: self.clone(),
+            cursor: Cursor::new(self),
             range,
             batches: batches.into(),
             runs: VecDeque::new(),
@@ -259,7 +260,7 @@ pub(crate) fn live_range(collection: &Collection, range: Range<Seq>) -> Range<Se
 /// Rows of a collection, in order; ends after an error.
 #[derive(Debug)]
 pub struct Rows {
-    snapshot: Snapshot,
+    cursor: Cursor,
     range: Range<Seq>,
     batches: VecDeque<BatchRef>,
     runs: VecDeque<RowRun>,
@@ -269,18 +270,21 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// The snapshot the rows are of: it has their blobs.
-    pub fn snapshot(&self) -> &Snapshot {
-        &self.snapshot
+    /// The bytes of a row. Rows that are taken in order have each frame decoded once.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub fn blob(&mut self, row: &Row) -> Result<Blob> {
+        self.cursor.blob(row.blob)
     }
 
     fn load(&mut self, batch: &BatchRef) -> Result<()> {
-        let bytes = self.snapshot.read_batch(batch)?;
+        let snapshot = self.cursor.snapshot();
+        let bytes = snapshot.read_batch(batch)?;
         let decoded = bytes.decode()?;
-        self.file = self.snapshot.file_name(decoded.head.file);
+        self.file = snapshot.file_name(decoded.head.file);
         self.time = decoded.head.time;
-        self.snapshot
-            .live_runs(&decoded, &self.range, &mut self.runs)
+        snapshot.live_runs(&decoded, &self.range, &mut self.runs)
     }
 }
 

@@ -24,7 +24,7 @@ use crate::options::{Mode, Options};
 use crate::scan::{Scan, ScanRequest};
 use crate::schema::Schema;
 use crate::snapshot::open::{Asking, newest};
-use crate::snapshot::{Cursor, Rows, Snapshot};
+use crate::snapshot::{Rows, Snapshot};
 use crate::write::{NewBlob, Session, Shared, create, remove};
 
 pub use reports::{
@@ -314,7 +314,7 @@ impl Store {
     ///
     /// # Errors
     /// `CollectionNotFound`, `Corrupt`.
-    pub fn schema(&self, collection: &str) -> Result<Schema> {
+    pub fn schema(&self, collection: &str) -> Result<Arc<Schema>> {
         self.reader()?.schema(collection)
     }
 
@@ -341,10 +341,10 @@ impl Store {
         let writing = |error| Error::io(&format!("writing the export of {collection}"), error);
         let mut report = ExportReport::default();
         let mut told = 0;
-        let mut cursor = Cursor::new(&snapshot);
-        for row in snapshot.rows(collection, Seq(0)..Seq(u64::MAX))? {
-            let bytes = cursor.bytes(row?.blob)?;
-            out.write_all(bytes).map_err(writing)?;
+        let mut rows = snapshot.rows(collection, Seq(0)..Seq(u64::MAX))?;
+        while let Some(row) = rows.next() {
+            let bytes = rows.blob(&row?)?;
+            out.write_all(&bytes).map_err(writing)?;
             out.write_all(b"\n").map_err(writing)?;
             report.rows += 1;
             report.bytes += bytes.len() as u64 + 1;
