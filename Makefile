@@ -17,6 +17,8 @@ TEST_PROFILE ?= dev
 # maturin builds one library of the wheel; the other, DuckDB's extension, is built before it, so that they share their dependencies.
 TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
 LIBRARY = $(TARGET_DIR)/$(subst dev,debug,$(1))/liblakebed_duckdb.$(if $(filter Darwin,$(shell uname)),dylib,so)
+# The program of bench/pages.
+PAGES = $(TARGET_DIR)/$(subst dev,debug,$(1))/examples/pages
 
 RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find engine -name fuzz -prune -o \( -name '*.rs' -o -name Cargo.toml \) -print)
 PYTHON_CODE  := pyshell tests bench scripts
@@ -66,6 +68,8 @@ test-rust: $(STAMP)/python ## Rust tests alone
 .PHONY: test-python
 test-python: $(STAMP)/engine-test ## Python tests alone: API, SQL, commands, documentation examples, each benchmark once
 	$(BIN)/python -m bench.rivals --smoke
+	cargo build --workspace --locked --profile $(TEST_PROFILE) --example pages
+	$(BIN)/python -m bench.pages --smoke --program $(call PAGES,$(TEST_PROFILE))
 	$(BIN)/python -m bench.history smoke
 	$(BIN)/python -m pytest
 
@@ -85,6 +89,10 @@ format: $(STAMP)/python ## rewrite Rust and Python sources in the project's form
 bench-rivals: $(STAMP)/engine-release $(STAMP)/rivals ## lakebed beside other stores; writes docs/benchmarks.md (bench/rivals/README.md)
 	$(BIN)/python -m bench.rivals $(ARGS)
 
+.PHONY: bench-pages
+bench-pages: $(STAMP)/engine-release $(STAMP)/rivals ## gets and scans by frame size, advice and page size; writes docs/pages.md's tables
+	@cargo build --workspace --locked --quiet --profile release --example pages
+	$(BIN)/python -m bench.pages --program $(call PAGES,release) $(ARGS)
 .PHONY: bench-asv
 bench-asv: $(STAMP)/python ## the history of main, commit by commit: ARGS=main~5..main, ARGS=--quick (docs/measuring.md)
 	$(BIN)/python -m bench.history run $(ARGS)

@@ -1,1 +1,1 @@
-"""Measurements: `bench.rivals` beside other stores, `bench/micro` for one operation at a time."""
+"""Measurements: `rivals` beside other stores, `pages` of frames and advice, `micro` of single operations, `asv` over commits."""

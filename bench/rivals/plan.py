@@ -15,6 +15,8 @@ from typing import Any
 
 from bench.rivals import data, engines
 
+# Seconds; what takes longer is shown as such, and not tried again. Files one after the other may take five times as long.
+PATIENCE = 180
 Figures = dict[str, Any]
 
 
@@ -63,12 +65,12 @@ class Bench:
     def run(self, task: str, engine: str, **spec: Any) -> Figures:
         """One measurement; an engine that fails leaves its reason instead of figures."""
         spec = {"engine": engine, "cache": self.sizes.cache, "settle": self.sizes is not SMOKE, **spec}
-        done = subprocess.run(
-            [*self.under, sys.executable, "-m", "bench.rivals.worker", task, json.dumps(spec, default=str)],
-            check=False,
-            capture_output=True,
-            text=True,
-        )
+        command = [*self.under, sys.executable, "-m", "bench.rivals.worker", task, json.dumps(spec, default=str)]
+        patience = PATIENCE * 5 if task == "pieces" else PATIENCE
+        try:
+            done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=patience)
+        except subprocess.TimeoutExpired:
+            return {"error": f"not done after {patience} s"}
         if done.returncode:
             said = done.stderr.strip().splitlines() or ["no message"]
             return {"error": next((line for line in reversed(said) if "Error" in line), said[-1])}
@@ -91,7 +93,7 @@ class Bench:
         rounds: dict[str, list[Figures]] = {engine: [] for engine in engines_}
         for number in range(self.sizes.rounds):
             for engine, found in rounds.items():
-                if number and engine in ONCE:
+                if number and (engine in ONCE or "error" in found[-1]):
                     continue
                 name = f"{spec['name']}-{engines.STORES.get(engine, engine)}"
                 place = self.store(name) if task == "ingest" else self.work / name

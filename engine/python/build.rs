@@ -41,7 +41,7 @@ fn variable(name: &str) -> Outcome<String> {
     env::var(name).map_err(|e| format!("${name}: {e}").into())
 }
 
-/// Builds the library in a target directory of its own: cargo holds the lock of the usual one.
+/// Builds the library in a target directory of its own, below the usual one, whose lock cargo holds.
 fn build(out: &Path) -> Outcome<PathBuf> {
     let engine = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("..");
     for source in ["duckdb", "core", "format", "vfs"] {
@@ -57,7 +57,11 @@ fn build(out: &Path) -> Outcome<PathBuf> {
         Some("debug") | None => "dev",
         Some(name) => name,
     };
-    let (target, within) = (variable("TARGET")?, out.join("extension"));
+    let usual = out
+        .ancestors()
+        .nth(4)
+        .ok_or("$OUT_DIR is not in a target directory")?;
+    let (target, within) = (variable("TARGET")?, usual.join("extension"));
     let mut cargo = Command::new(variable("CARGO")?);
     cargo
         .args(["build", "--locked", "--lib", "--profile", profile])

@@ -16,7 +16,7 @@ from typing import IO, Any
 import click
 
 from lakebed.parsing import VerbCommand, complete_files, json_option, told
-from lakebed.verbs import VERBS, Verb
+from lakebed.verbs import VERBS, Verb, spelt
 
 PROGRAM = "lakebed"
 COMPLETE_VARIABLE = "_LAKEBED_COMPLETE"
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort) as problem:
         _flush()
         # click wraps it; what the engine says of an interrupted call is in the cause.
-        complain(getattr(problem.__cause__ or problem, "message", None) or "Interrupted.")
+        complain(interruption(problem.__cause__ or problem))
         return 130
     except Exception as problem:  # noqa: BLE001  (the last place where an error can become a sentence)
         _flush()
@@ -72,7 +72,7 @@ def failed(problem: BaseException) -> int:
     from lakebed.errors import LakebedError
 
     if isinstance(problem, LakebedError):
-        complain(problem.message)
+        complain(spelt(problem.message))
         return problem.exit_code
     if type(problem).__name__ in ("QueryFailed", "ProgramFailed"):
         complain(str(problem))
@@ -86,6 +86,11 @@ def failed(problem: BaseException) -> int:
         f"This is a bug in lakebed, {type(problem).__name__}: {problem}. LAKEBED_DEBUG=1 shows where; please report it."
     )
     return 1
+
+
+def interruption(problem: BaseException) -> str:
+    """What to say of a Ctrl-C."""
+    return spelt(getattr(problem, "message", None) or "Interrupted.")
 
 
 def _usage(problem: click.ClickException) -> str:

@@ -6,42 +6,61 @@ above), that before the user's file, that before the default.
 
 from __future__ import annotations
 
-import difflib
 import os
-import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_type_hints
 
 from lakebed.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 PROJECT_FILE = "lakebed.toml"
 DEFAULT_STORE = "data.lakebed"
 
 
-class Settings(BaseModel):
-    """What can be set."""
+def _setting(default: Any, help: str, **limits: object) -> Any:
+    """A setting: its default, what it is, and its limits as pydantic names them."""
+    return field(default=default, metadata={"help": help, "limits": limits})
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
-    store: str = Field(DEFAULT_STORE, min_length=1, description="the store's directory")
-    format: Literal["auto", "table", "vertical", "json", "ndjson", "csv", "markdown", "parquet"] = Field(
-        "auto", description="how results are written; auto is a table on a terminal and ndjson in a pipe"
+@dataclass(frozen=True)
+class Settings:
+    """What can be set. Plain, so that the shell starts without pydantic where nothing is."""
+
+    store: str = _setting(DEFAULT_STORE, "the store's directory", min_length=1)
+    format: Literal["auto", "table", "vertical", "json", "ndjson", "csv", "markdown", "parquet"] = _setting(
+        "auto", "how results are written; auto is a table on a terminal and ndjson in a pipe"
     )
-    color: Literal["auto", "always", "never"] = Field(
-        "auto", description="auto is: on a terminal, unless NO_COLOR is set"
+    color: Literal["auto", "always", "never"] = _setting("auto", "auto is: on a terminal, unless NO_COLOR is set")
+    rows: int = _setting(40, "rows a table shows; 0 shows all", ge=0)
+    null: str = _setting("NULL", "how NULL looks in tables")
+    timing: bool = _setting(True, "whether the shell says how long a statement took")
+    pager: Literal["auto", "off"] = _setting(
+        "auto", "whether the shell hands what is longer than the screen to $PAGER (less)"
     )
-    rows: int = Field(40, ge=0, description="rows a table shows; 0 shows all")
-    null: str = Field("NULL", description="how NULL looks in tables")
-    timing: bool = Field(True, description="whether the shell says how long a statement took")
-    pager: Literal["auto", "off"] = Field(
-        "auto", description="whether the shell hands what is longer than the screen to $PAGER (less)"
-    )
-    keys: Literal["emacs", "vi"] = Field("emacs", description="the keys that edit a line in the shell")
-    lock_timeout: float = Field(10.0, ge=0, description="seconds to wait for another process that writes the store")
-    cache_bytes: int = Field(64 << 20, ge=0, description="memory for decompressed data")
+    keys: Literal["emacs", "vi"] = _setting("emacs", "the keys that edit a line in the shell")
+    lock_timeout: float = _setting(10.0, "seconds to wait for another process that writes the store", ge=0)
+    cache_bytes: int = _setting(64 << 20, "memory for decompressed data", ge=0)
+
+
+HELP: dict[str, str] = {one.name: one.metadata["help"] for one in fields(Settings)}
+"""What each setting is."""
+
+
+@cache
+def _model() -> type[BaseModel]:
+    """The settings as pydantic checks them."""
+    from pydantic import ConfigDict, Field, create_model
+
+    types = get_type_hints(Settings)
+    known: dict[str, Any] = {
+        one.name: (types[one.name], Field(one.default, **one.metadata["limits"])) for one in fields(Settings)
+    }
+    return create_model("Settings", __config__=ConfigDict(extra="forbid", validate_default=True), **known)
 
 
 class Value(NamedTuple):
@@ -60,7 +79,7 @@ class Loaded(NamedTuple):
 
     def values(self) -> dict[str, Value]:
         """Every setting with its origin."""
-        return {name: Value(getattr(self.settings, name), self.origins[name]) for name in Settings.model_fields}
+        return {name: Value(getattr(self.settings, name), self.origins[name]) for name in HELP}
 
 
 def user_file(environ: Mapping[str, str]) -> Path:
@@ -96,43 +115,59 @@ def load(
             # A path in a file is meant from where the file is.
             project["store"] = str(path.parent / str(project["store"]))
         layers.append((str(path), project))
-    for name in Settings.model_fields:
+    for name in HELP:
         variable = f"LAKEBED_{name.upper()}"
         if environ.get(variable):
             layers.append((f"${variable}", {name: environ[variable]}))
     layers.append(("flag", {name: value for name, value in (flags or {}).items() if value is not None}))
 
     values: dict[str, object] = {}
-    origins = dict.fromkeys(Settings.model_fields, "default")
+    origins = dict.fromkeys(HELP, "default")
     for origin, layer in layers:
         for name, value in layer.items():
             _checked(name, value, origin)
             values[name], origins[name] = value, origin
-    return Loaded(Settings.model_validate(values), origins, files)
+    if all(origin in ("default", "flag") for origin in origins.values()):
+        # Flags were checked where they were read.
+        return Loaded(Settings(**values), origins, files)  # type: ignore[arg-type]
+    return Loaded(Settings(**_model().model_validate(values).model_dump()), origins, files)
 
 
 def _read(path: Path) -> dict[str, object] | None:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
+    except UnicodeDecodeError as error:
+        message = f"The settings file {path} is not UTF-8 text: {error}."
+        raise InvalidArgument(message) from error
     except OSError as error:
         message = f"The settings file {path} cannot be read: {error.strerror}."
         raise InvalidArgument(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         message = f"The settings file {path} is not valid TOML: {error}."
         raise InvalidArgument(message) from error
 
 
 def _checked(name: str, value: object, origin: str) -> None:
     """Refuses unknown names, with the near one, and values outside their domain, with where they stand."""
-    if name not in Settings.model_fields:
-        near = difflib.get_close_matches(name, Settings.model_fields, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(Settings.model_fields)}."
+    if name not in HELP:
+        import difflib
+
+        near = difflib.get_close_matches(name, HELP, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(HELP)}."
         message = f"{origin}: there is no setting {name!r}; {hint}"
         raise InvalidArgument(message)
+    if origin == "flag" and value:
+        return
+    from pydantic import ValidationError
+
     try:
-        Settings.model_validate({name: value})
+        _model().model_validate({name: value})
     except ValidationError as error:
         first: Any = error.errors()[0]
         message = f"{origin}: the setting {name!r} cannot be {value!r}: {first['msg']}."

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lakebed.render import Column
+from lakebed.render import Column, Row, described
 
 if TYPE_CHECKING:
     import duckdb
@@ -81,6 +81,7 @@ def _select(
 ) -> Result:
     import duckdb
 
+    from lakebed.duck.glance import glanced
     from lakebed.duck.source import has_pushdown
 
     # DuckDB 2 points at the place of an error when it is given text; DuckDB 1.x has no text of a PIVOT that it took apart.
@@ -89,7 +90,16 @@ def _select(
     except duckdb.Error as problem:
         raise _placed(connection, statement.query, problem) from None
     columns = [Column(name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True)]
-    values = [_expression(index, column.type, form, screen) for index, column in enumerate(columns, 1)]
+    sql = bare(statement.query)
+    types = [column.type for column in columns]
+    if screen and "BLOB" in types and (short := glanced(connection, statement.query)) is not None:
+        sql, relation = short, connection.sql(short)
+        types = [str(kind) for kind in relation.types]
+    values = [
+        # What is shown of the data comes ready-made at a glance.
+        f"#{index}" if column.type == "BLOB" and kind != "BLOB" else _expression(index, column.type, form, screen)
+        for index, (column, kind) in enumerate(zip(columns, types, strict=True), 1)
+    ]
     if hasattr(relation, "fetchmany"):
         # A relation of DuckDB 1.x streams.
         shown = relation.project(", ".join(values))
@@ -98,8 +108,25 @@ def _select(
         del relation
         # The statement stands on lines of its own, so that the lines in errors are the user's, plus one.
         limit = "" if first is None else f" LIMIT {first}"
-        rows = _wrapped(connection, f"SELECT {', '.join(values)} FROM (\n{bare(statement.query)}\n) AS result{limit}")
+        rows = _wrapped(connection, f"SELECT {', '.join(values)} FROM (\n{sql}\n) AS result{limit}")
+    rows = _readable(columns, rows) if screen else rows
     return Result(columns, rows, [_is_json(column.type) for column in columns], "SELECT")
+
+
+def _readable(columns: Sequence[Column], rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows with binary data described, of which they hold length and first bytes."""
+    binary = [index for index, column in enumerate(columns) if column.type == "BLOB"]
+    if not binary:
+        yield from rows
+        return
+    for row in rows:
+        cells = list(row)
+        for index in binary:
+            value = cells[index]
+            if value is not None:
+                length, _, beginning = value.partition(" ")
+                cells[index] = described(int(length), bytes.fromhex(beginning))
+        yield cells
 
 
 def _wrapped(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[Any]:
@@ -170,7 +197,7 @@ def _expression(index: int, kind: str, form: str, screen: bool) -> str:
     if kind == "BLOB":
         if form in ("json", "ndjson"):
             return f"to_base64(#{index})"
-        # Its length and first bytes: `render.described` says what they are.
+        # Its length and first bytes: `_readable` says what they are.
         return f"octet_length(#{index}) || ' ' || hex(#{index}[1:32])" if screen else f"#{index}::VARCHAR"
     if _is_nested(kind) and (screen or form in ("json", "ndjson", "vertical")):
         return f"to_json(#{index})::VARCHAR"

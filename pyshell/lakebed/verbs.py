@@ -6,7 +6,9 @@ Plain data, cheap to import. A verb's function is named, not imported: `lakebed.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
 Kind = Literal["text", "file", "integer", "choice", "flag"]
@@ -455,3 +457,18 @@ SHELL_VERBS: tuple[Verb, ...] = (
     ),
     Verb("quit", "Leave the shell.", "lakebed.shell.control:quit_", json=False),
 )
+
+
+def spelt(message: str) -> str:
+    """The message of an error with options as they are typed: the engine names them in backquotes, as in `on_error`."""
+    return re.sub(r"`([a-z_]+)`", lambda found: _options().get(found[1], found[0]), message)
+
+
+@cache
+def _options() -> dict[str, str]:
+    return {
+        argument.name: max(argument.options, key=len)
+        for verb in VERBS
+        for argument in verb.arguments
+        if argument.options
+    }

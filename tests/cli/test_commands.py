@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -355,6 +356,33 @@ class TestQuery:
     def test_system_tables(self, run, store):
         assert run("query", "SELECT count(*) AS n FROM blobs WHERE kind = 'record'").rows == [{"n": 4}]
         assert run("query", "SELECT name, rows FROM collections").rows == [{"name": "events", "rows": 5}]
+
+    def test_a_terminal_shows_large_blobs_without_holding_them(self, run, store, place, on_terminal):
+        with (place / "large.bin").open("wb") as file:
+            file.write(b"\x89PNG")
+            file.truncate(200_000_000)
+        assert run("put", "large.bin").code == 0
+        # What a query takes at most, in KiB, as the system counts it.
+        script = (
+            "import pty, resource, sys; code = pty.spawn(sys.argv[1:]); "
+            "print('peak', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(code)"
+        )
+
+        def peak(sql):
+            done = subprocess.run(
+                [sys.executable, "-c", script, PROGRAM, "query", sql, "--format", "vertical"],
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=120,
+                stdin=subprocess.DEVNULL,
+            )
+            shown, _, kib = done.stdout.rpartition("peak ")
+            return shown, int(kib)
+
+        shown, most = peak("FROM blobs")
+        assert "PNG, 200.0 MB, \\x89PNG\\x00\\x00\\x00\\x00" in shown
+        assert most - peak("SELECT id FROM blobs")[1] < 60_000
 
     def test_variables_of_the_program_are_no_tables(self, run, store):
         assert run("query", "SELECT * FROM statements").code == 1

@@ -159,8 +159,31 @@ def test_resuming_goes_on_and_refuses_another_beginning(run, place):
     assert process.returncode == 130, err
     kept = run("query", "SELECT count(*) AS n FROM many").rows[0]["n"] - before["rows"]
     assert 0 < kept <= 150_000
-    assert f"lines up to {kept} are kept" in err.decode()
+    # A pipe cannot be known again: what to do is said, in the words of the command line.
+    assert (
+        f"lines up to {kept} are kept: give the same input again with --resume, which goes on after them, "
+        "or they are stored a second time"
+    ) in err.decode()
     refused(run("ingest", "-", "--into", "many", "--resume", stdin=b"0\n" + content), 1, "its beginning has changed")
     done = run("ingest", "-", "--into", "many", "--resume", stdin=content)
     assert done.rows[0]["resumed_after_line"] == kept
     assert run("export", "many").out.endswith(b"\n" + content)
+
+
+def test_options_are_named_as_they_are_typed(run, place):
+    (place / "bad.ndjson").write_text('{"a":1}\n{bad\n')
+    done = run("ingest", "bad.ndjson")
+    refused(done, 1, "(--on-error skip)")
+    assert "(--on-error quarantine)" in done.err
+    assert "`" not in done.err
+    assert run("ingest", "bad.ndjson", "--on-error", "skip").code == 0
+    refused(run("ingest", "bad.ndjson", "--again", "--resume"), 2, "goes on (--resume) or begins anew (--again)")
+
+
+def test_a_store_is_not_made_below_a_directory_that_is_not_there(run, place):
+    (place / "a.ndjson").write_text("1\n")
+    for arguments in (("ingest", "a.ndjson"), ("put", "a.ndjson")):
+        refused(
+            run("-s", "wrong/path/x.lakebed", *arguments), 7, f"There is no directory {place / 'wrong/path'} to make"
+        )
+    assert not (place / "wrong").exists()

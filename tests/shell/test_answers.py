@@ -118,9 +118,6 @@ def test_binary_data_is_described():
     assert described(90, bytes(range(100, 132))).startswith("binary, 90 bytes, defghijk…")
     assert described(5, b"a\x1bbcd") == "binary, 5 bytes, a\\x1bbcd"
     assert described(2, b"\xff\x00") == "binary, 2 bytes, \\xff\\x00"
-    rows = [["20000 89504E47"], [None]]
-    lines, _ = shown(table(result([Column("data", "BLOB")], rows), SCREEN, records=False))
-    assert any("PNG, 20.0 kB" in line for line in lines)
 
 
 def test_a_json_array_is_one_value():

@@ -38,7 +38,18 @@ def typed(history):
     def typed(*keys, times=1, output=None, **settings):
         with create_pipe_input() as pipe, create_app_session(input=pipe, output=output or DummyOutput()):
             prompt = Prompt("data", lambda: CATALOGUE, history, **settings)
-            typist = threading.Thread(target=lambda: [(time.sleep(0.2), pipe.send_text(key)) for key in keys])
+
+            def press():
+                for key in keys:
+                    time.sleep(0.2)
+                    # A key may also be something to wait for.
+                    until = time.monotonic() + 30
+                    while callable(key) and not key() and time.monotonic() < until:
+                        time.sleep(0.05)
+                    if not callable(key):
+                        pipe.send_text(key)
+
+            typist = threading.Thread(target=press)
             typist.start()
             try:
                 found = [prompt.ask() for _ in range(times)]
@@ -88,6 +99,22 @@ def test_a_leading_space_keeps_a_line_out(typed, history):
     assert [one.statement for one in history.entries()] == ["SELECT 1;"]
 
 
+def test_right_takes_the_rest_of_an_earlier_statement(typed, history):
+    history.add("SELECT needle FROM events;")
+    assert typed("SELECT nee", RIGHT, ENTER) == "SELECT needle FROM events;"
+    # The newest comes first, and what nothing began with stays as it is.
+    history.add("SELECT neon FROM events;")
+    assert typed("SELECT ne", RIGHT, ENTER) == "SELECT neon FROM events;"
+    assert typed("SELECT x;", RIGHT, ENTER) == "SELECT x;"
+
+
+def test_an_earlier_statement_is_shown_in_grey_and_not_taken_unasked(typed, history):
+    history.add("SELECT needle FROM events;")
+    text = drawn(typed, "SELECT needle", ";", ENTER)
+    assert "\x1b[0;90m FROM events;" in text
+    assert typed("SELECT needle", ";", ENTER) == "SELECT needle;"
+
+
 def test_vi_keys(typed):
     assert typed("SELECT 1;", ESCAPE, "0iX", ESCAPE, "x", ENTER, keys="vi") == "SELECT 1;"
 
@@ -110,9 +137,16 @@ class Screen:
         return True
 
 
-def drawn(typed, *keys, **settings):
-    screen = Screen()
-    output = Vt100_Output(screen, lambda: Size(20, 70), term="xterm-256color", enable_cpr=False)
+class Output(Vt100_Output):
+    """Knows that there is room for a menu; a terminal is asked."""
+
+    def get_rows_below_cursor_position(self):
+        return 20
+
+
+def drawn(typed, *keys, screen=None, **settings):
+    screen = screen or Screen()
+    output = Output(screen, lambda: Size(20, 70), term="xterm-256color", enable_cpr=False)
     typed(*keys, output=output, **settings)
     return screen.text
 
@@ -121,6 +155,14 @@ def test_keywords_are_green_and_an_open_quote_is_red(typed):
     text = drawn(typed, "SELECT 'x", ENTER, "';", ENTER)
     assert "\x1b[0;32mSELECT" in text or "\x1b[0;32mS" in text
     assert "\x1b[0;31m'" in text
+
+
+def test_completions_come_up_while_typing(typed):
+    screen = Screen()
+    # The name and, in the menu, its type: nobody asked with Tab.
+    text = drawn(typed, "SELECT number_of_th", lambda: "bigint" in screen.text, ESCAPE, "ings;", ENTER, screen=screen)
+    assert "number_of_things" in text
+    assert "bigint" in text
 
 
 def test_without_color_there_is_none(typed):

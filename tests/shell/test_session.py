@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import random
 import stat
 
 import pytest
@@ -11,6 +13,17 @@ import lakebed
 from lakebed.commands.connecting import NAME
 from lakebed.shell.catalogue import Catalogue, picture
 from lakebed.shell.session import Leave, Session
+
+
+@pytest.fixture
+def large(place):
+    """A blob of 20 MiB, stored as it is, with damage in its middle: only who reads that far finds it."""
+    with lakebed.open("data.lakebed") as store:
+        store.put(b"\x00\x01" + random.Random(5).randbytes((20 << 20) - 2))
+    file = max((place / "data.lakebed/segments").iterdir(), key=lambda path: path.stat().st_size)
+    with file.open("r+b") as stream:
+        stream.seek(10 << 20)
+        stream.write(b"damage")
 
 
 class TestAnswers:
@@ -61,6 +74,44 @@ class TestAnswers:
         with lakebed.open("data.lakebed") as store:
             store.put(b"\x89PNG\r\n\x1a\n" + bytes(100_000))
         assert "PNG, 100.0 kB, \\x89PNG" in say("SELECT data FROM blobs ORDER BY id DESC LIMIT 1;")
+
+    def test_large_blobs_are_shown_without_reading_them(self, say, large):
+        shown = say("FROM blobs ORDER BY id DESC LIMIT 2;")
+        assert "binary, 21.0 MB, \\x00\\x01" in say("SELECT data, size FROM blobs ORDER BY id DESC LIMIT 1;")
+        assert "20971520" in shown
+        assert "corrupt" not in shown
+        # What it takes to be shown is not what it is: whatever else is asked needs all bytes, of which one is damaged.
+        for sql in (
+            "SELECT octet_length(data) AS n FROM blobs",
+            "SELECT id, data FROM blobs WHERE data IS NOT NULL",
+            "SELECT data FROM blobs ORDER BY data",
+            "SELECT data FROM blobs ORDER BY 1",
+            "SELECT DISTINCT data FROM blobs",
+            "SELECT data, count(*) FROM blobs GROUP BY ALL",
+            "SELECT data FROM blobs UNION ALL SELECT data FROM blobs",
+            "SELECT data AS size FROM blobs ORDER BY size",
+            "SELECT * FROM (FROM blobs) AS t WHERE hash > ''",
+            "SELECT b FROM blobs b",
+            "SELECT data[1:4] AS start FROM blobs",
+            "SELECT * REPLACE (data[1:4] AS data) FROM blobs",
+            "WITH b AS (FROM blobs) SELECT data FROM b WHERE data IS NOT NULL",
+            "CREATE TABLE kept AS FROM blobs",
+        ):
+            assert "segment" in say(sql + ";", code=1).lower(), sql
+
+    def test_formats_for_programs_hold_all_bytes(self, say, place):
+        with lakebed.open("data.lakebed") as store:
+            hash = store.put(bytes(range(256)) * 4)
+        say("format ndjson")
+        whole = base64.b64encode(bytes(range(256)) * 4).decode()
+        found = say(f"SELECT data, hash FROM blobs WHERE hash = '{hash}';").splitlines()[0]
+        assert json.loads(found) == {"data": whole, "hash": str(hash)}
+        assert whole in say("SELECT data, size FROM blobs ORDER BY id DESC LIMIT 1;")
+
+    def test_a_table_of_ones_own_is_not_taken_for_the_blobs_of_the_store(self, say, large):
+        say("CREATE TABLE blobs AS SELECT 7 AS id, 'x' AS hash, repeat('q', 50)::BLOB AS data;")
+        assert "text, 50 bytes, qqqq" in say("FROM blobs;")
+        assert "corrupt" not in say("DROP TABLE blobs; SELECT id, data FROM blobs;")
 
     def test_structs_are_laid_out_as_json(self, say):
         say("format vertical;")

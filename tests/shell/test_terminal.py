@@ -227,6 +227,31 @@ def test_the_editor_edits_the_last_statement(terminal, tmp_path):
     assert shell.leave() == 0
 
 
+def test_ctrl_x_ctrl_e_edits_the_line_and_runs_it(terminal, tmp_path):
+    editor = tmp_path / "editor.sh"
+    editor.write_text('#!/bin/sh\nsed -i s/13/42/ "$1"\n')
+    editor.chmod(0o755)
+    shell = terminal(EDITOR=str(editor))
+    shell.send("SELECT 13 AS x;")
+    shell.wait_for("13")
+    shell.send("\x18\x05")
+    assert "42 │" in shell.wait_for("1 row, 1 column")
+    assert shell.leave() == 0
+
+
+def test_safe_shells_open_no_editor(terminal, tmp_path):
+    editor = tmp_path / "editor.sh"
+    editor.write_text(f'#!/bin/sh\ntouch {tmp_path}/ran\nsed -i s/13/42/ "$1"\n')
+    editor.chmod(0o755)
+    shell = terminal("--safe", EDITOR=str(editor))
+    shell.send("SELECT 13 AS x;")
+    shell.wait_for("13")
+    shell.send("\x18\x05\r")
+    assert "13 │" in shell.wait_for("1 row, 1 column")
+    assert not (tmp_path / "ran").exists()
+    assert shell.leave() == 0
+
+
 def test_the_store_may_be_named(terminal, place):
     (place / "data.lakebed").rename(place / "other.lakebed")
     shell = terminal("other.lakebed", prompt="other>")

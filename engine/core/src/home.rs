@@ -107,6 +107,11 @@ impl Home {
         large.blob()
     }
 
+    /// The first bytes of a large blob, so many at most.
+    pub(crate) fn large_beginning(&self, entry: &LargeEntry, len: usize) -> Result<Vec<u8>> {
+        Large::beginning(self, entry, len)
+    }
+
     /// The typed columns of a collection. They are made anew only when its summaries are others than the last time.
     pub(crate) fn schema(&self, collection: &Collection) -> Result<Arc<Schema>> {
         let parts = &collection.schema;

@@ -49,15 +49,14 @@ static KEPT: Mutex<Vec<Arc<Kept>>> = Mutex::new(Vec::new());
 /// The store in this directory, opened if it is not kept.
 pub(crate) fn find_or_open(path: &Path) -> Result<Arc<Kept>> {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.into());
-    let stamp = Stamp::of(&absolute);
     {
         let mut kept = KEPT.lock();
+        // Also those that are not asked for: files that were removed take room while they are open.
+        kept.retain(|known| known.stamp.is_some() && known.stamp == Stamp::of(&known.path));
         if let Some(place) = kept.iter().position(|known| known.path == absolute) {
             let known = kept.remove(place);
-            if stamp.is_some() && known.stamp == stamp {
-                kept.push(Arc::clone(&known));
-                return Ok(known);
-            }
+            kept.push(Arc::clone(&known));
+            return Ok(known);
         }
     }
     let options = Options {
@@ -66,6 +65,8 @@ pub(crate) fn find_or_open(path: &Path) -> Result<Arc<Kept>> {
         command: "DuckDB".to_owned(),
         ..Options::default()
     };
+    // Before opening: of a store that is replaced meanwhile, the one that is read is then not taken for the new one.
+    let stamp = Stamp::of(&absolute);
     let opened = Arc::new(Kept {
         store: Store::open(path, options)?,
         path: absolute,

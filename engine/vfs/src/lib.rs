@@ -34,6 +34,8 @@ mod traits;
 mod tests;
 
 pub use error::{errno, named};
+#[doc(hidden)]
+pub use mapping::force_advice;
 pub use mapping::{Advice, Mapping};
 pub use mem::MemVfs;
 pub use name::{check_dir_name, check_file_name};

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use memmap2::{Mmap, MmapOptions};
 
@@ -12,15 +13,39 @@ use crate::pages::{page_size, round_to_pages};
 
 /// How bytes of a [`Mapping`] are about to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Advice {
     /// Nothing is known; the system reads ahead a little.
-    Normal,
+    Normal = 1,
     /// Here and there: no reading ahead.
     Random,
     /// From front to back: read far ahead.
     Sequential,
     /// Soon: start reading now.
     WillNeed,
+}
+
+/// 0: advice is given as it is asked for.
+static FORCED: AtomicU8 = AtomicU8::new(0);
+
+/// Lets every [`Mapping::advise`] of this process give this advice, whatever it is asked to give; `None`: as it is asked. For the
+/// study of what each piece of advice does to the engine (`bench/pages`).
+#[doc(hidden)]
+pub fn force_advice(advice: Option<Advice>) {
+    FORCED.store(advice.map_or(0, |advice| advice as u8), Ordering::Relaxed);
+}
+
+fn forced(asked: Advice) -> Advice {
+    let number = FORCED.load(Ordering::Relaxed);
+    [
+        Advice::Normal,
+        Advice::Random,
+        Advice::Sequential,
+        Advice::WillNeed,
+    ]
+    .into_iter()
+    .find(|advice| *advice as u8 == number)
+    .unwrap_or(asked)
 }
 
 /// The bytes of a file as they are in memory. Clones share one mapping, which lives as long as the last of them, whatever
@@ -59,7 +84,8 @@ impl Mapping {
     pub fn advise(&self, advice: Advice, range: Range<usize>) -> io::Result<()> {
         match &*self.bytes {
             Bytes::Mapped(map) => {
-                advise(map, advice, round_to_pages(range, map.len(), page_size()))
+                let pages = round_to_pages(range, map.len(), page_size());
+                advise(map, forced(advice), pages)
             }
             Bytes::Held(_) => Ok(()),
         }

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import lakebed
-from lakebed.duck.connection import attach_views, search
+from lakebed.duck.connection import attach_for_people, search
 from lakebed.duck.functions import ALLOWED
 
 if TYPE_CHECKING:
@@ -37,11 +36,7 @@ def connect(context: Context, database: str | None = None) -> duckdb.DuckDBPyCon
 
 def show_store(context: Context, connection: duckdb.DuckDBPyConnection) -> None:
     """Attaches the command's store. Under --safe without the functions of lakebed's extension, which open any store and file."""
-    path = context.settings.store
-    if context.safe:
-        attach_views(connection, path, NAME)
-    else:
-        lakebed.attach(connection, path, NAME)
+    attach_for_people(connection, context.settings.store, NAME, functions=not context.safe)
     search(connection, NAME)
     if context.safe:
         connection.execute("SET lock_configuration = true")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -53,6 +54,8 @@ class Context:
         import lakebed
 
         settings = self.settings
+        if create:
+            _check_place(settings.store)
         with self.naming_the_store():
             return lakebed.open(
                 settings.store,
@@ -193,6 +196,14 @@ class Context:
             if isinstance(problem, BrokenPipeError | StoreIOError):
                 raise
             raise unwritable(path, problem) from problem
+
+
+def _check_place(store: str) -> None:
+    """Refuses to make a store in a directory that is not there: a path that was mistyped is not made."""
+    place = Path(store).absolute().parent
+    if not place.exists():
+        message = f"There is no directory {place} to make the store {Path(store).name} in: check the path, or make the directory first."
+        raise error("io", message, errno.ENOENT)
 
 
 def unwritable(path: str, problem: OSError) -> BaseException:

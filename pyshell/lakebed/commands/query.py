@@ -91,7 +91,11 @@ def _run(
             if form == "parquet":
                 write_parquet(connection, statement, target)
                 continue
-            result = results.run(connection, statement, form)
+            screen = context.on_terminal and not to_file and form in ("table", "vertical")
+            limit = context.settings.rows if rows is None else rows
+            # One more than is shown tells whether there are more.
+            first = limit + 1 if form == "table" and limit else None
+            result = results.run(connection, statement, form, first=first, screen=screen)
             if result is not None:
                 write_result(context, form, result, target, limit=rows, to_file=to_file)
     if not pieces:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from lakebed.commands.context import Context
+from lakebed.config import HELP
 from lakebed.render import Column
 
 
@@ -32,13 +33,12 @@ def config(context: Context, action: str) -> None:
         for file in files:
             context.report(file, [file.path + ("" if file.exists else " (not there)")])
         return
-    fields = type(loaded.settings).model_fields
     found = [
         Setting(
             name=name,
             value=value if isinstance(value, int | float) else str(value),
             origin=origin,
-            help=fields[name].description or "",
+            help=HELP[name],
         )
         for name, (value, origin) in loaded.values().items()
     ]

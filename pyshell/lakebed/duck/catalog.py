@@ -19,6 +19,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Protocol
 
+from lakebed.duck import glance
 from lakebed.duck.names import literal, quoted, view_names
 from lakebed.duck.prompts import NAMES, statements
 from lakebed.duck.views import View, helper, views
@@ -75,10 +76,11 @@ class Origin(Protocol):
 
 
 class Catalogue:
-    """The views of one store in one DuckDB database."""
+    """The views of one store in one DuckDB database; with `glances`, for `lakebed.duck.glance` too."""
 
-    def __init__(self, name: str, origin: Origin) -> None:
+    def __init__(self, name: str, origin: Origin, *, glances: bool = False) -> None:
         self.name = name
+        self._glances = glances
         self.path = origin.path
         self._origin = origin
         self._token = secrets.token_hex(8)
@@ -104,6 +106,8 @@ class Catalogue:
             cursor.execute(f"ATTACH ':memory:' AS {quoted(self.name)} (READ_WRITE)")
             try:
                 cursor.execute(f"CREATE SCHEMA {quoted(self.name)}.{SYSTEM_SCHEMA}")
+                if self._glances:
+                    cursor.execute(f"CREATE SCHEMA {quoted(self.name)}.{glance.SCHEMA}")
                 cursor.execute(
                     f"CREATE VIEW {quoted(self.name)}.{SYSTEM_SCHEMA}.{MARKER} AS "
                     f"SELECT {literal(self.path)} AS store, {literal(self._token)} AS token"
@@ -129,6 +133,8 @@ class Catalogue:
         named = view_names(collections)
         tables = {View("main", named[name]): snapshot.collection(name) for name in collections}
         tables |= {View(SYSTEM_SCHEMA, table): snapshot.system(table) for table in SYSTEM_TABLES}
+        if self._glances:
+            tables[View(glance.SCHEMA, glance.TABLE)] = snapshot.system(glance.SOURCE)
         self._views.show(connection, tables)
         self._version = snapshot.version
         self._made = frozenset(named.values())

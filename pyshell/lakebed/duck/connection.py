@@ -84,11 +84,14 @@ def attach(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str] |
     load_functions(connection)
 
 
-def attach_views(
-    connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str] | Store, name: str = "data"
-) -> None:
-    """Adds the store's views, and none of the extension's functions: those open any store by its path."""
-    Catalogue(_checked(name), origin_of(path)).install(connection)
+def attach_for_people(connection: duckdb.DuckDBPyConnection, path: str, name: str, *, functions: bool) -> None:
+    """Adds the store for somebody who looks at results on a screen.
+
+    Without `functions` there are its views alone: the extension's functions open any store by its path.
+    """
+    Catalogue(_checked(name), origin_of(path), glances=True).install(connection)
+    if functions:
+        load_functions(connection)
 
 
 def refresh(connection: duckdb.DuckDBPyConnection) -> bool:

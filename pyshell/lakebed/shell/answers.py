@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from lakebed import render
 from lakebed.commands.output import WIDE
-from lakebed.render import Column, Row, Style
+from lakebed.render import Row, Style
 from lakebed.results import Result
 
 _BESIDE = 12
@@ -43,29 +43,13 @@ class Answer(NamedTuple):
     """Known when the lines have been taken."""
 
 
-def readable(columns: Sequence[Column], rows: Iterator[Row]) -> Iterator[Row]:
-    """The rows with binary data described: `lakebed.results` gives its length and first bytes for a screen."""
-    binary = [index for index, column in enumerate(columns) if column.type == "BLOB"]
-    if not binary:
-        yield from rows
-        return
-    for row in rows:
-        cells = list(row)
-        for index in binary:
-            value = cells[index]
-            if value is not None:
-                length, _, beginning = value.partition(" ")
-                cells[index] = render.described(int(length), bytes.fromhex(beginning))
-        yield cells
-
-
 def table(result: Result, screen: Screen, *, records: bool) -> Answer:
     """The first rows as a table; with `records`, as records where the table would leave something out.
 
     Of several rows only where all records fit on the screen.
     """
     columns, limit = result.columns, screen.first
-    rows = readable(columns, result.rows)
+    rows = result.rows
     shown = list(itertools.islice(rows, limit + 1)) if limit else list(rows)
     more = bool(limit) and len(shown) > limit
     shown = shown[:limit] if more else shown
@@ -88,7 +72,7 @@ def whole_table(result: Result, screen: Screen) -> Answer:
 
     def lines() -> Iterator[str]:
         nonlocal counted
-        rows = readable(result.columns, result.rows)
+        rows = result.rows
         while True:
             chunk = list(itertools.islice(rows, _PAGED_ROWS))
             if not chunk and counted:
@@ -117,7 +101,7 @@ def written(result: Result, form: str, screen: Screen) -> Answer:
     columns = result.columns
     rows = counting(result.rows)
     if form == "vertical":
-        lines = render.vertical(columns, readable(columns, rows), null=screen.null, style=screen.style)
+        lines = render.vertical(columns, rows, null=screen.null, style=screen.style)
     elif form == "markdown":
         lines = render.markdown(columns, rows, null=screen.null)
     elif form == "csv":

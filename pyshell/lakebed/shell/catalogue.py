@@ -43,7 +43,8 @@ class Catalogue:
 
 _COLUMNS = """
     SELECT database_name, schema_name, table_name, column_name, data_type FROM duckdb_columns()
-    WHERE NOT internal AND table_name <> 'lakebed' AND schema_name <> 'behind' ORDER BY database_name, schema_name, table_oid, column_index
+    WHERE NOT internal AND table_name <> 'lakebed' AND schema_name NOT IN ('behind', 'glance')
+    ORDER BY database_name, schema_name, table_oid, column_index
 """
 _FUNCTIONS = """
     SELECT DISTINCT function_name FROM duckdb_functions()

@@ -183,9 +183,22 @@ class Prompt:
             prompt_continuation=self._continuation,
         )
 
-    def ask(self, beginning: str = "") -> str:
-        """The next text; EOFError for Ctrl-D, KeyboardInterrupt for Ctrl-C."""
-        return self._session.prompt([("class:prompt", f"{self._name}> ")], default=beginning)
+    def ask(self, beginning: str = "", shown: Callable[[], None] | None = None) -> str:
+        """The next text; EOFError for Ctrl-D, KeyboardInterrupt for Ctrl-C. `shown` is called once the prompt is on the screen."""
+        after_render = self._session.app.after_render
+        is_new = True
+
+        def tell(_: object) -> None:
+            nonlocal is_new
+            if is_new and shown is not None:
+                is_new = False
+                shown()
+
+        after_render += tell
+        try:
+            return self._session.prompt([("class:prompt", f"{self._name}> ")], default=beginning)
+        finally:
+            after_render -= tell
 
     def _continuation(self, width: int, _number: int, _is_soft: Any) -> str:
         return "- ".rjust(width)

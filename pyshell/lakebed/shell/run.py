@@ -65,12 +65,15 @@ def run(flags: dict[str, object], *, safe: bool) -> int:
 def _loop(
     session: Session, prompt: Prompt, catalogues: Catalogues, models: Models, restore: Callable[[], None]
 ) -> None:
+    def look() -> None:
+        # Not before: somebody waits for the prompt, and DuckDB takes a while to be imported.
+        catalogues.refresh()
+        models.refresh()
+
     while True:
         try:
-            catalogues.refresh()
-            models.refresh()
             beginning, session.next_text = session.next_text or "", None
-            text = prompt.ask(beginning)
+            text = prompt.ask(beginning, look)
             catalogues.wait()
             session.run(text)
         except KeyboardInterrupt:

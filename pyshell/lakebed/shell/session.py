@@ -173,10 +173,10 @@ class Session:
                 raise
             return 0
         except BaseException as problem:  # noqa: BLE001  (a crash of one statement is not the end: a panic is no Exception)
-            from lakebed.cli import failed
+            from lakebed.cli import failed, interruption
 
             if isinstance(problem, KeyboardInterrupt):
-                self._say_error(getattr(problem, "message", None) or "Interrupted.")
+                self._say_error(interruption(problem))
                 return 130
             return failed(problem)
         if self.timing and code == 0 and piece.kind != "sql" and (seconds := time.monotonic() - began) >= 0.1:

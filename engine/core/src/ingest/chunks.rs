@@ -270,7 +270,7 @@ fn changed(name: &str, what: &str) -> Error {
     Error::new(
         ErrorKind::SourceChanged,
         format!(
-            "{name} is not what was ingested before: {what}; ingest it without resume, under another name to tell its rows from the old ones."
+            "{name} is not what was ingested before: {what}; ingest it without `resume`, under another name to tell its rows from the old ones."
         ),
     )
 }

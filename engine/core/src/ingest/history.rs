@@ -31,7 +31,8 @@ pub(super) fn plan(
     tick: impl FnMut() -> Result<()>,
 ) -> Result<Plan> {
     if again && resume {
-        let message = "An ingest either resumes or begins again; ask for one of the two.";
+        let message =
+            "An ingest either goes on (`resume`) or begins anew (`again`): ask for one of the two.";
         return Err(Error::new(ErrorKind::InvalidArgument, message));
     }
     if again {
@@ -74,7 +75,7 @@ pub(super) fn begun(name: &str, entry: &IngestEntry) -> Error {
     Error::new(
         ErrorKind::InvalidArgument,
         format!(
-            "{name} was ingested up to line {} before it was interrupted; resume goes on from there, again begins anew and adds all its \
+            "{name} was ingested up to line {} before it was interrupted; `resume` goes on from there, `again` begins anew and adds all its \
              rows a second time.",
             entry.lines
         ),

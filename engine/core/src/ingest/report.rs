@@ -61,23 +61,22 @@ pub(super) fn listed(bad: &Bad, before: u64) -> BadLine {
     }
 }
 
-/// What is kept, to follow a sentence about what stopped an ingest.
-pub(super) fn kept(committed_lines: u64) -> String {
+/// What is kept, to follow a sentence about what stopped an ingest. A file that was begun is known again, a stream is not.
+pub(super) fn kept(committed_lines: u64, is_stream: bool) -> String {
     if committed_lines == 0 {
         "nothing of it was kept".to_owned()
+    } else if is_stream {
+        format!(
+            "its lines up to {committed_lines} are kept: give the same input again with `resume`, which goes on after them, or they \
+             are stored a second time"
+        )
     } else {
-        format!("its lines up to {committed_lines} are kept, resume goes on after them")
+        format!("its lines up to {committed_lines} are kept, `resume` goes on after them")
     }
 }
 
 /// The error of [`crate::store::OnError::Abort`].
-pub(super) fn bad_line(
-    file: &str,
-    parsed: &Parsed,
-    bad: &Bad,
-    before: u64,
-    committed_lines: u64,
-) -> Error {
+pub(super) fn bad_line(file: &str, parsed: &Parsed, bad: &Bad, before: u64, kept: &str) -> Error {
     let BadLine {
         line,
         column,
@@ -87,14 +86,12 @@ pub(super) fn bad_line(
     let advice = if line == 1 && text == b"{" {
         format!("it looks like one JSON value over several lines, which jq -c . {file} puts on one")
     } else {
-        "correct the line, or have bad lines skipped or quarantined (on_error)".to_owned()
+        "correct the line, or have bad lines left out (`on_error` skip) or kept aside (`on_error` quarantine)"
+            .to_owned()
     };
     Error::new(
         ErrorKind::BadRecord,
-        format!(
-            "{file}, line {line}, column {column}: {reason}; {}; {advice}.",
-            kept(committed_lines)
-        ),
+        format!("{file}, line {line}, column {column}: {reason}; {kept}; {advice}."),
     )
 }
 
@@ -110,12 +107,9 @@ pub(super) fn one_array(file: &str) -> Error {
 }
 
 /// The error of a caller who wanted to stop.
-pub(super) fn interrupted(file: &str, committed_lines: u64) -> Error {
+pub(super) fn interrupted(file: &str, kept: &str) -> Error {
     Error::new(
         ErrorKind::Interrupted,
-        format!(
-            "The ingest of {file} was interrupted; {}.",
-            kept(committed_lines)
-        ),
+        format!("The ingest of {file} was interrupted; {kept}."),
     )
 }

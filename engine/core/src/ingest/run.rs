@@ -66,6 +66,8 @@ struct Run<'a> {
     ticker: Ticker<'a>,
     report: IngestReport,
     on_error: OnError,
+    /// The input cannot be read a second time.
+    is_stream: bool,
     collection: CollectionId,
     file: FileNumber,
     reading: Reading,
@@ -138,6 +140,7 @@ impl<'a> Run<'a> {
         let file = sink.file(&input.name)?;
         let (level, page_bytes) = sink.framing();
         let (mut plain, size) = (input.path.clone(), input.size);
+        let is_stream = plain.is_none();
         let mut training = Training::Done;
         if sink.has_dictionary(collection) {
             sink.encode_for(collection)?;
@@ -161,6 +164,7 @@ impl<'a> Run<'a> {
             ticker,
             report,
             on_error: options.on_error,
+            is_stream,
             collection,
             file,
             reading,
@@ -202,9 +206,14 @@ impl<'a> Run<'a> {
                 if self.group.bytes > 0 {
                     self.commit(None)?;
                 }
-                Err(report::interrupted(&self.report.file, self.committed_lines))
+                Err(report::interrupted(&self.report.file, &self.kept()))
             }
         }
+    }
+
+    /// What is kept when it stops here.
+    fn kept(&self) -> String {
+        report::kept(self.committed_lines, self.is_stream)
     }
 
     /// Writes everything the reading thread sends; returns size and hash of the input as it lies there.
@@ -234,7 +243,7 @@ impl<'a> Run<'a> {
                     }
                     // Lines before the damage are as good as any, but the group they belong to is not whole.
                     let message = error.message().trim_end_matches('.');
-                    let message = format!("{message}; {}.", report::kept(self.committed_lines));
+                    let message = format!("{message}; {}.", self.kept());
                     return Err(Stop::Failed(
                         Error::new(error.kind(), message).with_source(error),
                     ));
@@ -389,7 +398,7 @@ impl<'a> Run<'a> {
                 parsed,
                 bad,
                 before,
-                self.committed_lines,
+                &self.kept(),
             )),
             _ => Ok(()),
         }

@@ -7,6 +7,7 @@
 //! Nothing here parses JSON: that is `extract`.
 
 mod asked;
+mod blobs;
 mod filter;
 mod narrow;
 mod parts;

@@ -1,7 +1,6 @@
 //! What a store tells about itself as tables: blobs, collections, segments, dictionaries, commits.
 //!
-//! They show what is committed. Only the table of blobs is long: it is made frame by frame, and decodes a frame only when sizes, hashes
-//! or bytes are asked for.
+//! They show what is committed. Only the table of blobs is long: see `blobs`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,13 +12,11 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, RecordBatchReader};
 use arrow_schema::{
     ArrowError, DataType as ArrowType, Field, Schema as ArrowSchema, SchemaRef, TimeUnit,
 };
-use lakebed_format::{BlobId, Encoding, FrameHeader, Hash, LargeEntry, SegmentNumber, names};
-use lakebed_vfs::{File, Open};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::segment::frame::{self, Place};
-use crate::segment::source::missing;
 use crate::snapshot::Snapshot;
+
+use super::blobs::Blobs;
 
 /// Names of the tables.
 pub const SYSTEM_TABLES: [&str; 5] = [
@@ -30,13 +27,12 @@ pub const SYSTEM_TABLES: [&str; 5] = [
     "commits",
 ];
 
-/// Blobs of a batch at least, but for the last one.
-const BATCH_BLOBS: usize = 2048;
-/// A batch ends also when its data column has this many bytes.
-const BATCH_BYTES: usize = 32 << 20;
+/// `blobs` for a screen, which reads the beginning of a large blob alone. Of such a blob `hash` is what is known without reading it, its
+/// first 16 characters and an ellipsis. `data` is text: how many bytes there are, a space, and the first 32 of them in hex.
+pub const GLANCES: &str = "glances";
 
 /// A cell.
-enum Cell {
+pub(super) enum Cell {
     Int(Option<u64>),
     Text(Option<String>),
     Time(i64),
@@ -44,16 +40,16 @@ enum Cell {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Int,
     Text,
     Time,
     Bytes,
 }
 
-type Columns = &'static [(&'static str, Kind)];
+pub(super) type Columns = &'static [(&'static str, Kind)];
 
-const BLOBS: Columns = &[
+pub(super) const BLOBS: Columns = &[
     ("id", Kind::Int),
     ("hash", Kind::Text),
     ("kind", Kind::Text),
@@ -64,6 +60,18 @@ const BLOBS: Columns = &[
     ("segment", Kind::Int),
     ("frame", Kind::Int),
     ("data", Kind::Bytes),
+];
+const GLANCES_OF_BLOBS: Columns = &[
+    ("id", Kind::Int),
+    ("hash", Kind::Text),
+    ("kind", Kind::Text),
+    ("size", Kind::Int),
+    ("stored_size", Kind::Int),
+    ("encoding", Kind::Text),
+    ("dictionary", Kind::Int),
+    ("segment", Kind::Int),
+    ("frame", Kind::Int),
+    ("data", Kind::Text),
 ];
 const COLLECTIONS: Columns = &[
     ("id", Kind::Int),
@@ -166,7 +174,8 @@ impl Snapshot {
             .map(field_of)
             .collect();
         let source = match table {
-            "blobs" => Source::Blobs(Box::new(Blobs::new(self, &places)?)),
+            "blobs" => Source::Blobs(Box::new(Blobs::new(self, &places, false)?)),
+            GLANCES => Source::Blobs(Box::new(Blobs::new(self, &places, true)?)),
             "collections" => Source::Rows(self.collection_rows()?),
             "segments" => Source::Rows(self.segment_rows()?),
             "dictionaries" => Source::Rows(self.dictionary_rows()?),
@@ -257,6 +266,7 @@ impl Snapshot {
 fn columns_of(table: &str) -> Result<Columns> {
     match table {
         "blobs" => Ok(BLOBS),
+        GLANCES => Ok(GLANCES_OF_BLOBS),
         "collections" => Ok(COLLECTIONS),
         "segments" => Ok(SEGMENTS),
         "dictionaries" => Ok(DICTIONARIES),
@@ -275,11 +285,11 @@ fn field_of((name, kind): &(&str, Kind)) -> Field {
     Field::new(*name, arrow_type(*kind), true)
 }
 
-fn int(number: u64) -> Cell {
+pub(super) fn int(number: u64) -> Cell {
     Cell::Int(Some(number))
 }
 
-fn text(text: impl Into<String>) -> Cell {
+pub(super) fn text(text: impl Into<String>) -> Cell {
     Cell::Text(Some(text.into()))
 }
 
@@ -374,209 +384,5 @@ impl Iterator for SystemScan {
 impl RecordBatchReader for SystemScan {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
-    }
-}
-
-/// Where frames of one segment are.
-struct Frames {
-    segment: SegmentNumber,
-    salt: u64,
-    /// Offset of each frame, and the end of the last one at the latest.
-    offsets: VecDeque<u64>,
-    limit: u64,
-    file: Option<Arc<dyn File>>,
-}
-
-/// All blobs, frame by frame.
-struct Blobs {
-    snapshot: Snapshot,
-    frames: VecDeque<Frames>,
-    large: VecDeque<LargeEntry>,
-    /// Sizes, hashes or bytes are asked for, so that frames are decoded.
-    bytes: bool,
-    hash: bool,
-    data: bool,
-}
-
-impl Blobs {
-    fn new(snapshot: &Snapshot, places: &[usize]) -> Result<Self> {
-        let view = &snapshot.view;
-        view.check_whole()?;
-        let mut frames = VecDeque::new();
-        for sealed in &view.base.sealed {
-            let commits = sealed.commits(&view.home)?;
-            frames.push_back(Frames {
-                segment: sealed.entry.number,
-                salt: sealed.salt(&view.home)?,
-                offsets: sealed.frame_offsets(&view.home)?.into(),
-                limit: commits.last().map_or(0, |commit| commit.offset),
-                file: None,
-            });
-        }
-        if let Some(active) = &view.active {
-            frames.push_back(Frames {
-                segment: active.file.number,
-                salt: active.file.salt,
-                offsets: active
-                    .blocks
-                    .iter()
-                    .flat_map(|block| &block.frames)
-                    .map(|frame| frame.offset)
-                    .collect(),
-                limit: active.end(),
-                file: Some(Arc::clone(&active.file.file)),
-            });
-        }
-        let asks = |name: &str| {
-            BLOBS
-                .iter()
-                .position(|(known, _)| *known == name)
-                .is_some_and(|place| places.contains(&place))
-        };
-        let (hash, data) = (asks("hash"), asks("data"));
-        Ok(Self {
-            snapshot: snapshot.clone(),
-            frames,
-            large: view.catalogue.large_blobs().copied().collect(),
-            bytes: hash || data || asks("size") || asks("stored_size"),
-            hash,
-            data,
-        })
-    }
-
-    fn rows(&mut self) -> Result<VecDeque<Vec<Cell>>> {
-        let mut rows = VecDeque::new();
-        let mut bytes = 0;
-        while rows.len() < BATCH_BLOBS && bytes < BATCH_BYTES {
-            if let Some(frames) = self.frames.front_mut() {
-                let Some(offset) = frames.offsets.pop_front() else {
-                    self.frames.pop_front();
-                    continue;
-                };
-                bytes += self.frame(offset, &mut rows)?;
-            } else if let Some(entry) = self.large.pop_front() {
-                bytes += self.large(&entry, &mut rows)?;
-            } else {
-                break;
-            }
-        }
-        Ok(rows)
-    }
-
-    /// The blobs of the frame at `offset` of the segment in front; returns the bytes of data.
-    fn frame(&mut self, offset: u64, rows: &mut VecDeque<Vec<Cell>>) -> Result<usize> {
-        let home = Arc::clone(&self.snapshot.view.home);
-        let Some(frames) = self.frames.front_mut() else {
-            return Ok(0);
-        };
-        let file = if let Some(file) = &frames.file {
-            Arc::clone(file)
-        } else {
-            let name = names::segment(frames.segment);
-            let file = home
-                .vfs
-                .open(&name, Open::Read)
-                .map_err(|e| missing(frames.segment, &name, e))?;
-            frames.file = Some(Arc::clone(&file));
-            file
-        };
-        let place = Place {
-            segment: frames.segment,
-            salt: frames.salt,
-            offset,
-        };
-        let next = frames.offsets.front().copied();
-        let stored = frame::read(file.as_ref(), place, next, frames.limit)?;
-        let header = FrameHeader::decode(&stored, offset).map_err(|e| place.error(&e))?;
-        let decoded = if self.bytes {
-            Some(frame::decode(self.snapshot.reading(), place, &stored)?)
-        } else {
-            None
-        };
-        let (encoding, dictionary) = match header.encoding {
-            Encoding::Raw => ("raw", None),
-            Encoding::Zstd => ("zstd", None),
-            Encoding::ZstdDictionary(number) => ("zstd+dictionary", Some(number.0)),
-        };
-        let mut data = 0;
-        for (index, id) in header.ids.iter().enumerate() {
-            if self.snapshot.catalogue().is_deleted(id) {
-                continue;
-            }
-            let bytes = decoded.as_ref().and_then(|decoded| decoded.blob(index));
-            let size = bytes.map(|bytes| bytes.len() as u64);
-            // A frame's stored bytes, shared out by size.
-            let share = size.map(|size| {
-                (u128::from(header.stored_len) * u128::from(size)
-                    / u128::from(header.raw_len.max(1))) as u64
-            });
-            rows.push_back(vec![
-                int(id.0),
-                self.hash(bytes),
-                text(self.kind(id)),
-                Cell::Int(size),
-                Cell::Int(share),
-                text(encoding),
-                Cell::Int(dictionary),
-                int(place.segment.0),
-                int(offset),
-                self.bytes_of(bytes),
-            ]);
-            data += bytes.filter(|_| self.data).map_or(0, <[u8]>::len);
-        }
-        Ok(data)
-    }
-
-    fn large(&self, entry: &LargeEntry, rows: &mut VecDeque<Vec<Cell>>) -> Result<usize> {
-        if self.snapshot.catalogue().is_deleted(entry.blob) {
-            return Ok(0);
-        }
-        let blob = if self.hash || self.data {
-            Some(self.snapshot.view.home.large(entry)?)
-        } else {
-            None
-        };
-        let encoding = if entry.stored_len == entry.len {
-            "raw"
-        } else {
-            "zstd"
-        };
-        let bytes = blob.as_deref();
-        rows.push_back(vec![
-            int(entry.blob.0),
-            self.hash(bytes),
-            text(self.kind(entry.blob)),
-            int(entry.len),
-            int(entry.stored_len),
-            text(encoding),
-            Cell::Int(None),
-            int(entry.segment.0),
-            Cell::Int(None),
-            self.bytes_of(bytes),
-        ]);
-        Ok(bytes.filter(|_| self.data).map_or(0, <[u8]>::len))
-    }
-
-    fn hash(&self, bytes: Option<&[u8]>) -> Cell {
-        Cell::Text(
-            bytes
-                .filter(|_| self.hash)
-                .map(|bytes| Hash::of(bytes).to_string()),
-        )
-    }
-
-    fn bytes_of(&self, bytes: Option<&[u8]>) -> Cell {
-        Cell::Bytes(bytes.filter(|_| self.data).unwrap_or_default().to_vec())
-    }
-
-    fn kind(&self, id: BlobId) -> &'static str {
-        let catalogue = self.snapshot.catalogue();
-        if catalogue.is_dictionary(id) {
-            "dictionary"
-        } else if catalogue.pinned().contains(id) {
-            "pinned"
-        } else {
-            "record"
-        }
     }
 }

@@ -29,7 +29,26 @@ pub(crate) fn file_len(end: u64) -> u64 {
 }
 
 impl Large {
+    /// Opens it, and checks all bytes that can then be handed out as they lie.
     pub(crate) fn open(home: &Home, entry: &LargeEntry) -> Result<Self> {
+        let mut large = Self::open_unread(home, entry)?;
+        large.whole = large.in_place()?;
+        Ok(large)
+    }
+
+    /// The first bytes of a blob, so many at most; nothing behind its first block is read.
+    pub(crate) fn beginning(home: &Home, entry: &LargeEntry, len: usize) -> Result<Vec<u8>> {
+        let large = Self::open_unread(home, entry)?;
+        let Some(block) = large.blocks.first() else {
+            return Ok(Vec::new());
+        };
+        let mut bytes = Vec::new();
+        large.raw(0, block, &mut bytes)?;
+        bytes.truncate(len);
+        Ok(bytes)
+    }
+
+    fn open_unread(home: &Home, entry: &LargeEntry) -> Result<Self> {
         let segment = entry.segment;
         let source = Source::open(home, segment, len_of(entry))?;
         let refuse = |error| Error::of_format(segment, &error);
@@ -52,16 +71,14 @@ impl Large {
         }
         let table = source.slice(tail.table_offset, tail.table_len())?;
         let blocks = tail.decode_table(&table, salt).map_err(refuse)?;
-        let mut large = Self {
+        Ok(Self {
             segment,
             salt,
             source,
             tail,
             blocks,
             whole: None,
-        };
-        large.whole = large.in_place()?;
-        Ok(large)
+        })
     }
 
     /// The bytes where they lie, if they lie there raw.
@@ -108,23 +125,29 @@ impl Large {
                 )
             })?;
         for (index, block) in self.blocks.iter().enumerate() {
-            let stored = self.stored(block)?;
-            if self.tail.encoding == LargeEncoding::Raw {
-                bytes.extend_from_slice(&stored);
-                continue;
-            }
-            let raw_len = self.tail.block_len(index as u64);
-            // A block that does not shrink is kept as it is.
-            let encoding = if stored.len() as u64 == raw_len {
-                Encoding::Raw
-            } else {
-                Encoding::Zstd
-            };
-            let raw = frames::decode(encoding, None, &stored, raw_len)
-                .map_err(|e| Error::corrupt(self.segment, block.offset, e.to_string()))?;
-            bytes.extend_from_slice(&raw);
+            self.raw(index as u64, block, &mut bytes)?;
         }
         Ok(Blob::own(bytes))
+    }
+
+    /// Adds the raw bytes of a block, the one of this number.
+    fn raw(&self, index: u64, block: &LargeBlock, bytes: &mut Vec<u8>) -> Result<()> {
+        let stored = self.stored(block)?;
+        if self.tail.encoding == LargeEncoding::Raw {
+            bytes.extend_from_slice(&stored);
+            return Ok(());
+        }
+        let raw_len = self.tail.block_len(index);
+        // A block that does not shrink is kept as it is.
+        let encoding = if stored.len() as u64 == raw_len {
+            Encoding::Raw
+        } else {
+            Encoding::Zstd
+        };
+        let raw = frames::decode(encoding, None, &stored, raw_len)
+            .map_err(|e| Error::corrupt(self.segment, block.offset, e.to_string()))?;
+        bytes.extend_from_slice(&raw);
+        Ok(())
     }
 
     /// The id.

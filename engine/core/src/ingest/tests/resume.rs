@@ -93,9 +93,10 @@ fn a_caller_who_wants_to_stop_stops_at_a_commit() {
     let entry = *sink.committed.ingests.last().unwrap();
     assert!(!entry.complete && !sink.rows("events").is_empty());
     assert!(
-        error
-            .message()
-            .contains(&format!("up to {} are kept, resume goes on", entry.lines)),
+        error.message().contains(&format!(
+            "up to {} are kept: give the same input again with `resume`",
+            entry.lines
+        )),
         "{error}"
     );
     assert!(sink.lines("events") == expected(&content)[..sink.rows("events").len()]);
@@ -155,7 +156,7 @@ fn an_interrupted_file_is_not_begun_anew_by_accident() {
     let error = ingest_small(&mut sink, Source::Path(path.clone()), options()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     assert!(
-        error.message().contains("resume goes on from there"),
+        error.message().contains("`resume` goes on from there"),
         "{error}"
     );
     // Another file of the same name is not held up.

@@ -1,0 +1,177 @@
+"""`python -m bench.pages`: reads stores of several frame sizes under every advice, warm and cold, in a process for each cell.
+
+The engine's side is the program `engine/core/examples/pages.rs`. Figures are kept in bench/pages/results.json;
+docs/pages.md has the tables and plots made of them. `make bench-pages` builds the program and runs this; Linux alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shlex
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lakebed
+from bench.pages import memory, report
+from bench.rivals import data
+from bench.rivals.report import machine
+
+POLICIES = ("engine", "normal", "random", "sequential", "willneed", "pread")
+ACCESSES = ("random", "scan", "mixed")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    rounds: int = 3
+    frames: tuple[int, ...] = (4, 8, 12, 16, 64)
+    copies: int = 4
+    events: int = 200_000
+    warm_gets: int = 20_000
+    cold_gets: int = 200
+
+
+SMOKE = Sizes(rounds=1, frames=(4, 64), copies=1, events=1_000, warm_gets=50, cold_gets=20)
+
+
+@dataclass(frozen=True)
+class Cell:
+    frame: int
+    policy: str
+    access: str
+    cold: bool
+    # What layout and advice are told that a page has; 0: what the system says.
+    page: int = 0
+
+    @property
+    def name(self) -> str:
+        state = "cold" if self.cold else "warm"
+        return f"{self.frame} {self.policy} {self.access} {state} {self.page}"
+
+
+def cells(sizes: Sizes) -> Iterator[Cell]:
+    for frame in sizes.frames:
+        for cold in (False, True):
+            for access in ACCESSES:
+                yield from (Cell(frame, policy, access, cold) for policy in POLICIES)
+            yield Cell(frame, "engine", "rows", cold)
+            for page in (16_384, 65_536):
+                yield from (Cell(frame, "engine", access, cold, page) for access in ("random", "scan"))
+
+
+def records(given: Path | None, sizes: Sizes) -> Iterator[bytes]:
+    if given is None:
+        yield from data.events(sizes.events)
+        return
+    lines = list(data.read(given))
+    for seed in range(sizes.copies):
+        yield from data.changed(lines, seed)
+
+
+def make(place: Path, source: Path, frame: int) -> tuple[Path, int]:
+    """A sealed store, and its size."""
+    path = place / f"frames-{frame}"
+    with lakebed.open(path, page_bytes=frame << 10) as store:
+        store.ingest(source, into="records")
+        store.seal()
+    return path, sum(file.stat().st_size for file in memory.files(path))
+
+
+def measure(program: list[str], store: Path, cell: Cell, hashes: list[str]) -> dict[str, Any]:
+    if cell.cold:
+        memory.drop(store)
+    else:
+        memory.fill(store)
+    command = [*program, str(store), "records", cell.policy, str(cell.page), cell.access]
+    done = subprocess.run(command, input="\n".join(hashes), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{shlex.join(command)} failed: {done.stderr.strip()}")
+    found: dict[str, Any] = json.loads(done.stdout)
+    found["resident"] = {str(page): memory.resident_bytes(store, page) for page in (4096, 16_384, 65_536)}
+    return found
+
+
+def median(found: list[dict[str, Any]]) -> dict[str, Any]:
+    first = found[0]
+    return {
+        key: median([one[key] for one in found])
+        if isinstance(value, dict)
+        else None
+        if value is None
+        else statistics.median(one[key] for one in found)
+        for key, value in first.items()
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.pages", description=__doc__)
+    parser.add_argument("--data", type=Path, help="NDJSON, plain or .zst (default: $LAKEBED_BENCH_DATA, else events)")
+    parser.add_argument("--program", type=Path, default=Path("target/release/examples/pages"), help="the built example")
+    parser.add_argument("--under", default="", help="a command that each measurement runs under, such as 'chrt -r 10'")
+    parser.add_argument("--rounds", type=int, help="how often each cell is measured (default 3); the median counts")
+    parser.add_argument(
+        "--work", type=Path, help="where stores are made; not in memory (default: a temporary directory)"
+    )
+    parser.add_argument("--root", type=Path, default=Path(), help="the clone whose results, page and plots are written")
+    parser.add_argument("--pages-only", action="store_true", help="measure nothing: tables and plots from what is kept")
+    parser.add_argument("--smoke", action="store_true", help="tiny sizes, nothing kept: only shows that all of it runs")
+    args = parser.parse_args()
+    if args.pages_only:
+        report.write(args.root)
+        return 0
+    if not args.program.exists():
+        print(f"{args.program} is not there: cargo build --release --example pages makes it.", file=sys.stderr)
+        return 2
+    sizes = SMOKE if args.smoke else Sizes()
+    given = args.data or (Path(os.environ["LAKEBED_BENCH_DATA"]) if os.environ.get("LAKEBED_BENCH_DATA") else None)
+    given = None if args.smoke else given
+    program = [*shlex.split(args.under), str(args.program)]
+
+    found: dict[str, list[dict[str, Any]]] = {}
+    with tempfile.TemporaryDirectory(prefix="lakebed-pages-", dir=args.work) as work:
+        place = Path(work)
+        source = data.write(place / "source.ndjson", records(given, sizes))
+        lines = list(data.read(source))
+        chosen = [str(lakebed.Hash.of(line)) for line in random.Random(1).choices(lines, k=sizes.warm_gets)]
+        about = {
+            "records": len(lines),
+            "bytes": source.stat().st_size,
+            "source": given.name if given else "generated events",
+        }
+        del lines
+        stores = {frame: make(place, source, frame) for frame in sizes.frames}
+        source.unlink()
+        everything = list(cells(sizes))
+        for number in range(args.rounds or sizes.rounds):
+            # What a disk and its host remember must not be for the benefit of the same cells each time.
+            for cell in random.Random(number).sample(everything, len(everything)):
+                gets = sizes.cold_gets if cell.cold or cell.access == "mixed" else sizes.warm_gets
+                hashes = [] if cell.access in ("scan", "rows") else chosen[:gets]
+                found.setdefault(cell.name, []).append(measure(program, stores[cell.frame][0], cell, hashes))
+            if not args.smoke:
+                kept = {
+                    "machine": {**machine(), **report.system()},
+                    "rounds": number + 1,
+                    "about": about,
+                    "sizes": {str(frame): size for frame, (_, size) in stores.items()},
+                    "cells": {name: median(rounds) for name, rounds in found.items()},
+                }
+                report.keep(args.root, kept)
+                print(f"round {number + 1} kept", file=sys.stderr, flush=True)
+    if args.smoke:
+        print(f"Smoke run of the study of pages: {len(found)} cells measured.")
+        return 0
+    report.write(args.root)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
