@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import lakebed
-from bench import cold
+from bench.pages import memory
 
 from . import prepared
 
@@ -79,8 +79,8 @@ class GetCold:
 
     def setup(self, made: dict) -> None:
         try:
-            cold.drop(Path(made["sealed"]))
-        except OSError as error:
+            memory.drop(Path(made["sealed"]))
+        except RuntimeError as error:
             raise NotImplementedError(str(error)) from error
         self.store = lakebed.open(made["sealed"], mode="r", cache_bytes=0)
 

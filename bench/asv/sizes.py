@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import lakebed
-from bench import cold
+from bench.pages import memory
 
 from . import prepared
 
@@ -63,11 +63,10 @@ class Faults:
         place = Path(made["sealed"])
         try:
             if file == "on disk":
-                cold.drop(place)
+                memory.drop(place)
             else:
-                for path in place.rglob("*.seg"):
-                    path.read_bytes()
-        except OSError as error:
+                memory.fill(place)
+        except RuntimeError as error:
             raise NotImplementedError(str(error)) from error
         self.store = lakebed.open(made["sealed"], mode="r", threads=1)
 
