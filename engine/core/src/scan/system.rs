@@ -49,30 +49,24 @@ pub(super) enum Kind {
 
 pub(super) type Columns = &'static [(&'static str, Kind)];
 
-pub(super) const BLOBS: Columns = &[
-    ("id", Kind::Int),
-    ("hash", Kind::Text),
-    ("kind", Kind::Text),
-    ("size", Kind::Int),
-    ("stored_size", Kind::Int),
-    ("encoding", Kind::Text),
-    ("dictionary", Kind::Int),
-    ("segment", Kind::Int),
-    ("frame", Kind::Int),
-    ("data", Kind::Bytes),
-];
-const GLANCES_OF_BLOBS: Columns = &[
-    ("id", Kind::Int),
-    ("hash", Kind::Text),
-    ("kind", Kind::Text),
-    ("size", Kind::Int),
-    ("stored_size", Kind::Int),
-    ("encoding", Kind::Text),
-    ("dictionary", Kind::Int),
-    ("segment", Kind::Int),
-    ("frame", Kind::Int),
-    ("data", Kind::Text),
-];
+/// The columns of blobs, which differ in how their bytes are given.
+const fn blobs(data: Kind) -> [(&'static str, Kind); 10] {
+    [
+        ("id", Kind::Int),
+        ("hash", Kind::Text),
+        ("kind", Kind::Text),
+        ("size", Kind::Int),
+        ("stored_size", Kind::Int),
+        ("encoding", Kind::Text),
+        ("dictionary", Kind::Int),
+        ("segment", Kind::Int),
+        ("frame", Kind::Int),
+        ("data", data),
+    ]
+}
+
+pub(super) const BLOBS: Columns = &blobs(Kind::Bytes);
+const GLANCES_OF_BLOBS: Columns = &blobs(Kind::Text);
 const COLLECTIONS: Columns = &[
     ("id", Kind::Int),
     ("name", Kind::Text),
