@@ -11,46 +11,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lakebed_core::{Hash, Options, ScanRequest, Seq, Store};
-use lakebed_vfs::{Advice, File, Open, OsVfs, Vfs, force_advice, pretend_page_size};
+use lakebed_testkit::Unmapped;
+use lakebed_vfs::{Advice, OsVfs, force_advice, pretend_page_size};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// Rows between the gets of `mixed`.
 const STEP: u64 = 2000;
-
-/// A directory whose files are not mapped.
-#[derive(Debug)]
-struct Unmapped(OsVfs);
-
-impl Vfs for Unmapped {
-    fn open(&self, name: &str, how: Open) -> io::Result<Arc<dyn File>> {
-        self.0.open(name, how)
-    }
-    fn list(&self, dir: &str) -> io::Result<Vec<String>> {
-        self.0.list(dir)
-    }
-    fn create_dir(&self, dir: &str) -> io::Result<()> {
-        self.0.create_dir(dir)
-    }
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.0.rename(from, to)
-    }
-    fn unlink(&self, name: &str) -> io::Result<()> {
-        self.0.unlink(name)
-    }
-    fn sync_dir(&self, dir: &str) -> io::Result<()> {
-        self.0.sync_dir(dir)
-    }
-    fn free_bytes(&self) -> io::Result<Option<u64>> {
-        self.0.free_bytes()
-    }
-    fn describe(&self) -> String {
-        self.0.describe()
-    }
-    fn can_map(&self) -> bool {
-        false
-    }
-}
 
 /// What this process has cost so far: page faults without and with a read, and bytes read from the disk.
 #[derive(Clone, Copy)]
@@ -128,7 +95,7 @@ fn main() -> Outcome<()> {
     let start = Instant::now();
     let directory = OsVfs::new(Path::new(path));
     let store = if policy == "pread" {
-        Store::open_on(Arc::new(Unmapped(directory)), options)?
+        Store::open_on(Arc::new(Unmapped(Arc::new(directory))), options)?
     } else {
         Store::open_on(Arc::new(directory), options)?
     };

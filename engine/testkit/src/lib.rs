@@ -5,6 +5,7 @@
 //!   the power went, [`FaultVfs::restart`] what a killed process leaves behind.
 //! - [`Model`] and [`State`]: the store as plain maps, with every commit's state kept, so that a recovered store can be held
 //!   against what was acknowledged and what was attempted.
+//! - [`Unmapped`]: another `Vfs` without mappings.
 //! - [`strategies`]: JSON documents, near-duplicate records and sequences of store operations for proptest.
 //!
 //! Everything is deterministic: the same calls and seeds give the same images. Nothing here depends on the engine's core.
@@ -23,6 +24,7 @@ mod fault;
 mod model;
 mod rng;
 pub mod strategies;
+mod unmapped;
 
 #[cfg(test)]
 mod tests;
@@ -31,3 +33,4 @@ pub use fault::{
     CrashImage, CrashImages, EIO, ENOSPC, EXHAUSTIVE, Fault, FaultVfs, Op, OpKind, Plan, is_crash,
 };
 pub use model::{Collection, Model, State};
+pub use unmapped::Unmapped;

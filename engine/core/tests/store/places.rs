@@ -3,7 +3,7 @@
 use std::io;
 
 use lakebed_core::{Error, ErrorKind, Hash, Options, Seq, Store};
-use lakebed_vfs::{File, Open};
+use lakebed_testkit::Unmapped;
 
 use super::*;
 
@@ -46,43 +46,9 @@ fn raw_blobs_of_sealed_segments_are_handed_out_where_they_lie() {
     }
 }
 
-/// A directory on a file system where mapping is not safe.
-#[derive(Debug)]
-struct Unmappable(Arc<dyn Vfs>);
-
-impl Vfs for Unmappable {
-    fn open(&self, name: &str, how: Open) -> io::Result<Arc<dyn File>> {
-        self.0.open(name, how)
-    }
-    fn list(&self, dir: &str) -> io::Result<Vec<String>> {
-        self.0.list(dir)
-    }
-    fn create_dir(&self, dir: &str) -> io::Result<()> {
-        self.0.create_dir(dir)
-    }
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.0.rename(from, to)
-    }
-    fn unlink(&self, name: &str) -> io::Result<()> {
-        self.0.unlink(name)
-    }
-    fn sync_dir(&self, dir: &str) -> io::Result<()> {
-        self.0.sync_dir(dir)
-    }
-    fn free_bytes(&self) -> io::Result<Option<u64>> {
-        self.0.free_bytes()
-    }
-    fn describe(&self) -> String {
-        self.0.describe()
-    }
-    fn can_map(&self) -> bool {
-        false
-    }
-}
-
 #[test]
 fn without_mapping_everything_is_read() {
-    let vfs: Arc<dyn Vfs> = Arc::new(Unmappable(memory()));
+    let vfs: Arc<dyn Vfs> = Arc::new(Unmapped(memory()));
     let store = open(&vfs);
     let mut hashes = Vec::new();
     for round in 0..12_u8 {
