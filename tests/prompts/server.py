@@ -12,8 +12,10 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import socket
 import threading
 from collections import Counter
+from collections.abc import Coroutine
 from typing import Any
 
 from tests.prompts import scenarios
@@ -52,8 +54,9 @@ class FakeOllama:
         """Chats now, at most at once, model loads because of other options, connections, answers that the client closed."""
         self.port = 0
         self._loaded: dict[str, tuple[object, ...]] = {}
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._server: asyncio.Server | None = None
+        self._sockets: set[socket.socket] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._serving: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -74,8 +77,9 @@ class FakeOllama:
 
         def run() -> None:
             self._loop = asyncio.new_event_loop()
+            self._serving = self._loop.create_task(self.serve(port or self.port, ready))
             with contextlib.suppress(asyncio.CancelledError):
-                self._loop.run_until_complete(self.serve(port or self.port, ready))
+                self._loop.run_until_complete(self._serving)
             self._loop.close()
 
         self._thread = threading.Thread(target=run, name="fake-ollama", daemon=True)
@@ -85,15 +89,10 @@ class FakeOllama:
 
     def stop(self) -> None:
         """Drops all connections and refuses new ones."""
-        loop, thread = self._loop, self._thread
-        if loop is None or thread is None or not thread.is_alive():
+        loop, serving, thread = self._loop, self._serving, self._thread
+        if loop is None or serving is None or thread is None or not thread.is_alive():
             return
-
-        def end() -> None:
-            for task in asyncio.all_tasks(loop):
-                task.cancel()
-
-        loop.call_soon_threadsafe(end)
+        loop.call_soon_threadsafe(serving.cancel)
         thread.join(10)
         assert not thread.is_alive()
 
@@ -114,36 +113,65 @@ class FakeOllama:
 
     async def serve(self, port: int, ready: threading.Event | None = None, host: str = "127.0.0.1") -> None:
         """Serves until it is cancelled."""
-        self._server = await asyncio.start_server(self._connection, host, port, limit=1 << 26, backlog=512)
-        self.port = self._server.sockets[0].getsockname()[1]
+        loop = asyncio.get_running_loop()
+        listening = socket.create_server((host, port), backlog=512)
+        listening.setblocking(False)
+        self.port = listening.getsockname()[1]
+        loop.add_reader(listening, self._accept, listening)
         if ready is not None:
             ready.set()
         try:
             await asyncio.Event().wait()
         finally:
-            self._server.close()
-            for writer in list(self._writers):
-                writer.transport.abort()
+            loop.remove_reader(listening)
+            listening.close()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            for connection in self._sockets:
+                connection.close()
+            self._sockets.clear()
+            await asyncio.sleep(0)
 
-    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """A task that ends with the server."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _accept(self, listening: socket.socket) -> None:
+        """Takes one connection, and knows of it from here on: `asyncio.start_server` forgets, unclosed, those that it accepts in the
+        moment it is stopped, and their clients wait for an answer until they give up."""
+        try:
+            connection, _ = listening.accept()
+        except BlockingIOError:
+            return
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._sockets.add(connection)
+        self._task(self._connection(connection))
+
+    async def _connection(self, connection: socket.socket) -> None:
         self.connections += 1
-        self._writers.add(writer)
+        reader, writer = await asyncio.open_connection(sock=connection, limit=1 << 26)
         try:
             while request := await read_request(reader):
                 answer = Answer(writer)
                 if self.remember:
                     self.requests.append(request)
-                talking = asyncio.ensure_future(self._answer(request, answer))
+                talking = self._task(self._answer(request, answer))
                 if not talking.done() and request.path in ("/api/chat", "/api/generate", "/api/pull"):
                     await self._watch(reader, talking)
                 else:
                     await talking
                 if not answer.keep:
                     break
-        except (ConnectionError, asyncio.CancelledError, asyncio.IncompleteReadError):
+        except asyncio.CancelledError:
+            writer.transport.abort()
+        except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
-            self._writers.discard(writer)
+            self._sockets.discard(connection)
             writer.close()
 
     async def _watch(self, reader: asyncio.StreamReader, talking: asyncio.Future[None]) -> None:
