@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -423,6 +424,25 @@ def test_interrupt_ends_a_scan(con, tmp_path):
             )
         assert time.monotonic() - began < 0.3 + 5 * 0.5
         timer.join()
+
+
+def test_interrupt_of_an_ingest_takes_effect_when_it_is_done_and_keeps_it(con, tmp_path):
+    store, pipe = tmp_path / "kept.lakebed", tmp_path / "lines"
+    os.mkfifo(pipe)
+
+    def feed():
+        with open(pipe, "w") as lines:
+            lines.write('{"n": 1}\n')
+            lines.flush()
+            con.interrupt()
+            lines.write('{"n": 2}\n')
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    with pytest.raises(duckdb.InterruptException):
+        rows(con, f"FROM lakebed_ingest('{store}', '{pipe}')")
+    feeder.join()
+    assert rows(con, f"SELECT n FROM {scan(store, '', 'lines')}") == [(1,), (2,)]
 
 
 def outcome(con, query):
