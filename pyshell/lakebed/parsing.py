@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from lakebed.errors import InvalidArgument
 from lakebed.pipes.words import Word
-from lakebed.verbs import Argument
-
-
-class Described(Protocol):
-    """What a verb and a pipe verb have in common."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def summary(self) -> str: ...
-    @property
-    def arguments(self) -> tuple[Argument, ...]: ...
-    @property
-    def details(self) -> str: ...
-    @property
-    def examples(self) -> tuple[str, ...]: ...
+from lakebed.verbs import Argument, Described
 
 
 class VerbCommand(click.Command):

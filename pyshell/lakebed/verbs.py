@@ -44,18 +44,24 @@ class Argument:
 
 
 @dataclass(frozen=True)
-class Verb:
-    """Something lakebed can be told to do."""
+class Described:
+    """What every verb has, those of pipes too."""
 
     name: str
     summary: str
     """One line."""
     run: str
-    """`MODULE:FUNCTION` under `lakebed.commands`."""
+    """`MODULE:FUNCTION`, which is imported when the verb runs."""
     arguments: tuple[Argument, ...] = ()
     details: str = ""
     """Paragraphs for its help."""
     examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verb(Described):
+    """Something lakebed can be told to do. Its module is under `lakebed.commands`, unless only the shell has it."""
+
     json: bool = True
     """Whether it reports something, which `--json` makes one JSON object a line."""
     in_shell: bool = True

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lakebed.verbs import FORMATS, PROMPT_ARGUMENTS, Argument
+from lakebed.verbs import FORMATS, PROMPT_ARGUMENTS, Argument, Described
 
 
 @dataclass(frozen=True)
-class PipeVerb:
-    """Something that the rows of a query can be piped to."""
+class PipeVerb(Described):
+    """Something that the rows of a query can be piped to. Its function is called as `function(context, rows, **arguments)`."""
 
-    name: str
-    summary: str
-    """One line."""
-    run: str
-    """`package.module:function`, called as `function(context, rows, **arguments)`."""
-    arguments: tuple[Argument, ...] = ()
-    details: str = ""
-    """Paragraphs for its help."""
-    examples: tuple[str, ...] = ()
     raw: bool = False
     """Whether its words are not for lakebed to read: the function gets them as they are, as `words`."""
     is_quiet: bool = False

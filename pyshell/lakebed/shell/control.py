@@ -36,7 +36,7 @@ def help_(session: Session, verb: str | None) -> None:
             hint = f"did you mean {meant!r}?" if meant else "help; lists them."
             message = f"There is no verb {verb!r}; {hint}"
             raise InvalidArgument(message)
-        more = [json_option()] if getattr(found, "json", False) else []
+        more = [json_option()] if isinstance(found, Verb) and found.json else []
         lines = help_of(VerbCommand(found, more=more), width).splitlines()
     pager.show(lines, here.height - 2, session.pager, lambda: None)
 
@@ -130,17 +130,21 @@ def read(session: Session, file: str) -> int:
     """Runs the statements of a file."""
     session.context.allow_file(file)
     text = read_statements(Path(file).expanduser(), file)
+    return _nested(session, text, f"{file} reads itself, through {_DEEPEST} others: it was not read again.")
+
+
+_DEEPEST = 20
+
+
+def _nested(session: Session, text: str, refusal: str) -> int:
+    """Runs statements that a statement asks for, unless those it is among are as deep as they may be."""
     if session.depth >= _DEEPEST:
-        message = f"{file} reads itself, through {_DEEPEST} others: it was not read again."
-        raise InvalidArgument(message)
+        raise InvalidArgument(refusal)
     session.depth += 1
     try:
         return session.run(text)
     finally:
         session.depth -= 1
-
-
-_DEEPEST = 20
 
 
 def save(session: Session, name: str) -> None:
@@ -157,14 +161,7 @@ def call(session: Session, name: str | None) -> int | None:
     """Runs a saved query, or lists them."""
     if name is not None:
         text = session.queries.load(name)
-        if session.depth >= _DEEPEST:
-            message = f"{name} calls itself: it was not run again."
-            raise InvalidArgument(message)
-        session.depth += 1
-        try:
-            return session.run(text)
-        finally:
-            session.depth -= 1
+        return _nested(session, text, f"{name} calls itself: it was not run again.")
     names = session.queries.names()
     if not names:
         session.narrate("no query is saved; save NAME; keeps the last one")
