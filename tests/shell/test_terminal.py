@@ -80,9 +80,13 @@ class Terminal:
         return self.wait_for(answer)
 
     def leave(self):
-        self.wait_quiet()
-        self.send("\x04")
-        return self.ended()
+        until = time.monotonic() + PATIENCE
+        while self.process.poll() is None and time.monotonic() < until:
+            self.wait_quiet()
+            # One that comes before the prompt has taken the terminal over is lost.
+            self.send("\x04")
+            self._read_on(5)
+        return self.process.wait(timeout=1)
 
     def wait_quiet(self):
         while select.select([self.master], [], [], 0.5)[0]:
@@ -92,12 +96,16 @@ class Terminal:
             return
 
     def ended(self):
-        until = time.monotonic() + PATIENCE
+        self._read_on(PATIENCE)
+        return self.process.wait(timeout=1)
+
+    def _read_on(self, seconds):
+        """Reads until the shell has ended, this long at most."""
+        until = time.monotonic() + seconds
         while self.process.poll() is None and time.monotonic() < until:
             if select.select([self.master], [], [], 0.1)[0]:
                 with contextlib.suppress(OSError):
                     self.seen += os.read(self.master, 65536).decode(errors="replace")
-        return self.process.wait(timeout=1)
 
     def close(self):
         if self.process.poll() is None:
