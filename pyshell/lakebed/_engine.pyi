@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from os import PathLike
-from typing import IO, Any, Final, Literal, Self, TypeAlias, final
+from typing import IO, Any, Final, Generic, Literal, Self, TypeAlias, TypeVar, final
 
 from lakebed._progress import Report
 from lakebed._records import Batch
@@ -12,11 +12,10 @@ from lakebed.prompts.client import Chunk, Pulled
 
 __all__ = [
     "Buffer",
-    "ChatStream",
     "Engine",
     "Hash",
     "Ollama",
-    "PullStream",
+    "Pieces",
     "Row",
     "Rows",
     "Stream",
@@ -28,6 +27,7 @@ __all__ = [
 
 __version__: Final[str]
 
+_Piece = TypeVar("_Piece", Chunk, Pulled)
 _HashLike: TypeAlias = Hash | bytes | str
 
 def error_kinds() -> list[str]:
@@ -245,24 +245,16 @@ class Ollama:
         stall: float,
         frame_limit: int,
     ) -> Self: ...
-    def chat(self, body: bytes, model: str, /) -> ChatStream: ...
-    def pull(self, body: bytes, model: str, /) -> PullStream: ...
+    def chat(self, body: bytes, model: str, /) -> Pieces[Chunk]: ...
+    def pull(self, body: bytes, model: str, /) -> Pieces[Pulled]: ...
     def call(self, method: Literal["GET", "POST"], path: str, body: bytes | None, model: str, /) -> bytes: ...
     def abort(self) -> None: ...
     def close(self) -> None: ...
 
 @final
-class ChatStream:
-    """Pieces of one reply. While it waits, other threads run."""
+class Pieces(Generic[_Piece]):
+    """Pieces of one reply, or how far a pull is. While it waits, other threads run."""
 
     def __iter__(self) -> Self: ...
-    def __next__(self) -> Chunk: ...
-    def close(self) -> None: ...
-
-@final
-class PullStream:
-    """How far a pull is."""
-
-    def __iter__(self) -> Self: ...
-    def __next__(self) -> Pulled: ...
+    def __next__(self) -> _Piece: ...
     def close(self) -> None: ...

@@ -33,11 +33,9 @@ mod _engine {
     #[pymodule_export]
     use crate::hash::PyHash;
     #[pymodule_export]
-    use crate::ollama::ChatStream;
-    #[pymodule_export]
     use crate::ollama::Ollama;
     #[pymodule_export]
-    use crate::ollama::PullStream;
+    use crate::ollama::Pieces;
     #[pymodule_export]
     use crate::report::error_kinds;
     #[pymodule_export]

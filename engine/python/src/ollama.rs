@@ -63,21 +63,15 @@ impl Ollama {
     }
 
     #[pyo3(signature = (body, model, /))]
-    fn chat(&self, body: &[u8], model: String) -> ChatStream {
-        ChatStream(Pieces::new(
-            self.client.chat(body.to_vec()),
-            &self.url,
-            model,
-        ))
+    fn chat(&self, body: &[u8], model: String) -> Pieces {
+        let stream = self.client.chat(body.to_vec());
+        Pieces(Box::new(Arriving::new(stream, &self.url, model)))
     }
 
     #[pyo3(signature = (body, model, /))]
-    fn pull(&self, body: &[u8], model: String) -> PullStream {
-        PullStream(Pieces::new(
-            self.client.pull(body.to_vec()),
-            &self.url,
-            model,
-        ))
+    fn pull(&self, body: &[u8], model: String) -> Pieces {
+        let stream = self.client.pull(body.to_vec());
+        Pieces(Box::new(Arriving::new(stream, &self.url, model)))
     }
 
     #[pyo3(signature = (method, path, body, model, /))]
@@ -115,24 +109,37 @@ impl Ollama {
 }
 
 /// A stream and what is needed to tell of its errors.
-struct Pieces<T> {
+struct Arriving<T> {
     stream: Mutex<Option<Stream<T>>>,
     canceled: Arc<AtomicBool>,
     url: String,
     model: String,
 }
 
-impl<T: Frame> Pieces<T> {
-    fn new(stream: Stream<T>, url: &str, model: String) -> Pieces<T> {
-        Pieces {
+impl<T: Frame> Arriving<T> {
+    fn new(stream: Stream<T>, url: &str, model: String) -> Arriving<T> {
+        Arriving {
             canceled: stream.canceler(),
             stream: Mutex::new(Some(stream)),
             url: url.to_owned(),
             model,
         }
     }
+}
 
-    fn next(&self, py: Python<'_>) -> PyResult<Option<T>> {
+/// What comes out of a stream, as Python has it.
+trait Shown: Frame + 'static {
+    fn shown(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>>;
+}
+
+/// A stream of any kind of pieces: Python's classes are not generic.
+trait AnyArriving: Send + Sync {
+    fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>>;
+    fn close(&self, py: Python<'_>);
+}
+
+impl<T: Shown> AnyArriving for Arriving<T> {
+    fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         loop {
             let step = py.detach(|| {
                 let mut stream = self.stream.lock();
@@ -145,7 +152,7 @@ impl<T: Frame> Pieces<T> {
                 step
             });
             match step {
-                Ok(Step::Item(found)) => return Ok(Some(found)),
+                Ok(Step::Item(found)) => return found.shown(py).map(Some),
                 Ok(Step::End) => return Ok(None),
                 Ok(Step::Waiting) => py.check_signals()?,
                 Err(error) => return Err(failure(py, &error, &self.url, &self.model)),
@@ -159,50 +166,18 @@ impl<T: Frame> Pieces<T> {
     }
 }
 
-/// Pieces of a reply.
+/// Pieces of a reply, or how far a pull is.
 #[pyclass(frozen, module = "lakebed._engine")]
-pub(crate) struct ChatStream(Pieces<Chunk>);
+pub(crate) struct Pieces(Box<dyn AnyArriving>);
 
 #[pymethods]
-impl ChatStream {
+impl Pieces {
     fn __iter__(this: Py<Self>) -> Py<Self> {
         this
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let Some(found) = self.0.next(py)? else {
-            return Ok(None);
-        };
-        let class = CLASS.import(py, "lakebed.prompts.client", "Chunk")?;
-        if !found.done && found.tool_calls.is_empty() && found.remote_host.is_empty() {
-            return class.call1((found.content, found.thinking)).map(Some);
-        }
-        let calls = if found.tool_calls.is_empty() {
-            PyTuple::empty(py)
-        } else {
-            let calls = py
-                .import("json")?
-                .call_method1("loads", (found.tool_calls,))?;
-            PyTuple::new(py, calls.try_iter()?.collect::<PyResult<Vec<_>>>()?)?
-        };
-        let stats = found.stats.map(|stats| {
-            let dict = PyDict::new(py);
-            for (name, value) in stats {
-                dict.set_item(PyString::intern(py, name), value)?;
-            }
-            Ok::<_, PyErr>(dict)
-        });
-        let fields = (
-            found.content,
-            found.thinking,
-            calls,
-            found.done,
-            found.done_reason,
-            stats.transpose()?,
-            found.remote_host,
-        );
-        class.call1(fields).map(Some)
+        self.0.next(py)
     }
 
     fn close(&self, py: Python<'_>) {
@@ -210,28 +185,46 @@ impl ChatStream {
     }
 }
 
-/// How far a pull is.
-#[pyclass(frozen, module = "lakebed._engine")]
-pub(crate) struct PullStream(Pieces<Pulled>);
-
-#[pymethods]
-impl PullStream {
-    fn __iter__(this: Py<Self>) -> Py<Self> {
-        this
-    }
-
-    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+impl Shown for Chunk {
+    fn shown(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let Some(found) = self.0.next(py)? else {
-            return Ok(None);
+        let class = CLASS.import(py, "lakebed.prompts.client", "Chunk")?;
+        if !self.done && self.tool_calls.is_empty() && self.remote_host.is_empty() {
+            return class.call1((self.content, self.thinking));
+        }
+        let calls = if self.tool_calls.is_empty() {
+            PyTuple::empty(py)
+        } else {
+            let calls = py
+                .import("json")?
+                .call_method1("loads", (self.tool_calls,))?;
+            PyTuple::new(py, calls.try_iter()?.collect::<PyResult<Vec<_>>>()?)?
         };
-        let class = CLASS.import(py, "lakebed.prompts.client", "Pulled")?;
-        let fields = (found.status, found.digest, found.total, found.completed);
-        class.call1(fields).map(Some)
+        let stats = self.stats.map(|stats| {
+            let dict = PyDict::new(py);
+            for (name, value) in stats {
+                dict.set_item(PyString::intern(py, name), value)?;
+            }
+            Ok::<_, PyErr>(dict)
+        });
+        let fields = (
+            self.content,
+            self.thinking,
+            calls,
+            self.done,
+            self.done_reason,
+            stats.transpose()?,
+            self.remote_host,
+        );
+        class.call1(fields)
     }
+}
 
-    fn close(&self, py: Python<'_>) {
-        self.0.close(py);
+impl Shown for Pulled {
+    fn shown(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let class = CLASS.import(py, "lakebed.prompts.client", "Pulled")?;
+        class.call1((self.status, self.digest, self.total, self.completed))
     }
 }
 
