@@ -18,6 +18,7 @@ pub(crate) mod dictionary;
 pub mod error;
 pub mod extract;
 pub(crate) mod frames;
+pub(crate) mod hashing;
 pub(crate) mod home;
 pub(crate) mod index;
 pub(crate) mod ingest;

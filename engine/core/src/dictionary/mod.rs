@@ -153,11 +153,12 @@ fn pages(records: &[Vec<u8>], page_bytes: usize) -> Vec<Vec<u8>> {
     for record in records {
         page.push(record);
         if page.bytes() >= page_bytes {
-            pages.push(std::mem::take(&mut page).into_payload());
+            pages.push(page.payload(&mut Vec::new()).to_vec());
+            page = Page::default();
         }
     }
     if !page.is_empty() {
-        pages.push(page.into_payload());
+        pages.push(page.payload(&mut Vec::new()).to_vec());
     }
     pages
 }

@@ -2,21 +2,28 @@
 
 use std::cell::RefCell;
 
-use zstd_safe::{CCtx, CParameter, DCtx, DParameter, DictAttachPref, FrameFormat};
+use zstd_safe::{CCtx, CParameter, DCtx, DParameter, DictAttachPref, FrameFormat, SafeResult};
 
 use super::pinned::PinnedContext;
-use super::window::Windows;
+use super::window::{EncodeWindows, Windows};
 use super::{Dictionary, FrameError, LEVELS, RAW_LIMIT};
 use lakebed_format::Encoding;
 
 /// Frames up to this many bytes use a dictionary's tables in place.
 const ATTACH_BELOW: usize = 64 << 10;
 
+/// Space that is kept from frame to frame, in bytes at most.
+const KEPT: usize = 1 << 20;
+
 /// A reusable compression context with lean frames: no magic number, content size, checksum or dictionary id.
 pub(crate) struct Encoder {
     plain: PinnedContext,
+    /// Where pages with a dictionary are compressed, if the level and their size allow it.
+    windows: EncodeWindows,
     /// The level `plain` was set up for.
     level: i32,
+    /// Where it writes; what is handed out is a copy of the right size.
+    out: Vec<u8>,
 }
 
 impl Encoder {
@@ -36,7 +43,9 @@ impl Encoder {
         }
         Ok(Self {
             plain: PinnedContext::new(context),
+            windows: EncodeWindows::default(),
             level,
+            out: Vec::new(),
         })
     }
 
@@ -49,6 +58,37 @@ impl Encoder {
         let encoding = dictionary.map_or(Encoding::Zstd, |dictionary| {
             Encoding::ZstdDictionary(dictionary.number())
         });
+        let bound = zstd_safe::compress_bound(raw.len());
+        let mut out = std::mem::take(&mut self.out);
+        out.clear();
+        out.try_reserve_exact(bound)
+            .map_err(|_| FrameError::NoMemory(raw.len() as u64))?;
+        let in_window = dictionary
+            .and_then(|dictionary| self.windows.encode(dictionary, self.level, raw, &mut out));
+        match in_window {
+            Some(result) => result,
+            None => self.encode_apart(raw, dictionary, &mut out)?,
+        }
+        .map_err(zstd)?;
+        if out.len() >= raw.len() {
+            self.out = out;
+            return Ok(None);
+        }
+        if out.capacity() > KEPT {
+            return Ok(Some((encoding, out)));
+        }
+        let frame = out.clone();
+        self.out = out;
+        Ok(Some((encoding, frame)))
+    }
+
+    /// Compresses with a dictionary that lies elsewhere, or without one.
+    fn encode_apart(
+        &mut self,
+        raw: &[u8],
+        dictionary: Option<&Dictionary>,
+        out: &mut Vec<u8>,
+    ) -> Result<SafeResult, FrameError> {
         let dictionary = match dictionary {
             Some(dictionary) => Some(dictionary.for_encoding(self.level)?),
             None => None,
@@ -62,15 +102,7 @@ impl Encoder {
             DictAttachPref::DefaultAttach
         };
         self.plain.attach(how).map_err(zstd)?;
-        let bound = zstd_safe::compress_bound(raw.len());
-        let mut out = Vec::new();
-        out.try_reserve_exact(bound)
-            .map_err(|_| FrameError::NoMemory(raw.len() as u64))?;
-        self.plain.compress(&mut out, raw).map_err(zstd)?;
-        if out.len() >= raw.len() {
-            return Ok(None);
-        }
-        Ok(Some((encoding, out)))
+        Ok(self.plain.compress(out, raw))
     }
 }
 
@@ -135,7 +167,7 @@ pub(crate) fn decode(
     Ok(raw)
 }
 
-fn with_decoder(run: impl FnOnce(&mut Decoder) -> zstd_safe::SafeResult) -> Result<(), FrameError> {
+fn with_decoder(run: impl FnOnce(&mut Decoder) -> SafeResult) -> Result<(), FrameError> {
     DECODER.with(|slot| {
         let mut slot = slot
             .try_borrow_mut()

@@ -45,20 +45,32 @@ impl Page {
         self.bytes.get(start..start + length)
     }
 
-    /// The payload to be encoded: the lengths of two or more blobs, then their bytes.
-    pub(crate) fn into_payload(self) -> Vec<u8> {
-        if self.lengths.len() < 2 {
-            return self.bytes;
+    /// An empty page with room for as much as this one holds.
+    pub(crate) fn like(&self) -> Self {
+        Self {
+            lengths: Vec::with_capacity(self.lengths.len() + self.lengths.len() / 4),
+            bytes: Vec::with_capacity(self.bytes.len() + self.bytes.len() / 4),
         }
-        let mut payload = Vec::with_capacity(self.lengths.len() * 2 + self.bytes.len());
+    }
+
+    /// The payload to be encoded: the lengths of two or more blobs, then their bytes. `scratch` is where it is put together.
+    pub(crate) fn payload<'a>(&'a self, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+        if self.lengths.len() < 2 {
+            return &self.bytes;
+        }
+        scratch.clear();
+        scratch.reserve(self.lengths.len() * 2 + self.bytes.len());
         put_lengths(
             self.lengths.iter().map(|&length| u64::from(length)),
-            &mut payload,
+            scratch,
         );
-        payload.extend_from_slice(&self.bytes);
-        payload
+        scratch.extend_from_slice(&self.bytes);
+        scratch
     }
 }
+
+/// Scratch space of a thread beyond this is given back after use, in bytes.
+const SCRATCH: usize = 1 << 20;
 
 /// A frame ready to be written after its header.
 #[derive(Debug)]
@@ -71,27 +83,39 @@ pub(crate) struct Frame<T> {
 }
 
 impl<T> Frame<T> {
-    /// Encodes a page here and now.
-    pub(crate) fn encode(
-        tag: T,
-        page: Page,
-        dictionary: Option<&Dictionary>,
-        desk: &mut Desk,
-    ) -> Result<Self, FrameError> {
-        let raw = page.into_payload();
-        let raw_length = raw.len() as u64;
-        let (encoding, payload) = match desk.encoder()?.encode(&raw, dictionary)? {
+    fn encode(waiting: Waiting<T>, desk: &mut Desk) -> Result<Self, FrameError> {
+        let (encoder, scratch) = desk.encoder()?;
+        let raw = waiting.page.payload(scratch);
+        let (encoding, payload) = match encoder.encode(raw, waiting.dictionary.as_deref())? {
             Some(smaller) => smaller,
-            None => (Encoding::Raw, raw),
+            None => (Encoding::Raw, raw.to_vec()),
         };
+        let raw_length = raw.len() as u64;
+        if scratch.capacity() > SCRATCH {
+            *scratch = Vec::new();
+        }
         Ok(Self {
-            tag,
+            tag: waiting.tag,
             encoding,
             raw_length,
             payload,
         })
     }
 }
+
+/// A page to be encoded.
+#[derive(Debug)]
+struct Waiting<T> {
+    tag: T,
+    page: Arc<Page>,
+    dictionary: Option<Arc<Dictionary>>,
+}
+
+/// Pages that are handed to a thread together, and their bytes, about: waking a thread takes a good part of the time of one page.
+const TOGETHER: usize = 4;
+const TOGETHER_BYTES: usize = 64 << 10;
+/// Pages under way for each thread.
+const AHEAD: usize = 16;
 
 /// Compresses pages on the pool and gives the frames back in order.
 ///
@@ -103,15 +127,22 @@ impl<T> Frame<T> {
 /// ```
 #[derive(Debug)]
 pub(crate) struct Compressor<T> {
-    frames: Ordered<Frame<T>, FrameError>,
+    gathered: Vec<Waiting<T>>,
+    gathered_bytes: usize,
+    jobs: Ordered<Vec<Frame<T>>, FrameError>,
+    /// What is left of the oldest job that is done.
+    done: std::vec::IntoIter<Frame<T>>,
 }
 
 impl<T: Send + 'static> Compressor<T> {
-    /// At most about 16 frames a thread are under way, so that memory is bounded and threads have work.
+    /// At most [`AHEAD`] frames a thread are under way, so that memory is bounded and threads have work.
     pub(crate) fn new(workers: Arc<Workers>) -> Self {
-        let limit = workers.count() * 16;
+        let limit = workers.count() * AHEAD / TOGETHER;
         Self {
-            frames: Ordered::new(workers, limit),
+            gathered: Vec::new(),
+            gathered_bytes: 0,
+            jobs: Ordered::new(workers, limit),
+            done: Vec::new().into_iter(),
         }
     }
 
@@ -119,30 +150,67 @@ impl<T: Send + 'static> Compressor<T> {
     pub(crate) fn submit(
         &mut self,
         tag: T,
-        page: Page,
+        page: Arc<Page>,
         dictionary: Option<Arc<Dictionary>>,
     ) -> Result<(), FrameError> {
-        self.frames
-            .submit(move |desk| Frame::encode(tag, page, dictionary.as_deref(), desk))
+        self.gathered_bytes += page.bytes();
+        self.gathered.push(Waiting {
+            tag,
+            page,
+            dictionary,
+        });
+        if self.gathered.len() >= TOGETHER || self.gathered_bytes >= TOGETHER_BYTES {
+            self.hand_over()?;
+        }
+        Ok(())
+    }
+
+    fn hand_over(&mut self) -> Result<(), FrameError> {
+        if self.gathered.is_empty() {
+            return Ok(());
+        }
+        let pages = std::mem::replace(&mut self.gathered, Vec::with_capacity(TOGETHER));
+        self.gathered_bytes = 0;
+        self.jobs.submit(move |desk| {
+            pages
+                .into_iter()
+                .map(|waiting| Frame::encode(waiting, desk))
+                .collect()
+        })
     }
 
     /// The oldest frame if it is finished, or once enough are under way: then it waits.
     pub(crate) fn ready(&mut self) -> Result<Option<Frame<T>>, FrameError> {
-        self.frames.ready().transpose()
+        if self.done.len() == 0
+            && let Some(frames) = self.jobs.ready()
+        {
+            self.done = frames?.into_iter();
+        }
+        Ok(self.done.next())
     }
 
     /// The oldest frame, waiting for it; `None` when none is under way.
     pub(crate) fn next(&mut self) -> Result<Option<Frame<T>>, FrameError> {
-        self.frames.next().transpose()
+        self.hand_over()?;
+        if self.done.len() == 0
+            && let Some(frames) = self.jobs.next()
+        {
+            self.done = frames?.into_iter();
+        }
+        Ok(self.done.next())
     }
 
+    /// Jobs handed over whose frames were not taken yet.
     #[cfg(test)]
     pub(crate) fn under_way(&self) -> usize {
-        self.frames.under_way()
+        self.jobs.under_way()
     }
 
     /// Gives up what is under way, as a rollback does.
     pub(crate) fn clear(&mut self) {
-        self.frames.clear();
+        self.gathered.clear();
+        self.gathered_bytes = 0;
+        self.jobs.clear();
+        self.done = Vec::new().into_iter();
     }
 }

@@ -21,6 +21,7 @@ use super::{Encoder, FrameError};
 pub(crate) struct Desk {
     level: i32,
     encoder: Option<Encoder>,
+    scratch: Vec<u8>,
 }
 
 impl Desk {
@@ -28,15 +29,17 @@ impl Desk {
         Self {
             level,
             encoder: None,
+            scratch: Vec::new(),
         }
     }
 
-    /// The thread's compression context, made at first use.
-    pub(crate) fn encoder(&mut self) -> Result<&mut Encoder, FrameError> {
-        match &mut self.encoder {
-            Some(encoder) => Ok(encoder),
-            slot => Ok(slot.insert(Encoder::new(self.level)?)),
-        }
+    /// The thread's compression context, made at first use, and space to put together what it compresses.
+    pub(crate) fn encoder(&mut self) -> Result<(&mut Encoder, &mut Vec<u8>), FrameError> {
+        let encoder = match &mut self.encoder {
+            Some(encoder) => encoder,
+            slot => slot.insert(Encoder::new(self.level)?),
+        };
+        Ok((encoder, &mut self.scratch))
     }
 }
 

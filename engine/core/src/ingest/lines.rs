@@ -3,6 +3,7 @@
 use lakebed_format::Hash;
 
 use super::chunks::{Chunk, KEPT_OF_TOO_LONG, Position};
+use crate::hashing::hash_each;
 use crate::json;
 use crate::schema::Summary;
 use crate::store::OnError;
@@ -116,6 +117,7 @@ pub(super) fn parse(chunk: Chunk, on_error: OnError) -> Parsed {
 fn split(content: &[u8], skip: usize, on_error: OnError, parsed: &mut Parsed) {
     let mut start = 0;
     let mut number = 0_u32;
+    let mut good_lines = Vec::new();
     let unterminated = (!content.ends_with(b"\n") && !content.is_empty()).then_some(content.len());
     for end in memchr::memchr_iter(b'\n', content).chain(unterminated) {
         let line = content.get(start..end).unwrap_or_default();
@@ -141,7 +143,7 @@ fn split(content: &[u8], skip: usize, on_error: OnError, parsed: &mut Parsed) {
                     parsed.numbers.push(this);
                 }
                 parsed.lines.push(place);
-                parsed.hashes.push(Hash::of(line));
+                good_lines.push(line);
             }
             Err(error) => {
                 parsed.bad_count += 1;
@@ -160,6 +162,7 @@ fn split(content: &[u8], skip: usize, on_error: OnError, parsed: &mut Parsed) {
             }
         }
     }
+    parsed.hashes = hash_each(&good_lines);
     parsed.line_count = u64::from(number);
 }
 

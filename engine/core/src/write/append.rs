@@ -1,9 +1,10 @@
 //! Records handed over one by one, as rows of a collection.
 
-use lakebed_format::{FileNumber, Hash, Record, limits};
+use lakebed_format::{FileNumber, Record, limits};
 
 use super::{BlobCounts, Lines, NewBlob, Session, Shared};
 use crate::error::{Error, ErrorKind, Result};
+use crate::hashing::hash_each;
 use crate::schema::Summary;
 use crate::store::Appended;
 
@@ -104,12 +105,11 @@ fn flush(
     if piece.is_empty() {
         return Ok(());
     }
-    let batch: Vec<NewBlob<'_>> = piece
-        .iter()
-        .map(|record| NewBlob {
-            hash: Hash::of(record),
-            bytes: record,
-        })
+    let records: Vec<&[u8]> = piece.iter().map(Vec::as_slice).collect();
+    let batch: Vec<NewBlob<'_>> = hash_each(&records)
+        .into_iter()
+        .zip(records)
+        .map(|(hash, bytes)| NewBlob { hash, bytes })
         .collect();
     let mut ids = Vec::with_capacity(batch.len());
     let BlobCounts { new, known, .. } = session.blobs(&batch, &mut ids)?;

@@ -19,7 +19,7 @@ const FEW: usize = 512;
 /// A blob that may equal one of the batch.
 type Candidate = (BlobId, usize);
 
-/// For each blob of a batch the id of a live equal one, if there is any in the group or in the committed store.
+/// For each blob of a batch the id of a live equal one in the committed store, if there is any.
 ///
 /// Candidates are looked at in the order of their frames, so that each frame is decoded once a batch; many of them on all cores.
 pub(crate) fn known(
@@ -28,19 +28,13 @@ pub(crate) fn known(
     batch: &[NewBlob<'_>],
     threads: usize,
 ) -> Result<Vec<Option<BlobId>>> {
-    let mut known = Vec::with_capacity(batch.len());
+    let mut known = vec![None; batch.len()];
     let mut candidates: Vec<Candidate> = Vec::new();
+    let alive = |id: &BlobId| !pending.catalogue.is_deleted(*id);
     for (index, blob) in batch.iter().enumerate() {
-        let own = pending
-            .find(&blob.hash)
-            .filter(|id| !pending.catalogue.is_deleted(*id));
-        known.push(own);
-        if own.is_none() {
-            let alive = |id: &BlobId| !pending.catalogue.is_deleted(*id);
-            find(committed, &blob.hash, &mut |ids| {
-                candidates.extend(ids.iter().filter(|id| alive(id)).map(|id| (*id, index)));
-            })?;
-        }
+        find(committed, &blob.hash, &mut |ids| {
+            candidates.extend(ids.iter().filter(|id| alive(id)).map(|id| (*id, index)));
+        })?;
     }
     candidates.sort_unstable();
     let equal = if candidates.len() < FEW || threads < 2 {

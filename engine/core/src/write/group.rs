@@ -348,14 +348,13 @@ impl Group {
             if pending.page.is_empty() {
                 return Ok(());
             }
-            let page = std::mem::take(&mut pending.page);
+            let empty = pending.page.like();
+            let page = Arc::new(std::mem::replace(&mut pending.page, empty));
             let run = IdRun {
                 first: pending.page_first,
                 len: page.blobs() as u64,
             };
-            pending
-                .flying
-                .push_back((run.first, Arc::new(page.clone())));
+            pending.flying.push_back((run.first, Arc::clone(&page)));
             (run, page)
         };
         self.compressor

@@ -212,7 +212,7 @@ impl<'a> Session<'a> {
         for (blob, known) in batch.iter().zip(known) {
             let known = match known {
                 Some(id) => Some(id),
-                // Earlier in this batch?
+                // Earlier in the group, or in this batch?
                 None => self.pending_blob(&blob.hash)?,
             };
             if let Some(id) = known {

@@ -1,54 +1,19 @@
-//! A thread's place to decode in: a dictionary's bytes with the frame's right after them, in one piece of memory.
+//! A thread's place to decode in: a dictionary's bytes with the frame's right after them.
 //!
 //! zstd resolves matches into a dictionary that lies elsewhere by a slower path, with a test at each match and copies that are not
-//! inlined. When the output begins where the dictionary ends, both are one history to it: frames of 12 to 16 KiB decode 1.2 to 1.3
-//! times as fast, the copy out of the window included. zstd's decoder finds that by comparing addresses; nothing in the frame tells
-//! or needs it.
+//! inlined. In one piece frames of 12 to 16 KiB decode 1.2 to 1.3 times as fast, the copy out of the window included.
 #![expect(
     unsafe_code,
     reason = "zstd reads the front of a buffer while its back is written, which two Rust borrows of one buffer cannot say"
 )]
 
-use std::ptr::NonNull;
-
 use zstd_safe::{DCtx, DDict, SafeResult};
 
-use super::Dictionary;
-
-/// Frames up to this many raw bytes are decoded in the window.
-const ROOM: usize = 64 << 10;
+use super::memory::Memory;
+use super::{Dictionary, ROOM};
 
 /// Frames in a row that need another dictionary before the window is made anew for it, which takes as long as a few frames.
 const PATIENCE: u32 = 8;
-
-/// Memory that is written and read through one pointer, so that zstd may read a part of it while another is written.
-struct Memory {
-    start: NonNull<u8>,
-    len: usize,
-}
-
-impl Memory {
-    fn new(front: &[u8], room: usize) -> Option<Self> {
-        let len = front.len().checked_add(room)?;
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(len).ok()?;
-        bytes.extend_from_slice(front);
-        bytes.resize(len, 0);
-        let bytes = Box::leak(bytes.into_boxed_slice());
-        Some(Self {
-            start: NonNull::from(&mut *bytes).cast(),
-            len,
-        })
-    }
-}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        let bytes = NonNull::slice_from_raw_parts(self.start, self.len);
-        // SAFETY: `new` leaked exactly this box, and nothing borrows from it any more: `Window` declares it after what does.
-        drop(unsafe { Box::from_raw(bytes.as_ptr()) });
-    }
-}
 
 /// One dictionary and the room behind it. The order of the fields is load-bearing: what refers to the memory goes first.
 struct Window {
@@ -66,7 +31,7 @@ impl Window {
         // SAFETY: the slice is the initialised front of `memory`. It lives as long as `tables` does (dropped after it, and never
         // moved: the struct owns a pointer to it), and is never written again: `decode` writes behind it only.
         let front: &'static [u8] =
-            unsafe { std::slice::from_raw_parts(memory.start.as_ptr(), bytes.len()) };
+            unsafe { std::slice::from_raw_parts(memory.start().as_ptr(), bytes.len()) };
         Some(Self {
             tables: DDict::try_create_by_reference(front)?,
             memory,
@@ -82,11 +47,11 @@ impl Window {
         stored: &[u8],
         raw_length: usize,
     ) -> SafeResult {
-        let room = raw_length.min(self.memory.len - self.dictionary);
+        let room = raw_length.min(self.memory.len() - self.dictionary);
         // SAFETY: within the back of `memory`, initialised and disjoint from the front that `tables` refers to; `&mut self` says that
         // nobody else writes it, and the slice ends with this call.
         let back: &mut [u8] = unsafe {
-            std::slice::from_raw_parts_mut(self.memory.start.as_ptr().add(self.dictionary), room)
+            std::slice::from_raw_parts_mut(self.memory.start().as_ptr().add(self.dictionary), room)
         };
         let len = context.decompress_using_ddict(back, stored, &self.tables)?;
         out.extend_from_slice(back.get(..len).unwrap_or_default());
@@ -96,7 +61,7 @@ impl Window {
 
 /// The window of a thread, for the dictionary that it meets most.
 #[derive(Default)]
-pub(super) struct Windows {
+pub(in crate::frames) struct Windows {
     window: Option<Window>,
     /// The dictionary met last that was not the window's, and how often in a row.
     other: (u64, u32),
@@ -104,7 +69,7 @@ pub(super) struct Windows {
 
 impl Windows {
     /// Decodes a frame of at most `raw_length` bytes and appends it to `out`.
-    pub(super) fn decode(
+    pub(in crate::frames) fn decode(
         &mut self,
         context: &mut DCtx<'_>,
         dictionary: &Dictionary,
