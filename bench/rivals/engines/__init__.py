@@ -44,7 +44,7 @@ NEEDS = {
     "zstd19": ("zstandard",),
 }
 # Readers of another engine's store.
-STORES = {"lakebed_arrow": "lakebed", "lakebed_export": "lakebed"}
+STORES = dict.fromkeys(("lakebed_arrow", "lakebed_export"), "lakebed")
 
 
 def missing(name: str) -> list[str]:
