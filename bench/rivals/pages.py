@@ -120,6 +120,7 @@ def page(kept: dict[str, dict[str, Any]], plots: Path) -> str:
             for plot, shows in PLOTS.items():
                 if (plots / f"rivals-{name}-{plot}.svg").exists():
                     lines += [f"![{HEADS[name]}: {shows}](plots/rivals-{name}-{plot}.svg)", ""]
+            lines += report.trained(one["results"])
             lines += ["Where lakebed is behind:", "", *report.losses(one["results"])]
             lines += ["<details><summary>All figures</summary>", ""]
         for table, found in one["results"].items():

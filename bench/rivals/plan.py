@@ -125,7 +125,16 @@ class Bench:
         self.turns("get, not cached", "get", keyed, gets=sizes.gets, proven=True, **bare)
         self.turns("get, not cached", "get", slow, gets=sizes.slow_gets, **bare)
         scanned = self.having(
-            "lakebed", "lakebed_arrow", "rocksdb", "lmdb", "sqlite", "duckdb", "duckdb_json", "parquet", "ndjson_zst"
+            "lakebed",
+            "lakebed_arrow",
+            "lakebed_export",
+            "rocksdb",
+            "lmdb",
+            "sqlite",
+            "duckdb",
+            "duckdb_json",
+            "parquet",
+            "ndjson_zst",
         )
         self.turns("scan, first pass", "scan", scanned, total=total, repeated=False, **bare)
         self.turns("scan, repeated", "scan", scanned, total=total, repeated=True, **common)

@@ -165,7 +165,10 @@ MEASURES = (
             **dict.fromkeys(("lmdb", "sqlite", "duckdb_json"), PLAIN),
             **dict.fromkeys(("duckdb", "parquet"), "decodes large blocks and hands over batches"),
             "rocksdb": "hands over plain bytes, without the row's number, file and line",
-            "lakebed_arrow": "the same store in batches: no Python object a row",
+            **dict.fromkeys(
+                ("lakebed_arrow", "lakebed_export"),
+                "the same store in batches: no Python object a row",
+            ),
             "ndjson_zst": "decodes one long stream",
         },
     ),
@@ -178,7 +181,10 @@ MEASURES = (
             **dict.fromkeys(("lmdb", "sqlite"), PLAIN),
             **dict.fromkeys(("duckdb", "duckdb_json", "parquet"), "hands over batches: no Python object a row"),
             "rocksdb": "hands over plain bytes, without the row's number, file and line",
-            "lakebed_arrow": "the same store in batches: no Python object a row",
+            **dict.fromkeys(
+                ("lakebed_arrow", "lakebed_export"),
+                "the same store in batches: no Python object a row",
+            ),
         },
     ),
 )
@@ -230,3 +236,17 @@ def losses(results: Results) -> list[str]:
         for reason, those in reasons.items():
             page.append(f"| {measure.title} | {number(measure.figure, own)} | {'; '.join(those)} | {reason} |")
     return [*page, ""] if len(page) > 2 else ["None.", ""]
+
+
+def trained(results: Results) -> list[str]:
+    """What an ingest takes that finds a dictionary, beside DuckDB's load of the same file."""
+    own = results.get("ingest, dictionary there", {}).get("lakebed", {}).get("seconds")
+    loads = results.get("ingest", {})
+    others = [
+        f"{called(name)} {loads[name]['seconds'] / own:.2f} times as long"
+        for name in ("duckdb", "duckdb_key")
+        if own and "seconds" in loads.get(name, {})
+    ]
+    if not others:
+        return []
+    return [f"Where a dictionary of such records is there, lakebed takes {own:.3f} s; {', '.join(others)}.", ""]

@@ -76,6 +76,7 @@ def ingest(spec: dict[str, Any]) -> Figures:
 def pieces(spec: dict[str, Any]) -> Figures:
     """lakebed alone: files one after the other into one store, which may be there before; `seal`: "each" file, the "last", or "no"."""
     import lakebed
+    import lakebed.models  # loaded at first use otherwise, which would be measured
 
     seconds = []
     with lakebed.open(spec["store"]) as store:

@@ -75,6 +75,7 @@ class View(Reading, Protocol):
         start: int,
         stop: int | None,
         signs_of_life: bool,
+        views: bool,
         /,
     ) -> Stream: ...
     def system(self, table: str, columns: list[str] | None, /) -> Stream: ...

@@ -85,6 +85,7 @@ class Readable:
         start: int = 0,
         stop: int | None = None,
         signs_of_life: bool = False,
+        views: bool = False,
     ) -> Stream:
         """Typed rows of a collection, as an object with `__arrow_c_stream__` that pyarrow, Polars, pandas and DuckDB read.
 
@@ -94,13 +95,15 @@ class Readable:
         - `start`, `stop`: only sequence numbers from `start` to before `stop`.
         - `signs_of_life`: give a row of nothing but NULL whenever the filters let nothing through for a tenth of a second, so that a
           reader that looks between rows whether it should stop gets to look.
+        - `views`: give `_json` as Arrow string views into the decoded frames, which copies nothing: for Polars, DuckDB and pyarrow 16 or
+          newer, some of whose functions take no views.
 
         The rows are those of now, however late and however often the stream is read.
         Raises `CollectionNotFound`; `InvalidArgument` for an unknown column.
         """
         wanted = None if columns is None else list(columns)
         tests = [tuple(item) for item in filters]
-        return self._pinned().arrow(collection, wanted, tests, start, stop, signs_of_life)
+        return self._pinned().arrow(collection, wanted, tests, start, stop, signs_of_life, views)
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> Stream:
         """What the store tells about itself, as `arrow`: the table `blobs`, `collections`, `segments`, `dictionaries` or `commits`.

@@ -38,6 +38,23 @@ def test_all_columns_then_system_columns(rows):
     assert rows.get(first["_hash"]).decode() == first["_json"]
 
 
+def test_records_as_views_are_the_same_and_outlive_the_store(rows):
+    stream = rows.arrow("rows", columns=["_json", "n"], views=True)
+    assert pa.schema(stream).field("_json").type.storage_type == pa.string_view()
+    with duckdb.connect() as con:
+        relation = con.from_arrow(stream)
+        assert relation.aggregate("sum(length(_json))").fetchall() == [
+            (sum(len(row.data) for row in rows.scan("rows")),)
+        ]
+    wanted = [row.data.decode() for row in rows.scan("rows")]
+    assert pl.DataFrame(stream)["_json"].to_list() == wanted
+    table = pa.table(stream)
+    del stream
+    rows.close()
+    gc.collect()
+    assert table["_json"].to_pylist() == wanted
+
+
 def test_the_schema_alone_needs_no_scan(rows):
     stream = rows.arrow("rows", columns=["t", "n"])
     assert pa.schema(stream).names == ["t", "n"]

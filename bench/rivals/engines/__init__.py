@@ -20,6 +20,7 @@ from typing import Any
 TITLES = {
     "lakebed": "lakebed",
     "lakebed_arrow": "lakebed, as Arrow",
+    "lakebed_export": "lakebed, exported",
     "rocksdb": "RocksDB zstd 16K + dictionary",
     "lmdb": "LMDB",
     "sqlite": "SQLite",
@@ -35,6 +36,7 @@ TITLES = {
 NEEDS = {
     "lakebed": ("lakebed",),
     "lakebed_arrow": ("lakebed", "pyarrow"),
+    "lakebed_export": ("lakebed",),
     "rocksdb": ("rocksdict",),
     "lmdb": ("lmdb",),
     "sqlite": ("sqlite3",),
@@ -42,7 +44,7 @@ NEEDS = {
     "zstd19": ("zstandard",),
 }
 # Readers of another engine's store.
-STORES = {"lakebed_arrow": "lakebed"}
+STORES = dict.fromkeys(("lakebed_arrow", "lakebed_export"), "lakebed")
 
 
 def missing(name: str) -> list[str]:

@@ -98,7 +98,7 @@ impl View {
         clippy::too_many_arguments,
         reason = "they are the arguments of the Python method"
     )]
-    #[pyo3(signature = (collection, columns, filters, start, stop, signs_of_life, /))]
+    #[pyo3(signature = (collection, columns, filters, start, stop, signs_of_life, views, /))]
     fn arrow(
         &self,
         py: Python<'_>,
@@ -108,15 +108,11 @@ impl View {
         start: u64,
         stop: Option<u64>,
         signs_of_life: bool,
+        views: bool,
     ) -> PyResult<Stream> {
-        let request = scan::request(
-            py,
-            collection,
-            columns,
-            filters,
-            start..stop.unwrap_or(u64::MAX),
-            signs_of_life,
-        )?;
+        let range = start..stop.unwrap_or(u64::MAX);
+        let mut request = scan::request(py, collection, columns, filters, range, signs_of_life)?;
+        request.text_views = views;
         scan::scan(py, &self.snapshot, request)
     }
 

@@ -129,8 +129,8 @@ class CollectionReader:
     def signature(self) -> Hashable:
         return tuple(self.types.items())
 
-    def open(self, columns: list[str], filters: list[Filter]) -> Stream:
-        return self._snapshot.arrow(self._name, columns, filters=filters, signs_of_life=bool(filters))
+    def open(self, columns: list[str], filters: list[Filter], *, views: bool = False) -> Stream:
+        return self._snapshot.arrow(self._name, columns, filters=filters, signs_of_life=bool(filters), views=views)
 
 
 class SystemReader:
@@ -154,6 +154,6 @@ class SystemReader:
     def signature(self) -> Hashable:
         return self._table
 
-    def open(self, columns: list[str], filters: list[Filter]) -> Stream:
-        del filters  # There are none: see `judges`.
+    def open(self, columns: list[str], filters: list[Filter], *, views: bool = False) -> Stream:
+        del filters, views  # No predicate comes here, see `judges`, and no record's text is in these tables.
         return self._snapshot.table(self._table, columns)

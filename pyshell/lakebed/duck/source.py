@@ -65,8 +65,8 @@ class Reader(Protocol):
         """Equal to another snapshot's of the same table when its rows are."""
         ...
 
-    def open(self, columns: list[str], filters: list[Filter]) -> Stream:
-        """The rows that pass all filters, narrowed to these columns in this order.
+    def open(self, columns: list[str], filters: list[Filter], *, views: bool = False) -> Stream:
+        """The rows that pass all filters, narrowed to these columns in this order. `views`: records come as Arrow string views.
 
         A stream with filters may hold rows of nothing but NULL: signs of life, so that DuckDB can stop a scan that finds nothing.
         """
@@ -75,6 +75,9 @@ class Reader(Protocol):
 
 class Source:
     """A table for any DuckDB: all columns, all rows, each time it is asked."""
+
+    views = False
+    """Whether records come as string views. DuckDB 1.x may hand them on to pyarrow, which compares no views."""
 
     def __init__(self, reader: Reader, owner: object) -> None:
         self._lock = threading.Lock()
@@ -99,10 +102,10 @@ class Source:
             self._reader = reader
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        return self.reader.open(self.declared(), []).__arrow_c_stream__(requested_schema)
+        return self.reader.open(self.declared(), [], views=self.views).__arrow_c_stream__(requested_schema)
 
     def __arrow_c_schema__(self) -> object:
-        return self.reader.open(self.declared(), []).__arrow_c_schema__()
+        return self.reader.open(self.declared(), [], views=self.views).__arrow_c_schema__()
 
 
 def _protocol() -> ModuleType | None:
@@ -132,6 +135,7 @@ if _sources is not None:
         """A table for DuckDB 2: only the columns a query needs and only the rows that pass its exact predicates."""
 
         schema_is_stable = True
+        views = True
 
         def __init__(self, reader: Reader, owner: object) -> None:
             Source.__init__(self, reader, owner)
@@ -151,7 +155,7 @@ if _sources is not None:
             names = self.declared()
             wanted = names if columns is None else [names[index] for index in columns]
             passed = [found for node in filters for found in filters_of(node, reader.columns) or _refused(node)]
-            return reader.open(wanted, passed).__arrow_c_stream__(), True
+            return reader.open(wanted, passed, views=self.views).__arrow_c_stream__(), True
 
 
 def _refused(node: Any) -> list[Filter]:

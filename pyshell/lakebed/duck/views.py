@@ -150,7 +150,8 @@ class _Retired:
         self.content = None
         self.judges = False
 
-    def open(self, _columns: list[str], _filters: list[Any]) -> Any:
+    def open(self, _columns: list[str], _filters: list[Any], *, views: bool = False) -> Any:
+        del views
         message = "The columns of this view changed while the statement was being prepared: run it again."
         raise InvalidArgument(message)
 
