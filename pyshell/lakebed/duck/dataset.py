@@ -17,7 +17,7 @@ class _Dataset(arrow_dataset.InMemoryDataset):  # type: ignore[misc]
     """Asks the engine for columns; filters are pyarrow's, on the rows it gets."""
 
     def __init__(self, table: Source, schema: Any) -> None:
-        super().__init__(schema.empty_table())
+        super().__init__([], schema=schema)
         self.table = table
 
     def scanner(self, columns: list[str] | None = None, filter: Any = None, **_options: Any) -> Any:

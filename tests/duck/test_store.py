@@ -1,0 +1,54 @@
+"""The views of a real store, on every DuckDB that has them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import lakebed
+
+RECORDS = [
+    {
+        "n": n,
+        "text": "x" * n,
+        "mixed": [1, "two", {"n": n}],
+        "nest": {"any": [n, "x"][n % 2], "lists": [[n], ["a"]]},
+        "either": [n, "text"][n % 2],
+    }
+    for n in range(100)
+]
+
+
+@pytest.fixture
+def con(tmp_path):
+    with lakebed.open(tmp_path / "test.lakebed") as store:
+        store.append("things", RECORDS)
+    with lakebed.connect(tmp_path / "test.lakebed") as connection:
+        yield connection
+
+
+def test_json_is_read_wherever_it_is(con):
+    found = con.sql("SELECT mixed, nest, either FROM things WHERE n > 97 ORDER BY n")
+    assert [str(column).replace('"', "") for column in found.types] == [
+        "JSON[]",
+        "STRUCT(any JSON, lists JSON[][])",
+        "JSON",
+    ]
+    assert found.fetchall() == [
+        (["1", '"two"', '{"n":98}'], {"any": "98", "lists": [["98"], ['"a"']]}, "98"),
+        (["1", '"two"', '{"n":99}'], {"any": '"x"', "lists": [["99"], ['"a"']]}, '"text"'),
+    ]
+
+
+def test_records_come_whole_beside_filters_of_other_columns(con):
+    found = con.sql(
+        "SELECT _json FROM things WHERE n BETWEEN 10 AND 12 AND text <> 'x' AND _json IS NOT NULL ORDER BY n"
+    )
+    assert [json.loads(record) for (record,) in found.fetchall()] == RECORDS[10:13]
+
+
+def test_counts_and_sums(con):
+    assert con.sql("SELECT count(*), sum(n), sum(length(text)), count(mixed) FROM things").fetchall() == [
+        (100, 4950, 4950, 100)
+    ]
