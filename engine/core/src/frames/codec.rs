@@ -66,10 +66,11 @@ impl Encoder {
         let in_window = dictionary
             .and_then(|dictionary| self.windows.encode(dictionary, self.level, raw, &mut out));
         match in_window {
-            Some(result) => result,
+            Some(result) => {
+                result.map_err(zstd)?;
+            }
             None => self.encode_apart(raw, dictionary, &mut out)?,
         }
-        .map_err(zstd)?;
         if out.len() >= raw.len() {
             self.out = out;
             return Ok(None);
@@ -88,21 +89,22 @@ impl Encoder {
         raw: &[u8],
         dictionary: Option<&Dictionary>,
         out: &mut Vec<u8>,
-    ) -> Result<SafeResult, FrameError> {
+    ) -> Result<(), FrameError> {
         let dictionary = match dictionary {
             Some(dictionary) => Some(dictionary.for_encoding(self.level)?),
             None => None,
         };
         self.plain.refer(dictionary.as_ref()).map_err(zstd)?;
-        // By itself zstd copies the dictionary's tables for anything above 16 KiB, so for nearly every full page; looking into them
-        // where they are is 1.4 times as fast at level 3 and costs nothing. Levels 1 and 2 lose 1 % of size by it.
-        let how = if self.level >= 3 && raw.len() <= ATTACH_BELOW {
+        // By itself zstd copies the dictionary's tables for nearly every full page. Those of a high level are large: looking into them
+        // where they are takes less time than copying them and costs nothing.
+        let how = if raw.len() <= ATTACH_BELOW {
             DictAttachPref::ForceAttach
         } else {
             DictAttachPref::DefaultAttach
         };
         self.plain.attach(how).map_err(zstd)?;
-        Ok(self.plain.compress(out, raw))
+        self.plain.compress(out, raw).map_err(zstd)?;
+        Ok(())
     }
 }
 
