@@ -115,6 +115,7 @@ COLUMNS = "keeps values and not the bytes that went in; columns were made while 
 WHOLE = "one stream over the whole file: no record is found without decoding all before it"
 NO_WORK = "neither compresses nor validates, and infers no columns"
 JUST = "does not validate, dedupe or hash, and infers no columns"
+BATCHES = dict.fromkeys(("lakebed_arrow", "lakebed_export"), "the same store in batches: no Python object a row")
 LOADED = {"duckdb_variant": COLUMNS, "parquet_typed": COLUMNS}
 MEASURES = (
     Measure(
@@ -165,10 +166,7 @@ MEASURES = (
             **dict.fromkeys(("lmdb", "sqlite", "duckdb_json"), PLAIN),
             **dict.fromkeys(("duckdb", "parquet"), "decodes large blocks and hands over batches"),
             "rocksdb": "hands over plain bytes, without the row's number, file and line",
-            **dict.fromkeys(
-                ("lakebed_arrow", "lakebed_export"),
-                "the same store in batches: no Python object a row",
-            ),
+            **BATCHES,
             "ndjson_zst": "decodes one long stream",
         },
     ),
@@ -181,10 +179,7 @@ MEASURES = (
             **dict.fromkeys(("lmdb", "sqlite"), PLAIN),
             **dict.fromkeys(("duckdb", "duckdb_json", "parquet"), "hands over batches: no Python object a row"),
             "rocksdb": "hands over plain bytes, without the row's number, file and line",
-            **dict.fromkeys(
-                ("lakebed_arrow", "lakebed_export"),
-                "the same store in batches: no Python object a row",
-            ),
+            **BATCHES,
         },
     ),
 )
