@@ -6,14 +6,11 @@ use zstd_safe::{CCtx, CParameter, DCtx, DParameter, DictAttachPref, FrameFormat,
 
 use super::pinned::PinnedContext;
 use super::window::{EncodeWindows, Windows};
-use super::{Dictionary, FrameError, LEVELS, RAW_LIMIT};
+use super::{Dictionary, FrameError, KEPT, LEVELS, RAW_LIMIT};
 use lakebed_format::Encoding;
 
 /// Frames up to this many bytes use a dictionary's tables in place.
 const ATTACH_BELOW: usize = 64 << 10;
-
-/// Space that is kept from frame to frame, in bytes at most.
-const KEPT: usize = 1 << 20;
 
 /// A reusable compression context with lean frames: no magic number, content size, checksum or dictionary id.
 pub(crate) struct Encoder {
@@ -71,16 +68,13 @@ impl Encoder {
             }
             None => self.encode_apart(raw, dictionary, &mut out)?,
         }
-        if out.len() >= raw.len() {
-            self.out = out;
-            return Ok(None);
-        }
+        let is_smaller = out.len() < raw.len();
         if out.capacity() > KEPT {
-            return Ok(Some((encoding, out)));
+            return Ok(is_smaller.then_some((encoding, out)));
         }
-        let frame = out.clone();
+        let frame = is_smaller.then(|| (encoding, out.clone()));
         self.out = out;
-        Ok(Some((encoding, frame)))
+        Ok(frame)
     }
 
     /// Compresses with a dictionary that lies elsewhere, or without one.

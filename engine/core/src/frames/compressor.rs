@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::workers::Desk;
-use super::{Dictionary, FrameError, Ordered, Workers};
+use super::{Dictionary, FrameError, KEPT, Ordered, Workers};
 use lakebed_format::{Encoding, put_lengths};
 
 /// Blobs gathered for one frame.
@@ -69,9 +69,6 @@ impl Page {
     }
 }
 
-/// Scratch space of a thread beyond this is given back after use, in bytes.
-const SCRATCH: usize = 1 << 20;
-
 /// A frame ready to be written after its header.
 #[derive(Debug)]
 pub(crate) struct Frame<T> {
@@ -91,7 +88,7 @@ impl<T> Frame<T> {
             None => (Encoding::Raw, raw.to_vec()),
         };
         let raw_length = raw.len() as u64;
-        if scratch.capacity() > SCRATCH {
+        if scratch.capacity() > KEPT {
             *scratch = Vec::new();
         }
         Ok(Self {

@@ -33,6 +33,9 @@ pub(crate) use workers::{Ordered, Promise, Workers};
 /// The most raw bytes one frame may state.
 pub(crate) const RAW_LIMIT: u64 = lakebed_format::limits::MAX_FRAME;
 
+/// A thread's space to compress in that is larger than this is given back after use, in bytes.
+const KEPT: usize = 1 << 20;
+
 /// zstd's levels that may be configured.
 pub(crate) const LEVELS: std::ops::RangeInclusive<i32> = 1..=19;
 
