@@ -372,9 +372,8 @@ fn batches_of_large_records_have_fewer_of_them() {
     const LENGTH: usize = 8000;
     let store = Store::open_on(Arc::new(MemVfs::new()), Options::default()).unwrap();
     let mut records = (0..4000).map(|n: usize| {
-        let text: String = (0..LENGTH / 16)
-            .map(|word| format!("{:016x}", (n * 7919 + word) * 104_729))
-            .collect();
+        let words = (0..LENGTH / 16).map(|word| format!("{:016x}", (n * 7919 + word) * 104_729));
+        let text = words.collect::<Vec<_>>().concat();
         Ok(format!(r#"{{"n":{n},"text":"{text}"}}"#).into_bytes())
     });
     store.append("trips", &mut records).unwrap();
