@@ -39,7 +39,7 @@ pub use lakebed_format::{
     SegmentNumber, Seq,
 };
 pub use options::{Clock, Mode, Options};
-pub use scan::{Filter, Op, Parts, Scan, ScanRequest, Value};
+pub use scan::{Filter, Op, Part, Parts, Scan, ScanRequest, Value};
 pub use snapshot::{Row, Rows, Snapshot};
 pub use store::{
     Appended, BadLine, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport, IngestOptions,

@@ -90,7 +90,7 @@ impl<A: Act> Table for Acting<A> {
     fn bind(call: &Binding) -> Result<Self> {
         let act = A::bind(call)?;
         for (name, cell) in A::shape() {
-            call.column(&field(name, &cell))?;
+            call.declare(&call.prepare(&field(name, &cell))?);
         }
         call.cardinality(1, true);
         Ok(Self(act))

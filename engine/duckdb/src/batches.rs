@@ -1,15 +1,17 @@
-//! Batches cut into chunks.
+//! Rows cut into chunks.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use arrow_array::RecordBatch;
-use lakebed_core::Result;
+use lakebed_core::{Part, Result, Seq};
 
 use crate::vector::Chunk;
 
-/// Batches that one thread hands out.
+/// Rows that one thread hands out.
 #[derive(Debug, Default)]
 pub(crate) struct Batches {
+    numbers: VecDeque<Range<Seq>>,
     waiting: VecDeque<RecordBatch>,
     /// The batch being handed out, and the rows of it that were.
     current: Option<(RecordBatch, usize)>,
@@ -22,8 +24,18 @@ impl Batches {
         self.waiting.extend(batches);
     }
 
+    pub(crate) fn extend_by(&mut self, part: Part) {
+        match part {
+            Part::Batches(batches) => self.waiting.extend(batches),
+            Part::Numbers(ranges) => self.numbers.extend(ranges),
+        }
+    }
+
     /// Fills the chunk; false when there are no rows left.
     pub(crate) fn fill(&mut self, chunk: &mut Chunk) -> Result<bool> {
+        if chunk.fill_numbers(&mut self.numbers) > 0 {
+            return Ok(true);
+        }
         loop {
             if let Some((batch, done)) = &mut self.current {
                 let rows = (batch.num_rows() - *done).min(chunk.capacity());

@@ -119,10 +119,17 @@ pub(crate) fn invalid(message: impl Into<String>) -> Error {
 }
 
 /// A type of DuckDB.
+#[derive(Debug)]
 pub(crate) struct LogicalType {
     api: &'static Api,
     raw: Logical,
 }
+
+// SAFETY: a type belongs to no database, connection or thread, and any thread may destroy it. It is changed by `of` alone, before anybody
+// else has it; from then on it is only handed to functions that copy it, and what copies share DuckDB counts atomically.
+unsafe impl Send for LogicalType {}
+// SAFETY: as above.
+unsafe impl Sync for LogicalType {}
 
 impl Drop for LogicalType {
     fn drop(&mut self) {
@@ -288,6 +295,13 @@ unsafe fn owned_text(api: &'static Api, text: *mut c_char) -> String {
     copy
 }
 
+/// A column of a table function's result.
+#[derive(Debug)]
+pub(crate) struct Column {
+    name: CString,
+    data_type: LogicalType,
+}
+
 /// The call of a table function that is being bound: what it was given, and which columns it has.
 pub(crate) struct Binding {
     api: &'static Api,
@@ -396,13 +410,19 @@ impl Binding {
         Ok(pairs)
     }
 
+    /// The column for the values of an Arrow field; it serves any call.
+    pub(crate) fn prepare(&self, field: &Field) -> Result<Column> {
+        Ok(Column {
+            name: text(field.name()),
+            data_type: LogicalType::of(self.api, field)?,
+        })
+    }
+
     /// Adds a column to the result.
-    pub(crate) fn column(&self, field: &Field) -> Result<()> {
-        let data_type = LogicalType::of(self.api, field)?;
-        let name = text(field.name());
+    pub(crate) fn declare(&self, column: &Column) {
+        let (name, data_type) = (column.name.as_ptr(), column.data_type.raw());
         // SAFETY: `info` is the one of this call; DuckDB copies name and type.
-        unsafe { (self.api.bind_add_result_column)(self.info, name.as_ptr(), data_type.raw()) };
-        Ok(())
+        unsafe { (self.api.bind_add_result_column)(self.info, name, data_type) };
     }
 
     /// Tells the optimizer how many rows there will be.

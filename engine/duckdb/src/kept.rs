@@ -3,16 +3,21 @@
 //! A store is known by its directory and by the file that is written once when a store is made: one that was removed, replaced or
 //! restored from a backup has another such file, or the same one written anew, and is opened anew.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lakebed_core::{Mode, Options, Result, Snapshot, Store};
 use parking_lot::Mutex;
 
+use crate::columns::Columns;
 use crate::door::invalid;
 
 /// How many stores are kept open.
 const STORES: usize = 4;
+
+/// Collections of one store whose columns are kept.
+const COLLECTIONS: usize = 16;
 
 /// Memory for decoded frames of one store, in bytes, unless [`CACHE_VARIABLE`] says otherwise: more than a `Store` object of Python has,
 /// as DuckDB's own tables have nearly all memory for the same purpose.
@@ -27,11 +32,13 @@ const IDENTITY: &str = "FORMAT";
 /// A store that is open for reading.
 #[derive(Debug)]
 pub(crate) struct Kept {
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     stamp: Option<Stamp>,
     store: Store,
     /// Held while looking for newer commits, which only one thread does at a time: another one would go without.
     looking: Mutex<()>,
+    /// The ones kept last at the end.
+    columns: Mutex<VecDeque<Arc<Columns>>>,
 }
 
 impl Kept {
@@ -40,6 +47,21 @@ impl Kept {
         let _looking = self.looking.lock();
         self.store.refresh()?;
         self.store.snapshot()
+    }
+
+    /// Columns that are kept.
+    pub(crate) fn columns(&self, wanted: impl Fn(&Columns) -> bool) -> Option<Arc<Columns>> {
+        let known = self.columns.lock();
+        known.iter().find(|columns| wanted(columns)).cloned()
+    }
+
+    /// Keeps columns, instead of the oldest when there are many.
+    pub(crate) fn keep_columns(&self, columns: &Arc<Columns>) {
+        let mut known = self.columns.lock();
+        if known.len() >= COLLECTIONS {
+            known.pop_front();
+        }
+        known.push_back(Arc::clone(columns));
     }
 }
 
@@ -72,6 +94,7 @@ pub(crate) fn find_or_open(path: &Path) -> Result<Arc<Kept>> {
         path: absolute,
         stamp,
         looking: Mutex::default(),
+        columns: Mutex::default(),
     });
     let mut kept = KEPT.lock();
     kept.retain(|known| known.path != opened.path);

@@ -12,6 +12,7 @@
 mod acts;
 mod batches;
 mod blobs;
+mod columns;
 #[expect(unsafe_code, reason = "DuckDB's API is one of C functions and handles")]
 mod door;
 mod kept;

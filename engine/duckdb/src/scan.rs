@@ -3,18 +3,16 @@
 use std::ffi::CStr;
 use std::sync::Arc;
 
-use arrow_schema::{Field, FieldRef, Schema, SchemaRef};
+use arrow_schema::FieldRef;
 use lakebed_core::schema::DataType;
 use lakebed_core::{CommitNumber, Filter, Op, Parts, Result, ScanRequest, Seq, Snapshot, Value};
 
 use crate::batches::Batches;
+use crate::columns::{Columns, FIRST};
 use crate::door::{Binding, Kind, invalid};
 use crate::stores::{self, Reading};
 use crate::table::Table;
 use crate::vector::Chunk;
-
-/// The column that costs the least. It comes first, because DuckDB asks for the first column to count rows.
-const FIRST: &str = "_seq";
 
 /// A part of a scan has about this many bytes of records: little enough that an interrupt, which DuckDB sees between chunks, ends it soon.
 const PART_BYTES: u64 = 4 << 20;
@@ -30,8 +28,9 @@ const PART_ROWS_WITHOUT_RECORDS: usize = 1 << 17;
 /// A call.
 pub(crate) struct Scan {
     reading: Reading,
-    request: ScanRequest,
-    schema: SchemaRef,
+    /// For all columns.
+    request: Arc<ScanRequest>,
+    columns: Arc<Columns>,
 }
 
 impl Table for Scan {
@@ -80,49 +79,43 @@ impl Table for Scan {
             })?;
             request.types.push((name, data_type));
         }
+        let columns = Columns::of(call, &opened, &request)?;
+        columns.declare(call);
         let rows = rows_of(&opened.snapshot, &request)?;
-        request.batch_rows = part_rows(&opened.snapshot)?;
-        let whole = opened.snapshot.scan_schema(&request)?;
-        let mut fields: Vec<FieldRef> = whole.fields().iter().cloned().collect();
-        fields.sort_by_key(|field| field.name() != FIRST);
-        request.columns = Some(fields.iter().map(|field| field.name().clone()).collect());
-        let schema: SchemaRef = Arc::new(Schema::new(fields));
-        for field in schema.fields() {
-            call.column(field)?;
-        }
         call.cardinality(rows, request.filters.is_empty() && request.as_of.is_none());
-        let bound = (request.clone(), Arc::clone(&schema));
+        let request = Arc::new(request);
+        let bound = (Arc::clone(&request), Arc::clone(&columns.schema));
         Ok(Self {
-            reading: stores::bind(&store, opened, Some(bound)),
+            reading: stores::bind(opened, Some(bound)),
             request,
-            schema,
+            columns,
         })
     }
 
     fn start(&self, columns: &[usize]) -> Result<(Self::Work, usize)> {
         let snapshot = self.reading.execute()?;
-        let fields: Vec<&Field> = columns
+        let fields: Vec<&FieldRef> = columns
             .iter()
             .map(|number| {
-                self.schema.fields().get(*number).map(AsRef::as_ref).ok_or_else(|| {
+                self.columns.fields.get(*number).ok_or_else(|| {
                     invalid(format!("DuckDB asked lakebed_scan for column {number}, which it does not have; please report this."))
                 })
             })
             .collect::<Result<_>>()?;
-        let mut request = ScanRequest {
-            columns: Some(fields.iter().map(|field| field.name().clone()).collect()),
-            ..self.request.clone()
-        };
-        if fields
+        let without_records = fields
             .iter()
-            .all(|field| WITHOUT_RECORDS.contains(&field.name().as_str()))
-        {
-            request.batch_rows = PART_ROWS_WITHOUT_RECORDS;
-        }
+            .all(|field| WITHOUT_RECORDS.contains(&field.name().as_str()));
+        let request = ScanRequest {
+            columns: Some(fields.iter().map(|field| field.name().clone()).collect()),
+            batch_rows: if without_records {
+                PART_ROWS_WITHOUT_RECORDS
+            } else {
+                part_rows(&snapshot)?
+            },
+            ..ScanRequest::clone(&self.request)
+        };
         let parts = snapshot.parts(&request)?;
-        let schema = parts.schema();
-        let made = schema.fields().iter().map(AsRef::as_ref);
-        if !made.eq(fields.iter().copied()) {
+        if !parts.schema().fields().iter().eq(fields) {
             return Err(invalid(
                 "The columns of a scan are not those that were planned, which is a bug worth reporting.",
             ));
@@ -141,7 +134,7 @@ impl Table for Scan {
             let Some(part) = parts.take() else {
                 return Ok(());
             };
-            batches.extend(part?);
+            batches.extend_by(part?);
         }
         Ok(())
     }
@@ -149,18 +142,13 @@ impl Table for Scan {
 
 /// How many rows the request gives at most.
 fn rows_of(snapshot: &Snapshot, request: &ScanRequest) -> Result<u64> {
-    let collections = snapshot.collections()?;
-    let found = collections
-        .iter()
-        .find(|collection| collection.name == request.collection);
-    Ok(found.map_or(0, |collection| {
-        let asked = request.range.as_ref().map_or(u64::MAX, |range| {
-            let start = range.start.max(collection.first_seq);
-            let end = range.end.min(collection.next_seq);
-            end.0.saturating_sub(start.0)
-        });
-        collection.rows.min(asked)
-    }))
+    let collection = snapshot.collection(&request.collection)?;
+    let asked = request.range.as_ref().map_or(u64::MAX, |range| {
+        let start = range.start.max(collection.first_seq);
+        let end = range.end.min(collection.next_seq);
+        end.0.saturating_sub(start.0)
+    });
+    Ok(collection.rows.min(asked))
 }
 
 /// Rows of a part, by the average size of the store's blobs.

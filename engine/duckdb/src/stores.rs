@@ -22,7 +22,7 @@ use crate::kept::{self, Kept};
 /// A store, and what it held when it was asked for.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    kept: Arc<Kept>,
+    pub(crate) kept: Arc<Kept>,
     pub(crate) snapshot: Snapshot,
 }
 
@@ -31,8 +31,8 @@ pub(crate) struct Opened {
 struct Bound {
     opened: Opened,
     commit: CommitNumber,
-    /// A scan and the columns that were declared for it, which what is read must have.
-    scan: Option<(ScanRequest, SchemaRef)>,
+    /// A scan and the columns that it had, which what is read must have.
+    scan: Option<(Arc<ScanRequest>, SchemaRef)>,
 }
 
 /// The commit of one store that a query sees. What it executes holds the snapshot too.
@@ -126,8 +126,8 @@ thread_local! {
 }
 
 /// Adds a call to the query that this thread plans.
-pub(crate) fn bind(path: &str, opened: Opened, scan: Option<(ScanRequest, SchemaRef)>) -> Reading {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
+pub(crate) fn bind(opened: Opened, scan: Option<(Arc<ScanRequest>, SchemaRef)>) -> Reading {
+    let path = opened.kept.path.clone();
     QUERY.with_borrow_mut(|query| {
         if query.planned.load(Ordering::Relaxed) {
             *query = Query::default();

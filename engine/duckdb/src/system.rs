@@ -61,10 +61,10 @@ impl<W: Which> Table for System<W> {
         let opened = stores::open(&store)?;
         let schema = opened.snapshot.system_schema(W::TABLE)?;
         for field in schema.fields() {
-            call.column(field)?;
+            call.declare(&call.prepare(field)?);
         }
         Ok(Self {
-            reading: stores::bind(&store, opened, None),
+            reading: stores::bind(opened, None),
             schema,
             which: PhantomData,
         })

@@ -3,6 +3,10 @@
 //! Texts of more than 12 bytes are not copied: the vector points into the Arrow buffer, which the caller keeps until the vector is
 //! used up (see [`Chunk::fill`]). Arrow's text arrays are valid UTF-8 by their type, which is all that DuckDB asks of a text.
 
+use std::collections::VecDeque;
+use std::mem::MaybeUninit;
+use std::ops::Range;
+
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, Decimal128Type, Float64Type, Int64Type,
@@ -12,7 +16,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray, StringViewArray};
 use arrow_buffer::{ArrowNativeType, NullBuffer};
 use arrow_data::ByteView;
 use arrow_schema::DataType;
-use lakebed_core::{Error, Result};
+use lakebed_core::{Error, Result, Seq};
 
 use crate::door::invalid;
 use crate::sys::{Api, DataChunk, Index, ListEntry, LongText, SUCCESS, ShortText, Text, Vector};
@@ -53,6 +57,37 @@ impl Chunk {
         // SAFETY: not more than the capacity.
         unsafe { (self.api.data_chunk_set_size)(self.raw, rows as Index) };
         Ok(())
+    }
+
+    /// Moves numbers into its only column, one of `_seq`, until it is full or there are no more; says how many.
+    pub(crate) fn fill_numbers(&mut self, numbers: &mut VecDeque<Range<Seq>>) -> usize {
+        if numbers.is_empty() {
+            return 0;
+        }
+        let capacity = self.capacity();
+        // SAFETY: the chunk has a column, whose values are of 64 bits and which has room for `capacity` of them; nobody else has them.
+        let mut room: &mut [MaybeUninit<i64>] = unsafe {
+            let vector = (self.api.data_chunk_get_vector)(self.raw, 0);
+            std::slice::from_raw_parts_mut((self.api.vector_get_data)(vector).cast(), capacity)
+        };
+        while !room.is_empty()
+            && let Some(range) = numbers.front_mut()
+        {
+            let end = range.end.0.min(range.start.0 + room.len() as u64);
+            let (places, rest) = room.split_at_mut((end - range.start.0) as usize);
+            for (place, number) in places.iter_mut().zip(range.start.0..end) {
+                place.write(number as i64);
+            }
+            range.start.0 = end;
+            if range.is_empty() {
+                numbers.pop_front();
+            }
+            room = rest;
+        }
+        let rows = capacity - room.len();
+        // SAFETY: so many were written.
+        unsafe { (self.api.data_chunk_set_size)(self.raw, rows as Index) };
+        rows
     }
 }
 

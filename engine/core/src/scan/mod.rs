@@ -36,7 +36,7 @@ use crate::near::nearest;
 use crate::schema::{DataType, SYSTEM_COLUMNS, Schema, arrow_field};
 use crate::snapshot::{Snapshot, live_range};
 
-pub use parts::Parts;
+pub use parts::{Part, Parts};
 pub use request::{Filter, Op, ScanRequest, Value};
 
 use self::unit::{Plan, Unit, Wanted};

@@ -6,7 +6,7 @@ use arrow_array::{Array as _, RecordBatch};
 use lakebed_format::{Hash, Seq};
 use lakebed_vfs::MemVfs;
 
-use super::{Filter, Op, ScanRequest, Value};
+use super::{Filter, Op, Part, ScanRequest, Value};
 use crate::{Options, Store};
 
 fn store(rows: usize) -> Store {
@@ -216,7 +216,10 @@ fn parts_taken_by_several_threads_are_the_whole() {
     assert_eq!(parts.count(), 10);
     let taken = || {
         std::iter::from_fn(|| parts.take())
-            .flat_map(Result::unwrap)
+            .flat_map(|part| match part.unwrap() {
+                Part::Batches(batches) => batches,
+                Part::Numbers(_) => panic!("a typed column was asked for"),
+            })
             .collect::<Vec<_>>()
     };
     let mut all = std::thread::scope(|scope| {
@@ -229,6 +232,58 @@ fn parts_taken_by_several_threads_are_the_whole() {
     all.sort_unstable();
     assert_eq!(all, (0..1000).collect::<Vec<_>>());
     assert!(parts.take().is_none());
+}
+
+#[test]
+fn parts_of_sequence_numbers_alone_are_those_of_the_scan() {
+    let store = store(950);
+    store.seal().unwrap();
+    store
+        .append("trips", &mut (0..50).map(|_| Ok(b"[]".to_vec())))
+        .unwrap();
+    store.commit().unwrap();
+    store
+        .append("trips", &mut (0..5).map(|_| Ok(b"{}".to_vec())))
+        .unwrap();
+    let record = br#"{"n":333,"city":"Oslo","even":false}"#;
+    store.delete(&Hash::of(record)).unwrap();
+    store.delete(&Hash::of(b"[]")).unwrap();
+    store.trim("trips", Seq(10)).unwrap();
+    let taken = |filters, range| {
+        let request = ScanRequest {
+            range,
+            ..asking(&["_seq"], filters)
+        };
+        let parts = store.snapshot().unwrap().parts(&request).unwrap();
+        let mut found = Vec::new();
+        let mut as_ranges = 0;
+        while let Some(part) = parts.take() {
+            match part.unwrap() {
+                Part::Numbers(ranges) => {
+                    as_ranges += ranges.len();
+                    found.extend(
+                        ranges
+                            .into_iter()
+                            .flat_map(|r| r.start.0 as i64..r.end.0 as i64),
+                    );
+                }
+                Part::Batches(batches) => found.extend(numbers(&batches, 0)),
+            }
+        }
+        assert_eq!(found, numbers(&scan(&store, &request), 0));
+        (found, as_ranges)
+    };
+    let (all, ranges) = taken(Vec::new(), None);
+    let expected = (10..950).filter(|n| *n != 333).chain(1000..1005);
+    assert_eq!(all, expected.collect::<Vec<_>>());
+    // Nine and a half parts of a hundred rows, one of them with a gap, and what is pending.
+    assert!(ranges <= 13, "{ranges}");
+    let (some, _) = taken(Vec::new(), Some(Seq(300)..Seq(340)));
+    assert_eq!(some.len(), 39);
+    let (filtered, ranges) = taken(vec![("_seq", Op::Ge(Value::Int(940)))], None);
+    assert_eq!((filtered.len(), ranges), (15, 0));
+    let (filtered, ranges) = taken(vec![("n", Op::Lt(Value::Int(20)))], None);
+    assert_eq!((filtered.len(), ranges), (10, 0));
 }
 
 #[test]

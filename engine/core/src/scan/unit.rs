@@ -70,6 +70,14 @@ pub(super) struct Unit {
     rows: u64,
 }
 
+impl Unit {
+    /// From its first row to its last.
+    pub(super) fn range(&self) -> Range<Seq> {
+        let start = self.parts.first().map_or(Seq(0), |(_, part)| part.start);
+        start..self.parts.last().map_or(start, |(_, part)| part.end)
+    }
+}
+
 /// Adds the part of a batch that is in `range` to the units, each of `rows` rows but the last.
 pub(super) fn split(batch: &BatchRef, range: &Range<Seq>, rows: usize, units: &mut VecDeque<Unit>) {
     let rows = rows as u64;
@@ -95,8 +103,8 @@ pub(super) fn split(batch: &BatchRef, range: &Range<Seq>, rows: usize, units: &m
 
 /// The rows of a unit that are there, and what the rows of each batch share.
 #[derive(Default)]
-struct Rows {
-    runs: Vec<RowRun>,
+pub(super) struct Rows {
+    pub(super) runs: Vec<RowRun>,
     count: usize,
     shares: Vec<Share>,
 }
@@ -239,13 +247,17 @@ impl Plan {
             .any(|column| matches!(column, Wanted::System(known) if *known == name))
     }
 
+    /// Whether the sequence numbers of all rows are all that is asked for.
+    pub(super) fn is_of_numbers(&self) -> bool {
+        self.columns == [Wanted::System("_seq")]
+            && self.filters.is_empty()
+            && self.narrowings.is_empty()
+    }
+
     /// Makes the Arrow batches of a unit: one, or several when its records are very large.
     pub(super) fn run(&self, unit: &Unit) -> Result<Vec<RecordBatch>> {
         let mut batches = Vec::new();
-        let (Some((_, first)), Some((_, last))) = (unit.parts.first(), unit.parts.last()) else {
-            return Ok(batches);
-        };
-        let mut ranges = vec![first.start..last.end];
+        let mut ranges = vec![unit.range()];
         while let Some(range) = ranges.pop() {
             if let Some(batch) = self.batch(unit, &range)? {
                 batches.push(batch);
@@ -259,7 +271,7 @@ impl Plan {
     }
 
     /// The rows of a unit within a range of sequence numbers.
-    fn rows(&self, unit: &Unit, range: &Range<Seq>) -> Result<Rows> {
+    pub(super) fn rows(&self, unit: &Unit, range: &Range<Seq>) -> Result<Rows> {
         let mut rows = Rows::default();
         for (source, part) in &unit.parts {
             let part = part.start.max(range.start)..part.end.min(range.end);

@@ -3,28 +3,39 @@
 use lakebed_format::{CommitNumber, names};
 
 use super::{CollectionInfo, CommitInfo, DictionaryInfo, SegmentInfo, SegmentState, Stats, Store};
+use crate::catalogue::Collection;
 use crate::error::Result;
 use crate::snapshot::Snapshot;
 
 impl Snapshot {
     /// The collections, by name.
     pub fn collections(&self) -> Result<Vec<CollectionInfo>> {
-        let catalogue = self.catalogue();
-        Ok(catalogue
-            .collections()
-            .map(|collection| CollectionInfo {
-                id: collection.id,
-                name: collection.name.to_string(),
-                created: collection.created,
-                rows: collection.rows(),
-                deleted_rows: collection.deleted_rows,
-                first_seq: collection.first_live,
-                next_seq: collection.next_seq,
-                dictionary: catalogue
-                    .dictionary_of(collection.id)
-                    .map(|entry| entry.number),
-            })
-            .collect())
+        let all = self.catalogue().collections();
+        Ok(all.map(|collection| self.about(collection)).collect())
+    }
+
+    /// The collection of this name.
+    ///
+    /// # Errors
+    /// `CollectionNotFound`.
+    pub fn collection(&self, name: &str) -> Result<CollectionInfo> {
+        self.named(name).map(|collection| self.about(collection))
+    }
+
+    fn about(&self, collection: &Collection) -> CollectionInfo {
+        CollectionInfo {
+            id: collection.id,
+            name: collection.name.to_string(),
+            created: collection.created,
+            rows: collection.rows(),
+            deleted_rows: collection.deleted_rows,
+            first_seq: collection.first_live,
+            next_seq: collection.next_seq,
+            dictionary: self
+                .catalogue()
+                .dictionary_of(collection.id)
+                .map(|entry| entry.number),
+        }
     }
 
     /// The dictionaries, in order.
