@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::frames::{Dictionaries, FrameCache};
 use crate::index::filter::Filters;
 use crate::options::Options;
+use crate::quiet::Quiet;
 use crate::schema::{Schema, Summary, to_columns};
 use crate::segment::large::Large;
 
@@ -29,6 +30,10 @@ pub(crate) struct Home {
     pub(crate) dictionaries: Dictionaries,
     pub(crate) filters: Filters,
     pub(crate) can_map: bool,
+    /// The newest manifest.
+    pub(crate) manifests: Quiet<u64>,
+    /// A segment that is not there.
+    pub(crate) missing: Quiet<SegmentNumber>,
     /// The process that opened the store.
     pub(crate) pid: u32,
     proven: Mutex<HashMap<BlobId, Hash>>,
@@ -53,6 +58,8 @@ impl Home {
             dictionaries: Dictionaries::default(),
             filters: Filters::default(),
             can_map: vfs.can_map(),
+            manifests: Quiet::default(),
+            missing: Quiet::default(),
             pid: std::process::id(),
             proven: Mutex::default(),
             large: Mutex::default(),

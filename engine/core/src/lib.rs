@@ -25,6 +25,7 @@ pub(crate) mod ingest;
 pub mod json;
 pub(crate) mod near;
 pub mod options;
+pub(crate) mod quiet;
 pub mod scan;
 pub mod schema;
 pub(crate) mod segment;

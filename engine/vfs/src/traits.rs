@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::Mapping;
 
@@ -28,6 +29,24 @@ pub enum Lock {
     Exclusive,
 }
 
+/// What tells whether names came to a directory, or went, between two moments that are further apart than its times are fine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DirStamp {
+    /// Which directory it is.
+    pub id: [u64; 2],
+    /// When its names changed last, since 1970.
+    pub written: Duration,
+    /// When anything about it changed last, since 1970.
+    pub changed: Duration,
+}
+
+impl DirStamp {
+    /// The later of its times.
+    pub fn latest(&self) -> Duration {
+        self.written.max(self.changed)
+    }
+}
+
 /// A directory that holds a store.
 ///
 /// Names are relative, `/`-separated and never contain `.` or `..` parts; anything else is `InvalidInput`.
@@ -37,6 +56,12 @@ pub trait Vfs: Send + Sync + Debug {
 
     /// The names in a directory, files and directories, sorted; names that are not UTF-8 are left out. Missing: `NotFound`.
     fn list(&self, dir: &str) -> io::Result<Vec<String>>;
+
+    /// The stamp of a directory, if it has any; where [`Vfs::can_map`] says yes its times are of this machine's clock.
+    fn stamp(&self, dir: &str) -> io::Result<Option<DirStamp>> {
+        _ = dir;
+        Ok(None)
+    }
 
     /// Makes a directory and those above it; fine when it is there. `""` makes the store's own directory and makes its name durable.
     fn create_dir(&self, dir: &str) -> io::Result<()>;

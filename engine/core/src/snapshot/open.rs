@@ -16,6 +16,7 @@ use crate::catalogue::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
 use crate::home::Home;
 use crate::index::lookup::Lookup;
+use crate::quiet::Before;
 use crate::segment::chain::Chain;
 use crate::segment::source::missing;
 use crate::segment::{Active, ActiveFile, Sealed};
@@ -38,23 +39,51 @@ pub(crate) enum Asking {
 
 /// The newest state. `before` is what this object saw last.
 pub(crate) fn newest(home: &Arc<Home>, before: Option<&View>, asking: Asking) -> Result<View> {
-    let base = hold_manifest(home, before)?;
+    let (base, active) = look(home, before, asking)?;
+    Ok(View::new(Arc::clone(home), base, active))
+}
+
+/// The newest state, if it is another one than this object saw last.
+pub(crate) fn newer(home: &Arc<Home>, before: &View) -> Result<Option<View>> {
+    let (base, active) = look(home, Some(before), Asking::Reader)?;
+    let same = Arc::ptr_eq(&base, &before.base)
+        && match (&active, &before.active) {
+            (Some(found), Some(known)) => Arc::ptr_eq(found, known),
+            (found, known) => found.is_none() && known.is_none(),
+        };
+    Ok((!same).then(|| View::new(Arc::clone(home), base, active)))
+}
+
+fn look(
+    home: &Arc<Home>,
+    before: Option<&View>,
+    asking: Asking,
+) -> Result<(Arc<Base>, Option<Arc<Active>>)> {
+    let base = hold_manifest(home, before, asking)?;
     let known = before
         .filter(|view| view.base.active == base.active)
         .and_then(|view| view.active.as_ref());
     let active = open_active(home, &base, known, asking)?;
-    Ok(View::new(Arc::clone(home), base, active))
+    Ok((base, active))
 }
 
 /// The highest manifest, with a shared lock on it; when it is damaged or gone, what the footers say it said.
-fn hold_manifest(home: &Arc<Home>, before: Option<&View>) -> Result<Arc<Base>> {
+fn hold_manifest(home: &Arc<Home>, before: Option<&View>, asking: Asking) -> Result<Arc<Base>> {
     let mut none = 0;
     for _ in 0..TRIES {
+        let now = Before::of(home, names::MANIFESTS);
+        if let Some(view) = before
+            && asking == Asking::Reader
+            && home.manifests.still(now, &view.base.number)
+        {
+            return Ok(Arc::clone(&view.base));
+        }
         let mut numbers = manifest_numbers(home)?;
         numbers.sort_unstable();
         if let Some(view) = before
             && numbers.last().is_none_or(|last| *last <= view.base.number)
         {
+            home.manifests.keep(now, view.base.number);
             return Ok(Arc::clone(&view.base));
         }
         let Some(number) = numbers.last() else {
@@ -233,10 +262,17 @@ fn open_active(
     let (file, damage) = if let Some(known) = known {
         (Arc::clone(&known.file), known.damage.clone())
     } else {
+        let now = Before::of(home, names::SEGMENTS);
+        if asking == Asking::Reader && home.missing.still(now, &number) {
+            return Ok(None);
+        }
         let name = names::segment(number);
         let file = match home.vfs.open(&name, Open::Read) {
             Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                home.missing.keep(now, number);
+                return Ok(None);
+            }
             Err(error) => return Err(missing(number, &name, error)),
         };
         let len = length(number, file.as_ref())?;

@@ -15,7 +15,7 @@ use super::pending::Pending;
 use crate::error::{Error, ErrorKind, Result};
 use crate::frames::Workers;
 use crate::home::Home;
-use crate::snapshot::open::{Asking, newest};
+use crate::snapshot::open::newer;
 use crate::snapshot::{Snapshot, View};
 
 /// One store object.
@@ -142,7 +142,9 @@ impl Shared {
             _ => return Ok(false),
         };
         let before = self.view();
-        let view = newest(&self.home, Some(&before), Asking::Reader)?;
+        let Some(view) = newer(&self.home, &before)? else {
+            return Ok(false);
+        };
         let newer = view.commit > before.commit;
         if newer || view.base.number > before.base.number {
             self.show(Arc::new(view), None);

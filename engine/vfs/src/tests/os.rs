@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::{Lock, Open, OsVfs, Vfs};
 
@@ -172,4 +173,36 @@ fn a_mapping_shows_the_file_itself() {
     drop(vfs);
     drop(dir);
     assert!(map.iter().all(|byte| *byte == 7), "all else is gone");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_stamp_tells_whether_names_came_or_went() {
+    let place = tempfile::tempdir().unwrap();
+    let vfs = OsVfs::new(place.path());
+    vfs.create_dir("d").unwrap();
+    let file = vfs.open("d/a", Open::CreateNew).unwrap();
+    let mut before = vfs.stamp("d").unwrap().unwrap();
+    let mut changed = || {
+        let now = vfs.stamp("d").unwrap().unwrap();
+        let other = now != before;
+        before = now;
+        // Further apart than the clock of any system's files ticks.
+        std::thread::sleep(Duration::from_millis(20));
+        other
+    };
+    assert!(!changed());
+    file.write_all_at(b"not a name", 0).unwrap();
+    assert!(!changed());
+    vfs.open("d/b", Open::CreateNew).unwrap();
+    assert!(changed());
+    vfs.rename("d/b", "d/a").unwrap();
+    assert!(changed());
+    vfs.unlink("d/a").unwrap();
+    assert!(changed());
+    std::fs::rename(place.path().join("d"), place.path().join("e")).unwrap();
+    vfs.create_dir("d").unwrap();
+    assert!(changed());
+    assert!(!changed());
+    assert!(vfs.stamp("none").is_err());
 }
