@@ -10,7 +10,7 @@ use crate::door::{Binding, Column};
 use crate::stores::Opened;
 
 /// The column that costs the least. It comes first, because DuckDB asks for the first column to count rows.
-pub(crate) const FIRST: &str = "_seq";
+const FIRST: &str = "_seq";
 
 /// Columns of a scan that asks for all of them.
 #[derive(Debug)]

@@ -8,22 +8,11 @@ use lakebed_core::schema::DataType;
 use lakebed_core::{CommitNumber, Filter, Op, Parts, Result, ScanRequest, Seq, Snapshot, Value};
 
 use crate::batches::Batches;
-use crate::columns::{Columns, FIRST};
+use crate::columns::Columns;
 use crate::door::{Binding, Kind, invalid};
 use crate::stores::{self, Reading};
 use crate::table::Table;
 use crate::vector::Chunk;
-
-/// A part of a scan has about this many bytes of records: little enough that an interrupt, which DuckDB sees between chunks, ends it soon.
-const PART_BYTES: u64 = 4 << 20;
-
-/// Rows of a part, whatever their size.
-const PART_ROWS: std::ops::RangeInclusive<u64> = 64..=8192;
-
-/// Columns that are made without reading records, and the rows of a part when only those are asked for: so many that counting the rows of
-/// a middling collection starts no second thread.
-const WITHOUT_RECORDS: [&str; 4] = [FIRST, "_line", "_file", "_ingested_at"];
-const PART_ROWS_WITHOUT_RECORDS: usize = 1 << 17;
 
 /// A call.
 pub(crate) struct Scan {
@@ -102,16 +91,8 @@ impl Table for Scan {
                 })
             })
             .collect::<Result<_>>()?;
-        let without_records = fields
-            .iter()
-            .all(|field| WITHOUT_RECORDS.contains(&field.name().as_str()));
         let request = ScanRequest {
             columns: Some(fields.iter().map(|field| field.name().clone()).collect()),
-            batch_rows: if without_records {
-                PART_ROWS_WITHOUT_RECORDS
-            } else {
-                part_rows(&snapshot)?
-            },
             ..ScanRequest::clone(&self.request)
         };
         let parts = snapshot.parts(&request)?;
@@ -149,13 +130,4 @@ fn rows_of(snapshot: &Snapshot, request: &ScanRequest) -> Result<u64> {
         end.0.saturating_sub(start.0)
     });
     Ok(collection.rows.min(asked))
-}
-
-/// Rows of a part, by the average size of the store's blobs.
-fn part_rows(snapshot: &Snapshot) -> Result<usize> {
-    let segments = snapshot.segments()?;
-    let blobs: u64 = segments.iter().map(|segment| segment.blobs).sum();
-    let bytes: u64 = segments.iter().map(|segment| segment.raw_bytes).sum();
-    let average = (bytes / blobs.max(1)).max(1);
-    Ok((PART_BYTES / average).clamp(*PART_ROWS.start(), *PART_ROWS.end()) as usize)
 }

@@ -102,7 +102,7 @@ impl Snapshot {
     /// `CollectionNotFound`; `InvalidArgument` for a column that is not there or a filter that cannot be judged; `Corrupt`, `Io`. Errors of
     /// single batches come out of the scan.
     pub fn scan(&self, request: &ScanRequest) -> Result<Scan> {
-        let (plan, units) = self.work(request)?;
+        let (plan, units) = self.work(request, BATCH_ROWS)?;
         let threads = match request.threads {
             0 => self.view.home.options.thread_count(),
             threads => threads,
@@ -131,12 +131,14 @@ impl Snapshot {
         Ok(Arc::new(Plan::new(self.clone(), schema, request)?))
     }
 
-    /// How a scan goes about it, and its units in order.
-    fn work(&self, request: &ScanRequest) -> Result<(Arc<Plan>, VecDeque<Unit>)> {
+    /// How a scan goes about it, and its units in order, of `light` rows where none of their records is read.
+    fn work(&self, request: &ScanRequest, light: usize) -> Result<(Arc<Plan>, VecDeque<Unit>)> {
         let plan = self.plan(request)?;
         let collection = self.named(&request.collection)?;
         let rows = match request.batch_rows {
-            0 => self.unit_rows(plan.unit_bytes()),
+            0 => plan
+                .unit_bytes()
+                .map_or(light, |bytes| self.unit_rows(bytes)),
             rows => rows,
         };
         let range = request.pruned_range(live_range(collection, request.range()));
@@ -154,13 +156,12 @@ impl Snapshot {
         Ok((plan, units))
     }
 
-    /// Rows of a unit whose records should come to this many bytes, judged by the average of all committed blobs; `None`: no matter how
-    /// many.
-    fn unit_rows(&self, bytes: Option<u64>) -> usize {
-        let (Some(bytes), Some(average)) = (bytes, self.view.average_blob()) else {
-            return BATCH_ROWS;
-        };
-        (bytes / average.max(1)).clamp(FEWEST_ROWS, BATCH_ROWS as u64) as usize
+    /// Rows of a unit whose records should come to this many bytes, judged by the average of all committed blobs.
+    fn unit_rows(&self, bytes: u64) -> usize {
+        let rows = |average: u64| (bytes / average.max(1)).clamp(FEWEST_ROWS, BATCH_ROWS as u64);
+        self.view
+            .average_blob()
+            .map_or(BATCH_ROWS, |average| rows(average) as usize)
     }
 
     /// Where a commit ends: its segment and the offset there.

@@ -14,6 +14,9 @@ use super::unit::{Plan, Unit};
 use crate::error::Result;
 use crate::snapshot::Snapshot;
 
+/// Rows of a part of which no record is read: so many that counting the rows of a middling collection starts no second thread.
+const LIGHT_ROWS: usize = 1 << 17;
+
 /// The rows of a part.
 #[derive(Debug)]
 pub enum Part {
@@ -37,7 +40,7 @@ impl Snapshot {
     /// # Errors
     /// As [`Snapshot::scan`].
     pub fn parts(&self, request: &ScanRequest) -> Result<Parts> {
-        let (plan, units) = self.work(request)?;
+        let (plan, units) = self.work(request, LIGHT_ROWS)?;
         Ok(Parts {
             plan,
             units,

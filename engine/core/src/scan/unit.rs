@@ -28,9 +28,10 @@ const ROWS_PER_RUN: usize = 4;
 const UNIT_BYTES: usize = 512 << 20;
 
 /// Bytes that a unit's records should come to: where they are handed out, so few that the memory of one batch serves for the next and
-/// stays in a core's cache; otherwise so few that a scan of large records does not take much memory.
+/// stays in a core's cache; otherwise so few that a scan of large records does not take much memory, and that a reader who is interrupted
+/// between units ends soon.
 const TEXTS_BYTES: u64 = 1 << 20;
-const VALUES_BYTES: u64 = 8 << 20;
+const VALUES_BYTES: u64 = 4 << 20;
 
 /// A column by where it comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
