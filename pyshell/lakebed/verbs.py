@@ -387,11 +387,7 @@ SHELL_VERBS: tuple[Verb, ...] = (
         "format",
         "Choose how results are written; auto is a table, or records where they fit better.",
         "lakebed.shell.control:format_",
-        (
-            Argument(
-                "format", "the format", "choice", required=False, choices=("auto", *LISTING_FORMATS), metavar="[FORMAT]"
-            ),
-        ),
+        (Argument("format", "the format", "choice", required=False, choices=("auto", *FORMATS), metavar="[FORMAT]"),),
         json=False,
     ),
     Verb(
@@ -408,7 +404,8 @@ SHELL_VERBS: tuple[Verb, ...] = (
                 completes="file",
             ),
         ),
-        "The ending of the file says the format. A program is run for each result, which it gets as NDJSON on its standard input.",
+        "The ending of the file says the format, until another is chosen. A program is run for each result, which it gets on its standard "
+        "input, as NDJSON unless another format is chosen.",
         ("output report.csv", "output ! jq .", "output"),
         json=False,
     ),

@@ -14,7 +14,7 @@ from lakebed.commands.output import write_parquet, write_result
 from lakebed.duck.interrupt import interruptible
 from lakebed.errors import InvalidArgument
 from lakebed.pipes.run import run
-from lakebed.pipes.split import split
+from lakebed.pipes.split import minding_pipes, split
 
 if TYPE_CHECKING:
     import duckdb
@@ -80,24 +80,25 @@ def _run(
             # What a pipe wrote, the next statement sees.
             lakebed.refresh(connection)
             continue
-        for statement in connection.extract_statements(piece.sql):
-            if not results.has_rows(statement):
-                connection.execute(statement)
-                continue
-            written += 1
-            if written > 1 and form == "parquet":
-                message = "A Parquet file holds one result: give one query."
-                raise InvalidArgument(message)
-            if form == "parquet":
-                write_parquet(connection, statement, target)
-                continue
-            screen = context.on_terminal and not to_file and form in ("table", "vertical")
-            limit = context.settings.rows if rows is None else rows
-            # One more than is shown tells whether there are more.
-            first = limit + 1 if form == "table" and limit else None
-            result = results.run(connection, statement, form, first=first, screen=screen)
-            if result is not None:
-                write_result(context, form, result, target, limit=rows, to_file=to_file)
+        with minding_pipes(piece.sql):
+            for statement in connection.extract_statements(piece.sql):
+                if not results.has_rows(statement):
+                    connection.execute(statement)
+                    continue
+                written += 1
+                if written > 1 and form == "parquet":
+                    message = "A Parquet file holds one result: give one query."
+                    raise InvalidArgument(message)
+                if form == "parquet":
+                    write_parquet(connection, statement, target)
+                    continue
+                screen = context.on_terminal and not to_file and form in ("table", "vertical")
+                limit = context.settings.rows if rows is None else rows
+                # One more than is shown tells whether there are more.
+                first = limit + 1 if form == "table" and limit else None
+                result = results.run(connection, statement, form, first=first, screen=screen)
+                if result is not None:
+                    write_result(context, form, result, target, limit=rows, to_file=to_file)
     if not pieces:
         message = 'There is no statement: try lakebed query "SELECT count(*) FROM events".'
         raise InvalidArgument(message)

@@ -63,11 +63,16 @@ def program(_context: Context, rows: Rows, words: list[str]) -> None:
     if not words:
         message = "`| !` needs a program: SELECT ... | ! jq -c ."
         raise InvalidArgument(message)
-    feed(words, rows.objects())
+    feed(words, encoded(rows.objects()))
 
 
-def feed(words: list[str], lines: Iterable[str]) -> None:
-    """Runs a program with these lines on its standard input."""
+def encoded(lines: Iterable[str]) -> Iterator[bytes]:
+    """Lines of text as a program reads them."""
+    return (line.encode("utf-8", "surrogateescape") + b"\n" for line in lines)
+
+
+def feed(words: list[str], pieces: Iterable[bytes]) -> None:
+    """Runs a program with these bytes on its standard input."""
     try:
         process = subprocess.Popen(words, stdin=subprocess.PIPE)
     except OSError as problem:
@@ -77,20 +82,30 @@ def feed(words: list[str], lines: Iterable[str]) -> None:
     try:
         # A program that has seen enough closes its input.
         with contextlib.suppress(BrokenPipeError):
-            for text in lines:
-                process.stdin.write(text.encode("utf-8", "surrogateescape") + b"\n")
-            process.stdin.flush()
-    except BaseException:
-        process.terminate()
-        raise
-    finally:
+            process.stdin.writelines(pieces)
         with contextlib.suppress(BrokenPipeError):
             process.stdin.close()
         code = process.wait()
+    except BaseException:
+        _end(process)
+        raise
     if code:
         ended = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
         message = f"The program {words[0]} {ended}."
         raise ProgramFailed(message)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a program that nobody waits for any more: asked first, and made to when it does not listen."""
+    process.terminate()
+    try:
+        process.wait(timeout=0.5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    # What it has not read goes nowhere now.
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()  # type: ignore[union-attr]
 
 
 class ProgramFailed(Exception):

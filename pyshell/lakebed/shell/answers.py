@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -43,6 +44,14 @@ class Answer(NamedTuple):
     """Known when the lines have been taken."""
 
 
+_STYLED = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def screen_lines(line: str, width: int) -> int:
+    """How many lines of a screen this wide a line takes."""
+    return max(-(-render.width(_STYLED.sub("", line)) // max(width, 1)), 1)
+
+
 def table(result: Result, screen: Screen, *, records: bool) -> Answer:
     """The first rows as a table; with `records`, as records where the table would leave something out.
 
@@ -56,12 +65,12 @@ def table(result: Result, screen: Screen, *, records: bool) -> Answer:
     drawn = render.box(columns, shown, screen.width, null=screen.null, style=screen.style)
     if records and not more and shown and (drawn.hidden_columns or drawn.has_cut):
         lines = list(render.vertical(columns, shown, null=screen.null, style=screen.style))
-        if len(shown) == 1 or len(lines) <= screen.height - 4:
+        if len(shown) == 1 or sum(screen_lines(line, screen.width) for line in lines) <= screen.height - 4:
             told = f"{render.count(len(shown), 'row')}, {render.count(len(columns), 'column')}"
             return Answer(iter(lines), lambda: told)
     told = f"the first {render.count(len(shown), 'row')}, there are more" if more else render.count(len(shown), "row")
     told += f", {render.count(len(columns), 'column')}"
-    told += f" ({len(columns) - drawn.hidden_columns} shown)" if drawn.hidden_columns else ""
+    told += render.missing(len(columns), drawn)
     told += ": type last to see everything" if more or drawn.hidden_columns or drawn.has_cut else ""
     return Answer(iter(drawn.lines), lambda: told)
 

@@ -38,7 +38,7 @@ def help_(session: Session, verb: str | None) -> None:
             raise InvalidArgument(message)
         more = [json_option()] if isinstance(found, Verb) and found.json else []
         lines = help_of(VerbCommand(found, more=more), width).splitlines()
-    pager.show(lines, here.height - 2, session.pager, lambda: None)
+    pager.show(lines, here, session.pager, lambda: None)
 
 
 def _overview(width: int) -> list[str]:
@@ -75,7 +75,7 @@ def quit_(_session: Session) -> None:
 def format_(session: Session, format: str | None) -> None:
     """Chooses the format of results, or says which it is."""
     if format is not None:
-        session.context.chosen = format
+        session.choose(format)
     session.narrate(f"format {session.context.chosen or session.context.settings.format}")
 
 
@@ -106,10 +106,8 @@ def output(session: Session, target: tuple[str, ...]) -> None:
     if others:
         message = "output takes one file: quote a name with spaces in it."
         raise InvalidArgument(message)
-    if Path(first).suffix.lower() in (".parquet", ".pq"):
-        message = f"A Parquet file holds one result: SELECT ... | write {first}"
-        raise InvalidArgument(message)
     session.context.allow_file(first)
+    first = os.path.expanduser(first)  # noqa: PTH111
     try:
         session.direct(open(first, "wb"), first)  # noqa: PTH123, SIM115
     except OSError as problem:
@@ -203,5 +201,5 @@ def history(session: Session, word: str | None) -> None:
         for one in found
         for line in (session.context.style.dim(f"-- {one.at[:19]}"), *map(render.escaped, one.statement.splitlines()))
     ]
-    pager.show(lines, screen(session).height - 2, session.pager, lambda: None)
+    pager.show(lines, screen(session), session.pager, lambda: None)
     sys.stdout.flush()

@@ -15,6 +15,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from lakebed.shell.answers import Screen, screen_lines
+
 
 def command(environ: Mapping[str, str]) -> list[str] | None:
     """The pager: `$PAGER`, else less where there is one."""
@@ -27,16 +29,28 @@ def command(environ: Mapping[str, str]) -> list[str] | None:
     return ["less"] if shutil.which("less") else None
 
 
-def show(lines: Iterable[str], height: int, pager: list[str] | None, stop: Callable[[], object]) -> None:
+def show(lines: Iterable[str], screen: Screen, pager: list[str] | None, stop: Callable[[], object]) -> None:
     """Writes the lines, through the pager when they are more than fit. `stop` ends the work behind them when the pager has ended."""
     lines = iter(lines)
-    first = list(itertools.islice(lines, height)) if pager is not None else []
-    if pager is None or len(first) < height:
+    first: list[str] = []
+    room = screen.height - _BELOW
+    while pager is not None and room > 0:
+        line = next(lines, None)
+        if line is None:
+            pager = None
+            break
+        first.append(line)
+        room -= screen_lines(line, screen.width)
+    if pager is None:
         for line in itertools.chain(first, lines):
             sys.stdout.write(line + "\n")
         return
     sys.stdout.flush()
     _through(pager, itertools.chain(first, lines), stop)
+
+
+_BELOW = 2
+"""Lines of the screen below an answer: its footer and the next prompt."""
 
 
 def _through(pager: list[str], lines: Iterator[str], stop: Callable[[], object]) -> None:

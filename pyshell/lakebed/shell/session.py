@@ -13,10 +13,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import IO, TYPE_CHECKING, Any
 
 from lakebed.commands.context import Context
+from lakebed.commands.output import FORMAT_BY_SUFFIX
 from lakebed.errors import InvalidArgument, StoreNotFound
 from lakebed.parsing import VerbCommand, json_option, parse
 from lakebed.pipes.split import Piece, tokens
@@ -57,7 +59,7 @@ class ShellContext(Context):
         return self.has_person or super().on_terminal
 
     def format(self, requested: str | None, output: str | None = None) -> str:
-        if requested is None and self.chosen not in (None, "auto") and not self.json:
+        if requested is None and self.chosen not in (None, "auto", "parquet") and not self.json:
             return str(self.chosen)
         return super().format(requested, output)
 
@@ -78,6 +80,10 @@ class Session:
         self.queries = Queries(self.context.loaded.files[0].parent / "queries")
         self.target: IO[bytes] | None = None
         self.target_name = ""
+        self.target_format = ""
+        """The format that the ending of the file says, until another is chosen."""
+        self.target_is_full = False
+        """Whether results go to something that holds one, which it has."""
         self.program: list[str] = []
         self.last_query: str | None = None
         self.last_statement: str | None = None
@@ -118,19 +124,29 @@ class Session:
 
     def _attach(self, connection: duckdb.DuckDBPyConnection) -> None:
         from lakebed.commands.connecting import NAME, show_store
-        from lakebed.duck.names import literal
 
+        shows_history = self.history is not None and self.history.is_kept and not self.safe
         try:
             show_store(self.context, connection)
         except StoreNotFound:
+            if shows_history:
+                connection.execute(f"CREATE OR REPLACE TEMP VIEW history AS {self._history_sql()}")
             return
         self._is_attached = True
-        if self.history is not None and self.history.is_kept and not self.safe:
-            columns = "{'at': 'TIMESTAMPTZ', 'store': 'VARCHAR', 'statement': 'VARCHAR'}"
-            path = literal(str(self.history.path))
-            connection.execute(
-                f"CREATE OR REPLACE VIEW {NAME}.sys.history AS FROM read_json({path}, format = 'newline_delimited', columns = {columns})"
-            )
+        if shows_history:
+            connection.execute("DROP VIEW IF EXISTS temp.history")
+            connection.execute(f"CREATE OR REPLACE VIEW {NAME}.sys.history AS {self._history_sql()}")
+
+    def _history_sql(self) -> str:
+        """The statements that were typed. A line that is none is passed over, as completion and Ctrl-R do."""
+        from lakebed.duck.names import literal
+
+        assert self.history is not None
+        columns = "{'at': 'TIMESTAMPTZ', 'store': 'VARCHAR', 'statement': 'VARCHAR'}"
+        return (
+            f"FROM read_json({literal(str(self.history.path))}, format = 'newline_delimited', columns = {columns}, "
+            "ignore_errors = true) WHERE statement IS NOT NULL"
+        )
 
     def refresh(self) -> None:
         """Moves to the newest commit of the store, if there is one."""
@@ -267,6 +283,15 @@ class Session:
         if self.target is not None:
             self.target.close()
         self.target, self.target_name, self.program = target, name, []
+        self.target_format, self.target_is_full = self._format_of_target(), False
+
+    def choose(self, form: str) -> None:
+        """Results are written in this format from now on."""
+        self.context.chosen = form
+        self.target_format = self._format_of_target() if form == "auto" else ""
+
+    def _format_of_target(self) -> str:
+        return FORMAT_BY_SUFFIX.get(Path(self.target_name).suffix.lower(), "")
 
 
 def took(seconds: float) -> str:
