@@ -56,6 +56,8 @@ class Described:
     details: str = ""
     """Paragraphs for its help."""
     examples: tuple[str, ...] = ()
+    is_quiet: bool = False
+    """Whether it writes nothing to the screen before its end, not even how far it is: then the shell tells that something goes on."""
 
 
 @dataclass(frozen=True)
@@ -251,9 +253,15 @@ VERBS: tuple[Verb, ...] = (
         examples=("lakebed pull llama3.2",),
         json=False,
     ),
-    Verb("collections", "List the collections.", "inspect:collections", (LISTING_FORMAT, ROWS)),
-    Verb("describe", "Show a collection's columns and types.", "inspect:describe", (COLLECTION, LISTING_FORMAT, ROWS)),
-    Verb("stats", "Show what the store holds and how small it is.", "inspect:stats"),
+    Verb("collections", "List the collections.", "inspect:collections", (LISTING_FORMAT, ROWS), is_quiet=True),
+    Verb(
+        "describe",
+        "Show a collection's columns and types.",
+        "inspect:describe",
+        (COLLECTION, LISTING_FORMAT, ROWS),
+        is_quiet=True,
+    ),
+    Verb("stats", "Show what the store holds and how small it is.", "inspect:stats", is_quiet=True),
     Verb(
         "get",
         "Write the bytes of a blob to standard output.",
@@ -283,12 +291,14 @@ VERBS: tuple[Verb, ...] = (
         "Each file becomes a blob that stays until it is deleted, and a row with its name, media type, size and hash. "
         "Creates the store when it is not there.",
         ("lakebed put photos/*.jpg --into photos", "lakebed query 'SELECT name, size, hash FROM files'"),
+        is_quiet=True,
     ),
     Verb(
         "delete",
         "Remove blobs and every row that is one of them.",
         "blobs:delete",
         (Argument("hashes", "64 hex characters, or the beginning of them", many=True, metavar="HASH..."),),
+        is_quiet=True,
     ),
     Verb(
         "drop",
@@ -296,6 +306,7 @@ VERBS: tuple[Verb, ...] = (
         "manage:drop",
         (COLLECTION, Argument("yes", "do not ask", "flag", ("--yes", "-y"))),
         "Asks first. Blobs stay where other collections or a put hold them.",
+        is_quiet=True,
     ),
     Verb(
         "trim",
@@ -312,6 +323,7 @@ VERBS: tuple[Verb, ...] = (
                 required=True,
             ),
         ),
+        is_quiet=True,
     ),
     Verb(
         "train",
@@ -322,8 +334,9 @@ VERBS: tuple[Verb, ...] = (
             Argument("size", "its size in bytes at most", "integer", ("--size",), default=112640, metavar="BYTES"),
         ),
         "It is used from now on if it makes a sample smaller by 3 % or more. Ingesting trains a first one by itself.",
+        is_quiet=True,
     ),
-    Verb("seal", "Finish the segment that is being written.", "manage:seal"),
+    Verb("seal", "Finish the segment that is being written.", "manage:seal", is_quiet=True),
     Verb(
         "export",
         "Write a collection's records, byte by byte as they came.",

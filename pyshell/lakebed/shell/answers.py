@@ -14,7 +14,9 @@ from lakebed.render import Row, Style
 from lakebed.results import Result
 
 _BESIDE = 12
-"""Lines of the screen that a table leaves to its frame, its footer and the prompts around it."""
+"""Lines of the screen that a table leaves to its frame, its footer, the statement and the prompts around it."""
+_FRAME = 8
+"""Lines that the frame of a table, its footer and the next prompt take: a table that fits in no more goes through no pager."""
 _PAGED_ROWS = 1000
 """Rows of a table in the pager that are laid out together, under a heading of their own."""
 
@@ -33,7 +35,7 @@ class Screen:
     @property
     def first(self) -> int:
         """Rows of a table that fit."""
-        return min(self.rows, max(self.height - _BESIDE, 5)) if self.rows else 0
+        return min(self.rows, max(self.height - _BESIDE, min(5, self.height - _FRAME), 1)) if self.rows else 0
 
 
 class Answer(NamedTuple):
@@ -42,6 +44,8 @@ class Answer(NamedTuple):
     lines: Iterator[str]
     footer: Callable[[], str]
     """Known when the lines have been taken."""
+    is_table: bool = False
+    """Whether the lines only make sense in one piece: the pager scrolls them sideways."""
 
 
 _STYLED = re.compile(r"\x1b\[[0-9;]*m")
@@ -72,7 +76,7 @@ def table(result: Result, screen: Screen, *, records: bool) -> Answer:
     told += f", {render.count(len(columns), 'column')}"
     told += render.missing(len(columns), drawn)
     told += ": type last to see everything" if more or drawn.hidden_columns or drawn.has_cut else ""
-    return Answer(iter(drawn.lines), lambda: told)
+    return Answer(iter(drawn.lines), lambda: told, is_table=True)
 
 
 def whole_table(result: Result, screen: Screen) -> Answer:
@@ -94,7 +98,7 @@ def whole_table(result: Result, screen: Screen) -> Answer:
     def told() -> str:
         return f"{render.count(counted, 'row')}, {render.count(len(result.columns), 'column')}"
 
-    return Answer(lines(), told)
+    return Answer(lines(), told, is_table=True)
 
 
 def written(result: Result, form: str, screen: Screen) -> Answer:
@@ -119,6 +123,8 @@ def written(result: Result, form: str, screen: Screen) -> Answer:
         lines = render.json_array(columns, rows, result.is_json)
     else:
         lines = render.json_objects(columns, rows, result.is_json)
-    return Answer(
-        lines, lambda: f"{render.count(counted, 'row')}, {render.count(len(columns), 'column')}"
-    )  # fmt: skip
+
+    def told() -> str:
+        return f"{render.count(counted, 'row')}, {render.count(len(columns), 'column')}"
+
+    return Answer(lines, told, is_table=form == "markdown")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
 from dataclasses import replace
@@ -144,18 +145,19 @@ def _show(session: Session, answer: Answer, began: float, progress: Progress) ->
     first = next(answer.lines, None)
     progress.stop()
     if first is not None:
-        pager.show(_chained(first, answer), screen(session), session.pager, session.connection.interrupt)
+        pager.show(
+            itertools.chain([first], answer.lines),
+            screen(session),
+            session.pager,
+            session.connection.interrupt,
+            is_table=answer.is_table,
+        )
     told = [answer.footer()] if answer.footer() else []
     if session.timing:
         told.append(took(time.monotonic() - began))
     if told:
         session.narrate(", ".join(told))
     sys.stdout.flush()
-
-
-def _chained(first: str, answer: Answer) -> Any:
-    yield first
-    yield from answer.lines
 
 
 def _hand_on(session: Session, result: Result, form: str) -> None:

@@ -38,7 +38,7 @@ def help_(session: Session, verb: str | None) -> None:
             raise InvalidArgument(message)
         more = [json_option()] if isinstance(found, Verb) and found.json else []
         lines = help_of(VerbCommand(found, more=more), width).splitlines()
-    pager.show(lines, here, session.pager, lambda: None)
+    pager.show(lines, here, session.pager)
 
 
 def _overview(width: int) -> list[str]:
@@ -201,5 +201,5 @@ def history(session: Session, word: str | None) -> None:
         for one in found
         for line in (session.context.style.dim(f"-- {one.at[:19]}"), *map(render.escaped, one.statement.splitlines()))
     ]
-    pager.show(lines, screen(session), session.pager, lambda: None)
+    pager.show(lines, screen(session), session.pager)
     sys.stdout.flush()

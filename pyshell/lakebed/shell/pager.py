@@ -29,7 +29,14 @@ def command(environ: Mapping[str, str]) -> list[str] | None:
     return ["less"] if shutil.which("less") else None
 
 
-def show(lines: Iterable[str], screen: Screen, pager: list[str] | None, stop: Callable[[], object]) -> None:
+def show(
+    lines: Iterable[str],
+    screen: Screen,
+    pager: list[str] | None,
+    stop: Callable[[], object] = lambda: None,
+    *,
+    is_table: bool = False,
+) -> None:
     """Writes the lines, through the pager when they are more than fit. `stop` ends the work behind them when the pager has ended."""
     lines = iter(lines)
     first: list[str] = []
@@ -46,17 +53,17 @@ def show(lines: Iterable[str], screen: Screen, pager: list[str] | None, stop: Ca
             sys.stdout.write(line + "\n")
         return
     sys.stdout.flush()
-    _through(pager, itertools.chain(first, lines), stop)
+    _through(pager, itertools.chain(first, lines), stop, is_table=is_table)
 
 
 _BELOW = 2
 """Lines of the screen below an answer: its footer and the next prompt."""
 
 
-def _through(pager: list[str], lines: Iterator[str], stop: Callable[[], object]) -> None:
+def _through(pager: list[str], lines: Iterator[str], stop: Callable[[], object], *, is_table: bool) -> None:
     environ = dict(os.environ)
-    # Colors pass, wide tables scroll sideways, and what was shown stays on the screen.
-    environ.setdefault("LESS", "-RSX")
+    # Colors pass, tables scroll sideways and all else is wrapped, and what was shown stays on the screen.
+    environ.setdefault("LESS", "-RSX" if is_table else "-RX")
     environ.setdefault("LESSCHARSET", "utf-8")
     written = threading.Event()
     with deaf():

@@ -72,16 +72,18 @@ def _loop(
 
     while True:
         try:
-            beginning, session.next_text = session.next_text or "", None
-            text = prompt.ask(beginning, look)
-            catalogues.wait()
-            session.run(text)
+            try:
+                beginning, session.next_text = session.next_text or "", None
+                text = prompt.ask(beginning, look)
+                catalogues.wait()
+                session.run(text)
+            finally:
+                restore()
         except KeyboardInterrupt:
+            # At the prompt, or wherever a Ctrl-C came that belonged to what had just ended.
             continue
         except EOFError:
             return
-        finally:
-            restore()
 
 
 def _picture(session: Session, old: Catalogue) -> Catalogue:

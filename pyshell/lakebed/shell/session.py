@@ -10,6 +10,7 @@ import importlib
 import os
 import signal
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Iterator
@@ -50,9 +51,24 @@ class ShellContext(Context):
     """What tells how far the statement is, on the line that a note would stand on."""
 
     def note(self, text: str) -> None:
+        self._stop_telling()
+        super().note(text)
+
+    def say(self, text: str) -> None:
+        self._stop_telling()
+        super().say(text)
+
+    def confirm(self, question: str) -> bool:
+        self._stop_telling()
+        return super().confirm(question)
+
+    def listing(self, *given: Any, **more: Any) -> None:
+        self._stop_telling()
+        super().listing(*given, **more)
+
+    def _stop_telling(self) -> None:
         if self.running is not None:
             self.running.stop()
-        super().note(text)
 
     @property
     def on_terminal(self) -> bool:
@@ -231,8 +247,11 @@ class Session:
         self.context.json = bool(arguments.pop("json", False))
         self._check_files(arguments, verb.arguments)
         try:
-            result = getattr(importlib.import_module(f"lakebed.commands.{module}"), function)(self.context, **arguments)
-            sys.stdout.flush()
+            with Progress(None, shown=self.interactive and verb.is_quiet) as self.context.running:
+                result = getattr(importlib.import_module(f"lakebed.commands.{module}"), function)(
+                    self.context, **arguments
+                )
+                sys.stdout.flush()
         finally:
             self.context.json = False
         return result
@@ -270,7 +289,10 @@ class Session:
     def narrate(self, text: str) -> None:
         """A remark below a result: on the screen only."""
         if self.interactive:
-            sys.stdout.write(self.context.style.dim(f"  {text}") + "\n")
+            for line in textwrap.wrap(
+                text, max(self.context.width - 2, 20), break_long_words=False, break_on_hyphens=False
+            ):
+                sys.stdout.write(self.context.style.dim(f"  {line}") + "\n")
             sys.stdout.flush()
 
     def _say_error(self, message: str) -> None:
