@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 
 from lakebed.errors import InvalidArgument
 from lakebed.pipes.words import Word
-from lakebed.verbs import Argument, Described
+from lakebed.verbs import Argument, Described, Verb
 
 
 class VerbCommand(click.Command):
@@ -24,6 +24,8 @@ class VerbCommand(click.Command):
         more: Sequence[click.Parameter] = (),
     ) -> None:
         self.verb = verb
+        if isinstance(verb, Verb) and verb.takes_program:
+            self.allow_interspersed_args = False
         super().__init__(
             verb.name,
             callback=lambda **values: run(values),

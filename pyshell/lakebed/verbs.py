@@ -68,6 +68,8 @@ class Verb(Described):
     """Whether it reports something, which `--json` makes one JSON object a line."""
     in_shell: bool = True
     """Whether the shell has it too."""
+    takes_program: bool = False
+    """Whether what follows its first word may be a program's: options there are not its own."""
 
 
 COLLECTION = Argument("collection", "the collection", completes="collection", metavar="COLLECTION")
@@ -419,8 +421,9 @@ SHELL_VERBS: tuple[Verb, ...] = (
         ),
         "The ending of the file says the format, until another is chosen. A program is run for each result, which it gets on its standard "
         "input, as NDJSON unless another format is chosen.",
-        ("output report.csv", "output ! jq .", "output"),
+        ("output report.csv", "output ! jq -c .", "output"),
         json=False,
+        takes_program=True,
     ),
     Verb(
         "last",

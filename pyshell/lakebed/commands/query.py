@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 import lakebed
 from lakebed import results
 from lakebed.commands.connecting import connect, show_store
-from lakebed.commands.context import Context, read_statements
+from lakebed.commands.context import Context, read_statements, utf8
 from lakebed.commands.output import write_parquet, write_result
 from lakebed.duck.interrupt import interruptible
 from lakebed.errors import InvalidArgument
@@ -53,11 +53,11 @@ def _statements(sql: str | None, command: str | None, file: str | None) -> str:
     if file is not None and file != "-":
         return read_statements(Path(file), file)
     if given:
-        return given[0]
+        return utf8(given[0], "The statements are")
     if file is None and sys.stdin.isatty():
         message = 'There is no statement: try lakebed query "SELECT count(*) FROM events".'
         raise InvalidArgument(message)
-    return sys.stdin.read()
+    return utf8(sys.stdin.read(), "Standard input is")
 
 
 def _run(

@@ -31,6 +31,8 @@ class Screen:
     """Rows of a table at most; 0 for all."""
     null: str
     style: Style
+    everything: str = "type last to see everything"
+    """How to see what a table leaves out."""
 
     @property
     def first(self) -> int:
@@ -44,8 +46,10 @@ class Answer(NamedTuple):
     lines: Iterator[str]
     footer: Callable[[], str]
     """Known when the lines have been taken."""
-    is_table: bool = False
+    is_wide: bool = False
     """Whether the lines only make sense in one piece: the pager scrolls them sideways."""
+    is_cut: bool = False
+    """Whether something may be missing, so that the footer is shown in a script, too."""
 
 
 _STYLED = re.compile(r"\x1b\[[0-9;]*m")
@@ -75,8 +79,8 @@ def table(result: Result, screen: Screen, *, records: bool) -> Answer:
     told = f"the first {render.count(len(shown), 'row')}, there are more" if more else render.count(len(shown), "row")
     told += f", {render.count(len(columns), 'column')}"
     told += render.missing(len(columns), drawn)
-    told += ": type last to see everything" if more or drawn.hidden_columns or drawn.has_cut else ""
-    return Answer(iter(drawn.lines), lambda: told, is_table=True)
+    told += f": {screen.everything}" if more or drawn.hidden_columns or drawn.has_cut else ""
+    return Answer(iter(drawn.lines), lambda: told, is_wide=True, is_cut=True)
 
 
 def whole_table(result: Result, screen: Screen) -> Answer:
@@ -98,7 +102,7 @@ def whole_table(result: Result, screen: Screen) -> Answer:
     def told() -> str:
         return f"{render.count(counted, 'row')}, {render.count(len(result.columns), 'column')}"
 
-    return Answer(lines(), told, is_table=True)
+    return Answer(lines(), told, is_wide=True)
 
 
 def written(result: Result, form: str, screen: Screen) -> Answer:
@@ -127,4 +131,4 @@ def written(result: Result, form: str, screen: Screen) -> Answer:
     def told() -> str:
         return f"{render.count(counted, 'row')}, {render.count(len(columns), 'column')}"
 
-    return Answer(lines, told, is_table=form == "markdown")
+    return Answer(lines, told, is_wide=form == "markdown")

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lakebed import render, results
-from lakebed.commands.output import parquet, write_result
+from lakebed.commands.output import WIDE, parquet, write_result
 from lakebed.duck.interrupt import interruptible
 from lakebed.errors import InvalidArgument
 from lakebed.pipes.sinks import encoded, feed
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 def ask(session: Session, piece: Piece) -> int | None:
     """Runs a statement of SQL, or a pipe."""
+    session.renew()
     connection = session.connection
     with results.told(), interruptible(connection):
         session.last_statement = piece.text
@@ -47,6 +48,7 @@ def ask(session: Session, piece: Piece) -> int | None:
 
 def show_last(session: Session, sql: str) -> None:
     """Shows the result of a query whole, in the pager."""
+    session.renew()
     connection = session.connection
     with results.told(), interruptible(connection):
         began = time.monotonic()
@@ -65,8 +67,14 @@ def screen(session: Session) -> Screen:
     size = shutil.get_terminal_size((120, 40))
     settings = context.settings
     if not session.interactive:
+        # In a script nobody types anything.
         return Screen(
-            size.columns if context.on_terminal else 1_000_000, 1_000_000, settings.rows, settings.null, context.style
+            size.columns if context.on_terminal else WIDE,
+            1_000_000,
+            settings.rows,
+            settings.null,
+            context.style,
+            "format vertical shows everything",
         )
     return Screen(size.columns, size.lines, settings.rows, settings.null, context.style)
 
@@ -150,9 +158,11 @@ def _show(session: Session, answer: Answer, began: float, progress: Progress) ->
             screen(session),
             session.pager,
             session.connection.interrupt,
-            is_table=answer.is_table,
+            is_wide=answer.is_wide,
         )
     told = [answer.footer()] if answer.footer() else []
+    if not session.interactive and answer.is_cut:
+        sys.stdout.write(session.context.style.dim(f"  {told[0]}") + "\n")
     if session.timing:
         told.append(took(time.monotonic() - began))
     if told:

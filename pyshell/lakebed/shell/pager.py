@@ -35,7 +35,7 @@ def show(
     pager: list[str] | None,
     stop: Callable[[], object] = lambda: None,
     *,
-    is_table: bool = False,
+    is_wide: bool = False,
 ) -> None:
     """Writes the lines, through the pager when they are more than fit. `stop` ends the work behind them when the pager has ended."""
     lines = iter(lines)
@@ -53,17 +53,17 @@ def show(
             sys.stdout.write(line + "\n")
         return
     sys.stdout.flush()
-    _through(pager, itertools.chain(first, lines), stop, is_table=is_table)
+    _through(pager, itertools.chain(first, lines), stop, is_wide=is_wide)
 
 
 _BELOW = 2
 """Lines of the screen below an answer: its footer and the next prompt."""
 
 
-def _through(pager: list[str], lines: Iterator[str], stop: Callable[[], object], *, is_table: bool) -> None:
+def _through(pager: list[str], lines: Iterator[str], stop: Callable[[], object], *, is_wide: bool) -> None:
     environ = dict(os.environ)
-    # Colors pass, tables scroll sideways and all else is wrapped, and what was shown stays on the screen.
-    environ.setdefault("LESS", "-RSX" if is_table else "-RX")
+    # Colors pass, tables scroll sideways, all else is wrapped, and what was shown stays on the screen.
+    environ.setdefault("LESS", "-RSX" if is_wide else "-RX")
     environ.setdefault("LESSCHARSET", "utf-8")
     written = threading.Event()
     with deaf():

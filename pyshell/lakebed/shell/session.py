@@ -112,7 +112,8 @@ class Session:
         self._last_is_kept = False
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._connecting = threading.Lock()
-        self._is_attached = False
+        self._attached: bytes | None = None
+        """What tells the store that is attached from every other one."""
 
     # --- The connection -------------------------------------------------------------------------------------------------
 
@@ -124,10 +125,12 @@ class Session:
                 self._connection = self._connect()
             return self._connection
 
-    @property
-    def is_attached(self) -> bool:
-        """Whether there is a store."""
-        return self._is_attached
+    def _identity(self) -> bytes | None:
+        """What the store that is there now differs in from every other one: the file with its name, of a store's whole life."""
+        try:
+            return (Path(self.context.settings.store) / "FORMAT").read_bytes()
+        except OSError:
+            return None
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         from lakebed.commands.connecting import connect
@@ -148,7 +151,7 @@ class Session:
             if shows_history:
                 connection.execute(f"CREATE OR REPLACE TEMP VIEW history AS {self._history_sql()}")
             return
-        self._is_attached = True
+        self._attached = self._identity()
         if shows_history:
             connection.execute("DROP VIEW IF EXISTS temp.history")
             connection.execute(f"CREATE OR REPLACE VIEW {NAME}.sys.history AS {self._history_sql()}")
@@ -169,10 +172,22 @@ class Session:
         import lakebed
 
         connection = self.connection
-        if not self._is_attached:
+        if self._attached is None:
             self._attach(connection)
         else:
             lakebed.refresh(connection)
+
+    def renew(self) -> None:
+        """Starts anew where the store has been removed, and perhaps made again, under this shell."""
+        if self._attached is None or self._attached == self._identity():
+            return
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self._attached = self.last_query = None
+        self.context.note(
+            f"note: {self.context.settings.store} is not the store it was: somebody removed it. "
+            "What was created in this shell is gone."
+        )
 
     def close(self) -> None:
         """Ends the session."""
