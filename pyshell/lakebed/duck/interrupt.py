@@ -10,7 +10,7 @@ import contextlib
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def interruptible(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """While this is entered, Ctrl-C interrupts what `connection` runs in the main thread, and raises KeyboardInterrupt after it.
+def interruptible(connection: duckdb.DuckDBPyConnection, numbers: Collection[int] = (signal.SIGINT,)) -> Iterator[None]:
+    """While this is entered, Ctrl-C interrupts what `connection` runs in the main thread, and raises KeyboardInterrupt after it. So do
+    other signals with these numbers, as far as their handlers raise something.
 
     In other threads, which signals never reach, it does nothing.
     """
@@ -31,7 +32,7 @@ def interruptible(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
     def listen() -> None:
         while signals := heard.recv(64):
-            if signal.SIGINT in signals:
+            if not set(signals).isdisjoint(numbers):
                 connection.interrupt()
 
     listener = threading.Thread(target=listen, name="lakebed-interrupt", daemon=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -17,7 +18,7 @@ from lakebed.pipes.split import Piece, minding_pipes, pipe_verb
 from lakebed.shell import answers, pager, statements
 from lakebed.shell.answers import Answer, Screen
 from lakebed.shell.progress import Progress
-from lakebed.shell.session import Session, took
+from lakebed.shell.session import ENDING, Session, took
 
 if TYPE_CHECKING:
     from lakebed.results import Result
@@ -27,7 +28,7 @@ def ask(session: Session, piece: Piece) -> int | None:
     """Runs a statement of SQL, or a pipe."""
     session.renew()
     connection = session.connection
-    with results.told(), interruptible(connection):
+    with results.told(), interruptible(connection, (signal.SIGINT, *ENDING)):
         session.last_statement = piece.text
         session.keep_last(piece.sql)
         session.refresh()
@@ -50,7 +51,7 @@ def show_last(session: Session, sql: str) -> None:
     """Shows the result of a query whole, in the pager."""
     session.renew()
     connection = session.connection
-    with results.told(), interruptible(connection):
+    with results.told(), interruptible(connection, (signal.SIGINT, *ENDING)):
         began = time.monotonic()
         (statement,) = connection.extract_statements(sql)
         with Progress(connection, shown=session.interactive) as progress:

@@ -90,6 +90,7 @@ def output(session: Session, target: tuple[str, ...]) -> None:
     """Sends results to a file or a program, or to the screen again."""
     if not target:
         session.direct(None)
+        session.narrate("results go to the screen")
         return
     first, *others = target
     if first.startswith("!"):
@@ -102,6 +103,7 @@ def output(session: Session, target: tuple[str, ...]) -> None:
             raise InvalidArgument(message)
         session.direct(None)
         session.program = words
+        session.narrate(f"results go to {words[0]}")
         return
     if others:
         message = "output takes one file: quote a name with spaces in it."
@@ -112,6 +114,7 @@ def output(session: Session, target: tuple[str, ...]) -> None:
         session.direct(open(first, "wb"), first)  # noqa: PTH123, SIM115
     except OSError as problem:
         raise unwritable(first, problem) from problem
+    session.narrate(f"results go to {first}")
 
 
 def last(session: Session) -> None:

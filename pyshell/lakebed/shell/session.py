@@ -32,6 +32,9 @@ from lakebed.verbs import SHELL_VERBS
 if TYPE_CHECKING:
     import duckdb
 
+ENDING = (signal.SIGTERM, *([signal.SIGHUP] if os.name == "posix" else []))
+"""The signals that end a shell: in order, so that the terminal is left as it was found."""
+
 LAST = "_"
 """The table of the last result."""
 
@@ -107,6 +110,8 @@ class Session:
         """What the next prompt begins with."""
         self.knows_server = False
         """Whether a statement has talked to a model server: before that, completion does not either."""
+        self.ended_by: int | None = None
+        """The signal that ends this shell."""
         self.depth = 0
         """How many files and saved queries are being run inside each other."""
         self._last_is_kept = False
@@ -219,14 +224,24 @@ class Session:
             if not self.interactive:
                 raise
             return 0
-        except BaseException as problem:  # noqa: BLE001  (a crash of one statement is not the end: a panic is no Exception)
+        except BaseException as problem:
+            # A crash of one statement is not the end. A panic is no Exception.
             from lakebed.cli import failed, interruption
 
+            if self.ended_by is not None:
+                # A signal came while the statement ran. What it raised may have been lost in there.
+                raise SystemExit(128 + self.ended_by) from problem
             if isinstance(problem, KeyboardInterrupt):
                 self._say_error(interruption(problem))
                 return 130
             return failed(problem)
-        if self.timing and code == 0 and piece.kind != "sql" and (seconds := time.monotonic() - began) >= 0.1:
+        # Of SQL, and of what a dot-command stands for, it has been said.
+        if (
+            self.timing
+            and code == 0
+            and piece.kind in ("verb", "pipe")
+            and (seconds := time.monotonic() - began) >= 0.1
+        ):
             self.narrate(took(seconds))
         return code
 

@@ -74,5 +74,8 @@ def no_such_verb(text: str) -> str:
 
 def no_such_dot(name: str) -> str:
     """What to say of an unknown dot-command."""
+    several = [f".{known}" for known in DOTS if known.startswith(name)]
+    if several:
+        return f".{name} is the beginning of {' and '.join(several)}: type more of it."
     found = difflib.get_close_matches(name, DOTS, n=1)
     return f"There is no command .{name}; " + (f"did you mean .{found[0]}?" if found else ".help lists what there is.")
