@@ -433,6 +433,14 @@ SHELL_VERBS: tuple[Verb, ...] = (
         json=False,
     ),
     Verb(
+        "watch",
+        "Run the last query again and again, until Ctrl-C.",
+        "lakebed.shell.control:watch",
+        (Argument("seconds", "how long it rests between", "integer", required=False, default=2, metavar="[SECONDS]"),),
+        "Each time it sees the newest commit: what an ingest elsewhere adds comes up.",
+        json=False,
+    ),
+    Verb(
         "read",
         "Run the statements in a file.",
         "lakebed.shell.control:read",

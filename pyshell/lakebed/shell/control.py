@@ -7,12 +7,14 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from lakebed import render
 from lakebed.commands.context import read_statements, unwritable
 from lakebed.errors import InvalidArgument, error
 from lakebed.parsing import VerbCommand, help_of, json_option
+from lakebed.pipes.split import Piece
 from lakebed.pipes.verbs import PIPE_VERBS
 from lakebed.pipes.verbs import find as find_pipe
 from lakebed.shell import dots, pager, statements
@@ -125,6 +127,35 @@ def last(session: Session) -> None:
         message = "There is no result yet: ask something first."
         raise InvalidArgument(message)
     show_last(session, session.last_query)
+
+
+def watch(session: Session, seconds: int) -> None:
+    """Runs the last query again and again, each time on the newest commit, until Ctrl-C."""
+    from lakebed.shell.asking import ask
+
+    query = session.last_query
+    if query is None:
+        message = "There is no query to watch yet: ask something first."
+        raise InvalidArgument(message)
+    if not session.interactive:
+        message = "`watch` needs a terminal."
+        raise InvalidArgument(message)
+    if seconds < 1:
+        message = f"watch {seconds} would never rest: give 1 second or more."
+        raise InvalidArgument(message)
+    pages, session.pager = session.pager, None
+    try:
+        while True:
+            if os.environ.get("TERM") != "dumb":
+                sys.stdout.write("\x1b[H\x1b[2J")
+            session.narrate(f"{time.strftime('%H:%M:%S')}, again every {seconds} s until Ctrl-C")
+            ask(session, Piece("sql", query, 0, len(query), terminated=True, sql=query))
+            time.sleep(seconds)
+    except KeyboardInterrupt:
+        # That is how it ends.
+        return
+    finally:
+        session.pager = pages
 
 
 def read(session: Session, file: str) -> int:
