@@ -19,7 +19,7 @@ Row = Sequence[str | None]
 
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
             "FLOAT", "DOUBLE", "DECIMAL", "BIGNUM", "VARINT")  # fmt: skip
-_SHORT_TYPES = {"TIMESTAMP WITH TIME ZONE": "timestamptz", "TIME WITH TIME ZONE": "timetz"}
+_SHORT_TYPES = {"TIMESTAMP WITH TIME ZONE": "timestamptz", "TIME WITH TIME ZONE": "timetz", '"NULL"': "null"}
 _ELLIPSIS = "…"
 _NARROWEST = 6
 """Columns are not cut below this, rather left out."""

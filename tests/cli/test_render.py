@@ -58,7 +58,7 @@ def test_columns_in_the_middle_go_first_and_the_footer_says_so():
     assert "c10" not in box.lines[1]
     assert box.hidden_columns > 0
     text = render.footer(1, 20, box, more=False)
-    assert f"20 columns ({20 - box.hidden_columns} shown)" in text
+    assert f"20 columns ({20 - box.hidden_columns} shown, cut to fit)" in text
     assert "--format vertical shows everything" in text
 
 

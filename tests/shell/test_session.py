@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+import re
 import stat
 
 import pytest
@@ -221,7 +222,7 @@ class TestErrors:
         assert message in shown
         assert "Traceback" not in shown
         assert ("LINE 1: SELECT nosuch FROM events" in shown) == ("nosuch FROM" in text)
-        assert ("\n" + " " * 15 + "^^^^^^\n" in shown) == ("nosuch FROM" in text)
+        assert bool(re.search(r"\n {15}\^+\n", shown)) == ("nosuch FROM" in text)
         assert "42" in say("SELECT 42;")
 
     @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def _run(
             lakebed.refresh(connection)
             continue
         with minding_pipes(piece.sql):
-            for statement in connection.extract_statements(piece.sql):
+            for statement in results.statements(connection, piece.sql):
                 if not results.has_rows(statement):
                     connection.execute(statement)
                     continue

@@ -11,9 +11,10 @@ import difflib
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from lakebed.errors import InvalidArgument
+from lakebed.pipes.tokens import Token, tokens
 from lakebed.pipes.verbs import PIPE_VERBS, PipeVerb, find
 from lakebed.pipes.words import Word, words
 
@@ -42,51 +43,12 @@ class Piece:
     """Whether a pipe could also have been read as the operator `|`."""
 
 
-class Token(NamedTuple):
-    """A token of SQL, in characters."""
-
-    start: int
-    end: int
-    """With the white space behind it left out."""
-    kind: str
-    """`keyword`, `identifier`, `string_const`, `numeric_const`, `operator`, `comment`."""
-
-
-def tokens(text: str, start: int = 0, stop: int | None = None) -> Iterator[Token]:
-    """DuckDB's tokens of the text between these places. Its offsets are bytes; these are characters."""
-    import duckdb
-
-    part = text[start:stop]
-    if not part.isascii():
-        # What is no UTF-8 has been escaped as characters that DuckDB does not take.
-        part = part.encode("utf-8", "replace").decode()
-    found = [(offset, kind.name) for offset, kind in duckdb.tokenize(part)]
-    at = _characters(part, [offset for offset, _ in found])
-    ends = [*at[1:], len(part)] if at else []
-    for begin, end, (_, kind) in zip(at, ends, found, strict=True):
-        yield Token(start + begin, start + begin + len(part[begin:end].rstrip()), kind)
-
-
-def _characters(text: str, offsets: list[int]) -> list[int]:
-    """Byte offsets, ascending, as character offsets."""
-    if text.isascii():
-        return offsets
-    data = text.encode()
-    found: list[int] = []
-    last = characters = 0
-    for offset in offsets:
-        characters += len(data[last:offset].decode())
-        last = offset
-        found.append(characters)
-    return found
-
-
 def parses(sql: str) -> bool:
-    """Whether DuckDB reads the text as exactly one statement."""
+    """Whether DuckDB reads a text without a semicolon outside quotes as a statement, which it may take apart into several."""
     import duckdb
 
     try:
-        return len(duckdb.extract_statements(sql)) == 1
+        return bool(duckdb.extract_statements(sql))
     except duckdb.Error:
         return False
 

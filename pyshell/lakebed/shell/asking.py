@@ -42,7 +42,7 @@ def ask(session: Session, piece: Piece) -> int | None:
             session.refresh()
             return code
         with minding_pipes(piece.sql):
-            for statement in connection.extract_statements(piece.sql):
+            for statement in results.statements(connection, piece.sql):
                 _statement(session, statement)
     return None
 
@@ -53,7 +53,7 @@ def show_last(session: Session, sql: str) -> None:
     connection = session.connection
     with results.told(), interruptible(connection, (signal.SIGINT, *ENDING)):
         began = time.monotonic()
-        (statement,) = connection.extract_statements(sql)
+        (statement,) = results.statements(connection, sql)
         with Progress(connection, shown=session.interactive) as progress:
             result = results.run(connection, statement, "csv", screen=True)
             if result is not None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from lakebed.pipes.split import Piece, tokens
+from lakebed.pipes.split import Piece
+from lakebed.pipes.tokens import tokens
 from lakebed.pipes.words import Word
 from lakebed.shell import statements
 

@@ -22,7 +22,8 @@ from lakebed.commands.context import Context
 from lakebed.commands.output import FORMAT_BY_SUFFIX
 from lakebed.errors import InvalidArgument, StoreNotFound
 from lakebed.parsing import VerbCommand, json_option, parse
-from lakebed.pipes.split import Piece, tokens
+from lakebed.pipes.split import Piece
+from lakebed.pipes.tokens import tokens
 from lakebed.shell import dots, pager, statements
 from lakebed.shell.history import History, history_file
 from lakebed.shell.progress import Progress

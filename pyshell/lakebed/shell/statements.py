@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Iterator
 from functools import cache
 
-from lakebed.pipes.split import STARTERS, Piece, split, tokens
+from lakebed.pipes.split import STARTERS, Piece, split
+from lakebed.pipes.tokens import tokens
 from lakebed.shell.dots import DOTS
 from lakebed.verbs import SHELL_VERBS, VERBS, Verb
 
