@@ -92,6 +92,14 @@ def test_wide_characters_take_two_places():
     assert render.cut("値値値値", 5) == "値値…"
 
 
+def test_a_joiner_joins_emoji_and_nothing_else():
+    assert render.width("x\u200dyz") == 3
+    assert render.width("値\u200d値") == 4
+    assert render.width("👩\u200d👩\u200d👧") == 2
+    # What is cut before a joiner must not join the mark that says so.
+    assert render.cut("👩\u200d👩\u200d👧 and more", 5) in ("👩\u200d👩…", "👩\u200d👩\u200d👧…")
+
+
 def test_vertical_shows_everything():
     lines = list(render.vertical([A, N], [["x" * 500, None], ["two\nlines", "1"]]))
     assert lines[1] == "a  " + "x" * 500
