@@ -17,6 +17,19 @@ if TYPE_CHECKING:
     import duckdb
 
 
+_HEARD = threading.Event()
+"""Whether a signal came since `interruptible` was entered."""
+
+
+def check() -> None:
+    """Raises KeyboardInterrupt where a Ctrl-C came. Whoever waits for something else than DuckDB asks now and then: a signal that comes
+    right before a call that blocks, or in code that drops what the handler raised, does not end that call.
+    """
+    if _HEARD.is_set():
+        _HEARD.clear()
+        raise KeyboardInterrupt
+
+
 @contextlib.contextmanager
 def interruptible(connection: duckdb.DuckDBPyConnection, numbers: Collection[int] = (signal.SIGINT,)) -> Iterator[None]:
     """While this is entered, Ctrl-C interrupts what `connection` runs in the main thread, and raises KeyboardInterrupt after it. So do
@@ -27,6 +40,7 @@ def interruptible(connection: duckdb.DuckDBPyConnection, numbers: Collection[int
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    _HEARD.clear()
     heard, told = socket.socketpair()
     told.setblocking(False)
 
@@ -34,6 +48,7 @@ def interruptible(connection: duckdb.DuckDBPyConnection, numbers: Collection[int
         while signals := heard.recv(64):
             if not set(signals).isdisjoint(numbers):
                 connection.interrupt()
+                _HEARD.set()
 
     listener = threading.Thread(target=listen, name="lakebed-interrupt", daemon=True)
     listener.start()

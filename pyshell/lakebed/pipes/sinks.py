@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import select
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from lakebed import render
 from lakebed.commands.output import FORMAT_BY_SUFFIX, write_parquet, write_result
+from lakebed.duck.interrupt import check
 from lakebed.errors import InvalidArgument, error
 
 if TYPE_CHECKING:
@@ -82,10 +85,10 @@ def feed(words: list[str], pieces: Iterable[bytes]) -> None:
     try:
         # A program that has seen enough closes its input.
         with contextlib.suppress(BrokenPipeError):
-            process.stdin.writelines(pieces)
+            _write(process.stdin, pieces)
         with contextlib.suppress(BrokenPipeError):
             process.stdin.close()
-        code = process.wait()
+        code = _ended(process)
     except BaseException:
         _end(process)
         raise
@@ -93,6 +96,50 @@ def feed(words: list[str], pieces: Iterable[bytes]) -> None:
         ended = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
         message = f"The program {words[0]} {ended}."
         raise ProgramFailed(message)
+
+
+_PATIENCE = 0.1
+"""Seconds until a Ctrl-C is looked for while a program is waited for."""
+
+
+def _write(pipe: IO[bytes], pieces: Iterable[bytes]) -> None:
+    """Writes to a program, which may take its time."""
+    if os.name != "posix":
+        pipe.writelines(pieces)
+        return
+    number = pipe.fileno()
+    os.set_blocking(number, False)
+    for piece in _gathered(pieces):
+        left = memoryview(piece)
+        while left:
+            if not select.select([], [number], [], _PATIENCE)[1]:
+                check()
+                continue
+            with contextlib.suppress(BlockingIOError):
+                left = left[os.write(number, left) :]
+
+
+def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same in fewer and larger ones."""
+    gathered = bytearray()
+    for piece in pieces:
+        gathered += piece
+        if len(gathered) >= _AT_ONCE:
+            yield bytes(gathered)
+            gathered.clear()
+    yield bytes(gathered)
+
+
+_AT_ONCE = 1 << 14
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int:
+    """Waits for a program's end; its exit code."""
+    while True:
+        try:
+            return process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            check()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
