@@ -34,9 +34,9 @@ def test_only_the_rows_that_fit_are_taken():
             yield [str(number)]
 
     lines, footer = shown(table(result([Column("n", "BIGINT")], rows()), SCREEN, records=True))
-    assert footer == "the first 8 rows, there are more, 1 column: type last to see everything"
-    assert len(lines) == 8 + 5
-    assert len(taken) == 9
+    assert footer == "the first 7 rows, there are more, 1 column: type last to see everything"
+    assert len(lines) == 7 + 5
+    assert len(taken) == 8
 
 
 @pytest.mark.parametrize("height", range(9, 60))

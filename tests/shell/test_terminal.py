@@ -202,7 +202,7 @@ def test_ctrl_z_is_no_character(terminal):
 def test_a_table_fits_the_terminal_as_it_is_now(terminal):
     shell = terminal()
     wide = f"SELECT {', '.join(f'repeat(chr(97), 30) AS c{n}' for n in range(4))} FROM range(20);"
-    narrow = shell.ask(wide, "18 rows, there are more, 4 columns (cut to fit)")
+    narrow = shell.ask(wide, "17 rows, there are more, 4 columns (cut to fit)")
     assert {len(line) for line in narrow.splitlines() if line.startswith("│")} == {80}
     shell.resize(40, 150)
     broad = shell.ask(wide, "20 rows, 4 columns")

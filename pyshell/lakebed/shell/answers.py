@@ -13,7 +13,7 @@ from lakebed.commands.output import WIDE
 from lakebed.render import Row, Style
 from lakebed.results import Result
 
-_BESIDE = 12
+_BESIDE = 13
 """Lines of the screen that a table leaves to its frame, its footer, the statement and the prompts around it."""
 _FRAME = 8
 """Lines that the frame of a table, its footer and the next prompt take: a table that fits in no more goes through no pager."""

@@ -14,8 +14,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from lakebed.shell.answers import Screen, screen_lines
+if TYPE_CHECKING:
+    from lakebed.shell.answers import Screen
 
 
 def command(environ: Mapping[str, str]) -> list[str] | None:
@@ -38,6 +40,8 @@ def show(
     is_wide: bool = False,
 ) -> None:
     """Writes the lines, through the pager when they are more than fit. `stop` ends the work behind them when the pager has ended."""
+    from lakebed.shell.answers import screen_lines
+
     lines = iter(lines)
     first: list[str] = []
     room = screen.height - _BELOW

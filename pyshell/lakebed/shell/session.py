@@ -19,7 +19,6 @@ from types import FrameType
 from typing import IO, TYPE_CHECKING, Any
 
 from lakebed.commands.context import Context
-from lakebed.commands.output import FORMAT_BY_SUFFIX
 from lakebed.errors import InvalidArgument, StoreNotFound
 from lakebed.parsing import VerbCommand, json_option, parse
 from lakebed.pipes.split import Piece
@@ -336,7 +335,7 @@ class Session:
         if self.target is not None:
             self.target.close()
         self.target, self.target_name, self.program = target, name, []
-        self.target_format, self.target_is_full = self._format_of_target(), False
+        self.target_format, self.target_is_full = self._format_of_target() if name else "", False
 
     def choose(self, form: str) -> None:
         """Results are written in this format from now on."""
@@ -344,6 +343,8 @@ class Session:
         self.target_format = self._format_of_target() if form == "auto" else ""
 
     def _format_of_target(self) -> str:
+        from lakebed.commands.output import FORMAT_BY_SUFFIX
+
         return FORMAT_BY_SUFFIX.get(Path(self.target_name).suffix.lower(), "")
 
 
