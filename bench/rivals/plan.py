@@ -89,7 +89,12 @@ class Bench:
         return place
 
     def turns(
-        self, subject: str, task: str, engines_: Iterable[str], each_round: Callable[[], None] = lambda: None, **spec: Any
+        self,
+        subject: str,
+        task: str,
+        engines_: Iterable[str],
+        each_round: Callable[[], None] = lambda: None,
+        **spec: Any,
     ) -> None:
         """The median over the rounds; in each round every engine has its turn, and then `each_round` what it measures."""
         rounds: dict[str, list[Figures]] = {engine: [] for engine in engines_}

@@ -229,12 +229,15 @@ def _is_store(word: str) -> bool:
 def _shell(**flags: Any) -> int | None:
     """The shell on a terminal; statements from standard input elsewhere; the help when there are none."""
     context = click.get_current_context()
-    if context.invoked_subcommand is not None:
+    if (verb := context.invoked_subcommand) is not None:
+        if verb != _SHELL.name and any(context.params[name] for name in ("command", "file")):
+            message = f"-c and -f run statements, and {verb} is a verb of its own: give one of the two."
+            raise click.UsageError(message)
         return None
     given = {**context.find_root().params, **{name: value for name, value in flags.items() if value}}
     safe = bool(given.pop("safe", False))
-    if not sys.stdin.isatty():
-        text = sys.stdin.read()
+    text = _script(given.pop("command"), given.pop("file"))
+    if text is not None:
         if not text.strip():
             click.echo(context.find_root().get_help())
             return None
@@ -249,9 +252,35 @@ def _shell(**flags: Any) -> int | None:
     return run(given, safe=safe)
 
 
+def _script(command: str | None, file: str | None) -> str | None:
+    """What to run instead of the shell: what was given, or what comes from standard input where that is no terminal."""
+    from lakebed.commands.context import read_statements, utf8
+
+    if command is not None and file is not None:
+        message = "Give the statements once: with -c or with -f."
+        raise click.UsageError(message)
+    if command is not None:
+        return utf8(command, "The statements are")
+    if file is not None and file != "-":
+        return read_statements(Path(file), file)
+    if file is not None or not sys.stdin.isatty():
+        return utf8(sys.stdin.read(), "Standard input is")
+    return None
+
+
 def _shell_options() -> list[click.Parameter]:
-    help = "run no programs, read and write no files but the store's"
-    return [*_common(json=False), click.Option(["--safe"], is_flag=True, help=help)]
+    return [
+        *_common(json=False),
+        click.Option(["-c", "--command"], metavar="SQL", help="run these statements and verbs instead of the shell"),
+        click.Option(
+            ["-f", "--file"],
+            metavar="FILE",
+            type=click.Path(allow_dash=True),
+            help="run those in a file; - is standard input",
+            shell_complete=complete_files,
+        ),
+        click.Option(["--safe"], is_flag=True, help="run no programs, read and write no files but the store's"),
+    ]
 
 
 _SHELL = click.Command("shell", callback=_shell, params=[click.Argument(["store"]), *_shell_options()[1:]], hidden=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from click.shell_completion import CompletionItem
 
 from lakebed.errors import InvalidArgument
 from lakebed.pipes.words import Word
-from lakebed.verbs import Argument, Described
+from lakebed.verbs import Argument, Described, Verb
 
 
 class VerbCommand(click.Command):
@@ -23,6 +24,8 @@ class VerbCommand(click.Command):
         more: Sequence[click.Parameter] = (),
     ) -> None:
         self.verb = verb
+        if isinstance(verb, Verb) and verb.takes_program:
+            self.allow_interspersed_args = False
         super().__init__(
             verb.name,
             callback=lambda **values: run(values),
@@ -97,7 +100,8 @@ _QUOTED = "\0"
 def parse(command: VerbCommand, words: Sequence[Word]) -> dict[str, Any] | None:
     """The verb's arguments by name, or None when it was asked for its help, which is then shown.
 
-    A bare `into` is the option `--into` where the verb says so.
+    A bare `into` is the option `--into` where the verb says so. `~` before a file is the user's directory, as in DuckDB's SQL: no
+    system's shell has read the words.
     """
     bare = {option.removeprefix("--"): option for one in command.verb.arguments if one.bare for option in one.options}
     given = [
@@ -108,11 +112,15 @@ def parse(command: VerbCommand, words: Sequence[Word]) -> dict[str, Any] | None:
     ]
     try:
         with command.make_context(command.name, given) as context:
-            return {name: _unmarked(value) for name, value in context.params.items()}
+            found = {name: _unmarked(value) for name, value in context.params.items()}
     except click.exceptions.Exit:
         return None
     except click.ClickException as problem:
         raise InvalidArgument(f"{told(problem)} It is: {usage(command)}") from problem
+    for argument in command.verb.arguments:
+        if argument.kind == "file":
+            found[argument.name] = _at_home(found[argument.name])
+    return found
 
 
 def told(problem: click.ClickException) -> str:
@@ -140,6 +148,12 @@ def _unmarked(value: Any) -> Any:
     if isinstance(value, str):
         return value.removeprefix(_QUOTED)
     return tuple(_unmarked(one) for one in value) if isinstance(value, tuple) else value
+
+
+def _at_home(file: Any) -> Any:
+    if isinstance(file, str):
+        return os.path.expanduser(file)  # noqa: PTH111
+    return tuple(map(_at_home, file)) if isinstance(file, tuple) else file
 
 
 # --- Completion -------------------------------------------------------------------------------------------------------------

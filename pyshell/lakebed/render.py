@@ -19,7 +19,7 @@ Row = Sequence[str | None]
 
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
             "FLOAT", "DOUBLE", "DECIMAL", "BIGNUM", "VARINT")  # fmt: skip
-_SHORT_TYPES = {"TIMESTAMP WITH TIME ZONE": "timestamptz", "TIME WITH TIME ZONE": "timetz"}
+_SHORT_TYPES = {"TIMESTAMP WITH TIME ZONE": "timestamptz", "TIME WITH TIME ZONE": "timetz", '"NULL"': "null"}
 _ELLIPSIS = "…"
 _NARROWEST = 6
 """Columns are not cut below this, rather left out."""
@@ -88,12 +88,21 @@ def _escape(character: str) -> str:
     return character
 
 
+_JOINER = "\u200d"
+
+
 def width(text: str) -> int:
     """How many places escaped text takes on a terminal."""
     if text.isascii():
         return len(text)
+    if _JOINER in text:
+        # It makes one of two emoji. Between other characters it takes nothing, and takes nothing away.
+        text = re.sub(rf"(?<!{_EMOJI}){_JOINER}|{_JOINER}(?!{_EMOJI})", "", text)
     measured = wcswidth(text)
     return measured if measured >= 0 else sum(max(wcwidth(character), 0) for character in text)
+
+
+_EMOJI = "[\u2190-\u2bff\ufe0f\U0001f000-\U0001faff]"
 
 
 def cut(text: str, places: int) -> str:
@@ -108,7 +117,7 @@ def cut(text: str, places: int) -> str:
         if used > places - 1:
             break
         taken.append(character)
-    return "".join(taken) + _ELLIPSIS
+    return "".join(taken).rstrip(_JOINER) + _ELLIPSIS
 
 
 def _padded(text: str, places: int, *, right: bool = False) -> str:
@@ -253,13 +262,18 @@ def _gap(kept: Sequence[int]) -> bool:
     return any(index != number for number, index in enumerate(kept))
 
 
+def missing(columns: int, drawn: Box) -> str:
+    """What a box does not show of columns and values, in brackets behind their number; nothing where it shows all."""
+    told = [f"{columns - drawn.hidden_columns} shown"] if drawn.hidden_columns else []
+    if drawn.has_cut:
+        told.append("cut to fit")
+    return f" ({', '.join(told)})" if told else ""
+
+
 def footer(shown: int, columns: int, drawn: Box, *, more: bool) -> str:
     """What a box shows and what it does not."""
     rows = f"the first {count(shown, 'row')}; there are more (--rows 0 shows all)" if more else count(shown, "row")
-    told = [
-        rows,
-        count(columns, "column") + (f" ({columns - drawn.hidden_columns} shown)" if drawn.hidden_columns else ""),
-    ]
+    told = [rows, count(columns, "column") + missing(columns, drawn)]
     if drawn.has_cut or drawn.hidden_columns:
         told.append("--format vertical shows everything")
     return "  " + ", ".join(told)
@@ -283,7 +297,7 @@ def vertical(
                 yield f"{label}  {style.dim(null)}"
                 continue
             shown = laid_out(value) if column.is_nested else value
-            first, *others = shown.splitlines() or [""]
+            first, *others = re.split(r"\r?\n", shown)
             yield f"{label}  {escaped(first)}"
             for other in others:
                 yield " " * (room + 2) + escaped(other)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lakebed.render import Column, Row, described
@@ -57,6 +58,38 @@ class Result(NamedTuple):
     """DuckDB's name for the kind of statement: `SELECT`, `EXPLAIN`."""
 
 
+@dataclass(frozen=True)
+class Whole:
+    """A query that DuckDB takes apart into several statements, a PIVOT, as the one that it is; it looks like DuckDB's own."""
+
+    query: str
+    type: Any
+    expected_result_type: Any
+
+
+def statements(connection: duckdb.DuckDBPyConnection, sql: str) -> Sequence[Any]:
+    """The statements of a text as DuckDB parses them."""
+    import duckdb
+
+    found = connection.extract_statements(sql)
+    if all(one.query and one.type.name != "MULTI" for one in found):
+        return found
+    try:
+        (query,) = connection.extract_statements("FROM (SELECT 1)")
+        connection.extract_statements(f"FROM (\n{bare(sql)}\n)")
+    except duckdb.ParserException:
+        return found
+    return [Whole(sql, query.type, query.expected_result_type)]
+
+
+def relation(connection: duckdb.DuckDBPyConnection, statement: Any) -> Any:
+    """The relation of a query."""
+    from lakebed.duck.source import has_pushdown
+
+    # DuckDB 2 points at the place of an error when it is given text; DuckDB 1.x has none of some statements.
+    return connection.sql(statement.query if has_pushdown() or isinstance(statement, Whole) else statement)
+
+
 def has_rows(statement: Any) -> bool:
     """Whether a statement gives rows."""
     kinds = {kind.name for kind in statement.expected_result_type}
@@ -82,30 +115,28 @@ def _select(
     import duckdb
 
     from lakebed.duck.glance import glanced
-    from lakebed.duck.source import has_pushdown
 
-    # DuckDB 2 points at the place of an error when it is given text; DuckDB 1.x has no text of a PIVOT that it took apart.
     try:
-        relation: Any = connection.sql(statement.query if has_pushdown() else statement)
+        found = relation(connection, statement)
     except duckdb.Error as problem:
         raise _placed(connection, statement.query, problem) from None
-    columns = [Column(name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True)]
+    columns = [Column(name, str(kind)) for name, kind in zip(found.columns, found.types, strict=True)]
     sql = bare(statement.query)
     types = [column.type for column in columns]
     if screen and "BLOB" in types and (short := glanced(connection, statement.query)) is not None:
-        sql, relation = short, connection.sql(short)
-        types = [str(kind) for kind in relation.types]
+        sql, found = short, connection.sql(short)
+        types = [str(kind) for kind in found.types]
     values = [
         # What is shown of the data comes ready-made at a glance.
         f"#{index}" if column.type == "BLOB" and kind != "BLOB" else _expression(index, column.type, form, screen)
         for index, (column, kind) in enumerate(zip(columns, types, strict=True), 1)
     ]
-    if hasattr(relation, "fetchmany"):
+    if hasattr(found, "fetchmany"):
         # A relation of DuckDB 1.x streams.
-        shown = relation.project(", ".join(values))
-        rows = _fetched(shown if first is None else shown.limit(first))
+        shown = found.project(", ".join(values))
+        rows = _unplaced(_fetched(shown if first is None else shown.limit(first)))
     else:
-        del relation
+        del found
         # The statement stands on lines of its own, so that the lines in errors are the user's, plus one.
         limit = "" if first is None else f" LIMIT {first}"
         rows = _wrapped(connection, f"SELECT {', '.join(values)} FROM (\n{sql}\n) AS result{limit}")
@@ -139,6 +170,16 @@ def _wrapped(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[Any]:
         raise _moved(problem) from None
 
 
+def _unplaced(rows: Iterator[Any]) -> Iterator[Any]:
+    """The rows; an error in them without its place, which DuckDB 1.x takes from a statement that is none of the user's."""
+    import duckdb
+
+    try:
+        yield from rows
+    except duckdb.Error as problem:
+        raise type(problem)(re.sub(r"\n+LINE \d+: .*", "", str(problem), flags=re.DOTALL)) from None
+
+
 def _moved(problem: duckdb.Error) -> duckdb.Error:
     """The error of a statement that had a line put before it, with the lines that the user knows."""
     text = re.sub(r"^LINE (\d+): ", lambda found: f"LINE {int(found[1]) - 1}: ", str(problem), flags=re.MULTILINE)
@@ -164,7 +205,7 @@ def _fetched(result: Any) -> Iterator[Any]:
 
 
 def _other(connection: duckdb.DuckDBPyConnection, statement: Any) -> Result | None:
-    """The rows of any other statement that has some: EXPLAIN, PRAGMA, CALL, PIVOT, INSERT ... RETURNING."""
+    """The rows of any other statement that has some: EXPLAIN, PRAGMA, CALL, INSERT ... RETURNING."""
     connection.execute(statement)
     described = connection.description or []
     rows = connection.fetchall()

@@ -56,6 +56,8 @@ class Described:
     details: str = ""
     """Paragraphs for its help."""
     examples: tuple[str, ...] = ()
+    is_quiet: bool = False
+    """Whether it writes nothing to the screen before its end, not even how far it is: then the shell tells that something goes on."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Verb(Described):
     """Whether it reports something, which `--json` makes one JSON object a line."""
     in_shell: bool = True
     """Whether the shell has it too."""
+    takes_program: bool = False
+    """Whether what follows its first word may be a program's: options there are not its own."""
 
 
 COLLECTION = Argument("collection", "the collection", completes="collection", metavar="COLLECTION")
@@ -251,9 +255,15 @@ VERBS: tuple[Verb, ...] = (
         examples=("lakebed pull llama3.2",),
         json=False,
     ),
-    Verb("collections", "List the collections.", "inspect:collections", (LISTING_FORMAT, ROWS)),
-    Verb("describe", "Show a collection's columns and types.", "inspect:describe", (COLLECTION, LISTING_FORMAT, ROWS)),
-    Verb("stats", "Show what the store holds and how small it is.", "inspect:stats"),
+    Verb("collections", "List the collections.", "inspect:collections", (LISTING_FORMAT, ROWS), is_quiet=True),
+    Verb(
+        "describe",
+        "Show a collection's columns and types.",
+        "inspect:describe",
+        (COLLECTION, LISTING_FORMAT, ROWS),
+        is_quiet=True,
+    ),
+    Verb("stats", "Show what the store holds and how small it is.", "inspect:stats", is_quiet=True),
     Verb(
         "get",
         "Write the bytes of a blob to standard output.",
@@ -283,12 +293,14 @@ VERBS: tuple[Verb, ...] = (
         "Each file becomes a blob that stays until it is deleted, and a row with its name, media type, size and hash. "
         "Creates the store when it is not there.",
         ("lakebed put photos/*.jpg --into photos", "lakebed query 'SELECT name, size, hash FROM files'"),
+        is_quiet=True,
     ),
     Verb(
         "delete",
         "Remove blobs and every row that is one of them.",
         "blobs:delete",
         (Argument("hashes", "64 hex characters, or the beginning of them", many=True, metavar="HASH..."),),
+        is_quiet=True,
     ),
     Verb(
         "drop",
@@ -296,6 +308,7 @@ VERBS: tuple[Verb, ...] = (
         "manage:drop",
         (COLLECTION, Argument("yes", "do not ask", "flag", ("--yes", "-y"))),
         "Asks first. Blobs stay where other collections or a put hold them.",
+        is_quiet=True,
     ),
     Verb(
         "trim",
@@ -312,6 +325,7 @@ VERBS: tuple[Verb, ...] = (
                 required=True,
             ),
         ),
+        is_quiet=True,
     ),
     Verb(
         "train",
@@ -322,8 +336,9 @@ VERBS: tuple[Verb, ...] = (
             Argument("size", "its size in bytes at most", "integer", ("--size",), default=112640, metavar="BYTES"),
         ),
         "It is used from now on if it makes a sample smaller by 3 % or more. Ingesting trains a first one by itself.",
+        is_quiet=True,
     ),
-    Verb("seal", "Finish the segment that is being written.", "manage:seal"),
+    Verb("seal", "Finish the segment that is being written.", "manage:seal", is_quiet=True),
     Verb(
         "export",
         "Write a collection's records, byte by byte as they came.",
@@ -387,11 +402,7 @@ SHELL_VERBS: tuple[Verb, ...] = (
         "format",
         "Choose how results are written; auto is a table, or records where they fit better.",
         "lakebed.shell.control:format_",
-        (
-            Argument(
-                "format", "the format", "choice", required=False, choices=("auto", *LISTING_FORMATS), metavar="[FORMAT]"
-            ),
-        ),
+        (Argument("format", "the format", "choice", required=False, choices=("auto", *FORMATS), metavar="[FORMAT]"),),
         json=False,
     ),
     Verb(
@@ -408,15 +419,25 @@ SHELL_VERBS: tuple[Verb, ...] = (
                 completes="file",
             ),
         ),
-        "The ending of the file says the format. A program is run for each result, which it gets as NDJSON on its standard input.",
-        ("output report.csv", "output ! jq .", "output"),
+        "The ending of the file says the format, until another is chosen. A program is run for each result, which it gets on its standard "
+        "input, as NDJSON unless another format is chosen.",
+        ("output report.csv", "output ! jq -c .", "output"),
         json=False,
+        takes_program=True,
     ),
     Verb(
         "last",
         "Show the last result whole, in the pager.",
         "lakebed.shell.control:last",
         details="In SQL, the last result is the table _: it is computed when it is first used.",
+        json=False,
+    ),
+    Verb(
+        "watch",
+        "Run the last query again and again, until Ctrl-C.",
+        "lakebed.shell.control:watch",
+        (Argument("seconds", "how long it rests between", "integer", required=False, default=2, metavar="[SECONDS]"),),
+        "Each time it sees the newest commit: what an ingest elsewhere adds comes up.",
         json=False,
     ),
     Verb(

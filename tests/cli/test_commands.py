@@ -337,7 +337,8 @@ class TestQuery:
         done = run("query", "SELECT n,\n  CAST(type AS INTEGER)\nFROM events")
         assert done.code == 1
         assert "Could not convert string 'push' to INT32" in done.err
-        assert "LINE 2:   CAST(type AS INTEGER)" in done.err
+        # DuckDB 1.x does not know the place. It names none rather than one in a statement that nobody typed.
+        assert ("LINE" in done.err) == ("LINE 2:   CAST(type AS INTEGER)" in done.err)
         assert run("query", "SELEC 1").err.startswith("error: Parser Error")
 
     def test_parquet_and_other_files_by_their_names(self, run, store, place):
@@ -562,7 +563,7 @@ class TestSettings:
     def test_settings_hold(self, run, store, place):
         (place / "lakebed.toml").write_text("format = 'table'\nrows = 2\nnull = '-'\n")
         text = run("query", "SELECT NULL AS a FROM range(3)").text
-        assert "│ -" in text
+        assert re.search(r"│ +- +│", text)
         assert "the first 2 rows; there are more" in text
         assert run("query", "SELECT 1 AS a", "--json").rows == [{"a": 1}]
 

@@ -25,6 +25,8 @@ class TestSplitting:
             ('FROM t | write "a \\"b\\".csv"', "FROM t", "write", ['a "b".csv']),
             ("FROM t | write $$a 'b' \"c\"; d.csv$$", "FROM t", "write", ["a 'b' \"c\"; d.csv"]),
             ("SELECT $$ | write x $$ | write y.csv", "SELECT $$ | write x $$", "write", ["y.csv"]),
+            ("FROM t | /* all; */ -- | into x\n write y.csv", "FROM t", "write", ["y.csv"]),
+            ("PIVOT t ON a USING sum(b) | write y.csv", "PIVOT t ON a USING sum(b)", "write", ["y.csv"]),
         ],
     )  # fmt: skip
     def test_a_pipe(self, text, sql, verb, given):
@@ -61,11 +63,38 @@ class TestSplitting:
         (pipe,) = split("SELECT a | write x.csv")
         assert (pipe.kind, pipe.ambiguous) == ("pipe", False)
 
+    def test_an_operator_that_duckdb_has_not_is_no_other_reading(self):
+        for text in ("SELECT 1 | ! false", "SELECT 1 |! jq ."):
+            (pipe,) = split(text)
+            assert (pipe.kind, pipe.ambiguous) == ("pipe", False), text
+
+    def test_statements_end_where_they_end_however_long_they_are(self):
+        for length in (*range(990, 1035), *range(2030, 2060), 5000):
+            sql = f"SELECT '{'x' * length};|' /* ; */ || $a$;$a$ -- ;\n || 'é'"
+            found = texts(f"{sql} | write a.csv; {sql}; SELECT 2")
+            assert found == [("pipe", sql, "write", ["a.csv"]), ("sql", sql, "", []), ("sql", "SELECT 2", "", [])]
+
+    def test_a_script_of_many_statements_is_not_tokenized_again_for_each(self, monkeypatch):
+        import duckdb
+
+        read, tokenize = 0, duckdb.tokenize
+
+        def counting(text):
+            nonlocal read
+            read += len(text)
+            return tokenize(text)
+
+        monkeypatch.setattr(duckdb, "tokenize", counting)
+        for text in ("INSERT INTO t VALUES (1, 'one');\n" * 2000, "stats\n" * 2000, "FROM t | write x.csv;" * 2000):
+            read = 0
+            assert sum(1 for _ in split(text, {"stats": ()}.get)) == 2000
+            assert read < 100 * len(text)
+
     def test_verbs_of_the_shell_end_at_their_line_and_sql_comes_first(self):
         options = {"stats": (), "describe": ("--format",), "drop": ("--yes",), "put": ()}
         text = (
             "stats\ndescribe events; describe events --format json; drop table x; drop\nevents --yes; put it.png;SELECT 1;\n"
-            ".tables x\nFROM t"
+            ".tables x\n.mode csv; FROM t"
         )
         found = [(piece.kind, piece.text) for piece in split(text, options.get, dots=True)]
         assert found == [
@@ -77,6 +106,7 @@ class TestSplitting:
             ("verb", "put it.png"),
             ("sql", "SELECT 1"),
             ("dot", ".tables x"),
+            ("dot", ".mode csv"),
             ("sql", "FROM t"),
         ]
 
@@ -165,6 +195,34 @@ class TestVerbs:
         assert done.code == 2
         assert "note: `| write` was read as a pipe" in done.err
         assert run("query", 'SELECT n | "write" AS x FROM (SELECT 4 AS n, 2 AS write)').rows == [{"x": 6}]
+
+    def test_a_pivot_is_one_query(self, run, store):
+        pivot = "PIVOT (SELECT type, n FROM events WHERE n < 9) ON type USING list(n)"
+        done = run("query", f"{pivot} | write p.parquet; {pivot} | ! cat; FROM 'p.parquet'")
+        assert done.code == 0, done.err
+        assert done.rows == [{"pull": [2], "push": [1, 3, 1]}] * 2
+
+    def test_the_users_directory_is_where_it_is_in_sql(self, run, store, place):
+        done = run("query", "SELECT 42 AS x | write ~/x.csv; FROM '~/x.csv'", HOME=str(place))
+        assert (done.code, done.rows) == (0, [{"x": 42}]), done.err
+        assert (place / "x.csv").read_text() == "x\n42\n"
+
+    def test_a_misspelt_verb_is_told_the_near_one(self, run, store):
+        done = run("query", "SELECT 1 | wriet x.csv")
+        assert (done.code, done.err) == (2, "error: There is no verb 'wriet' to pipe to; did you mean 'write'?\n")
+        # This could have been meant as the operator: what DuckDB says of that comes first.
+        done = run("query", "SELECT 1 | prmpt x")
+        assert done.code == 1
+        assert done.err.startswith("error: Binder Error: ")
+        assert done.err.endswith("There is no verb 'prmpt' to pipe to; did you mean 'prompt'?\n")
+        assert "verb" not in run("query", "SELECT 1 | 2 x y").err
+
+    def test_what_is_no_utf8_is_told(self, run, store, place):
+        assert run("query", stdin=b"SELECT '\xff'").err == (
+            "error: Standard input is not UTF-8 text: character 9 is the byte 0xff.\n"
+        )
+        done = run("query", b"SELECT '\xff'".decode(errors="surrogateescape"))
+        assert (done.code, done.err) == (2, "error: The statements are not UTF-8 text: character 9 is the byte 0xff.\n")
 
     @pytest.mark.parametrize(
         ("text", "message"),

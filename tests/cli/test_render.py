@@ -58,7 +58,7 @@ def test_columns_in_the_middle_go_first_and_the_footer_says_so():
     assert "c10" not in box.lines[1]
     assert box.hidden_columns > 0
     text = render.footer(1, 20, box, more=False)
-    assert f"20 columns ({20 - box.hidden_columns} shown)" in text
+    assert f"20 columns ({20 - box.hidden_columns} shown, cut to fit)" in text
     assert "--format vertical shows everything" in text
 
 
@@ -90,6 +90,14 @@ def test_wide_characters_take_two_places():
     lines = drawn([A], [["値値"], ["abcd"], ["é"]])
     assert len({render.width(line) for line in lines}) == 1
     assert render.cut("値値値値", 5) == "値値…"
+
+
+def test_a_joiner_joins_emoji_and_nothing_else():
+    assert render.width("x\u200dyz") == 3
+    assert render.width("値\u200d値") == 4
+    assert render.width("👩\u200d👩\u200d👧") == 2
+    # What is cut before a joiner must not join the mark that says so.
+    assert render.cut("👩\u200d👩\u200d👧 and more", 5) in ("👩\u200d👩…", "👩\u200d👩\u200d👧…")
 
 
 def test_vertical_shows_everything():

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+
+import pytest
+
 from lakebed import render
 from lakebed.render import PLAIN, Column, described, laid_out, width
 from lakebed.results import Result
+from lakebed.shell import pager
 from lakebed.shell.answers import Screen, table, whole_table, written
 
 SCREEN = Screen(width=60, height=20, rows=40, null="NULL", style=PLAIN)
@@ -28,9 +34,59 @@ def test_only_the_rows_that_fit_are_taken():
             yield [str(number)]
 
     lines, footer = shown(table(result([Column("n", "BIGINT")], rows()), SCREEN, records=True))
-    assert footer == "the first 8 rows, there are more, 1 column: type last to see everything"
-    assert len(lines) == 8 + 5
-    assert len(taken) == 9
+    assert footer == "the first 7 rows, there are more, 1 column: type last to see everything"
+    assert len(lines) == 7 + 5
+    assert len(taken) == 8
+
+
+@pytest.mark.parametrize("height", range(9, 60))
+def test_a_table_is_never_longer_than_the_screen(height):
+    screen = replace(SCREEN, height=height)
+    lines, _ = shown(table(result([Column("n", "BIGINT")], [[str(n)] for n in range(100)]), screen, records=True))
+    # Its footer and the next prompt are below.
+    assert 6 <= len(lines) <= height - 3
+
+
+def test_a_footer_says_that_values_are_cut():
+    lines, footer = shown(table(result([Column("a")], [["x" * 100]] * 2), SCREEN, records=False))
+    assert footer == "2 rows, 1 column (cut to fit): type last to see everything"
+    assert any("…" in line for line in lines)
+
+
+def test_records_that_would_not_fit_on_the_screen_are_a_table():
+    long = [Column("a"), Column("b")], [["x" * 1000, "y"]] * 2
+    assert shown(table(result(*long), SCREEN, records=True))[0][0].startswith("┌")
+    assert shown(table(result(*long), replace(SCREEN, height=60), records=True))[0][0].startswith("── row 1")
+
+
+class TestPager:
+    @pytest.fixture
+    def paged(self, tmp_path, monkeypatch, capfd):
+        """What the pager was told and given; nothing where there was no need for it."""
+        monkeypatch.delenv("LESS", raising=False)
+        program = ["sh", "-c", f"echo $LESS; cat; echo > {tmp_path}/used"]
+
+        def paged(lines, **more):
+            pager.show(lines, SCREEN, program, **more)
+            sys.stdout.flush()
+            was_used = (tmp_path / "used").exists()
+            (tmp_path / "used").unlink(missing_ok=True)
+            written = capfd.readouterr().out
+            return written if was_used else ""
+
+        return paged
+
+    def test_it_gets_what_is_longer_than_the_screen(self, paged):
+        assert not paged(["x"] * 17)
+        assert paged(["x"] * 18).count("x") == 18
+        # A line that is wrapped takes several.
+        assert not paged(["x" * 60] * 17)
+        assert paged(["x" * 61] * 10)
+        assert not paged([PLAIN.bold("値") * 30] * 17)
+
+    def test_tables_scroll_sideways_and_all_else_is_wrapped(self, paged):
+        assert paged(["x"] * 100, is_wide=True).startswith("-RSX\n")
+        assert paged(["x"] * 100).startswith("-RX\n")
 
 
 def test_types_are_under_the_names_and_numbers_on_the_right():
@@ -54,7 +110,7 @@ def test_what_does_not_fit_as_a_table_is_shown_as_records_where_those_fit():
     assert lines[1] == " column_0  xxxxxxxxxx"
     lines, footer = shown(table(result(columns, [["x" * 10] * 12] * 3), SCREEN, records=True))
     assert lines[0].startswith("┌")
-    assert "12 columns (6 shown): type last to see everything" in footer
+    assert "12 columns (6 shown, cut to fit): type last to see everything" in footer
     lines, _ = shown(table(result(columns, [["x" * 10] * 12]), SCREEN, records=False))
     assert lines[0].startswith("┌")
 
@@ -74,6 +130,10 @@ def test_nothing_in_the_data_can_break_the_screen():
     assert len({width(line) for line in lines}) == 1
     assert all(character.isprintable() or character in "\u200d\u0301" for line in lines for character in line)
     assert any("[bold]markup[/bold]" in line for line in lines)
+    # Nothing but a line break begins a line.
+    odd = "a\u2028b\x0bc\x1ed\x85e\nf"
+    lines = list(written(result([Column("x")], [[odd]]), "vertical", SCREEN).lines)
+    assert lines[1:] == ["x  a\\u2028b\\x0bc\\x1ed\\x85e", "   f"]
     for line in written(result([Column("x")], [[one] for one in nasty]), "vertical", SCREEN).lines:
         assert "\x1b" not in line
         assert "\x07" not in line

@@ -61,6 +61,12 @@ def test_verbs_options_and_pipes():
     assert parts(".mode csv")[0] == (".mode", "verb")
 
 
+def test_a_verb_is_colored_where_it_stands():
+    # One character, which becomes two in lower case.
+    assert ("write", "verb") in parts("SELECT 'İİİ' AS write | write x.csv")
+    assert parts("FROM t | /* write */ write x")[1:4] == [("|", "pipe"), ("/* write */", "comment"), ("write", "verb")]
+
+
 def test_spans_are_in_order_and_inside_the_text():
     text = "SELECT ('a; stats\n.tables\nFROM é | write 'x"
     found = spans(text)

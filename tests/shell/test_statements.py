@@ -60,6 +60,14 @@ def test_what_duckdb_parses_stays_sql():
         assert next(statements.pieces(text)).kind == "verb", text
 
 
+def test_no_verb_but_those_is_the_beginning_of_sql():
+    from lakebed.pipes.split import STARTERS, parses
+
+    for name in statements.verbs():
+        for text in (name, f"{name} x", f"{name} x y", f"{name} 'x'", f"{name} x = 1", f"{name}(x)"):
+            assert name in STARTERS or not parses(text), text
+
+
 def test_a_misspelt_verb_is_told_the_near_one():
     assert "did you mean 'quit'?" in statements.no_such_verb("quti;")
     assert "did you mean 'select'?" in statements.no_such_verb("selec 1")

@@ -19,9 +19,12 @@ from pathlib import Path
 
 import pytest
 
+import lakebed
+from tests.prompts.server import FakeOllama
+
 PROGRAM = Path(sys.executable).with_name("lakebed")
 LONG = "SELECT count(*) FROM range(100000000000) t(i) WHERE i % 7 = 3;"
-PATIENCE = 60
+PATIENCE = 15
 
 
 class Terminal:
@@ -88,8 +91,10 @@ class Terminal:
             self._read_on(5)
         return self.process.wait(timeout=1)
 
-    def wait_quiet(self):
-        while select.select([self.master], [], [], 0.5)[0]:
+    def wait_quiet(self, seconds=10):
+        """Reads until nothing more comes, this long at most."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and select.select([self.master], [], [], 0.5)[0]:
             with contextlib.suppress(OSError):
                 self.seen += os.read(self.master, 65536).decode(errors="replace")
                 continue
@@ -159,24 +164,119 @@ def test_ctrl_c_at_the_prompt_clears_the_line(terminal):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_that_ends_it_leaves_the_terminal_as_it_was(terminal, number):
+@pytest.mark.parametrize("busy", [None, LONG, "SELECT 1 | ! sleep 100;"])
+def test_a_signal_that_ends_it_leaves_the_terminal_as_it_was(terminal, number, busy):
     shell = terminal()
     shell.wait_quiet()
     assert termios.tcgetattr(shell.slave) != shell.before
+    if busy:
+        shell.send(busy + "\r")
+        shell.wait_for(busy)
+        shell.wait_quiet(2)
     shell.process.send_signal(number)
     assert shell.ended() == 128 + number
     assert termios.tcgetattr(shell.slave) == shell.before
 
 
+def test_ctrl_c_ends_a_program_that_does_not_listen_to_it(terminal):
+    shell = terminal()
+    for rows in ("SELECT 1", "FROM range(100000000)"):
+        shell.ask(f"{rows} | ! sh -c 'trap : INT TERM; echo READY; while :; do sleep 0.1; done';", "READY\r")
+        began = time.monotonic()
+        shell.send("\x03")
+        shell.wait_for("Interrupted.")
+        assert time.monotonic() - began < 5
+        shell.wait_quiet()
+    shell.ask("SELECT 40 + 2 AS x;", "42")
+    assert shell.leave() == 0
+
+
+def test_ctrl_z_is_no_character(terminal):
+    shell = terminal()
+    # It suspends the shell, where there is another one to go back to.
+    shell.send("SELECT 40 \x1a+ 2 AS x;\r")
+    assert "42 │" in shell.wait_for("1 row")
+    assert shell.leave() == 0
+
+
 def test_a_table_fits_the_terminal_as_it_is_now(terminal):
     shell = terminal()
-    wide = f"SELECT {', '.join(f'repeat(chr(97), 30) AS c{n}' for n in range(4))} FROM range(2);"
-    narrow = shell.ask(wide, "2 rows, 4 columns")
+    wide = f"SELECT {', '.join(f'repeat(chr(97), 30) AS c{n}' for n in range(4))} FROM range(20);"
+    narrow = shell.ask(wide, "17 rows, there are more, 4 columns (cut to fit)")
+    assert {len(line) for line in narrow.splitlines() if line.startswith("│")} == {80}
     shell.resize(40, 150)
-    shell.process.send_signal(signal.SIGWINCH)
-    broad = shell.ask(wide, "2 rows, 4 columns")
-    assert "a" * 30 not in narrow.split("─┐")[-1] or "row 1" in narrow
+    broad = shell.ask(wide, "20 rows, 4 columns")
     assert "┌" + "─" * 32 + "┬" in broad
+    assert "cut to fit" not in broad
+
+
+def test_the_terminal_may_change_while_somebody_types_and_while_a_query_runs(terminal):
+    shell = terminal()
+    shell.send("SELECT 'abc' AS typed, ")
+    shell.wait_for("typed,")
+    shell.resize(12, 40)
+    shell.wait_quiet()
+    assert "42 │" in shell.ask("42 AS x;", "1 row")
+    # 12 lines: no more than fit, and no pager.
+    lines = shell.ask("FROM range(100);", "the first 4 rows").splitlines()
+    assert len([line for line in lines if line.startswith(("│", "┌", "├", "└"))]) == 9
+    shell.ask(LONG, "Ctrl-C stops it")
+    shell.resize(30, 120)
+    shell.wait_for("Ctrl-C stops it")
+    shell.send("\x03")
+    shell.wait_for("Interrupted.")
+    assert "│ " + "x" * 100 + " │" in shell.ask("SELECT repeat('x', 100) AS x;", "1 row, 1 column")
+    assert shell.leave() == 0
+
+
+def test_the_pager_hears_of_another_size(terminal, tmp_path):
+    sized = tmp_path / "pager.py"
+    sized.write_text(
+        f"#!{sys.executable}\nimport os, signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGWINCH])\n"
+        "print(os.get_terminal_size(1), flush=True)\nsignal.sigtimedwait([signal.SIGWINCH], 60)\n"
+        "print('NOW', os.get_terminal_size(1))\n"
+    )
+    sized.chmod(0o755)
+    shell = terminal(PAGER=str(sized))
+    shell.ask("FROM range(100);", "there are more")
+    shell.ask("last", "os.terminal_size(columns=80, lines=30)")
+    shell.resize(20, 60)
+    shell.wait_for("NOW os.terminal_size(columns=60, lines=20)")
+    shell.ask("SELECT 40 + 2 AS x;", "42")
+    assert shell.leave() == 0
+
+
+def test_watch_sees_what_others_add_until_ctrl_c(terminal):
+    shell = terminal()
+    shell.ask("SELECT 'rows: ' || count(*) AS c FROM events;", "rows: 3")
+    shell.ask("watch 1", "rows: 3")
+    with lakebed.open("data.lakebed") as store:
+        store.append("events", [{"n": 4}])
+    shell.wait_for("rows: 4")
+    shell.send("\x03")
+    shell.wait_quiet()
+    shell.ask("SELECT 40 + 2 AS x;", "42")
+    assert shell.leave() == 0
+
+
+def test_models_are_completed_once_the_server_is_known_and_not_asked_before(terminal, monkeypatch):
+    server = FakeOllama().start()
+    monkeypatch.setenv("OLLAMA_HOST", server.url)
+    try:
+        shell = terminal()
+        shell.ask("SELECT 40 + 2 AS x;", "42")
+        shell.send("prompt lla")
+        shell.wait_quiet()
+        assert server.connections == 0
+        shell.send("\x03")
+        shell.ask("models", "8 columns")
+        shell.wait_quiet()
+        shell.send("prompt lla")
+        shell.wait_for("llama3.2:latest  model")
+        shell.send("\x03")
+        assert shell.leave() == 0
+    finally:
+        server.stop()
 
 
 def test_the_pager_may_be_left_at_any_time(terminal, tmp_path):
@@ -267,6 +367,15 @@ def test_the_store_may_be_named(terminal, place):
     assert shell.leave() == 0
 
 
+def test_nothing_heavy_is_imported_before_the_prompt(place):
+    text = (
+        "import sys, lakebed.shell.prompt, lakebed.shell.run; "
+        "print({'duckdb', 'pyarrow', 'httpx', 'rich', 'pandas', 'asyncssh'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
 class TestWithoutATerminal:
     def run(self, *arguments, text):
         return subprocess.run(
@@ -298,6 +407,35 @@ class TestWithoutATerminal:
         done = self.run(text=f"{text}; SELECT 42 AS x;" if code else text)
         assert done.returncode == code, done.stderr
         assert "42" not in done.stdout
+
+    def test_statements_may_be_given_or_stand_in_a_file(self, place):
+        (place / "a.sql").write_text("SELECT 2 AS x;\ncollections --format csv\n")
+        assert self.run("-c", "SELECT 1 AS x; format csv; SELECT 42 AS x", text="").stdout == '{"x":1}\nx\n42\n'
+        done = self.run("-f", "a.sql", text="SELECT 9 AS x;")
+        assert done.stdout.startswith('{"x":2}\nname,rows,')
+        assert self.run("-f", "-", text="SELECT 3 AS x;").stdout == '{"x":3}\n'
+        assert self.run("data.lakebed", "-c", "SELECT 4 AS x", text="").stdout == '{"x":4}\n'
+        assert self.run("-c", "SELECT 5 AS x", "data.lakebed", text="").stdout == '{"x":5}\n'
+        for arguments, code in (
+            (("-c", "SELECT 1", "-f", "a.sql"), 2),
+            (("-c", "SELECT 1", "stats"), 2),
+            (("-f", "nosuch.sql"), 7),
+            (("--safe", "-c", "SELECT 1 | ! true"), 2),
+        ):
+            done = self.run(*arguments, text="")
+            assert (done.returncode, done.stdout) == (code, ""), done.stderr
+
+    def test_a_table_says_what_it_leaves_out_here_too(self, place, monkeypatch):
+        monkeypatch.setenv("LAKEBED_FORMAT", "table")
+        monkeypatch.setenv("LAKEBED_ROWS", "2")
+        assert self.run(text="FROM range(5);").stdout.endswith(
+            "  the first 2 rows, there are more, 1 column: format vertical shows everything\n"
+        )
+
+    def test_what_is_no_text_is_told(self, place):
+        done = subprocess.run([PROGRAM], input=b"SELECT '\xff';", capture_output=True, check=False, timeout=120)
+        assert done.returncode == 2
+        assert done.stderr == b"error: Standard input is not UTF-8 text: character 9 is the byte 0xff.\n"
 
     def test_a_missing_store_is_told(self, place):
         done = self.run("nosuch.lakebed", text="SELECT 1;")

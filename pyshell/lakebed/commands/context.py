@@ -222,6 +222,16 @@ def read_statements(path: Path, named: str) -> str:
         raise InvalidArgument(message) from problem
 
 
+def utf8(text: str, named: str) -> str:
+    """The text, unless it came with bytes that are no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as problem:
+        message = f"{named} not UTF-8 text: character {problem.start + 1:,} is the byte 0x{ord(text[problem.start]) & 0xFF:02x}."
+        raise InvalidArgument(message) from problem
+    return text
+
+
 def unreadable(path: str, problem: OSError) -> BaseException:
     """The error for a file that cannot be read."""
     return error("io", f"{path} cannot be read: {problem.strerror or problem}.", problem.errno)

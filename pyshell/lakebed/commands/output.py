@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
-from lakebed import render
+from lakebed import render, results
 from lakebed.errors import InvalidArgument
 from lakebed.render import Column, Row
 
@@ -54,16 +54,21 @@ def write_result(
 
 
 def write_parquet(connection: duckdb.DuckDBPyConnection, statement: Any, target: IO[bytes]) -> None:
-    """Parquet needs a file to seek in, so it is written aside and copied."""
+    """Writes a result as Parquet."""
     if target is sys.stdout.buffer and sys.stdout.isatty():
         message = "Parquet is binary: give -o FILE, or a pipe."
         raise InvalidArgument(message)
+    target.writelines(parquet(connection, statement))
+
+
+def parquet(connection: duckdb.DuckDBPyConnection, statement: Any) -> Iterator[bytes]:
+    """A result as the bytes of a Parquet file, which needs a file to seek in: it is written aside and copied."""
     with tempfile.TemporaryDirectory() as directory:
         path = os.path.join(directory, "result.parquet")  # noqa: PTH118
-        connection.sql(statement).write_parquet(path, compression="zstd")
+        results.relation(connection, statement).write_parquet(path, compression="zstd")
         with open(path, "rb") as written:  # noqa: PTH123
             while piece := written.read(1 << 20):
-                target.write(piece)
+                yield piece
 
 
 def write_text(

@@ -9,12 +9,12 @@ from typing import IO, TYPE_CHECKING
 import lakebed
 from lakebed import results
 from lakebed.commands.connecting import connect, show_store
-from lakebed.commands.context import Context, read_statements
+from lakebed.commands.context import Context, read_statements, utf8
 from lakebed.commands.output import write_parquet, write_result
 from lakebed.duck.interrupt import interruptible
 from lakebed.errors import InvalidArgument
 from lakebed.pipes.run import run
-from lakebed.pipes.split import split
+from lakebed.pipes.split import minding_pipes, split
 
 if TYPE_CHECKING:
     import duckdb
@@ -53,11 +53,11 @@ def _statements(sql: str | None, command: str | None, file: str | None) -> str:
     if file is not None and file != "-":
         return read_statements(Path(file), file)
     if given:
-        return given[0]
+        return utf8(given[0], "The statements are")
     if file is None and sys.stdin.isatty():
         message = 'There is no statement: try lakebed query "SELECT count(*) FROM events".'
         raise InvalidArgument(message)
-    return sys.stdin.read()
+    return utf8(sys.stdin.read(), "Standard input is")
 
 
 def _run(
@@ -80,24 +80,25 @@ def _run(
             # What a pipe wrote, the next statement sees.
             lakebed.refresh(connection)
             continue
-        for statement in connection.extract_statements(piece.sql):
-            if not results.has_rows(statement):
-                connection.execute(statement)
-                continue
-            written += 1
-            if written > 1 and form == "parquet":
-                message = "A Parquet file holds one result: give one query."
-                raise InvalidArgument(message)
-            if form == "parquet":
-                write_parquet(connection, statement, target)
-                continue
-            screen = context.on_terminal and not to_file and form in ("table", "vertical")
-            limit = context.settings.rows if rows is None else rows
-            # One more than is shown tells whether there are more.
-            first = limit + 1 if form == "table" and limit else None
-            result = results.run(connection, statement, form, first=first, screen=screen)
-            if result is not None:
-                write_result(context, form, result, target, limit=rows, to_file=to_file)
+        with minding_pipes(piece.sql):
+            for statement in results.statements(connection, piece.sql):
+                if not results.has_rows(statement):
+                    connection.execute(statement)
+                    continue
+                written += 1
+                if written > 1 and form == "parquet":
+                    message = "A Parquet file holds one result: give one query."
+                    raise InvalidArgument(message)
+                if form == "parquet":
+                    write_parquet(connection, statement, target)
+                    continue
+                screen = context.on_terminal and not to_file and form in ("table", "vertical")
+                limit = context.settings.rows if rows is None else rows
+                # One more than is shown tells whether there are more.
+                first = limit + 1 if form == "table" and limit else None
+                result = results.run(connection, statement, form, first=first, screen=screen)
+                if result is not None:
+                    write_result(context, form, result, target, limit=rows, to_file=to_file)
     if not pieces:
         message = 'There is no statement: try lakebed query "SELECT count(*) FROM events".'
         raise InvalidArgument(message)

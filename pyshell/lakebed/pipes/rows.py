@@ -27,7 +27,7 @@ class Rows:
     @cached_property
     def statement(self) -> Any:
         """The query as DuckDB parsed it."""
-        (statement,) = self.connection.extract_statements(self.sql)
+        (statement,) = results.statements(self.connection, self.sql)
         # Nothing that changes data is run for rows that it may not give.
         if not results.has_rows(statement) or statement.type.name in ("INSERT", "UPDATE", "DELETE", "MERGE_INTO"):
             message = f"{statement.type.name} has no rows to pipe: put a SELECT to the left of |."

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import select
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from lakebed import render
 from lakebed.commands.output import FORMAT_BY_SUFFIX, write_parquet, write_result
+from lakebed.duck.interrupt import check
 from lakebed.errors import InvalidArgument, error
 
 if TYPE_CHECKING:
@@ -63,11 +66,16 @@ def program(_context: Context, rows: Rows, words: list[str]) -> None:
     if not words:
         message = "`| !` needs a program: SELECT ... | ! jq -c ."
         raise InvalidArgument(message)
-    feed(words, rows.objects())
+    feed(words, encoded(rows.objects()))
 
 
-def feed(words: list[str], lines: Iterable[str]) -> None:
-    """Runs a program with these lines on its standard input."""
+def encoded(lines: Iterable[str]) -> Iterator[bytes]:
+    """Lines of text as a program reads them."""
+    return (line.encode("utf-8", "surrogateescape") + b"\n" for line in lines)
+
+
+def feed(words: list[str], pieces: Iterable[bytes]) -> None:
+    """Runs a program with these bytes on its standard input."""
     try:
         process = subprocess.Popen(words, stdin=subprocess.PIPE)
     except OSError as problem:
@@ -77,20 +85,74 @@ def feed(words: list[str], lines: Iterable[str]) -> None:
     try:
         # A program that has seen enough closes its input.
         with contextlib.suppress(BrokenPipeError):
-            for text in lines:
-                process.stdin.write(text.encode("utf-8", "surrogateescape") + b"\n")
-            process.stdin.flush()
-    except BaseException:
-        process.terminate()
-        raise
-    finally:
+            _write(process.stdin, pieces)
         with contextlib.suppress(BrokenPipeError):
             process.stdin.close()
-        code = process.wait()
+        code = _ended(process)
+    except BaseException:
+        _end(process)
+        raise
     if code:
         ended = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
         message = f"The program {words[0]} {ended}."
         raise ProgramFailed(message)
+
+
+_PATIENCE = 0.1
+"""Seconds until a Ctrl-C is looked for while a program is waited for."""
+
+
+def _write(pipe: IO[bytes], pieces: Iterable[bytes]) -> None:
+    """Writes to a program, which may take its time."""
+    if os.name != "posix":
+        pipe.writelines(pieces)
+        return
+    number = pipe.fileno()
+    os.set_blocking(number, False)
+    for piece in _gathered(pieces):
+        left = memoryview(piece)
+        while left:
+            if not select.select([], [number], [], _PATIENCE)[1]:
+                check()
+                continue
+            with contextlib.suppress(BlockingIOError):
+                left = left[os.write(number, left) :]
+
+
+def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same in fewer and larger ones."""
+    gathered = bytearray()
+    for piece in pieces:
+        gathered += piece
+        if len(gathered) >= _AT_ONCE:
+            yield bytes(gathered)
+            gathered.clear()
+    yield bytes(gathered)
+
+
+_AT_ONCE = 1 << 14
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int:
+    """Waits for a program's end; its exit code."""
+    while True:
+        try:
+            return process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            check()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a program that nobody waits for any more: asked first, and made to when it does not listen."""
+    process.terminate()
+    try:
+        process.wait(timeout=0.5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    # What it has not read goes nowhere now.
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()  # type: ignore[union-attr]
 
 
 class ProgramFailed(Exception):

@@ -6,12 +6,16 @@ disturb the SQL before or after them.
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from lakebed.pipes.verbs import PipeVerb, find
+from lakebed.errors import InvalidArgument
+from lakebed.pipes.tokens import Token, tokens
+from lakebed.pipes.verbs import PIPE_VERBS, PipeVerb, find
 from lakebed.pipes.words import Word, words
 
 
@@ -31,54 +35,20 @@ class Piece:
     """The SQL: all of it, or what stands to the left of the pipe."""
     verb: str = ""
     """The first word of what is no SQL."""
+    verb_at: int = 0
+    """Of a pipe: where its verb stands."""
     words: tuple[Word, ...] = ()
     """The words after it; their places are in the whole text."""
     ambiguous: bool = False
     """Whether a pipe could also have been read as the operator `|`."""
 
 
-class Token(NamedTuple):
-    """A token of SQL, in characters."""
-
-    start: int
-    end: int
-    """With the white space behind it left out."""
-    kind: str
-    """`keyword`, `identifier`, `string_const`, `numeric_const`, `operator`, `comment`."""
-
-
-def tokens(text: str, start: int = 0) -> Iterator[Token]:
-    """DuckDB's tokens of the text from this place on. Its offsets are bytes; these are characters."""
-    import duckdb
-
-    part = text[start:]
-    found = [(offset, kind.name) for offset, kind in duckdb.tokenize(part)]
-    at = _characters(part, [offset for offset, _ in found])
-    ends = [*at[1:], len(part)] if at else []
-    for begin, end, (_, kind) in zip(at, ends, found, strict=True):
-        yield Token(start + begin, start + begin + len(part[begin:end].rstrip()), kind)
-
-
-def _characters(text: str, offsets: list[int]) -> list[int]:
-    """Byte offsets, ascending, as character offsets."""
-    if text.isascii():
-        return offsets
-    data = text.encode("utf-8", "surrogatepass")
-    found: list[int] = []
-    last = characters = 0
-    for offset in offsets:
-        characters += len(data[last:offset].decode("utf-8", "surrogatepass"))
-        last = offset
-        found.append(characters)
-    return found
-
-
 def parses(sql: str) -> bool:
-    """Whether DuckDB reads the text as exactly one statement."""
+    """Whether DuckDB reads a text without a semicolon outside quotes as a statement, which it may take apart into several."""
     import duckdb
 
     try:
-        return len(duckdb.extract_statements(sql)) == 1
+        return bool(duckdb.extract_statements(sql))
     except duckdb.Error:
         return False
 
@@ -90,9 +60,29 @@ STARTERS = frozenset(
 )
 """The words that statements of SQL begin with. A verb of that name needs its semicolon: its line may go on in SQL."""
 
-_FIRST = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
+_STRETCH = 1024
+"""Characters that are tokenized to find the end of a statement; twice as many, and so on, where it is not among them."""
+
+
+def _tokens_in_stretches(text: str, begin: int) -> Iterator[Token]:
+    """DuckDB's tokens of the text from this place on, without tokenizing all of it for somebody who needs the first few: a script may
+    have thousands of statements.
+    """
+    at, size = begin, _STRETCH
+    while begin + size < len(text):
+        # The last may go on behind the stretch, and the one before it with it: two texts that follow each other can be one.
+        for token in list(tokens(text, begin, begin + size))[:-2]:
+            if token.start >= at:
+                yield token
+                at = token.end
+        size *= 2
+    yield from (token for token in tokens(text, begin) if token.start >= at)
+
+
+_BLANK = r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
+_FIRST = re.compile(_BLANK, re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_]\w*")
-_PIPE = re.compile(r"\|\s*(!|[A-Za-z_]\w*)")
+_PIPE = re.compile(rf"\|{_BLANK}(!|[A-Za-z_]\w*)", re.DOTALL)
 
 
 def split(
@@ -112,11 +102,15 @@ def split(
         if dots and text[begin] == "." and _NAME.match(text, begin + 1):
             piece = _dot(text, begin)
         else:
-            piece = _statement(text, begin)
             first = _NAME.match(text, begin)
-            options = options_of(first[0].lower()) if first else None
-            if first and options is not None and piece.kind == "sql" and not _stays_sql(piece.sql, options):
-                piece = _verb(text, begin, first[0].lower())
+            name = first[0].lower() if first else ""
+            options = options_of(name) if name else None
+            if options is not None and name not in STARTERS:
+                piece = _verb(text, begin, name)
+            else:
+                piece = _statement(text, begin)
+                if options is not None and piece.kind == "sql" and not _stays_sql(piece.sql, options):
+                    piece = _verb(text, begin, name)
         if piece.text:
             yield piece
         at = piece.end + (1 if piece.terminated else 0)
@@ -129,12 +123,9 @@ def _stays_sql(sql: str, options: Collection[str]) -> bool:
 
 
 def _dot(text: str, begin: int) -> Piece:
-    end = text.find("\n", begin)
-    stop = len(text) if end < 0 else end
-    line = text[begin:stop]
-    found = words(text[:stop].rstrip().removesuffix(";"), begin + 1)
+    found = words(text, begin + 1, line=True)
     return Piece(
-        "dot", line.rstrip(), begin, stop, end >= 0, verb=found.words[0].text.lower(), words=found.words[1:]
+        "dot", text[begin : found.end].rstrip(), begin, found.end, found.terminated, verb=found.words[0].text.lower(), words=found.words[1:]
     )  # fmt: skip
 
 
@@ -148,7 +139,7 @@ def _verb(text: str, begin: int, name: str) -> Piece:
 def _statement(text: str, begin: int) -> Piece:
     """A statement of SQL, perhaps with a pipe."""
     depth = 0
-    for token in tokens(text, begin):
+    for token in _tokens_in_stretches(text, begin):
         if token.kind != "operator":
             continue
         shown = text[token.start : token.end]
@@ -184,9 +175,43 @@ def _piped(text: str, begin: int, pipe: int) -> Piece | None:
         right.terminated,
         sql=sql,
         verb=found[1].lower(),
+        verb_at=found.start(1),
         words=right.words,
-        ambiguous=parses(whole),
+        # What DuckDB parses as an operator `!` it cannot run: there is none.
+        ambiguous=found[1] != "!" and parses(whole),
     )
+
+
+@contextlib.contextmanager
+def minding_pipes(sql: str) -> Iterator[None]:
+    """Adds to an error of DuckDB about the SQL that the verb of a pipe may be misspelt in it."""
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.ParserException, duckdb.BinderException) as problem:
+        if (misspelt := _misspelt(sql)) is None:
+            raise
+        word, near = misspelt
+        hint = f"There is no verb {word!r} to pipe to; did you mean {near!r}?"
+        if isinstance(problem, duckdb.ParserException):
+            raise InvalidArgument(hint) from None
+        if f'"{word}"' not in str(problem):
+            raise
+        # It may have been meant as the operator.
+        raise type(problem)(f"{problem}\n\n{hint}") from None
+
+
+def _misspelt(sql: str) -> tuple[str, str] | None:
+    """The first word behind a `|` that looks like a verb and is none, with a whole statement before it; and the verb."""
+    for token in tokens(sql):
+        found = _PIPE.match(sql, token.start) if token.kind == "operator" else None
+        if found is None or find(found[1]) is not None:
+            continue
+        near = difflib.get_close_matches(found[1].lower(), [verb.name for verb in PIPE_VERBS], n=1)
+        if near and parses(sql[: token.start]):
+            return found[1], near[0]
+    return None
 
 
 def pipe_verb(piece: Piece) -> PipeVerb:

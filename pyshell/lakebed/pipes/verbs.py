@@ -13,8 +13,6 @@ class PipeVerb(Described):
 
     raw: bool = False
     """Whether its words are not for lakebed to read: the function gets them as they are, as `words`."""
-    is_quiet: bool = False
-    """Whether it writes nothing to the screen but notes: then the shell tells how far the query is."""
     runs_programs: bool = False
     """Whether it runs a program, which --safe forbids."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,8 +13,10 @@ from lakebed.commands.output import WIDE
 from lakebed.render import Row, Style
 from lakebed.results import Result
 
-_BESIDE = 12
-"""Lines of the screen that a table leaves to its frame, its footer and the prompts around it."""
+_BESIDE = 13
+"""Lines of the screen that a table leaves to its frame, its footer, the statement and the prompts around it."""
+_FRAME = 8
+"""Lines that the frame of a table, its footer and the next prompt take: a table that fits in no more goes through no pager."""
 _PAGED_ROWS = 1000
 """Rows of a table in the pager that are laid out together, under a heading of their own."""
 
@@ -28,11 +31,13 @@ class Screen:
     """Rows of a table at most; 0 for all."""
     null: str
     style: Style
+    everything: str = "type last to see everything"
+    """How to see what a table leaves out."""
 
     @property
     def first(self) -> int:
         """Rows of a table that fit."""
-        return min(self.rows, max(self.height - _BESIDE, 5)) if self.rows else 0
+        return min(self.rows, max(self.height - _BESIDE, min(5, self.height - _FRAME), 1)) if self.rows else 0
 
 
 class Answer(NamedTuple):
@@ -41,6 +46,18 @@ class Answer(NamedTuple):
     lines: Iterator[str]
     footer: Callable[[], str]
     """Known when the lines have been taken."""
+    is_wide: bool = False
+    """Whether the lines only make sense in one piece: the pager scrolls them sideways."""
+    is_cut: bool = False
+    """Whether something may be missing, so that the footer is shown in a script, too."""
+
+
+_STYLED = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def screen_lines(line: str, width: int) -> int:
+    """How many lines of a screen this wide a line takes."""
+    return max(-(-render.width(_STYLED.sub("", line)) // max(width, 1)), 1)
 
 
 def table(result: Result, screen: Screen, *, records: bool) -> Answer:
@@ -56,14 +73,14 @@ def table(result: Result, screen: Screen, *, records: bool) -> Answer:
     drawn = render.box(columns, shown, screen.width, null=screen.null, style=screen.style)
     if records and not more and shown and (drawn.hidden_columns or drawn.has_cut):
         lines = list(render.vertical(columns, shown, null=screen.null, style=screen.style))
-        if len(shown) == 1 or len(lines) <= screen.height - 4:
+        if len(shown) == 1 or sum(screen_lines(line, screen.width) for line in lines) <= screen.height - 4:
             told = f"{render.count(len(shown), 'row')}, {render.count(len(columns), 'column')}"
             return Answer(iter(lines), lambda: told)
     told = f"the first {render.count(len(shown), 'row')}, there are more" if more else render.count(len(shown), "row")
     told += f", {render.count(len(columns), 'column')}"
-    told += f" ({len(columns) - drawn.hidden_columns} shown)" if drawn.hidden_columns else ""
-    told += ": type last to see everything" if more or drawn.hidden_columns or drawn.has_cut else ""
-    return Answer(iter(drawn.lines), lambda: told)
+    told += render.missing(len(columns), drawn)
+    told += f": {screen.everything}" if more or drawn.hidden_columns or drawn.has_cut else ""
+    return Answer(iter(drawn.lines), lambda: told, is_wide=True, is_cut=True)
 
 
 def whole_table(result: Result, screen: Screen) -> Answer:
@@ -85,7 +102,7 @@ def whole_table(result: Result, screen: Screen) -> Answer:
     def told() -> str:
         return f"{render.count(counted, 'row')}, {render.count(len(result.columns), 'column')}"
 
-    return Answer(lines(), told)
+    return Answer(lines(), told, is_wide=True)
 
 
 def written(result: Result, form: str, screen: Screen) -> Answer:
@@ -110,6 +127,8 @@ def written(result: Result, form: str, screen: Screen) -> Answer:
         lines = render.json_array(columns, rows, result.is_json)
     else:
         lines = render.json_objects(columns, rows, result.is_json)
-    return Answer(
-        lines, lambda: f"{render.count(counted, 'row')}, {render.count(len(columns), 'column')}"
-    )  # fmt: skip
+
+    def told() -> str:
+        return f"{render.count(counted, 'row')}, {render.count(len(columns), 'column')}"
+
+    return Answer(lines, told, is_wide=form == "markdown")

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+import signal
 import sys
 import time
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lakebed import results
-from lakebed.commands.output import FORMAT_BY_SUFFIX, write_result
+from lakebed import render, results
+from lakebed.commands.output import WIDE, parquet, write_result
 from lakebed.duck.interrupt import interruptible
-from lakebed.pipes.split import Piece, pipe_verb
+from lakebed.errors import InvalidArgument
+from lakebed.pipes.sinks import encoded, feed
+from lakebed.pipes.split import Piece, minding_pipes, pipe_verb
 from lakebed.shell import answers, pager, statements
 from lakebed.shell.answers import Answer, Screen
 from lakebed.shell.progress import Progress
-from lakebed.shell.session import Session, took
+from lakebed.shell.session import ENDING, Session, took
 
 if TYPE_CHECKING:
     from lakebed.results import Result
@@ -22,8 +26,9 @@ if TYPE_CHECKING:
 
 def ask(session: Session, piece: Piece) -> int | None:
     """Runs a statement of SQL, or a pipe."""
+    session.renew()
     connection = session.connection
-    with results.told(), interruptible(connection):
+    with results.told(), interruptible(connection, (signal.SIGINT, *ENDING)):
         session.last_statement = piece.text
         session.keep_last(piece.sql)
         session.refresh()
@@ -36,17 +41,19 @@ def ask(session: Session, piece: Piece) -> int | None:
                 code = run(session.context, connection, piece)
             session.refresh()
             return code
-        for statement in connection.extract_statements(piece.sql):
-            _statement(session, statement)
+        with minding_pipes(piece.sql):
+            for statement in results.statements(connection, piece.sql):
+                _statement(session, statement)
     return None
 
 
 def show_last(session: Session, sql: str) -> None:
     """Shows the result of a query whole, in the pager."""
+    session.renew()
     connection = session.connection
-    with results.told(), interruptible(connection):
+    with results.told(), interruptible(connection, (signal.SIGINT, *ENDING)):
         began = time.monotonic()
-        (statement,) = connection.extract_statements(sql)
+        (statement,) = results.statements(connection, sql)
         with Progress(connection, shown=session.interactive) as progress:
             result = results.run(connection, statement, "csv", screen=True)
             if result is not None:
@@ -61,8 +68,14 @@ def screen(session: Session) -> Screen:
     size = shutil.get_terminal_size((120, 40))
     settings = context.settings
     if not session.interactive:
+        # In a script nobody types anything.
         return Screen(
-            size.columns if context.on_terminal else 1_000_000, 1_000_000, settings.rows, settings.null, context.style
+            size.columns if context.on_terminal else WIDE,
+            1_000_000,
+            settings.rows,
+            settings.null,
+            context.style,
+            "format vertical shows everything",
         )
     return Screen(size.columns, size.lines, settings.rows, settings.null, context.style)
 
@@ -78,6 +91,15 @@ def _statement(session: Session, statement: Any) -> None:
                 session.narrate(f"done, {took(time.monotonic() - began)}")
             return
         form = _format(session)
+        if session.program:
+            # The screen is the program's.
+            progress.stop()
+        if form == "parquet":
+            _hand_on_parquet(session, statement)
+            progress.stop()
+            if statement.type.name == "SELECT":
+                session.remember(statement.query)
+            return
         to_screen = session.target is None and not session.program
         as_table = form in ("auto", "table")
         here = screen(session)
@@ -115,16 +137,16 @@ def _statement(session: Session, statement: Any) -> None:
 
 def _format(session: Session) -> str:
     """The format of results: what was chosen, else what suits where they go."""
-    chosen = session.context.chosen or session.context.settings.format
-    if chosen == "parquet":
-        chosen = "auto"
+    context = session.context
+    chosen = context.chosen or context.settings.format
+    if session.target_format and (chosen == "auto" or session.target_format != "table"):
+        # The ending of a file says more than what was chosen before it; that of a text says little.
+        return session.target_format
     if chosen != "auto":
         return chosen
-    if session.program:
-        return "ndjson"
     if session.target is not None:
-        return FORMAT_BY_SUFFIX.get(Path(session.target_name).suffix.lower(), "table")
-    return "auto" if session.context.on_terminal else "ndjson"
+        return "table"
+    return "auto" if context.on_terminal and not session.program else "ndjson"
 
 
 def _show(session: Session, answer: Answer, began: float, progress: Progress) -> None:
@@ -133,9 +155,15 @@ def _show(session: Session, answer: Answer, began: float, progress: Progress) ->
     progress.stop()
     if first is not None:
         pager.show(
-            _chained(first, answer), screen(session).height - 2, session.pager, session.connection.interrupt
-        )  # fmt: skip
+            itertools.chain([first], answer.lines),
+            screen(session),
+            session.pager,
+            session.connection.interrupt,
+            is_wide=answer.is_wide,
+        )
     told = [answer.footer()] if answer.footer() else []
+    if not session.interactive and answer.is_cut:
+        sys.stdout.write(session.context.style.dim(f"  {told[0]}") + "\n")
     if session.timing:
         told.append(took(time.monotonic() - began))
     if told:
@@ -143,19 +171,37 @@ def _show(session: Session, answer: Answer, began: float, progress: Progress) ->
     sys.stdout.flush()
 
 
-def _chained(first: str, answer: Answer) -> Any:
-    yield first
-    yield from answer.lines
-
-
 def _hand_on(session: Session, result: Result, form: str) -> None:
     """Writes a result to the file or the program that results go to."""
     if session.program:
-        from lakebed.pipes.sinks import feed
-
-        feed(session.program, answers.written(result, "ndjson", screen(session)).lines)
+        plain = replace(screen(session), style=render.PLAIN)
+        answer = answers.whole_table(result, plain) if form == "table" else answers.written(result, form, plain)
+        feed(session.program, encoded(answer.lines))
         return
     assert session.target is not None
     write_result(session.context, form, result, session.target, limit=0, to_file=True)
     session.target.flush()
     session.narrate(f"written to {session.target_name}")
+
+
+def _hand_on_parquet(session: Session, statement: Any) -> None:
+    """Writes a result as Parquet, of which a file holds one, and a terminal none."""
+    if session.program:
+        feed(session.program, parquet(session.connection, statement))
+        return
+    if session.target is None and session.context.on_terminal:
+        message = (
+            "Parquet is binary, and this is a terminal: SELECT ... | write FILE.parquet, or output FILE.parquet first."
+        )
+        raise InvalidArgument(message)
+    name = session.target_name or "standard output"
+    if session.target_is_full:
+        message = f"A Parquet file holds one result, and {name} has one: output another file."
+        raise InvalidArgument(message)
+    session.target_is_full = True
+    sys.stdout.flush()
+    target = session.target or sys.stdout.buffer
+    target.writelines(parquet(session.connection, statement))
+    target.flush()
+    if session.target is not None:
+        session.narrate(f"written to {name}")

@@ -7,12 +7,14 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from lakebed import render
 from lakebed.commands.context import read_statements, unwritable
 from lakebed.errors import InvalidArgument, error
 from lakebed.parsing import VerbCommand, help_of, json_option
+from lakebed.pipes.split import Piece
 from lakebed.pipes.verbs import PIPE_VERBS
 from lakebed.pipes.verbs import find as find_pipe
 from lakebed.shell import dots, pager, statements
@@ -38,7 +40,7 @@ def help_(session: Session, verb: str | None) -> None:
             raise InvalidArgument(message)
         more = [json_option()] if isinstance(found, Verb) and found.json else []
         lines = help_of(VerbCommand(found, more=more), width).splitlines()
-    pager.show(lines, here.height - 2, session.pager, lambda: None)
+    pager.show(lines, here, session.pager)
 
 
 def _overview(width: int) -> list[str]:
@@ -75,7 +77,7 @@ def quit_(_session: Session) -> None:
 def format_(session: Session, format: str | None) -> None:
     """Chooses the format of results, or says which it is."""
     if format is not None:
-        session.context.chosen = format
+        session.choose(format)
     session.narrate(f"format {session.context.chosen or session.context.settings.format}")
 
 
@@ -90,6 +92,7 @@ def output(session: Session, target: tuple[str, ...]) -> None:
     """Sends results to a file or a program, or to the screen again."""
     if not target:
         session.direct(None)
+        session.narrate("results go to the screen")
         return
     first, *others = target
     if first.startswith("!"):
@@ -102,18 +105,18 @@ def output(session: Session, target: tuple[str, ...]) -> None:
             raise InvalidArgument(message)
         session.direct(None)
         session.program = words
+        session.narrate(f"results go to {words[0]}")
         return
     if others:
         message = "output takes one file: quote a name with spaces in it."
         raise InvalidArgument(message)
-    if Path(first).suffix.lower() in (".parquet", ".pq"):
-        message = f"A Parquet file holds one result: SELECT ... | write {first}"
-        raise InvalidArgument(message)
     session.context.allow_file(first)
+    first = os.path.expanduser(first)  # noqa: PTH111
     try:
         session.direct(open(first, "wb"), first)  # noqa: PTH123, SIM115
     except OSError as problem:
         raise unwritable(first, problem) from problem
+    session.narrate(f"results go to {first}")
 
 
 def last(session: Session) -> None:
@@ -124,6 +127,35 @@ def last(session: Session) -> None:
         message = "There is no result yet: ask something first."
         raise InvalidArgument(message)
     show_last(session, session.last_query)
+
+
+def watch(session: Session, seconds: int) -> None:
+    """Runs the last query again and again, each time on the newest commit, until Ctrl-C."""
+    from lakebed.shell.asking import ask
+
+    query = session.last_query
+    if query is None:
+        message = "There is no query to watch yet: ask something first."
+        raise InvalidArgument(message)
+    if not session.interactive:
+        message = "`watch` needs a terminal."
+        raise InvalidArgument(message)
+    if seconds < 1:
+        message = f"watch {seconds} would never rest: give 1 second or more."
+        raise InvalidArgument(message)
+    pages, session.pager = session.pager, None
+    try:
+        while True:
+            if os.environ.get("TERM") != "dumb":
+                sys.stdout.write("\x1b[H\x1b[2J")
+            session.narrate(f"{time.strftime('%H:%M:%S')}, again every {seconds} s until Ctrl-C")
+            ask(session, Piece("sql", query, 0, len(query), terminated=True, sql=query))
+            time.sleep(seconds)
+    except KeyboardInterrupt:
+        # That is how it ends.
+        return
+    finally:
+        session.pager = pages
 
 
 def read(session: Session, file: str) -> int:
@@ -203,5 +235,5 @@ def history(session: Session, word: str | None) -> None:
         for one in found
         for line in (session.context.style.dim(f"-- {one.at[:19]}"), *map(render.escaped, one.statement.splitlines()))
     ]
-    pager.show(lines, screen(session).height - 2, session.pager, lambda: None)
+    pager.show(lines, screen(session), session.pager)
     sys.stdout.flush()

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from lakebed.duck.names import quoted
+from lakebed.duck.names import literal, quoted
 from lakebed.pipes.words import quote
 
 _MODES = {"duckbox": "table", "box": "table", "line": "vertical", "jsonlines": "ndjson", "column": "table"}
-TABLES = (
-    "SELECT database, schema, name, column_names AS columns FROM (SHOW ALL TABLES) WHERE name <> 'lakebed' ORDER BY ALL"
+_TABLES = (
+    "SELECT database, schema, name, {} FROM (SHOW ALL TABLES) "
+    "WHERE name <> 'lakebed' AND schema NOT IN ('behind', 'glance') AND name LIKE {} ORDER BY ALL"
 )
 
 
 def _tables(words: Sequence[str]) -> str:
-    if not words:
-        return TABLES
-    pattern = words[0].replace("'", "''")
-    return f"SELECT * FROM ({TABLES}) WHERE name LIKE '{pattern}'"
+    return _TABLES.format("len(column_names) AS columns", literal(words[0] if words else "%"))
 
 
 def _schema(words: Sequence[str]) -> str:
-    return f"DESCRIBE {quoted(words[0])}" if words else TABLES
+    if words:
+        return f"DESCRIBE {quoted(words[0])}"
+    return _TABLES.format("array_to_string(column_names, ', ') AS columns", literal("%"))
 
 
 def _verb(name: str) -> Callable[[Sequence[str]], str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from lakebed.pipes.split import Piece, tokens
+from lakebed.pipes.split import Piece
+from lakebed.pipes.tokens import tokens
 from lakebed.pipes.words import Word
 from lakebed.shell import statements
 
@@ -39,9 +40,9 @@ def _statement(text: str, piece: Piece) -> Iterator[Span]:
     yield from _sql(text, piece.start, end)
     if piece.kind == "pipe":
         pipe = text.index("|", end)
-        verb = text.lower().index(piece.verb, pipe)
         yield Span(pipe, pipe + 1, "pipe")
-        yield Span(verb, verb + len(piece.verb), "verb")
+        yield from _sql(text, pipe + 1, piece.verb_at)
+        yield Span(piece.verb_at, piece.verb_at + len(piece.verb), "verb")
         yield from map(_word, piece.words)
 
 
@@ -64,7 +65,7 @@ def _sql(text: str, start: int, end: int) -> Iterator[Span]:
     """Tokens of SQL; what is open and not closed, and what closes nothing, is an error."""
     open_brackets: list[Span] = []
     found: list[Span] = []
-    for token in tokens(text[:end], start):
+    for token in tokens(text, start, end):
         shown = text[token.start : token.end]
         kind = _KINDS.get(token.kind)
         if token.kind in ("string_const", "identifier", "comment") and not _is_closed(shown, token.kind):

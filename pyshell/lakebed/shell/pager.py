@@ -14,6 +14,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lakebed.shell.answers import Screen
 
 
 def command(environ: Mapping[str, str]) -> list[str] | None:
@@ -27,22 +31,43 @@ def command(environ: Mapping[str, str]) -> list[str] | None:
     return ["less"] if shutil.which("less") else None
 
 
-def show(lines: Iterable[str], height: int, pager: list[str] | None, stop: Callable[[], object]) -> None:
+def show(
+    lines: Iterable[str],
+    screen: Screen,
+    pager: list[str] | None,
+    stop: Callable[[], object] = lambda: None,
+    *,
+    is_wide: bool = False,
+) -> None:
     """Writes the lines, through the pager when they are more than fit. `stop` ends the work behind them when the pager has ended."""
+    from lakebed.shell.answers import screen_lines
+
     lines = iter(lines)
-    first = list(itertools.islice(lines, height)) if pager is not None else []
-    if pager is None or len(first) < height:
+    first: list[str] = []
+    room = screen.height - _BELOW
+    while pager is not None and room > 0:
+        line = next(lines, None)
+        if line is None:
+            pager = None
+            break
+        first.append(line)
+        room -= screen_lines(line, screen.width)
+    if pager is None:
         for line in itertools.chain(first, lines):
             sys.stdout.write(line + "\n")
         return
     sys.stdout.flush()
-    _through(pager, itertools.chain(first, lines), stop)
+    _through(pager, itertools.chain(first, lines), stop, is_wide=is_wide)
 
 
-def _through(pager: list[str], lines: Iterator[str], stop: Callable[[], object]) -> None:
+_BELOW = 2
+"""Lines of the screen below an answer: its footer and the next prompt."""
+
+
+def _through(pager: list[str], lines: Iterator[str], stop: Callable[[], object], *, is_wide: bool) -> None:
     environ = dict(os.environ)
-    # Colors pass, wide tables scroll sideways, and what was shown stays on the screen.
-    environ.setdefault("LESS", "-RSX")
+    # Colors pass, tables scroll sideways, all else is wrapped, and what was shown stays on the screen.
+    environ.setdefault("LESS", "-RSX" if is_wide else "-RX")
     environ.setdefault("LESSCHARSET", "utf-8")
     written = threading.Event()
     with deaf():

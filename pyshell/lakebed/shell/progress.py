@@ -1,4 +1,4 @@
-"""How far a query got, shown on the last line once it has taken half a second."""
+"""How far a query got, or that a verb goes on, shown on the last line once it has taken half a second."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ _AGAIN = 0.2
 
 
 class Progress:
-    """While entered, tells of the query that runs on a connection. Call `stop` before anything else is written."""
+    """While entered, tells of the query that runs on a connection, or of a verb that runs on none. Call `stop` before anything else is
+    written.
+    """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, *, shown: bool) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection | None, *, shown: bool) -> None:
         self._connection = connection
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._tell, name="lakebed-progress", daemon=True) if shown else None
@@ -52,6 +54,8 @@ class Progress:
         sys.stderr.flush()
 
     def _share(self) -> float:
+        if self._connection is None:
+            return -1
         try:
             return float(self._connection.query_progress())
         except Exception:  # noqa: BLE001  (a closed connection, in the middle of leaving)

@@ -176,6 +176,7 @@ class Prompt:
             key_bindings=_bindings(),
             editing_mode=EditingMode.VI if keys == "vi" else EditingMode.EMACS,
             enable_open_in_editor=editor,
+            enable_suspend=True,
             tempfile_suffix=".sql",
             style=_STYLE,
             color_depth=None if color else ColorDepth.DEPTH_1_BIT,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import sys
 import threading
@@ -14,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from lakebed.shell.catalogue import Catalogue, Catalogues, Models, picture
-from lakebed.shell.session import Leave, Session, patient
+from lakebed.shell.session import ENDING, Leave, Session, patient
 
 if TYPE_CHECKING:
     from lakebed.shell.prompt import Prompt
@@ -51,7 +50,7 @@ def run(flags: dict[str, object], *, safe: bool) -> int:
         editor=not safe,
     )
     _greet(session)
-    with _terminal() as restore, _ending_with_its_session(), patient():
+    with _terminal() as restore, _ending_in_order(session), patient():
         try:
             _loop(session, prompt, catalogues, models, restore)
         except Leave:
@@ -72,16 +71,18 @@ def _loop(
 
     while True:
         try:
-            beginning, session.next_text = session.next_text or "", None
-            text = prompt.ask(beginning, look)
-            catalogues.wait()
-            session.run(text)
+            try:
+                beginning, session.next_text = session.next_text or "", None
+                text = prompt.ask(beginning, look)
+                catalogues.wait()
+                session.run(text)
+            finally:
+                restore()
         except KeyboardInterrupt:
+            # At the prompt, or wherever a Ctrl-C came that belonged to what had just ended.
             continue
         except EOFError:
             return
-        finally:
-            restore()
 
 
 def _picture(session: Session, old: Catalogue) -> Catalogue:
@@ -127,17 +128,17 @@ def _terminal() -> Iterator[Callable[[], None]]:
 
 
 @contextlib.contextmanager
-def _ending_with_its_session() -> Iterator[None]:
+def _ending_in_order(session: Session) -> Iterator[None]:
     """A signal that ends the process ends the shell in order, so that the terminal is left as it was."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def end(number: int, _frame: FrameType | None) -> None:
+        session.ended_by = number
         sys.exit(128 + number)
 
-    numbers = [signal.SIGTERM, *([signal.SIGHUP] if os.name == "posix" else [])]
-    before = {number: signal.signal(number, end) for number in numbers}
+    before = {number: signal.signal(number, end) for number in ENDING}
     try:
         yield
     finally:

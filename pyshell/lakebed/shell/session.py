@@ -10,16 +10,19 @@ import importlib
 import os
 import signal
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import IO, TYPE_CHECKING, Any
 
 from lakebed.commands.context import Context
 from lakebed.errors import InvalidArgument, StoreNotFound
 from lakebed.parsing import VerbCommand, json_option, parse
-from lakebed.pipes.split import Piece, tokens
+from lakebed.pipes.split import Piece
+from lakebed.pipes.tokens import tokens
 from lakebed.shell import dots, pager, statements
 from lakebed.shell.history import History, history_file
 from lakebed.shell.progress import Progress
@@ -28,6 +31,9 @@ from lakebed.verbs import SHELL_VERBS
 
 if TYPE_CHECKING:
     import duckdb
+
+ENDING = (signal.SIGTERM, *([signal.SIGHUP] if os.name == "posix" else []))
+"""The signals that end a shell: in order, so that the terminal is left as it was found."""
 
 LAST = "_"
 """The table of the last result."""
@@ -48,16 +54,31 @@ class ShellContext(Context):
     """What tells how far the statement is, on the line that a note would stand on."""
 
     def note(self, text: str) -> None:
+        self._stop_telling()
+        super().note(text)
+
+    def say(self, text: str) -> None:
+        self._stop_telling()
+        super().say(text)
+
+    def confirm(self, question: str) -> bool:
+        self._stop_telling()
+        return super().confirm(question)
+
+    def listing(self, *given: Any, **more: Any) -> None:
+        self._stop_telling()
+        super().listing(*given, **more)
+
+    def _stop_telling(self) -> None:
         if self.running is not None:
             self.running.stop()
-        super().note(text)
 
     @property
     def on_terminal(self) -> bool:
         return self.has_person or super().on_terminal
 
     def format(self, requested: str | None, output: str | None = None) -> str:
-        if requested is None and self.chosen not in (None, "auto") and not self.json:
+        if requested is None and self.chosen not in (None, "auto", "parquet") and not self.json:
             return str(self.chosen)
         return super().format(requested, output)
 
@@ -78,6 +99,10 @@ class Session:
         self.queries = Queries(self.context.loaded.files[0].parent / "queries")
         self.target: IO[bytes] | None = None
         self.target_name = ""
+        self.target_format = ""
+        """The format that the ending of the file says, until another is chosen."""
+        self.target_is_full = False
+        """Whether results go to something that holds one, which it has."""
         self.program: list[str] = []
         self.last_query: str | None = None
         self.last_statement: str | None = None
@@ -85,12 +110,15 @@ class Session:
         """What the next prompt begins with."""
         self.knows_server = False
         """Whether a statement has talked to a model server: before that, completion does not either."""
+        self.ended_by: int | None = None
+        """The signal that ends this shell."""
         self.depth = 0
         """How many files and saved queries are being run inside each other."""
         self._last_is_kept = False
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._connecting = threading.Lock()
-        self._is_attached = False
+        self._attached: bytes | None = None
+        """What tells the store that is attached from every other one."""
 
     # --- The connection -------------------------------------------------------------------------------------------------
 
@@ -102,10 +130,12 @@ class Session:
                 self._connection = self._connect()
             return self._connection
 
-    @property
-    def is_attached(self) -> bool:
-        """Whether there is a store."""
-        return self._is_attached
+    def _identity(self) -> bytes | None:
+        """What the store that is there now differs in from every other one: the file with its name, of a store's whole life."""
+        try:
+            return (Path(self.context.settings.store) / "FORMAT").read_bytes()
+        except OSError:
+            return None
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         from lakebed.commands.connecting import connect
@@ -118,29 +148,51 @@ class Session:
 
     def _attach(self, connection: duckdb.DuckDBPyConnection) -> None:
         from lakebed.commands.connecting import NAME, show_store
-        from lakebed.duck.names import literal
 
+        shows_history = self.history is not None and self.history.is_kept and not self.safe
         try:
             show_store(self.context, connection)
         except StoreNotFound:
+            if shows_history:
+                connection.execute(f"CREATE OR REPLACE TEMP VIEW history AS {self._history_sql()}")
             return
-        self._is_attached = True
-        if self.history is not None and self.history.is_kept and not self.safe:
-            columns = "{'at': 'TIMESTAMPTZ', 'store': 'VARCHAR', 'statement': 'VARCHAR'}"
-            path = literal(str(self.history.path))
-            connection.execute(
-                f"CREATE OR REPLACE VIEW {NAME}.sys.history AS FROM read_json({path}, format = 'newline_delimited', columns = {columns})"
-            )
+        self._attached = self._identity()
+        if shows_history:
+            connection.execute("DROP VIEW IF EXISTS temp.history")
+            connection.execute(f"CREATE OR REPLACE VIEW {NAME}.sys.history AS {self._history_sql()}")
+
+    def _history_sql(self) -> str:
+        """The statements that were typed. A line that is none is passed over, as completion and Ctrl-R do."""
+        from lakebed.duck.names import literal
+
+        assert self.history is not None
+        columns = "{'at': 'TIMESTAMPTZ', 'store': 'VARCHAR', 'statement': 'VARCHAR'}"
+        return (
+            f"FROM read_json({literal(str(self.history.path))}, format = 'newline_delimited', columns = {columns}, "
+            "ignore_errors = true) WHERE statement IS NOT NULL"
+        )
 
     def refresh(self) -> None:
         """Moves to the newest commit of the store, if there is one."""
         import lakebed
 
         connection = self.connection
-        if not self._is_attached:
+        if self._attached is None:
             self._attach(connection)
         else:
             lakebed.refresh(connection)
+
+    def renew(self) -> None:
+        """Starts anew where the store has been removed, and perhaps made again, under this shell."""
+        if self._attached is None or self._attached == self._identity():
+            return
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self._attached = self.last_query = None
+        self.context.note(
+            f"note: {self.context.settings.store} is not the store it was: somebody removed it. "
+            "What was created in this shell is gone."
+        )
 
     def close(self) -> None:
         """Ends the session."""
@@ -172,14 +224,24 @@ class Session:
             if not self.interactive:
                 raise
             return 0
-        except BaseException as problem:  # noqa: BLE001  (a crash of one statement is not the end: a panic is no Exception)
+        except BaseException as problem:
+            # A crash of one statement is not the end. A panic is no Exception.
             from lakebed.cli import failed, interruption
 
+            if self.ended_by is not None:
+                # A signal came while the statement ran. What it raised may have been lost in there.
+                raise SystemExit(128 + self.ended_by) from problem
             if isinstance(problem, KeyboardInterrupt):
                 self._say_error(interruption(problem))
                 return 130
             return failed(problem)
-        if self.timing and code == 0 and piece.kind != "sql" and (seconds := time.monotonic() - began) >= 0.1:
+        # Of SQL, and of what a dot-command stands for, it has been said.
+        if (
+            self.timing
+            and code == 0
+            and piece.kind in ("verb", "pipe")
+            and (seconds := time.monotonic() - began) >= 0.1
+        ):
             self.narrate(took(seconds))
         return code
 
@@ -215,8 +277,11 @@ class Session:
         self.context.json = bool(arguments.pop("json", False))
         self._check_files(arguments, verb.arguments)
         try:
-            result = getattr(importlib.import_module(f"lakebed.commands.{module}"), function)(self.context, **arguments)
-            sys.stdout.flush()
+            with Progress(None, shown=self.interactive and verb.is_quiet) as self.context.running:
+                result = getattr(importlib.import_module(f"lakebed.commands.{module}"), function)(
+                    self.context, **arguments
+                )
+                sys.stdout.flush()
         finally:
             self.context.json = False
         return result
@@ -254,7 +319,10 @@ class Session:
     def narrate(self, text: str) -> None:
         """A remark below a result: on the screen only."""
         if self.interactive:
-            sys.stdout.write(self.context.style.dim(f"  {text}") + "\n")
+            for line in textwrap.wrap(
+                text, max(self.context.width - 2, 20), break_long_words=False, break_on_hyphens=False
+            ):
+                sys.stdout.write(self.context.style.dim(f"  {line}") + "\n")
             sys.stdout.flush()
 
     def _say_error(self, message: str) -> None:
@@ -267,6 +335,17 @@ class Session:
         if self.target is not None:
             self.target.close()
         self.target, self.target_name, self.program = target, name, []
+        self.target_format, self.target_is_full = self._format_of_target() if name else "", False
+
+    def choose(self, form: str) -> None:
+        """Results are written in this format from now on."""
+        self.context.chosen = form
+        self.target_format = self._format_of_target() if form == "auto" else ""
+
+    def _format_of_target(self) -> str:
+        from lakebed.commands.output import FORMAT_BY_SUFFIX
+
+        return FORMAT_BY_SUFFIX.get(Path(self.target_name).suffix.lower(), "")
 
 
 def took(seconds: float) -> str:

@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Iterator
 from functools import cache
 
-from lakebed.pipes.split import STARTERS, Piece, split, tokens
+from lakebed.pipes.split import STARTERS, Piece, split
+from lakebed.pipes.tokens import tokens
 from lakebed.shell.dots import DOTS
 from lakebed.verbs import SHELL_VERBS, VERBS, Verb
 
@@ -74,5 +75,8 @@ def no_such_verb(text: str) -> str:
 
 def no_such_dot(name: str) -> str:
     """What to say of an unknown dot-command."""
+    several = [f".{known}" for known in DOTS if known.startswith(name)]
+    if several:
+        return f".{name} is the beginning of {' and '.join(several)}: type more of it."
     found = difflib.get_close_matches(name, DOTS, n=1)
     return f"There is no command .{name}; " + (f"did you mean .{found[0]}?" if found else ".help lists what there is.")

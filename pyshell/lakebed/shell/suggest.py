@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from lakebed.duck.names import quoted
-from lakebed.pipes.split import STARTERS, Piece, Token, tokens
+from lakebed.pipes.split import STARTERS, Piece
+from lakebed.pipes.tokens import Token, tokens
 from lakebed.pipes.verbs import PIPE_VERBS
 from lakebed.pipes.verbs import find as find_pipe
 from lakebed.pipes.words import Word, quote
