@@ -93,8 +93,8 @@ def questions(files: dict[str, Path], rows: int) -> dict[str, dict[str, str]]:
 
 
 def measure(con: duckdb.DuckDBPyConnection, queries: dict[str, str], runs: int) -> dict[str, float]:
-    """Median seconds of each. In each round all have their turn, so that a busy moment meets all, in another order each time: what was asked
-    before leaves the processor's caches full or empty, which a question of less than a millisecond feels."""
+    """Median seconds of each. In each round all have their turn, so that a busy moment meets all, in another order each time: what was
+    asked before leaves the processor's caches full or empty, which a question of less than a millisecond feels."""
     order = random.Random(1)
     taken: dict[str, list[float]] = {name: [] for name in queries}
     answers = {name: sorted(map(str, con.execute(query).fetchall())) for name, query in queries.items()}
