@@ -195,9 +195,23 @@ fn read_header(vfs: &dyn Vfs) -> Result<StoreHeader> {
     })
 }
 
-/// There is no FORMAT: either nothing at all, or a directory of something else.
-fn missing(vfs: &dyn Vfs) -> Error {
-    if vfs.list("").is_ok_and(|names| !names.is_empty()) {
+/// Whether the directory holds segments, of whatever store.
+pub(crate) fn holds_segments(vfs: &dyn Vfs) -> bool {
+    vfs.list(names::SEGMENTS)
+        .is_ok_and(|segments| !segments.is_empty())
+}
+
+/// There is no FORMAT: nothing at all, a directory of something else, or a store that lost it.
+pub(crate) fn missing(vfs: &dyn Vfs) -> Error {
+    if holds_segments(vfs) {
+        Error::new(
+            ErrorKind::NotAStore,
+            format!(
+                "{} holds segments of a store but no file FORMAT, without which they cannot be read; put that file back from a copy.",
+                vfs.describe()
+            ),
+        )
+    } else if vfs.list("").is_ok_and(|names| !names.is_empty()) {
         Error::new(
             ErrorKind::NotAStore,
             format!(
@@ -209,7 +223,7 @@ fn missing(vfs: &dyn Vfs) -> Error {
         Error::new(
             ErrorKind::StoreNotFound,
             format!(
-                "There is no store at {}; check the path, or open it for appending to make one.",
+                "There is no store at {}; check the path, or ingest a file into it to make one.",
                 vfs.describe()
             ),
         )
