@@ -64,7 +64,7 @@ def test_what_is_no_ndjson_is_refused_whole(run, store, place):
         (1, b'{\n "a": 1\n}\n', "over several lines", "jq -c ."),
         (1, b'{"a":1} {"a":2}\n', "line 1, column 9"),
         (1, "{}\n".encode("utf-16"), "UTF-16", "iconv"),
-        (7, gzip.compress(b'{"a":1}\n' * 9999)[:-20], "bad.json", "deflate"),
+        (7, gzip.compress(b'{"a":1}\n' * 9999)[:-20], "bad.json", "the gzip data is cut off"),
     ]
     for number, (code, content, *texts) in enumerate(cases):
         (place / "bad.json").write_bytes(content)
@@ -78,6 +78,31 @@ def test_a_file_too_large_for_a_blob_is_refused_before_it_is_read(run, place, st
     with (place / "huge.bin").open("wb") as file:
         file.truncate(1 << 32)
     refused(run("put", "huge.bin"), 2, "huge.bin", "4294967295")
+
+
+def test_what_may_not_be_read(run, store, place):
+    # Root may too, unless it gives up the right to read everything.
+    plain = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all")
+    before = plain if os.geteuid() == 0 else ()
+    (place / "secret.ndjson").write_text("{}")
+    (place / "secret.ndjson").chmod(0)
+    (place / "data.lakebed").chmod(0)
+    try:
+        done = run("ingest", "secret.ndjson", "--store", "new.lakebed", before=before)
+        refused(done, 7, "secret.ndjson cannot be read: permission denied")
+        done = run("put", "secret.ndjson", "--store", "new.lakebed", before=before)
+        refused(done, 7, "secret.ndjson cannot be read: Permission denied")
+        refused(run("stats", before=before), 7, "data.lakebed failed: permission denied")
+    finally:
+        (place / "data.lakebed").chmod(0o755)
+
+
+def test_numbers_have_limits(run, store):
+    refused(run("query", "FROM events", "--format", "table", "--rows", "-1"), 2, "--rows", "-1")
+    refused(run("train", "events", "--size", "-10"), 2, "--size", "-10")
+    refused(run("train", "events", "--size", "10"), 2, "10 bytes")
+    refused(run("trim", "events", "--before-seq", "-1"), 2, "--before-seq", "-1")
+    refused(run("trim", "events", "--before-seq", 2**70), 2, "A sequence number", str(2**70))
 
 
 def test_names_have_a_length(run, store):

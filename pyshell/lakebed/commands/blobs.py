@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from lakebed.commands.context import Context, unreadable
-from lakebed.errors import InvalidArgument
+from lakebed.errors import InvalidArgument, error
 from lakebed.render import count, size
 
 LARGEST = 2**32 - 1
@@ -87,11 +87,11 @@ def _checked(file: str) -> None:
         return
     path = Path(file)
     try:
-        if path.is_dir():
-            message = f"{file} is a directory: name the files in it, as in {file.rstrip('/')}/*."
-            raise InvalidArgument(message)
         with path.open("rb") as stream:
             length = os.fstat(stream.fileno()).st_size
+    except IsADirectoryError as problem:
+        message = f"{file} is a directory: name the files in it, as in {file.rstrip('/')}/*."
+        raise error("io", message, problem.errno) from problem
     except OSError as problem:
         raise unreadable(file, problem) from problem
     if length > LARGEST:
