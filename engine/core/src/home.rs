@@ -8,12 +8,12 @@ use lakebed_vfs::Vfs;
 use parking_lot::Mutex;
 
 use crate::blob::Blob;
-use crate::catalogue::{Collection, merge_summaries};
+use crate::catalogue::{Collection, merged_summary};
 use crate::error::{Error, ErrorKind, Result};
 use crate::frames::{Dictionaries, FrameCache};
 use crate::index::filter::Filters;
 use crate::options::Options;
-use crate::schema::{Schema, Summary, to_columns};
+use crate::schema::{Schema, to_columns};
 use crate::segment::large::Large;
 
 /// Hashes remembered of blobs that are read in place and so have no decoded frame to remember them.
@@ -125,21 +125,16 @@ impl Home {
         {
             return Ok(Arc::clone(&known.schema));
         }
-        let bytes = merge_summaries(parts)?;
-        let schema = if bytes.is_empty() {
-            Schema::default()
-        } else {
-            to_columns(&Summary::decode(&bytes).map_err(|e| {
-                Error::new(
-                    ErrorKind::Corrupt,
-                    format!(
-                        "The summary of the values of {} is damaged: {e}.",
-                        collection.name
-                    ),
-                )
-            })?)
-        };
-        let schema = Arc::new(schema);
+        let summary = merged_summary(parts).map_err(|e| {
+            Error::new(
+                ErrorKind::Corrupt,
+                format!(
+                    "The summary of the values of {} is damaged: {e}.",
+                    collection.name
+                ),
+            )
+        })?;
+        let schema = Arc::new(summary.map_or_else(Schema::default, |all| to_columns(&all)));
         let known = Known {
             parts: parts.clone(),
             schema: Arc::clone(&schema),
