@@ -85,7 +85,7 @@ def open(
 def _command() -> str:
     """What other processes are told holds the lock."""
     name, *arguments = sys.argv or [""]
-    return " ".join([Path(name).name if name not in ("", "-", "-c") else "python", *arguments])[:200]
+    return text_of(" ".join([Path(name).name if name not in ("", "-", "-c") else "python", *arguments]))[:200]
 
 
 class Store(Readable):
@@ -373,9 +373,14 @@ def _into(sources: list[Source]) -> str:
     return collection_name(sources[0])
 
 
+def text_of(name: str) -> str:
+    """A file's name as text that can be stored: bytes in it that are no UTF-8 become U+FFFD."""
+    return os.fsencode(name).decode(errors="replace")
+
+
 def collection_name(path: str) -> str:
     """The collection that a file goes into by default: its name without `.ndjson .jsonl .json .gz .zst`."""
-    name = Path(path).name
+    name = text_of(Path(path).name)
     for suffixes in (_COMPRESSED_SUFFIXES, _DATA_SUFFIXES):
         for suffix in suffixes:
             if name.lower().endswith(suffix) and len(name) > len(suffix):

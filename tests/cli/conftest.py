@@ -57,7 +57,7 @@ def run(place):
             timeout=120,
             check=False,
         )
-        return Done(done.returncode, done.stdout, done.stderr.decode())
+        return Done(done.returncode, done.stdout, done.stderr.decode(errors="surrogateescape"))
 
     return run
 

@@ -74,6 +74,16 @@ def test_what_is_no_ndjson_is_refused_whole(run, store, place):
     assert run("verify").code == 0
 
 
+def test_files_whose_names_are_no_text(run, place):
+    name = b"na\xffme.ndjson"
+    (place / os.fsdecode(name)).write_text('{"a":1}\n')
+    report = run("ingest", os.fsdecode(name)).rows[0]
+    assert (report["collection"], report["rows"]) == ("na\ufffdme", 1)
+    assert run("query", 'SELECT _file, a FROM "na\ufffdme"').rows == [{"_file": "na\ufffdme.ndjson", "a": 1}]
+    assert run("put", os.fsdecode(name)).rows[0]["name"] == "na\ufffdme.ndjson"
+    refused(run("ingest", os.fsdecode(b"no\xff.ndjson")), 7, "There is no file no")
+
+
 def test_a_file_too_large_for_a_blob_is_refused_before_it_is_read(run, place, store):
     with (place / "huge.bin").open("wb") as file:
         file.truncate(1 << 32)

@@ -303,7 +303,7 @@ fn ingested(report: &IngestReport) -> Report {
 
 /// The collection a file goes to unless told: its name without `.gz` and `.zst`, and without `.ndjson`, `.jsonl` and `.json`.
 fn named_for(file: &str) -> Option<String> {
-    let name = std::path::Path::new(file).file_name()?.to_str()?;
+    let name = Path::new(file).file_name()?.to_str()?;
     let strip = |name: &'_ str, ends: &[&str]| {
         ends.iter()
             .find_map(|end| name.strip_suffix(end))

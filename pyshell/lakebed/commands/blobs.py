@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from lakebed.commands.context import Context, unreadable
 from lakebed.errors import InvalidArgument, error
 from lakebed.render import count, size
+from lakebed.store import text_of
 
 LARGEST = 2**32 - 1
 """Bytes of a blob at most (docs/limits.md): a larger file is refused before it is read."""
@@ -74,7 +75,7 @@ def put(context: Context, files: tuple[str, ...], into: str, name: str | None, m
     with context.open("a", create=True) as store:
         for file in files:
             data = sys.stdin.buffer.read() if file == "-" else _read(file)
-            called = name or "" if file == "-" else Path(file).name
+            called = name or "" if file == "-" else text_of(Path(file).name)
             kind = media_type or mimetypes.guess_type(called)[0] or _guess(data)
             stored.append(Stored(name=called, media_type=kind, size=len(data), hash=str(store.put(data))))
         store.append(into, [one.model_dump() for one in stored])
