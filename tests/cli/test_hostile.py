@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -72,6 +73,15 @@ def test_what_is_no_ndjson_is_refused_whole(run, store, place):
     assert run("query", "SELECT count(*) AS n FROM events").rows == [{"n": 5}]
     assert [one["name"] for one in run("collections").rows] == ["events"], "a refused ingest makes no collection"
     assert run("verify").code == 0
+
+
+def test_a_named_pipe_is_put_like_a_file(run, place):
+    os.mkfifo(place / "pipe")
+    writer = threading.Thread(target=lambda: (place / "pipe").write_bytes(b"through a pipe"))
+    writer.start()
+    hash = run("put", "pipe").rows[0]["hash"]
+    writer.join()
+    assert run("get", hash).out == b"through a pipe"
 
 
 def test_files_whose_names_are_no_text(run, place):

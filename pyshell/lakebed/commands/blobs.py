@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import mimetypes
 import os
+import stat
 import sys
 from pathlib import Path
+from typing import IO
 
 from pydantic import BaseModel
 
@@ -74,7 +77,7 @@ def put(context: Context, files: tuple[str, ...], into: str, name: str | None, m
         _checked(file)
     with context.open("a", create=True) as store:
         for file in files:
-            data = sys.stdin.buffer.read() if file == "-" else _read(file)
+            data = _read(file)
             called = name or "" if file == "-" else text_of(Path(file).name)
             kind = media_type or mimetypes.guess_type(called)[0] or _guess(data)
             stored.append(Stored(name=called, media_type=kind, size=len(data), hash=str(store.put(data))))
@@ -88,23 +91,43 @@ def _checked(file: str) -> None:
         return
     path = Path(file)
     try:
-        with path.open("rb") as stream:
-            length = os.fstat(stream.fileno()).st_size
-    except IsADirectoryError as problem:
-        message = f"{file} is a directory: name the files in it, as in {file.rstrip('/')}/*."
-        raise error("io", message, problem.errno) from problem
+        about = path.stat()
+        if stat.S_ISREG(about.st_mode):
+            path.open("rb").close()
     except OSError as problem:
         raise unreadable(file, problem) from problem
-    if length > LARGEST:
-        message = f"{file} has {length} bytes, and a blob may have {LARGEST}: store it in parts."
-        raise InvalidArgument(message)
+    if stat.S_ISDIR(about.st_mode):
+        message = f"{file} is a directory: name the files in it, as in {file.rstrip('/')}/*."
+        raise error("io", message, errno.EISDIR)
+    if about.st_size > LARGEST:
+        raise _too_large(file, f"{about.st_size} bytes")
 
 
 def _read(file: str) -> bytes:
+    """The bytes of a file, of a pipe to its end, or of standard input; no more than a blob may have."""
     try:
-        return Path(file).read_bytes()
+        if file == "-":
+            return _to_end(sys.stdin.buffer, file)
+        with Path(file).open("rb") as stream:
+            # A size that is known makes room for all of it at once.
+            return stream.read() if stat.S_ISREG(os.fstat(stream.fileno()).st_mode) else _to_end(stream, file)
     except OSError as problem:
         raise unreadable(file, problem) from problem
+
+
+def _to_end(stream: IO[bytes], file: str) -> bytes:
+    pieces: list[bytes] = []
+    left = LARGEST
+    while piece := stream.read(1 << 20):
+        left -= len(piece)
+        if left < 0:
+            raise _too_large(file, f"more than {LARGEST} bytes")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _too_large(file: str, length: str) -> InvalidArgument:
+    return InvalidArgument(f"{file} has {length}, and a blob may have {LARGEST}: store it in parts.")
 
 
 def _guess(data: bytes) -> str:
