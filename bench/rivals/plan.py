@@ -8,7 +8,7 @@ import shutil
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,8 +88,10 @@ class Bench:
         shutil.rmtree(place, ignore_errors=True)
         return place
 
-    def turns(self, subject: str, task: str, engines_: Iterable[str], **spec: Any) -> None:
-        """The median over the rounds; in each round every engine has its turn."""
+    def turns(
+        self, subject: str, task: str, engines_: Iterable[str], each_round: Callable[[], None] = lambda: None, **spec: Any
+    ) -> None:
+        """The median over the rounds; in each round every engine has its turn, and then `each_round` what it measures."""
         rounds: dict[str, list[Figures]] = {engine: [] for engine in engines_}
         for number in range(self.sizes.rounds):
             for engine, found in rounds.items():
@@ -98,6 +100,7 @@ class Bench:
                 name = f"{spec['name']}-{engines.STORES.get(engine, engine)}"
                 place = self.store(name) if task == "ingest" else self.work / name
                 found.append(self.run(task, engine, store=place, **spec))
+            each_round()
         for engine, found in rounds.items():
             self.keep(subject, engine, median(found))
 
@@ -116,9 +119,7 @@ class Bench:
         keyed = self.having("lakebed", "rocksdb", "lmdb", "sqlite")
         slow = self.having("duckdb_key")
         common: dict[str, Any] = {"source": source, "name": "records"}
-        self.turns("ingest", "ingest", [name for name in self.engines if name not in engines.STORES], **common)
-        if "lakebed" in self.engines:
-            self.trained(source)
+        self.ingests(source, **common)
         self.turns("get, cached", "get", keyed, gets=sizes.gets, **common)
         self.turns("get, cached", "get", slow, gets=sizes.slow_gets, **common)
         bare = {**common, "cache": 0}
@@ -145,18 +146,25 @@ class Bench:
             self.turns(f"query, threads {threads}", "query", asked, threads=threads, **common)
         self.same_answers("query, threads 1")
 
-    def trained(self, source: Path) -> None:
-        """Ingest where a dictionary of such records is there: a quarter of the records, changed, went in before."""
+    def ingests(self, source: Path, **common: Any) -> None:
+        """First ingests; in the same rounds one where a dictionary is there: a quarter of the records, changed, went in before."""
+        writers = [name for name in self.engines if name not in engines.STORES]
+        if "lakebed" not in self.engines:
+            self.turns("ingest", "ingest", writers, **common)
+            return
         lines = list(data.read(source))
         before = data.write(self.work / "before.ndjson", data.changed(lines[::4], seed=99))
         base = self.store("trained-base")
         self.run("ingest", "lakebed", source=before, store=base)
-        found = []
-        for _ in range(self.sizes.rounds):
+        found: list[Figures] = []
+
+        def trained() -> None:
             place = self.store("trained")
             shutil.copytree(base, place)
             figures = self.run("pieces", "lakebed", sources=[source], seal="no", store=place)
             found.append({**figures, "seconds": figures["seconds"][0]} if "seconds" in figures else figures)
+
+        self.turns("ingest", "ingest", writers, each_round=trained, **common)
         self.keep("ingest, dictionary there", "lakebed", median(found))
 
     def same_answers(self, subject: str) -> None:

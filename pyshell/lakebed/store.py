@@ -57,7 +57,7 @@ def open(
 
     - `lock_timeout`: seconds that a change waits for another process that writes, before `StoreLocked` says who.
     - `cache_bytes`: memory for decompressed data.
-    - `segment_bytes`: the size at which a file is finished and the next one begun.
+    - `segment_bytes`: the size at which a file is finished and the next one begun, which also happens at a million blobs.
     - `page_bytes`: how much is compressed together; more is smaller and slower to get.
     - `level`: of zstd, for what is written.
     - `threads`: for compression and scans; 0 means all cores.

@@ -48,6 +48,9 @@ pub struct Options {
     pub cache_bytes: usize,
     /// The active segment is sealed when it reaches this size, in bytes.
     pub segment_bytes: u64,
+    /// Or when it holds this many blobs: the fingerprints of sealed ones are looked up where they are mapped, those of the active segment
+    /// are read into memory by whoever looks up the first.
+    pub segment_blobs: u64,
     /// Raw bytes of a frame.
     pub page_bytes: usize,
     /// zstd level of new frames.
@@ -74,6 +77,7 @@ impl Default for Options {
             lock_timeout: Duration::from_secs(10),
             cache_bytes: 64 << 20,
             segment_bytes: 64 << 20,
+            segment_blobs: 1 << 20,
             page_bytes: 12 << 10,
             level: 3,
             threads: 0,

@@ -1,11 +1,9 @@
-//! Conditions on columns, judged on Arrow arrays exactly as SQL judges them on the same types.
+//! What conditions on columns mean, exactly as in SQL on the same types; and those on system columns, judged on their Arrow arrays.
 
 use std::cmp::Ordering;
 
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::{
-    Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType, UInt64Type,
-};
+use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, BooleanArray};
 use arrow_schema::{DataType as ArrowType, Field, TimeUnit};
 
@@ -52,86 +50,68 @@ pub(super) fn check(filter: &Filter, field: &Field) -> Result<()> {
     ))
 }
 
-/// Which rows pass.
-pub(super) fn judge(op: &Op, array: &dyn Array) -> BooleanArray {
+/// A value that a condition is about; of a type without order when all that counts is whether it is NULL.
+pub(super) enum Found<'a> {
+    Null,
+    Bool(bool),
+    Int(i128),
+    Float(f64),
+    Text(&'a [u8]),
+    Unordered,
+}
+
+/// Whether a value passes.
+pub(super) fn holds(op: &Op, found: &Found<'_>) -> bool {
+    let is = |value: &Value, pass: fn(Ordering) -> bool| compare(found, value).is_some_and(pass);
     match op {
-        Op::IsNull => rows(array, |row| array.is_null(row)),
-        Op::IsNotNull => rows(array, |row| array.is_valid(row)),
-        Op::In(values) => {
-            let each: Vec<_> = values.iter().map(|value| compare(array, value)).collect();
-            rows(array, |row| {
-                array.is_valid(row) && each.iter().any(|compare| compare(row) == Ordering::Equal)
-            })
+        Op::IsNull => matches!(found, Found::Null),
+        Op::IsNotNull => !matches!(found, Found::Null),
+        Op::In(values) => values.iter().any(|value| is(value, Ordering::is_eq)),
+        Op::Eq(value) => is(value, Ordering::is_eq),
+        Op::Ne(value) => is(value, Ordering::is_ne),
+        Op::Lt(value) => is(value, Ordering::is_lt),
+        Op::Le(value) => is(value, Ordering::is_le),
+        Op::Gt(value) => is(value, Ordering::is_gt),
+        Op::Ge(value) => is(value, Ordering::is_ge),
+    }
+}
+
+/// `None` for NULL. [`check`] saw to it that the types fit; for others nothing ever passes.
+fn compare(found: &Found<'_>, constant: &Value) -> Option<Ordering> {
+    match (found, constant) {
+        (Found::Bool(found), Value::Bool(constant)) => Some(found.cmp(constant)),
+        (Found::Int(found), Value::Int(constant)) => Some(found.cmp(constant)),
+        (Found::Text(found), Value::Text(constant)) => Some((*found).cmp(constant.as_bytes())),
+        // JSON has no NaN, and SQL has it above everything; -0 and 0 are equal, as in SQL.
+        (Found::Float(found), Value::Float(constant)) => {
+            Some(found.partial_cmp(constant).unwrap_or(Ordering::Less))
         }
-        Op::Eq(value) => compared(array, value, Ordering::is_eq),
-        Op::Ne(value) => compared(array, value, Ordering::is_ne),
-        Op::Lt(value) => compared(array, value, Ordering::is_lt),
-        Op::Le(value) => compared(array, value, Ordering::is_le),
-        Op::Gt(value) => compared(array, value, Ordering::is_gt),
-        Op::Ge(value) => compared(array, value, Ordering::is_ge),
+        _ => None,
     }
 }
 
-fn rows(array: &dyn Array, pass: impl Fn(usize) -> bool) -> BooleanArray {
-    (0..array.len()).map(|row| Some(pass(row))).collect()
+/// Which rows of a system column pass.
+pub(super) fn judge(op: &Op, array: &dyn Array) -> BooleanArray {
+    if let Some(numbers) = array.as_primitive_opt::<Int64Type>() {
+        rows(op, array, |row| Found::Int(numbers.value(row).into()))
+    } else if let Some(times) = array.as_primitive_opt::<TimestampMicrosecondType>() {
+        rows(op, array, |row| Found::Int(times.value(row).into()))
+    } else if let Some(texts) = array.as_string_opt::<i32>() {
+        rows(op, array, |row| Found::Text(texts.value(row).as_bytes()))
+    } else {
+        rows(op, array, |_| Found::Unordered)
+    }
 }
 
-fn compared(array: &dyn Array, value: &Value, pass: fn(Ordering) -> bool) -> BooleanArray {
-    let compare = compare(array, value);
-    rows(array, |row| array.is_valid(row) && pass(compare(row)))
-}
-
-type Compare<'a> = Box<dyn Fn(usize) -> Ordering + 'a>;
-
-/// Compares a row's value with the constant. [`check`] saw to it that the types fit; for others nothing is ever equal.
-fn compare<'a>(array: &'a dyn Array, value: &'a Value) -> Compare<'a> {
-    let data_type = array.data_type();
-    match value {
-        Value::Bool(constant) => match array.as_boolean_opt() {
-            Some(array) => Box::new(move |row| array.value(row).cmp(constant)),
-            None => never(),
-        },
-        Value::Float(constant) => match array.as_primitive_opt::<Float64Type>() {
-            // JSON has no NaN, and SQL has it above everything; -0 and 0 are equal, as in SQL.
-            Some(array) => Box::new(move |row| {
-                array
-                    .value(row)
-                    .partial_cmp(constant)
-                    .unwrap_or(Ordering::Less)
-            }),
-            None => never(),
-        },
-        Value::Text(constant) => match array.as_string_opt::<i32>() {
-            Some(array) => {
-                Box::new(move |row| array.value(row).as_bytes().cmp(constant.as_bytes()))
-            }
-            None => never(),
-        },
-        Value::Int(constant) => {
-            let constant = *constant;
-            match data_type {
-                ArrowType::Int64 => integers::<Int64Type>(array, constant),
-                ArrowType::UInt64 => integers::<UInt64Type>(array, constant),
-                ArrowType::Date32 => integers::<Date32Type>(array, constant),
-                ArrowType::Decimal128(..) => integers::<Decimal128Type>(array, constant),
-                ArrowType::Timestamp(..) => integers::<TimestampMicrosecondType>(array, constant),
-                _ => never(),
-            }
+fn rows<'a>(op: &Op, array: &dyn Array, value: impl Fn(usize) -> Found<'a>) -> BooleanArray {
+    let found = |row| {
+        if array.is_null(row) {
+            Found::Null
+        } else {
+            value(row)
         }
-    }
-}
-
-fn integers<T>(array: &dyn Array, constant: i128) -> Compare<'_>
-where
-    T: arrow_array::ArrowPrimitiveType,
-    T::Native: Into<i128>,
-{
-    match array.as_primitive_opt::<T>() {
-        Some(array) => Box::new(move |row| array.value(row).into().cmp(&constant)),
-        None => never(),
-    }
-}
-
-fn never<'a>() -> Compare<'a> {
-    Box::new(|_| Ordering::Greater)
+    };
+    (0..array.len())
+        .map(|row| Some(holds(op, &found(row))))
+        .collect()
 }

@@ -43,6 +43,8 @@ use self::unit::{Plan, Unit, Wanted};
 
 /// Rows of a unit of work when the request does not say.
 const BATCH_ROWS: usize = 8192;
+/// Units are of fewer rows, down to this many, where their records come to more than [`Plan::unit_bytes`].
+const FEWEST_ROWS: u64 = 64;
 /// Units under way for each thread.
 const AHEAD: usize = 3;
 
@@ -133,10 +135,9 @@ impl Snapshot {
     fn work(&self, request: &ScanRequest) -> Result<(Arc<Plan>, VecDeque<Unit>)> {
         let plan = self.plan(request)?;
         let collection = self.named(&request.collection)?;
-        let rows = if request.batch_rows == 0 {
-            BATCH_ROWS
-        } else {
-            request.batch_rows
+        let rows = match request.batch_rows {
+            0 => self.unit_rows(plan.unit_bytes()),
+            rows => rows,
         };
         let range = request.pruned_range(live_range(collection, request.range()));
         let end = request
@@ -151,6 +152,15 @@ impl Snapshot {
             }
         }
         Ok((plan, units))
+    }
+
+    /// Rows of a unit whose records should come to this many bytes, judged by the average of all committed blobs; `None`: no matter how
+    /// many.
+    fn unit_rows(&self, bytes: Option<u64>) -> usize {
+        let (Some(bytes), Some(average)) = (bytes, self.view.average_blob()) else {
+            return BATCH_ROWS;
+        };
+        (bytes / average.max(1)).clamp(FEWEST_ROWS, BATCH_ROWS as u64) as usize
     }
 
     /// Where a commit ends: its segment and the offset there.

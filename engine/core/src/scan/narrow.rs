@@ -1,13 +1,10 @@
 //! Conditions on typed columns, judged on the record where it lies: nothing is built of a record that does not pass.
-//!
-//! They mean what `filter` means by them on the arrays of the same columns; a test holds both against each other.
 
 #[cfg(test)]
 mod tests;
 
-use std::cmp::Ordering;
-
-use super::request::{Op, Value};
+use super::filter::{Found, holds};
+use super::request::Op;
 use crate::extract::{Probe, Refused, fitting_double};
 use crate::json::{Cursor, Integer, Value as Json, integer};
 use crate::schema::time::{Moment, moment};
@@ -20,16 +17,6 @@ pub(super) struct Narrowing {
     data_type: DataType,
     probe: Probe,
     op: Op,
-}
-
-/// A value of a record; of a type without order when all that counts is whether it is NULL.
-enum Found<'a> {
-    Null,
-    Bool(bool),
-    Int(i128),
-    Float(f64),
-    Text(&'a [u8]),
-    Unordered,
 }
 
 impl Narrowing {
@@ -91,34 +78,5 @@ impl Narrowing {
             _ => return Err(Refused::Misfit),
         };
         Ok(holds(&self.op, &found))
-    }
-}
-
-fn holds(op: &Op, found: &Found<'_>) -> bool {
-    let is = |value: &Value, pass: fn(Ordering) -> bool| compare(found, value).is_some_and(pass);
-    match op {
-        Op::IsNull => matches!(found, Found::Null),
-        Op::IsNotNull => !matches!(found, Found::Null),
-        Op::In(values) => values.iter().any(|value| is(value, Ordering::is_eq)),
-        Op::Eq(value) => is(value, Ordering::is_eq),
-        Op::Ne(value) => is(value, Ordering::is_ne),
-        Op::Lt(value) => is(value, Ordering::is_lt),
-        Op::Le(value) => is(value, Ordering::is_le),
-        Op::Gt(value) => is(value, Ordering::is_gt),
-        Op::Ge(value) => is(value, Ordering::is_ge),
-    }
-}
-
-/// `None` for NULL.
-fn compare(found: &Found<'_>, constant: &Value) -> Option<Ordering> {
-    match (found, constant) {
-        (Found::Bool(found), Value::Bool(constant)) => Some(found.cmp(constant)),
-        (Found::Int(found), Value::Int(constant)) => Some(found.cmp(constant)),
-        (Found::Text(found), Value::Text(constant)) => Some((*found).cmp(constant.as_bytes())),
-        // JSON has no NaN; above everything is where SQL has it.
-        (Found::Float(found), Value::Float(constant)) => {
-            Some(found.partial_cmp(constant).unwrap_or(Ordering::Less))
-        }
-        _ => None,
     }
 }

@@ -68,7 +68,7 @@ pub struct ScanRequest {
     pub types: Vec<(String, DataType)>,
     /// Only rows that were there as of this commit; what was deleted since is gone.
     pub as_of: Option<CommitNumber>,
-    /// Rows of a batch at most, before filters; 0 means the default.
+    /// Rows of a batch at most, before filters; 0 means as many as make a batch of a good size.
     pub batch_rows: usize,
     /// Give `_json` as views of the memory that records were decoded into, without copying them, where no filter names it.
     pub text_views: bool,

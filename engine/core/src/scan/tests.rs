@@ -366,3 +366,37 @@ fn json_as_views_is_json_as_copies() {
         .flat_map(|batch| batch.column(1).as_string_view().iter().flatten());
     assert!(texts.eq(records.iter().map(String::as_str)));
 }
+
+#[test]
+fn batches_of_large_records_have_fewer_of_them() {
+    const LENGTH: usize = 8000;
+    let store = Store::open_on(Arc::new(MemVfs::new()), Options::default()).unwrap();
+    let mut records = (0..4000).map(|n: usize| {
+        let words = (0..LENGTH / 16).map(|word| format!("{:016x}", (n * 7919 + word) * 104_729));
+        let text = words.collect::<Vec<_>>().concat();
+        Ok(format!(r#"{{"n":{n},"text":"{text}"}}"#).into_bytes())
+    });
+    store.append("trips", &mut records).unwrap();
+    store.commit().unwrap();
+    store.seal().unwrap();
+    for views in [false, true] {
+        let request = ScanRequest {
+            columns: Some(vec!["_json".to_owned()]),
+            text_views: views,
+            ..ScanRequest::of("trips")
+        };
+        let batches = scan(&store, &request);
+        let rows = batches.iter().map(RecordBatch::num_rows);
+        assert_eq!(rows.clone().sum::<usize>(), 4000);
+        // About a MiB each, whatever the number of rows.
+        assert!(rows.max().unwrap() * LENGTH < 2 << 20);
+    }
+    let numbers = scan(
+        &store,
+        &ScanRequest {
+            columns: Some(vec!["_seq".to_owned()]),
+            ..ScanRequest::of("trips")
+        },
+    );
+    assert_eq!(numbers.len(), 1, "what reads no record is not cut up");
+}

@@ -36,11 +36,15 @@ pub(super) struct Views {
 }
 
 impl Texts {
-    pub(super) fn new(views: bool) -> Self {
+    /// Views or copies of this many texts; copies of about so many bytes together.
+    pub(super) fn new(views: bool, rows: usize, bytes: usize) -> Self {
         if views {
-            Self::Views(Views::default())
+            Self::Views(Views {
+                texts: Vec::with_capacity(rows),
+                ..Views::default()
+            })
         } else {
-            Self::Copied(StringBuilder::new())
+            Self::Copied(StringBuilder::with_capacity(rows, bytes))
         }
     }
 

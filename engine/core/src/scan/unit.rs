@@ -27,6 +27,11 @@ const ROWS_PER_RUN: usize = 4;
 /// A unit's records may come to this many bytes; beyond it the unit is halved, since a text column of a batch holds at most 2 GiB.
 const UNIT_BYTES: usize = 512 << 20;
 
+/// Bytes that a unit's records should come to: where they are handed out, so few that the memory of one batch serves for the next and
+/// stays in a core's cache; otherwise so few that a scan of large records does not take much memory.
+const TEXTS_BYTES: u64 = 1 << 20;
+const VALUES_BYTES: u64 = 8 << 20;
+
 /// A column by where it comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
@@ -218,6 +223,16 @@ impl Plan {
             })
     }
 
+    /// What the records of a unit should come to; `None` where none are read.
+    pub(super) fn unit_bytes(&self) -> Option<u64> {
+        if self.needs("_json") {
+            return Some(TEXTS_BYTES);
+        }
+        let reads =
+            self.needs("_hash") || !self.projection.is_empty() || !self.narrowings.is_empty();
+        reads.then_some(VALUES_BYTES)
+    }
+
     fn needs(&self, name: &str) -> bool {
         self.columns
             .iter()
@@ -274,7 +289,7 @@ impl Plan {
     /// The Arrow batch of some rows; `None` when several rows are too large for one.
     fn batch(&self, unit: &Unit, range: &Range<Seq>) -> Result<Option<RecordBatch>> {
         let rows = self.rows(unit, range)?;
-        let mut records = Records::new(self);
+        let mut records = Records::new(self, rows.count);
         if records.wanted() {
             records.read(&self.snapshot, &rows.runs, rows.count)?;
             if records.too_large && rows.count > 1 {
@@ -400,13 +415,18 @@ struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    fn new(plan: &'a Plan) -> Self {
+    fn new(plan: &'a Plan, rows: usize) -> Self {
+        // Some more than there are on average, so that most batches do not have to grow; what stays unused is never touched.
+        let average = plan.snapshot.view.average_blob().unwrap_or_default() as usize;
+        let bytes = (rows * (average + average / 8)).min(2 * TEXTS_BYTES as usize);
         Self {
             plan,
             extractor: (!plan.projection.is_empty())
                 .then(|| Extractor::new(&plan.typed, &plan.projection)),
             hashes: plan.needs("_hash").then(StringBuilder::new),
-            json: plan.needs("_json").then(|| Texts::new(plan.text_views)),
+            json: plan
+                .needs("_json")
+                .then(|| Texts::new(plan.text_views, rows, bytes)),
             passed: (!plan.narrowings.is_empty()).then(|| BooleanBufferBuilder::new(0)),
             bytes: 0,
             too_large: false,

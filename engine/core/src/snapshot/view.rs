@@ -16,6 +16,9 @@ use crate::home::Home;
 use crate::index::lookup::Lookup;
 use crate::segment::{Active, Damage, Frames, Reading, Sealed};
 
+/// What blobs take unpacked, as a multiple of what they take in a segment: a guess, for sizes of pieces of work only.
+const UNPACKED: u64 = 4;
+
 /// What a manifest says, and the hold on it: while a shared lock is on its file, no segment it names is removed.
 #[derive(Debug)]
 pub(crate) struct Base {
@@ -100,6 +103,18 @@ impl View {
         let sealed: u64 = self.base.sealed.iter().map(|s| s.entry.blobs).sum();
         let active = self.active.as_ref().map_or(0, |active| active.blobs());
         sealed + active + self.catalogue.large_blobs().len() as u64
+    }
+
+    /// Bytes that a blob in a frame has on average, about; `None` without any.
+    pub(crate) fn average_blob(&self) -> Option<u64> {
+        let sealed = self.base.sealed.iter().map(|sealed| sealed.entry);
+        let (bytes, blobs) = sealed.fold((0, 0), |(bytes, blobs), entry| {
+            (bytes + entry.raw_bytes, blobs + entry.blobs)
+        });
+        // What the active segment's blobs take unpacked is said in each of its blocks, of which there may be many.
+        let active = self.active.as_deref();
+        let (packed, newer) = active.map_or((0, 0), |active| (active.end(), active.blobs()));
+        (bytes + packed * UNPACKED).checked_div(blobs + newer)
     }
 
     /// Tells `each` the committed ids whose fingerprints lie in the range, dead ones included, source by source, the newest first, until

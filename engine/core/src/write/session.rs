@@ -395,11 +395,11 @@ impl<'a> Session<'a> {
     }
 
     fn seal_if_due(&mut self) -> Result<()> {
-        let due = self
-            .view
-            .active
-            .as_ref()
-            .is_some_and(|active| active.end() >= self.shared.home.options.segment_bytes);
+        let options = &self.shared.home.options;
+        let due = self.view.active.as_ref().is_some_and(|active| {
+            let blobs = active.next_blob().0 - active.file.first_blob.0;
+            active.end() >= options.segment_bytes || blobs >= options.segment_blobs
+        });
         if !due {
             return Ok(());
         }

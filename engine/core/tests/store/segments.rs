@@ -111,3 +111,30 @@ fn an_old_snapshot_reads_on_while_segments_are_sealed() {
     store.seal().unwrap();
     assert_eq!(vfs.list("manifests").unwrap().len(), 1);
 }
+
+#[test]
+fn segments_are_finished_by_their_bytes_or_by_their_blobs() {
+    for (bytes, blobs) in [(1024, 1 << 20), (64 << 20, 50)] {
+        let vfs = memory();
+        let options = Options {
+            segment_bytes: bytes,
+            segment_blobs: blobs,
+            ..options()
+        };
+        let store = Store::open_on(Arc::clone(&vfs), options).unwrap();
+        let mut hashes = Vec::new();
+        for commit in 0..40 {
+            for n in 0..20 {
+                hashes.push(store.put(format!("blob {commit} {n}").as_bytes()).unwrap());
+            }
+            store.commit().unwrap();
+        }
+        let segments = store.segments().unwrap();
+        assert!(segments.len() > 10, "{} segments", segments.len());
+        for segment in &segments {
+            // The commit that reaches the limit is still in it.
+            assert!(segment.blobs < blobs + 20);
+        }
+        assert_all(&open(&vfs), &hashes);
+    }
+}
