@@ -43,3 +43,14 @@ def rows(items: Sequence[Mapping[str, object]]) -> str:
     head = "".join(f"<th{_TEXT}>{escape(name)}</th>" for name in items[0])
     body = "".join(f"<tr>{''.join(_cell(value) for value in item.values())}</tr>" for item in items)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def bar(title: str, done: int, total: int | None, rows: int, seconds: float) -> str:
+    """How far something got: bytes, rows, speed, and the time that is left where that can be told."""
+    told = [f"{done / 1e6:,.1f}{f' of {total / 1e6:,.1f}' if total else ''} MB", f"{rows:,} rows"]
+    if seconds > 0 and done:
+        told.append(f"{done / 1e6 / seconds:,.1f} MB/s")
+        if total and total > done:
+            told.append(f"{(total - done) * seconds / done:,.0f} s left")
+    place = f' value="{done}" max="{total}"' if total else ""
+    return f"{escape(title)} <progress{place}></progress> {', '.join(told)}"

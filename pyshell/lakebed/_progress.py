@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
+import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from lakebed import _html
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn, Task
@@ -37,7 +41,7 @@ def reporting(progress: ProgressLike, title: str) -> Iterator[Report | None]:
     if progress is None or progress is False:
         yield None
     elif progress is True:
-        with _bar(title) as report:
+        with _notebook_bar(title) if _in_notebook() else _bar(title) as report:
             yield report
     elif callable(progress):
         tell = progress
@@ -48,6 +52,28 @@ def reporting(progress: ProgressLike, title: str) -> Iterator[Report | None]:
         yield report
     else:
         raise TypeError(f"progress must be None, True or a callable, not {type(progress).__name__}")
+
+
+def _in_notebook() -> bool:
+    """Whether what is shown ends up in a notebook's page: only its kernel has a shell with a `kernel`."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return getattr(shell, "kernel", None) is not None
+
+
+@contextlib.contextmanager
+def _notebook_bar(title: str) -> Iterator[Report]:
+    """A bar of the page's own, which needs no widgets installed."""
+    display = importlib.import_module("IPython.display")
+    handle = display.display(display.HTML(""), display_id=True)
+
+    def report(done: int, total: int | None, rows: int, seconds: float) -> None:
+        handle.update(display.HTML(_html.bar(title, done, total, rows, seconds)))
+
+    try:
+        yield report
+    finally:
+        # As on a terminal it is gone when the work is.
+        handle.update(display.HTML(""))
 
 
 @contextlib.contextmanager

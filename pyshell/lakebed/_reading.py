@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from lakebed._backend import Reading, View
+from lakebed._backend import Hash, Reading, View
+from lakebed.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from lakebed import models
-    from lakebed._backend import Buffer, Hash, HashLike, Rows, Stream
+    from lakebed._backend import Buffer, HashLike, Rows, Stream
+
+
+def number(value: int, what: str) -> int:
+    """A number that the engine can take. It has narrower limits of its own, and tells them."""
+    value = operator.index(value)
+    if not 0 <= value < 2**63:
+        raise InvalidArgument(f"{what} is from 0 to 2^63 - 1, not {value}.")
+    return value
+
+
+def _range(start: int, stop: int | None) -> tuple[int, int | None]:
+    return number(start, "A sequence number"), None if stop is None else number(stop, "A sequence number")
 
 
 class Readable:
@@ -32,6 +46,8 @@ class Readable:
 
     def get_many(self, hashes: Iterable[HashLike]) -> list[bytes | None]:
         """The bytes of several blobs, in the order asked; None where there is none. Faster than one by one."""
+        if isinstance(hashes, str | bytes | Hash):
+            raise TypeError("get_many takes several hashes; one alone is for get")
         return self._view.get_many(hashes)
 
     def buffer(self, hash: HashLike) -> Buffer:
@@ -61,7 +77,7 @@ class Readable:
 
     def scan(self, collection: str, start: int = 0, stop: int | None = None) -> Rows:
         """The rows of a collection in order, with sequence numbers from `start` to before `stop`."""
-        return self._view.rows(collection, start, stop)
+        return self._view.rows(collection, *_range(start, stop))
 
     def _pinned(self) -> View:
         """One commit, with what is pending, for all that is read through it."""
@@ -103,7 +119,7 @@ class Readable:
         """
         wanted = None if columns is None else list(columns)
         tests = [tuple(item) for item in filters]
-        return self._pinned().arrow(collection, wanted, tests, start, stop, signs_of_life, views)
+        return self._pinned().arrow(collection, wanted, tests, *_range(start, stop), signs_of_life, views)
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> Stream:
         """What the store tells about itself, as `arrow`: the table `blobs`, `collections`, `segments`, `dictionaries` or `commits`.

@@ -171,7 +171,7 @@ def _common(*, json: bool) -> list[click.Parameter]:
         click.Option(
             ["--store", "-s"],
             metavar="DIR",
-            type=click.Path(),
+            type=click.Path(readable=False),
             help="the store [default: data.lakebed]",
             shell_complete=complete_files,
         ),
@@ -191,7 +191,8 @@ def _run(verb: Verb, values: dict[str, Any]) -> int | None:
     from lakebed.commands import Context
 
     given = click.get_current_context().find_root().params
-    flags = {name: values.pop(name, None) or given.get(name) for name in ("store", "color")}
+    flags = {name: values.pop(name) for name in ("store", "color")}
+    flags = {name: given.get(name) if value is None else value for name, value in flags.items()}
     context = Context(flags, json=bool(values.pop("json", False)), safe=bool(values.pop("safe", False)))
     module, _, function = verb.run.partition(":")
     try:
@@ -234,7 +235,10 @@ def _shell(**flags: Any) -> int | None:
             message = f"-c and -f run statements, and {verb} is a verb of its own: give one of the two."
             raise click.UsageError(message)
         return None
-    given = {**context.find_root().params, **{name: value for name, value in flags.items() if value}}
+    given = {
+        **context.find_root().params,
+        **{name: value for name, value in flags.items() if value not in (None, False)},
+    }
     safe = bool(given.pop("safe", False))
     text = _script(given.pop("command"), given.pop("file"))
     if text is not None:

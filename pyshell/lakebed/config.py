@@ -170,5 +170,6 @@ def _checked(name: str, value: object, origin: str) -> None:
         _model().model_validate({name: value})
     except ValidationError as error:
         first: Any = error.errors()[0]
-        message = f"{origin}: the setting {name!r} cannot be {value!r}: {first['msg']}."
+        place = f"--{name}" if origin == "flag" else origin
+        message = f"{place}: the setting {name!r} cannot be {value!r}: {first['msg']}."
         raise InvalidArgument(message) from error

@@ -50,10 +50,11 @@ class VerbCommand(click.Command):
 
 def _parameter(argument: Argument) -> click.Parameter:
     kind: Any = {
-        "integer": int,
+        "integer": click.IntRange(min=0),
         "flag": None,
         "choice": click.Choice(argument.choices),
-        "file": click.Path(allow_dash=True),
+        # Whoever opens it says why that fails.
+        "file": click.Path(allow_dash=True, readable=False),
     }.get(argument.kind, str)
     complete = {"file": complete_files, "collection": complete_collections, "model": complete_models}.get(
         argument.completes

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import glob
+import io
 import os
 import sys
 import warnings
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
 
 from lakebed import _backend, _progress, _records
-from lakebed._reading import Readable, Snapshot
+from lakebed._reading import Readable, Snapshot, number
 from lakebed.errors import InvalidArgument, StoreIOError, error
 
 if TYPE_CHECKING:
@@ -63,16 +64,19 @@ def open(
 
     Raises `StoreNotFound`, `NotAStore`, `FormatTooNew`, `Corrupt`, `StoreIOError`.
     """
+    path = os.fspath(path)
+    if not path:
+        raise InvalidArgument("The path of a store is empty: name its directory.")
     engine = _backend.open_engine(
-        os.fspath(path),
+        path,
         mode=mode,
         create=create,
         lock_timeout=lock_timeout,
-        cache_bytes=cache_bytes,
-        segment_bytes=segment_bytes,
-        page_bytes=page_bytes,
+        cache_bytes=number(cache_bytes, "cache_bytes"),
+        segment_bytes=number(segment_bytes, "segment_bytes"),
+        page_bytes=number(page_bytes, "page_bytes"),
         level=level,
-        threads=threads,
+        threads=number(threads, "threads"),
         command=_command(),
     )
     return Store(engine)
@@ -81,7 +85,7 @@ def open(
 def _command() -> str:
     """What other processes are told holds the lock."""
     name, *arguments = sys.argv or [""]
-    return " ".join([Path(name).name if name not in ("", "-c") else "python", *arguments])[:200]
+    return text_of(" ".join([Path(name).name if name not in ("", "-", "-c") else "python", *arguments]))[:200]
 
 
 class Store(Readable):
@@ -251,7 +255,7 @@ class Store(Readable):
         """Train a compression dictionary of at most `size` bytes on a collection, and use it from now on if it pays."""
         from lakebed import models
 
-        return models.TrainReport(**self._engine.train(collection, size))
+        return models.TrainReport(**self._engine.train(collection, number(size, "The size of a dictionary")))
 
     def drop(self, collection: str) -> int:
         """Drop a collection; the number of its rows. Its blobs stay where other collections or a `put` hold them."""
@@ -259,9 +263,7 @@ class Store(Readable):
 
     def trim(self, collection: str, *, before_seq: int) -> int:
         """Drop the rows of a collection with sequence numbers below `before_seq`; the number of them."""
-        if before_seq < 0:
-            raise InvalidArgument(f"A sequence number is 0 or more, not {before_seq}.")
-        return self._engine.trim(collection, before_seq)
+        return self._engine.trim(collection, number(before_seq, "A sequence number"))
 
     def export(
         self, collection: str, target: str | os.PathLike[str] | IO[bytes], *, progress: ProgressLike = None
@@ -274,6 +276,7 @@ class Store(Readable):
 
         with _progress.reporting(progress, f"{collection} -> {_name(target)}") as report:
             if not isinstance(target, str | os.PathLike):
+                _check_writable(target)
                 return models.ExportReport(**self._engine.export(collection, target, report))
             path = Path(target)
             if path.exists() and not path.is_file():
@@ -340,11 +343,19 @@ def _expand(source: Source | Iterable[Source]) -> Iterator[Source]:
             yield path
     elif hasattr(source, "read"):
         yield source  # type: ignore[misc]
-    elif isinstance(source, Iterable):
+    elif isinstance(source, Iterable) and not isinstance(source, bytes | bytearray | memoryview):
         for item in source:
             yield from _expand(item)
     else:
         raise TypeError(f"ingest takes a path or a file object, not {type(source).__name__}")
+
+
+def _check_writable(target: object) -> None:
+    """Refuses what takes no bytes."""
+    if not hasattr(target, "write"):
+        raise TypeError(f"export takes a path or a file object, not {type(target).__name__}")
+    if isinstance(target, io.TextIOBase):
+        raise TypeError('the file takes text: open it in binary mode, open(path, "wb")')
 
 
 def _name(source: object) -> str:
@@ -362,9 +373,14 @@ def _into(sources: list[Source]) -> str:
     return collection_name(sources[0])
 
 
+def text_of(name: str) -> str:
+    """A file's name as text that can be stored: bytes in it that are no UTF-8 become U+FFFD."""
+    return os.fsencode(name).decode(errors="replace")
+
+
 def collection_name(path: str) -> str:
     """The collection that a file goes into by default: its name without `.ndjson .jsonl .json .gz .zst`."""
-    name = Path(path).name
+    name = text_of(Path(path).name)
     for suffixes in (_COMPRESSED_SUFFIXES, _DATA_SUFFIXES):
         for suffix in suffixes:
             if name.lower().endswith(suffix) and len(name) > len(suffix):

@@ -195,7 +195,7 @@ VERBS: tuple[Verb, ...] = (
             Argument(
                 "sql", "statements in DuckDB's SQL (standard input when there is none)", required=False, metavar="[SQL]"
             ),
-            Argument("command", "the same as an option", options=("-c", "--command"), metavar="SQL"),
+            Argument("command", "the statements, as an option", options=("-c", "--command"), metavar="SQL"),
             Argument(
                 "file",
                 "read the statements from a file; - is standard input",

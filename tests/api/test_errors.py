@@ -104,3 +104,39 @@ def test_an_operating_system_error_is_the_builtin_of_its_number(number, builtin)
 
 def test_an_unknown_kind_is_still_a_lakebed_error():
     assert type(errors.error("of_a_newer_engine", "What happened.")) is lakebed.LakebedError
+
+
+def test_numbers_outside_their_domain_are_named(path):
+    for setting in ("cache_bytes", "segment_bytes", "page_bytes", "threads"):
+        for number in (-1, 2**70):
+            with pytest.raises(lakebed.InvalidArgument, match=f"{setting} is .*not {number}"):
+                lakebed.open(path, **{setting: number})
+    with pytest.raises(lakebed.InvalidArgument, match="threads is from 1 to 1,024, or 0 for all cores, not 1025"):
+        lakebed.open(path, threads=1025)
+    with lakebed.open(path) as store:
+        store.append("events", [{}])
+        for number in (-1, 2**70):
+            for call in (
+                lambda number=number: store.trim("events", before_seq=number),
+                lambda number=number: store.train("events", number),
+                lambda number=number: store.scan("events", number),
+                lambda number=number: store.arrow("events", stop=number),
+            ):
+                with pytest.raises(lakebed.InvalidArgument, match=f"not {number}"):
+                    call()
+
+
+def test_what_is_no_path_and_no_hash_is_named(path, tmp_path):
+    with pytest.raises(lakebed.InvalidArgument, match="path of a store is empty"):
+        lakebed.open("")
+    with lakebed.open(path) as store:
+        hash = store.put(b"x")
+        with pytest.raises(TypeError, match="several hashes"):
+            store.get_many(str(hash))
+        store.append("events", [{}])
+        with pytest.raises(TypeError, match="a path or a file object, not int"):
+            store.export("events", 5)
+        with pytest.raises(TypeError, match="binary mode"), (tmp_path / "out").open("w") as text:
+            store.export("events", text)
+        with pytest.raises(TypeError, match="a path or a file object, not bytes"):
+            store.ingest(b"events.ndjson", into="events")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import zstandard
@@ -324,6 +325,27 @@ with lakebed.open({str(path)!r}) as store:
         assert done.stdout == b""
         assert b"many.ndjson" in done.stderr
         assert b"rows" in done.stderr
+
+    def test_true_draws_a_bar_on_the_page_of_a_notebook(self, store, many, monkeypatch, capfd):
+        shown = []
+
+        class Handle:
+            def update(self, html):
+                shown.append(html)
+
+        def display(html, *, display_id):
+            assert display_id
+            shown.append(html)
+            return Handle()
+
+        notebook = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=object()))
+        monkeypatch.setitem(sys.modules, "IPython", notebook)
+        monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(HTML=str, display=display))
+        store.ingest(many, progress=True)
+        assert (shown[0], shown[-1]) == ("", "")
+        assert all("many.ndjson" in bar and "<progress" in bar and " rows" in bar for bar in shown[1:-1])
+        assert "MB/s" in shown[-2]
+        assert capfd.readouterr() == ("", "")
 
     def test_anything_else_is_a_type_error(self, store, many):
         with pytest.raises(TypeError, match="progress"):

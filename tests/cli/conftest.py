@@ -47,9 +47,9 @@ def place(tmp_path, monkeypatch):
 def run(place):
     """Runs a command in a pipe."""
 
-    def run(*arguments, stdin=b"", **environment):
+    def run(*arguments, stdin=b"", before=(), **environment):
         done = subprocess.run(
-            [PROGRAM, *map(str, arguments)],
+            [*before, PROGRAM, *map(str, arguments)],
             cwd=place,
             env={**os.environ, **environment},
             input=stdin,
@@ -57,7 +57,7 @@ def run(place):
             timeout=120,
             check=False,
         )
-        return Done(done.returncode, done.stdout, done.stderr.decode())
+        return Done(done.returncode, done.stdout, done.stderr.decode(errors="surrogateescape"))
 
     return run
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 import signal
 import subprocess
@@ -64,7 +63,7 @@ class TestUsage:
             (["get"], "Missing argument 'HASH'. See lakebed get --help."),
             (["trim", "x"], "Missing option '--before-seq'. See lakebed trim --help."),
             (["query", "--format", "xml", "SELECT 1"], "Invalid value for '--format': 'xml' is not one of"),
-            (["trim", "x", "--before-seq", "-1"], "A sequence number is 0 or more, not -1."),
+            (["trim", "x", "--before-seq", "-1"], "Invalid value for '--before-seq': -1 is not in the range"),
             (["ingest", "a.ndjson", "b.ndjson"], "There is no file a.ndjson"),
             (["query", "-c", "SELECT 1", "SELECT 2"], "Give the statements once"),
             (["put", "-"], "What comes from standard input needs a name: --name report.pdf."),
@@ -176,18 +175,10 @@ class TestBadInput:
 
     def test_a_directory(self, run, place, healthy):
         self.refused(run("ingest", place), 7, "is a directory: name the files in it")
-        self.refused(run("put", place), 2, "is a directory: name the files in it")
+        self.refused(run("put", place), 7, "is a directory: name the files in it")
 
     def test_a_pattern_that_matches_nothing(self, run, healthy):
         self.refused(run("ingest", "*.gz"), 7, "No file matches the pattern '*.gz'")
-
-    def test_no_permission(self, run, place, healthy):
-        secret = place / "secret.ndjson"
-        secret.write_text("{}\n")
-        secret.chmod(0)
-        if os.access(secret, os.R_OK):
-            pytest.skip("this user may read everything")
-        self.refused(run("ingest", secret), 7, "secret.ndjson", "ermission")
 
     def test_no_store(self, run, place, healthy):
         self.refused(run("stats", "--store", "nosuch"), 5, f"There is no store at {place}/nosuch")
@@ -236,6 +227,7 @@ class TestBadInput:
         (place / "lakebed.toml").write_text("colour = 'never'")
         self.refused(run("stats"), 2, "lakebed.toml: there is no setting 'colour'; did you mean 'color'?")
         (place / "lakebed.toml").unlink()
+        self.refused(run("stats", "--store", ""), 2, "--store: the setting 'store' cannot be ''")
         self.refused(run("stats", LAKEBED_ROWS="many"), 2, "$LAKEBED_ROWS: the setting 'rows' cannot be 'many'")
 
     def test_somewhere_to_write_that_is_not_there(self, run, healthy):
@@ -488,7 +480,8 @@ class TestUpkeep:
     def test_export_gives_back_the_very_bytes(self, run, store, place):
         assert run("export", "events").out == store.read_bytes()
         done = run("export", "events", "copy.ndjson")
-        assert (done.out, (place / "copy.ndjson").read_bytes()) == (b"", store.read_bytes())
+        assert (place / "copy.ndjson").read_bytes() == store.read_bytes()
+        assert (done.rows[0]["rows"], done.rows[0]["bytes"]) == (5, len(store.read_bytes()))
 
     def test_drop_asks_on_a_terminal(self, run, on_terminal, store):
         done = run("drop", "events")

@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def test_what_is_no_ndjson_is_refused_whole(run, store, place):
         (1, b'{\n "a": 1\n}\n', "over several lines", "jq -c ."),
         (1, b'{"a":1} {"a":2}\n', "line 1, column 9"),
         (1, "{}\n".encode("utf-16"), "UTF-16", "iconv"),
-        (7, gzip.compress(b'{"a":1}\n' * 9999)[:-20], "bad.json", "deflate"),
+        (7, gzip.compress(b'{"a":1}\n' * 9999)[:-20], "bad.json", "the gzip data is cut off"),
     ]
     for number, (code, content, *texts) in enumerate(cases):
         (place / "bad.json").write_bytes(content)
@@ -74,10 +75,54 @@ def test_what_is_no_ndjson_is_refused_whole(run, store, place):
     assert run("verify").code == 0
 
 
+def test_a_named_pipe_is_put_like_a_file(run, place):
+    os.mkfifo(place / "pipe")
+    writer = threading.Thread(target=lambda: (place / "pipe").write_bytes(b"through a pipe"))
+    writer.start()
+    hash = run("put", "pipe").rows[0]["hash"]
+    writer.join()
+    assert run("get", hash).out == b"through a pipe"
+
+
+def test_files_whose_names_are_no_text(run, place):
+    name = b"na\xffme.ndjson"
+    (place / os.fsdecode(name)).write_text('{"a":1}\n')
+    report = run("ingest", os.fsdecode(name)).rows[0]
+    assert (report["collection"], report["rows"]) == ("na\ufffdme", 1)
+    assert run("query", 'SELECT _file, a FROM "na\ufffdme"').rows == [{"_file": "na\ufffdme.ndjson", "a": 1}]
+    assert run("put", os.fsdecode(name)).rows[0]["name"] == "na\ufffdme.ndjson"
+    refused(run("ingest", os.fsdecode(b"no\xff.ndjson")), 7, "There is no file no")
+
+
 def test_a_file_too_large_for_a_blob_is_refused_before_it_is_read(run, place, store):
     with (place / "huge.bin").open("wb") as file:
         file.truncate(1 << 32)
     refused(run("put", "huge.bin"), 2, "huge.bin", "4294967295")
+
+
+def test_what_may_not_be_read(run, store, place):
+    # Root may too, unless it gives up the right to read everything.
+    plain = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all")
+    before = plain if os.geteuid() == 0 else ()
+    (place / "secret.ndjson").write_text("{}")
+    (place / "secret.ndjson").chmod(0)
+    (place / "data.lakebed").chmod(0)
+    try:
+        done = run("ingest", "secret.ndjson", "--store", "new.lakebed", before=before)
+        refused(done, 7, "secret.ndjson cannot be read: permission denied")
+        done = run("put", "secret.ndjson", "--store", "new.lakebed", before=before)
+        refused(done, 7, "secret.ndjson cannot be read: Permission denied")
+        refused(run("stats", before=before), 7, "data.lakebed failed: permission denied")
+    finally:
+        (place / "data.lakebed").chmod(0o755)
+
+
+def test_numbers_have_limits(run, store):
+    refused(run("query", "FROM events", "--format", "table", "--rows", "-1"), 2, "--rows", "-1")
+    refused(run("train", "events", "--size", "-10"), 2, "--size", "-10")
+    refused(run("train", "events", "--size", "10"), 2, "10 bytes")
+    refused(run("trim", "events", "--before-seq", "-1"), 2, "--before-seq", "-1")
+    refused(run("trim", "events", "--before-seq", 2**70), 2, "A sequence number", str(2**70))
 
 
 def test_names_have_a_length(run, store):

@@ -303,6 +303,18 @@ def test_ingest_and_train_act_once_and_only_when_executed(con, tmp_path):
     assert rows(con, f"SELECT count(*) FROM {scan(store, '', 'lines')}") == [(20000,)]
 
 
+def test_an_ingest_with_a_wrong_path_makes_nothing(con, tmp_path):
+    file = tmp_path / "lines.ndjson"
+    file.write_text('{"a": 1}\n')
+    for store, name, message in (
+        (tmp_path / "made.lakebed", tmp_path / "nosuch.ndjson", "There is no file .*nosuch.ndjson"),
+        (tmp_path / "no" / "made.lakebed", file, "There is no directory .*no to make the store in"),
+    ):
+        with pytest.raises(duckdb.Error, match=message):
+            rows(con, f"FROM lakebed_ingest('{store}', '{name}')")
+    assert [path.name for path in tmp_path.iterdir()] == ["lines.ndjson"]
+
+
 def test_a_writer_who_does_not_let_go_is_named(con, tmp_path):
     store = tmp_path / "held.lakebed"
     (tmp_path / "x.ndjson").write_text('{"a": 1}\n')

@@ -52,3 +52,17 @@ def test_counts_and_sums(con):
     assert con.sql("SELECT count(*), sum(n), sum(length(text)), count(mixed) FROM things").fetchall() == [
         (100, 4950, 4950, 100)
     ]
+
+
+@pytest.mark.filterwarnings("ignore:The DuckDB connection does not allow unsigned extensions")
+def test_connecting_again_to_the_same_database_file_is_no_error(con, tmp_path):
+    with lakebed.connect(tmp_path / "test.lakebed", database=tmp_path / "own.db") as first:
+        first.execute("CREATE TABLE mine AS SELECT 1 AS n")
+        with lakebed.open(tmp_path / "test.lakebed") as store:
+            store.append("things", RECORDS[:1])
+        # As in a notebook, whose cell is run once more while the connection it made is still there.
+        with lakebed.connect(tmp_path / "test.lakebed", database=tmp_path / "own.db") as second:
+            assert second.sql("SELECT count(*) FROM things").fetchall() == [(101,)]
+        with lakebed.open(tmp_path / "other.lakebed"), pytest.raises(lakebed.InvalidArgument, match="another name"):
+            lakebed.connect(tmp_path / "other.lakebed", database=tmp_path / "own.db")
+        assert first.sql("SELECT count(*) FROM things JOIN mine USING (n)").fetchall() == [(1,)]

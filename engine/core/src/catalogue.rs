@@ -14,6 +14,8 @@ use lakebed_format::{
 };
 use lakebed_format::{Fingerprint, IdSet};
 
+use crate::schema::{BadSummary, Summary};
+
 /// Summaries of a collection are merged when there are more than these.
 const MOST_SUMMARIES: usize = 16;
 
@@ -386,24 +388,30 @@ impl Catalogue {
     }
 }
 
-/// One summary of several that together describe a collection; nothing for none.
-pub(crate) fn merge_summaries(parts: &[Arc<[u8]>]) -> crate::Result<Vec<u8>> {
-    let refuse = |e: crate::schema::BadSummary| {
-        crate::Error::new(
-            crate::ErrorKind::Corrupt,
-            format!("The summary of a collection's values is damaged: {e}."),
-        )
-    };
-    match parts {
-        [] => Ok(Vec::new()),
-        [one] => Ok(one.to_vec()),
-        [first, more @ ..] => {
-            let mut all = crate::schema::Summary::decode(first).map_err(refuse)?;
-            for part in more {
-                all.merge(&crate::schema::Summary::decode(part).map_err(refuse)?);
-            }
-            Ok(all.encode())
+/// One summary of several that together describe a collection; `None` for none.
+pub(crate) fn merged_summary(parts: &[Arc<[u8]>]) -> Result<Option<Summary>, BadSummary> {
+    let mut all: Option<Summary> = None;
+    for part in parts {
+        let part = Summary::decode(part)?;
+        match &mut all {
+            Some(all) => all.merge(&part),
+            None => all = Some(part),
         }
+    }
+    Ok(all)
+}
+
+/// [`merged_summary`] in bytes; nothing for none.
+pub(crate) fn merge_summaries(parts: &[Arc<[u8]>]) -> crate::Result<Vec<u8>> {
+    if let [one] = parts {
+        return Ok(one.to_vec());
+    }
+    match merged_summary(parts) {
+        Ok(all) => Ok(all.as_ref().map_or_else(Vec::new, Summary::encode)),
+        Err(error) => Err(crate::Error::new(
+            crate::ErrorKind::Corrupt,
+            format!("The summary of a collection's values is damaged: {error}."),
+        )),
     }
 }
 

@@ -8,13 +8,13 @@ use lakebed_vfs::Vfs;
 use parking_lot::Mutex;
 
 use crate::blob::Blob;
-use crate::catalogue::{Collection, merge_summaries};
+use crate::catalogue::{Collection, merged_summary};
 use crate::error::{Error, ErrorKind, Result};
 use crate::frames::{Dictionaries, FrameCache};
 use crate::index::filter::Filters;
 use crate::options::Options;
 use crate::quiet::Quiet;
-use crate::schema::{Schema, Summary, to_columns};
+use crate::schema::{Schema, to_columns};
 use crate::segment::large::Large;
 
 /// Hashes remembered of blobs that are read in place and so have no decoded frame to remember them.
@@ -132,21 +132,16 @@ impl Home {
         {
             return Ok(Arc::clone(&known.schema));
         }
-        let bytes = merge_summaries(parts)?;
-        let schema = if bytes.is_empty() {
-            Schema::default()
-        } else {
-            to_columns(&Summary::decode(&bytes).map_err(|e| {
-                Error::new(
-                    ErrorKind::Corrupt,
-                    format!(
-                        "The summary of the values of {} is damaged: {e}.",
-                        collection.name
-                    ),
-                )
-            })?)
-        };
-        let schema = Arc::new(schema);
+        let summary = merged_summary(parts).map_err(|e| {
+            Error::new(
+                ErrorKind::Corrupt,
+                format!(
+                    "The summary of the values of {} is damaged: {e}.",
+                    collection.name
+                ),
+            )
+        })?;
+        let schema = Arc::new(summary.map_or_else(Schema::default, |all| to_columns(&all)));
         let known = Known {
             parts: parts.clone(),
             schema: Arc::clone(&schema),
@@ -202,9 +197,23 @@ fn read_header(vfs: &dyn Vfs) -> Result<StoreHeader> {
     })
 }
 
-/// There is no FORMAT: either nothing at all, or a directory of something else.
-fn missing(vfs: &dyn Vfs) -> Error {
-    if vfs.list("").is_ok_and(|names| !names.is_empty()) {
+/// Whether the directory holds segments, of whatever store.
+pub(crate) fn holds_segments(vfs: &dyn Vfs) -> bool {
+    vfs.list(names::SEGMENTS)
+        .is_ok_and(|segments| !segments.is_empty())
+}
+
+/// There is no FORMAT: nothing at all, a directory of something else, or a store that lost it.
+pub(crate) fn missing(vfs: &dyn Vfs) -> Error {
+    if holds_segments(vfs) {
+        Error::new(
+            ErrorKind::NotAStore,
+            format!(
+                "{} holds segments of a store but no file FORMAT, without which they cannot be read; put that file back from a copy.",
+                vfs.describe()
+            ),
+        )
+    } else if vfs.list("").is_ok_and(|names| !names.is_empty()) {
         Error::new(
             ErrorKind::NotAStore,
             format!(
@@ -216,7 +225,7 @@ fn missing(vfs: &dyn Vfs) -> Error {
         Error::new(
             ErrorKind::StoreNotFound,
             format!(
-                "There is no store at {}; check the path, or open it for appending to make one.",
+                "There is no store at {}; check the path, or ingest a file into it to make one.",
                 vfs.describe()
             ),
         )

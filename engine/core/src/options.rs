@@ -66,6 +66,9 @@ pub struct Options {
     pub interrupted: fn() -> bool,
 }
 
+/// More would not be started, or not be of use.
+const MOST_THREADS: usize = 1024;
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -115,6 +118,13 @@ impl Options {
                 "page_bytes",
                 "from 64 bytes to 16 MiB",
                 self.page_bytes as u64,
+            );
+        }
+        if self.threads > MOST_THREADS {
+            return refuse(
+                "threads",
+                "from 1 to 1,024, or 0 for all cores",
+                self.threads as u64,
             );
         }
         if !(1024..=1 << 40).contains(&self.segment_bytes) {

@@ -1,7 +1,7 @@
 //! Functions that change a store, when they are executed and once: `lakebed_train` and `lakebed_ingest`. Each gives its report as a row.
 
 use std::ffi::CStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -238,6 +238,7 @@ impl Act for Ingest {
     }
 
     fn act(&self) -> Result<Report> {
+        self.refuse_before_a_store_is_made()?;
         let store = stores::open_to_write(&self.store, "lakebed_ingest", true)?;
         let options = IngestOptions {
             on_error: self.on_error,
@@ -253,6 +254,30 @@ impl Act for Ingest {
 
     fn shape() -> Report {
         ingested(&IngestReport::default())
+    }
+}
+
+impl Ingest {
+    /// A path that was mistyped makes no store.
+    fn refuse_before_a_store_is_made(&self) -> Result<()> {
+        if let Err(cause) = std::fs::metadata(&self.file) {
+            let file = self.file.display();
+            return Err(invalid(match cause.kind() {
+                std::io::ErrorKind::NotFound => {
+                    format!(
+                        "There is no file {file}: check its path, which begins where the program runs."
+                    )
+                }
+                _ => format!("{file} cannot be read: {cause}."),
+            }));
+        }
+        match Path::new(&self.store).parent() {
+            Some(above) if above != Path::new("") && !above.is_dir() => Err(invalid(format!(
+                "There is no directory {} to make the store in: check the path, or make the directory first.",
+                above.display()
+            ))),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -278,7 +303,7 @@ fn ingested(report: &IngestReport) -> Report {
 
 /// The collection a file goes to unless told: its name without `.gz` and `.zst`, and without `.ndjson`, `.jsonl` and `.json`.
 fn named_for(file: &str) -> Option<String> {
-    let name = std::path::Path::new(file).file_name()?.to_str()?;
+    let name = Path::new(file).file_name()?.to_str()?;
     let strip = |name: &'_ str, ends: &[&str]| {
         ends.iter()
             .find_map(|end| name.strip_suffix(end))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import mimetypes
 import os
+import stat
 import sys
 from pathlib import Path
+from typing import IO
 
 from pydantic import BaseModel
 
 from lakebed.commands.context import Context, unreadable
-from lakebed.errors import InvalidArgument
+from lakebed.errors import InvalidArgument, error
 from lakebed.render import count, size
+from lakebed.store import text_of
 
 LARGEST = 2**32 - 1
 """Bytes of a blob at most (docs/limits.md): a larger file is refused before it is read."""
@@ -73,8 +77,8 @@ def put(context: Context, files: tuple[str, ...], into: str, name: str | None, m
         _checked(file)
     with context.open("a", create=True) as store:
         for file in files:
-            data = sys.stdin.buffer.read() if file == "-" else _read(file)
-            called = name or "" if file == "-" else Path(file).name
+            data = _read(file)
+            called = name or "" if file == "-" else text_of(Path(file).name)
             kind = media_type or mimetypes.guess_type(called)[0] or _guess(data)
             stored.append(Stored(name=called, media_type=kind, size=len(data), hash=str(store.put(data))))
         store.append(into, [one.model_dump() for one in stored])
@@ -87,23 +91,43 @@ def _checked(file: str) -> None:
         return
     path = Path(file)
     try:
-        if path.is_dir():
-            message = f"{file} is a directory: name the files in it, as in {file.rstrip('/')}/*."
-            raise InvalidArgument(message)
-        with path.open("rb") as stream:
-            length = os.fstat(stream.fileno()).st_size
+        about = path.stat()
+        if stat.S_ISREG(about.st_mode):
+            path.open("rb").close()
     except OSError as problem:
         raise unreadable(file, problem) from problem
-    if length > LARGEST:
-        message = f"{file} has {length} bytes, and a blob may have {LARGEST}: store it in parts."
-        raise InvalidArgument(message)
+    if stat.S_ISDIR(about.st_mode):
+        message = f"{file} is a directory: name the files in it, as in {file.rstrip('/')}/*."
+        raise error("io", message, errno.EISDIR)
+    if about.st_size > LARGEST:
+        raise _too_large(file, f"{about.st_size} bytes")
 
 
 def _read(file: str) -> bytes:
+    """The bytes of a file, of a pipe to its end, or of standard input; no more than a blob may have."""
     try:
-        return Path(file).read_bytes()
+        if file == "-":
+            return _to_end(sys.stdin.buffer, file)
+        with Path(file).open("rb") as stream:
+            # A size that is known makes room for all of it at once.
+            return stream.read() if stat.S_ISREG(os.fstat(stream.fileno()).st_mode) else _to_end(stream, file)
     except OSError as problem:
         raise unreadable(file, problem) from problem
+
+
+def _to_end(stream: IO[bytes], file: str) -> bytes:
+    pieces: list[bytes] = []
+    left = LARGEST
+    while piece := stream.read(1 << 20):
+        left -= len(piece)
+        if left < 0:
+            raise _too_large(file, f"more than {LARGEST} bytes")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _too_large(file: str, length: str) -> InvalidArgument:
+    return InvalidArgument(f"{file} has {length}, and a blob may have {LARGEST}: store it in parts.")
 
 
 def _guess(data: bytes) -> str:

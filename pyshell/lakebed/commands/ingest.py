@@ -94,5 +94,6 @@ def _lines(report: IngestReport) -> Iterator[str]:
 def trained(report: TrainReport) -> str:
     """A training in one line."""
     if not report.installed:
-        return f"a new dictionary would make {report.collection} only {report.gain:.1%} smaller: it was not installed"
+        gain = f"only {report.gain:.1%} smaller" if report.gain > 0 else "no smaller"
+        return f"a new dictionary would make {report.collection} {gain}: it was not installed"
     return f"dictionary {report.number} of {render.size(report.size)}: a sample became {report.gain:.0%} smaller"

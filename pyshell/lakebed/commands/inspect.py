@@ -30,7 +30,7 @@ def _lines(report: Stats) -> Iterator[str]:
     yield f"  {count(report.rows, 'row')} in {count(report.collections, 'collection')}, {count(report.blobs, 'blob')}"
     yield f"  {count(report.segments, 'segment')} of {size(report.segment_bytes)}, {dictionaries}"
     yield f"  indexes {size(report.index_bytes)}, everything else {size(report.other_bytes)}"
-    yield f"  commit {report.commit:,}, made {shown_time(report.created)}, {report.uuid}"
+    yield f"  at commit {report.commit:,}; the store was made {shown_time(report.created)}, {report.uuid}"
 
 
 def collections(context: Context, format: str | None, rows: int | None) -> None:

@@ -70,7 +70,7 @@ def export(context: Context, collection: str, output: str | None) -> None:
     with context.open() as store:
         if output is not None and output != "-":
             report = store.export(collection, output, progress=context.progress)
-            context.note(f"{output}: {render.count(report.rows, 'row')}, {render.size(report.bytes)}")
+            context.report(report, [f"{output}: {render.count(report.rows, 'row')}, {render.size(report.bytes)}"])
             return
         # On a terminal, a bar would run through the data.
         with context.output(None) as stream:

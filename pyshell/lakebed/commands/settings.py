@@ -13,7 +13,7 @@ class Setting(BaseModel):
     """A setting."""
 
     name: str
-    value: str | int | float
+    value: bool | str | int | float
     origin: str
     help: str
 

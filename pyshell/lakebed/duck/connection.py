@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from lakebed.duck.catalog import SYSTEM_SCHEMA, Catalogue, catalogues
+from lakebed.duck.catalog import SYSTEM_SCHEMA, Catalogue, Origin, catalogues
 from lakebed.duck.functions import ALLOWED, load_functions
 from lakebed.duck.names import literal, quoted
 from lakebed.duck.origin import origin_of
@@ -49,7 +49,7 @@ def connect(
         settings.setdefault(ALLOWED, True)
     connection = duckdb.connect(os.fspath(database), read_only=read_only, config=settings)
     try:
-        Catalogue(_checked(name), origin).install(connection)
+        _show(connection, origin, name)
         load_functions(connection)
         search(connection, name)
     except BaseException:
@@ -75,13 +75,17 @@ def attach(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str] |
     Where the connection allows unsigned extensions, the functions of lakebed's extension are loaded too; where not, that is said
     once.
     """
-    origin = origin_of(path)
+    _show(connection, origin_of(path), name)
+    load_functions(connection)
+
+
+def _show(connection: duckdb.DuckDBPyConnection, origin: Origin, name: str) -> None:
+    """Makes the store's views, unless this or another connection to the same database did."""
     for catalogue in catalogues(connection):
         if catalogue.name.casefold() == name.casefold() and catalogue.path == origin.path:
             catalogue.refresh(connection)
             return
     Catalogue(_checked(name), origin).install(connection)
-    load_functions(connection)
 
 
 def attach_for_people(connection: duckdb.DuckDBPyConnection, path: str, name: str, *, functions: bool) -> None:

@@ -147,9 +147,9 @@ impl Input {
         };
         let reader: Box<dyn Read + Send> = match compression {
             Compression::None => Box::new(counted),
-            Compression::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(
+            Compression::Gzip => Box::new(Gunzip(MultiGzDecoder::new(BufReader::with_capacity(
                 BUFFER, counted,
-            ))),
+            )))),
             Compression::Zstd => {
                 Box::new(ZstdReader::new(BufReader::with_capacity(BUFFER, counted))?)
             }
@@ -176,6 +176,26 @@ impl<R: Read> Read for Counted<R> {
             hasher.lock().update(into.get(..read).unwrap_or_default());
         }
         Ok(read)
+    }
+}
+
+/// All members of a gzip file, with errors that say what is wrong with the file.
+struct Gunzip<R>(MultiGzDecoder<R>);
+
+impl<R: io::BufRead> Read for Gunzip<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.read(into).map_err(|error| {
+            let told = match error.kind() {
+                // Of the file's reader, not of the decompressor.
+                _ if error.raw_os_error().is_some() => return error,
+                io::ErrorKind::UnexpectedEof => "the gzip data is cut off; copy or fetch the file again",
+                io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+                    "the gzip data is damaged, or followed by something that is no gzip; copy or fetch the file again"
+                }
+                _ => return error,
+            };
+            io::Error::new(error.kind(), told)
+        })
     }
 }
 

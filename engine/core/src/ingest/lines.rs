@@ -148,9 +148,14 @@ fn split(content: &[u8], skip: usize, on_error: OnError, parsed: &mut Parsed) {
             Err(error) => {
                 parsed.bad_count += 1;
                 if on_error == OnError::Quarantine || parsed.bad.len() < LISTED {
+                    let mut kept = place;
+                    if line.len() > json::MAX_LENGTH {
+                        // It came whole with what was read, and is no more kept than one that did not.
+                        kept.length = KEPT_OF_TOO_LONG as u32;
+                    }
                     parsed.bad.push(Bad {
                         number: this,
-                        line: place,
+                        line: kept,
                         whole: u64::from(place.length),
                         column: error.column as u64,
                         reason: error.reason,

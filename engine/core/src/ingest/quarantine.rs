@@ -1,12 +1,13 @@
 //! Bad lines kept: rows of a collection of their own, `NAME_quarantine`.
 //!
 //! Each is an object with `file`, `line`, `column`, `reason`, `size` (bytes of the line without its end), and then `text`, the
-//! line exactly, if it is UTF-8, or else `blob`, the hash under which its bytes are stored and pinned. Of a line beyond the limit
-//! only the first 64 KiB are kept, and `cut` says so.
+//! line exactly, if it is UTF-8 and a record can hold it, or else `blob`, the hash under which its bytes are stored and pinned. Of a line
+//! beyond the limit only the first 64 KiB are kept, and `cut` says so.
 
 use lakebed_format::Hash;
 
 use super::lines::{Bad, Parsed};
+use crate::json;
 
 /// What the quarantine collection of a collection is called.
 pub(super) fn name_for(collection: &str) -> String {
@@ -28,7 +29,10 @@ pub(super) fn row(parsed: &Parsed, bad: &Bad, file: &str, line_number: u64) -> (
     string(&mut out, bad.reason);
     out.extend_from_slice(b",\"size\":");
     out.extend_from_slice(bad.whole.to_string().as_bytes());
-    let text = std::str::from_utf8(kept).ok();
+    let room = json::MAX_LENGTH - out.len() - 64;
+    let text = std::str::from_utf8(kept)
+        .ok()
+        .filter(|text| length_of_string(text) <= room);
     if let Some(text) = text {
         out.extend_from_slice(b",\"text\":");
         string(&mut out, text);
@@ -41,6 +45,16 @@ pub(super) fn row(parsed: &Parsed, bad: &Bad, file: &str, line_number: u64) -> (
     }
     out.push(b'}');
     (out, text.is_none())
+}
+
+/// Bytes of [`string`].
+fn length_of_string(text: &str) -> usize {
+    let escaped = text.bytes().map(|byte| match byte {
+        b'"' | b'\\' => 2,
+        0..0x20 => 6,
+        _ => 1,
+    });
+    escaped.sum::<usize>() + 2
 }
 
 /// Appends a JSON string that stands for exactly `text`.

@@ -234,6 +234,10 @@ impl<'a> Run<'a> {
                     raw_size,
                     raw_digest,
                 } => {
+                    if self.is_stream {
+                        // Ctrl-C also ends the program that writes a pipe: its end may be no end, and nobody was asked since.
+                        self.ticker.tell().map_err(|_| Stop::Interrupted)?;
+                    }
                     self.end_training()?;
                     return Ok((raw_size, raw_digest));
                 }

@@ -50,7 +50,7 @@ impl<R: BufRead> Read for ZstdReader<R> {
             if ended && !self.pending {
                 return Err(io::Error::new(
                     io::ErrorKind::UnexpectedEof,
-                    "the zstd data is cut off",
+                    "the zstd data is cut off; copy or fetch the file again",
                 ));
             }
             if self.between {
@@ -84,7 +84,7 @@ fn broken(code: usize) -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
         format!(
-            "the zstd data is damaged ({})",
+            "the zstd data is damaged ({}); copy or fetch the file again",
             zstd_safe::get_error_name(code)
         ),
     )

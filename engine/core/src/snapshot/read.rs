@@ -201,11 +201,12 @@ impl Snapshot {
         if found.is_none() {
             self.view.check_whole()?;
         }
-        found.ok_or_else(|| {
-            Error::new(
+        found.ok_or_else(|| match prefix.parse() {
+            Ok(whole) => not_found(&whole),
+            Err(_) => Error::new(
                 ErrorKind::BlobNotFound,
                 format!("The store has no blob whose hash begins with {prefix}."),
-            )
+            ),
         })
     }
 

@@ -10,6 +10,7 @@ use super::group::random;
 use super::lock::WriterLock;
 use super::seal::put_file_on;
 use crate::error::{Error, ErrorKind, Result};
+use crate::home;
 use crate::options::Options;
 use crate::snapshot::rebuild::first_body;
 
@@ -21,7 +22,7 @@ const FORMAT_TEMPORARY: &str = ".FORMAT.tmp";
 /// Makes a store in the directory `vfs` is rooted at, unless there is one by now.
 ///
 /// # Errors
-/// `NotAStore` when the directory holds other files; `Io`, `StoreFull`.
+/// `NotAStore` when the directory holds other files, or the segments of a store that lost its `FORMAT`; `Io`, `StoreFull`.
 pub(crate) fn create(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<()> {
     let io = |error| Error::io(&format!("making the store {}", vfs.describe()), error);
     vfs.create_dir("").map_err(io)?;
@@ -29,6 +30,10 @@ pub(crate) fn create(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<()> {
     let mut lock = WriterLock::acquire(vfs.as_ref(), options)?;
     if vfs.open(names::FORMAT, Open::Read).is_ok() {
         return Ok(());
+    }
+    if home::holds_segments(vfs.as_ref()) {
+        // They are written after `FORMAT`: a store has lost it, and a new one would overwrite what is left of its manifests.
+        return Err(home::missing(vfs.as_ref()));
     }
     for dir in [names::SEGMENTS, names::MANIFESTS, names::INDEX] {
         vfs.create_dir(dir).map_err(io)?;

@@ -47,6 +47,27 @@ fn raw_blobs_of_sealed_segments_are_handed_out_where_they_lie() {
 }
 
 #[test]
+fn what_is_left_of_a_store_without_its_format_is_not_made_a_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (place, kept) = (dir.path().join("s.lakebed"), dir.path().join("kept"));
+    let store = Store::open(&place, options()).unwrap();
+    append(&store, "c", &["[1]", "[2]"]);
+    store.close().unwrap();
+    std::fs::rename(place.join("FORMAT"), &kept).unwrap();
+    let before = walk(&place.join("manifests"));
+    let refused = Store::open(&place, options()).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::NotAStore);
+    assert!(
+        refused
+            .message()
+            .contains("holds segments of a store but no file FORMAT")
+    );
+    assert_eq!(walk(&place.join("manifests")), before);
+    std::fs::rename(kept, place.join("FORMAT")).unwrap();
+    assert_eq!(rows(&Store::open(&place, options()).unwrap(), "c").len(), 2);
+}
+
+#[test]
 fn without_mapping_everything_is_read() {
     let vfs: Arc<dyn Vfs> = Arc::new(Unmapped(memory()));
     let store = open(&vfs);

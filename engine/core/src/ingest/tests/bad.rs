@@ -2,6 +2,9 @@
 
 use super::*;
 use crate::error::ErrorKind;
+use crate::ingest::chunks::{Chunk, Position};
+use crate::ingest::lines::parse;
+use crate::ingest::quarantine;
 use crate::json;
 
 const MIXED: &[u8] = b"{\"a\":1}\nnot json\n\n[1,\n\"\xFF\xFE\"\n{\"a\":2}\n";
@@ -184,6 +187,42 @@ fn lines_beyond_the_limit_are_bad_in_every_mode() {
         message.starts_with("input, line 2, column 268435457: the line is longer than 256 MiB"),
         "{message}"
     );
+}
+
+/// What is kept of the one bad line that these bytes are, which were read at once.
+fn kept_of(line: Vec<u8>) -> (Vec<u8>, bool) {
+    let end = Position {
+        content: line.len() as u64,
+        digest: lakebed_format::Hash::of(b""),
+        raw: line.len() as u64,
+    };
+    let chunk = Chunk {
+        bytes: line,
+        skip: 0,
+        offset: 1,
+        end,
+        last: true,
+        too_long: None,
+    };
+    let parsed = parse(chunk, OnError::Quarantine);
+    assert_eq!(parsed.bad.len(), 1);
+    let (row, beside) = quarantine::row(&parsed, &parsed.bad[0], "input", 1);
+    json::validate(&row).unwrap();
+    (row, beside)
+}
+
+#[test]
+fn a_line_beyond_the_limit_that_was_read_at_once_is_cut_too() {
+    let (row, beside) = kept_of(vec![b'y'; json::MAX_LENGTH + 1]);
+    assert!(row.ends_with(b"\"cut\":true}") && row.len() < 70_000 && !beside);
+}
+
+#[test]
+fn a_text_that_no_record_could_hold_is_stored_beside_its_row() {
+    // Each of these bytes is six in JSON.
+    let (row, beside) = kept_of(vec![1; json::MAX_LENGTH / 6 + 1]);
+    assert!(beside && row.len() < 1000);
+    assert!(!row.windows(6).any(|part| part == b"\"cut\":"));
 }
 
 #[test]

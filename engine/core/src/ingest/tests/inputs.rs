@@ -105,7 +105,12 @@ fn damaged_compression_is_an_error_that_keeps_nothing() {
         for at in (whole.len() / 2..whole.len() / 2 + 400).step_by(3) {
             flipped[at] ^= 0x55;
         }
-        for bytes in [cut, flipped] {
+        let followed = [whole.as_slice(), b"something else"].concat();
+        for (bytes, word) in [
+            (cut, "is cut off;"),
+            (followed, "is damaged"),
+            (flipped, ""),
+        ] {
             let (sink, result) = run(&bytes, options());
             // What comes out before the damage is noticed may itself be no JSON.
             let message = message(result);
@@ -113,6 +118,7 @@ fn damaged_compression_is_an_error_that_keeps_nothing() {
                 message.starts_with("Reading input failed:") || message.starts_with("input, line "),
                 "{message}"
             );
+            assert!(message.contains(word), "{message}");
             assert!(message.contains("nothing of it was kept"), "{message}");
             assert_eq!(sink.commits, 0);
         }

@@ -1,6 +1,8 @@
 //! Interrupted, resumed, skipped, again.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::error::ErrorKind;
@@ -117,6 +119,50 @@ fn a_caller_who_wants_to_stop_at_once_keeps_nothing() {
     let error = result.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Interrupted);
     assert_eq!(sink.commits, 0);
+}
+
+#[test]
+fn a_pipe_that_ends_with_the_wish_to_stop_is_not_whole() {
+    /// Ends in the moment the caller wants to stop, as what writes into a pipe does at Ctrl-C, and right after the caller was asked.
+    struct Cut(Cursor<Vec<u8>>, Arc<(AtomicBool, AtomicBool)>);
+    impl std::io::Read for Cut {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            let read = self.0.read(into)?;
+            while read == 0 && !self.1.0.load(Ordering::SeqCst) {
+                std::thread::yield_now();
+            }
+            self.1.1.fetch_or(read == 0, Ordering::SeqCst);
+            Ok(read)
+        }
+    }
+    let content = records(0, 100);
+    let asked_and_stop = Arc::new((AtomicBool::new(false), AtomicBool::new(false)));
+    let wish = Arc::clone(&asked_and_stop);
+    let progress = ProgressFn::new(move |_| {
+        wish.0.store(true, Ordering::SeqCst);
+        if wish.1.load(Ordering::SeqCst) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    let source = Source::Reader {
+        name: "input".to_owned(),
+        reader: Box::new(Cut(Cursor::new(content.clone()), asked_and_stop)),
+        size: None,
+    };
+    let mut sink = MemorySink::default();
+    let with_progress = IngestOptions {
+        progress,
+        train: false,
+        ..options()
+    };
+    let error = ingest(&mut sink, source, with_progress).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    assert!(sink.committed.ingests.iter().all(|entry| !entry.complete));
+    let whole = [content, records(100, 100)].concat();
+    ingest(&mut sink, super::source(&whole), resume()).unwrap();
+    assert!(sink.lines("events") == expected(&whole));
 }
 
 /// A sink in which the file was ingested up to some line.
