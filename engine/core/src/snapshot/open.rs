@@ -153,10 +153,14 @@ fn no_manifest(home: &Home) -> Error {
 
 fn manifest_numbers(home: &Home) -> Result<Vec<u64>> {
     let list = home.vfs.list(names::MANIFESTS).map_err(|error| {
-        if error.kind() == std::io::ErrorKind::NotFound {
-            return no_manifest(home).with_source(error);
+        if error.kind() != std::io::ErrorKind::NotFound {
+            return Error::io("listing the manifests", error);
         }
-        Error::io("listing the manifests", error)
+        match home.vfs.open(names::FORMAT, Open::Read) {
+            Ok(_) => no_manifest(home).with_source(error),
+            // All of it was removed while it was open.
+            Err(_) => crate::home::missing(home.vfs.as_ref()).with_source(error),
+        }
     })?;
     Ok(list
         .iter()

@@ -68,6 +68,17 @@ fn what_is_left_of_a_store_without_its_format_is_not_made_a_new_one() {
 }
 
 #[test]
+fn a_store_that_is_removed_while_it_is_open_is_said_to_be_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("s.lakebed");
+    append(&Store::open(&place, options()).unwrap(), "c", &["[1]"]);
+    let store = Store::open(&place, Options::read_only()).unwrap();
+    std::fs::remove_dir_all(&place).unwrap();
+    let gone = store.refresh().unwrap_err();
+    assert_eq!(gone.kind(), ErrorKind::StoreNotFound, "{gone}");
+}
+
+#[test]
 fn without_mapping_everything_is_read() {
     let vfs: Arc<dyn Vfs> = Arc::new(Unmapped(memory()));
     let store = open(&vfs);
