@@ -124,7 +124,7 @@ class Bench:
         keyed = self.having("lakebed", "rocksdb", "lmdb", "sqlite")
         slow = self.having("duckdb_key")
         common: dict[str, Any] = {"source": source, "name": "records"}
-        self.ingests(source, **common)
+        self.ingests(**common)
         self.turns("get, cached", "get", keyed, gets=sizes.gets, **common)
         self.turns("get, cached", "get", slow, gets=sizes.slow_gets, **common)
         bare = {**common, "cache": 0}
@@ -151,11 +151,11 @@ class Bench:
             self.turns(f"query, threads {threads}", "query", asked, threads=threads, **common)
         self.same_answers("query, threads 1")
 
-    def ingests(self, source: Path, **common: Any) -> None:
+    def ingests(self, source: Path, name: str) -> None:
         """First ingests; in the same rounds one where a dictionary is there: a quarter of the records, changed, went in before."""
         writers = [name for name in self.engines if name not in engines.STORES]
         if "lakebed" not in self.engines:
-            self.turns("ingest", "ingest", writers, **common)
+            self.turns("ingest", "ingest", writers, source=source, name=name)
             return
         lines = list(data.read(source))
         before = data.write(self.work / "before.ndjson", data.changed(lines[::4], seed=99))
@@ -169,7 +169,7 @@ class Bench:
             figures = self.run("pieces", "lakebed", sources=[source], seal="no", store=place)
             found.append({**figures, "seconds": figures["seconds"][0]} if "seconds" in figures else figures)
 
-        self.turns("ingest", "ingest", writers, each_round=trained, **common)
+        self.turns("ingest", "ingest", writers, each_round=trained, source=source, name=name)
         self.keep("ingest, dictionary there", "lakebed", median(found))
 
     def same_answers(self, subject: str) -> None:
