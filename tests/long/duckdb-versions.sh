@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # The SQL tests on other DuckDB versions than the pinned one: the extension's on the last 1.4, all of them and those of the shell that hang
-# on DuckDB on the first and the last 1.5, or those named in LAKEBED_DUCKDB ("1.5.0 2.0.0"). Two minutes each. The packages go to a temporary directory that is put before the
-# environment's own.
+# on DuckDB on the first and the last 1.5 and on the newest there is, or on those named in LAKEBED_DUCKDB ("1.5.0 2.0.0"). A minute or two
+# each. The packages go to a temporary directory that is put before the environment's own.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-for version in ${LAKEBED_DUCKDB:-"<1.5" "1.5.0" "<2"}; do
+for version in ${LAKEBED_DUCKDB:-"<1.5" "1.5.0" "<2" "<3"}; do
     case $version in [0-9]*) wanted="duckdb==$version" ;; *) wanted="duckdb$version" ;; esac
     case $version in 1.[34]* | "<1.5") tests="tests/duck/test_extension.py tests/duck/test_extension_commits.py" ;; *) tests="tests/duck tests/prompts/test_views.py tests/shell/test_[hs]*.py tests/cli/test_pipes.py" ;; esac
     rm -rf "$scratch/duckdb"
