@@ -21,6 +21,11 @@ _HEARD = threading.Event()
 """Whether a signal came since `interruptible` was entered."""
 
 
+def heard() -> None:
+    """To be called by a handler of Ctrl-C, before it raises what may get lost where it is raised."""
+    _HEARD.set()
+
+
 def check() -> None:
     """Raises KeyboardInterrupt where a Ctrl-C came. Whoever waits for something else than DuckDB asks now and then: a signal that comes
     right before a call that blocks, or in code that drops what the handler raised, does not end that call.
@@ -41,11 +46,11 @@ def interruptible(connection: duckdb.DuckDBPyConnection, numbers: Collection[int
         yield
         return
     _HEARD.clear()
-    heard, told = socket.socketpair()
+    ears, told = socket.socketpair()
     told.setblocking(False)
 
     def listen() -> None:
-        while signals := heard.recv(64):
+        while signals := ears.recv(64):
             if not set(signals).isdisjoint(numbers):
                 connection.interrupt()
                 _HEARD.set()
@@ -59,4 +64,4 @@ def interruptible(connection: duckdb.DuckDBPyConnection, numbers: Collection[int
         signal.set_wakeup_fd(before)
         told.close()
         listener.join()
-        heard.close()
+        ears.close()

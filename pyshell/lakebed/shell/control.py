@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lakebed import render
 from lakebed.commands.context import read_statements, unwritable
+from lakebed.duck.interrupt import check
 from lakebed.errors import InvalidArgument, error
 from lakebed.parsing import VerbCommand, help_of, json_option
 from lakebed.pipes.split import Piece
@@ -150,6 +151,8 @@ def watch(session: Session, seconds: int) -> None:
                 sys.stdout.write("\x1b[H\x1b[2J")
             session.narrate(f"{time.strftime('%H:%M:%S')}, again every {seconds} s until Ctrl-C")
             ask(session, Piece("sql", query, 0, len(query), terminated=True, sql=query))
+            # A Ctrl-C in code that cannot fail, such as what frees the answer, was dropped there.
+            check()
             time.sleep(seconds)
     except KeyboardInterrupt:
         # That is how it ends.

@@ -19,6 +19,7 @@ from types import FrameType
 from typing import IO, TYPE_CHECKING, Any
 
 from lakebed.commands.context import Context
+from lakebed.duck.interrupt import heard
 from lakebed.errors import InvalidArgument, StoreNotFound
 from lakebed.parsing import VerbCommand, json_option, parse
 from lakebed.pipes.split import Piece
@@ -358,13 +359,14 @@ def patient() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    heard = -1.0
+    last = -1.0
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
-        nonlocal heard
+        nonlocal last
+        heard()
         now = time.monotonic()
-        if now - heard > 0.5:
-            heard = now
+        if now - last > 0.5:
+            last = now
             raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGINT, interrupt)
