@@ -258,18 +258,12 @@ def _shell(**flags: Any) -> int | None:
 
 def _script(command: str | None, file: str | None) -> str | None:
     """What to run instead of the shell: what was given, or what comes from standard input where that is no terminal."""
-    from lakebed.commands.context import read_statements, utf8
+    from lakebed.commands.context import given_statements
 
     if command is not None and file is not None:
         message = "Give the statements once: with -c or with -f."
         raise click.UsageError(message)
-    if command is not None:
-        return utf8(command, "The statements are")
-    if file is not None and file != "-":
-        return read_statements(Path(file), file)
-    if file is not None or not sys.stdin.isatty():
-        return utf8(sys.stdin.read(), "Standard input is")
-    return None
+    return given_statements(command, file)
 
 
 def _shell_options() -> list[click.Parameter]:

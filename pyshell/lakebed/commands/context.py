@@ -222,7 +222,18 @@ def read_statements(path: Path, named: str) -> str:
         raise InvalidArgument(message) from problem
 
 
-def utf8(text: str, named: str) -> str:
+def given_statements(text: str | None, file: str | None) -> str | None:
+    """The statements that were given: as text, in a file, or on standard input where that is no terminal or `file` is `-`."""
+    if text is not None:
+        return _utf8(text, "The statements are")
+    if file is not None and file != "-":
+        return read_statements(Path(file), file)
+    if file is not None or not sys.stdin.isatty():
+        return _utf8(sys.stdin.read(), "Standard input is")
+    return None
+
+
+def _utf8(text: str, named: str) -> str:
     """The text, unless it came with bytes that are no UTF-8."""
     try:
         text.encode()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import lakebed
 from lakebed import results
 from lakebed.commands.connecting import connect, show_store
-from lakebed.commands.context import Context, read_statements, utf8
+from lakebed.commands.context import Context, given_statements
 from lakebed.commands.output import write_parquet, write_result
 from lakebed.duck.interrupt import interruptible
 from lakebed.errors import InvalidArgument
@@ -50,14 +48,11 @@ def _statements(sql: str | None, command: str | None, file: str | None) -> str:
     if len(given) + (file is not None) > 1:
         message = "Give the statements once: as an argument, with -c or with -f."
         raise InvalidArgument(message)
-    if file is not None and file != "-":
-        return read_statements(Path(file), file)
-    if given:
-        return utf8(given[0], "The statements are")
-    if file is None and sys.stdin.isatty():
+    text = given_statements(given[0] if given else None, file)
+    if text is None:
         message = 'There is no statement: try lakebed query "SELECT count(*) FROM events".'
         raise InvalidArgument(message)
-    return utf8(sys.stdin.read(), "Standard input is")
+    return text
 
 
 def _run(
