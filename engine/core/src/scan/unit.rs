@@ -429,17 +429,18 @@ struct Records<'a> {
 
 impl<'a> Records<'a> {
     fn new(plan: &'a Plan, rows: usize) -> Self {
-        // Some more than there are on average, so that most batches do not have to grow; what stays unused is never touched.
-        let average = plan.snapshot.view.average_blob().unwrap_or_default() as usize;
-        let bytes = (rows * (average + average / 8)).min(2 * TEXTS_BYTES as usize);
+        let texts = || {
+            // Some more than there are on average, so that most batches do not have to grow; what stays unused is never touched.
+            let average = plan.snapshot.view.average_blob().unwrap_or_default() as usize;
+            let bytes = (rows * (average + average / 8)).min(2 * TEXTS_BYTES as usize);
+            Texts::new(plan.text_views, rows, bytes)
+        };
         Self {
             plan,
             extractor: (!plan.projection.is_empty())
                 .then(|| Extractor::new(&plan.typed, &plan.projection)),
             hashes: plan.needs("_hash").then(StringBuilder::new),
-            json: plan
-                .needs("_json")
-                .then(|| Texts::new(plan.text_views, rows, bytes)),
+            json: plan.needs("_json").then(texts),
             passed: (!plan.narrowings.is_empty()).then(|| BooleanBufferBuilder::new(0)),
             bytes: 0,
             too_large: false,
