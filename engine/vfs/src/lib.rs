@@ -43,4 +43,4 @@ pub use os::OsVfs;
 #[doc(hidden)]
 pub use pages::{PretendedPageSize, pretend_page_size};
 pub use pages::{page_size, round_to_pages};
-pub use traits::{DirStamp, File, Lock, Open, Vfs};
+pub use traits::{DirStamp, File, Lock, Open, ReadFile, ReadVfs, Vfs};

@@ -9,7 +9,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::mapping::check_len;
 use crate::name::{check_dir_name, check_file_name, parent};
-use crate::{File, Lock, Mapping, Open, Vfs};
+use crate::{File, Lock, Mapping, Open, ReadFile, ReadVfs, Vfs};
 
 /// A directory in memory. Clones share it; [`MemVfs::snapshot`] makes an independent copy.
 ///
@@ -99,6 +99,39 @@ impl Tree {
     }
 }
 
+impl ReadVfs for MemVfs {
+    fn open_read(&self, name: &str) -> io::Result<Arc<dyn ReadFile>> {
+        Ok(self.open(name, Open::Read)?)
+    }
+
+    fn list(&self, dir: &str) -> io::Result<Vec<String>> {
+        check_dir_name(dir)?;
+        let tree = self.tree.lock();
+        if tree.files.contains_key(dir) {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        tree.check_dir(dir)?;
+        let inside = |name: &&String| parent(name) == dir;
+        let mut names: Vec<String> = tree
+            .files
+            .keys()
+            .filter(inside)
+            .chain(tree.dirs.iter().filter(inside))
+            .map(|name| name.rsplit('/').next().unwrap_or(name).to_owned())
+            .collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn describe(&self) -> String {
+        "(memory)".to_owned()
+    }
+
+    fn can_map(&self) -> bool {
+        true
+    }
+}
+
 impl Vfs for MemVfs {
     fn open(&self, name: &str, how: Open) -> io::Result<Arc<dyn File>> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -130,25 +163,6 @@ impl Vfs for MemVfs {
             opened: NEXT.fetch_add(1, Ordering::Relaxed),
             writable: how != Open::Read,
         }))
-    }
-
-    fn list(&self, dir: &str) -> io::Result<Vec<String>> {
-        check_dir_name(dir)?;
-        let tree = self.tree.lock();
-        if tree.files.contains_key(dir) {
-            return Err(io::ErrorKind::NotADirectory.into());
-        }
-        tree.check_dir(dir)?;
-        let inside = |name: &&String| parent(name) == dir;
-        let mut names: Vec<String> = tree
-            .files
-            .keys()
-            .filter(inside)
-            .chain(tree.dirs.iter().filter(inside))
-            .map(|name| name.rsplit('/').next().unwrap_or(name).to_owned())
-            .collect();
-        names.sort_unstable();
-        Ok(names)
     }
 
     fn create_dir(&self, dir: &str) -> io::Result<()> {
@@ -209,14 +223,6 @@ impl Vfs for MemVfs {
     fn free_bytes(&self) -> io::Result<Option<u64>> {
         Ok(None)
     }
-
-    fn describe(&self) -> String {
-        "(memory)".to_owned()
-    }
-
-    fn can_map(&self) -> bool {
-        true
-    }
 }
 
 #[derive(Debug)]
@@ -243,7 +249,7 @@ fn to_index(offset: u64) -> io::Result<usize> {
     usize::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge.into())
 }
 
-impl File for MemFile {
+impl ReadFile for MemFile {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         let data = self.node.data.read();
         let from = to_index(offset)?.min(data.len());
@@ -255,6 +261,20 @@ impl File for MemFile {
         Ok(count)
     }
 
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.node.data.read().len() as u64)
+    }
+
+    /// A copy of the bytes as they are now.
+    fn map(&self, len: u64) -> io::Result<Mapping> {
+        let data = self.node.data.read();
+        check_len(data.len() as u64, len)?;
+        let bytes = data.get(..to_index(len)?).unwrap_or_default();
+        Ok(Mapping::from(Arc::<[u8]>::from(bytes)))
+    }
+}
+
+impl File for MemFile {
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
         self.check_writable()?;
         if buf.is_empty() {
@@ -279,10 +299,6 @@ impl File for MemFile {
         Ok(buf.len())
     }
 
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.node.data.read().len() as u64)
-    }
-
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.check_writable()?;
         let len = to_index(len)?;
@@ -296,14 +312,6 @@ impl File for MemFile {
 
     fn sync_data(&self) -> io::Result<()> {
         Ok(())
-    }
-
-    /// A copy of the bytes as they are now.
-    fn map(&self, len: u64) -> io::Result<Mapping> {
-        let data = self.node.data.read();
-        check_len(data.len() as u64, len)?;
-        let bytes = data.get(..to_index(len)?).unwrap_or_default();
-        Ok(Mapping::from(Arc::<[u8]>::from(bytes)))
     }
 
     fn try_lock(&self, kind: Lock) -> io::Result<bool> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::name::{check_dir_name, check_file_name};
-use crate::{DirStamp, File, Lock, Mapping, Open, Vfs};
+use crate::{DirStamp, File, Lock, Mapping, Open, ReadFile, ReadVfs, Vfs};
 
 /// A directory of the operating system. Making this value touches nothing: [`Vfs::create_dir`] of `""` makes the directory.
 ///
@@ -84,29 +84,9 @@ fn names_in(dir: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-impl Vfs for OsVfs {
-    fn open(&self, name: &str, how: Open) -> io::Result<Arc<dyn File>> {
-        let path = self.file_path(name)?;
-        let mut options = fs::OpenOptions::new();
-        options.read(true);
-        match how {
-            Open::Read => {}
-            Open::ReadWrite => _ = options.write(true),
-            Open::Create => _ = options.write(true).create(true).truncate(false),
-            Open::CreateNew => _ = options.write(true).create_new(true),
-        }
-        let file = options.open(&path)?;
-        // Opening a directory for reading works on Unix; what is wanted here is a file.
-        if how == Open::Read && file.metadata()?.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        Ok(Arc::new(OsFile {
-            file,
-            #[cfg(not(unix))]
-            path,
-            process: std::process::id(),
-            locked: Mutex::new(false),
-        }))
+impl ReadVfs for OsVfs {
+    fn open_read(&self, name: &str) -> io::Result<Arc<dyn ReadFile>> {
+        Ok(self.open(name, Open::Read)?)
     }
 
     fn list(&self, dir: &str) -> io::Result<Vec<String>> {
@@ -131,6 +111,40 @@ impl Vfs for OsVfs {
             id: [found.dev(), found.ino()],
             written,
             changed,
+        }))
+    }
+
+    fn describe(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    fn can_map(&self) -> bool {
+        is_local(existing(&self.root))
+    }
+}
+
+impl Vfs for OsVfs {
+    fn open(&self, name: &str, how: Open) -> io::Result<Arc<dyn File>> {
+        let path = self.file_path(name)?;
+        let mut options = fs::OpenOptions::new();
+        options.read(true);
+        match how {
+            Open::Read => {}
+            Open::ReadWrite => _ = options.write(true),
+            Open::Create => _ = options.write(true).create(true).truncate(false),
+            Open::CreateNew => _ = options.write(true).create_new(true),
+        }
+        let file = options.open(&path)?;
+        // Opening a directory for reading works on Unix; what is wanted here is a file.
+        if how == Open::Read && file.metadata()?.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        Ok(Arc::new(OsFile {
+            file,
+            #[cfg(not(unix))]
+            path,
+            process: std::process::id(),
+            locked: Mutex::new(false),
         }))
     }
 
@@ -174,14 +188,6 @@ impl Vfs for OsVfs {
 
     fn free_bytes(&self) -> io::Result<Option<u64>> {
         free_bytes(existing(&self.root))
-    }
-
-    fn describe(&self) -> String {
-        self.root.display().to_string()
-    }
-
-    fn can_map(&self) -> bool {
-        is_local(existing(&self.root))
     }
 }
 
@@ -288,7 +294,7 @@ struct OsFile {
     locked: Mutex<bool>,
 }
 
-impl File for OsFile {
+impl ReadFile for OsFile {
     #[cfg(unix)]
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         std::os::unix::fs::FileExt::read_at(&self.file, buf, offset)
@@ -299,6 +305,16 @@ impl File for OsFile {
         std::os::windows::fs::FileExt::seek_read(&self.file, buf, offset)
     }
 
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn map(&self, len: u64) -> io::Result<Mapping> {
+        Mapping::of_file(&self.file, len)
+    }
+}
+
+impl File for OsFile {
     #[cfg(unix)]
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
         std::os::unix::fs::FileExt::write_at(&self.file, buf, offset)
@@ -309,10 +325,6 @@ impl File for OsFile {
         std::os::windows::fs::FileExt::seek_write(&self.file, buf, offset)
     }
 
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.file.metadata()?.len())
-    }
-
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.file.set_len(len)
     }
@@ -320,10 +332,6 @@ impl File for OsFile {
     fn sync_data(&self) -> io::Result<()> {
         // fdatasync; on macOS the standard library asks for F_FULLFSYNC, which is what reaches the disk there.
         self.file.sync_data()
-    }
-
-    fn map(&self, len: u64) -> io::Result<Mapping> {
-        Mapping::of_file(&self.file, len)
     }
 
     fn try_lock(&self, kind: Lock) -> io::Result<bool> {

@@ -1,72 +1,197 @@
-//! Reading one segment: a blob by its id, the blobs of a range in order.
+//! Segments: the files that hold blobs, rows and commits, behind one interface.
 //!
-//! How blobs lie in a segment is known here and nowhere else. Three kinds: the [`rows::active`] one, read at positions of its file and never
-//! mapped; [`rows::sealed`] ones, mapped when first touched; [`large`] blobs. Nothing here knows hashes or collections: who asks for a
-//! number gets bytes that passed their checksums, or an error that names segment and offset.
+//! [`Segment`] says what the rest of the store needs: a blob by its id, decoded blobs to read on in order, fingerprints, rows, commits,
+//! how blobs are stored, verification. How bytes lie in a file is known here and nowhere else. A file names its layout:
+//!
+//! - [`rows`]: frames of whole blobs in groups that end in a COMMIT. The segment that is written to
+//!   ([`rows::active`], read at positions of its file and never mapped) and sealed ones ([`rows::sealed`], mapped when first touched).
+//! - [`large`]: one large blob in blocks.
+//!
+//! A layout that keeps typed columns implements the same trait: [`Segment::scan`] hands rows to a [`RowSink`], which knows what is
+//! projected, and takes arrays from a layout that has them as it takes records from one that does not.
+//!
+//! Bytes are read through [`files::SegmentFiles`], which takes only reads of complete files ([`lakebed_vfs::ReadVfs`]), or through the
+//! file that is written to. What a caller gets passed its checksums, or is an error that names segment and offset. Nothing here knows
+//! hashes or names of collections.
 
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
-use lakebed_format::{BlobId, DictionaryNumber, SegmentNumber};
+use lakebed_format::{
+    BlobId, CommitEntry, DictionaryNumber, Encoding, Fingerprint, Layout, RowBatch, RowEntry,
+    SegmentEntry, SegmentNumber, Seq,
+};
 
 use crate::blob::Blob;
-use crate::context::StoreContext;
-use crate::error::Result;
-use crate::frames::{Decoded, Dictionary};
+use crate::error::{Error, ErrorKind, Result};
+use crate::frames::{Decoded, Dictionary, FrameCache};
 
 pub(crate) mod bytes;
+pub(crate) mod damage;
+pub(crate) mod files;
 pub(crate) mod large;
 pub(crate) mod rows;
+pub(crate) mod verify;
 
-pub(crate) use rows::active::{Active, ActiveFile};
-pub(crate) use rows::sealed::Sealed;
+use self::bytes::Slice;
+use self::files::SegmentFiles;
+use self::verify::Verification;
 
-/// Something unreadable in a segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Damage {
-    pub(crate) segment: SegmentNumber,
-    pub(crate) offset: u64,
-    pub(crate) detail: String,
-}
-
-impl Damage {
-    pub(crate) fn error(&self) -> crate::Error {
-        crate::Error::corrupt(self.segment, self.offset, &self.detail)
-    }
-}
-
-/// Gives dictionaries to whoever decodes frames.
+/// Finds the dictionaries that frames are decoded with.
 pub(crate) trait FindDictionary {
+    /// The dictionary of this number.
+    ///
+    /// # Errors
+    /// `Corrupt` when the store does not know it or cannot read it; `Io`.
     fn dictionary(&self, number: DictionaryNumber) -> Result<Arc<Dictionary>>;
 }
 
-/// What reading needs besides the segment.
+/// What reading blobs needs besides the segment.
 #[derive(Clone, Copy)]
-pub(crate) struct Reading<'a> {
-    pub(crate) context: &'a StoreContext,
+pub(crate) struct ReadContext<'a> {
+    pub(crate) files: &'a SegmentFiles,
+    pub(crate) cache: &'a FrameCache,
     pub(crate) dictionaries: &'a dyn FindDictionary,
 }
 
-/// How what is read will be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// Here and there.
-    Random,
-    /// From front to back.
-    Sequential,
+/// One segment as of one commit, of whatever layout.
+///
+/// # Errors
+/// Every method: `Corrupt` names segment and offset; `Io`.
+pub(crate) trait Segment: Send + Sync + std::fmt::Debug {
+    /// Its number.
+    fn number(&self) -> SegmentNumber;
+
+    /// The blob of this id, for random access: what had to be decoded is kept in the cache. `None` when the segment does not hold it.
+    fn blob(&self, read: ReadContext<'_>, id: BlobId) -> Result<Option<Blob>>;
+
+    /// The decoded blobs around this id, for reading on from there in order: taken from the cache, and kept only where there is room.
+    /// `None` when the segment does not hold the id.
+    fn blobs_from(&self, read: ReadContext<'_>, id: BlobId) -> Result<Option<Arc<Decoded>>>;
+
+    /// Appends the ids whose fingerprints lie in the range. After `Corrupt` there may be others: those that were found count.
+    fn find(
+        &self,
+        files: &SegmentFiles,
+        range: RangeInclusive<Fingerprint>,
+        found: &mut Vec<BlobId>,
+    ) -> Result<()>;
+
+    /// Passes every fingerprint with its id, by ascending id.
+    fn fingerprints(
+        &self,
+        files: &SegmentFiles,
+        each: &mut dyn FnMut(BlobId, Fingerprint),
+    ) -> Result<()>;
+
+    /// The row directory: an entry for each batch of rows, in the order they were written.
+    fn rows(&self, files: &SegmentFiles) -> Result<Arc<[RowEntry]>>;
+
+    /// The batch of rows that an entry of the row directory stands for.
+    fn row_batch(&self, files: &SegmentFiles, entry: &RowEntry) -> Result<RowBatchBytes>;
+
+    /// Passes the rows of a batch within a range of sequence numbers to a scan.
+    fn scan(
+        &self,
+        files: &SegmentFiles,
+        entry: &RowEntry,
+        range: &Range<Seq>,
+        sink: &mut dyn RowSink,
+    ) -> Result<()> {
+        let batch = self.row_batch(files, entry)?;
+        sink.records(&batch.decode()?, range)
+    }
+
+    /// The commits, oldest first.
+    fn commits(&self, files: &SegmentFiles) -> Result<Vec<CommitEntry>>;
+
+    /// The blobs that are stored together at a place in the segment's order, counted from 0; `None` past the last. With their bytes if
+    /// `decode` is set.
+    fn stored(
+        &self,
+        read: ReadContext<'_>,
+        place: usize,
+        decode: bool,
+    ) -> Result<Option<StoredBlobs>>;
+
+    /// Reads everything and checks it. Damage goes to `verification`; an error means that checking could not go on.
+    fn verify(&self, read: ReadContext<'_>, verification: &mut dyn Verification) -> Result<()>;
 }
 
-/// Blobs in frames.
-pub(crate) trait Frames {
-    /// The blob of this id, for random access: what had to be decoded is kept. `None` when the segment does not hold it.
-    fn blob(&self, reading: Reading<'_>, id: BlobId) -> Result<Option<Blob>>;
-
-    /// The decoded frame that holds this id, for reading on from there: used if it was kept, and not kept. `None` when the segment
-    /// does not hold the id.
-    fn frame(&self, reading: Reading<'_>, id: BlobId) -> Result<Option<Arc<Decoded>>>;
+/// Takes the rows of a scan; it knows which columns are projected.
+pub(crate) trait RowSink {
+    /// Rows whose records are blobs, which the sink reads by their ids and extracts: the part of `batch` within `range`.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    fn records(&mut self, batch: &RowBatch<'_>, range: &Range<Seq>) -> Result<()>;
 }
 
-/// A blob out of a frame that should hold it.
-fn in_frame(frame: Arc<Decoded>, id: BlobId) -> Option<Blob> {
-    let place = frame.place(id)?;
-    Blob::in_frame(frame, place)
+/// Blobs that are stored together, and how.
+#[derive(Debug)]
+pub(crate) struct StoredBlobs {
+    pub(crate) ids: Vec<BlobId>,
+    pub(crate) encoding: Encoding,
+    /// Where they lie in the segment, if it holds others besides.
+    pub(crate) offset: Option<u64>,
+    /// Bytes as they are stored, and before they were encoded.
+    pub(crate) stored_len: u64,
+    pub(crate) raw_len: u64,
+    /// The blobs in the order of `ids`; empty unless they were to be decoded.
+    pub(crate) blobs: Vec<Blob>,
+}
+
+/// The bytes of a batch of rows, whose checksum was checked.
+#[derive(Debug)]
+pub(crate) struct RowBatchBytes {
+    bytes: Slice,
+    /// Where the batch begins in its segment.
+    offset: u64,
+}
+
+impl RowBatchBytes {
+    pub(crate) fn new(bytes: Slice, offset: u64) -> Self {
+        Self { bytes, offset }
+    }
+
+    /// The batch.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub(crate) fn decode(&self) -> Result<RowBatch<'_>> {
+        RowBatch::decode_unchecked(&self.bytes, self.offset).map_err(|e| damaged_rows(&e))
+    }
+}
+
+/// What the format crate refused within a batch whose checksum was right.
+pub(crate) fn damaged_rows(error: &lakebed_format::FormatError) -> Error {
+    Error::new(
+        ErrorKind::Corrupt,
+        format!("A row batch is damaged: {error}."),
+    )
+}
+
+/// A sealed segment, and what the manifest says of it.
+#[derive(Clone, Debug)]
+pub(crate) struct SealedSegment {
+    pub(crate) entry: SegmentEntry,
+    pub(crate) segment: Arc<dyn Segment>,
+}
+
+impl SealedSegment {
+    /// The segment of a manifest's entry; its file is opened when it is first read. `None` for a large blob's, which the catalogue names
+    /// by its blob.
+    pub(crate) fn of_entry(entry: SegmentEntry) -> Option<Self> {
+        let segment = match entry.layout {
+            Layout::Rows => Arc::new(rows::sealed::SealedRows::new(entry)),
+            Layout::Large => return None,
+        };
+        Some(Self { entry, segment })
+    }
+}
+
+/// A blob of a decoded frame that should hold it.
+fn blob_in(decoded: Arc<Decoded>, id: BlobId) -> Option<Blob> {
+    let place = decoded.place(id)?;
+    Blob::in_frame(decoded, place)
 }

@@ -1,23 +1,30 @@
 //! The segment that is written to, as of one commit: read at positions of its file, never mapped.
 
+use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};
 
 use lakebed_format::{
-    BlobId, COMMIT_LEN, CommitAt, CommitEntry, Fingerprint, FormatError, HEADER_LEN, Layout,
-    RowEntry, SegmentHeader, SegmentNumber, limits,
+    BlobId, COMMIT_LEN, CommitAt, CommitEntry, CommitNumber, Fingerprint, Layout,
+    RowEntry, SegmentNumber, limits,
 };
-use lakebed_vfs::File;
+use lakebed_vfs::ReadFile;
 use parking_lot::RwLock;
 
-use super::frame::{self, Place};
-use super::walker::{Block, Chain, Walk};
+use super::frame::{self, FramePlace};
+use super::verify::{RowsTables, verify_rows};
+use super::walker::{Block, Walk, WalkedBytes, Walker, read_header};
 use crate::blob::Blob;
 use crate::catalogue::Catalogue;
-use crate::context::StoreContext;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
+use crate::fingerprints::memory::MemoryIndex;
 use crate::frames::{Decoded, FrameKey};
-use crate::index::memory::MemoryIndex;
-use crate::segment::{Damage, Frames, Reading, in_frame};
+use crate::segment::damage::{Damage, DamagedPlace, ReadFailure};
+use crate::segment::files::{SegmentFiles, len_of};
+use crate::segment::verify::Verification;
+use crate::segment::{ReadContext, RowBatchBytes, Segment, StoredBlobs, blob_in};
+
+/// Where a COMMIT repeats the salt of its segment (docs/format.md).
+const SALT_IN_COMMIT: usize = 56;
 
 /// The file of the active segment, shared by all its states.
 #[derive(Debug)]
@@ -25,7 +32,7 @@ pub(crate) struct ActiveFile {
     pub(crate) number: SegmentNumber,
     pub(crate) salt: u64,
     pub(crate) first_blob: BlobId,
-    pub(crate) file: Arc<dyn File>,
+    pub(crate) file: Arc<dyn ReadFile>,
     index: RwLock<Indexed>,
 }
 
@@ -51,7 +58,7 @@ impl Indexed {
 
 /// The active segment as of one commit.
 #[derive(Debug)]
-pub(crate) struct Active {
+pub(crate) struct ActiveRows {
     pub(crate) file: Arc<ActiveFile>,
     pub(crate) blocks: Vec<Arc<Block>>,
     /// Everything unreadable before the last commit.
@@ -66,7 +73,7 @@ impl ActiveFile {
         number: SegmentNumber,
         salt: u64,
         first_blob: BlobId,
-        file: Arc<dyn File>,
+        file: Arc<dyn ReadFile>,
     ) -> Self {
         Self {
             number,
@@ -81,23 +88,23 @@ impl ActiveFile {
         }
     }
 
-    /// Reads the header of a segment that should be written to. `None` when it does not hold one whole COMMIT behind a header: then
+    /// Opens a segment that should be written to, by its header. `None` when it does not hold one whole COMMIT behind a header: then
     /// nothing of it was ever acknowledged.
-    pub(crate) fn open(
-        context: &StoreContext,
+    ///
+    /// # Errors
+    /// `Corrupt` when the file is another segment's or another store's; `FormatTooNew`, `Io`.
+    fn open(
+        files: &SegmentFiles,
         number: SegmentNumber,
-        file: Arc<dyn File>,
+        file: Arc<dyn ReadFile>,
         len: u64,
     ) -> Result<Option<(Self, Vec<Damage>)>> {
         if len < limits::FIRST_GROUP + COMMIT_LEN as u64 {
             return Ok(None);
         }
-        let mut bytes = [0; HEADER_LEN];
-        file.read_exact_at(&mut bytes, 0)
-            .map_err(|e| Error::io(&crate::segment::bytes::reading(number), e))?;
-        match SegmentHeader::decode(&bytes) {
+        match read_header(WalkedBytes::File(file.as_ref()), number) {
             Ok(header) => {
-                if header.uuid != context.header.uuid
+                if header.uuid != files.store
                     || header.number != number
                     || header.layout != Layout::Rows
                 {
@@ -107,49 +114,44 @@ impl ActiveFile {
                 let file = Self::new(number, header.salt, header.first_blob, file);
                 Ok(Some((file, Vec::new())))
             }
-            Err(error) if error.is_too_new() => Err(Error::of_format(number, &error)),
-            Err(error) => Self::without_header(number, file, len, &error),
+            Err(ReadFailure::Damaged(damage)) => Self::without_header(number, file, len, damage),
+            Err(ReadFailure::Other(error)) => Err(error),
         }
     }
 
     /// A COMMIT repeats the salt: with one at the end of the file, a damaged header loses nothing.
     fn without_header(
         number: SegmentNumber,
-        file: Arc<dyn File>,
+        file: Arc<dyn ReadFile>,
         len: u64,
-        error: &FormatError,
+        damage: Damage,
     ) -> Result<Option<(Self, Vec<Damage>)>> {
-        let mut bytes = [0; COMMIT_LEN];
         let at = len - COMMIT_LEN as u64;
-        file.read_exact_at(&mut bytes, at)
-            .map_err(|e| Error::io(&crate::segment::bytes::reading(number), e))?;
-        let salt = bytes
-            .get(56..)
-            .and_then(<[u8]>::first_chunk::<8>)
-            .map_or(0, |salt| u64::from_le_bytes(*salt));
-        let chain = Chain {
-            file: file.as_ref(),
+        let mut walker = Walker {
+            bytes: WalkedBytes::File(file.as_ref()),
             segment: number,
-            salt,
+            salt: 0,
         };
-        if chain.commit_at(at).is_err() {
+        let bytes = walker.read(at, COMMIT_LEN as u64, Damage::Commit)?;
+        let Some(salt) = bytes.get(SALT_IN_COMMIT..).and_then(<[u8]>::first_chunk::<8>) else {
+            return Ok(None);
+        };
+        let salt = u64::from_le_bytes(*salt);
+        walker.salt = salt;
+        if let Err(failure) = walker.commit_at(at) {
+            failure.into_damage()?;
             return Ok(None);
         }
-        let damage = Damage {
-            segment: number,
-            offset: 0,
-            detail: error.to_string(),
-        };
         Ok(Some((
             Self::new(number, salt, BlobId(0), file),
             vec![damage],
         )))
     }
 
-    /// The file as a chain of commits.
-    pub(crate) fn chain(&self) -> Chain<'_> {
-        Chain {
-            file: self.file.as_ref(),
+    /// Reads the structures of the file.
+    pub(crate) fn walker(&self) -> Walker<'_> {
+        Walker {
+            bytes: WalkedBytes::File(self.file.as_ref()),
             segment: self.number,
             salt: self.salt,
         }
@@ -179,24 +181,41 @@ impl ActiveFile {
         }
     }
 
-    fn decode(
-        &self,
-        reading: Reading<'_>,
-        offset: u64,
-        next: Option<u64>,
-        limit: u64,
-    ) -> Result<Decoded> {
-        let place = Place {
+    fn place(&self, offset: u64) -> FramePlace {
+        FramePlace {
             segment: self.number,
             salt: self.salt,
             offset,
-        };
-        let bytes = frame::read(self.file.as_ref(), place, next, limit)?;
-        frame::decode(reading, place, &bytes)
+        }
+    }
+
+    fn decode(&self, read: ReadContext<'_>, frame: FoundFrame) -> Result<Decoded> {
+        let place = self.place(frame.offset);
+        let bytes = frame::read(self.file.as_ref(), place, frame.next, frame.limit)?;
+        frame::decode(read, place, &bytes)
     }
 }
 
-impl Active {
+/// Where a frame begins, where the next one does, and where it ends at the latest.
+#[derive(Clone, Copy, Debug)]
+struct FoundFrame {
+    offset: u64,
+    next: Option<u64>,
+    limit: u64,
+}
+
+/// What is known of the sync of a commit that was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SyncState {
+    /// It returned: the commit is on disk.
+    Done,
+    /// The writer has not heard of it yet.
+    Running,
+    /// Nobody is writing and nobody says: the commit counts if its group is whole.
+    Unknown,
+}
+
+impl ActiveRows {
     /// The state that a walk over the chain found.
     pub(crate) fn new(
         file: Arc<ActiveFile>,
@@ -205,7 +224,7 @@ impl Active {
         last: CommitAt,
     ) -> Self {
         damage.extend(walk.damage);
-        damage.sort_by_key(|damage| damage.offset);
+        damage.sort_by_key(|damage| damage.place().offset);
         damage.dedup();
         Self {
             file,
@@ -236,37 +255,48 @@ impl Active {
         self.blocks.iter().map(|block| block.ids.len()).sum()
     }
 
-    /// Appends the ids that have this fingerprint. `Corrupt` when there may be others: what was found counts all the same.
-    pub(crate) fn find(&self, fingerprint: Fingerprint, found: &mut Vec<BlobId>) -> Result<()> {
-        let first = found.len();
-        let end = self.next_blob();
-        {
-            let index = self.file.index.read();
-            if index.end >= end {
-                index.table.find(fingerprint, found);
-                keep_below(end, first, found);
-                return index.check_whole();
+    /// The segment as of the newest commit that may be shown, given the catalogue of the manifest before it and what this store object saw
+    /// of it last. `sync` says of a commit's number and time what is known of its sync. `None` when it has no such commit.
+    ///
+    /// # Errors
+    /// `Corrupt`, `FormatTooNew`, `Io`.
+    pub(crate) fn newest(
+        files: &SegmentFiles,
+        number: SegmentNumber,
+        known: Option<&Arc<Self>>,
+        base: &Catalogue,
+        sync: impl FnOnce(CommitNumber, i64) -> SyncState,
+    ) -> Result<Newest> {
+        let (file, damage) = if let Some(known) = known {
+            (Arc::clone(&known.file), known.damage.clone())
+        } else {
+            let Some(file) = files.open_if_there(number)? else {
+                return Ok(Newest::NoFile);
+            };
+            let len = len_of(number, file.as_ref())?;
+            match ActiveFile::open(files, number, file, len)? {
+                Some((file, damage)) => (Arc::new(file), damage),
+                None => return Ok(Newest::NoCommit),
             }
+        };
+        let len = len_of(number, file.file.as_ref())?;
+        let walker = file.walker();
+        let Some(found) = walker.last_commit(len)? else {
+            return Ok(Newest::NoCommit);
+        };
+        if let Some(known) = known.filter(|known| known.last.offset >= found.offset) {
+            return Ok(Newest::Commit(Arc::clone(known)));
         }
-        self.index_all()?;
-        let index = self.file.index.read();
-        index.table.find(fingerprint, found);
-        keep_below(end, first, found);
-        index.check_whole()
-    }
-
-    /// Appends the ids whose fingerprints lie in the range, as [`Active::find`] does.
-    pub(crate) fn find_range(
-        &self,
-        range: std::ops::RangeInclusive<Fingerprint>,
-        found: &mut Vec<BlobId>,
-    ) -> Result<()> {
-        self.index_all()?;
-        let first = found.len();
-        let index = self.file.index.read();
-        index.table.range(range, found);
-        keep_below(self.next_blob(), first, found);
-        index.check_whole()
+        let state = sync(found.commit.number, found.commit.time);
+        let Some(last) = settled(walker, found, !damage.is_empty(), state)? else {
+            return Ok(Newest::NoCommit);
+        };
+        if let Some(known) = known.filter(|known| known.last.offset >= last.offset) {
+            return Ok(Newest::Commit(Arc::clone(known)));
+        }
+        let blocks = known.map_or(&[][..], |known| known.blocks.as_slice());
+        let walk = walker.walk(last, blocks, base)?;
+        Ok(Newest::Commit(Arc::new(Self::new(file, walk, damage, last))))
     }
 
     /// Brings the table up to this commit.
@@ -276,7 +306,7 @@ impl Active {
         if index.end >= end {
             return Ok(());
         }
-        let chain = self.file.chain();
+        let walker = self.file.walker();
         let done = index.end;
         // Every block first, so that an error leaves the table as it was.
         let mut new = Vec::new();
@@ -285,14 +315,16 @@ impl Active {
             if block.ids.last().is_none_or(|last| last < done) {
                 continue;
             }
-            match chain.fingerprints(block) {
+            match walker.fingerprints(block) {
                 Ok(all) => new.extend(all.into_iter().filter(|(id, _)| *id >= done)),
-                Err(error) if error.kind() == ErrorKind::Corrupt => damage.push(Damage {
-                    segment: self.file.number,
-                    offset: block.header.offset,
-                    detail: "the fingerprints of its blobs cannot be read".to_owned(),
-                }),
-                Err(error) => return Err(error),
+                Err(failure) => {
+                    failure.into_damage()?;
+                    damage.push(Damage::Index(DamagedPlace::new(
+                        self.file.number,
+                        block.header.offset,
+                        "the fingerprints of its blobs cannot be read",
+                    )));
+                }
             }
         }
         index.damage.extend(damage);
@@ -304,40 +336,55 @@ impl Active {
         Ok(())
     }
 
-    /// The row directory.
-    pub(crate) fn rows(&self) -> Result<Arc<[RowEntry]>> {
-        if let Some(rows) = self.rows.get() {
-            return Ok(Arc::clone(rows));
-        }
-        let chain = self.file.chain();
-        let mut rows = Vec::new();
-        for block in &self.blocks {
-            rows.extend(chain.rows(&block.header)?);
-        }
-        Ok(Arc::clone(self.rows.get_or_init(|| rows.into())))
-    }
-
-    /// The commits, oldest first.
-    pub(crate) fn commits(&self) -> Result<Vec<CommitEntry>> {
-        let chain = self.file.chain();
-        let mut commits = Vec::new();
-        for block in &self.blocks {
-            commits.extend(chain.commits(&block.header)?);
-        }
-        Ok(commits)
-    }
-
-    /// Where the frame that may hold `id` begins, where the next one does, and where it ends at the latest.
-    fn find_frame(&self, id: BlobId) -> Option<(u64, Option<u64>, u64)> {
+    /// The frame that may hold `id`.
+    fn find_frame(&self, id: BlobId) -> Option<FoundFrame> {
         let before = self
             .blocks
             .partition_point(|block| block.commit.commit.next_blob <= id);
         let block = self.blocks.get(before)?;
         let after = block.frames.partition_point(|frame| frame.first <= id);
         let frame = block.frames.get(after.checked_sub(1)?)?;
-        let next = block.frames.get(after).map(|next| next.offset);
-        Some((frame.offset, next, block.header.offset))
+        Some(FoundFrame {
+            offset: frame.offset,
+            next: block.frames.get(after).map(|next| next.offset),
+            limit: block.header.offset,
+        })
     }
+
+    /// The frame at this place in the segment's order.
+    fn frame_at(&self, mut place: usize) -> Option<FoundFrame> {
+        for block in &self.blocks {
+            if let Some(frame) = block.frames.get(place) {
+                return Some(FoundFrame {
+                    offset: frame.offset,
+                    next: block.frames.get(place + 1).map(|next| next.offset),
+                    limit: block.header.offset,
+                });
+            }
+            place -= block.frames.len();
+        }
+        None
+    }
+}
+
+/// The commit that may be shown, given the last one found: that one, or the one before. `headless`: the segment's header is damaged.
+fn settled(
+    walker: Walker<'_>,
+    found: CommitAt,
+    headless: bool,
+    sync: SyncState,
+) -> Result<Option<CommitAt>> {
+    // The header is written with the first group and is on disk when that one is.
+    let torn = headless && found.commit.group == limits::FIRST_GROUP;
+    let shown = match sync {
+        SyncState::Done => true,
+        SyncState::Running => false,
+        SyncState::Unknown => !torn && walker.group_is_whole(&found)?,
+    };
+    if shown {
+        return Ok(Some(found));
+    }
+    Ok(walker.commit_before(found.commit.group)?)
 }
 
 fn keep_below(end: BlobId, first: usize, found: &mut Vec<BlobId>) {
@@ -346,31 +393,141 @@ fn keep_below(end: BlobId, first: usize, found: &mut Vec<BlobId>) {
     }
 }
 
-impl Frames for Active {
-    fn blob(&self, reading: Reading<'_>, id: BlobId) -> Result<Option<Blob>> {
-        let Some((offset, next, limit)) = self.find_frame(id) else {
-            return Ok(None);
-        };
-        let key = self.file.key(offset);
-        if let Some(frame) = reading.context.cache.get(key) {
-            return Ok(in_frame(frame, id));
-        }
-        let frame = Arc::new(self.file.decode(reading, offset, next, limit)?);
-        Ok(in_frame(reading.context.cache.insert(key, frame), id))
+impl Segment for ActiveRows {
+    fn number(&self) -> SegmentNumber {
+        self.file.number
     }
 
-    fn frame(&self, reading: Reading<'_>, id: BlobId) -> Result<Option<Arc<Decoded>>> {
-        let Some((offset, next, limit)) = self.find_frame(id) else {
+    fn blob(&self, read: ReadContext<'_>, id: BlobId) -> Result<Option<Blob>> {
+        let Some(found) = self.find_frame(id) else {
             return Ok(None);
         };
-        let key = self.file.key(offset);
-        let frame = if let Some(frame) = reading.context.cache.peek(key) {
+        let key = self.file.key(found.offset);
+        if let Some(frame) = read.cache.get(key) {
+            return Ok(blob_in(frame, id));
+        }
+        let frame = Arc::new(self.file.decode(read, found)?);
+        Ok(blob_in(read.cache.insert(key, frame), id))
+    }
+
+    fn blobs_from(&self, read: ReadContext<'_>, id: BlobId) -> Result<Option<Arc<Decoded>>> {
+        let Some(found) = self.find_frame(id) else {
+            return Ok(None);
+        };
+        let key = self.file.key(found.offset);
+        let frame = if let Some(frame) = read.cache.peek(key) {
             frame
         } else {
-            let frame = Arc::new(self.file.decode(reading, offset, next, limit)?);
-            reading.context.cache.fill(key, &frame);
+            let frame = Arc::new(self.file.decode(read, found)?);
+            read.cache.fill(key, &frame);
             frame
         };
         Ok(frame.place(id).is_some().then_some(frame))
     }
+
+    fn find(
+        &self,
+        _: &SegmentFiles,
+        range: RangeInclusive<Fingerprint>,
+        found: &mut Vec<BlobId>,
+    ) -> Result<()> {
+        let first = found.len();
+        let end = self.next_blob();
+        let mut index = self.file.index.read();
+        if index.end < end {
+            drop(index);
+            self.index_all()?;
+            index = self.file.index.read();
+        }
+        if range.start() == range.end() {
+            index.table.find(*range.start(), found);
+        } else {
+            index.table.range(range, found);
+        }
+        keep_below(end, first, found);
+        index.check_whole()
+    }
+
+    fn fingerprints(
+        &self,
+        _: &SegmentFiles,
+        each: &mut dyn FnMut(BlobId, Fingerprint),
+    ) -> Result<()> {
+        let walker = self.file.walker();
+        for block in &self.blocks {
+            for (id, fingerprint) in walker.fingerprints(block)? {
+                each(id, fingerprint);
+            }
+        }
+        Ok(())
+    }
+
+    fn rows(&self, _: &SegmentFiles) -> Result<Arc<[RowEntry]>> {
+        if let Some(rows) = self.rows.get() {
+            return Ok(Arc::clone(rows));
+        }
+        let walker = self.file.walker();
+        let mut rows = Vec::new();
+        for block in &self.blocks {
+            rows.extend(walker.rows(&block.header)?);
+        }
+        Ok(Arc::clone(self.rows.get_or_init(|| rows.into())))
+    }
+
+    fn row_batch(&self, _: &SegmentFiles, entry: &RowEntry) -> Result<RowBatchBytes> {
+        let bytes = self
+            .file
+            .walker()
+            .read(entry.offset, entry.len, Damage::Index)?;
+        super::checked_batch(self.file.number, self.file.salt, entry, bytes)
+    }
+
+    fn commits(&self, _: &SegmentFiles) -> Result<Vec<CommitEntry>> {
+        let walker = self.file.walker();
+        let mut commits = Vec::new();
+        for block in &self.blocks {
+            commits.extend(walker.commits(&block.header)?);
+        }
+        Ok(commits)
+    }
+
+    fn stored(
+        &self,
+        read: ReadContext<'_>,
+        place: usize,
+        decode: bool,
+    ) -> Result<Option<StoredBlobs>> {
+        let Some(found) = self.frame_at(place) else {
+            return Ok(None);
+        };
+        let place = self.file.place(found.offset);
+        let bytes = frame::read(self.file.file.as_ref(), place, found.next, found.limit)?;
+        frame::stored(read, place, &bytes, decode).map(Some)
+    }
+
+    fn verify(&self, read: ReadContext<'_>, verification: &mut dyn Verification) -> Result<()> {
+        let walker = self.file.walker();
+        let mut tables = RowsTables::default();
+        for block in &self.blocks {
+            let listed = walker.fingerprints(block).map_err(Error::from);
+            let offset = Some(block.header.offset);
+            let listed = verification.keep(self.file.number, offset, listed)?;
+            tables.fingerprints.extend(listed.into_iter().flatten());
+            tables
+                .frames
+                .extend(block.frames.iter().map(|frame| frame.offset));
+        }
+        verify_rows(read, walker, self.last.offset, &tables, verification)
+    }
+}
+
+/// What [`ActiveRows::newest`] found.
+#[derive(Debug)]
+pub(crate) enum Newest {
+    /// No file of that number.
+    NoFile,
+    /// A file without a commit that may be shown.
+    NoCommit,
+    /// The segment as of its newest commit that may be shown.
+    Commit(Arc<ActiveRows>),
 }

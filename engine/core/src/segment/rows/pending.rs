@@ -11,14 +11,14 @@ use lakebed_format::{BatchHead, BatchWriter, BlobId, Fingerprint, Hash, RowEntry
 use lakebed_vfs::File;
 use parking_lot::{Mutex, RwLock};
 
+use super::frame::{self, FramePlace};
 use crate::blob::Blob;
 use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
+use crate::fingerprints::memory::MemoryIndex;
 use crate::frames::{Decoded, Page};
-use crate::index::memory::MemoryIndex;
-use crate::segment::Reading;
-use crate::segment::bytes::reading as reading_segment;
-use crate::segment::rows::frame::{self, Place};
+use crate::segment::files::reading;
+use crate::segment::{ReadContext, RowBatchBytes};
 
 /// A frame of the group.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +82,7 @@ impl PendingBytes {
         let file = state.file.as_ref().ok_or_else(lost)?;
         let mut bytes = vec![0; len as usize];
         file.read_exact_at(&mut bytes, offset)
-            .map_err(|e| Error::io(&reading_segment(segment), e))?;
+            .map_err(|e| Error::io(&reading(segment), e))?;
         Ok(bytes)
     }
 }
@@ -169,14 +169,17 @@ impl PendingBatch {
         }
     }
 
-    /// Its bytes, as if it were at the start of a file.
-    pub(crate) fn encoded(&self) -> Result<Vec<u8>> {
+    /// Its bytes, as if it were at the start of a segment.
+    ///
+    /// # Errors
+    /// `Internal`.
+    pub(crate) fn encoded(&self) -> Result<RowBatchBytes> {
         let mut out = Vec::new();
         self.writer
             .clone()
             .encode(0, 0, &mut out)
             .map_err(|e| Error::internal(&format!("pending rows cannot be encoded: {e}")))?;
-        Ok(out)
+        Ok(RowBatchBytes::new(out.into(), 0))
     }
 }
 
@@ -232,7 +235,7 @@ impl Pending {
     }
 
     /// The pending blob of this id, unless it is a large one.
-    pub(crate) fn blob(&self, reading: Reading<'_>, id: BlobId) -> Result<Option<Blob>> {
+    pub(crate) fn blob(&self, read: ReadContext<'_>, id: BlobId) -> Result<Option<Blob>> {
         if id < self.first || id >= self.next {
             return Ok(None);
         }
@@ -248,24 +251,24 @@ impl Pending {
         let Some(frame) = after.checked_sub(1).and_then(|at| self.frames.get(at)) else {
             return Ok(None);
         };
-        let decoded = self.frame(reading, frame)?;
+        let decoded = self.frame(read, frame)?;
         let place = decoded.place(id);
         Ok(place.and_then(|place| Blob::in_frame(decoded, place)))
     }
 
-    fn frame(&self, reading: Reading<'_>, at: &PendingFrame) -> Result<Arc<Decoded>> {
+    fn frame(&self, read: ReadContext<'_>, at: &PendingFrame) -> Result<Arc<Decoded>> {
         if let Some((offset, frame)) = &*self.bytes.last.lock()
             && *offset == at.offset
         {
             return Ok(Arc::clone(frame));
         }
         let bytes = self.bytes.read(self.segment, at.offset, at.len)?;
-        let place = Place {
+        let place = FramePlace {
             segment: self.segment,
             salt: self.salt,
             offset: at.offset,
         };
-        let frame = Arc::new(frame::decode(reading, place, &bytes)?);
+        let frame = Arc::new(frame::decode(read, place, &bytes)?);
         *self.bytes.last.lock() = Some((at.offset, Arc::clone(&frame)));
         Ok(frame)
     }

@@ -5,207 +5,140 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};
 
 use lakebed_format::{
-    BlobId, CommitEntry, Encoding, Extent, Fingerprint, FooterTail, FormatError, FrameEntry,
-    FrameHeader, FrameTable, HEADER_LEN, IdRun, IdSet, IndexBlock, Layout, Ordinals, Reason,
-    RowEntry, SectionKind, SegmentEntry, SegmentHeader, TAIL_LEN, wire::Reader,
+    BlobId, CommitEntry, Encoding, Extent, Fingerprint, FormatError, FrameEntry, FrameHeader,
+    FrameTable, IdRun, IdSet, IndexBlock, Layout, Ordinals, Reason, RowEntry, SectionKind,
+    SegmentEntry, SegmentNumber, wire::Reader,
 };
 use parking_lot::Mutex;
 
-use super::frame::{self, Place};
-use super::paged::Paged;
+use super::frame::{self, FramePlace};
+use super::paged::PagedTable;
+use super::verify::{RowsTables, verify_rows};
+use super::walker::{WalkedBytes, Walker, read_header};
 use crate::blob::Blob;
-use crate::context::StoreContext;
 use crate::error::{Error, Result};
+use crate::fingerprints::search;
 use crate::frames::{Decoded, FrameKey};
-use crate::index::search;
-use crate::segment::bytes::{Slice, Source};
-use crate::segment::{Access, Frames, Reading, in_frame};
+use crate::segment::bytes::{Access, Readable, SegmentBytes};
+use crate::segment::files::SegmentFiles;
+use crate::segment::verify::Verification;
+use crate::segment::{ReadContext, RowBatchBytes, Segment, StoredBlobs, blob_in};
 
-/// A segment of layout 0 that a manifest names.
+/// A segment of layout *rows* that a manifest names. Its file is opened when it is first read.
 #[derive(Debug)]
-pub(crate) struct Sealed {
-    pub(crate) entry: SegmentEntry,
+pub(crate) struct SealedRows {
+    entry: SegmentEntry,
     opening: Mutex<()>,
-    body: OnceLock<Body>,
+    opened: OnceLock<Opened>,
 }
 
 #[derive(Debug)]
-struct Body {
-    source: Source,
+struct Opened {
+    bytes: SegmentBytes,
     salt: u64,
-    block: IndexBlock,
-    frames: Option<Paged>,
+    footer: IndexBlock,
+    frames: Option<PagedTable>,
     /// Runs of ids with the ordinal of their first.
     ids: Vec<(u64, IdRun)>,
-    ordinals: Option<Paged>,
-    extents: Vec<(Extent, Paged)>,
+    ordinals: Option<PagedTable>,
+    extents: Vec<(Extent, PagedTable)>,
     rows: OnceLock<Arc<[RowEntry]>>,
     /// Frames read in place whose checksums passed.
     passed: Mutex<HashSet<u64>>,
 }
 
-impl Sealed {
+impl SealedRows {
     pub(crate) fn new(entry: SegmentEntry) -> Self {
         Self {
             entry,
             opening: Mutex::new(()),
-            body: OnceLock::new(),
+            opened: OnceLock::new(),
         }
     }
 
-    /// The salt of its checksums.
-    pub(crate) fn salt(&self, context: &StoreContext) -> Result<u64> {
-        self.body(context).map(|body| body.salt)
-    }
-
-    fn body(&self, context: &StoreContext) -> Result<&Body> {
-        if let Some(body) = self.body.get() {
-            return Ok(body);
+    fn opened(&self, files: &SegmentFiles) -> Result<&Opened> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
         }
         let _one = self.opening.lock();
-        if let Some(body) = self.body.get() {
-            return Ok(body);
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
         }
-        let body = Body::open(context, &self.entry)?;
-        Ok(self.body.get_or_init(|| body))
+        let opened = Opened::new(files, &self.entry)?;
+        Ok(self.opened.get_or_init(|| opened))
     }
 
-    /// Appends the ids whose fingerprints lie in the range.
-    pub(crate) fn find_range(
-        &self,
-        context: &StoreContext,
-        range: RangeInclusive<Fingerprint>,
-        found: &mut Vec<BlobId>,
-    ) -> Result<()> {
-        let body = self.body(context)?;
-        let Some(ordinals) = &body.ordinals else {
-            return Ok(());
-        };
-        let table = ordinals_in(ordinals, &self.entry)?;
-        let mut rank = search::lower_bound(table.len(), range.start().0, |rank| {
-            body.fingerprint(ordinals, &table, rank, &self.entry)
-                .map(|(fingerprint, _)| fingerprint)
-        })?;
-        while rank < table.len() {
-            let (fingerprint, ordinal) = body.fingerprint(ordinals, &table, rank, &self.entry)?;
-            if fingerprint > range.end().0 {
-                break;
-            }
-            found.extend(body.id(u64::from(ordinal)));
-            rank += 1;
-        }
-        Ok(())
-    }
-
-    /// All fingerprints in id order.
-    pub(crate) fn fingerprints(
-        &self,
-        context: &StoreContext,
-        mut each: impl FnMut(BlobId, Fingerprint),
-    ) -> Result<()> {
-        let body = self.body(context)?;
-        let mut ids = body.ids.iter().flat_map(|(_, run)| run.range());
-        for (_, paged) in &body.extents {
-            paged.touch_all()?;
-            let (entries, _) = paged.data().as_chunks::<8>();
-            for (entry, id) in entries.iter().zip(ids.by_ref()) {
-                each(BlobId(id), Fingerprint(u64::from_le_bytes(*entry)));
-            }
-        }
-        Ok(())
-    }
-
-    /// The row directory.
-    pub(crate) fn rows(&self, context: &StoreContext) -> Result<Arc<[RowEntry]>> {
-        let body = self.body(context)?;
-        if let Some(rows) = body.rows.get() {
-            return Ok(Arc::clone(rows));
-        }
-        let (data, at) = body.section(SectionKind::Rows, &self.entry)?;
-        let rows = RowEntry::decode_all(&data, at)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|e| Error::of_format(self.entry.number, &e))?;
-        Ok(Arc::clone(body.rows.get_or_init(|| rows.into())))
-    }
-
-    /// Bytes of a row batch; not checked.
-    pub(crate) fn batch(&self, context: &StoreContext, entry: &RowEntry) -> Result<(Slice, u64)> {
-        let body = self.body(context)?;
-        Ok((body.source.slice(entry.offset, entry.len)?, body.salt))
-    }
-
-    /// The commits, oldest first.
-    pub(crate) fn commits(&self, context: &StoreContext) -> Result<Vec<CommitEntry>> {
-        let body = self.body(context)?;
-        let (data, at) = body.section(SectionKind::Commits, &self.entry)?;
-        CommitEntry::decode_all(&data, at)
-            .collect::<Result<_, _>>()
-            .map_err(|e| Error::of_format(self.entry.number, &e))
+    fn refused(&self, error: &FormatError) -> Error {
+        Error::of_format(self.entry.number, error)
     }
 
     /// Checks every table of the footer.
-    pub(crate) fn check_tables(&self, context: &StoreContext) -> Result<()> {
-        let body = self.body(context)?;
-        for paged in [&body.frames, &body.ordinals].into_iter().flatten() {
-            paged.touch_all()?;
+    fn check_tables(&self, opened: &Opened) -> Result<()> {
+        for table in [&opened.frames, &opened.ordinals].into_iter().flatten() {
+            table.check_all()?;
         }
-        for (_, paged) in &body.extents {
-            paged.touch_all()?;
+        for (_, table) in &opened.extents {
+            table.check_all()?;
         }
+        let walker = opened.walker(self.entry.number);
         for kind in [
             SectionKind::Ids,
             SectionKind::Rows,
             SectionKind::Commits,
             SectionKind::Catalogue,
         ] {
-            body.section(kind, &self.entry)?;
+            walker.section(&opened.footer, kind)?;
         }
         Ok(())
     }
 
     /// Where its frames begin.
-    pub(crate) fn frame_offsets(&self, context: &StoreContext) -> Result<Vec<u64>> {
-        let Some(paged) = &self.body(context)?.frames else {
+    fn frame_offsets(&self, opened: &Opened) -> Result<Vec<u64>> {
+        let Some(table) = &opened.frames else {
             return Ok(Vec::new());
         };
-        paged.touch_all()?;
-        let table =
-            FrameTable::new(paged.data()).map_err(|e| Error::of_format(self.entry.number, &e))?;
-        Ok(table.iter_from(0).map(|entry| entry.offset).collect())
+        table.check_all()?;
+        let frames = FrameTable::new(table.data()).map_err(|e| self.refused(&e))?;
+        Ok(frames.iter_from(0).map(|entry| entry.offset).collect())
+    }
+
+    /// The frame at this place in the segment's order, and the next one.
+    fn frame_at(&self, opened: &Opened, place: usize) -> Result<Option<FoundFrame>> {
+        let Some(table) = &opened.frames else {
+            return Ok(None);
+        };
+        let frames = FrameTable::new(table.data()).map_err(|e| self.refused(&e))?;
+        let checked = |place: usize| -> Result<Option<FrameEntry>> {
+            let Some(entry) = frames.entry(place) else {
+                return Ok(None);
+            };
+            let at = (place * FrameEntry::LEN) as u64;
+            table.check_range(at..at + FrameEntry::LEN as u64)?;
+            Ok(Some(entry))
+        };
+        let Some(entry) = checked(place)? else {
+            return Ok(None);
+        };
+        let next = checked(place + 1)?;
+        Ok(Some(FoundFrame { entry, next }))
     }
 
     /// The frame that holds `id`, if any does, and the next one.
-    fn find_frame(
-        &self,
-        body: &Body,
-        id: BlobId,
-    ) -> Result<Option<(FrameEntry, Option<FrameEntry>)>> {
-        let Some(paged) = &body.frames else {
+    fn find_frame(&self, opened: &Opened, id: BlobId) -> Result<Option<FoundFrame>> {
+        let Some(table) = &opened.frames else {
             return Ok(None);
         };
-        let table =
-            FrameTable::new(paged.data()).map_err(|e| Error::of_format(self.entry.number, &e))?;
-        let Some(index) = table.find_checked(id, |page| paged.touch(page))? else {
-            return Ok(None);
-        };
-        let touched = |index: usize| -> Result<Option<FrameEntry>> {
-            let Some(entry) = table.entry(index) else {
-                return Ok(None);
-            };
-            let at = (index * FrameEntry::LEN) as u64;
-            paged.touch_range(at..at + FrameEntry::LEN as u64)?;
-            Ok(Some(entry))
-        };
-        let Some(entry) = touched(index)? else {
-            return Ok(None);
-        };
-        Ok(Some((entry, touched(index + 1)?)))
+        let frames = FrameTable::new(table.data()).map_err(|e| self.refused(&e))?;
+        match frames.find_checked(id, |page| table.check(page))? {
+            Some(place) => self.frame_at(opened, place),
+            None => Ok(None),
+        }
     }
 
-    fn place(&self, body: &Body, offset: u64) -> Place {
-        Place {
+    fn place(&self, opened: &Opened, offset: u64) -> FramePlace {
+        FramePlace {
             segment: self.entry.number,
-            salt: body.salt,
+            salt: opened.salt,
             offset,
         }
     }
@@ -217,114 +150,257 @@ impl Sealed {
         }
     }
 
-    /// Decodes a frame out of the mapping for this access, or by reading it.
-    fn decode(
+    /// Passes the bytes of a frame, which may go on after it: from the mapping for this access, or read.
+    fn with_frame<T>(
         &self,
-        reading: Reading<'_>,
-        body: &Body,
-        offset: u64,
-        next: Option<FrameEntry>,
+        files: &SegmentFiles,
+        opened: &Opened,
+        found: &FoundFrame,
         access: Access,
-    ) -> Result<Decoded> {
-        let place = self.place(body, offset);
-        if let Some(mapping) = body.source.mapping_for(reading.context, access)? {
-            let bytes = mapping.get(offset as usize..).unwrap_or_default();
-            return frame::decode(reading, place, bytes);
+        pass: impl FnOnce(FramePlace, &[u8]) -> Result<T>,
+    ) -> Result<T> {
+        let place = self.place(opened, found.entry.offset);
+        match opened.bytes.for_access(files, access)? {
+            Readable::Mapped(mapping) => pass(place, tail_of(mapping, place)?),
+            Readable::File(file) => {
+                let next = found.next.map(|next| next.offset);
+                pass(place, &frame::read(file, place, next, opened.footer.offset)?)
+            }
         }
-        let Some(file) = body.source.file() else {
-            return Err(Error::internal("a segment has neither mapping nor file"));
-        };
-        let next = next.map(|next| next.offset);
-        let bytes = frame::read(file.as_ref(), place, next, body.block.offset)?;
-        frame::decode(reading, place, &bytes)
     }
 
     /// The blob where it lies, if the frame is raw, mapped and of one blob.
-    fn in_place(&self, body: &Body, offset: u64, id: BlobId) -> Result<Option<Blob>> {
-        let Some(mapping) = body.source.mapping() else {
+    fn in_place(&self, opened: &Opened, offset: u64, id: BlobId) -> Result<Option<Blob>> {
+        let Some(mapping) = opened.bytes.mapping() else {
             return Ok(None);
         };
-        let place = self.place(body, offset);
-        let bytes = mapping.get(offset as usize..).unwrap_or_default();
+        let place = self.place(opened, offset);
+        let bytes = tail_of(mapping, place)?;
         let header = FrameHeader::decode(bytes, offset).map_err(|e| place.error(&e))?;
         if header.encoding != Encoding::Raw || header.ids.len() != 1 || header.ids.first() != id {
             return Ok(None);
         }
-        if !body.passed.lock().contains(&offset) {
+        if !opened.passed.lock().contains(&offset) {
             header
-                .check(bytes, body.salt, offset)
+                .check(bytes, opened.salt, offset)
                 .map_err(|e| place.error(&e))?;
-            body.passed.lock().insert(offset);
+            opened.passed.lock().insert(offset);
         }
+        // The check above found all of the payload within the mapping, whose length is a `usize`.
         let start = offset as usize + header.header_len;
         let range = start..start + header.stored_len as usize;
         Ok(Blob::in_mapping(mapping.clone(), range))
     }
 }
 
-impl Frames for Sealed {
-    fn blob(&self, reading: Reading<'_>, id: BlobId) -> Result<Option<Blob>> {
-        let body = self.body(reading.context)?;
-        let Some((entry, next)) = self.find_frame(body, id)? else {
+/// A frame and the one behind it.
+#[derive(Clone, Copy, Debug)]
+struct FoundFrame {
+    entry: FrameEntry,
+    next: Option<FrameEntry>,
+}
+
+/// The bytes of a mapped segment from a frame on.
+fn tail_of(mapping: &[u8], place: FramePlace) -> Result<&[u8]> {
+    let tail = usize::try_from(place.offset)
+        .ok()
+        .and_then(|offset| mapping.get(offset..));
+    tail.ok_or_else(|| {
+        let error = FormatError::new("frame", place.offset, Reason::Truncated);
+        place.error(&error)
+    })
+}
+
+impl Segment for SealedRows {
+    fn number(&self) -> SegmentNumber {
+        self.entry.number
+    }
+
+    fn blob(&self, read: ReadContext<'_>, id: BlobId) -> Result<Option<Blob>> {
+        let opened = self.opened(read.files)?;
+        let Some(found) = self.find_frame(opened, id)? else {
             return Ok(None);
         };
-        let key = self.key(entry.offset);
-        let cached = reading.context.cache.get(key);
+        let key = self.key(found.entry.offset);
+        let cached = read.cache.get(key);
         if cached.is_none() {
-            body.prefetch(&entry, next.as_ref());
+            opened.prefetch(&found);
         }
         // A frame of one blob may have been decoded while the segment was active, and may lie here as it is now.
         if cached.as_ref().is_none_or(|frame| frame.len() == 1)
-            && let Some(blob) = self.in_place(body, entry.offset, id)?
+            && let Some(blob) = self.in_place(opened, found.entry.offset, id)?
         {
             return Ok(Some(blob));
         }
         if let Some(frame) = cached {
-            return Ok(in_frame(frame, id));
+            return Ok(blob_in(frame, id));
         }
-        let frame = Arc::new(self.decode(reading, body, entry.offset, next, Access::Random)?);
-        Ok(in_frame(reading.context.cache.insert(key, frame), id))
+        let frame = self.with_frame(
+            read.files,
+            opened,
+            &found,
+            Access::Random,
+            |place, bytes| frame::decode(read, place, bytes),
+        )?;
+        Ok(blob_in(read.cache.insert(key, Arc::new(frame)), id))
     }
 
-    fn frame(&self, reading: Reading<'_>, id: BlobId) -> Result<Option<Arc<Decoded>>> {
-        let body = self.body(reading.context)?;
-        let Some((entry, next)) = self.find_frame(body, id)? else {
+    fn blobs_from(&self, read: ReadContext<'_>, id: BlobId) -> Result<Option<Arc<Decoded>>> {
+        let opened = self.opened(read.files)?;
+        let Some(found) = self.find_frame(opened, id)? else {
             return Ok(None);
         };
-        let key = self.key(entry.offset);
-        let frame = if let Some(frame) = reading.context.cache.peek(key) {
+        let key = self.key(found.entry.offset);
+        let frame = if let Some(frame) = read.cache.peek(key) {
             frame
         } else {
-            let frame = self.decode(reading, body, entry.offset, next, Access::Sequential)?;
+            let frame = self.with_frame(
+                read.files,
+                opened,
+                &found,
+                Access::Sequential,
+                |place, bytes| frame::decode(read, place, bytes),
+            )?;
             let frame = Arc::new(frame);
-            reading.context.cache.fill(key, &frame);
+            read.cache.fill(key, &frame);
             frame
         };
         Ok(frame.place(id).is_some().then_some(frame))
+    }
+
+    fn find(
+        &self,
+        files: &SegmentFiles,
+        range: RangeInclusive<Fingerprint>,
+        found: &mut Vec<BlobId>,
+    ) -> Result<()> {
+        let opened = self.opened(files)?;
+        let Some(ordinals) = &opened.ordinals else {
+            return Ok(());
+        };
+        let table = ordinals_in(ordinals, &self.entry)?;
+        let mut rank = search::lower_bound(table.len(), range.start().0, |rank| {
+            opened
+                .fingerprint(ordinals, &table, rank, &self.entry)
+                .map(|(fingerprint, _)| fingerprint)
+        })?;
+        while rank < table.len() {
+            let (fingerprint, ordinal) = opened.fingerprint(ordinals, &table, rank, &self.entry)?;
+            if fingerprint > range.end().0 {
+                break;
+            }
+            found.extend(opened.id(u64::from(ordinal)));
+            rank += 1;
+        }
+        Ok(())
+    }
+
+    fn fingerprints(
+        &self,
+        files: &SegmentFiles,
+        each: &mut dyn FnMut(BlobId, Fingerprint),
+    ) -> Result<()> {
+        let opened = self.opened(files)?;
+        let mut ids = opened.ids.iter().flat_map(|(_, run)| run.range());
+        for (_, table) in &opened.extents {
+            table.check_all()?;
+            let (entries, _) = table.data().as_chunks::<8>();
+            for (entry, id) in entries.iter().zip(ids.by_ref()) {
+                each(BlobId(id), Fingerprint(u64::from_le_bytes(*entry)));
+            }
+        }
+        Ok(())
+    }
+
+    fn rows(&self, files: &SegmentFiles) -> Result<Arc<[RowEntry]>> {
+        if self.entry.rows == 0 {
+            return Ok(Arc::from([]));
+        }
+        let opened = self.opened(files)?;
+        if let Some(rows) = opened.rows.get() {
+            return Ok(Arc::clone(rows));
+        }
+        let rows = opened.walker(self.entry.number).rows(&opened.footer)?;
+        Ok(Arc::clone(opened.rows.get_or_init(|| rows.into())))
+    }
+
+    fn row_batch(&self, files: &SegmentFiles, entry: &RowEntry) -> Result<RowBatchBytes> {
+        let opened = self.opened(files)?;
+        let bytes = opened.bytes.slice(entry.offset, entry.len)?;
+        super::checked_batch(self.entry.number, opened.salt, entry, bytes)
+    }
+
+    fn commits(&self, files: &SegmentFiles) -> Result<Vec<CommitEntry>> {
+        let opened = self.opened(files)?;
+        let walker = opened.walker(self.entry.number);
+        Ok(walker.commits(&opened.footer)?)
+    }
+
+    fn stored(
+        &self,
+        read: ReadContext<'_>,
+        place: usize,
+        decode: bool,
+    ) -> Result<Option<StoredBlobs>> {
+        let opened = self.opened(read.files)?;
+        let Some(found) = self.frame_at(opened, place)? else {
+            return Ok(None);
+        };
+        let stored = self.with_frame(
+            read.files,
+            opened,
+            &found,
+            Access::Sequential,
+            |place, bytes| frame::stored(read, place, bytes, decode),
+        )?;
+        Ok(Some(stored))
+    }
+
+    fn verify(&self, read: ReadContext<'_>, verification: &mut dyn Verification) -> Result<()> {
+        let number = self.entry.number;
+        let opened = self.opened(read.files);
+        let Some(opened) = verification.keep(number, None, opened)? else {
+            return Ok(());
+        };
+        verification.keep(number, None, self.check_tables(opened))?;
+        let mut tables = RowsTables::default();
+        let listed = self.fingerprints(read.files, &mut |id, fingerprint| {
+            tables.fingerprints.push((id, fingerprint));
+        });
+        verification.keep(number, None, listed)?;
+        let commits = self.commits(read.files);
+        let Some(commits) = verification.keep(number, None, commits)? else {
+            return Ok(());
+        };
+        let frames = verification.keep(number, None, self.frame_offsets(opened))?;
+        tables.frames.extend(frames.into_iter().flatten());
+        let last = commits.last().map_or(0, |commit| commit.offset);
+        let walker = opened.walker(number);
+        verify_rows(read, walker, last, &tables, verification)
     }
 }
 
 /// Frames of more stored bytes than this are not fetched in one piece.
 const PREFETCH: u64 = 64 << 10;
 
-impl Body {
+impl Opened {
     /// Fetches a frame that is about to be decoded. Frames of one blob are left alone: a raw one is read in place, again and again.
-    fn prefetch(&self, entry: &FrameEntry, next: Option<&FrameEntry>) {
-        let (Some(mapping), Some(next)) = (self.source.mapping(), next) else {
+    fn prefetch(&self, found: &FoundFrame) {
+        let (Some(mapping), Some(next)) = (self.bytes.mapping(), &found.next) else {
             return;
         };
+        let entry = &found.entry;
         let len = next.offset.saturating_sub(entry.offset);
         if len <= PREFETCH && next.first.0 > entry.first.0 + 1 {
             mapping.prefetch(entry.offset as usize..next.offset as usize);
         }
     }
 
-    fn open(context: &StoreContext, entry: &SegmentEntry) -> Result<Self> {
-        let refuse = |error: FormatError| Error::of_format(entry.number, &error);
-        let source = Source::open(context, entry.number, entry.len)?;
-        let header = source.slice(0, HEADER_LEN as u64)?;
-        let header = SegmentHeader::decode(&header).map_err(refuse)?;
-        if header.uuid != context.header.uuid
+    fn new(files: &SegmentFiles, entry: &SegmentEntry) -> Result<Self> {
+        let refused = |error: FormatError| Error::of_format(entry.number, &error);
+        let bytes = SegmentBytes::open(files, entry.number, entry.len)?;
+        let header = read_header(WalkedBytes::Complete(&bytes), entry.number)?;
+        if header.uuid != files.store
             || header.number != entry.number
             || header.layout != Layout::Rows
         {
@@ -335,85 +411,65 @@ impl Body {
             ));
         }
         let salt = header.salt;
-        let tail_at = source.len().saturating_sub(TAIL_LEN as u64);
-        let tail = source.slice(tail_at, TAIL_LEN as u64)?;
-        let tail = FooterTail::decode(&tail, salt, tail_at).map_err(refuse)?;
-        let block = source.slice(tail.block_offset, tail.block_len)?;
-        let block =
-            IndexBlock::decode(&block, salt, tail.block_offset, tail.block_len).map_err(refuse)?;
-        if block.header_checksum != tail.header_checksum {
-            return Err(Error::corrupt(
-                entry.number,
-                tail_at,
-                "the tail belongs to another footer",
-            ));
-        }
-        let paged = |kind| -> Result<Option<Paged>> {
-            block
+        let walker = Walker {
+            bytes: WalkedBytes::Complete(&bytes),
+            segment: entry.number,
+            salt,
+        };
+        let footer = walker.footer(bytes.len())?;
+        let paged = |kind| -> Result<Option<PagedTable>> {
+            footer
                 .section(kind)
-                .map(|section| Paged::of_section(&source, entry.number, salt, section))
+                .map(|section| PagedTable::of_section(&bytes, entry.number, salt, section))
                 .transpose()
         };
         let frames = paged(SectionKind::Frames)?;
         let ordinals = paged(SectionKind::Ordinals)?;
-        let mut body = Self {
-            source,
-            salt,
-            frames,
-            ordinals,
-            block,
-            ids: Vec::new(),
-            extents: Vec::new(),
-            rows: OnceLock::new(),
-            passed: Mutex::default(),
-        };
-        let (data, at) = body.section(SectionKind::Ids, entry)?;
-        let ids = IdSet::decode(&mut Reader::new("ids", &data, at)).map_err(refuse)?;
+        let data = walker.section(&footer, SectionKind::Ids)?;
+        let set = IdSet::decode(&mut Reader::new("ids", &data, footer.offset)).map_err(refused)?;
+        let mut ids = Vec::new();
         let mut ordinal = 0;
-        for run in ids.runs() {
-            body.ids.push((ordinal, *run));
+        for run in set.runs() {
+            ids.push((ordinal, *run));
             ordinal += run.len;
         }
-        let (data, at) = body.section(SectionKind::Extents, entry)?;
-        for extent in Extent::decode_all(&data, at).map_err(refuse)? {
-            let paged = Paged::new(&body.source, entry.number, salt, extent.pages())?;
-            body.extents.push((extent, paged));
+        let data = walker.section(&footer, SectionKind::Extents)?;
+        let mut extents = Vec::new();
+        for extent in Extent::decode_all(&data, footer.offset).map_err(refused)? {
+            let table = PagedTable::new(&bytes, entry.number, salt, extent.pages())?;
+            extents.push((extent, table));
         }
-        Ok(body)
+        Ok(Self {
+            bytes,
+            salt,
+            footer,
+            frames,
+            ids,
+            ordinals,
+            extents,
+            rows: OnceLock::new(),
+            passed: Mutex::default(),
+        })
     }
 
-    /// A section's bytes, checked whole, and their place; nothing when there is none.
-    fn section(&self, kind: SectionKind, entry: &SegmentEntry) -> Result<(Slice, u64)> {
-        let Some(section) = self.block.section(kind) else {
-            return Ok((Slice::Held(Arc::from([])), self.block.offset));
-        };
-        let bytes = self
-            .source
-            .slice(section.offset, section.end() - section.offset)?;
-        section
-            .check_whole(self.salt, &bytes, section.offset)
-            .map_err(|e| Error::of_format(entry.number, &e))?;
-        let data = match bytes {
-            Slice::Mapped(mapping, range) => {
-                Slice::Mapped(mapping, range.start..range.start + section.len as usize)
-            }
-            Slice::Held(bytes) => {
-                Slice::Held(bytes.get(..section.len as usize).unwrap_or_default().into())
-            }
-        };
-        Ok((data, section.offset))
+    fn walker(&self, segment: SegmentNumber) -> Walker<'_> {
+        Walker {
+            bytes: WalkedBytes::Complete(&self.bytes),
+            segment,
+            salt: self.salt,
+        }
     }
 
     /// The fingerprint of this rank, and its blob's ordinal.
     #[inline]
     fn fingerprint(
         &self,
-        paged: &Paged,
+        paged: &PagedTable,
         ordinals: &Ordinals<'_>,
         rank: usize,
         entry: &SegmentEntry,
     ) -> Result<(u64, u32)> {
-        paged.touch_range(ordinals.place(rank))?;
+        paged.check_range(ordinals.place(rank))?;
         let found = ordinals.get(rank).and_then(|ordinal| {
             let wanted = u64::from(ordinal);
             let after = self
@@ -424,7 +480,7 @@ impl Body {
             Some((ordinal, at, fingerprints))
         });
         if let Some((ordinal, at, fingerprints)) = found {
-            fingerprints.touch_range(at..at + 8)?;
+            fingerprints.check_range(at..at + 8)?;
             let bytes = fingerprints.data().get(at as usize..);
             if let Some(bytes) = bytes.and_then(<[u8]>::first_chunk::<8>) {
                 return Ok((u64::from_le_bytes(*bytes), ordinal));
@@ -434,7 +490,7 @@ impl Body {
             entry.number,
             &FormatError::new(
                 "ordinals",
-                self.block.offset,
+                self.footer.offset,
                 Reason::Value("an ordinal has no fingerprint"),
             ),
         ))
@@ -450,7 +506,7 @@ impl Body {
 }
 
 /// The ordinals in their section, of which only touched pages may be used.
-fn ordinals_in<'a>(ordinals: &'a Paged, entry: &SegmentEntry) -> Result<Ordinals<'a>> {
-    ordinals.touch(0)?;
+fn ordinals_in<'a>(ordinals: &'a PagedTable, entry: &SegmentEntry) -> Result<Ordinals<'a>> {
+    ordinals.check(0)?;
     Ordinals::new(ordinals.data()).map_err(|e| Error::of_format(entry.number, &e))
 }

@@ -1,32 +1,48 @@
-//! The chain of commits in a segment that is not sealed yet: finding its end, walking back over its index blocks.
+//! The one reader of a rows segment's structures: header, COMMITs and the index blocks that they close, footer.
 //!
-//! Damage is told apart by place. Whatever follows the last whole COMMIT is a torn write or a group under way: it is as if it were not
-//! there. Damage before it is corruption, kept as a list beside what could be read.
+//! COMMITs chain backwards: each names its group, its index block, and the checksum of its predecessor. Opening walks the chain as far as
+//! the index blocks reach, verification walks every group, recovery checks the end of the file, and rebuilding a manifest reads footers:
+//! all through a [`Walker`], which tells damage ([`Damage`]) from every other failure.
+//!
+//! Place decides what damage means. Whatever follows the last whole COMMIT is a torn write or a group that is being written, and counts
+//! for nothing. Damage before it is corruption, listed beside what could be read.
 
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, COMMIT_LEN, Commit, CommitAt, CommitEntry, FooterTail, FrameEntry, FrameTable, IdSet,
-    IndexBlock, Record, RowEntry, SectionKind, SegmentNumber, Summer, TAIL_LEN,
+    BlobId, COMMIT_LEN, Catalogue as CatalogueBody, Commit, CommitAt, CommitEntry, Fingerprint,
+    FooterTail, FormatError, FrameEntry, FrameTable, HEADER_LEN, IdSet, IndexBlock, Record,
+    RowEntry, SectionKind, SegmentHeader, SegmentNumber, Seq, Summer, TAIL_LEN,
     block::MAX_BLOCK_HEADER, find_last_commit, limits, wire::Reader,
 };
-use lakebed_vfs::File;
+use lakebed_vfs::ReadFile;
 
 use crate::catalogue::Catalogue;
-use crate::error::{Error, ErrorKind, Result};
-use crate::segment::Damage;
-use crate::segment::bytes::reading;
+use crate::error::{Error, Result};
+use crate::segment::bytes::{SegmentBytes, Slice};
+use crate::segment::damage::{Damage, DamagedPlace, ReadFailure, ReadResult};
+use crate::segment::files::reading;
 
-/// Blocks up to this size are read whole, in one go.
+/// Index blocks up to this size are read whole by one read, in bytes.
 const SMALL_BLOCK: u64 = 64 << 10;
 /// Bytes of a group read at a time.
 const STEP: u64 = 1 << 20;
 
-/// A segment file by what its checksums need.
+/// What a walker reads from.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Chain<'a> {
-    pub(crate) file: &'a dyn File,
+pub(crate) enum WalkedBytes<'a> {
+    /// A file that may still grow.
+    File(&'a dyn ReadFile),
+    /// A complete segment.
+    Complete(&'a SegmentBytes),
+}
+
+/// Reads the structures of one segment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Walker<'a> {
+    pub(crate) bytes: WalkedBytes<'a>,
     pub(crate) segment: SegmentNumber,
+    /// Seeds the checksums of everything behind the header.
     pub(crate) salt: u64,
 }
 
@@ -53,14 +69,14 @@ impl Block {
     }
 }
 
-/// A block as it is read, before the catalogue is known.
-struct Loaded {
+/// An index block as it is read, before the catalogue is known.
+struct LoadedBlock {
     header: IndexBlock,
     commit: CommitAt,
     frames: Vec<FrameEntry>,
     ids: IdSet,
-    rows: Vec<u8>,
-    records: Vec<u8>,
+    rows: Slice,
+    records: Slice,
 }
 
 /// What a walk over the chain found.
@@ -70,67 +86,96 @@ pub(crate) struct Walk {
     pub(crate) damage: Vec<Damage>,
 }
 
-impl Chain<'_> {
-    /// Reads a part of the file.
-    pub(crate) fn read(&self, offset: u64, len: u64) -> Result<Vec<u8>> {
-        let mut bytes = vec![0; len as usize];
-        self.file
-            .read_exact_at(&mut bytes, offset)
-            .map_err(|error| {
-                if error.kind() == std::io::ErrorKind::UnexpectedEof {
-                    return Error::corrupt(self.segment, offset, "the file ends too early");
-                }
-                Error::io(&reading(self.segment), error)
-            })?;
-        Ok(bytes)
+/// The header of the file of a segment, read without a walker: it holds the salt that a walker needs.
+///
+/// # Errors
+/// Damage when it is not whole or is another segment's; `Io`.
+pub(crate) fn read_header(
+    bytes: WalkedBytes<'_>,
+    segment: SegmentNumber,
+) -> ReadResult<SegmentHeader> {
+    let unsalted = Walker {
+        bytes,
+        segment,
+        salt: 0,
+    };
+    let head = unsalted.read(0, HEADER_LEN as u64, Damage::Header)?;
+    SegmentHeader::decode(&head)
+        .map_err(|error| ReadFailure::of_format(segment, &error, Damage::Header))
+}
+
+impl<'a> Walker<'a> {
+    /// Reads a part of the segment; `kind` is the damage of a file that ends too early.
+    pub(crate) fn read(
+        &self,
+        offset: u64,
+        len: u64,
+        kind: fn(DamagedPlace) -> Damage,
+    ) -> ReadResult<Slice> {
+        let file = match self.bytes {
+            WalkedBytes::Complete(bytes) => return Ok(bytes.slice(offset, len)?),
+            WalkedBytes::File(file) => file,
+        };
+        let len = usize::try_from(len)
+            .map_err(|_| self.damaged(offset, "a length is larger than memory", kind))?;
+        let mut bytes = vec![0; len];
+        file.read_exact_at(&mut bytes, offset).map_err(|error| {
+            if error.kind() == std::io::ErrorKind::UnexpectedEof {
+                return self.damaged(offset, "the file ends too early", kind);
+            }
+            Error::io(&reading(self.segment), error).into()
+        })?;
+        Ok(bytes.into())
     }
 
-    fn refuse(&self, error: &lakebed_format::FormatError) -> Error {
-        Error::of_format(self.segment, error)
+    fn damaged(&self, offset: u64, detail: &str, kind: fn(DamagedPlace) -> Damage) -> ReadFailure {
+        ReadFailure::Damaged(kind(DamagedPlace::new(self.segment, offset, detail)))
     }
 
-    /// The COMMIT at `offset`, if there is a whole one.
-    pub(crate) fn commit_at(&self, offset: u64) -> Result<CommitAt> {
-        let bytes = self.read(offset, COMMIT_LEN as u64)?;
-        Commit::decode(&bytes, offset, self.segment, self.salt).map_err(|e| self.refuse(&e))
+    fn refused(&self, error: &FormatError, kind: fn(DamagedPlace) -> Damage) -> ReadFailure {
+        ReadFailure::of_format(self.segment, error, kind)
+    }
+
+    /// The COMMIT at `offset`.
+    pub(crate) fn commit_at(&self, offset: u64) -> ReadResult<CommitAt> {
+        let bytes = self.read(offset, COMMIT_LEN as u64, Damage::Commit)?;
+        Commit::decode(&bytes, offset, self.segment, self.salt)
+            .map_err(|error| self.refused(&error, Damage::Commit))
     }
 
     /// The COMMIT just before the group at `group`; `None` for the first group.
-    pub(crate) fn before(&self, group: u64) -> Result<Option<CommitAt>> {
+    pub(crate) fn commit_before(&self, group: u64) -> ReadResult<Option<CommitAt>> {
         if group <= limits::FIRST_GROUP {
             return Ok(None);
         }
         let at = group.checked_sub(COMMIT_LEN as u64);
-        let at =
-            at.ok_or_else(|| Error::corrupt(self.segment, group, "a group starts too early"))?;
+        let at = at.ok_or_else(|| self.damaged(group, "a group starts too early", Damage::Commit))?;
         self.commit_at(at).map(Some)
     }
 
     /// The last whole COMMIT that ends at or before `len`.
-    pub(crate) fn last_commit(&self, len: u64) -> Result<Option<CommitAt>> {
+    pub(crate) fn last_commit(&self, len: u64) -> ReadResult<Option<CommitAt>> {
         if let Some(at) = len.checked_sub(COMMIT_LEN as u64).filter(|at| at % 8 == 0) {
-            let tail = self.read(at, COMMIT_LEN as u64)?;
-            if let Ok(commit) = Commit::decode(&tail, at, self.segment, self.salt) {
+            let end = self.read(at, COMMIT_LEN as u64, Damage::Commit)?;
+            if let Ok(commit) = Commit::decode(&end, at, self.segment, self.salt) {
                 return Ok(Some(commit));
             }
             // Sealed, and the manifest does not know it yet.
-            let tail_at = len - TAIL_LEN as u64;
-            let tail = tail.get(COMMIT_LEN - TAIL_LEN..).unwrap_or_default();
-            if let Ok(footer) = FooterTail::decode(tail, self.salt, tail_at)
-                && let Ok(commit) = self.commit_at(footer.last_commit)
-            {
-                return Ok(Some(commit));
+            let sealed = self.footer_tail(len);
+            match sealed.and_then(|tail| self.commit_at(tail.last_commit)) {
+                Ok(commit) => return Ok(Some(commit)),
+                Err(failure) => _ = failure.into_damage()?,
             }
         }
-        self.scan_back(len)
+        self.search_back(len)
     }
 
-    /// Looks for a COMMIT from `end` backwards.
-    fn scan_back(&self, mut end: u64) -> Result<Option<CommitAt>> {
+    /// Searches for a COMMIT from `end` backwards.
+    fn search_back(&self, mut end: u64) -> ReadResult<Option<CommitAt>> {
         let least = limits::FIRST_GROUP + COMMIT_LEN as u64;
         while end >= least {
             let start = end.saturating_sub(STEP).max(limits::FIRST_GROUP);
-            let window = self.read(start, end - start)?;
+            let window = self.read(start, end - start, Damage::Commit)?;
             if let Some(found) = find_last_commit(&window, start, self.segment, self.salt) {
                 return Ok(Some(found));
             }
@@ -143,19 +188,80 @@ impl Chain<'_> {
     }
 
     /// Whether the bytes of the group that `commit` ends are those that were written.
-    pub(crate) fn group_is_whole(&self, commit: &CommitAt) -> Result<bool> {
+    pub(crate) fn group_is_whole(&self, commit: &CommitAt) -> ReadResult<bool> {
         let mut sum = Summer::new(self.salt);
-        let mut at = commit.commit.group;
-        while at < commit.offset {
-            let step = STEP.min(commit.offset - at);
-            sum.update(&self.read(at, step)?);
-            at += step;
-        }
+        self.each_step(commit.commit.group, commit.offset, |_, bytes| {
+            sum.update(bytes);
+            Ok(())
+        })?;
         Ok(sum.finish() == commit.commit.group_checksum)
     }
 
-    /// Walks back from `last` to what is known already: blocks that end where a new one begins are kept. `base` is the catalogue
+    /// Reads the bytes from `start` to `end` in steps of bounded size and passes each with its offset.
+    pub(crate) fn each_step(
+        &self,
+        start: u64,
+        end: u64,
+        mut each: impl FnMut(u64, &[u8]) -> Result<()>,
+    ) -> ReadResult<()> {
+        let mut at = start;
+        while at < end {
+            let step = STEP.min(end - at);
+            each(at, &self.read(at, step, Damage::Commit)?)?;
+            at += step;
+        }
+        Ok(())
+    }
+
+    /// The tail of the footer that ends at `len`.
+    pub(crate) fn footer_tail(&self, len: u64) -> ReadResult<FooterTail> {
+        let at = len
+            .checked_sub(TAIL_LEN as u64)
+            .ok_or_else(|| self.damaged(len, "the file is too short", Damage::Footer))?;
+        let bytes = self.read(at, TAIL_LEN as u64, Damage::Footer)?;
+        FooterTail::decode(&bytes, self.salt, at)
+            .map_err(|error| self.refused(&error, Damage::Footer))
+    }
+
+    /// The index block of the footer that ends at `len`.
+    pub(crate) fn footer(&self, len: u64) -> ReadResult<IndexBlock> {
+        let tail = self.footer_tail(len)?;
+        let tail_at = len - TAIL_LEN as u64;
+        let end = tail.block_offset.checked_add(tail.block_len);
+        if end.is_none_or(|end| end > tail_at) {
+            return Err(self.damaged(
+                tail_at,
+                "the footer does not lie within the file",
+                Damage::Footer,
+            ));
+        }
+        let head = tail.block_len.min(MAX_BLOCK_HEADER as u64);
+        let bytes = self.read(tail.block_offset, head, Damage::Footer)?;
+        let block = IndexBlock::decode(&bytes, self.salt, tail.block_offset, tail.block_len)
+            .map_err(|error| self.refused(&error, Damage::Footer))?;
+        if block.header_checksum != tail.header_checksum {
+            return Err(self.damaged(
+                tail_at,
+                "the tail belongs to another footer",
+                Damage::Footer,
+            ));
+        }
+        Ok(block)
+    }
+
+    /// What a manifest said when this segment was sealed: the footer repeats it, except for the length of the file it is in.
+    pub(crate) fn footer_catalogue(&self, len: u64) -> ReadResult<CatalogueBody> {
+        let footer = self.footer(len)?;
+        let data = self.section_of(&footer, SectionKind::Catalogue, None, Damage::Footer)?;
+        CatalogueBody::decode(&data, footer.offset)
+            .map_err(|error| self.refused(&error, Damage::Footer))
+    }
+
+    /// Walks back from `last` to what is known already: known blocks that end where a new one begins are kept. `base` is the catalogue
     /// before the first group.
+    ///
+    /// # Errors
+    /// Anything but damage, which is listed in the result.
     pub(crate) fn walk(
         &self,
         last: CommitAt,
@@ -165,7 +271,7 @@ impl Chain<'_> {
         let mut loaded = Vec::new();
         let mut damage = Vec::new();
         let mut current = Some(last);
-        let mut kept = 0;
+        let mut kept: &[Arc<Block>] = &[];
         while let Some(commit) = current {
             let group = match self.load(commit) {
                 Ok(block) => {
@@ -173,38 +279,32 @@ impl Chain<'_> {
                     loaded.push(block);
                     first
                 }
-                Err(error) if error.kind() == ErrorKind::Corrupt => {
-                    damage.push(self.damage(commit.commit.index_offset, &error));
+                Err(failure) => {
+                    damage.push(failure.into_damage()?);
                     commit.commit.group
                 }
-                Err(error) => return Err(error),
             };
-            kept = known.partition_point(|block| block.end() <= group);
-            if known
-                .get(..kept)
-                .and_then(<[_]>::last)
-                .is_some_and(|block| block.end() == group)
-            {
+            let (before, _) = known.split_at(known.partition_point(|block| block.end() <= group));
+            if before.last().is_some_and(|block| block.end() == group) {
+                kept = before;
                 break;
             }
-            kept = 0;
-            current = match self.before(group) {
+            current = match self.commit_before(group) {
                 Ok(before) => before,
-                Err(error) if error.kind() == ErrorKind::Corrupt => {
-                    damage.push(self.damage(group - COMMIT_LEN as u64, &error));
-                    self.scan_back(group - 8)?
+                Err(failure) => {
+                    damage.push(failure.into_damage()?);
+                    self.search_back(group - 8)?
                 }
-                Err(error) => return Err(error),
             };
         }
-        let mut blocks = known.get(..kept).unwrap_or_default().to_vec();
+        let mut blocks = kept.to_vec();
         let mut catalogue = blocks
             .last()
             .map_or_else(|| base.clone(), |block| block.catalogue.clone());
         for block in loaded.into_iter().rev() {
-            if let Err(error) = self.apply(&block, &mut catalogue) {
+            if let Err(failure) = self.apply(&block, &mut catalogue) {
                 // With a hole before it, a record may well name what is missing.
-                damage.push(self.damage(block.header.offset, &error));
+                damage.push(failure.into_damage()?);
             }
             blocks.push(Arc::new(Block {
                 header: block.header,
@@ -214,61 +314,50 @@ impl Chain<'_> {
                 catalogue: catalogue.clone(),
             }));
         }
-        damage.sort_by_key(|damage| damage.offset);
+        damage.sort_by_key(|damage| damage.place().offset);
         Ok(Walk { blocks, damage })
     }
 
-    fn damage(&self, offset: u64, error: &Error) -> Damage {
-        Damage {
-            segment: self.segment,
-            offset,
-            detail: error.message().to_owned(),
-        }
-    }
-
-    /// Brings records and rows of a block into the catalogue.
-    fn apply(&self, block: &Loaded, catalogue: &mut Catalogue) -> Result<()> {
+    /// Brings records and rows of a block into the catalogue. A record that does not fit is left out.
+    fn apply(&self, block: &LoadedBlock, catalogue: &mut Catalogue) -> ReadResult<()> {
         let at = block.header.offset;
         let mut result = Ok(());
         for record in Record::decode_all(&block.records, at) {
-            let record = record.map_err(|e| self.refuse(&e))?;
+            let record = record.map_err(|error| self.refused(&error, Damage::Index))?;
             if let Err(reason) = catalogue.apply(&record) {
-                result = Err(Error::corrupt(self.segment, at, reason));
+                result = Err(self.damaged(at, &reason, Damage::Record));
             }
         }
         for entry in RowEntry::decode_all(&block.rows, at) {
-            let entry = entry.map_err(|e| self.refuse(&e))?;
-            catalogue.add_rows(
-                entry.collection,
-                lakebed_format::Seq(entry.first_seq.0 + entry.rows),
-            );
+            let entry = entry.map_err(|error| self.refused(&error, Damage::Index))?;
+            catalogue.add_rows(entry.collection, Seq(entry.first_seq.0 + entry.rows));
         }
         result
     }
 
-    /// Reads what an open store needs of a block: everything but the fingerprints, which wait until somebody looks one up.
-    fn load(&self, commit: CommitAt) -> Result<Loaded> {
+    /// Reads what an open store needs of an index block: everything but the fingerprints, which wait until one is looked up.
+    fn load(&self, commit: CommitAt) -> ReadResult<LoadedBlock> {
         let (offset, len) = (commit.commit.index_offset, commit.commit.index_len);
         let head = if len <= SMALL_BLOCK {
             len
         } else {
             MAX_BLOCK_HEADER as u64
         };
-        let bytes = self.read(offset, head.min(len))?;
-        let header =
-            IndexBlock::decode(&bytes, self.salt, offset, len).map_err(|e| self.refuse(&e))?;
-        let section = |kind| self.section_of(&header, kind, &bytes);
+        let bytes = self.read(offset, head.min(len), Damage::Index)?;
+        let header = IndexBlock::decode(&bytes, self.salt, offset, len)
+            .map_err(|error| self.refused(&error, Damage::Index))?;
+        let section = |kind| self.section_of(&header, kind, Some(&bytes), Damage::Index);
         let frames = section(SectionKind::Frames)?;
         let frames = FrameTable::new(&frames)
-            .map_err(|e| self.refuse(&e))?
+            .map_err(|error| self.refused(&error, Damage::Index))?
             .iter_from(0)
             .collect();
         let ids = section(SectionKind::Ids)?;
-        let ids =
-            IdSet::decode(&mut Reader::new("ids", &ids, offset)).map_err(|e| self.refuse(&e))?;
+        let ids = IdSet::decode(&mut Reader::new("ids", &ids, offset))
+            .map_err(|error| self.refused(&error, Damage::Index))?;
         let rows = section(SectionKind::Rows)?;
         let records = section(SectionKind::Records)?;
-        Ok(Loaded {
+        Ok(LoadedBlock {
             header,
             commit,
             frames,
@@ -278,67 +367,69 @@ impl Chain<'_> {
         })
     }
 
-    /// A section's data, checked; out of the bytes at hand if they reach that far.
+    /// A section's data, checked; from the first bytes of the block if they reach that far. Empty when the block has none.
     fn section_of(
         &self,
-        header: &IndexBlock,
+        block: &IndexBlock,
         kind: SectionKind,
-        at_hand: &[u8],
-    ) -> Result<Vec<u8>> {
-        let Some(section) = header.section(kind) else {
-            return Ok(Vec::new());
+        head: Option<&[u8]>,
+        damage: fn(DamagedPlace) -> Damage,
+    ) -> ReadResult<Slice> {
+        let Some(section) = block.section(kind) else {
+            return Ok(Vec::new().into());
         };
-        if section.end() <= header.offset + at_hand.len() as u64 {
+        let refused = |error| self.refused(&error, damage);
+        if let Some(head) = head
+            && section.end() <= block.offset + head.len() as u64
+        {
             let data = section
-                .check_whole(self.salt, at_hand, header.offset)
-                .map_err(|e| self.refuse(&e))?;
-            return Ok(data.to_vec());
+                .check_whole(self.salt, head, block.offset)
+                .map_err(refused)?;
+            return Ok(data.to_vec().into());
         }
-        let bytes = self.read(section.offset, section.end() - section.offset)?;
-        section
+        let bytes = self.read(section.offset, section.end() - section.offset, damage)?;
+        let len = section
             .check_whole(self.salt, &bytes, section.offset)
-            .map(<[u8]>::to_vec)
-            .map_err(|e| self.refuse(&e))
+            .map_err(refused)?
+            .len();
+        Ok(bytes.truncated(len))
     }
 
-    /// A section of a block that was walked over; empty when the block has none.
-    pub(crate) fn section(&self, header: &IndexBlock, kind: SectionKind) -> Result<Vec<u8>> {
-        self.section_of(header, kind, &[])
+    /// A section of an index block, checked; empty when the block has none.
+    pub(crate) fn section(&self, block: &IndexBlock, kind: SectionKind) -> ReadResult<Slice> {
+        self.section_of(block, kind, None, Damage::Index)
     }
 
-    /// The row directory of a block.
-    pub(crate) fn rows(&self, header: &IndexBlock) -> Result<Vec<RowEntry>> {
-        RowEntry::decode_all(&self.section(header, SectionKind::Rows)?, header.offset)
+    /// The row directory of an index block or footer.
+    pub(crate) fn rows(&self, block: &IndexBlock) -> ReadResult<Vec<RowEntry>> {
+        RowEntry::decode_all(&self.section(block, SectionKind::Rows)?, block.offset)
             .collect::<Result<_, _>>()
-            .map_err(|e| self.refuse(&e))
+            .map_err(|error| self.refused(&error, Damage::Index))
     }
 
-    /// The commits of a block.
-    pub(crate) fn commits(&self, header: &IndexBlock) -> Result<Vec<CommitEntry>> {
-        CommitEntry::decode_all(&self.section(header, SectionKind::Commits)?, header.offset)
+    /// The commits of an index block or footer.
+    pub(crate) fn commits(&self, block: &IndexBlock) -> ReadResult<Vec<CommitEntry>> {
+        CommitEntry::decode_all(&self.section(block, SectionKind::Commits)?, block.offset)
             .collect::<Result<_, _>>()
-            .map_err(|e| self.refuse(&e))
+            .map_err(|error| self.refused(&error, Damage::Index))
     }
 
-    /// The fingerprints of a block, each with its id.
-    pub(crate) fn fingerprints(
-        &self,
-        block: &Block,
-    ) -> Result<Vec<(BlobId, lakebed_format::Fingerprint)>> {
+    /// The fingerprints of an index block, each with its id.
+    pub(crate) fn fingerprints(&self, block: &Block) -> ReadResult<Vec<(BlobId, Fingerprint)>> {
         let data = self.section(&block.header, SectionKind::Fingerprints)?;
         let (entries, rest) = data.as_chunks::<8>();
         if entries.len() as u64 != block.ids.len() || !rest.is_empty() {
-            return Err(Error::corrupt(
-                self.segment,
+            return Err(self.damaged(
                 block.header.offset,
                 "there are not as many fingerprints as ids",
+                Damage::Index,
             ));
         }
         Ok(block
             .ids
             .iter()
             .zip(entries)
-            .map(|(id, entry)| (id, lakebed_format::Fingerprint(u64::from_le_bytes(*entry))))
+            .map(|(id, entry)| (id, Fingerprint(u64::from_le_bytes(*entry))))
             .collect())
     }
 }
