@@ -15,22 +15,19 @@
 pub(crate) mod blob;
 pub(crate) mod catalogue;
 pub(crate) mod context;
-pub(crate) mod dictionary;
 pub(crate) mod directory_cache;
 pub mod error;
-pub mod extract;
-pub(crate) mod frames;
+pub(crate) mod fingerprints;
 pub(crate) mod hashing;
 pub(crate) mod index;
 pub(crate) mod ingest;
-pub mod json;
 pub mod options;
 pub mod scan;
-pub mod schema;
 pub(crate) mod segment;
 pub mod snapshot;
 pub(crate) mod spelling;
 pub mod store;
+pub(crate) mod train;
 pub(crate) mod write;
 pub(crate) mod writer_lock;
 
@@ -40,6 +37,7 @@ pub use lakebed_format::{
     BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Fingerprint, Hash,
     SegmentNumber, Seq,
 };
+pub use lakebed_json::schema;
 pub use options::{Clock, Mode, Options};
 pub use scan::{Filter, Op, Part, Parts, Scan, ScanRequest, Value};
 pub use snapshot::{Row, Rows, Snapshot};

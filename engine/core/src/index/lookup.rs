@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use lakebed_format::{BlobId, Fingerprint, RunHeader, names};
 use parking_lot::RwLock;
 
-use super::filter::{BLOBS_A_QUESTION, Filter};
+use crate::fingerprints::filter::{BLOBS_A_QUESTION, Filter};
 use super::runs::{self, Choice, Entries, Merge, Run};
 use crate::context::StoreContext;
 use crate::error::{ErrorKind, Result};

@@ -2,8 +2,5 @@
 //!
 //! A fingerprint finds candidates and proves nothing; whoever asks compares the bytes.
 
-pub(crate) mod filter;
 pub(crate) mod lookup;
-pub(crate) mod memory;
 pub(crate) mod runs;
-pub(crate) mod search;

@@ -30,8 +30,8 @@ use arrow_schema::{
 use lakebed_format::{CommitNumber, SegmentNumber};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::frames::{Ordered, Workers};
-use crate::schema::{DataType, SYSTEM_COLUMNS, Schema, arrow_field};
+use lakebed_codec::{Ordered, Workers};
+use lakebed_json::schema::{DataType, SYSTEM_COLUMNS, Schema, arrow_field};
 use crate::snapshot::{Snapshot, live_range};
 use crate::spelling::closest_name;
 

@@ -24,7 +24,7 @@ use lakebed_format::{
 
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
-use crate::frames::{Decoded, Dictionary, FrameCache};
+use lakebed_codec::{Decoded, Dictionary};
 
 pub(crate) mod bytes;
 pub(crate) mod damage;

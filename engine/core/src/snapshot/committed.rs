@@ -12,9 +12,10 @@ use crate::blob::Blob;
 use crate::catalogue::Catalogue;
 use crate::context::StoreContext;
 use crate::error::{ErrorKind, Result};
-use crate::frames::Decoded;
+use lakebed_codec::Decoded;
 use crate::index::lookup::Lookup;
 use crate::segment::{Active, Damage, Frames, Reading, Sealed};
+use lakebed_codec::Decoded;
 
 /// What blobs take unpacked, as a multiple of what they take in a segment: a guess, for sizes of pieces of work only.
 const UNPACKED: u64 = 4;

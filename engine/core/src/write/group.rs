@@ -15,7 +15,7 @@ use parking_lot::RwLock;
 use crate::catalogue::Catalogue;
 use crate::context::StoreContext;
 use crate::error::{Error, Result};
-use crate::frames::{Compressor, Dictionary, Frame, FrameError, Page, Workers};
+use lakebed_codec::{Compressor, Dictionary, Frame, FrameError, Page, Workers};
 use crate::segment::rows::pending::{
     Pending, PendingBatch, PendingBytes, PendingFrame, PendingIndex,
 };

@@ -20,7 +20,6 @@ use super::{recover, seal};
 use crate::blob::Blob;
 use crate::catalogue::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
-use crate::frames::{Dictionary, Workers};
 use crate::index::lookup;
 use crate::options::Mode;
 use crate::segment::FindDictionary;

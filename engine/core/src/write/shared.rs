@@ -12,7 +12,7 @@ use parking_lot::{Mutex, RwLock};
 use super::group::Group;
 use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
-use crate::frames::Workers;
+use lakebed_codec::Workers;
 use crate::segment::rows::pending::Pending;
 use crate::snapshot::open::newer;
 use crate::snapshot::{CommittedState, Snapshot};

@@ -19,7 +19,7 @@ use lakebed_format::{BlobId, Fingerprint, Fingerprints, FormatError, Pages, RunH
 use lakebed_vfs::{Advice, File, Mapping, Open, Vfs};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::index::search;
+use crate::fingerprints::search;
 
 pub(crate) use policy::{Choice, Merge, Sealed, choose, plan};
 pub(crate) use write::{Entries, carry_out, merge};

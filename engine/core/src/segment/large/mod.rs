@@ -16,7 +16,7 @@ use super::verify::Verification;
 use super::{ReadContext, RowBatchBytes, Segment, StoredBlobs};
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
-use crate::frames::{self, Decoded};
+use lakebed_codec::Decoded;
 
 pub(crate) mod write;
 
@@ -297,7 +297,7 @@ impl Opened {
         } else {
             Encoding::Zstd
         };
-        let raw = frames::decode(encoding, None, &stored, raw_len)
+        let raw = lakebed_codec::decode(encoding, None, &stored, raw_len)
             .map_err(|e| Error::corrupt(self.segment, block.offset, e.to_string()))?;
         bytes.extend_from_slice(&raw);
         Ok(())

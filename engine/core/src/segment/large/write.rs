@@ -8,7 +8,7 @@ use lakebed_format::{
 use super::file_len;
 use crate::context::StoreContext;
 use crate::error::{Error, Result};
-use crate::frames::Encoder;
+use lakebed_codec::Encoder;
 use crate::write::group::{create_segment, of_frames, random};
 
 /// Blocks tried before the whole blob is compressed.

@@ -7,7 +7,7 @@ use lakebed_vfs::ReadFile;
 
 use crate::blob::Blob;
 use crate::error::{Error, Result};
-use crate::frames::{self, Decoded};
+use lakebed_codec::Decoded;
 use crate::segment::files::reading;
 use crate::segment::{ReadContext, StoredBlobs};
 
@@ -51,9 +51,10 @@ pub(crate) fn decode_checked(
         Some(number) => Some(read.dictionaries.dictionary(number)?),
         None => None,
     };
-    let corrupt =
-        |error: frames::FrameError| Error::corrupt(place.segment, place.offset, error.to_string());
-    let raw = frames::decode(
+    let corrupt = |error: lakebed_codec::FrameError| {
+        Error::corrupt(place.segment, place.offset, error.to_string())
+    };
+    let raw = lakebed_codec::decode(
         header.encoding,
         dictionary.as_deref(),
         stored,

@@ -16,7 +16,7 @@ use crate::blob::Blob;
 use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
 use crate::fingerprints::memory::MemoryIndex;
-use crate::frames::{Decoded, Page};
+use lakebed_codec::{Decoded, Page};
 use crate::segment::files::reading;
 use crate::segment::{ReadContext, RowBatchBytes};
 
