@@ -1,8 +1,7 @@
-//! Everything the store knows besides blobs and rows: collections, dictionaries, files, ingests, pins, deleted ids, large blobs, next
-//! numbers.
+//! The catalogue: collections, dictionaries, files, ingests, pins, deleted ids, large blobs, next numbers.
 //!
 //! A catalogue is a value: a clone shares its parts and costs a few reference counts; applying a record copies only the part that
-//! changes, and only while somebody else holds it. It is the sum of the records applied to it, in order, on top of a manifest.
+//! changes, and only while it is shared. It is the sum of the records applied to it, in order, on top of a manifest.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +15,7 @@ use lakebed_format::{Fingerprint, IdSet};
 
 use lakebed_json::schema::{BadSummary, Summary};
 
-/// Summaries of a collection are merged when there are more than these.
+/// A collection's summaries are merged when there are more than this.
 const MOST_SUMMARIES: usize = 16;
 
 /// A collection.
@@ -26,16 +25,16 @@ pub(crate) struct Collection {
     pub(crate) name: Arc<str>,
     pub(crate) created: i64,
     pub(crate) next_seq: Seq,
-    /// Rows before it were trimmed.
+    /// The first row that was not trimmed.
     pub(crate) first_live: Seq,
     /// Rows from `first_live` on whose blobs were deleted.
     pub(crate) deleted_rows: u64,
-    /// Summaries of its values that together describe all rows; to be merged in any order.
+    /// Encoded summaries of its values that together describe all rows; they may be merged in any order.
     pub(crate) schema: Vec<Arc<[u8]>>,
 }
 
 impl Collection {
-    /// Rows there are.
+    /// Live rows.
     pub(crate) fn rows(&self) -> u64 {
         (self.next_seq.0 - self.first_live.0.min(self.next_seq.0)).saturating_sub(self.deleted_rows)
     }
@@ -59,7 +58,7 @@ pub(crate) struct Catalogue {
 }
 
 impl Catalogue {
-    /// The catalogue of a manifest. Schemas are taken as they are.
+    /// The catalogue of a manifest.
     pub(crate) fn from_body(body: &Body) -> Self {
         let mut collections = BTreeMap::new();
         let mut names = BTreeMap::new();
@@ -103,7 +102,7 @@ impl Catalogue {
         }
     }
 
-    /// The body of a manifest with this catalogue; `merge` makes one summary of several.
+    /// The body of a manifest with this catalogue; `merge` makes one summary of a collection's.
     pub(crate) fn to_body<E>(
         &self,
         at: &ManifestPoint,
@@ -149,7 +148,10 @@ impl Catalogue {
         })
     }
 
-    /// Applies a record. The error is a half sentence that says why it does not fit.
+    /// Applies a record.
+    ///
+    /// # Errors
+    /// A half sentence that says why the record does not fit.
     pub(crate) fn apply(&mut self, record: &Record) -> Result<(), String> {
         match record {
             Record::CollectionCreated(new) => self.create(&new.name, new.id, new.created)?,
@@ -214,7 +216,7 @@ impl Catalogue {
         Ok(())
     }
 
-    /// Rows of a batch exist. Those of a collection that is gone need no counting.
+    /// Counts the rows of a batch that ends before `end`. Those of a dropped collection need no counting.
     pub(crate) fn add_rows(&mut self, collection: CollectionId, end: Seq) {
         if self
             .collections
@@ -256,8 +258,8 @@ impl Catalogue {
         Ok(())
     }
 
-    /// An entry goes on with the unfinished one of the same collection and file, or repeats a finished one of the same content;
-    /// otherwise it is a new one.
+    /// An entry continues the unfinished one of the same collection and file, or repeats a finished one of the same content; otherwise it
+    /// is new.
     fn ingest(&mut self, new: &IngestEntry) {
         let ingests = Arc::make_mut(&mut self.ingests);
         let same = ingests.iter_mut().rev().find(|old| {
@@ -290,13 +292,14 @@ impl Catalogue {
 
     /// The collections by name.
     pub(crate) fn collections(&self) -> impl ExactSizeIterator<Item = &Arc<Collection>> {
-        // Names and collections are always in step.
-        self.names
+        // Names and collections are only ever changed together.
+        let collections: Vec<_> = self
+            .names
             .values()
-            .map(|id| self.collections.get(id))
-            .collect::<Option<Vec<_>>>()
-            .unwrap_or_default()
-            .into_iter()
+            .filter_map(|id| self.collections.get(id))
+            .collect();
+        debug_assert_eq!(collections.len(), self.collections.len());
+        collections.into_iter()
     }
 
     /// The dictionaries by number.
@@ -370,7 +373,7 @@ impl Catalogue {
         self.large.values()
     }
 
-    /// Appends the large blobs whose fingerprints lie in the range. There are few, so that looking at all of them is fine.
+    /// Appends the large blobs whose fingerprints lie in the range. There are few, so that each is compared.
     pub(crate) fn find_large(
         &self,
         range: std::ops::RangeInclusive<Fingerprint>,
@@ -388,7 +391,7 @@ impl Catalogue {
     }
 }
 
-/// One summary of several that together describe a collection; `None` for none.
+/// The sum of summaries that together describe a collection; `None` without any.
 pub(crate) fn merged_summary(parts: &[Arc<[u8]>]) -> Result<Option<Summary>, BadSummary> {
     let mut all: Option<Summary> = None;
     for part in parts {
@@ -401,7 +404,7 @@ pub(crate) fn merged_summary(parts: &[Arc<[u8]>]) -> Result<Option<Summary>, Bad
     Ok(all)
 }
 
-/// [`merged_summary`] in bytes; nothing for none.
+/// [`merged_summary`], encoded; empty without any.
 pub(crate) fn merge_summaries(parts: &[Arc<[u8]>]) -> crate::Result<Vec<u8>> {
     if let [one] = parts {
         return Ok(one.to_vec());

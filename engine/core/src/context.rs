@@ -3,19 +3,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use lakebed_format::{BlobId, CollectionId, Hash, LargeEntry, SegmentNumber, StoreHeader, names};
+use lakebed_format::{BlobId, CollectionId, Hash, SegmentNumber, StoreHeader, names};
 use lakebed_vfs::Vfs;
 use parking_lot::Mutex;
 
 use crate::blob::Blob;
 use crate::catalogue::{Collection, merged_summary};
-use crate::directory_cache::DirectoryCache;
+use crate::directory_cache::{DirectoryCache, DirectoryState};
 use crate::error::{Error, ErrorKind, Result};
-use crate::frame_cache::FrameCache;
 use crate::fingerprints::filter::Filters;
 use crate::options::Options;
-use lakebed_json::schema::{Schema, to_columns};
-use crate::segment::large::Large;
+use crate::segment::files::SegmentFiles;
+use crate::segment::frame_cache::FrameCache;
+use crate::segment::large::LargeSegments;
 use lakebed_codec::Dictionaries;
 use lakebed_json::schema::{Schema, to_columns};
 
@@ -31,7 +31,8 @@ pub(crate) struct StoreContext {
     pub(crate) cache: FrameCache,
     pub(crate) dictionaries: Dictionaries,
     pub(crate) filters: Filters,
-    pub(crate) can_map: bool,
+    pub(crate) segments: SegmentFiles,
+    pub(crate) large: LargeSegments,
     /// The newest manifest.
     pub(crate) manifests: DirectoryCache<u64>,
     /// A segment that is not there.
@@ -39,7 +40,6 @@ pub(crate) struct StoreContext {
     /// The process that opened the store.
     pub(crate) pid: u32,
     proven: Mutex<HashMap<BlobId, Hash>>,
-    large: Mutex<HashMap<SegmentNumber, Arc<Large>>>,
     schemas: Mutex<HashMap<CollectionId, Known>>,
     warnings: Mutex<Vec<String>>,
 }
@@ -59,12 +59,12 @@ impl StoreContext {
             cache: FrameCache::new(options.cache_bytes),
             dictionaries: Dictionaries::default(),
             filters: Filters::default(),
-            can_map: vfs.can_map(),
+            segments: SegmentFiles::new(Arc::clone(&vfs) as _, header.uuid),
+            large: LargeSegments::default(),
             manifests: DirectoryCache::default(),
             missing: DirectoryCache::default(),
             pid: std::process::id(),
             proven: Mutex::default(),
-            large: Mutex::default(),
             schemas: Mutex::default(),
             warnings: Mutex::default(),
             vfs,
@@ -73,7 +73,12 @@ impl StoreContext {
         })
     }
 
-    /// Keeps something a user should know and that is no error.
+    /// The state of one of the store's directories, to be read before looking into it.
+    pub(crate) fn directory_state(&self, dir: &str) -> DirectoryState {
+        DirectoryState::of(self.vfs.as_ref(), self.segments.can_map, dir)
+    }
+
+    /// Keeps a warning: something that a user should know and that is not an error.
     pub(crate) fn warn(&self, text: String) {
         self.warnings.lock().push(text);
     }
@@ -103,22 +108,6 @@ impl StoreContext {
         }
         proven.insert(id, found);
         found == *hash
-    }
-
-    /// The bytes of a large blob.
-    pub(crate) fn large(&self, entry: &LargeEntry) -> Result<Blob> {
-        let known = self.large.lock().get(&entry.segment).cloned();
-        if let Some(large) = known.filter(|large| large.id() == entry.blob) {
-            return large.blob();
-        }
-        let large = Arc::new(Large::open(self, entry)?);
-        self.large.lock().insert(entry.segment, Arc::clone(&large));
-        large.blob()
-    }
-
-    /// The first bytes of a large blob, so many at most.
-    pub(crate) fn large_beginning(&self, entry: &LargeEntry, len: usize) -> Result<Vec<u8>> {
-        Large::beginning(self, entry, len)
     }
 
     /// The typed columns of a collection. They are made anew only when its summaries are others than the last time.
@@ -155,7 +144,7 @@ impl StoreContext {
     /// Forgets what was known of blobs from this number on: the number may be given again after a rollback.
     pub(crate) fn forget(&self, from: BlobId) {
         self.proven.lock().retain(|id, _| *id < from);
-        self.large.lock().retain(|_, large| large.id() < from);
+        self.large.forget(from);
     }
 }
 

@@ -22,6 +22,7 @@ pub(crate) mod hashing;
 pub(crate) mod index;
 pub(crate) mod ingest;
 pub mod options;
+pub(crate) mod random;
 pub mod scan;
 pub(crate) mod segment;
 pub mod snapshot;

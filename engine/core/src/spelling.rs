@@ -1,7 +1,7 @@
-//! Names that a user may have meant.
+//! Spelling suggestions: the known name that a user may have meant.
 
-/// The known name that is nearest to a wrong one, if it is near at all: a third of the letters may differ.
-pub(crate) fn nearest<'a>(
+/// The known name that is closest to a wrong one, if at most a third of the letters differ.
+pub(crate) fn closest_name<'a>(
     wrong: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
@@ -14,10 +14,10 @@ pub(crate) fn nearest<'a>(
     (distance <= bound).then_some(name)
 }
 
-/// Letters that are looked at: names may be long, and the distance costs their product.
+/// Letters that are compared: names may be long, and the distance costs the product of their lengths.
 const LONGEST: usize = 100;
 
-/// How many letters must be put in, taken out or replaced to make one name the other; case does not count.
+/// The Levenshtein distance of two names, in letters, ignoring case.
 fn distance(wrong: &[char], name: &str) -> usize {
     let mut row: Vec<usize> = (0..=wrong.len()).collect();
     for (line, letter) in name.to_lowercase().chars().take(LONGEST).enumerate() {
@@ -34,15 +34,16 @@ fn distance(wrong: &[char], name: &str) -> usize {
             *first = line + 1;
         }
     }
-    row.last().copied().unwrap_or_default()
+    // The row has a cell for each letter of `wrong` and one more.
+    row.last().copied().unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::closest_name;
 
     #[test]
-    fn names_that_differ_little_are_near() {
+    fn names_that_differ_little_are_suggested() {
         let known = ["events", "packages", "Größe"];
         assert_eq!(closest_name("event", known), Some("events"));
         assert_eq!(closest_name("EVENTS", known), Some("events"));

@@ -1,7 +1,7 @@
 //! The writer's lock: one writer at a time, among all processes and all store objects of one process.
 //!
-//! The lock is the operating system's, on the file `LOCK`, and gone with the process that held it. The text in the file tells others
-//! who holds it, and up to which commit the disk is known to be in step (docs/format.md). Losing the text loses nothing.
+//! The lock is the operating system's, on the file `LOCK`, and is released with the process that held it. The text in the file names the
+//! holder and the last commit that is known to be on disk (docs/format.md). Losing the text loses nothing.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,14 +12,14 @@ use lakebed_vfs::{File, Lock, Open, Vfs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
 
-/// The text is padded to this, so that it is replaced by one write and never left half old.
+/// The text is padded to this many bytes, so that one write replaces all of it.
 const TEXT_BYTES: usize = 1024;
 /// Longest command kept in the text, in bytes.
 const COMMAND_BYTES: usize = 512;
 /// First and longest pause between two tries.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
 
-/// The lock, held. Dropping it lets the next writer in.
+/// The held lock. Dropping it releases it.
 #[derive(Debug)]
 pub(crate) struct WriterLock {
     file: Arc<dyn File>,
@@ -30,8 +30,8 @@ impl WriterLock {
     /// Takes the lock, waiting at most `lock_timeout` for another writer.
     ///
     /// # Errors
-    /// `StoreLocked` names who holds it; `Io` when the file cannot be opened or written; `InvalidArgument` in a process forked from
-    /// the one that opened the store's files; `Interrupted` when `interrupted` says so.
+    /// `StoreLocked` names the holder; `Io` when the file cannot be opened or written; `InvalidArgument` in a process forked from
+    /// the one that opened the store's files; `Interrupted`.
     pub(crate) fn acquire(vfs: &dyn Vfs, options: &Options) -> Result<Self> {
         let timeout = options.lock_timeout;
         let file = vfs
@@ -73,15 +73,15 @@ impl WriterLock {
         Ok(lock)
     }
 
-    /// The last commit whose sync returned, as the last writer said it.
+    /// The last commit whose sync returned, as the last writer left it.
     pub(crate) fn synced(&self) -> Option<CommitNumber> {
         self.text.synced
     }
 
-    /// Tells that this commit is on disk.
+    /// Records that this commit is on disk.
     ///
     /// # Errors
-    /// `Io`, `StoreFull`; the commit stands all the same, and the next writer will check it.
+    /// `Io`, `StoreFull`; the commit stands, and the next writer checks it.
     pub(crate) fn set_synced(&mut self, vfs: &dyn Vfs, commit: CommitNumber) -> Result<()> {
         self.text.synced = Some(commit);
         self.write_text(vfs)
@@ -98,29 +98,28 @@ impl WriterLock {
 
 impl Drop for WriterLock {
     fn drop(&mut self) {
-        // The system gives the lock up when the file closes in any case; nothing can be done about an error here.
+        // The system releases the lock when the file closes in any case.
         let _ = self.file.unlock();
     }
 }
 
-/// What the lock file of a store says; empty when there is none.
+/// The last commit that is on disk, as the lock file says; `None` when it does not.
 pub(crate) fn read_synced(vfs: &dyn Vfs) -> Option<CommitNumber> {
     let file = vfs.open(names::LOCK, Open::Read).ok()?;
     read_text(file.as_ref()).synced
 }
 
-/// The text of an open lock file; what cannot be read counts as not said.
+/// The text of an open lock file; what cannot be read counts as missing, for it is information only.
 pub(crate) fn read_text(file: &dyn File) -> LockText {
     let mut bytes = [0_u8; TEXT_BYTES];
     let mut len = 0;
-    // The text is information: what cannot be read counts as not said.
     while let Some(rest) = bytes.get_mut(len..).filter(|rest| !rest.is_empty()) {
         match file.read_at(rest, len as u64) {
             Ok(0) | Err(_) => break,
             Ok(count) => len += count,
         }
     }
-    LockText::decode(bytes.get(..len).unwrap_or_default())
+    bytes.get(..len).map(LockText::decode).unwrap_or_default()
 }
 
 fn shortened(command: &str) -> &str {
@@ -128,7 +127,7 @@ fn shortened(command: &str) -> &str {
     while !command.is_char_boundary(end) {
         end -= 1;
     }
-    command.get(..end).unwrap_or_default()
+    command.split_at(end).0
 }
 
 fn held_by_another(vfs: &dyn Vfs, text: &LockText, waited: Duration) -> Error {

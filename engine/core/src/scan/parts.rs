@@ -9,8 +9,9 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use lakebed_format::Seq;
 
+use super::plan::ScanPlan;
 use super::request::ScanRequest;
-use super::unit::{Plan, Unit};
+use super::task::ScanTask;
 use crate::error::Result;
 use crate::snapshot::Snapshot;
 
@@ -29,8 +30,8 @@ pub enum Part {
 /// The parts of a scan. Taken by one thread they come in order.
 #[derive(Debug)]
 pub struct Parts {
-    plan: Arc<Plan>,
-    units: VecDeque<Unit>,
+    plan: Arc<ScanPlan>,
+    tasks: VecDeque<ScanTask>,
     taken: AtomicUsize,
 }
 
@@ -40,10 +41,10 @@ impl Snapshot {
     /// # Errors
     /// As [`Snapshot::scan`].
     pub fn parts(&self, request: &ScanRequest) -> Result<Parts> {
-        let (plan, units) = self.work(request, LIGHT_ROWS)?;
+        let (plan, tasks) = self.work(request, LIGHT_ROWS)?;
         Ok(Parts {
             plan,
-            units,
+            tasks,
             taken: AtomicUsize::new(0),
         })
     }
@@ -57,7 +58,7 @@ impl Parts {
 
     /// How many parts there are: more threads find nothing to do.
     pub fn count(&self) -> usize {
-        self.units.len()
+        self.tasks.len()
     }
 
     /// Takes the next part and reads its rows; `None` when all are taken.
@@ -66,18 +67,18 @@ impl Parts {
     /// `Corrupt`, `Io`, and `InvalidArgument` for a value that does not fit the type asked for.
     pub fn take(&self) -> Option<Result<Part>> {
         let number = self.taken.fetch_add(1, Ordering::Relaxed);
-        self.units.get(number).map(|unit| {
+        self.tasks.get(number).map(|task| {
             if self.plan.is_of_numbers() {
-                self.numbers(unit).map(Part::Numbers)
+                self.numbers(task).map(Part::Numbers)
             } else {
-                self.plan.run(unit).map(Part::Batches)
+                self.plan.run(task).map(Part::Batches)
             }
         })
     }
 
-    fn numbers(&self, unit: &Unit) -> Result<Vec<Range<Seq>>> {
+    fn numbers(&self, task: &ScanTask) -> Result<Vec<Range<Seq>>> {
         let mut ranges: Vec<Range<Seq>> = Vec::new();
-        for run in self.plan.rows(unit, &unit.range())?.runs {
+        for run in self.plan.rows(task, &task.range())?.runs {
             let end = Seq(run.seq.0 + run.len);
             match ranges.last_mut() {
                 Some(range) if range.end == run.seq => range.end = end,

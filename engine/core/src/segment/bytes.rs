@@ -162,11 +162,7 @@ impl SegmentBytes {
     ///
     /// # Errors
     /// `Corrupt`, `Io`.
-    pub(crate) fn for_access(
-        &self,
-        files: &SegmentFiles,
-        access: Access,
-    ) -> Result<Readable<'_>> {
+    pub(crate) fn for_access(&self, files: &SegmentFiles, access: Access) -> Result<Readable<'_>> {
         let (random, sequential) = match &self.storage {
             Storage::File(file) => return Ok(Readable::File(file.as_ref())),
             Storage::Mapped { random, sequential } => (random, sequential),
@@ -187,9 +183,8 @@ impl SegmentBytes {
 
     fn range(&self, offset: u64, len: u64) -> Result<Range<usize>> {
         let end = offset.checked_add(len).filter(|end| *end <= self.len);
-        let range = end.and_then(|end| {
-            Some(usize::try_from(offset).ok()?..usize::try_from(end).ok()?)
-        });
+        let range =
+            end.and_then(|end| Some(usize::try_from(offset).ok()?..usize::try_from(end).ok()?));
         range.ok_or_else(|| {
             Error::corrupt(
                 self.segment,

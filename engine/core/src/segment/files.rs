@@ -40,7 +40,10 @@ impl SegmentFiles {
     ///
     /// # Errors
     /// `Io`.
-    pub(crate) fn open_if_there(&self, segment: SegmentNumber) -> Result<Option<Arc<dyn ReadFile>>> {
+    pub(crate) fn open_if_there(
+        &self,
+        segment: SegmentNumber,
+    ) -> Result<Option<Arc<dyn ReadFile>>> {
         match self.vfs.open_read(&names::segment(segment)) {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),

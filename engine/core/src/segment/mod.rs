@@ -27,14 +27,17 @@ use crate::error::{Error, ErrorKind, Result};
 use lakebed_codec::{Decoded, Dictionary};
 
 pub(crate) mod bytes;
+pub(crate) mod create;
 pub(crate) mod damage;
 pub(crate) mod files;
+pub(crate) mod frame_cache;
 pub(crate) mod large;
 pub(crate) mod rows;
 pub(crate) mod verify;
 
 use self::bytes::Slice;
 use self::files::SegmentFiles;
+use self::frame_cache::FrameCache;
 use self::verify::Verification;
 
 /// Finds the dictionaries that frames are decoded with.

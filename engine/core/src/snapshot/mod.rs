@@ -5,6 +5,7 @@
 
 pub(crate) mod committed;
 mod cursor;
+mod info;
 pub(crate) mod open;
 mod read;
 pub(crate) mod rebuild;
@@ -17,6 +18,7 @@ use crate::segment::rows::pending::Pending;
 
 pub(crate) use committed::CommittedState;
 pub(crate) use cursor::{Cursor, Holder};
+pub use info::{CollectionInfo, CommitInfo, DictionaryInfo, SegmentInfo, SegmentState};
 pub(crate) use read::not_found;
 pub(crate) use rows::{BatchRef, live_range};
 pub use rows::{Row, Rows};

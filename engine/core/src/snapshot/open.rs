@@ -1,58 +1,60 @@
 //! Finding the newest state of a store: the highest whole manifest, and the commits after it in the active segment.
 //!
-//! The same code opens a store and brings an open one up to date; what did not change since is taken over. It never writes.
+//! The same code opens a store and brings an open one up to date, which keeps what did not change. It never writes.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use lakebed_format::{
-    Catalogue as Body, CommitAt, CommitNumber, Layout, LockText, Manifest, limits, names,
-};
+use lakebed_format::{Catalogue as Body, CommitNumber, Layout, LockText, Manifest, names};
 use lakebed_vfs::{File, Lock, Open};
 
 use super::committed::{CommittedState, HeldManifest};
 use super::rebuild::from_footers;
 use crate::catalogue::Catalogue;
 use crate::context::StoreContext;
-use crate::directory_cache::DirectoryState;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::lookup::Lookup;
-use crate::segment::bytes::missing;
-use crate::segment::rows::walker::Chain;
-use crate::segment::{Active, ActiveFile, Sealed};
+use crate::segment::SealedSegment;
+use crate::segment::rows::active::{ActiveRows, Newest, SyncState};
 use crate::writer_lock::{read_synced, read_text};
 
-/// How often a reader that is overtaken by seals tries again.
+/// How often a reader tries again when the manifest is replaced while it is being read.
 const TRIES: usize = 100;
-/// How often, and how far apart, a reader looks again at what the writer says before it takes the last commit for one under way.
+/// How often, and how far apart, a reader reads again what the writer says before it takes the last commit for unfinished.
 const LOOKS: u32 = 4;
 const PAUSE: Duration = Duration::from_micros(250);
 
-/// Who asks.
+/// On whose behalf the newest state is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Caller {
-    /// Anybody.
+    /// A reader's.
     Reader,
-    /// Who holds the writer's lock: what others left is final. With the last commit that is known to be on disk.
+    /// That of the holder of the writer's lock: what others left is final. With the last commit that is known to be on disk.
     Writer(Option<CommitNumber>),
 }
 
-/// The newest state. `before` is what this object saw last.
+/// The newest state. `before` is what this store object saw last.
+///
+/// # Errors
+/// `Corrupt`, `FormatTooNew`, `NotAStore`, `StoreNotFound`, `Io`.
 pub(crate) fn newest(
     context: &Arc<StoreContext>,
     before: Option<&CommittedState>,
     caller: Caller,
 ) -> Result<CommittedState> {
-    let (manifest, active) = look(context, before, caller)?;
+    let (manifest, active) = newest_parts(context, before, caller)?;
     Ok(CommittedState::new(Arc::clone(context), manifest, active))
 }
 
-/// The newest state, if it is another one than this object saw last.
+/// The newest state, if this store object has not seen it yet.
+///
+/// # Errors
+/// As [`newest`].
 pub(crate) fn newer(
     context: &Arc<StoreContext>,
     before: &CommittedState,
 ) -> Result<Option<CommittedState>> {
-    let (manifest, active) = look(context, Some(before), Caller::Reader)?;
+    let (manifest, active) = newest_parts(context, Some(before), Caller::Reader)?;
     let same = Arc::ptr_eq(&manifest, &before.manifest)
         && match (&active, &before.active) {
             (Some(found), Some(known)) => Arc::ptr_eq(found, known),
@@ -61,11 +63,11 @@ pub(crate) fn newer(
     Ok((!same).then(|| CommittedState::new(Arc::clone(context), manifest, active)))
 }
 
-fn look(
+fn newest_parts(
     context: &Arc<StoreContext>,
     before: Option<&CommittedState>,
     caller: Caller,
-) -> Result<(Arc<HeldManifest>, Option<Arc<Active>>)> {
+) -> Result<(Arc<HeldManifest>, Option<Arc<ActiveRows>>)> {
     let manifest = hold_manifest(context, before, caller)?;
     let known = before
         .filter(|committed| committed.manifest.active == manifest.active)
@@ -74,7 +76,7 @@ fn look(
     Ok((manifest, active))
 }
 
-/// The highest manifest, with a shared lock on it; when it is damaged or gone, what the footers say it said.
+/// The highest manifest, with a shared lock on it; when it is damaged or missing, what the footers repeat of it.
 fn hold_manifest(
     context: &Arc<StoreContext>,
     before: Option<&CommittedState>,
@@ -82,10 +84,12 @@ fn hold_manifest(
 ) -> Result<Arc<HeldManifest>> {
     let mut none = 0;
     for _ in 0..TRIES {
-        let now = DirectoryState::of(context, names::MANIFESTS);
+        let now = context.directory_state(names::MANIFESTS);
         if let Some(committed) = before
             && caller == Caller::Reader
-            && context.manifests.still(now, &committed.manifest.number)
+            && context
+                .manifests
+                .is_current(now, &committed.manifest.number)
         {
             return Ok(Arc::clone(&committed.manifest));
         }
@@ -96,11 +100,11 @@ fn hold_manifest(
                 .last()
                 .is_none_or(|last| *last <= committed.manifest.number)
         {
-            context.manifests.keep(now, committed.manifest.number);
+            context.manifests.store(now, committed.manifest.number);
             return Ok(Arc::clone(&committed.manifest));
         }
         let Some(number) = numbers.last() else {
-            // A listing may miss the old one that goes and the new one that comes.
+            // A listing may miss both the manifest that is removed and the one that replaces it.
             none += 1;
             if none < 3 {
                 continue;
@@ -109,7 +113,7 @@ fn hold_manifest(
         };
         match hold(context, *number, before) {
             Ok(Some(manifest)) => return Ok(manifest),
-            // Gone: a newer one has taken its place since, so look again.
+            // A newer one has replaced it since.
             Ok(None) => {}
             Err(error) if error.kind() == ErrorKind::Corrupt => {
                 return rebuild(context, Some(*number), before, error);
@@ -126,14 +130,14 @@ fn hold_manifest(
     ))
 }
 
-/// What the footers say in place of a manifest that is damaged, `number`, or gone.
+/// What the footers repeat of a manifest that is damaged, `number`, or missing.
 fn rebuild(
     context: &Arc<StoreContext>,
     number: Option<u64>,
     before: Option<&CommittedState>,
     error: Error,
 ) -> Result<Arc<HeldManifest>> {
-    let Some(body) = from_footers(context)? else {
+    let Some(body) = from_footers(&context.segments)? else {
         return Err(error);
     };
     let seals = body.segments.iter().filter(|s| s.layout == Layout::Rows);
@@ -143,7 +147,7 @@ fn rebuild(
          one.",
         context.vfs.describe()
     ));
-    // There is no file to hold: whoever removes segments makes a manifest first, and that one can be held.
+    // There is no manifest to hold: before segments are removed a new one is written, and that one can be held.
     let held = context
         .vfs
         .open(names::FORMAT, Open::Read)
@@ -171,7 +175,7 @@ fn manifest_numbers(context: &StoreContext) -> Result<Vec<u64>> {
         }
         match context.vfs.open(names::FORMAT, Open::Read) {
             Ok(_) => no_manifest(context).with_source(error),
-            // All of it was removed while it was open.
+            // The store was removed while it was open.
             Err(_) => crate::context::missing(context.vfs.as_ref()).with_source(error),
         }
     })?;
@@ -181,7 +185,7 @@ fn manifest_numbers(context: &StoreContext) -> Result<Vec<u64>> {
         .collect())
 }
 
-/// The manifest of this number with a shared lock on it; `None` when it is gone, or about to be removed.
+/// The manifest of this number with a shared lock on it; `None` when it is removed or about to be.
 fn hold(
     context: &Arc<StoreContext>,
     number: u64,
@@ -198,7 +202,7 @@ fn hold(
         // A writer is about to remove it.
         Ok(false) => return Ok(None),
         Ok(true) => {}
-        // Without locks, as on some read-only media, nobody removes anything either.
+        // Where there are no locks, as on some read-only media, nothing is removed either.
         Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {}
         Err(error) => return Err(io(error)),
     }
@@ -206,7 +210,8 @@ fn hold(
         return Ok(None);
     }
     let len = file.len().map_err(io)?;
-    let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
+    let len = usize::try_from(len).map_err(|_| io(std::io::ErrorKind::FileTooLarge.into()))?;
+    let mut bytes = vec![0; len];
     file.read_exact_at(&mut bytes, 0).map_err(io)?;
     let manifest = match Manifest::decode(&bytes) {
         Ok(manifest) if manifest.number == number && manifest.uuid == context.header.uuid => {
@@ -250,19 +255,14 @@ fn held_manifest(
     let mut sealed = Vec::new();
     let mut large = Vec::new();
     for entry in &body.segments {
-        if entry.layout == Layout::Large {
-            large.push(*entry);
-            continue;
-        }
         let known = before.and_then(|committed| {
-            committed
-                .manifest
-                .sealed
-                .iter()
-                .find(|known| known.entry == *entry)
-                .cloned()
+            let mut known = committed.manifest.sealed.iter();
+            known.find(|known| known.entry == *entry).cloned()
         });
-        sealed.push(known.unwrap_or_else(|| Arc::new(Sealed::new(*entry))));
+        match known.or_else(|| SealedSegment::of_entry(*entry)) {
+            Some(segment) => sealed.push(segment),
+            None => large.push(*entry),
+        }
     }
     sealed.sort_by_key(|sealed| sealed.entry.first_blob);
     HeldManifest {
@@ -280,126 +280,95 @@ fn held_manifest(
     }
 }
 
-/// The active segment as far as it counts; `known` is what this object saw of it before.
+/// The active segment as of the newest commit that may be shown; `known` is what this object saw of it before.
 fn open_active(
     context: &StoreContext,
     manifest: &HeldManifest,
-    known: Option<&Arc<Active>>,
+    known: Option<&Arc<ActiveRows>>,
     caller: Caller,
-) -> Result<Option<Arc<Active>>> {
+) -> Result<Option<Arc<ActiveRows>>> {
     let number = manifest.active;
-    let (file, damage) = if let Some(known) = known {
-        (Arc::clone(&known.file), known.damage.clone())
-    } else {
-        let now = DirectoryState::of(context, names::SEGMENTS);
-        if caller == Caller::Reader && context.missing.still(now, &number) {
+    let before = if known.is_none() {
+        let now = context.directory_state(names::SEGMENTS);
+        if caller == Caller::Reader && context.missing.is_current(now, &number) {
             return Ok(None);
         }
-        let name = names::segment(number);
-        let file = match context.vfs.open(&name, Open::Read) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                context.missing.keep(now, number);
-                return Ok(None);
+        Some(now)
+    } else {
+        None
+    };
+    let sync = |commit, time| sync_state(context, caller, commit, time);
+    let files = &context.segments;
+    match ActiveRows::newest(files, number, known, &manifest.catalogue, sync)? {
+        Newest::Commit(active) => Ok(Some(active)),
+        Newest::NoCommit => Ok(None),
+        Newest::NoFile => {
+            if let Some(before) = before {
+                context.missing.store(before, number);
             }
-            Err(error) => return Err(missing(number, &name, error)),
-        };
-        let len = length(number, file.as_ref())?;
-        match ActiveFile::open(context, number, file, len)? {
-            Some((file, damage)) => (Arc::new(file), damage),
-            None => return Ok(None),
+            Ok(None)
         }
-    };
-    let len = length(number, file.file.as_ref())?;
-    let chain = file.chain();
-    let Some(found) = chain.last_commit(len)? else {
-        return Ok(None);
-    };
-    if let Some(known) = known.filter(|known| known.last.offset >= found.offset) {
-        return Ok(Some(Arc::clone(known)));
     }
-    let Some(last) = settled(context, chain, found, !damage.is_empty(), caller)? else {
-        return Ok(None);
-    };
-    if let Some(known) = known.filter(|known| known.last.offset >= last.offset) {
-        return Ok(Some(Arc::clone(known)));
-    }
-    let before = known.map_or(&[][..], |known| known.blocks.as_slice());
-    let walk = chain.walk(last, before, &manifest.catalogue)?;
-    Ok(Some(Arc::new(Active::new(file, walk, damage, last))))
 }
 
-fn length(number: lakebed_format::SegmentNumber, file: &dyn File) -> Result<u64> {
-    file.len()
-        .map_err(|e| Error::io(&crate::segment::bytes::reading(number), e))
-}
-
-/// The commit that may be shown, given the last one found: that one if its sync is known to have returned or if nobody is writing and
-/// it is whole, else the one before. `headless`: the segment's header is damaged.
-fn settled(
+/// What is known of the sync of a commit that was found, by what the writer says and whether there is one.
+fn sync_state(
     context: &StoreContext,
-    chain: Chain<'_>,
-    found: CommitAt,
-    headless: bool,
     caller: Caller,
-) -> Result<Option<CommitAt>> {
-    let on_disk = |synced: Option<CommitNumber>| synced.is_some_and(|n| n >= found.commit.number);
+    commit: CommitNumber,
+    time: i64,
+) -> SyncState {
+    let on_disk = |synced: Option<CommitNumber>| synced.is_some_and(|synced| synced >= commit);
     let synced = match caller {
         Caller::Writer(synced) => synced,
         Caller::Reader => read_synced(context.vfs.as_ref()),
     };
     if on_disk(synced) {
-        return Ok(Some(found));
+        return SyncState::Done;
     }
-    if caller == Caller::Reader {
-        let mut looks = 0;
-        loop {
-            match probe(context) {
-                Writer::Busy(text) | Writer::Gone(text) if on_disk(text.synced) => {
-                    return Ok(Some(found));
-                }
-                Writer::Gone(_) => break,
-                // It was left by a writer before this one, who will vouch for it: whoever opened in between has seen it.
-                Writer::Busy(text) if text.since.is_some_and(|since| found.commit.time < since) => {
-                    break;
-                }
-                // A writer is between writing this commit and hearing that it is on disk; or it has just become the writer and
-                // is about to say so.
-                Writer::Busy(_) if looks < LOOKS => {
-                    looks += 1;
-                    std::thread::sleep(PAUSE);
-                }
-                Writer::Busy(_) => return chain.before(found.commit.group),
+    if caller != Caller::Reader {
+        return SyncState::Unknown;
+    }
+    let mut looks = 0;
+    loop {
+        match writer_state(context) {
+            WriterState::Busy(text) | WriterState::Gone(text) if on_disk(text.synced) => {
+                return SyncState::Done;
             }
+            WriterState::Gone(_) => return SyncState::Unknown,
+            // A writer before this one left the commit, and this one will vouch for it: a reader that opened in between has seen it.
+            WriterState::Busy(text) if text.since.is_some_and(|since| time < since) => {
+                return SyncState::Unknown;
+            }
+            // A writer is between writing this commit and hearing that it is on disk; or it has just taken the lock and is about to say
+            // so.
+            WriterState::Busy(_) if looks < LOOKS => {
+                looks += 1;
+                std::thread::sleep(PAUSE);
+            }
+            WriterState::Busy(_) => return SyncState::Running,
         }
-    }
-    // The header is written with the first group and is on disk when that one is.
-    let torn = headless && found.commit.group == limits::FIRST_GROUP;
-    if !torn && chain.group_is_whole(&found)? {
-        Ok(Some(found))
-    } else {
-        chain.before(found.commit.group)
     }
 }
 
-/// Whether somebody holds the writer's lock, and what its text says.
-enum Writer {
+/// Whether the writer's lock is held, and what its text says.
+enum WriterState {
     Busy(LockText),
     Gone(LockText),
 }
 
-/// Looks whether somebody holds the writer's lock at this moment.
-fn probe(context: &StoreContext) -> Writer {
+/// Tests whether the writer's lock is held at this moment.
+fn writer_state(context: &StoreContext) -> WriterState {
     let Ok(file) = context.vfs.open(names::LOCK, Open::Read) else {
-        return Writer::Gone(LockText::default());
+        return WriterState::Gone(LockText::default());
     };
     let busy = matches!(file.try_lock(Lock::Shared), Ok(false));
-    // Read under the lock where there is nobody, so that nobody changes it.
+    // Where there is no writer the text is read under the lock, so that it does not change.
     let text = read_text(file.as_ref());
     if busy {
-        return Writer::Busy(text);
+        return WriterState::Busy(text);
     }
-    // An error would only mean that closing the file gives the lock up.
+    // After an error the lock is released when the file closes.
     let _ = file.unlock();
-    Writer::Gone(text)
+    WriterState::Gone(text)
 }

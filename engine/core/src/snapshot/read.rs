@@ -8,7 +8,7 @@ use lakebed_format::{BlobId, CommitNumber, DictionaryNumber, Fingerprint, Hash, 
 use super::Snapshot;
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
-use crate::segment::{FindDictionary, Reading};
+use crate::segment::{FindDictionary, ReadContext};
 use lakebed_codec::Dictionary;
 
 impl FindDictionary for Snapshot {
@@ -39,9 +39,12 @@ impl FindDictionary for Snapshot {
 }
 
 impl Snapshot {
-    pub(crate) fn reading(&self) -> Reading<'_> {
-        Reading {
-            context: &self.committed.context,
+    /// What reading blobs needs, with the dictionaries that this snapshot knows.
+    pub(crate) fn reader(&self) -> ReadContext<'_> {
+        let context = &self.committed.context;
+        ReadContext {
+            files: &context.segments,
+            cache: &context.cache,
             dictionaries: self,
         }
     }
@@ -52,9 +55,9 @@ impl Snapshot {
             && id >= self.committed.next_blob
             && self.catalogue().large(id).is_none()
         {
-            return pending.blob(self.reading(), id);
+            return pending.blob(self.reader(), id);
         }
-        self.committed.blob(self.reading(), self.catalogue(), id)
+        self.committed.blob(self.reader(), self.catalogue(), id)
     }
 
     /// The live blob of this hash, verified, and its id.
@@ -243,7 +246,8 @@ fn range_of(prefix: &str) -> Result<RangeInclusive<Fingerprint>> {
     let value = u64::from_str_radix(digits, 16)
         .map_err(|_| Error::internal("a checked prefix does not parse"))?;
     let free = 64 - 4 * digits.len() as u32;
-    let low = value.checked_shl(free).unwrap_or(0);
+    // There is at least one digit, so that the second shift is below 64; the first is where all 16 are given.
+    let low = value << free;
     let high = low | u64::MAX.checked_shr(64 - free).unwrap_or(0);
     Ok(Fingerprint(low)..=Fingerprint(high))
 }

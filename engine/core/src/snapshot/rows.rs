@@ -12,9 +12,8 @@ use super::{Cursor, Snapshot};
 use crate::blob::Blob;
 use crate::catalogue::Collection;
 use crate::error::{Error, ErrorKind, Result};
-use crate::segment::bytes::Slice;
 use crate::segment::rows::pending::PendingBatch;
-use crate::segment::{Active, Sealed};
+use crate::segment::{RowBatchBytes, RowSink, Segment, damaged_rows};
 use crate::spelling::closest_name;
 
 /// A row of a collection.
@@ -35,8 +34,7 @@ pub struct Row {
 /// Where a batch of rows is.
 #[derive(Clone, Debug)]
 pub(crate) enum BatchSource {
-    Sealed(Arc<Sealed>),
-    Active(Arc<Active>),
+    Segment(Arc<dyn Segment>),
     Pending(Arc<PendingBatch>),
 }
 
@@ -51,26 +49,10 @@ impl BatchRef {
     /// Its segment and the offset there; none while it is pending.
     pub(crate) fn place(&self) -> Option<(SegmentNumber, u64)> {
         let segment = match &self.source {
-            BatchSource::Sealed(sealed) => sealed.entry.number,
-            BatchSource::Active(active) => active.file.number,
+            BatchSource::Segment(segment) => segment.number(),
             BatchSource::Pending(_) => return None,
         };
         Some((segment, self.entry.offset))
-    }
-}
-
-/// The bytes of a batch.
-#[derive(Debug)]
-pub(crate) struct BatchBytes {
-    bytes: Slice,
-    offset: u64,
-}
-
-impl BatchBytes {
-    /// The batch; its checksum was checked.
-    pub(crate) fn decode(&self) -> Result<RowBatch<'_>> {
-        RowBatch::decode_unchecked(&self.bytes, self.offset)
-            .map_err(|e| Error::new(ErrorKind::Corrupt, format!("A row batch is damaged: {e}.")))
     }
 }
 
@@ -123,17 +105,9 @@ impl Snapshot {
         &self,
         mut each: impl FnMut(&RowEntry, &dyn Fn() -> BatchSource),
     ) -> Result<()> {
-        for sealed in &self.committed.manifest.sealed {
-            if sealed.entry.rows == 0 {
-                continue;
-            }
-            for entry in sealed.rows(&self.committed.context)?.iter() {
-                each(entry, &|| BatchSource::Sealed(Arc::clone(sealed)));
-            }
-        }
-        if let Some(active) = &self.committed.active {
-            for entry in active.rows()?.iter() {
-                each(entry, &|| BatchSource::Active(Arc::clone(active)));
+        for segment in self.committed.segments() {
+            for entry in segment.rows(&self.committed.context.segments)?.iter() {
+                each(entry, &|| BatchSource::Segment(Arc::clone(&segment)));
             }
         }
         if let Some(pending) = &self.pending {
@@ -145,44 +119,35 @@ impl Snapshot {
     }
 
     /// Reads a batch and checks it.
-    pub(crate) fn read_batch(&self, batch: &BatchRef) -> Result<BatchBytes> {
-        let entry = &batch.entry;
-        let (bytes, segment, salt) = match &batch.source {
-            BatchSource::Sealed(sealed) => {
-                let (bytes, salt) = sealed.batch(&self.committed.context, entry)?;
-                (bytes, sealed.entry.number, salt)
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub(crate) fn read_batch(&self, batch: &BatchRef) -> Result<RowBatchBytes> {
+        match &batch.source {
+            BatchSource::Segment(segment) => {
+                segment.row_batch(&self.committed.context.segments, &batch.entry)
             }
-            BatchSource::Active(active) => {
-                let bytes = active.file.chain().read(entry.offset, entry.len)?;
-                (
-                    Slice::Held(bytes.into()),
-                    active.file.number,
-                    active.file.salt,
-                )
-            }
-            BatchSource::Pending(batch) => {
-                return Ok(BatchBytes {
-                    bytes: Slice::Held(batch.encoded()?.into()),
-                    offset: 0,
-                });
-            }
-        };
-        let decoded = RowBatch::decode(&bytes, salt, entry.offset)
-            .map_err(|e| Error::of_format(segment, &e))?;
-        let agrees = decoded.head.collection == entry.collection
-            && decoded.head.first_seq == entry.first_seq
-            && decoded.rows == entry.rows;
-        if !agrees {
-            return Err(Error::corrupt(
-                segment,
-                entry.offset,
-                "a row batch is another one than the row directory says",
-            ));
+            BatchSource::Pending(batch) => batch.encoded(),
         }
-        Ok(BatchBytes {
-            bytes,
-            offset: entry.offset,
-        })
+    }
+
+    /// Passes the rows of a batch within a range of sequence numbers to a scan.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`; those of the sink.
+    pub(crate) fn scan_batch(
+        &self,
+        batch: &BatchRef,
+        range: &Range<Seq>,
+        sink: &mut dyn RowSink,
+    ) -> Result<()> {
+        match &batch.source {
+            BatchSource::Segment(segment) => {
+                let files = &self.committed.context.segments;
+                segment.scan(files, &batch.entry, range, sink)
+            }
+            BatchSource::Pending(batch) => sink.records(&batch.encoded()?.decode()?, range),
+        }
     }
 
     /// The live rows of a batch within a range of sequence numbers, in runs of consecutive lines and ids.
@@ -196,9 +161,7 @@ impl Snapshot {
         let skip = range.start.0.saturating_sub(first);
         let deleted = self.catalogue().deleted();
         for run in batch.row_runs_from(skip) {
-            let mut run = run.map_err(|e| {
-                Error::new(ErrorKind::Corrupt, format!("A row batch is damaged: {e}."))
-            })?;
+            let mut run = run.map_err(|e| damaged_rows(&e))?;
             if run.seq >= range.end {
                 break;
             }

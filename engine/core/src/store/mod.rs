@@ -22,16 +22,14 @@ use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{Mode, Options};
 use crate::scan::{Scan, ScanRequest};
-use lakebed_json::schema::Schema;
 use crate::snapshot::open::{Caller, newest};
 use crate::snapshot::{Rows, Snapshot};
 use crate::write::{NewBlob, Session, Shared, create, remove};
 use lakebed_json::schema::Schema;
 
-pub use reports::{
-    Appended, BadLine, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport, IngestReport,
-    Problem, SegmentInfo, SegmentState, Stats, TrainReport, VerifyReport,
-};
+pub use crate::snapshot::{CollectionInfo, CommitInfo, DictionaryInfo, SegmentInfo, SegmentState};
+pub use crate::write::append::Appended;
+pub use reports::{BadLine, ExportReport, IngestReport, Problem, Stats, TrainReport, VerifyReport};
 pub use requests::{IngestOptions, OnError, Progress, ProgressFn, Source};
 
 /// Bytes that `export` writes between two reports of how far it got.

@@ -1,4 +1,4 @@
-//! Becoming the one who writes: the lock, what others committed meanwhile, what a crash left.
+//! Beginning to write: takes the lock, reads what others committed meanwhile, repairs what a crash left.
 
 use std::sync::Arc;
 
@@ -9,7 +9,10 @@ use crate::snapshot::CommittedState;
 use crate::snapshot::open::{Caller, newest};
 use crate::writer_lock::WriterLock;
 
-/// Takes the writer's lock, sees what others committed, and puts right what a crash left.
+/// Takes the writer's lock, reads what others committed, and repairs what a crash left.
+///
+/// # Errors
+/// `StoreLocked`, `Interrupted`; `Corrupt`, `Io`, `StoreFull`.
 pub(crate) fn take_lock(shared: &Shared, writer: &mut Writer) -> Result<Arc<CommittedState>> {
     let context = &shared.context;
     let options = &context.options;
@@ -48,7 +51,10 @@ pub(crate) fn take_lock(shared: &Shared, writer: &mut Writer) -> Result<Arc<Comm
     Ok(committed)
 }
 
-/// A store object must not write in a process forked from the one that opened it: both would think the pending group theirs.
+/// Refuses to write in a process forked from the one that opened the store: both would take the pending group for theirs.
+///
+/// # Errors
+/// `InvalidArgument`.
 pub(crate) fn check_process(shared: &Shared) -> Result<()> {
     let now = std::process::id();
     if now == shared.context.pid {

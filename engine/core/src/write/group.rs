@@ -1,52 +1,54 @@
-//! The pending group while it is being written: blobs into pages, pages into frames, frames into the file.
+//! Writes the pending group: blobs into pages, pages into frames, frames into the file.
 //!
-//! Memory is bounded: bytes beyond [`SPILL`] go to the active segment's file behind the last commit, where nobody sees them until the
+//! Memory is bounded: bytes beyond [`SPILL`] go to the active segment's file behind the last commit, where they are invisible until the
 //! group's COMMIT follows, and a rollback cuts them off.
 
 use std::sync::Arc;
 
 use lakebed_format::{
-    BatchHead, BlobId, CollectionId, FileNumber, FrameSpec, Hash, IdRun, IdSet, Layout, Record,
-    SegmentHeader, SegmentNumber, Seq, Summer, limits, names,
+    BatchHead, BlobId, CollectionId, FileNumber, Hash, IdRun, IdSet, Record, SegmentNumber, Seq,
+    Summer, limits, names,
 };
-use lakebed_vfs::{File, Open};
+use lakebed_vfs::File;
 use parking_lot::RwLock;
 
 use crate::catalogue::Catalogue;
 use crate::context::StoreContext;
 use crate::error::{Error, Result};
-use lakebed_codec::{Compressor, Dictionary, Frame, FrameError, Page, Workers};
+use crate::segment::create::create_file;
 use crate::segment::rows::pending::{
     Pending, PendingBatch, PendingBytes, PendingFrame, PendingIndex,
 };
+use crate::segment::rows::writer::SegmentWriter;
 use crate::snapshot::CommittedState;
+use lakebed_codec::{Compressor, Dictionary, Frame, Page, Workers};
 
 /// Bytes of finished frames held in memory before they go to the file.
 const SPILL: usize = 8 << 20;
-/// Rows of one batch are stamped with its time; a batch is not older than this when rows join it, in microseconds.
+/// Rows of one batch share its time; rows join a batch that is at most this old, in microseconds.
 const SAME_TIME: i64 = 1_000_000;
 
 /// Line numbers of rows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Lines<'a> {
-    /// The rows come from no file.
+    /// The rows do not come from a file.
     None,
-    /// One after the other from this one on.
+    /// Consecutive from this one on.
     From(u64),
     /// One for each row.
     Each(&'a [u64]),
 }
 
-/// The file the group goes to.
+/// The file that the group is written to.
 #[derive(Debug)]
 pub(crate) enum Output {
     /// The active segment, open for writing.
-    There(Arc<dyn File>),
-    /// A segment that has no commit yet.
-    New(SegmentHeader),
+    File(Arc<dyn File>),
+    /// A new segment without a file.
+    New,
 }
 
-/// A state of the group to which its rows and records can go back.
+/// A state of the group that its rows and records can be rolled back to.
 #[derive(Debug)]
 pub(crate) struct Mark {
     batches: Vec<Arc<PendingBatch>>,
@@ -62,9 +64,10 @@ pub(crate) struct Group {
     pub(crate) shared: Arc<RwLock<Pending>>,
     pub(crate) start: u64,
     pub(crate) output: Output,
-    /// Whether the file was made by this group, so that its name is not durable yet.
+    pub(crate) writer: SegmentWriter,
+    /// Whether this group created the file, whose name is not durable then.
     pub(crate) made_file: bool,
-    /// Over what was spilled.
+    /// The checksum of what was spilled.
     sum: Summer,
     pub(crate) records: Vec<Record>,
     pub(crate) pins: IdSet,
@@ -72,14 +75,14 @@ pub(crate) struct Group {
     pub(crate) large: Vec<SegmentNumber>,
     /// The catalogue before the group.
     pub(crate) before: Catalogue,
-    /// The batch of each collection that takes further rows.
+    /// For each collection the place of the batch that takes further rows.
     open: Vec<(CollectionId, usize)>,
     compressor: Compressor<IdRun>,
     dictionary: Option<Arc<Dictionary>>,
     page_bytes: usize,
 }
 
-/// A page is cut also at this many blobs, however small they are.
+/// A page ends also at this many blobs, however small they are.
 const PAGE_BLOBS: usize = 4096;
 
 impl Group {
@@ -90,28 +93,26 @@ impl Group {
         output: Option<Arc<dyn File>>,
         workers: Arc<Workers>,
     ) -> Result<Self> {
-        let (start, salt, output) = match (&committed.active, output) {
-            (Some(active), Some(file)) => (active.end(), active.file.salt, Output::There(file)),
-            // Making the segment's file would remove what is in it.
+        let store = context.header.uuid;
+        let (start, writer, output) = match (&committed.active, output) {
+            (Some(active), Some(file)) => {
+                (active.end(), active.file.writer(store), Output::File(file))
+            }
+            // Creating the file would remove what is in it.
             (Some(_), None) => return Err(Error::internal("the active segment is not open")),
             (None, _) => {
-                let header = SegmentHeader {
-                    layout: Layout::Rows,
-                    number: committed.manifest.active,
-                    uuid: context.header.uuid,
-                    salt: random()?,
-                    first_blob: committed.next_blob,
-                };
-                (limits::FIRST_GROUP, header.salt, Output::New(header))
+                let number = committed.manifest.active;
+                let writer = SegmentWriter::create(number, store, committed.next_blob)?;
+                (limits::FIRST_GROUP, writer, Output::New)
             }
         };
         let file = match &output {
-            Output::There(file) => Some(Arc::clone(file)),
-            Output::New(_) => None,
+            Output::File(file) => Some(Arc::clone(file)),
+            Output::New => None,
         };
         let pending = Pending {
             segment: committed.manifest.active,
-            salt,
+            salt: writer.salt(),
             first: committed.next_blob,
             next: committed.next_blob,
             frames: Vec::new(),
@@ -131,8 +132,9 @@ impl Group {
             shared: Arc::new(RwLock::new(pending)),
             start,
             output,
+            writer,
             made_file: false,
-            sum: Summer::new(salt),
+            sum: writer.group_sum(),
             records: Vec::new(),
             pins: IdSet::new(),
             large: Vec::new(),
@@ -156,7 +158,7 @@ impl Group {
             && self.pins.is_empty()
     }
 
-    /// Compresses on these threads from now on. Nothing may be under way.
+    /// Compresses on these threads from now on. No frame may be in progress.
     pub(crate) fn compress_on(&mut self, workers: Arc<Workers>) {
         self.compressor = Compressor::new(workers);
     }
@@ -175,7 +177,7 @@ impl Group {
         Ok(())
     }
 
-    /// Adds a blob that is not there, and is no large one.
+    /// Adds a blob that the store does not have and that is not large.
     pub(crate) fn add_blob(
         &mut self,
         context: &StoreContext,
@@ -184,7 +186,7 @@ impl Group {
     ) -> Result<BlobId> {
         let fits_page = bytes.len() < self.page_bytes;
         if !fits_page {
-            // A frame of its own, so that it can be handed out where it lies if it does not shrink.
+            // A frame of its own, so that it can be read in place if it does not shrink.
             self.cut_page(context)?;
         }
         let (id, full) = {
@@ -208,7 +210,7 @@ impl Group {
         Ok(id)
     }
 
-    /// Gives a number to a blob that has a segment of its own.
+    /// Gives an id to a blob that has a segment of its own.
     pub(crate) fn add_large(
         &mut self,
         context: &StoreContext,
@@ -302,7 +304,7 @@ impl Group {
         new
     }
 
-    /// Adds a record and what it means.
+    /// Adds a catalogue record and applies it.
     pub(crate) fn add_record(&mut self, record: Record) -> Result<()> {
         if let Record::Deleted { blob, .. } = &record {
             self.pins.remove(*blob);
@@ -331,7 +333,7 @@ impl Group {
             .map_err(|reason| Error::internal(&reason))
     }
 
-    /// Where rows and records stand now.
+    /// The state of rows and records now.
     pub(crate) fn mark(&self) -> Mark {
         let pending = self.shared.read();
         Mark {
@@ -343,7 +345,7 @@ impl Group {
         }
     }
 
-    /// Goes back to a mark; blobs that were added since stay, and nothing names them.
+    /// Rolls rows and records back to a mark; blobs that were added since stay, and nothing names them.
     pub(crate) fn go_back(&mut self, mark: Mark) {
         let mut pending = self.shared.write();
         pending.batches = mark.batches;
@@ -371,8 +373,12 @@ impl Group {
         };
         self.compressor
             .submit(run, page, self.dictionary.clone())
-            .map_err(|e| of_frames(&e))?;
-        while let Some(frame) = self.compressor.ready().map_err(|e| of_frames(&e))? {
+            .map_err(|e| Error::compressing(&e))?;
+        while let Some(frame) = self
+            .compressor
+            .ready()
+            .map_err(|e| Error::compressing(&e))?
+        {
             self.write_frame(context, frame)?;
         }
         Ok(())
@@ -384,9 +390,9 @@ impl Group {
         self.settle(context)
     }
 
-    /// Waits for the frames under way; the page stays open.
+    /// Waits for the frames in progress; the page stays open.
     pub(crate) fn settle(&mut self, context: &StoreContext) -> Result<()> {
-        while let Some(frame) = self.compressor.next().map_err(|e| of_frames(&e))? {
+        while let Some(frame) = self.compressor.next().map_err(|e| Error::compressing(&e))? {
             self.write_frame(context, frame)?;
         }
         Ok(())
@@ -397,16 +403,8 @@ impl Group {
             let mut pending = self.shared.write();
             let bytes = Arc::clone(&pending.bytes);
             let mut state = bytes.state.write();
-            let from = state.buffer.len();
-            let offset = state.written + from as u64;
-            FrameSpec {
-                encoding: frame.encoding,
-                raw_len: frame.raw_length,
-                runs: &[frame.tag],
-            }
-            .encode(&frame.payload, pending.salt, offset, &mut state.buffer)
-            .map_err(|e| Error::internal(&format!("a frame cannot be encoded: {e}")))?;
-            let len = (state.buffer.len() - from) as u64;
+            let offset = state.written + state.buffer.len() as u64;
+            let len = self.writer.frame(&frame, offset, &mut state.buffer)?;
             pending.frames.push(PendingFrame {
                 first: frame.tag.first,
                 offset,
@@ -431,20 +429,20 @@ impl Group {
         state.written + state.buffer.len() as u64
     }
 
-    /// Appends bytes that are no frame.
+    /// Appends bytes of row batches, index block or COMMIT.
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         let pending = self.shared.read();
         pending.bytes.state.write().buffer.extend_from_slice(bytes);
     }
 
-    /// The checksum of the group as far as it goes.
+    /// The checksum of the group so far.
     pub(crate) fn sum_so_far(&self) -> u64 {
         let mut sum = self.sum.clone();
         sum.update(&self.shared.read().bytes.state.read().buffer);
         sum.finish()
     }
 
-    /// Writes what is in memory to the file.
+    /// Writes the bytes in memory to the file.
     pub(crate) fn spill(&mut self, context: &StoreContext) -> Result<()> {
         let file = self.file(context)?;
         let bytes = Arc::clone(&self.shared.read().bytes);
@@ -463,21 +461,20 @@ impl Group {
         format!("writing segment {}", self.shared.read().segment)
     }
 
-    /// The file, made if there is none yet.
+    /// The file; created if there is none yet.
     pub(crate) fn file(&mut self, context: &StoreContext) -> Result<Arc<dyn File>> {
-        let header = match &self.output {
-            Output::There(file) => return Ok(Arc::clone(file)),
-            Output::New(header) => *header,
-        };
-        let file = create_segment(context, header.number)?;
+        if let Output::File(file) = &self.output {
+            return Ok(Arc::clone(file));
+        }
+        let file = create_file(context.vfs.as_ref(), self.writer.number())?;
         self.made_file = true;
-        self.output = Output::There(Arc::clone(&file));
-        file.write_all_at(&header.encode(), 0)
+        self.output = Output::File(Arc::clone(&file));
+        file.write_all_at(&self.writer.header(), 0)
             .map_err(|e| Error::io(&self.writing(), e))?;
         Ok(file)
     }
 
-    /// Undoes everything: cuts the file back, removes what was made. Returns whether the file is as it was before the group.
+    /// Undoes everything: cuts the file back, removes files that were created. Returns whether the file is as it was before the group.
     pub(crate) fn roll_back(mut self, context: &StoreContext) -> bool {
         self.compressor.clear();
         let pending = self.shared.read();
@@ -487,7 +484,7 @@ impl Group {
             detach(&pending.bytes);
         }
         let mut clean = true;
-        if let Output::There(file) = &self.output {
+        if let Output::File(file) = &self.output {
             clean = if self.made_file {
                 context.vfs.unlink(&names::segment(pending.segment)).is_ok()
             } else {
@@ -495,7 +492,7 @@ impl Group {
             };
         }
         for number in &self.large {
-            // A leftover is removed by the next writer that looks.
+            // The next writer removes what stays.
             let _ = context.vfs.unlink(&names::segment(*number));
         }
         context.forget(pending.first);
@@ -516,37 +513,4 @@ fn detach(bytes: &PendingBytes) {
     }
     state.detached = Some(copy);
     state.file = None;
-}
-
-/// A new segment file in the place of whatever a crash left there.
-pub(crate) fn create_segment(
-    context: &StoreContext,
-    number: SegmentNumber,
-) -> Result<Arc<dyn File>> {
-    let name = names::segment(number);
-    let making = |error| Error::io(&format!("making segment {number}"), error);
-    match context.vfs.unlink(&name) {
-        Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(making(error)),
-    }
-    context.vfs.open(&name, Open::CreateNew).map_err(making)
-}
-
-/// Eight random bytes.
-pub(crate) fn random() -> Result<u64> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        let message = format!("The operating system gave no random bytes: {error}.");
-        Error::new(crate::ErrorKind::Io, message)
-    })?;
-    Ok(u64::from_le_bytes(bytes))
-}
-
-/// An error of the room `frames` while writing.
-pub(crate) fn of_frames(error: &FrameError) -> Error {
-    Error::new(
-        crate::ErrorKind::Io,
-        format!("Compressing failed: {error}; nothing uncommitted was kept."),
-    )
 }

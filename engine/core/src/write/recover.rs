@@ -1,15 +1,16 @@
-//! What the next writer finds and puts right: a torn tail, a commit whose sync nobody vouches for, files of work that was never committed.
+//! What the next writer repairs: a torn tail, a commit whose sync is unknown, files of work that was never committed.
 
 use std::sync::Arc;
 
-use lakebed_format::{FooterTail, Layout, SegmentHeader, TAIL_LEN, names};
+use lakebed_format::names;
 use lakebed_vfs::{File, Open};
 
 use super::commit::Failure;
-use super::seal;
+use super::manifest::write_manifest;
 use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
-use crate::segment::rows::walker::Chain;
+use crate::segment::rows::active::ActiveRows;
+use crate::segment::rows::walker::{WalkedBytes, Walker};
 use crate::snapshot::CommittedState;
 use crate::snapshot::open::{Caller, newest};
 use crate::writer_lock::WriterLock;
@@ -17,8 +18,11 @@ use crate::writer_lock::WriterLock;
 /// Bytes copied at a time.
 const STEP: u64 = 1 << 20;
 
-/// Makes sure that the manifest to build on is on disk under its name: who renamed it may have been killed before it could sync the
-/// directory, and what is committed from now on relies on it. One that is damaged or gone is made again.
+/// Makes sure that the manifest to build on is on disk under its name: its writer may have been killed before it could sync the directory,
+/// and what is committed from now on relies on it. A damaged or missing one is written again.
+///
+/// # Errors
+/// `Io`, `StoreFull`.
 pub(crate) fn manifest(
     context: &Arc<StoreContext>,
     committed: Arc<CommittedState>,
@@ -33,7 +37,7 @@ pub(crate) fn manifest(
     let Some(body) = &committed.manifest.rebuilt else {
         return Ok(committed);
     };
-    match seal::write_manifest(context, committed.manifest.number + 1, (**body).clone()) {
+    match write_manifest(context, committed.manifest.number + 1, (**body).clone()) {
         Ok(()) => {}
         Err(Failure::Undone(error) | Failure::Unsynced(error)) => return Err(error),
     }
@@ -41,8 +45,11 @@ pub(crate) fn manifest(
     Ok(Arc::new(committed))
 }
 
-/// Opens the active segment for writing and makes sure that it ends with the last commit and that this commit is on disk. `None` when
-/// it has no commit yet; what was left of it is then removed.
+/// Opens the active segment for writing and makes sure that it ends with the last commit and that this commit is on disk. `None` when it
+/// has no commit; what was left of it is then removed.
+///
+/// # Errors
+/// `Corrupt`, `Io`, `StoreFull`.
 pub(crate) fn active_file(
     context: &StoreContext,
     committed: &CommittedState,
@@ -74,7 +81,7 @@ pub(crate) fn active_file(
     };
     let end = active.end();
     if len > end {
-        if !ends_in_footer(file.as_ref(), active.file.chain(), len)? {
+        if !ends_in_footer(walker_of(active, file.as_ref()), len)? {
             set_aside(context, committed, file.as_ref(), end, len)?;
         }
         file.set_len(end).map_err(io)?;
@@ -86,18 +93,15 @@ pub(crate) fn active_file(
     Ok(Some(file))
 }
 
-/// Whether the file was about to be sealed: its footer is whole and nothing relies on it. It is made again when it is time.
-fn ends_in_footer(file: &dyn File, chain: Chain<'_>, len: u64) -> Result<bool> {
-    let Some(at) = len.checked_sub(TAIL_LEN as u64) else {
-        return Ok(false);
-    };
-    let mut bytes = [0; TAIL_LEN];
-    file.read_exact_at(&mut bytes, at)
-        .map_err(|e| Error::io("reading a footer", e))?;
-    Ok(FooterTail::decode(&bytes, chain.salt, at).is_ok())
+/// Whether the file was about to be sealed: its footer is whole and nothing relies on it. It is written again when it is time.
+fn ends_in_footer(walker: Walker<'_>, len: u64) -> Result<bool> {
+    match walker.footer_tail(len) {
+        Ok(_) => Ok(true),
+        Err(failure) => failure.into_damage().map(|_| false),
+    }
 }
 
-/// Keeps a copy of bytes that are about to be cut off, and says so. Nothing is kept of bytes that are all zero.
+/// Keeps a copy of bytes that are about to be cut off, unless they are all zero, and warns.
 fn set_aside(
     context: &StoreContext,
     committed: &CommittedState,
@@ -164,35 +168,33 @@ fn rewrite(
             error,
         )
     };
-    let chain = Chain {
-        file,
-        ..active.file.chain()
-    };
     let commit = &active.last;
     if commit.commit.group == lakebed_format::limits::FIRST_GROUP {
-        let header = SegmentHeader {
-            layout: Layout::Rows,
-            number,
-            uuid: context.header.uuid,
-            salt: active.file.salt,
-            first_blob: active.file.first_blob,
-        };
-        file.write_all_at(&header.encode(), 0).map_err(io)?;
+        let header = active.file.writer(context.header.uuid).header();
+        file.write_all_at(&header, 0).map_err(io)?;
     }
-    let mut at = commit.commit.group;
-    while at < commit.end() {
-        let bytes = chain.read(at, STEP.min(commit.end() - at))?;
-        file.write_all_at(&bytes, at).map_err(io)?;
-        at += bytes.len() as u64;
-    }
+    walker_of(active, file).each_step(commit.commit.group, commit.end(), |at, bytes| {
+        file.write_all_at(bytes, at).map_err(io)
+    })?;
     file.sync_data().map_err(io)?;
     context.vfs.sync_dir(names::SEGMENTS).map_err(io)?;
-    // The hint only spares the next writer this work.
+    // Without the note the next writer does this again.
     let _ = lock.set_synced(context.vfs.as_ref(), committed.commit);
     Ok(())
 }
 
-/// Removes files of work that was never committed: segments with numbers that were not given, temporary names.
+/// Reads the structures of the active segment through the file that is written to.
+fn walker_of<'a>(active: &ActiveRows, file: &'a dyn File) -> Walker<'a> {
+    Walker {
+        bytes: WalkedBytes::File(file),
+        ..active.file.walker()
+    }
+}
+
+/// Removes files of work that was never committed: segments whose numbers were never assigned, temporary files.
+///
+/// # Errors
+/// `Io`.
 pub(crate) fn sweep(context: &StoreContext, committed: &CommittedState) -> Result<()> {
     let list = |dir: &str| match context.vfs.list(dir) {
         Ok(names) => Ok(names),
@@ -229,7 +231,10 @@ fn remove(context: &StoreContext, name: &str) -> Result<()> {
     }
 }
 
-/// A store that may not be written to by this code.
+/// Checks that this version of the code may write to the store.
+///
+/// # Errors
+/// `FormatTooNew`.
 pub(crate) fn check_writable(context: &StoreContext) -> Result<()> {
     context.header.check_writable().map_err(|error| {
         Error::new(

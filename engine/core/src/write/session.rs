@@ -1,10 +1,11 @@
-//! A piece of writing: it holds the writer's lock and the pending group.
+//! A write session: it holds the writer's lock and the pending group.
 //!
 //! A session ends with [`Session::leave`], which keeps what is pending, or with [`Session::commit`]; dropped in between it rolls the
 //! group back.
 
 use std::sync::Arc;
 
+use lakebed_codec::{Dictionary, Workers};
 use lakebed_format::{
     BlobId, CollectionId, CollectionName, CommitNumber, DictionaryEntry, DictionaryNumber,
     FileEntry, FileNumber, Hash, Record, limits,
@@ -14,26 +15,26 @@ use parking_lot::MutexGuard;
 use super::begin::{check_process, take_lock};
 use super::commit::{self, Failure};
 use super::dedupe::{self, NewBlob};
-use super::group::{Group, Lines, Mark, of_frames};
+use super::group::{Group, Lines, Mark};
 use super::shared::{Shared, Writer};
-use super::{recover, seal};
+use super::{manifest, recover, seal};
 use crate::blob::Blob;
 use crate::catalogue::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::lookup;
 use crate::options::Mode;
 use crate::segment::FindDictionary;
-use crate::segment::large;
+use crate::segment::large::write::LargeWriter;
 use crate::snapshot::open::{Caller, newest};
 use crate::snapshot::{CommittedState, Snapshot};
 use crate::writer_lock::WriterLock;
 
-/// Blobs of a batch by what became of them.
+/// Counts of a batch's blobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct BlobCounts {
-    /// Blobs that were not there before.
+    /// Blobs that are new.
     pub(crate) new: u64,
-    /// Blobs that were there before, in the store or earlier in the batch.
+    /// Blobs that were known, in the store or earlier in the batch.
     pub(crate) known: u64,
     /// Bytes of the new ones.
     pub(crate) new_bytes: u64,
@@ -50,8 +51,8 @@ pub(crate) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Takes the writer's lock, unless this object holds it already for pending work, and sees what others committed. `workers`
-    /// compress; without them that happens on this thread.
+    /// Takes the writer's lock, unless this store object already holds it for pending work, and reads what others committed. `workers`
+    /// compress; without them this thread does.
     pub(crate) fn begin(shared: &'a Shared, workers: Option<Arc<Workers>>) -> Result<Self> {
         shared.check_open()?;
         let context = &shared.context;
@@ -74,7 +75,8 @@ impl<'a> Session<'a> {
             (Some(workers), _) => workers,
             (None, Some(here)) => Arc::clone(here),
             (None, None) => {
-                let here = Workers::new(1, context.options.level).map_err(|e| of_frames(&e))?;
+                let here =
+                    Workers::new(1, context.options.level).map_err(|e| Error::compressing(&e))?;
                 Arc::clone(writer.here.insert(Arc::new(here)))
             }
         };
@@ -96,7 +98,7 @@ impl<'a> Session<'a> {
         Ok(session)
     }
 
-    /// Makes an empty group if there is none.
+    /// Begins an empty group if there is none.
     fn ensure_group(&mut self) -> Result<()> {
         if self.writer.group.is_some() {
             return Ok(());
@@ -135,7 +137,7 @@ impl<'a> Session<'a> {
         )
     }
 
-    /// What this session sees.
+    /// The committed state and what is pending.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let pending = self
             .writer
@@ -145,7 +147,7 @@ impl<'a> Session<'a> {
         Snapshot::new(Arc::clone(&self.committed), pending)
     }
 
-    /// The collection of this name; made if there is none.
+    /// The collection of this name; created if there is none.
     ///
     /// # Errors
     /// `InvalidArgument` for a name that cannot be one.
@@ -166,7 +168,7 @@ impl<'a> Session<'a> {
         Ok(id)
     }
 
-    /// The number of a file's name; given if it has none.
+    /// The number of a file's name; assigned if it has none.
     pub(crate) fn file(&mut self, name: &str) -> Result<FileNumber> {
         check_name("file", name)?;
         let catalogue = self.catalogue();
@@ -187,7 +189,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Blob ids of a batch in order: what is known already, in the group or in anything older, keeps its id; the rest is framed.
+    /// The blob ids of a batch, in order: a blob that the group or the store has keeps its id, the rest is added.
     ///
     /// # Errors
     /// `InvalidArgument` for a blob over the limit; `Io`, `StoreFull`.
@@ -233,7 +235,7 @@ impl<'a> Session<'a> {
     }
 
     /// Whether the committed store seems to have most blobs of a batch, judged by some of their hashes. Then a larger batch is better: each
-    /// frame is decoded once a batch.
+    /// frame is decoded once for a batch.
     pub(crate) fn seem_known(&self, hashes: &[Hash]) -> Result<bool> {
         const TRIED: usize = 32;
         let committed = Snapshot::new(Arc::clone(&self.committed), None);
@@ -255,7 +257,12 @@ impl<'a> Session<'a> {
         let id = self
             .group()?
             .add_large(&context, *hash, bytes.len() as u64)?;
-        let entry = large::write::write(&context, segment, id, hash, bytes)?;
+        let writer = LargeWriter {
+            vfs: context.vfs.as_ref(),
+            store: context.header.uuid,
+            level: context.options.level,
+        };
+        let entry = writer.write(segment, id, hash, bytes)?;
         self.group()?.large.push(segment);
         self.next_numbers(|next| next.next_segment = segment.next())?;
         self.record(Record::Large(entry))?;
@@ -296,7 +303,9 @@ impl<'a> Session<'a> {
         let hash = Hash::of(bytes);
         let mut ids = Vec::new();
         self.blobs(&[NewBlob { hash, bytes }], &mut ids)?;
-        let blob = ids.first().copied().unwrap_or_default();
+        let blob = *ids
+            .first()
+            .ok_or_else(|| Error::internal("a stored dictionary has no id"))?;
         let catalogue = self.catalogue();
         let number = catalogue.next_dictionary;
         let generation = catalogue
@@ -311,7 +320,8 @@ impl<'a> Session<'a> {
             size: bytes.len() as u64,
         }))?;
         self.next_numbers(|next| next.next_dictionary = number.next())?;
-        let dictionary = Dictionary::new(number, bytes.into()).map_err(|e| of_frames(&e))?;
+        let dictionary =
+            Dictionary::new(number, bytes.into()).map_err(|e| Error::compressing(&e))?;
         context.dictionaries.insert(Arc::new(dictionary));
         Ok(number)
     }
@@ -336,12 +346,12 @@ impl<'a> Session<'a> {
         self.group()?.use_dictionary(&context, None)
     }
 
-    /// Where rows and records stand, to go back to.
+    /// The state of rows and records now, to roll back to.
     pub(crate) fn mark(&mut self) -> Result<Mark> {
         Ok(self.group()?.mark())
     }
 
-    /// Goes back to a mark. Blobs that were added since stay without a name.
+    /// Rolls rows and records back to a mark. Blobs that were added since stay, and nothing names them.
     pub(crate) fn go_back(&mut self, mark: Mark) -> Result<()> {
         self.group()?.go_back(mark);
         Ok(())
@@ -365,7 +375,7 @@ impl<'a> Session<'a> {
         match commit::commit(&context, &self.committed, &mut group) {
             Ok(committed) => {
                 let committed = Arc::new(committed);
-                if let super::group::Output::There(file) = &group.output {
+                if let super::group::Output::File(file) = &group.output {
                     self.writer.file = Some((committed.manifest.active, Arc::clone(file)));
                 }
                 if let Some(lock) = &mut self.writer.lock {
@@ -450,19 +460,19 @@ impl<'a> Session<'a> {
             Some(&self.committed),
             Caller::Writer(synced),
         )?);
-        // Who is interrupted here has a sealed segment all the same; the next seal makes up for the index.
+        // After an interrupt the segment is sealed all the same; the next seal brings the index up to date.
         if let Err(error) = lookup::maintain(&context, &committed.manifest.sealed)
             && error.kind() != ErrorKind::Interrupted
         {
             context.warn(format!(
-                "The index of sealed segments could not be brought up to date, so that looking things up takes longer: {}",
+                "The index of sealed segments could not be brought up to date, so that searches take longer: {}",
                 error.message()
             ));
         }
         self.shared.show(Arc::clone(&committed), None);
         self.committed = committed;
         self.writer.manifest = Some(self.committed.manifest.number);
-        seal::remove_old_manifests(&context, self.committed.manifest.number);
+        manifest::remove_old_manifests(&context, self.committed.manifest.number);
         Ok(())
     }
 
@@ -475,7 +485,7 @@ impl<'a> Session<'a> {
         self.done = true;
     }
 
-    /// Forgets what is pending; the lock stays.
+    /// Rolls the group back; the lock stays.
     fn undo(&mut self) {
         let Some(group) = self.writer.group.take() else {
             return;
@@ -487,7 +497,7 @@ impl<'a> Session<'a> {
         self.shared.changed();
     }
 
-    /// Ends this session: the file may be longer than its last commit, and the next session looks.
+    /// Ends this session: the file may be longer than its last commit, and the next session repairs it.
     fn give_up(&mut self) {
         self.writer.group = None;
         self.writer.file = None;
@@ -500,7 +510,7 @@ impl<'a> Session<'a> {
         self.writer.lock.is_none()
     }
 
-    /// Keeps what is pending, for this object to see and to commit. Without anything pending the lock is given up.
+    /// Ends the session and keeps what is pending, for this store object to read and to commit. With nothing pending it releases the lock.
     pub(crate) fn leave(mut self) -> Result<()> {
         let context = Arc::clone(&self.shared.context);
         if let Some(group) = &mut self.writer.group {
@@ -527,7 +537,10 @@ impl Drop for Session<'_> {
     }
 }
 
-/// Names of collections and files: not empty, not too long.
+/// Checks the name of a collection or file: it is not empty and not too long.
+///
+/// # Errors
+/// `InvalidArgument`.
 pub(crate) fn check_name(what: &str, name: &str) -> Result<()> {
     if name.is_empty() || name.len() > limits::MAX_NAME {
         return Err(Error::new(

@@ -1,4 +1,4 @@
-//! What the readers and the writer of one store object share.
+//! What readers and the writer of one store object share.
 //!
 //! Locks are taken in this order, and none is held while waiting for another process: the writer's, the state's, the pending group's.
 
@@ -12,11 +12,11 @@ use parking_lot::{Mutex, RwLock};
 use super::group::Group;
 use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
-use lakebed_codec::Workers;
 use crate::segment::rows::pending::Pending;
 use crate::snapshot::open::newer;
 use crate::snapshot::{CommittedState, Snapshot};
 use crate::writer_lock::WriterLock;
+use lakebed_codec::Workers;
 
 /// One store object.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(crate) struct Shared {
     closed: AtomicBool,
     /// Counts changes of the pending group.
     version: AtomicU64,
-    /// The views that snapshots were given out of.
+    /// The states of the snapshots that callers hold.
     given: Mutex<Vec<Weak<CommittedState>>>,
 }
 
@@ -36,24 +36,24 @@ pub(crate) struct Shared {
 struct State {
     committed: Arc<CommittedState>,
     pending: Option<Arc<RwLock<Pending>>>,
-    /// The pending group as it was read last, so that reading again costs nothing.
+    /// The last copy of the pending group, by its version, for further readers.
     seen: Mutex<Option<(u64, Arc<Pending>)>>,
 }
 
-/// What the one thread that writes has.
+/// The state of writing, held by one thread at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
     pub(crate) lock: Option<WriterLock>,
     pub(crate) group: Option<Group>,
     /// The active segment, open for writing.
     pub(crate) file: Option<(SegmentNumber, Arc<dyn File>)>,
-    /// Compresses on the caller's thread: no thread of its own, so that it may stay.
+    /// Workers without threads of their own: they compress on the caller's.
     pub(crate) here: Option<Arc<Workers>>,
-    /// Why nothing is written any more.
+    /// Why this store object writes no more.
     pub(crate) poisoned: Option<String>,
     /// The manifest whose name is known to be durable.
     pub(crate) manifest: Option<u64>,
-    /// Whether leftovers of a crash were looked for.
+    /// Whether leftovers of a crash were removed.
     pub(crate) swept: bool,
 }
 
@@ -87,17 +87,17 @@ impl Shared {
         Ok(())
     }
 
-    /// Whether this call closed it.
+    /// Closes the store object; true if it was open.
     pub(crate) fn close(&self) -> bool {
         !self.closed.swap(true, Ordering::AcqRel)
     }
 
-    /// The committed committed.
+    /// The committed state.
     pub(crate) fn committed(&self) -> Arc<CommittedState> {
         Arc::clone(&self.state.read().committed)
     }
 
-    /// What this object sees, pending work included.
+    /// What this store object sees, pending work included.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let state = self.state.read();
         let committed = Arc::clone(&state.committed);
@@ -116,7 +116,7 @@ impl Shared {
         Snapshot::new(committed, Some(now))
     }
 
-    /// Shows another committed, and the group pending on top of it.
+    /// Replaces the committed state, and the group pending on top of it.
     pub(crate) fn show(
         &self,
         committed: Arc<CommittedState>,
@@ -133,16 +133,19 @@ impl Shared {
         self.changed();
     }
 
-    /// The pending group changed.
+    /// Notes that the pending group changed.
     pub(crate) fn changed(&self) {
         self.version.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Sees what others committed; whether there was anything. With pending work there cannot be: this object holds the lock.
+    /// Reads what others committed; returns whether there was anything. With pending work there cannot be: this store object holds the lock.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
     pub(crate) fn refresh(&self) -> Result<bool> {
         let _writer = match self.writer.try_lock() {
             Some(writer) if writer.group.is_none() && writer.lock.is_none() => writer,
-            // This object is writing, so nobody else is.
+            // This store object is writing, so no other one is.
             _ => return Ok(false),
         };
         let before = self.committed();
@@ -165,7 +168,7 @@ impl Shared {
         Ok(writer.group.is_some())
     }
 
-    /// Forgets pending work and gives the lock up. In a process forked from the one that opened the store nothing is touched: both are
+    /// Rolls pending work back and releases the lock. In a process forked from the one that opened the store nothing is touched: both are
     /// the parent's.
     pub(crate) fn abandon(&self) {
         if std::process::id() != self.context.pid {
@@ -192,7 +195,7 @@ impl Shared {
         }
     }
 
-    /// The oldest commit that something still reads by.
+    /// The oldest commit that a snapshot still shows.
     pub(crate) fn oldest_snapshot(&self) -> Option<CommitNumber> {
         let given = self.given.lock();
         given

@@ -21,7 +21,7 @@ use lakebed_vfs::{Advice, File, Mapping, Open, Vfs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fingerprints::search;
 
-pub(crate) use policy::{Choice, Merge, Sealed, choose, plan};
+pub(crate) use policy::{Choice, Merge, SegmentOutline, choose, next_merge};
 pub(crate) use write::{Entries, carry_out, merge};
 
 const PAGE: usize = 1 << lakebed_format::limits::PAGE_SHIFT;

@@ -9,9 +9,9 @@ pub(crate) const MAX_UNCOVERED: usize = 8;
 /// More runs than this are merged.
 pub(crate) const MAX_RUNS: usize = 4;
 
-/// A sealed segment of layout 0, as the catalogue lists it.
+/// A sealed segment, as the manifest lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Sealed {
+pub(crate) struct SegmentOutline {
     /// Its number.
     pub(crate) number: SegmentNumber,
     /// First id that may occur.
@@ -34,7 +34,7 @@ pub(crate) struct Choice {
 }
 
 /// The sealed segments that a run covers, as a range of indices; `None` when it was made from others.
-fn covered(sealed: &[Sealed], run: &RunHeader) -> Option<Range<usize>> {
+fn covered(sealed: &[SegmentOutline], run: &RunHeader) -> Option<Range<usize>> {
     let start = sealed.partition_point(|segment| segment.number < run.first_segment);
     let end = sealed.partition_point(|segment| segment.number <= run.last_segment);
     let segments = sealed.get(start..end)?;
@@ -48,7 +48,7 @@ fn covered(sealed: &[Sealed], run: &RunHeader) -> Option<Range<usize>> {
 }
 
 /// Chooses among the runs there are. `sealed` ascends by number and ids.
-pub(crate) fn choose(sealed: &[Sealed], runs: &[RunHeader]) -> Choice {
+pub(crate) fn choose(sealed: &[SegmentOutline], runs: &[RunHeader]) -> Choice {
     let mut by_size = runs.to_vec();
     by_size.sort_unstable_by_key(|run| std::cmp::Reverse((run.entries, run.number)));
     let mut choice = Choice::default();
@@ -89,7 +89,7 @@ pub(crate) struct Merge {
 
 impl Merge {
     /// Blobs it will hold, and the ids they lie between.
-    pub(crate) fn extent(&self, sealed: &[Sealed]) -> (u64, Range<BlobId>) {
+    pub(crate) fn extent(&self, sealed: &[SegmentOutline]) -> (u64, Range<BlobId>) {
         let segments = sealed.get(self.segments.clone()).unwrap_or_default();
         let start = segments
             .first()
@@ -110,7 +110,7 @@ impl Merge {
 /// from the first that is not larger than everything behind it together. Sizes then fall from the oldest to the newest, so a blob
 /// is written 1.6 times in the first 100 segments and 4.5 times in the first 1,000 (merging the two smallest neighbours: 12 times),
 /// and a lookup asks at most [`MAX_RUNS`] runs and [`MAX_UNCOVERED`] footers.
-pub(crate) fn plan(sealed: &[Sealed], choice: &Choice) -> Option<Merge> {
+pub(crate) fn next_merge(sealed: &[SegmentOutline], choice: &Choice) -> Option<Merge> {
     let mut parts: Vec<(Range<usize>, u64)> = Vec::with_capacity(choice.runs.len() + 1);
     for run in &choice.runs {
         parts.push((covered(sealed, run)?, run.entries));
@@ -144,7 +144,7 @@ pub(crate) fn plan(sealed: &[Sealed], choice: &Choice) -> Option<Merge> {
 }
 
 /// One run of all segments in a range that no run crosses the ends of.
-fn merge(segments: Range<usize>, choice: &Choice, sealed: &[Sealed]) -> Merge {
+fn merge(segments: Range<usize>, choice: &Choice, sealed: &[SegmentOutline]) -> Merge {
     let inside = |run: &&RunHeader| {
         covered(sealed, run)
             .is_some_and(|part| segments.start <= part.start && part.end <= segments.end)

@@ -281,7 +281,7 @@ fn an_error_in_a_source_ends_a_merge() {
 
 /// The catalogue and the headers of the runs there are, as the store would keep them.
 struct World {
-    sealed: Vec<Sealed>,
+    sealed: Vec<SegmentOutline>,
     runs: Vec<RunHeader>,
     next_run: u64,
     rewritten: u64,
@@ -300,7 +300,7 @@ impl World {
     fn seal(&mut self, number: u64) {
         let first_blob = self.sealed.last().map_or(BlobId(0), |last| last.end_blob);
         let end_blob = BlobId(first_blob.0 + 1000);
-        self.sealed.push(Sealed {
+        self.sealed.push(SegmentOutline {
             number: SegmentNumber(number),
             first_blob,
             end_blob,
@@ -333,7 +333,7 @@ impl World {
 
     fn settle(&mut self, keep_old: bool) {
         for _ in 0..1000 {
-            match plan(&self.sealed, &self.choose()) {
+            match next_merge(&self.sealed, &self.choose()) {
                 Some(merge) => self.carry_out(&merge, keep_old),
                 None => return,
             }
@@ -422,11 +422,11 @@ fn a_run_of_segments_that_this_snapshot_does_not_know_is_left_alone() {
 fn plans_are_carried_out_and_found_again() {
     let vfs = MemVfs::new();
     assert_eq!(open_all(&vfs).next_number, 1, "a store without index");
-    let mut sealed: Vec<Sealed> = Vec::new();
+    let mut sealed: Vec<SegmentOutline> = Vec::new();
     let mut all: Vec<Entry> = Vec::new();
     for number in 1..=60 {
         let entries = even(number % 5 * 100 + 1, number << 20);
-        sealed.push(Sealed {
+        sealed.push(SegmentOutline {
             number: SegmentNumber(number),
             first_blob: BlobId(number << 20),
             end_blob: BlobId((number + 1) << 20),
@@ -435,7 +435,7 @@ fn plans_are_carried_out_and_found_again() {
         all.extend(&entries);
         let found = open_all(&vfs);
         let headers: Vec<RunHeader> = found.runs.iter().map(|run| *run.header()).collect();
-        let Some(merge) = plan(&sealed, &choose(&sealed, &headers)) else {
+        let Some(merge) = next_merge(&sealed, &choose(&sealed, &headers)) else {
             continue;
         };
         let is_source = |run: &&Arc<Run>| merge.runs.contains(&run.header().number);

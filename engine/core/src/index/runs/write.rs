@@ -9,7 +9,7 @@ use std::sync::Arc;
 use lakebed_format::{BlobId, Fingerprint, Pages, RunHeader, SegmentNumber, block, names};
 use lakebed_vfs::{File, Open, Vfs};
 
-use super::policy::{Merge, Sealed};
+use super::policy::{Merge, SegmentOutline};
 use super::{Run, damaged};
 use crate::error::{Error, Result};
 
@@ -63,7 +63,7 @@ pub(crate) fn carry_out(
     check_interrupted: &dyn Fn() -> Result<()>,
     (number, salt): (u64, u64),
     merge: &Merge,
-    sealed: &[Sealed],
+    sealed: &[SegmentOutline],
     runs: &[Arc<Run>],
     footers: Vec<Entries>,
 ) -> Result<()> {

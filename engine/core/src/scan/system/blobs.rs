@@ -6,13 +6,11 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use lakebed_format::limits::LARGE_BLOCK;
-use lakebed_format::{BlobId, Encoding, FrameHeader, Hash, LargeEntry, SegmentNumber, names};
-use lakebed_vfs::{File, Open};
+use lakebed_format::{BlobId, Encoding, Hash, LargeEntry};
 
-use super::{BLOBS, Cell, int, text};
+use super::cells::{BLOBS, Cell, int, text};
 use crate::error::{Error, ErrorKind, Result};
-use crate::segment::bytes::missing;
-use crate::segment::rows::frame::{self, Place};
+use crate::segment::Segment;
 use crate::snapshot::Snapshot;
 
 /// Blobs of a batch at least, but for the last one.
@@ -24,20 +22,12 @@ const GLANCED_BYTES: usize = 4 << 20;
 /// Bytes of a blob that a glance shows.
 const GLANCE: usize = 32;
 
-/// Where frames of one segment are.
-struct Frames {
-    segment: SegmentNumber,
-    salt: u64,
-    /// Offset of each frame, and the end of the last one at the latest.
-    offsets: VecDeque<u64>,
-    limit: u64,
-    file: Option<Arc<dyn File>>,
-}
-
 /// All blobs, frame by frame.
 pub(super) struct Blobs {
     snapshot: Snapshot,
-    frames: VecDeque<Frames>,
+    /// Segments whose blobs are still to come, and the place in the first of them.
+    segments: VecDeque<Arc<dyn Segment>>,
+    place: usize,
     large: VecDeque<LargeEntry>,
     /// Sizes, hashes or bytes are asked for, so that frames are decoded.
     bytes: bool,
@@ -51,31 +41,6 @@ impl Blobs {
     pub(super) fn new(snapshot: &Snapshot, places: &[usize], glance: bool) -> Result<Self> {
         let committed = &snapshot.committed;
         committed.check_whole()?;
-        let mut frames = VecDeque::new();
-        for sealed in &committed.manifest.sealed {
-            let commits = sealed.commits(&committed.context)?;
-            frames.push_back(Frames {
-                segment: sealed.entry.number,
-                salt: sealed.salt(&committed.context)?,
-                offsets: sealed.frame_offsets(&committed.context)?.into(),
-                limit: commits.last().map_or(0, |commit| commit.offset),
-                file: None,
-            });
-        }
-        if let Some(active) = &committed.active {
-            frames.push_back(Frames {
-                segment: active.file.number,
-                salt: active.file.salt,
-                offsets: active
-                    .blocks
-                    .iter()
-                    .flat_map(|block| &block.frames)
-                    .map(|frame| frame.offset)
-                    .collect(),
-                limit: active.end(),
-                file: Some(Arc::clone(&active.file.file)),
-            });
-        }
         let asks = |name: &str| {
             BLOBS
                 .iter()
@@ -85,7 +50,8 @@ impl Blobs {
         let (hash, data) = (asks("hash"), asks("data"));
         Ok(Self {
             snapshot: snapshot.clone(),
-            frames,
+            segments: committed.segments().collect(),
+            place: 0,
             large: committed.catalogue.large_blobs().copied().collect(),
             bytes: hash || data || asks("size") || asks("stored_size"),
             hash,
@@ -103,12 +69,17 @@ impl Blobs {
             BATCH_BYTES
         };
         while rows.len() < BATCH_BLOBS && bytes < limit {
-            if let Some(frames) = self.frames.front_mut() {
-                let Some(offset) = frames.offsets.pop_front() else {
-                    self.frames.pop_front();
-                    continue;
-                };
-                bytes += self.frame(offset, &mut rows)?;
+            if let Some(segment) = self.segments.front().map(Arc::clone) {
+                match self.stored_together(segment.as_ref(), &mut rows)? {
+                    Some(data) => {
+                        self.place += 1;
+                        bytes += data;
+                    }
+                    None => {
+                        self.place = 0;
+                        self.segments.pop_front();
+                    }
+                }
             } else if let Some(entry) = self.large.pop_front() {
                 if self.data && !self.glance && !rows.is_empty() {
                     // An Arrow column holds less than 2 GiB: a large blob is handed over alone.
@@ -123,68 +94,49 @@ impl Blobs {
         Ok(rows)
     }
 
-    /// The blobs of the frame at `offset` of the segment in front; returns the bytes of data.
-    fn frame(&mut self, offset: u64, rows: &mut VecDeque<Vec<Cell>>) -> Result<usize> {
-        let context = Arc::clone(&self.snapshot.committed.context);
-        let Some(frames) = self.frames.front_mut() else {
-            return Ok(0);
+    /// The blobs that are stored together at the current place of a segment; returns the bytes of data, `None` behind the last.
+    fn stored_together(
+        &self,
+        segment: &dyn Segment,
+        rows: &mut VecDeque<Vec<Cell>>,
+    ) -> Result<Option<usize>> {
+        let stored = segment.stored(self.snapshot.reader(), self.place, self.bytes)?;
+        let Some(stored) = stored else {
+            return Ok(None);
         };
-        let file = if let Some(file) = &frames.file {
-            Arc::clone(file)
-        } else {
-            let name = names::segment(frames.segment);
-            let file = context
-                .vfs
-                .open(&name, Open::Read)
-                .map_err(|e| missing(frames.segment, &name, e))?;
-            frames.file = Some(Arc::clone(&file));
-            file
-        };
-        let place = Place {
-            segment: frames.segment,
-            salt: frames.salt,
-            offset,
-        };
-        let next = frames.offsets.front().copied();
-        let stored = frame::read(file.as_ref(), place, next, frames.limit)?;
-        let header = FrameHeader::decode(&stored, offset).map_err(|e| place.error(&e))?;
-        let decoded = if self.bytes {
-            Some(frame::decode(self.snapshot.reading(), place, &stored)?)
-        } else {
-            None
-        };
-        let (encoding, dictionary) = match header.encoding {
+        let (encoding, dictionary) = match stored.encoding {
             Encoding::Raw => ("raw", None),
             Encoding::Zstd => ("zstd", None),
             Encoding::ZstdDictionary(number) => ("zstd+dictionary", Some(number.0)),
         };
         let mut data = 0;
-        for (index, id) in header.ids.iter().enumerate() {
-            if self.snapshot.catalogue().is_deleted(id) {
+        for (index, id) in stored.ids.iter().enumerate() {
+            if self.snapshot.catalogue().is_deleted(*id) {
                 continue;
             }
-            let bytes = decoded.as_ref().and_then(|decoded| decoded.blob(index));
+            let bytes = stored.blobs.get(index).map(|blob| blob.as_slice());
             let size = bytes.map(|bytes| bytes.len() as u64);
-            // A frame's stored bytes, shared out by size.
+            // The stored bytes, shared out by size.
             let share = size.map(|size| {
-                (u128::from(header.stored_len) * u128::from(size)
-                    / u128::from(header.raw_len.max(1))) as u64
+                let share = u128::from(stored.stored_len) * u128::from(size)
+                    / u128::from(stored.raw_len.max(1));
+                u64::try_from(share).unwrap_or(u64::MAX)
             });
             rows.push_back(vec![
                 int(id.0),
                 self.hash(bytes),
-                text(self.kind(id)),
+                text(self.kind(*id)),
                 Cell::Int(size),
                 Cell::Int(share),
                 text(encoding),
                 Cell::Int(dictionary),
-                int(place.segment.0),
-                int(offset),
+                int(segment.number().0),
+                Cell::Int(stored.offset),
                 self.bytes_of(bytes),
             ]);
             data += bytes.filter(|_| self.data).map_or(0, <[u8]>::len);
         }
-        Ok(data)
+        Ok(Some(data))
     }
 
     /// Returns the bytes that were read.
@@ -193,9 +145,10 @@ impl Blobs {
             return Ok(0);
         }
         let context = &self.snapshot.committed.context;
+        let (files, segment) = (&context.segments, context.large.get(entry));
         let (hash, data, bytes) = if self.glance {
             let start = if self.data {
-                context.large_beginning(entry, GLANCE)?
+                segment.beginning(files, GLANCE)?
             } else {
                 Vec::new()
             };
@@ -206,7 +159,7 @@ impl Blobs {
                 bytes,
             )
         } else if self.hash || self.data {
-            let blob = context.large(entry)?;
+            let blob = segment.whole(files)?;
             if self.data && blob.len() > i32::MAX as usize {
                 return Err(too_large(entry));
             }

@@ -5,108 +5,18 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow_array::builder::{
-    BinaryBuilder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
-};
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, RecordBatchReader};
-use arrow_schema::{
-    ArrowError, DataType as ArrowType, Field, Schema as ArrowSchema, SchemaRef, TimeUnit,
-};
+use arrow_schema::{ArrowError, Field, Schema as ArrowSchema, SchemaRef};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::Snapshot;
 
 mod blobs;
+mod cells;
 
 use self::blobs::Blobs;
-
-/// Names of the tables.
-pub const SYSTEM_TABLES: [&str; 5] = [
-    "blobs",
-    "collections",
-    "segments",
-    "dictionaries",
-    "commits",
-];
-
-/// `blobs` for a screen, which reads the beginning of a large blob alone. Of such a blob `hash` is what is known without reading it, its
-/// first 16 characters and an ellipsis. `data` is text: how many bytes there are, a space, and the first 32 of them in hex.
-pub const GLANCES: &str = "glances";
-
-/// A cell.
-pub(super) enum Cell {
-    Int(Option<u64>),
-    Text(Option<String>),
-    Time(i64),
-    Bytes(Vec<u8>),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Int,
-    Text,
-    Time,
-    Bytes,
-}
-
-pub(super) type Columns = &'static [(&'static str, Kind)];
-
-/// The columns of blobs, which differ in how their bytes are given.
-const fn blobs(data: Kind) -> [(&'static str, Kind); 10] {
-    [
-        ("id", Kind::Int),
-        ("hash", Kind::Text),
-        ("kind", Kind::Text),
-        ("size", Kind::Int),
-        ("stored_size", Kind::Int),
-        ("encoding", Kind::Text),
-        ("dictionary", Kind::Int),
-        ("segment", Kind::Int),
-        ("frame", Kind::Int),
-        ("data", data),
-    ]
-}
-
-pub(super) const BLOBS: Columns = &blobs(Kind::Bytes);
-const GLANCES_OF_BLOBS: Columns = &blobs(Kind::Text);
-const COLLECTIONS: Columns = &[
-    ("id", Kind::Int),
-    ("name", Kind::Text),
-    ("created_at", Kind::Time),
-    ("rows", Kind::Int),
-    ("deleted_rows", Kind::Int),
-    ("first_seq", Kind::Int),
-    ("next_seq", Kind::Int),
-    ("dictionary", Kind::Int),
-];
-const SEGMENTS: Columns = &[
-    ("number", Kind::Int),
-    ("state", Kind::Text),
-    ("layout", Kind::Text),
-    ("file_bytes", Kind::Int),
-    ("raw_bytes", Kind::Int),
-    ("first_id", Kind::Int),
-    ("end_id", Kind::Int),
-    ("blobs", Kind::Int),
-    ("rows", Kind::Int),
-    ("first_commit", Kind::Int),
-    ("last_commit", Kind::Int),
-];
-const DICTIONARIES: Columns = &[
-    ("number", Kind::Int),
-    ("collection", Kind::Text),
-    ("generation", Kind::Int),
-    ("hash", Kind::Text),
-    ("size", Kind::Int),
-    ("blob", Kind::Int),
-];
-const COMMITS: Columns = &[
-    ("number", Kind::Int),
-    ("committed_at", Kind::Time),
-    ("segment", Kind::Int),
-    ("blobs", Kind::Int),
-    ("rows", Kind::Int),
-];
+use self::cells::{Builder, Cell, Kind, columns_of, field_of, int, text};
+pub use self::cells::{GLANCES, SYSTEM_TABLES};
 
 /// A system table, batch by batch.
 pub struct SystemScan {
@@ -256,85 +166,6 @@ impl Snapshot {
                 ]
             })
             .collect())
-    }
-}
-
-fn columns_of(table: &str) -> Result<Columns> {
-    match table {
-        "blobs" => Ok(BLOBS),
-        GLANCES => Ok(GLANCES_OF_BLOBS),
-        "collections" => Ok(COLLECTIONS),
-        "segments" => Ok(SEGMENTS),
-        "dictionaries" => Ok(DICTIONARIES),
-        "commits" => Ok(COMMITS),
-        _ => Err(Error::new(
-            ErrorKind::InvalidArgument,
-            format!(
-                "There is no system table {table:?}; there are {}.",
-                SYSTEM_TABLES.join(", ")
-            ),
-        )),
-    }
-}
-
-fn field_of((name, kind): &(&str, Kind)) -> Field {
-    Field::new(*name, arrow_type(*kind), true)
-}
-
-pub(super) fn int(number: u64) -> Cell {
-    Cell::Int(Some(number))
-}
-
-pub(super) fn text(text: impl Into<String>) -> Cell {
-    Cell::Text(Some(text.into()))
-}
-
-fn arrow_type(kind: Kind) -> ArrowType {
-    match kind {
-        Kind::Int => ArrowType::Int64,
-        Kind::Text => ArrowType::Utf8,
-        Kind::Time => ArrowType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        Kind::Bytes => ArrowType::Binary,
-    }
-}
-
-enum Builder {
-    Int(Int64Builder),
-    Text(StringBuilder),
-    Time(TimestampMicrosecondBuilder),
-    Bytes(BinaryBuilder),
-}
-
-impl Builder {
-    fn new(kind: Kind) -> Self {
-        match kind {
-            Kind::Int => Self::Int(Int64Builder::new()),
-            Kind::Text => Self::Text(StringBuilder::new()),
-            Kind::Time => Self::Time(TimestampMicrosecondBuilder::new()),
-            Kind::Bytes => Self::Bytes(BinaryBuilder::new()),
-        }
-    }
-
-    fn push(&mut self, cell: Option<&Cell>) {
-        match (self, cell) {
-            (Self::Int(b), Some(Cell::Int(n))) => b.append_option(n.map(|n| n as i64)),
-            (Self::Text(b), Some(Cell::Text(t))) => b.append_option(t.as_deref()),
-            (Self::Time(b), Some(Cell::Time(t))) => b.append_value(*t),
-            (Self::Bytes(b), Some(Cell::Bytes(bytes))) => b.append_value(bytes),
-            (Self::Int(b), _) => b.append_null(),
-            (Self::Text(b), _) => b.append_null(),
-            (Self::Time(b), _) => b.append_null(),
-            (Self::Bytes(b), _) => b.append_null(),
-        }
-    }
-
-    fn finish(self) -> ArrayRef {
-        match self {
-            Self::Int(mut b) => Arc::new(b.finish()),
-            Self::Text(mut b) => Arc::new(b.finish()),
-            Self::Time(mut b) => Arc::new(b.finish().with_timezone("UTC")),
-            Self::Bytes(mut b) => Arc::new(b.finish()),
-        }
     }
 }
 

@@ -280,7 +280,7 @@ impl Opened {
         for (index, block) in self.blocks.iter().enumerate() {
             self.raw(index as u64, block, &mut bytes)?;
         }
-        Ok(Blob::own(bytes))
+        Ok(Blob::owned(bytes))
     }
 
     /// Adds the raw bytes of a block, the one of this number.
@@ -302,7 +302,6 @@ impl Opened {
         bytes.extend_from_slice(&raw);
         Ok(())
     }
-
 }
 
 /// Bytes of the file of a large blob whose block table ends at `end`.

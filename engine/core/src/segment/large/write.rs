@@ -1,36 +1,51 @@
 //! Writing a blob into a segment of its own: whole and synced before the group that names it.
 
+use lakebed_codec::Encoder;
 use lakebed_format::{
     BlobId, Hash, LargeBlock, LargeEncoding, LargeEntry, LargeTail, Layout, SegmentHeader,
-    SegmentNumber, TAIL_LEN, limits, names, sum,
+    SegmentNumber, StoreUuid, TAIL_LEN, limits, names, sum,
 };
+use lakebed_vfs::Vfs;
 
 use super::file_len;
-use crate::context::StoreContext;
 use crate::error::{Error, Result};
-use lakebed_codec::Encoder;
-use crate::write::group::{create_segment, of_frames, random};
+use crate::random::random_u64;
+use crate::segment::create::create_file;
 
 /// Blocks tried before the whole blob is compressed.
 const TRIED: usize = 3;
 
-/// Writes the segment. After an error no file is left, as far as that is possible.
-pub(crate) fn write(
-    context: &StoreContext,
-    segment: SegmentNumber,
-    id: BlobId,
-    hash: &Hash,
-    bytes: &[u8],
-) -> Result<LargeEntry> {
-    let result = write_file(context, segment, id, hash, bytes);
-    if result.is_err() {
-        let _ = context.vfs.unlink(&names::segment(segment));
+/// What a large blob's segment is written with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LargeWriter<'a> {
+    pub(crate) vfs: &'a dyn Vfs,
+    pub(crate) store: StoreUuid,
+    /// zstd level of blocks.
+    pub(crate) level: i32,
+}
+
+impl LargeWriter<'_> {
+    /// Writes the segment of a blob. After an error no file is left, as far as that is possible.
+    ///
+    /// # Errors
+    /// `Io`, `StoreFull`.
+    pub(crate) fn write(
+        &self,
+        segment: SegmentNumber,
+        id: BlobId,
+        hash: &Hash,
+        bytes: &[u8],
+    ) -> Result<LargeEntry> {
+        let result = write_file(*self, segment, id, hash, bytes);
+        if result.is_err() {
+            let _ = self.vfs.unlink(&names::segment(segment));
+        }
+        result
     }
-    result
 }
 
 fn write_file(
-    context: &StoreContext,
+    writer: LargeWriter<'_>,
     segment: SegmentNumber,
     id: BlobId,
     hash: &Hash,
@@ -40,25 +55,27 @@ fn write_file(
     let header = SegmentHeader {
         layout: Layout::Large,
         number: segment,
-        uuid: context.header.uuid,
-        salt: random()?,
+        uuid: writer.store,
+        salt: random_u64()?,
         first_blob: id,
     };
     let salt = header.salt;
-    let mut encoder = Encoder::new(context.options.level).map_err(|e| of_frames(&e))?;
+    let mut encoder = Encoder::new(writer.level).map_err(|e| Error::compressing(&e))?;
     let encoding = if shrinks(&mut encoder, bytes)? {
         LargeEncoding::Zstd
     } else {
         LargeEncoding::Raw
     };
-    let file = create_segment(context, segment)?;
+    let file = create_file(writer.vfs, segment)?;
     file.write_all_at(&header.encode(), 0).map_err(io)?;
     let mut offset = limits::LARGE_START;
     let mut table = Vec::new();
     for block in bytes.chunks(limits::LARGE_BLOCK as usize) {
         let compressed = match encoding {
             LargeEncoding::Raw => None,
-            LargeEncoding::Zstd => encoder.encode(block, None).map_err(|e| of_frames(&e))?,
+            LargeEncoding::Zstd => encoder
+                .encode(block, None)
+                .map_err(|e| Error::compressing(&e))?,
         };
         let stored = compressed.as_ref().map_or(block, |(_, stored)| stored);
         file.write_all_at(stored, offset).map_err(io)?;
@@ -85,7 +102,7 @@ fn write_file(
     tail.encode(salt, tail_at, &mut table);
     file.write_all_at(&table, table_offset).map_err(io)?;
     file.sync_data().map_err(io)?;
-    context.vfs.sync_dir(names::SEGMENTS).map_err(io)?;
+    writer.vfs.sync_dir(names::SEGMENTS).map_err(io)?;
     Ok(LargeEntry {
         segment,
         blob: id,
@@ -109,7 +126,7 @@ fn shrinks(encoder: &mut Encoder, bytes: &[u8]) -> Result<bool> {
         raw += part.len();
         stored += encoder
             .encode(part, None)
-            .map_err(|e| of_frames(&e))?
+            .map_err(|e| Error::compressing(&e))?
             .map_or(part.len(), |(_, bytes)| bytes.len());
     }
     Ok(stored * 10 < raw * 9)

@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};
 
 use lakebed_format::{
-    BlobId, COMMIT_LEN, CommitAt, CommitEntry, CommitNumber, Fingerprint, Layout,
-    RowEntry, SegmentNumber, limits,
+    BlobId, COMMIT_LEN, CommitAt, CommitEntry, CommitNumber, Fingerprint, Layout, RowEntry,
+    SegmentHeader, SegmentNumber, StoreUuid, limits,
 };
 use lakebed_vfs::ReadFile;
 use parking_lot::RwLock;
@@ -13,16 +13,17 @@ use parking_lot::RwLock;
 use super::frame::{self, FramePlace};
 use super::verify::{RowsTables, verify_rows};
 use super::walker::{Block, Walk, WalkedBytes, Walker, read_header};
+use super::writer::SegmentWriter;
 use crate::blob::Blob;
 use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
 use crate::fingerprints::memory::MemoryIndex;
-use crate::segment::frame_cache::FrameKey;
-use lakebed_codec::Decoded;
 use crate::segment::damage::{Damage, DamagedPlace, ReadFailure};
 use crate::segment::files::{SegmentFiles, len_of};
+use crate::segment::frame_cache::FrameKey;
 use crate::segment::verify::Verification;
 use crate::segment::{ReadContext, RowBatchBytes, Segment, StoredBlobs, blob_in};
+use lakebed_codec::Decoded;
 
 /// Where a COMMIT repeats the salt of its segment (docs/format.md).
 const SALT_IN_COMMIT: usize = 56;
@@ -134,7 +135,10 @@ impl ActiveFile {
             salt: 0,
         };
         let bytes = walker.read(at, COMMIT_LEN as u64, Damage::Commit)?;
-        let Some(salt) = bytes.get(SALT_IN_COMMIT..).and_then(<[u8]>::first_chunk::<8>) else {
+        let Some(salt) = bytes
+            .get(SALT_IN_COMMIT..)
+            .and_then(<[u8]>::first_chunk::<8>)
+        else {
             return Ok(None);
         };
         let salt = u64::from_le_bytes(*salt);
@@ -147,6 +151,17 @@ impl ActiveFile {
             Self::new(number, salt, BlobId(0), file),
             vec![damage],
         )))
+    }
+
+    /// Encodes further parts of the segment.
+    pub(crate) fn writer(&self, store: StoreUuid) -> SegmentWriter {
+        SegmentWriter::new(SegmentHeader {
+            layout: Layout::Rows,
+            number: self.number,
+            uuid: store,
+            salt: self.salt,
+            first_blob: self.first_blob,
+        })
     }
 
     /// Reads the structures of the file.
@@ -218,12 +233,7 @@ pub(crate) enum SyncState {
 
 impl ActiveRows {
     /// The state that a walk over the chain found.
-    pub(crate) fn new(
-        file: Arc<ActiveFile>,
-        walk: Walk,
-        mut damage: Vec<Damage>,
-        last: CommitAt,
-    ) -> Self {
+    fn new(file: Arc<ActiveFile>, walk: Walk, mut damage: Vec<Damage>, last: CommitAt) -> Self {
         damage.extend(walk.damage);
         damage.sort_by_key(|damage| damage.place().offset);
         damage.dedup();
@@ -234,6 +244,20 @@ impl ActiveRows {
             last,
             rows: OnceLock::new(),
         }
+    }
+
+    /// The segment after a group was written: the blocks that stay, and the new one.
+    pub(crate) fn with_block(
+        file: Arc<ActiveFile>,
+        kept: impl Iterator<Item = Arc<Block>>,
+        new: Block,
+    ) -> Self {
+        let last = new.commit;
+        let walk = Walk {
+            blocks: kept.chain([Arc::new(new)]).collect(),
+            damage: Vec::new(),
+        };
+        Self::new(file, walk, Vec::new(), last)
     }
 
     /// Where the next group begins.
@@ -297,7 +321,9 @@ impl ActiveRows {
         }
         let blocks = known.map_or(&[][..], |known| known.blocks.as_slice());
         let walk = walker.walk(last, blocks, base)?;
-        Ok(Newest::Commit(Arc::new(Self::new(file, walk, damage, last))))
+        Ok(Newest::Commit(Arc::new(Self::new(
+            file, walk, damage, last,
+        ))))
     }
 
     /// Brings the table up to this commit.

@@ -27,7 +27,9 @@ pub(crate) fn inspect(files: &SegmentFiles, number: SegmentNumber) -> Result<Fou
     let bytes = WalkedBytes::File(file.as_ref());
     let header = match read_header(bytes, number) {
         Ok(header) if header.number == number && header.uuid == files.store => header,
-        Err(ReadFailure::Other(error)) if error.kind() == crate::ErrorKind::Io => return Err(error),
+        Err(ReadFailure::Other(error)) if error.kind() == crate::ErrorKind::Io => {
+            return Err(error);
+        }
         _ => return Ok(FoundSegment::Open),
     };
     if header.layout == Layout::Large {

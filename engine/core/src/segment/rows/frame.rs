@@ -7,9 +7,9 @@ use lakebed_vfs::ReadFile;
 
 use crate::blob::Blob;
 use crate::error::{Error, Result};
-use lakebed_codec::Decoded;
 use crate::segment::files::reading;
 use crate::segment::{ReadContext, StoredBlobs};
+use lakebed_codec::Decoded;
 
 /// Read of a frame whose length is not known, at first.
 const FIRST_READ: u64 = 20 << 10;

@@ -26,8 +26,8 @@ fn checked_batch(
     entry: &RowEntry,
     bytes: Slice,
 ) -> Result<RowBatchBytes> {
-    let batch = RowBatch::decode(&bytes, salt, entry.offset)
-        .map_err(|e| Error::of_format(segment, &e))?;
+    let batch =
+        RowBatch::decode(&bytes, salt, entry.offset).map_err(|e| Error::of_format(segment, &e))?;
     let agrees = batch.head.collection == entry.collection
         && batch.head.first_seq == entry.first_seq
         && batch.rows == entry.rows;

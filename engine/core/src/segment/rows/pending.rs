@@ -16,9 +16,9 @@ use crate::blob::Blob;
 use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
 use crate::fingerprints::memory::MemoryIndex;
-use lakebed_codec::{Decoded, Page};
 use crate::segment::files::reading;
 use crate::segment::{ReadContext, RowBatchBytes};
+use lakebed_codec::{Decoded, Page};
 
 /// A frame of the group.
 #[derive(Clone, Copy, Debug)]
@@ -241,11 +241,11 @@ impl Pending {
         }
         if !self.page.is_empty() && id >= self.page_first {
             let place = (id.0 - self.page_first.0) as usize;
-            return Ok(self.page.blob(place).map(Blob::own));
+            return Ok(self.page.blob(place).map(Blob::owned));
         }
         let after = self.flying.partition_point(|(first, _)| *first <= id);
         if let Some((first, page)) = after.checked_sub(1).and_then(|at| self.flying.get(at)) {
-            return Ok(page.blob((id.0 - first.0) as usize).map(Blob::own));
+            return Ok(page.blob((id.0 - first.0) as usize).map(Blob::owned));
         }
         let after = self.frames.partition_point(|frame| frame.first <= id);
         let Some(frame) = after.checked_sub(1).and_then(|at| self.frames.get(at)) else {

@@ -18,12 +18,12 @@ use super::walker::{WalkedBytes, Walker, read_header};
 use crate::blob::Blob;
 use crate::error::{Error, Result};
 use crate::fingerprints::search;
-use crate::segment::frame_cache::FrameKey;
-use lakebed_codec::Decoded;
 use crate::segment::bytes::{Access, Readable, SegmentBytes};
 use crate::segment::files::SegmentFiles;
+use crate::segment::frame_cache::FrameKey;
 use crate::segment::verify::Verification;
 use crate::segment::{ReadContext, RowBatchBytes, Segment, StoredBlobs, blob_in};
+use lakebed_codec::Decoded;
 
 /// A segment of layout *rows* that a manifest names. Its file is opened when it is first read.
 #[derive(Debug)]
@@ -165,7 +165,10 @@ impl SealedRows {
             Readable::Mapped(mapping) => pass(place, tail_of(mapping, place)?),
             Readable::File(file) => {
                 let next = found.next.map(|next| next.offset);
-                pass(place, &frame::read(file, place, next, opened.footer.offset)?)
+                pass(
+                    place,
+                    &frame::read(file, place, next, opened.footer.offset)?,
+                )
             }
         }
     }

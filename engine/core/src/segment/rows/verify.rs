@@ -118,7 +118,9 @@ impl Groups<'_> {
         verification.frame();
         for (index, id) in header.ids.iter().enumerate() {
             verification.blob();
-            let found = decoded.blob(index).map(|bytes| Hash::of(bytes).fingerprint());
+            let found = decoded
+                .blob(index)
+                .map(|bytes| Hash::of(bytes).fingerprint());
             let listed = self
                 .tables
                 .fingerprints

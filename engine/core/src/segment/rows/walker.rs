@@ -149,7 +149,8 @@ impl<'a> Walker<'a> {
             return Ok(None);
         }
         let at = group.checked_sub(COMMIT_LEN as u64);
-        let at = at.ok_or_else(|| self.damaged(group, "a group starts too early", Damage::Commit))?;
+        let at =
+            at.ok_or_else(|| self.damaged(group, "a group starts too early", Damage::Commit))?;
         self.commit_at(at).map(Some)
     }
 
