@@ -224,7 +224,7 @@ pub(crate) fn maintain(context: &StoreContext, sealed: &[SealedSegment]) -> Resu
     }
 }
 
-fn remove(context: &StoreContext, found: &mut runs::Found, choice: &Choice) {
+fn remove(context: &StoreContext, found: &mut runs::FoundRuns, choice: &Choice) {
     for number in choice.obsolete.iter().chain(&found.unreadable) {
         // A leftover costs room and is never searched.
         let _ = context.vfs.unlink(&names::run(*number));

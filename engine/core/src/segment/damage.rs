@@ -17,8 +17,6 @@ pub(crate) struct DamagedPlace {
 /// An unreadable part of a segment, by the structure it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Damage {
-    /// The file itself: it is missing, too short, or another segment's.
-    File(DamagedPlace),
     /// The header at the start of the file.
     Header(DamagedPlace),
     /// A COMMIT.
@@ -35,8 +33,7 @@ impl Damage {
     /// Where the damage is, and what it is.
     pub(crate) fn place(&self) -> &DamagedPlace {
         match self {
-            Damage::File(place)
-            | Damage::Header(place)
+            Damage::Header(place)
             | Damage::Commit(place)
             | Damage::Index(place)
             | Damage::Record(place)

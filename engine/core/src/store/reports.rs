@@ -1,8 +1,6 @@
 //! What calls report back. Plain data; times are microseconds since 1970 UTC, sizes are bytes.
 
-use lakebed_format::{
-    BlobId, CollectionId, CommitNumber, DictionaryNumber, Hash, SegmentNumber, Seq,
-};
+use lakebed_format::{CommitNumber, DictionaryNumber, Hash, SegmentNumber};
 
 /// What an `ingest` did.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -10,7 +10,8 @@ use super::group::Group;
 use crate::catalogue::merge_summaries;
 use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
-use crate::segment::rows::active::{ActiveFile, ActiveRows};
+use crate::segment::rows::active::ActiveRows;
+use crate::segment::rows::active_file::ActiveFile;
 use crate::segment::rows::walker::Block;
 use crate::segment::rows::writer::{CommitFacts, IndexContents};
 use crate::snapshot::CommittedState;
@@ -149,7 +150,7 @@ fn append_trailer(
     let mut contents = own_contents(group, rows, records)?;
     let mut kept = 0;
     if let Some(active) = &committed.active {
-        (contents, kept) = contents.merged_with(active)?;
+        (contents, kept) = contents.merged_with(active.file.walker(), &active.blocks)?;
     }
     let (own, next_blob, catalogue) = {
         let pending = group.shared.read();

@@ -13,7 +13,7 @@ pub(crate) fn write_manifest(
     context: &StoreContext,
     number: u64,
     body: Body,
-) -> std::result::Result<(), Failure> {
+) -> Result<(), Failure> {
     let manifest = Manifest {
         number,
         uuid: context.header.uuid,
@@ -36,7 +36,7 @@ pub(crate) fn put_file(
     temporary: &str,
     name: &str,
     bytes: &[u8],
-) -> std::result::Result<(), Failure> {
+) -> Result<(), Failure> {
     let write = || -> std::io::Result<()> {
         match vfs.unlink(temporary) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),

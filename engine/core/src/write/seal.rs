@@ -28,10 +28,12 @@ pub(crate) fn seal(
         return Ok(());
     };
     committed.check_whole()?;
-    let footer = active
-        .file
-        .writer(context.header.uuid)
-        .footer(active, |entry| body_after(committed, entry))?;
+    let footer = active.file.writer(context.header.uuid).footer(
+        active.file.walker(),
+        &active.blocks,
+        &active.last,
+        |entry| body_after(committed, entry),
+    )?;
     let body = body_after(committed, footer.entry)?;
     let undo = |error: Error| {
         // If cutting fails too, the footer stays as what a crash would have left.

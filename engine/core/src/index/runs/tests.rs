@@ -8,7 +8,7 @@ use lakebed_vfs::{File, MemVfs, Open, OsVfs, Vfs};
 use proptest::prelude::*;
 
 use super::policy::{MAX_RUNS, MAX_UNCOVERED};
-use super::write::{RunSpec, write_run};
+use super::write::{RunSpec, merge_sorted, write_run};
 use super::*;
 
 type Entry = (Fingerprint, BlobId);
@@ -253,7 +253,7 @@ proptest! {
         let mut expected: Vec<Entry> =
             parts.iter().flatten().map(|&(f, id)| (Fingerprint(f), BlobId(id))).collect();
         expected.sort_unstable();
-        let merged: Result<Vec<Entry>> = merge(sources).collect();
+        let merged: Result<Vec<Entry>> = merge_sorted(sources).collect();
         prop_assert_eq!(merged.unwrap(), expected);
     }
 
@@ -274,7 +274,7 @@ fn an_error_in_a_source_ends_a_merge() {
     let bad: Entries =
         Box::new([Ok((Fingerprint(1), BlobId(1))), Err(damaged(1, "x"))].into_iter());
     let good: Entries = Box::new(even(100, 0).into_iter().map(Ok));
-    let merged: Vec<Result<Entry>> = merge(vec![good, bad]).collect();
+    let merged: Vec<Result<Entry>> = merge_sorted(vec![good, bad]).collect();
     assert!(merged.last().unwrap().is_err());
     assert_eq!(merged.iter().filter(|entry| entry.is_err()).count(), 1);
 }

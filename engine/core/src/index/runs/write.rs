@@ -10,16 +10,13 @@ use lakebed_format::{BlobId, Fingerprint, Pages, RunHeader, SegmentNumber, block
 use lakebed_vfs::{File, Open, Vfs};
 
 use super::policy::{Merge, SegmentOutline};
-use super::{Run, damaged};
+use super::run::{Entries, Run, damaged};
 use crate::error::{Error, Result};
 
 /// Bytes that are written at once; a multiple of the page.
 const CHUNK: usize = 1 << 20;
-/// Entries between two questions whether to go on.
+/// Entries between two checks for an interrupt.
 const STEP: usize = 1 << 16;
-
-/// Fingerprints and their blobs, ascending by both; ends after an error.
-pub(crate) type Entries = Box<dyn Iterator<Item = Result<(Fingerprint, BlobId)>> + Send>;
 
 /// What a new run holds; the catalogue knows it before a byte is written.
 #[derive(Debug, Clone)]
@@ -81,7 +78,7 @@ pub(crate) fn carry_out(
     };
     let mut sources = footers;
     sources.extend(runs.iter().map(Run::entries));
-    let entries = super::merge(sources).enumerate().map(|(n, entry)| {
+    let entries = merge_sorted(sources).enumerate().map(|(n, entry)| {
         if n % STEP == 0 {
             check_interrupted()?;
         }
@@ -199,7 +196,7 @@ impl PagedWriter {
 }
 
 /// Sorted entries of several sources as one, ascending. Constant memory; ends after the first error of any source.
-pub(crate) fn merge(sources: Vec<Entries>) -> Merged {
+pub(crate) fn merge_sorted(sources: Vec<Entries>) -> Merged {
     Merged {
         heads: BinaryHeap::new(),
         sources,
@@ -213,7 +210,7 @@ enum State {
     Ended,
 }
 
-/// Iterator of [`merge`].
+/// Iterator of [`merge_sorted`].
 pub(crate) struct Merged {
     heads: BinaryHeap<Reverse<(Fingerprint, BlobId, usize)>>,
     sources: Vec<Entries>,

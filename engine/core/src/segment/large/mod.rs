@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 
 use super::bytes::{SegmentBytes, Slice};
 use super::files::SegmentFiles;
+use super::interface::{ReadContext, RowBatchBytes, Segment, StoredBlobs};
 use super::verify::Verification;
-use super::{ReadContext, RowBatchBytes, Segment, StoredBlobs};
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use lakebed_codec::Decoded;

@@ -3,60 +3,22 @@
 use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};
 
+use lakebed_codec::Decoded;
 use lakebed_format::{
-    BlobId, COMMIT_LEN, CommitAt, CommitEntry, CommitNumber, Fingerprint, Layout, RowEntry,
-    SegmentHeader, SegmentNumber, StoreUuid, limits,
+    BlobId, CommitAt, CommitEntry, CommitNumber, Fingerprint, RowEntry, SegmentNumber, limits,
 };
-use lakebed_vfs::ReadFile;
-use parking_lot::RwLock;
 
-use super::frame::{self, FramePlace};
+use super::active_file::{ActiveFile, FoundFrame};
+use super::frame;
 use super::verify::{RowsTables, verify_rows};
-use super::walker::{Block, Walk, WalkedBytes, Walker, read_header};
-use super::writer::SegmentWriter;
+use super::walker::{Block, Walk, Walker};
 use crate::blob::Blob;
 use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
-use crate::fingerprints::memory::MemoryIndex;
-use crate::segment::damage::{Damage, DamagedPlace, ReadFailure};
+use crate::segment::damage::{Damage, DamagedPlace};
 use crate::segment::files::{SegmentFiles, len_of};
-use crate::segment::frame_cache::FrameKey;
+use crate::segment::interface::{ReadContext, RowBatchBytes, Segment, StoredBlobs, blob_in};
 use crate::segment::verify::Verification;
-use crate::segment::{ReadContext, RowBatchBytes, Segment, StoredBlobs, blob_in};
-use lakebed_codec::Decoded;
-
-/// Where a COMMIT repeats the salt of its segment (docs/format.md).
-const SALT_IN_COMMIT: usize = 56;
-
-/// The file of the active segment, shared by all its states.
-#[derive(Debug)]
-pub(crate) struct ActiveFile {
-    pub(crate) number: SegmentNumber,
-    pub(crate) salt: u64,
-    pub(crate) first_blob: BlobId,
-    pub(crate) file: Arc<dyn ReadFile>,
-    index: RwLock<Indexed>,
-}
-
-/// Fingerprints of the committed blobs, as far as somebody has looked one up.
-#[derive(Debug, Default)]
-struct Indexed {
-    table: MemoryIndex,
-    /// Blobs below it are in the table, but for those of damaged blocks.
-    end: BlobId,
-    /// Blocks whose fingerprints cannot be read.
-    damage: Vec<Damage>,
-}
-
-impl Indexed {
-    /// An error when something may be missing in what was found.
-    fn check_whole(&self) -> Result<()> {
-        match self.damage.first() {
-            Some(damage) => Err(damage.error()),
-            None => Ok(()),
-        }
-    }
-}
 
 /// The active segment as of one commit.
 #[derive(Debug)]
@@ -68,156 +30,6 @@ pub(crate) struct ActiveRows {
     /// The last commit.
     pub(crate) last: CommitAt,
     rows: OnceLock<Arc<[RowEntry]>>,
-}
-
-impl ActiveFile {
-    pub(crate) fn new(
-        number: SegmentNumber,
-        salt: u64,
-        first_blob: BlobId,
-        file: Arc<dyn ReadFile>,
-    ) -> Self {
-        Self {
-            number,
-            salt,
-            first_blob,
-            file,
-            index: RwLock::new(Indexed {
-                table: MemoryIndex::default(),
-                end: first_blob,
-                damage: Vec::new(),
-            }),
-        }
-    }
-
-    /// Opens a segment that should be written to, by its header. `None` when it does not hold one whole COMMIT behind a header: then
-    /// nothing of it was ever acknowledged.
-    ///
-    /// # Errors
-    /// `Corrupt` when the file is another segment's or another store's; `FormatTooNew`, `Io`.
-    fn open(
-        files: &SegmentFiles,
-        number: SegmentNumber,
-        file: Arc<dyn ReadFile>,
-        len: u64,
-    ) -> Result<Option<(Self, Vec<Damage>)>> {
-        if len < limits::FIRST_GROUP + COMMIT_LEN as u64 {
-            return Ok(None);
-        }
-        match read_header(WalkedBytes::File(file.as_ref()), number) {
-            Ok(header) => {
-                if header.uuid != files.store
-                    || header.number != number
-                    || header.layout != Layout::Rows
-                {
-                    let text = "the file is another segment's or another store's";
-                    return Err(Error::corrupt(number, 0, text));
-                }
-                let file = Self::new(number, header.salt, header.first_blob, file);
-                Ok(Some((file, Vec::new())))
-            }
-            Err(ReadFailure::Damaged(damage)) => Self::without_header(number, file, len, damage),
-            Err(ReadFailure::Other(error)) => Err(error),
-        }
-    }
-
-    /// A COMMIT repeats the salt: with one at the end of the file, a damaged header loses nothing.
-    fn without_header(
-        number: SegmentNumber,
-        file: Arc<dyn ReadFile>,
-        len: u64,
-        damage: Damage,
-    ) -> Result<Option<(Self, Vec<Damage>)>> {
-        let at = len - COMMIT_LEN as u64;
-        let mut walker = Walker {
-            bytes: WalkedBytes::File(file.as_ref()),
-            segment: number,
-            salt: 0,
-        };
-        let bytes = walker.read(at, COMMIT_LEN as u64, Damage::Commit)?;
-        let Some(salt) = bytes
-            .get(SALT_IN_COMMIT..)
-            .and_then(<[u8]>::first_chunk::<8>)
-        else {
-            return Ok(None);
-        };
-        let salt = u64::from_le_bytes(*salt);
-        walker.salt = salt;
-        if let Err(failure) = walker.commit_at(at) {
-            failure.into_damage()?;
-            return Ok(None);
-        }
-        Ok(Some((
-            Self::new(number, salt, BlobId(0), file),
-            vec![damage],
-        )))
-    }
-
-    /// Encodes further parts of the segment.
-    pub(crate) fn writer(&self, store: StoreUuid) -> SegmentWriter {
-        SegmentWriter::new(SegmentHeader {
-            layout: Layout::Rows,
-            number: self.number,
-            uuid: store,
-            salt: self.salt,
-            first_blob: self.first_blob,
-        })
-    }
-
-    /// Reads the structures of the file.
-    pub(crate) fn walker(&self) -> Walker<'_> {
-        Walker {
-            bytes: WalkedBytes::File(self.file.as_ref()),
-            segment: self.number,
-            salt: self.salt,
-        }
-    }
-
-    /// Adds blobs that were just committed, if everything before them is in the table.
-    pub(crate) fn index_new(
-        &self,
-        from: BlobId,
-        blobs: impl Iterator<Item = (BlobId, Fingerprint)>,
-        end: BlobId,
-    ) {
-        let mut index = self.index.write();
-        if index.end < from {
-            return;
-        }
-        for (id, fingerprint) in blobs.filter(|(id, _)| *id >= from) {
-            index.table.insert(fingerprint, id);
-        }
-        index.end = index.end.max(end);
-    }
-
-    fn key(&self, offset: u64) -> FrameKey {
-        FrameKey {
-            segment: self.number,
-            offset,
-        }
-    }
-
-    fn place(&self, offset: u64) -> FramePlace {
-        FramePlace {
-            segment: self.number,
-            salt: self.salt,
-            offset,
-        }
-    }
-
-    fn decode(&self, read: ReadContext<'_>, frame: FoundFrame) -> Result<Decoded> {
-        let place = self.place(frame.offset);
-        let bytes = frame::read(self.file.as_ref(), place, frame.next, frame.limit)?;
-        frame::decode(read, place, &bytes)
-    }
-}
-
-/// Where a frame begins, where the next one does, and where it ends at the latest.
-#[derive(Clone, Copy, Debug)]
-struct FoundFrame {
-    offset: u64,
-    next: Option<u64>,
-    limit: u64,
 }
 
 /// What is known of the sync of a commit that was found.
@@ -506,7 +318,7 @@ impl Segment for ActiveRows {
             .file
             .walker()
             .read(entry.offset, entry.len, Damage::Index)?;
-        super::checked_batch(self.file.number, self.file.salt, entry, bytes)
+        RowBatchBytes::checked(self.file.number, self.file.salt, entry, bytes)
     }
 
     fn commits(&self, _: &SegmentFiles) -> Result<Vec<CommitEntry>> {

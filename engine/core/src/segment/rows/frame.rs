@@ -8,7 +8,7 @@ use lakebed_vfs::ReadFile;
 use crate::blob::Blob;
 use crate::error::{Error, Result};
 use crate::segment::files::reading;
-use crate::segment::{ReadContext, StoredBlobs};
+use crate::segment::interface::{ReadContext, StoredBlobs};
 use lakebed_codec::Decoded;
 
 /// Read of a frame whose length is not known, at first.

@@ -17,7 +17,7 @@ use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
 use crate::fingerprints::memory::MemoryIndex;
 use crate::segment::files::reading;
-use crate::segment::{ReadContext, RowBatchBytes};
+use crate::segment::interface::{ReadContext, RowBatchBytes};
 use lakebed_codec::{Decoded, Page};
 
 /// A frame of the group.

@@ -1,29 +1,26 @@
-//! A sealed segment: found from its tail, mapped when first touched, its tables checked page by page.
+//! A sealed segment: found from its tail, mapped when first read, its tables checked page by page.
 
-use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};
 
+use lakebed_codec::Decoded;
 use lakebed_format::{
-    BlobId, CommitEntry, Encoding, Extent, Fingerprint, FormatError, FrameEntry, FrameHeader,
-    FrameTable, IdRun, IdSet, IndexBlock, Layout, Ordinals, Reason, RowEntry, SectionKind,
-    SegmentEntry, SegmentNumber, wire::Reader,
+    BlobId, CommitEntry, Encoding, Fingerprint, FormatError, FrameEntry, FrameHeader, FrameTable,
+    Reason, RowEntry, SectionKind, SegmentEntry, SegmentNumber,
 };
 use parking_lot::Mutex;
 
 use super::frame::{self, FramePlace};
-use super::paged::PagedTable;
+use super::sealed_tables::{FoundFrame, Opened, ordinals_in};
 use super::verify::{RowsTables, verify_rows};
-use super::walker::{WalkedBytes, Walker, read_header};
 use crate::blob::Blob;
 use crate::error::{Error, Result};
 use crate::fingerprints::search;
-use crate::segment::bytes::{Access, Readable, SegmentBytes};
+use crate::segment::bytes::{Access, Readable};
 use crate::segment::files::SegmentFiles;
 use crate::segment::frame_cache::FrameKey;
+use crate::segment::interface::{ReadContext, RowBatchBytes, Segment, StoredBlobs, blob_in};
 use crate::segment::verify::Verification;
-use crate::segment::{ReadContext, RowBatchBytes, Segment, StoredBlobs, blob_in};
-use lakebed_codec::Decoded;
 
 /// A segment of layout *rows* that a manifest names. Its file is opened when it is first read.
 #[derive(Debug)]
@@ -31,21 +28,6 @@ pub(crate) struct SealedRows {
     entry: SegmentEntry,
     opening: Mutex<()>,
     opened: OnceLock<Opened>,
-}
-
-#[derive(Debug)]
-struct Opened {
-    bytes: SegmentBytes,
-    salt: u64,
-    footer: IndexBlock,
-    frames: Option<PagedTable>,
-    /// Runs of ids with the ordinal of their first.
-    ids: Vec<(u64, IdRun)>,
-    ordinals: Option<PagedTable>,
-    extents: Vec<(Extent, PagedTable)>,
-    rows: OnceLock<Arc<[RowEntry]>>,
-    /// Frames read in place whose checksums passed.
-    passed: Mutex<HashSet<u64>>,
 }
 
 impl SealedRows {
@@ -197,13 +179,6 @@ impl SealedRows {
     }
 }
 
-/// A frame and the one behind it.
-#[derive(Clone, Copy, Debug)]
-struct FoundFrame {
-    entry: FrameEntry,
-    next: Option<FrameEntry>,
-}
-
 /// The bytes of a mapped segment from a frame on.
 fn tail_of(mapping: &[u8], place: FramePlace) -> Result<&[u8]> {
     let tail = usize::try_from(place.offset)
@@ -331,7 +306,7 @@ impl Segment for SealedRows {
     fn row_batch(&self, files: &SegmentFiles, entry: &RowEntry) -> Result<RowBatchBytes> {
         let opened = self.opened(files)?;
         let bytes = opened.bytes.slice(entry.offset, entry.len)?;
-        super::checked_batch(self.entry.number, opened.salt, entry, bytes)
+        RowBatchBytes::checked(self.entry.number, opened.salt, entry, bytes)
     }
 
     fn commits(&self, files: &SegmentFiles) -> Result<Vec<CommitEntry>> {
@@ -382,135 +357,4 @@ impl Segment for SealedRows {
         let walker = opened.walker(number);
         verify_rows(read, walker, last, &tables, verification)
     }
-}
-
-/// Frames of more stored bytes than this are not fetched in one piece.
-const PREFETCH: u64 = 64 << 10;
-
-impl Opened {
-    /// Fetches a frame that is about to be decoded. Frames of one blob are left alone: a raw one is read in place, again and again.
-    fn prefetch(&self, found: &FoundFrame) {
-        let (Some(mapping), Some(next)) = (self.bytes.mapping(), &found.next) else {
-            return;
-        };
-        let entry = &found.entry;
-        let len = next.offset.saturating_sub(entry.offset);
-        if len <= PREFETCH && next.first.0 > entry.first.0 + 1 {
-            mapping.prefetch(entry.offset as usize..next.offset as usize);
-        }
-    }
-
-    fn new(files: &SegmentFiles, entry: &SegmentEntry) -> Result<Self> {
-        let refused = |error: FormatError| Error::of_format(entry.number, &error);
-        let bytes = SegmentBytes::open(files, entry.number, entry.len)?;
-        let header = read_header(WalkedBytes::Complete(&bytes), entry.number)?;
-        if header.uuid != files.store
-            || header.number != entry.number
-            || header.layout != Layout::Rows
-        {
-            return Err(Error::corrupt(
-                entry.number,
-                0,
-                "the file is another segment's or another store's",
-            ));
-        }
-        let salt = header.salt;
-        let walker = Walker {
-            bytes: WalkedBytes::Complete(&bytes),
-            segment: entry.number,
-            salt,
-        };
-        let footer = walker.footer(bytes.len())?;
-        let paged = |kind| -> Result<Option<PagedTable>> {
-            footer
-                .section(kind)
-                .map(|section| PagedTable::of_section(&bytes, entry.number, salt, section))
-                .transpose()
-        };
-        let frames = paged(SectionKind::Frames)?;
-        let ordinals = paged(SectionKind::Ordinals)?;
-        let data = walker.section(&footer, SectionKind::Ids)?;
-        let set = IdSet::decode(&mut Reader::new("ids", &data, footer.offset)).map_err(refused)?;
-        let mut ids = Vec::new();
-        let mut ordinal = 0;
-        for run in set.runs() {
-            ids.push((ordinal, *run));
-            ordinal += run.len;
-        }
-        let data = walker.section(&footer, SectionKind::Extents)?;
-        let mut extents = Vec::new();
-        for extent in Extent::decode_all(&data, footer.offset).map_err(refused)? {
-            let table = PagedTable::new(&bytes, entry.number, salt, extent.pages())?;
-            extents.push((extent, table));
-        }
-        Ok(Self {
-            bytes,
-            salt,
-            footer,
-            frames,
-            ids,
-            ordinals,
-            extents,
-            rows: OnceLock::new(),
-            passed: Mutex::default(),
-        })
-    }
-
-    fn walker(&self, segment: SegmentNumber) -> Walker<'_> {
-        Walker {
-            bytes: WalkedBytes::Complete(&self.bytes),
-            segment,
-            salt: self.salt,
-        }
-    }
-
-    /// The fingerprint of this rank, and its blob's ordinal.
-    #[inline]
-    fn fingerprint(
-        &self,
-        paged: &PagedTable,
-        ordinals: &Ordinals<'_>,
-        rank: usize,
-        entry: &SegmentEntry,
-    ) -> Result<(u64, u32)> {
-        paged.check_range(ordinals.place(rank))?;
-        let found = ordinals.get(rank).and_then(|ordinal| {
-            let wanted = u64::from(ordinal);
-            let after = self
-                .extents
-                .partition_point(|(extent, _)| extent.first_ordinal <= wanted);
-            let (extent, fingerprints) = self.extents.get(after.checked_sub(1)?)?;
-            let at = (wanted - extent.first_ordinal).checked_mul(8)?;
-            Some((ordinal, at, fingerprints))
-        });
-        if let Some((ordinal, at, fingerprints)) = found {
-            fingerprints.check_range(at..at + 8)?;
-            let bytes = fingerprints.data().get(at as usize..);
-            if let Some(bytes) = bytes.and_then(<[u8]>::first_chunk::<8>) {
-                return Ok((u64::from_le_bytes(*bytes), ordinal));
-            }
-        }
-        Err(Error::of_format(
-            entry.number,
-            &FormatError::new(
-                "ordinals",
-                self.footer.offset,
-                Reason::Value("an ordinal has no fingerprint"),
-            ),
-        ))
-    }
-
-    /// The id with this ordinal.
-    fn id(&self, ordinal: u64) -> Option<BlobId> {
-        let after = self.ids.partition_point(|(first, _)| *first <= ordinal);
-        let (first, run) = self.ids.get(after.checked_sub(1)?)?;
-        let id = run.first.0 + (ordinal - first);
-        (id < run.end()).then_some(BlobId(id))
-    }
-}
-
-/// The ordinals in their section, of which only touched pages may be used.
-fn ordinals_in<'a>(ordinals: &'a PagedTable, entry: &SegmentEntry) -> Result<Ordinals<'a>> {
-    ordinals.check(0)?;
-    Ordinals::new(ordinals.data()).map_err(|e| Error::of_format(entry.number, &e))
 }

@@ -6,7 +6,7 @@ use lakebed_vfs::ReadFile;
 use super::frame::{self, FramePlace};
 use super::walker::{WalkedBytes, Walker};
 use crate::error::{Error, Result};
-use crate::segment::ReadContext;
+use crate::segment::interface::ReadContext;
 use crate::segment::verify::Verification;
 
 /// What a segment's tables say of its blobs.

@@ -3,6 +3,8 @@
 //! A [`SegmentWriter`] encodes each part for the offset where it will lie, because checksums depend on it. Which bytes go to a file, and
 //! when they are synced, is its caller's business: the pending group's, which buffers, and sealing's.
 
+use std::sync::Arc;
+
 use lakebed_codec::Frame;
 use lakebed_format::{
     BlockBuilder, COMMIT_LEN, Catalogue as CatalogueBody, Commit, CommitAt, CommitEntry,
@@ -11,8 +13,8 @@ use lakebed_format::{
     TAIL_LEN, limits, wire::align8, wire::pad8,
 };
 
-use super::active::ActiveRows;
 use super::pending::PendingBatch;
+use super::walker::{Block, Walker};
 use crate::error::{Error, Result};
 use crate::random::random_u64;
 
@@ -245,35 +247,37 @@ impl SegmentWriter {
         (bytes, commit)
     }
 
-    /// The footer of a segment that ends with its last commit, made from its index blocks. `catalogue_with` gives the catalogue of the
+    /// The footer of a segment that ends with the commit `last`, made from its index blocks. `catalogue_with` gives the catalogue of the
     /// manifest that will name the segment as this entry says.
     ///
     /// # Errors
     /// `Corrupt` when an index block cannot be read; `Io`, `Internal`.
     pub(crate) fn footer(
         &self,
-        segment: &ActiveRows,
+        walker: Walker<'_>,
+        blocks: &[Arc<Block>],
+        last: &CommitAt,
         catalogue_with: impl FnOnce(SegmentEntry) -> Result<CatalogueBody>,
     ) -> Result<EncodedFooter> {
-        let tables = FooterTables::of(segment)?;
-        let last = segment.last.commit.number;
+        let tables = FooterTables::of(walker, blocks)?;
+        let last_number = last.commit.number;
         let commits = &tables.commits;
         let mut entry = SegmentEntry {
             number: self.header.number,
             layout: self.header.layout,
             len: 0,
             first_blob: self.header.first_blob,
-            end_blob: segment.next_blob(),
+            end_blob: last.commit.next_blob,
             blobs: tables.ids.len(),
             rows: commits.iter().map(|commit| commit.rows).sum(),
-            first_commit: commits.first().map_or(last, |commit| commit.number),
-            last_commit: last,
+            first_commit: commits.first().map_or(last_number, |commit| commit.number),
+            last_commit: last_number,
             raw_bytes: commits.iter().map(|commit| commit.raw_bytes).sum(),
         };
         // The footer's own copy cannot know the length of the file it is in; it says 0.
         let mut catalogue = Vec::new();
         catalogue_with(entry)?.encode(&mut catalogue);
-        let end = segment.end();
+        let end = last.end();
         let at = align8(end);
         let mut bytes = Vec::new();
         pad8(&mut bytes, 0, end);
@@ -289,7 +293,7 @@ impl SegmentWriter {
         FooterTail {
             block_offset: block.offset,
             block_len: block.len,
-            last_commit: segment.last.offset,
+            last_commit: last.offset,
             segment: entry.number,
             blobs: entry.blobs,
             header_checksum: block.header_checksum,
@@ -312,11 +316,10 @@ struct FooterTables {
 }
 
 impl FooterTables {
-    fn of(segment: &ActiveRows) -> Result<Self> {
-        let walker = segment.file.walker();
+    fn of(walker: Walker<'_>, blocks: &[Arc<Block>]) -> Result<Self> {
         let mut tables = Self::default();
         let mut ordinals = 0_u32..;
-        for block in &segment.blocks {
+        for block in blocks {
             for frame in &block.frames {
                 frame.encode(&mut tables.frames);
             }
@@ -381,8 +384,11 @@ impl IndexContents {
     ///
     /// # Errors
     /// `Corrupt` when one cannot be read; `Io`.
-    pub(crate) fn merged_with(self, segment: &ActiveRows) -> Result<(Self, usize)> {
-        let blocks = &segment.blocks;
+    pub(crate) fn merged_with(
+        self,
+        walker: Walker<'_>,
+        blocks: &[Arc<Block>],
+    ) -> Result<(Self, usize)> {
         let mut level = 0;
         let mut kept = blocks.len();
         while level < TOP_LEVEL {
@@ -402,7 +408,6 @@ impl IndexContents {
         let Some(first) = covered.first() else {
             return Ok((self, kept));
         };
-        let walker = segment.file.walker();
         let mut all = Self {
             level,
             first_group: first.start(),
