@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
 
 from lakebed import _backend, _progress, _records
-from lakebed._reading import Readable, Snapshot, number
+from lakebed._snapshot import Readable, Snapshot, number
 from lakebed.errors import InvalidArgument, StoreIOError, error
 
 if TYPE_CHECKING:
