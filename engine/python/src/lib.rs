@@ -11,7 +11,6 @@ mod detach;
 mod engine;
 mod file_objects;
 mod hash;
-mod json_rows;
 mod ollama;
 mod read_methods;
 mod reports;
