@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use lakebed_core::{Hash, IngestOptions, Options, ScanRequest, Seq, Source, Store};
-use lakebed_format::{BatchHead, BatchWriter, BlobId, CollectionId, FileNumber, RowBatch};
+use lakebed_format::{BlobId, CollectionId, FileNumber, RowBatch, RowBatchHeader, RowBatchWriter};
 use lakebed_json::extract::Extractor;
 use lakebed_json::schema::{Summary, to_columns, validate_and_observe};
 use lakebed_json::validate;
@@ -264,7 +264,7 @@ fn scan(text: &[u8], rounds: u64) -> Outcome<usize> {
 /// A batch of rows with blank lines and repeated blobs between them.
 fn row_batch(_text: &[u8], rounds: u64) -> Outcome<usize> {
     const COUNT: Range<u64> = 0..20_000;
-    let mut writer = BatchWriter::new(BatchHead {
+    let mut writer = RowBatchWriter::new(RowBatchHeader {
         collection: CollectionId(1),
         first_seq: Seq(0),
         file: FileNumber(1),

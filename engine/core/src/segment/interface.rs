@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lakebed_codec::{Decoded, Dictionary};
 use lakebed_format::{
-    BlobId, CommitEntry, DictionaryNumber, Encoding, Fingerprint, RowBatch, RowEntry,
+    BlobId, CommitEntry, DictionaryNumber, Encoding, Fingerprint, RowBatch, RowBatchEntry,
     SegmentNumber, Seq,
 };
 
@@ -64,16 +64,16 @@ pub(crate) trait Segment: Send + Sync + std::fmt::Debug {
     ) -> Result<()>;
 
     /// The row directory: an entry for each batch of rows, in the order they were written.
-    fn rows(&self, files: &SegmentFiles) -> Result<Arc<[RowEntry]>>;
+    fn rows(&self, files: &SegmentFiles) -> Result<Arc<[RowBatchEntry]>>;
 
     /// The batch of rows that an entry of the row directory stands for.
-    fn row_batch(&self, files: &SegmentFiles, entry: &RowEntry) -> Result<RowBatchBytes>;
+    fn row_batch(&self, files: &SegmentFiles, entry: &RowBatchEntry) -> Result<RowBatchBytes>;
 
     /// Passes the rows of a batch within a range of sequence numbers to a scan.
     fn scan(
         &self,
         files: &SegmentFiles,
-        entry: &RowEntry,
+        entry: &RowBatchEntry,
         range: &Range<Seq>,
         sink: &mut dyn RowSink,
     ) -> Result<()> {
@@ -141,7 +141,7 @@ impl RowBatchBytes {
     pub(crate) fn checked(
         segment: SegmentNumber,
         salt: u64,
-        entry: &RowEntry,
+        entry: &RowBatchEntry,
         bytes: Slice,
     ) -> Result<Self> {
         let batch = RowBatch::decode(&bytes, salt, entry.offset)

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, CollectionId, FileNumber, RowBatch, RowEntry, RowRun, SegmentNumber, Seq,
+    BlobId, CollectionId, FileNumber, RowBatch, RowBatchEntry, RowRun, SegmentNumber, Seq,
 };
 
 use super::{Cursor, Snapshot};
@@ -41,7 +41,7 @@ pub(crate) enum BatchSource {
 /// A batch of rows that was not read yet.
 #[derive(Clone, Debug)]
 pub(crate) struct BatchRef {
-    pub(crate) entry: RowEntry,
+    pub(crate) entry: RowBatchEntry,
     pub(crate) source: BatchSource,
 }
 
@@ -103,7 +103,7 @@ impl Snapshot {
     /// Tells all batches, in the order they were written.
     pub(crate) fn each_batch(
         &self,
-        mut each: impl FnMut(&RowEntry, &dyn Fn() -> BatchSource),
+        mut each: impl FnMut(&RowBatchEntry, &dyn Fn() -> BatchSource),
     ) -> Result<()> {
         for segment in self.committed.segments() {
             for entry in segment.rows(&self.committed.context.segments)?.iter() {

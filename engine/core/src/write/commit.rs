@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, CommitEntry, FrameEntry, IdRun, IdSet, Record, RowEntry, names, put_fingerprints,
+    BlobId, CatalogueRecord, CommitEntry, FrameEntry, IdRun, IdSet, RowBatchEntry, names,
+    put_fingerprints,
 };
 
 use super::group::Group;
@@ -66,7 +67,7 @@ pub(crate) fn commit(
 }
 
 /// The row batches behind the frames.
-fn append_rows(group: &mut Group) -> Result<Vec<RowEntry>> {
+fn append_rows(group: &mut Group) -> Result<Vec<RowBatchEntry>> {
     let batches = group.shared.read().batches.clone();
     let mut entries = Vec::with_capacity(batches.len());
     for batch in batches {
@@ -79,12 +80,12 @@ fn append_rows(group: &mut Group) -> Result<Vec<RowEntry>> {
 }
 
 /// The group's catalogue records, with pins and next numbers.
-fn finish_records(group: &mut Group) -> Vec<Record> {
+fn finish_records(group: &mut Group) -> Vec<CatalogueRecord> {
     let pending = group.shared.read();
     let catalogue = &pending.catalogue;
     let mut records = one_schema_each(&group.records);
     if !group.pins.is_empty() {
-        records.push(Record::Pinned(group.pins.clone()));
+        records.push(CatalogueRecord::Pinned(group.pins.clone()));
     }
     let before = &group.before;
     let changed = before.next_collection != catalogue.next_collection
@@ -92,7 +93,7 @@ fn finish_records(group: &mut Group) -> Vec<Record> {
         || before.next_dictionary != catalogue.next_dictionary
         || before.next_segment != catalogue.next_segment;
     if changed {
-        records.push(Record::Next {
+        records.push(CatalogueRecord::Next {
             collection: catalogue.next_collection,
             file: catalogue.next_file,
             dictionary: catalogue.next_dictionary,
@@ -103,16 +104,16 @@ fn finish_records(group: &mut Group) -> Vec<Record> {
 }
 
 /// The same records with one summary for each collection in place of several.
-fn one_schema_each(records: &[Record]) -> Vec<Record> {
-    let mut out: Vec<Record> = Vec::with_capacity(records.len());
+fn one_schema_each(records: &[CatalogueRecord]) -> Vec<CatalogueRecord> {
+    let mut out: Vec<CatalogueRecord> = Vec::with_capacity(records.len());
     for record in records {
-        if let Record::Schema {
+        if let CatalogueRecord::Schema {
             collection: new,
             summary: more,
         } = record
         {
             let known = out.iter_mut().find_map(|record| match record {
-                Record::Schema {
+                CatalogueRecord::Schema {
                     collection,
                     summary,
                 } if collection == new => Some(summary),
@@ -144,8 +145,8 @@ fn append_trailer(
     group: &mut Group,
     number: lakebed_format::CommitNumber,
     time: i64,
-    rows: &[RowEntry],
-    records: &[Record],
+    rows: &[RowBatchEntry],
+    records: &[CatalogueRecord],
 ) -> Result<Trailer> {
     let mut contents = own_contents(group, rows, records)?;
     let mut kept = 0;
@@ -188,7 +189,11 @@ fn append_trailer(
 }
 
 /// What the index block of this group alone says.
-fn own_contents(group: &Group, rows: &[RowEntry], records: &[Record]) -> Result<IndexContents> {
+fn own_contents(
+    group: &Group,
+    rows: &[RowBatchEntry],
+    records: &[CatalogueRecord],
+) -> Result<IndexContents> {
     let pending = group.shared.read();
     let index = pending.index.read();
     let mut ids = IdSet::new();

@@ -7,7 +7,9 @@ use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use lakebed_format::{BatchHead, BatchWriter, BlobId, Fingerprint, Hash, RowEntry, SegmentNumber};
+use lakebed_format::{
+    BlobId, Fingerprint, Hash, RowBatchEntry, RowBatchHeader, RowBatchWriter, SegmentNumber,
+};
 use lakebed_vfs::File;
 use parking_lot::{Mutex, RwLock};
 
@@ -131,15 +133,15 @@ impl PendingIndex {
 /// A batch of rows of the group.
 #[derive(Clone, Debug)]
 pub(crate) struct PendingBatch {
-    pub(crate) writer: BatchWriter,
+    pub(crate) writer: RowBatchWriter,
     pub(crate) min_blob: BlobId,
     pub(crate) max_blob: BlobId,
 }
 
 impl PendingBatch {
-    pub(crate) fn new(head: BatchHead) -> Self {
+    pub(crate) fn new(head: RowBatchHeader) -> Self {
         Self {
-            writer: BatchWriter::new(head),
+            writer: RowBatchWriter::new(head),
             min_blob: BlobId(u64::MAX),
             max_blob: BlobId(0),
         }
@@ -154,9 +156,9 @@ impl PendingBatch {
     }
 
     /// Its entry in the row directory, as far as it is known: it has no place yet.
-    pub(crate) fn entry(&self) -> RowEntry {
+    pub(crate) fn entry(&self) -> RowBatchEntry {
         let head = self.writer.head();
-        RowEntry {
+        RowBatchEntry {
             collection: head.collection,
             first_seq: head.first_seq,
             rows: self.writer.rows(),

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use lakebed_format::{
-    BlobId, Extent, FormatError, FrameEntry, IdRun, IdSet, IndexBlock, Layout, Ordinals, Reason,
-    RowEntry, SectionKind, SegmentEntry, SegmentNumber, wire::Reader,
+    BlobId, FingerprintExtent, FormatError, FrameEntry, IdRun, IdSet, IndexBlock, Layout, Ordinals,
+    Reason, RowBatchEntry, SectionKind, SegmentEntry, SegmentNumber, coding::Reader,
 };
 use parking_lot::Mutex;
 
@@ -24,8 +24,8 @@ pub(super) struct Opened {
     /// Runs of ids with the ordinal of their first.
     pub(super) ids: Vec<(u64, IdRun)>,
     pub(super) ordinals: Option<PagedTable>,
-    pub(super) extents: Vec<(Extent, PagedTable)>,
-    pub(super) rows: OnceLock<Arc<[RowEntry]>>,
+    pub(super) extents: Vec<(FingerprintExtent, PagedTable)>,
+    pub(super) rows: OnceLock<Arc<[RowBatchEntry]>>,
     /// Frames read in place whose checksums passed.
     pub(super) passed: Mutex<HashSet<u64>>,
 }
@@ -92,7 +92,7 @@ impl Opened {
         }
         let data = walker.section(&footer, SectionKind::Extents)?;
         let mut extents = Vec::new();
-        for extent in Extent::decode_all(&data, footer.offset).map_err(refused)? {
+        for extent in FingerprintExtent::decode_all(&data, footer.offset).map_err(refused)? {
             let table = PagedTable::new(&bytes, entry.number, salt, extent.pages())?;
             extents.push((extent, table));
         }
