@@ -15,7 +15,9 @@ use lakebed_core::extract::Extractor;
 use lakebed_core::json::{validate, validate_and_observe};
 use lakebed_core::schema::{Summary, to_columns};
 use lakebed_core::{Hash, IngestOptions, Options, ScanRequest, Seq, Source, Store};
-use lakebed_format::{BatchHead, BatchWriter, BlobId, CollectionId, FileNumber, RowBatch};
+use lakebed_format::{
+    BatchHead, BatchWriter, BlobId, CollectionId, CommitNumber, FileNumber, RowBatch, SegmentFormat,
+};
 use lakebed_vfs::MemVfs;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -276,9 +278,10 @@ fn row_batch(_text: &[u8], rounds: u64) -> Outcome<usize> {
         writer.push(row + row / 5, BlobId(blob + 1));
     }
     let mut bytes = Vec::new();
-    writer.encode(1, 0, &mut bytes)?;
+    let format = SegmentFormat::NEWEST;
+    writer.encode(format, CommitNumber(1), 1, 0, &mut bytes)?;
     for _ in 0..rounds {
-        for run in RowBatch::decode(&bytes, 1, 0)?.row_runs() {
+        for run in RowBatch::decode(&bytes, format, 1, 0)?.row_runs() {
             black_box(run?);
         }
     }

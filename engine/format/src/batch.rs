@@ -4,7 +4,8 @@ use crate::checksum::sum;
 use crate::column::{ColumnWriter, Run, Runs, rows_differ};
 use crate::error::{FormatError, Reason, Result};
 use crate::frame::set;
-use crate::ids::{BlobId, CollectionId, FileNumber, Seq};
+use crate::header::SegmentFormat;
+use crate::ids::{BlobId, CollectionId, CommitNumber, FileNumber, Seq};
 use crate::limits;
 use crate::wire::{Reader, put_varint};
 
@@ -86,9 +87,18 @@ impl BatchWriter {
         self.ids.push_run(Run { first: blob.0, len });
     }
 
-    /// Appends the batch, which will be at `offset` in a file with `salt`, and returns its length in bytes. An error says that it has no
-    /// rows or too many.
-    pub fn encode(self, salt: u64, offset: u64, out: &mut Vec<u8>) -> Result<u64> {
+    /// Appends the batch, which will be at `offset` in a segment of this format and salt, and returns its length in bytes.
+    ///
+    /// # Errors
+    /// The batch has no rows or too many.
+    pub fn encode(
+        self,
+        format: SegmentFormat,
+        commit: CommitNumber,
+        salt: u64,
+        offset: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<u64> {
         let rows = self.rows();
         if rows == 0
             || rows > limits::MAX_BATCH_ROWS
@@ -107,6 +117,9 @@ impl BatchWriter {
         put_varint(&mut body, rows);
         put_varint(&mut body, self.head.file.0);
         body.extend_from_slice(&self.head.time.to_le_bytes());
+        if format >= SegmentFormat::V2 {
+            put_varint(&mut body, commit.0);
+        }
         put_varint(&mut body, lines.len() as u64);
         body.extend_from_slice(&lines);
         body.extend_from_slice(&ids);
@@ -130,6 +143,8 @@ impl BatchWriter {
 pub struct RowBatch<'a> {
     /// What its rows share.
     pub head: BatchHead,
+    /// The commit that added the rows, where the batch says it: from [`SegmentFormat::V2`] on.
+    pub commit: Option<CommitNumber>,
     /// Number of rows, 1 to 65,536.
     pub rows: u64,
     /// Bytes of the whole batch.
@@ -143,7 +158,7 @@ pub struct RowBatch<'a> {
 impl<'a> RowBatch<'a> {
     /// Reads the head of the batch that starts at `bytes` and at `offset` in its file, and checks its checksum. The columns are
     /// read by the iterators.
-    pub fn decode(bytes: &'a [u8], salt: u64, offset: u64) -> Result<Self> {
+    pub fn decode(bytes: &'a [u8], format: SegmentFormat, salt: u64, offset: u64) -> Result<Self> {
         let mut outer = Reader::new(WHAT, bytes, offset);
         let stored = outer.u64()?;
         let after_sum = outer.rest();
@@ -153,11 +168,11 @@ impl<'a> RowBatch<'a> {
         if stored != sum(salt, offset.wrapping_add(8), summed) {
             return Err(FormatError::new(WHAT, offset, Reason::Checksum));
         }
-        Self::decode_unchecked(bytes, offset)
+        Self::decode_unchecked(bytes, format, offset)
     }
 
     /// The same without the checksum, for a batch that was checked before.
-    pub fn decode_unchecked(bytes: &'a [u8], offset: u64) -> Result<Self> {
+    pub fn decode_unchecked(bytes: &'a [u8], format: SegmentFormat, offset: u64) -> Result<Self> {
         let mut outer = Reader::new(WHAT, bytes, offset);
         outer.u64()?;
         let body = outer.block()?;
@@ -168,6 +183,11 @@ impl<'a> RowBatch<'a> {
         let rows = r.varint()?;
         let file = FileNumber(r.varint()?);
         let time = r.i64()?;
+        let commit = if format >= SegmentFormat::V2 {
+            Some(CommitNumber(r.varint()?))
+        } else {
+            None
+        };
         if rows == 0 || rows > limits::MAX_BATCH_ROWS || first_seq.0 > limits::MAX_NUMBER - rows {
             return Err(r.value("the number of rows is out of its range"));
         }
@@ -185,6 +205,7 @@ impl<'a> RowBatch<'a> {
         };
         Ok(Self {
             head,
+            commit,
             rows,
             len: len as u64,
             lines,

@@ -42,9 +42,19 @@ impl StoreHeader {
             major: limits::MAJOR,
             minor: limits::MINOR,
             uuid,
-            incompatible: 0,
+            incompatible: limits::FEATURE_ROW_COMMITS,
             read_compatible: 0,
             created,
+        }
+    }
+
+    /// The format of the segments that a writer adds to the store. A store of version 1.0 keeps its own, so that a lakebed that knows no
+    /// other still reads it.
+    pub const fn segment_format(&self) -> SegmentFormat {
+        if self.incompatible & limits::FEATURE_ROW_COMMITS == 0 {
+            SegmentFormat::V1
+        } else {
+            SegmentFormat::V2
         }
     }
 
@@ -95,11 +105,12 @@ impl StoreHeader {
                 Reason::Value("version 0 does not exist"),
             ));
         }
-        if header.incompatible != 0 {
+        let unknown = header.incompatible & !limits::KNOWN_INCOMPATIBLE;
+        if unknown != 0 {
             return Err(FormatError::new(
                 "store header",
                 32,
-                Reason::UnknownFeatures(header.incompatible),
+                Reason::UnknownFeatures(unknown),
             ));
         }
         Ok(header)
@@ -147,9 +158,41 @@ impl Layout {
     }
 }
 
+/// The version of the structures in a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SegmentFormat {
+    /// Format 1.0: the commit of a row batch is the first one of the commit table that ends after the batch.
+    V1,
+    /// Format 1.1: row batches and their entries in the row directory carry the number of their commit.
+    V2,
+}
+
+impl SegmentFormat {
+    /// The newest format.
+    pub const NEWEST: Self = Self::V2;
+
+    /// The number in the file.
+    pub const fn code(self) -> u32 {
+        match self {
+            Self::V1 => 1,
+            Self::V2 => 2,
+        }
+    }
+
+    const fn from_code(code: u32) -> Option<Self> {
+        match code {
+            1 => Some(Self::V1),
+            2 => Some(Self::V2),
+            _ => None,
+        }
+    }
+}
+
 /// The first 64 bytes of a segment file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SegmentHeader {
+    /// The version of its structures.
+    pub format: SegmentFormat,
     /// How its data is laid out.
     pub layout: Layout,
     /// Its number, which its name repeats.
@@ -167,7 +210,7 @@ impl SegmentHeader {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(HEADER_LEN);
         out.extend_from_slice(&SEGMENT_MAGIC);
-        out.extend_from_slice(&limits::SEGMENT_FORMAT.to_le_bytes());
+        out.extend_from_slice(&self.format.code().to_le_bytes());
         out.extend_from_slice(&self.layout.code().to_le_bytes());
         out.extend_from_slice(&[0; 2]);
         put_u64(&mut out, self.number.0);
@@ -191,19 +234,22 @@ impl SegmentHeader {
         let first_blob = BlobId(r.u64()?);
         // The header of a later version is laid out the same (`FORMAT` would say otherwise): a damaged version is damage.
         r.checksum(sum(salt, 0, bytes.get(..56).unwrap_or_default()))?;
-        if version > limits::SEGMENT_FORMAT {
+        let known = SegmentFormat::NEWEST.code();
+        if version > known {
             let reason = Reason::TooNew {
                 found: version,
-                known: limits::SEGMENT_FORMAT,
+                known,
             };
             return Err(FormatError::new("segment header", 8, reason));
         }
-        if version == 0 || first_blob.0 > limits::MAX_NUMBER {
+        let format = SegmentFormat::from_code(version);
+        let Some(format) = format.filter(|_| first_blob.0 <= limits::MAX_NUMBER) else {
             return Err(r.value("a field of the header is out of its range"));
-        }
+        };
         let layout = Layout::from_code(layout)
             .ok_or_else(|| FormatError::new("segment header", 12, Reason::UnknownLayout(layout)))?;
         Ok(Self {
+            format,
             layout,
             number,
             uuid,

@@ -47,7 +47,7 @@ pub use column::{ColumnWriter, Run, Runs};
 pub use commit::{COMMIT_LEN, Commit, CommitAt, find_last_commit};
 pub use error::{FormatError, Reason, Result};
 pub use frame::{Encoding, FrameHeader, FrameSpec, decode_offsets, locate, put_lengths};
-pub use header::{HEADER_LEN, Layout, SegmentHeader, StoreHeader};
+pub use header::{HEADER_LEN, Layout, SegmentFormat, SegmentHeader, StoreHeader};
 pub use id_set::{IdRun, IdSet};
 pub use ids::{
     BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Fingerprint, Hash,

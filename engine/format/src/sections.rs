@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::block::Pages;
 use crate::error::{FormatError, Reason, Result};
+use crate::header::SegmentFormat;
 use crate::ids::{BlobId, CollectionId, CommitNumber, FileNumber, Fingerprint, Seq};
 use crate::limits;
 use crate::wire::{Reader, put_u64, put_varint};
@@ -300,6 +301,8 @@ impl<'a> Ordinals<'a> {
 /// A row batch, as the row directory lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowEntry {
+    /// The commit that added the rows.
+    pub commit: CommitNumber,
     /// The collection.
     pub collection: CollectionId,
     /// Sequence number of its first row.
@@ -321,26 +324,38 @@ pub struct RowEntry {
 }
 
 impl RowEntry {
-    /// Appends the entry.
-    pub fn encode(&self, out: &mut Vec<u8>) {
+    /// Appends the entry, in a segment of this format.
+    pub fn encode(&self, format: SegmentFormat, out: &mut Vec<u8>) {
         put_varint(out, self.collection.0);
         put_varint(out, self.first_seq.0);
         put_varint(out, self.rows);
         put_varint(out, self.file.0);
         out.extend_from_slice(&self.time.to_le_bytes());
+        if format >= SegmentFormat::V2 {
+            put_varint(out, self.commit.0);
+        }
         put_varint(out, self.offset);
         put_varint(out, self.len);
         put_varint(out, self.min_blob.0);
         put_varint(out, self.max_blob.0.saturating_sub(self.min_blob.0));
     }
 
-    fn decode(r: &mut Reader<'_>) -> Result<Self> {
+    fn decode(r: &mut Reader<'_>, format: SegmentFormat, commits: &[CommitEntry]) -> Result<Self> {
         let collection = CollectionId(r.varint()?);
         let first_seq = Seq(r.varint()?);
         let rows = r.varint()?;
         let file = FileNumber(r.varint()?);
         let time = r.i64()?;
+        let stored = match format {
+            SegmentFormat::V1 => None,
+            SegmentFormat::V2 => Some(CommitNumber(r.varint()?)),
+        };
         let offset = r.varint()?;
+        let ends_it = commits.partition_point(|commit| commit.offset <= offset);
+        let Some(commit) = stored.or_else(|| commits.get(ends_it).map(|commit| commit.number))
+        else {
+            return Err(r.value("no commit ends the row batch"));
+        };
         let len = r.varint()?;
         let min_blob = BlobId(r.varint()?);
         let span = r.varint()?;
@@ -352,6 +367,7 @@ impl RowEntry {
         }
         let max_blob = BlobId(min_blob.0 + span);
         Ok(Self {
+            commit,
             collection,
             first_seq,
             rows,
@@ -364,10 +380,17 @@ impl RowEntry {
         })
     }
 
-    /// Reads the whole section, entry by entry; ends after an error. `base` is its place in the file.
-    pub fn decode_all(data: &[u8], base: u64) -> impl Iterator<Item = Result<Self>> + '_ {
+    /// Reads the whole section of a block in a segment of this format, entry by entry; ends after an error. `base` is the section's place
+    /// in the file. `commits` are those of the same block: format 1 says nowhere else which commit added a batch, later ones do not need
+    /// them.
+    pub fn decode_all<'a>(
+        data: &'a [u8],
+        base: u64,
+        format: SegmentFormat,
+        commits: &'a [CommitEntry],
+    ) -> impl Iterator<Item = Result<Self>> + 'a {
         let mut r = Reader::new("row directory", data, base);
-        entries(move || (!r.is_empty()).then(|| Self::decode(&mut r)))
+        entries(move || (!r.is_empty()).then(|| Self::decode(&mut r, format, commits)))
     }
 }
 

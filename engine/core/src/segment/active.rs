@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use lakebed_format::{
     BlobId, COMMIT_LEN, CommitAt, CommitEntry, Fingerprint, FormatError, HEADER_LEN, Layout,
-    RowEntry, SegmentHeader, SegmentNumber, limits,
+    RowEntry, SegmentFormat, SegmentHeader, SegmentNumber, limits,
 };
 use lakebed_vfs::File;
 use parking_lot::RwLock;
@@ -23,6 +23,7 @@ use crate::index::memory::MemoryIndex;
 #[derive(Debug)]
 pub(crate) struct ActiveFile {
     pub(crate) number: SegmentNumber,
+    pub(crate) format: SegmentFormat,
     pub(crate) salt: u64,
     pub(crate) first_blob: BlobId,
     pub(crate) file: Arc<dyn File>,
@@ -64,12 +65,14 @@ pub(crate) struct Active {
 impl ActiveFile {
     pub(crate) fn new(
         number: SegmentNumber,
+        format: SegmentFormat,
         salt: u64,
         first_blob: BlobId,
         file: Arc<dyn File>,
     ) -> Self {
         Self {
             number,
+            format,
             salt,
             first_blob,
             file,
@@ -104,16 +107,18 @@ impl ActiveFile {
                     let text = "the file is another segment's or another store's";
                     return Err(Error::corrupt(number, 0, text));
                 }
-                let file = Self::new(number, header.salt, header.first_blob, file);
+                let file = Self::new(number, header.format, header.salt, header.first_blob, file);
                 Ok(Some((file, Vec::new())))
             }
             Err(error) if error.is_too_new() => Err(Error::of_format(number, &error)),
-            Err(error) => Self::without_header(number, file, len, &error),
+            Err(error) => Self::without_header(home, number, file, len, &error),
         }
     }
 
-    /// A COMMIT repeats the salt: with one at the end of the file, a damaged header loses nothing.
+    /// A COMMIT repeats the salt, and the store's header says the format: with a COMMIT at the end of the file, a damaged header of the
+    /// segment loses nothing.
     fn without_header(
+        home: &Home,
         number: SegmentNumber,
         file: Arc<dyn File>,
         len: u64,
@@ -127,9 +132,11 @@ impl ActiveFile {
             .get(56..)
             .and_then(<[u8]>::first_chunk::<8>)
             .map_or(0, |salt| u64::from_le_bytes(*salt));
+        let format = home.header.segment_format();
         let chain = Chain {
             file: file.as_ref(),
             segment: number,
+            format,
             salt,
         };
         if chain.commit_at(at).is_err() {
@@ -141,7 +148,7 @@ impl ActiveFile {
             detail: error.to_string(),
         };
         Ok(Some((
-            Self::new(number, salt, BlobId(0), file),
+            Self::new(number, format, salt, BlobId(0), file),
             vec![damage],
         )))
     }
@@ -151,6 +158,7 @@ impl ActiveFile {
         Chain {
             file: self.file.as_ref(),
             segment: self.number,
+            format: self.format,
             salt: self.salt,
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use lakebed_format::{
     BlobId, COMMIT_LEN, Commit, CommitAt, CommitEntry, FooterTail, FrameEntry, FrameTable, IdSet,
-    IndexBlock, Record, RowEntry, SectionKind, SegmentNumber, Summer, TAIL_LEN,
+    IndexBlock, Record, RowEntry, SectionKind, SegmentFormat, SegmentNumber, Summer, TAIL_LEN,
     block::MAX_BLOCK_HEADER, find_last_commit, limits, wire::Reader,
 };
 use lakebed_vfs::File;
@@ -27,6 +27,7 @@ const STEP: u64 = 1 << 20;
 pub(crate) struct Chain<'a> {
     pub(crate) file: &'a dyn File,
     pub(crate) segment: SegmentNumber,
+    pub(crate) format: SegmentFormat,
     pub(crate) salt: u64,
 }
 
@@ -59,7 +60,7 @@ struct Loaded {
     commit: CommitAt,
     frames: Vec<FrameEntry>,
     ids: IdSet,
-    rows: Vec<u8>,
+    rows: Vec<RowEntry>,
     records: Vec<u8>,
 }
 
@@ -236,8 +237,7 @@ impl Chain<'_> {
                 result = Err(Error::corrupt(self.segment, at, reason));
             }
         }
-        for entry in RowEntry::decode_all(&block.rows, at) {
-            let entry = entry.map_err(|e| self.refuse(&e))?;
+        for entry in &block.rows {
             catalogue.add_rows(
                 entry.collection,
                 lakebed_format::Seq(entry.first_seq.0 + entry.rows),
@@ -266,7 +266,7 @@ impl Chain<'_> {
         let ids = section(SectionKind::Ids)?;
         let ids =
             IdSet::decode(&mut Reader::new("ids", &ids, offset)).map_err(|e| self.refuse(&e))?;
-        let rows = section(SectionKind::Rows)?;
+        let rows = self.rows_of(&header, &bytes)?;
         let records = section(SectionKind::Records)?;
         Ok(Loaded {
             header,
@@ -308,14 +308,29 @@ impl Chain<'_> {
 
     /// The row directory of a block.
     pub(crate) fn rows(&self, header: &IndexBlock) -> Result<Vec<RowEntry>> {
-        RowEntry::decode_all(&self.section(header, SectionKind::Rows)?, header.offset)
+        self.rows_of(header, &[])
+    }
+
+    fn rows_of(&self, header: &IndexBlock, at_hand: &[u8]) -> Result<Vec<RowEntry>> {
+        let rows = self.section_of(header, SectionKind::Rows, at_hand)?;
+        let commits = if self.format == SegmentFormat::V1 && !rows.is_empty() {
+            self.commits_of(header, at_hand)?
+        } else {
+            Vec::new()
+        };
+        RowEntry::decode_all(&rows, header.offset, self.format, &commits)
             .collect::<Result<_, _>>()
             .map_err(|e| self.refuse(&e))
     }
 
     /// The commits of a block.
     pub(crate) fn commits(&self, header: &IndexBlock) -> Result<Vec<CommitEntry>> {
-        CommitEntry::decode_all(&self.section(header, SectionKind::Commits)?, header.offset)
+        self.commits_of(header, &[])
+    }
+
+    fn commits_of(&self, header: &IndexBlock, at_hand: &[u8]) -> Result<Vec<CommitEntry>> {
+        let commits = self.section_of(header, SectionKind::Commits, at_hand)?;
+        CommitEntry::decode_all(&commits, header.offset)
             .collect::<Result<_, _>>()
             .map_err(|e| self.refuse(&e))
     }

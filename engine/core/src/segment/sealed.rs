@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use lakebed_format::{
     BlobId, CommitEntry, Encoding, Extent, Fingerprint, FooterTail, FormatError, FrameEntry,
     FrameHeader, FrameTable, HEADER_LEN, IdRun, IdSet, IndexBlock, Layout, Ordinals, Reason,
-    RowEntry, SectionKind, SegmentEntry, SegmentHeader, TAIL_LEN, wire::Reader,
+    RowEntry, SectionKind, SegmentEntry, SegmentFormat, SegmentHeader, TAIL_LEN, wire::Reader,
 };
 use parking_lot::Mutex;
 
@@ -32,6 +32,7 @@ pub(crate) struct Sealed {
 #[derive(Debug)]
 struct Body {
     source: Source,
+    format: SegmentFormat,
     salt: u64,
     block: IndexBlock,
     frames: Option<Paged>,
@@ -56,6 +57,11 @@ impl Sealed {
     /// The salt of its checksums.
     pub(crate) fn salt(&self, home: &Home) -> Result<u64> {
         self.body(home).map(|body| body.salt)
+    }
+
+    /// The format of its structures.
+    pub(crate) fn format(&self, home: &Home) -> Result<SegmentFormat> {
+        self.body(home).map(|body| body.format)
     }
 
     fn body(&self, home: &Home) -> Result<&Body> {
@@ -122,16 +128,19 @@ impl Sealed {
             return Ok(Arc::clone(rows));
         }
         let (data, at) = body.section(SectionKind::Rows, &self.entry)?;
-        let rows = RowEntry::decode_all(&data, at)
+        let commits = match body.format {
+            SegmentFormat::V1 => self.commits(home)?,
+            SegmentFormat::V2 => Vec::new(),
+        };
+        let rows = RowEntry::decode_all(&data, at, body.format, &commits)
             .collect::<Result<Vec<_>, _>>()
             .map_err(|e| Error::of_format(self.entry.number, &e))?;
         Ok(Arc::clone(body.rows.get_or_init(|| rows.into())))
     }
 
     /// Bytes of a row batch; not checked.
-    pub(crate) fn batch(&self, home: &Home, entry: &RowEntry) -> Result<(Slice, u64)> {
-        let body = self.body(home)?;
-        Ok((body.source.slice(entry.offset, entry.len)?, body.salt))
+    pub(crate) fn batch(&self, home: &Home, entry: &RowEntry) -> Result<Slice> {
+        self.body(home)?.source.slice(entry.offset, entry.len)
     }
 
     /// The commits, oldest first.
@@ -358,6 +367,7 @@ impl Body {
         let ordinals = paged(SectionKind::Ordinals)?;
         let mut body = Self {
             source,
+            format: header.format,
             salt,
             frames,
             ordinals,

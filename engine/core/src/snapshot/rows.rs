@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, CollectionId, FileNumber, RowBatch, RowEntry, RowRun, SegmentNumber, Seq,
+    BlobId, CollectionId, FileNumber, RowBatch, RowEntry, RowRun, SegmentFormat, Seq,
 };
 
 use super::{Cursor, Snapshot};
@@ -47,29 +47,18 @@ pub(crate) struct BatchRef {
     pub(crate) source: BatchSource,
 }
 
-impl BatchRef {
-    /// Its segment and the offset there; none while it is pending.
-    pub(crate) fn place(&self) -> Option<(SegmentNumber, u64)> {
-        let segment = match &self.source {
-            BatchSource::Sealed(sealed) => sealed.entry.number,
-            BatchSource::Active(active) => active.file.number,
-            BatchSource::Pending(_) => return None,
-        };
-        Some((segment, self.entry.offset))
-    }
-}
-
 /// The bytes of a batch.
 #[derive(Debug)]
 pub(crate) struct BatchBytes {
     bytes: Slice,
+    format: SegmentFormat,
     offset: u64,
 }
 
 impl BatchBytes {
     /// The batch; its checksum was checked.
     pub(crate) fn decode(&self) -> Result<RowBatch<'_>> {
-        RowBatch::decode_unchecked(&self.bytes, self.offset)
+        RowBatch::decode_unchecked(&self.bytes, self.format, self.offset)
             .map_err(|e| Error::new(ErrorKind::Corrupt, format!("A row batch is damaged: {e}.")))
     }
 }
@@ -137,8 +126,11 @@ impl Snapshot {
             }
         }
         if let Some(pending) = &self.pending {
+            let commit = self.view.commit.next();
             for batch in pending.batches() {
-                each(&batch.entry(), &|| BatchSource::Pending(Arc::clone(batch)));
+                each(&batch.entry(commit), &|| {
+                    BatchSource::Pending(Arc::clone(batch))
+                });
             }
         }
         Ok(())
@@ -147,31 +139,37 @@ impl Snapshot {
     /// Reads a batch and checks it.
     pub(crate) fn read_batch(&self, batch: &BatchRef) -> Result<BatchBytes> {
         let entry = &batch.entry;
-        let (bytes, segment, salt) = match &batch.source {
-            BatchSource::Sealed(sealed) => {
-                let (bytes, salt) = sealed.batch(&self.view.home, entry)?;
-                (bytes, sealed.entry.number, salt)
-            }
+        let home = &self.view.home;
+        let (bytes, segment, format, salt) = match &batch.source {
+            BatchSource::Sealed(sealed) => (
+                sealed.batch(home, entry)?,
+                sealed.entry.number,
+                sealed.format(home)?,
+                sealed.salt(home)?,
+            ),
             BatchSource::Active(active) => {
                 let bytes = active.file.chain().read(entry.offset, entry.len)?;
                 (
                     Slice::Held(bytes.into()),
                     active.file.number,
+                    active.file.format,
                     active.file.salt,
                 )
             }
             BatchSource::Pending(batch) => {
                 return Ok(BatchBytes {
-                    bytes: Slice::Held(batch.encoded()?.into()),
+                    bytes: Slice::Held(batch.encoded(entry.commit)?.into()),
+                    format: SegmentFormat::NEWEST,
                     offset: 0,
                 });
             }
         };
-        let decoded = RowBatch::decode(&bytes, salt, entry.offset)
+        let decoded = RowBatch::decode(&bytes, format, salt, entry.offset)
             .map_err(|e| Error::of_format(segment, &e))?;
         let agrees = decoded.head.collection == entry.collection
             && decoded.head.first_seq == entry.first_seq
-            && decoded.rows == entry.rows;
+            && decoded.rows == entry.rows
+            && decoded.commit.is_none_or(|commit| commit == entry.commit);
         if !agrees {
             return Err(Error::corrupt(
                 segment,
@@ -181,6 +179,7 @@ impl Snapshot {
         }
         Ok(BatchBytes {
             bytes,
+            format,
             offset: entry.offset,
         })
     }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use lakebed_format::{
-    BlobId, CommitAt, Fingerprint, FrameHeader, Hash, SegmentNumber, Seq, limits, names,
+    BlobId, CommitAt, Fingerprint, FrameHeader, Hash, SegmentFormat, SegmentNumber, Seq, limits,
+    names,
 };
 use lakebed_vfs::Open;
 
@@ -129,8 +130,10 @@ impl Check<'_> {
             self.report.segments += 1;
             let tables = sealed.check_tables(home);
             self.keep(Some(number), None, tables)?;
-            let salt = sealed.salt(home);
-            let Some(salt) = self.keep(Some(number), None, salt)? else {
+            let opened = sealed
+                .format(home)
+                .and_then(|f| Ok((f, sealed.salt(home)?)));
+            let Some((format, salt)) = self.keep(Some(number), None, opened)? else {
                 continue;
             };
             let mut fingerprints = Vec::new();
@@ -143,7 +146,7 @@ impl Check<'_> {
                 continue;
             };
             let end = commits.last().map_or(0, |commit| commit.offset);
-            self.groups(number, salt, end, &fingerprints)?;
+            self.groups(number, format, salt, end, &fingerprints)?;
         }
         if let Some(active) = &view.active {
             self.report.segments += 1;
@@ -157,6 +160,7 @@ impl Check<'_> {
             }
             self.groups(
                 active.file.number,
+                active.file.format,
                 active.file.salt,
                 active.last.offset,
                 &fingerprints,
@@ -181,6 +185,7 @@ impl Check<'_> {
     fn groups(
         &mut self,
         segment: SegmentNumber,
+        format: SegmentFormat,
         salt: u64,
         last: u64,
         fingerprints: &[(BlobId, Fingerprint)],
@@ -197,6 +202,7 @@ impl Check<'_> {
         let chain = Chain {
             file: file.as_ref(),
             segment,
+            format,
             salt,
         };
         let commit = chain.commit_at(last);

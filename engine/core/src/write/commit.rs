@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, BlockBuilder, COMMIT_LEN, Commit, CommitAt, CommitEntry, FrameEntry, IdRun, IdSet,
-    IndexBlock, Record, RowEntry, SectionKind, names, put_fingerprints, wire::pad8,
+    BlobId, BlockBuilder, COMMIT_LEN, Commit, CommitAt, CommitEntry, CommitNumber, FrameEntry,
+    IdRun, IdSet, IndexBlock, Record, RowEntry, SectionKind, names, put_fingerprints, wire::pad8,
 };
 
 use super::group::Group;
@@ -55,9 +55,9 @@ pub(crate) fn commit(
     group: &mut Group,
 ) -> std::result::Result<View, Failure> {
     group.drain(home)?;
-    let rows = append_rows(group)?;
-    let records = finish_records(group);
     let number = view.commit.next();
+    let rows = append_rows(group, number)?;
+    let records = finish_records(group);
     let time = home.options.clock.now();
     let made = write_trailer(view, group, number, time, &rows, &records)?;
     group.spill(home)?;
@@ -83,10 +83,10 @@ pub(crate) fn commit(
 }
 
 /// The row batches behind the frames.
-fn append_rows(group: &mut Group) -> Result<Vec<RowEntry>> {
-    let (batches, salt) = {
+fn append_rows(group: &mut Group, commit: CommitNumber) -> Result<Vec<RowEntry>> {
+    let (batches, format, salt) = {
         let pending = group.shared.read();
-        (pending.batches.clone(), pending.salt)
+        (pending.batches.clone(), pending.format, pending.salt)
     };
     let mut entries = Vec::with_capacity(batches.len());
     for batch in batches {
@@ -95,13 +95,13 @@ fn append_rows(group: &mut Group) -> Result<Vec<RowEntry>> {
         let len = batch
             .writer
             .clone()
-            .encode(salt, offset, &mut bytes)
+            .encode(format, commit, salt, offset, &mut bytes)
             .map_err(|e| Error::internal(&format!("rows cannot be encoded: {e}")))?;
         group.append(&bytes);
         entries.push(RowEntry {
             offset,
             len,
-            ..batch.entry()
+            ..batch.entry(commit)
         });
     }
     Ok(entries)
@@ -289,7 +289,7 @@ fn own_sections(group: &Group, rows: &[RowEntry], records: &[Record]) -> Section
     );
     let mut row_bytes = Vec::new();
     for row in rows {
-        row.encode(&mut row_bytes);
+        row.encode(pending.format, &mut row_bytes);
     }
     let mut record_bytes = Vec::new();
     for record in records {
@@ -382,6 +382,7 @@ fn next_view(
         Some(active) => Arc::clone(&active.file),
         None => Arc::new(ActiveFile::new(
             pending.segment,
+            pending.format,
             pending.salt,
             pending.first,
             Arc::clone(file),

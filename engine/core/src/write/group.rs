@@ -88,19 +88,30 @@ impl Group {
         output: Option<Arc<dyn File>>,
         workers: Arc<Workers>,
     ) -> Result<Self> {
-        let (start, salt, output) = match (&view.active, output) {
-            (Some(active), Some(file)) => (active.end(), active.file.salt, Output::There(file)),
+        let (start, format, salt, output) = match (&view.active, output) {
+            (Some(active), Some(file)) => (
+                active.end(),
+                active.file.format,
+                active.file.salt,
+                Output::There(file),
+            ),
             // Making the segment's file would remove what is in it.
             (Some(_), None) => return Err(Error::internal("the active segment is not open")),
             (None, _) => {
                 let header = SegmentHeader {
+                    format: home.header.segment_format(),
                     layout: Layout::Rows,
                     number: view.base.active,
                     uuid: home.header.uuid,
                     salt: random()?,
                     first_blob: view.next_blob,
                 };
-                (limits::FIRST_GROUP, header.salt, Output::New(header))
+                (
+                    limits::FIRST_GROUP,
+                    header.format,
+                    header.salt,
+                    Output::New(header),
+                )
             }
         };
         let file = match &output {
@@ -109,6 +120,7 @@ impl Group {
         };
         let pending = Pending {
             segment: view.base.active,
+            format,
             salt,
             first: view.next_blob,
             next: view.next_blob,

@@ -38,6 +38,7 @@ fn write_file(
 ) -> Result<LargeEntry> {
     let io = |error| Error::io(&format!("writing segment {segment}"), error);
     let header = SegmentHeader {
+        format: home.header.segment_format(),
         layout: Layout::Large,
         number: segment,
         uuid: home.header.uuid,

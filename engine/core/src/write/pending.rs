@@ -7,7 +7,10 @@ use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use lakebed_format::{BatchHead, BatchWriter, BlobId, Fingerprint, Hash, RowEntry, SegmentNumber};
+use lakebed_format::{
+    BatchHead, BatchWriter, BlobId, CommitNumber, Fingerprint, Hash, RowEntry, SegmentFormat,
+    SegmentNumber,
+};
 use lakebed_vfs::File;
 use parking_lot::{Mutex, RwLock};
 
@@ -153,10 +156,11 @@ impl PendingBatch {
         self.max_blob = self.max_blob.max(blob);
     }
 
-    /// Its entry in the row directory, as far as it is known: it has no place yet.
-    pub(crate) fn entry(&self) -> RowEntry {
+    /// Its entry in the row directory if `commit` adds it, as far as it is known: it has no place yet.
+    pub(crate) fn entry(&self, commit: CommitNumber) -> RowEntry {
         let head = self.writer.head();
         RowEntry {
+            commit,
             collection: head.collection,
             first_seq: head.first_seq,
             rows: self.writer.rows(),
@@ -169,12 +173,12 @@ impl PendingBatch {
         }
     }
 
-    /// Its bytes, as if it were at the start of a file.
-    pub(crate) fn encoded(&self) -> Result<Vec<u8>> {
+    /// Its bytes in the newest format, as if it were at the start of a file.
+    pub(crate) fn encoded(&self, commit: CommitNumber) -> Result<Vec<u8>> {
         let mut out = Vec::new();
         self.writer
             .clone()
-            .encode(0, 0, &mut out)
+            .encode(SegmentFormat::NEWEST, commit, 0, 0, &mut out)
             .map_err(|e| Error::internal(&format!("pending rows cannot be encoded: {e}")))?;
         Ok(out)
     }
@@ -184,6 +188,7 @@ impl PendingBatch {
 #[derive(Clone, Debug)]
 pub(crate) struct Pending {
     pub(crate) segment: SegmentNumber,
+    pub(crate) format: SegmentFormat,
     pub(crate) salt: u64,
     pub(crate) first: BlobId,
     pub(crate) next: BlobId,

@@ -153,6 +153,7 @@ fn rewrite(home: &Home, view: &View, file: &dyn File, lock: &mut WriterLock) -> 
     let commit = &active.last;
     if commit.commit.group == lakebed_format::limits::FIRST_GROUP {
         let header = SegmentHeader {
+            format: active.file.format,
             layout: Layout::Rows,
             number,
             uuid: home.header.uuid,

@@ -45,9 +45,11 @@ fn every_flipped_bit_is_found_where_checksums_cover_it() {
 
 #[test]
 fn structures_do_not_pass_at_another_place_or_in_another_file() {
-    let batch = super::samples::batch();
-    assert!(RowBatch::decode(&batch, SALT, super::samples::BATCH_AT + 1).is_err());
-    assert!(RowBatch::decode(&batch, SALT + 1, super::samples::BATCH_AT).is_err());
+    for format in [SegmentFormat::V1, SegmentFormat::V2] {
+        let batch = super::samples::batch(format);
+        assert!(RowBatch::decode(&batch, format, SALT, super::samples::BATCH_AT + 1).is_err());
+        assert!(RowBatch::decode(&batch, format, SALT + 1, super::samples::BATCH_AT).is_err());
+    }
     let block = super::samples::block_bytes(false);
     let len = block.len() as u64;
     assert!(IndexBlock::decode(&block, SALT, super::samples::BLOCK_AT + 8, len).is_err());
@@ -68,13 +70,15 @@ fn read_as_everything(bytes: &[u8], offset: u64) {
         let _ = header.check(bytes, SALT, offset);
         let _ = header.ids.position(header.ids.last());
     }
-    if let Ok(batch) = RowBatch::decode_unchecked(bytes, offset) {
-        let rows: u64 = batch
-            .row_runs()
-            .map_while(std::result::Result::ok)
-            .map(|run| run.len)
-            .sum();
-        assert!(rows <= batch.rows);
+    for format in [SegmentFormat::V1, SegmentFormat::V2] {
+        if let Ok(batch) = RowBatch::decode_unchecked(bytes, format, offset) {
+            let rows: u64 = batch
+                .row_runs()
+                .map_while(std::result::Result::ok)
+                .map(|run| run.len)
+                .sum();
+            assert!(rows <= batch.rows);
+        }
     }
     let mut offsets = Vec::new();
     for blobs in [0, 1, 2, 3, 100, u32::MAX] {

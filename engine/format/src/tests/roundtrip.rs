@@ -48,12 +48,23 @@ fn lists() {
     let bytes = CommitEntry::encode_all(&samples::commit_entries());
     let commits: Result<Vec<CommitEntry>> = CommitEntry::decode_all(&bytes, 0).collect();
     assert_eq!(commits, Ok(samples::commit_entries()));
-    let mut bytes = Vec::new();
-    samples::row_entries()
-        .iter()
-        .for_each(|e| e.encode(&mut bytes));
-    let rows: Result<Vec<RowEntry>> = RowEntry::decode_all(&bytes, 0).collect();
-    assert_eq!(rows, Ok(samples::row_entries()));
+    // The commit is that of the commit table in format 1, and stored in format 2.
+    for (format, commits) in [
+        (SegmentFormat::V1, samples::commit_entries()),
+        (SegmentFormat::V2, Vec::new()),
+    ] {
+        let bytes = samples::row_directory(format);
+        let rows: Result<Vec<RowEntry>> =
+            RowEntry::decode_all(&bytes, 0, format, &commits).collect();
+        assert_eq!(rows, Ok(samples::row_entries()));
+    }
+    let bytes = samples::row_directory(SegmentFormat::V1);
+    let commits = &samples::commit_entries()[..1];
+    let error = RowEntry::decode_all(&bytes, 0, SegmentFormat::V1, commits)
+        .next()
+        .unwrap()
+        .unwrap_err();
+    assert_eq!(error.reason, Reason::Value("no commit ends the row batch"));
     let mut bytes = Vec::new();
     samples::extents().iter().for_each(|e| e.encode(&mut bytes));
     assert_eq!(Extent::decode_all(&bytes, 0), Ok(samples::extents()));
@@ -271,9 +282,12 @@ fn sequential_rows_cost_two_tokens() {
     writer.push_run(1, BlobId(1_000_000), 65_536);
     assert!(writer.is_full());
     let mut out = Vec::new();
-    let len = writer.encode(SALT, 64, &mut out).unwrap();
+    let format = SegmentFormat::V2;
+    let len = writer
+        .encode(format, CommitNumber(1000), SALT, 64, &mut out)
+        .unwrap();
     assert!(len < 45, "{len}");
-    let batch = RowBatch::decode(&out, SALT, 64).unwrap();
+    let batch = RowBatch::decode(&out, format, SALT, 64).unwrap();
     let runs: Result<Vec<RowRun>> = batch.row_runs().collect();
     let run = RowRun {
         seq: Seq(500),
@@ -286,13 +300,15 @@ fn sequential_rows_cost_two_tokens() {
 
 #[test]
 fn a_batch_without_rows_or_with_too_many_is_not_written() {
-    let mut out = Vec::new();
     let empty = BatchWriter::new(samples::batch_head());
-    assert!(empty.encode(SALT, 64, &mut out).is_err());
     let mut full = BatchWriter::new(samples::batch_head());
     full.push_run(1, BlobId(0), 65_537);
-    assert!(full.encode(SALT, 64, &mut out).is_err());
-    assert!(out.is_empty());
+    for batch in [empty, full] {
+        let mut out = Vec::new();
+        let result = batch.encode(SegmentFormat::V2, CommitNumber(1), SALT, 64, &mut out);
+        assert!(result.is_err());
+        assert!(out.is_empty());
+    }
 }
 
 fn numbers() -> impl Strategy<Value = Vec<u64>> {
@@ -352,6 +368,8 @@ proptest! {
         first_seq in 0..limits::MAX_NUMBER - 1000,
         time in any::<i64>(),
         skip in 0..60_u64,
+        format in prop::sample::select(&[SegmentFormat::V1, SegmentFormat::V2][..]),
+        commit in any::<u64>().prop_map(CommitNumber),
     ) {
         let head = BatchHead {
             collection: CollectionId(9),
@@ -369,9 +387,10 @@ proptest! {
             }
         }
         let mut out = Vec::new();
-        let len = writer.encode(SALT, 777, &mut out).unwrap();
+        let len = writer.encode(format, commit, SALT, 777, &mut out).unwrap();
         out.extend_from_slice(b"what follows");
-        let batch = RowBatch::decode(&out, SALT, 777).unwrap();
+        let batch = RowBatch::decode(&out, format, SALT, 777).unwrap();
+        prop_assert_eq!(batch.commit, (format == SegmentFormat::V2).then_some(commit));
         prop_assert_eq!((batch.head, batch.rows, batch.len), (head, expected.len() as u64, len));
         let read = |runs: batch::RowRuns<'_>| {
             let mut rows = Vec::new();

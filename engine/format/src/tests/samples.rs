@@ -22,6 +22,7 @@ pub(super) fn set(ids: &[u64]) -> IdSet {
 pub(super) fn store_header() -> StoreHeader {
     StoreHeader {
         minor: 3,
+        incompatible: 0,
         read_compatible: 1 << 40,
         ..StoreHeader::new(UUID, -5)
     }
@@ -29,6 +30,7 @@ pub(super) fn store_header() -> StoreHeader {
 
 pub(super) fn segment_header() -> SegmentHeader {
     SegmentHeader {
+        format: SegmentFormat::V1,
         layout: Layout::Large,
         number: SegmentNumber(77),
         uuid: UUID,
@@ -62,14 +64,16 @@ pub(super) fn batch_head() -> BatchHead {
 
 pub(super) const BATCH_AT: u64 = 999;
 
-pub(super) fn batch() -> Vec<u8> {
+pub(super) fn batch(format: SegmentFormat) -> Vec<u8> {
     let mut writer = BatchWriter::new(batch_head());
     writer.push_run(1, BlobId(40), 300);
     writer.push(302, BlobId(7));
     writer.push(303, BlobId(7));
     writer.push_run(305, BlobId(340), 2);
     let mut out = Vec::new();
-    writer.encode(SALT, BATCH_AT, &mut out).unwrap();
+    writer
+        .encode(format, CommitNumber(300), SALT, BATCH_AT, &mut out)
+        .unwrap();
     out
 }
 
@@ -83,6 +87,7 @@ pub(super) fn frame_entries() -> Vec<FrameEntry> {
 
 pub(super) fn row_entries() -> Vec<RowEntry> {
     let entry = RowEntry {
+        commit: CommitNumber(42),
         collection: CollectionId(3),
         first_seq: Seq(0),
         rows: 65_536,
@@ -333,7 +338,11 @@ pub(super) fn block(footer: bool) -> BlockBuilder {
     builder.set(
         SectionKind::Rows,
         false,
-        encode(&|out| row_entries().iter().for_each(|e| e.encode(out))),
+        encode(&|out| {
+            row_entries()
+                .iter()
+                .for_each(|e| e.encode(SegmentFormat::V1, out));
+        }),
     );
     if footer {
         builder.set(
@@ -424,13 +433,22 @@ pub(super) fn run_header() -> RunHeader {
     }
 }
 
-/// All columns and sections of a batch read to the end.
-pub(super) fn check_batch(bytes: &[u8]) -> Result<()> {
-    let batch = RowBatch::decode(bytes, SALT, BATCH_AT)?;
+/// All columns of a batch read to the end.
+pub(super) fn check_batch(bytes: &[u8], format: SegmentFormat) -> Result<()> {
+    let batch = RowBatch::decode(bytes, format, SALT, BATCH_AT)?;
     for run in batch.row_runs() {
         run?;
     }
     Ok(())
+}
+
+/// The row directory of [`row_entries`].
+pub(super) fn row_directory(format: SegmentFormat) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    row_entries()
+        .iter()
+        .for_each(|entry| entry.encode(format, &mut bytes));
+    bytes
 }
 
 fn tails() -> (Vec<u8>, Vec<u8>) {
@@ -478,7 +496,9 @@ pub(super) fn samples() -> Vec<Sample> {
         true,
         check_frame,
     );
-    add("row batch", batch(), true, check_batch);
+    add("row batch", batch(SegmentFormat::V1), true, |b| {
+        check_batch(b, SegmentFormat::V1)
+    });
     add("index block", block_bytes(false), true, check_block);
     add("footer block", block_bytes(true), true, check_block);
     let mut bytes = Vec::new();
@@ -519,13 +539,16 @@ pub(super) fn samples() -> Vec<Sample> {
                 .map(drop)
         },
     );
-    let mut bytes = Vec::new();
-    row_entries().iter().for_each(|e| e.encode(&mut bytes));
-    add("row directory", bytes, false, |b| {
-        RowEntry::decode_all(b, 0)
-            .collect::<Result<Vec<_>>>()
-            .map(drop)
-    });
+    add(
+        "row directory",
+        row_directory(SegmentFormat::V1),
+        false,
+        |b| {
+            RowEntry::decode_all(b, 0, SegmentFormat::V1, &commit_entries())
+                .collect::<Result<Vec<_>>>()
+                .map(drop)
+        },
+    );
     let mut bytes = Vec::new();
     extents().iter().for_each(|e| e.encode(&mut bytes));
     add("extents", bytes, false, |b| {
@@ -539,5 +562,30 @@ pub(super) fn samples() -> Vec<Sample> {
     add("id runs", bytes, false, |b| {
         IdSet::decode_counted(&mut wire::Reader::new("ids", b, 0)).map(drop)
     });
+    // What format 1.1 changed.
+    let header = StoreHeader::new(UUID, -5);
+    add("store header 1.1", header.encode(), true, |b| {
+        StoreHeader::decode(b).map(drop)
+    });
+    let header = SegmentHeader {
+        format: SegmentFormat::V2,
+        ..segment_header()
+    };
+    add("segment header 1.1", header.encode(), true, |b| {
+        SegmentHeader::decode(b).map(drop)
+    });
+    add("row batch 1.1", batch(SegmentFormat::V2), true, |b| {
+        check_batch(b, SegmentFormat::V2)
+    });
+    add(
+        "row directory 1.1",
+        row_directory(SegmentFormat::V2),
+        false,
+        |b| {
+            RowEntry::decode_all(b, 0, SegmentFormat::V2, &[])
+                .collect::<Result<Vec<_>>>()
+                .map(drop)
+        },
+    );
     samples
 }
