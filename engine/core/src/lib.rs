@@ -14,24 +14,25 @@
 
 pub(crate) mod blob;
 pub(crate) mod catalogue;
+pub(crate) mod context;
 pub(crate) mod dictionary;
+pub(crate) mod directory_cache;
 pub mod error;
 pub mod extract;
 pub(crate) mod frames;
 pub(crate) mod hashing;
-pub(crate) mod home;
 pub(crate) mod index;
 pub(crate) mod ingest;
 pub mod json;
-pub(crate) mod near;
 pub mod options;
-pub(crate) mod quiet;
 pub mod scan;
 pub mod schema;
 pub(crate) mod segment;
 pub mod snapshot;
+pub(crate) mod spelling;
 pub mod store;
 pub(crate) mod write;
+pub(crate) mod writer_lock;
 
 pub use blob::Blob;
 pub use error::{Error, ErrorKind, Result};

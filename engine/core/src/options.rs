@@ -137,7 +137,7 @@ impl Options {
     ///
     /// # Errors
     /// `Interrupted` when the caller wants it to end.
-    pub(crate) fn go_on(&self) -> Result<()> {
+    pub(crate) fn check_interrupted(&self) -> Result<()> {
         if (self.interrupted)() {
             return Err(Error::interrupted());
         }

@@ -41,7 +41,7 @@ pub(crate) fn train_collection(shared: &Shared, name: &str, size: usize) -> Resu
         Some(entry) => Some(snapshot.dictionary(entry.number)?),
         None => None,
     };
-    let how = &shared.home.options;
+    let how = &shared.context.options;
     let (samples, expected_bytes) = sample(&snapshot, name, size)?;
     let sample_bytes = samples.training().0.len() as u64;
     let (level, page_bytes) = (how.level, how.page_bytes);
@@ -101,7 +101,7 @@ fn apart<T: Send + 'static>(
     loop {
         match receiver.recv_timeout(PATIENCE) {
             Ok(result) => return result,
-            Err(RecvTimeoutError::Timeout) => options.go_on()?,
+            Err(RecvTimeoutError::Timeout) => options.check_interrupted()?,
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(Error::internal("the thread that trained panicked"));
             }
@@ -111,7 +111,7 @@ fn apart<T: Send + 'static>(
 
 /// Rows from all over the collection, each blob once, and about how many bytes its rows have together.
 fn sample(snapshot: &Snapshot, name: &str, size: usize) -> Result<(Samples, u64)> {
-    let options = &snapshot.view.home.options;
+    let options = &snapshot.committed.context.options;
     let mut samples = Samples::default();
     let all = live_range(snapshot.named(name)?, Seq(0)..Seq(u64::MAX));
     let count = all.end.0 - all.start.0;
@@ -137,7 +137,7 @@ fn sample(snapshot: &Snapshot, name: &str, size: usize) -> Result<(Samples, u64)
     let mut rows = snapshot.rows(name, all.clone())?.peekable();
     let mut seen = HashSet::new();
     for run in budget.runs(expected) {
-        options.go_on()?;
+        options.check_interrupted()?;
         let from = Seq(all.start.0 + run.offset.div_ceil(average));
         let end = Seq(all.start.0 + (run.offset + run.bytes as u64).div_ceil(average));
         let mut records: Vec<Vec<u8>> = Vec::new();

@@ -12,8 +12,8 @@ use parking_lot::RwLock;
 
 use super::filter::{BLOBS_A_QUESTION, Filter};
 use super::runs::{self, Choice, Entries, Merge, Run};
+use crate::context::StoreContext;
 use crate::error::{ErrorKind, Result};
-use crate::home::Home;
 use crate::segment::Sealed;
 use crate::write::group::random;
 
@@ -51,8 +51,8 @@ impl Footer {
 
     /// False when it surely does not have this fingerprint.
     #[inline]
-    fn may_hold(&self, home: &Home, fingerprint: Fingerprint) -> bool {
-        let filter = self.filter.get().or_else(|| self.filter_when_due(home));
+    fn may_hold(&self, context: &StoreContext, fingerprint: Fingerprint) -> bool {
+        let filter = self.filter.get().or_else(|| self.filter_when_due(context));
         filter.is_none_or(|filter| {
             filter
                 .as_ref()
@@ -62,29 +62,29 @@ impl Footer {
 
     /// Counts a question; when there were enough of them, or an earlier plan made it, there is a filter.
     #[cold]
-    fn filter_when_due(&self, home: &Home) -> Option<&Option<Arc<Filter>>> {
+    fn filter_when_due(&self, context: &StoreContext) -> Option<&Option<Arc<Filter>>> {
         let entry = &self.sealed.entry;
         let asked = self.asked.fetch_add(1, Ordering::Relaxed);
         let made = if asked == 0 {
-            home.filters.get(entry.number)
+            context.filters.get(entry.number)
         } else {
             None
         };
         let due = made.is_some() || asked >= entry.blobs / BLOBS_A_QUESTION;
         due.then(|| {
             self.filter
-                .get_or_init(|| made.or_else(|| self.make_filter(home)))
+                .get_or_init(|| made.or_else(|| self.make_filter(context)))
         })
     }
 
-    fn make_filter(&self, home: &Home) -> Option<Arc<Filter>> {
+    fn make_filter(&self, context: &StoreContext) -> Option<Arc<Filter>> {
         let entry = &self.sealed.entry;
         let mut filter = Filter::new(entry.blobs)?;
         // One whose fingerprints cannot all be read has none: what it is asked is then looked up, and the damage found.
         self.sealed
-            .fingerprints(home, |_, fingerprint| filter.insert(fingerprint))
+            .fingerprints(context, |_, fingerprint| filter.insert(fingerprint))
             .ok()?;
-        Some(home.filters.insert(entry.number, filter))
+        Some(context.filters.insert(entry.number, filter))
     }
 }
 
@@ -125,7 +125,7 @@ impl Plan {
 }
 
 impl Lookup {
-    fn plan(&self, home: &Home, sealed: &[Arc<Sealed>]) -> Arc<Plan> {
+    fn plan(&self, context: &StoreContext, sealed: &[Arc<Sealed>]) -> Arc<Plan> {
         if let Some(plan) = &*self.plan.read() {
             return Arc::clone(plan);
         }
@@ -135,7 +135,7 @@ impl Lookup {
         }
         // With few segments there is no run; then nobody needs to look.
         let runs = if sealed.len() > 1 {
-            runs::open_all(home.vfs.as_ref()).runs
+            runs::open_all(context.vfs.as_ref()).runs
         } else {
             Vec::new()
         };
@@ -160,7 +160,7 @@ impl Lookup {
     /// Tells `each` the ids that have a fingerprint in the range, source by source, until it wants no more.
     pub(crate) fn search(
         &self,
-        home: &Home,
+        context: &StoreContext,
         sealed: &[Arc<Sealed>],
         range: &RangeInclusive<Fingerprint>,
         each: &mut dyn FnMut(&[BlobId]) -> Result<bool>,
@@ -168,16 +168,16 @@ impl Lookup {
         if sealed.is_empty() {
             return Ok(());
         }
-        let mut plan = self.plan(home, sealed);
+        let mut plan = self.plan(context, sealed);
         'again: loop {
             let mut found = Vec::new();
             let mut unreadable = None;
             for footer in &plan.footers {
-                if range.start() == range.end() && !footer.may_hold(home, *range.start()) {
+                if range.start() == range.end() && !footer.may_hold(context, *range.start()) {
                     continue;
                 }
                 found.clear();
-                match footer.sealed.find_range(home, range.clone(), &mut found) {
+                match footer.sealed.find_range(context, range.clone(), &mut found) {
                     Ok(()) => {}
                     // Another segment may have what is wanted; only if none does, this matters.
                     Err(error) if error.kind() == ErrorKind::Corrupt => unreadable = Some(error),
@@ -203,28 +203,28 @@ impl Lookup {
 }
 
 /// Brings the runs up to date with the sealed segments. Only the writer calls it; whatever fails leaves a slower and whole store.
-pub(crate) fn maintain(home: &Home, sealed: &[Arc<Sealed>]) -> Result<()> {
+pub(crate) fn maintain(context: &StoreContext, sealed: &[Arc<Sealed>]) -> Result<()> {
     let outline = outline(sealed);
-    let mut found = runs::open_all(home.vfs.as_ref());
+    let mut found = runs::open_all(context.vfs.as_ref());
     loop {
         let choice = runs::choose(&outline, &headers(&found.runs));
-        remove(home, &mut found, &choice);
+        remove(context, &mut found, &choice);
         let Some(merge) = runs::plan(&outline, &choice) else {
             return Ok(());
         };
         let number = found.next_number;
         found.next_number += 1;
-        write(home, sealed, &outline, &found.runs, number, &merge)?;
+        write(context, sealed, &outline, &found.runs, number, &merge)?;
         found
             .runs
-            .push(Arc::new(Run::open(home.vfs.as_ref(), number)?));
+            .push(Arc::new(Run::open(context.vfs.as_ref(), number)?));
     }
 }
 
-fn remove(home: &Home, found: &mut runs::Found, choice: &Choice) {
+fn remove(context: &StoreContext, found: &mut runs::Found, choice: &Choice) {
     for number in choice.obsolete.iter().chain(&found.unreadable) {
         // A leftover costs room and is never asked.
-        let _ = home.vfs.unlink(&names::run(*number));
+        let _ = context.vfs.unlink(&names::run(*number));
     }
     found.unreadable.clear();
     found
@@ -233,7 +233,7 @@ fn remove(home: &Home, found: &mut runs::Found, choice: &Choice) {
 }
 
 fn write(
-    home: &Home,
+    context: &StoreContext,
     sealed: &[Arc<Sealed>],
     outline: &[runs::Sealed],
     runs: &[Arc<Run>],
@@ -246,7 +246,7 @@ fn write(
             continue;
         };
         let mut entries = Vec::with_capacity(sealed.entry.blobs as usize);
-        sealed.fingerprints(home, |id, fingerprint| entries.push((fingerprint, id)))?;
+        sealed.fingerprints(context, |id, fingerprint| entries.push((fingerprint, id)))?;
         entries.sort_unstable();
         footers.push(Box::new(entries.into_iter().map(Ok)));
     }
@@ -256,7 +256,15 @@ fn write(
         .cloned()
         .collect();
     let ticket = (number, random()?);
-    let go_on = || home.options.go_on();
-    let vfs = home.vfs.as_ref();
-    runs::carry_out(vfs, &go_on, ticket, merge, outline, &named, footers)
+    let check_interrupted = || context.options.check_interrupted();
+    let vfs = context.vfs.as_ref();
+    runs::carry_out(
+        vfs,
+        &check_interrupted,
+        ticket,
+        merge,
+        outline,
+        &named,
+        footers,
+    )
 }

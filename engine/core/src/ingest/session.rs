@@ -19,7 +19,7 @@ pub(crate) fn ingest(
     source: Source,
     options: IngestOptions,
 ) -> Result<IngestReport> {
-    let how = &shared.home.options;
+    let how = &shared.context.options;
     let workers = Arc::new(Workers::new(how.threads, how.level)?);
     let mut session = Session::begin(shared, Some(Arc::clone(&workers)))?;
     session.commit()?;

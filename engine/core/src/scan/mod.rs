@@ -7,7 +7,6 @@
 //! Nothing here parses JSON: that is `extract`.
 
 mod asked;
-mod blobs;
 mod filter;
 mod narrow;
 mod parts;
@@ -32,9 +31,9 @@ use lakebed_format::CommitNumber;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::frames::{Ordered, Workers};
-use crate::near::nearest;
 use crate::schema::{DataType, SYSTEM_COLUMNS, Schema, arrow_field};
 use crate::snapshot::{Snapshot, live_range};
+use crate::spelling::closest_name;
 
 pub use parts::{Part, Parts};
 pub use request::{Filter, Op, ScanRequest, Value};
@@ -68,7 +67,7 @@ impl Snapshot {
     /// # Errors
     /// `CollectionNotFound`, `Corrupt`.
     pub fn schema(&self, collection: &str) -> Result<Arc<Schema>> {
-        self.view.home.schema(self.named(collection)?)
+        self.committed.context.schema(self.named(collection)?)
     }
 
     /// The Arrow schema of a whole row of a collection: typed columns, then system columns.
@@ -104,12 +103,12 @@ impl Snapshot {
     pub fn scan(&self, request: &ScanRequest) -> Result<Scan> {
         let (plan, units) = self.work(request, BATCH_ROWS)?;
         let threads = match request.threads {
-            0 => self.view.home.options.thread_count(),
+            0 => self.committed.context.options.thread_count(),
             threads => threads,
         };
         // One unit needs no thread of its own.
         let threads = threads.min(units.len()).max(1);
-        let workers = Arc::new(Workers::new(threads, self.view.home.options.level)?);
+        let workers = Arc::new(Workers::new(threads, self.committed.context.options.level)?);
         let limit = if threads == 1 { 1 } else { threads * AHEAD };
         Ok(Scan {
             schema: plan.schema(),
@@ -157,20 +156,20 @@ impl Snapshot {
     /// Rows of a unit whose records should come to this many bytes, judged by the average of all committed blobs.
     fn unit_rows(&self, bytes: u64) -> usize {
         let rows = |average: u64| (bytes / average.max(1)).clamp(FEWEST_ROWS, BATCH_ROWS as u64);
-        self.view
+        self.committed
             .average_blob()
             .map_or(BATCH_ROWS, |average| rows(average) as usize)
     }
 
     /// An error when the store has no such commit.
     fn check_commit(&self, number: CommitNumber) -> Result<()> {
-        let newest = self.view.commit;
+        let newest = self.committed.commit;
         let there = number == CommitNumber(0)
             || number <= newest && self.commits()?.iter().any(|c| c.number == number);
         if there {
             return Ok(());
         }
-        let store = self.view.home.vfs.describe();
+        let store = self.committed.context.vfs.describe();
         Err(Error::new(
             ErrorKind::InvalidArgument,
             format!("The store {store} has no commit {number}; its newest is {newest}."),
@@ -277,7 +276,7 @@ fn wanted(schema: &Schema, collection: &str, name: &str) -> Result<Wanted> {
         return Ok(Wanted::System(known));
     }
     let known = schema.columns.iter().map(|column| column.name.as_str());
-    let hint = match nearest(name, known.chain(SYSTEM_COLUMNS)) {
+    let hint = match closest_name(name, known.chain(SYSTEM_COLUMNS)) {
         Some(near) => format!("did you mean {near:?}?"),
         None => format!("describe {collection} lists its columns."),
     };

@@ -431,7 +431,7 @@ impl<'a> Records<'a> {
     fn new(plan: &'a Plan, rows: usize) -> Self {
         let texts = || {
             // Some more than there are on average, so that most batches do not have to grow; what stays unused is never touched.
-            let average = plan.snapshot.view.average_blob().unwrap_or_default() as usize;
+            let average = plan.snapshot.committed.average_blob().unwrap_or_default() as usize;
             let bytes = (rows * (average + average / 8)).min(2 * TEXTS_BYTES as usize);
             Texts::new(plan.text_views, rows, bytes)
         };

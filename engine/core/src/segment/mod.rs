@@ -1,7 +1,7 @@
 //! Reading one segment: a blob by its id, the blobs of a range in order.
 //!
-//! How blobs lie in a segment is known here and nowhere else. Three kinds: the [`active`] one, read at positions of its file and never
-//! mapped; [`sealed`] ones, mapped when first touched; [`large`] blobs. Nothing here knows hashes or collections: who asks for a
+//! How blobs lie in a segment is known here and nowhere else. Three kinds: the [`rows::active`] one, read at positions of its file and never
+//! mapped; [`rows::sealed`] ones, mapped when first touched; [`large`] blobs. Nothing here knows hashes or collections: who asks for a
 //! number gets bytes that passed their checksums, or an error that names segment and offset.
 
 use std::sync::Arc;
@@ -9,20 +9,16 @@ use std::sync::Arc;
 use lakebed_format::{BlobId, DictionaryNumber, SegmentNumber};
 
 use crate::blob::Blob;
+use crate::context::StoreContext;
 use crate::error::Result;
 use crate::frames::{Decoded, Dictionary};
-use crate::home::Home;
 
-pub(crate) mod active;
-pub(crate) mod chain;
-pub(crate) mod frame;
+pub(crate) mod bytes;
 pub(crate) mod large;
-pub(crate) mod paged;
-pub(crate) mod sealed;
-pub(crate) mod source;
+pub(crate) mod rows;
 
-pub(crate) use active::{Active, ActiveFile};
-pub(crate) use sealed::Sealed;
+pub(crate) use rows::active::{Active, ActiveFile};
+pub(crate) use rows::sealed::Sealed;
 
 /// Something unreadable in a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +42,7 @@ pub(crate) trait FindDictionary {
 /// What reading needs besides the segment.
 #[derive(Clone, Copy)]
 pub(crate) struct Reading<'a> {
-    pub(crate) home: &'a Home,
+    pub(crate) context: &'a StoreContext,
     pub(crate) dictionaries: &'a dyn FindDictionary,
 }
 

@@ -141,7 +141,7 @@ impl Cursor {
             }
             Order::Any => false,
         };
-        if pass && let Some(frame) = self.snapshot.view.frame(self.snapshot.reading(), id)? {
+        if pass && let Some(frame) = self.snapshot.committed.frame(self.snapshot.reading(), id)? {
             let place = frame.place(id);
             self.frame = Some(frame);
             return Ok(place);

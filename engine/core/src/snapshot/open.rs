@@ -10,17 +10,17 @@ use lakebed_format::{
 };
 use lakebed_vfs::{File, Lock, Open};
 
+use super::committed::{CommittedState, HeldManifest};
 use super::rebuild::from_footers;
-use super::view::{Base, View};
 use crate::catalogue::Catalogue;
+use crate::context::StoreContext;
+use crate::directory_cache::DirectoryState;
 use crate::error::{Error, ErrorKind, Result};
-use crate::home::Home;
 use crate::index::lookup::Lookup;
-use crate::quiet::Before;
-use crate::segment::chain::Chain;
-use crate::segment::source::missing;
+use crate::segment::bytes::missing;
+use crate::segment::rows::walker::Chain;
 use crate::segment::{Active, ActiveFile, Sealed};
-use crate::write::lock::{read_synced, read_text};
+use crate::writer_lock::{read_synced, read_text};
 
 /// How often a reader that is overtaken by seals tries again.
 const TRIES: usize = 100;
@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_micros(250);
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asking {
+pub(crate) enum Caller {
     /// Anybody.
     Reader,
     /// Who holds the writer's lock: what others left is final. With the last commit that is known to be on disk.
@@ -38,53 +38,66 @@ pub(crate) enum Asking {
 }
 
 /// The newest state. `before` is what this object saw last.
-pub(crate) fn newest(home: &Arc<Home>, before: Option<&View>, asking: Asking) -> Result<View> {
-    let (base, active) = look(home, before, asking)?;
-    Ok(View::new(Arc::clone(home), base, active))
+pub(crate) fn newest(
+    context: &Arc<StoreContext>,
+    before: Option<&CommittedState>,
+    caller: Caller,
+) -> Result<CommittedState> {
+    let (manifest, active) = look(context, before, caller)?;
+    Ok(CommittedState::new(Arc::clone(context), manifest, active))
 }
 
 /// The newest state, if it is another one than this object saw last.
-pub(crate) fn newer(home: &Arc<Home>, before: &View) -> Result<Option<View>> {
-    let (base, active) = look(home, Some(before), Asking::Reader)?;
-    let same = Arc::ptr_eq(&base, &before.base)
+pub(crate) fn newer(
+    context: &Arc<StoreContext>,
+    before: &CommittedState,
+) -> Result<Option<CommittedState>> {
+    let (manifest, active) = look(context, Some(before), Caller::Reader)?;
+    let same = Arc::ptr_eq(&manifest, &before.manifest)
         && match (&active, &before.active) {
             (Some(found), Some(known)) => Arc::ptr_eq(found, known),
             (found, known) => found.is_none() && known.is_none(),
         };
-    Ok((!same).then(|| View::new(Arc::clone(home), base, active)))
+    Ok((!same).then(|| CommittedState::new(Arc::clone(context), manifest, active)))
 }
 
 fn look(
-    home: &Arc<Home>,
-    before: Option<&View>,
-    asking: Asking,
-) -> Result<(Arc<Base>, Option<Arc<Active>>)> {
-    let base = hold_manifest(home, before, asking)?;
+    context: &Arc<StoreContext>,
+    before: Option<&CommittedState>,
+    caller: Caller,
+) -> Result<(Arc<HeldManifest>, Option<Arc<Active>>)> {
+    let manifest = hold_manifest(context, before, caller)?;
     let known = before
-        .filter(|view| view.base.active == base.active)
-        .and_then(|view| view.active.as_ref());
-    let active = open_active(home, &base, known, asking)?;
-    Ok((base, active))
+        .filter(|committed| committed.manifest.active == manifest.active)
+        .and_then(|committed| committed.active.as_ref());
+    let active = open_active(context, &manifest, known, caller)?;
+    Ok((manifest, active))
 }
 
 /// The highest manifest, with a shared lock on it; when it is damaged or gone, what the footers say it said.
-fn hold_manifest(home: &Arc<Home>, before: Option<&View>, asking: Asking) -> Result<Arc<Base>> {
+fn hold_manifest(
+    context: &Arc<StoreContext>,
+    before: Option<&CommittedState>,
+    caller: Caller,
+) -> Result<Arc<HeldManifest>> {
     let mut none = 0;
     for _ in 0..TRIES {
-        let now = Before::of(home, names::MANIFESTS);
-        if let Some(view) = before
-            && asking == Asking::Reader
-            && home.manifests.still(now, &view.base.number)
+        let now = DirectoryState::of(context, names::MANIFESTS);
+        if let Some(committed) = before
+            && caller == Caller::Reader
+            && context.manifests.still(now, &committed.manifest.number)
         {
-            return Ok(Arc::clone(&view.base));
+            return Ok(Arc::clone(&committed.manifest));
         }
-        let mut numbers = manifest_numbers(home)?;
+        let mut numbers = manifest_numbers(context)?;
         numbers.sort_unstable();
-        if let Some(view) = before
-            && numbers.last().is_none_or(|last| *last <= view.base.number)
+        if let Some(committed) = before
+            && numbers
+                .last()
+                .is_none_or(|last| *last <= committed.manifest.number)
         {
-            home.manifests.keep(now, view.base.number);
-            return Ok(Arc::clone(&view.base));
+            context.manifests.keep(now, committed.manifest.number);
+            return Ok(Arc::clone(&committed.manifest));
         }
         let Some(number) = numbers.last() else {
             // A listing may miss the old one that goes and the new one that comes.
@@ -92,14 +105,14 @@ fn hold_manifest(home: &Arc<Home>, before: Option<&View>, asking: Asking) -> Res
             if none < 3 {
                 continue;
             }
-            return rebuild(home, None, before, no_manifest(home));
+            return rebuild(context, None, before, no_manifest(context));
         };
-        match hold(home, *number, before) {
-            Ok(Some(base)) => return Ok(base),
+        match hold(context, *number, before) {
+            Ok(Some(manifest)) => return Ok(manifest),
             // Gone: a newer one has taken its place since, so look again.
             Ok(None) => {}
             Err(error) if error.kind() == ErrorKind::Corrupt => {
-                return rebuild(home, Some(*number), before, error);
+                return rebuild(context, Some(*number), before, error);
             }
             Err(error) => return Err(error),
         }
@@ -108,58 +121,58 @@ fn hold_manifest(home: &Arc<Home>, before: Option<&View>, asking: Asking) -> Res
         ErrorKind::Io,
         format!(
             "The manifest of {} was replaced {TRIES} times while it was being read; try again.",
-            home.vfs.describe()
+            context.vfs.describe()
         ),
     ))
 }
 
 /// What the footers say in place of a manifest that is damaged, `number`, or gone.
 fn rebuild(
-    home: &Arc<Home>,
+    context: &Arc<StoreContext>,
     number: Option<u64>,
-    before: Option<&View>,
+    before: Option<&CommittedState>,
     error: Error,
-) -> Result<Arc<Base>> {
-    let Some(body) = from_footers(home)? else {
+) -> Result<Arc<HeldManifest>> {
+    let Some(body) = from_footers(context)? else {
         return Err(error);
     };
     let seals = body.segments.iter().filter(|s| s.layout == Layout::Rows);
     let number = number.unwrap_or(0).max(seals.count() as u64 + 1);
-    home.warn(format!(
+    context.warn(format!(
         "The newest manifest of {} is damaged or missing; the footers of its segments say the same. The next writer makes a new \
          one.",
-        home.vfs.describe()
+        context.vfs.describe()
     ));
     // There is no file to hold: whoever removes segments makes a manifest first, and that one can be held.
-    let held = home
+    let held = context
         .vfs
         .open(names::FORMAT, Open::Read)
         .map_err(|e| Error::io("opening FORMAT", e))?;
-    let mut base = base_of(number, &body, held, before);
-    base.rebuilt = Some(Box::new(body));
-    Ok(Arc::new(base))
+    let mut manifest = held_manifest(number, &body, held, before);
+    manifest.rebuilt = Some(Box::new(body));
+    Ok(Arc::new(manifest))
 }
 
-fn no_manifest(home: &Home) -> Error {
+fn no_manifest(context: &StoreContext) -> Error {
     Error::new(
         ErrorKind::Corrupt,
         format!(
             "{} has no whole manifest, and the footers of its segments do not tell for certain what it said; restore the \
              directory manifests from a backup.",
-            home.vfs.describe()
+            context.vfs.describe()
         ),
     )
 }
 
-fn manifest_numbers(home: &Home) -> Result<Vec<u64>> {
-    let list = home.vfs.list(names::MANIFESTS).map_err(|error| {
+fn manifest_numbers(context: &StoreContext) -> Result<Vec<u64>> {
+    let list = context.vfs.list(names::MANIFESTS).map_err(|error| {
         if error.kind() != std::io::ErrorKind::NotFound {
             return Error::io("listing the manifests", error);
         }
-        match home.vfs.open(names::FORMAT, Open::Read) {
-            Ok(_) => no_manifest(home).with_source(error),
+        match context.vfs.open(names::FORMAT, Open::Read) {
+            Ok(_) => no_manifest(context).with_source(error),
             // All of it was removed while it was open.
-            Err(_) => crate::home::missing(home.vfs.as_ref()).with_source(error),
+            Err(_) => crate::context::missing(context.vfs.as_ref()).with_source(error),
         }
     })?;
     Ok(list
@@ -169,10 +182,14 @@ fn manifest_numbers(home: &Home) -> Result<Vec<u64>> {
 }
 
 /// The manifest of this number with a shared lock on it; `None` when it is gone, or about to be removed.
-fn hold(home: &Arc<Home>, number: u64, before: Option<&View>) -> Result<Option<Arc<Base>>> {
+fn hold(
+    context: &Arc<StoreContext>,
+    number: u64,
+    before: Option<&CommittedState>,
+) -> Result<Option<Arc<HeldManifest>>> {
     let name = names::manifest(number);
     let io = |error| Error::io(&format!("reading {name}"), error);
-    let file = match home.vfs.open(&name, Open::Read) {
+    let file = match context.vfs.open(&name, Open::Read) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(io(error)),
@@ -192,7 +209,9 @@ fn hold(home: &Arc<Home>, number: u64, before: Option<&View>) -> Result<Option<A
     let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
     file.read_exact_at(&mut bytes, 0).map_err(io)?;
     let manifest = match Manifest::decode(&bytes) {
-        Ok(manifest) if manifest.number == number && manifest.uuid == home.header.uuid => manifest,
+        Ok(manifest) if manifest.number == number && manifest.uuid == context.header.uuid => {
+            manifest
+        }
         Ok(_) => {
             return Err(Error::new(
                 ErrorKind::Corrupt,
@@ -214,7 +233,7 @@ fn hold(home: &Arc<Home>, number: u64, before: Option<&View>) -> Result<Option<A
             ));
         }
     };
-    Ok(Some(Arc::new(base_of(
+    Ok(Some(Arc::new(held_manifest(
         number,
         &manifest.catalogue,
         file,
@@ -222,7 +241,12 @@ fn hold(home: &Arc<Home>, number: u64, before: Option<&View>) -> Result<Option<A
     ))))
 }
 
-fn base_of(number: u64, body: &Body, held: Arc<dyn File>, before: Option<&View>) -> Base {
+fn held_manifest(
+    number: u64,
+    body: &Body,
+    held: Arc<dyn File>,
+    before: Option<&CommittedState>,
+) -> HeldManifest {
     let mut sealed = Vec::new();
     let mut large = Vec::new();
     for entry in &body.segments {
@@ -230,8 +254,9 @@ fn base_of(number: u64, body: &Body, held: Arc<dyn File>, before: Option<&View>)
             large.push(*entry);
             continue;
         }
-        let known = before.and_then(|view| {
-            view.base
+        let known = before.and_then(|committed| {
+            committed
+                .manifest
                 .sealed
                 .iter()
                 .find(|known| known.entry == *entry)
@@ -240,7 +265,7 @@ fn base_of(number: u64, body: &Body, held: Arc<dyn File>, before: Option<&View>)
         sealed.push(known.unwrap_or_else(|| Arc::new(Sealed::new(*entry))));
     }
     sealed.sort_by_key(|sealed| sealed.entry.first_blob);
-    Base {
+    HeldManifest {
         number,
         catalogue: Catalogue::from_body(body),
         last_commit: body.last_commit,
@@ -257,30 +282,30 @@ fn base_of(number: u64, body: &Body, held: Arc<dyn File>, before: Option<&View>)
 
 /// The active segment as far as it counts; `known` is what this object saw of it before.
 fn open_active(
-    home: &Home,
-    base: &Base,
+    context: &StoreContext,
+    manifest: &HeldManifest,
     known: Option<&Arc<Active>>,
-    asking: Asking,
+    caller: Caller,
 ) -> Result<Option<Arc<Active>>> {
-    let number = base.active;
+    let number = manifest.active;
     let (file, damage) = if let Some(known) = known {
         (Arc::clone(&known.file), known.damage.clone())
     } else {
-        let now = Before::of(home, names::SEGMENTS);
-        if asking == Asking::Reader && home.missing.still(now, &number) {
+        let now = DirectoryState::of(context, names::SEGMENTS);
+        if caller == Caller::Reader && context.missing.still(now, &number) {
             return Ok(None);
         }
         let name = names::segment(number);
-        let file = match home.vfs.open(&name, Open::Read) {
+        let file = match context.vfs.open(&name, Open::Read) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                home.missing.keep(now, number);
+                context.missing.keep(now, number);
                 return Ok(None);
             }
             Err(error) => return Err(missing(number, &name, error)),
         };
         let len = length(number, file.as_ref())?;
-        match ActiveFile::open(home, number, file, len)? {
+        match ActiveFile::open(context, number, file, len)? {
             Some((file, damage)) => (Arc::new(file), damage),
             None => return Ok(None),
         }
@@ -293,43 +318,43 @@ fn open_active(
     if let Some(known) = known.filter(|known| known.last.offset >= found.offset) {
         return Ok(Some(Arc::clone(known)));
     }
-    let Some(last) = settled(home, chain, found, !damage.is_empty(), asking)? else {
+    let Some(last) = settled(context, chain, found, !damage.is_empty(), caller)? else {
         return Ok(None);
     };
     if let Some(known) = known.filter(|known| known.last.offset >= last.offset) {
         return Ok(Some(Arc::clone(known)));
     }
     let before = known.map_or(&[][..], |known| known.blocks.as_slice());
-    let walk = chain.walk(last, before, &base.catalogue)?;
+    let walk = chain.walk(last, before, &manifest.catalogue)?;
     Ok(Some(Arc::new(Active::new(file, walk, damage, last))))
 }
 
 fn length(number: lakebed_format::SegmentNumber, file: &dyn File) -> Result<u64> {
     file.len()
-        .map_err(|e| Error::io(&crate::segment::source::reading(number), e))
+        .map_err(|e| Error::io(&crate::segment::bytes::reading(number), e))
 }
 
 /// The commit that may be shown, given the last one found: that one if its sync is known to have returned or if nobody is writing and
 /// it is whole, else the one before. `headless`: the segment's header is damaged.
 fn settled(
-    home: &Home,
+    context: &StoreContext,
     chain: Chain<'_>,
     found: CommitAt,
     headless: bool,
-    asking: Asking,
+    caller: Caller,
 ) -> Result<Option<CommitAt>> {
     let on_disk = |synced: Option<CommitNumber>| synced.is_some_and(|n| n >= found.commit.number);
-    let synced = match asking {
-        Asking::Writer(synced) => synced,
-        Asking::Reader => read_synced(home.vfs.as_ref()),
+    let synced = match caller {
+        Caller::Writer(synced) => synced,
+        Caller::Reader => read_synced(context.vfs.as_ref()),
     };
     if on_disk(synced) {
         return Ok(Some(found));
     }
-    if asking == Asking::Reader {
+    if caller == Caller::Reader {
         let mut looks = 0;
         loop {
-            match probe(home) {
+            match probe(context) {
                 Writer::Busy(text) | Writer::Gone(text) if on_disk(text.synced) => {
                     return Ok(Some(found));
                 }
@@ -364,8 +389,8 @@ enum Writer {
 }
 
 /// Looks whether somebody holds the writer's lock at this moment.
-fn probe(home: &Home) -> Writer {
-    let Ok(file) = home.vfs.open(names::LOCK, Open::Read) else {
+fn probe(context: &StoreContext) -> Writer {
+    let Ok(file) = context.vfs.open(names::LOCK, Open::Read) else {
         return Writer::Gone(LockText::default());
     };
     let busy = matches!(file.try_lock(Lock::Shared), Ok(false));

@@ -8,8 +8,8 @@ use lakebed_format::{
 };
 use lakebed_vfs::{File, Open};
 
+use crate::context::StoreContext;
 use crate::error::{Error, Result};
-use crate::home::Home;
 
 /// What a manifest says when nothing was sealed yet.
 pub(crate) fn first_body() -> Body {
@@ -27,8 +27,8 @@ pub(crate) fn first_body() -> Body {
 ///
 /// # Errors
 /// `Io`.
-pub(super) fn from_footers(home: &Home) -> Result<Option<Body>> {
-    let mut numbers: Vec<SegmentNumber> = home
+pub(super) fn from_footers(context: &StoreContext) -> Result<Option<Body>> {
+    let mut numbers: Vec<SegmentNumber> = context
         .vfs
         .list(names::SEGMENTS)
         .map_err(|e| Error::io("listing the segments", e))?
@@ -40,7 +40,7 @@ pub(super) fn from_footers(home: &Home) -> Result<Option<Body>> {
     let mut open = Vec::new();
     for number in numbers.into_iter().rev() {
         let what = format!("reading segment {number}");
-        match look(home, number).map_err(|e| Error::io(&what, e))? {
+        match look(context, number).map_err(|e| Error::io(&what, e))? {
             Found::Sealed(body) => {
                 let certain = open.iter().all(|number| *number == body.active_segment);
                 return Ok(certain.then_some(*body));
@@ -63,8 +63,8 @@ enum Found {
     Large,
 }
 
-fn look(home: &Home, number: SegmentNumber) -> io::Result<Found> {
-    let file = home.vfs.open(&names::segment(number), Open::Read)?;
+fn look(context: &StoreContext, number: SegmentNumber) -> io::Result<Found> {
+    let file = context.vfs.open(&names::segment(number), Open::Read)?;
     let len = file.len()?;
     let Some(tail_at) = len.checked_sub(TAIL_LEN as u64) else {
         return Ok(Found::Open);
@@ -72,7 +72,7 @@ fn look(home: &Home, number: SegmentNumber) -> io::Result<Found> {
     let mut head = [0; HEADER_LEN];
     file.read_exact_at(&mut head, 0)?;
     let header = match SegmentHeader::decode(&head) {
-        Ok(header) if header.number == number && header.uuid == home.header.uuid => header,
+        Ok(header) if header.number == number && header.uuid == context.header.uuid => header,
         _ => return Ok(Found::Open),
     };
     if header.layout == Layout::Large {

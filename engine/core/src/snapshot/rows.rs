@@ -12,10 +12,10 @@ use super::{Cursor, Snapshot};
 use crate::blob::Blob;
 use crate::catalogue::Collection;
 use crate::error::{Error, ErrorKind, Result};
-use crate::near::nearest;
-use crate::segment::source::Slice;
+use crate::segment::bytes::Slice;
+use crate::segment::rows::pending::PendingBatch;
 use crate::segment::{Active, Sealed};
-use crate::write::pending::PendingBatch;
+use crate::spelling::closest_name;
 
 /// A row of a collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Snapshot {
     pub(crate) fn named(&self, name: &str) -> Result<&Arc<Collection>> {
         self.catalogue().named(name).ok_or_else(|| {
             let known: Vec<&str> = self.catalogue().collections().map(|c| &*c.name).collect();
-            let hint = if let Some(near) = nearest(name, known.iter().copied()) {
+            let hint = if let Some(near) = closest_name(name, known.iter().copied()) {
                 format!("did you mean {near:?}?")
             } else if known.is_empty() {
                 "it has none yet.".to_owned()
@@ -76,7 +76,7 @@ impl Snapshot {
                 let first: Vec<&str> = known.into_iter().take(8).collect();
                 format!("among those it has are {}.", first.join(", "))
             };
-            let store = self.view.home.vfs.describe();
+            let store = self.committed.context.vfs.describe();
             Error::new(
                 ErrorKind::CollectionNotFound,
                 format!("The store {store} has no collection {name:?}; {hint}"),
@@ -90,7 +90,7 @@ impl Snapshot {
         collection: CollectionId,
         range: &Range<Seq>,
     ) -> Result<Vec<BatchRef>> {
-        self.view.check_whole()?;
+        self.committed.check_whole()?;
         let mut found = Vec::new();
         self.each_batch(|entry, source| {
             let wanted = entry.collection == collection
@@ -112,21 +112,21 @@ impl Snapshot {
         &self,
         mut each: impl FnMut(&RowEntry, &dyn Fn() -> BatchSource),
     ) -> Result<()> {
-        for sealed in &self.view.base.sealed {
+        for sealed in &self.committed.manifest.sealed {
             if sealed.entry.rows == 0 {
                 continue;
             }
-            for entry in sealed.rows(&self.view.home)?.iter() {
+            for entry in sealed.rows(&self.committed.context)?.iter() {
                 each(entry, &|| BatchSource::Sealed(Arc::clone(sealed)));
             }
         }
-        if let Some(active) = &self.view.active {
+        if let Some(active) = &self.committed.active {
             for entry in active.rows()?.iter() {
                 each(entry, &|| BatchSource::Active(Arc::clone(active)));
             }
         }
         if let Some(pending) = &self.pending {
-            let commit = self.view.commit.next();
+            let commit = self.committed.commit.next();
             for batch in pending.batches() {
                 each(&batch.entry(commit), &|| {
                     BatchSource::Pending(Arc::clone(batch))
@@ -139,13 +139,13 @@ impl Snapshot {
     /// Reads a batch and checks it.
     pub(crate) fn read_batch(&self, batch: &BatchRef) -> Result<BatchBytes> {
         let entry = &batch.entry;
-        let home = &self.view.home;
+        let context = &self.committed.context;
         let (bytes, segment, format, salt) = match &batch.source {
             BatchSource::Sealed(sealed) => (
-                sealed.batch(home, entry)?,
+                sealed.batch(context, entry)?,
                 sealed.entry.number,
-                sealed.format(home)?,
-                sealed.salt(home)?,
+                sealed.format(context)?,
+                sealed.salt(context)?,
             ),
             BatchSource::Active(active) => {
                 let bytes = active.file.chain().read(entry.offset, entry.len)?;

@@ -59,8 +59,8 @@ impl Snapshot {
 
     /// The segments, in order of their numbers.
     pub fn segments(&self) -> Result<Vec<SegmentInfo>> {
-        let base = &self.view.base;
-        let mut segments: Vec<SegmentInfo> = base
+        let manifest = &self.committed.manifest;
+        let mut segments: Vec<SegmentInfo> = manifest
             .sealed
             .iter()
             .map(|sealed| sealed.entry)
@@ -79,8 +79,8 @@ impl Snapshot {
             })
             .collect();
         let mut active_large = Vec::new();
-        for large in self.view.catalogue.large_blobs() {
-            let known = base
+        for large in self.committed.catalogue.large_blobs() {
+            let known = manifest
                 .large
                 .iter()
                 .find(|entry| entry.number == large.segment);
@@ -101,10 +101,10 @@ impl Snapshot {
                 last_commit: known.map_or(CommitNumber(0), |entry| entry.last_commit),
             });
         }
-        if let Some(active) = &self.view.active {
+        if let Some(active) = &self.committed.active {
             let commits = active.commits()?;
             let large: u64 = self
-                .view
+                .committed
                 .catalogue
                 .large_blobs()
                 .filter(|entry| active_large.contains(&entry.blob))
@@ -121,8 +121,8 @@ impl Snapshot {
                 end_id: active.next_blob(),
                 blobs: active.blobs(),
                 rows: commits.iter().map(|commit| commit.rows).sum(),
-                first_commit: commits.first().map_or(self.view.commit, |c| c.number),
-                last_commit: self.view.commit,
+                first_commit: commits.first().map_or(self.committed.commit, |c| c.number),
+                last_commit: self.committed.commit,
             });
         }
         segments.sort_by_key(|segment| segment.number);
@@ -142,10 +142,13 @@ impl Snapshot {
                 rows: commit.rows,
             }));
         };
-        for sealed in &self.view.base.sealed {
-            add(sealed.entry.number, sealed.commits(&self.view.home)?);
+        for sealed in &self.committed.manifest.sealed {
+            add(
+                sealed.entry.number,
+                sealed.commits(&self.committed.context)?,
+            );
         }
-        if let Some(active) = &self.view.active {
+        if let Some(active) = &self.committed.active {
             add(active.file.number, active.commits()?);
         }
         all.sort_by_key(|commit| commit.number);
@@ -177,9 +180,9 @@ impl Store {
     /// The store in numbers.
     pub fn stats(&self) -> Result<Stats> {
         let snapshot = self.reader()?;
-        let home = &snapshot.view.home;
+        let context = &snapshot.committed.context;
         let segments = snapshot.segments()?;
-        let cache = home.cache.stats();
+        let cache = context.cache.stats();
         let index_bytes = self.bytes_in(names::INDEX);
         let other_bytes = self.bytes_in(names::MANIFESTS)
             + self.bytes_in(names::ASIDE)
@@ -189,15 +192,15 @@ impl Store {
                 .sum::<u64>();
         let segment_bytes = segments.iter().map(|segment| segment.file_bytes).sum();
         Ok(Stats {
-            path: home.vfs.describe(),
-            uuid: home
+            path: context.vfs.describe(),
+            uuid: context
                 .header
                 .uuid
                 .0
                 .iter()
                 .fold(String::new(), |text, byte| format!("{text}{byte:02x}")),
-            created: home.header.created,
-            commit: snapshot.view.commit.0,
+            created: context.header.created,
+            commit: snapshot.committed.commit.0,
             collections: snapshot.catalogue().collections().len() as u64,
             rows: snapshot.catalogue().collections().map(|c| c.rows()).sum(),
             blobs: snapshot.len(),
@@ -217,14 +220,14 @@ impl Store {
             oldest_snapshot: self
                 .shared
                 .oldest_snapshot()
-                .unwrap_or(snapshot.view.commit)
+                .unwrap_or(snapshot.committed.commit)
                 .0,
         })
     }
 
     /// Bytes of the files of a directory; what cannot be read counts as nothing, for this is information.
     fn bytes_in(&self, dir: &str) -> u64 {
-        let list = self.shared.home.vfs.list(dir).unwrap_or_default();
+        let list = self.shared.context.vfs.list(dir).unwrap_or_default();
         list.iter()
             .map(|name| self.bytes_of(&format!("{dir}/{name}")))
             .sum()
@@ -232,7 +235,7 @@ impl Store {
 
     fn bytes_of(&self, name: &str) -> u64 {
         self.shared
-            .home
+            .context
             .vfs
             .open(name, lakebed_vfs::Open::Read)
             .and_then(|file| file.len())

@@ -18,12 +18,12 @@ use lakebed_format::{BlobId, CommitNumber, Hash, Seq};
 use lakebed_vfs::{OsVfs, Vfs};
 
 use crate::blob::Blob;
+use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
-use crate::home::Home;
 use crate::options::{Mode, Options};
 use crate::scan::{Scan, ScanRequest};
 use crate::schema::Schema;
-use crate::snapshot::open::{Asking, newest};
+use crate::snapshot::open::{Caller, newest};
 use crate::snapshot::{Rows, Snapshot};
 use crate::write::{NewBlob, Session, Shared, create, remove};
 
@@ -58,7 +58,7 @@ impl Store {
     pub fn open_on(vfs: Arc<dyn Vfs>, options: Options) -> Result<Self> {
         options.check()?;
         let may_create = options.mode == Mode::Append && options.create;
-        let home = match Home::open(Arc::clone(&vfs), options.clone()) {
+        let context = match StoreContext::open(Arc::clone(&vfs), options.clone()) {
             Err(error)
                 if may_create
                     && matches!(
@@ -68,30 +68,30 @@ impl Store {
                     && error.os_code().is_none() =>
             {
                 create::create(&vfs, &options).map_err(|why| prefer(error, why))?;
-                Home::open(vfs, options)?
+                StoreContext::open(vfs, options)?
             }
             result => result?,
         };
-        let home = Arc::new(home);
-        let view = newest(&home, None, Asking::Reader)?;
+        let context = Arc::new(context);
+        let committed = newest(&context, None, Caller::Reader)?;
         Ok(Self {
-            shared: Arc::new(Shared::new(home, view)),
+            shared: Arc::new(Shared::new(context, committed)),
         })
     }
 
     /// Where the store is, for messages.
     pub fn describe(&self) -> String {
-        self.shared.home.vfs.describe()
+        self.shared.context.vfs.describe()
     }
 
     /// The options it was opened with.
     pub fn options(&self) -> &Options {
-        &self.shared.home.options
+        &self.shared.context.options
     }
 
     /// What happened that a user should know and that is no error, such as a torn tail that was set aside; each is told once.
     pub fn take_warnings(&self) -> Vec<String> {
-        self.shared.home.take_warnings()
+        self.shared.context.take_warnings()
     }
 
     /// Commits and closes: later calls say [`ErrorKind::Closed`]. Closing twice is fine.
@@ -197,7 +197,7 @@ impl Store {
     pub fn commit(&self) -> Result<CommitNumber> {
         self.shared.check_open()?;
         if !self.shared.has_pending()? {
-            return Ok(self.shared.view().commit);
+            return Ok(self.shared.committed().commit);
         }
         let mut session = Session::begin(&self.shared, None)?;
         session.commit()?;
@@ -221,7 +221,7 @@ impl Store {
 
     /// The commit this object sees.
     pub fn commit_number(&self) -> CommitNumber {
-        self.shared.view().commit
+        self.shared.committed().commit
     }
 
     /// What this object sees now, pending work included; stays readable as long as it is held.

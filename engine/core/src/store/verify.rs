@@ -11,12 +11,12 @@ use lakebed_vfs::Open;
 
 use super::{Problem, Progress, ProgressFn, Store, VerifyReport};
 use crate::error::{Error, ErrorKind, Result};
-use crate::segment::chain::Chain;
-use crate::segment::frame::{self, Place};
-use crate::segment::source::missing;
-use crate::snapshot::open::{Asking, newest};
+use crate::segment::bytes::missing;
+use crate::segment::rows::frame::{self, Place};
+use crate::segment::rows::walker::Chain;
+use crate::snapshot::open::{Caller, newest};
 use crate::snapshot::{BatchRef, Snapshot};
-use crate::write::lock::read_synced;
+use crate::writer_lock::read_synced;
 
 /// Bytes read between two reports of how far it got.
 const REPORT_BYTES: u64 = 8 << 20;
@@ -29,7 +29,7 @@ impl Store {
     /// `Io`, `Interrupted`.
     pub fn verify(&self, progress: ProgressFn) -> Result<VerifyReport> {
         self.shared.check_open()?;
-        let snapshot = Snapshot::new(self.shared.view(), None);
+        let snapshot = Snapshot::new(self.shared.committed(), None);
         let mut check = Check {
             snapshot: &snapshot,
             report: VerifyReport::default(),
@@ -84,7 +84,11 @@ impl Check<'_> {
     }
 
     fn advance(&mut self, bytes: u64) -> Result<()> {
-        self.snapshot.view.home.options.go_on()?;
+        self.snapshot
+            .committed
+            .context
+            .options
+            .check_interrupted()?;
         self.report.bytes += bytes;
         if self.report.bytes - self.told >= REPORT_BYTES {
             self.told = self.report.bytes;
@@ -100,55 +104,55 @@ impl Check<'_> {
 
     /// The last writer said which commit was on disk: nothing up to it may be gone.
     fn acknowledged(&mut self) -> Result<()> {
-        let view = Arc::clone(&self.snapshot.view);
-        let Some(synced) = read_synced(view.home.vfs.as_ref()) else {
+        let committed = Arc::clone(&self.snapshot.committed);
+        let Some(synced) = read_synced(committed.context.vfs.as_ref()) else {
             return Ok(());
         };
-        let found = newest(&view.home, Some(&view), Asking::Reader)?;
+        let found = newest(&committed.context, Some(&committed), Caller::Reader)?;
         if found.commit < synced {
             let text = format!(
                 "commits up to {synced} were acknowledged and the last one found is {}",
                 found.commit
             );
-            self.problem(Some(found.base.active), None, text);
+            self.problem(Some(found.manifest.active), None, text);
         }
         Ok(())
     }
 
     fn segments(&mut self) -> Result<()> {
-        let view = Arc::clone(&self.snapshot.view);
-        let home = &view.home;
-        for damage in view.damage() {
+        let committed = Arc::clone(&self.snapshot.committed);
+        let context = &committed.context;
+        for damage in committed.damage() {
             self.problem(
                 Some(damage.segment),
                 Some(damage.offset),
                 damage.detail.clone(),
             );
         }
-        for sealed in &view.base.sealed {
+        for sealed in &committed.manifest.sealed {
             let number = sealed.entry.number;
             self.report.segments += 1;
-            let tables = sealed.check_tables(home);
+            let tables = sealed.check_tables(context);
             self.keep(Some(number), None, tables)?;
             let opened = sealed
-                .format(home)
-                .and_then(|f| Ok((f, sealed.salt(home)?)));
+                .format(context)
+                .and_then(|f| Ok((f, sealed.salt(context)?)));
             let Some((format, salt)) = self.keep(Some(number), None, opened)? else {
                 continue;
             };
             let mut fingerprints = Vec::new();
-            let listed = sealed.fingerprints(home, |id, fingerprint| {
+            let listed = sealed.fingerprints(context, |id, fingerprint| {
                 fingerprints.push((id, fingerprint));
             });
             self.keep(Some(number), None, listed)?;
-            let commits = sealed.commits(home);
+            let commits = sealed.commits(context);
             let Some(commits) = self.keep(Some(number), None, commits)? else {
                 continue;
             };
             let end = commits.last().map_or(0, |commit| commit.offset);
             self.groups(number, format, salt, end, &fingerprints)?;
         }
-        if let Some(active) = &view.active {
+        if let Some(active) = &committed.active {
             self.report.segments += 1;
             let chain = active.file.chain();
             let mut fingerprints = Vec::new();
@@ -166,9 +170,9 @@ impl Check<'_> {
                 &fingerprints,
             )?;
         }
-        for entry in view.catalogue.large_blobs() {
+        for entry in committed.catalogue.large_blobs() {
             self.report.segments += 1;
-            let blob = home.large(entry);
+            let blob = context.large(entry);
             if let Some(blob) = self.keep(Some(entry.segment), None, blob)? {
                 self.report.blobs += 1;
                 if Hash::of(&blob).fingerprint() != entry.fingerprint {
@@ -190,9 +194,9 @@ impl Check<'_> {
         last: u64,
         fingerprints: &[(BlobId, Fingerprint)],
     ) -> Result<()> {
-        let home = Arc::clone(&self.snapshot.view.home);
+        let context = Arc::clone(&self.snapshot.committed.context);
         let name = names::segment(segment);
-        let file = home
+        let file = context
             .vfs
             .open(&name, Open::Read)
             .map_err(|e| missing(segment, &name, e));
@@ -257,9 +261,9 @@ impl Check<'_> {
     /// Where the frames of a group begin: they follow each other from its start.
     fn frames_of(&mut self, chain: Chain<'_>, commit: &CommitAt) -> Result<Vec<u64>> {
         let first = commit.commit.group.max(limits::FIRST_GROUP);
-        let view = Arc::clone(&self.snapshot.view);
+        let committed = Arc::clone(&self.snapshot.committed);
         let within = |offset: u64| offset >= first && offset < commit.commit.index_offset;
-        let active = view
+        let active = committed
             .active
             .as_ref()
             .filter(|active| active.file.number == chain.segment);
@@ -272,14 +276,14 @@ impl Check<'_> {
                 .filter(|offset| within(*offset))
                 .collect());
         }
-        let sealed = view
-            .base
+        let sealed = committed
+            .manifest
             .sealed
             .iter()
             .find(|sealed| sealed.entry.number == chain.segment);
         match sealed {
             Some(sealed) => {
-                let offsets = sealed.frame_offsets(&view.home);
+                let offsets = sealed.frame_offsets(&committed.context);
                 let offsets = self.keep(Some(chain.segment), None, offsets)?;
                 Ok(offsets
                     .unwrap_or_default()
@@ -330,7 +334,7 @@ impl Check<'_> {
     /// Every row's blob is there, and sequence numbers have no holes.
     fn rows(&mut self) -> Result<()> {
         let snapshot = self.snapshot;
-        if snapshot.view.check_whole().is_err() {
+        if snapshot.committed.check_whole().is_err() {
             // Named above; what is missing cannot be counted.
             return Ok(());
         }
@@ -345,7 +349,7 @@ impl Check<'_> {
         batches.sort_by_key(|batch| (batch.entry.collection, batch.entry.first_seq));
         let mut expected: Option<(lakebed_format::CollectionId, Seq)> = None;
         for batch in batches {
-            snapshot.view.home.options.go_on()?;
+            snapshot.committed.context.options.check_interrupted()?;
             let entry = batch.entry;
             if let Some((collection, seq)) = expected
                 && collection == entry.collection
@@ -374,7 +378,7 @@ impl Check<'_> {
                     break;
                 };
                 self.report.rows += run.len;
-                if run.blob.0 + run.len > snapshot.view.next_blob.0 {
+                if run.blob.0 + run.len > snapshot.committed.next_blob.0 {
                     let text = format!("row {} names a blob that does not exist", run.seq);
                     self.problem(None, None, text);
                 }

@@ -9,11 +9,11 @@ use lakebed_format::{
 
 use super::group::Group;
 use crate::catalogue::merge_summaries;
+use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
-use crate::home::Home;
-use crate::segment::chain::{Block, Walk};
+use crate::segment::rows::walker::{Block, Walk};
 use crate::segment::{Active, ActiveFile};
-use crate::snapshot::View;
+use crate::snapshot::CommittedState;
 
 /// Blocks of one level that are merged into one of the next, the new one included.
 const MERGE: usize = 16;
@@ -48,21 +48,21 @@ struct Sections {
     records: Vec<u8>,
 }
 
-/// Makes the group durable. The new view shows it.
+/// Makes the group durable. The new committed shows it.
 pub(crate) fn commit(
-    home: &Arc<Home>,
-    view: &View,
+    context: &Arc<StoreContext>,
+    committed: &CommittedState,
     group: &mut Group,
-) -> std::result::Result<View, Failure> {
-    group.drain(home)?;
-    let number = view.commit.next();
+) -> std::result::Result<CommittedState, Failure> {
+    group.drain(context)?;
+    let number = committed.commit.next();
     let rows = append_rows(group, number)?;
     let records = finish_records(group);
-    let time = home.options.clock.now();
-    let made = write_trailer(view, group, number, time, &rows, &records)?;
-    group.spill(home)?;
+    let time = context.options.clock.now();
+    let made = write_trailer(committed, group, number, time, &rows, &records)?;
+    group.spill(context)?;
 
-    let file = group.file(home)?;
+    let file = group.file(context)?;
     let unsynced = |error: std::io::Error| {
         Failure::Unsynced(
             Error::new(
@@ -77,9 +77,9 @@ pub(crate) fn commit(
     };
     file.sync_data().map_err(unsynced)?;
     if group.made_file {
-        home.vfs.sync_dir(names::SEGMENTS).map_err(unsynced)?;
+        context.vfs.sync_dir(names::SEGMENTS).map_err(unsynced)?;
     }
-    Ok(next_view(home, view, group, &file, made))
+    Ok(next_view(context, committed, group, &file, made))
 }
 
 /// The row batches behind the frames.
@@ -170,7 +170,7 @@ struct Trailer {
 }
 
 fn write_trailer(
-    view: &View,
+    committed: &CommittedState,
     group: &mut Group,
     number: lakebed_format::CommitNumber,
     time: i64,
@@ -178,7 +178,7 @@ fn write_trailer(
     records: &[Record],
 ) -> Result<Trailer> {
     let mut sections = own_sections(group, rows, records);
-    if let Some(active) = &view.active {
+    if let Some(active) = &committed.active {
         sections = merged(active, sections)?;
     }
     let (salt, new_blobs, new_rows, raw_bytes, segment, next_blob) = {
@@ -248,7 +248,7 @@ fn write_trailer(
         index_len: header.len,
         segment,
         salt,
-        predecessor: view.checksum,
+        predecessor: committed.checksum,
         next_blob,
         group_checksum: group.sum_so_far(),
     };
@@ -370,15 +370,15 @@ fn merged(active: &Active, own: Sections) -> Result<Sections> {
 
 /// What is to be seen now.
 fn next_view(
-    home: &Arc<Home>,
-    view: &View,
+    context: &Arc<StoreContext>,
+    committed: &CommittedState,
     group: &Group,
     file: &Arc<dyn lakebed_vfs::File>,
     made: Trailer,
-) -> View {
+) -> CommittedState {
     let pending = group.shared.read();
     let index = pending.index.read();
-    let active_file = match &view.active {
+    let active_file = match &committed.active {
         Some(active) => Arc::clone(&active.file),
         None => Arc::new(ActiveFile::new(
             pending.segment,
@@ -394,7 +394,7 @@ fn next_view(
         .skip_while(|id| *id < pending.first)
         .filter_map(|id: BlobId| Some((id, index.hash(id)?.fingerprint())));
     active_file.index_new(pending.first, new, pending.next);
-    let mut blocks = view
+    let mut blocks = committed
         .active
         .as_ref()
         .and_then(|active| active.blocks.get(..made.kept))
@@ -412,9 +412,9 @@ fn next_view(
         damage: Vec::new(),
     };
     let active = Active::new(active_file, walk, Vec::new(), made.commit);
-    View::new(
-        Arc::clone(home),
-        Arc::clone(&view.base),
+    CommittedState::new(
+        Arc::clone(context),
+        Arc::clone(&committed.manifest),
         Some(Arc::new(active)),
     )
 }

@@ -7,12 +7,12 @@ use lakebed_vfs::{Open, Vfs};
 
 use super::commit::Failure;
 use super::group::random;
-use super::lock::WriterLock;
 use super::seal::put_file_on;
+use crate::context;
 use crate::error::{Error, ErrorKind, Result};
-use crate::home;
 use crate::options::Options;
 use crate::snapshot::rebuild::first_body;
+use crate::writer_lock::WriterLock;
 
 /// Room for a drop on a full disk, in bytes.
 pub(crate) const RESERVE_BYTES: usize = 64 << 10;
@@ -31,9 +31,9 @@ pub(crate) fn create(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<()> {
     if vfs.open(names::FORMAT, Open::Read).is_ok() {
         return Ok(());
     }
-    if home::holds_segments(vfs.as_ref()) {
+    if context::holds_segments(vfs.as_ref()) {
         // They are written after `FORMAT`: a store has lost it, and a new one would overwrite what is left of its manifests.
-        return Err(home::missing(vfs.as_ref()));
+        return Err(context::missing(vfs.as_ref()));
     }
     for dir in [names::SEGMENTS, names::MANIFESTS, names::INDEX] {
         vfs.create_dir(dir).map_err(io)?;

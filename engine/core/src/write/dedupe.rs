@@ -2,8 +2,8 @@
 
 use lakebed_format::{BlobId, Hash};
 
-use super::pending::Pending;
 use crate::error::{Error, ErrorKind, Result};
+use crate::segment::rows::pending::Pending;
 use crate::snapshot::{Cursor, Snapshot};
 
 /// A blob that may be new.
@@ -67,7 +67,7 @@ pub(crate) fn guess<'a>(
 fn find(committed: &Snapshot, hash: &Hash, each: &mut dyn FnMut(&[BlobId])) -> Result<()> {
     let fingerprint = hash.fingerprint();
     let result = committed
-        .view
+        .committed
         .search(&(fingerprint..=fingerprint), &mut |ids| {
             each(ids);
             Ok(true)

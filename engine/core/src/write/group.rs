@@ -12,12 +12,14 @@ use lakebed_format::{
 use lakebed_vfs::{File, Open};
 use parking_lot::RwLock;
 
-use super::pending::{Pending, PendingBatch, PendingBytes, PendingFrame, PendingIndex};
 use crate::catalogue::Catalogue;
+use crate::context::StoreContext;
 use crate::error::{Error, Result};
 use crate::frames::{Compressor, Dictionary, Frame, FrameError, Page, Workers};
-use crate::home::Home;
-use crate::snapshot::View;
+use crate::segment::rows::pending::{
+    Pending, PendingBatch, PendingBytes, PendingFrame, PendingIndex,
+};
+use crate::snapshot::CommittedState;
 
 /// Bytes of finished frames held in memory before they go to the file.
 const SPILL: usize = 8 << 20;
@@ -81,14 +83,14 @@ pub(crate) struct Group {
 const PAGE_BLOBS: usize = 4096;
 
 impl Group {
-    /// A group after the last commit of `view`. `output` is the active segment's file, if it has one.
+    /// A group after the last commit of `committed`. `output` is the active segment's file, if it has one.
     pub(crate) fn new(
-        home: &Home,
-        view: &View,
+        context: &StoreContext,
+        committed: &CommittedState,
         output: Option<Arc<dyn File>>,
         workers: Arc<Workers>,
     ) -> Result<Self> {
-        let (start, format, salt, output) = match (&view.active, output) {
+        let (start, format, salt, output) = match (&committed.active, output) {
             (Some(active), Some(file)) => (
                 active.end(),
                 active.file.format,
@@ -99,12 +101,12 @@ impl Group {
             (Some(_), None) => return Err(Error::internal("the active segment is not open")),
             (None, _) => {
                 let header = SegmentHeader {
-                    format: home.header.segment_format(),
+                    format: context.header.segment_format(),
                     layout: Layout::Rows,
-                    number: view.base.active,
-                    uuid: home.header.uuid,
+                    number: committed.manifest.active,
+                    uuid: context.header.uuid,
                     salt: random()?,
-                    first_blob: view.next_blob,
+                    first_blob: committed.next_blob,
                 };
                 (
                     limits::FIRST_GROUP,
@@ -119,23 +121,23 @@ impl Group {
             Output::New(_) => None,
         };
         let pending = Pending {
-            segment: view.base.active,
+            segment: committed.manifest.active,
             format,
             salt,
-            first: view.next_blob,
-            next: view.next_blob,
+            first: committed.next_blob,
+            next: committed.next_blob,
             frames: Vec::new(),
             flying: std::collections::VecDeque::new(),
             page: Page::default(),
-            page_first: view.next_blob,
+            page_first: committed.next_blob,
             bytes: Arc::new(PendingBytes::new(start, file)),
-            index: Arc::new(RwLock::new(PendingIndex::new(view.next_blob))),
+            index: Arc::new(RwLock::new(PendingIndex::new(committed.next_blob))),
             batches: Vec::new(),
             new_blobs: 0,
             large_blobs: 0,
             rows: 0,
             raw_bytes: 0,
-            catalogue: view.catalogue.clone(),
+            catalogue: committed.catalogue.clone(),
         };
         Ok(Self {
             shared: Arc::new(RwLock::new(pending)),
@@ -146,11 +148,11 @@ impl Group {
             records: Vec::new(),
             pins: IdSet::new(),
             large: Vec::new(),
-            before: view.catalogue.clone(),
+            before: committed.catalogue.clone(),
             open: Vec::new(),
             compressor: Compressor::new(workers),
             dictionary: None,
-            page_bytes: home
+            page_bytes: context
                 .options
                 .page_bytes
                 .clamp(1, (limits::MAX_FRAME / 2) as usize),
@@ -174,23 +176,28 @@ impl Group {
     /// Frames from now on use this dictionary.
     pub(crate) fn use_dictionary(
         &mut self,
-        home: &Home,
+        context: &StoreContext,
         dictionary: Option<Arc<Dictionary>>,
     ) -> Result<()> {
         let number = |dictionary: &Option<Arc<Dictionary>>| dictionary.as_ref().map(|d| d.number());
         if number(&dictionary) != number(&self.dictionary) {
-            self.cut_page(home)?;
+            self.cut_page(context)?;
             self.dictionary = dictionary;
         }
         Ok(())
     }
 
     /// Adds a blob that is not there, and is no large one.
-    pub(crate) fn add_blob(&mut self, home: &Home, hash: Hash, bytes: &[u8]) -> Result<BlobId> {
+    pub(crate) fn add_blob(
+        &mut self,
+        context: &StoreContext,
+        hash: Hash,
+        bytes: &[u8],
+    ) -> Result<BlobId> {
         let fits_page = bytes.len() < self.page_bytes;
         if !fits_page {
             // A frame of its own, so that it can be handed out where it lies if it does not shrink.
-            self.cut_page(home)?;
+            self.cut_page(context)?;
         }
         let (id, full) = {
             let mut pending = self.shared.write();
@@ -208,15 +215,20 @@ impl Group {
             )
         };
         if full {
-            self.cut_page(home)?;
+            self.cut_page(context)?;
         }
         Ok(id)
     }
 
     /// Gives a number to a blob that has a segment of its own.
-    pub(crate) fn add_large(&mut self, home: &Home, hash: Hash, len: u64) -> Result<BlobId> {
+    pub(crate) fn add_large(
+        &mut self,
+        context: &StoreContext,
+        hash: Hash,
+        len: u64,
+    ) -> Result<BlobId> {
         // Ids of a frame stay consecutive.
-        self.cut_page(home)?;
+        self.cut_page(context)?;
         let mut pending = self.shared.write();
         let id = pending.index.write().push(hash);
         pending.next = id.next();
@@ -354,7 +366,7 @@ impl Group {
     }
 
     /// Ends the page being filled.
-    fn cut_page(&mut self, home: &Home) -> Result<()> {
+    fn cut_page(&mut self, context: &StoreContext) -> Result<()> {
         let (run, page) = {
             let mut pending = self.shared.write();
             if pending.page.is_empty() {
@@ -373,26 +385,26 @@ impl Group {
             .submit(run, page, self.dictionary.clone())
             .map_err(|e| of_frames(&e))?;
         while let Some(frame) = self.compressor.ready().map_err(|e| of_frames(&e))? {
-            self.write_frame(home, frame)?;
+            self.write_frame(context, frame)?;
         }
         Ok(())
     }
 
     /// Ends the page and waits for all frames.
-    pub(crate) fn drain(&mut self, home: &Home) -> Result<()> {
-        self.cut_page(home)?;
-        self.settle(home)
+    pub(crate) fn drain(&mut self, context: &StoreContext) -> Result<()> {
+        self.cut_page(context)?;
+        self.settle(context)
     }
 
     /// Waits for the frames under way; the page stays open.
-    pub(crate) fn settle(&mut self, home: &Home) -> Result<()> {
+    pub(crate) fn settle(&mut self, context: &StoreContext) -> Result<()> {
         while let Some(frame) = self.compressor.next().map_err(|e| of_frames(&e))? {
-            self.write_frame(home, frame)?;
+            self.write_frame(context, frame)?;
         }
         Ok(())
     }
 
-    fn write_frame(&mut self, home: &Home, frame: Frame<IdRun>) -> Result<()> {
+    fn write_frame(&mut self, context: &StoreContext, frame: Frame<IdRun>) -> Result<()> {
         let full = {
             let mut pending = self.shared.write();
             let bytes = Arc::clone(&pending.bytes);
@@ -421,7 +433,7 @@ impl Group {
             }
             state.buffer.len() >= SPILL
         };
-        if full { self.spill(home) } else { Ok(()) }
+        if full { self.spill(context) } else { Ok(()) }
     }
 
     /// Where the next byte of the group goes.
@@ -445,8 +457,8 @@ impl Group {
     }
 
     /// Writes what is in memory to the file.
-    pub(crate) fn spill(&mut self, home: &Home) -> Result<()> {
-        let file = self.file(home)?;
+    pub(crate) fn spill(&mut self, context: &StoreContext) -> Result<()> {
+        let file = self.file(context)?;
         let bytes = Arc::clone(&self.shared.read().bytes);
         let mut state = bytes.state.write();
         file.write_all_at(&state.buffer, state.written)
@@ -464,12 +476,12 @@ impl Group {
     }
 
     /// The file, made if there is none yet.
-    pub(crate) fn file(&mut self, home: &Home) -> Result<Arc<dyn File>> {
+    pub(crate) fn file(&mut self, context: &StoreContext) -> Result<Arc<dyn File>> {
         let header = match &self.output {
             Output::There(file) => return Ok(Arc::clone(file)),
             Output::New(header) => *header,
         };
-        let file = create_segment(home, header.number)?;
+        let file = create_segment(context, header.number)?;
         self.made_file = true;
         self.output = Output::There(Arc::clone(&file));
         file.write_all_at(&header.encode(), 0)
@@ -478,7 +490,7 @@ impl Group {
     }
 
     /// Undoes everything: cuts the file back, removes what was made. Returns whether the file is as it was before the group.
-    pub(crate) fn roll_back(mut self, home: &Home) -> bool {
+    pub(crate) fn roll_back(mut self, context: &StoreContext) -> bool {
         self.compressor.clear();
         let pending = self.shared.read();
         // A snapshot may still read the group's bytes, which are about to be cut off.
@@ -489,17 +501,17 @@ impl Group {
         let mut clean = true;
         if let Output::There(file) = &self.output {
             clean = if self.made_file {
-                home.vfs.unlink(&names::segment(pending.segment)).is_ok()
+                context.vfs.unlink(&names::segment(pending.segment)).is_ok()
             } else {
                 file.set_len(self.start).is_ok()
             };
         }
         for number in &self.large {
             // A leftover is removed by the next writer that looks.
-            let _ = home.vfs.unlink(&names::segment(*number));
+            let _ = context.vfs.unlink(&names::segment(*number));
         }
-        home.forget(pending.first);
-        home.dictionaries.clear();
+        context.forget(pending.first);
+        context.dictionaries.clear();
         clean
     }
 }
@@ -519,22 +531,27 @@ fn detach(bytes: &PendingBytes) {
 }
 
 /// A new segment file in the place of whatever a crash left there.
-pub(crate) fn create_segment(home: &Home, number: SegmentNumber) -> Result<Arc<dyn File>> {
+pub(crate) fn create_segment(
+    context: &StoreContext,
+    number: SegmentNumber,
+) -> Result<Arc<dyn File>> {
     let name = names::segment(number);
     let making = |error| Error::io(&format!("making segment {number}"), error);
-    match home.vfs.unlink(&name) {
+    match context.vfs.unlink(&name) {
         Ok(()) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(making(error)),
     }
-    home.vfs.open(&name, Open::CreateNew).map_err(making)
+    context.vfs.open(&name, Open::CreateNew).map_err(making)
 }
 
 /// Eight random bytes.
 pub(crate) fn random() -> Result<u64> {
     let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes)
-        .map_err(|e| Error::internal(&format!("the system gave no random bytes: {e}")))?;
+    getrandom::fill(&mut bytes).map_err(|error| {
+        let message = format!("The operating system gave no random bytes: {error}.");
+        Error::new(crate::ErrorKind::Io, message)
+    })?;
     Ok(u64::from_le_bytes(bytes))
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn delete(session: &mut Session<'_>, hash: &Hash) -> Result<u64> {
 
 /// Live rows of each collection that name a blob.
 fn rows_naming(snapshot: &Snapshot, id: BlobId) -> Result<BTreeMap<CollectionId, u64>> {
-    snapshot.view.check_whole()?;
+    snapshot.committed.check_whole()?;
     let mut batches = Vec::new();
     snapshot.each_batch(|entry, source| {
         let live = snapshot
@@ -74,7 +74,7 @@ fn count_rows(
     range: std::ops::Range<Seq>,
     of: impl Fn(std::ops::Range<u64>) -> u64,
 ) -> Result<u64> {
-    snapshot.view.home.options.go_on()?;
+    snapshot.committed.context.options.check_interrupted()?;
     let bytes = snapshot.read_batch(batch)?;
     let decoded = bytes.decode()?;
     let skip = range.start.0.saturating_sub(decoded.head.first_seq.0);

@@ -15,10 +15,10 @@ use super::commit::Failure;
 use super::group::random;
 use crate::catalogue::ManifestPoint;
 use crate::catalogue::merge_summaries;
+use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
-use crate::home::Home;
 use crate::segment::Active;
-use crate::snapshot::View;
+use crate::snapshot::CommittedState;
 
 /// A footer ready to be written, and what the manifest will say of its segment.
 struct Footer {
@@ -31,15 +31,15 @@ struct Footer {
 ///
 /// An error leaves the segment active, as it was.
 pub(crate) fn seal(
-    home: &Arc<Home>,
-    view: &View,
+    context: &Arc<StoreContext>,
+    committed: &CommittedState,
     file: &dyn File,
 ) -> std::result::Result<(), Failure> {
-    let Some(active) = &view.active else {
+    let Some(active) = &committed.active else {
         return Ok(());
     };
-    view.check_whole()?;
-    let footer = make_footer(view, active)?;
+    committed.check_whole()?;
+    let footer = make_footer(committed, active)?;
     let undo = |error: Error| {
         // If cutting fails too, the footer stays as what a crash would have left.
         let _ = file.set_len(active.end());
@@ -49,8 +49,8 @@ pub(crate) fn seal(
         .map_err(|e| undo(Error::io(&sealing(&footer.entry), e)))?;
     file.sync_data()
         .map_err(|e| Failure::Unsynced(poison(&sealing(&footer.entry), e)))?;
-    let number = view.base.number + 1;
-    match write_manifest(home, number, footer.body) {
+    let number = committed.manifest.number + 1;
+    match write_manifest(context, number, footer.body) {
         Err(Failure::Undone(error)) => Err(undo(error)),
         other => other,
     }
@@ -71,7 +71,7 @@ fn poison(what: &str, error: std::io::Error) -> Error {
     .with_source(error)
 }
 
-fn make_footer(view: &View, active: &Active) -> Result<Footer> {
+fn make_footer(committed: &CommittedState, active: &Active) -> Result<Footer> {
     let chain = active.file.chain();
     let salt = active.file.salt;
     let mut frames = Vec::new();
@@ -114,12 +114,14 @@ fn make_footer(view: &View, active: &Active) -> Result<Footer> {
         end_blob: active.next_blob(),
         blobs: ids.len(),
         rows: commits.iter().map(|commit| commit.rows).sum(),
-        first_commit: commits.first().map_or(view.commit, |commit| commit.number),
-        last_commit: view.commit,
+        first_commit: commits
+            .first()
+            .map_or(committed.commit, |commit| commit.number),
+        last_commit: committed.commit,
         raw_bytes: commits.iter().map(|commit| commit.raw_bytes).sum(),
     };
     // The footer's own copy cannot know the length of the file it is in; it says 0.
-    let body = body_after(view, entry)?;
+    let body = body_after(committed, entry)?;
     let mut catalogue = Vec::new();
     body.encode(&mut catalogue);
 
@@ -161,16 +163,17 @@ fn make_footer(view: &View, active: &Active) -> Result<Footer> {
     Ok(Footer {
         bytes,
         entry,
-        body: body_after(view, entry)?,
+        body: body_after(committed, entry)?,
     })
 }
 
 /// The body of the manifest after this segment is sealed.
-fn body_after(view: &View, sealed: SegmentEntry) -> Result<Body> {
-    let mut catalogue = view.catalogue.clone();
+fn body_after(committed: &CommittedState, sealed: SegmentEntry) -> Result<Body> {
+    let mut catalogue = committed.catalogue.clone();
     let next = catalogue.next_segment;
     catalogue.next_segment = next.next();
-    let mut segments: Vec<SegmentEntry> = view.base.sealed.iter().map(|s| s.entry).collect();
+    let mut segments: Vec<SegmentEntry> =
+        committed.manifest.sealed.iter().map(|s| s.entry).collect();
     segments.push(sealed);
     for large in catalogue.large_blobs() {
         segments.push(SegmentEntry {
@@ -187,9 +190,9 @@ fn body_after(view: &View, sealed: SegmentEntry) -> Result<Body> {
         });
     }
     let point = ManifestPoint {
-        last_commit: view.commit,
-        last_commit_checksum: view.checksum,
-        next_blob: view.next_blob,
+        last_commit: committed.commit,
+        last_commit_checksum: committed.checksum,
+        next_blob: committed.next_blob,
         active_segment: next,
     };
     catalogue.to_body(&point, segments, merge_summaries)
@@ -197,18 +200,18 @@ fn body_after(view: &View, sealed: SegmentEntry) -> Result<Body> {
 
 /// Makes a manifest durable. An error before its name is there leaves none.
 pub(crate) fn write_manifest(
-    home: &Home,
+    context: &StoreContext,
     number: u64,
     body: Body,
 ) -> std::result::Result<(), Failure> {
     let manifest = Manifest {
         number,
-        uuid: home.header.uuid,
+        uuid: context.header.uuid,
         salt: random()?,
         catalogue: body,
     };
     put_file(
-        home,
+        context,
         names::MANIFESTS,
         &names::manifest_temporary(number),
         &names::manifest(number),
@@ -218,16 +221,16 @@ pub(crate) fn write_manifest(
 
 /// Writes a whole file under a temporary name, syncs it, and gives it its name.
 pub(crate) fn put_file(
-    home: &Home,
+    context: &StoreContext,
     dir: &str,
     temporary: &str,
     name: &str,
     bytes: &[u8],
 ) -> std::result::Result<(), Failure> {
-    put_file_on(home.vfs.as_ref(), dir, temporary, name, bytes)
+    put_file_on(context.vfs.as_ref(), dir, temporary, name, bytes)
 }
 
-/// [`put_file`] before there is a home.
+/// [`put_file`] before there is a context.
 pub(crate) fn put_file_on(
     vfs: &dyn lakebed_vfs::Vfs,
     dir: &str,
@@ -254,8 +257,8 @@ pub(crate) fn put_file_on(
 }
 
 /// Removes manifests that a newer one has replaced and that nobody reads by.
-pub(crate) fn remove_old_manifests(home: &Home, newest: u64) {
-    let Ok(names) = home.vfs.list(names::MANIFESTS) else {
+pub(crate) fn remove_old_manifests(context: &StoreContext, newest: u64) {
+    let Ok(names) = context.vfs.list(names::MANIFESTS) else {
         return;
     };
     for number in names.iter().filter_map(|name| names::parse_manifest(name)) {
@@ -264,10 +267,10 @@ pub(crate) fn remove_old_manifests(home: &Home, newest: u64) {
         }
         let name = names::manifest(number);
         // Whoever opens it in between finds that it has no name any more, and looks for the newest again.
-        if let Ok(file) = home.vfs.open(&name, Open::Read)
+        if let Ok(file) = context.vfs.open(&name, Open::Read)
             && let Ok(true) = file.try_lock(Lock::Exclusive)
         {
-            let _ = home.vfs.unlink(&name);
+            let _ = context.vfs.unlink(&name);
         }
     }
 }

@@ -15,9 +15,8 @@ use super::begin::{check_process, take_lock};
 use super::commit::{self, Failure};
 use super::dedupe::{self, NewBlob};
 use super::group::{Group, Lines, Mark, of_frames};
-use super::lock::WriterLock;
 use super::shared::{Shared, Writer};
-use super::{large, recover, seal};
+use super::{recover, seal};
 use crate::blob::Blob;
 use crate::catalogue::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
@@ -25,8 +24,10 @@ use crate::frames::{Dictionary, Workers};
 use crate::index::lookup;
 use crate::options::Mode;
 use crate::segment::FindDictionary;
-use crate::snapshot::open::{Asking, newest};
-use crate::snapshot::{Snapshot, View};
+use crate::segment::large;
+use crate::snapshot::open::{Caller, newest};
+use crate::snapshot::{CommittedState, Snapshot};
+use crate::writer_lock::WriterLock;
 
 /// Blobs of a batch by what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub(crate) struct BlobCounts {
 pub(crate) struct Session<'a> {
     shared: &'a Shared,
     writer: MutexGuard<'a, Writer>,
-    view: Arc<View>,
+    committed: Arc<CommittedState>,
     workers: Arc<Workers>,
     done: bool,
 }
@@ -54,18 +55,18 @@ impl<'a> Session<'a> {
     /// compress; without them that happens on this thread.
     pub(crate) fn begin(shared: &'a Shared, workers: Option<Arc<Workers>>) -> Result<Self> {
         shared.check_open()?;
-        let home = &shared.home;
-        if home.options.mode == Mode::Read {
+        let context = &shared.context;
+        if context.options.mode == Mode::Read {
             return Err(Error::new(
                 ErrorKind::ReadOnly,
                 format!(
                     "{} was opened for reading; open it for appending to change it.",
-                    home.vfs.describe()
+                    context.vfs.describe()
                 ),
             ));
         }
         check_process(shared)?;
-        recover::check_writable(home)?;
+        recover::check_writable(context)?;
         let mut writer = shared.writer.lock();
         if let Some(why) = &writer.poisoned {
             return Err(Error::new(ErrorKind::Poisoned, why.clone()));
@@ -74,19 +75,19 @@ impl<'a> Session<'a> {
             (Some(workers), _) => workers,
             (None, Some(here)) => Arc::clone(here),
             (None, None) => {
-                let here = Workers::new(1, home.options.level).map_err(|e| of_frames(&e))?;
+                let here = Workers::new(1, context.options.level).map_err(|e| of_frames(&e))?;
                 Arc::clone(writer.here.insert(Arc::new(here)))
             }
         };
-        let view = if writer.lock.is_some() {
-            shared.view()
+        let committed = if writer.lock.is_some() {
+            shared.committed()
         } else {
             take_lock(shared, &mut writer)?
         };
         let mut session = Self {
             shared,
             writer,
-            view,
+            committed,
             workers,
             done: false,
         };
@@ -103,9 +104,9 @@ impl<'a> Session<'a> {
         }
         let file = self.writer.file.as_ref().map(|(_, file)| Arc::clone(file));
         let workers = Arc::clone(&self.workers);
-        let group = Group::new(&self.shared.home, &self.view, file, workers)?;
+        let group = Group::new(&self.shared.context, &self.committed, file, workers)?;
         self.shared
-            .show(Arc::clone(&self.view), Some(Arc::clone(&group.shared)));
+            .show(Arc::clone(&self.committed), Some(Arc::clone(&group.shared)));
         self.writer.group = Some(group);
         Ok(())
     }
@@ -124,13 +125,13 @@ impl<'a> Session<'a> {
 
     /// The store's directory.
     pub(crate) fn vfs(&self) -> Arc<dyn lakebed_vfs::Vfs> {
-        Arc::clone(&self.shared.home.vfs)
+        Arc::clone(&self.shared.context.vfs)
     }
 
     /// The catalogue with what is pending.
     pub(crate) fn catalogue(&self) -> Catalogue {
         self.writer.group.as_ref().map_or_else(
-            || self.view.catalogue.clone(),
+            || self.committed.catalogue.clone(),
             |group| group.shared.read().catalogue.clone(),
         )
     }
@@ -142,7 +143,7 @@ impl<'a> Session<'a> {
             .group
             .as_ref()
             .map(|group| Arc::new(group.shared.read().clone()));
-        Snapshot::new(Arc::clone(&self.view), pending)
+        Snapshot::new(Arc::clone(&self.committed), pending)
     }
 
     /// The collection of this name; made if there is none.
@@ -151,7 +152,7 @@ impl<'a> Session<'a> {
     /// `InvalidArgument` for a name that cannot be one.
     pub(crate) fn collection(&mut self, name: &str) -> Result<CollectionId> {
         check_name("collection", name)?;
-        let created = self.shared.home.options.clock.now();
+        let created = self.shared.context.options.clock.now();
         let catalogue = self.catalogue();
         if let Some(collection) = catalogue.named(name) {
             return Ok(collection.id);
@@ -199,14 +200,14 @@ impl<'a> Session<'a> {
         for blob in batch {
             Blob::check_len(blob.bytes.len() as u64)?;
         }
-        let committed = Snapshot::new(Arc::clone(&self.view), None);
+        let committed = Snapshot::new(Arc::clone(&self.committed), None);
         let known = {
             let threads = self.workers.count();
             let group = self.group()?;
             let pending = group.shared.read();
             dedupe::known(&committed, &pending, batch, threads)?
         };
-        let home = Arc::clone(&self.shared.home);
+        let context = Arc::clone(&self.shared.context);
         let mut counts = BlobCounts::default();
         ids.reserve(batch.len());
         for (blob, known) in batch.iter().zip(known) {
@@ -225,7 +226,7 @@ impl<'a> Session<'a> {
             let id = if blob.bytes.len() as u64 > limits::LARGE_BLOB {
                 self.large_blob(&blob.hash, blob.bytes)?
             } else {
-                self.group()?.add_blob(&home, blob.hash, blob.bytes)?
+                self.group()?.add_blob(&context, blob.hash, blob.bytes)?
             };
             ids.push(id);
         }
@@ -236,7 +237,7 @@ impl<'a> Session<'a> {
     /// frame is decoded once a batch.
     pub(crate) fn seem_known(&self, hashes: &[Hash]) -> Result<bool> {
         const TRIED: usize = 32;
-        let committed = Snapshot::new(Arc::clone(&self.view), None);
+        let committed = Snapshot::new(Arc::clone(&self.committed), None);
         let tried = hashes.iter().step_by(hashes.len().div_ceil(TRIED).max(1));
         let count = tried.len();
         Ok(dedupe::guess(&committed, tried)? * 4 > count)
@@ -250,10 +251,12 @@ impl<'a> Session<'a> {
     }
 
     fn large_blob(&mut self, hash: &Hash, bytes: &[u8]) -> Result<BlobId> {
-        let home = Arc::clone(&self.shared.home);
+        let context = Arc::clone(&self.shared.context);
         let segment = self.catalogue().next_segment;
-        let id = self.group()?.add_large(&home, *hash, bytes.len() as u64)?;
-        let entry = large::write(&home, segment, id, hash, bytes)?;
+        let id = self
+            .group()?
+            .add_large(&context, *hash, bytes.len() as u64)?;
+        let entry = large::write::write(&context, segment, id, hash, bytes)?;
         self.group()?.large.push(segment);
         self.next_numbers(|next| next.next_segment = segment.next())?;
         self.record(Record::Large(entry))?;
@@ -268,7 +271,7 @@ impl<'a> Session<'a> {
         lines: Lines<'_>,
         ids: &[BlobId],
     ) -> Result<()> {
-        let now = self.shared.home.options.clock.now();
+        let now = self.shared.context.options.clock.now();
         self.group()?.add_rows(now, collection, file, lines, ids)
     }
 
@@ -288,9 +291,9 @@ impl<'a> Session<'a> {
         collection: CollectionId,
         bytes: &[u8],
     ) -> Result<DictionaryNumber> {
-        let home = Arc::clone(&self.shared.home);
+        let context = Arc::clone(&self.shared.context);
         // It must be readable without a dictionary.
-        self.group()?.use_dictionary(&home, None)?;
+        self.group()?.use_dictionary(&context, None)?;
         let hash = Hash::of(bytes);
         let mut ids = Vec::new();
         self.blobs(&[NewBlob { hash, bytes }], &mut ids)?;
@@ -310,13 +313,13 @@ impl<'a> Session<'a> {
         }))?;
         self.next_numbers(|next| next.next_dictionary = number.next())?;
         let dictionary = Dictionary::new(number, bytes.into()).map_err(|e| of_frames(&e))?;
-        home.dictionaries.insert(Arc::new(dictionary));
+        context.dictionaries.insert(Arc::new(dictionary));
         Ok(number)
     }
 
     /// Frames from now on use the newest dictionary of this collection, or none.
     pub(crate) fn encode_for(&mut self, collection: CollectionId) -> Result<()> {
-        let home = Arc::clone(&self.shared.home);
+        let context = Arc::clone(&self.shared.context);
         let number = self
             .catalogue()
             .dictionary_of(collection)
@@ -325,13 +328,13 @@ impl<'a> Session<'a> {
             Some(number) => Some(self.snapshot().dictionary(number)?),
             None => None,
         };
-        self.group()?.use_dictionary(&home, dictionary)
+        self.group()?.use_dictionary(&context, dictionary)
     }
 
     /// Frames from now on use no dictionary.
     pub(crate) fn encode_plain(&mut self) -> Result<()> {
-        let home = Arc::clone(&self.shared.home);
-        self.group()?.use_dictionary(&home, None)
+        let context = Arc::clone(&self.shared.context);
+        self.group()?.use_dictionary(&context, None)
     }
 
     /// Where rows and records stand, to go back to.
@@ -347,36 +350,36 @@ impl<'a> Session<'a> {
 
     /// The commit this session builds on.
     pub(crate) fn commit_number(&self) -> CommitNumber {
-        self.view.commit
+        self.committed.commit
     }
 
     /// Makes the group durable and shows it; the next group begins. With nothing pending: the current number.
     pub(crate) fn commit(&mut self) -> Result<CommitNumber> {
-        let home = Arc::clone(&self.shared.home);
+        let context = Arc::clone(&self.shared.context);
         let Some(mut group) = self.writer.group.take() else {
-            return Ok(self.view.commit);
+            return Ok(self.committed.commit);
         };
         if group.is_empty() {
             self.writer.group = Some(group);
-            return Ok(self.view.commit);
+            return Ok(self.committed.commit);
         }
-        match commit::commit(&home, &self.view, &mut group) {
-            Ok(view) => {
-                let view = Arc::new(view);
+        match commit::commit(&context, &self.committed, &mut group) {
+            Ok(committed) => {
+                let committed = Arc::new(committed);
                 if let super::group::Output::There(file) = &group.output {
-                    self.writer.file = Some((view.base.active, Arc::clone(file)));
+                    self.writer.file = Some((committed.manifest.active, Arc::clone(file)));
                 }
                 if let Some(lock) = &mut self.writer.lock {
                     // Only a hint: without it the next writer checks this commit once more.
-                    let _ = lock.set_synced(home.vfs.as_ref(), view.commit);
+                    let _ = lock.set_synced(context.vfs.as_ref(), committed.commit);
                 }
-                self.shared.show(Arc::clone(&view), None);
-                self.view = view;
+                self.shared.show(Arc::clone(&committed), None);
+                self.committed = committed;
                 self.seal_if_due()?;
                 if !self.is_over() {
                     self.ensure_group()?;
                 }
-                Ok(self.view.commit)
+                Ok(self.committed.commit)
             }
             Err(Failure::Undone(error)) => {
                 self.writer.group = Some(group);
@@ -395,8 +398,8 @@ impl<'a> Session<'a> {
     }
 
     fn seal_if_due(&mut self) -> Result<()> {
-        let options = &self.shared.home.options;
-        let due = self.view.active.as_ref().is_some_and(|active| {
+        let options = &self.shared.context.options;
+        let due = self.committed.active.as_ref().is_some_and(|active| {
             let blobs = active.next_blob().0 - active.file.first_blob.0;
             active.end() >= options.segment_bytes || blobs >= options.segment_blobs
         });
@@ -408,9 +411,9 @@ impl<'a> Session<'a> {
             Err(error) if error.kind() == ErrorKind::Poisoned => Err(error),
             // The commit stands; sealing is tried again at the next one.
             Err(error) => {
-                self.shared.home.warn(format!(
+                self.shared.context.warn(format!(
                     "Commit {} is safe, but its segment could not be sealed: {}",
-                    self.view.commit,
+                    self.committed.commit,
                     error.message()
                 ));
                 Ok(())
@@ -420,15 +423,15 @@ impl<'a> Session<'a> {
 
     /// Seals the active segment; nothing may be pending.
     pub(crate) fn seal_now(&mut self) -> Result<()> {
-        let home = Arc::clone(&self.shared.home);
+        let context = Arc::clone(&self.shared.context);
         let Some((_, file)) = self.writer.file.clone() else {
             return Ok(());
         };
-        match seal::seal(&home, &self.view, file.as_ref()) {
+        match seal::seal(&context, &self.committed, file.as_ref()) {
             Ok(()) => {}
             Err(Failure::Undone(error)) => {
                 // A footer that could not be cut off again would hide what is written behind it.
-                let end = self.view.active.as_ref().map(|active| active.end());
+                let end = self.committed.active.as_ref().map(|active| active.end());
                 if file.len().ok() != end {
                     self.give_up();
                 }
@@ -443,20 +446,24 @@ impl<'a> Session<'a> {
         // An empty group that was begun before goes to another segment now.
         self.writer.group = None;
         let synced = self.writer.lock.as_ref().and_then(WriterLock::synced);
-        let view = Arc::new(newest(&home, Some(&self.view), Asking::Writer(synced))?);
+        let committed = Arc::new(newest(
+            &context,
+            Some(&self.committed),
+            Caller::Writer(synced),
+        )?);
         // Who is interrupted here has a sealed segment all the same; the next seal makes up for the index.
-        if let Err(error) = lookup::maintain(&home, &view.base.sealed)
+        if let Err(error) = lookup::maintain(&context, &committed.manifest.sealed)
             && error.kind() != ErrorKind::Interrupted
         {
-            home.warn(format!(
+            context.warn(format!(
                 "The index of sealed segments could not be brought up to date, so that looking things up takes longer: {}",
                 error.message()
             ));
         }
-        self.shared.show(Arc::clone(&view), None);
-        self.view = view;
-        self.writer.manifest = Some(self.view.base.number);
-        seal::remove_old_manifests(&home, self.view.base.number);
+        self.shared.show(Arc::clone(&committed), None);
+        self.committed = committed;
+        self.writer.manifest = Some(self.committed.manifest.number);
+        seal::remove_old_manifests(&context, self.committed.manifest.number);
         Ok(())
     }
 
@@ -465,7 +472,7 @@ impl<'a> Session<'a> {
         self.writer.lock = None;
         self.writer.group = None;
         self.writer.file = None;
-        self.shared.show(Arc::clone(&self.view), None);
+        self.shared.show(Arc::clone(&self.committed), None);
         self.done = true;
     }
 
@@ -474,8 +481,8 @@ impl<'a> Session<'a> {
         let Some(group) = self.writer.group.take() else {
             return;
         };
-        self.shared.show(Arc::clone(&self.view), None);
-        if !group.roll_back(&self.shared.home) {
+        self.shared.show(Arc::clone(&self.committed), None);
+        if !group.roll_back(&self.shared.context) {
             self.give_up();
         }
         self.shared.changed();
@@ -496,9 +503,9 @@ impl<'a> Session<'a> {
 
     /// Keeps what is pending, for this object to see and to commit. Without anything pending the lock is given up.
     pub(crate) fn leave(mut self) -> Result<()> {
-        let home = Arc::clone(&self.shared.home);
+        let context = Arc::clone(&self.shared.context);
         if let Some(group) = &mut self.writer.group {
-            group.settle(&home)?;
+            group.settle(&context)?;
             if group.is_empty() {
                 self.undo();
             }

@@ -57,10 +57,10 @@ pub(crate) fn write_run(
 }
 
 /// Writes the run that the policy asked for. `runs` are those the merge names, opened; `footers` the sorted entries of the segments it
-/// names. Afterwards the merge's runs are obsolete. An error of `go_on` ends it, and there is no run.
+/// names. Afterwards the merge's runs are obsolete. An error of `check_interrupted` ends it, and there is no run.
 pub(crate) fn carry_out(
     vfs: &dyn Vfs,
-    go_on: &dyn Fn() -> Result<()>,
+    check_interrupted: &dyn Fn() -> Result<()>,
     (number, salt): (u64, u64),
     merge: &Merge,
     sealed: &[Sealed],
@@ -83,7 +83,7 @@ pub(crate) fn carry_out(
     sources.extend(runs.iter().map(Run::entries));
     let entries = super::merge(sources).enumerate().map(|(n, entry)| {
         if n % STEP == 0 {
-            go_on()?;
+            check_interrupted()?;
         }
         entry
     });

@@ -44,12 +44,12 @@ mod tests {
     #[test]
     fn names_that_differ_little_are_near() {
         let known = ["events", "packages", "Größe"];
-        assert_eq!(nearest("event", known), Some("events"));
-        assert_eq!(nearest("EVENTS", known), Some("events"));
-        assert_eq!(nearest("pakcages", known), Some("packages"));
-        assert_eq!(nearest("grösse", known), Some("Größe"));
-        assert_eq!(nearest("replies", known), None);
-        assert_eq!(nearest("", known), None);
-        assert_eq!(nearest("event", []), None);
+        assert_eq!(closest_name("event", known), Some("events"));
+        assert_eq!(closest_name("EVENTS", known), Some("events"));
+        assert_eq!(closest_name("pakcages", known), Some("packages"));
+        assert_eq!(closest_name("grösse", known), Some("Größe"));
+        assert_eq!(closest_name("replies", known), None);
+        assert_eq!(closest_name("", known), None);
+        assert_eq!(closest_name("event", []), None);
     }
 }

@@ -10,9 +10,9 @@ use lakebed_vfs::File;
 
 use crate::blob::Blob;
 use crate::catalogue::Catalogue;
+use crate::context::StoreContext;
 use crate::error::{ErrorKind, Result};
 use crate::frames::Decoded;
-use crate::home::Home;
 use crate::index::lookup::Lookup;
 use crate::segment::{Active, Damage, Frames, Reading, Sealed};
 
@@ -21,7 +21,7 @@ const UNPACKED: u64 = 4;
 
 /// What a manifest says, and the hold on it: while a shared lock is on its file, no segment it names is removed.
 #[derive(Debug)]
-pub(crate) struct Base {
+pub(crate) struct HeldManifest {
     pub(crate) number: u64,
     pub(crate) catalogue: Catalogue,
     pub(crate) last_commit: CommitNumber,
@@ -43,9 +43,9 @@ pub(crate) struct Base {
 
 /// The store as of one commit.
 #[derive(Debug)]
-pub(crate) struct View {
-    pub(crate) home: Arc<Home>,
-    pub(crate) base: Arc<Base>,
+pub(crate) struct CommittedState {
+    pub(crate) context: Arc<StoreContext>,
+    pub(crate) manifest: Arc<HeldManifest>,
     /// `None` until the active segment has a commit.
     pub(crate) active: Option<Arc<Active>>,
     pub(crate) catalogue: Catalogue,
@@ -55,26 +55,30 @@ pub(crate) struct View {
     pub(crate) next_blob: BlobId,
 }
 
-impl View {
-    /// The view of a manifest and what the active segment adds to it.
-    pub(crate) fn new(home: Arc<Home>, base: Arc<Base>, active: Option<Arc<Active>>) -> Self {
+impl CommittedState {
+    /// The committed of a manifest and what the active segment adds to it.
+    pub(crate) fn new(
+        context: Arc<StoreContext>,
+        manifest: Arc<HeldManifest>,
+        active: Option<Arc<Active>>,
+    ) -> Self {
         let (catalogue, commit, checksum, next_blob) = match &active {
             Some(active) => (
-                active.catalogue().unwrap_or(&base.catalogue).clone(),
+                active.catalogue().unwrap_or(&manifest.catalogue).clone(),
                 active.last.commit.number,
                 active.last.checksum,
                 active.next_blob(),
             ),
             None => (
-                base.catalogue.clone(),
-                base.last_commit,
-                base.last_checksum,
-                base.next_blob,
+                manifest.catalogue.clone(),
+                manifest.last_commit,
+                manifest.last_checksum,
+                manifest.next_blob,
             ),
         };
         Self {
-            home,
-            base,
+            context,
+            manifest,
             active,
             catalogue,
             commit,
@@ -100,14 +104,14 @@ impl View {
 
     /// Blobs in frames, dead ones included, and large ones.
     pub(crate) fn blobs(&self) -> u64 {
-        let sealed: u64 = self.base.sealed.iter().map(|s| s.entry.blobs).sum();
+        let sealed: u64 = self.manifest.sealed.iter().map(|s| s.entry.blobs).sum();
         let active = self.active.as_ref().map_or(0, |active| active.blobs());
         sealed + active + self.catalogue.large_blobs().len() as u64
     }
 
     /// Bytes that a blob in a frame has on average, about; `None` without any.
     pub(crate) fn average_blob(&self) -> Option<u64> {
-        let sealed = self.base.sealed.iter().map(|sealed| sealed.entry);
+        let sealed = self.manifest.sealed.iter().map(|sealed| sealed.entry);
         let (bytes, blobs) = sealed.fold((0, 0), |(bytes, blobs), entry| {
             (bytes + entry.raw_bytes, blobs + entry.blobs)
         });
@@ -142,23 +146,23 @@ impl View {
         if !found.is_empty() && !each(&found)? {
             return Ok(());
         }
-        self.base
+        self.manifest
             .lookup
-            .search(&self.home, &self.base.sealed, range, each)?;
+            .search(&self.context, &self.manifest.sealed, range, each)?;
         unreadable.map_or(Ok(()), Err)
     }
 
     /// The segment whose range of ids this id lies in.
     fn segment_of(&self, id: BlobId) -> Option<&dyn Frames> {
-        if id >= self.base.next_blob {
+        if id >= self.manifest.next_blob {
             let active = self.active.as_deref()?;
             return Some(active);
         }
         let after = self
-            .base
+            .manifest
             .sealed
             .partition_point(|sealed| sealed.entry.first_blob <= id);
-        let sealed = self.base.sealed.get(after.checked_sub(1)?)?;
+        let sealed = self.manifest.sealed.get(after.checked_sub(1)?)?;
         (id < sealed.entry.end_blob).then_some(&**sealed as &dyn Frames)
     }
 
@@ -170,7 +174,7 @@ impl View {
         id: BlobId,
     ) -> Result<Option<Blob>> {
         if let Some(entry) = catalogue.large(id) {
-            return self.home.large(entry).map(Some);
+            return self.context.large(entry).map(Some);
         }
         if id >= self.next_blob {
             return Ok(None);
@@ -179,7 +183,7 @@ impl View {
             Some(segment) => segment.blob(reading, id)?,
             None => None,
         };
-        if found.is_none() && id >= self.base.next_blob {
+        if found.is_none() && id >= self.manifest.next_blob {
             self.check_whole()?;
         }
         Ok(found)

@@ -5,32 +5,32 @@ use lakebed_format::{
     SegmentNumber, TAIL_LEN, limits, names, sum,
 };
 
-use super::group::{create_segment, of_frames, random};
+use super::file_len;
+use crate::context::StoreContext;
 use crate::error::{Error, Result};
 use crate::frames::Encoder;
-use crate::home::Home;
-use crate::segment::large::file_len;
+use crate::write::group::{create_segment, of_frames, random};
 
 /// Blocks tried before the whole blob is compressed.
 const TRIED: usize = 3;
 
 /// Writes the segment. After an error no file is left, as far as that is possible.
 pub(crate) fn write(
-    home: &Home,
+    context: &StoreContext,
     segment: SegmentNumber,
     id: BlobId,
     hash: &Hash,
     bytes: &[u8],
 ) -> Result<LargeEntry> {
-    let result = write_file(home, segment, id, hash, bytes);
+    let result = write_file(context, segment, id, hash, bytes);
     if result.is_err() {
-        let _ = home.vfs.unlink(&names::segment(segment));
+        let _ = context.vfs.unlink(&names::segment(segment));
     }
     result
 }
 
 fn write_file(
-    home: &Home,
+    context: &StoreContext,
     segment: SegmentNumber,
     id: BlobId,
     hash: &Hash,
@@ -38,21 +38,21 @@ fn write_file(
 ) -> Result<LargeEntry> {
     let io = |error| Error::io(&format!("writing segment {segment}"), error);
     let header = SegmentHeader {
-        format: home.header.segment_format(),
+        format: context.header.segment_format(),
         layout: Layout::Large,
         number: segment,
-        uuid: home.header.uuid,
+        uuid: context.header.uuid,
         salt: random()?,
         first_blob: id,
     };
     let salt = header.salt;
-    let mut encoder = Encoder::new(home.options.level).map_err(|e| of_frames(&e))?;
+    let mut encoder = Encoder::new(context.options.level).map_err(|e| of_frames(&e))?;
     let encoding = if shrinks(&mut encoder, bytes)? {
         LargeEncoding::Zstd
     } else {
         LargeEncoding::Raw
     };
-    let file = create_segment(home, segment)?;
+    let file = create_segment(context, segment)?;
     file.write_all_at(&header.encode(), 0).map_err(io)?;
     let mut offset = limits::LARGE_START;
     let mut table = Vec::new();
@@ -86,7 +86,7 @@ fn write_file(
     tail.encode(salt, tail_at, &mut table);
     file.write_all_at(&table, table_offset).map_err(io)?;
     file.sync_data().map_err(io)?;
-    home.vfs.sync_dir(names::SEGMENTS).map_err(io)?;
+    context.vfs.sync_dir(names::SEGMENTS).map_err(io)?;
     Ok(LargeEntry {
         segment,
         blob: id,

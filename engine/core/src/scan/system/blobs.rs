@@ -9,10 +9,10 @@ use lakebed_format::limits::LARGE_BLOCK;
 use lakebed_format::{BlobId, Encoding, FrameHeader, Hash, LargeEntry, SegmentNumber, names};
 use lakebed_vfs::{File, Open};
 
-use super::system::{BLOBS, Cell, int, text};
+use super::{BLOBS, Cell, int, text};
 use crate::error::{Error, ErrorKind, Result};
-use crate::segment::frame::{self, Place};
-use crate::segment::source::missing;
+use crate::segment::bytes::missing;
+use crate::segment::rows::frame::{self, Place};
 use crate::snapshot::Snapshot;
 
 /// Blobs of a batch at least, but for the last one.
@@ -49,20 +49,20 @@ pub(super) struct Blobs {
 
 impl Blobs {
     pub(super) fn new(snapshot: &Snapshot, places: &[usize], glance: bool) -> Result<Self> {
-        let view = &snapshot.view;
-        view.check_whole()?;
+        let committed = &snapshot.committed;
+        committed.check_whole()?;
         let mut frames = VecDeque::new();
-        for sealed in &view.base.sealed {
-            let commits = sealed.commits(&view.home)?;
+        for sealed in &committed.manifest.sealed {
+            let commits = sealed.commits(&committed.context)?;
             frames.push_back(Frames {
                 segment: sealed.entry.number,
-                salt: sealed.salt(&view.home)?,
-                offsets: sealed.frame_offsets(&view.home)?.into(),
+                salt: sealed.salt(&committed.context)?,
+                offsets: sealed.frame_offsets(&committed.context)?.into(),
                 limit: commits.last().map_or(0, |commit| commit.offset),
                 file: None,
             });
         }
-        if let Some(active) = &view.active {
+        if let Some(active) = &committed.active {
             frames.push_back(Frames {
                 segment: active.file.number,
                 salt: active.file.salt,
@@ -86,7 +86,7 @@ impl Blobs {
         Ok(Self {
             snapshot: snapshot.clone(),
             frames,
-            large: view.catalogue.large_blobs().copied().collect(),
+            large: committed.catalogue.large_blobs().copied().collect(),
             bytes: hash || data || asks("size") || asks("stored_size"),
             hash,
             data,
@@ -125,7 +125,7 @@ impl Blobs {
 
     /// The blobs of the frame at `offset` of the segment in front; returns the bytes of data.
     fn frame(&mut self, offset: u64, rows: &mut VecDeque<Vec<Cell>>) -> Result<usize> {
-        let home = Arc::clone(&self.snapshot.view.home);
+        let context = Arc::clone(&self.snapshot.committed.context);
         let Some(frames) = self.frames.front_mut() else {
             return Ok(0);
         };
@@ -133,7 +133,7 @@ impl Blobs {
             Arc::clone(file)
         } else {
             let name = names::segment(frames.segment);
-            let file = home
+            let file = context
                 .vfs
                 .open(&name, Open::Read)
                 .map_err(|e| missing(frames.segment, &name, e))?;
@@ -192,10 +192,10 @@ impl Blobs {
         if self.snapshot.catalogue().is_deleted(entry.blob) {
             return Ok(0);
         }
-        let home = &self.snapshot.view.home;
+        let context = &self.snapshot.committed.context;
         let (hash, data, bytes) = if self.glance {
             let start = if self.data {
-                home.large_beginning(entry, GLANCE)?
+                context.large_beginning(entry, GLANCE)?
             } else {
                 Vec::new()
             };
@@ -206,7 +206,7 @@ impl Blobs {
                 bytes,
             )
         } else if self.hash || self.data {
-            let blob = home.large(entry)?;
+            let blob = context.large(entry)?;
             if self.data && blob.len() > i32::MAX as usize {
                 return Err(too_large(entry));
             }

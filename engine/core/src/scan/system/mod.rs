@@ -16,7 +16,9 @@ use arrow_schema::{
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::Snapshot;
 
-use super::blobs::Blobs;
+mod blobs;
+
+use self::blobs::Blobs;
 
 /// Names of the tables.
 pub const SYSTEM_TABLES: [&str; 5] = [

@@ -9,11 +9,11 @@ use parking_lot::Mutex;
 
 use crate::blob::Blob;
 use crate::catalogue::{Collection, merged_summary};
+use crate::directory_cache::DirectoryCache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::frames::{Dictionaries, FrameCache};
 use crate::index::filter::Filters;
 use crate::options::Options;
-use crate::quiet::Quiet;
 use crate::schema::{Schema, to_columns};
 use crate::segment::large::Large;
 
@@ -22,7 +22,7 @@ const PROVEN_IN_PLACE: usize = 4096;
 
 /// Shared by everything of a store object.
 #[derive(Debug)]
-pub(crate) struct Home {
+pub(crate) struct StoreContext {
     pub(crate) vfs: Arc<dyn Vfs>,
     pub(crate) options: Options,
     pub(crate) header: StoreHeader,
@@ -31,9 +31,9 @@ pub(crate) struct Home {
     pub(crate) filters: Filters,
     pub(crate) can_map: bool,
     /// The newest manifest.
-    pub(crate) manifests: Quiet<u64>,
+    pub(crate) manifests: DirectoryCache<u64>,
     /// A segment that is not there.
-    pub(crate) missing: Quiet<SegmentNumber>,
+    pub(crate) missing: DirectoryCache<SegmentNumber>,
     /// The process that opened the store.
     pub(crate) pid: u32,
     proven: Mutex<HashMap<BlobId, Hash>>,
@@ -49,7 +49,7 @@ struct Known {
     schema: Arc<Schema>,
 }
 
-impl Home {
+impl StoreContext {
     /// Reads `FORMAT`.
     pub(crate) fn open(vfs: Arc<dyn Vfs>, options: Options) -> Result<Self> {
         let header = read_header(vfs.as_ref())?;
@@ -58,8 +58,8 @@ impl Home {
             dictionaries: Dictionaries::default(),
             filters: Filters::default(),
             can_map: vfs.can_map(),
-            manifests: Quiet::default(),
-            missing: Quiet::default(),
+            manifests: DirectoryCache::default(),
+            missing: DirectoryCache::default(),
             pid: std::process::id(),
             proven: Mutex::default(),
             large: Mutex::default(),

@@ -9,15 +9,15 @@ use lakebed_format::{
 use lakebed_vfs::File;
 use parking_lot::RwLock;
 
-use super::chain::{Block, Chain, Walk};
 use super::frame::{self, Place};
-use super::{Damage, Frames, Reading, in_frame};
+use super::walker::{Block, Chain, Walk};
 use crate::blob::Blob;
 use crate::catalogue::Catalogue;
+use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::frames::{Decoded, FrameKey};
-use crate::home::Home;
 use crate::index::memory::MemoryIndex;
+use crate::segment::{Damage, Frames, Reading, in_frame};
 
 /// The file of the active segment, shared by all its states.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl ActiveFile {
     /// Reads the header of a segment that should be written to. `None` when it does not hold one whole COMMIT behind a header: then
     /// nothing of it was ever acknowledged.
     pub(crate) fn open(
-        home: &Home,
+        context: &StoreContext,
         number: SegmentNumber,
         file: Arc<dyn File>,
         len: u64,
@@ -97,10 +97,10 @@ impl ActiveFile {
         }
         let mut bytes = [0; HEADER_LEN];
         file.read_exact_at(&mut bytes, 0)
-            .map_err(|e| Error::io(&super::source::reading(number), e))?;
+            .map_err(|e| Error::io(&crate::segment::bytes::reading(number), e))?;
         match SegmentHeader::decode(&bytes) {
             Ok(header) => {
-                if header.uuid != home.header.uuid
+                if header.uuid != context.header.uuid
                     || header.number != number
                     || header.layout != Layout::Rows
                 {
@@ -111,14 +111,14 @@ impl ActiveFile {
                 Ok(Some((file, Vec::new())))
             }
             Err(error) if error.is_too_new() => Err(Error::of_format(number, &error)),
-            Err(error) => Self::without_header(home, number, file, len, &error),
+            Err(error) => Self::without_header(context, number, file, len, &error),
         }
     }
 
     /// A COMMIT repeats the salt, and the store's header says the format: with a COMMIT at the end of the file, a damaged header of the
     /// segment loses nothing.
     fn without_header(
-        home: &Home,
+        context: &StoreContext,
         number: SegmentNumber,
         file: Arc<dyn File>,
         len: u64,
@@ -127,12 +127,12 @@ impl ActiveFile {
         let mut bytes = [0; COMMIT_LEN];
         let at = len - COMMIT_LEN as u64;
         file.read_exact_at(&mut bytes, at)
-            .map_err(|e| Error::io(&super::source::reading(number), e))?;
+            .map_err(|e| Error::io(&crate::segment::bytes::reading(number), e))?;
         let salt = bytes
             .get(56..)
             .and_then(<[u8]>::first_chunk::<8>)
             .map_or(0, |salt| u64::from_le_bytes(*salt));
-        let format = home.header.segment_format();
+        let format = context.header.segment_format();
         let chain = Chain {
             file: file.as_ref(),
             segment: number,
@@ -360,11 +360,11 @@ impl Frames for Active {
             return Ok(None);
         };
         let key = self.file.key(offset);
-        if let Some(frame) = reading.home.cache.get(key) {
+        if let Some(frame) = reading.context.cache.get(key) {
             return Ok(in_frame(frame, id));
         }
         let frame = Arc::new(self.file.decode(reading, offset, next, limit)?);
-        Ok(in_frame(reading.home.cache.insert(key, frame), id))
+        Ok(in_frame(reading.context.cache.insert(key, frame), id))
     }
 
     fn frame(&self, reading: Reading<'_>, id: BlobId) -> Result<Option<Arc<Decoded>>> {
@@ -372,11 +372,11 @@ impl Frames for Active {
             return Ok(None);
         };
         let key = self.file.key(offset);
-        let frame = if let Some(frame) = reading.home.cache.peek(key) {
+        let frame = if let Some(frame) = reading.context.cache.peek(key) {
             frame
         } else {
             let frame = Arc::new(self.file.decode(reading, offset, next, limit)?);
-            reading.home.cache.fill(key, &frame);
+            reading.context.cache.fill(key, &frame);
             frame
         };
         Ok(frame.place(id).is_some().then_some(frame))

@@ -3,10 +3,10 @@
 use lakebed_format::{FormatError, FrameHeader, Reason, SegmentNumber};
 use lakebed_vfs::File;
 
-use super::Reading;
-use super::source::reading as reading_segment;
 use crate::error::{Error, Result};
 use crate::frames::{self, Decoded};
+use crate::segment::Reading;
+use crate::segment::bytes::reading as reading_segment;
 
 /// Read of a frame whose length is not known, at first.
 const FIRST_READ: u64 = 20 << 10;

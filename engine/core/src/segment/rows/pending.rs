@@ -20,8 +20,8 @@ use crate::error::{Error, Result};
 use crate::frames::{Decoded, Page};
 use crate::index::memory::MemoryIndex;
 use crate::segment::Reading;
-use crate::segment::frame::{self, Place};
-use crate::segment::source::reading as reading_segment;
+use crate::segment::bytes::reading as reading_segment;
+use crate::segment::rows::frame::{self, Place};
 
 /// A frame of the group.
 #[derive(Clone, Copy, Debug)]

@@ -5,11 +5,13 @@ use lakebed_format::{
     SegmentHeader, SegmentNumber, TAIL_LEN, limits,
 };
 
-use super::source::Source;
+pub(crate) mod write;
+
+use super::bytes::Source;
 use crate::blob::Blob;
+use crate::context::StoreContext;
 use crate::error::{Error, Result};
 use crate::frames;
-use crate::home::Home;
 
 /// The segment of one large blob, checked.
 #[derive(Debug)]
@@ -30,15 +32,19 @@ pub(crate) fn file_len(end: u64) -> u64 {
 
 impl Large {
     /// Opens it, and checks all bytes that can then be handed out as they lie.
-    pub(crate) fn open(home: &Home, entry: &LargeEntry) -> Result<Self> {
-        let mut large = Self::open_unread(home, entry)?;
+    pub(crate) fn open(context: &StoreContext, entry: &LargeEntry) -> Result<Self> {
+        let mut large = Self::open_unread(context, entry)?;
         large.whole = large.in_place()?;
         Ok(large)
     }
 
     /// The first bytes of a blob, so many at most; nothing behind its first block is read.
-    pub(crate) fn beginning(home: &Home, entry: &LargeEntry, len: usize) -> Result<Vec<u8>> {
-        let large = Self::open_unread(home, entry)?;
+    pub(crate) fn beginning(
+        context: &StoreContext,
+        entry: &LargeEntry,
+        len: usize,
+    ) -> Result<Vec<u8>> {
+        let large = Self::open_unread(context, entry)?;
         let Some(block) = large.blocks.first() else {
             return Ok(Vec::new());
         };
@@ -48,16 +54,16 @@ impl Large {
         Ok(bytes)
     }
 
-    fn open_unread(home: &Home, entry: &LargeEntry) -> Result<Self> {
+    fn open_unread(context: &StoreContext, entry: &LargeEntry) -> Result<Self> {
         let segment = entry.segment;
-        let source = Source::open(home, segment, len_of(entry))?;
+        let source = Source::open(context, segment, len_of(entry))?;
         let refuse = |error| Error::of_format(segment, &error);
         let header = SegmentHeader::decode(&source.slice(0, HEADER_LEN as u64)?).map_err(refuse)?;
         let salt = header.salt;
         let tail_at = source.len() - TAIL_LEN as u64;
         let tail = LargeTail::decode(&source.slice(tail_at, TAIL_LEN as u64)?, salt, tail_at)
             .map_err(refuse)?;
-        let own = header.uuid == home.header.uuid
+        let own = header.uuid == context.header.uuid
             && header.number == segment
             && header.layout == Layout::Large
             && tail.blob == entry.blob
@@ -100,7 +106,7 @@ impl Large {
     }
 
     /// The checked stored bytes of a block.
-    fn stored(&self, block: &LargeBlock) -> Result<super::source::Slice> {
+    fn stored(&self, block: &LargeBlock) -> Result<super::bytes::Slice> {
         let stored = self
             .source
             .slice(block.offset, u64::from(block.stored_len))?;

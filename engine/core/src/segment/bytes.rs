@@ -11,8 +11,8 @@ use lakebed_format::names;
 use lakebed_vfs::{Advice, File, Mapping, Open};
 
 use super::Access;
+use crate::context::StoreContext;
 use crate::error::{Error, Result};
-use crate::home::Home;
 
 /// A part of a segment.
 #[derive(Clone, Debug)]
@@ -61,8 +61,8 @@ pub(crate) struct Source {
 
 impl Source {
     /// Opens a segment of which `len` bytes are known to have been written.
-    pub(crate) fn open(home: &Home, segment: SegmentNumber, len: u64) -> Result<Self> {
-        let file = open(home, segment)?;
+    pub(crate) fn open(context: &StoreContext, segment: SegmentNumber, len: u64) -> Result<Self> {
+        let file = open(context, segment)?;
         let has = file.len().map_err(|e| Error::io(&reading(segment), e))?;
         if has < len {
             return Err(Error::corrupt(
@@ -71,7 +71,7 @@ impl Source {
                 format!("the file ends here and should have {len} bytes"),
             ));
         }
-        let bytes = if home.can_map {
+        let bytes = if context.can_map {
             Bytes::Mapped {
                 random: map(&file, segment, len, Advice::Random)?,
                 sequential: OnceLock::new(),
@@ -114,7 +114,11 @@ impl Source {
     }
 
     /// The mapping for this access, where there is one; the second one is made when it is first wanted.
-    pub(crate) fn mapping_for(&self, home: &Home, access: Access) -> Result<Option<&Mapping>> {
+    pub(crate) fn mapping_for(
+        &self,
+        context: &StoreContext,
+        access: Access,
+    ) -> Result<Option<&Mapping>> {
         let Bytes::Mapped { random, sequential } = &self.bytes else {
             return Ok(None);
         };
@@ -124,7 +128,7 @@ impl Source {
         if let Some(mapping) = sequential.get() {
             return Ok(Some(mapping));
         }
-        let mapping = match open(home, self.segment) {
+        let mapping = match open(context, self.segment) {
             Ok(file) => map(&file, self.segment, self.len, Advice::Sequential)?,
             // Compaction may have removed the name while this reader goes on: the first mapping still has the bytes.
             Err(_) => random.clone(),
@@ -155,9 +159,10 @@ impl Source {
 }
 
 /// Opens a segment file for reading.
-pub(crate) fn open(home: &Home, segment: SegmentNumber) -> Result<Arc<dyn File>> {
+pub(crate) fn open(context: &StoreContext, segment: SegmentNumber) -> Result<Arc<dyn File>> {
     let name = names::segment(segment);
-    home.vfs
+    context
+        .vfs
         .open(&name, Open::Read)
         .map_err(|error| missing(segment, &name, error))
 }

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use lakebed_format::{Pages, Section, SegmentNumber};
 
-use super::source::{Slice, Source};
 use crate::error::{Error, Result};
+use crate::segment::bytes::{Slice, Source};
 
 /// Bytes with a checksum a page, and which pages passed.
 #[derive(Debug)]

@@ -9,18 +9,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use lakebed_vfs::DirStamp;
 use parking_lot::Mutex;
 
-use crate::home::Home;
+use crate::context::StoreContext;
 
 /// Longer than any file system's times are apart, FAT's two seconds included, and a clock's tick.
 const COARSEST: Duration = Duration::from_secs(3);
 
 /// What was found in a directory when it was looked into last.
 #[derive(Debug)]
-pub(crate) struct Quiet<T> {
+pub(crate) struct DirectoryCache<T> {
     found: Mutex<Option<(DirStamp, T)>>,
 }
 
-impl<T> Default for Quiet<T> {
+impl<T> Default for DirectoryCache<T> {
     fn default() -> Self {
         Self {
             found: Mutex::default(),
@@ -30,19 +30,19 @@ impl<T> Default for Quiet<T> {
 
 /// The state of a directory before a look into it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Before {
+pub(crate) struct DirectoryState {
     stamp: Option<DirStamp>,
     /// When it was asked for, since 1970.
     at: Duration,
 }
 
-impl Before {
+impl DirectoryState {
     /// To be asked for before looking.
-    pub(crate) fn of(home: &Home, dir: &str) -> Self {
+    pub(crate) fn of(context: &StoreContext, dir: &str) -> Self {
         // The time first: whatever happens after the stamp was taken has a later one.
         let at = SystemTime::now().duration_since(UNIX_EPOCH);
-        let stamp = if home.can_map {
-            home.vfs.stamp(dir).ok().flatten()
+        let stamp = if context.can_map {
+            context.vfs.stamp(dir).ok().flatten()
         } else {
             None
         };
@@ -53,9 +53,9 @@ impl Before {
     }
 }
 
-impl<T: PartialEq> Quiet<T> {
+impl<T: PartialEq> DirectoryCache<T> {
     /// Whether this is what a look would find.
-    pub(crate) fn still(&self, before: Before, what: &T) -> bool {
+    pub(crate) fn still(&self, before: DirectoryState, what: &T) -> bool {
         let found = self.found.lock();
         let (Some(stamp), Some((then, found))) = (before.stamp, found.as_ref()) else {
             return false;
@@ -64,7 +64,7 @@ impl<T: PartialEq> Quiet<T> {
     }
 
     /// Keeps what a look found.
-    pub(crate) fn keep(&self, before: Before, what: T) {
+    pub(crate) fn keep(&self, before: DirectoryState, what: T) {
         let old = before
             .stamp
             .filter(|stamp| stamp.latest() + COARSEST < before.at);
@@ -76,8 +76,8 @@ impl<T: PartialEq> Quiet<T> {
 mod tests {
     use super::*;
 
-    fn before(latest: u64, at: u64) -> Before {
-        Before {
+    fn before(latest: u64, at: u64) -> DirectoryState {
+        DirectoryState {
             stamp: Some(DirStamp {
                 id: [1, 2],
                 written: Duration::from_secs(latest),
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn what_was_found_long_after_the_last_change_holds_until_the_next() {
-        let quiet = Quiet::default();
+        let quiet = DirectoryCache::default();
         assert!(!quiet.still(before(100, 200), &7));
         quiet.keep(before(100, 200), 7);
         assert!(quiet.still(before(100, 201), &7));
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_was_found_right_after_a_change_is_looked_for_again() {
-        let quiet = Quiet::default();
+        let quiet = DirectoryCache::default();
         quiet.keep(before(100, 200), 7);
         // Another name may come within the same tick of a coarse clock.
         for at in [100, 101, 103] {
@@ -116,8 +116,8 @@ mod tests {
 
     #[test]
     fn directories_that_tell_nothing_are_looked_into() {
-        let quiet = Quiet::default();
-        let unknown = Before {
+        let quiet = DirectoryCache::default();
+        let unknown = DirectoryState {
             stamp: None,
             at: Duration::from_secs(100),
         };

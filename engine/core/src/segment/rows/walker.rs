@@ -12,10 +12,10 @@ use lakebed_format::{
 };
 use lakebed_vfs::File;
 
-use super::Damage;
-use super::source::reading;
 use crate::catalogue::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
+use crate::segment::Damage;
+use crate::segment::bytes::reading;
 
 /// Blocks up to this size are read whole, in one go.
 const SMALL_BLOCK: u64 = 64 << 10;

@@ -13,13 +13,13 @@ use parking_lot::Mutex;
 
 use super::frame::{self, Place};
 use super::paged::Paged;
-use super::source::{Slice, Source};
-use super::{Access, Frames, Reading, in_frame};
 use crate::blob::Blob;
+use crate::context::StoreContext;
 use crate::error::{Error, Result};
 use crate::frames::{Decoded, FrameKey};
-use crate::home::Home;
 use crate::index::search;
+use crate::segment::bytes::{Slice, Source};
+use crate::segment::{Access, Frames, Reading, in_frame};
 
 /// A segment of layout 0 that a manifest names.
 #[derive(Debug)]
@@ -55,16 +55,16 @@ impl Sealed {
     }
 
     /// The salt of its checksums.
-    pub(crate) fn salt(&self, home: &Home) -> Result<u64> {
-        self.body(home).map(|body| body.salt)
+    pub(crate) fn salt(&self, context: &StoreContext) -> Result<u64> {
+        self.body(context).map(|body| body.salt)
     }
 
     /// The format of its structures.
-    pub(crate) fn format(&self, home: &Home) -> Result<SegmentFormat> {
-        self.body(home).map(|body| body.format)
+    pub(crate) fn format(&self, context: &StoreContext) -> Result<SegmentFormat> {
+        self.body(context).map(|body| body.format)
     }
 
-    fn body(&self, home: &Home) -> Result<&Body> {
+    fn body(&self, context: &StoreContext) -> Result<&Body> {
         if let Some(body) = self.body.get() {
             return Ok(body);
         }
@@ -72,18 +72,18 @@ impl Sealed {
         if let Some(body) = self.body.get() {
             return Ok(body);
         }
-        let body = Body::open(home, &self.entry)?;
+        let body = Body::open(context, &self.entry)?;
         Ok(self.body.get_or_init(|| body))
     }
 
     /// Appends the ids whose fingerprints lie in the range.
     pub(crate) fn find_range(
         &self,
-        home: &Home,
+        context: &StoreContext,
         range: RangeInclusive<Fingerprint>,
         found: &mut Vec<BlobId>,
     ) -> Result<()> {
-        let body = self.body(home)?;
+        let body = self.body(context)?;
         let Some(ordinals) = &body.ordinals else {
             return Ok(());
         };
@@ -106,10 +106,10 @@ impl Sealed {
     /// All fingerprints in id order.
     pub(crate) fn fingerprints(
         &self,
-        home: &Home,
+        context: &StoreContext,
         mut each: impl FnMut(BlobId, Fingerprint),
     ) -> Result<()> {
-        let body = self.body(home)?;
+        let body = self.body(context)?;
         let mut ids = body.ids.iter().flat_map(|(_, run)| run.range());
         for (_, paged) in &body.extents {
             paged.touch_all()?;
@@ -122,14 +122,14 @@ impl Sealed {
     }
 
     /// The row directory.
-    pub(crate) fn rows(&self, home: &Home) -> Result<Arc<[RowEntry]>> {
-        let body = self.body(home)?;
+    pub(crate) fn rows(&self, context: &StoreContext) -> Result<Arc<[RowEntry]>> {
+        let body = self.body(context)?;
         if let Some(rows) = body.rows.get() {
             return Ok(Arc::clone(rows));
         }
         let (data, at) = body.section(SectionKind::Rows, &self.entry)?;
         let commits = match body.format {
-            SegmentFormat::V1 => self.commits(home)?,
+            SegmentFormat::V1 => self.commits(context)?,
             SegmentFormat::V2 => Vec::new(),
         };
         let rows = RowEntry::decode_all(&data, at, body.format, &commits)
@@ -139,13 +139,13 @@ impl Sealed {
     }
 
     /// Bytes of a row batch; not checked.
-    pub(crate) fn batch(&self, home: &Home, entry: &RowEntry) -> Result<Slice> {
-        self.body(home)?.source.slice(entry.offset, entry.len)
+    pub(crate) fn batch(&self, context: &StoreContext, entry: &RowEntry) -> Result<Slice> {
+        self.body(context)?.source.slice(entry.offset, entry.len)
     }
 
     /// The commits, oldest first.
-    pub(crate) fn commits(&self, home: &Home) -> Result<Vec<CommitEntry>> {
-        let body = self.body(home)?;
+    pub(crate) fn commits(&self, context: &StoreContext) -> Result<Vec<CommitEntry>> {
+        let body = self.body(context)?;
         let (data, at) = body.section(SectionKind::Commits, &self.entry)?;
         CommitEntry::decode_all(&data, at)
             .collect::<Result<_, _>>()
@@ -153,8 +153,8 @@ impl Sealed {
     }
 
     /// Checks every table of the footer.
-    pub(crate) fn check_tables(&self, home: &Home) -> Result<()> {
-        let body = self.body(home)?;
+    pub(crate) fn check_tables(&self, context: &StoreContext) -> Result<()> {
+        let body = self.body(context)?;
         for paged in [&body.frames, &body.ordinals].into_iter().flatten() {
             paged.touch_all()?;
         }
@@ -173,8 +173,8 @@ impl Sealed {
     }
 
     /// Where its frames begin.
-    pub(crate) fn frame_offsets(&self, home: &Home) -> Result<Vec<u64>> {
-        let Some(paged) = &self.body(home)?.frames else {
+    pub(crate) fn frame_offsets(&self, context: &StoreContext) -> Result<Vec<u64>> {
+        let Some(paged) = &self.body(context)?.frames else {
             return Ok(Vec::new());
         };
         paged.touch_all()?;
@@ -236,7 +236,7 @@ impl Sealed {
         access: Access,
     ) -> Result<Decoded> {
         let place = self.place(body, offset);
-        if let Some(mapping) = body.source.mapping_for(reading.home, access)? {
+        if let Some(mapping) = body.source.mapping_for(reading.context, access)? {
             let bytes = mapping.get(offset as usize..).unwrap_or_default();
             return frame::decode(reading, place, bytes);
         }
@@ -273,12 +273,12 @@ impl Sealed {
 
 impl Frames for Sealed {
     fn blob(&self, reading: Reading<'_>, id: BlobId) -> Result<Option<Blob>> {
-        let body = self.body(reading.home)?;
+        let body = self.body(reading.context)?;
         let Some((entry, next)) = self.find_frame(body, id)? else {
             return Ok(None);
         };
         let key = self.key(entry.offset);
-        let cached = reading.home.cache.get(key);
+        let cached = reading.context.cache.get(key);
         if cached.is_none() {
             body.prefetch(&entry, next.as_ref());
         }
@@ -292,21 +292,21 @@ impl Frames for Sealed {
             return Ok(in_frame(frame, id));
         }
         let frame = Arc::new(self.decode(reading, body, entry.offset, next, Access::Random)?);
-        Ok(in_frame(reading.home.cache.insert(key, frame), id))
+        Ok(in_frame(reading.context.cache.insert(key, frame), id))
     }
 
     fn frame(&self, reading: Reading<'_>, id: BlobId) -> Result<Option<Arc<Decoded>>> {
-        let body = self.body(reading.home)?;
+        let body = self.body(reading.context)?;
         let Some((entry, next)) = self.find_frame(body, id)? else {
             return Ok(None);
         };
         let key = self.key(entry.offset);
-        let frame = if let Some(frame) = reading.home.cache.peek(key) {
+        let frame = if let Some(frame) = reading.context.cache.peek(key) {
             frame
         } else {
             let frame = self.decode(reading, body, entry.offset, next, Access::Sequential)?;
             let frame = Arc::new(frame);
-            reading.home.cache.fill(key, &frame);
+            reading.context.cache.fill(key, &frame);
             frame
         };
         Ok(frame.place(id).is_some().then_some(frame))
@@ -328,12 +328,12 @@ impl Body {
         }
     }
 
-    fn open(home: &Home, entry: &SegmentEntry) -> Result<Self> {
+    fn open(context: &StoreContext, entry: &SegmentEntry) -> Result<Self> {
         let refuse = |error: FormatError| Error::of_format(entry.number, &error);
-        let source = Source::open(home, entry.number, entry.len)?;
+        let source = Source::open(context, entry.number, entry.len)?;
         let header = source.slice(0, HEADER_LEN as u64)?;
         let header = SegmentHeader::decode(&header).map_err(refuse)?;
-        if header.uuid != home.header.uuid
+        if header.uuid != context.header.uuid
             || header.number != entry.number
             || header.layout != Layout::Rows
         {
