@@ -16,7 +16,8 @@ use lakebed_core::json::{validate, validate_and_observe};
 use lakebed_core::schema::{Summary, to_columns};
 use lakebed_core::{Hash, IngestOptions, Options, ScanRequest, Seq, Source, Store};
 use lakebed_format::{
-    BatchHead, BatchWriter, BlobId, CollectionId, CommitNumber, FileNumber, RowBatch, SegmentFormat,
+    BlobId, CollectionId, CommitNumber, FileNumber, RowBatch, RowBatchHeader, RowBatchWriter,
+    SegmentFormat,
 };
 use lakebed_vfs::MemVfs;
 
@@ -266,7 +267,7 @@ fn scan(text: &[u8], rounds: u64) -> Outcome<usize> {
 /// A batch of rows with blank lines and repeated blobs between them.
 fn row_batch(_text: &[u8], rounds: u64) -> Outcome<usize> {
     const COUNT: Range<u64> = 0..20_000;
-    let mut writer = BatchWriter::new(BatchHead {
+    let mut writer = RowBatchWriter::new(RowBatchHeader {
         collection: CollectionId(1),
         first_seq: Seq(0),
         file: FileNumber(1),

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, Catalogue as Body, CollectionEntry, CollectionId, CommitNumber, DictionaryEntry,
-    DictionaryNumber, FileEntry, FileNumber, IngestEntry, LargeEntry, Record, SegmentEntry,
+    BlobId, CatalogueRecord, CollectionEntry, CollectionId, CommitNumber, DictionaryEntry,
+    DictionaryNumber, FileEntry, FileNumber, IngestEntry, LargeEntry, ManifestBody, SegmentEntry,
     SegmentNumber, Seq,
 };
 use lakebed_format::{Fingerprint, IdSet};
@@ -60,7 +60,7 @@ pub(crate) struct Catalogue {
 
 impl Catalogue {
     /// The catalogue of a manifest. Schemas are taken as they are.
-    pub(crate) fn from_body(body: &Body) -> Self {
+    pub(crate) fn from_body(body: &ManifestBody) -> Self {
         let mut collections = BTreeMap::new();
         let mut names = BTreeMap::new();
         for entry in &body.collections {
@@ -109,7 +109,7 @@ impl Catalogue {
         at: &ManifestPoint,
         segments: Vec<SegmentEntry>,
         mut merge: impl FnMut(&[Arc<[u8]>]) -> Result<Vec<u8>, E>,
-    ) -> Result<Body, E> {
+    ) -> Result<ManifestBody, E> {
         let mut collections = Vec::with_capacity(self.collections.len());
         for collection in self.collections.values() {
             collections.push(CollectionEntry {
@@ -122,7 +122,7 @@ impl Catalogue {
                 schema: merge(&collection.schema)?,
             });
         }
-        Ok(Body {
+        Ok(ManifestBody {
             last_commit: at.last_commit,
             last_commit_checksum: at.last_commit_checksum,
             next_blob: at.next_blob,
@@ -150,11 +150,13 @@ impl Catalogue {
     }
 
     /// Applies a record. The error is a half sentence that says why it does not fit.
-    pub(crate) fn apply(&mut self, record: &Record) -> Result<(), String> {
+    pub(crate) fn apply(&mut self, record: &CatalogueRecord) -> Result<(), String> {
         match record {
-            Record::CollectionCreated(new) => self.create(&new.name, new.id, new.created)?,
-            Record::CollectionDropped(id) => self.drop_collection(*id)?,
-            Record::Schema {
+            CatalogueRecord::CollectionCreated(new) => {
+                self.create(&new.name, new.id, new.created)?
+            }
+            CatalogueRecord::CollectionDropped(id) => self.drop_collection(*id)?,
+            CatalogueRecord::Schema {
                 collection,
                 summary,
             } => {
@@ -166,14 +168,14 @@ impl Catalogue {
                     *parts = vec![merged.into()];
                 }
             }
-            Record::Dictionary(entry) => {
+            CatalogueRecord::Dictionary(entry) => {
                 Arc::make_mut(&mut self.dictionaries).insert(entry.number, *entry);
             }
-            Record::File(entry) => {
+            CatalogueRecord::File(entry) => {
                 Arc::make_mut(&mut self.files).insert(entry.number, entry.name.as_str().into());
             }
-            Record::Ingest(entry) => self.ingest(entry),
-            Record::Deleted { blob, rows } => {
+            CatalogueRecord::Ingest(entry) => self.ingest(entry),
+            CatalogueRecord::Deleted { blob, rows } => {
                 for (collection, rows) in rows {
                     self.collection_mut(*collection)?.deleted_rows += rows;
                 }
@@ -182,8 +184,8 @@ impl Catalogue {
                     Arc::make_mut(&mut self.pinned).remove(*blob);
                 }
             }
-            Record::Pinned(ids) => Arc::make_mut(&mut self.pinned).extend(ids),
-            Record::Trimmed {
+            CatalogueRecord::Pinned(ids) => Arc::make_mut(&mut self.pinned).extend(ids),
+            CatalogueRecord::Trimmed {
                 collection,
                 first_live,
                 deleted_rows,
@@ -192,10 +194,10 @@ impl Catalogue {
                 collection.first_live = collection.first_live.max(*first_live);
                 collection.deleted_rows = collection.deleted_rows.saturating_sub(*deleted_rows);
             }
-            Record::Large(entry) => {
+            CatalogueRecord::Large(entry) => {
                 Arc::make_mut(&mut self.large).insert(entry.blob, *entry);
             }
-            Record::Next {
+            CatalogueRecord::Next {
                 collection,
                 file,
                 dictionary,
@@ -206,7 +208,7 @@ impl Catalogue {
                 self.next_dictionary = self.next_dictionary.max(*dictionary);
                 self.next_segment = self.next_segment.max(*segment);
             }
-            Record::NextRow { collection, next } => {
+            CatalogueRecord::NextRow { collection, next } => {
                 let collection = self.collection_mut(*collection)?;
                 collection.next_seq = collection.next_seq.max(*next);
             }

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use lakebed_format::{BlobId, Fingerprint, RunHeader, names};
+use lakebed_format::{BlobId, Fingerprint, IndexRunHeader, names};
 use parking_lot::RwLock;
 
 use super::filter::{BLOBS_A_QUESTION, Filter};
@@ -101,7 +101,7 @@ fn outline(sealed: &[Arc<Sealed>]) -> Vec<runs::Sealed> {
         .collect()
 }
 
-fn headers(runs: &[Arc<Run>]) -> Vec<RunHeader> {
+fn headers(runs: &[Arc<Run>]) -> Vec<IndexRunHeader> {
     runs.iter().map(|run| *run.header()).collect()
 }
 

@@ -8,7 +8,7 @@ use arrow_array::builder::{StringBuilder, TimestampMicrosecondBuilder};
 use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow_buffer::BooleanBufferBuilder;
 use arrow_schema::{ArrowError, DataType as ArrowType, Schema as ArrowSchema, SchemaRef};
-use lakebed_format::{BlobId, Hash, RowEntry, RowRun, Seq};
+use lakebed_format::{BlobId, Hash, RowBatchEntry, RowRun, Seq};
 
 use super::asked::{self, Asked};
 use super::narrow::Narrowing;
@@ -208,7 +208,7 @@ impl Plan {
     }
 
     /// Whether rows of a batch may pass the filters on what all rows of a batch share.
-    pub(super) fn may_match(&self, entry: &RowEntry, request: &ScanRequest) -> bool {
+    pub(super) fn may_match(&self, entry: &RowBatchEntry, request: &ScanRequest) -> bool {
         request
             .filters
             .iter()

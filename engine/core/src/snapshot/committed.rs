@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, Catalogue as Body, CommitNumber, Fingerprint, SegmentEntry, SegmentNumber,
+    BlobId, CommitNumber, Fingerprint, ManifestBody, SegmentEntry, SegmentNumber,
 };
 use lakebed_vfs::File;
 
@@ -38,7 +38,7 @@ pub(crate) struct HeldManifest {
     #[expect(dead_code, reason = "it is held, not read")]
     pub(crate) held: Arc<dyn File>,
     /// What the manifest should say, when it is damaged or gone and was made up from footers.
-    pub(crate) rebuilt: Option<Box<Body>>,
+    pub(crate) rebuilt: Option<Box<ManifestBody>>,
 }
 
 /// The store as of one commit.

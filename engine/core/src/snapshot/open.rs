@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lakebed_format::{
-    Catalogue as Body, CommitAt, CommitNumber, Layout, LockText, Manifest, limits, names,
+    CommitNumber, Layout, LocatedCommit, LockText, Manifest, ManifestBody, limits, names,
 };
 use lakebed_vfs::{File, Lock, Open};
 
@@ -243,7 +243,7 @@ fn hold(
 
 fn held_manifest(
     number: u64,
-    body: &Body,
+    body: &ManifestBody,
     held: Arc<dyn File>,
     before: Option<&CommittedState>,
 ) -> HeldManifest {
@@ -339,10 +339,10 @@ fn length(number: lakebed_format::SegmentNumber, file: &dyn File) -> Result<u64>
 fn settled(
     context: &StoreContext,
     chain: Chain<'_>,
-    found: CommitAt,
+    found: LocatedCommit,
     headless: bool,
     caller: Caller,
-) -> Result<Option<CommitAt>> {
+) -> Result<Option<LocatedCommit>> {
     let on_disk = |synced: Option<CommitNumber>| synced.is_some_and(|n| n >= found.commit.number);
     let synced = match caller {
         Caller::Writer(synced) => synced,

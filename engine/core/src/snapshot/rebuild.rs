@@ -3,8 +3,8 @@
 use std::io;
 
 use lakebed_format::{
-    Catalogue as Body, CollectionId, DictionaryNumber, FileNumber, FooterTail, HEADER_LEN,
-    IndexBlock, Layout, SectionKind, SegmentHeader, SegmentNumber, TAIL_LEN, names,
+    CollectionId, DictionaryNumber, FileNumber, FooterTrailer, HEADER_LEN, IndexBlock, Layout,
+    ManifestBody, SectionKind, SegmentHeader, SegmentNumber, TRAILER_LEN, names,
 };
 use lakebed_vfs::{File, Open};
 
@@ -12,14 +12,14 @@ use crate::context::StoreContext;
 use crate::error::{Error, Result};
 
 /// What a manifest says when nothing was sealed yet.
-pub(crate) fn first_body() -> Body {
-    Body {
+pub(crate) fn first_body() -> ManifestBody {
+    ManifestBody {
         active_segment: SegmentNumber(1),
         next_segment: SegmentNumber(2),
         next_collection: CollectionId(1),
         next_file: FileNumber(1),
         next_dictionary: DictionaryNumber(1),
-        ..Body::default()
+        ..ManifestBody::default()
     }
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn first_body() -> Body {
 ///
 /// # Errors
 /// `Io`.
-pub(super) fn from_footers(context: &StoreContext) -> Result<Option<Body>> {
+pub(super) fn from_footers(context: &StoreContext) -> Result<Option<ManifestBody>> {
     let mut numbers: Vec<SegmentNumber> = context
         .vfs
         .list(names::SEGMENTS)
@@ -56,7 +56,7 @@ pub(super) fn from_footers(context: &StoreContext) -> Result<Option<Body>> {
 
 enum Found {
     /// The body in its footer.
-    Sealed(Box<Body>),
+    Sealed(Box<ManifestBody>),
     /// No whole footer.
     Open,
     /// A large blob, which the body or a group names.
@@ -66,7 +66,7 @@ enum Found {
 fn look(context: &StoreContext, number: SegmentNumber) -> io::Result<Found> {
     let file = context.vfs.open(&names::segment(number), Open::Read)?;
     let len = file.len()?;
-    let Some(tail_at) = len.checked_sub(TAIL_LEN as u64) else {
+    let Some(tail_at) = len.checked_sub(TRAILER_LEN as u64) else {
         return Ok(Found::Open);
     };
     let mut head = [0; HEADER_LEN];
@@ -92,10 +92,10 @@ fn look(context: &StoreContext, number: SegmentNumber) -> io::Result<Found> {
 }
 
 /// The catalogue of the footer that ends at `tail_at`; `None` when it is not whole.
-fn footer_body(file: &dyn File, salt: u64, tail_at: u64) -> io::Result<Option<Body>> {
-    let mut tail = [0; TAIL_LEN];
+fn footer_body(file: &dyn File, salt: u64, tail_at: u64) -> io::Result<Option<ManifestBody>> {
+    let mut tail = [0; TRAILER_LEN];
     file.read_exact_at(&mut tail, tail_at)?;
-    let Ok(tail) = FooterTail::decode(&tail, salt, tail_at) else {
+    let Ok(tail) = FooterTrailer::decode(&tail, salt, tail_at) else {
         return Ok(None);
     };
     let end = tail.block_offset.checked_add(tail.block_len);
@@ -106,8 +106,9 @@ fn footer_body(file: &dyn File, salt: u64, tail_at: u64) -> io::Result<Option<Bo
     file.read_exact_at(&mut block, tail.block_offset)?;
     let body =
         IndexBlock::decode(&block, salt, tail.block_offset, tail.block_len).and_then(|header| {
-            let data = header.checked(SectionKind::Catalogue, salt, &block, tail.block_offset)?;
-            Body::decode(data, tail.block_offset)
+            let data =
+                header.checked(SectionKind::ManifestBody, salt, &block, tail.block_offset)?;
+            ManifestBody::decode(data, tail.block_offset)
         });
     Ok(body.ok())
 }

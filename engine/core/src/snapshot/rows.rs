@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, CollectionId, FileNumber, RowBatch, RowEntry, RowRun, SegmentFormat, Seq,
+    BlobId, CollectionId, FileNumber, RowBatch, RowBatchEntry, RowRun, SegmentFormat, Seq,
 };
 
 use super::{Cursor, Snapshot};
@@ -43,7 +43,7 @@ pub(crate) enum BatchSource {
 /// A batch of rows that was not read yet.
 #[derive(Clone, Debug)]
 pub(crate) struct BatchRef {
-    pub(crate) entry: RowEntry,
+    pub(crate) entry: RowBatchEntry,
     pub(crate) source: BatchSource,
 }
 
@@ -110,7 +110,7 @@ impl Snapshot {
     /// Tells all batches, in the order they were written.
     pub(crate) fn each_batch(
         &self,
-        mut each: impl FnMut(&RowEntry, &dyn Fn() -> BatchSource),
+        mut each: impl FnMut(&RowBatchEntry, &dyn Fn() -> BatchSource),
     ) -> Result<()> {
         for sealed in &self.committed.manifest.sealed {
             if sealed.entry.rows == 0 {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use lakebed_format::{
-    BlobId, CommitAt, Fingerprint, FrameHeader, Hash, SegmentFormat, SegmentNumber, Seq, limits,
-    names,
+    BlobId, Fingerprint, FrameHeader, Hash, LocatedCommit, SegmentFormat, SegmentNumber, Seq,
+    limits, names,
 };
 use lakebed_vfs::Open;
 
@@ -232,7 +232,7 @@ impl Check<'_> {
     fn group(
         &mut self,
         chain: Chain<'_>,
-        commit: &CommitAt,
+        commit: &LocatedCommit,
         fingerprints: &[(BlobId, Fingerprint)],
     ) -> Result<()> {
         let segment = chain.segment;
@@ -259,7 +259,7 @@ impl Check<'_> {
     }
 
     /// Where the frames of a group begin: they follow each other from its start.
-    fn frames_of(&mut self, chain: Chain<'_>, commit: &CommitAt) -> Result<Vec<u64>> {
+    fn frames_of(&mut self, chain: Chain<'_>, commit: &LocatedCommit) -> Result<Vec<u64>> {
         let first = commit.commit.group.max(limits::FIRST_GROUP);
         let committed = Arc::clone(&self.snapshot.committed);
         let within = |offset: u64| offset >= first && offset < commit.commit.index_offset;

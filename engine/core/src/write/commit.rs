@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, BlockBuilder, COMMIT_LEN, Commit, CommitAt, CommitEntry, CommitNumber, FrameEntry,
-    IdRun, IdSet, IndexBlock, Record, RowEntry, SectionKind, names, put_fingerprints, wire::pad8,
+    BlobId, COMMIT_LEN, CatalogueRecord, Commit, CommitEntry, CommitNumber, FrameEntry, IdRun,
+    IdSet, IndexBlock, IndexBlockBuilder, LocatedCommit, RowBatchEntry, SectionKind, coding::pad8,
+    names, put_fingerprints,
 };
 
 use super::group::Group;
@@ -83,7 +84,7 @@ pub(crate) fn commit(
 }
 
 /// The row batches behind the frames.
-fn append_rows(group: &mut Group, commit: CommitNumber) -> Result<Vec<RowEntry>> {
+fn append_rows(group: &mut Group, commit: CommitNumber) -> Result<Vec<RowBatchEntry>> {
     let (batches, format, salt) = {
         let pending = group.shared.read();
         (pending.batches.clone(), pending.format, pending.salt)
@@ -98,7 +99,7 @@ fn append_rows(group: &mut Group, commit: CommitNumber) -> Result<Vec<RowEntry>>
             .encode(format, commit, salt, offset, &mut bytes)
             .map_err(|e| Error::internal(&format!("rows cannot be encoded: {e}")))?;
         group.append(&bytes);
-        entries.push(RowEntry {
+        entries.push(RowBatchEntry {
             offset,
             len,
             ..batch.entry(commit)
@@ -108,12 +109,12 @@ fn append_rows(group: &mut Group, commit: CommitNumber) -> Result<Vec<RowEntry>>
 }
 
 /// The group's records, with pins and next numbers.
-fn finish_records(group: &mut Group) -> Vec<Record> {
+fn finish_records(group: &mut Group) -> Vec<CatalogueRecord> {
     let pending = group.shared.read();
     let catalogue = &pending.catalogue;
     let mut records = one_schema_each(&group.records);
     if !group.pins.is_empty() {
-        records.push(Record::Pinned(group.pins.clone()));
+        records.push(CatalogueRecord::Pinned(group.pins.clone()));
     }
     let before = &group.before;
     let changed = before.next_collection != catalogue.next_collection
@@ -121,7 +122,7 @@ fn finish_records(group: &mut Group) -> Vec<Record> {
         || before.next_dictionary != catalogue.next_dictionary
         || before.next_segment != catalogue.next_segment;
     if changed {
-        records.push(Record::Next {
+        records.push(CatalogueRecord::Next {
             collection: catalogue.next_collection,
             file: catalogue.next_file,
             dictionary: catalogue.next_dictionary,
@@ -132,16 +133,16 @@ fn finish_records(group: &mut Group) -> Vec<Record> {
 }
 
 /// The same records with one summary a collection in place of several.
-fn one_schema_each(records: &[Record]) -> Vec<Record> {
-    let mut out: Vec<Record> = Vec::with_capacity(records.len());
+fn one_schema_each(records: &[CatalogueRecord]) -> Vec<CatalogueRecord> {
+    let mut out: Vec<CatalogueRecord> = Vec::with_capacity(records.len());
     for record in records {
-        if let Record::Schema {
+        if let CatalogueRecord::Schema {
             collection: new,
             summary: more,
         } = record
         {
             let known = out.iter_mut().find_map(|record| match record {
-                Record::Schema {
+                CatalogueRecord::Schema {
                     collection,
                     summary,
                 } if collection == new => Some(summary),
@@ -163,7 +164,7 @@ fn one_schema_each(records: &[Record]) -> Vec<Record> {
 /// What the end of the group added.
 struct Trailer {
     header: IndexBlock,
-    commit: CommitAt,
+    commit: LocatedCommit,
     frames: Vec<FrameEntry>,
     ids: IdSet,
     kept: usize,
@@ -174,8 +175,8 @@ fn write_trailer(
     group: &mut Group,
     number: lakebed_format::CommitNumber,
     time: i64,
-    rows: &[RowEntry],
-    records: &[Record],
+    rows: &[RowBatchEntry],
+    records: &[CatalogueRecord],
 ) -> Result<Trailer> {
     let mut sections = own_sections(group, rows, records);
     if let Some(active) = &committed.active {
@@ -196,7 +197,7 @@ fn write_trailer(
     let start = group.position();
     pad8(&mut bytes, 0, start);
     let block_at = start + bytes.len() as u64;
-    let mut builder = BlockBuilder::group(sections.level, sections.first_group);
+    let mut builder = IndexBlockBuilder::group(sections.level, sections.first_group);
     let mut frames = Vec::with_capacity(sections.frames.len() * FrameEntry::LEN);
     for frame in &sections.frames {
         frame.encode(&mut frames);
@@ -265,7 +266,7 @@ fn write_trailer(
 }
 
 /// What describes the group alone.
-fn own_sections(group: &Group, rows: &[RowEntry], records: &[Record]) -> Sections {
+fn own_sections(group: &Group, rows: &[RowBatchEntry], records: &[CatalogueRecord]) -> Sections {
     let pending = group.shared.read();
     let index = pending.index.read();
     let mut ids = IdSet::new();

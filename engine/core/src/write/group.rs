@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use lakebed_format::{
-    BatchHead, BlobId, CollectionId, FileNumber, FrameSpec, Hash, IdRun, IdSet, Layout, Record,
-    SegmentHeader, SegmentNumber, Seq, Summer, limits, names,
+    BlobId, CatalogueRecord, CollectionId, FileNumber, FrameSpec, Hash, IdRun, IdSet, Layout,
+    RowBatchHeader, RunningChecksum, SegmentHeader, SegmentNumber, Seq, limits, names,
 };
 use lakebed_vfs::{File, Open};
 use parking_lot::RwLock;
@@ -65,8 +65,8 @@ pub(crate) struct Group {
     /// Whether the file was made by this group, so that its name is not durable yet.
     pub(crate) made_file: bool,
     /// Over what was spilled.
-    sum: Summer,
-    pub(crate) records: Vec<Record>,
+    sum: RunningChecksum,
+    pub(crate) records: Vec<CatalogueRecord>,
     pub(crate) pins: IdSet,
     /// Segments of large blobs this group wrote.
     pub(crate) large: Vec<SegmentNumber>,
@@ -144,7 +144,7 @@ impl Group {
             start,
             output,
             made_file: false,
-            sum: Summer::new(salt),
+            sum: RunningChecksum::new(salt),
             records: Vec::new(),
             pins: IdSet::new(),
             large: Vec::new(),
@@ -262,7 +262,7 @@ impl Group {
         while let Some(rest) = ids.get(done..).filter(|rest| !rest.is_empty()) {
             let at = self.open_batch(
                 &mut pending,
-                BatchHead {
+                RowBatchHeader {
                     collection,
                     first_seq: Seq(seq),
                     file,
@@ -292,7 +292,7 @@ impl Group {
     }
 
     /// The index of the batch that rows with this head go to.
-    fn open_batch(&mut self, pending: &mut Pending, head: BatchHead) -> usize {
+    fn open_batch(&mut self, pending: &mut Pending, head: RowBatchHeader) -> usize {
         let known = self
             .open
             .iter_mut()
@@ -315,8 +315,8 @@ impl Group {
     }
 
     /// Adds a record and what it means.
-    pub(crate) fn add_record(&mut self, record: Record) -> Result<()> {
-        if let Record::Deleted { blob, .. } = &record {
+    pub(crate) fn add_record(&mut self, record: CatalogueRecord) -> Result<()> {
+        if let CatalogueRecord::Deleted { blob, .. } = &record {
             self.pins.remove(*blob);
         }
         self.shared
@@ -339,7 +339,7 @@ impl Group {
         self.pins.insert(id);
         pending
             .catalogue
-            .apply(&Record::Pinned(one))
+            .apply(&CatalogueRecord::Pinned(one))
             .map_err(|reason| Error::internal(&reason))
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lakebed_format::{FooterTail, Layout, SegmentHeader, TAIL_LEN, names};
+use lakebed_format::{FooterTrailer, Layout, SegmentHeader, TRAILER_LEN, names};
 use lakebed_vfs::{File, Open};
 
 use super::commit::Failure;
@@ -88,13 +88,13 @@ pub(crate) fn active_file(
 
 /// Whether the file was about to be sealed: its footer is whole and nothing relies on it. It is made again when it is time.
 fn ends_in_footer(file: &dyn File, chain: Chain<'_>, len: u64) -> Result<bool> {
-    let Some(at) = len.checked_sub(TAIL_LEN as u64) else {
+    let Some(at) = len.checked_sub(TRAILER_LEN as u64) else {
         return Ok(false);
     };
-    let mut bytes = [0; TAIL_LEN];
+    let mut bytes = [0; TRAILER_LEN];
     file.read_exact_at(&mut bytes, at)
         .map_err(|e| Error::io("reading a footer", e))?;
-    Ok(FooterTail::decode(&bytes, chain.salt, at).is_ok())
+    Ok(FooterTrailer::decode(&bytes, chain.salt, at).is_ok())
 }
 
 /// Keeps a copy of bytes that are about to be cut off, and says so. Nothing is kept of bytes that are all zero.

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlockBuilder, Catalogue as Body, CommitEntry, Extent, FooterTail, IdSet, Layout, Manifest,
-    Ordinals, SectionKind, SegmentEntry, TAIL_LEN, limits, names, wire::align8,
+    CommitEntry, FingerprintExtent, FooterTrailer, IdSet, IndexBlockBuilder, Layout, Manifest,
+    ManifestBody, Ordinals, SectionKind, SegmentEntry, TRAILER_LEN, coding::align8, limits, names,
 };
 use lakebed_vfs::{File, Lock, Open};
 
@@ -24,7 +24,7 @@ use crate::snapshot::CommittedState;
 struct Footer {
     bytes: Vec<u8>,
     entry: SegmentEntry,
-    body: Body,
+    body: ManifestBody,
 }
 
 /// Seals the active segment, which `file` is. A manifest names it sealed afterwards.
@@ -86,7 +86,7 @@ fn make_footer(committed: &CommittedState, active: &Active) -> Result<Footer> {
         }
         if let Some(section) = block.header.section(SectionKind::Fingerprints) {
             let pages = section.pages();
-            Extent {
+            FingerprintExtent {
                 first_ordinal: ids.len(),
                 count: pages.len / 8,
                 offset: pages.offset,
@@ -125,7 +125,7 @@ fn make_footer(committed: &CommittedState, active: &Active) -> Result<Footer> {
     let mut catalogue = Vec::new();
     body.encode(&mut catalogue);
 
-    let mut builder = BlockBuilder::footer();
+    let mut builder = IndexBlockBuilder::footer();
     let ordinals = if ids.is_empty() {
         Vec::new()
     } else {
@@ -142,16 +142,16 @@ fn make_footer(committed: &CommittedState, active: &Active) -> Result<Footer> {
         )
         .set(SectionKind::Extents, false, extents)
         .set(SectionKind::Ordinals, true, ordinals)
-        .set(SectionKind::Catalogue, false, catalogue);
+        .set(SectionKind::ManifestBody, false, catalogue);
     let at = align8(active.end());
     let mut bytes = vec![0; (at - active.end()) as usize];
     let block = builder
         .encode(salt, at, &mut bytes)
         .map_err(|e| Error::internal(&format!("a footer cannot be encoded: {e}")))?;
-    entry.len = (block.end() + TAIL_LEN as u64).next_multiple_of(limits::SEGMENT_ALIGN);
-    let tail_at = entry.len - TAIL_LEN as u64;
+    entry.len = (block.end() + TRAILER_LEN as u64).next_multiple_of(limits::SEGMENT_ALIGN);
+    let tail_at = entry.len - TRAILER_LEN as u64;
     bytes.resize((tail_at - active.end()) as usize, 0);
-    FooterTail {
+    FooterTrailer {
         block_offset: block.offset,
         block_len: block.len,
         last_commit: active.last.offset,
@@ -168,7 +168,7 @@ fn make_footer(committed: &CommittedState, active: &Active) -> Result<Footer> {
 }
 
 /// The body of the manifest after this segment is sealed.
-fn body_after(committed: &CommittedState, sealed: SegmentEntry) -> Result<Body> {
+fn body_after(committed: &CommittedState, sealed: SegmentEntry) -> Result<ManifestBody> {
     let mut catalogue = committed.catalogue.clone();
     let next = catalogue.next_segment;
     catalogue.next_segment = next.next();
@@ -202,7 +202,7 @@ fn body_after(committed: &CommittedState, sealed: SegmentEntry) -> Result<Body> 
 pub(crate) fn write_manifest(
     context: &StoreContext,
     number: u64,
-    body: Body,
+    body: ManifestBody,
 ) -> std::result::Result<(), Failure> {
     let manifest = Manifest {
         number,

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, CollectionId, CollectionName, CommitNumber, DictionaryEntry, DictionaryNumber,
-    FileEntry, FileNumber, Hash, Record, limits,
+    BlobId, CatalogueRecord, CollectionId, CommitNumber, DictionaryEntry, DictionaryNumber,
+    FileEntry, FileNumber, Hash, NewCollection, limits,
 };
 use parking_lot::MutexGuard;
 
@@ -158,7 +158,7 @@ impl<'a> Session<'a> {
             return Ok(collection.id);
         }
         let id = catalogue.next_collection;
-        self.record(Record::CollectionCreated(CollectionName {
+        self.record(CatalogueRecord::CollectionCreated(NewCollection {
             id,
             name: name.to_owned(),
             created,
@@ -175,7 +175,7 @@ impl<'a> Session<'a> {
             return Ok(number);
         }
         let number = catalogue.next_file;
-        self.record(Record::File(FileEntry {
+        self.record(CatalogueRecord::File(FileEntry {
             number,
             name: name.to_owned(),
         }))?;
@@ -259,7 +259,7 @@ impl<'a> Session<'a> {
         let entry = large::write::write(&context, segment, id, hash, bytes)?;
         self.group()?.large.push(segment);
         self.next_numbers(|next| next.next_segment = segment.next())?;
-        self.record(Record::Large(entry))?;
+        self.record(CatalogueRecord::Large(entry))?;
         Ok(id)
     }
 
@@ -281,7 +281,7 @@ impl<'a> Session<'a> {
     }
 
     /// Adds a catalogue record.
-    pub(crate) fn record(&mut self, record: Record) -> Result<()> {
+    pub(crate) fn record(&mut self, record: CatalogueRecord) -> Result<()> {
         self.group()?.add_record(record)
     }
 
@@ -303,7 +303,7 @@ impl<'a> Session<'a> {
         let generation = catalogue
             .dictionary_of(collection)
             .map_or(1, |entry| entry.generation + 1);
-        self.record(Record::Dictionary(DictionaryEntry {
+        self.record(CatalogueRecord::Dictionary(DictionaryEntry {
             number,
             collection,
             generation,

@@ -1,6 +1,6 @@
 //! One example of each structure, and how it is read whole, with every checksum asked.
 
-use crate::block::{BlockBuilder, IndexBlock, SectionKind};
+use crate::index_block::{IndexBlock, IndexBlockBuilder, SectionKind};
 use crate::*;
 
 pub(super) const SALT: u64 = 0x0123_4567_89ab_cdef;
@@ -53,8 +53,8 @@ pub(super) fn frame(encoding: Encoding, ids: &[u64], payload: &[u8], raw_len: u6
     out
 }
 
-pub(super) fn batch_head() -> BatchHead {
-    BatchHead {
+pub(super) fn batch_head() -> RowBatchHeader {
+    RowBatchHeader {
         collection: CollectionId(3),
         first_seq: Seq(500),
         file: FileNumber(9),
@@ -65,7 +65,7 @@ pub(super) fn batch_head() -> BatchHead {
 pub(super) const BATCH_AT: u64 = 999;
 
 pub(super) fn batch(format: SegmentFormat) -> Vec<u8> {
-    let mut writer = BatchWriter::new(batch_head());
+    let mut writer = RowBatchWriter::new(batch_head());
     writer.push_run(1, BlobId(40), 300);
     writer.push(302, BlobId(7));
     writer.push(303, BlobId(7));
@@ -85,8 +85,8 @@ pub(super) fn frame_entries() -> Vec<FrameEntry> {
     (0..300).map(entry).collect()
 }
 
-pub(super) fn row_entries() -> Vec<RowEntry> {
-    let entry = RowEntry {
+pub(super) fn row_entries() -> Vec<RowBatchEntry> {
+    let entry = RowBatchEntry {
         commit: CommitNumber(42),
         collection: CollectionId(3),
         first_seq: Seq(0),
@@ -100,7 +100,7 @@ pub(super) fn row_entries() -> Vec<RowEntry> {
     };
     vec![
         entry,
-        RowEntry {
+        RowBatchEntry {
             first_seq: Seq(65_536),
             rows: 1,
             max_blob: BlobId(1 << 40),
@@ -128,15 +128,15 @@ pub(super) fn commit_entries() -> Vec<CommitEntry> {
     ]
 }
 
-pub(super) fn extents() -> Vec<Extent> {
+pub(super) fn extents() -> Vec<FingerprintExtent> {
     vec![
-        Extent {
+        FingerprintExtent {
             first_ordinal: 0,
             count: 600,
             offset: 8192,
             sums_offset: 12_992,
         },
-        Extent {
+        FingerprintExtent {
             first_ordinal: 600,
             count: 1,
             offset: 20_000,
@@ -198,44 +198,44 @@ pub(super) fn large() -> LargeEntry {
     }
 }
 
-pub(super) fn records() -> Vec<Record> {
+pub(super) fn records() -> Vec<CatalogueRecord> {
     vec![
-        Record::CollectionCreated(CollectionName {
+        CatalogueRecord::CollectionCreated(NewCollection {
             id: CollectionId(3),
             name: "events".to_owned(),
             created: -7,
         }),
-        Record::CollectionDropped(CollectionId(1)),
-        Record::Schema {
+        CatalogueRecord::CollectionDropped(CollectionId(1)),
+        CatalogueRecord::Schema {
             collection: CollectionId(3),
             summary: vec![1, 2, 3],
         },
-        Record::Dictionary(dictionary()),
-        Record::File(file()),
-        Record::Ingest(ingest()),
-        Record::Ingest(IngestEntry {
+        CatalogueRecord::Dictionary(dictionary()),
+        CatalogueRecord::File(file()),
+        CatalogueRecord::Ingest(ingest()),
+        CatalogueRecord::Ingest(IngestEntry {
             complete: false,
             raw_digest: None,
             ..ingest()
         }),
-        Record::Deleted {
+        CatalogueRecord::Deleted {
             blob: BlobId(8),
             rows: vec![(CollectionId(3), 2), (CollectionId(4), 300)],
         },
-        Record::Pinned(set(&[1, 2, 3, 9, 11])),
-        Record::Trimmed {
+        CatalogueRecord::Pinned(set(&[1, 2, 3, 9, 11])),
+        CatalogueRecord::Trimmed {
             collection: CollectionId(3),
             first_live: Seq(1000),
             deleted_rows: 2,
         },
-        Record::Large(large()),
-        Record::Next {
+        CatalogueRecord::Large(large()),
+        CatalogueRecord::Next {
             collection: CollectionId(5),
             file: FileNumber(2),
             dictionary: DictionaryNumber(3),
             segment: SegmentNumber(6),
         },
-        Record::NextRow {
+        CatalogueRecord::NextRow {
             collection: CollectionId(3),
             next: Seq(65_537),
         },
@@ -250,8 +250,8 @@ pub(super) fn records_bytes() -> Vec<u8> {
     out
 }
 
-pub(super) fn catalogue() -> Catalogue {
-    Catalogue {
+pub(super) fn catalogue() -> ManifestBody {
+    ManifestBody {
         last_commit: CommitNumber(42),
         last_commit_checksum: 0x1122_3344_5566_7788,
         next_blob: BlobId(302),
@@ -318,11 +318,11 @@ pub(super) const COMMIT_AT: u64 = 8336;
 pub(super) const BLOCK_AT: u64 = 4096 * 3 + 8;
 
 /// A block with sections of lengths that are multiples of 8, so that no padding escapes the checksums.
-pub(super) fn block(footer: bool) -> BlockBuilder {
+pub(super) fn block(footer: bool) -> IndexBlockBuilder {
     let mut builder = if footer {
-        BlockBuilder::footer()
+        IndexBlockBuilder::footer()
     } else {
-        BlockBuilder::group(1, 64)
+        IndexBlockBuilder::group(1, 64)
     };
     let encode = |encode: &dyn Fn(&mut Vec<u8>)| {
         let mut data = Vec::new();
@@ -379,8 +379,8 @@ pub(super) fn check_block(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn footer_tail() -> FooterTail {
-    FooterTail {
+pub(super) fn footer_tail() -> FooterTrailer {
+    FooterTrailer {
         block_offset: 8000,
         block_len: 300,
         last_commit: 7904,
@@ -409,20 +409,20 @@ pub(super) fn large_table_bytes() -> Vec<u8> {
     out
 }
 
-pub(super) fn large_tail() -> LargeTail {
+pub(super) fn large_tail() -> LargeTrailer {
     let table_offset = 4096 + 1504;
-    LargeTail {
+    LargeTrailer {
         blob: BlobId(301),
         len: (2 << 20) + 5,
         encoding: LargeEncoding::Zstd,
         table_offset,
         blocks: 3,
-        table_checksum: sum(SALT, table_offset, &large_table_bytes()),
+        table_checksum: checksum(SALT, table_offset, &large_table_bytes()),
     }
 }
 
-pub(super) fn run_header() -> RunHeader {
-    RunHeader {
+pub(super) fn run_header() -> IndexRunHeader {
+    IndexRunHeader {
         number: 3,
         salt: SALT,
         entries: 1_000_001,
@@ -508,10 +508,10 @@ pub(super) fn samples() -> Vec<Sample> {
     });
     let (footer, large) = tails();
     add("footer tail", footer, true, |b| {
-        FooterTail::decode(b, SALT, TAIL_AT).map(drop)
+        FooterTrailer::decode(b, SALT, TAIL_AT).map(drop)
     });
     add("large tail", large, true, |b| {
-        LargeTail::decode(b, SALT, TAIL_AT).map(drop)
+        LargeTrailer::decode(b, SALT, TAIL_AT).map(drop)
     });
     add("large table", large_table_bytes(), true, |b| {
         large_tail().decode_table(b, SALT).map(drop)
@@ -520,12 +520,12 @@ pub(super) fn samples() -> Vec<Sample> {
         Manifest::decode(b).map(drop)
     });
     let mut header = run_header().encode();
-    header.truncate(run::RUN_HEADER_LEN);
+    header.truncate(index_run::RUN_HEADER_LEN);
     add("run header", header, true, |b| {
-        RunHeader::decode(b).map(drop)
+        IndexRunHeader::decode(b).map(drop)
     });
     add("records", records_bytes(), false, |b| {
-        Record::decode_all(b, 0)
+        CatalogueRecord::decode_all(b, 0)
             .collect::<Result<Vec<_>>>()
             .map(drop)
     });
@@ -544,7 +544,7 @@ pub(super) fn samples() -> Vec<Sample> {
         row_directory(SegmentFormat::V1),
         false,
         |b| {
-            RowEntry::decode_all(b, 0, SegmentFormat::V1, &commit_entries())
+            RowBatchEntry::decode_all(b, 0, SegmentFormat::V1, &commit_entries())
                 .collect::<Result<Vec<_>>>()
                 .map(drop)
         },
@@ -552,7 +552,7 @@ pub(super) fn samples() -> Vec<Sample> {
     let mut bytes = Vec::new();
     extents().iter().for_each(|e| e.encode(&mut bytes));
     add("extents", bytes, false, |b| {
-        Extent::decode_all(b, 0).map(drop)
+        FingerprintExtent::decode_all(b, 0).map(drop)
     });
     add("ordinals", Ordinals::encode(&[3, 0, 2, 1]), false, |b| {
         Ordinals::new(b).map(drop)
@@ -560,7 +560,7 @@ pub(super) fn samples() -> Vec<Sample> {
     let mut bytes = Vec::new();
     set(&[0, 1, 2, 10, 300]).encode_counted(&mut bytes);
     add("id runs", bytes, false, |b| {
-        IdSet::decode_counted(&mut wire::Reader::new("ids", b, 0)).map(drop)
+        IdSet::decode_counted(&mut coding::Reader::new("ids", b, 0)).map(drop)
     });
     // What format 1.1 changed.
     let header = StoreHeader::new(UUID, -5);
@@ -582,7 +582,7 @@ pub(super) fn samples() -> Vec<Sample> {
         row_directory(SegmentFormat::V2),
         false,
         |b| {
-            RowEntry::decode_all(b, 0, SegmentFormat::V2, &[])
+            RowBatchEntry::decode_all(b, 0, SegmentFormat::V2, &[])
                 .collect::<Result<Vec<_>>>()
                 .map(drop)
         },

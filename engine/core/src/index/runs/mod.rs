@@ -14,8 +14,10 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use lakebed_format::run::{RUN_HEADER_LEN, RUN_START};
-use lakebed_format::{BlobId, Fingerprint, Fingerprints, FormatError, Pages, RunHeader, names};
+use lakebed_format::index_run::{RUN_HEADER_LEN, RUN_START};
+use lakebed_format::{
+    BlobId, Fingerprint, Fingerprints, FormatError, IndexRunHeader, Pages, names,
+};
 use lakebed_vfs::{Advice, File, Mapping, Open, Vfs};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -33,7 +35,7 @@ const STREAM_PAGES: u64 = 64;
 /// An open run.
 #[derive(Debug)]
 pub(crate) struct Run {
-    header: RunHeader,
+    header: IndexRunHeader,
     file: Arc<dyn File>,
     /// Where files can be mapped.
     mapping: Option<Mapping>,
@@ -116,7 +118,7 @@ impl Run {
         }
         let mut head = [0; RUN_HEADER_LEN];
         file.read_exact_at(&mut head, 0).map_err(reading)?;
-        let header = RunHeader::decode(&head).map_err(|error| broken(number, &error))?;
+        let header = IndexRunHeader::decode(&head).map_err(|error| broken(number, &error))?;
         if header.number != number || header.file_len() != len {
             return Err(damaged(number, "its name or length is not what it says"));
         }
@@ -138,7 +140,7 @@ impl Run {
     }
 
     /// Its header: number, entries, segments covered.
-    pub(crate) fn header(&self) -> &RunHeader {
+    pub(crate) fn header(&self) -> &IndexRunHeader {
         &self.header
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use lakebed_format::{BlobId, Fingerprint, RunHeader, SegmentNumber, names};
+use lakebed_format::{BlobId, Fingerprint, IndexRunHeader, SegmentNumber, names};
 use lakebed_vfs::{File, MemVfs, Open, OsVfs, Vfs};
 use proptest::prelude::*;
 
@@ -282,7 +282,7 @@ fn an_error_in_a_source_ends_a_merge() {
 /// The catalogue and the headers of the runs there are, as the store would keep them.
 struct World {
     sealed: Vec<Sealed>,
-    runs: Vec<RunHeader>,
+    runs: Vec<IndexRunHeader>,
     next_run: u64,
     rewritten: u64,
 }
@@ -319,7 +319,7 @@ impl World {
         if !keep_old {
             self.runs.retain(|run| !merge.runs.contains(&run.number));
         }
-        self.runs.push(RunHeader {
+        self.runs.push(IndexRunHeader {
             number: self.next_run,
             salt: 0,
             entries,
@@ -434,7 +434,7 @@ fn plans_are_carried_out_and_found_again() {
         });
         all.extend(&entries);
         let found = open_all(&vfs);
-        let headers: Vec<RunHeader> = found.runs.iter().map(|run| *run.header()).collect();
+        let headers: Vec<IndexRunHeader> = found.runs.iter().map(|run| *run.header()).collect();
         let Some(merge) = plan(&sealed, &choose(&sealed, &headers)) else {
             continue;
         };
@@ -454,7 +454,7 @@ fn plans_are_carried_out_and_found_again() {
         }
     }
     let found = open_all(&vfs);
-    let headers: Vec<RunHeader> = found.runs.iter().map(|run| *run.header()).collect();
+    let headers: Vec<IndexRunHeader> = found.runs.iter().map(|run| *run.header()).collect();
     let choice = choose(&sealed, &headers);
     assert_eq!((choice.obsolete.len(), found.unreadable.len()), (0, 0));
     let covered = &sealed[..sealed.len() - choice.uncovered.len()];

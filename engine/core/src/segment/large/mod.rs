@@ -1,8 +1,8 @@
 //! A large blob in a segment of its own.
 
 use lakebed_format::{
-    BlobId, Encoding, HEADER_LEN, LargeBlock, LargeEncoding, LargeEntry, LargeTail, Layout,
-    SegmentHeader, SegmentNumber, TAIL_LEN, limits,
+    BlobId, Encoding, HEADER_LEN, LargeBlock, LargeEncoding, LargeEntry, LargeTrailer, Layout,
+    SegmentHeader, SegmentNumber, TRAILER_LEN, limits,
 };
 
 pub(crate) mod write;
@@ -19,7 +19,7 @@ pub(crate) struct Large {
     segment: SegmentNumber,
     salt: u64,
     source: Source,
-    tail: LargeTail,
+    tail: LargeTrailer,
     blocks: Vec<LargeBlock>,
     /// The checked bytes, where they can be handed out as they lie.
     whole: Option<Blob>,
@@ -27,7 +27,7 @@ pub(crate) struct Large {
 
 /// Bytes of the file of a large blob whose block table ends at `end`.
 pub(crate) fn file_len(end: u64) -> u64 {
-    (end + TAIL_LEN as u64).next_multiple_of(limits::SEGMENT_ALIGN)
+    (end + TRAILER_LEN as u64).next_multiple_of(limits::SEGMENT_ALIGN)
 }
 
 impl Large {
@@ -60,8 +60,8 @@ impl Large {
         let refuse = |error| Error::of_format(segment, &error);
         let header = SegmentHeader::decode(&source.slice(0, HEADER_LEN as u64)?).map_err(refuse)?;
         let salt = header.salt;
-        let tail_at = source.len() - TAIL_LEN as u64;
-        let tail = LargeTail::decode(&source.slice(tail_at, TAIL_LEN as u64)?, salt, tail_at)
+        let tail_at = source.len() - TRAILER_LEN as u64;
+        let tail = LargeTrailer::decode(&source.slice(tail_at, TRAILER_LEN as u64)?, salt, tail_at)
             .map_err(refuse)?;
         let own = header.uuid == context.header.uuid
             && header.number == segment

@@ -3,8 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use lakebed_format::{
-    BlobId, COMMIT_LEN, CommitAt, CommitEntry, Fingerprint, FormatError, HEADER_LEN, Layout,
-    RowEntry, SegmentFormat, SegmentHeader, SegmentNumber, limits,
+    BlobId, COMMIT_LEN, CommitEntry, Fingerprint, FormatError, HEADER_LEN, Layout, LocatedCommit,
+    RowBatchEntry, SegmentFormat, SegmentHeader, SegmentNumber, limits,
 };
 use lakebed_vfs::File;
 use parking_lot::RwLock;
@@ -58,8 +58,8 @@ pub(crate) struct Active {
     /// Everything unreadable before the last commit.
     pub(crate) damage: Vec<Damage>,
     /// The last commit.
-    pub(crate) last: CommitAt,
-    rows: OnceLock<Arc<[RowEntry]>>,
+    pub(crate) last: LocatedCommit,
+    rows: OnceLock<Arc<[RowBatchEntry]>>,
 }
 
 impl ActiveFile {
@@ -210,7 +210,7 @@ impl Active {
         file: Arc<ActiveFile>,
         walk: Walk,
         mut damage: Vec<Damage>,
-        last: CommitAt,
+        last: LocatedCommit,
     ) -> Self {
         damage.extend(walk.damage);
         damage.sort_by_key(|damage| damage.offset);
@@ -313,7 +313,7 @@ impl Active {
     }
 
     /// The row directory.
-    pub(crate) fn rows(&self) -> Result<Arc<[RowEntry]>> {
+    pub(crate) fn rows(&self) -> Result<Arc<[RowBatchEntry]>> {
         if let Some(rows) = self.rows.get() {
             return Ok(Arc::clone(rows));
         }

@@ -8,8 +8,8 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use lakebed_format::{
-    BatchHead, BatchWriter, BlobId, CommitNumber, Fingerprint, Hash, RowEntry, SegmentFormat,
-    SegmentNumber,
+    BlobId, CommitNumber, Fingerprint, Hash, RowBatchEntry, RowBatchHeader, RowBatchWriter,
+    SegmentFormat, SegmentNumber,
 };
 use lakebed_vfs::File;
 use parking_lot::{Mutex, RwLock};
@@ -134,15 +134,15 @@ impl PendingIndex {
 /// A batch of rows of the group.
 #[derive(Clone, Debug)]
 pub(crate) struct PendingBatch {
-    pub(crate) writer: BatchWriter,
+    pub(crate) writer: RowBatchWriter,
     pub(crate) min_blob: BlobId,
     pub(crate) max_blob: BlobId,
 }
 
 impl PendingBatch {
-    pub(crate) fn new(head: BatchHead) -> Self {
+    pub(crate) fn new(head: RowBatchHeader) -> Self {
         Self {
-            writer: BatchWriter::new(head),
+            writer: RowBatchWriter::new(head),
             min_blob: BlobId(u64::MAX),
             max_blob: BlobId(0),
         }
@@ -157,9 +157,9 @@ impl PendingBatch {
     }
 
     /// Its entry in the row directory if `commit` adds it, as far as it is known: it has no place yet.
-    pub(crate) fn entry(&self, commit: CommitNumber) -> RowEntry {
+    pub(crate) fn entry(&self, commit: CommitNumber) -> RowBatchEntry {
         let head = self.writer.head();
-        RowEntry {
+        RowBatchEntry {
             commit,
             collection: head.collection,
             first_seq: head.first_seq,

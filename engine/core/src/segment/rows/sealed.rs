@@ -5,9 +5,10 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};
 
 use lakebed_format::{
-    BlobId, CommitEntry, Encoding, Extent, Fingerprint, FooterTail, FormatError, FrameEntry,
-    FrameHeader, FrameTable, HEADER_LEN, IdRun, IdSet, IndexBlock, Layout, Ordinals, Reason,
-    RowEntry, SectionKind, SegmentEntry, SegmentFormat, SegmentHeader, TAIL_LEN, wire::Reader,
+    BlobId, CommitEntry, Encoding, Fingerprint, FingerprintExtent, FooterTrailer, FormatError,
+    FrameEntry, FrameHeader, FrameTable, HEADER_LEN, IdRun, IdSet, IndexBlock, Layout, Ordinals,
+    Reason, RowBatchEntry, SectionKind, SegmentEntry, SegmentFormat, SegmentHeader, TRAILER_LEN,
+    coding::Reader,
 };
 use parking_lot::Mutex;
 
@@ -39,8 +40,8 @@ struct Body {
     /// Runs of ids with the ordinal of their first.
     ids: Vec<(u64, IdRun)>,
     ordinals: Option<Paged>,
-    extents: Vec<(Extent, Paged)>,
-    rows: OnceLock<Arc<[RowEntry]>>,
+    extents: Vec<(FingerprintExtent, Paged)>,
+    rows: OnceLock<Arc<[RowBatchEntry]>>,
     /// Frames read in place whose checksums passed.
     passed: Mutex<HashSet<u64>>,
 }
@@ -122,7 +123,7 @@ impl Sealed {
     }
 
     /// The row directory.
-    pub(crate) fn rows(&self, context: &StoreContext) -> Result<Arc<[RowEntry]>> {
+    pub(crate) fn rows(&self, context: &StoreContext) -> Result<Arc<[RowBatchEntry]>> {
         let body = self.body(context)?;
         if let Some(rows) = body.rows.get() {
             return Ok(Arc::clone(rows));
@@ -132,14 +133,14 @@ impl Sealed {
             SegmentFormat::V1 => self.commits(context)?,
             SegmentFormat::V2 => Vec::new(),
         };
-        let rows = RowEntry::decode_all(&data, at, body.format, &commits)
+        let rows = RowBatchEntry::decode_all(&data, at, body.format, &commits)
             .collect::<Result<Vec<_>, _>>()
             .map_err(|e| Error::of_format(self.entry.number, &e))?;
         Ok(Arc::clone(body.rows.get_or_init(|| rows.into())))
     }
 
     /// Bytes of a row batch; not checked.
-    pub(crate) fn batch(&self, context: &StoreContext, entry: &RowEntry) -> Result<Slice> {
+    pub(crate) fn batch(&self, context: &StoreContext, entry: &RowBatchEntry) -> Result<Slice> {
         self.body(context)?.source.slice(entry.offset, entry.len)
     }
 
@@ -165,7 +166,7 @@ impl Sealed {
             SectionKind::Ids,
             SectionKind::Rows,
             SectionKind::Commits,
-            SectionKind::Catalogue,
+            SectionKind::ManifestBody,
         ] {
             body.section(kind, &self.entry)?;
         }
@@ -344,9 +345,9 @@ impl Body {
             ));
         }
         let salt = header.salt;
-        let tail_at = source.len().saturating_sub(TAIL_LEN as u64);
-        let tail = source.slice(tail_at, TAIL_LEN as u64)?;
-        let tail = FooterTail::decode(&tail, salt, tail_at).map_err(refuse)?;
+        let tail_at = source.len().saturating_sub(TRAILER_LEN as u64);
+        let tail = source.slice(tail_at, TRAILER_LEN as u64)?;
+        let tail = FooterTrailer::decode(&tail, salt, tail_at).map_err(refuse)?;
         let block = source.slice(tail.block_offset, tail.block_len)?;
         let block =
             IndexBlock::decode(&block, salt, tail.block_offset, tail.block_len).map_err(refuse)?;
@@ -385,7 +386,7 @@ impl Body {
             ordinal += run.len;
         }
         let (data, at) = body.section(SectionKind::Extents, entry)?;
-        for extent in Extent::decode_all(&data, at).map_err(refuse)? {
+        for extent in FingerprintExtent::decode_all(&data, at).map_err(refuse)? {
             let paged = Paged::new(&body.source, entry.number, salt, extent.pages())?;
             body.extents.push((extent, paged));
         }

@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, COMMIT_LEN, Commit, CommitAt, CommitEntry, FooterTail, FrameEntry, FrameTable, IdSet,
-    IndexBlock, Record, RowEntry, SectionKind, SegmentFormat, SegmentNumber, Summer, TAIL_LEN,
-    block::MAX_BLOCK_HEADER, find_last_commit, limits, wire::Reader,
+    BlobId, COMMIT_LEN, CatalogueRecord, Commit, CommitEntry, FooterTrailer, FrameEntry,
+    FrameTable, IdSet, IndexBlock, LocatedCommit, RowBatchEntry, RunningChecksum, SectionKind,
+    SegmentFormat, SegmentNumber, TRAILER_LEN, coding::Reader, find_last_commit,
+    index_block::MAX_BLOCK_HEADER, limits,
 };
 use lakebed_vfs::File;
 
@@ -35,7 +36,7 @@ pub(crate) struct Chain<'a> {
 #[derive(Debug)]
 pub(crate) struct Block {
     pub(crate) header: IndexBlock,
-    pub(crate) commit: CommitAt,
+    pub(crate) commit: LocatedCommit,
     pub(crate) frames: Vec<FrameEntry>,
     pub(crate) ids: IdSet,
     /// The catalogue after it.
@@ -57,10 +58,10 @@ impl Block {
 /// A block as it is read, before the catalogue is known.
 struct Loaded {
     header: IndexBlock,
-    commit: CommitAt,
+    commit: LocatedCommit,
     frames: Vec<FrameEntry>,
     ids: IdSet,
-    rows: Vec<RowEntry>,
+    rows: Vec<RowBatchEntry>,
     records: Vec<u8>,
 }
 
@@ -91,13 +92,13 @@ impl Chain<'_> {
     }
 
     /// The COMMIT at `offset`, if there is a whole one.
-    pub(crate) fn commit_at(&self, offset: u64) -> Result<CommitAt> {
+    pub(crate) fn commit_at(&self, offset: u64) -> Result<LocatedCommit> {
         let bytes = self.read(offset, COMMIT_LEN as u64)?;
         Commit::decode(&bytes, offset, self.segment, self.salt).map_err(|e| self.refuse(&e))
     }
 
     /// The COMMIT just before the group at `group`; `None` for the first group.
-    pub(crate) fn before(&self, group: u64) -> Result<Option<CommitAt>> {
+    pub(crate) fn before(&self, group: u64) -> Result<Option<LocatedCommit>> {
         if group <= limits::FIRST_GROUP {
             return Ok(None);
         }
@@ -108,16 +109,16 @@ impl Chain<'_> {
     }
 
     /// The last whole COMMIT that ends at or before `len`.
-    pub(crate) fn last_commit(&self, len: u64) -> Result<Option<CommitAt>> {
+    pub(crate) fn last_commit(&self, len: u64) -> Result<Option<LocatedCommit>> {
         if let Some(at) = len.checked_sub(COMMIT_LEN as u64).filter(|at| at % 8 == 0) {
             let tail = self.read(at, COMMIT_LEN as u64)?;
             if let Ok(commit) = Commit::decode(&tail, at, self.segment, self.salt) {
                 return Ok(Some(commit));
             }
             // Sealed, and the manifest does not know it yet.
-            let tail_at = len - TAIL_LEN as u64;
-            let tail = tail.get(COMMIT_LEN - TAIL_LEN..).unwrap_or_default();
-            if let Ok(footer) = FooterTail::decode(tail, self.salt, tail_at)
+            let tail_at = len - TRAILER_LEN as u64;
+            let tail = tail.get(COMMIT_LEN - TRAILER_LEN..).unwrap_or_default();
+            if let Ok(footer) = FooterTrailer::decode(tail, self.salt, tail_at)
                 && let Ok(commit) = self.commit_at(footer.last_commit)
             {
                 return Ok(Some(commit));
@@ -127,7 +128,7 @@ impl Chain<'_> {
     }
 
     /// Looks for a COMMIT from `end` backwards.
-    fn scan_back(&self, mut end: u64) -> Result<Option<CommitAt>> {
+    fn scan_back(&self, mut end: u64) -> Result<Option<LocatedCommit>> {
         let least = limits::FIRST_GROUP + COMMIT_LEN as u64;
         while end >= least {
             let start = end.saturating_sub(STEP).max(limits::FIRST_GROUP);
@@ -144,8 +145,8 @@ impl Chain<'_> {
     }
 
     /// Whether the bytes of the group that `commit` ends are those that were written.
-    pub(crate) fn group_is_whole(&self, commit: &CommitAt) -> Result<bool> {
-        let mut sum = Summer::new(self.salt);
+    pub(crate) fn group_is_whole(&self, commit: &LocatedCommit) -> Result<bool> {
+        let mut sum = RunningChecksum::new(self.salt);
         let mut at = commit.commit.group;
         while at < commit.offset {
             let step = STEP.min(commit.offset - at);
@@ -159,7 +160,7 @@ impl Chain<'_> {
     /// before the first group.
     pub(crate) fn walk(
         &self,
-        last: CommitAt,
+        last: LocatedCommit,
         known: &[Arc<Block>],
         base: &Catalogue,
     ) -> Result<Walk> {
@@ -231,7 +232,7 @@ impl Chain<'_> {
     fn apply(&self, block: &Loaded, catalogue: &mut Catalogue) -> Result<()> {
         let at = block.header.offset;
         let mut result = Ok(());
-        for record in Record::decode_all(&block.records, at) {
+        for record in CatalogueRecord::decode_all(&block.records, at) {
             let record = record.map_err(|e| self.refuse(&e))?;
             if let Err(reason) = catalogue.apply(&record) {
                 result = Err(Error::corrupt(self.segment, at, reason));
@@ -247,7 +248,7 @@ impl Chain<'_> {
     }
 
     /// Reads what an open store needs of a block: everything but the fingerprints, which wait until somebody looks one up.
-    fn load(&self, commit: CommitAt) -> Result<Loaded> {
+    fn load(&self, commit: LocatedCommit) -> Result<Loaded> {
         let (offset, len) = (commit.commit.index_offset, commit.commit.index_len);
         let head = if len <= SMALL_BLOCK {
             len
@@ -307,18 +308,18 @@ impl Chain<'_> {
     }
 
     /// The row directory of a block.
-    pub(crate) fn rows(&self, header: &IndexBlock) -> Result<Vec<RowEntry>> {
+    pub(crate) fn rows(&self, header: &IndexBlock) -> Result<Vec<RowBatchEntry>> {
         self.rows_of(header, &[])
     }
 
-    fn rows_of(&self, header: &IndexBlock, at_hand: &[u8]) -> Result<Vec<RowEntry>> {
+    fn rows_of(&self, header: &IndexBlock, at_hand: &[u8]) -> Result<Vec<RowBatchEntry>> {
         let rows = self.section_of(header, SectionKind::Rows, at_hand)?;
         let commits = if self.format == SegmentFormat::V1 && !rows.is_empty() {
             self.commits_of(header, at_hand)?
         } else {
             Vec::new()
         };
-        RowEntry::decode_all(&rows, header.offset, self.format, &commits)
+        RowBatchEntry::decode_all(&rows, header.offset, self.format, &commits)
             .collect::<Result<_, _>>()
             .map_err(|e| self.refuse(&e))
     }
