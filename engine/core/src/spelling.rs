@@ -1,7 +1,7 @@
 //! Names that a user may have meant.
 
 /// The known name that is nearest to a wrong one, if it is near at all: a third of the letters may differ.
-pub(crate) fn nearest<'a>(
+pub(crate) fn closest_name<'a>(
     wrong: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {

@@ -173,7 +173,7 @@ struct Trailer {
 fn write_trailer(
     committed: &CommittedState,
     group: &mut Group,
-    number: lakebed_format::CommitNumber,
+    number: CommitNumber,
     time: i64,
     rows: &[RowBatchEntry],
     records: &[CatalogueRecord],
