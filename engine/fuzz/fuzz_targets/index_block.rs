@@ -2,8 +2,8 @@
 #![no_main]
 
 use lakebed_format::{
-    BlobId, ManifestBody, CommitEntry, FingerprintExtent, Fingerprints, FrameTable, IdSet, IndexBlock, Ordinals,
-    CatalogueRecord, RowBatchEntry, SectionKind, checksum, coding::Reader,
+    BlobId, ManifestBody, CommitEntry, CommitNumber, FingerprintExtent, Fingerprints, FrameTable, IdSet,
+    IndexBlock, Ordinals, CatalogueRecord, RowBatchEntry, SectionKind, SegmentFormat, checksum, coding::Reader,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -26,7 +26,17 @@ fn read(kind: SectionKind, data: &[u8]) {
             let _ = IdSet::decode(&mut Reader::new("ids", data, AT));
         }
         SectionKind::Rows => {
-            let _ = RowBatchEntry::decode_all(data, AT).count();
+            let commit = CommitEntry {
+                number: CommitNumber(1),
+                time: 0,
+                offset: 1 << 20,
+                blobs: 0,
+                rows: 0,
+                raw_bytes: 0,
+            };
+            for format in [SegmentFormat::V1, SegmentFormat::V2] {
+                let _ = RowBatchEntry::decode_all(data, AT, format, &[commit]).count();
+            }
         }
         SectionKind::Commits => {
             let _ = CommitEntry::decode_all(data, AT).count();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, CatalogueRecord, CommitEntry, FrameEntry, IdRun, IdSet, RowBatchEntry, names,
-    put_fingerprints,
+    BlobId, CatalogueRecord, CommitEntry, CommitNumber, FrameEntry, IdRun, IdSet, RowBatchEntry,
+    names, put_fingerprints,
 };
 
 use super::group::Group;
@@ -39,9 +39,9 @@ pub(crate) fn commit(
     group: &mut Group,
 ) -> std::result::Result<CommittedState, Failure> {
     group.drain(context)?;
-    let rows = append_rows(group)?;
-    let records = finish_records(group);
     let number = committed.commit.next();
+    let rows = append_rows(group, number)?;
+    let records = finish_records(group);
     let time = context.options.clock.now();
     let made = append_trailer(committed, group, number, time, &rows, &records)?;
     group.spill(context)?;
@@ -67,13 +67,13 @@ pub(crate) fn commit(
 }
 
 /// The row batches behind the frames.
-fn append_rows(group: &mut Group) -> Result<Vec<RowBatchEntry>> {
+fn append_rows(group: &mut Group, commit: CommitNumber) -> Result<Vec<RowBatchEntry>> {
     let batches = group.shared.read().batches.clone();
     let mut entries = Vec::with_capacity(batches.len());
     for batch in batches {
         let offset = group.position();
         let mut bytes = Vec::new();
-        entries.push(group.writer.row_batch(&batch, offset, &mut bytes)?);
+        entries.push(group.writer.row_batch(&batch, commit, offset, &mut bytes)?);
         group.append(&bytes);
     }
     Ok(entries)
@@ -143,7 +143,7 @@ struct Trailer {
 fn append_trailer(
     committed: &CommittedState,
     group: &mut Group,
-    number: lakebed_format::CommitNumber,
+    number: CommitNumber,
     time: i64,
     rows: &[RowBatchEntry],
     records: &[CatalogueRecord],
@@ -217,7 +217,7 @@ fn own_contents(
     put_fingerprints(listed.into_iter(), &mut fingerprints);
     let mut row_bytes = Vec::new();
     for row in rows {
-        row.encode(&mut row_bytes);
+        row.encode(group.writer.format(), &mut row_bytes);
     }
     let mut record_bytes = Vec::new();
     for record in records {
@@ -256,6 +256,7 @@ fn next_view(
         Some(active) => Arc::clone(&active.file),
         None => Arc::new(ActiveFile::new(
             pending.segment,
+            group.writer.format(),
             pending.salt,
             pending.first,
             Arc::<dyn lakebed_vfs::File>::clone(file),

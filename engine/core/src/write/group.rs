@@ -102,7 +102,8 @@ impl Group {
             (Some(_), None) => return Err(Error::internal("the active segment is not open")),
             (None, _) => {
                 let number = committed.manifest.active;
-                let writer = SegmentWriter::create(number, store, committed.next_blob)?;
+                let format = context.header.segment_format();
+                let writer = SegmentWriter::create(format, number, store, committed.next_blob)?;
                 (limits::FIRST_GROUP, writer, Output::New)
             }
         };

@@ -258,6 +258,7 @@ impl<'a> Session<'a> {
             .group()?
             .add_large(&context, *hash, bytes.len() as u64)?;
         let writer = LargeWriter {
+            format: context.header.segment_format(),
             vfs: context.vfs.as_ref(),
             store: context.header.uuid,
             level: context.options.level,

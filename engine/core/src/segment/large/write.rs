@@ -2,8 +2,8 @@
 
 use lakebed_codec::Encoder;
 use lakebed_format::{
-    BlobId, Hash, LargeBlock, LargeEncoding, LargeEntry, LargeTrailer, Layout, SegmentHeader,
-    SegmentNumber, StoreUuid, TRAILER_LEN, checksum, limits, names,
+    BlobId, Hash, LargeBlock, LargeEncoding, LargeEntry, LargeTrailer, Layout, SegmentFormat,
+    SegmentHeader, SegmentNumber, StoreUuid, TRAILER_LEN, checksum, limits, names,
 };
 use lakebed_vfs::Vfs;
 
@@ -20,6 +20,7 @@ const TRIED: usize = 3;
 pub(crate) struct LargeWriter<'a> {
     pub(crate) vfs: &'a dyn Vfs,
     pub(crate) store: StoreUuid,
+    pub(crate) format: SegmentFormat,
     /// zstd level of blocks.
     pub(crate) level: i32,
 }
@@ -53,6 +54,7 @@ fn write_file(
 ) -> Result<LargeEntry> {
     let io = |error| Error::io(&format!("writing segment {segment}"), error);
     let header = SegmentHeader {
+        format: writer.format,
         layout: Layout::Large,
         number: segment,
         uuid: writer.store,

@@ -324,7 +324,13 @@ impl Segment for ActiveRows {
             .file
             .walker()
             .read(entry.offset, entry.len, Damage::Index)?;
-        RowBatchBytes::checked(self.file.number, self.file.salt, entry, bytes)
+        RowBatchBytes::checked(
+            self.file.number,
+            self.file.format,
+            self.file.salt,
+            entry,
+            bytes,
+        )
     }
 
     fn commits(&self, _: &SegmentFiles) -> Result<Vec<CommitEntry>> {

@@ -38,6 +38,7 @@ pub(crate) fn inspect(files: &SegmentFiles, number: SegmentNumber) -> Result<Fou
     let walker = Walker {
         bytes,
         segment: number,
+        format: header.format,
         salt: header.salt,
     };
     match walker.footer_catalogue(len) {

@@ -306,7 +306,7 @@ impl Segment for SealedRows {
     fn row_batch(&self, files: &SegmentFiles, entry: &RowBatchEntry) -> Result<RowBatchBytes> {
         let opened = self.opened(files)?;
         let bytes = opened.bytes.slice(entry.offset, entry.len)?;
-        RowBatchBytes::checked(self.entry.number, opened.salt, entry, bytes)
+        RowBatchBytes::checked(self.entry.number, opened.format, opened.salt, entry, bytes)
     }
 
     fn commits(&self, files: &SegmentFiles) -> Result<Vec<CommitEntry>> {

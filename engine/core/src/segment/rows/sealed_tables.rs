@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use lakebed_format::{
     BlobId, FingerprintExtent, FormatError, FrameEntry, IdRun, IdSet, IndexBlock, Layout, Ordinals,
-    Reason, RowBatchEntry, SectionKind, SegmentEntry, SegmentNumber, coding::Reader,
+    Reason, RowBatchEntry, SectionKind, SegmentEntry, SegmentFormat, SegmentNumber, coding::Reader,
 };
 use parking_lot::Mutex;
 
@@ -18,6 +18,7 @@ use crate::segment::files::SegmentFiles;
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) bytes: SegmentBytes,
+    pub(super) format: SegmentFormat,
     pub(super) salt: u64,
     pub(super) footer: IndexBlock,
     pub(super) frames: Option<PagedTable>,
@@ -71,6 +72,7 @@ impl Opened {
         let walker = Walker {
             bytes: WalkedBytes::Complete(&bytes),
             segment: entry.number,
+            format: header.format,
             salt,
         };
         let footer = walker.footer(bytes.len())?;
@@ -98,6 +100,7 @@ impl Opened {
         }
         Ok(Self {
             bytes,
+            format: header.format,
             salt,
             footer,
             frames,
@@ -113,6 +116,7 @@ impl Opened {
         Walker {
             bytes: WalkedBytes::Complete(&self.bytes),
             segment,
+            format: self.format,
             salt: self.salt,
         }
     }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use lakebed_format::{
     BlobId, COMMIT_LEN, CatalogueRecord, Commit, CommitEntry, Fingerprint, FooterTrailer,
     FormatError, FrameEntry, FrameTable, HEADER_LEN, IdSet, IndexBlock, LocatedCommit,
-    ManifestBody as CatalogueBody, RowBatchEntry, RunningChecksum, SectionKind, SegmentHeader,
-    SegmentNumber, Seq, TRAILER_LEN, coding::Reader, find_last_commit,
+    ManifestBody as CatalogueBody, RowBatchEntry, RunningChecksum, SectionKind, SegmentFormat,
+    SegmentHeader, SegmentNumber, Seq, TRAILER_LEN, coding::Reader, find_last_commit,
     index_block::MAX_BLOCK_HEADER, limits,
 };
 use lakebed_vfs::ReadFile;
@@ -43,6 +43,7 @@ pub(crate) enum WalkedBytes<'a> {
 pub(crate) struct Walker<'a> {
     pub(crate) bytes: WalkedBytes<'a>,
     pub(crate) segment: SegmentNumber,
+    pub(crate) format: SegmentFormat,
     /// Seeds the checksums of everything behind the header.
     pub(crate) salt: u64,
 }
@@ -76,7 +77,7 @@ struct LoadedBlock {
     commit: LocatedCommit,
     frames: Vec<FrameEntry>,
     ids: IdSet,
-    rows: Slice,
+    rows: Vec<RowBatchEntry>,
     records: Slice,
 }
 
@@ -87,7 +88,7 @@ pub(crate) struct Walk {
     pub(crate) damage: Vec<Damage>,
 }
 
-/// The header of the file of a segment, read without a walker: it holds the salt that a walker needs.
+/// The header of the file of a segment, read without a walker: it holds the format and the salt that a walker needs.
 ///
 /// # Errors
 /// Damage when it is not whole or is another segment's; `Io`.
@@ -98,6 +99,7 @@ pub(crate) fn read_header(
     let unsalted = Walker {
         bytes,
         segment,
+        format: SegmentFormat::NEWEST,
         salt: 0,
     };
     let head = unsalted.read(0, HEADER_LEN as u64, Damage::Header)?;
@@ -327,11 +329,10 @@ impl<'a> Walker<'a> {
         for record in CatalogueRecord::decode_all(&block.records, at) {
             let record = record.map_err(|error| self.refused(&error, Damage::Index))?;
             if let Err(reason) = catalogue.apply(&record) {
-                result = Err(self.damaged(at, &reason, Damage::CatalogueRecord));
+                result = Err(self.damaged(at, &reason, Damage::Record));
             }
         }
-        for entry in RowBatchEntry::decode_all(&block.rows, at) {
-            let entry = entry.map_err(|error| self.refused(&error, Damage::Index))?;
+        for entry in &block.rows {
             catalogue.add_rows(entry.collection, Seq(entry.first_seq.0 + entry.rows));
         }
         result
@@ -357,7 +358,7 @@ impl<'a> Walker<'a> {
         let ids = section(SectionKind::Ids)?;
         let ids = IdSet::decode(&mut Reader::new("ids", &ids, offset))
             .map_err(|error| self.refused(&error, Damage::Index))?;
-        let rows = section(SectionKind::Rows)?;
+        let rows = self.rows_of(&header, Some(&bytes))?;
         let records = section(SectionKind::Records)?;
         Ok(LoadedBlock {
             header,
@@ -404,14 +405,28 @@ impl<'a> Walker<'a> {
 
     /// The row directory of an index block or footer.
     pub(crate) fn rows(&self, block: &IndexBlock) -> ReadResult<Vec<RowBatchEntry>> {
-        RowBatchEntry::decode_all(&self.section(block, SectionKind::Rows)?, block.offset)
+        self.rows_of(block, None)
+    }
+
+    fn rows_of(&self, block: &IndexBlock, head: Option<&[u8]>) -> ReadResult<Vec<RowBatchEntry>> {
+        let rows = self.section_of(block, SectionKind::Rows, head, Damage::Index)?;
+        let commits = match self.format {
+            SegmentFormat::V1 if !rows.is_empty() => self.commits_of(block, head)?,
+            _ => Vec::new(),
+        };
+        RowBatchEntry::decode_all(&rows, block.offset, self.format, &commits)
             .collect::<Result<_, _>>()
             .map_err(|error| self.refused(&error, Damage::Index))
     }
 
     /// The commits of an index block or footer.
     pub(crate) fn commits(&self, block: &IndexBlock) -> ReadResult<Vec<CommitEntry>> {
-        CommitEntry::decode_all(&self.section(block, SectionKind::Commits)?, block.offset)
+        self.commits_of(block, None)
+    }
+
+    fn commits_of(&self, block: &IndexBlock, head: Option<&[u8]>) -> ReadResult<Vec<CommitEntry>> {
+        let commits = self.section_of(block, SectionKind::Commits, head, Damage::Index)?;
+        CommitEntry::decode_all(&commits, block.offset)
             .collect::<Result<_, _>>()
             .map_err(|error| self.refused(&error, Damage::Index))
     }

@@ -10,8 +10,8 @@ use lakebed_format::{
     COMMIT_LEN, Commit, CommitEntry, CommitNumber, FingerprintExtent, FooterTrailer, FrameEntry,
     FrameSpec, IdRun, IdSet, IndexBlock, IndexBlockBuilder, Layout, LocatedCommit,
     ManifestBody as CatalogueBody, Ordinals, RowBatchEntry, RunningChecksum, SectionKind,
-    SegmentEntry, SegmentHeader, SegmentNumber, StoreUuid, TRAILER_LEN, coding::align8,
-    coding::pad8, limits,
+    SegmentEntry, SegmentFormat, SegmentHeader, SegmentNumber, StoreUuid, TRAILER_LEN,
+    coding::align8, coding::pad8, limits,
 };
 
 use super::pending::PendingBatch;
@@ -93,11 +93,13 @@ impl SegmentWriter {
     /// # Errors
     /// `Io` when the system has no random salt.
     pub(crate) fn create(
+        format: SegmentFormat,
         number: SegmentNumber,
         store: StoreUuid,
         first_blob: lakebed_format::BlobId,
     ) -> Result<Self> {
         Ok(Self::new(SegmentHeader {
+            format,
             layout: Layout::Rows,
             number,
             uuid: store,
@@ -109,6 +111,11 @@ impl SegmentWriter {
     /// The segment's number.
     pub(crate) fn number(&self) -> SegmentNumber {
         self.header.number
+    }
+
+    /// The format of its structures.
+    pub(crate) fn format(&self) -> SegmentFormat {
+        self.header.format
     }
 
     /// The salt of its checksums.
@@ -147,25 +154,26 @@ impl SegmentWriter {
         Ok((out.len() - from) as u64)
     }
 
-    /// Appends a row batch that will lie at `offset`; returns its entry of the row directory.
+    /// Appends a row batch of a commit that will lie at `offset`; returns its entry of the row directory.
     ///
     /// # Errors
     /// `Internal`.
     pub(crate) fn row_batch(
         &self,
         batch: &PendingBatch,
+        commit: CommitNumber,
         offset: u64,
         out: &mut Vec<u8>,
     ) -> Result<RowBatchEntry> {
         let len = batch
             .writer
             .clone()
-            .encode(self.header.salt, offset, out)
+            .encode(self.header.format, commit, self.header.salt, offset, out)
             .map_err(|e| Error::internal(&format!("rows cannot be encoded: {e}")))?;
         Ok(RowBatchEntry {
             offset,
             len,
-            ..batch.entry()
+            ..batch.entry(commit)
         })
     }
 
