@@ -9,11 +9,11 @@ use crate::limits;
 pub struct NumberRun {
     /// The first number.
     pub first: u64,
-    /// How many; never 0 where an iterator gives it.
+    /// How many; not 0 where an iterator gives the run.
     pub len: u64,
 }
 
-/// Writes a column, number by number or run by run.
+/// Encodes a column, number by number or run by run.
 #[derive(Debug, Clone, Default)]
 pub struct ColumnWriter {
     bytes: Vec<u8>,
@@ -44,7 +44,7 @@ impl ColumnWriter {
             // Both are below 2^62, so the difference takes 63 bits as a zigzag number.
             put_varint(
                 &mut self.bytes,
-                zigzag(number.wrapping_sub(self.last) as i64) << 1 | 1,
+                zigzag(number.wrapping_sub(self.last).cast_signed()) << 1 | 1,
             );
         }
         self.last = number;
@@ -76,7 +76,7 @@ impl ColumnWriter {
     }
 }
 
-/// Reads a column run by run in constant memory; runs are as long as possible. After an error it ends.
+/// Decodes a column run by run in constant memory; runs are as long as possible. After an error it ends.
 #[derive(Debug, Clone)]
 pub struct NumberRuns<'a> {
     reader: Reader<'a>,
@@ -96,12 +96,12 @@ impl<'a> NumberRuns<'a> {
         }
     }
 
-    /// Numbers not given yet.
+    /// How many numbers are left.
     pub fn rows_left(&self) -> u64 {
         self.left + self.pending.len
     }
 
-    /// The next run, cut to at most `most` (at least 1) numbers; the rest of it comes next.
+    /// The next run, cut to at most `most` (at least 1) numbers; the rest of it is the next run.
     pub fn next_at_most(&mut self, most: u64) -> Option<Result<NumberRun>> {
         if self.pending.len == 0 {
             match self.load() {
@@ -123,7 +123,10 @@ impl<'a> NumberRuns<'a> {
         Some(Ok(run))
     }
 
-    /// Passes over up to `rows` numbers.
+    /// Skips up to `rows` numbers.
+    ///
+    /// # Errors
+    /// The tokens are not those of a column.
     pub fn skip_rows(&mut self, mut rows: u64) -> Result<()> {
         while rows > 0 {
             match self.next_at_most(rows) {
@@ -154,7 +157,7 @@ impl<'a> NumberRuns<'a> {
             };
             self.extend(token)?;
         } else {
-            let number = (self.last as i64).wrapping_add(unzigzag(token >> 1)) as u64;
+            let number = self.last.wrapping_add_signed(unzigzag(token >> 1));
             if number >= limits::MAX_NUMBER {
                 return Err(self.reader.value("a number is out of its range"));
             }
@@ -165,7 +168,7 @@ impl<'a> NumberRuns<'a> {
             self.last = number;
             self.left -= 1;
         }
-        // Even tokens go on with the run.
+        // Even tokens continue the run.
         while let Some(byte) = self.reader.rest().first()
             && byte & 1 == 0
         {
@@ -197,12 +200,15 @@ impl Iterator for NumberRuns<'_> {
     }
 }
 
-/// The whole column as runs; mostly for tests and small columns.
+/// The whole column as runs.
+///
+/// # Errors
+/// The tokens are not those of a column of `rows` numbers.
 pub fn decode_runs(bytes: &[u8], rows: u64) -> Result<Vec<NumberRun>> {
     NumberRuns::new(bytes, rows, 0).collect()
 }
 
-/// An error for a column that has other rows than its batch says.
+/// The error of a batch whose columns have different numbers of rows.
 pub(crate) fn rows_differ(what: &'static str, offset: u64) -> FormatError {
     FormatError::new(
         what,

@@ -1,30 +1,30 @@
-//! What is wrong with bytes that should have been lakebed's: which structure, where in its file, and why.
+//! Errors of decoding and encoding: which structure, where in its file, and why.
 
 use std::fmt;
 
-/// Result of decoding.
+/// Result of decoding or encoding.
 pub type Result<T> = std::result::Result<T, FormatError>;
 
-/// Bytes that are not what the format says they must be.
+/// Bytes that the format does not allow, or values that it cannot hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FormatError {
-    /// The structure that was being read, in the words of `docs/format.md`.
+    /// The structure, as `docs/format.md` names it.
     pub what: &'static str,
     /// Position of the offending byte in its file (in its buffer where the structure has no file position).
     pub offset: u64,
-    /// Why it was refused.
+    /// The reason.
     pub reason: Reason,
 }
 
-/// Why bytes were refused.
+/// Why bytes or values were refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
     /// The bytes end before the structure does.
     Truncated,
-    /// A checksum does not match: damage, a torn write, or bytes of another place.
+    /// A checksum does not match: damage, a torn write, or bytes of another file or offset.
     Checksum,
-    /// The magic bytes are not there: something else, or nothing, was written here.
+    /// The magic bytes are missing: another structure, or none, was written here.
     Magic,
     /// A newer major version than this code reads.
     TooNew {
@@ -39,6 +39,8 @@ pub enum Reason {
     UnknownLayout(u16),
     /// A field has a value that the format forbids; the text says which.
     Value(&'static str),
+    /// A mistake in this crate; the text says which.
+    Internal(&'static str),
 }
 
 impl FormatError {
@@ -51,7 +53,7 @@ impl FormatError {
         }
     }
 
-    /// True when the bytes may be whole but were written by a newer lakebed.
+    /// True when the bytes may be whole and were written by a newer lakebed.
     pub fn is_too_new(&self) -> bool {
         matches!(
             self.reason,
@@ -80,6 +82,7 @@ impl fmt::Display for FormatError {
                 write!(f, "unknown layout {layout}, written by a newer lakebed")
             }
             Reason::Value(text) => f.write_str(text),
+            Reason::Internal(text) => write!(f, "internal error: {text}"),
         }
     }
 }
