@@ -1,6 +1,6 @@
 //! Rows of a collection as typed Arrow batches, in order, made by all cores.
 //!
-//! A scan is of one [`Snapshot`], which it keeps. Its work is cut into tasks of consecutive rows; each task is read, extracted, filtered
+//! A scan reads one [`Snapshot`], which it holds. Its work is cut into tasks of consecutive rows; each task is read, extracted, filtered
 //! and made into one batch on a worker, and the batches come out in order. At most a few tasks are in progress, so that a reader that
 //! stops early (a LIMIT, a closed cursor) costs little. What no column needs is not read: a scan of `_seq` touches no blob.
 //!
@@ -91,7 +91,7 @@ impl Snapshot {
         ))
     }
 
-    /// The schema of what [`Snapshot::scan`] of this request gives, and all its errors but those of reading.
+    /// The schema that [`Snapshot::scan`] of this request gives.
     ///
     /// # Errors
     /// As [`Snapshot::scan`].
@@ -102,15 +102,15 @@ impl Snapshot {
     /// Scans a collection.
     ///
     /// # Errors
-    /// `CollectionNotFound`; `InvalidArgument` for a column that is not there or a filter that cannot be judged; `Corrupt`, `Io`. Errors of
-    /// single batches come out of the scan.
+    /// `CollectionNotFound`; `InvalidArgument` for an unknown column or a filter of another type than its column; `Corrupt`, `Io`. Errors of
+    /// single batches come from the scan.
     pub fn scan(&self, request: &ScanRequest) -> Result<Scan> {
         let (plan, tasks) = self.work(request, BATCH_ROWS)?;
         let threads = match request.threads {
             0 => self.committed.context.options.thread_count(),
             threads => threads,
         };
-        // One task needs no thread of its own.
+        // One task runs on the caller's thread.
         let threads = threads.min(tasks.len()).max(1);
         let workers = Arc::new(Workers::new(threads, self.committed.context.options.level)?);
         let limit = if threads == 1 { 1 } else { threads * AHEAD };
@@ -134,7 +134,7 @@ impl Snapshot {
         Ok(Arc::new(ScanPlan::new(self.clone(), schema, request)?))
     }
 
-    /// How a scan goes about it, and its tasks in order, of `light` rows where none of their records is read.
+    /// The plan of a scan and its tasks in order, of `light` rows each if no record is read.
     fn work(
         &self,
         request: &ScanRequest,
@@ -258,7 +258,7 @@ impl RecordBatchReader for Scan {
     }
 }
 
-/// One row of nothing but NULL.
+/// A row of NULLs.
 fn sign_of_life(schema: &SchemaRef) -> Result<RecordBatch> {
     let columns = schema
         .fields()
@@ -266,5 +266,5 @@ fn sign_of_life(schema: &SchemaRef) -> Result<RecordBatch> {
         .map(|field| new_null_array(field.data_type(), 1))
         .collect();
     RecordBatch::try_new(Arc::clone(schema), columns)
-        .map_err(|e| Error::internal(&format!("a row of nothing: {e}")))
+        .map_err(|e| Error::internal(&format!("a row of NULLs cannot be made: {e}")))
 }

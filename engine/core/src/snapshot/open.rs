@@ -176,7 +176,7 @@ fn manifest_numbers(context: &StoreContext) -> Result<Vec<u64>> {
         match context.vfs.open(names::FORMAT, Open::Read) {
             Ok(_) => no_manifest(context).with_source(error),
             // The store was removed while it was open.
-            Err(_) => crate::context::missing(context.vfs.as_ref()).with_source(error),
+            Err(_) => crate::context::without_format(context.vfs.as_ref()).with_source(error),
         }
     })?;
     Ok(list

@@ -33,7 +33,7 @@ pub(crate) fn create(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<()> {
     }
     if context::holds_segments(vfs.as_ref()) {
         // They are written after `FORMAT`: a store has lost it, and a new one would overwrite what is left of its manifests.
-        return Err(context::missing(vfs.as_ref()));
+        return Err(context::without_format(vfs.as_ref()));
     }
     for dir in [names::SEGMENTS, names::MANIFESTS, names::INDEX] {
         vfs.create_dir(dir).map_err(io)?;

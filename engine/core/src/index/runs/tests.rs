@@ -313,7 +313,7 @@ impl World {
     }
 
     fn carry_out(&mut self, merge: &Merge, keep_old: bool) {
-        let (entries, ids) = merge.extent(&self.sealed);
+        let Extent { blobs: entries, ids, .. } = merge.extent(&self.sealed).unwrap();
         let segments = &self.sealed[merge.segments.clone()];
         self.rewritten += entries;
         if !keep_old {

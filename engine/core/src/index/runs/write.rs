@@ -64,17 +64,15 @@ pub(crate) fn carry_out(
     runs: &[Arc<Run>],
     footers: Vec<Entries>,
 ) -> Result<()> {
-    let (entries, ids) = merge.extent(sealed);
-    let segments = sealed.get(merge.segments.clone()).unwrap_or_default();
-    let (Some(first), Some(last)) = (segments.first(), segments.last()) else {
-        return Err(damaged(number, "it was to cover no segment"));
-    };
+    let extent = merge
+        .extent(sealed)
+        .ok_or_else(|| damaged(number, "it was to cover no segment"))?;
     let spec = RunSpec {
         number,
         salt,
-        segments: first.number..=last.number,
-        entries,
-        ids,
+        segments: extent.segments,
+        entries: extent.blobs,
+        ids: extent.ids,
     };
     let mut sources = footers;
     sources.extend(runs.iter().map(Run::entries));
