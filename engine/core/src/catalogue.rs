@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, Catalogue as Body, CollectionEntry, CollectionId, CommitNumber, DictionaryEntry,
-    DictionaryNumber, FileEntry, FileNumber, IngestEntry, LargeEntry, Record, SegmentEntry,
+    BlobId, CatalogueRecord, CollectionEntry, CollectionId, CommitNumber, DictionaryEntry,
+    DictionaryNumber, FileEntry, FileNumber, IngestEntry, LargeEntry, ManifestBody, SegmentEntry,
     SegmentNumber, Seq,
 };
 use lakebed_format::{Fingerprint, IdSet};
@@ -59,7 +59,7 @@ pub(crate) struct Catalogue {
 
 impl Catalogue {
     /// The catalogue of a manifest.
-    pub(crate) fn from_body(body: &Body) -> Self {
+    pub(crate) fn from_body(body: &ManifestBody) -> Self {
         let mut collections = BTreeMap::new();
         let mut names = BTreeMap::new();
         for entry in &body.collections {
@@ -108,7 +108,7 @@ impl Catalogue {
         at: &ManifestPoint,
         segments: Vec<SegmentEntry>,
         mut merge: impl FnMut(&[Arc<[u8]>]) -> Result<Vec<u8>, E>,
-    ) -> Result<Body, E> {
+    ) -> Result<ManifestBody, E> {
         let mut collections = Vec::with_capacity(self.collections.len());
         for collection in self.collections.values() {
             collections.push(CollectionEntry {
@@ -121,7 +121,7 @@ impl Catalogue {
                 schema: merge(&collection.schema)?,
             });
         }
-        Ok(Body {
+        Ok(ManifestBody {
             last_commit: at.last_commit,
             last_commit_checksum: at.last_commit_checksum,
             next_blob: at.next_blob,
@@ -152,11 +152,13 @@ impl Catalogue {
     ///
     /// # Errors
     /// A half sentence that says why the record does not fit.
-    pub(crate) fn apply(&mut self, record: &Record) -> Result<(), String> {
+    pub(crate) fn apply(&mut self, record: &CatalogueRecord) -> Result<(), String> {
         match record {
-            Record::CollectionCreated(new) => self.create(&new.name, new.id, new.created)?,
-            Record::CollectionDropped(id) => self.drop_collection(*id)?,
-            Record::Schema {
+            CatalogueRecord::CollectionCreated(new) => {
+                self.create(&new.name, new.id, new.created)?
+            }
+            CatalogueRecord::CollectionDropped(id) => self.drop_collection(*id)?,
+            CatalogueRecord::Schema {
                 collection,
                 summary,
             } => {
@@ -168,14 +170,14 @@ impl Catalogue {
                     *parts = vec![merged.into()];
                 }
             }
-            Record::Dictionary(entry) => {
+            CatalogueRecord::Dictionary(entry) => {
                 Arc::make_mut(&mut self.dictionaries).insert(entry.number, *entry);
             }
-            Record::File(entry) => {
+            CatalogueRecord::File(entry) => {
                 Arc::make_mut(&mut self.files).insert(entry.number, entry.name.as_str().into());
             }
-            Record::Ingest(entry) => self.ingest(entry),
-            Record::Deleted { blob, rows } => {
+            CatalogueRecord::Ingest(entry) => self.ingest(entry),
+            CatalogueRecord::Deleted { blob, rows } => {
                 for (collection, rows) in rows {
                     self.collection_mut(*collection)?.deleted_rows += rows;
                 }
@@ -184,8 +186,8 @@ impl Catalogue {
                     Arc::make_mut(&mut self.pinned).remove(*blob);
                 }
             }
-            Record::Pinned(ids) => Arc::make_mut(&mut self.pinned).extend(ids),
-            Record::Trimmed {
+            CatalogueRecord::Pinned(ids) => Arc::make_mut(&mut self.pinned).extend(ids),
+            CatalogueRecord::Trimmed {
                 collection,
                 first_live,
                 deleted_rows,
@@ -194,10 +196,10 @@ impl Catalogue {
                 collection.first_live = collection.first_live.max(*first_live);
                 collection.deleted_rows = collection.deleted_rows.saturating_sub(*deleted_rows);
             }
-            Record::Large(entry) => {
+            CatalogueRecord::Large(entry) => {
                 Arc::make_mut(&mut self.large).insert(entry.blob, *entry);
             }
-            Record::Next {
+            CatalogueRecord::Next {
                 collection,
                 file,
                 dictionary,
@@ -208,7 +210,7 @@ impl Catalogue {
                 self.next_dictionary = self.next_dictionary.max(*dictionary);
                 self.next_segment = self.next_segment.max(*segment);
             }
-            Record::NextRow { collection, next } => {
+            CatalogueRecord::NextRow { collection, next } => {
                 let collection = self.collection_mut(*collection)?;
                 collection.next_seq = collection.next_seq.max(*next);
             }

@@ -62,7 +62,7 @@ impl StoreContext {
             cache: FrameCache::new(options.cache_bytes),
             dictionaries: Dictionaries::default(),
             filters: Filters::default(),
-            segments: SegmentFiles::new(Arc::clone(&vfs) as _, header.uuid),
+            segments: SegmentFiles::new(Arc::clone(&vfs) as _, &header),
             large: LargeSegments::default(),
             manifests: DirectoryCache::default(),
             missing: DirectoryCache::default(),

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use lakebed_format::{BlobId, Fingerprint, RunHeader, names};
+use lakebed_format::{BlobId, Fingerprint, IndexRunHeader, names};
 use parking_lot::RwLock;
 
 use super::runs::{self, Choice, Entries, Merge, Run};
@@ -100,7 +100,7 @@ fn outline(sealed: &[SealedSegment]) -> Vec<runs::SegmentOutline> {
         .collect()
 }
 
-fn headers(runs: &[Arc<Run>]) -> Vec<RunHeader> {
+fn headers(runs: &[Arc<Run>]) -> Vec<IndexRunHeader> {
     runs.iter().map(|run| *run.header()).collect()
 }
 

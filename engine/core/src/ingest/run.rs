@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::RecvTimeoutError;
-use lakebed_format::{BlobId, CollectionId, CommitNumber, FileNumber, Hash, IngestEntry, Record};
+use lakebed_format::{
+    BlobId, CatalogueRecord, CollectionId, CommitNumber, FileNumber, Hash, IngestEntry,
+};
 
 use super::chunks::Position;
 use super::history::{self, Plan};
@@ -570,13 +572,13 @@ impl<'a> Run<'a> {
         ];
         for (collection, summary) in schemas {
             if let (Some(collection), false) = (collection, summary.is_empty()) {
-                self.sink.record(Record::Schema {
+                self.sink.record(CatalogueRecord::Schema {
                     collection,
                     summary: summary.encode(),
                 })?;
             }
         }
-        self.sink.record(Record::Ingest(IngestEntry {
+        self.sink.record(CatalogueRecord::Ingest(IngestEntry {
             collection: self.collection,
             file: self.file,
             complete: whole.is_some(),

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Hash, IngestEntry, Record,
+    BlobId, CatalogueRecord, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Hash,
+    IngestEntry,
 };
 
 use super::run::ingest_in;
@@ -123,7 +124,7 @@ impl Sink for SessionSink<'_> {
         self.session.pin(blob)
     }
 
-    fn record(&mut self, record: Record) -> Result<()> {
+    fn record(&mut self, record: CatalogueRecord) -> Result<()> {
         self.session.record(record)
     }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Hash, IngestEntry, Record,
+    BlobId, CatalogueRecord, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Hash,
+    IngestEntry,
 };
 
 use crate::error::Result;
@@ -45,7 +46,7 @@ pub(crate) trait Sink {
     ) -> Result<()>;
     /// Keeps a blob that no row names.
     fn pin(&mut self, blob: BlobId) -> Result<()>;
-    fn record(&mut self, record: Record) -> Result<()>;
+    fn record(&mut self, record: CatalogueRecord) -> Result<()>;
     /// Makes the group durable; the next one begins.
     fn commit(&mut self) -> Result<CommitNumber>;
     /// Bytes of all segments, what is pending not counted.

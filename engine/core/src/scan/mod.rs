@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 
 use arrow_array::{RecordBatch, RecordBatchReader, new_null_array};
 use arrow_schema::{ArrowError, Schema as ArrowSchema, SchemaRef};
-use lakebed_format::{CommitNumber, SegmentNumber};
+use lakebed_format::CommitNumber;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::{Snapshot, live_range};
@@ -128,7 +128,7 @@ impl Snapshot {
 
     fn plan(&self, request: &ScanRequest) -> Result<Arc<ScanPlan>> {
         if let Some(commit) = request.as_of {
-            self.end_of(commit)?;
+            self.check_commit(commit)?;
         }
         let schema = self.schema(&request.collection)?;
         Ok(Arc::new(ScanPlan::new(self.clone(), schema, request)?))
@@ -149,13 +149,11 @@ impl Snapshot {
             rows => rows,
         };
         let range = request.pruned_range(live_range(collection, request.range()));
-        let end = request
-            .as_of
-            .map(|commit| self.end_of(commit))
-            .transpose()?;
         let mut tasks = VecDeque::new();
         for batch in self.batches(collection.id, &range)? {
-            let there = end.is_none_or(|end| batch.place().is_some_and(|place| place < end));
+            let there = request
+                .as_of
+                .is_none_or(|commit| batch.entry.commit <= commit);
             if there && plan.may_match(&batch.entry, request) {
                 task::split(&batch, &range, rows, &mut tasks);
             }
@@ -171,26 +169,19 @@ impl Snapshot {
             .map_or(BATCH_ROWS, |average| rows(average) as usize)
     }
 
-    /// Where a commit ends: its segment and the offset there.
-    fn end_of(&self, number: CommitNumber) -> Result<(SegmentNumber, u64)> {
+    /// An error when the store has no such commit.
+    fn check_commit(&self, number: CommitNumber) -> Result<()> {
         let newest = self.committed.commit;
-        if number == CommitNumber(0) {
-            return Ok((SegmentNumber(0), 0));
+        let there = number == CommitNumber(0)
+            || number <= newest && self.commits()?.iter().any(|c| c.number == number);
+        if there {
+            return Ok(());
         }
-        let found = if number <= newest {
-            self.commits()?.into_iter().find(|c| c.number == number)
-        } else {
-            None
-        };
-        found
-            .map(|commit| (commit.segment, commit.offset))
-            .ok_or_else(|| {
-                let store = self.committed.context.vfs.describe();
-                Error::new(
-                    ErrorKind::InvalidArgument,
-                    format!("The store {store} has no commit {number}; its newest is {newest}."),
-                )
-            })
+        let store = self.committed.context.vfs.describe();
+        Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!("The store {store} has no commit {number}; its newest is {newest}."),
+        ))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_schema::{DataType as ArrowType, Schema as ArrowSchema, SchemaRef};
-use lakebed_format::RowEntry;
+use lakebed_format::RowBatchEntry;
 use lakebed_json::extract::{ExtractError, Refused};
 use lakebed_json::schema::{DataType, SYSTEM_COLUMNS, Schema, arrow_field};
 
@@ -134,7 +134,7 @@ impl ScanPlan {
     }
 
     /// Whether rows of a batch may pass the filters on what all rows of a batch share.
-    pub(super) fn may_match(&self, entry: &RowEntry, request: &ScanRequest) -> bool {
+    pub(super) fn may_match(&self, entry: &RowBatchEntry, request: &ScanRequest) -> bool {
         request
             .filters
             .iter()

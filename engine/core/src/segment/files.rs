@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lakebed_format::{SegmentNumber, StoreUuid, names};
+use lakebed_format::{SegmentFormat, SegmentNumber, StoreHeader, StoreUuid, names};
 use lakebed_vfs::{ReadFile, ReadVfs};
 
 use crate::error::{Error, Result};
@@ -15,14 +15,17 @@ pub(crate) struct SegmentFiles {
     pub(crate) can_map: bool,
     /// The store whose segments these are.
     pub(crate) store: StoreUuid,
+    /// The format of segments that are added to the store.
+    pub(crate) format: SegmentFormat,
 }
 
 impl SegmentFiles {
-    pub(crate) fn new(vfs: Arc<dyn ReadVfs>, store: StoreUuid) -> Self {
+    pub(crate) fn new(vfs: Arc<dyn ReadVfs>, header: &StoreHeader) -> Self {
         Self {
             can_map: vfs.can_map(),
             vfs,
-            store,
+            store: header.uuid,
+            format: header.segment_format(),
         }
     }
 

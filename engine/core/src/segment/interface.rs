@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use lakebed_codec::{Decoded, Dictionary};
 use lakebed_format::{
-    BlobId, CommitEntry, DictionaryNumber, Encoding, Fingerprint, RowBatch, RowEntry,
-    SegmentNumber, Seq,
+    BlobId, CommitEntry, DictionaryNumber, Encoding, Fingerprint, RowBatch, RowBatchEntry,
+    SegmentFormat, SegmentNumber, Seq,
 };
 
 use super::bytes::Slice;
@@ -64,16 +64,16 @@ pub(crate) trait Segment: Send + Sync + std::fmt::Debug {
     ) -> Result<()>;
 
     /// The row directory: an entry for each batch of rows, in the order they were written.
-    fn rows(&self, files: &SegmentFiles) -> Result<Arc<[RowEntry]>>;
+    fn rows(&self, files: &SegmentFiles) -> Result<Arc<[RowBatchEntry]>>;
 
     /// The batch of rows that an entry of the row directory stands for.
-    fn row_batch(&self, files: &SegmentFiles, entry: &RowEntry) -> Result<RowBatchBytes>;
+    fn row_batch(&self, files: &SegmentFiles, entry: &RowBatchEntry) -> Result<RowBatchBytes>;
 
     /// Passes the rows of a batch within a range of sequence numbers to a scan.
     fn scan(
         &self,
         files: &SegmentFiles,
-        entry: &RowEntry,
+        entry: &RowBatchEntry,
         range: &Range<Seq>,
         sink: &mut dyn RowSink,
     ) -> Result<()> {
@@ -124,14 +124,19 @@ pub(crate) struct StoredBlobs {
 #[derive(Debug)]
 pub(crate) struct RowBatchBytes {
     bytes: Slice,
+    format: SegmentFormat,
     /// Where the batch begins in its segment.
     offset: u64,
 }
 
 impl RowBatchBytes {
     /// The bytes of a batch that begins at `offset`; its checksum was checked.
-    pub(crate) fn new(bytes: Slice, offset: u64) -> Self {
-        Self { bytes, offset }
+    pub(crate) fn new(bytes: Slice, format: SegmentFormat, offset: u64) -> Self {
+        Self {
+            bytes,
+            format,
+            offset,
+        }
     }
 
     /// The bytes of a batch as they were read, checked against their checksum and the entry of the row directory.
@@ -140,15 +145,17 @@ impl RowBatchBytes {
     /// `Corrupt`.
     pub(crate) fn checked(
         segment: SegmentNumber,
+        format: SegmentFormat,
         salt: u64,
-        entry: &RowEntry,
+        entry: &RowBatchEntry,
         bytes: Slice,
     ) -> Result<Self> {
-        let batch = RowBatch::decode(&bytes, salt, entry.offset)
+        let batch = RowBatch::decode(&bytes, format, salt, entry.offset)
             .map_err(|e| Error::of_format(segment, &e))?;
         let agrees = batch.head.collection == entry.collection
             && batch.head.first_seq == entry.first_seq
-            && batch.rows == entry.rows;
+            && batch.rows == entry.rows
+            && batch.commit.is_none_or(|commit| commit == entry.commit);
         if !agrees {
             return Err(Error::corrupt(
                 segment,
@@ -156,7 +163,7 @@ impl RowBatchBytes {
                 "a row batch is another one than the row directory says",
             ));
         }
-        Ok(Self::new(bytes, entry.offset))
+        Ok(Self::new(bytes, format, entry.offset))
     }
 
     /// The batch.
@@ -164,7 +171,8 @@ impl RowBatchBytes {
     /// # Errors
     /// `Corrupt`.
     pub(crate) fn decode(&self) -> Result<RowBatch<'_>> {
-        RowBatch::decode_unchecked(&self.bytes, self.offset).map_err(|e| damaged_rows(&e))
+        RowBatch::decode_unchecked(&self.bytes, self.format, self.offset)
+            .map_err(|e| damaged_rows(&e))
     }
 }
 

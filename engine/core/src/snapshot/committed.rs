@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, Catalogue as Body, CommitNumber, Fingerprint, SegmentEntry, SegmentNumber,
+    BlobId, CommitNumber, Fingerprint, ManifestBody, SegmentEntry, SegmentNumber,
 };
 use lakebed_vfs::File;
 
@@ -40,7 +40,7 @@ pub(crate) struct HeldManifest {
     #[expect(dead_code, reason = "only its lock is used")]
     pub(crate) held: Arc<dyn File>,
     /// What the manifest should say, if it is damaged or missing and this was rebuilt from footers.
-    pub(crate) rebuilt: Option<Box<Body>>,
+    pub(crate) rebuilt: Option<Box<ManifestBody>>,
 }
 
 /// The store as of one commit.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lakebed_format::{Catalogue as Body, CommitNumber, Layout, LockText, Manifest, names};
+use lakebed_format::{CommitNumber, Layout, LockText, Manifest, ManifestBody, names};
 use lakebed_vfs::{File, Lock, Open};
 
 use super::committed::{CommittedState, HeldManifest};
@@ -248,7 +248,7 @@ fn hold(
 
 fn held_manifest(
     number: u64,
-    body: &Body,
+    body: &ManifestBody,
     held: Arc<dyn File>,
     before: Option<&CommittedState>,
 ) -> HeldManifest {

@@ -1,22 +1,20 @@
 //! The state of a store whose newest manifest is damaged or missing: the footer of the segment sealed last repeats what it said.
 
-use lakebed_format::{
-    Catalogue as Body, CollectionId, DictionaryNumber, FileNumber, SegmentNumber,
-};
+use lakebed_format::{CollectionId, DictionaryNumber, FileNumber, ManifestBody, SegmentNumber};
 
 use crate::error::Result;
 use crate::segment::files::SegmentFiles;
 use crate::segment::rows::footer::{FoundSegment, inspect};
 
 /// What a manifest says when nothing was sealed yet.
-pub(crate) fn first_body() -> Body {
-    Body {
+pub(crate) fn first_body() -> ManifestBody {
+    ManifestBody {
         active_segment: SegmentNumber(1),
         next_segment: SegmentNumber(2),
         next_collection: CollectionId(1),
         next_file: FileNumber(1),
         next_dictionary: DictionaryNumber(1),
-        ..Body::default()
+        ..ManifestBody::default()
     }
 }
 
@@ -24,7 +22,7 @@ pub(crate) fn first_body() -> Body {
 ///
 /// # Errors
 /// `Io`.
-pub(super) fn from_footers(files: &SegmentFiles) -> Result<Option<Body>> {
+pub(super) fn from_footers(files: &SegmentFiles) -> Result<Option<ManifestBody>> {
     // Segments without a footer: only the active one may be among them.
     let mut open = Vec::new();
     for number in files.numbers()?.into_iter().rev() {

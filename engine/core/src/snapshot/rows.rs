@@ -4,9 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use lakebed_format::{
-    BlobId, CollectionId, FileNumber, RowBatch, RowEntry, RowRun, SegmentNumber, Seq,
-};
+use lakebed_format::{BlobId, CollectionId, FileNumber, RowBatch, RowBatchEntry, RowRun, Seq};
 
 use super::{Cursor, Snapshot};
 use crate::blob::Blob;
@@ -41,19 +39,8 @@ pub(crate) enum BatchSource {
 /// A batch of rows that was not read yet.
 #[derive(Clone, Debug)]
 pub(crate) struct BatchRef {
-    pub(crate) entry: RowEntry,
+    pub(crate) entry: RowBatchEntry,
     pub(crate) source: BatchSource,
-}
-
-impl BatchRef {
-    /// Its segment and the offset there; none while it is pending.
-    pub(crate) fn place(&self) -> Option<(SegmentNumber, u64)> {
-        let segment = match &self.source {
-            BatchSource::Segment(segment) => segment.number(),
-            BatchSource::Pending(_) => return None,
-        };
-        Some((segment, self.entry.offset))
-    }
 }
 
 impl Snapshot {
@@ -103,7 +90,7 @@ impl Snapshot {
     /// Tells all batches, in the order they were written.
     pub(crate) fn each_batch(
         &self,
-        mut each: impl FnMut(&RowEntry, &dyn Fn() -> BatchSource),
+        mut each: impl FnMut(&RowBatchEntry, &dyn Fn() -> BatchSource),
     ) -> Result<()> {
         for segment in self.committed.segments() {
             for entry in segment.rows(&self.committed.context.segments)?.iter() {
@@ -111,8 +98,11 @@ impl Snapshot {
             }
         }
         if let Some(pending) = &self.pending {
+            let commit = self.committed.commit.next();
             for batch in pending.batches() {
-                each(&batch.entry(), &|| BatchSource::Pending(Arc::clone(batch)));
+                each(&batch.entry(commit), &|| {
+                    BatchSource::Pending(Arc::clone(batch))
+                });
             }
         }
         Ok(())
@@ -127,7 +117,7 @@ impl Snapshot {
             BatchSource::Segment(segment) => {
                 segment.row_batch(&self.committed.context.segments, &batch.entry)
             }
-            BatchSource::Pending(batch) => batch.encoded(),
+            BatchSource::Pending(pending) => pending.encoded(batch.entry.commit),
         }
     }
 
@@ -146,7 +136,10 @@ impl Snapshot {
                 let files = &self.committed.context.segments;
                 segment.scan(files, &batch.entry, range, sink)
             }
-            BatchSource::Pending(batch) => sink.records(&batch.encoded()?.decode()?, range),
+            BatchSource::Pending(pending) => {
+                let bytes = pending.encoded(batch.entry.commit)?;
+                sink.records(&bytes.decode()?, range)
+            }
         }
     }
 

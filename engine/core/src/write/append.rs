@@ -1,6 +1,6 @@
 //! Records handed over one by one, as rows of a collection.
 
-use lakebed_format::{FileNumber, Record, Seq, limits};
+use lakebed_format::{CatalogueRecord, FileNumber, Seq, limits};
 
 use super::{BlobCounts, Lines, NewBlob, Session, Shared};
 use crate::error::{Error, ErrorKind, Result};
@@ -82,7 +82,7 @@ fn run(
     }
     flush(session, id, &mut piece, &mut appended)?;
     if appended.rows > 0 {
-        session.record(Record::Schema {
+        session.record(CatalogueRecord::Schema {
             collection: id,
             summary: summary.encode(),
         })?;

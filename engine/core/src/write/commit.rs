@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, CommitEntry, FrameEntry, IdRun, IdSet, Record, RowEntry, names, put_fingerprints,
+    BlobId, CatalogueRecord, CommitEntry, CommitNumber, FrameEntry, IdRun, IdSet, RowBatchEntry,
+    names, put_fingerprints,
 };
 
 use super::group::Group;
@@ -38,9 +39,9 @@ pub(crate) fn commit(
     group: &mut Group,
 ) -> std::result::Result<CommittedState, Failure> {
     group.drain(context)?;
-    let rows = append_rows(group)?;
-    let records = finish_records(group);
     let number = committed.commit.next();
+    let rows = append_rows(group, number)?;
+    let records = finish_records(group);
     let time = context.options.clock.now();
     let made = append_trailer(committed, group, number, time, &rows, &records)?;
     group.spill(context)?;
@@ -66,25 +67,25 @@ pub(crate) fn commit(
 }
 
 /// The row batches behind the frames.
-fn append_rows(group: &mut Group) -> Result<Vec<RowEntry>> {
+fn append_rows(group: &mut Group, commit: CommitNumber) -> Result<Vec<RowBatchEntry>> {
     let batches = group.shared.read().batches.clone();
     let mut entries = Vec::with_capacity(batches.len());
     for batch in batches {
         let offset = group.position();
         let mut bytes = Vec::new();
-        entries.push(group.writer.row_batch(&batch, offset, &mut bytes)?);
+        entries.push(group.writer.row_batch(&batch, commit, offset, &mut bytes)?);
         group.append(&bytes);
     }
     Ok(entries)
 }
 
 /// The group's catalogue records, with pins and next numbers.
-fn finish_records(group: &mut Group) -> Vec<Record> {
+fn finish_records(group: &mut Group) -> Vec<CatalogueRecord> {
     let pending = group.shared.read();
     let catalogue = &pending.catalogue;
     let mut records = one_schema_each(&group.records);
     if !group.pins.is_empty() {
-        records.push(Record::Pinned(group.pins.clone()));
+        records.push(CatalogueRecord::Pinned(group.pins.clone()));
     }
     let before = &group.before;
     let changed = before.next_collection != catalogue.next_collection
@@ -92,7 +93,7 @@ fn finish_records(group: &mut Group) -> Vec<Record> {
         || before.next_dictionary != catalogue.next_dictionary
         || before.next_segment != catalogue.next_segment;
     if changed {
-        records.push(Record::Next {
+        records.push(CatalogueRecord::Next {
             collection: catalogue.next_collection,
             file: catalogue.next_file,
             dictionary: catalogue.next_dictionary,
@@ -103,16 +104,16 @@ fn finish_records(group: &mut Group) -> Vec<Record> {
 }
 
 /// The same records with one summary for each collection in place of several.
-fn one_schema_each(records: &[Record]) -> Vec<Record> {
-    let mut out: Vec<Record> = Vec::with_capacity(records.len());
+fn one_schema_each(records: &[CatalogueRecord]) -> Vec<CatalogueRecord> {
+    let mut out: Vec<CatalogueRecord> = Vec::with_capacity(records.len());
     for record in records {
-        if let Record::Schema {
+        if let CatalogueRecord::Schema {
             collection: new,
             summary: more,
         } = record
         {
             let known = out.iter_mut().find_map(|record| match record {
-                Record::Schema {
+                CatalogueRecord::Schema {
                     collection,
                     summary,
                 } if collection == new => Some(summary),
@@ -142,10 +143,10 @@ struct Trailer {
 fn append_trailer(
     committed: &CommittedState,
     group: &mut Group,
-    number: lakebed_format::CommitNumber,
+    number: CommitNumber,
     time: i64,
-    rows: &[RowEntry],
-    records: &[Record],
+    rows: &[RowBatchEntry],
+    records: &[CatalogueRecord],
 ) -> Result<Trailer> {
     let mut contents = own_contents(group, rows, records)?;
     let mut kept = 0;
@@ -188,7 +189,11 @@ fn append_trailer(
 }
 
 /// What the index block of this group alone says.
-fn own_contents(group: &Group, rows: &[RowEntry], records: &[Record]) -> Result<IndexContents> {
+fn own_contents(
+    group: &Group,
+    rows: &[RowBatchEntry],
+    records: &[CatalogueRecord],
+) -> Result<IndexContents> {
     let pending = group.shared.read();
     let index = pending.index.read();
     let mut ids = IdSet::new();
@@ -212,7 +217,7 @@ fn own_contents(group: &Group, rows: &[RowEntry], records: &[Record]) -> Result<
     put_fingerprints(listed.into_iter(), &mut fingerprints);
     let mut row_bytes = Vec::new();
     for row in rows {
-        row.encode(&mut row_bytes);
+        row.encode(group.writer.format(), &mut row_bytes);
     }
     let mut record_bytes = Vec::new();
     for record in records {
@@ -251,6 +256,7 @@ fn next_view(
         Some(active) => Arc::clone(&active.file),
         None => Arc::new(ActiveFile::new(
             pending.segment,
+            group.writer.format(),
             pending.salt,
             pending.first,
             Arc::<dyn lakebed_vfs::File>::clone(file),

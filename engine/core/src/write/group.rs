@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use lakebed_format::{
-    BatchHead, BlobId, CollectionId, FileNumber, Hash, IdRun, IdSet, Record, SegmentNumber, Seq,
-    Summer, limits, names,
+    BlobId, CatalogueRecord, CollectionId, FileNumber, Hash, IdRun, IdSet, RowBatchHeader,
+    RunningChecksum, SegmentNumber, Seq, limits, names,
 };
 use lakebed_vfs::File;
 use parking_lot::RwLock;
@@ -68,8 +68,8 @@ pub(crate) struct Group {
     /// Whether this group created the file, whose name is not durable then.
     pub(crate) made_file: bool,
     /// The checksum of what was spilled.
-    sum: Summer,
-    pub(crate) records: Vec<Record>,
+    sum: RunningChecksum,
+    pub(crate) records: Vec<CatalogueRecord>,
     pub(crate) pins: IdSet,
     /// Segments of large blobs this group wrote.
     pub(crate) large: Vec<SegmentNumber>,
@@ -102,7 +102,8 @@ impl Group {
             (Some(_), None) => return Err(Error::internal("the active segment is not open")),
             (None, _) => {
                 let number = committed.manifest.active;
-                let writer = SegmentWriter::create(number, store, committed.next_blob)?;
+                let format = context.header.segment_format();
+                let writer = SegmentWriter::create(format, number, store, committed.next_blob)?;
                 (limits::FIRST_GROUP, writer, Output::New)
             }
         };
@@ -252,7 +253,7 @@ impl Group {
         while let Some(rest) = ids.get(done..).filter(|rest| !rest.is_empty()) {
             let at = self.open_batch(
                 &mut pending,
-                BatchHead {
+                RowBatchHeader {
                     collection,
                     first_seq: Seq(seq),
                     file,
@@ -282,7 +283,7 @@ impl Group {
     }
 
     /// The index of the batch that rows with this head go to.
-    fn open_batch(&mut self, pending: &mut Pending, head: BatchHead) -> usize {
+    fn open_batch(&mut self, pending: &mut Pending, head: RowBatchHeader) -> usize {
         let known = self
             .open
             .iter_mut()
@@ -305,8 +306,8 @@ impl Group {
     }
 
     /// Adds a catalogue record and applies it.
-    pub(crate) fn add_record(&mut self, record: Record) -> Result<()> {
-        if let Record::Deleted { blob, .. } = &record {
+    pub(crate) fn add_record(&mut self, record: CatalogueRecord) -> Result<()> {
+        if let CatalogueRecord::Deleted { blob, .. } = &record {
             self.pins.remove(*blob);
         }
         self.shared
@@ -329,7 +330,7 @@ impl Group {
         self.pins.insert(id);
         pending
             .catalogue
-            .apply(&Record::Pinned(one))
+            .apply(&CatalogueRecord::Pinned(one))
             .map_err(|reason| Error::internal(&reason))
     }
 

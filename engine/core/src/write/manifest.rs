@@ -1,6 +1,6 @@
 //! Writing manifests, and removing those that a newer one replaced.
 
-use lakebed_format::{Catalogue as Body, Manifest, names};
+use lakebed_format::{Manifest, ManifestBody, names};
 use lakebed_vfs::{Lock, Open, Vfs};
 
 use super::commit::Failure;
@@ -12,7 +12,7 @@ use crate::random::random_u64;
 pub(crate) fn write_manifest(
     context: &StoreContext,
     number: u64,
-    body: Body,
+    body: ManifestBody,
 ) -> Result<(), Failure> {
     let manifest = Manifest {
         number,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lakebed_format::{BlobId, CollectionId, Hash, Record, Seq, names};
+use lakebed_format::{BlobId, CatalogueRecord, CollectionId, Hash, Seq, names};
 
 use super::Session;
 use super::create::make_reserve;
@@ -29,7 +29,7 @@ pub(crate) fn delete(session: &mut Session<'_>, hash: &Hash) -> Result<u64> {
     }
     let rows = rows_naming(&snapshot, id)?;
     let total = rows.values().sum();
-    session.record(Record::Deleted {
+    session.record(CatalogueRecord::Deleted {
         blob: id,
         rows: rows.into_iter().collect(),
     })?;
@@ -98,7 +98,7 @@ fn count_rows(
 pub(crate) fn drop_collection(session: &mut Session<'_>, name: &str) -> Result<u64> {
     let snapshot = session.snapshot();
     let collection = snapshot.named(name)?;
-    session.record(Record::CollectionDropped(collection.id))?;
+    session.record(CatalogueRecord::CollectionDropped(collection.id))?;
     Ok(collection.rows())
 }
 
@@ -123,7 +123,7 @@ pub(crate) fn trim(session: &mut Session<'_>, name: &str, before: Seq) -> Result
             })?;
         }
     }
-    session.record(Record::Trimmed {
+    session.record(CatalogueRecord::Trimmed {
         collection: collection.id,
         first_live: before,
         deleted_rows: dead,

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use lakebed_format::{Catalogue as Body, Layout, SegmentEntry};
+use lakebed_format::{Layout, ManifestBody, SegmentEntry};
 use lakebed_vfs::File;
 
 use super::commit::Failure;
@@ -56,7 +56,7 @@ fn sealing(entry: &SegmentEntry) -> String {
 }
 
 /// The body of the manifest after this segment is sealed.
-fn body_after(committed: &CommittedState, sealed: SegmentEntry) -> Result<Body> {
+fn body_after(committed: &CommittedState, sealed: SegmentEntry) -> Result<ManifestBody> {
     let mut catalogue = committed.catalogue.clone();
     let next = catalogue.next_segment;
     catalogue.next_segment = next.next();

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use lakebed_codec::{Dictionary, Workers};
 use lakebed_format::{
-    BlobId, CollectionId, CollectionName, CommitNumber, DictionaryEntry, DictionaryNumber,
-    FileEntry, FileNumber, Hash, Record, limits,
+    BlobId, CatalogueRecord, CollectionId, CommitNumber, DictionaryEntry, DictionaryNumber,
+    FileEntry, FileNumber, Hash, NewCollection, limits,
 };
 use parking_lot::MutexGuard;
 
@@ -159,7 +159,7 @@ impl<'a> Session<'a> {
             return Ok(collection.id);
         }
         let id = catalogue.next_collection;
-        self.record(Record::CollectionCreated(CollectionName {
+        self.record(CatalogueRecord::CollectionCreated(NewCollection {
             id,
             name: name.to_owned(),
             created,
@@ -176,7 +176,7 @@ impl<'a> Session<'a> {
             return Ok(number);
         }
         let number = catalogue.next_file;
-        self.record(Record::File(FileEntry {
+        self.record(CatalogueRecord::File(FileEntry {
             number,
             name: name.to_owned(),
         }))?;
@@ -258,6 +258,7 @@ impl<'a> Session<'a> {
             .group()?
             .add_large(&context, *hash, bytes.len() as u64)?;
         let writer = LargeWriter {
+            format: context.header.segment_format(),
             vfs: context.vfs.as_ref(),
             store: context.header.uuid,
             level: context.options.level,
@@ -265,7 +266,7 @@ impl<'a> Session<'a> {
         let entry = writer.write(segment, id, hash, bytes)?;
         self.group()?.large.push(segment);
         self.next_numbers(|next| next.next_segment = segment.next())?;
-        self.record(Record::Large(entry))?;
+        self.record(CatalogueRecord::Large(entry))?;
         Ok(id)
     }
 
@@ -287,7 +288,7 @@ impl<'a> Session<'a> {
     }
 
     /// Adds a catalogue record.
-    pub(crate) fn record(&mut self, record: Record) -> Result<()> {
+    pub(crate) fn record(&mut self, record: CatalogueRecord) -> Result<()> {
         self.group()?.add_record(record)
     }
 
@@ -311,7 +312,7 @@ impl<'a> Session<'a> {
         let generation = catalogue
             .dictionary_of(collection)
             .map_or(1, |entry| entry.generation + 1);
-        self.record(Record::Dictionary(DictionaryEntry {
+        self.record(CatalogueRecord::Dictionary(DictionaryEntry {
             number,
             collection,
             generation,

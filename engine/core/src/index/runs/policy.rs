@@ -2,7 +2,7 @@
 
 use std::ops::{Range, RangeInclusive};
 
-use lakebed_format::{BlobId, RunHeader, SegmentNumber};
+use lakebed_format::{BlobId, IndexRunHeader, SegmentNumber};
 
 /// More sealed segments than this outside all runs are gathered into a run.
 pub(crate) const MAX_UNCOVERED: usize = 8;
@@ -26,7 +26,7 @@ pub(crate) struct SegmentOutline {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Choice {
     /// Runs that count, by ascending segments; they overlap nowhere.
-    pub(crate) runs: Vec<RunHeader>,
+    pub(crate) runs: Vec<IndexRunHeader>,
     /// Numbers of runs that do not fit the manifest or are part of a larger one. Under the writer's lock they may be removed.
     pub(crate) obsolete: Vec<u64>,
     /// Segments, as indices into the manifest's list, whose footers are searched.
@@ -34,7 +34,7 @@ pub(crate) struct Choice {
 }
 
 /// The sealed segments that a run covers, as a range of indices; `None` when it was made from others.
-fn covered(sealed: &[SegmentOutline], run: &RunHeader) -> Option<Range<usize>> {
+fn covered(sealed: &[SegmentOutline], run: &IndexRunHeader) -> Option<Range<usize>> {
     let start = sealed.partition_point(|segment| segment.number < run.first_segment);
     let end = sealed.partition_point(|segment| segment.number <= run.last_segment);
     let segments = sealed.get(start..end)?;
@@ -48,11 +48,11 @@ fn covered(sealed: &[SegmentOutline], run: &RunHeader) -> Option<Range<usize>> {
 }
 
 /// Chooses among the runs there are. `sealed` ascends by number and ids.
-pub(crate) fn choose(sealed: &[SegmentOutline], runs: &[RunHeader]) -> Choice {
+pub(crate) fn choose(sealed: &[SegmentOutline], runs: &[IndexRunHeader]) -> Choice {
     let mut by_size = runs.to_vec();
     by_size.sort_unstable_by_key(|run| std::cmp::Reverse((run.entries, run.number)));
     let mut choice = Choice::default();
-    let mut taken: Vec<(Range<usize>, RunHeader)> = Vec::new();
+    let mut taken: Vec<(Range<usize>, IndexRunHeader)> = Vec::new();
     for run in by_size {
         let place = covered(sealed, &run).filter(|place| {
             taken
@@ -89,7 +89,7 @@ pub(crate) struct Merge {
 
 /// What a run covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Extent {
+pub(crate) struct RunExtent {
     /// The first segment and the last.
     pub(crate) segments: RangeInclusive<SegmentNumber>,
     /// Blobs in them.
@@ -100,10 +100,10 @@ pub(crate) struct Extent {
 
 impl Merge {
     /// What it will cover; `None` when `sealed` is not the list it was made for.
-    pub(crate) fn extent(&self, sealed: &[SegmentOutline]) -> Option<Extent> {
+    pub(crate) fn extent(&self, sealed: &[SegmentOutline]) -> Option<RunExtent> {
         let segments = sealed.get(self.segments.clone())?;
         let (first, last) = (segments.first()?, segments.last()?);
-        Some(Extent {
+        Some(RunExtent {
             segments: first.number..=last.number,
             blobs: segments.iter().map(|segment| segment.blobs).sum(),
             ids: first.first_blob..last.end_blob,
@@ -152,7 +152,7 @@ pub(crate) fn next_merge(sealed: &[SegmentOutline], choice: &Choice) -> Option<M
 
 /// One run of all segments in a range that no run crosses the ends of.
 fn merge(segments: Range<usize>, choice: &Choice, sealed: &[SegmentOutline]) -> Merge {
-    let inside = |run: &&RunHeader| {
+    let inside = |run: &&IndexRunHeader| {
         covered(sealed, run)
             .is_some_and(|part| segments.start <= part.start && part.end <= segments.end)
     };

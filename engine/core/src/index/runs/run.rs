@@ -4,8 +4,10 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use lakebed_format::run::{RUN_HEADER_LEN, RUN_START};
-use lakebed_format::{BlobId, Fingerprint, Fingerprints, FormatError, Pages, RunHeader, names};
+use lakebed_format::index_run::{RUN_HEADER_LEN, RUN_START};
+use lakebed_format::{
+    BlobId, Fingerprint, Fingerprints, FormatError, IndexRunHeader, Pages, names,
+};
 use lakebed_vfs::{Advice, Mapping, ReadFile, ReadVfs};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -23,7 +25,7 @@ pub(crate) type Entries = Box<dyn Iterator<Item = Result<(Fingerprint, BlobId)>>
 /// An open run.
 #[derive(Debug)]
 pub(crate) struct Run {
-    header: RunHeader,
+    header: IndexRunHeader,
     file: Arc<dyn ReadFile>,
     /// Where files can be mapped.
     mapping: Option<Mapping>,
@@ -76,7 +78,7 @@ impl Run {
         }
         let mut head = [0; RUN_HEADER_LEN];
         file.read_exact_at(&mut head, 0).map_err(reading)?;
-        let header = RunHeader::decode(&head).map_err(|error| broken(number, &error))?;
+        let header = IndexRunHeader::decode(&head).map_err(|error| broken(number, &error))?;
         if header.number != number || header.file_len() != len {
             return Err(damaged(number, "its name or length is not what it says"));
         }
@@ -98,7 +100,7 @@ impl Run {
     }
 
     /// Its header: number, entries, segments covered.
-    pub(crate) fn header(&self) -> &RunHeader {
+    pub(crate) fn header(&self) -> &IndexRunHeader {
         &self.header
     }
 

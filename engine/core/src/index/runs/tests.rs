@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use lakebed_format::{BlobId, Fingerprint, RunHeader, SegmentNumber, names};
-use lakebed_vfs::{File, MemVfs, Open, OsVfs, Vfs};
+use lakebed_format::{BlobId, Fingerprint, IndexRunHeader, SegmentNumber, names};
+use lakebed_vfs::{File, MemVfs, Open, OsVfs, ReadVfs, Vfs};
 use proptest::prelude::*;
 
 use super::policy::{MAX_RUNS, MAX_UNCOVERED};
 use super::write::{RunSpec, merge_sorted, write_run};
+use super::run::damaged;
 use super::*;
+use crate::error::{ErrorKind, Result};
 
 type Entry = (Fingerprint, BlobId);
 
@@ -282,7 +284,7 @@ fn an_error_in_a_source_ends_a_merge() {
 /// The catalogue and the headers of the runs there are, as the store would keep them.
 struct World {
     sealed: Vec<SegmentOutline>,
-    runs: Vec<RunHeader>,
+    runs: Vec<IndexRunHeader>,
     next_run: u64,
     rewritten: u64,
 }
@@ -313,13 +315,14 @@ impl World {
     }
 
     fn carry_out(&mut self, merge: &Merge, keep_old: bool) {
-        let Extent { blobs: entries, ids, .. } = merge.extent(&self.sealed).unwrap();
+        let extent = merge.extent(&self.sealed).unwrap();
+        let (entries, ids) = (extent.blobs, extent.ids);
         let segments = &self.sealed[merge.segments.clone()];
         self.rewritten += entries;
         if !keep_old {
             self.runs.retain(|run| !merge.runs.contains(&run.number));
         }
-        self.runs.push(RunHeader {
+        self.runs.push(IndexRunHeader {
             number: self.next_run,
             salt: 0,
             entries,
@@ -434,7 +437,7 @@ fn plans_are_carried_out_and_found_again() {
         });
         all.extend(&entries);
         let found = open_all(&vfs);
-        let headers: Vec<RunHeader> = found.runs.iter().map(|run| *run.header()).collect();
+        let headers: Vec<IndexRunHeader> = found.runs.iter().map(|run| *run.header()).collect();
         let Some(merge) = next_merge(&sealed, &choose(&sealed, &headers)) else {
             continue;
         };
@@ -454,7 +457,7 @@ fn plans_are_carried_out_and_found_again() {
         }
     }
     let found = open_all(&vfs);
-    let headers: Vec<RunHeader> = found.runs.iter().map(|run| *run.header()).collect();
+    let headers: Vec<IndexRunHeader> = found.runs.iter().map(|run| *run.header()).collect();
     let choice = choose(&sealed, &headers);
     assert_eq!((choice.obsolete.len(), found.unreadable.len()), (0, 0));
     let covered = &sealed[..sealed.len() - choice.uncovered.len()];

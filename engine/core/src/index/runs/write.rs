@@ -6,7 +6,9 @@ use std::collections::binary_heap::PeekMut;
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
-use lakebed_format::{BlobId, Fingerprint, Pages, RunHeader, SegmentNumber, block, names};
+use lakebed_format::{
+    BlobId, Fingerprint, IndexRunHeader, Pages, SegmentNumber, index_block, names,
+};
 use lakebed_vfs::{File, Open, Vfs};
 
 use super::policy::{Merge, SegmentOutline};
@@ -95,13 +97,13 @@ fn write_temporary(
     entries: impl Iterator<Item = Result<(Fingerprint, BlobId)>>,
     temporary: &str,
 ) -> Result<()> {
-    let header = RunHeader {
+    let header = IndexRunHeader {
         number: spec.number,
         salt: spec.salt,
         entries: spec.entries,
         first_segment: *spec.segments.start(),
         last_segment: *spec.segments.end(),
-        id_width: RunHeader::width_for(spec.ids.end.0.saturating_sub(spec.ids.start.0)),
+        id_width: IndexRunHeader::width_for(spec.ids.end.0.saturating_sub(spec.ids.start.0)),
         base: spec.ids.start,
     };
     let io = |error| io(spec, error);
@@ -175,7 +177,7 @@ impl PagedWriter {
     }
 
     fn write(&mut self, file: &dyn File) -> std::io::Result<()> {
-        block::put_page_sums(self.salt, self.at, &self.buffer, &mut self.sums);
+        index_block::put_page_sums(self.salt, self.at, &self.buffer, &mut self.sums);
         file.write_all_at(&self.buffer, self.at)?;
         self.at += self.buffer.len() as u64;
         self.buffer.clear();

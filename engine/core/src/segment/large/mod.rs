@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use lakebed_format::{
     BlobId, CommitEntry, Encoding, Fingerprint, HEADER_LEN, Hash, LargeBlock, LargeEncoding,
-    LargeEntry, LargeTail, Layout, RowEntry, SegmentHeader, SegmentNumber, TAIL_LEN, limits,
+    LargeEntry, LargeTrailer, Layout, RowBatchEntry, SegmentHeader, SegmentNumber, TRAILER_LEN,
+    limits,
 };
 use parking_lot::Mutex;
 
@@ -33,7 +34,7 @@ struct Opened {
     segment: SegmentNumber,
     salt: u64,
     bytes: SegmentBytes,
-    tail: LargeTail,
+    tail: LargeTrailer,
     blocks: Vec<LargeBlock>,
     /// The checked bytes, where they can be handed out as they lie.
     whole: Option<Blob>,
@@ -143,11 +144,11 @@ impl Segment for LargeSegment {
         Ok(())
     }
 
-    fn rows(&self, _: &SegmentFiles) -> Result<Arc<[RowEntry]>> {
+    fn rows(&self, _: &SegmentFiles) -> Result<Arc<[RowBatchEntry]>> {
         Ok(Arc::from([]))
     }
 
-    fn row_batch(&self, _: &SegmentFiles, _: &RowEntry) -> Result<RowBatchBytes> {
+    fn row_batch(&self, _: &SegmentFiles, _: &RowBatchEntry) -> Result<RowBatchBytes> {
         Err(Error::internal("rows are read from a large blob's segment"))
     }
 
@@ -207,8 +208,8 @@ impl Opened {
         let refused = |error| Error::of_format(segment, &error);
         let header = SegmentHeader::decode(&bytes.slice(0, HEADER_LEN as u64)?).map_err(refused)?;
         let salt = header.salt;
-        let tail_at = bytes.len() - TAIL_LEN as u64;
-        let tail = LargeTail::decode(&bytes.slice(tail_at, TAIL_LEN as u64)?, salt, tail_at)
+        let tail_at = bytes.len() - TRAILER_LEN as u64;
+        let tail = LargeTrailer::decode(&bytes.slice(tail_at, TRAILER_LEN as u64)?, salt, tail_at)
             .map_err(refused)?;
         let own = header.uuid == files.store
             && header.number == segment
@@ -306,7 +307,7 @@ impl Opened {
 
 /// Bytes of the file of a large blob whose block table ends at `end`.
 fn file_len(end: u64) -> u64 {
-    (end + TAIL_LEN as u64).next_multiple_of(limits::SEGMENT_ALIGN)
+    (end + TRAILER_LEN as u64).next_multiple_of(limits::SEGMENT_ALIGN)
 }
 
 /// Bytes of the file of a large blob.

@@ -2,8 +2,8 @@
 
 use lakebed_codec::Encoder;
 use lakebed_format::{
-    BlobId, Hash, LargeBlock, LargeEncoding, LargeEntry, LargeTail, Layout, SegmentHeader,
-    SegmentNumber, StoreUuid, TAIL_LEN, limits, names, sum,
+    BlobId, Hash, LargeBlock, LargeEncoding, LargeEntry, LargeTrailer, Layout, SegmentFormat,
+    SegmentHeader, SegmentNumber, StoreUuid, TRAILER_LEN, checksum, limits, names,
 };
 use lakebed_vfs::Vfs;
 
@@ -20,6 +20,7 @@ const TRIED: usize = 3;
 pub(crate) struct LargeWriter<'a> {
     pub(crate) vfs: &'a dyn Vfs,
     pub(crate) store: StoreUuid,
+    pub(crate) format: SegmentFormat,
     /// zstd level of blocks.
     pub(crate) level: i32,
 }
@@ -53,6 +54,7 @@ fn write_file(
 ) -> Result<LargeEntry> {
     let io = |error| Error::io(&format!("writing segment {segment}"), error);
     let header = SegmentHeader {
+        format: writer.format,
         layout: Layout::Large,
         number: segment,
         uuid: writer.store,
@@ -82,22 +84,22 @@ fn write_file(
         LargeBlock {
             offset,
             stored_len: stored.len() as u32,
-            checksum: sum(salt, offset, stored),
+            checksum: checksum(salt, offset, stored),
         }
         .encode(&mut table);
         offset += stored.len() as u64;
     }
     let stored_len = offset - limits::LARGE_START;
     let table_offset = offset.next_multiple_of(8);
-    let tail = LargeTail {
+    let tail = LargeTrailer {
         blob: id,
         len: bytes.len() as u64,
         encoding,
         table_offset,
         blocks: (table.len() / LargeBlock::LEN) as u64,
-        table_checksum: sum(salt, table_offset, &table),
+        table_checksum: checksum(salt, table_offset, &table),
     };
-    let tail_at = file_len(table_offset + table.len() as u64) - TAIL_LEN as u64;
+    let tail_at = file_len(table_offset + table.len() as u64) - TRAILER_LEN as u64;
     table.resize((tail_at - table_offset) as usize, 0);
     tail.encode(salt, tail_at, &mut table);
     file.write_all_at(&table, table_offset).map_err(io)?;

@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use lakebed_codec::Decoded;
 use lakebed_format::{
-    BlobId, CommitAt, CommitEntry, CommitNumber, Fingerprint, RowEntry, SegmentNumber, limits,
+    BlobId, CommitEntry, CommitNumber, Fingerprint, LocatedCommit, RowBatchEntry, SegmentNumber,
+    limits,
 };
 
 use super::active_file::{ActiveFile, FoundFrame};
@@ -28,8 +29,8 @@ pub(crate) struct ActiveRows {
     /// Everything unreadable before the last commit.
     pub(crate) damage: Vec<Damage>,
     /// The last commit.
-    pub(crate) last: CommitAt,
-    rows: OnceLock<Arc<[RowEntry]>>,
+    pub(crate) last: LocatedCommit,
+    rows: OnceLock<Arc<[RowBatchEntry]>>,
 }
 
 /// What is known of the sync of a commit that was found.
@@ -45,7 +46,12 @@ pub(crate) enum SyncState {
 
 impl ActiveRows {
     /// The state that a walk over the chain found.
-    fn new(file: Arc<ActiveFile>, walk: Walk, mut damage: Vec<Damage>, last: CommitAt) -> Self {
+    fn new(
+        file: Arc<ActiveFile>,
+        walk: Walk,
+        mut damage: Vec<Damage>,
+        last: LocatedCommit,
+    ) -> Self {
         damage.extend(walk.damage);
         damage.sort_by_key(|damage| damage.place().offset);
         damage.dedup();
@@ -209,10 +215,10 @@ impl ActiveRows {
 /// The commit that may be shown, given the last one found: that one, or the one before. `headless`: the segment's header is damaged.
 fn settled(
     walker: Walker<'_>,
-    found: CommitAt,
+    found: LocatedCommit,
     headless: bool,
     sync: SyncState,
-) -> Result<Option<CommitAt>> {
+) -> Result<Option<LocatedCommit>> {
     // The header is written with the first group and is on disk when that one is.
     let torn = headless && found.commit.group == limits::FIRST_GROUP;
     let shown = match sync {
@@ -301,7 +307,7 @@ impl Segment for ActiveRows {
         Ok(())
     }
 
-    fn rows(&self, _: &SegmentFiles) -> Result<Arc<[RowEntry]>> {
+    fn rows(&self, _: &SegmentFiles) -> Result<Arc<[RowBatchEntry]>> {
         if let Some(rows) = self.rows.get() {
             return Ok(Arc::clone(rows));
         }
@@ -313,12 +319,18 @@ impl Segment for ActiveRows {
         Ok(Arc::clone(self.rows.get_or_init(|| rows.into())))
     }
 
-    fn row_batch(&self, _: &SegmentFiles, entry: &RowEntry) -> Result<RowBatchBytes> {
+    fn row_batch(&self, _: &SegmentFiles, entry: &RowBatchEntry) -> Result<RowBatchBytes> {
         let bytes = self
             .file
             .walker()
             .read(entry.offset, entry.len, Damage::Index)?;
-        RowBatchBytes::checked(self.file.number, self.file.salt, entry, bytes)
+        RowBatchBytes::checked(
+            self.file.number,
+            self.file.format,
+            self.file.salt,
+            entry,
+            bytes,
+        )
     }
 
     fn commits(&self, _: &SegmentFiles) -> Result<Vec<CommitEntry>> {

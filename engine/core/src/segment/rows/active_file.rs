@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use lakebed_codec::Decoded;
 use lakebed_format::{
-    BlobId, COMMIT_LEN, Fingerprint, Layout, SegmentHeader, SegmentNumber, StoreUuid, limits,
+    BlobId, COMMIT_LEN, Fingerprint, Layout, SegmentFormat, SegmentHeader, SegmentNumber,
+    StoreUuid, limits,
 };
 use lakebed_vfs::ReadFile;
 use parking_lot::RwLock;
@@ -26,6 +27,7 @@ const SALT_IN_COMMIT: usize = 56;
 #[derive(Debug)]
 pub(crate) struct ActiveFile {
     pub(crate) number: SegmentNumber,
+    pub(crate) format: SegmentFormat,
     pub(crate) salt: u64,
     pub(crate) first_blob: BlobId,
     pub(crate) file: Arc<dyn ReadFile>,
@@ -56,12 +58,14 @@ impl Indexed {
 impl ActiveFile {
     pub(crate) fn new(
         number: SegmentNumber,
+        format: SegmentFormat,
         salt: u64,
         first_blob: BlobId,
         file: Arc<dyn ReadFile>,
     ) -> Self {
         Self {
             number,
+            format,
             salt,
             first_blob,
             file,
@@ -96,17 +100,21 @@ impl ActiveFile {
                     let text = "the file is another segment's or another store's";
                     return Err(Error::corrupt(number, 0, text));
                 }
-                let file = Self::new(number, header.salt, header.first_blob, file);
+                let file = Self::new(number, header.format, header.salt, header.first_blob, file);
                 Ok(Some((file, Vec::new())))
             }
-            Err(ReadFailure::Damaged(damage)) => Self::without_header(number, file, len, damage),
+            Err(ReadFailure::Damaged(damage)) => {
+                Self::without_header(number, files.format, file, len, damage)
+            }
             Err(ReadFailure::Other(error)) => Err(error),
         }
     }
 
-    /// A COMMIT repeats the salt: with one at the end of the file, a damaged header loses nothing.
+    /// A COMMIT repeats the salt, and the header of the store says the format: with a COMMIT at the end of the file, a damaged header
+    /// loses nothing.
     fn without_header(
         number: SegmentNumber,
+        format: SegmentFormat,
         file: Arc<dyn ReadFile>,
         len: u64,
         damage: Damage,
@@ -115,6 +123,7 @@ impl ActiveFile {
         let mut walker = Walker {
             bytes: WalkedBytes::File(file.as_ref()),
             segment: number,
+            format,
             salt: 0,
         };
         let bytes = walker.read(at, COMMIT_LEN as u64, Damage::Commit)?;
@@ -131,7 +140,7 @@ impl ActiveFile {
             return Ok(None);
         }
         Ok(Some((
-            Self::new(number, salt, BlobId(0), file),
+            Self::new(number, format, salt, BlobId(0), file),
             vec![damage],
         )))
     }
@@ -139,6 +148,7 @@ impl ActiveFile {
     /// Encodes further parts of the segment.
     pub(crate) fn writer(&self, store: StoreUuid) -> SegmentWriter {
         SegmentWriter::new(SegmentHeader {
+            format: self.format,
             layout: Layout::Rows,
             number: self.number,
             uuid: store,
@@ -152,6 +162,7 @@ impl ActiveFile {
         Walker {
             bytes: WalkedBytes::File(self.file.as_ref()),
             segment: self.number,
+            format: self.format,
             salt: self.salt,
         }
     }

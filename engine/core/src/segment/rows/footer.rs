@@ -1,6 +1,6 @@
 //! What the files of a store's segments say of themselves, without a manifest.
 
-use lakebed_format::{Catalogue as CatalogueBody, Layout, SegmentNumber};
+use lakebed_format::{Layout, ManifestBody as CatalogueBody, SegmentNumber};
 
 use super::walker::{WalkedBytes, Walker, read_header};
 use crate::error::Result;
@@ -38,6 +38,7 @@ pub(crate) fn inspect(files: &SegmentFiles, number: SegmentNumber) -> Result<Fou
     let walker = Walker {
         bytes,
         segment: number,
+        format: header.format,
         salt: header.salt,
     };
     match walker.footer_catalogue(len) {

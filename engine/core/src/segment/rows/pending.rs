@@ -7,7 +7,10 @@ use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use lakebed_format::{BatchHead, BatchWriter, BlobId, Fingerprint, Hash, RowEntry, SegmentNumber};
+use lakebed_format::{
+    BlobId, CommitNumber, Fingerprint, Hash, RowBatchEntry, RowBatchHeader, RowBatchWriter,
+    SegmentFormat, SegmentNumber,
+};
 use lakebed_vfs::File;
 use parking_lot::{Mutex, RwLock};
 
@@ -131,15 +134,15 @@ impl PendingIndex {
 /// A batch of rows of the group.
 #[derive(Clone, Debug)]
 pub(crate) struct PendingBatch {
-    pub(crate) writer: BatchWriter,
+    pub(crate) writer: RowBatchWriter,
     pub(crate) min_blob: BlobId,
     pub(crate) max_blob: BlobId,
 }
 
 impl PendingBatch {
-    pub(crate) fn new(head: BatchHead) -> Self {
+    pub(crate) fn new(head: RowBatchHeader) -> Self {
         Self {
-            writer: BatchWriter::new(head),
+            writer: RowBatchWriter::new(head),
             min_blob: BlobId(u64::MAX),
             max_blob: BlobId(0),
         }
@@ -153,10 +156,11 @@ impl PendingBatch {
         self.max_blob = self.max_blob.max(blob);
     }
 
-    /// Its entry in the row directory, as far as it is known: it has no place yet.
-    pub(crate) fn entry(&self) -> RowEntry {
+    /// Its entry in the row directory if `commit` adds it, as far as it is known: it has no place yet.
+    pub(crate) fn entry(&self, commit: CommitNumber) -> RowBatchEntry {
         let head = self.writer.head();
-        RowEntry {
+        RowBatchEntry {
+            commit,
             collection: head.collection,
             first_seq: head.first_seq,
             rows: self.writer.rows(),
@@ -169,17 +173,18 @@ impl PendingBatch {
         }
     }
 
-    /// Its bytes, as if it were at the start of a segment.
+    /// Its bytes in the newest format, as if it were at the start of a segment and `commit` added it.
     ///
     /// # Errors
     /// `Internal`.
-    pub(crate) fn encoded(&self) -> Result<RowBatchBytes> {
+    pub(crate) fn encoded(&self, commit: CommitNumber) -> Result<RowBatchBytes> {
+        let format = SegmentFormat::NEWEST;
         let mut out = Vec::new();
         self.writer
             .clone()
-            .encode(0, 0, &mut out)
+            .encode(format, commit, 0, 0, &mut out)
             .map_err(|e| Error::internal(&format!("pending rows cannot be encoded: {e}")))?;
-        Ok(RowBatchBytes::new(out.into(), 0))
+        Ok(RowBatchBytes::new(out.into(), format, 0))
     }
 }
 

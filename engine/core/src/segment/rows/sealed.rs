@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use lakebed_codec::Decoded;
 use lakebed_format::{
     BlobId, CommitEntry, Encoding, Fingerprint, FormatError, FrameEntry, FrameHeader, FrameTable,
-    Reason, RowEntry, SectionKind, SegmentEntry, SegmentNumber,
+    Reason, RowBatchEntry, SectionKind, SegmentEntry, SegmentNumber,
 };
 use parking_lot::Mutex;
 
@@ -68,7 +68,7 @@ impl SealedRows {
             SectionKind::Ids,
             SectionKind::Rows,
             SectionKind::Commits,
-            SectionKind::Catalogue,
+            SectionKind::ManifestBody,
         ] {
             walker.section(&opened.footer, kind)?;
         }
@@ -291,7 +291,7 @@ impl Segment for SealedRows {
         Ok(())
     }
 
-    fn rows(&self, files: &SegmentFiles) -> Result<Arc<[RowEntry]>> {
+    fn rows(&self, files: &SegmentFiles) -> Result<Arc<[RowBatchEntry]>> {
         if self.entry.rows == 0 {
             return Ok(Arc::from([]));
         }
@@ -303,10 +303,10 @@ impl Segment for SealedRows {
         Ok(Arc::clone(opened.rows.get_or_init(|| rows.into())))
     }
 
-    fn row_batch(&self, files: &SegmentFiles, entry: &RowEntry) -> Result<RowBatchBytes> {
+    fn row_batch(&self, files: &SegmentFiles, entry: &RowBatchEntry) -> Result<RowBatchBytes> {
         let opened = self.opened(files)?;
         let bytes = opened.bytes.slice(entry.offset, entry.len)?;
-        RowBatchBytes::checked(self.entry.number, opened.salt, entry, bytes)
+        RowBatchBytes::checked(self.entry.number, opened.format, opened.salt, entry, bytes)
     }
 
     fn commits(&self, files: &SegmentFiles) -> Result<Vec<CommitEntry>> {

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use lakebed_format::{
-    BlobId, Extent, FormatError, FrameEntry, IdRun, IdSet, IndexBlock, Layout, Ordinals, Reason,
-    RowEntry, SectionKind, SegmentEntry, SegmentNumber, wire::Reader,
+    BlobId, FingerprintExtent, FormatError, FrameEntry, IdRun, IdSet, IndexBlock, Layout, Ordinals,
+    Reason, RowBatchEntry, SectionKind, SegmentEntry, SegmentFormat, SegmentNumber, coding::Reader,
 };
 use parking_lot::Mutex;
 
@@ -18,14 +18,15 @@ use crate::segment::files::SegmentFiles;
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) bytes: SegmentBytes,
+    pub(super) format: SegmentFormat,
     pub(super) salt: u64,
     pub(super) footer: IndexBlock,
     pub(super) frames: Option<PagedTable>,
     /// Runs of ids with the ordinal of their first.
     pub(super) ids: Vec<(u64, IdRun)>,
     pub(super) ordinals: Option<PagedTable>,
-    pub(super) extents: Vec<(Extent, PagedTable)>,
-    pub(super) rows: OnceLock<Arc<[RowEntry]>>,
+    pub(super) extents: Vec<(FingerprintExtent, PagedTable)>,
+    pub(super) rows: OnceLock<Arc<[RowBatchEntry]>>,
     /// Frames read in place whose checksums passed.
     pub(super) passed: Mutex<HashSet<u64>>,
 }
@@ -71,6 +72,7 @@ impl Opened {
         let walker = Walker {
             bytes: WalkedBytes::Complete(&bytes),
             segment: entry.number,
+            format: header.format,
             salt,
         };
         let footer = walker.footer(bytes.len())?;
@@ -92,12 +94,13 @@ impl Opened {
         }
         let data = walker.section(&footer, SectionKind::Extents)?;
         let mut extents = Vec::new();
-        for extent in Extent::decode_all(&data, footer.offset).map_err(refused)? {
+        for extent in FingerprintExtent::decode_all(&data, footer.offset).map_err(refused)? {
             let table = PagedTable::new(&bytes, entry.number, salt, extent.pages())?;
             extents.push((extent, table));
         }
         Ok(Self {
             bytes,
+            format: header.format,
             salt,
             footer,
             frames,
@@ -113,6 +116,7 @@ impl Opened {
         Walker {
             bytes: WalkedBytes::Complete(&self.bytes),
             segment,
+            format: self.format,
             salt: self.salt,
         }
     }

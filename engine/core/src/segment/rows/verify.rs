@@ -1,6 +1,6 @@
 //! Verification of a rows segment: every group, frame and blob.
 
-use lakebed_format::{BlobId, CommitAt, Fingerprint, FrameHeader, Hash, limits};
+use lakebed_format::{BlobId, Fingerprint, FrameHeader, Hash, LocatedCommit, limits};
 use lakebed_vfs::ReadFile;
 
 use super::frame::{self, FramePlace};
@@ -69,7 +69,7 @@ struct Groups<'a> {
 }
 
 impl Groups<'_> {
-    fn verify(&self, commit: &CommitAt, verification: &mut dyn Verification) -> Result<()> {
+    fn verify(&self, commit: &LocatedCommit, verification: &mut dyn Verification) -> Result<()> {
         let segment = self.walker.segment;
         let start = commit.commit.group;
         let whole = self.walker.group_is_whole(commit).map_err(Error::from);

@@ -10,10 +10,11 @@
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, COMMIT_LEN, Catalogue as CatalogueBody, Commit, CommitAt, CommitEntry, Fingerprint,
-    FooterTail, FormatError, FrameEntry, FrameTable, HEADER_LEN, IdSet, IndexBlock, Record,
-    RowEntry, SectionKind, SegmentHeader, SegmentNumber, Seq, Summer, TAIL_LEN,
-    block::MAX_BLOCK_HEADER, find_last_commit, limits, wire::Reader,
+    BlobId, COMMIT_LEN, CatalogueRecord, Commit, CommitEntry, Fingerprint, FooterTrailer,
+    FormatError, FrameEntry, FrameTable, HEADER_LEN, IdSet, IndexBlock, LocatedCommit,
+    ManifestBody as CatalogueBody, RowBatchEntry, RunningChecksum, SectionKind, SegmentFormat,
+    SegmentHeader, SegmentNumber, Seq, TRAILER_LEN, coding::Reader, find_last_commit,
+    index_block::MAX_BLOCK_HEADER, limits,
 };
 use lakebed_vfs::ReadFile;
 
@@ -42,6 +43,7 @@ pub(crate) enum WalkedBytes<'a> {
 pub(crate) struct Walker<'a> {
     pub(crate) bytes: WalkedBytes<'a>,
     pub(crate) segment: SegmentNumber,
+    pub(crate) format: SegmentFormat,
     /// Seeds the checksums of everything behind the header.
     pub(crate) salt: u64,
 }
@@ -50,7 +52,7 @@ pub(crate) struct Walker<'a> {
 #[derive(Debug)]
 pub(crate) struct Block {
     pub(crate) header: IndexBlock,
-    pub(crate) commit: CommitAt,
+    pub(crate) commit: LocatedCommit,
     pub(crate) frames: Vec<FrameEntry>,
     pub(crate) ids: IdSet,
     /// The catalogue after it.
@@ -72,10 +74,10 @@ impl Block {
 /// An index block as it is read, before the catalogue is known.
 struct LoadedBlock {
     header: IndexBlock,
-    commit: CommitAt,
+    commit: LocatedCommit,
     frames: Vec<FrameEntry>,
     ids: IdSet,
-    rows: Slice,
+    rows: Vec<RowBatchEntry>,
     records: Slice,
 }
 
@@ -86,7 +88,7 @@ pub(crate) struct Walk {
     pub(crate) damage: Vec<Damage>,
 }
 
-/// The header of the file of a segment, read without a walker: it holds the salt that a walker needs.
+/// The header of the file of a segment, read without a walker: it holds the format and the salt that a walker needs.
 ///
 /// # Errors
 /// Damage when it is not whole or is another segment's; `Io`.
@@ -97,6 +99,7 @@ pub(crate) fn read_header(
     let unsalted = Walker {
         bytes,
         segment,
+        format: SegmentFormat::NEWEST,
         salt: 0,
     };
     let head = unsalted.read(0, HEADER_LEN as u64, Damage::Header)?;
@@ -137,14 +140,14 @@ impl<'a> Walker<'a> {
     }
 
     /// The COMMIT at `offset`.
-    pub(crate) fn commit_at(&self, offset: u64) -> ReadResult<CommitAt> {
+    pub(crate) fn commit_at(&self, offset: u64) -> ReadResult<LocatedCommit> {
         let bytes = self.read(offset, COMMIT_LEN as u64, Damage::Commit)?;
         Commit::decode(&bytes, offset, self.segment, self.salt)
             .map_err(|error| self.refused(&error, Damage::Commit))
     }
 
     /// The COMMIT just before the group at `group`; `None` for the first group.
-    pub(crate) fn commit_before(&self, group: u64) -> ReadResult<Option<CommitAt>> {
+    pub(crate) fn commit_before(&self, group: u64) -> ReadResult<Option<LocatedCommit>> {
         if group <= limits::FIRST_GROUP {
             return Ok(None);
         }
@@ -155,7 +158,7 @@ impl<'a> Walker<'a> {
     }
 
     /// The last whole COMMIT that ends at or before `len`.
-    pub(crate) fn last_commit(&self, len: u64) -> ReadResult<Option<CommitAt>> {
+    pub(crate) fn last_commit(&self, len: u64) -> ReadResult<Option<LocatedCommit>> {
         if let Some(at) = len.checked_sub(COMMIT_LEN as u64).filter(|at| at % 8 == 0) {
             let end = self.read(at, COMMIT_LEN as u64, Damage::Commit)?;
             if let Ok(commit) = Commit::decode(&end, at, self.segment, self.salt) {
@@ -172,7 +175,7 @@ impl<'a> Walker<'a> {
     }
 
     /// Searches for a COMMIT from `end` backwards.
-    fn search_back(&self, mut end: u64) -> ReadResult<Option<CommitAt>> {
+    fn search_back(&self, mut end: u64) -> ReadResult<Option<LocatedCommit>> {
         let least = limits::FIRST_GROUP + COMMIT_LEN as u64;
         while end >= least {
             let start = end.saturating_sub(STEP).max(limits::FIRST_GROUP);
@@ -189,8 +192,8 @@ impl<'a> Walker<'a> {
     }
 
     /// Whether the bytes of the group that `commit` ends are those that were written.
-    pub(crate) fn group_is_whole(&self, commit: &CommitAt) -> ReadResult<bool> {
-        let mut sum = Summer::new(self.salt);
+    pub(crate) fn group_is_whole(&self, commit: &LocatedCommit) -> ReadResult<bool> {
+        let mut sum = RunningChecksum::new(self.salt);
         self.each_step(commit.commit.group, commit.offset, |_, bytes| {
             sum.update(bytes);
             Ok(())
@@ -215,19 +218,19 @@ impl<'a> Walker<'a> {
     }
 
     /// The tail of the footer that ends at `len`.
-    pub(crate) fn footer_tail(&self, len: u64) -> ReadResult<FooterTail> {
+    pub(crate) fn footer_tail(&self, len: u64) -> ReadResult<FooterTrailer> {
         let at = len
-            .checked_sub(TAIL_LEN as u64)
+            .checked_sub(TRAILER_LEN as u64)
             .ok_or_else(|| self.damaged(len, "the file is too short", Damage::Footer))?;
-        let bytes = self.read(at, TAIL_LEN as u64, Damage::Footer)?;
-        FooterTail::decode(&bytes, self.salt, at)
+        let bytes = self.read(at, TRAILER_LEN as u64, Damage::Footer)?;
+        FooterTrailer::decode(&bytes, self.salt, at)
             .map_err(|error| self.refused(&error, Damage::Footer))
     }
 
     /// The index block of the footer that ends at `len`.
     pub(crate) fn footer(&self, len: u64) -> ReadResult<IndexBlock> {
         let tail = self.footer_tail(len)?;
-        let tail_at = len - TAIL_LEN as u64;
+        let tail_at = len - TRAILER_LEN as u64;
         let end = tail.block_offset.checked_add(tail.block_len);
         if end.is_none_or(|end| end > tail_at) {
             return Err(self.damaged(
@@ -253,7 +256,7 @@ impl<'a> Walker<'a> {
     /// What a manifest said when this segment was sealed: the footer repeats it, except for the length of the file it is in.
     pub(crate) fn footer_catalogue(&self, len: u64) -> ReadResult<CatalogueBody> {
         let footer = self.footer(len)?;
-        let data = self.section_of(&footer, SectionKind::Catalogue, None, Damage::Footer)?;
+        let data = self.section_of(&footer, SectionKind::ManifestBody, None, Damage::Footer)?;
         CatalogueBody::decode(&data, footer.offset)
             .map_err(|error| self.refused(&error, Damage::Footer))
     }
@@ -265,7 +268,7 @@ impl<'a> Walker<'a> {
     /// Anything but damage, which is listed in the result.
     pub(crate) fn walk(
         &self,
-        last: CommitAt,
+        last: LocatedCommit,
         known: &[Arc<Block>],
         base: &Catalogue,
     ) -> Result<Walk> {
@@ -323,21 +326,20 @@ impl<'a> Walker<'a> {
     fn apply(&self, block: &LoadedBlock, catalogue: &mut Catalogue) -> ReadResult<()> {
         let at = block.header.offset;
         let mut result = Ok(());
-        for record in Record::decode_all(&block.records, at) {
+        for record in CatalogueRecord::decode_all(&block.records, at) {
             let record = record.map_err(|error| self.refused(&error, Damage::Index))?;
             if let Err(reason) = catalogue.apply(&record) {
                 result = Err(self.damaged(at, &reason, Damage::Record));
             }
         }
-        for entry in RowEntry::decode_all(&block.rows, at) {
-            let entry = entry.map_err(|error| self.refused(&error, Damage::Index))?;
+        for entry in &block.rows {
             catalogue.add_rows(entry.collection, Seq(entry.first_seq.0 + entry.rows));
         }
         result
     }
 
     /// Reads what an open store needs of an index block: everything but the fingerprints, which wait until one is looked up.
-    fn load(&self, commit: CommitAt) -> ReadResult<LoadedBlock> {
+    fn load(&self, commit: LocatedCommit) -> ReadResult<LoadedBlock> {
         let (offset, len) = (commit.commit.index_offset, commit.commit.index_len);
         let head = if len <= SMALL_BLOCK {
             len
@@ -356,7 +358,7 @@ impl<'a> Walker<'a> {
         let ids = section(SectionKind::Ids)?;
         let ids = IdSet::decode(&mut Reader::new("ids", &ids, offset))
             .map_err(|error| self.refused(&error, Damage::Index))?;
-        let rows = section(SectionKind::Rows)?;
+        let rows = self.rows_of(&header, Some(&bytes))?;
         let records = section(SectionKind::Records)?;
         Ok(LoadedBlock {
             header,
@@ -402,15 +404,29 @@ impl<'a> Walker<'a> {
     }
 
     /// The row directory of an index block or footer.
-    pub(crate) fn rows(&self, block: &IndexBlock) -> ReadResult<Vec<RowEntry>> {
-        RowEntry::decode_all(&self.section(block, SectionKind::Rows)?, block.offset)
+    pub(crate) fn rows(&self, block: &IndexBlock) -> ReadResult<Vec<RowBatchEntry>> {
+        self.rows_of(block, None)
+    }
+
+    fn rows_of(&self, block: &IndexBlock, head: Option<&[u8]>) -> ReadResult<Vec<RowBatchEntry>> {
+        let rows = self.section_of(block, SectionKind::Rows, head, Damage::Index)?;
+        let commits = match self.format {
+            SegmentFormat::V1 if !rows.is_empty() => self.commits_of(block, head)?,
+            _ => Vec::new(),
+        };
+        RowBatchEntry::decode_all(&rows, block.offset, self.format, &commits)
             .collect::<Result<_, _>>()
             .map_err(|error| self.refused(&error, Damage::Index))
     }
 
     /// The commits of an index block or footer.
     pub(crate) fn commits(&self, block: &IndexBlock) -> ReadResult<Vec<CommitEntry>> {
-        CommitEntry::decode_all(&self.section(block, SectionKind::Commits)?, block.offset)
+        self.commits_of(block, None)
+    }
+
+    fn commits_of(&self, block: &IndexBlock, head: Option<&[u8]>) -> ReadResult<Vec<CommitEntry>> {
+        let commits = self.section_of(block, SectionKind::Commits, head, Damage::Index)?;
+        CommitEntry::decode_all(&commits, block.offset)
             .collect::<Result<_, _>>()
             .map_err(|error| self.refused(&error, Damage::Index))
     }

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use lakebed_codec::Frame;
 use lakebed_format::{
-    BlockBuilder, COMMIT_LEN, Catalogue as CatalogueBody, Commit, CommitAt, CommitEntry,
-    CommitNumber, Extent, FooterTail, FrameEntry, FrameSpec, IdRun, IdSet, IndexBlock, Layout,
-    Ordinals, RowEntry, SectionKind, SegmentEntry, SegmentHeader, SegmentNumber, StoreUuid, Summer,
-    TAIL_LEN, limits, wire::align8, wire::pad8,
+    COMMIT_LEN, Commit, CommitEntry, CommitNumber, FingerprintExtent, FooterTrailer, FrameEntry,
+    FrameSpec, IdRun, IdSet, IndexBlock, IndexBlockBuilder, Layout, LocatedCommit,
+    ManifestBody as CatalogueBody, Ordinals, RowBatchEntry, RunningChecksum, SectionKind,
+    SegmentEntry, SegmentFormat, SegmentHeader, SegmentNumber, StoreUuid, TRAILER_LEN,
+    coding::align8, coding::pad8, limits,
 };
 
 use super::pending::PendingBatch;
@@ -92,11 +93,13 @@ impl SegmentWriter {
     /// # Errors
     /// `Io` when the system has no random salt.
     pub(crate) fn create(
+        format: SegmentFormat,
         number: SegmentNumber,
         store: StoreUuid,
         first_blob: lakebed_format::BlobId,
     ) -> Result<Self> {
         Ok(Self::new(SegmentHeader {
+            format,
             layout: Layout::Rows,
             number,
             uuid: store,
@@ -110,6 +113,11 @@ impl SegmentWriter {
         self.header.number
     }
 
+    /// The format of its structures.
+    pub(crate) fn format(&self) -> SegmentFormat {
+        self.header.format
+    }
+
     /// The salt of its checksums.
     pub(crate) fn salt(&self) -> u64 {
         self.header.salt
@@ -121,8 +129,8 @@ impl SegmentWriter {
     }
 
     /// A checksum of a group that begins now.
-    pub(crate) fn group_sum(&self) -> Summer {
-        Summer::new(self.header.salt)
+    pub(crate) fn group_sum(&self) -> RunningChecksum {
+        RunningChecksum::new(self.header.salt)
     }
 
     /// Appends a frame that will lie at `offset`; returns its length in bytes.
@@ -146,25 +154,26 @@ impl SegmentWriter {
         Ok((out.len() - from) as u64)
     }
 
-    /// Appends a row batch that will lie at `offset`; returns its entry of the row directory.
+    /// Appends a row batch of a commit that will lie at `offset`; returns its entry of the row directory.
     ///
     /// # Errors
     /// `Internal`.
     pub(crate) fn row_batch(
         &self,
         batch: &PendingBatch,
+        commit: CommitNumber,
         offset: u64,
         out: &mut Vec<u8>,
-    ) -> Result<RowEntry> {
+    ) -> Result<RowBatchEntry> {
         let len = batch
             .writer
             .clone()
-            .encode(self.header.salt, offset, out)
+            .encode(self.header.format, commit, self.header.salt, offset, out)
             .map_err(|e| Error::internal(&format!("rows cannot be encoded: {e}")))?;
-        Ok(RowEntry {
+        Ok(RowBatchEntry {
             offset,
             len,
-            ..batch.entry()
+            ..batch.entry(commit)
         })
     }
 
@@ -188,7 +197,7 @@ impl SegmentWriter {
         }
         let mut ids = Vec::new();
         contents.ids.encode(&mut ids);
-        let mut builder = BlockBuilder::group(contents.level, contents.first_group);
+        let mut builder = IndexBlockBuilder::group(contents.level, contents.first_group);
         builder
             .set(SectionKind::Frames, false, frames)
             .set(SectionKind::Fingerprints, true, contents.fingerprints)
@@ -229,7 +238,7 @@ impl SegmentWriter {
         index: &EncodedIndex,
         facts: CommitFacts,
         group_checksum: u64,
-    ) -> (Vec<u8>, CommitAt) {
+    ) -> (Vec<u8>, LocatedCommit) {
         let commit = Commit {
             number: facts.number,
             time: facts.time,
@@ -256,7 +265,7 @@ impl SegmentWriter {
         &self,
         walker: Walker<'_>,
         blocks: &[Arc<Block>],
-        last: &CommitAt,
+        last: &LocatedCommit,
         catalogue_with: impl FnOnce(SegmentEntry) -> Result<CatalogueBody>,
     ) -> Result<EncodedFooter> {
         let tables = FooterTables::of(walker, blocks)?;
@@ -285,12 +294,12 @@ impl SegmentWriter {
             .builder(catalogue)
             .encode(self.header.salt, at, &mut bytes)
             .map_err(|e| Error::internal(&format!("a footer cannot be encoded: {e}")))?;
-        entry.len = (block.end() + TAIL_LEN as u64).next_multiple_of(limits::SEGMENT_ALIGN);
-        let tail_at = entry.len - TAIL_LEN as u64;
+        entry.len = (block.end() + TRAILER_LEN as u64).next_multiple_of(limits::SEGMENT_ALIGN);
+        let tail_at = entry.len - TRAILER_LEN as u64;
         let padded = usize::try_from(tail_at - end)
             .map_err(|_| Error::internal("a footer is larger than memory"))?;
         bytes.resize(padded, 0);
-        FooterTail {
+        FooterTrailer {
             block_offset: block.offset,
             block_len: block.len,
             last_commit: last.offset,
@@ -325,7 +334,7 @@ impl FooterTables {
             }
             if let Some(section) = block.header.section(SectionKind::Fingerprints) {
                 let pages = section.pages();
-                Extent {
+                FingerprintExtent {
                     first_ordinal: tables.ids.len(),
                     count: pages.len / 8,
                     offset: pages.offset,
@@ -351,7 +360,7 @@ impl FooterTables {
         Ok(tables)
     }
 
-    fn builder(mut self, catalogue: Vec<u8>) -> BlockBuilder {
+    fn builder(mut self, catalogue: Vec<u8>) -> IndexBlockBuilder {
         self.fingerprints.sort_unstable();
         let ordinals: Vec<u32> = self.fingerprints.iter().map(|(_, n)| *n).collect();
         let ordinals = if ordinals.is_empty() {
@@ -361,7 +370,7 @@ impl FooterTables {
         };
         let mut ids = Vec::new();
         self.ids.encode(&mut ids);
-        let mut builder = BlockBuilder::footer();
+        let mut builder = IndexBlockBuilder::footer();
         builder
             .set(SectionKind::Frames, true, self.frames)
             .set(SectionKind::Ids, false, ids)
@@ -373,7 +382,7 @@ impl FooterTables {
             )
             .set(SectionKind::Extents, false, self.extents)
             .set(SectionKind::Ordinals, true, ordinals)
-            .set(SectionKind::Catalogue, false, catalogue);
+            .set(SectionKind::ManifestBody, false, catalogue);
         builder
     }
 }

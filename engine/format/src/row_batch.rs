@@ -1,18 +1,19 @@
 //! Row batches: consecutive rows of one collection, file and time, as two columns that are read run by run.
 
-use crate::checksum::sum;
-use crate::column::{ColumnWriter, Run, Runs, rows_differ};
+use crate::checksum::checksum;
+use crate::coding::{Reader, put_varint};
+use crate::column::{ColumnWriter, NumberRun, NumberRuns, rows_differ};
 use crate::error::{FormatError, Reason, Result};
 use crate::frame::set;
-use crate::ids::{BlobId, CollectionId, FileNumber, Seq};
+use crate::ids::{BlobId, CollectionId, CommitNumber, FileNumber, Seq};
 use crate::limits;
-use crate::wire::{Reader, put_varint};
+use crate::segment_header::SegmentFormat;
 
 const WHAT: &str = "row batch";
 
 /// What all rows of a batch share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BatchHead {
+pub struct RowBatchHeader {
     /// The collection.
     pub collection: CollectionId,
     /// Sequence number of the first row; the others follow one by one.
@@ -38,15 +39,15 @@ pub struct RowRun {
 
 /// Collects the rows of one batch.
 #[derive(Debug, Clone)]
-pub struct BatchWriter {
-    head: BatchHead,
+pub struct RowBatchWriter {
+    head: RowBatchHeader,
     lines: ColumnWriter,
     ids: ColumnWriter,
 }
 
-impl BatchWriter {
+impl RowBatchWriter {
     /// A batch without rows.
-    pub fn new(head: BatchHead) -> Self {
+    pub fn new(head: RowBatchHeader) -> Self {
         Self {
             head,
             lines: ColumnWriter::new(),
@@ -55,7 +56,7 @@ impl BatchWriter {
     }
 
     /// What its rows share.
-    pub fn head(&self) -> &BatchHead {
+    pub fn head(&self) -> &RowBatchHeader {
         &self.head
     }
 
@@ -81,14 +82,23 @@ impl BatchWriter {
     /// Appends `len` rows with consecutive lines and ids.
     pub fn push_run(&mut self, line: u64, blob: BlobId, len: u64) {
         if self.head.file != FileNumber::NONE {
-            self.lines.push_run(Run { first: line, len });
+            self.lines.push_run(NumberRun { first: line, len });
         }
-        self.ids.push_run(Run { first: blob.0, len });
+        self.ids.push_run(NumberRun { first: blob.0, len });
     }
 
-    /// Appends the batch, which will be at `offset` in a file with `salt`, and returns its length in bytes. An error says that it has no
-    /// rows or too many.
-    pub fn encode(self, salt: u64, offset: u64, out: &mut Vec<u8>) -> Result<u64> {
+    /// Appends the batch, which will be at `offset` in a segment of this format and salt, and returns its length in bytes.
+    ///
+    /// # Errors
+    /// The batch has no rows or too many.
+    pub fn encode(
+        self,
+        format: SegmentFormat,
+        commit: CommitNumber,
+        salt: u64,
+        offset: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<u64> {
         let rows = self.rows();
         if rows == 0
             || rows > limits::MAX_BATCH_ROWS
@@ -107,6 +117,9 @@ impl BatchWriter {
         put_varint(&mut body, rows);
         put_varint(&mut body, self.head.file.0);
         body.extend_from_slice(&self.head.time.to_le_bytes());
+        if format >= SegmentFormat::V2 {
+            put_varint(&mut body, commit.0);
+        }
         put_varint(&mut body, lines.len() as u64);
         body.extend_from_slice(&lines);
         body.extend_from_slice(&ids);
@@ -115,7 +128,7 @@ impl BatchWriter {
         out.extend_from_slice(&[0; 8]);
         put_varint(out, body.len() as u64);
         out.extend_from_slice(&body);
-        let sum = sum(
+        let sum = checksum(
             salt,
             offset.wrapping_add(8),
             out.get(from + 8..).unwrap_or_default(),
@@ -129,7 +142,9 @@ impl BatchWriter {
 #[derive(Debug, Clone, Copy)]
 pub struct RowBatch<'a> {
     /// What its rows share.
-    pub head: BatchHead,
+    pub head: RowBatchHeader,
+    /// The commit that added the rows, where the batch says it: from [`SegmentFormat::V2`] on.
+    pub commit: Option<CommitNumber>,
     /// Number of rows, 1 to 65,536.
     pub rows: u64,
     /// Bytes of the whole batch.
@@ -143,21 +158,21 @@ pub struct RowBatch<'a> {
 impl<'a> RowBatch<'a> {
     /// Reads the head of the batch that starts at `bytes` and at `offset` in its file, and checks its checksum. The columns are
     /// read by the iterators.
-    pub fn decode(bytes: &'a [u8], salt: u64, offset: u64) -> Result<Self> {
+    pub fn decode(bytes: &'a [u8], format: SegmentFormat, salt: u64, offset: u64) -> Result<Self> {
         let mut outer = Reader::new(WHAT, bytes, offset);
         let stored = outer.u64()?;
         let after_sum = outer.rest();
         outer.block()?;
         let len = outer.taken();
         let summed = after_sum.get(..len - 8).unwrap_or_default();
-        if stored != sum(salt, offset.wrapping_add(8), summed) {
+        if stored != checksum(salt, offset.wrapping_add(8), summed) {
             return Err(FormatError::new(WHAT, offset, Reason::Checksum));
         }
-        Self::decode_unchecked(bytes, offset)
+        Self::decode_unchecked(bytes, format, offset)
     }
 
     /// The same without the checksum, for a batch that was checked before.
-    pub fn decode_unchecked(bytes: &'a [u8], offset: u64) -> Result<Self> {
+    pub fn decode_unchecked(bytes: &'a [u8], format: SegmentFormat, offset: u64) -> Result<Self> {
         let mut outer = Reader::new(WHAT, bytes, offset);
         outer.u64()?;
         let body = outer.block()?;
@@ -168,6 +183,11 @@ impl<'a> RowBatch<'a> {
         let rows = r.varint()?;
         let file = FileNumber(r.varint()?);
         let time = r.i64()?;
+        let commit = if format >= SegmentFormat::V2 {
+            Some(CommitNumber(r.varint()?))
+        } else {
+            None
+        };
         if rows == 0 || rows > limits::MAX_BATCH_ROWS || first_seq.0 > limits::MAX_NUMBER - rows {
             return Err(r.value("the number of rows is out of its range"));
         }
@@ -177,7 +197,7 @@ impl<'a> RowBatch<'a> {
         if (file == FileNumber::NONE) != lines.is_empty() {
             return Err(r.value("line numbers without file, or the other way round"));
         }
-        let head = BatchHead {
+        let head = RowBatchHeader {
             collection,
             first_seq,
             file,
@@ -185,6 +205,7 @@ impl<'a> RowBatch<'a> {
         };
         Ok(Self {
             head,
+            commit,
             rows,
             len: len as u64,
             lines,
@@ -195,18 +216,18 @@ impl<'a> RowBatch<'a> {
     }
 
     /// The blob ids, run by run.
-    pub fn ids(&self) -> Runs<'a> {
-        Runs::new(self.ids, self.rows, self.ids_at)
+    pub fn ids(&self) -> NumberRuns<'a> {
+        NumberRuns::new(self.ids, self.rows, self.ids_at)
     }
 
     /// The line numbers, run by run; none in a batch without file.
-    pub fn lines(&self) -> Runs<'a> {
+    pub fn lines(&self) -> NumberRuns<'a> {
         let rows = if self.head.file == FileNumber::NONE {
             0
         } else {
             self.rows
         };
-        Runs::new(self.lines, rows, self.lines_at)
+        NumberRuns::new(self.lines, rows, self.lines_at)
     }
 
     /// The rows, in runs in which both lines and ids are consecutive.
@@ -221,7 +242,7 @@ impl<'a> RowBatch<'a> {
             skip: skip.min(self.rows),
             with_lines: self.head.file != FileNumber::NONE,
             lines: self.lines(),
-            line: Run { first: 0, len: 0 },
+            line: NumberRun { first: 0, len: 0 },
             ids: self.ids(),
             at: self.ids_at,
         }
@@ -234,10 +255,10 @@ pub struct RowRuns<'a> {
     seq: u64,
     skip: u64,
     with_lines: bool,
-    lines: Runs<'a>,
+    lines: NumberRuns<'a>,
     /// The part of the present run of lines that has not been given.
-    line: Run,
-    ids: Runs<'a>,
+    line: NumberRun,
+    ids: NumberRuns<'a>,
     at: u64,
 }
 
@@ -256,7 +277,7 @@ impl RowRuns<'_> {
                     .lines
                     .next()
                     .transpose()?
-                    .unwrap_or(Run { first: 0, len: 0 });
+                    .unwrap_or(NumberRun { first: 0, len: 0 });
             }
             most = self.line.len;
         }
@@ -291,8 +312,8 @@ impl Iterator for RowRuns<'_> {
     fn next(&mut self) -> Option<Result<RowRun>> {
         let step = self.step().transpose();
         if matches!(step, Some(Err(_))) {
-            self.ids = Runs::new(&[], 0, self.at);
-            self.lines = Runs::new(&[], 0, self.at);
+            self.ids = NumberRuns::new(&[], 0, self.at);
+            self.lines = NumberRuns::new(&[], 0, self.at);
             self.line.len = 0;
             self.with_lines = false;
         }

@@ -1,10 +1,18 @@
 //! Manifests: the catalogue in a file of its own.
 
-use crate::catalogue::Catalogue;
-use crate::checksum::sum;
+mod body;
+mod entries;
+
+use crate::checksum::checksum;
+use crate::coding::{Reader, put_u64};
 use crate::error::{FormatError, Reason, Result};
 use crate::ids::StoreUuid;
-use crate::wire::{Reader, put_u64};
+
+pub use body::ManifestBody;
+pub(crate) use entries::decode_name;
+pub use entries::{
+    CollectionEntry, DictionaryEntry, FileEntry, IngestEntry, LargeEntry, SegmentEntry,
+};
 
 const WHAT: &str = "manifest";
 const MAGIC: [u8; 8] = *b"LKMANIF\n";
@@ -21,7 +29,7 @@ pub struct Manifest {
     /// Random; seeds its checksum.
     pub salt: u64,
     /// What the store holds.
-    pub catalogue: Catalogue,
+    pub catalogue: ManifestBody,
 }
 
 impl Manifest {
@@ -36,7 +44,7 @@ impl Manifest {
         put_u64(&mut out, self.salt);
         put_u64(&mut out, body.len() as u64);
         out.extend_from_slice(&body);
-        let sum = sum(self.salt, 0, &out);
+        let sum = checksum(self.salt, 0, &out);
         put_u64(&mut out, sum);
         out
     }
@@ -54,13 +62,13 @@ impl Manifest {
         }
         let body = r.bytes(len as usize)?;
         let summed = bytes.get(..FIXED + body.len()).unwrap_or_default();
-        r.checksum(sum(salt, 0, summed))?;
+        r.checksum(checksum(salt, 0, summed))?;
         r.finish()?;
         Ok(Self {
             number,
             uuid,
             salt,
-            catalogue: Catalogue::decode(body, FIXED as u64)?,
+            catalogue: ManifestBody::decode(body, FIXED as u64)?,
         })
     }
 }

@@ -1,14 +1,13 @@
 //! The catalogue: what a store holds besides blobs and rows, as of one commit; manifests and footers carry it.
 
-use crate::error::{FormatError, Reason, Result};
-use crate::header::Layout;
-use crate::id_set::IdSet;
+use crate::coding::{Reader, put_bytes, put_str, put_u64, put_varint};
+use crate::error::{Reason, Result};
 use crate::ids::{
     BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Fingerprint, Hash,
     SegmentNumber, Seq,
 };
 use crate::limits;
-use crate::wire::{Reader, put_bytes, put_str, put_u64, put_varint};
+use crate::segment_header::Layout;
 
 const INGEST_COMPLETE: u8 = 1;
 const INGEST_RAW_DIGEST: u8 = 2;
@@ -22,17 +21,6 @@ pub(crate) fn decode_name(r: &mut Reader<'_>) -> Result<String> {
     } else {
         Ok(name.to_owned())
     }
-}
-
-/// A new collection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CollectionName {
-    /// Its id.
-    pub id: CollectionId,
-    /// Its name.
-    pub name: String,
-    /// When it was created, microseconds since 1970 UTC.
-    pub created: i64,
 }
 
 /// A sealed segment.
@@ -61,7 +49,7 @@ pub struct SegmentEntry {
 }
 
 impl SegmentEntry {
-    fn encode(&self, out: &mut Vec<u8>) {
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
         for field in [
             self.number.0,
             u64::from(self.layout.code()),
@@ -78,7 +66,7 @@ impl SegmentEntry {
         }
     }
 
-    fn decode(r: &mut Reader<'_>) -> Result<Self> {
+    pub(super) fn decode(r: &mut Reader<'_>) -> Result<Self> {
         let number = SegmentNumber(r.varint()?);
         let code = u16::try_from(r.varint()?).unwrap_or(u16::MAX);
         let layout = Layout::from_code(code).ok_or_else(|| r.error(Reason::UnknownLayout(code)))?;
@@ -121,7 +109,7 @@ pub struct CollectionEntry {
 }
 
 impl CollectionEntry {
-    fn encode(&self, out: &mut Vec<u8>) {
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
         put_varint(out, self.id.0);
         put_str(out, &self.name);
         out.extend_from_slice(&self.created.to_le_bytes());
@@ -131,7 +119,7 @@ impl CollectionEntry {
         put_bytes(out, &self.schema);
     }
 
-    fn decode(r: &mut Reader<'_>) -> Result<Self> {
+    pub(super) fn decode(r: &mut Reader<'_>) -> Result<Self> {
         Ok(Self {
             id: CollectionId(r.varint()?),
             name: decode_name(r)?,
@@ -306,123 +294,5 @@ impl LargeEntry {
             stored_len: r.varint()?,
             fingerprint: Fingerprint(r.u64()?),
         })
-    }
-}
-
-/// The body of a manifest.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Catalogue {
-    /// The last commit it sums up.
-    pub last_commit: CommitNumber,
-    /// The checksum field of that COMMIT; 0 before the first.
-    pub last_commit_checksum: u64,
-    /// Next blob id.
-    pub next_blob: BlobId,
-    /// The segment that is written next; its file may not exist yet.
-    pub active_segment: SegmentNumber,
-    /// Next collection id.
-    pub next_collection: CollectionId,
-    /// Next file number.
-    pub next_file: FileNumber,
-    /// Next dictionary number.
-    pub next_dictionary: DictionaryNumber,
-    /// Next segment number.
-    pub next_segment: SegmentNumber,
-    /// Sealed segments.
-    pub segments: Vec<SegmentEntry>,
-    /// Collections.
-    pub collections: Vec<CollectionEntry>,
-    /// Dictionaries.
-    pub dictionaries: Vec<DictionaryEntry>,
-    /// Files.
-    pub files: Vec<FileEntry>,
-    /// Ingests.
-    pub ingests: Vec<IngestEntry>,
-    /// Pinned blobs.
-    pub pinned: IdSet,
-    /// Deleted blobs.
-    pub deleted: IdSet,
-    /// Large blobs.
-    pub large: Vec<LargeEntry>,
-}
-
-fn encode_list<T>(entries: &[T], out: &mut Vec<u8>, mut encode: impl FnMut(&T, &mut Vec<u8>)) {
-    put_varint(out, entries.len() as u64);
-    for entry in entries {
-        encode(entry, out);
-    }
-}
-
-/// Reads a counted list of entries of at least `least` bytes each.
-fn decode_list<'a, T>(
-    r: &mut Reader<'a>,
-    least: usize,
-    mut decode: impl FnMut(&mut Reader<'a>) -> Result<T>,
-) -> Result<Vec<T>> {
-    let count = r.count(least)?;
-    // An entry in memory is larger than its smallest form in the file: reserve by what the bytes prove, not by what they claim.
-    let mut list = Vec::with_capacity(count.min(1024));
-    for _ in 0..count {
-        list.push(decode(r)?);
-    }
-    Ok(list)
-}
-
-impl Catalogue {
-    /// Appends the body.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        put_varint(out, self.last_commit.0);
-        put_u64(out, self.last_commit_checksum);
-        for field in [
-            self.next_blob.0,
-            self.active_segment.0,
-            self.next_collection.0,
-            self.next_file.0,
-            self.next_dictionary.0,
-            self.next_segment.0,
-        ] {
-            put_varint(out, field);
-        }
-        encode_list(&self.segments, out, SegmentEntry::encode);
-        encode_list(&self.collections, out, CollectionEntry::encode);
-        encode_list(&self.dictionaries, out, DictionaryEntry::encode);
-        encode_list(&self.files, out, FileEntry::encode);
-        encode_list(&self.ingests, out, IngestEntry::encode);
-        self.pinned.encode_counted(out);
-        self.deleted.encode_counted(out);
-        encode_list(&self.large, out, LargeEntry::encode);
-    }
-
-    /// Reads a body; `base` is its place in its file.
-    pub fn decode(bytes: &[u8], base: u64) -> Result<Self> {
-        let mut reader = Reader::new("catalogue", bytes, base);
-        let r = &mut reader;
-        let catalogue = Self {
-            last_commit: CommitNumber(r.varint()?),
-            last_commit_checksum: r.u64()?,
-            next_blob: BlobId(r.varint()?),
-            active_segment: SegmentNumber(r.varint()?),
-            next_collection: CollectionId(r.varint()?),
-            next_file: FileNumber(r.varint()?),
-            next_dictionary: DictionaryNumber(r.varint()?),
-            next_segment: SegmentNumber(r.varint()?),
-            segments: decode_list(r, 10, SegmentEntry::decode)?,
-            collections: decode_list(r, 14, CollectionEntry::decode)?,
-            dictionaries: decode_list(r, 37, DictionaryEntry::decode)?,
-            files: decode_list(r, 2, FileEntry::decode)?,
-            ingests: decode_list(r, 38, IngestEntry::decode)?,
-            pinned: IdSet::decode_counted(r)?,
-            deleted: IdSet::decode_counted(r)?,
-            large: decode_list(r, 12, LargeEntry::decode)?,
-        };
-        r.finish()?;
-        if catalogue.next_blob.0 > limits::MAX_NUMBER {
-            return Err(FormatError::new(
-                "catalogue",
-                base,
-                Reason::Value("the next blob id is out of its range"),
-            ));
-        }
-        Ok(catalogue)
     }
 }

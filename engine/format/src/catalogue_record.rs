@@ -1,21 +1,29 @@
 //! Catalogue records: everything that changes besides blobs and rows, in the order it changed.
 
-use crate::catalogue::{
-    CollectionName, DictionaryEntry, FileEntry, IngestEntry, LargeEntry, decode_name,
-};
+use crate::coding::{Reader, put_str, put_varint, until_error};
 use crate::error::{FormatError, Result};
 use crate::id_set::IdSet;
 use crate::ids::{BlobId, CollectionId, DictionaryNumber, FileNumber, SegmentNumber, Seq};
-use crate::sections::entries;
-use crate::wire::{Reader, put_str, put_varint};
+use crate::manifest::{DictionaryEntry, FileEntry, IngestEntry, LargeEntry, decode_name};
 
 const WHAT: &str = "catalogue record";
 
+/// A new collection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewCollection {
+    /// Its id.
+    pub id: CollectionId,
+    /// Its name.
+    pub name: String,
+    /// When it was created, microseconds since 1970 UTC.
+    pub created: i64,
+}
+
 /// One change of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Record {
+pub enum CatalogueRecord {
     /// A collection was created.
-    CollectionCreated(CollectionName),
+    CollectionCreated(NewCollection),
     /// A collection was dropped.
     CollectionDropped(CollectionId),
     /// A summary of values that is to be merged with the collection's.
@@ -71,7 +79,7 @@ pub enum Record {
     },
 }
 
-impl Record {
+impl CatalogueRecord {
     fn code(&self) -> u64 {
         match self {
             Self::CollectionCreated(_) => 1,
@@ -159,7 +167,7 @@ impl Record {
         let mut reader = Reader::new(WHAT, body, outer.offset() - body.len() as u64);
         let r = &mut reader;
         let record = match code {
-            1 => Self::CollectionCreated(CollectionName {
+            1 => Self::CollectionCreated(NewCollection {
                 id: CollectionId(r.varint()?),
                 name: decode_name(r)?,
                 created: r.i64()?,
@@ -210,6 +218,6 @@ impl Record {
     /// Reads a whole section, record by record; ends after an error. `base` is its place in the file.
     pub fn decode_all(data: &[u8], base: u64) -> impl Iterator<Item = Result<Self>> + '_ {
         let mut r = Reader::new(WHAT, data, base);
-        entries(move || (!r.is_empty()).then(|| Self::decode(&mut r)))
+        until_error(move || (!r.is_empty()).then(|| Self::decode(&mut r)))
     }
 }

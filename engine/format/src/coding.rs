@@ -302,3 +302,15 @@ impl<'a> Reader<'a> {
         }
     }
 }
+
+/// An iterator that ends after its first error.
+pub(crate) fn until_error<T>(
+    mut next: impl FnMut() -> Option<Result<T>>,
+) -> impl Iterator<Item = Result<T>> {
+    let mut failed = false;
+    std::iter::from_fn(move || {
+        let entry = if failed { None } else { next() };
+        failed = matches!(entry, Some(Err(_)));
+        entry
+    })
+}

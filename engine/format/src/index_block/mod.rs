@@ -2,12 +2,24 @@
 //!
 //! The header is read alone; a section is sliced and checked when it is wanted, large ones page by page.
 
-use std::ops::Range;
+mod builder;
+mod commit_table;
+mod fingerprints;
+mod frame_table;
+mod pages;
+mod row_directory;
 
-use crate::checksum::sum;
+use crate::checksum::checksum;
+use crate::coding::{Reader, align8};
 use crate::error::{FormatError, Reason, Result};
 use crate::limits::{self, PAGE_SHIFT};
-use crate::wire::{Reader, align8, pad8, put_u64};
+
+pub use builder::IndexBlockBuilder;
+pub use commit_table::CommitEntry;
+pub use fingerprints::{FingerprintExtent, Fingerprints, Ordinals, put_fingerprints};
+pub use frame_table::{FrameEntry, FrameTable};
+pub use pages::{Pages, put_page_sums};
+pub use row_directory::RowBatchEntry;
 
 const WHAT: &str = "index block";
 const FIXED: usize = 16;
@@ -40,24 +52,24 @@ impl BlockKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u16)]
 pub enum SectionKind {
-    /// [`crate::sections::FrameTable`].
+    /// [`crate::index_block::FrameTable`].
     Frames = 1,
     /// Fingerprints of the blobs in ascending id order, 8 bytes each; always paged.
     Fingerprints = 2,
     /// The ids of the blobs: an [`crate::IdSet`] without count.
     Ids = 3,
-    /// The row directory: [`crate::sections::RowEntry`].
+    /// The row directory: [`crate::index_block::RowBatchEntry`].
     Rows = 4,
-    /// The commits covered: [`crate::sections::CommitEntry`].
+    /// The commits covered: [`crate::index_block::CommitEntry`].
     Commits = 5,
-    /// Catalogue records in order: [`crate::Record`].
+    /// Catalogue records in order: [`crate::CatalogueRecord`].
     Records = 6,
-    /// Where the segment's fingerprints are: [`crate::sections::Extent`].
+    /// Where the segment's fingerprints are: [`crate::index_block::FingerprintExtent`].
     Extents = 7,
-    /// [`crate::sections::Ordinals`].
+    /// [`crate::index_block::Ordinals`].
     Ordinals = 8,
-    /// The body of the manifest as of the seal: [`crate::Catalogue`].
-    Catalogue = 9,
+    /// The body of the manifest as of the seal: [`crate::ManifestBody`].
+    ManifestBody = 9,
 }
 
 impl SectionKind {
@@ -70,94 +82,11 @@ impl SectionKind {
         Self::Records,
         Self::Extents,
         Self::Ordinals,
-        Self::Catalogue,
+        Self::ManifestBody,
     ];
 
     fn from_code(code: u16) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| *kind as u16 == code)
-    }
-}
-
-/// Bytes in a file whose pages of 4 KiB have a checksum each. The last page may be short.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pages {
-    /// Where the bytes are in the file.
-    pub offset: u64,
-    /// How many they are.
-    pub len: u64,
-    /// Where the page checksums are in the file: one u64 a page.
-    pub sums_offset: u64,
-}
-
-impl Pages {
-    /// Number of pages.
-    pub const fn count(&self) -> u64 {
-        self.len.div_ceil(1 << PAGE_SHIFT)
-    }
-
-    /// Bytes of the checksums.
-    pub const fn sums_len(&self) -> u64 {
-        self.count().saturating_mul(8)
-    }
-
-    /// One after the last byte of the checksums in the file.
-    pub const fn end(&self) -> u64 {
-        self.sums_offset.saturating_add(self.sums_len())
-    }
-
-    /// The page that holds byte `at` of the data.
-    pub const fn page_of(at: u64) -> u64 {
-        at >> PAGE_SHIFT
-    }
-
-    /// Where page `n` is within the data.
-    pub fn range(&self, n: u64) -> Range<u64> {
-        let start = n.saturating_mul(1 << PAGE_SHIFT).min(self.len);
-        start..start.saturating_add(1 << PAGE_SHIFT).min(self.len)
-    }
-
-    /// The checksum of page `n` as `sums` (all of them) has it.
-    pub fn sum_of(&self, n: u64, sums: &[u8]) -> Result<u64> {
-        let at = usize::try_from(n).ok().and_then(|n| n.checked_mul(8));
-        let bytes = at
-            .and_then(|at| sums.get(at..))
-            .and_then(<[u8]>::first_chunk::<8>);
-        let truncated = || FormatError::new("page checksums", self.sums_offset, Reason::Truncated);
-        bytes.map(|b| u64::from_le_bytes(*b)).ok_or_else(truncated)
-    }
-
-    /// Checks page `n`, the bytes of which are `page`, against `stored`.
-    pub fn check(&self, salt: u64, n: u64, page: &[u8], stored: u64) -> Result<()> {
-        let range = self.range(n);
-        let at = self.offset.wrapping_add(range.start);
-        if page.len() as u64 != range.end - range.start || page.is_empty() {
-            return Err(FormatError::new("page", at, Reason::Truncated));
-        }
-        if sum(salt, at, page) != stored {
-            return Err(FormatError::new("page", at, Reason::Checksum));
-        }
-        Ok(())
-    }
-
-    /// Checks all pages.
-    pub fn check_all(&self, salt: u64, data: &[u8], sums: &[u8]) -> Result<()> {
-        for n in 0..self.count() {
-            let range = self.range(n);
-            let page = data
-                .get(range.start as usize..range.end as usize)
-                .unwrap_or_default();
-            self.check(salt, n, page, self.sum_of(n, sums)?)?;
-        }
-        Ok(())
-    }
-}
-
-/// Appends the checksums of the pages of `data`, which is at `offset` in a file with `salt`.
-pub fn put_page_sums(salt: u64, offset: u64, data: &[u8], out: &mut Vec<u8>) {
-    let mut at = offset;
-    for page in data.chunks(1 << PAGE_SHIFT) {
-        put_u64(out, sum(salt, at, page));
-        at = at.wrapping_add(page.len() as u64);
     }
 }
 
@@ -230,7 +159,8 @@ impl Section {
     /// Checks the page checksums themselves, before pages are checked against them.
     pub fn check_sums(&self, salt: u64, sums: &[u8]) -> Result<()> {
         let at = self.pages().sums_offset;
-        if sums.len() as u64 != self.pages().sums_len() || sum(salt, at, sums) != self.checksum {
+        if sums.len() as u64 != self.pages().sums_len() || checksum(salt, at, sums) != self.checksum
+        {
             return Err(FormatError::new("page checksums", at, Reason::Checksum));
         }
         Ok(())
@@ -243,7 +173,7 @@ impl Section {
             let sums = self.sums(bytes, base)?;
             self.check_sums(salt, sums)?;
             self.pages().check_all(salt, data, sums)?;
-        } else if sum(salt, self.offset, data) != self.checksum {
+        } else if checksum(salt, self.offset, data) != self.checksum {
             return Err(FormatError::new("section", self.offset, Reason::Checksum));
         }
         Ok(data)
@@ -291,7 +221,7 @@ impl IndexBlock {
         let Some(summed) = bytes.get(..header_len - 8) else {
             return Err(r.error(Reason::Truncated));
         };
-        let header_checksum = sum(salt, offset, summed);
+        let header_checksum = checksum(salt, offset, summed);
         let mut end_of_header = r.clone();
         end_of_header.bytes(count * ENTRY)?;
         end_of_header.checksum(header_checksum)?;
@@ -367,132 +297,11 @@ impl IndexBlock {
     }
 }
 
-/// Collects the sections of a block and lays them out.
-#[derive(Debug, Clone)]
-pub struct BlockBuilder {
-    kind: BlockKind,
-    level: u8,
-    first_group: u64,
-    sections: Vec<(SectionKind, u8, Vec<u8>)>,
-}
-
-impl BlockBuilder {
-    /// The block of a group; `first_group` is the offset of the first group it covers.
-    pub fn group(level: u8, first_group: u64) -> Self {
-        Self {
-            kind: BlockKind::Group,
-            level: level.min(FOOTER_LEVEL - 1),
-            first_group,
-            sections: Vec::new(),
-        }
-    }
-
-    /// The block of a footer.
-    pub fn footer() -> Self {
-        let first_group = limits::FIRST_GROUP;
-        Self {
-            kind: BlockKind::Footer,
-            level: FOOTER_LEVEL,
-            first_group,
-            sections: Vec::new(),
-        }
-    }
-
-    /// Puts a section in, in the place of one of the same kind; empty data takes it out.
-    pub fn set(&mut self, kind: SectionKind, paged: bool, data: Vec<u8>) -> &mut Self {
-        self.sections.retain(|(old, ..)| *old != kind);
-        if !data.is_empty() {
-            let at = self.sections.partition_point(|(old, ..)| *old < kind);
-            self.sections
-                .insert(at, (kind, if paged { PAGE_SHIFT } else { 0 }, data));
-        }
-        self
-    }
-
-    /// Bytes the block will have, at whatever place.
-    pub fn encoded_len(&self) -> u64 {
-        let mut end = (FIXED + self.sections.len() * ENTRY + 8) as u64;
-        for (kind, page_shift, data) in &self.sections {
-            let len = data.len() as u64;
-            end = Section {
-                kind: *kind,
-                page_shift: *page_shift,
-                offset: align8(end),
-                len,
-                checksum: 0,
-            }
-            .end();
-        }
-        end
-    }
-
-    /// Where the COMMIT behind the block will be, when the block is at `offset`.
-    pub fn commit_offset(&self, offset: u64) -> u64 {
-        align8(offset.saturating_add(self.encoded_len()))
-    }
-
-    /// Appends the block, which will be at `offset` (a multiple of 8) in a file with `salt`, and returns its header as
-    /// [`IndexBlock::decode`] will.
-    pub fn encode(&self, salt: u64, offset: u64, out: &mut Vec<u8>) -> Result<IndexBlock> {
-        if !offset.is_multiple_of(8) {
-            return Err(FormatError::new(
-                WHAT,
-                offset,
-                Reason::Value("the offset is no multiple of 8"),
-            ));
-        }
-        let header_len = FIXED + self.sections.len() * ENTRY + 8;
-        let mut body = Vec::with_capacity(self.encoded_len() as usize - header_len);
-        let body_at = offset + header_len as u64;
-        let mut sections = Vec::with_capacity(self.sections.len());
-        for (kind, page_shift, data) in &self.sections {
-            pad8(&mut body, 0, body_at);
-            let at = body_at + body.len() as u64;
-            body.extend_from_slice(data);
-            let checksum = if *page_shift == 0 {
-                sum(salt, at, data)
-            } else {
-                pad8(&mut body, 0, body_at);
-                let sums = body.len();
-                put_page_sums(salt, at, data, &mut body);
-                sum(
-                    salt,
-                    body_at + sums as u64,
-                    body.get(sums..).unwrap_or_default(),
-                )
-            };
-            let len = data.len() as u64;
-            sections.push(Section {
-                kind: *kind,
-                page_shift: *page_shift,
-                offset: at,
-                len,
-                checksum,
-            });
-        }
-        let from = out.len();
-        out.extend_from_slice(&self.kind.magic());
-        out.extend_from_slice(&[self.level, 0]);
-        out.extend_from_slice(&(sections.len() as u16).to_le_bytes());
-        put_u64(out, self.first_group);
-        for section in &sections {
-            out.extend_from_slice(&(section.kind as u16).to_le_bytes());
-            out.extend_from_slice(&[section.page_shift, 0, 0, 0, 0, 0]);
-            put_u64(out, section.offset);
-            put_u64(out, section.len);
-            put_u64(out, section.checksum);
-        }
-        let header_checksum = sum(salt, offset, out.get(from..).unwrap_or_default());
-        put_u64(out, header_checksum);
-        out.extend_from_slice(&body);
-        Ok(IndexBlock {
-            kind: self.kind,
-            level: self.level,
-            first_group: self.first_group,
-            offset,
-            len: (header_len + body.len()) as u64,
-            header_checksum,
-            sections,
-        })
-    }
+/// The error of a table whose length is not a multiple of its entries' length.
+fn uneven_length(what: &'static str) -> FormatError {
+    FormatError::new(
+        what,
+        0,
+        Reason::Value("the length is no multiple of an entry's"),
+    )
 }

@@ -1,107 +1,13 @@
-//! The last 64 bytes of sealed segments and of large blobs, and a large blob's block table.
+//! The segment of a large blob: the blob in blocks, the table of the blocks, and a trailer.
 
-use crate::checksum::sum;
+use crate::checksum::checksum;
+use crate::coding::{Reader, put_u64};
 use crate::error::{FormatError, Reason, Result};
-use crate::ids::{BlobId, SegmentNumber};
+use crate::ids::BlobId;
 use crate::limits;
-use crate::wire::{Reader, put_u64};
+use crate::trailer::{decode_trailer, encode_trailer};
 
-/// Bytes of either tail.
-pub const TAIL_LEN: usize = 64;
-
-const FOOTER_MAGIC: [u8; 8] = *b"LKFOOTER";
-const LARGE_MAGIC: [u8; 8] = *b"LKLARGE\n";
-
-/// Appends magic, fields and checksum of a tail that will be at `offset` in a file with `salt`.
-fn encode_tail(magic: [u8; 8], fields: [u64; 6], salt: u64, offset: u64, out: &mut Vec<u8>) {
-    let from = out.len();
-    out.extend_from_slice(&magic);
-    for field in fields {
-        put_u64(out, field);
-    }
-    let sum = sum(salt, offset, out.get(from..).unwrap_or_default());
-    put_u64(out, sum);
-}
-
-/// Reads magic, fields and checksum of the tail at the start of `bytes`.
-fn decode_tail(
-    what: &'static str,
-    magic: [u8; 8],
-    bytes: &[u8],
-    salt: u64,
-    offset: u64,
-) -> Result<[u64; 6]> {
-    let mut r = Reader::new(what, bytes, offset);
-    r.magic(&magic)?;
-    let mut fields = [0; 6];
-    for field in &mut fields {
-        *field = r.u64()?;
-    }
-    r.checksum(sum(salt, offset, bytes.get(..56).unwrap_or_default()))?;
-    Ok(fields)
-}
-
-/// The tail of a sealed segment of layout 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FooterTail {
-    /// Where the footer's block is.
-    pub block_offset: u64,
-    /// Its bytes.
-    pub block_len: u64,
-    /// Where the last COMMIT is.
-    pub last_commit: u64,
-    /// The segment.
-    pub segment: SegmentNumber,
-    /// Blobs in the segment.
-    pub blobs: u64,
-    /// Checksum of the block's header.
-    pub header_checksum: u64,
-}
-
-impl FooterTail {
-    /// Appends the 64 bytes, which will be at `offset`.
-    pub fn encode(&self, salt: u64, offset: u64, out: &mut Vec<u8>) {
-        let fields = [
-            self.block_offset,
-            self.block_len,
-            self.last_commit,
-            self.segment.0,
-            self.blobs,
-            self.header_checksum,
-        ];
-        encode_tail(FOOTER_MAGIC, fields, salt, offset, out);
-    }
-
-    /// Reads the tail at the start of `bytes`, which is at `offset`: 64 bytes before the end of the segment.
-    pub fn decode(bytes: &[u8], salt: u64, offset: u64) -> Result<Self> {
-        let [
-            block_offset,
-            block_len,
-            last_commit,
-            segment,
-            blobs,
-            header_checksum,
-        ] = decode_tail("footer tail", FOOTER_MAGIC, bytes, salt, offset)?;
-        let fits = block_offset
-            .checked_add(block_len)
-            .is_some_and(|end| end <= offset);
-        if !fits || last_commit >= block_offset.max(1) || blobs > limits::MAX_NUMBER {
-            return Err(FormatError::new(
-                "footer tail",
-                offset,
-                Reason::Value("its places do not fit each other"),
-            ));
-        }
-        Ok(Self {
-            block_offset,
-            block_len,
-            last_commit,
-            segment: SegmentNumber(segment),
-            blobs,
-            header_checksum,
-        })
-    }
-}
+const MAGIC: [u8; 8] = *b"LKLARGE\n";
 
 /// How the blocks of a large blob are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -119,7 +25,7 @@ pub struct LargeBlock {
     pub offset: u64,
     /// Its stored bytes.
     pub stored_len: u32,
-    /// `sum(salt, offset, stored bytes)`.
+    /// `checksum(salt, offset, stored bytes)`.
     pub checksum: u64,
 }
 
@@ -138,7 +44,7 @@ impl LargeBlock {
     /// Checks the block's stored bytes.
     pub fn check(&self, salt: u64, stored: &[u8]) -> Result<()> {
         if stored.len() as u64 != u64::from(self.stored_len)
-            || sum(salt, self.offset, stored) != self.checksum
+            || checksum(salt, self.offset, stored) != self.checksum
         {
             return Err(FormatError::new(
                 "block of a large blob",
@@ -152,7 +58,7 @@ impl LargeBlock {
 
 /// The tail of the segment of a large blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LargeTail {
+pub struct LargeTrailer {
     /// The blob.
     pub blob: BlobId,
     /// Its bytes.
@@ -167,7 +73,7 @@ pub struct LargeTail {
     pub table_checksum: u64,
 }
 
-impl LargeTail {
+impl LargeTrailer {
     /// Appends the 64 bytes, which will be at `offset`.
     pub fn encode(&self, salt: u64, offset: u64, out: &mut Vec<u8>) {
         let encoding = u64::from(self.encoding == LargeEncoding::Zstd);
@@ -179,13 +85,13 @@ impl LargeTail {
             self.blocks,
             self.table_checksum,
         ];
-        encode_tail(LARGE_MAGIC, fields, salt, offset, out);
+        encode_trailer(MAGIC, fields, salt, offset, out);
     }
 
     /// Reads the tail at the start of `bytes`, which is at `offset`: 64 bytes before the end of the segment.
     pub fn decode(bytes: &[u8], salt: u64, offset: u64) -> Result<Self> {
         let [blob, len, encoding, table_offset, blocks, table_checksum] =
-            decode_tail("tail of a large blob", LARGE_MAGIC, bytes, salt, offset)?;
+            decode_trailer("tail of a large blob", MAGIC, bytes, salt, offset)?;
         let error = |text| FormatError::new("tail of a large blob", offset, Reason::Value(text));
         let encoding = match encoding {
             0 => LargeEncoding::Raw,
@@ -229,7 +135,7 @@ impl LargeTail {
         if bytes.len() as u64 != self.table_len() {
             return Err(FormatError::new(what, self.table_offset, Reason::Truncated));
         }
-        if sum(salt, self.table_offset, bytes) != self.table_checksum {
+        if checksum(salt, self.table_offset, bytes) != self.table_checksum {
             return Err(FormatError::new(what, self.table_offset, Reason::Checksum));
         }
         let mut r = Reader::new(what, bytes, self.table_offset);

@@ -1,11 +1,11 @@
 //! Store-wide runs: sorted fingerprints of many sealed segments, and the blobs they belong to. Derived; may be deleted.
 
-use crate::block::Pages;
-use crate::checksum::sum;
+use crate::checksum::checksum;
+use crate::coding::{Reader, align8, put_u64};
 use crate::error::{FormatError, Reason, Result};
 use crate::ids::{BlobId, SegmentNumber};
+use crate::index_block::Pages;
 use crate::limits;
-use crate::wire::{Reader, align8, put_u64};
 
 const WHAT: &str = "run header";
 const MAGIC: [u8; 8] = *b"LKRUN\0\0\n";
@@ -17,7 +17,7 @@ pub const RUN_HEADER_LEN: usize = 72;
 
 /// The header of a run file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RunHeader {
+pub struct IndexRunHeader {
     /// Its number, which its name repeats.
     pub number: u64,
     /// Random; seeds its checksums.
@@ -34,7 +34,7 @@ pub struct RunHeader {
     pub base: BlobId,
 }
 
-impl RunHeader {
+impl IndexRunHeader {
     /// The width for ids that are at most `largest` above the base.
     pub const fn width_for(largest: u64) -> u8 {
         (64 - (largest | 1).leading_zeros()).div_ceil(8) as u8
@@ -55,7 +55,7 @@ impl RunHeader {
         ] {
             put_u64(&mut out, field);
         }
-        let sum = sum(self.salt, 0, &out);
+        let sum = checksum(self.salt, 0, &out);
         put_u64(&mut out, sum);
         out.resize(RUN_START as usize, 0);
         out
@@ -68,7 +68,7 @@ impl RunHeader {
         let (number, salt, entries) = (r.u64()?, r.u64()?, r.u64()?);
         let (first_segment, last_segment) = (SegmentNumber(r.u64()?), SegmentNumber(r.u64()?));
         let (width, base) = (r.u64()?, BlobId(r.u64()?));
-        r.checksum(sum(
+        r.checksum(checksum(
             salt,
             0,
             bytes.get(..RUN_HEADER_LEN - 8).unwrap_or_default(),
