@@ -157,7 +157,9 @@ impl StoreContext {
 fn read_header(vfs: &dyn Vfs) -> Result<StoreHeader> {
     let bytes = match vfs.read(names::FORMAT) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(without_format(vfs)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(without_format(vfs));
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
             return Err(Error::new(
                 ErrorKind::NotAStore,

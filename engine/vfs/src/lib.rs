@@ -19,7 +19,6 @@
     clippy::cast_sign_loss,
     clippy::indexing_slicing
 )]
-
 #![cfg_attr(
     test,
     allow(

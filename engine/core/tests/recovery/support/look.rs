@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::{cast::AsArray, types::Int64Type};
 use lakebed_core::{CommitNumber, ErrorKind, Hash, ProgressFn, Result, ScanRequest, Seq, Store};
 use lakebed_testkit::{Collection, State};
-use lakebed_vfs::{MemVfs, Vfs};
+use lakebed_vfs::{MemVfs, ReadVfs};
 
 /// Blobs by hash.
 pub(crate) type Blobs = BTreeMap<Hash, Arc<[u8]>>;
