@@ -456,11 +456,14 @@ impl<'a> Session<'a> {
         // An empty group that was begun before goes to another segment now.
         self.writer.group = None;
         let synced = self.writer.lock.as_ref().and_then(WriterLock::synced);
-        let committed = Arc::new(newest(
-            &context,
-            Some(&self.committed),
-            Caller::Writer(synced),
-        )?);
+        let committed = match newest(&context, Some(&self.committed), Caller::Writer(synced)) {
+            Ok(committed) => Arc::new(committed),
+            Err(error) => {
+                // The segment is sealed and this object does not know it yet: the next session reads the manifest again.
+                self.give_up();
+                return Err(error);
+            }
+        };
         // After an interrupt the segment is sealed all the same; the next seal brings the index up to date.
         if let Err(error) = lookup::maintain(&context, &committed.manifest.sealed)
             && error.kind() != ErrorKind::Interrupted
