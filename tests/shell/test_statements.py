@@ -100,7 +100,7 @@ def test_only_the_line_editor_imports_prompt_toolkit():
 
     root = Path(lakebed.__file__).parent
     found = {path.relative_to(root).as_posix() for path in root.rglob("*.py") if "prompt_toolkit" in path.read_text()}
-    assert found == {"shell/prompt.py"}
+    assert found == {"_cli/shell/prompt.py"}
 
 
 def test_every_verb_has_a_function():
