@@ -84,7 +84,7 @@ def statements(connection: duckdb.DuckDBPyConnection, sql: str) -> Sequence[Any]
 
 def relation(connection: duckdb.DuckDBPyConnection, statement: Any) -> Any:
     """The relation of a query."""
-    from lakebed.duck.source import has_pushdown
+    from lakebed.duck.table_scan import has_pushdown
 
     # DuckDB 2 points at the place of an error when it is given text; DuckDB 1.x has none of some statements.
     return connection.sql(statement.query if has_pushdown() or isinstance(statement, Whole) else statement)
@@ -114,7 +114,7 @@ def _select(
 ) -> Result:
     import duckdb
 
-    from lakebed.duck.glance import glanced
+    from lakebed.duck.blob_preview import glanced
 
     try:
         found = relation(connection, statement)

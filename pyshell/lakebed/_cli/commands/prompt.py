@@ -18,7 +18,7 @@ from lakebed.errors import Interrupted, InvalidArgument, OllamaError
 if TYPE_CHECKING:
     from lakebed._cli.pipes.rows import Rows
     from lakebed.prompts import Run
-    from lakebed.prompts.models import DryRun, PromptReport, PromptResult
+    from lakebed.prompts.results import DryRun, PromptReport, PromptResult
 
 
 def prompt(context: Context, model: str, template: str, query: str | None, **given: Any) -> int | None:
@@ -61,8 +61,8 @@ def pipe(context: Context, rows: Rows, model: str, template: str, **given: Any) 
 
 def arguments(given: Mapping[str, Any]) -> dict[str, Any]:
     """The words of a command line as `lakebed.prompt` takes them."""
-    from lakebed.prompts import options
-    from lakebed.prompts.schema import read_schema
+    from lakebed.prompts import model_options as options
+    from lakebed.prompts.reply_format import read_schema
 
     settings = dict(given)
     schema = settings.pop("schema")

@@ -7,10 +7,10 @@ import json
 import queue
 
 from lakebed.errors import CollectionNotFound
-from lakebed.prompts import record
-from lakebed.prompts.models import DryRun
-from lakebed.prompts.plan import Plan
-from lakebed.prompts.rows import END, InputRow
+from lakebed.prompts import storage
+from lakebed.prompts.results import DryRun
+from lakebed.prompts.run_plan import Plan
+from lakebed.prompts.input_rows import END, InputRow
 from lakebed.store import Store
 
 _SAMPLE = 500
@@ -19,7 +19,7 @@ _USUAL = 4.0
 
 def dry_run(plan: Plan, *, reachable: bool, digest: str | None) -> DryRun:
     """Goes through the rows as a run would."""
-    present = None if plan.fresh or plan.into is None else record.Results(plan.store, plan.into)
+    present = None if plan.fresh or plan.into is None else storage.Results(plan.store, plan.into)
     ratio = characters_per_token(plan.store, plan.question.model)
     rows = answered = there = 0
     characters = 0
@@ -67,8 +67,8 @@ def characters_per_token(store: Store, model: str) -> float:
     """How many characters of a prompt were a token in the model's last replies."""
     characters = tokens = 0
     try:
-        end = next((one.next_seq for one in store.collections() if one.name == record.REPLIES), 0)
-        for row in itertools.islice(store.scan(record.REPLIES, max(0, end - _SAMPLE)), _SAMPLE):
+        end = next((one.next_seq for one in store.collections() if one.name == storage.REPLIES), 0)
+        for row in itertools.islice(store.scan(storage.REPLIES, max(0, end - _SAMPLE)), _SAMPLE):
             reply = row.json()
             count = reply["stats"].get("prompt_eval_count")
             if reply.get("model") == model and count and reply["request"] in store:

@@ -21,15 +21,15 @@ from typing import Self
 from lakebed._backend import Hash
 from lakebed._records import to_json
 from lakebed.errors import Interrupted, LakebedError, ModelMissing, OllamaError
-from lakebed.prompts import record
-from lakebed.prompts.ask import Job, Workers
+from lakebed.prompts import storage
+from lakebed.prompts.sender import Job, Workers
 from lakebed.prompts.client import Chunk
 from lakebed.prompts.failures import Canceled
-from lakebed.prompts.models import Outcome, PromptReport, PromptResult, RowError, Source
-from lakebed.prompts.plan import Plan, Prepared
-from lakebed.prompts.record import Results, Stored
+from lakebed.prompts.results import Outcome, PromptReport, PromptResult, RowError, Source
+from lakebed.prompts.run_plan import Plan, Prepared
+from lakebed.prompts.storage import Results, Stored
 from lakebed.prompts.request import canonical
-from lakebed.prompts.rows import END, InputRow
+from lakebed.prompts.input_rows import END, InputRow
 from lakebed.prompts.template import dump
 
 _WAITING = 4096
@@ -85,7 +85,7 @@ class Run(Iterator[PromptResult]):
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self.id = record.new_run()
+        self.id = storage.new_run()
         """The run's name."""
         self.total: int | None = None
         """Input rows, where somebody counted them."""
@@ -245,7 +245,7 @@ class Run(Iterator[PromptResult]):
         self._began = True
         # What the store's owner has pending is committed first, as `ingest` does.
         self._store.commit()
-        self._store.append(record.RUNS, [to_json(self._plan.described(self.id))])
+        self._store.append(storage.RUNS, [to_json(self._plan.described(self.id))])
         for name, row in self._plan.rows_to_save():
             self._store.append(name, [row])
         self._store.commit()
@@ -337,7 +337,7 @@ class Run(Iterator[PromptResult]):
             data = [job.reply.data() for job in new if job.reply is not None]
             if not data or self._plan.replies.add(data):
                 break
-        mine = {job.request: record.stored(str(Hash.of(blob)), blob) for job, blob in zip(new, data, strict=True)}
+        mine = {job.request: storage.stored(str(Hash.of(blob)), blob) for job, blob in zip(new, data, strict=True)}
         requests = {job.request: job.data for job in jobs}
         settled = list(rows)
         for job in jobs:
@@ -358,7 +358,7 @@ class Run(Iterator[PromptResult]):
                     self._store.put(blob)
         unknown = [data for request, data in requests.items() if request not in self._store]
         if unknown:
-            self._store.append(record.REQUESTS, unknown)
+            self._store.append(storage.REQUESTS, unknown)
         results = [self._result(one) for one in settled]
         if self._plan.into is not None and results:
             self._store.append(self._plan.into, [data for data, _ in results])
@@ -396,7 +396,7 @@ class Run(Iterator[PromptResult]):
         elif reply is not None and self._plan.format is not None:
             value = json.loads(reply.text)
         sources = canonical(row.sources) if row.sources else "[]"
-        data = record.result(
+        data = storage.result(
             self.id,
             row.n,
             prepared.input,
@@ -462,8 +462,8 @@ class Run(Iterator[PromptResult]):
         self._workers.close()
         self._plan.rows.close()
         if self._began and not self._store.closed:
-            ended = {"run": self.id, "event": "end", "at": record.now(), "outcome": outcome, **self._counts}
-            self._store.append(record.RUNS, [to_json(ended)])
+            ended = {"run": self.id, "event": "end", "at": storage.now(), "outcome": outcome, **self._counts}
+            self._store.append(storage.RUNS, [to_json(ended)])
             self._store.commit()
         self._plan.close()
         self._ended.set()

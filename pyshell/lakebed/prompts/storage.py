@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from lakebed._backend import Hash
 from lakebed._records import to_json
 from lakebed.errors import CollectionNotFound
-from lakebed.prompts.index import SeqIndex, key_of
+from lakebed.prompts.seq_index import SeqIndex, key_of
 from lakebed.prompts.template import Number, dump, parse
 from lakebed.store import Store
 

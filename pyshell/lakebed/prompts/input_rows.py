@@ -9,13 +9,14 @@ from __future__ import annotations
 import itertools
 import json
 import queue
-import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from lakebed._records import to_json
+from lakebed.duck.error_positions import one_line_up
 from lakebed.duck.names import literal, quoted
+from lakebed.duck.struct_types import struct_fields
 from lakebed.errors import InvalidArgument
 from lakebed.prompts.template import dump, parse
 
@@ -161,7 +162,11 @@ class SelectedRows:
         described = _described(self._connection, query)
         self.columns = [name for name, *_ in described]
         self._binary = [name for name, kind, *_ in described if kind == "BLOB"]
-        self.children = {name: _children(kind) for name, kind, *_ in described if kind.startswith("STRUCT(")}
+        self.children = {
+            name: [field.name for field in struct_fields(kind)]
+            for name, kind, *_ in described
+            if kind.startswith("STRUCT(") and kind.endswith(")")
+        }
         inner, self._origins, self.why_no_sources = self._with_sources(query, collections)
         plain = [name for name in self.columns if name not in self._binary]
         packed = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in plain)
@@ -280,8 +285,7 @@ def _described(connection: duckdb.DuckDBPyConnection, query: str) -> list[Any]:
     try:
         return connection.execute(f"DESCRIBE SELECT * FROM (\n{query}\n) AS given").fetchall()
     except duckdb.Error as problem:
-        moved = re.sub(r"^LINE (\d+): ", lambda found: f"LINE {int(found[1]) - 1}: ", str(problem), flags=re.MULTILINE)
-        raise type(problem)(moved) from None
+        raise one_line_up(problem) from None
 
 
 def _odd(values: Any) -> bool:
@@ -327,27 +331,3 @@ def _tables(table: dict[str, Any]) -> list[tuple[str, str]] | None:
                 right = _tables(table["right"])
             return None if left is None or right is None else left + right
     return None
-
-
-def _children(kind: str) -> list[str]:
-    """The names of a struct's fields, from the text of its type."""
-    names, depth, start, place = [], 0, 7, 7
-    inside = False
-    while place < len(kind):
-        letter = kind[place]
-        if letter == '"':
-            inside = not inside
-        elif not inside and letter in "([":
-            depth += 1
-        elif not inside and letter in ")]":
-            depth -= 1
-        if not inside and depth <= 0 and (letter == "," or depth < 0):
-            word = kind[start:place].strip()
-            names.append(
-                word[1 : word.index('"', 1)].replace('""', '"') if word.startswith('"') else word.split(" ")[0]
-            )
-            start = place + 1
-            if depth < 0:
-                break
-        place += 1
-    return names

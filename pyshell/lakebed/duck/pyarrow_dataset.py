@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow
 from pyarrow import dataset as arrow_dataset
 
-from lakebed.duck.source import Source
+from lakebed.duck.table_scan import Source
 
 
 class _Dataset(arrow_dataset.InMemoryDataset):  # type: ignore[misc]

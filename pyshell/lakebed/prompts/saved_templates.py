@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from lakebed._records import to_json
 from lakebed.errors import CollectionNotFound, InvalidArgument
-from lakebed.prompts.record import PROMPTS
+from lakebed.prompts.storage import PROMPTS
 from lakebed.store import Store
 
 

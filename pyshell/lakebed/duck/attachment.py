@@ -19,16 +19,16 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Protocol
 
-from lakebed.duck import glance
+from lakebed.duck import blob_preview as glance
 from lakebed.duck.names import literal, quoted, view_names
-from lakebed.duck.prompts import NAMES, statements
+from lakebed.duck.prompt_views import NAMES, statements
 from lakebed.duck.views import View, helper, views
 from lakebed.errors import InvalidArgument
 
 if TYPE_CHECKING:
     import duckdb
 
-    from lakebed.duck.source import Reader
+    from lakebed.duck.table_scan import Reader
 
 SYSTEM_TABLES = ("blobs", "collections", "segments", "dictionaries", "commits")
 SYSTEM_SCHEMA = "sys"
@@ -76,7 +76,7 @@ class Origin(Protocol):
 
 
 class Catalogue:
-    """The views of one store in one DuckDB database; with `glances`, for `lakebed.duck.glance` too."""
+    """The views of one store in one DuckDB database; with `glances`, for `lakebed.duck.blob_preview` too."""
 
     def __init__(self, name: str, origin: Origin, *, glances: bool = False) -> None:
         self.name = name

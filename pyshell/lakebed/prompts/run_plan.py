@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 from lakebed._backend import Hash
 from lakebed._process import machine, process_mark
 from lakebed.errors import CollectionNotFound, InvalidArgument, LakebedError
-from lakebed.prompts import record
-from lakebed.prompts.ask import Asker, Job
+from lakebed.prompts import storage
+from lakebed.prompts.sender import Asker, Job
 from lakebed.prompts.client import Chunk, Client
-from lakebed.prompts.gate import Gate
-from lakebed.prompts.record import Replies, Stored
+from lakebed.prompts.circuit_breaker import Gate
+from lakebed.prompts.storage import Replies, Stored
 from lakebed.prompts.request import Maker, Question, user_message, without_digest
-from lakebed.prompts.rows import InputRow, Rows
-from lakebed.prompts.schema import Format
+from lakebed.prompts.input_rows import InputRow, Rows
+from lakebed.prompts.reply_format import Format
 from lakebed.prompts.template import Template, dump
 from lakebed.store import Store
 
@@ -139,7 +139,7 @@ class Plan:
         """Requests to any model of this name that were answered, by what they have in common."""
         found: dict[str, str] = {}
         try:
-            rows = self.store.scan(record.REPLIES)
+            rows = self.store.scan(storage.REPLIES)
         except CollectionNotFound:
             return found
         for row in rows:
@@ -170,7 +170,7 @@ class Plan:
         return {
             "run": run,
             "event": "begin",
-            "at": record.now(),
+            "at": storage.now(),
             "model": question.model,
             "digest": question.digest,
             "template": self.template.text,
@@ -191,7 +191,7 @@ class Plan:
     def rows_to_save(self) -> Iterator[tuple[str, bytes]]:
         """Other rows that the beginning stores."""
         if self.save is not None:
-            yield record.PROMPTS, self.save[1]
+            yield storage.PROMPTS, self.save[1]
 
     def close(self) -> None:
         """Lets go of what the run was given."""
@@ -202,7 +202,7 @@ class Plan:
 def begun(store: Store) -> Iterator[dict[str, Any]]:
     """The beginnings of all runs, oldest first."""
     try:
-        rows = store.scan(record.RUNS)
+        rows = store.scan(storage.RUNS)
     except CollectionNotFound:
         return
     for row in rows:

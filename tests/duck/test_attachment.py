@@ -11,9 +11,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from lakebed.duck.catalog import Catalogue, catalogues
+from lakebed.duck.attachment import Catalogue, catalogues
 from lakebed.duck.names import quoted
-from lakebed.duck.source import has_pushdown
+from lakebed.duck.table_scan import has_pushdown
 from tests.duck.fake import Origin, Reader, collection
 
 needs_pushdown = pytest.mark.skipif(not has_pushdown(), reason="this DuckDB offers no pushdown to Python objects")

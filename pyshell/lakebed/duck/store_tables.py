@@ -14,7 +14,7 @@ from lakebed.store import open as open_store
 
 if TYPE_CHECKING:
     from lakebed._backend import Stream
-    from lakebed._reading import Snapshot
+    from lakebed._snapshot import Snapshot
     from lakebed.duck.predicates import Filter
 
 COMPARED = frozenset(

@@ -178,7 +178,7 @@ def scannable(table: Source) -> object:
     if _sources is not None:
         return table
     try:
-        from lakebed.duck.dataset import dataset
+        from lakebed.duck.pyarrow_dataset import dataset
     except ImportError:
         return table
     return dataset(table)

@@ -12,10 +12,10 @@ from typing import Any
 from lakebed.errors import CloudRefused, LakebedError, OllamaError, OllamaStalled, ReplyInvalid, ReplyTooLarge
 from lakebed.prompts.client import REPLY_LIMIT, Chunk, Client
 from lakebed.prompts.failures import Canceled, pauses, tries
-from lakebed.prompts.gate import Gate
-from lakebed.prompts.record import Reply, now
+from lakebed.prompts.circuit_breaker import Gate
+from lakebed.prompts.storage import Reply, now
 from lakebed.prompts.request import Question
-from lakebed.prompts.schema import Format
+from lakebed.prompts.reply_format import Format
 
 _STALLS = 3
 
