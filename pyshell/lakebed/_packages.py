@@ -23,7 +23,8 @@ PURPOSES = {
 
 
 def missing_package(problem: ModuleNotFoundError) -> PackageMissing | None:
-    """The error that says what needs the package that was not found; None when the module is not one of these packages."""
+    """The error that says what needs the package that was not found; None when the module is not one of these
+    packages."""
     name = (problem.name or "").partition(".")[0]
     if name not in PURPOSES:
         return None

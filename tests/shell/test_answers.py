@@ -9,10 +9,10 @@ import pytest
 
 from lakebed._cli import render
 from lakebed._cli.render import PLAIN, Column, described, laid_out, width
+from lakebed._cli.results.execution import Result
 from lakebed._cli.shell import pager
 from lakebed._cli.shell.display import in_format, table, whole_table
 from lakebed._cli.shell.screen import Screen
-from lakebed._cli.sql_results import Result
 
 SCREEN = Screen(width=60, height=20, rows=40, null="NULL", style=PLAIN)
 

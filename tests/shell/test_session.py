@@ -13,7 +13,7 @@ import time
 import pytest
 
 import lakebed
-from lakebed._cli.duckdb_connection import DATABASE
+from lakebed._cli.environment.duckdb_connection import DATABASE
 from lakebed._cli.shell.completion_catalog import CompletionCatalog, read_catalog
 from lakebed._cli.shell.execute import run_text
 from lakebed._cli.shell.session import Leave, Session

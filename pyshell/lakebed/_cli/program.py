@@ -1,6 +1,7 @@
 """The command line, `lakebed VERB ...`, built from the registry of verbs.
 
-Nothing heavy is imported before a verb runs, so that `--help` and completion are fast. Exit codes are in docs/commands.md.
+Nothing heavy is imported before a verb runs, so that `--help` and completion are fast. Exit codes are in
+docs/commands.md.
 """
 
 from __future__ import annotations
@@ -14,9 +15,16 @@ from typing import Any
 
 import click
 
-from lakebed._cli.arguments import COMPLETION_VARIABLE, PROGRAM, VerbCommand, complete_files, json_option, usage_problem
-from lakebed._cli.error_output import interruption_message, print_error, report_failure
-from lakebed._cli.terminal import discard
+from lakebed._cli.environment.arguments import (
+    COMPLETION_VARIABLE,
+    PROGRAM,
+    VerbCommand,
+    complete_files,
+    json_option,
+    usage_problem,
+)
+from lakebed._cli.messages.error_output import interruption_message, print_error, report_failure
+from lakebed._cli.messages.terminal import discard
 from lakebed._cli.verbs import STORE_VERBS, Verb
 
 _HELP = """An embedded, content-addressed store for NDJSON: small on disk, queried in SQL.
@@ -136,7 +144,7 @@ def _common(*, json: bool) -> list[click.Parameter]:
 
 def _run(verb: Verb, values: dict[str, Any]) -> int | None:
     """Calls the verb's function with the context of this command line; its exit code, if it has one."""
-    from lakebed._cli.context import Context
+    from lakebed._cli.environment.context import Context
 
     given = click.get_current_context().find_root().params
     flags = {name: values.pop(name) for name in ("store", "color")}
@@ -175,7 +183,8 @@ def _is_store(word: str) -> bool:
 
 
 def _shell(**flags: Any) -> int | None:
-    """Starts the shell on a terminal; else runs statements from standard input, or shows the help when there are none."""
+    """Starts the shell on a terminal; else runs statements from standard input, or shows the help when there are
+    none."""
     context = click.get_current_context()
     if (verb := context.invoked_subcommand) is not None:
         if verb != _SHELL.name and any(context.params[name] for name in ("command", "file")):
@@ -205,7 +214,7 @@ def _shell(**flags: Any) -> int | None:
 
 def _script(command: str | None, file: str | None) -> str | None:
     """The statements to run instead of the shell: those given, or standard input when that is not a terminal."""
-    from lakebed._cli.statement_input import given_statements
+    from lakebed._cli.environment.statement_input import given_statements
 
     if command is not None and file is not None:
         message = "Give the statements once: with -c or with -f."

@@ -12,8 +12,8 @@ from typing import IO
 
 from pydantic import BaseModel
 
-from lakebed._cli.context import Context
-from lakebed._cli.file_errors import unreadable
+from lakebed._cli.environment.context import Context
+from lakebed._cli.messages.file_errors import unreadable
 from lakebed._cli.render import count, size
 from lakebed.errors import InvalidArgument, error
 from lakebed.store import text_of
@@ -67,7 +67,8 @@ def _is_text(data: bytes) -> bool:
 def put(context: Context, files: tuple[str, ...], into: str, name: str | None, media_type: str | None) -> None:
     """Stores files as blobs, each with a row that describes it; all or none.
 
-    Raises `InvalidArgument` for options that do not fit, and for a file that is too large; `StoreIOError` for one that cannot be read.
+    Raises `InvalidArgument` for options that do not fit, and for a file that is too large; `StoreIOError` for one that
+    cannot be read.
     """
     if name is not None and list(files) != ["-"]:
         message = "--name is for standard input: a file has a name."

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lakebed._cli import render
-from lakebed._cli.context import Context
+from lakebed._cli.environment.context import Context
 from lakebed.errors import InvalidArgument, error
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ def ingest(
 ) -> None:
     """Ingests files, and reports on each.
 
-    Raises `InvalidArgument` when a collection has to be named, `StoreIOError` for a file that cannot be read, and what `Store.ingest`
-    raises.
+    Raises `InvalidArgument` when a collection has to be named, `StoreIOError` for a file that cannot be read, and what
+    `Store.ingest` raises.
     """
     # Refused before a store is made.
     sources = [source for file in files for source in _expanded(file)]

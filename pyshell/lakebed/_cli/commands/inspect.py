@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lakebed._cli import render
-from lakebed._cli.context import Context
+from lakebed._cli.environment.context import Context
 from lakebed._cli.render import Column
 
 if TYPE_CHECKING:

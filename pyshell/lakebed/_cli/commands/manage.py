@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from lakebed._cli import render
 from lakebed._cli.commands.ingest import training_line
-from lakebed._cli.context import Context
+from lakebed._cli.environment.context import Context
 from lakebed.errors import CollectionNotFound, Corrupt, InvalidArgument
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lakebed._cli import render
-from lakebed._cli.context import Context
+from lakebed._cli.environment.context import Context
 from lakebed._cli.render import Column
 
 

@@ -11,9 +11,10 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from lakebed._cli import render, sql_results
+from lakebed._cli import render
 from lakebed._cli.commands.prompt_display import ReplyDisplay, StatusLine, safe_text
-from lakebed._cli.context import Context
+from lakebed._cli.environment.context import Context
+from lakebed._cli.results import execution
 from lakebed.errors import Interrupted, InvalidArgument, OllamaError
 
 if TYPE_CHECKING:
@@ -23,16 +24,17 @@ if TYPE_CHECKING:
 
 
 def prompt(context: Context, model: str, template: str, query: str | None, **given: Any) -> int | None:
-    """Asks a model about each row of a query, stores the replies and writes each result; with `dry_run`, reports what would be sent.
+    """Asks a model about each row of a query, stores the replies and writes each result; with `dry_run`, reports what
+    would be sent.
 
-    The exit code, if it is not 0: 1 when rows failed, 130 after Ctrl-C. Raises `OllamaError` when the server is lost, `InvalidArgument` for
-    arguments that do not fit.
+    The exit code, if it is not 0: 1 when rows failed, 130 after Ctrl-C. Raises `OllamaError` when the server is lost,
+    `InvalidArgument` for arguments that do not fit.
     """
     from lakebed.prompts import dry_run
 
     dry = given.pop("dry_run")
     settings = _settings(given)
-    with sql_results.translated_errors(), context.open("r" if dry else "a") as store:
+    with execution.translated_errors(), context.open("r" if dry else "a") as store:
         if dry:
             planned = dry_run(store, model, template, query, **settings)
             context.report(planned, _planned_lines(planned))

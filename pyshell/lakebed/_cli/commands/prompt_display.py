@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 from lakebed._cli import render
-from lakebed._cli.terminal import wants_color
+from lakebed._cli.messages.terminal import wants_color
 
 if TYPE_CHECKING:
-    from lakebed._cli.context import Context
+    from lakebed._cli.environment.context import Context
     from lakebed.prompts import Run
     from lakebed.prompts.results import PromptResult
 
@@ -51,7 +51,8 @@ class ReplyDisplay:
 
 
 class StatusLine:
-    """One line at the bottom of the terminal with the state of the run, drawn by a thread of its own while it is entered."""
+    """One line at the bottom of the terminal with the state of the run, drawn by a thread of its own while it is
+    entered."""
 
     def __init__(self, run: Run) -> None:
         self._run = run

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 import lakebed
-from lakebed._cli import sql_results
-from lakebed._cli.duckdb_connection import attach_store, connect
+from lakebed._cli.environment.duckdb_connection import attach_store, connect
+from lakebed._cli.environment.statement_input import given_statements
 from lakebed._cli.language.statements import Statement, hinting_at_pipe_verbs, split
-from lakebed._cli.output import write_parquet, write_result
 from lakebed._cli.pipes.execute import run_pipe
-from lakebed._cli.statement_input import given_statements
+from lakebed._cli.results import execution
+from lakebed._cli.results.output import write_parquet, write_result
 from lakebed.duck.interrupt import interruptible
 from lakebed.errors import InvalidArgument
 
 if TYPE_CHECKING:
     import duckdb
 
-    from lakebed._cli.context import Context
-    from lakebed._cli.sql_results import Parsed
+    from lakebed._cli.environment.context import Context
+    from lakebed._cli.results.execution import Parsed
 
 _NO_STATEMENT = 'There is no statement: try lakebed query "SELECT count(*) FROM events".'
 
@@ -43,7 +43,7 @@ def query(
     try:
         with context.naming_the_store():
             attach_store(context, connection)
-        with sql_results.translated_errors(), interruptible(connection), context.output(output) as target:
+        with execution.translated_errors(), interruptible(connection), context.output(output) as target:
             return _QueryCommand(context, connection, form, target, rows, to_file=output is not None).run(text)
     finally:
         connection.close()
@@ -90,8 +90,8 @@ class _QueryCommand:
 
     def _run_sql(self, statement: Statement) -> None:
         with hinting_at_pipe_verbs(statement):
-            for parsed in sql_results.parsed(self.connection, statement):
-                if sql_results.returns_rows(parsed):
+            for parsed in execution.parsed(self.connection, statement):
+                if execution.returns_rows(parsed):
                     self._write_result(parsed)
                 else:
                     self.connection.execute(parsed)
@@ -108,6 +108,6 @@ class _QueryCommand:
         layout = self.context.text_layout(self.rows, to_file=self.to_file)
         # One row more than is shown, to know whether there are more.
         first = layout.rows + 1 if self.form == "table" and layout.rows else None
-        result = sql_results.run(self.connection, parsed, self.form, first=first, screen=screen)
+        result = execution.run(self.connection, parsed, self.form, first=first, screen=screen)
         if result is not None:
             write_result(layout, self.form, result, self.target)

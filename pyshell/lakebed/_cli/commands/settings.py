@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from lakebed._cli.config import HELP
-from lakebed._cli.context import Context
+from lakebed._cli.environment.config import HELP
+from lakebed._cli.environment.context import Context
 from lakebed._cli.render import Column
 
 
@@ -51,7 +51,7 @@ def completions(context: Context, shell: str) -> None:
     import click
     from click.shell_completion import get_completion_class
 
-    from lakebed._cli.arguments import COMPLETION_VARIABLE, PROGRAM
+    from lakebed._cli.environment.arguments import COMPLETION_VARIABLE, PROGRAM
 
     found = get_completion_class(shell)
     assert found is not None, shell

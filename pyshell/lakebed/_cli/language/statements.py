@@ -1,8 +1,8 @@
 """Splits a text into statements, and a statement at its pipe. Pure, but for DuckDB's tokenizer and parser.
 
-A statement is tokenized once, and parsed here only where its kind depends on it; tokens and parsed statements are handed on. Tokens are
-read only up to where a statement ends or its pipe begins, so that the words of a verb (quotes, `--option`) cannot affect the SQL around
-them.
+A statement is tokenized once, and parsed here only where its kind depends on it; tokens and parsed statements are
+handed on. Tokens are read only up to where a statement ends or its pipe begins, so that the words of a verb (quotes,
+`--option`) cannot affect the SQL around them.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ class Statement:
 
 
 def parse(sql: str) -> list[duckdb.Statement]:
-    """The statements that DuckDB's parser finds in SQL without a semicolon outside quotes; none when it refuses the text.
+    """The statements that DuckDB's parser finds in SQL without a semicolon outside quotes; none when it refuses the
+    text.
 
     DuckDB turns some statements, such as PIVOT, into several.
     """
@@ -77,12 +78,13 @@ SQL_KEYWORDS = frozenset(
 """The first words of SQL statements. A verb with such a name needs its semicolon: its line may continue as SQL."""
 
 _FIRST_PREFIX = 1024
-"""Characters of the first prefix that is tokenized in search of the end of a statement. Each further prefix is twice as long."""
+"""Characters of the first prefix that is tokenized in search of the end of a statement. Each further prefix is twice as
+long."""
 
 
 def _tokens_by_prefixes(text: str, begin: int) -> Iterator[Token]:
-    """DuckDB's tokens of the text from `begin` on, read lazily: a script may have thousands of statements, and each is tokenized on its
-    own.
+    """DuckDB's tokens of the text from `begin` on, read lazily: a script may have thousands of statements, and each is
+    tokenized on its own.
     """
     at, size = begin, _FIRST_PREFIX
     while begin + size < len(text):
@@ -106,8 +108,9 @@ def split(
 ) -> Iterator[Statement]:
     """The statements of a text, found one after the other.
 
-    `options_of` gives the options of the verb with this name, None when there is no such verb; `dots` says whether dot-commands are
-    statements. A text that is both a verb and valid SQL is SQL, unless a comment in it is one of the verb's options.
+    `options_of` gives the options of the verb with this name, None when there is no such verb; `dots` says whether
+    dot-commands are statements. A text that is both a verb and valid SQL is SQL, unless a comment in it is one of the
+    verb's options.
     """
     at = 0
     while at < len(text):
@@ -204,7 +207,8 @@ def _sql(
 
 
 def _pipe(text: str, begin: int, bar: int, read: tuple[Token, ...]) -> Statement | None:
-    """The statement with a pipe at `bar`; None where the `|` there is the operator. `read` are the tokens to its left."""
+    """The statement with a pipe at `bar`; None where the `|` there is the operator. `read` are the tokens to its
+    left."""
     found = _PIPE.match(text, bar)
     if found is None or find_pipe(found[1]) is None:
         return None
@@ -260,7 +264,8 @@ def hinting_at_pipe_verbs(statement: Statement) -> Iterator[None]:
 
 
 def _misspelt_pipe_verb(statement: Statement) -> tuple[str, str] | None:
-    """The first word behind a `|` that resembles a verb, with a valid statement to the left of the `|`; and that verb."""
+    """The first word behind a `|` that resembles a verb, with a valid statement to the left of the `|`; and that
+    verb."""
     for token in statement.tokens:
         bar = token.start - statement.start
         found = _PIPE.match(statement.sql, bar) if token.kind == "operator" else None

@@ -1,4 +1,5 @@
-"""DuckDB's tokens of a text, with places in characters, the same from every version of DuckDB. Pure, but for DuckDB's tokenizer.
+"""DuckDB's tokens of a text, with places in characters, the same from every version of DuckDB. Pure, but for DuckDB's
+tokenizer.
 
 DuckDB 1.x gives no tokens for comments, and none from an unclosed quote or comment on: they are added here.
 """

@@ -1,8 +1,9 @@
 """Words: the syntax of verbs in the shell and to the right of a pipe. Pure.
 
-Words are separated by white space. `'...'` is literal, with `''` for a quote inside. In `"..."`, `\\"` is a quote, `\\\\` a
-backslash, and any other backslash literal. `$$...$$` at the beginning of a word is literal, line breaks and quotes included.
-Adjacent quoted and bare parts are one word. A bare `;` ends the words. There are no comments, variables or patterns.
+Words are separated by white space. `'...'` is literal, with `''` for a quote inside. In `"..."`, `\\"` is a quote,
+`\\\\` a backslash, and any other backslash literal. `$$...$$` at the beginning of a word is literal, line breaks and
+quotes included. Adjacent quoted and bare parts are one word. A bare `;` ends the words. There are no comments,
+variables or patterns.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lakebed._cli.arguments import parse_words, word_command
+from lakebed._cli.environment.arguments import parse_words, word_command
 from lakebed._cli.pipes.rows import PipedRows
 from lakebed._cli.verbs import Verb, find_pipe
 from lakebed.errors import InvalidArgument
@@ -12,7 +12,7 @@ from lakebed.errors import InvalidArgument
 if TYPE_CHECKING:
     import duckdb
 
-    from lakebed._cli.context import Context
+    from lakebed._cli.environment.context import Context
     from lakebed._cli.language.statements import Statement
 
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from lakebed._cli import render
-from lakebed._cli.formats import FORMAT_BY_SUFFIX, format_of_file
-from lakebed._cli.output import write_parquet, write_result
 from lakebed._cli.pipes.program import encoded_lines, run_program
+from lakebed._cli.results.output import write_parquet, write_result
+from lakebed._cli.verbs.formats import FORMAT_BY_SUFFIX, format_of_file
 from lakebed.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from lakebed._cli.context import Context
+    from lakebed._cli.environment.context import Context
     from lakebed._cli.pipes.rows import PipedRows
 
 

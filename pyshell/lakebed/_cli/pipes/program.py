@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from typing import IO
 
-from lakebed._cli.error_output import CommandFailed
+from lakebed._cli.messages.error_output import CommandFailed
 from lakebed.duck.interrupt import check
 from lakebed.errors import error
 
@@ -28,8 +28,8 @@ def run_program(words: list[str], pieces: Iterable[bytes]) -> None:
 
     The program may close its input before it has read everything.
 
-    Raises `StoreIOError` when the program cannot be started, `ProgramFailed` when its exit code is not 0, `KeyboardInterrupt` after a
-    Ctrl-C, when the program has been ended.
+    Raises `StoreIOError` when the program cannot be started, `ProgramFailed` when its exit code is not 0,
+    `KeyboardInterrupt` after a Ctrl-C, when the program has been ended.
     """
     try:
         process = subprocess.Popen(words, stdin=subprocess.PIPE)

@@ -6,18 +6,20 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lakebed._cli import render, sql_results
+from lakebed._cli import render
+from lakebed._cli.results import execution
 from lakebed.errors import InvalidArgument
 
 if TYPE_CHECKING:
     import duckdb
 
     from lakebed._cli.language.statements import Statement
-    from lakebed._cli.sql_results import Parsed, Result
+    from lakebed._cli.results.execution import Parsed, Result
 
 
 class PipedRows:
-    """The result of the query to the left of a pipe: a stream that can be read once, and starts when its first row is read."""
+    """The result of the query to the left of a pipe: a stream that can be read once, and starts when its first row is
+    read."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, statement: Statement) -> None:
         self.connection = connection
@@ -35,20 +37,20 @@ class PipedRows:
 
         Raises `InvalidArgument` when it is not a query.
         """
-        (found,) = sql_results.parsed(self.connection, self._statement)
+        (found,) = execution.parsed(self.connection, self._statement)
         query: Parsed = found
         # A statement that changes data is not run for the rows it may return.
-        if not sql_results.returns_rows(query) or query.type.name in ("INSERT", "UPDATE", "DELETE", "MERGE_INTO"):
+        if not execution.returns_rows(query) or query.type.name in ("INSERT", "UPDATE", "DELETE", "MERGE_INTO"):
             message = f"{query.type.name} has no rows to pipe: put a SELECT to the left of |."
             raise InvalidArgument(message)
         return query
 
     def result(self, form: str) -> Result:
-        """The columns, and the rows as text for a format of `lakebed._cli.formats.FORMATS`.
+        """The columns, and the rows as text for a format of `lakebed._cli.verbs.formats.FORMATS`.
 
         Raises `InvalidArgument` when the query has no result, `duckdb.Error` when it fails.
         """
-        found = sql_results.run(self.connection, self.parsed, form)
+        found = execution.run(self.connection, self.parsed, form)
         if found is None:
             message = f"{self.parsed.type.name} gave no rows to pipe: put a SELECT to the left of |."
             raise InvalidArgument(message)

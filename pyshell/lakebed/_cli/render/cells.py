@@ -13,7 +13,8 @@ ELLIPSIS = "…"
 
 
 def escaped(text: str) -> str:
-    """The text with control characters and characters that reorder text written as escapes: `\\n`, `\\x1b`, `\\u202e`."""
+    """The text with control characters and characters that reorder text written as escapes: `\\n`, `\\x1b`,
+    `\\u202e`."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(_escape(character) for character in text)

@@ -70,7 +70,8 @@ def _json_text(value: str) -> str:
 
 
 def laid_out(text: str) -> str:
-    """JSON over several indented lines where it is long. Only white space outside strings changes: numbers keep their digits."""
+    """JSON over several indented lines where it is long. Only white space outside strings changes: numbers keep their
+    digits."""
     if len(text) <= _ON_ONE_LINE or text[:1] not in ("{", "["):
         return text
     lines: list[str] = []

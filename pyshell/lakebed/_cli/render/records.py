@@ -13,7 +13,8 @@ from lakebed._cli.render.json_text import laid_out
 def vertical(
     columns: Sequence[Column], rows: Iterable[Row], *, null: str = "NULL", style: Style = PLAIN
 ) -> Iterator[str]:
-    """Each row as a heading and lines of name and value, nothing cut. JSON is laid out; line breaks in values are kept and indented."""
+    """Each row as a heading and lines of name and value, nothing cut. JSON is laid out; line breaks in values are kept
+    and indented."""
     names = [escaped(column.name) for column in columns]
     room = max((width(name) for name in names), default=0)
     for number, row in enumerate(rows, 1):

@@ -47,7 +47,8 @@ def fitted(widths: Sequence[int], places: int) -> list[int]:
 
 
 def _shown_columns(widths: Sequence[int], places: int) -> list[int]:
-    """The indexes of the columns to show within `places`, even at their narrowest: from both ends, the left one first."""
+    """The indexes of the columns to show within `places`, even at their narrowest: from both ends, the left one
+    first."""
     room = [min(one, _NARROWEST) for one in widths]
     if sum(room) + 3 * len(room) + 1 <= places:
         return list(range(len(widths)))

@@ -1,4 +1,5 @@
-"""Completion: what may come next in a text. Pure: from the text, the cursor and the catalog; for file names, from the directory."""
+"""Completion: what may come next in a text. Pure: from the text, the cursor and the catalog; for file names, from the
+directory."""
 
 from __future__ import annotations
 

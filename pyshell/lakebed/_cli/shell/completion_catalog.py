@@ -1,4 +1,5 @@
-"""The catalog for completion: an immutable value with tables, functions and keywords, read in the background and replaced as a whole."""
+"""The catalog for completion: an immutable value with tables, functions and keywords, read in the background and
+replaced as a whole."""
 
 from __future__ import annotations
 
@@ -115,7 +116,8 @@ class CatalogReader:
 
 
 class ModelReader:
-    """The names of the models of the server, read in the background, and only after a statement has contacted the server."""
+    """The names of the models of the server, read in the background, and only after a statement has contacted the
+    server."""
 
     def __init__(self, is_known: Callable[[], bool]) -> None:
         self._is_known = is_known

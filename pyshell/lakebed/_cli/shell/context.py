@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lakebed._cli.context import Context
+from lakebed._cli.environment.context import Context
 from lakebed._cli.shell.progress_line import ProgressLine
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from lakebed._cli import render
-from lakebed._cli.output import UNLIMITED_WIDTH
 from lakebed._cli.render import Row
+from lakebed._cli.results.execution import Result
+from lakebed._cli.results.output import UNLIMITED_WIDTH
 from lakebed._cli.shell.screen import Screen, screen_lines
-from lakebed._cli.sql_results import Result
 
 _ROWS_TOGETHER = 1000
 """Rows of a table in the pager that are laid out together, under a heading of their own."""
@@ -31,7 +31,8 @@ class Display(NamedTuple):
 def table(result: Result, screen: Screen, *, records: bool) -> Display:
     """The rows that fit as a table.
 
-    With `records`, as records where the table would leave something out: of one row always, of several where all records fit.
+    With `records`, as records where the table would leave something out: of one row always, of several where all
+    records fit.
     """
     columns, limit = result.columns, screen.first_rows
     rows = result.rows

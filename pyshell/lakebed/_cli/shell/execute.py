@@ -1,6 +1,7 @@
 """Runs the statements of a text in a shell: SQL, pipes, verbs and dot-commands.
 
-Everything runs in the main thread, where Ctrl-C arrives. A statement that fails, for whatever reason, is a message and an exit code.
+Everything runs in the main thread, where Ctrl-C arrives. A statement that fails, for whatever reason, is a message and
+an exit code.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from lakebed._cli.arguments import parse_words, word_command
-from lakebed._cli.error_output import interruption_message, print_error, report_failure
+from lakebed._cli.environment.arguments import parse_words, word_command
 from lakebed._cli.language.statements import Statement
+from lakebed._cli.messages.error_output import interruption_message, print_error, report_failure
 from lakebed._cli.shell import dot_commands, statements
 from lakebed._cli.shell.progress_line import ProgressLine
 from lakebed._cli.shell.session import Leave, Session

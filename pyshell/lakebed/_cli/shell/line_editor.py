@@ -1,4 +1,5 @@
-"""The line editor: prompt-toolkit with highlighting, completion and history. The only module that imports prompt-toolkit."""
+"""The line editor: prompt-toolkit with highlighting, completion and history. The only module that imports
+prompt-toolkit."""
 
 from __future__ import annotations
 
@@ -185,7 +186,8 @@ class LineEditor:
         )
 
     def read(self, beginning: str = "", shown: Callable[[], None] | None = None) -> str:
-        """The next text that is typed. The line begins with `beginning`; `shown` is called once, when the prompt is on the screen.
+        """The next text that is typed. The line begins with `beginning`; `shown` is called once, when the prompt is on
+        the screen.
 
         Raises `EOFError` after Ctrl-D, `KeyboardInterrupt` after Ctrl-C.
         """

@@ -95,7 +95,7 @@ def _loop(
 
 def _read_catalog(session: Session, old: CompletionCatalog) -> CompletionCatalog:
     """The catalog for completion, read on a cursor of its own."""
-    from lakebed._cli.duckdb_connection import DATABASE
+    from lakebed._cli.environment.duckdb_connection import DATABASE
 
     cursor = session.connection.cursor()
     try:
@@ -158,7 +158,8 @@ def _ending_on_signals(session: Session) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _ctrl_c_once() -> Iterator[None]:
-    """While entered, a Ctrl-C raises `KeyboardInterrupt`; further ones within half a second, while it is being handled, do nothing."""
+    """While entered, a Ctrl-C raises `KeyboardInterrupt`; further ones within half a second, while it is being handled,
+    do nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -40,8 +40,8 @@ def show(
 ) -> None:
     """Writes lines to the terminal, through the pager when they do not fit.
 
-    `stop` is called when the pager ends early: it ends the work that produces the lines. Lines that are `is_wide` scroll sideways in the
-    pager, others are wrapped.
+    `stop` is called when the pager ends early: it ends the work that produces the lines. Lines that are `is_wide`
+    scroll sideways in the pager, others are wrapped.
     """
     lines = iter(lines)
     first: list[str] = []

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lakebed._cli import render
-from lakebed._cli.output import UNLIMITED_WIDTH
 from lakebed._cli.render import Style
+from lakebed._cli.results.output import UNLIMITED_WIDTH
 
 if TYPE_CHECKING:
     from lakebed._cli.shell.context import ShellContext
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _LINES_BESIDE_ROWS = 13
 """Lines of the screen that a table leaves to its frame, its footer, the statement and the prompts around it."""
 _LINES_OF_FRAME = 8
-"""Lines that the frame of a table, its footer and the next prompt take: a table that fits in what is left needs no pager."""
+"""Lines that the frame of a table, its footer and the next prompt take: a table that fits in what is left needs no
+pager."""
 _UNLIMITED_HEIGHT = 1_000_000
 
 

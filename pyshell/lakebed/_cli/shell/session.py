@@ -9,12 +9,12 @@ import threading
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from lakebed._cli.formats import format_of_file
 from lakebed._cli.language.statements import Statement
 from lakebed._cli.shell.context import ShellContext
 from lakebed._cli.shell.history import History, history_file
 from lakebed._cli.shell.pager import pager_command
 from lakebed._cli.shell.saved_queries import SavedQueries
+from lakebed._cli.verbs.formats import format_of_file
 from lakebed.errors import StoreNotFound
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ class Session:
         self._attached: bytes | None = None
         """The identity of the attached store."""
 
-    # --- The connection -------------------------------------------------------------------------------------------------
+    # --- The
+    # connection -------------------------------------------------------------------------------------------------
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
@@ -74,14 +75,15 @@ class Session:
             return self._connection
 
     def _store_identity(self) -> bytes | None:
-        """What distinguishes the store at the path from every other one, for its whole life; None when there is no store."""
+        """What distinguishes the store at the path from every other one, for its whole life; None when there is no
+        store."""
         try:
             return (Path(self.context.settings.store) / "FORMAT").read_bytes()
         except OSError:
             return None
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
-        from lakebed._cli.duckdb_connection import connect
+        from lakebed._cli.environment.duckdb_connection import connect
 
         connection = connect(self.context)
         connection.execute("SET enable_progress_bar = true")
@@ -91,7 +93,7 @@ class Session:
 
     def _attach(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Adds the store, if there is one, and the table `history`."""
-        from lakebed._cli.duckdb_connection import DATABASE, attach_store
+        from lakebed._cli.environment.duckdb_connection import DATABASE, attach_store
 
         has_history = self.history is not None and self.history.is_kept and not self.safe
         try:
@@ -147,7 +149,8 @@ class Session:
         if self.history is not None:
             self.history.close()
 
-    # --- The last result ------------------------------------------------------------------------------------------------
+    # --- The last
+    # result ------------------------------------------------------------------------------------------------
 
     def remember(self, query: str) -> None:
         """Makes the result of this query the last one."""
@@ -169,7 +172,8 @@ class Session:
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {LAST} AS FROM (\n{self.last_query}\n)")
         self._last_is_kept = True
 
-    # --- Output ---------------------------------------------------------------------------------------------------------
+    # ---
+    # Output ---------------------------------------------------------------------------------------------------------
 
     def remark(self, text: str) -> None:
         """Writes a remark below a result, on a terminal only."""

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lakebed._cli import render, sql_results
+from lakebed._cli import render
 from lakebed._cli.language.statements import Statement, hinting_at_pipe_verbs
-from lakebed._cli.output import parquet_pieces, write_result
 from lakebed._cli.pipes.execute import run_pipe, verb_of
 from lakebed._cli.pipes.program import encoded_lines, run_program
+from lakebed._cli.results import execution
+from lakebed._cli.results.output import parquet_pieces, write_result
 from lakebed._cli.shell import display, pager
 from lakebed._cli.shell.display import Display
 from lakebed._cli.shell.progress_line import ProgressLine
@@ -28,15 +29,16 @@ from lakebed.errors import InvalidArgument
 if TYPE_CHECKING:
     import duckdb
 
-    from lakebed._cli.sql_results import Parsed, Result
+    from lakebed._cli.results.execution import Parsed, Result
 
 
 @contextlib.contextmanager
 def _running(session: Session) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The connection to run statements on. While entered, signals interrupt them, and DuckDB's errors are those of the command line."""
+    """The connection to run statements on. While entered, signals interrupt them, and DuckDB's errors are those of the
+    command line."""
     session.reconnect_to_new_store()
     connection = session.connection
-    with sql_results.translated_errors(), interruptible(connection, (signal.SIGINT, *ENDING_SIGNALS)):
+    with execution.translated_errors(), interruptible(connection, (signal.SIGINT, *ENDING_SIGNALS)):
         yield connection
 
 
@@ -59,7 +61,7 @@ def run_sql(session: Session, statement: Statement) -> int | None:
             session.refresh()
             return code
         with hinting_at_pipe_verbs(statement):
-            for parsed in sql_results.parsed(connection, statement):
+            for parsed in execution.parsed(connection, statement):
                 _run_parsed(session, connection, parsed)
     return None
 
@@ -71,9 +73,9 @@ def show_last_result(session: Session, query: str) -> None:
     """
     with _running(session) as connection:
         began = time.monotonic()
-        parsed = sql_results.parsed_query(connection, query)
+        parsed = execution.parsed_query(connection, query)
         with ProgressLine(connection, shown=session.interactive) as line:
-            result = sql_results.run(connection, parsed, "csv", screen=True)
+            result = execution.run(connection, parsed, "csv", screen=True)
             if result is not None:
                 _show(session, display.whole_table(result, current_screen(session.context)), began, line)
 
@@ -81,7 +83,7 @@ def show_last_result(session: Session, query: str) -> None:
 def _run_parsed(session: Session, connection: duckdb.DuckDBPyConnection, parsed: Any) -> None:
     began = time.monotonic()
     with ProgressLine(connection, shown=session.interactive) as line:
-        if not sql_results.returns_rows(parsed):
+        if not execution.returns_rows(parsed):
             connection.execute(parsed)
             _done(session, began, line)
             return
@@ -97,7 +99,7 @@ def _run_parsed(session: Session, connection: duckdb.DuckDBPyConnection, parsed:
         to_screen = session.target.is_screen
         as_table = form in ("auto", "table")
         screen = current_screen(session.context)
-        result = sql_results.run(
+        result = execution.run(
             connection,
             parsed,
             "table" if form == "auto" else form,

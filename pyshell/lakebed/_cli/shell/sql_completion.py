@@ -29,8 +29,8 @@ def suggest_sql(
 ) -> Iterator[Suggestion]:
     """The suggestions within SQL, where `before` is the text up to the cursor.
 
-    `statement` is the statement that ends at the cursor, `whole` the same one in the whole text. Before a word is begun there are none,
-    unless the user has `requested` them or a table must follow.
+    `statement` is the statement that ends at the cursor, `whole` the same one in the whole text. Before a word is begun
+    there are none, unless the user has `requested` them or a table must follow.
     """
     found = list(tokens(before, statement.start))
     if found and found[-1].kind in ("string_const", "comment") and found[-1].end >= len(before.rstrip()):

@@ -1,4 +1,5 @@
-"""What a text means to the shell: its statements, whether it is complete, and which verb a misspelt word may mean. Pure."""
+"""What a text means to the shell: its statements, whether it is complete, and which verb a misspelt word may mean.
+Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ def split_text(text: str) -> Iterator[Statement]:
 
 @lru_cache(maxsize=4)
 def typed(text: str) -> tuple[Statement, ...]:
-    """The statements of a text that is typed. Cached: highlighting, completion, Enter and execution use those of one text."""
+    """The statements of a text that is typed. Cached: highlighting, completion, Enter and execution use those of one
+    text."""
     return tuple(split_text(text))
 
 

@@ -11,16 +11,16 @@ import time
 from pathlib import Path
 
 from lakebed._cli import render
-from lakebed._cli.arguments import help_text
-from lakebed._cli.file_errors import unwritable
+from lakebed._cli.environment.arguments import help_text
+from lakebed._cli.environment.statement_input import read_statements
 from lakebed._cli.language.statements import sql_statement
+from lakebed._cli.messages.file_errors import unwritable
 from lakebed._cli.shell import pager, statements
 from lakebed._cli.shell.dot_commands import DOT_COMMANDS
 from lakebed._cli.shell.execute import run_text
 from lakebed._cli.shell.screen import current_screen
 from lakebed._cli.shell.session import Leave, Session
 from lakebed._cli.shell.sql import run_sql, show_last_result
-from lakebed._cli.statement_input import read_statements
 from lakebed._cli.verbs import PIPE_VERBS, find_in_shell, find_pipe, in_shell
 from lakebed.duck.interrupt import check
 from lakebed.errors import InvalidArgument, error
@@ -96,7 +96,8 @@ def timing(session: Session, state: str | None) -> None:
 def output(session: Session, target: tuple[str, ...]) -> None:
     """Sends results to a file or a program, or to the screen again.
 
-    Raises `InvalidArgument` for wrong words and for what `--safe` forbids, `StoreIOError` when the file cannot be written.
+    Raises `InvalidArgument` for wrong words and for what `--safe` forbids, `StoreIOError` when the file cannot be
+    written.
     """
     if not target:
         session.direct_to_screen()
@@ -185,7 +186,8 @@ _MOST_NESTED = 20
 
 
 def _nested(session: Session, text: str, refusal: str) -> int:
-    """Runs the statements of a file or a saved query; raises `InvalidArgument` with this message when they are nested too deeply."""
+    """Runs the statements of a file or a saved query; raises `InvalidArgument` with this message when they are nested
+    too deeply."""
     if session.depth >= _MOST_NESTED:
         raise InvalidArgument(refusal)
     session.depth += 1

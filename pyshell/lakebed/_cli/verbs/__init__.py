@@ -1,4 +1,5 @@
-"""The registry of verbs: one description of each, for the command line, the shell, pipes, help and completion. Cheap to import."""
+"""The registry of verbs: one description of each, for the command line, the shell, pipes, help and completion. Cheap to
+import."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lakebed._cli.formats import FORMATS, LISTING_FORMATS
+from lakebed._cli.verbs.formats import FORMATS, LISTING_FORMATS
 from lakebed._cli.verbs.verb import Argument
 
 COLLECTION = Argument("collection", "the collection", completes="collection", metavar="COLLECTION")

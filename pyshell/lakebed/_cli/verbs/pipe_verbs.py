@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lakebed._cli.formats import FORMATS
 from lakebed._cli.verbs.common_arguments import PROMPT_ARGUMENTS
+from lakebed._cli.verbs.formats import FORMATS
 from lakebed._cli.verbs.verb import Argument, Verb
 
 PIPE_VERBS: tuple[Verb, ...] = (

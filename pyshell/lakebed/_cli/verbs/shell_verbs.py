@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lakebed._cli.formats import FORMATS
+from lakebed._cli.verbs.formats import FORMATS
 from lakebed._cli.verbs.verb import Argument, Verb
 
 SHELL_VERBS: tuple[Verb, ...] = (

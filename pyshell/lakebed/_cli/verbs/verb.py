@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 ArgumentKind = Literal["text", "file", "integer", "choice", "flag"]
 Completion = Literal["", "file", "collection", "verb", "query", "model"]
-"""What completes the value of an argument: names of files, collections, verbs, saved queries or models; "" for nothing."""
+"""What completes the value of an argument: names of files, collections, verbs, saved queries or models; "" for
+nothing."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import re
 import sys
 from functools import cache
 
-from lakebed._cli.terminal import discard, wants_color
+from lakebed._cli.messages.terminal import discard, wants_color
 from lakebed._cli.verbs import STORE_VERBS
 
 

@@ -1,7 +1,7 @@
 """What a verb works with: the settings, the store, and the output.
 
-Data goes to standard output, everything else to standard error. A report of a verb is data: sentences on a terminal, one JSON object a
-line in a pipe and with `--json`.
+Data goes to standard output, everything else to standard error. A report of a verb is data: sentences on a terminal,
+one JSON object a line in a pipe and with `--json`.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
-from lakebed._cli.file_errors import unwritable
-from lakebed._cli.formats import format_of_file
-from lakebed._cli.terminal import wants_color
+from lakebed._cli.messages.file_errors import unwritable
+from lakebed._cli.messages.terminal import wants_color
+from lakebed._cli.verbs.formats import format_of_file
 from lakebed._files import written_whole
 from lakebed.errors import InvalidArgument, StoreIOError, StoreNotFound, error
 
 if TYPE_CHECKING:
     import lakebed
-    from lakebed._cli.config import Loaded, Settings
-    from lakebed._cli.output import TextLayout
+    from lakebed._cli.environment.config import Loaded, Settings
     from lakebed._cli.render import Column, Style
+    from lakebed._cli.results.output import TextLayout
 
 
 class Report(Protocol):
@@ -52,7 +52,7 @@ class Context:
     @cached_property
     def loaded(self) -> Loaded:
         """The settings and where each comes from."""
-        from lakebed._cli import config
+        from lakebed._cli.environment import config
 
         return config.load(self._flags)
 
@@ -61,7 +61,8 @@ class Context:
         """The settings."""
         return self.loaded.settings
 
-    # --- The store ------------------------------------------------------------------------------------------------------
+    # --- The
+    # store ------------------------------------------------------------------------------------------------------
 
     def open(self, mode: Literal["r", "a"] = "r", *, create: bool = False) -> lakebed.Store:
         """The store, opened; with `create` it is made when it does not exist."""
@@ -98,7 +99,8 @@ class Context:
             message = f"{name} is a file outside the store, and --safe forbids those."
             raise InvalidArgument(message)
 
-    # --- Output ---------------------------------------------------------------------------------------------------------
+    # ---
+    # Output ---------------------------------------------------------------------------------------------------------
 
     @property
     def on_terminal(self) -> bool:
@@ -125,9 +127,10 @@ class Context:
         return shutil.get_terminal_size((120, 40)).columns
 
     def text_layout(self, rows: int | None = None, *, to_file: bool = False) -> TextLayout:
-        """How text is laid out on standard output, or in a file. `rows`: the rows of a table, None for the setting, 0 for all."""
-        from lakebed._cli.output import UNLIMITED_WIDTH, TextLayout
+        """How text is laid out on standard output, or in a file. `rows`: the rows of a table, None for the setting, 0
+        for all."""
         from lakebed._cli.render import PLAIN
+        from lakebed._cli.results.output import UNLIMITED_WIDTH, TextLayout
 
         return TextLayout(
             rows=self.settings.rows if rows is None else rows,
@@ -172,7 +175,7 @@ class Context:
 
         `requested` is the value of `--format`, `limit` that of `--rows`.
         """
-        from lakebed._cli.output import write_text
+        from lakebed._cli.results.output import write_text
 
         form = self.format(requested)
         if form in ("ndjson", "parquet"):
@@ -198,7 +201,8 @@ class Context:
 
     @contextmanager
     def output(self, path: str | None) -> Iterator[IO[bytes]]:
-        """A binary stream to write to: standard output (None or `-`), or a file, which appears under its name only when it is complete.
+        """A binary stream to write to: standard output (None or `-`), or a file, which appears under its name only when
+        it is complete.
 
         Raises `StoreIOError` when the file cannot be written.
         """

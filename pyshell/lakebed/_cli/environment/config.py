@@ -1,7 +1,7 @@
 """Settings of the command line: where each may be set, and where its value came from.
 
-A flag goes before an environment variable (`LAKEBED_FORMAT`), that before the project's file (`lakebed.toml` in this directory or one
-above), that before the user's file, that before the default.
+A flag goes before an environment variable (`LAKEBED_FORMAT`), that before the project's file (`lakebed.toml` in this
+directory or one above), that before the user's file, that before the default.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Verbs as click commands: parsing, help and completion of arguments, the same for the command line, the shell and pipes."""
+"""Verbs as click commands: parsing, help and completion of arguments, the same for the command line, the shell and
+pipes."""
 
 from __future__ import annotations
 
@@ -105,7 +106,8 @@ _QUOTED = "\0"
 def parse_words(command: VerbCommand, words: Sequence[Word]) -> dict[str, Any] | None:
     """The values of a verb's arguments by name; None after `--help`, which shows the help.
 
-    A bare `into` is the option `--into` where the verb has it. `~` at the beginning of a file is the user's directory, as in DuckDB's SQL.
+    A bare `into` is the option `--into` where the verb has it. `~` at the beginning of a file is the user's directory,
+    as in DuckDB's SQL.
 
     Raises `InvalidArgument` for words that the verb does not take.
     """
@@ -179,7 +181,7 @@ def complete_files(_context: click.Context, _parameter: click.Parameter, incompl
 def complete_collections(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The collections of the store that the command line names; none when there is no store."""
     try:
-        from lakebed._cli.context import Context
+        from lakebed._cli.environment.context import Context
 
         store = context.params.get("store") or context.find_root().params.get("store")
         with Context({"store": store}).open() as opened:

@@ -9,8 +9,8 @@ from typing import IO
 def wants_color(setting: str, stream: IO[str]) -> bool:
     """Whether to color the output to this stream.
 
-    `setting` is `always`, `never` or `auto`. `auto` follows `NO_COLOR` and `FORCE_COLOR`, else whether the stream is a terminal with
-    colors.
+    `setting` is `always`, `never` or `auto`. `auto` follows `NO_COLOR` and `FORCE_COLOR`, else whether the stream is a
+    terminal with colors.
     """
     if setting != "auto":
         return setting == "always"

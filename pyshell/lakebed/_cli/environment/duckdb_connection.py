@@ -10,14 +10,15 @@ from lakebed.duck.functions import ALLOWED
 if TYPE_CHECKING:
     import duckdb
 
-    from lakebed._cli.context import Context
+    from lakebed._cli.environment.context import Context
 
 DATABASE = "data"
 """The name of the store's database in SQL."""
 
 
 def connect(context: Context, database: str | None = None) -> duckdb.DuckDBPyConnection:
-    """A connection for statements of users, on a database file or in memory. `attach_store` adds the store. Times are in UTC.
+    """A connection for statements of users, on a database file or in memory. `attach_store` adds the store. Times are
+    in UTC.
 
     Raises `InvalidArgument` for a database file under `--safe`.
     """
@@ -38,7 +39,8 @@ def connect(context: Context, database: str | None = None) -> duckdb.DuckDBPyCon
 
 
 def attach_store(context: Context, connection: duckdb.DuckDBPyConnection) -> None:
-    """Attaches the context's store. Under `--safe`, without the functions of lakebed's extension, which open any store and file.
+    """Attaches the context's store. Under `--safe`, without the functions of lakebed's extension, which open any store
+    and file.
 
     Raises `StoreNotFound` when there is no store.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from lakebed._cli.file_errors import unreadable
+from lakebed._cli.messages.file_errors import unreadable
 from lakebed.errors import InvalidArgument
 
 
@@ -24,7 +24,8 @@ def read_statements(path: Path, shown: str) -> str:
 
 
 def given_statements(text: str | None, file: str | None) -> str | None:
-    """The statements that are given: as text, in a file, or on standard input when that is not a terminal or `file` is `-`.
+    """The statements that are given: as text, in a file, or on standard input when that is not a terminal or `file` is
+    `-`.
 
     None when there are none. Raises as `read_statements` does.
     """

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from lakebed._cli import render, sql_results
+from lakebed._cli import render
 from lakebed._cli.render import Column, Row, Style
+from lakebed._cli.results import execution
 from lakebed.errors import InvalidArgument
 
 if TYPE_CHECKING:
     import duckdb
 
-    from lakebed._cli.sql_results import Parsed, Result
+    from lakebed._cli.results.execution import Parsed, Result
 
 UNLIMITED_WIDTH = 1_000_000
 """The width of a table that is not cut, in a file or a pipe."""
@@ -94,7 +95,7 @@ def parquet_pieces(connection: duckdb.DuckDBPyConnection, statement: Parsed) -> 
     """
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "result.parquet"
-        sql_results.relation(connection, statement).write_parquet(str(path), compression="zstd")
+        execution.relation(connection, statement).write_parquet(str(path), compression="zstd")
         with path.open("rb") as written:
             while piece := written.read(1 << 20):
                 yield piece

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from lakebed._cli.error_output import CommandFailed
+from lakebed._cli.messages.error_output import CommandFailed
 from lakebed._cli.render import Column, Row, described
 from lakebed.duck.error_positions import one_line_up
 
@@ -130,7 +130,8 @@ def relation(connection: duckdb.DuckDBPyConnection, statement: Any) -> Any:
     """
     from lakebed.duck.table_scan import has_pushdown
 
-    # DuckDB 2 gives the place of an error when it gets the text. DuckDB 1.x makes no relation from the text of some statements.
+    # DuckDB 2 gives the place of an error when it gets the text. DuckDB 1.x makes no relation from the text of some
+    # statements.
     return connection.sql(statement.query if has_pushdown() or isinstance(statement, _Compound) else statement)
 
 
@@ -150,8 +151,8 @@ def run(
 ) -> Result | None:
     """The result of a statement as text for the format `form`; None when it turns out to have no rows.
 
-    `first` limits the number of rows, and DuckDB stops when it has found them. For a `screen`, binary data is described and, in a table,
-    long texts are cut to their first characters.
+    `first` limits the number of rows, and DuckDB stops when it has found them. For a `screen`, binary data is described
+    and, in a table, long texts are cut to their first characters.
 
     Raises `duckdb.Error`, also while rows are read.
     """
@@ -223,7 +224,8 @@ def _run_wrapped(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[An
 
 
 def _without_positions(rows: Iterator[Any]) -> Iterator[Any]:
-    """The rows; an error in them has no position, which DuckDB 1.x takes from a statement that the user has not written."""
+    """The rows; an error in them has no position, which DuckDB 1.x takes from a statement that the user has not
+    written."""
     import duckdb
 
     try:
