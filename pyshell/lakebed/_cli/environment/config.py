@@ -1,7 +1,7 @@
-"""Settings of the command line: where each may be set, and where its value came from.
+"""Settings of the command line, and the origin of each value.
 
-A flag goes before an environment variable (`LAKEBED_FORMAT`), that before the project's file (`lakebed.toml` in this
-directory or one above), that before the user's file, that before the default.
+In order of precedence: flags, environment variables (`LAKEBED_FORMAT`), the project's file (`lakebed.toml` in this
+directory or one above), the user's file, defaults.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ DEFAULT_STORE = "data.lakebed"
 
 
 def _setting(default: Any, help: str, **limits: object) -> Any:
-    """A setting: its default, what it is, and its limits as pydantic names them."""
+    """A setting: its default, its description, and its limits as pydantic names them."""
     return field(default=default, metadata={"help": help, "limits": limits})
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be set. Plain, so that the shell starts without pydantic where nothing is."""
+    """The settings. A dataclass, so that the shell starts without pydantic where nothing is set."""
 
     store: str = _setting(DEFAULT_STORE, "the store's directory", min_length=1)
     format: Literal["auto", "table", "vertical", "json", "ndjson", "csv", "markdown", "parquet"] = _setting(
-        "auto", "how results are written; auto is a table on a terminal and ndjson in a pipe"
+        "auto", "the format of results; auto is a table on a terminal and ndjson in a pipe"
     )
     color: Literal["auto", "always", "never"] = _setting("auto", "auto is: on a terminal, unless NO_COLOR is set")
     rows: int = _setting(40, "rows a table shows; 0 shows all", ge=0)
-    null: str = _setting("NULL", "how NULL looks in tables")
-    timing: bool = _setting(True, "whether the shell says how long a statement took")
+    null: str = _setting("NULL", "the text for NULL in tables")
+    timing: bool = _setting(True, "whether the shell shows how long a statement took")
     pager: Literal["auto", "off"] = _setting(
-        "auto", "whether the shell hands what is longer than the screen to $PAGER (less)"
+        "auto", "whether output that is longer than the screen goes through $PAGER (less)"
     )
-    keys: Literal["emacs", "vi"] = _setting("emacs", "the keys that edit a line in the shell")
+    keys: Literal["emacs", "vi"] = _setting("emacs", "key bindings of the shell")
     lock_timeout: float = _setting(10.0, "seconds to wait for another process that writes the store", ge=0)
     cache_bytes: int = _setting(64 << 20, "memory for decompressed data", ge=0)
 
 
 HELP: dict[str, str] = {one.name: one.metadata["help"] for one in fields(Settings)}
-"""What each setting is."""
+"""The description of each setting."""
 
 
 @cache
 def _model() -> type[BaseModel]:
-    """The settings as pydantic checks them."""
+    """The settings as a pydantic model, which checks them."""
     from pydantic import ConfigDict, Field, create_model
 
     types = get_type_hints(Settings)
@@ -64,14 +64,14 @@ def _model() -> type[BaseModel]:
 
 
 class Value(NamedTuple):
-    """A setting and where it came from."""
+    """The value of a setting and its origin."""
 
     value: object
     origin: str
 
 
 class Loaded(NamedTuple):
-    """All settings, the origin of each, and the files that were looked for."""
+    """All settings, the origin of each, and the settings files, which may not exist."""
 
     settings: Settings
     origins: dict[str, str]
@@ -83,7 +83,7 @@ class Loaded(NamedTuple):
 
 
 def user_file(environ: Mapping[str, str]) -> Path:
-    """The user's file: `$LAKEBED_CONFIG`, or `config.toml` in the directory the platform has for settings."""
+    """The user's file: `$LAKEBED_CONFIG`, else `config.toml` in the platform's directory for settings."""
     if environ.get("LAKEBED_CONFIG"):
         return Path(environ["LAKEBED_CONFIG"])
     from platformdirs import user_config_path
@@ -92,7 +92,7 @@ def user_file(environ: Mapping[str, str]) -> Path:
 
 
 def project_file(directory: Path) -> Path | None:
-    """The nearest project file, in this directory or above."""
+    """The nearest project file, in this directory or above; None when there is none."""
     return next(
         (place / PROJECT_FILE for place in (directory, *directory.parents) if (place / PROJECT_FILE).is_file()), None
     )
@@ -101,18 +101,21 @@ def project_file(directory: Path) -> Path | None:
 def load(
     flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None, directory: Path | None = None
 ) -> Loaded:
-    """The settings as they apply in this directory. `flags` are those given; None means not given."""
+    """The settings for a directory (default: the current one). A flag that is None is not given.
+
+    Raises `InvalidArgument` for an unknown setting, an invalid value, and a file that cannot be read.
+    """
     environ = os.environ if environ is None else environ
     directory = Path.cwd() if directory is None else directory
     layers: list[tuple[str, dict[str, object]]] = []
     files = [user_file(environ)]
-    if (user := _read(files[0])) is not None:
+    if (user := _read_file(files[0])) is not None:
         layers.append((str(files[0]), user))
     if (path := project_file(directory)) is not None:
         files.append(path)
-        project = _read(path) or {}
+        project = _read_file(path) or {}
         if isinstance(project.get("store"), str):
-            # A path in a file is meant from where the file is.
+            # A path in a settings file is relative to that file.
             project["store"] = str(path.parent / str(project["store"]))
         layers.append((str(path), project))
     for name in HELP:
@@ -125,15 +128,15 @@ def load(
     origins = dict.fromkeys(HELP, "default")
     for origin, layer in layers:
         for name, value in layer.items():
-            _checked(name, value, origin)
+            _check(name, value, origin)
             values[name], origins[name] = value, origin
     if all(origin in ("default", "flag") for origin in origins.values()):
-        # Flags were checked where they were read.
+        # Flags have been checked when they were parsed.
         return Loaded(Settings(**values), origins, files)  # type: ignore[arg-type]
     return Loaded(Settings(**_model().model_validate(values).model_dump()), origins, files)
 
 
-def _read(path: Path) -> dict[str, object] | None:
+def _read_file(path: Path) -> dict[str, object] | None:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -153,13 +156,13 @@ def _read(path: Path) -> dict[str, object] | None:
         raise InvalidArgument(message) from error
 
 
-def _checked(name: str, value: object, origin: str) -> None:
-    """Refuses unknown names, with the near one, and values outside their domain, with where they stand."""
+def _check(name: str, value: object, origin: str) -> None:
+    """Raises `InvalidArgument` for an unknown name or an invalid value, with the origin."""
     if name not in HELP:
         import difflib
 
-        near = difflib.get_close_matches(name, HELP, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(HELP)}."
+        similar = difflib.get_close_matches(name, HELP, n=1)
+        hint = f"did you mean {similar[0]!r}?" if similar else f"there are {', '.join(HELP)}."
         message = f"{origin}: there is no setting {name!r}; {hint}"
         raise InvalidArgument(message)
     if origin == "flag" and value:
