@@ -1,5 +1,5 @@
-# Everything happens inside this clone: Python packages in .venv, Rust builds in target/ (or $CARGO_TARGET_DIR when that is set).
-# Needed beforehand: git, make, a C compiler, Python 3.11 or newer with its venv module, and a Rust toolchain.
+# Everything happens inside this clone: Python packages in .venv, Rust builds in target/ (or $CARGO_TARGET_DIR when that
+# is set). Needed beforehand: git, make, a C compiler, Python 3.11 or newer with its venv module, and a Rust toolchain.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -162,7 +162,8 @@ lock: $(STAMP)/python ## pin the newest Python packages that fit (for Cargo.lock
 clean: ## remove .venv, the demo's store and what was built in this clone
 	rm -rf $(VENV) demo.lakebed target pyshell/lakebed/_engine*.so pyshell/lakebed/*.duckdb_extension
 
-# --- What the targets above need ----------------------------------------------------------------------------------------
+# --- What the targets above
+# need ----------------------------------------------------------------------------------------
 
 $(STAMP)/python: requirements-dev.lock scripts/check-tools
 	@PYTHON="$(PYTHON)" scripts/check-tools

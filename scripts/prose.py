@@ -1,7 +1,8 @@
-"""Prose has lines of at most 120 columns: `python -m scripts.prose` names the longer ones, `--fix` wraps their paragraphs.
+"""Prose has lines of at most 120 columns: `python -m scripts.prose` names the longer ones, `--fix` wraps their
+paragraphs.
 
-Prose is Markdown outside code, tables and headings; comments on lines of their own in Rust, Python, shell, TOML, YAML and make; and Python
-docstrings. Only a paragraph with a line that is too long is touched.
+Prose is Markdown outside code, tables and headings; comments on lines of their own in Rust, Python, shell, TOML, YAML
+and make; and Python docstrings. Only a paragraph with a line that is too long is touched.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 WIDTH = 120
-COMMENT = {".rs": r"//[/!]?(?= |$)", ".md": ""} | dict.fromkeys((".py", ".pyi", ".sh", ".toml", ".yaml", ".yml", ""), "#(?= |$)")
+COMMENT = {".rs": r"//[/!]?(?= |$)", ".md": ""} | dict.fromkeys(
+    (".py", ".pyi", ".sh", ".toml", ".yaml", ".yml", ""), "#(?= |$)"
+)
 FENCE = re.compile(r"\s*(```|~~~)")
 # What a wrapped line must not begin with, because Markdown would read it as a list, a heading or a quotation.
 MARK = re.compile(r"[-*+>#|]+$|\d+[.)]$")
@@ -116,7 +119,12 @@ def files(root: Path) -> Iterator[Path]:
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     for name in subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout.splitlines():
         file = root / name
-        if file.suffix in COMMENT and "fixtures" not in file.parts and file.is_file() and not name.startswith("LICENSE"):
+        if (
+            file.suffix in COMMENT
+            and "fixtures" not in file.parts
+            and file.is_file()
+            and not name.startswith("LICENSE")
+        ):
             yield file
 
 
@@ -141,7 +149,10 @@ def main() -> int:
             failed = True
             for offset in paragraph.long():
                 length = len(lines[paragraph.first + offset])
-                print(f"{file}:{paragraph.first + offset + 1}: {length} columns; prose has at most {WIDTH}", file=sys.stderr)
+                print(
+                    f"{file}:{paragraph.first + offset + 1}: {length} columns; prose has at most {WIDTH}",
+                    file=sys.stderr,
+                )
     return int(failed)
 
 

@@ -81,7 +81,8 @@ def test_one_fault_is_one_sentence(tmp_path: Path, file: str, text: str, said: s
 
 
 def test_a_name_that_is_handed_on_leads_to_the_file_that_defines_it(tmp_path: Path) -> None:
-    """`app/__init__.py` imports from `store`; `store` names nothing of it: `cli` importing from `app` makes no circle."""
+    """`app/__init__.py` imports from `store`; `store` names nothing of it: `cli` importing from `app` makes no
+    circle."""
     text = "class Store:\n    def close(self):\n        from app import Store\n"
     assert found(tmp_path, {"pyshell/app/store.py": text}) == []
 

@@ -1,4 +1,5 @@
-"""`python -m scripts.rooms [--root DIR] [--figures]`: says what of the source the table does not allow; exit code 1 if anything."""
+"""`python -m scripts.rooms [--root DIR] [--figures]`: says what of the source the table does not allow; exit code 1 if
+anything."""
 
 from __future__ import annotations
 
@@ -12,8 +13,12 @@ from scripts.rooms import check, table
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m scripts.rooms", description=__doc__)
-    parser.add_argument("--root", type=Path, default=Path(__file__).parents[2], help="the tree to read, with its rooms.toml")
-    parser.add_argument("--figures", action="store_true", help="print lengths of files and the number of circles, and end")
+    parser.add_argument(
+        "--root", type=Path, default=Path(__file__).parents[2], help="the tree to read, with its rooms.toml"
+    )
+    parser.add_argument(
+        "--figures", action="store_true", help="print lengths of files and the number of circles, and end"
+    )
     options = parser.parse_args()
     root = options.root.resolve()
     try:

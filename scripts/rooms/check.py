@@ -104,7 +104,9 @@ def arrows(source: Source, table: Table) -> Iterator[str]:
                 yield f"{file} names {', '.join(sorted(named)[:3])} of {other}: {room} may not use {target}"
     for crate, depends in source.crates.depends.items():
         for other in depends & source.crates.depends.keys():
-            pairs = {(room, target) for room in rooms_of(source, table, crate) for target in rooms_of(source, table, other)}
+            pairs = {
+                (room, target) for room in rooms_of(source, table, crate) for target in rooms_of(source, table, other)
+            }
             if not pairs & used:
                 yield f"the crate {crate} depends on {other}, which none of its rooms uses"
     for room, allowed in table.uses.items():

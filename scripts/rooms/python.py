@@ -1,8 +1,9 @@
 """Which Python file imports a name of which other file.
 
-Every import counts: at the top of a file, inside a function, and under TYPE_CHECKING. An import that runs late, or only for the type checker,
-still ties one file to the other, and a reader follows it the same way. An import of a name that a package's `__init__.py`
-hands on leads to the file that defines it. Names that are looked up in strings at run time are not seen.
+Every import counts: at the top of a file, inside a function, and under TYPE_CHECKING. An import that runs late, or only
+for the type checker, still ties one file to the other, and a reader follows it the same way. An import of a name that a
+package's `__init__.py` hands on leads to the file that defines it. Names that are looked up in strings at run time are
+not seen.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ class Packages:
 
 
 def read(roots: list[tuple[Path, str]]) -> Packages:
-    """The files under each root; the second of each pair is the package that the root's directory is, or "" for none."""
+    """The files under each root; the second of each pair is the package that the root's directory is, or "" for
+    none."""
     packages = Packages()
     for root, prefix in roots:
         for file in sorted(root.rglob("*.py")):

@@ -1,8 +1,8 @@
 """Which file of a Rust crate names an item of which other file.
 
-Reads tokens, not types: paths (`use`, `crate::a::B`, `super::b::c()`), the tree of `mod`s, items and re-exports. A path leads to the file
-that *defines* the item, through re-exports; so a parent that hands on its children's names makes no circle with them. Code
-under `#[cfg(test)]` is left out. What a method call reaches through a type is not seen.
+Reads tokens, not types: paths (`use`, `crate::a::B`, `super::b::c()`), the tree of `mod`s, items and re-exports. A path
+leads to the file that *defines* the item, through re-exports; so a parent that hands on its children's names makes no
+circle with them. Code under `#[cfg(test)]` is left out. What a method call reaches through a type is not seen.
 """
 
 from __future__ import annotations
@@ -197,14 +197,14 @@ class Reader:
                 module.items.add(tokens[at + 2])
                 at += 3
             elif token.isidentifier() and tokens[at + 1 : at + 2] == ["::"] and tokens[at - 1 : at] != ["::"]:
-                path = [token]
+                named = [token]
                 at += 1
                 while tokens[at : at + 1] == ["::"] and tokens[at + 1].isidentifier():
-                    path.append(tokens[at + 1])
+                    named.append(tokens[at + 1])
                     at += 2
-                module.paths.add(tuple(path))
+                module.paths.add(tuple(named))
                 at += tokens[at : at + 1] == ["::"]
-                module.words.add(path[0])
+                module.words.add(token)
             else:
                 module.words.add(token)
                 at += 1
@@ -247,7 +247,8 @@ def tree(tokens: list[str], before: Names) -> Iterator[tuple[Names, str]]:
     while at < len(tokens):
         token = tokens[at]
         if token == "{":
-            part, depth = [], 0
+            part: list[str] = []
+            depth = 0
             for inner in tokens[at + 1 : closing(tokens, at) - 1]:
                 depth += (inner == "{") - (inner == "}")
                 if inner == "," and not depth:

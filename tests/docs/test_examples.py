@@ -1,9 +1,9 @@
 """Every example in the documentation runs, and what it claims to print is what it prints.
 
-A page's blocks run in order in one fresh directory that holds the sample as `packages.ndjson.zst` and, unless the page says
-`<!-- examples: from nothing -->`, a store `data.lakebed` with it. Blocks marked `python` share one namespace; the lines after `$ `
-in blocks marked `console` are run by bash. What must be printed stands below a command, or in a `text` block right after a
-`python` one; `...` stands for anything. A block marked `no-run` is only shown.
+A page's blocks run in order in one fresh directory that holds the sample as `packages.ndjson.zst` and, unless the page
+says `<!-- examples: from nothing -->`, a store `data.lakebed` with it. Blocks marked `python` share one namespace; the
+lines after `$ ` in blocks marked `console` are run by bash. What must be printed stands below a command, or in a `text`
+block right after a `python` one; `...` stands for anything. A block marked `no-run` is only shown.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ def write_records(path: Path, start: int, stop: int) -> None:
 
 
 def check(path: Path, collection: str, acknowledged: int, attempted: int) -> int:
-    """The collection holds the first records, in order, at least the acknowledged ones; everything in the store is whole. How many."""
+    """The collection holds the first records, in order, at least the acknowledged ones; everything in the store is
+    whole. How many."""
     with lakebed.open(path, "r", create=False) as store:
         report = store.verify()
         assert not report.problems, report

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The extension in clients that know nothing of lakebed: DuckDB's command line, as the Python package index has it, and, where there is
-# npm, Node.js. Both are put into a temporary directory. A minute.
+# The extension in clients that know nothing of lakebed: DuckDB's command line, as the Python package index has it, and,
+# where there is npm, Node.js. Both are put into a temporary directory. A minute.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 scratch=$(mktemp -d)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Fills a store's disk up and goes on. Half a minute.
 
-Once as a real file system of 3 MiB (needs root for `mount -t tmpfs`; says SKIPPED where that does not work), and often as files that may
-not grow (RLIMIT_FSIZE: the kernel writes what fits and then refuses, so that writes are short too).
+Once as a real file system of 3 MiB (needs root for `mount -t tmpfs`; says SKIPPED where that does not work), and often
+as files that may not grow (RLIMIT_FSIZE: the kernel writes what fits and then refuses, so that writes are short too).
 """
 
 from __future__ import annotations

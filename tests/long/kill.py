@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Kills `lakebed ingest` with SIGKILL at random times, 60 times unless told (the first argument), and looks at the store each time.
+"""Kills `lakebed ingest` with SIGKILL at random times, 60 times unless told (the first argument), and looks at the
+store each time.
 
-What was reported as ingested is there, what is there is a prefix in order, `verify` finds nothing, and the next ingest goes on. About two
-minutes.
+What was reported as ingested is there, what is there is a prefix in order, `verify` finds nothing, and the next ingest
+goes on. About two minutes.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ def main() -> None:
 
 
 def ingest(store: Path, files: list[Path], seconds: float | None) -> tuple[bool, int, float]:
-    """Ingests all files, killed after so many seconds: whether it ended before, the rows it reported, how long it took."""
+    """Ingests all files, killed after so many seconds: whether it ended before, the rows it reported, how long it
+    took."""
     began = time.monotonic()
     command = [*CLI, "--store", str(store), "ingest", "--json", "--into", "events", *map(str, files)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds all of the workspace and runs the Rust tests with the oldest Rust that lakebed promises (`rust-version` in Cargo.toml), fetched
-# through rustup where it is missing. Says SKIPPED where it cannot be had. Some 10 minutes on two cores, the tests included.
+# Builds all of the workspace and runs the Rust tests with the oldest Rust that lakebed promises (`rust-version` in
+# Cargo.toml), fetched through rustup where it is missing. Says SKIPPED where it cannot be had. Some 10 minutes on two
+# cores, the tests included.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 oldest=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)

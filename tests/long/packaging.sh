@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# The ways to install: `pip install .`, `pip install -e .`, a wheel away from the sources, and a source distribution. Each in a new virtual
-# environment, from a copy of this clone's files; each must give the command, the engine and the DuckDB extension. Builds with Cargo's dev
-# profile (PROFILE=release for the one that users get) in this clone's target directory. About ten minutes the first time, four after that.
+# The ways to install: `pip install .`, `pip install -e .`, a wheel away from the sources, and a source distribution.
+# Each in a new virtual environment, from a copy of this clone's files; each must give the command, the engine and the
+# DuckDB extension. Builds with Cargo's dev profile (PROFILE=release for the one that users get) in this clone's target
+# directory. About ten minutes the first time, four after that.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 unset CONDA_PREFIX PYTHONHOME PYTHONPATH VIRTUAL_ENV LAKEBED_DUCKDB_LIBRARY

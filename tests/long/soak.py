@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""One writer and two readers, processes of their own, for three minutes unless told (seconds as the first argument): no reader ever sees
-half a commit.
+"""One writer and two readers, processes of their own, for three minutes unless told (seconds as the first argument): no
+reader ever sees half a commit.
 
-The writer appends to two collections and puts a blob in each commit, deletes rows of both at once, ingests a file into a third, trims,
-seals, rolls back, drops, and is killed and replaced every few seconds. One reader stays with its store object and refreshes it, and asks
-in SQL now and then; the other one opens the store anew for each look.
+The writer appends to two collections and puts a blob in each commit, deletes rows of both at once, ingests a file into
+a third, trims, seals, rolls back, drops, and is killed and replaced every few seconds. One reader stays with its store
+object and refreshes it, and asks in SQL now and then; the other one opens the store anew for each look.
 """
 
 from __future__ import annotations
