@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use lakebed_codec::FrameError;
 use lakebed_format::{FormatError, SegmentNumber};
 
 /// What went wrong, in terms of what a caller can do about it. Names are stable; messages are not.
@@ -40,13 +41,15 @@ pub enum ErrorKind {
     StoreFull,
     /// The operating system refused.
     Io,
+    /// A mistake of lakebed itself: something that it keeps true is not.
+    Internal,
     /// The caller asked to stop: by its progress function, or by Ctrl-C.
     Interrupted,
 }
 
 impl ErrorKind {
     /// All kinds, so that a binding can show that it knows each.
-    pub const ALL: [ErrorKind; 17] = [
+    pub const ALL: [ErrorKind; 18] = [
         ErrorKind::StoreNotFound,
         ErrorKind::CollectionNotFound,
         ErrorKind::BlobNotFound,
@@ -63,6 +66,7 @@ impl ErrorKind {
         ErrorKind::Poisoned,
         ErrorKind::StoreFull,
         ErrorKind::Io,
+        ErrorKind::Internal,
         ErrorKind::Interrupted,
     ];
 
@@ -85,6 +89,7 @@ impl ErrorKind {
             ErrorKind::Poisoned => "poisoned",
             ErrorKind::StoreFull => "store_full",
             ErrorKind::Io => "io",
+            ErrorKind::Internal => "internal",
             ErrorKind::Interrupted => "interrupted",
         }
     }
@@ -199,7 +204,7 @@ impl Error {
     /// A mistake of the engine itself.
     pub(crate) fn internal(what: &str) -> Self {
         Self::new(
-            ErrorKind::Io,
+            ErrorKind::Internal,
             format!("This is a mistake of lakebed itself, please report it: {what}."),
         )
     }
@@ -275,5 +280,27 @@ impl std::error::Error for Error {
             let source: &(dyn std::error::Error + 'static) = source;
             source
         })
+    }
+}
+
+impl From<FrameError> for Error {
+    /// For errors that belong to no frame of a file; whoever reads frames knows more and says where it was.
+    fn from(error: FrameError) -> Self {
+        let (kind, message) = match &error {
+            FrameError::Damaged(_) | FrameError::Malformed(_) | FrameError::TooLarge(_) => {
+                (ErrorKind::Corrupt, format!("A frame is damaged: {error}."))
+            }
+            FrameError::NoMemory(_) | FrameError::Zstd(_) | FrameError::Threads(_) => (
+                ErrorKind::Io,
+                format!("The system gave too little: {error}; nothing uncommitted was kept."),
+            ),
+            FrameError::Panicked(_) | FrameError::Stopped => (
+                ErrorKind::Io,
+                format!(
+                    "Work in the background failed, which is a bug worth reporting: {error}; nothing uncommitted was kept."
+                ),
+            ),
+        };
+        Self::new(kind, message).with_source(error)
     }
 }

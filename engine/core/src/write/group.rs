@@ -15,9 +15,9 @@ use parking_lot::RwLock;
 use super::pending::{Pending, PendingBatch, PendingBytes, PendingFrame, PendingIndex};
 use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
-use crate::frames::{Compressor, Dictionary, Frame, FrameError, Page, Workers};
 use crate::home::Home;
 use crate::snapshot::View;
+use lakebed_codec::{Compressor, Dictionary, Frame, FrameError, Page, Workers};
 
 /// Bytes of finished frames held in memory before they go to the file.
 const SPILL: usize = 8 << 20;
@@ -521,8 +521,10 @@ pub(crate) fn create_segment(home: &Home, number: SegmentNumber) -> Result<Arc<d
 /// Eight random bytes.
 pub(crate) fn random() -> Result<u64> {
     let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes)
-        .map_err(|e| Error::internal(&format!("the system gave no random bytes: {e}")))?;
+    getrandom::fill(&mut bytes).map_err(|error| {
+        let message = format!("The operating system gave no random bytes: {error}.");
+        Error::new(crate::ErrorKind::Io, message)
+    })?;
     Ok(u64::from_le_bytes(bytes))
 }
 
