@@ -12,7 +12,7 @@ sample=$PWD/docs/sample/packages.ndjson.zst
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# In one place, so that Cargo knows it again the next time.
+# A fixed place, so that Cargo can reuse its builds.
 source=$CARGO_TARGET_DIR/packaging
 rm -rf "$source"
 mkdir -p "$source" "$scratch/dist"
