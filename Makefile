@@ -27,7 +27,7 @@ export RUSTUP_TOOLCHAIN := $(OTHER_RUST)
 endif
 
 RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find engine -name fuzz -prune -o \( -name '*.rs' -o -name Cargo.toml \) -print)
-PYTHON_CODE  := pyshell tests bench scripts
+PYTHON_CODE  := pyshell tests bench scripts scripts/shell-screens
 
 # maturin and pip work in .venv, whatever environment is active.
 unexport CONDA_PREFIX PYTHONHOME PYTHONPATH
