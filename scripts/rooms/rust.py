@@ -133,7 +133,9 @@ def read(root: Path) -> Crates:
             dependency.replace("-", "_")
             for table in tables
             for kind in ("dependencies", "build-dependencies")
-            for dependency in table.get(kind, {})
+            for dependency, given in table.get(kind, {}).items()
+            # An optional one is switched on to build something beside the crate, not for its names.
+            if not (isinstance(given, dict) and given.get("optional"))
         }
         read_module(crates, (crate,), place / "src/lib.rs", place / "src")
     return crates
