@@ -128,14 +128,13 @@ def read(root: Path) -> Crates:
         place = root / member
         package = tomllib.loads((place / "Cargo.toml").read_text())
         crate = package["package"]["name"].replace("-", "_")
-        tables = [package, *package.get("target", {}).values()]
+        # A crate under `cfg(any())`, which never holds, is named for other reasons than its code.
+        tables = [package, *(given for name, given in package.get("target", {}).items() if name != "cfg(any())")]
         crates.depends[crate] = {
             dependency.replace("-", "_")
             for table in tables
             for kind in ("dependencies", "build-dependencies")
-            for dependency, given in table.get(kind, {}).items()
-            # An optional one is switched on to build something beside the crate, not for its names.
-            if not (isinstance(given, dict) and given.get("optional"))
+            for dependency in table.get(kind, {})
         }
         read_module(crates, (crate,), place / "src/lib.rs", place / "src")
     return crates
