@@ -114,7 +114,7 @@ def _select(
 ) -> Result:
     import duckdb
 
-    from lakebed.duck.blob_preview import glanced
+    from lakebed.duck.blob_preview import with_previews
 
     try:
         found = relation(connection, statement)
@@ -123,7 +123,7 @@ def _select(
     columns = [Column(name, str(kind)) for name, kind in zip(found.columns, found.types, strict=True)]
     sql = bare(statement.query)
     types = [column.type for column in columns]
-    if screen and "BLOB" in types and (short := glanced(connection, statement.query)) is not None:
+    if screen and "BLOB" in types and (short := with_previews(connection, statement.query)) is not None:
         sql, found = short, connection.sql(short)
         types = [str(kind) for kind in found.types]
     values = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lakebed.duck.connection import attach_for_people, search
+from lakebed.duck.connection import attach_for_display, search
 from lakebed.duck.functions import ALLOWED
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def connect(context: Context, database: str | None = None) -> duckdb.DuckDBPyCon
 
 def show_store(context: Context, connection: duckdb.DuckDBPyConnection) -> None:
     """Attaches the command's store. Under --safe without the functions of lakebed's extension, which open any store and file."""
-    attach_for_people(connection, context.settings.store, NAME, functions=not context.safe)
+    attach_for_display(connection, context.settings.store, NAME, functions=not context.safe)
     search(connection, NAME)
     if context.safe:
         connection.execute("SET lock_configuration = true")

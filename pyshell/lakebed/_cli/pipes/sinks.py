@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from lakebed._cli import render
 from lakebed._cli.commands.output import FORMAT_BY_SUFFIX, write_parquet, write_result
-from lakebed.duck.interrupt import check
+from lakebed.duck.interrupt import raise_if_interrupted
 from lakebed.errors import InvalidArgument, error
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _write(pipe: IO[bytes], pieces: Iterable[bytes]) -> None:
         left = memoryview(piece)
         while left:
             if not select.select([], [number], [], _PATIENCE)[1]:
-                check()
+                raise_if_interrupted()
                 continue
             with contextlib.suppress(BlockingIOError):
                 left = left[os.write(number, left) :]
@@ -139,7 +139,7 @@ def _ended(process: subprocess.Popen[bytes]) -> int:
         try:
             return process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
-            check()
+            raise_if_interrupted()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -19,7 +19,7 @@ from lakebed._cli.pipes.verbs import find as find_pipe
 from lakebed._cli.shell import dots, pager, statements
 from lakebed._cli.shell.session import Leave, Session
 from lakebed._cli.verbs import SHELL_VERBS, Verb
-from lakebed.duck.interrupt import check
+from lakebed.duck.interrupt import raise_if_interrupted
 from lakebed.errors import InvalidArgument, error
 
 
@@ -152,7 +152,7 @@ def watch(session: Session, seconds: int) -> None:
             session.narrate(f"{time.strftime('%H:%M:%S')}, again every {seconds} s until Ctrl-C")
             ask(session, Piece("sql", query, 0, len(query), terminated=True, sql=query))
             # A Ctrl-C in code that cannot fail, such as what frees the answer, was dropped there.
-            check()
+            raise_if_interrupted()
             time.sleep(seconds)
     except KeyboardInterrupt:
         # That is how it ends.

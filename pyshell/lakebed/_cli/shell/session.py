@@ -27,7 +27,7 @@ from lakebed._cli.shell.history import History, history_file
 from lakebed._cli.shell.progress import Progress
 from lakebed._cli.shell.queries import Queries
 from lakebed._cli.verbs import SHELL_VERBS
-from lakebed.duck.interrupt import heard
+from lakebed.duck.interrupt import note_interrupt
 from lakebed.errors import InvalidArgument, StoreNotFound
 
 if TYPE_CHECKING:
@@ -363,7 +363,7 @@ def patient() -> Iterator[None]:
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         nonlocal last
-        heard()
+        note_interrupt()
         now = time.monotonic()
         if now - last > 0.5:
             last = now
