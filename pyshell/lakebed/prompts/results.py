@@ -8,12 +8,12 @@ from pydantic import Field
 
 from lakebed.models import HashField, Model
 
-__all__ = ["DryRun", "ModelInfo", "PromptReport", "PromptResult", "RowError", "Source"]
+__all__ = ["DryRun", "ModelInfo", "PromptReport", "PromptResult", "RowError", "SourceRow"]
 
 Outcome = Literal["complete", "errors", "too_many_errors", "server_lost", "interrupted", "failed"]
 
 
-class Source(Model):
+class SourceRow(Model):
     """A row that an input row came from."""
 
     collection: str
@@ -38,7 +38,7 @@ class PromptResult(Model):
     """The row's place in the input, from 1."""
     input: dict[str, Any]
     """The row."""
-    sources: tuple[Source, ...]
+    sources: tuple[SourceRow, ...]
     """The rows it came from; empty when that is not known."""
     request: HashField
     """The request's blob."""

@@ -18,18 +18,18 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from lakebed._backend import Hash
 from lakebed._records import to_json
+from lakebed._types import Hash
 from lakebed.errors import Interrupted, LakebedError, ModelMissing, OllamaError
 from lakebed.prompts import storage
-from lakebed.prompts.sender import Job, Workers
 from lakebed.prompts.client import Chunk
 from lakebed.prompts.failures import Canceled
-from lakebed.prompts.results import Outcome, PromptReport, PromptResult, RowError, Source
-from lakebed.prompts.run_plan import Plan, Prepared
-from lakebed.prompts.storage import Results, Stored
-from lakebed.prompts.request import canonical
 from lakebed.prompts.input_rows import END, InputRow
+from lakebed.prompts.request import canonical
+from lakebed.prompts.results import Outcome, PromptReport, PromptResult, RowError, SourceRow
+from lakebed.prompts.run_plan import Plan, Prepared
+from lakebed.prompts.sender import Job, Workers
+from lakebed.prompts.storage import Results, Stored
 from lakebed.prompts.template import dump
 
 _WAITING = 4096
@@ -412,7 +412,7 @@ class Run(Iterator[PromptResult]):
             n=row.n,
             input=json.loads(prepared.input),
             sources=tuple(
-                Source.model_construct(collection=one["collection"], seq=one["seq"], hash=Hash(one["hash"]))
+                SourceRow.model_construct(collection=one["collection"], seq=one["seq"], hash=Hash(one["hash"]))
                 for one in row.sources
             ),
             request=Hash(prepared.request),

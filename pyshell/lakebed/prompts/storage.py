@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from json.encoder import encode_basestring as quote
 from typing import Any, NamedTuple
 
-from lakebed._backend import Hash
 from lakebed._records import to_json
+from lakebed._types import Hash
 from lakebed.errors import CollectionNotFound
 from lakebed.prompts.seq_index import SeqIndex, key_of
 from lakebed.prompts.template import Number, dump, parse

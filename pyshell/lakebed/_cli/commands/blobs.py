@@ -14,8 +14,8 @@ from pydantic import BaseModel
 
 from lakebed._cli.commands.context import Context, unreadable
 from lakebed._cli.render import count, size
+from lakebed._ingest_sources import utf8_name
 from lakebed.errors import InvalidArgument, error
-from lakebed.store import text_of
 
 LARGEST = 2**32 - 1
 """Bytes of a blob at most (docs/limits.md): a larger file is refused before it is read."""
@@ -78,7 +78,7 @@ def put(context: Context, files: tuple[str, ...], into: str, name: str | None, m
     with context.open("a", create=True) as store:
         for file in files:
             data = _read(file)
-            called = name or "" if file == "-" else text_of(Path(file).name)
+            called = name or "" if file == "-" else utf8_name(Path(file).name)
             kind = media_type or mimetypes.guess_type(called)[0] or _guess(data)
             stored.append(Stored(name=called, media_type=kind, size=len(data), hash=str(store.put(data))))
         store.append(into, [one.model_dump() for one in stored])
