@@ -11,7 +11,6 @@ mod door;
 mod engine;
 mod files;
 mod hash;
-mod json_rows;
 mod ollama;
 mod reading;
 mod report;
