@@ -4,18 +4,42 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, bounded};
-use lakebed_format::{Hash, Seq};
+use lakebed_format::{DictionaryNumber, Hash, Seq};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
 use crate::segment::FindDictionary;
 use crate::snapshot::{Cursor, Snapshot, live_range};
-use crate::store::TrainReport;
 use crate::write::{Session, Shared};
 use lakebed_codec::training::{
     self, Budget, LARGEST_SIZE, LEAST_SIZE, Request, Samples, TRAIN_SHARE, TRAIN_WINDOWS,
     fitting_size,
 };
+
+/// What a `train` did. Sizes are bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainReport {
+    /// The collection.
+    pub collection: String,
+    /// Whether the dictionary was good enough to be installed.
+    pub installed: bool,
+    /// Its number, when installed.
+    pub number: Option<DictionaryNumber>,
+    /// Its generation in the collection.
+    pub generation: u64,
+    /// Its identity.
+    pub hash: Hash,
+    /// Its size.
+    pub size: u64,
+    /// Bytes it was trained on.
+    pub sample_bytes: u64,
+    /// Stored bytes of a held-out sample before.
+    pub held_out_before: u64,
+    /// Stored bytes of the held-out sample with it.
+    pub held_out_after: u64,
+    /// How long it took.
+    pub seconds: f64,
+}
 
 /// Rows looked at to learn how large rows are.
 const PROBES: u64 = 64;

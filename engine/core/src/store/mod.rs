@@ -7,7 +7,6 @@
 
 mod info;
 mod reports;
-mod requests;
 mod verify;
 
 use std::ops::Range;
@@ -28,10 +27,9 @@ use crate::write::{NewBlob, Session, Shared, create, remove};
 use lakebed_json::schema::Schema;
 
 pub use reports::{
-    Appended, BadLine, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport, IngestReport,
-    Problem, SegmentInfo, SegmentState, Stats, TrainReport, VerifyReport,
+    Appended, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport, Problem, SegmentInfo,
+    SegmentState, Stats, VerifyReport,
 };
-pub use requests::{IngestOptions, OnError, Progress, ProgressFn, Source};
 
 /// Bytes that `export` writes between two reports of how far it got.
 const REPORT_BYTES: u64 = 4 << 20;

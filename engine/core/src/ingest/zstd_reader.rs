@@ -1,4 +1,4 @@
-//! A reader of zstd files: all frames, one after the other, frames to be skipped included.
+//! A reader of zstd files: all frames, one after the other, and skippable ones.
 
 use std::io::{self, BufRead, Read};
 
@@ -6,13 +6,13 @@ use zstd_safe::{DCtx, InBuffer, OutBuffer, ResetDirective};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Decompresses what `inner` holds.
+/// Decompresses the bytes of `inner`.
 pub(super) struct ZstdReader<R> {
     inner: R,
     context: DCtx<'static>,
-    /// False in the middle of a frame.
-    between: bool,
-    /// zstd has more to give without reading on.
+    /// Between two frames; false inside one.
+    between_frames: bool,
+    /// zstd has more output without more input.
     pending: bool,
 }
 
@@ -26,11 +26,11 @@ impl<R: BufRead> ZstdReader<R> {
         })?;
         context
             .init()
-            .map_err(|code| Error::io("setting up decompression", broken(code)))?;
+            .map_err(|code| Error::io("setting up decompression", damaged(code)))?;
         Ok(Self {
             inner,
             context,
-            between: true,
+            between_frames: true,
             pending: false,
         })
     }
@@ -44,7 +44,7 @@ impl<R: BufRead> Read for ZstdReader<R> {
         loop {
             let input = self.inner.fill_buf()?;
             let ended = input.is_empty();
-            if ended && self.between {
+            if ended && self.between_frames {
                 return Ok(0);
             }
             if ended && !self.pending {
@@ -53,34 +53,34 @@ impl<R: BufRead> Read for ZstdReader<R> {
                     "the zstd data is cut off; copy or fetch the file again",
                 ));
             }
-            if self.between {
+            if self.between_frames {
                 self.context
                     .reset(ResetDirective::SessionOnly)
-                    .map_err(broken)?;
+                    .map_err(damaged)?;
             }
             let mut from = InBuffer::around(input);
             let mut out = OutBuffer::around(&mut *into);
             let hint = self
                 .context
                 .decompress_stream(&mut out, &mut from)
-                .map_err(broken)?;
+                .map_err(damaged)?;
             let (taken, given) = (from.pos(), out.pos());
             let full = given == into.len();
             self.inner.consume(taken);
-            self.between = hint == 0;
+            self.between_frames = hint == 0;
             self.pending = full && hint != 0;
             if given > 0 {
                 return Ok(given);
             }
             if ended && taken == 0 {
-                // It was asked once more at the end and had nothing left.
+                // Called once more at the end of the input, zstd had no output left.
                 self.pending = false;
             }
         }
     }
 }
 
-fn broken(code: usize) -> io::Error {
+fn damaged(code: usize) -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
         format!(

@@ -1,4 +1,4 @@
-//! A sink that keeps everything in memory, and can fail at a commit.
+//! A writer that keeps everything in memory, and can fail at a commit.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +8,9 @@ use lakebed_format::{
 };
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::ingest::Sink;
+use crate::ingest::Sizes;
+use crate::ingest::group_writer::GroupWriter;
+use crate::ingest::pipeline::Resources;
 use crate::write::{BlobCounts, Lines, NewBlob};
 use lakebed_codec::Workers;
 use lakebed_json::schema::Summary;
@@ -35,7 +37,7 @@ pub(super) struct Contents {
 }
 
 #[derive(Debug)]
-pub(super) struct MemorySink {
+pub(super) struct MemoryWriter {
     pub(super) threads: usize,
     pub(super) now: Contents,
     pub(super) committed: Contents,
@@ -45,7 +47,7 @@ pub(super) struct MemorySink {
     pub(super) encoding_for: Option<CollectionId>,
 }
 
-impl Default for MemorySink {
+impl Default for MemoryWriter {
     fn default() -> Self {
         Self {
             threads: 2,
@@ -58,11 +60,20 @@ impl Default for MemorySink {
     }
 }
 
-impl MemorySink {
+impl MemoryWriter {
     pub(super) fn single_threaded() -> Self {
         Self {
             threads: 1,
             ..Self::default()
+        }
+    }
+
+    pub(super) fn resources(&self, sizes: Sizes) -> Resources {
+        Resources {
+            workers: Arc::new(Workers::new(self.threads, 3).unwrap()),
+            level: 3,
+            page_bytes: 4 << 10,
+            sizes,
         }
     }
 
@@ -101,7 +112,7 @@ impl MemorySink {
     }
 }
 
-fn place(names: &mut Vec<String>, name: &str) -> u64 {
+fn index_of(names: &mut Vec<String>, name: &str) -> u64 {
     if let Some(at) = names.iter().position(|there| there == name) {
         return at as u64;
     }
@@ -109,16 +120,7 @@ fn place(names: &mut Vec<String>, name: &str) -> u64 {
     names.len() as u64 - 1
 }
 
-impl Sink for MemorySink {
-    fn workers(&self) -> Arc<Workers> {
-        // One pool an ingest would do; a pool a call shows that nothing depends on it.
-        Arc::new(Workers::new(self.threads, 3).unwrap())
-    }
-
-    fn framing(&self) -> (i32, usize) {
-        (3, 4 << 10)
-    }
-
+impl GroupWriter for MemoryWriter {
     fn ingests(&self, collection: &str) -> Result<Vec<(String, IngestEntry)>> {
         let at = self
             .now
@@ -136,23 +138,25 @@ impl Sink for MemorySink {
     }
 
     fn collection(&mut self, name: &str) -> Result<CollectionId> {
-        Ok(CollectionId(place(&mut self.now.collections, name)))
+        Ok(CollectionId(index_of(&mut self.now.collections, name)))
     }
 
     fn file(&mut self, name: &str) -> Result<FileNumber> {
-        Ok(FileNumber(place(&mut self.now.files, name)))
+        Ok(FileNumber(index_of(&mut self.now.files, name)))
     }
 
-    fn has_dictionary(&self, collection: CollectionId) -> bool {
-        self.generation(collection) > 0
-    }
-
-    fn generation(&self, collection: CollectionId) -> u64 {
-        self.now
+    fn use_dictionary(&mut self, collection: CollectionId) -> Result<Option<u64>> {
+        let generation = self
+            .now
             .dictionaries
             .iter()
             .filter(|(id, _)| *id == collection)
-            .count() as u64
+            .count() as u64;
+        if generation == 0 {
+            return Ok(None);
+        }
+        self.encoding_for = Some(collection);
+        Ok(Some(generation))
     }
 
     fn install_dictionary(
@@ -162,11 +166,6 @@ impl Sink for MemorySink {
     ) -> Result<DictionaryNumber> {
         self.now.dictionaries.push((collection, bytes.to_vec()));
         Ok(DictionaryNumber(self.now.dictionaries.len() as u64))
-    }
-
-    fn encode_for(&mut self, collection: CollectionId) -> Result<()> {
-        self.encoding_for = Some(collection);
-        Ok(())
     }
 
     fn seem_known(&self, hashes: &[Hash]) -> Result<bool> {
@@ -248,7 +247,7 @@ impl Sink for MemorySink {
         Ok(CommitNumber(self.commits))
     }
 
-    fn stored_bytes(&self) -> Result<u64> {
+    fn segment_bytes(&self) -> Result<u64> {
         Ok(self
             .committed
             .blobs

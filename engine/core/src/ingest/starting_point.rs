@@ -1,44 +1,44 @@
-//! What was ingested of an input before, and what that means for ingesting it now.
+//! Where an ingest begins, by what was ingested of the same input before.
 
 use lakebed_format::IngestEntry;
 
 use super::Sizes;
 use super::chunks::{Chunker, Prefix};
 use super::input::Input;
-use super::report::Ticker;
+use super::request::Source;
+use super::ticker::Ticker;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::Source;
 
-/// Where to begin.
+/// Where an ingest begins.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Plan {
-    /// It is all there: do nothing.
+pub(super) enum StartingPoint {
+    /// Nowhere: the input was ingested in full before.
     Skip,
-    /// From the first byte.
-    Anew,
-    /// After what is there, which must still be the same.
+    /// At the first byte.
+    FirstByte,
+    /// After the part that was ingested before, which must not have changed.
     After(IngestEntry),
-    /// From the first byte, unless it begins with what an interrupted ingest left: that is refused.
-    AnewUnlessBegun(IngestEntry),
+    /// At the first byte, unless the input begins with the part that an interrupted ingest committed: that is an error.
+    FirstByteUnlessBegun(IngestEntry),
 }
 
-/// Decides from the collection's records, in order, each with its file's name.
-pub(super) fn plan(
+/// Decides where to begin from the ingests recorded for the collection, in order, each with its file's name.
+pub(super) fn find(
     input: &Input,
     records: &[(String, IngestEntry)],
     again: bool,
     resume: bool,
     tick: impl FnMut() -> Result<()>,
-) -> Result<Plan> {
+) -> Result<StartingPoint> {
     if again && resume {
         let message =
             "An ingest either goes on (`resume`) or begins anew (`again`): ask for one of the two.";
         return Err(Error::new(ErrorKind::InvalidArgument, message));
     }
     if again {
-        return Ok(Plan::Anew);
+        return Ok(StartingPoint::FirstByte);
     }
-    // The size is looked at first: hashing a file that nothing of its size was ever read from would be in vain.
+    // The size is compared first: a file of a size that was never ingested need not be hashed.
     let in_full = |entry: &&IngestEntry| {
         entry.complete && entry.raw_digest.is_some() && Some(entry.raw_size) == input.size
     };
@@ -46,7 +46,7 @@ pub(super) fn plan(
         let digest = input.digest_of_file(tick)?;
         let same = |entry: &IngestEntry| in_full(&entry) && entry.raw_digest == digest;
         if records.iter().any(|(_, entry)| same(entry)) {
-            return Ok(Plan::Skip);
+            return Ok(StartingPoint::Skip);
         }
     }
     let latest = records
@@ -55,14 +55,14 @@ pub(super) fn plan(
         .find(|(name, _)| *name == input.name)
         .map(|(_, entry)| *entry);
     Ok(match latest {
-        Some(entry) if resume => Plan::After(entry),
-        // What comes through a pipe under the same name is taken to be something else each time.
-        Some(entry) if !entry.complete && input.path.is_some() => Plan::AnewUnlessBegun(entry),
-        _ => Plan::Anew,
+        Some(entry) if resume => StartingPoint::After(entry),
+        // A pipe of the same name is another input each time.
+        Some(entry) if !entry.complete && input.path.is_some() => StartingPoint::FirstByteUnlessBegun(entry),
+        _ => StartingPoint::FirstByte,
     })
 }
 
-/// The part of the content that a record vouches for.
+/// The part of the content that was committed.
 pub(super) fn prefix(entry: &IngestEntry) -> Prefix {
     Prefix {
         bytes: entry.content_offset,
@@ -70,8 +70,8 @@ pub(super) fn prefix(entry: &IngestEntry) -> Prefix {
     }
 }
 
-/// The refusal of [`Plan::AnewUnlessBegun`].
-pub(super) fn begun(name: &str, entry: &IngestEntry) -> Error {
+/// The error of [`StartingPoint::FirstByteUnlessBegun`].
+fn begun(name: &str, entry: &IngestEntry) -> Error {
     Error::new(
         ErrorKind::InvalidArgument,
         format!(
@@ -82,7 +82,7 @@ pub(super) fn begun(name: &str, entry: &IngestEntry) -> Error {
     )
 }
 
-/// Reads the beginning once more to tell an interrupted file from another one of the same name.
+/// Reads the beginning of the input, to distinguish the file of the interrupted ingest from another one of the same name.
 pub(super) fn refuse_if_begun(
     input: &Input,
     entry: &IngestEntry,
@@ -95,7 +95,7 @@ pub(super) fn refuse_if_begun(
     let (_, spare) = crossbeam_channel::unbounded();
     let content = Input::open(Source::Path(path.clone()))?.content()?;
     let mut chunker = Chunker::new(input.name.clone(), content, sizes, spare);
-    match chunker.skip(&prefix(entry), |_| ticker.tick()) {
+    match chunker.skip_prefix(&prefix(entry), |_| ticker.tick()) {
         Ok(()) => Err(begun(&input.name, entry)),
         Err(error) if error.kind() == ErrorKind::SourceChanged => Ok(()),
         Err(error) => Err(error),
