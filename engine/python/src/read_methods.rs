@@ -8,9 +8,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::buffer::Buffer;
-use crate::door::enter;
+use crate::detach::enter;
 use crate::hash::{Key, PyHash};
-use crate::report;
+use crate::reports;
 use crate::rows::Rows;
 
 /// Something that is read from.
@@ -148,22 +148,22 @@ pub(crate) fn rows(
 }
 
 pub(crate) fn collections<'py>(py: Python<'py>, from: &impl Reads) -> PyResult<Bound<'py, PyList>> {
-    list(py, enter(py, || from.collections())?, report::collection)
+    list(py, enter(py, || from.collections())?, reports::collection)
 }
 
 pub(crate) fn segments<'py>(py: Python<'py>, from: &impl Reads) -> PyResult<Bound<'py, PyList>> {
-    list(py, enter(py, || from.segments())?, report::segment)
+    list(py, enter(py, || from.segments())?, reports::segment)
 }
 
 pub(crate) fn dictionaries<'py>(
     py: Python<'py>,
     from: &impl Reads,
 ) -> PyResult<Bound<'py, PyList>> {
-    list(py, enter(py, || from.dictionaries())?, report::dictionary)
+    list(py, enter(py, || from.dictionaries())?, reports::dictionary)
 }
 
 pub(crate) fn commits<'py>(py: Python<'py>, from: &impl Reads) -> PyResult<Bound<'py, PyList>> {
-    list(py, enter(py, || from.commits())?, report::commit)
+    list(py, enter(py, || from.commits())?, reports::commit)
 }
 
 /// A list of reports.

@@ -1,7 +1,7 @@
 //! Stores that queries read, and which commit they see.
 //!
 //! Each call asks for its store anew when it is bound and gets its newest commit; what was opened before is used again while it is the
-//! same store, so that decoded frames and schemas serve from one query to the next (see [`super::kept`]). All calls of one query
+//! same store, so that decoded frames and schemas serve from one query to the next (see [`crate::cache::stores`]). All calls of one query
 //! see one commit of a store, the newest when the first of them is executed. DuckDB does not say which calls belong to one query; but
 //! they are bound by one thread, one after the other, and none of them is executed before all are bound. A call that is executed again,
 //! as DuckDB 1.x does with prepared statements, is a new query when nothing of the last one is left.
@@ -16,8 +16,8 @@ use arrow_schema::SchemaRef;
 use lakebed_core::{CommitNumber, Mode, Options, Result, ScanRequest, Snapshot, Store};
 use parking_lot::Mutex;
 
-use crate::door::invalid;
-use crate::kept::{self, Kept};
+use crate::bind::invalid;
+use crate::cache::stores::{self, Kept};
 
 /// A store, and what it held when it was asked for.
 #[derive(Debug)]
@@ -152,7 +152,7 @@ pub(crate) fn bind(opened: Opened, scan: Option<(Arc<ScanRequest>, SchemaRef)>) 
 
 /// The store in this directory, as of its newest commit.
 pub(crate) fn open(path: &str) -> Result<Opened> {
-    let kept = kept::find_or_open(checked(path)?)?;
+    let kept = stores::find_or_open(checked(path)?)?;
     let snapshot = kept.newest()?;
     Ok(Opened { kept, snapshot })
 }

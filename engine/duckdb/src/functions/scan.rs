@@ -7,11 +7,11 @@ use arrow_schema::FieldRef;
 use lakebed_core::schema::DataType;
 use lakebed_core::{CommitNumber, Filter, Op, Parts, Result, ScanRequest, Seq, Snapshot, Value};
 
-use crate::batches::Batches;
-use crate::columns::Columns;
-use crate::door::{Binding, Kind, invalid};
-use crate::stores::{self, Reading};
-use crate::table::Table;
+use crate::bind::{Binding, Kind, invalid};
+use crate::cache::columns::Columns;
+use crate::query::{self, Reading};
+use crate::row_queue::Batches;
+use crate::table_function::Table;
 use crate::vector::Chunk;
 
 /// A call.
@@ -40,7 +40,7 @@ impl Table for Scan {
     fn bind(call: &Binding) -> Result<Self> {
         let store = call.text(0, "the path of a store")?;
         let collection = call.text(1, "the name of a collection")?;
-        let opened = stores::open(&store)?;
+        let opened = query::open(&store)?;
         let mut request = ScanRequest::of(collection);
         let after = call.named_count(c"after_seq")?;
         let before = call.named_count(c"before_seq")?;
@@ -75,7 +75,7 @@ impl Table for Scan {
         let request = Arc::new(request);
         let bound = (Arc::clone(&request), Arc::clone(&columns.schema));
         Ok(Self {
-            reading: stores::bind(opened, Some(bound)),
+            reading: query::bind(opened, Some(bound)),
             request,
             columns,
         })

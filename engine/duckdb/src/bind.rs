@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use arrow_schema::{DataType, Field, TimeUnit};
 use lakebed_core::{Error, ErrorKind, Result};
 
-use crate::sys::{
+use crate::c_api::{
     Access, Api, BindInfo, Connection, ExtensionInfo, Index, Logical, SUCCESS, Value, type_id,
 };
 
@@ -43,7 +43,7 @@ impl Loading<'_> {
     /// Takes over DuckDB's functions and opens a connection for registering ours.
     pub(crate) fn open(&self) -> std::result::Result<Registrar, String> {
         // SAFETY: `info` is the one of this call, the version a C string.
-        let table = unsafe { (self.access.get_api)(self.info, crate::sys::API_VERSION.as_ptr()) };
+        let table = unsafe { (self.access.get_api)(self.info, crate::c_api::API_VERSION.as_ptr()) };
         if table.is_null() {
             // DuckDB said why already.
             return Err(String::new());

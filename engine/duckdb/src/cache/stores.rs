@@ -10,8 +10,8 @@ use std::sync::Arc;
 use lakebed_core::{Mode, Options, Result, Snapshot, Store};
 use parking_lot::Mutex;
 
-use crate::columns::Columns;
-use crate::door::invalid;
+use crate::bind::invalid;
+use crate::cache::columns::Columns;
 
 /// How many stores are kept open.
 const STORES: usize = 4;

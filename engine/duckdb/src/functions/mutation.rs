@@ -12,10 +12,10 @@ use lakebed_core::{
     TrainReport,
 };
 
-use crate::batches::Batches;
-use crate::door::{Binding, Kind, invalid};
-use crate::stores;
-use crate::table::Table;
+use crate::bind::{Binding, Kind, invalid};
+use crate::query;
+use crate::row_queue::Batches;
+use crate::table_function::Table;
 use crate::vector::Chunk;
 
 /// Bytes of a dictionary that is asked for without a size.
@@ -137,14 +137,14 @@ impl Act for Train {
             size: call.named_count(c"size")?.unwrap_or(DICTIONARY_BYTES) as usize,
         };
         // A wrong name is told when the query is planned.
-        stores::open(&bound.store)?
+        query::open(&bound.store)?
             .snapshot
             .schema(&bound.collection)?;
         Ok(bound)
     }
 
     fn act(&self) -> Result<Report> {
-        let store = stores::open_to_write(&self.store, "lakebed_train", false)?;
+        let store = query::open_to_write(&self.store, "lakebed_train", false)?;
         let report = store.train(&self.collection, self.size)?;
         store.close()?;
         Ok(trained(&report))
@@ -239,7 +239,7 @@ impl Act for Ingest {
 
     fn act(&self) -> Result<Report> {
         self.refuse_before_a_store_is_made()?;
-        let store = stores::open_to_write(&self.store, "lakebed_ingest", true)?;
+        let store = query::open_to_write(&self.store, "lakebed_ingest", true)?;
         let options = IngestOptions {
             on_error: self.on_error,
             again: self.again,

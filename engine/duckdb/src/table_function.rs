@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use lakebed_core::Result;
 
-use crate::door::{Binding, Kind, Registrar, api, contained};
-use crate::sys::{BindInfo, DataChunk, Destroy, FunctionInfo, InitInfo, SUCCESS};
+use crate::bind::{Binding, Kind, Registrar, api, contained};
+use crate::c_api::{BindInfo, DataChunk, Destroy, FunctionInfo, InitInfo, SUCCESS};
 use crate::vector::Chunk;
 
 /// A table function; a value of it is one call, bound to its arguments. Binding must change nothing: it happens for EXPLAIN too.

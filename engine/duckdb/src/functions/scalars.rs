@@ -4,9 +4,9 @@ use std::ffi::CStr;
 
 use lakebed_core::{Hash, Result};
 
-use crate::door::Kind;
-use crate::scalar::{Rows, Scalar};
-use crate::stores::{self, Opened};
+use crate::bind::Kind;
+use crate::query::{self, Opened};
+use crate::scalar_function::{Rows, Scalar};
 
 /// The bytes of a blob, by its hash or a prefix of it that no other has.
 pub(crate) struct Get;
@@ -22,7 +22,7 @@ impl Scalar for Get {
             let blob = match (rows.argument(0, row), rows.argument(1, row)) {
                 (Some(path), Some(hash)) => {
                     if current.as_ref().is_none_or(|(known, _)| known != path) {
-                        let opened = stores::open(&String::from_utf8_lossy(path))?;
+                        let opened = query::open(&String::from_utf8_lossy(path))?;
                         current = Some((path.to_vec(), opened));
                     }
                     let hash = String::from_utf8_lossy(hash);

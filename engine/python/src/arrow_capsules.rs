@@ -9,7 +9,7 @@ use arrow_schema::{ArrowError, Schema as ArrowSchema};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 
-use crate::door::{invalid, raise};
+use crate::detach::{invalid, raise};
 
 const STREAM: &CStr = c"arrow_array_stream";
 const SCHEMA: &CStr = c"arrow_schema";

@@ -4,8 +4,8 @@ use std::ffi::CStr;
 
 use lakebed_core::Result;
 
-use crate::door::{Kind, Registrar, api, contained};
-use crate::sys::{Api, Compute, DataChunk, FunctionInfo, Index, SUCCESS, Text, Vector};
+use crate::bind::{Kind, Registrar, api, contained};
+use crate::c_api::{Api, Compute, DataChunk, FunctionInfo, Index, SUCCESS, Text, Vector};
 
 /// A scalar function, with one result for each set of parameters. NULL gives NULL.
 pub(crate) trait Scalar: 'static {

@@ -6,8 +6,8 @@ use arrow_schema::{FieldRef, SchemaRef};
 use lakebed_core::schema::Schema;
 use lakebed_core::{Result, ScanRequest};
 
-use crate::door::{Binding, Column};
-use crate::stores::Opened;
+use crate::bind::{Binding, Column};
+use crate::query::Opened;
 
 /// The column that costs the least. It comes first, because DuckDB asks for the first column to count rows.
 const FIRST: &str = "_seq";

@@ -10,10 +10,10 @@ use lakebed_core::scan::system::SystemScan;
 use lakebed_core::{Error, Result, Snapshot};
 use parking_lot::Mutex;
 
-use crate::batches::Batches;
-use crate::door::{Binding, Kind, invalid};
-use crate::stores::{self, Reading};
-use crate::table::Table;
+use crate::bind::{Binding, Kind, invalid};
+use crate::query::{self, Reading};
+use crate::row_queue::Batches;
+use crate::table_function::Table;
 use crate::vector::Chunk;
 
 /// Which table.
@@ -58,13 +58,13 @@ impl<W: Which> Table for System<W> {
 
     fn bind(call: &Binding) -> Result<Self> {
         let store = call.text(0, "the path of a store")?;
-        let opened = stores::open(&store)?;
+        let opened = query::open(&store)?;
         let schema = opened.snapshot.system_schema(W::TABLE)?;
         for field in schema.fields() {
             call.declare(&call.prepare(field)?);
         }
         Ok(Self {
-            reading: stores::bind(opened, None),
+            reading: query::bind(opened, None),
             schema,
             which: PhantomData,
         })

@@ -7,7 +7,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use crate::door::Line;
+use crate::detach::Line;
 use crate::hash::with_bytes;
 
 /// Bytes asked for at a time.
