@@ -1,6 +1,7 @@
 """The seam between the package and its backends: what a backend provides, and which one runs.
 
-A backend is a module with the names of `Backend`. `lakebed.Store` and `lakebed.Snapshot` are written against the protocols here.
+A backend is a module with the names of `Backend`. `lakebed.Store` and `lakebed.Snapshot` are written against the
+protocols here.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ __all__ = [
 
 
 class ArrowStream(Protocol):
-    """Typed rows of one snapshot, read through Arrow's C stream interface. Each request for a stream begins a new one."""
+    """Typed rows of one snapshot, read through Arrow's C stream interface. Each request for a stream begins a new
+    one."""
 
     @property
     def columns(self) -> list[str]:
@@ -46,7 +48,8 @@ class ArrowStream(Protocol):
 class ReadEngine(Protocol):
     """What a backend does to read, of a store and of a snapshot alike.
 
-    `lakebed.Store` documents each method. Reports are dictionaries with the fields of the class in `lakebed.models` that they are for.
+    `lakebed.Store` documents each method. Reports are dictionaries with the fields of the class in `lakebed.models`
+    that they are for.
     """
 
     @property
@@ -144,7 +147,8 @@ class Backend(Protocol):
         threads: int,
         command: str,
     ) -> StoreEngine:
-        """Open a store; see `lakebed.open`. `command` is what processes that wait for the lock are shown as its holder."""
+        """Open a store; see `lakebed.open`. `command` is what processes that wait for the lock are shown as its
+        holder."""
         ...
 
     def error_kinds(self) -> list[str]:

@@ -1,4 +1,5 @@
-"""What `Store.ingest` reads: paths, patterns and file objects as single sources, their names, and the collection they go to."""
+"""What `Store.ingest` reads: paths, patterns and file objects as single sources, their names, and the collection they
+go to."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ _DATA_SUFFIXES = (".ndjson", ".jsonl", ".json")
 def expanded(source: Source | Iterable[Source]) -> Iterator[IngestSource]:
     """The single inputs that `source` names, patterns as the paths they match, in sorted order.
 
-    Raises `StoreIOError` for a pattern that matches no file; `TypeError` for anything that is neither a path nor a file object.
+    Raises `StoreIOError` for a pattern that matches no file; `TypeError` for anything that is neither a path nor a file
+    object.
     """
     if isinstance(source, str | os.PathLike):
         path = os.fspath(source)

@@ -17,7 +17,8 @@ def _load(module: str, needed: str) -> ModuleType | None:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as problem:
-        # Anything else that is missing, or an engine that does not load, is an error of the installation and says so itself.
+        # Anything else that is missing, or an engine that does not load, is an error of the installation and says so
+        # itself.
         if problem.name != needed:
             raise
         return None

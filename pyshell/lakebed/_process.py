@@ -7,7 +7,8 @@ from typing import Any
 
 
 def process_mark(pid: int) -> str | None:
-    """The start time of a process in clock ticks since boot; with the process id it identifies one process. None if there is none."""
+    """The start time of a process in clock ticks since boot; with the process id it identifies one process. None if
+    there is none."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
             fields = file.read().rpartition(b")")[2].split()
@@ -27,7 +28,8 @@ def machine() -> str:
 
 
 def is_alive(recorded: Mapping[str, Any]) -> bool:
-    """Whether the process that recorded `pid`, `process` and `machine` still runs. Of another machine it is unknown: then False."""
+    """Whether the process that recorded `pid`, `process` and `machine` still runs. Of another machine it is unknown:
+    then False."""
     pid = recorded.get("pid")
     if not isinstance(pid, int) or recorded.get("machine") != machine():
         return False

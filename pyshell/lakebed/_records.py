@@ -1,7 +1,8 @@
 """What `Store.append` accepts, converted into batches of records.
 
-A record is one JSON value in UTF-8. Bytes and text are stored as they are. Objects are serialised by `to_json`. Anything with `__arrow_c_stream__` (a DuckDB relation, a pyarrow table, a Polars or pandas frame) is read by the
-engine, one JSON object a row.
+A record is one JSON value in UTF-8. Bytes and text are stored as they are. Objects are serialised by `to_json`.
+Anything with `__arrow_c_stream__` (a DuckDB relation, a pyarrow table, a Polars or pandas frame) is read by the engine,
+one JSON object a row.
 """
 
 from __future__ import annotations
@@ -43,8 +44,9 @@ _encode: Callable[[object], str] = json.JSONEncoder(
 def to_json(value: object) -> bytes:
     """The bytes as which a JSON-able object is stored.
 
-    Compact UTF-8: no spaces, keys in insertion order, characters as they are (only `"`, `\\` and control characters are escaped),
-    numbers as Python prints them. Raises `BadRecord` for NaN, infinities, lone surrogates and types that `json` cannot write.
+    Compact UTF-8: no spaces, keys in insertion order, characters as they are (only `"`, `\\` and control characters are
+    escaped), numbers as Python prints them. Raises `BadRecord` for NaN, infinities, lone surrogates and types that
+    `json` cannot write.
     """
     try:
         return _encode(value).encode()

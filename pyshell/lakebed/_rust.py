@@ -1,4 +1,5 @@
-"""The backend in Rust: `lakebed._engine` under the names of the `Backend` protocol. Nothing else of the package imports the engine."""
+"""The backend in Rust: `lakebed._engine` under the names of the `Backend` protocol. Nothing else of the package imports
+the engine."""
 
 from __future__ import annotations
 

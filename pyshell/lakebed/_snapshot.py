@@ -1,4 +1,5 @@
-"""Reading: what `Store` and `Snapshot` have in common (blobs by hash, rows, descriptions of the store), and `Snapshot`."""
+"""Reading: what `Store` and `Snapshot` have in common (blobs by hash, rows, descriptions of the store), and
+`Snapshot`."""
 
 from __future__ import annotations
 
@@ -35,8 +36,8 @@ class Readable:
 
     def __init__(self, engine: ReadEngine) -> None:
         self._reader = engine
-        # A cached `get` takes about a microsecond; a Python function in front of it costs another 10 %. The instance therefore holds the
-        # engine's own method, unless a subclass overrides it.
+        # A cached `get` takes about a microsecond; a Python function in front of it costs another 10 %. The instance
+        # therefore holds the engine's own method, unless a subclass overrides it.
         if type(self).get is Readable.get:
             self.__dict__["get"] = engine.get
 
@@ -49,7 +50,8 @@ class Readable:
         return self._reader.get(hash)
 
     def get_many(self, hashes: Iterable[HashLike]) -> list[bytes | None]:
-        """The bytes of several blobs, in the order of `hashes`; None where the store has no such blob. Faster than single calls of `get`.
+        """The bytes of several blobs, in the order of `hashes`; None where the store has no such blob. Faster than
+        single calls of `get`.
 
         Raises `InvalidArgument`, `AmbiguousPrefix`, `Corrupt`; `TypeError` for a single hash.
         """
@@ -60,8 +62,8 @@ class Readable:
     def buffer(self, hash: HashLike) -> Buffer:
         """The bytes of a blob through the buffer protocol, read-only: `memoryview(store.buffer(h))`.
 
-        A blob that is stored uncompressed in a sealed segment (an image, an archive) is not copied: the buffer shows the mapped file.
-        The buffer stays valid after `close`. Raises like `get`.
+        A blob that is stored uncompressed in a sealed segment (an image, an archive) is not copied: the buffer shows
+        the mapped file. The buffer stays valid after `close`. Raises like `get`.
         """
         return self._reader.buffer(hash)
 
@@ -83,7 +85,8 @@ class Readable:
         return True
 
     def scan(self, collection: str, start: int = 0, stop: int | None = None) -> Rows:
-        """The rows of a collection in order: those with sequence numbers from `start` up to and without `stop` (None: to the end).
+        """The rows of a collection in order: those with sequence numbers from `start` up to and without `stop` (None:
+        to the end).
 
         Raises `CollectionNotFound`, `InvalidArgument`.
         """
@@ -113,16 +116,18 @@ class Readable:
         signs_of_life: bool = False,
         views: bool = False,
     ) -> ArrowStream:
-        """Typed rows of a collection, as an object with `__arrow_c_stream__` that pyarrow, Polars, pandas and DuckDB read.
+        """Typed rows of a collection, as an object with `__arrow_c_stream__` that pyarrow, Polars, pandas and DuckDB
+        read.
 
         - `columns`: names of typed and system columns, in the order of the result; None means all.
-        - `filters`: `(column, operator, constant)`, joined by AND; operators are `=`, `!=`, `<`, `<=`, `>`, `>=`, `in` (a list),
-          `is_null` and `is_not_null`. Dates are compared as days, timestamps as microseconds since 1970 (UTC).
+        - `filters`: `(column, operator, constant)`, joined by AND; operators are `=`, `!=`, `<`, `<=`, `>`, `>=`, `in`
+          (a list), `is_null` and `is_not_null`. Dates are compared as days, timestamps as microseconds since 1970
+          (UTC).
         - `start`, `stop`: only rows with sequence numbers from `start` up to and without `stop`.
-        - `signs_of_life`: emit a row in which every column is NULL whenever no row has passed the filters for 0.1 s, so that a reader
-          that checks for cancellation between rows gets to check.
-        - `views`: `_json` as Arrow string views into the decoded frames, without a copy. Polars, DuckDB and pyarrow 16 or newer read
-          them, though some functions of pyarrow do not.
+        - `signs_of_life`: emit a row in which every column is NULL whenever no row has passed the filters for 0.1 s, so
+          that a reader that checks for cancellation between rows gets to check.
+        - `views`: `_json` as Arrow string views into the decoded frames, without a copy. Polars, DuckDB and pyarrow 16
+          or newer read them, though some functions of pyarrow do not.
 
         The stream shows the collection as of this call, whenever and however often it is read.
         Raises `CollectionNotFound`; `InvalidArgument` for an unknown column.
@@ -132,7 +137,8 @@ class Readable:
         return self._snapshot_engine().arrow(collection, wanted, tests, *_range(start, stop), signs_of_life, views)
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> ArrowStream:
-        """A table about the store itself, as an Arrow stream: `blobs`, `collections`, `segments`, `dictionaries` or `commits`.
+        """A table about the store itself, as an Arrow stream: `blobs`, `collections`, `segments`, `dictionaries` or
+        `commits`.
 
         `columns` are names of its columns in the order of the result; None means all.
 
@@ -166,7 +172,8 @@ class Readable:
 
 
 class Snapshot(Readable):
-    """The store as of one commit, with the changes that were pending in the object it was taken from; made by `Store.snapshot`.
+    """The store as of one commit, with the changes that were pending in the object it was taken from; made by
+    `Store.snapshot`.
 
     It stays readable, and the same, as long as it exists.
     """

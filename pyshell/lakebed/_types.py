@@ -1,6 +1,7 @@
 """`Hash`, `Buffer`, `Row` and `Rows`: the classes of the backend that runs, whose objects are handed out as they are.
 
-Their signatures and documentation are in `_types.pyi`. Without a backend, classes that cannot be instantiated stand in for them.
+Their signatures and documentation are in `_types.pyi`. Without a backend, classes that cannot be instantiated stand in
+for them.
 """
 
 from __future__ import annotations

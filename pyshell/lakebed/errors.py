@@ -1,7 +1,8 @@
 """The errors of lakebed: one tree, each class also the builtin exception that a caller would expect.
 
-Every class has a stable `kind` (also the engine's name for it) and an `exit_code` (the exit status of the command line). The
-message is a whole sentence: what happened, to which thing, what to do. Messages may change between versions; kinds do not.
+Every class has a stable `kind` (also the engine's name for it) and an `exit_code` (the exit status of the command
+line). The message is a whole sentence: what happened, to which thing, what to do. Messages may change between versions;
+kinds do not.
 """
 
 from __future__ import annotations
@@ -384,8 +385,8 @@ for _cls in (*BY_KIND.values(), *_IO_BY_ERRNO.values()):
 def error(kind: str, message: str, errno: int | None = None) -> BaseException:
     """An error of this kind; the engine creates all its errors with it.
 
-    An `io` error is also the builtin exception of its `errno`: `PermissionError`, `FileNotFoundError`, `IsADirectoryError`. A kind that
-    this version does not know is a `LakebedError`.
+    An `io` error is also the builtin exception of its `errno`: `PermissionError`, `FileNotFoundError`,
+    `IsADirectoryError`. A kind that this version does not know is a `LakebedError`.
     """
     cls = BY_KIND.get(kind, LakebedError)
     if cls is StoreIOError and errno is not None:

@@ -1,7 +1,8 @@
 """Reports and descriptions that a store returns: frozen pydantic models that display as tables in a notebook.
 
-Sizes are in bytes, times are `datetime` in UTC, durations are in seconds. `model_dump_json()` and `model_dump(mode="json")` give plain
-JSON, with hashes as hex text. Lists of models are tuples (`Listing`) that display as one table.
+Sizes are in bytes, times are `datetime` in UTC, durations are in seconds. `model_dump_json()` and
+`model_dump(mode="json")` give plain JSON, with hashes as hex text. Lists of models are tuples (`Listing`) that display
+as one table.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`open` and `Store`: a store in Python, over whichever backend runs.
 
-A store object may be used from several threads. Calls that read files, compress or wait for a lock release the GIL and stop on
-Ctrl-C. There is no asynchronous variant: use `await asyncio.to_thread(store.ingest, ...)`.
+A store object may be used from several threads. Calls that read files, compress or wait for a lock release the GIL and
+stop on Ctrl-C. There is no asynchronous variant: use `await asyncio.to_thread(store.ingest, ...)`.
 """
 
 from __future__ import annotations
@@ -49,18 +49,21 @@ def open(
 ) -> Store:
     """Open the store in the directory `path`.
 
-    Mode `"a"` reads and writes, and creates the store if there is none (unless `create=False`). Mode `"r"` never writes.
+    Mode `"a"` reads and writes, and creates the store if there is none (unless `create=False`). Mode `"r"` never
+    writes.
 
-    - `lock_timeout`: seconds that a change waits while another process writes; then it raises `StoreLocked`, which names the process.
+    - `lock_timeout`: seconds that a change waits while another process writes; then it raises `StoreLocked`, which
+      names the process.
     - `cache_bytes`: memory for decompressed frames, in bytes.
-    - `segment_bytes`: the size, in bytes, at which a segment is sealed and the next one begun; a million blobs also seal it.
-    - `page_bytes`: raw bytes that are compressed together in one frame; larger frames are smaller on disk and slower to get from.
+    - `segment_bytes`: the size, in bytes, at which a segment is sealed and the next one begun; a million blobs also
+      seal it.
+    - `page_bytes`: raw bytes that are compressed together in one frame; larger frames are smaller on disk and slower to
+      get from.
     - `level`: the zstd level of new frames.
     - `threads`: threads for compression and scans; 0 means one for each core.
 
-    Returns a store, which is also a context manager.
-    Raises `StoreNotFound`, `NotAStore`, `FormatTooNew`, `Corrupt`, `StoreIOError`, `InvalidArgument`; `BackendMissing` when the package was
-    installed without its engine.
+    Returns a store, which is also a context manager. Raises `StoreNotFound`, `NotAStore`, `FormatTooNew`, `Corrupt`,
+    `StoreIOError`, `InvalidArgument`; `BackendMissing` when the package was installed without its engine.
     """
     path = os.fspath(path)
     if not path:
@@ -89,12 +92,13 @@ def _command() -> str:
 class Store(Readable):
     """An open store, made by `lakebed.open`.
 
-    `put`, `append` and `delete` join one pending group, which this object sees at once. `commit` makes it durable and visible to other
-    store objects and processes. As a context manager the store commits and closes at the end; after an exception it rolls back and
-    closes.
+    `put`, `append` and `delete` join one pending group, which this object sees at once. `commit` makes it durable and
+    visible to other store objects and processes. As a context manager the store commits and closes at the end; after an
+    exception it rolls back and closes.
 
-    Every method raises `Closed` after `close`; methods that change the store raise `ReadOnly` in mode `"r"`, `StoreLocked` when another
-    process writes for longer than `lock_timeout`, `StoreFull`, `StoreIOError` and `Poisoned`.
+    Every method raises `Closed` after `close`; methods that change the store raise `ReadOnly` in mode `"r"`,
+    `StoreLocked` when another process writes for longer than `lock_timeout`, `StoreFull`, `StoreIOError` and
+    `Poisoned`.
     """
 
     def __init__(self, engine: StoreEngine) -> None:
@@ -127,7 +131,7 @@ class Store(Readable):
     def __reduce__(self) -> Any:
         raise TypeError("A store cannot be pickled; open its path again in the other process.")
 
-    # --- Properties ------------------------------------------------------------------------------------------------------
+    # --- Properties ---
 
     @property
     def path(self) -> str:
@@ -146,7 +150,7 @@ class Store(Readable):
 
         return models.Settings(**self._engine.settings())
 
-    # --- Blobs ----------------------------------------------------------------------------------------------------------
+    # --- Blobs ---
 
     def put(self, data: bytes | bytearray | memoryview) -> Hash:
         """Store bytes (anything with the buffer protocol) and return their hash.
@@ -156,13 +160,15 @@ class Store(Readable):
         return self._engine.put(data)
 
     def delete(self, hash: HashLike) -> int:
-        """Remove a blob and every row that names it. Returns the number of these rows. Raises `BlobNotFound`, `AmbiguousPrefix`."""
+        """Remove a blob and every row that names it. Returns the number of these rows. Raises `BlobNotFound`,
+        `AmbiguousPrefix`."""
         return self._engine.delete(hash)
 
-    # --- Commits --------------------------------------------------------------------------------------------------------
+    # --- Commits ---
 
     def commit(self) -> int:
-        """Make pending changes durable and visible to others. Returns the number of the commit that this object then shows."""
+        """Make pending changes durable and visible to others. Returns the number of the commit that this object then
+        shows."""
         number = self._engine.commit()
         self._show_warnings()
         return number
@@ -177,7 +183,8 @@ class Store(Readable):
 
     @property
     def snapshot(self) -> Snapshot:
-        """The store as this object shows it now, pending changes included; it stays readable, and the same, as long as it exists."""
+        """The store as this object shows it now, pending changes included; it stays readable, and the same, as long as
+        it exists."""
         return Snapshot(self._engine.snapshot())
 
     def close(self) -> None:
@@ -185,7 +192,7 @@ class Store(Readable):
         if not self.closed:
             self._engine.close()
 
-    # --- Rows -----------------------------------------------------------------------------------------------------------
+    # --- Rows ---
 
     def append(self, collection: str, rows: Records) -> models.AppendReport:
         """Append rows to a collection, which is created if it does not exist. They are pending until `commit`.
@@ -194,13 +201,13 @@ class Store(Readable):
 
         - bytes or text: one JSON value, stored as it is;
         - dicts, lists, numbers, bools, None: written as compact UTF-8 JSON in insertion order (`lakebed.to_json`);
-        - anything with `__arrow_c_stream__` (a DuckDB relation, a pyarrow table, a Polars or pandas frame): one JSON object a row;
-          numbers keep all their digits, times become ISO 8601 text, binary base64, NULL null.
+        - anything with `__arrow_c_stream__` (a DuckDB relation, a pyarrow table, a Polars or pandas frame): one JSON
+          object a row; numbers keep all their digits, times become ISO 8601 text, binary base64, NULL null.
 
         A list is an iterable of records; to append one record that is a list, wrap it: `[[1, 2]]`.
 
-        Raises `BadRecord` for a record that is not one JSON value; then nothing of this call is kept. Raises `TypeError` when `rows` is
-        none of the above.
+        Raises `BadRecord` for a record that is not one JSON value; then nothing of this call is kept. Raises
+        `TypeError` when `rows` is none of the above.
         """
         from lakebed import models
 
@@ -219,22 +226,22 @@ class Store(Readable):
     ) -> models.IngestReport:
         """Read NDJSON into a collection and commit it.
 
-        `source` is a path, a pattern such as `"logs/*.ndjson.gz"`, `"-"` for standard input, a file object open in binary mode, or an
-        iterable of these. gzip and zstd are recognised by content. `into` is the collection; without it a single file goes into the
-        one named like the file without `.ndjson .jsonl .json .gz .zst`.
+        `source` is a path, a pattern such as `"logs/*.ndjson.gz"`, `"-"` for standard input, a file object open in
+        binary mode, or an iterable of these. gzip and zstd are recognised by content. `into` is the collection; without
+        it a single file goes into the one named like the file without `.ndjson .jsonl .json .gz .zst`.
 
-        - `on_error`: what a bad line does: `"abort"` raises `BadRecord`, `"skip"` lists it in the report, `"quarantine"` also puts it
-          into the collection `{into}_quarantine`.
+        - `on_error`: what a bad line does: `"abort"` raises `BadRecord`, `"skip"` lists it in the report,
+          `"quarantine"` also puts it into the collection `{into}_quarantine`.
         - `again`: ingest also a file that was ingested in full before, which is skipped otherwise.
         - `resume`: continue after the last committed line of an interrupted ingest of this file.
         - `train`: train a compression dictionary first if the collection has none and it pays.
         - `progress`: None, True for a progress bar, or a callable that takes a `lakebed.Progress`.
 
-        Pending changes are committed first. At least every 64 MiB of input is a commit; Ctrl-C raises `Interrupted` and what was
-        committed stays. Several files give one report, the sum, with the report of each in `files`.
+        Pending changes are committed first. At least every 64 MiB of input is a commit; Ctrl-C raises `Interrupted` and
+        what was committed stays. Several files give one report, the sum, with the report of each in `files`.
 
-        Raises `BadRecord`, `SourceChanged` (`resume` of a file that changed), `StoreIOError` (a file cannot be read), `InvalidArgument`,
-        `Interrupted`.
+        Raises `BadRecord`, `SourceChanged` (`resume` of a file that changed), `StoreIOError` (a file cannot be read),
+        `InvalidArgument`, `Interrupted`.
         """
         from lakebed import models
 
@@ -271,7 +278,8 @@ class Store(Readable):
         return models.TrainReport(**self._engine.train(collection, number(size, "The size of a dictionary")))
 
     def drop(self, collection: str) -> int:
-        """Drop a collection. Returns the number of its rows. Blobs stay that rows of other collections name, or that `put` pinned.
+        """Drop a collection. Returns the number of its rows. Blobs stay that rows of other collections name, or that
+        `put` pinned.
 
         Raises `CollectionNotFound`.
         """
@@ -287,7 +295,8 @@ class Store(Readable):
     def export(
         self, collection: str, target: str | os.PathLike[str] | IO[bytes], *, progress: ProgressLike = None
     ) -> models.ExportReport:
-        """Write the exact bytes of every row, in order, each followed by a line break, to a path or a binary file object.
+        """Write the exact bytes of every row, in order, each followed by a line break, to a path or a binary file
+        object.
 
         A file appears under its name only when it is complete. `progress` is as for `ingest`.
         Raises `CollectionNotFound`, `StoreIOError`, `Interrupted`; `TypeError` when `target` takes no bytes.
@@ -312,7 +321,7 @@ class Store(Readable):
     def _snapshot_engine(self) -> SnapshotEngine:
         return self._engine.snapshot()
 
-    # --- Statistics -----------------------------------------------------------------------------------------------------
+    # --- Statistics ---
 
     def stats(self) -> models.Stats:
         """Sizes, counts and cache statistics of the store."""
@@ -320,7 +329,7 @@ class Store(Readable):
 
         return models.Stats(**self._engine.stats())
 
-    # --- Upkeep ---------------------------------------------------------------------------------------------------------
+    # --- Upkeep ---
 
     def seal(self) -> None:
         """Complete the active segment. From then on `buffer` gives its uncompressed blobs without a copy."""

@@ -8,10 +8,9 @@ import time
 import pytest
 
 import lakebed
-from lakebed import _engine
 from tests.prompts.server import FakeOllama
 
-CLIENTS = ["httpx", *(["rust"] if hasattr(_engine, "Ollama") else [])]
+CLIENTS = ["httpx", *(["rust"] if lakebed.has_rust_backend() else [])]
 
 
 def eventually(condition, seconds=10.0):

@@ -18,7 +18,7 @@ TITLES = "SELECT title FROM issues ORDER BY id"
 
 def ask(store, model="llama3.2", template="Say {title}", query=TITLES, **more):
     run = lakebed.prompt(store, model, template, query, **more)
-    run._plan.backoff = run._gate._first_delay = 0.02
+    run._plan.backoff = run._breaker._first_delay = 0.02
     return list(run), run.report
 
 
@@ -303,7 +303,7 @@ class TestTrouble:
     def test_a_server_that_goes_away_is_waited_for(self, backend, server, issues):
         server.delay = 0.01
         run = lakebed.prompt(issues, "llama3.2", "Say {title}", TITLES)
-        run._gate._first_delay = 0.05
+        run._breaker._first_delay = 0.05
         next(run)
         server.stop()
         threading.Timer(0.5, server.start).start()
@@ -316,7 +316,7 @@ class TestTrouble:
 
     def test_a_server_that_stays_away_ends_the_run_and_no_row_is_at_fault(self, backend, server, issues):
         run = lakebed.prompt(issues, "llama3.2", "Say {title}", TITLES, wait=0.3)
-        run._gate._first_delay = 0.05
+        run._breaker._first_delay = 0.05
         next(run)
         server.stop()
         with pytest.raises(lakebed.OllamaUnreachable, match="ollama serve"):
@@ -331,7 +331,7 @@ class TestTrouble:
     def test_a_server_that_stalls_pauses_the_run(self, backend, server, store):
         waits = Timeouts(connect=1, first=0.2, stall=0.2)
         run = lakebed.prompt(store, "stall", "x", wait=0.5, timeouts=waits)
-        run._gate._first_delay = 0.05
+        run._breaker._first_delay = 0.05
         with pytest.raises(lakebed.OllamaStalled):
             list(run)
         assert server.asked["stall", "x"] >= 2

@@ -33,16 +33,16 @@ pub(crate) mod write;
 
 pub use blob::Blob;
 pub use error::{Error, ErrorKind, Result};
+pub use ingest::{BadLine, IngestOptions, IngestReport, OnError, Source};
 pub use lakebed_format::{
     BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Fingerprint, Hash,
     SegmentNumber, Seq,
 };
-pub use ingest::{BadLine, IngestOptions, IngestReport, OnError, Source};
 pub use lakebed_json::schema;
 pub use options::{Clock, Mode, Options};
+pub use progress::{Progress, ProgressFn};
 pub use scan::{Filter, Op, Part, Parts, Scan, ScanRequest, Value};
 pub use snapshot::{Row, Rows, Snapshot};
-pub use progress::{Progress, ProgressFn};
 pub use store::{
     Appended, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport, Problem, SegmentInfo,
     SegmentState, Stats, Store, VerifyReport,

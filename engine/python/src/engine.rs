@@ -215,14 +215,13 @@ impl Engine {
         reports::append(py, collection, &appended)
     }
 
-    #[pyo3(signature = (source, /, *, into, name, size, on_error, again, resume, train, progress))]
+    #[pyo3(signature = (source, /, *, into, name, on_error, again, resume, train, progress))]
     #[expect(clippy::too_many_arguments, reason = "one for each option")]
     fn ingest<'py>(
         &self,
         source: &Bound<'py, PyAny>,
         into: &str,
-        name: Option<String>,
-        size: Option<u64>,
+        name: String,
         on_error: &str,
         again: bool,
         resume: bool,
@@ -246,12 +245,11 @@ impl Engine {
             let source = match path {
                 Some(path) => Source::Path(path),
                 None => Source::Reader {
-                    name: name.unwrap_or_default(),
+                    name,
                     reader: Box::new(line.call({
                         let line = line.clone();
                         move |py| PyReader::new(&line, file, py)
                     })?),
-                    size,
                 },
             };
             self.store.ingest(

@@ -4,11 +4,11 @@ What holds, on DuckDB 2 and on 1.x (tests/duck shows each):
 
 - Every cursor of the database sees the views, and nothing has to be kept alive for them.
 - Nothing is written to the user's database, which may be read-only.
-- A query, and a transaction with all its queries, sees one commit of the store, even if another thread refreshes during it. (On DuckDB
-  1.x not if a query runs during the refresh.)
+- A query, and a transaction with all its queries, sees one commit of the store, even if another thread refreshes during
+  it. (On DuckDB 1.x not if a query runs during the refresh.)
 
-Any connection to the database finds the attachment by the view `sys.lakebed`. The scan objects of the views hold the attachment, so it
-ends with `DETACH` or with the database.
+Any connection to the database finds the attachment by the view `sys.lakebed`. The scan objects of the views hold the
+attachment, so it ends with `DETACH` or with the database.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ _attachments: weakref.WeakValueDictionary[str, Attachment] = weakref.WeakValueDi
 
 
 class Attachment:
-    """The views of one store in one DuckDB database, which has the name `name`; with `previews` also those of `blob_preview`."""
+    """The views of one store in one DuckDB database, which has the name `name`; with `previews` also those of
+    `blob_preview`."""
 
     def __init__(self, name: str, provider: SnapshotProvider, *, previews: bool = False) -> None:
         self.name = name

@@ -1,9 +1,10 @@
-"""Previews of blobs: a query that only shows blobs on a screen is rewritten so that it reads no more of a large blob than is shown.
+"""Previews of blobs: a query that only shows blobs on a screen is rewritten so that it reads no more of a large blob
+than is shown.
 
-DuckDB does not tell a scan object that only the first bytes of a value are used. So a query that passes `data` and `hash` straight from
-the table of blobs to its result is turned into one over the view `glance.blobs`. That view has the same rows and columns, but `data` is
-its length and first bytes as text, and `hash` of a large blob is only the beginning. A query that does anything else with these two
-columns needs them whole and is not rewritten.
+DuckDB does not tell a scan object that only the first bytes of a value are used. So a query that passes `data` and
+`hash` straight from the table of blobs to its result is turned into one over the view `glance.blobs`. That view has the
+same rows and columns, but `data` is its length and first bytes as text, and `hash` of a large blob is only the
+beginning. A query that does anything else with these two columns needs them whole and is not rewritten.
 """
 
 from __future__ import annotations

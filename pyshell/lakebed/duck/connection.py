@@ -29,21 +29,23 @@ def connect(
     read_only: bool = False,
     name: str = "data",
 ) -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection to which the store is attached: `events` and `blobs`, or in full `data.events` and `data.sys.blobs`.
+    """A DuckDB connection to which the store is attached: `events` and `blobs`, or in full `data.events` and
+    `data.sys.blobs`.
 
-    `path` is a store's directory, which is opened for reading, or an open store. `database`, `config` and `read_only` are those of
-    `duckdb.connect`; `name` is the name of the attached store, the `data` above. A table of the database hides a collection of the same
-    name, and new tables are created in the database. Cursors of the connection see the full names; short names need the setting
-    `search_path`, which only this connection has.
+    `path` is a store's directory, which is opened for reading, or an open store. `database`, `config` and `read_only`
+    are those of `duckdb.connect`; `name` is the name of the attached store, the `data` above. A table of the database
+    hides a collection of the same name, and new tables are created in the database. Cursors of the connection see the
+    full names; short names need the setting `search_path`, which only this connection has.
 
-    The functions of lakebed's DuckDB extension (`lakebed_scan`, `lakebed_get`, `lakebed_train`, ...) exist too. For these an in-memory
-    database is opened with `allow_unsigned_extensions`; for a database in a file put that into `config`: all connections of a
-    program to one file must agree on it.
+    The functions of lakebed's DuckDB extension (`lakebed_scan`, `lakebed_get`, `lakebed_train`, ...) exist too. For
+    these an in-memory database is opened with `allow_unsigned_extensions`; for a database in a file put that into
+    `config`: all connections of a program to one file must agree on it.
 
         con = lakebed.connect("data.lakebed")
         con.sql("SELECT type, count(*) FROM events GROUP BY ALL ORDER BY 2 DESC").show()
 
-    Raises `StoreNotFound`, `NotAStore`, `FormatTooNew`, `Corrupt`, `InvalidArgument` (the name is taken); `duckdb.Error`.
+    Raises `StoreNotFound`, `NotAStore`, `FormatTooNew`, `Corrupt`, `InvalidArgument` (the name is taken);
+    `duckdb.Error`.
     """
     import duckdb
 
@@ -63,7 +65,8 @@ def connect(
 
 
 def search(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Sets the search path of the connection, for short names: its own database first, then the attached store `name`."""
+    """Sets the search path of the connection, for short names: its own database first, then the attached store
+    `name`."""
     row = connection.execute("SELECT current_database(), current_schema()").fetchone() or ("memory", "main")
     places = [(row[0], row[1]), (name, "main"), (name, SYSTEM_SCHEMA)]
     path_of_search = ",".join(f"{quoted(place)}.{quoted(schema)}" for place, schema in places)
@@ -73,12 +76,12 @@ def search(connection: duckdb.DuckDBPyConnection, name: str) -> None:
 def attach(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str] | Store, name: str = "data") -> None:
     """Attach the store to a DuckDB connection and all its cursors: `data.events`, `data.sys.blobs`.
 
-    `path` is a store's directory, which is opened for reading, or an open store. The views are in an in-memory database `name`;
-    `DETACH data` removes them. Attaching the same store under the same name again is `refresh`. Several stores can be attached under
-    several names.
+    `path` is a store's directory, which is opened for reading, or an open store. The views are in an in-memory database
+    `name`; `DETACH data` removes them. Attaching the same store under the same name again is `refresh`. Several stores
+    can be attached under several names.
 
-    If the connection allows unsigned extensions, the functions of lakebed's extension are loaded too; if not, a warning says so once in
-    a program. Raises like `connect`.
+    If the connection allows unsigned extensions, the functions of lakebed's extension are loaded too; if not, a warning
+    says so once in a program. Raises like `connect`.
     """
     _show(connection, provider_of(path), name)
     load_functions(connection)
@@ -106,8 +109,8 @@ def attach_for_display(connection: duckdb.DuckDBPyConnection, path: str, name: s
 def refresh(connection: duckdb.DuckDBPyConnection) -> bool:
     """Move the stores attached to the connection to their newest commits. Returns whether anything changed.
 
-    New collections appear, dropped ones disappear, and columns follow the schema. Queries that run, and transactions that have begun,
-    continue with the commit they started with. Raises `InvalidArgument` if no store is attached.
+    New collections appear, dropped ones disappear, and columns follow the schema. Queries that run, and transactions
+    that have begun, continue with the commit they started with. Raises `InvalidArgument` if no store is attached.
     """
     found = attachments(connection)
     if not found:

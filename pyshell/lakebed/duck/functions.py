@@ -22,7 +22,8 @@ _lock = threading.Lock()
 
 
 def load_functions(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Loads the extension unless it is loaded. Returns whether its functions exist now; if not, a warning says why, once in a program."""
+    """Loads the extension unless it is loaded. Returns whether its functions exist now; if not, a warning says why,
+    once in a program."""
     import duckdb
 
     with helper(connection) as cursor:

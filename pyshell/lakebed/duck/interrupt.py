@@ -1,7 +1,8 @@
 """Ctrl-C while DuckDB runs a query.
 
-The thread that runs a query may wait inside DuckDB for another thread, and Python's signal handler does not run until that wait ends. A
-thread of this module receives the signal at once and interrupts DuckDB, whose call then ends with an error.
+The thread that runs a query may wait inside DuckDB for another thread, and Python's signal handler does not run until
+that wait ends. A thread of this module receives the signal at once and interrupts DuckDB, whose call then ends with an
+error.
 """
 
 from __future__ import annotations
@@ -22,15 +23,16 @@ _pending = threading.Event()
 
 
 def note_interrupt() -> None:
-    """Records a Ctrl-C. A handler calls it before it raises, because the code that it interrupts may swallow the exception."""
+    """Records a Ctrl-C. A handler calls it before it raises, because the code that it interrupts may swallow the
+    exception."""
     _pending.set()
 
 
 def raise_if_interrupted() -> None:
     """Raises `KeyboardInterrupt` if a Ctrl-C was recorded.
 
-    Code that waits for something other than DuckDB calls it now and then: a signal that arrives right before a blocking call, or in code
-    that swallows the handler's exception, does not end that call.
+    Code that waits for something other than DuckDB calls it now and then: a signal that arrives right before a blocking
+    call, or in code that swallows the handler's exception, does not end that call.
     """
     if _pending.is_set():
         _pending.clear()
@@ -41,8 +43,8 @@ def raise_if_interrupted() -> None:
 def interruptible(connection: duckdb.DuckDBPyConnection, numbers: Collection[int] = (signal.SIGINT,)) -> Iterator[None]:
     """A context in which Ctrl-C interrupts the query that `connection` runs in the main thread.
 
-    `numbers` are the signals that interrupt; their handlers raise the exception, for Ctrl-C `KeyboardInterrupt`. In other threads,
-    which receive no signals, it has no effect.
+    `numbers` are the signals that interrupt; their handlers raise the exception, for Ctrl-C `KeyboardInterrupt`. In
+    other threads, which receive no signals, it has no effect.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -23,8 +23,8 @@ def literal(text: str) -> str:
 def view_names(collections: Iterable[str]) -> dict[str, str]:
     """The name of the view of each collection. `collections` are the names of the collections, oldest first.
 
-    A view has its collection's name. Where two names differ only in case, which SQL does not distinguish, the view of the later
-    collection gets the first free number as a suffix: `Events`, `events_2`.
+    A view has its collection's name. Where two names differ only in case, which SQL does not distinguish, the view of
+    the later collection gets the first free number as a suffix: `Events`, `events_2`.
     """
     names = list(collections)
     taken = {name.casefold() for name in names}

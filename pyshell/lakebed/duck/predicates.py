@@ -1,8 +1,8 @@
 """DuckDB's predicates as the engine's filters, where both mean exactly the same.
 
-DuckDB does not apply a predicate that a scan object has accepted, so one that the engine evaluates differently would give wrong rows.
-Accepted are comparisons of a top-level column with a constant, IN, IS NULL and IS NOT NULL, alone or joined by AND; DuckDB
-applies all others itself.
+DuckDB does not apply a predicate that a scan object has accepted, so one that the engine evaluates differently would
+give wrong rows. Accepted are comparisons of a top-level column with a constant, IN, IS NULL and IS NOT NULL, alone or
+joined by AND; DuckDB applies all others itself.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Filter = tuple[str, str, Any]
-"""Column, operator (`=`, `!=`, `<`, `<=`, `>`, `>=`, `in`, `is_null`, `is_not_null`), value; a list of them is joined by AND.
+"""Column, operator (`=`, `!=`, `<`, `<=`, `>`, `>=`, `in`, `is_null`, `is_not_null`), value; a list of them is joined
+by AND.
 
 Values are bool, int, float and str; a date is days, a timestamp microseconds since 1970 (UTC, when it has a zone).
 """
@@ -27,8 +28,8 @@ _MICROSECOND = datetime.timedelta(microseconds=1)
 def filters_of(node: Any, columns: Mapping[str, bool]) -> list[Filter] | None:
     """The predicate as filters joined by AND; None if no filters mean exactly the same.
 
-    `columns` are the names of the columns, and whether the engine can compare the column with constants; the others it can only test
-    for NULL.
+    `columns` are the names of the columns, and whether the engine can compare the column with constants; the others it
+    can only test for NULL.
     """
     pending = [node]
     filters: list[Filter] = []

@@ -1,7 +1,9 @@
-"""The views over the collections of prompts, `sys.requests`, `sys.replies` and `sys.runs`, and the macro `lakebed_reply`.
+"""The views over the collections of prompts, `sys.requests`, `sys.replies` and `sys.runs`, and the macro
+`lakebed_reply`.
 
-They are plain SQL over the collections `_requests`, `_replies` and `_runs`. Their columns have fixed types, and they are empty where the
-collection does not exist. A run without an end is shown as running if its process ran at the last refresh, else as interrupted.
+They are plain SQL over the collections `_requests`, `_replies` and `_runs`. Their columns have fixed types, and they
+are empty where the collection does not exist. A run without an end is shown as running if its process ran at the last
+refresh, else as interrupted.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ def statements(
 ) -> list[str]:
     """The statements that create the views and the macro.
 
-    `existing` are the collections of prompts that exist, `active` the ids of the runs whose process is running, and `paths` the paths by
-    which the macro accepts the store.
+    `existing` are the collections of prompts that exist, `active` the ids of the runs whose process is running, and
+    `paths` the paths by which the macro accepts the store.
     """
     place = f"{quoted(database)}.{quoted(schema)}"
     made = [

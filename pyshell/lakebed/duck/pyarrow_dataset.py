@@ -27,7 +27,8 @@ class _Dataset(arrow_dataset.InMemoryDataset):  # type: ignore[misc]
         wanted = declared if columns is None else list(columns)
         needed = wanted
         if filter is not None:
-            # pyarrow does not give the columns of an expression. Its text contains the name of each, and perhaps others.
+            # pyarrow does not give the columns of an expression. Its text contains the name of each, and perhaps
+            # others.
             text = str(filter)
             needed = [name for name in declared if name in wanted or name in text]
         batches = pyarrow.RecordBatchReader.from_stream(self.scan.table.open(needed, []))

@@ -52,7 +52,8 @@ class StoreSnapshots:
         self._store.refresh()
         snapshot = self._store.snapshot
         stats = self._store.stats() if self._store.settings.mode == "a" else None
-        # Pending changes may be rolled back and replaced by as many others: two snapshots with pending changes are never equal.
+        # Pending changes may be rolled back and replaced by as many others: two snapshots with pending changes are
+        # never equal.
         pending = stats is not None and stats.pending_blobs + stats.pending_rows > 0
         return StoreTables(snapshot, object() if pending else None)
 
@@ -132,7 +133,8 @@ class CollectionTable:
 
 
 class SystemTable:
-    """A system table of one snapshot. DuckDB applies all predicates itself: these tables are short, or cost what their columns cost."""
+    """A system table of one snapshot. DuckDB applies all predicates itself: these tables are short, or cost what their
+    columns cost."""
 
     rows: int | None = None
     takes_filters = False

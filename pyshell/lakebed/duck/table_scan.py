@@ -1,11 +1,11 @@
 """A collection or a system table as an object that DuckDB scans.
 
-DuckDB 2 asks such an object for just the columns of a query and offers it the query's predicates (`duckdb._sources`, a private module:
-it is used if it exists and has the expected signatures). Older versions read a whole Arrow stream; if pyarrow is installed, they
-ask a dataset for columns (`pyarrow_dataset`).
+DuckDB 2 asks such an object for just the columns of a query and offers it the query's predicates (`duckdb._sources`, a
+private module: it is used if it exists and has the expected signatures). Older versions read a whole Arrow stream; if
+pyarrow is installed, they ask a dataset for columns (`pyarrow_dataset`).
 
-A scan object reads one snapshot and holds nothing else: DuckDB holds the object as long as a view or a running query needs it, and
-exactly as long the snapshot stays readable.
+A scan object reads one snapshot and holds nothing else: DuckDB holds the object as long as a view or a running query
+needs it, and exactly as long the snapshot stays readable.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class TableScan:
             return self._table
 
     def declared(self) -> list[str]:
-        """The columns in the order that DuckDB sees: `_seq` first, the cheapest, because DuckDB counts rows by the first column."""
+        """The columns in the order that DuckDB sees: `_seq` first, the cheapest, because DuckDB counts rows by the
+        first column."""
         return sorted(self.table.columns, key=lambda name: name != SEQ)
 
     def move(self, table: Table) -> None:
@@ -83,14 +84,16 @@ _sources = _load_sources()
 if _sources is not None:
 
     class PushdownScan(TableScan, _sources.ArrowScanSource):  # type: ignore[misc, name-defined]
-        """A table for DuckDB 2: only the columns that a query needs, and only the rows that pass the predicates taken over."""
+        """A table for DuckDB 2: only the columns that a query needs, and only the rows that pass the predicates taken
+        over."""
 
         schema_is_stable = True
         views = True
 
         def __init__(self, table: Table, owner: object) -> None:
             TableScan.__init__(self, table, owner)
-            # The base class reads an attribute `obj`. It is unused here; in `__dict__` it needs no second reference to this object.
+            # The base class reads an attribute `obj`. It is unused here; in `__dict__` it needs no second reference to
+            # this object.
             self.__dict__["obj"] = None
 
         def rows(self) -> int | None:

@@ -19,7 +19,8 @@ class Table(Protocol):
 
     @property
     def columns(self) -> dict[str, bool]:
-        """The names of the columns, in the order users see, and whether filters can compare the column with constants."""
+        """The names of the columns, in the order users see, and whether filters can compare the column with
+        constants."""
         ...
 
     @property
@@ -50,7 +51,8 @@ class Table(Protocol):
     def open(self, columns: list[str], filters: list[Filter], *, views: bool = False) -> ArrowStream:
         """The rows that pass all filters, with these columns in this order. `views`: `_json` as Arrow string views.
 
-        A filtered stream may contain rows in which every column is NULL, so that DuckDB can cancel a scan that finds nothing.
+        A filtered stream may contain rows in which every column is NULL, so that DuckDB can cancel a scan that finds
+        nothing.
         """
         ...
 

@@ -1,7 +1,7 @@
 """How the views of an attached store are made to show a snapshot: one way for DuckDB 2, one for 1.x.
 
-Both make views with `relation.create_view`: the view owns the Python object it reads, so that every cursor of the database sees it and
-no variable has to stay alive.
+Both make views with `relation.create_view`: the view owns the Python object it reads, so that every cursor of the
+database sees it and no variable has to stay alive.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def views(database: str, owner: object) -> Views:
 class ReplacedViews:
     """For DuckDB 2: a view whose table changed is replaced, all in one transaction.
 
-    DuckDB's own transactions then show every query one snapshot, and release an old one when no transaction can see it. A view whose
-    rows are the same stays, and reads them from the new snapshot.
+    DuckDB's own transactions then show every query one snapshot, and release an old one when no transaction can see it.
+    A view whose rows are the same stays, and reads them from the new snapshot.
     """
 
     def __init__(self, database: str, owner: object) -> None:
@@ -82,12 +82,13 @@ class ReplacedViews:
 class StandingViews:
     """For DuckDB 1.x: views that own an object are made once and never replaced or dropped.
 
-    DuckDB 1.x creates a view from an object while it holds Python's global lock, and frees the objects of a replaced view while it
-    holds the lock of its catalogue: two threads that do both deadlock. So the object of a view is moved to the new snapshot instead,
-    and a second view in front of it, plain SQL, names the object with the current columns. A query that runs in another thread during
-    a refresh may therefore see two snapshots.
+    DuckDB 1.x creates a view from an object while it holds Python's global lock, and frees the objects of a replaced
+    view while it holds the lock of its catalogue: two threads that do both deadlock. So the object of a view is moved
+    to the new snapshot instead, and a second view in front of it, plain SQL, names the object with the current columns.
+    A query that runs in another thread during a refresh may therefore see two snapshots.
 
-    Scans of such a view also use the connection that made it, which therefore stays open, until the user's connection is closed.
+    Scans of such a view also use the connection that made it, which therefore stays open, until the user's connection
+    is closed.
     """
 
     def __init__(self, database: str, owner: object) -> None:

@@ -25,7 +25,8 @@ pub(super) struct Chunk {
     pub(super) end: Position,
     /// Whether it is the last chunk.
     pub(super) last: bool,
-    /// Set if the chunk is one line longer than the limit, of which it holds only the beginning: the length of the line in bytes.
+    /// Set if the chunk is one line longer than the limit, of which it holds only the beginning: the length of the line
+    /// in bytes.
     pub(super) overlong: Option<u64>,
 }
 
@@ -90,7 +91,8 @@ impl Chunker {
         }
     }
 
-    /// Reads the part that was ingested before, and checks that it has not changed. `tick` gets the bytes read of the input.
+    /// Reads the part that was ingested before, and checks that it has not changed. `tick` gets the bytes read of the
+    /// input.
     pub(super) fn skip_prefix(
         &mut self,
         prefix: &Prefix,

@@ -75,7 +75,8 @@ impl Pipeline<'_> {
         }
     }
 
-    /// The expected bytes of the whole content: the bytes held, scaled by the share of the input that was read for them.
+    /// The expected bytes of the whole content: the bytes held, scaled by the share of the input that was read for
+    /// them.
     fn expected_bytes(&self) -> u64 {
         let Some(last) = self.held.last() else {
             return 0;

@@ -15,7 +15,8 @@ pub(crate) trait GroupWriter {
     fn collection(&mut self, name: &str) -> Result<CollectionId>;
     /// The number of a file name, assigned if it has none.
     fn file(&mut self, name: &str) -> Result<FileNumber>;
-    /// The generation of the collection's newest dictionary, which the frames of this group then use; `None` if it has none.
+    /// The generation of the collection's newest dictionary, which the frames of this group then use; `None` if it has
+    /// none.
     fn use_dictionary(&mut self, collection: CollectionId) -> Result<Option<u64>>;
     /// Stores a dictionary as the newest one of the collection.
     fn install_dictionary(

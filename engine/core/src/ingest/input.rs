@@ -175,7 +175,9 @@ impl<R: Read> Read for Counted<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(into)?;
         let Some(bytes) = into.get(..read) else {
-            return Err(io::Error::other("the reader claims to have read more than it was asked for"));
+            return Err(io::Error::other(
+                "the reader claims to have read more than it was asked for",
+            ));
         };
         self.raw.count.fetch_add(read as u64, Ordering::Relaxed);
         if let Some(hasher) = &self.raw.hasher {
@@ -218,15 +220,15 @@ fn recognise(name: &str, first: &[u8]) -> Result<Compression> {
         // A zstd frame, or a skippable frame before one.
         [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => Ok(Compression::Zstd),
         [b'P', b'K', 3, 4, ..] => other_format("a zip archive; unpack it first"),
-        [b'B', b'Z', b'h', ..] => {
-            other_format("compressed with bzip2; decompress it first (bzcat FILE | lakebed ingest -)")
-        }
+        [b'B', b'Z', b'h', ..] => other_format(
+            "compressed with bzip2; decompress it first (bzcat FILE | lakebed ingest -)",
+        ),
         [0xFD, b'7', b'z', b'X', b'Z', ..] => {
             other_format("compressed with xz; decompress it first (xzcat FILE | lakebed ingest -)")
         }
-        [0x04, 0x22, 0x4D, 0x18, ..] => {
-            other_format("compressed with lz4; decompress it first (lz4 -dc FILE | lakebed ingest -)")
-        }
+        [0x04, 0x22, 0x4D, 0x18, ..] => other_format(
+            "compressed with lz4; decompress it first (lz4 -dc FILE | lakebed ingest -)",
+        ),
         [b'P', b'A', b'R', b'1', ..] => {
             other_format("a Parquet file, not NDJSON; DuckDB's read_parquet reads it as it is")
         }

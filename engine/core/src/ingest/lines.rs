@@ -153,7 +153,8 @@ impl Lines {
     fn split(&mut self, content: &[u8], offset: usize, on_error: OnError) -> Result<()> {
         let mut good_lines = Vec::new();
         let mut start = 0;
-        let unterminated = (!content.is_empty() && !content.ends_with(b"\n")).then_some(content.len());
+        let unterminated =
+            (!content.is_empty() && !content.ends_with(b"\n")).then_some(content.len());
         for end in memchr::memchr_iter(b'\n', content).chain(unterminated) {
             let Some(line) = content.get(start..end) else {
                 return Err(Error::internal("a line ends before it begins"));
@@ -225,8 +226,8 @@ fn is_blank(line: &[u8]) -> bool {
     }
 }
 
-/// Whether content with this beginning is a single JSON array instead of one value a line. A first line that is a complete array of
-/// objects is a record, unless nothing follows it.
+/// Whether content with this beginning is a single JSON array instead of one value a line. A first line that is a
+/// complete array of objects is a record, unless nothing follows it.
 fn looks_like_one_array(content: &[u8], last: bool) -> bool {
     if !json::looks_like_array(content) {
         return false;

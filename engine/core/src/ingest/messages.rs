@@ -13,8 +13,8 @@ pub(super) fn listed(bad: &BadSpan, lines_before: u64) -> BadLine {
     }
 }
 
-/// What is kept, for the end of a sentence about what stopped an ingest. A file whose ingest began is recognised by its name, a stream
-/// is not.
+/// What is kept, for the end of a sentence about what stopped an ingest. A file whose ingest began is recognised by its
+/// name, a stream is not.
 pub(super) fn kept(committed_lines: u64, is_stream: bool) -> String {
     if committed_lines == 0 {
         "nothing of it was kept".to_owned()
@@ -41,7 +41,10 @@ pub(super) fn bad_line(
         column,
         reason,
     } = listed(bad, lines_before);
-    let text = parsed.bytes_of(bad.line).trim_ascii();
+    let text = match parsed.bytes_of(bad.line) {
+        Ok(text) => text.trim_ascii(),
+        Err(error) => return error,
+    };
     let advice = if line == 1 && text == b"{" {
         format!("it looks like one JSON value over several lines, which jq -c . {file} puts on one")
     } else {

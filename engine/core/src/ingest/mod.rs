@@ -6,12 +6,13 @@
 //! caller's thread  in order: dedupe, frame, append rows; a commit at least every 64 MiB
 //! ```
 //!
-//! A line is stored without its end: neither `\n` nor the `\r` of a CRLF. Blank lines (only spaces, tabs, `\r`) and a byte-order mark at
-//! the beginning are not stored; blank lines count as lines. What is committed is always a prefix of the input's lines, and a record in the
-//! same commit holds the position in the input, so that an interrupted ingest can be resumed.
+//! A line is stored without its end: neither `\n` nor the `\r` of a CRLF. Blank lines (only spaces, tabs, `\r`) and a
+//! byte-order mark at the beginning are not stored; blank lines count as lines. What is committed is always a prefix of
+//! the input's lines, and a record in the same commit holds the position in the input, so that an interrupted ingest
+//! can be resumed.
 //!
-//! A collection without a dictionary gets one first, if it pays. A plain file is sampled in all its parts while its first chunks are
-//! parsed; of any other input at most [`Sizes::look_ahead`] bytes are held in memory and sampled.
+//! A collection without a dictionary gets one first, if it pays. A plain file is sampled in all its parts while its
+//! first chunks are parsed; of any other input at most [`Sizes::look_ahead`] bytes are held in memory and sampled.
 //!
 //! Not here: bytes of the format, locks, what a commit does.
 
@@ -44,7 +45,8 @@ pub(crate) use session::ingest;
 /// Limits of an ingest. Tests make them small.
 #[derive(Debug, Clone, Copy)]
 struct Sizes {
-    /// About the content bytes of a chunk: small enough to give every core some of any file, large enough to make hand-over cheap.
+    /// About the content bytes of a chunk: small enough to give every core some of any file, large enough to make
+    /// hand-over cheap.
     chunk: usize,
     /// The longest line in bytes. A longer one is read, and only its beginning is held.
     longest_line: u64,

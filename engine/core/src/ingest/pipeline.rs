@@ -1,7 +1,7 @@
 //! One ingest: where it begins, what it commits, what it reports. The part that is in order, on the caller's thread.
 //!
-//! [`super::receive`] takes what the reader thread sends, [`super::first_dictionary`] holds chunks back until the dictionary is trained, and
-//! [`super::writing`] writes rows.
+//! [`super::receive`] takes what the reader thread sends, [`super::first_dictionary`] holds chunks back until the
+//! dictionary is trained, and [`super::writing`] writes rows.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -49,13 +49,10 @@ pub(super) fn ingest(
     };
 
     let recorded = writer.ingests(&options.into)?;
-    let starting_point = starting_point::find(
-        &input,
-        &recorded,
-        options.again,
-        options.resume,
-        || ticker.tick(),
-    )?;
+    let starting_point =
+        starting_point::find(&input, &recorded, options.again, options.resume, || {
+            ticker.tick()
+        })?;
     let after = match starting_point {
         StartingPoint::Skip => {
             report.skipped = true;
@@ -83,7 +80,8 @@ pub(super) struct Pipeline<'a> {
     pub(super) collection: CollectionId,
     pub(super) file: FileNumber,
     pub(super) reader: ReaderThread,
-    /// Held here too, because dropping the last reference discards queued jobs, and promises of them are still waited for.
+    /// Held here too, because dropping the last reference discards queued jobs, and promises of them are still waited
+    /// for.
     pub(super) workers: Arc<Workers>,
     pub(super) frames: Frames,
     pub(super) sizes: Sizes,
@@ -94,8 +92,8 @@ pub(super) struct Pipeline<'a> {
     pub(super) input_size: Option<u64>,
     /// Chunks that wait for the dictionary.
     pub(super) held: Vec<Parsed>,
-    /// Chunks that the store seems to have already, each with the number of lines before it. They are written together, with the next commit
-    /// at the latest.
+    /// Chunks that the store seems to have already, each with the number of lines before it. They are written together,
+    /// with the next commit at the latest.
     pub(super) gathered: Vec<(u64, Parsed)>,
     pub(super) quarantine: Option<CollectionId>,
     pub(super) group: Group,
@@ -169,13 +167,8 @@ impl<'a> Pipeline<'a> {
             digest: prefix.map_or_else(|| Hash::of(b""), |prefix| prefix.digest),
             raw: 0,
         };
-        let reader = reader_thread::start(
-            input,
-            prefix,
-            options.on_error,
-            sizes,
-            Arc::clone(&workers),
-        )?;
+        let reader =
+            reader_thread::start(input, prefix, options.on_error, sizes, Arc::clone(&workers))?;
         Ok(Self {
             writer,
             ticker,
@@ -236,8 +229,8 @@ impl<'a> Pipeline<'a> {
         messages::kept(self.committed_lines, self.is_stream)
     }
 
-    /// Commits the group, with the schemas of its rows and the position in the input. `whole` are the size and hash of the input, if this is
-    /// its end.
+    /// Commits the group, with the schemas of its rows and the position in the input. `whole` are the size and hash of
+    /// the input, if this is its end.
     pub(super) fn commit(&mut self, whole: Option<(u64, Hash)>) -> Result<()> {
         self.write_gathered()?;
         let group = std::mem::take(&mut self.group);
@@ -257,10 +250,7 @@ impl<'a> Pipeline<'a> {
             collection: self.collection,
             file: self.file,
             complete: whole.is_some(),
-            raw_size: whole
-                .map(|(size, _)| size)
-                .or(self.input_size)
-                .unwrap_or(0),
+            raw_size: whole.map(|(size, _)| size).or(self.input_size).unwrap_or(0),
             raw_digest: whole.map(|(_, digest)| digest),
             content_offset: self.position.content,
             lines: self.lines,

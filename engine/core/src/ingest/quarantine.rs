@@ -1,8 +1,8 @@
 //! Quarantine: bad lines as rows of a collection of their own, `NAME_quarantine`.
 //!
-//! Each is an object with `file`, `line`, `column`, `reason`, `size` (bytes of the line without its end), and then `text`, the
-//! exact line, if it is UTF-8 and a record can hold it, or else `blob`, the hash under which its bytes are stored and pinned. Of a line
-//! longer than the limit only the first 64 KiB are kept, and `cut` says so.
+//! Each is an object with `file`, `line`, `column`, `reason`, `size` (bytes of the line without its end), and then
+//! `text`, the exact line, if it is UTF-8 and a record can hold it, or else `blob`, the hash under which its bytes are
+//! stored and pinned. Of a line longer than the limit only the first 64 KiB are kept, and `cut` says so.
 
 use lakebed_format::Hash;
 

@@ -1,4 +1,5 @@
-//! The reader thread: it reads the input, cuts it into chunks, gives these to the workers, and sends the promises of their results.
+//! The reader thread: it reads the input, cuts it into chunks, gives these to the workers, and sends the promises of
+//! their results.
 
 use std::sync::Arc;
 
@@ -25,16 +26,13 @@ pub(super) enum Item {
     /// The next chunk.
     Chunk(Promise<Parsed, Error>),
     /// The end of the input, with the size and hash of the input before decompression.
-    Ended {
-        raw_size: u64,
-        raw_digest: Hash,
-    },
+    Ended { raw_size: u64, raw_digest: Hash },
     /// The input cannot be read.
     Failed(Error),
 }
 
-/// The receiving end. When it is dropped the thread ends after its current read, which is not waited for: a read from a terminal or a pipe
-/// may never return.
+/// The receiving end. When it is dropped the thread ends after its current read, which is not waited for: a read from a
+/// terminal or a pipe may never return.
 #[derive(Debug)]
 pub(super) struct ReaderThread {
     pub(super) items: Receiver<Item>,

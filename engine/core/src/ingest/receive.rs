@@ -34,7 +34,8 @@ impl Pipeline<'_> {
                     raw_digest,
                 } => {
                     if self.is_stream {
-                        // Ctrl-C also ends the program at the other end of a pipe, so this end may not be the real one: ask again.
+                        // Ctrl-C also ends the program at the other end of a pipe, so this end may not be the real one:
+                        // ask again.
                         self.ticker.call().map_err(|_| Stop::Interrupted)?;
                     }
                     self.end_training()?;

@@ -1,4 +1,5 @@
-//! Samples of an input for training: from all parts of a plain file, or from the chunks that were read ahead of any other input.
+//! Samples of an input for training: from all parts of a plain file, or from the chunks that were read ahead of any
+//! other input.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -38,9 +39,9 @@ pub(super) fn of_file(
     Ok(samples)
 }
 
-/// The lines that begin in the first `within` bytes after the first byte, or from the first byte on if a line begins there (`at_start`). A
-/// line that is not complete is left out if another one precedes it, and cut if not; at the end of the file (`at_end`) the last line is
-/// complete.
+/// The lines that begin in the first `within` bytes after the first byte, or from the first byte on if a line begins
+/// there (`at_start`). A line that is not complete is left out if another one precedes it, and cut if not; at the end
+/// of the file (`at_end`) the last line is complete.
 fn lines_that_begin(
     bytes: &[u8],
     at_start: bool,

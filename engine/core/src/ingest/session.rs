@@ -46,9 +46,9 @@ impl GroupWriter for Session<'_> {
             .filter(|entry| entry.collection == collection.id);
         entries
             .map(|entry| {
-                let name = catalogue
-                    .file(entry.file)
-                    .ok_or_else(|| Error::internal("an ingest names a file that the catalogue lacks"))?;
+                let name = catalogue.file(entry.file).ok_or_else(|| {
+                    Error::internal("an ingest names a file that the catalogue lacks")
+                })?;
                 Ok((name.to_string(), *entry))
             })
             .collect()

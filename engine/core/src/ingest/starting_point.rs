@@ -57,7 +57,9 @@ pub(super) fn find(
     Ok(match latest {
         Some(entry) if resume => StartingPoint::After(entry),
         // A pipe of the same name is another input each time.
-        Some(entry) if !entry.complete && input.path.is_some() => StartingPoint::FirstByteUnlessBegun(entry),
+        Some(entry) if !entry.complete && input.path.is_some() => {
+            StartingPoint::FirstByteUnlessBegun(entry)
+        }
         _ => StartingPoint::FirstByte,
     })
 }
@@ -82,7 +84,8 @@ fn begun(name: &str, entry: &IngestEntry) -> Error {
     )
 }
 
-/// Reads the beginning of the input, to distinguish the file of the interrupted ingest from another one of the same name.
+/// Reads the beginning of the input, to distinguish the file of the interrupted ingest from another one of the same
+/// name.
 pub(super) fn refuse_if_begun(
     input: &Input,
     entry: &IngestEntry,

@@ -72,8 +72,8 @@ pub(super) fn of_file(
     Ok(Training::Running(promise))
 }
 
-/// Samples the chunks that are held and trains on the samples, on a worker. `expected` are the bytes of the whole content, as far as they
-/// are known.
+/// Samples the chunks that are held and trains on the samples, on a worker. `expected` are the bytes of the whole
+/// content, as far as they are known.
 pub(super) fn of_held(
     workers: &Workers,
     held: &[Parsed],

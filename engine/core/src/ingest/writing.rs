@@ -44,7 +44,8 @@ impl Pipeline<'_> {
         self.position = parsed.end;
         // The progress of a chunk that was held was reported before.
         self.ticker.progress.bytes = self.ticker.progress.bytes.max(parsed.end.raw);
-        // Comparing with blobs of the store decodes every frame that a batch touches: few large batches are cheaper than many small ones.
+        // Comparing with blobs of the store decodes every frame that a batch touches: few large batches are cheaper
+        // than many small ones.
         let gather = !self.gathered.is_empty() || self.writer.seem_known(&parsed.hashes)?;
         let write_now = !gather || parsed.bad_count > 0;
         self.gathered.push((lines_before, parsed));
@@ -125,7 +126,8 @@ impl Pipeline<'_> {
         self.report.duplicates += counts.known;
     }
 
-    /// Reports the bad lines of a chunk, and puts them into the quarantine if that is asked for; `lines_before` lines precede the chunk.
+    /// Reports the bad lines of a chunk, and puts them into the quarantine if that is asked for; `lines_before` lines
+    /// precede the chunk.
     fn write_bad(&mut self, lines_before: u64, parsed: &Parsed) -> Result<()> {
         self.report.bad_lines += parsed.bad_count;
         let room = LISTED.saturating_sub(self.report.first_bad.len());

@@ -19,10 +19,13 @@ use lakebed_vfs::{OsVfs, Vfs};
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::home::Home;
+use crate::ingest::{IngestOptions, IngestReport, Source};
 use crate::options::{Mode, Options};
+use crate::progress::{Progress, ProgressFn};
 use crate::scan::{Scan, ScanRequest};
 use crate::snapshot::open::{Asking, newest};
 use crate::snapshot::{Rows, Snapshot};
+use crate::train::TrainReport;
 use crate::write::{NewBlob, Session, Shared, create, remove};
 use lakebed_json::schema::Schema;
 

@@ -9,8 +9,8 @@ use lakebed_format::{
 use lakebed_vfs::Open;
 
 use super::{Problem, Store, VerifyReport};
-use crate::progress::{Progress, ProgressFn};
 use crate::error::{Error, ErrorKind, Result};
+use crate::progress::{Progress, ProgressFn};
 use crate::segment::chain::Chain;
 use crate::segment::frame::{self, Place};
 use crate::segment::source::missing;

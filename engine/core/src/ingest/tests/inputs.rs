@@ -150,7 +150,8 @@ fn files_that_cannot_be_read_say_why() {
         (missing, "no such file"),
         (directory.path().to_owned(), "is a directory"),
     ] {
-        let error = ingest(&mut MemoryWriter::default(), Source::Path(path), options()).unwrap_err();
+        let error =
+            ingest(&mut MemoryWriter::default(), Source::Path(path), options()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Io);
         assert!(error.message().contains(word), "{error}");
     }
@@ -175,7 +176,7 @@ fn a_reader_that_fails_is_an_error() {
         let source = Source::Reader {
             name: "cable".to_owned(),
             reader: Box::new(Fails(bytes)),
-            };
+        };
         let message = message(ingest(&mut MemoryWriter::default(), source, options()));
         assert!(message.contains("the cable came out"), "{message}");
     }
@@ -225,7 +226,7 @@ fn progress_goes_up_to_the_whole_and_is_told() {
     let (_directory, path) = file("x.ndjson", &content);
     let told = std::sync::Arc::new(parking_lot::Mutex::new(Vec::new()));
     let tell = std::sync::Arc::clone(&told);
-    let progress = crate::store::ProgressFn::new(move |progress| {
+    let progress = crate::progress::ProgressFn::new(move |progress| {
         tell.lock().push(*progress);
         std::ops::ControlFlow::Continue(())
     });

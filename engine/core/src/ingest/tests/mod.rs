@@ -31,7 +31,11 @@ const SMALL: Sizes = Sizes {
     look_ahead: 100_000,
 };
 
-fn ingest(writer: &mut MemoryWriter, source: Source, options: IngestOptions) -> Result<IngestReport> {
+fn ingest(
+    writer: &mut MemoryWriter,
+    source: Source,
+    options: IngestOptions,
+) -> Result<IngestReport> {
     let resources = writer.resources(SIZES);
     pipeline::ingest(writer, source, options, resources)
 }

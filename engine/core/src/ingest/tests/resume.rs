@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::store::ProgressFn;
+use crate::progress::ProgressFn;
 
 fn resume() -> IngestOptions {
     IngestOptions {
@@ -39,7 +39,8 @@ fn an_ingest_interrupted_at_any_commit_is_resumed_to_the_same_end() {
                 fail_at: Some(fail_at),
                 ..MemoryWriter::default()
             };
-            let error = ingest_small(&mut writer, Source::Path(path.clone()), options()).unwrap_err();
+            let error =
+                ingest_small(&mut writer, Source::Path(path.clone()), options()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::StoreFull);
             let mut writer = writer.reopen();
             let before = writer.rows("events").len();
@@ -122,7 +123,8 @@ fn a_caller_who_wants_to_stop_at_once_keeps_nothing() {
 
 #[test]
 fn a_pipe_that_ends_with_the_wish_to_stop_is_not_whole() {
-    /// Ends in the moment the caller wants to stop, as what writes into a pipe does at Ctrl-C, and right after the caller was asked.
+    /// Ends in the moment the caller wants to stop, as what writes into a pipe does at Ctrl-C, and right after the
+    /// caller was asked.
     struct Cut(Cursor<Vec<u8>>, Arc<(AtomicBool, AtomicBool)>);
     impl std::io::Read for Cut {
         fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {

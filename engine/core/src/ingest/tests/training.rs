@@ -18,7 +18,10 @@ fn a_collection_without_a_dictionary_gets_one_if_it_pays() {
         assert!(trained.installed && trained.generation == 1);
         assert!(trained.held_out_after < trained.held_out_before && trained.sample_bytes > 100_000);
         assert_eq!(writer.committed.dictionaries.len(), 1);
-        assert_eq!(trained.size, writer.committed.dictionaries[0].1.len() as u64);
+        assert_eq!(
+            trained.size,
+            writer.committed.dictionaries[0].1.len() as u64
+        );
         assert!(writer.lines("events") == expected(&content));
         // The next one uses it.
         writer.encoding_for = None;
