@@ -33,6 +33,7 @@ __all__ = [
     "OllamaRefused",
     "OllamaStalled",
     "OllamaUnreachable",
+    "PackageMissing",
     "Poisoned",
     "PromptTooLong",
     "ReadOnly",
@@ -307,6 +308,13 @@ class InternalError(LakebedError, RuntimeError):
     exit_code = 70
 
 
+class PackageMissing(LakebedError, ImportError):
+    """A third-party package that this call needs is not installed."""
+
+    kind = "package_missing"
+    exit_code = 2
+
+
 class Interrupted(_Error, KeyboardInterrupt):
     """Ctrl-C stopped a long call; the message says what was kept.
 
@@ -351,6 +359,7 @@ BY_KIND: dict[str, type[_Error]] = {
         StoreFull,
         StoreIOError,
         InternalError,
+        PackageMissing,
         Interrupted,
         OllamaError,
         OllamaUnreachable,
