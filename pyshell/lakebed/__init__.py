@@ -9,7 +9,7 @@
     con = lakebed.connect("data.lakebed")
     con.sql("SELECT count(*) FROM events").show()
 
-What is heavy to import (pydantic, DuckDB, rich) is imported when it is first used.
+What is heavy to import (pydantic, DuckDB) is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from lakebed.errors import (
     OllamaRefused,
     OllamaStalled,
     OllamaUnreachable,
+    PackageMissing,
     Poisoned,
     PromptTooLong,
     ReadOnly,
@@ -89,6 +90,7 @@ __all__ = [
     "OllamaRefused",
     "OllamaStalled",
     "OllamaUnreachable",
+    "PackageMissing",
     "Poisoned",
     "Progress",
     "PromptTooLong",

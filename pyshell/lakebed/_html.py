@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from lakebed._progress_bar import amounts
+
 _NUMBER = ' style="text-align:right;font-variant-numeric:tabular-nums"'
 _TEXT = ' style="text-align:left"'
 
@@ -46,11 +48,6 @@ def rows(items: Sequence[Mapping[str, object]]) -> str:
 
 
 def bar(title: str, done: int, total: int | None, rows: int, seconds: float) -> str:
-    """How far something got: bytes, rows, speed, and the time that is left where that can be told."""
-    told = [f"{done / 1e6:,.1f}{f' of {total / 1e6:,.1f}' if total else ''} MB", f"{rows:,} rows"]
-    if seconds > 0 and done:
-        told.append(f"{done / 1e6 / seconds:,.1f} MB/s")
-        if total and total > done:
-            told.append(f"{(total - done) * seconds / done:,.0f} s left")
-    place = f' value="{done}" max="{total}"' if total else ""
-    return f"{escape(title)} <progress{place}></progress> {', '.join(told)}"
+    """A progress bar with bytes, rows, speed and, if the total is known, the remaining time in seconds."""
+    position = f' value="{done}" max="{total}"' if total else ""
+    return f"{escape(title)} <progress{position}></progress> {amounts(done, total, rows, seconds)}"

@@ -348,6 +348,7 @@ BY_KIND: dict[str, type[_Told]] = {
         StoreFull,
         StoreIOError,
         InternalError,
+        PackageMissing,
         Interrupted,
         OllamaError,
         OllamaUnreachable,

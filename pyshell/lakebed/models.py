@@ -9,10 +9,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, computed_field, model_validator
-
 from lakebed import _html
 from lakebed._backend import Hash
+from lakebed._packages import required
+
+with required():
+    from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, computed_field, model_validator
 
 __all__ = [
     "AppendReport",

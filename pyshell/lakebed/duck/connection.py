@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from lakebed._packages import required
 from lakebed.duck.attachment import SYSTEM_SCHEMA, Catalogue, Origin, catalogues
 from lakebed.duck.functions import ALLOWED, load_functions
 from lakebed.duck.names import literal, quoted
@@ -41,7 +42,8 @@ def connect(
         con = lakebed.connect("data.lakebed")
         con.sql("SELECT type, count(*) FROM events GROUP BY ALL ORDER BY 2 DESC").show()
     """
-    import duckdb
+    with required():
+        import duckdb
 
     origin = origin_of(path)
     settings = dict(config or {})
