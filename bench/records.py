@@ -1,4 +1,4 @@
-"""Where the records come from: a file, eight changed copies of it, or generators that give the same bytes for the same seed."""
+"""The records of all benchmarks: read from a file, or generated, the same bytes for the same seed."""
 
 from __future__ import annotations
 
@@ -33,13 +33,14 @@ def read(path: Path) -> Iterator[bytes]:
 
 
 def write(path: Path, lines: Iterable[bytes]) -> Path:
+    """Writes NDJSON; returns the path."""
     with path.open("wb", buffering=1 << 20) as out:
         out.writelines(line + b"\n" for line in lines)
     return path
 
 
 def changed(lines: Iterable[bytes], seed: int) -> Iterator[bytes]:
-    """The same records with other hashes: a new `_id`, new hexadecimal strings, a new Size; so that no two copies are equal."""
+    """Copies with other hashes: a new `_id`, new hexadecimal strings, a new `Size`. No two seeds give equal records."""
     rng = random.Random(seed)
 
     def other(match: re.Match[bytes]) -> bytes:
@@ -53,13 +54,14 @@ def changed(lines: Iterable[bytes], seed: int) -> Iterator[bytes]:
 
 
 def eight(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Eight changed copies of all records, one after the other."""
     kept = list(lines)
     for seed in range(8):
         yield from changed(kept, seed)
 
 
 def small(count: int, start: int = 0) -> Iterator[bytes]:
-    """Log-like rows of about 80 bytes."""
+    """Log rows of about 80 bytes, numbered from `start`."""
     rng = random.Random(start)
     for number in range(start, start + count):
         yield (
@@ -77,14 +79,21 @@ def small(count: int, start: int = 0) -> Iterator[bytes]:
 
 
 def noise(stored: int, each: int = 10_000) -> Iterator[bytes]:
-    """Records of random bytes in base 64, which take about `stored` bytes in any store."""
+    """Records of random bytes in base 64, `each` bytes a record, about `stored` bytes in all: no store makes them
+    smaller."""
     rng = random.Random(stored)
     for number in range(max(stored // each, 1)):
         yield b'{"n":%d,"x":"%s"}' % (number, base64.b64encode(rng.randbytes(each)))
 
 
+def titles(count: int, body: str = "") -> Iterator[dict[str, object]]:
+    """Rows for prompts: an id, a title and a body."""
+    for number in range(count):
+        yield {"id": number, "title": f"Title number {number}", "body": body}
+
+
 def events(count: int, seed: int = 7) -> Iterator[bytes]:
-    """Records in the manner of a code host's event stream, 1 KB each on average: nested, with text, of several shapes."""
+    """Events like those of a code host, 1 KB each on average: nested, with text, of five kinds."""
     rng = random.Random(seed)
     kinds = ("PushEvent", "PullRequestEvent", "IssuesEvent", "IssueCommentEvent", "WatchEvent")
     api = "https://api.example.com"
@@ -151,67 +160,3 @@ def events(count: int, seed: int = 7) -> Iterator[bytes]:
             },
             separators=(",", ":"),
         ).encode()
-
-
-class Query:
-    """One question in every dialect: `{t}` is the table, `{a}`, `{b}` the fields, given as "dotted.path TYPE"."""
-
-    def __init__(self, name: str, text: str, **fields: str) -> None:
-        self.name = name
-        self.text = text
-        self.fields = fields
-
-    def sql(self, dialect: str, table: str) -> str:
-        """For typed columns ("typed"), a column `json` of JSON text ("json"), or one of type VARIANT ("variant")."""
-        return self.text.format(t=table, **{key: column(dialect, *field.split()) for key, field in self.fields.items()})
-
-
-def column(dialect: str, path: str, kind: str) -> str:
-    if dialect == "typed":
-        return ".".join(f'"{part}"' for part in path.split("."))
-    if dialect == "variant":
-        return "(json" + "".join(f'."{part}"' for part in path.split(".")) + f")::{kind}"
-    text = f"(json->>'$.{path}')"
-    return text if kind == "VARCHAR" else f"{text}::{kind}"
-
-
-PACKAGES = [
-    Query("group by Section", "SELECT {a}, count(*) FROM {t} GROUP BY 1", a="Section VARCHAR"),
-    Query("sum by Maintainer", "SELECT {a}, sum({b}) FROM {t} GROUP BY 1", a="Maintainer VARCHAR", b="Size BIGINT"),
-    Query(
-        "filter and count",
-        "SELECT count(*) FROM {t} WHERE {a} = 'all' AND {b} > 100000",
-        a="Architecture VARCHAR",
-        b="Size BIGINT",
-    ),
-]
-EVENTS = [
-    Query("group by type", "SELECT {a}, count(*) FROM {t} GROUP BY 1", a="type VARCHAR"),
-    Query("count by nested repo.name", "SELECT {a}, count(*) FROM {t} GROUP BY 1", a="repo.name VARCHAR"),
-    Query(
-        "sum with two nested fields",
-        "SELECT {a}, sum({b}) FROM {t} GROUP BY 1",
-        a="payload.action VARCHAR",
-        b="payload.pull_request.additions BIGINT",
-    ),
-]
-SMALL = [
-    Query("group by level", "SELECT {a}, count(*) FROM {t} GROUP BY 1", a="level VARCHAR"),
-    Query("sum by level", "SELECT {a}, sum({b}) FROM {t} GROUP BY 1", a="level VARCHAR", b="ms BIGINT"),
-    Query(
-        "filter and count",
-        "SELECT count(*) FROM {t} WHERE {a} = 'error' AND {b} > 50000",
-        a="level VARCHAR",
-        b="ms BIGINT",
-    ),
-]
-
-
-def queries(first: bytes) -> list[Query]:
-    """The questions that fit records like this one; none for records of an unknown kind."""
-    record = json.loads(first)
-    if "Section" in record and "Maintainer" in record:
-        return PACKAGES
-    if "level" in record and "ms" in record:
-        return SMALL
-    return EVENTS if "payload" in record and "repo" in record else []

@@ -1,4 +1,4 @@
-"""What a clone promises before any code of its own runs: pins, versions, the sample, the pages, the demo."""
+"""The repository itself: versions, pins, licences, the sample, links between pages, make targets, the demo."""
 
 from __future__ import annotations
 
@@ -34,22 +34,21 @@ def test_one_version_everywhere() -> None:
 
 
 @pytest.mark.parametrize("name", ["requirements-dev", "bench/rivals/requirements"])
-def test_locks_pin_what_is_asked_for_and_name_no_host(name: str) -> None:
-    asked = re.findall(r"^([a-z][\w-]*)", (ROOT / f"{name}.in").read_text(), re.MULTILINE)
+def test_locks_pin_every_requirement_and_name_no_host(name: str) -> None:
+    required = re.findall(r"^([a-z][\w-]*)", (ROOT / f"{name}.in").read_text(), re.MULTILINE)
     lock = (ROOT / f"{name}.lock").read_text()
     pinned = set(re.findall(r"^([\w-]+)==\S+ ", lock, re.MULTILINE))
-    assert asked
-    assert set(asked) <= pinned
+    assert required
+    assert set(required) <= pinned
     assert "://" not in lock
     assert lock.count("--hash=sha256:") >= len(pinned)
 
 
-def test_rust_dependencies_are_free_to_use() -> None:
-    """Every crate that ends in the wheel offers a licence that asks for no more than being named."""
-    allowed = set(
-        "MIT MIT-0 Apache-2.0 BSD-2-Clause BSD-3-Clause BSL-1.0 CC0-1.0 ISC Unicode-3.0 Unlicense Zlib 0BSD".split()
-    )
-    # Crates for other systems are in the lock and in no wheel of ours.
+def test_rust_dependencies_have_permissive_licences() -> None:
+    """Every crate in the wheel offers a licence of deny.toml's list; cargo-deny checks the same, where it is
+    installed."""
+    allowed = set(tomllib.loads((ROOT / "deny.toml").read_text())["licenses"]["allow"])
+    # Cargo.lock also has crates for other systems, which no wheel contains.
     command = ["cargo", "metadata", "--format-version=1", "--locked", "--filter-platform=x86_64-unknown-linux-gnu"]
     found = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     for package in json.loads(found.stdout)["packages"]:
@@ -86,7 +85,10 @@ def test_links_between_pages_lead_somewhere() -> None:
 
 def test_help_names_every_target_the_readme_uses() -> None:
     shown = subprocess.run(["make", "-s", "help"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    targets = "demo test test-long lint format bench-rivals bench-asv bench-micro bench-instructions help"
+    targets = (
+        "demo test test-long test-msrv lint format doc audit coverage "
+        "bench-rivals bench-asv bench-micro bench-instructions help"
+    )
     for target in targets.split():
         assert re.search(rf"make {target}\s+\w", shown), target
 
@@ -116,7 +118,7 @@ def test_demo_runs_and_runs_again(tmp_path: Path) -> None:
 
 @pytest.fixture
 def bare(tmp_path: Path) -> dict[str, str]:
-    """The environment of a machine that has bash and nothing else."""
+    """The environment of a machine with bash and nothing else."""
     tools = tmp_path / "bin"
     tools.mkdir()
     for tool in ("bash", "env"):
@@ -137,3 +139,61 @@ def test_missing_rust_component_is_skipped_loudly(bare: dict[str, str]) -> None:
     )
     assert done.returncode == 1
     assert "SKIPPED: cargo clippy" in done.stderr
+
+
+def test_missing_rust_component_is_a_failure_in_ci(bare: dict[str, str]) -> None:
+    command = [str(ROOT / "scripts/rust-component"), "clippy", "clippy"]
+    done = subprocess.run(command, env={**bare, "CI": "true"}, check=False, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "FAILED: cargo clippy" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("installed", "printed", "said"), [("1.95.0 stable", "", ""), ("stable", "stable\n", "Using Rust 1.2.3")]
+)
+def test_another_rust_is_used_where_the_pinned_one_is_not_installed(
+    bare: dict[str, str], installed: str, printed: str, said: str
+) -> None:
+    tools = Path(bare["PATH"])
+    for tool in ("sed", "grep", "cut", "dirname"):
+        (tools / tool).symlink_to(shutil.which(tool) or f"/bin/{tool}")
+    names = "".join(f"echo {name}-x86_64-unknown-linux-gnu; " for name in installed.split())
+    fakes = {
+        "rustup": f"case $1 in toolchain) {names};; default) echo 'stable (default)' ;; esac",
+        "rustc": "echo 'rustc 1.2.3 (abc 2026-01-01)'",
+    }
+    for name, text in fakes.items():
+        (tools / name).write_text(f"#!{tools / 'bash'}\n{text}\n")
+        (tools / name).chmod(0o755)
+    done = subprocess.run([ROOT / "scripts/rust-toolchain"], env=bare, check=True, capture_output=True, text=True)
+    assert done.stdout == printed
+    assert said in done.stderr
+    assert bool(done.stderr) == bool(said)
+
+
+def test_long_prose_is_found_and_wrapped(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    long = "word " * 29 + "- 1"
+    page.write_text(f"# Title\n\n{long}\n\n```\n{long}\n```\n\n- {long}\n\n| {long} |\n")
+    command = [sys.executable, "-m", "scripts.prose", str(page)]
+    found = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert found.returncode == 1
+    assert [line.split(":")[1] for line in found.stderr.splitlines()] == ["3", "9"]
+    subprocess.run([*command, "--fix"], cwd=ROOT, check=True)
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+    first, rest = ("word " * 24).strip(), "word " * 4 + "word - 1"
+    assert page.read_text().split("\n")[2:4] == [first, rest]
+    assert f"- {('word ' * 23).strip()}\n  word word" in page.read_text()
+
+
+def test_long_comments_and_docstrings_are_wrapped(tmp_path: Path) -> None:
+    long = "word " * 29
+    python = tmp_path / "module.py"
+    python.write_text(f'def f():\n    """First.\n\n    {long}\n    """\n    # {long}\n    return "{long}"\n')
+    rust = tmp_path / "lib.rs"
+    rust.write_text(f"//! {long}\n\n/// {long}\n/// ```\n/// {long}\n/// ```\nfn f() {{}}\n")
+    subprocess.run([sys.executable, "-m", "scripts.prose", "--fix", python, rust], cwd=ROOT, check=True)
+    assert [len(line) > 120 for line in python.read_text().splitlines()].count(True) == 1
+    compile(python.read_text(), python, "exec")
+    assert [line[:4] for line in rust.read_text().splitlines()[:5]] == ["//! ", "//! ", "", "/// ", "/// "]
+    assert f"/// {long}\n/// ```\nfn" in rust.read_text()

@@ -1,4 +1,4 @@
-"""What docs/shell.md says of lakebed beside other shells is shown by tests, and those tests are there."""
+"""The comparison with other shells in docs/shell.md names a test for each feature, and those tests exist."""
 
 from __future__ import annotations
 
