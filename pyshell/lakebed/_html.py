@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from lakebed._progress_bar import amounts
+
 _NUMBER = ' style="text-align:right;font-variant-numeric:tabular-nums"'
 _TEXT = ' style="text-align:left"'
 
@@ -47,10 +49,5 @@ def rows(items: Sequence[Mapping[str, object]]) -> str:
 
 def bar(title: str, done: int, total: int | None, rows: int, seconds: float) -> str:
     """A progress bar with bytes, rows, speed and, if the total is known, the remaining time in seconds."""
-    parts = [f"{done / 1e6:,.1f}{f' of {total / 1e6:,.1f}' if total else ''} MB", f"{rows:,} rows"]
-    if seconds > 0 and done:
-        parts.append(f"{done / 1e6 / seconds:,.1f} MB/s")
-        if total and total > done:
-            parts.append(f"{(total - done) * seconds / done:,.0f} s left")
     position = f' value="{done}" max="{total}"' if total else ""
-    return f"{escape(title)} <progress{position}></progress> {', '.join(parts)}"
+    return f"{escape(title)} <progress{position}></progress> {amounts(done, total, rows, seconds)}"

@@ -6,13 +6,10 @@ import contextlib
 import importlib
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from lakebed import _html
-
-if TYPE_CHECKING:
-    from rich.progress import ProgressColumn, Task
-    from rich.text import Text
+from lakebed._progress_bar import TerminalBar
 
 
 class Progress(NamedTuple):
@@ -81,33 +78,9 @@ def _notebook_bar(title: str) -> Iterator[EngineProgress]:
 
 @contextlib.contextmanager
 def _bar(title: str) -> Iterator[EngineProgress]:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-    from rich.progress import Progress as Bar
-
-    columns: list[ProgressColumn] = [
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        _rows_column(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    ]
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=None)
-
-        def report(done: int, total: int | None, rows: int, seconds: float) -> None:
-            bar.update(task, completed=done, total=total, rows=rows, seconds=seconds)
-
-        yield report
-
-
-def _rows_column() -> ProgressColumn:
-    from rich.progress import ProgressColumn
-    from rich.text import Text
-
-    class Rows(ProgressColumn):
-        def render(self, task: Task) -> Text:
-            return Text(f"{task.fields.get('rows', 0):,} rows")
-
-    return Rows()
+    """A progress bar on standard error, if that is a terminal. It disappears when the work is done."""
+    bar = TerminalBar(title)
+    try:
+        yield bar.update
+    finally:
+        bar.close()

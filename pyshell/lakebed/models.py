@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, computed_field, model_validator
-
 from lakebed import _html
+from lakebed._packages import required
 from lakebed._types import Hash
+
+with required():
+    from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, computed_field, model_validator
 
 __all__ = [
     "AppendReport",

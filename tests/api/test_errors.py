@@ -27,6 +27,7 @@ TABLE = {
     "store_full": (lakebed.StoreFull, OSError, 7),
     "io": (lakebed.StoreIOError, OSError, 7),
     "internal": (lakebed.InternalError, RuntimeError, 1),
+    "package_missing": (lakebed.PackageMissing, ImportError, 2),
     "interrupted": (lakebed.Interrupted, KeyboardInterrupt, 130),
 }
 OF_PROMPTS = {
@@ -49,7 +50,7 @@ TABLE |= OF_PROMPTS
 
 
 def test_the_engine_and_python_know_the_same_kinds():
-    assert set(_engine.error_kinds()) | {"internal", "error", *OF_PROMPTS} == set(errors.BY_KIND)
+    assert set(_engine.error_kinds()) | {"internal", "error", "package_missing", *OF_PROMPTS} == set(errors.BY_KIND)
     assert set(errors.BY_KIND) - {"error"} == set(TABLE)
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from lakebed._packages import required
 from lakebed.duck.attachment import SYSTEM_SCHEMA, Attachment, attachments
 from lakebed.duck.functions import ALLOWED, load_functions
 from lakebed.duck.names import literal, quoted
@@ -47,7 +48,8 @@ def connect(
     Raises `StoreNotFound`, `NotAStore`, `FormatTooNew`, `Corrupt`, `InvalidArgument` (the name is taken);
     `duckdb.Error`.
     """
-    import duckdb
+    with required():
+        import duckdb
 
     provider = provider_of(path)
     settings = dict(config or {})

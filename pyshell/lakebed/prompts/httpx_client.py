@@ -9,12 +9,14 @@ import weakref
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, Generic, Literal, TypeVar
 
-import httpx
-
+from lakebed._packages import required
 from lakebed.prompts.address import Address
 from lakebed.prompts.client import LINE_LIMIT, Chunk, Pulled, Timeouts
 from lakebed.prompts.failures import Fact, failure
 from lakebed.prompts.stream_lines import LineFailure, LineSplitter, chunk, line_object, pulled
+
+with required():
+    import httpx
 
 _BODY_LIMIT = 64 << 20
 _ERROR_LIMIT = 64 << 10

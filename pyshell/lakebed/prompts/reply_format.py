@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lakebed._packages import required
 from lakebed.errors import InvalidArgument, ReplyInvalid
 
 
@@ -23,7 +24,8 @@ class ReplyFormat:
         if not isinstance(format, Mapping):
             message = f'A schema is a JSON schema object, or "json" for any JSON, not {format!r}.'
             raise InvalidArgument(message)
-        from jsonschema import SchemaError, validators
+        with required():
+            from jsonschema import SchemaError, validators
         from referencing import Registry
 
         cls = validators.validator_for(format, default=validators.Draft202012Validator)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 
@@ -182,9 +183,8 @@ def test_binary_data_is_described():
 
 
 def test_a_json_array_is_one_value():
-    import json
-
     columns = [Column("n", "BIGINT")]
-    for rows in ([], [["1"]], [["1"], ["2"], [None]]):
+    results: list[list[list[str | None]]] = [[], [["1"]], [["1"], ["2"], [None]]]
+    for rows in results:
         text = "\n".join(render.json_array(columns, rows, [True]))
         assert json.loads(text) == [{"n": None if row[0] is None else int(row[0])} for row in rows]
