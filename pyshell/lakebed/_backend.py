@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
-from lakebed._engine import Buffer, Hash, Row, Rows, Stream
+from lakebed._engine import ArrowStream as Stream
+from lakebed._engine import Buffer, Hash, Row, Rows
 from lakebed._engine import open as open_engine
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import lakebed
 from lakebed import _engine
 from tests.prompts.server import FakeOllama
 
-CLIENTS = ["httpx", *(["rust"] if hasattr(_engine, "Ollama") else [])]
+CLIENTS = ["httpx", *(["rust"] if hasattr(_engine, "OllamaClient") else [])]
 
 
 def eventually(condition, seconds=10.0):

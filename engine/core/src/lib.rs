@@ -35,6 +35,7 @@ pub(crate) mod write;
 
 pub use blob::Blob;
 pub use error::{Error, ErrorKind, Result};
+pub use ingest::collection_name;
 pub use lakebed_format::{
     BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Fingerprint, Hash,
     SegmentNumber, Seq,

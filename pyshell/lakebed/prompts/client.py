@@ -99,7 +99,7 @@ class Server:
         """A client of its own; close it."""
         if self.backend != "httpx":
             try:
-                from lakebed._engine import Ollama as Rust
+                from lakebed._engine import OllamaClient as Rust
             except ImportError:
                 if self.backend == "rust":
                     raise
@@ -112,7 +112,7 @@ class Server:
                     connect=waits.connect,
                     first=waits.first,
                     stall=waits.stall,
-                    frame_limit=FRAME_LIMIT,
+                    line_limit=FRAME_LIMIT,
                 )
         from lakebed.prompts.httpx_client import HttpxClient
 

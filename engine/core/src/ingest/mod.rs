@@ -19,6 +19,7 @@ mod chunks;
 mod history;
 mod input;
 mod lines;
+mod name;
 mod quarantine;
 mod reader;
 mod report;
@@ -31,6 +32,7 @@ mod tests;
 mod training;
 mod unzstd;
 
+pub use name::collection_name;
 pub(crate) use session::ingest;
 use sink::Sink;
 

@@ -47,6 +47,18 @@ pub enum OnError {
     Quarantine,
 }
 
+impl OnError {
+    /// The choice with this name: `abort`, `skip` or `quarantine`.
+    pub fn from_name(name: &str) -> Option<OnError> {
+        match name {
+            "abort" => Some(OnError::Abort),
+            "skip" => Some(OnError::Skip),
+            "quarantine" => Some(OnError::Quarantine),
+            _ => None,
+        }
+    }
+}
+
 /// How an ingest goes about it.
 #[derive(Debug)]
 pub struct IngestOptions {
