@@ -21,10 +21,11 @@ use arrow_data::ByteView;
 use arrow_schema::DataType;
 use lakebed_core::{Error, ErrorKind, Result, Seq};
 
-use crate::callback::internal;
 use crate::c_api::{
-    Api, DataChunk, DuckString, Index, InlineString, ListEntry, PointerString, SUCCESS, Vector, to_usize,
+    Api, DataChunk, DuckString, Index, InlineString, ListEntry, PointerString, SUCCESS, Vector,
+    to_usize,
 };
+use crate::callback::internal;
 
 /// The chunk that a table function fills in one call.
 pub(crate) struct OutputChunk {
@@ -295,7 +296,9 @@ unsafe fn views(
             let view = ByteView::from(*view);
             let start = view.offset as usize;
             let buffer = array.data_buffers().get(view.buffer_index as usize);
-            buffer.and_then(|b| b.get(start..start + length)).map(duck_string)
+            buffer
+                .and_then(|b| b.get(start..start + length))
+                .map(duck_string)
         };
         // SAFETY: one of those `len`.
         unsafe { target.add(place).write(bytes.ok_or_else(broken)?) };
