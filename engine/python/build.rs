@@ -44,7 +44,7 @@ fn variable(name: &str) -> BuildResult<String> {
 /// Builds the library in a target directory of its own below the usual one, since the running cargo holds the usual one's lock.
 fn build(out: &Path) -> BuildResult<PathBuf> {
     let engine = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("..");
-    for source in ["duckdb", "core", "format", "vfs"] {
+    for source in ["duckdb", "core", "json", "codec", "format", "vfs"] {
         for part in ["src", "Cargo.toml"] {
             let path = engine.join(source).join(part);
             println!("cargo:rerun-if-changed={}", path.display());

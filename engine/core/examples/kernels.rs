@@ -11,11 +11,11 @@ use std::io::{Cursor, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
-use lakebed_core::extract::Extractor;
-use lakebed_core::json::{validate, validate_and_observe};
-use lakebed_core::schema::{Summary, to_columns};
 use lakebed_core::{Hash, IngestOptions, Options, ScanRequest, Seq, Source, Store};
 use lakebed_format::{BatchHead, BatchWriter, BlobId, CollectionId, FileNumber, RowBatch};
+use lakebed_json::extract::Extractor;
+use lakebed_json::schema::{Summary, to_columns, validate_and_observe};
+use lakebed_json::validate;
 use lakebed_vfs::MemVfs;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;

@@ -8,7 +8,7 @@ use lakebed_format::limits;
 use lakebed_vfs::Mapping;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::frames::Decoded;
+use lakebed_codec::Decoded;
 
 /// The bytes of a blob. Keeps alive what holds them (a decoded frame, a mapping), also after the store is closed; cheap to clone.
 #[derive(Clone)]

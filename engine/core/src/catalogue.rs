@@ -14,7 +14,7 @@ use lakebed_format::{
 };
 use lakebed_format::{Fingerprint, IdSet};
 
-use crate::schema::{BadSummary, Summary};
+use lakebed_json::schema::{BadSummary, Summary};
 
 /// Summaries of a collection are merged when there are more than these.
 const MOST_SUMMARIES: usize = 16;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use lakebed_codec::FrameError;
 use lakebed_format::{FormatError, SegmentNumber};
 
 /// What went wrong, in terms of what a caller can do about it. Names are stable; messages are not.
@@ -279,5 +280,27 @@ impl std::error::Error for Error {
             let source: &(dyn std::error::Error + 'static) = source;
             source
         })
+    }
+}
+
+impl From<FrameError> for Error {
+    /// For errors that belong to no frame of a file; whoever reads frames knows more and says where it was.
+    fn from(error: FrameError) -> Self {
+        let (kind, message) = match &error {
+            FrameError::Damaged(_) | FrameError::Malformed(_) | FrameError::TooLarge(_) => {
+                (ErrorKind::Corrupt, format!("A frame is damaged: {error}."))
+            }
+            FrameError::NoMemory(_) | FrameError::Zstd(_) | FrameError::Threads(_) => (
+                ErrorKind::Io,
+                format!("The system gave too little: {error}; nothing uncommitted was kept."),
+            ),
+            FrameError::Panicked(_) | FrameError::Stopped => (
+                ErrorKind::Io,
+                format!(
+                    "Work in the background failed, which is a bug worth reporting: {error}; nothing uncommitted was kept."
+                ),
+            ),
+        };
+        Self::new(kind, message).with_source(error)
     }
 }

@@ -10,12 +10,13 @@ use parking_lot::Mutex;
 use crate::blob::Blob;
 use crate::catalogue::{Collection, merged_summary};
 use crate::error::{Error, ErrorKind, Result};
-use crate::frames::{Dictionaries, FrameCache};
+use crate::frame_cache::FrameCache;
 use crate::index::filter::Filters;
 use crate::options::Options;
 use crate::quiet::Quiet;
-use crate::schema::{Schema, to_columns};
 use crate::segment::large::Large;
+use lakebed_codec::Dictionaries;
+use lakebed_json::schema::{Schema, to_columns};
 
 /// Hashes remembered of blobs that are read in place and so have no decoded frame to remember them.
 const PROVEN_IN_PLACE: usize = 4096;

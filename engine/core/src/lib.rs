@@ -14,23 +14,20 @@
 
 pub(crate) mod blob;
 pub(crate) mod catalogue;
-pub(crate) mod dictionary;
 pub mod error;
-pub mod extract;
-pub(crate) mod frames;
+pub(crate) mod frame_cache;
 pub(crate) mod hashing;
 pub(crate) mod home;
 pub(crate) mod index;
 pub(crate) mod ingest;
-pub mod json;
 pub(crate) mod near;
 pub mod options;
 pub(crate) mod quiet;
 pub mod scan;
-pub mod schema;
 pub(crate) mod segment;
 pub mod snapshot;
 pub mod store;
+pub(crate) mod train;
 pub(crate) mod write;
 
 pub use blob::Blob;
@@ -40,6 +37,7 @@ pub use lakebed_format::{
     BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Fingerprint, Hash,
     SegmentNumber, Seq,
 };
+pub use lakebed_json::schema;
 pub use options::{Clock, Mode, Options};
 pub use scan::{Filter, Op, Part, Parts, Scan, ScanRequest, Value};
 pub use snapshot::{Row, Rows, Snapshot};

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_array::ffi_stream::RecordBatchStreamReader;
+use lakebed_core::{Error, ErrorKind};
+use lakebed_json::writer;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyIterator, PyList};
 
 use crate::arrow_capsules;
 use crate::detach::CallingThread;
-use crate::json_rows;
 
 /// A Python iterator of batches.
 pub(crate) struct PyBatches {
@@ -34,7 +35,9 @@ impl InputBatch {
     pub(crate) fn records(self) -> lakebed_core::Result<Option<Vec<Vec<u8>>>> {
         match self {
             Self::Records(records) => Ok(Some(records)),
-            Self::Table(batch) => json_rows::records(&batch).map(Some),
+            Self::Table(batch) => writer::records(&batch)
+                .map(Some)
+                .map_err(|error| Error::new(ErrorKind::BadRecord, error.to_string())),
             Self::End => Ok(None),
         }
     }

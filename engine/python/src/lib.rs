@@ -20,8 +20,6 @@ mod errors;
 mod file_objects;
 mod hash;
 mod json_objects;
-#[allow(clippy::cast_possible_truncation, reason = "a chunk has 3 bytes")]
-mod json_rows;
 mod ollama;
 mod read_methods;
 mod reports;

@@ -6,6 +6,7 @@
 //! - [`Model`] and [`State`]: the store as plain maps, with every commit's state kept, so that a recovered store can be held
 //!   against what was acknowledged and what was attempted.
 //! - [`Unmapped`]: another `Vfs` without mappings.
+//! - [`json`]: JSON texts with blanks, escapes, equal keys and numbers of every form.
 //! - [`strategies`]: JSON documents, near-duplicate records and sequences of store operations for proptest.
 //!
 //! Everything is deterministic: the same calls and seeds give the same images. Nothing here depends on the engine's core.
@@ -21,6 +22,7 @@
 )]
 
 mod fault;
+pub mod json;
 mod model;
 mod rng;
 pub mod strategies;

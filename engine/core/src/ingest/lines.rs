@@ -4,9 +4,9 @@ use lakebed_format::Hash;
 
 use super::chunks::{Chunk, KEPT_OF_TOO_LONG, Position};
 use crate::hashing::hash_each;
-use crate::json;
-use crate::schema::Summary;
 use crate::store::OnError;
+use lakebed_json as json;
+use lakebed_json::schema::{Summary, validate_and_observe};
 
 /// Bad lines of a chunk whose place and reason are kept when they are only counted.
 pub(super) const LISTED: usize = 20;
@@ -132,7 +132,7 @@ fn split(content: &[u8], skip: usize, on_error: OnError, parsed: &mut Parsed) {
         if is_blank(line) {
             continue;
         }
-        match json::validate_and_observe(line, &mut parsed.summary) {
+        match validate_and_observe(line, &mut parsed.summary) {
             Ok(_) => {
                 let good = parsed.lines.len();
                 if this as usize != good && parsed.numbers.is_empty() {

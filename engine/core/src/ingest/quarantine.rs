@@ -7,7 +7,7 @@
 use lakebed_format::Hash;
 
 use super::lines::{Bad, Parsed};
-use crate::json;
+use lakebed_json as json;
 
 /// What the quarantine collection of a collection is called.
 pub(super) fn name_for(collection: &str) -> String {

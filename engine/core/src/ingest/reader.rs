@@ -10,8 +10,8 @@ use super::chunks::{Chunker, Prefix};
 use super::input::{Compression, Input};
 use super::lines::{Parsed, parse};
 use crate::error::{Error, ErrorKind, Result};
-use crate::frames::{Promise, Workers};
 use crate::store::OnError;
+use lakebed_codec::{Promise, Workers};
 
 /// What comes out of the reading thread, in the order of the content.
 pub(super) enum Item {

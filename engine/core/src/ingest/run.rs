@@ -16,11 +16,10 @@ use super::sink::Sink;
 use super::training::{self, Frames, Training};
 use super::{Sizes, quarantine};
 use crate::error::{Error, ErrorKind, Result};
-use crate::frames::{Promise, Workers};
-use crate::json;
-use crate::schema::Summary;
 use crate::store::{IngestOptions, IngestReport, OnError, Source, TrainReport};
 use crate::write::{BlobCounts, Lines, NewBlob};
+use lakebed_codec::{Promise, Workers};
+use lakebed_json::schema::{Summary, validate_and_observe};
 
 /// How long nothing may happen until the caller is told again.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -365,7 +364,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn install(&mut self, trained: Option<crate::dictionary::Trained>) -> Result<(), Stop> {
+    fn install(&mut self, trained: Option<lakebed_codec::training::Trained>) -> Result<(), Stop> {
         self.training = Training::Done;
         if let Some(trained) = trained.filter(|trained| trained.pays) {
             let number = self
@@ -530,7 +529,7 @@ impl<'a> Run<'a> {
         for (bad, &number) in parsed.bad.iter().zip(&numbers) {
             let (row, beside) = quarantine::row(parsed, bad, &self.report.file, number);
             // It was made here, so it is JSON.
-            let _ = json::validate_and_observe(&row, &mut self.group.quarantined);
+            let _ = validate_and_observe(&row, &mut self.group.quarantined);
             rows.push(row);
             if beside {
                 kept.push(parsed.bytes_of(bad.line));

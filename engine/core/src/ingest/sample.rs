@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::lines::Parsed;
-use crate::dictionary::{Budget, Run, Samples};
+use lakebed_codec::training::{Budget, Run, Samples};
 
 /// Read beyond a run, so that the last line that begins in it is whole, if it is of usual size.
 const BEYOND: usize = 8 << 10;

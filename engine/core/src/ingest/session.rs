@@ -9,9 +9,9 @@ use lakebed_format::{
 use super::run::ingest_in;
 use super::{SIZES, Sink};
 use crate::error::Result;
-use crate::frames::Workers;
 use crate::store::{IngestOptions, IngestReport, Source};
 use crate::write::{BlobCounts, Lines, NewBlob, Session, Shared};
+use lakebed_codec::Workers;
 
 /// Ingests into a store; see [`crate::Store::ingest`]. Commits what was pending first.
 pub(crate) fn ingest(

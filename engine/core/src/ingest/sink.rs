@@ -7,8 +7,8 @@ use lakebed_format::{
 };
 
 use crate::error::Result;
-use crate::frames::Workers;
 use crate::write::{BlobCounts, Lines, NewBlob};
+use lakebed_codec::Workers;
 
 /// A pending group that is committed as often as asked, and rolled back when dropped without.
 pub(crate) trait Sink {

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use super::lines::Parsed;
 use super::{LEAST_TRAINED, sample};
-use crate::dictionary::{
+use crate::error::{Error, Result};
+use lakebed_codec::training::{
     self, Budget, DEFAULT_SIZE, INGEST_SHARE, INGEST_WINDOWS, Request, Trained,
 };
-use crate::error::{Error, Result};
-use crate::frames::{FrameError, Promise, Workers};
+use lakebed_codec::{FrameError, Promise, Workers};
 
 /// Where the decision stands.
 pub(super) enum Training {
@@ -29,13 +29,13 @@ pub(super) struct Frames {
 
 impl Frames {
     fn budget(self, expected_bytes: u64) -> Budget {
-        let size = dictionary::fitting_size(DEFAULT_SIZE, expected_bytes);
+        let size = training::fitting_size(DEFAULT_SIZE, expected_bytes);
         Budget::new(size, INGEST_SHARE, self.page_bytes)
     }
 
     fn train(
         self,
-        samples: &dictionary::Samples,
+        samples: &training::Samples,
         expected_bytes: u64,
     ) -> Result<Option<Trained>, FrameError> {
         let request = Request {
@@ -46,7 +46,7 @@ impl Frames {
             expected_bytes,
             current: None,
         };
-        dictionary::train(samples, &request)
+        training::train(samples, &request)
     }
 }
 

@@ -8,8 +8,8 @@ use arrow_array::{Array, ArrayRef};
 
 use super::request::ScanRequest;
 use crate::error::{Error, ErrorKind, Result};
-use crate::json::{Cursor, Value, unescape_into};
-use crate::schema::{Column, DataType, SYSTEM_COLUMNS, Schema, Source};
+use lakebed_json::schema::{Column, DataType, SYSTEM_COLUMNS, Schema, Source};
+use lakebed_json::{Cursor, Value, unescape_into};
 
 /// Columns by their numbers in the schema.
 #[derive(Debug, Default)]

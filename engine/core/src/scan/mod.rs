@@ -31,10 +31,10 @@ use arrow_schema::{
 use lakebed_format::{CommitNumber, SegmentNumber};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::frames::{Ordered, Workers};
 use crate::near::nearest;
-use crate::schema::{DataType, SYSTEM_COLUMNS, Schema, arrow_field};
 use crate::snapshot::{Snapshot, live_range};
+use lakebed_codec::{Ordered, Workers};
+use lakebed_json::schema::{DataType, SYSTEM_COLUMNS, Schema, arrow_field};
 
 pub use parts::{Part, Parts};
 pub use request::{Filter, Op, ScanRequest, Value};

@@ -5,10 +5,10 @@ mod tests;
 
 use super::filter::{Found, holds};
 use super::request::Op;
-use crate::extract::{Probe, Refused, fitting_double};
-use crate::json::{Cursor, Integer, Value as Json, integer};
-use crate::schema::time::{Moment, moment};
-use crate::schema::{Column, DataType};
+use lakebed_json::extract::{Probe, Refused, fitting_double};
+use lakebed_json::schema::{Column, DataType};
+use lakebed_json::time::{Moment, moment};
+use lakebed_json::{Cursor, Integer, Value as Json, integer};
 
 /// A condition on a typed column. That its constants fit the type was checked.
 #[derive(Debug)]

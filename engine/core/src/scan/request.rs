@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lakebed_format::{CommitNumber, Seq};
 
-use crate::schema::DataType;
+use lakebed_json::schema::DataType;
 
 /// A constant that a column is compared with.
 #[derive(Clone, Debug, PartialEq)]

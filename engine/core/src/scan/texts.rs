@@ -13,8 +13,8 @@ use arrow_array::{ArrayRef, StringViewArray};
 use arrow_buffer::{Buffer, ScalarBuffer, alloc::Allocation};
 
 use crate::blob::Blob;
-use crate::frames::Decoded;
 use crate::snapshot::Holder;
+use lakebed_codec::Decoded;
 
 /// Views with longer texts point into a buffer; shorter ones hold their text.
 const INLINE: usize = 12;

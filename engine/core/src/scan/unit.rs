@@ -16,9 +16,9 @@ use super::request::{Filter, Op, ScanRequest, Value};
 use super::texts::Texts;
 use super::{filter, system_field, wanted};
 use crate::error::{Error, ErrorKind, Result};
-use crate::extract::{ExtractError, Extractor, Refused};
-use crate::schema::{DataType, SYSTEM_COLUMNS, Schema, arrow_field};
 use crate::snapshot::{BatchRef, Cursor, Holder, Snapshot};
+use lakebed_json::extract::{ExtractError, Extractor, Refused};
+use lakebed_json::schema::{DataType, SYSTEM_COLUMNS, Schema, arrow_field};
 
 /// A unit whose blobs lie in fewer runs than rows over this is read in the order of its rows; otherwise in the order of its blobs, so
 /// that each frame is decoded once.

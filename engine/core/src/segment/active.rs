@@ -15,9 +15,10 @@ use super::{Damage, Frames, Reading, in_frame};
 use crate::blob::Blob;
 use crate::catalogue::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
-use crate::frames::{Decoded, FrameKey};
+use crate::frame_cache::FrameKey;
 use crate::home::Home;
 use crate::index::memory::MemoryIndex;
+use lakebed_codec::Decoded;
 
 /// The file of the active segment, shared by all its states.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use lakebed_vfs::File;
 use super::Reading;
 use super::source::reading as reading_segment;
 use crate::error::{Error, Result};
-use crate::frames::{self, Decoded};
+use lakebed_codec::Decoded;
 
 /// Read of a frame whose length is not known, at first.
 const FIRST_READ: u64 = 20 << 10;
@@ -48,9 +48,10 @@ pub(crate) fn decode_checked(
         Some(number) => Some(reading.dictionaries.dictionary(number)?),
         None => None,
     };
-    let corrupt =
-        |error: frames::FrameError| Error::corrupt(place.segment, place.offset, error.to_string());
-    let raw = frames::decode(
+    let corrupt = |error: lakebed_codec::FrameError| {
+        Error::corrupt(place.segment, place.offset, error.to_string())
+    };
+    let raw = lakebed_codec::decode(
         header.encoding,
         dictionary.as_deref(),
         stored,

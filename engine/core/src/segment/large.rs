@@ -8,7 +8,6 @@ use lakebed_format::{
 use super::source::Source;
 use crate::blob::Blob;
 use crate::error::{Error, Result};
-use crate::frames;
 use crate::home::Home;
 
 /// The segment of one large blob, checked.
@@ -144,7 +143,7 @@ impl Large {
         } else {
             Encoding::Zstd
         };
-        let raw = frames::decode(encoding, None, &stored, raw_len)
+        let raw = lakebed_codec::decode(encoding, None, &stored, raw_len)
             .map_err(|e| Error::corrupt(self.segment, block.offset, e.to_string()))?;
         bytes.extend_from_slice(&raw);
         Ok(())

@@ -10,8 +10,8 @@ use lakebed_format::{BlobId, DictionaryNumber, SegmentNumber};
 
 use crate::blob::Blob;
 use crate::error::Result;
-use crate::frames::{Decoded, Dictionary};
 use crate::home::Home;
+use lakebed_codec::{Decoded, Dictionary};
 
 pub(crate) mod active;
 pub(crate) mod chain;

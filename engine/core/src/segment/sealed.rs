@@ -17,9 +17,10 @@ use super::source::{Slice, Source};
 use super::{Access, Frames, Reading, in_frame};
 use crate::blob::Blob;
 use crate::error::{Error, Result};
-use crate::frames::{Decoded, FrameKey};
+use crate::frame_cache::FrameKey;
 use crate::home::Home;
 use crate::index::search;
+use lakebed_codec::Decoded;
 
 /// A segment of layout 0 that a manifest names.
 #[derive(Debug)]

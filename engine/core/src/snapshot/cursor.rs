@@ -7,7 +7,7 @@ use lakebed_format::BlobId;
 use super::Snapshot;
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
-use crate::frames::Decoded;
+use lakebed_codec::Decoded;
 
 /// Jumps ahead further than this many ids are random access.
 const NEAR: u64 = 4096;

@@ -8,8 +8,8 @@ use lakebed_format::{BlobId, CommitNumber, DictionaryNumber, Fingerprint, Hash, 
 use super::Snapshot;
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
-use crate::frames::Dictionary;
 use crate::segment::{FindDictionary, Reading};
+use lakebed_codec::Dictionary;
 
 impl FindDictionary for Snapshot {
     fn dictionary(&self, number: DictionaryNumber) -> Result<Arc<Dictionary>> {

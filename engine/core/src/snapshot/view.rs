@@ -11,10 +11,10 @@ use lakebed_vfs::File;
 use crate::blob::Blob;
 use crate::catalogue::Catalogue;
 use crate::error::{ErrorKind, Result};
-use crate::frames::Decoded;
 use crate::home::Home;
 use crate::index::lookup::Lookup;
 use crate::segment::{Active, Damage, Frames, Reading, Sealed};
+use lakebed_codec::Decoded;
 
 /// What blobs take unpacked, as a multiple of what they take in a segment: a guess, for sizes of pieces of work only.
 const UNPACKED: u64 = 4;

@@ -22,10 +22,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::home::Home;
 use crate::options::{Mode, Options};
 use crate::scan::{Scan, ScanRequest};
-use crate::schema::Schema;
 use crate::snapshot::open::{Asking, newest};
 use crate::snapshot::{Rows, Snapshot};
 use crate::write::{NewBlob, Session, Shared, create, remove};
+use lakebed_json::schema::Schema;
 
 pub use reports::{
     Appended, BadLine, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport, IngestReport,
@@ -261,7 +261,7 @@ impl Store {
     /// # Errors
     /// `CollectionNotFound`; `InvalidArgument` for a size out of range.
     pub fn train(&self, collection: &str, size: usize) -> Result<TrainReport> {
-        crate::dictionary::train_collection(&self.shared, collection, size)
+        crate::train::train_collection(&self.shared, collection, size)
     }
 
     /// Drops a collection and says how many rows it had. Commits pending work first, and the drop itself.

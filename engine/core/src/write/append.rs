@@ -5,8 +5,8 @@ use lakebed_format::{FileNumber, Record, limits};
 use super::{BlobCounts, Lines, NewBlob, Session, Shared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hashing::hash_each;
-use crate::schema::Summary;
 use crate::store::Appended;
+use lakebed_json::schema::{Summary, validate_and_observe};
 
 /// Records that go to the group in one piece, in bytes.
 const PIECE: usize = 1 << 20;
@@ -94,7 +94,7 @@ fn check(record: &[u8], number: u64, summary: &mut Summary) -> Result<()> {
     if memchr::memchr2(b'\n', b'\r', record).is_some() {
         return bad("it contains a line break, so it would not be one line of NDJSON".to_owned());
     }
-    match crate::json::validate_and_observe(record, summary) {
+    match validate_and_observe(record, summary) {
         Ok(_) => Ok(()),
         Err(error) => bad(error.to_string()),
     }

@@ -15,9 +15,9 @@ use parking_lot::RwLock;
 use super::pending::{Pending, PendingBatch, PendingBytes, PendingFrame, PendingIndex};
 use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
-use crate::frames::{Compressor, Dictionary, Frame, FrameError, Page, Workers};
 use crate::home::Home;
 use crate::snapshot::View;
+use lakebed_codec::{Compressor, Dictionary, Frame, FrameError, Page, Workers};
 
 /// Bytes of finished frames held in memory before they go to the file.
 const SPILL: usize = 8 << 20;

@@ -7,9 +7,9 @@ use lakebed_format::{
 
 use super::group::{create_segment, of_frames, random};
 use crate::error::{Error, Result};
-use crate::frames::Encoder;
 use crate::home::Home;
 use crate::segment::large::file_len;
+use lakebed_codec::Encoder;
 
 /// Blocks tried before the whole blob is compressed.
 const TRIED: usize = 3;

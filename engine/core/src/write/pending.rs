@@ -14,11 +14,11 @@ use parking_lot::{Mutex, RwLock};
 use crate::blob::Blob;
 use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
-use crate::frames::{Decoded, Page};
 use crate::index::memory::MemoryIndex;
 use crate::segment::Reading;
 use crate::segment::frame::{self, Place};
 use crate::segment::source::reading as reading_segment;
+use lakebed_codec::{Decoded, Page};
 
 /// A frame of the group.
 #[derive(Clone, Copy, Debug)]

@@ -21,12 +21,12 @@ use super::{large, recover, seal};
 use crate::blob::Blob;
 use crate::catalogue::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
-use crate::frames::{Dictionary, Workers};
 use crate::index::lookup;
 use crate::options::Mode;
 use crate::segment::FindDictionary;
 use crate::snapshot::open::{Asking, newest};
 use crate::snapshot::{Snapshot, View};
+use lakebed_codec::{Dictionary, Workers};
 
 /// Blobs of a batch by what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

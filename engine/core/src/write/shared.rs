@@ -13,10 +13,10 @@ use super::group::Group;
 use super::lock::WriterLock;
 use super::pending::Pending;
 use crate::error::{Error, ErrorKind, Result};
-use crate::frames::Workers;
 use crate::home::Home;
 use crate::snapshot::open::newer;
 use crate::snapshot::{Snapshot, View};
+use lakebed_codec::Workers;
 
 /// One store object.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use crate::error::ErrorKind;
 use crate::ingest::chunks::{Chunk, Position};
 use crate::ingest::lines::parse;
 use crate::ingest::quarantine;
-use crate::json;
+use lakebed_json as json;
 
 const MIXED: &[u8] = b"{\"a\":1}\nnot json\n\n[1,\n\"\xFF\xFE\"\n{\"a\":2}\n";
 

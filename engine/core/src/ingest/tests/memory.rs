@@ -8,10 +8,10 @@ use lakebed_format::{
 };
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::frames::Workers;
 use crate::ingest::Sink;
-use crate::schema::Summary;
 use crate::write::{BlobCounts, Lines, NewBlob};
+use lakebed_codec::Workers;
+use lakebed_json::schema::Summary;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MemoryRow {

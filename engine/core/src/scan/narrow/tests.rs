@@ -10,9 +10,9 @@ use lakebed_vfs::MemVfs;
 use proptest::prelude::*;
 
 use super::super::{Filter, Op, ScanRequest, Value};
-use crate::json::tests::record;
-use crate::schema::DataType;
 use crate::{Options, Store};
+use lakebed_json::schema::DataType;
+use lakebed_testkit::json::record;
 
 /// A store whose rows lie in many batches, several to a unit.
 fn store(records: &[String]) -> Store {
