@@ -1,8 +1,9 @@
-//! Builds `lakebed.duckdb_extension`, which the wheel holds beside the module (feature `duckdb-extension`, which pyproject.toml sets).
+//! Builds `lakebed.duckdb_extension`, which the wheel holds beside the module (feature `duckdb-extension`, which
+//! pyproject.toml sets).
 //!
-//! maturin builds one library. The other is built here with the same profile, or taken from `$LAKEBED_DUCKDB_LIBRARY` if the caller has
-//! built it (`make` does, so that both share their dependencies). A DuckDB extension is a library followed by 512 bytes that name the
-//! version and the platform of DuckDB; this script appends them.
+//! maturin builds one library. The other is built here with the same profile, or taken from `$LAKEBED_DUCKDB_LIBRARY`
+//! if the caller has built it (`make` does, so that both share their dependencies). A DuckDB extension is a library
+//! followed by 512 bytes that name the version and the platform of DuckDB; this script appends them.
 
 use std::env;
 use std::error::Error;
@@ -41,7 +42,8 @@ fn variable(name: &str) -> BuildResult<String> {
     env::var(name).map_err(|e| format!("${name}: {e}").into())
 }
 
-/// Builds the library in a target directory of its own below the usual one, since the running cargo holds the usual one's lock.
+/// Builds the library in a target directory of its own below the usual one, since the running cargo holds the usual
+/// one's lock.
 fn build(out: &Path) -> BuildResult<PathBuf> {
     let engine = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("..");
     for source in ["duckdb", "core", "json", "codec", "format", "vfs"] {
@@ -129,8 +131,8 @@ fn is_for_this_build(name: &OsString) -> bool {
     })
 }
 
-/// The extension's metadata: the header of a WebAssembly custom section, which DuckDB's tools write on every platform, then 512 bytes: eight
-/// fields of 32 bytes in reverse order, and 256 bytes for a signature.
+/// The extension's metadata: the header of a WebAssembly custom section, which DuckDB's tools write on every platform,
+/// then 512 bytes: eight fields of 32 bytes in reverse order, and 256 bytes for a signature.
 fn footer() -> BuildResult<Vec<u8>> {
     let mut footer = vec![0x00, 0x93, 0x04, 0x10];
     footer.extend_from_slice(b"duckdb_signature");

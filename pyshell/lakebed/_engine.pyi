@@ -1,8 +1,8 @@
 """The engine, in Rust. `lakebed._rust` is its only importer; the package's users reach public classes as `lakebed.X`.
 
-Every call that reads or changes a store can raise a class of `lakebed.errors`, by the engine's kind of the error; `Raises` names those that
-a caller should expect. All calls release the interpreter while they work. Calls with a `progress` argument, `append` and `seal` stop on
-Ctrl-C.
+Every call that reads or changes a store can raise a class of `lakebed.errors`, by the engine's kind of the error;
+`Raises` names those that a caller should expect. All calls release the interpreter while they work. Calls with a
+`progress` argument, `append` and `seal` stop on Ctrl-C.
 """
 
 from collections.abc import Iterable, Iterator
@@ -41,8 +41,8 @@ def error_kinds() -> list[str]:
 def collection_name(path: str | PathLike[str], /) -> str | None:
     """The collection that a file goes into by default.
 
-    It is the file's name without `.gz` or `.zst`, then without `.ndjson`, `.jsonl` or `.json`, in upper or lower case; bytes that are not
-    UTF-8 become U+FFFD. None when nothing is left of the name.
+    It is the file's name without `.gz` or `.zst`, then without `.ndjson`, `.jsonl` or `.json`, in upper or lower case;
+    bytes that are not UTF-8 become U+FFFD. None when nothing is left of the name.
     """
 
 def open(
@@ -71,7 +71,8 @@ def open(
 
 @final
 class SnapshotEngine:
-    """The store as of one commit, behind `lakebed.Snapshot`, whose documentation holds for the methods of the same name here.
+    """The store as of one commit, behind `lakebed.Snapshot`, whose documentation holds for the methods of the same name
+    here.
 
     Lists of descriptions are dictionaries with the fields of their class in `lakebed.models`.
     """
@@ -84,7 +85,8 @@ class SnapshotEngine:
         """The bytes of a blob. Raises `BlobNotFound`, `AmbiguousPrefix`, `InvalidArgument`, `Corrupt`."""
 
     def get_many(self, hashes: Iterable[HashLike], /) -> list[bytes | None]:
-        """The bytes of several blobs, in order; None for each that is not there. Raises as `get`, but for `BlobNotFound`."""
+        """The bytes of several blobs, in order; None for each that is not there. Raises as `get`, but for
+        `BlobNotFound`."""
 
     def buffer(self, hash: HashLike, /) -> Buffer:
         """The bytes of a blob without a copy where that is possible. Raises as `get`."""
@@ -99,7 +101,8 @@ class SnapshotEngine:
         """The number of blobs."""
 
     def rows(self, collection: str, start: int, stop: int | None, /) -> Rows:
-        """The rows with sequence numbers from `start` to below `stop`; None means to the end. Raises `CollectionNotFound`."""
+        """The rows with sequence numbers from `start` to below `stop`; None means to the end. Raises
+        `CollectionNotFound`."""
 
     def collections(self) -> list[dict[str, Any]]:
         """Descriptions of the collections, as `CollectionInfo`."""
@@ -129,7 +132,8 @@ class SnapshotEngine:
     ) -> ArrowStream:
         """Typed rows of a collection; the arguments are those of `lakebed.Store.arrow`.
 
-        Raises `CollectionNotFound`; `InvalidArgument` for an unknown column, an unknown operator or a constant that cannot be compared.
+        Raises `CollectionNotFound`; `InvalidArgument` for an unknown column, an unknown operator or a constant that
+        cannot be compared.
         """
 
     def system(self, table: str, columns: list[str] | None, /) -> ArrowStream:
@@ -144,7 +148,8 @@ class ArrowStream:
         """Names of its columns."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """A capsule with an Arrow stream. `requested_schema` is ignored, as the interface allows. Raises `Corrupt`, `StoreIOError`."""
+        """A capsule with an Arrow stream. `requested_schema` is ignored, as the interface allows. Raises `Corrupt`,
+        `StoreIOError`."""
 
     def __arrow_c_schema__(self) -> object:
         """A capsule with the Arrow schema."""
@@ -153,8 +158,9 @@ class ArrowStream:
 class StoreEngine:
     """An open store, behind `lakebed.Store`, whose documentation holds for the methods of the same name here.
 
-    Reports are dictionaries with the fields of their class in `lakebed.models`. Every method but `close` raises `Closed` after `close`;
-    those that change the store also raise `ReadOnly`, `StoreLocked`, `StoreFull`, `StoreIOError` and `Poisoned`.
+    Reports are dictionaries with the fields of their class in `lakebed.models`. Every method but `close` raises
+    `Closed` after `close`; those that change the store also raise `ReadOnly`, `StoreLocked`, `StoreFull`,
+    `StoreIOError` and `Poisoned`.
     """
 
     @property
@@ -185,7 +191,8 @@ class StoreEngine:
         """The bytes of a blob. Raises `BlobNotFound`, `AmbiguousPrefix`, `InvalidArgument`, `Corrupt`."""
 
     def get_many(self, hashes: Iterable[HashLike], /) -> list[bytes | None]:
-        """The bytes of several blobs, in order; None for each that is not there. Raises as `get`, but for `BlobNotFound`."""
+        """The bytes of several blobs, in order; None for each that is not there. Raises as `get`, but for
+        `BlobNotFound`."""
 
     def buffer(self, hash: HashLike, /) -> Buffer:
         """The bytes of a blob without a copy where that is possible. Raises as `get`."""
@@ -197,7 +204,8 @@ class StoreEngine:
         """The hash that a prefix is the beginning of. Raises as `get`."""
 
     def delete(self, hash: HashLike, /) -> int:
-        """Unpin a blob and remove the rows that hold it. Returns the number of rows. Raises `BlobNotFound`, `AmbiguousPrefix`."""
+        """Unpin a blob and remove the rows that hold it. Returns the number of rows. Raises `BlobNotFound`,
+        `AmbiguousPrefix`."""
 
     def __len__(self) -> int:
         """The number of blobs, pending ones included."""
@@ -233,19 +241,23 @@ class StoreEngine:
         train: bool,
         progress: EngineProgress | None,
     ) -> dict[str, Any]:
-        """Ingest a file, or a file object, whose rows then name `name` as their file; the arguments are those of `lakebed.Store.ingest`.
+        """Ingest a file, or a file object, whose rows then name `name` as their file; the arguments are those of
+        `lakebed.Store.ingest`.
 
-        Returns an `IngestReport`. Raises `BadRecord`, `SourceChanged`, `StoreIOError`, `InvalidArgument`, `Interrupted`.
+        Returns an `IngestReport`. Raises `BadRecord`, `SourceChanged`, `StoreIOError`, `InvalidArgument`,
+        `Interrupted`.
         """
 
     def train(self, collection: str, size: int, /) -> dict[str, Any]:
-        """Train a dictionary of at most `size` bytes. Returns a `TrainReport`. Raises `CollectionNotFound`, `InvalidArgument`."""
+        """Train a dictionary of at most `size` bytes. Returns a `TrainReport`. Raises `CollectionNotFound`,
+        `InvalidArgument`."""
 
     def drop(self, collection: str, /) -> int:
         """Drop a collection. Returns the number of its rows. Raises `CollectionNotFound`."""
 
     def trim(self, collection: str, before_seq: int, /) -> int:
-        """Remove the rows with sequence numbers below `before_seq`. Returns their number. Raises `CollectionNotFound`."""
+        """Remove the rows with sequence numbers below `before_seq`. Returns their number. Raises
+        `CollectionNotFound`."""
 
     def seal(self) -> None:
         """Seal the active segment."""
@@ -277,11 +289,13 @@ class StoreEngine:
         """
 
     def rows(self, collection: str, start: int, stop: int | None, /) -> Rows:
-        """The rows with sequence numbers from `start` to below `stop`; None means to the end. Raises `CollectionNotFound`."""
+        """The rows with sequence numbers from `start` to below `stop`; None means to the end. Raises
+        `CollectionNotFound`."""
 
 @final
 class OllamaClient:
-    """A client of one Ollama server, behind `lakebed.prompts.client.Client`. Its methods may be called from several threads.
+    """A client of one Ollama server, behind `lakebed.prompts.client.Client`. Its methods may be called from several
+    threads.
 
     Every call raises a subclass of `lakebed.OllamaError`; `model` is the name in its message.
     """
@@ -302,10 +316,12 @@ class OllamaClient:
 
         - `headers`: of every request.
         - `proxies`: whether the proxies named in the environment are used.
-        - `connect`, `first`, `stall`: time limits in seconds, of connecting, of the response's head, and between two pieces of a body.
+        - `connect`, `first`, `stall`: time limits in seconds, of connecting, of the response's head, and between two
+          pieces of a body.
         - `line_limit`: largest length of a line of a stream, in bytes.
 
-        Raises `InvalidArgument` for a negative time limit, `OllamaUnreachable` for headers or a URL that HTTP does not allow.
+        Raises `InvalidArgument` for a negative time limit, `OllamaUnreachable` for headers or a URL that HTTP does not
+        allow.
         """
 
     def chat(self, body: bytes, model: str, /) -> OllamaStream[Chunk]:

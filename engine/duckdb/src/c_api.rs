@@ -1,7 +1,9 @@
-//! DuckDB's C extension API: its types, and the table of function pointers that DuckDB passes when it loads the extension.
+//! DuckDB's C extension API: its types, and the table of function pointers that DuckDB passes when it loads the
+//! extension.
 //!
-//! The extension does not link DuckDB. The table's first 404 entries are the same in every version since DuckDB 1.2.0 (its C API
-//! v1.2.0), and only those are read, so one file serves them all. Names and positions are those of DuckDB's `duckdb_extension.h`.
+//! The extension does not link DuckDB. The table's first 404 entries are the same in every version since DuckDB 1.2.0
+//! (its C API v1.2.0), and only those are read, so one file serves them all. Names and positions are those of DuckDB's
+//! `duckdb_extension.h`.
 
 use std::ffi::{c_char, c_void};
 
@@ -100,8 +102,8 @@ pub(crate) struct ListEntry {
     pub(crate) length: u64,
 }
 
-/// `duckdb_string_t`: a text of up to 12 bytes is stored inline, a longer one by its first 4 bytes and a pointer. Both forms begin with
-/// the length, which tells them apart.
+/// `duckdb_string_t`: a text of up to 12 bytes is stored inline, a longer one by its first 4 bytes and a pointer. Both
+/// forms begin with the length, which tells them apart.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub(crate) union DuckString {
@@ -167,10 +169,11 @@ macro_rules! api {
                 let table: *const *const c_void = table.cast();
                 Self {
                     $($name: {
-                        // SAFETY: the table of this version has more entries than this one (asserted above), all of them set.
+                        // SAFETY: the table of this version has more entries than this one (asserted above), all of
+                        // them set.
                         let function = unsafe { *table.add($position) };
-                        // SAFETY: this entry is a function of this signature (DuckDB's duckdb_extension.h); pointers to functions and to
-                        // data have one size wherever DuckDB loads extensions.
+                        // SAFETY: this entry is a function of this signature (DuckDB's duckdb_extension.h); pointers to
+                        // functions and to data have one size wherever DuckDB loads extensions.
                         unsafe {
                             std::mem::transmute::<
                                 *const c_void,

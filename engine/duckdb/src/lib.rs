@@ -1,9 +1,9 @@
 //! `lakebed.duckdb_extension`: the store as table functions of any DuckDB.
 //!
-//! It only translates: arguments to calls of `lakebed-core`, Arrow batches to DuckDB's vectors, errors to messages. DuckDB is not
-//! linked: it passes its functions in a table when it loads the file (`c_api`), so one file serves every DuckDB of its platform from 1.3
-//! on. Panics are caught in every callback, destructors included. What is kept between queries is listed in `cache`. The functions are
-//! documented in docs/sql.md.
+//! It only translates: arguments to calls of `lakebed-core`, Arrow batches to DuckDB's vectors, errors to messages.
+//! DuckDB is not linked: it passes its functions in a table when it loads the file (`c_api`), so one file serves every
+//! DuckDB of its platform from 1.3 on. Panics are caught in every callback, destructors included. What is kept between
+//! queries is listed in `cache`. The functions are documented in docs/sql.md.
 
 #![warn(
     clippy::cast_possible_truncation,
@@ -63,7 +63,8 @@ mod entry {
     ///
     /// # Safety
     /// Called by DuckDB with what its C extension API says.
-    // SAFETY: no other symbol of a process has this name: DuckDB opens extensions with local symbols, and Rust mangles its own.
+    // SAFETY: no other symbol of a process has this name: DuckDB opens extensions with local symbols, and Rust mangles
+    // its own.
     #[unsafe(no_mangle)]
     unsafe extern "C" fn lakebed_init_c_api(info: ExtensionInfo, access: *const Access) -> bool {
         // A panic becomes an error of the query. The default hook would also write it to the host's standard error.

@@ -34,8 +34,8 @@ impl ExtensionLoad<'_> {
         unsafe { (self.access.set_error)(self.info, message.as_ptr()) };
     }
 
-    /// Reads DuckDB's functions and opens a connection to register the extension's. An empty message means that DuckDB has reported the
-    /// error already.
+    /// Reads DuckDB's functions and opens a connection to register the extension's. An empty message means that DuckDB
+    /// has reported the error already.
     pub(crate) fn open(&self) -> Result<Registrar, String> {
         // SAFETY: `info` is the one of this call, the version a C string.
         let table = unsafe { (self.access.get_api)(self.info, API_VERSION.as_ptr()) };

@@ -1,8 +1,9 @@
 //! Which commit of a store a query sees.
 //!
-//! All calls of one query see one commit of a store: the newest when the first of them is executed. DuckDB does not say which calls
-//! belong to one query, but one thread binds them, one after the other, and executes none before all are bound. A call that is executed
-//! again, as DuckDB 1.x does with prepared statements, begins a new query once nothing holds the snapshot of the last one.
+//! All calls of one query see one commit of a store: the newest when the first of them is executed. DuckDB does not say
+//! which calls belong to one query, but one thread binds them, one after the other, and executes none before all are
+//! bound. A call that is executed again, as DuckDB 1.x does with prepared statements, begins a new query once nothing
+//! holds the snapshot of the last one.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -93,8 +93,8 @@ impl ScalarRows {
         if row >= self.count {
             return None;
         }
-        // SAFETY: the function has that many parameters, all of texts or bytes, flat, with `count` rows; their bytes live as long as the
-        // call, which has `self`.
+        // SAFETY: the function has that many parameters, all of texts or bytes, flat, with `count` rows; their bytes
+        // live as long as the call, which has `self`.
         unsafe {
             let vector = (self.api.data_chunk_get_vector)(self.arguments, number as Index);
             let validity = (self.api.vector_get_validity)(vector);

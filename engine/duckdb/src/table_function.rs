@@ -30,7 +30,8 @@ pub(crate) trait TableFunction: Send + Sync + Sized + 'static {
     /// Reads the arguments and adds the columns of the result.
     fn bind(call: &BindCall) -> Result<Self>;
 
-    /// Begins an execution that needs these columns, by their numbers, in this order. Also returns how many threads can work on it.
+    /// Begins an execution that needs these columns, by their numbers, in this order. Also returns how many threads can
+    /// work on it.
     fn execute(&self, columns: &[usize]) -> Result<(Self::Execution, usize)>;
 
     /// Fills the next chunk; leaves it empty at the end.
@@ -45,8 +46,8 @@ pub(crate) trait TableFunction: Send + Sync + Sized + 'static {
 /// Registers a table function.
 pub(crate) fn register<T: TableFunction>(registrar: &Registrar) -> std::result::Result<(), String> {
     let api = registrar.api;
-    // SAFETY: the function is created, described and destroyed here; DuckDB copies what it keeps, and the callbacks are those of `T`, so
-    // that the data they leave with DuckDB is read back with the same types.
+    // SAFETY: the function is created, described and destroyed here; DuckDB copies what it keeps, and the callbacks are
+    // those of `T`, so that the data they leave with DuckDB is read back with the same types.
     unsafe {
         let mut function = (api.create_table_function)();
         (api.table_function_set_name)(function, T::NAME.as_ptr());
@@ -162,7 +163,8 @@ unsafe extern "C" fn begin_thread<T: TableFunction>(info: InitInfo) {
 /// Called by DuckDB with a valid `info`, and a chunk of the columns that `execute` was called with.
 unsafe extern "C" fn produce<T: TableFunction>(info: FunctionInfo, chunk: DataChunk) {
     let Some(api) = api() else { return };
-    // SAFETY: what `bind`, `execute` and `begin_thread` gave. The first two are only read; the third belongs to this thread.
+    // SAFETY: what `bind`, `execute` and `begin_thread` gave. The first two are only read; the third belongs to this
+    // thread.
     let data = unsafe {
         (
             (api.function_get_bind_data)(info).cast::<T>().as_ref(),

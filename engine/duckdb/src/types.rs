@@ -15,8 +15,8 @@ pub(crate) struct LogicalType {
     raw: LogicalTypeHandle,
 }
 
-// SAFETY: a type belongs to no database, connection or thread, and any thread may destroy it. Only `of` changes it, before it returns
-// it; later uses pass it to functions that copy it, and DuckDB counts what copies share atomically.
+// SAFETY: a type belongs to no database, connection or thread, and any thread may destroy it. Only `of` changes it,
+// before it returns it; later uses pass it to functions that copy it, and DuckDB counts what copies share atomically.
 unsafe impl Send for LogicalType {}
 // SAFETY: as above.
 unsafe impl Sync for LogicalType {}

@@ -1,10 +1,12 @@
 //! Writes Arrow arrays into DuckDB's vectors.
 //!
-//! Texts of more than 12 bytes are not copied: the vector points into the Arrow buffer, which the caller keeps until DuckDB has read the
-//! vector (see [`OutputChunk::fill`]). DuckDB requires texts to be UTF-8, as Arrow's text arrays are by their type.
+//! Texts of more than 12 bytes are not copied: the vector points into the Arrow buffer, which the caller keeps until
+//! DuckDB has read the vector (see [`OutputChunk::fill`]). DuckDB requires texts to be UTF-8, as Arrow's text arrays
+//! are by their type.
 //!
-//! Vectors are memory of DuckDB, addressed by pointer and length. Their writes are not bounds-checked; each function states what makes
-//! them valid. Reads of Arrow buffers are checked, and a buffer that contradicts its offsets is an error.
+//! Vectors are memory of DuckDB, addressed by pointer and length. Their writes are not bounds-checked; each function
+//! states what makes them valid. Reads of Arrow buffers are checked, and a buffer that contradicts its offsets is an
+//! error.
 
 use std::collections::VecDeque;
 use std::mem::MaybeUninit;
@@ -71,7 +73,8 @@ impl OutputChunk {
             return 0;
         }
         let capacity = self.capacity();
-        // SAFETY: the chunk has a column of 64-bit values with room for `capacity` of them, and no other reference to them exists.
+        // SAFETY: the chunk has a column of 64-bit values with room for `capacity` of them, and no other reference to
+        // them exists.
         let mut room: &mut [MaybeUninit<i64>] = unsafe {
             let vector = (self.api.data_chunk_get_vector)(self.raw, 0);
             std::slice::from_raw_parts_mut((self.api.vector_get_data)(vector).cast(), capacity)
@@ -100,7 +103,8 @@ impl OutputChunk {
 /// Writes `array[start..start + len]` to the vector's first places.
 ///
 /// # Safety
-/// The vector is of the type that `LogicalType::of` gives for the array, and has room for `len` values; the range is in the array.
+/// The vector is of the type that `LogicalType::of` gives for the array, and has room for `len` values; the range is in
+/// the array.
 unsafe fn write(
     api: &'static Api,
     vector: Vector,
@@ -335,8 +339,8 @@ fn duck_string(bytes: &[u8]) -> DuckString {
     }
 }
 
-/// Writes where each list's elements are in the vector's child. Returns the range of the child array that they come from: its start and
-/// its length.
+/// Writes where each list's elements are in the vector's child. Returns the range of the child array that they come
+/// from: its start and its length.
 ///
 /// # Safety
 /// As [`write`].

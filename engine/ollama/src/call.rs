@@ -60,7 +60,8 @@ impl<T> PendingCall<T> {
     /// Waits for the result, at most for `slice`. It must not be called again once it returned the result or an error.
     ///
     /// # Errors
-    /// The failure of the call; [`FailureKind::FirstByte`] beyond its time limit; [`FailureKind::Canceled`] after an abort.
+    /// The failure of the call; [`FailureKind::FirstByte`] beyond its time limit; [`FailureKind::Canceled`] after an
+    /// abort.
     pub fn step(&mut self, slice: Duration) -> Result<Step<T>> {
         if self.connection.is_aborted() {
             return Err(Error::canceled());

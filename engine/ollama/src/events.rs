@@ -114,8 +114,8 @@ impl Event for PullProgress {
 /// The event of a line; `None` for a blank line.
 ///
 /// # Errors
-/// [`FailureKind::ErrorLine`] when the line reports an error of the server, [`FailureKind::Utf8`] and [`FailureKind::Json`] when
-/// it cannot be read.
+/// [`FailureKind::ErrorLine`] when the line reports an error of the server, [`FailureKind::Utf8`] and
+/// [`FailureKind::Json`] when it cannot be read.
 pub(crate) fn parse<T: Event>(line: &[u8]) -> Result<Option<T>> {
     if line.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);

@@ -1,12 +1,13 @@
 //! A streaming client of Ollama: requests as bytes in, typed events of the response's stream out.
 //!
-//! It promises that a stream ends after its last event (`done: true`) or with an [`Error`]; that no line and no body grows beyond a
-//! limit; that every wait has a time-out; that dropping a stream closes its connection, which stops the model; and that redirects
-//! are not followed. It knows nothing of rows, of the store, or of Python. It keeps no state between calls but idle connections, and
-//! leaves retries to the caller: an error reports what happened and nothing else.
+//! It promises that a stream ends after its last event (`done: true`) or with an [`Error`]; that no line and no body
+//! grows beyond a limit; that every wait has a time-out; that dropping a stream closes its connection, which stops the
+//! model; and that redirects are not followed. It knows nothing of rows, of the store, or of Python. It keeps no state
+//! between calls but idle connections, and leaves retries to the caller: an error reports what happened and nothing
+//! else.
 //!
-//! Calls block the calling thread. [`EventStream::step`] and [`PendingCall::step`] wait for a given time at most, so that the caller
-//! can do other work in between, such as checking for signals.
+//! Calls block the calling thread. [`EventStream::step`] and [`PendingCall::step`] wait for a given time at most, so
+//! that the caller can do other work in between, such as checking for signals.
 
 #![warn(
     missing_docs,

@@ -26,8 +26,8 @@ enum State {
     Ended,
 }
 
-/// The events of one response. It ends after the last event, and fails when the response ends before it. Dropping it closes the
-/// connection.
+/// The events of one response. It ends after the last event, and fails when the response ends before it. Dropping it
+/// closes the connection.
 pub struct EventStream<T> {
     connection: Arc<Connection>,
     state: State,
@@ -62,7 +62,8 @@ impl<T: Event> EventStream<T> {
         }
     }
 
-    /// A flag that cancels the stream from another thread: once it is set, the next step fails, and the one under way at its end.
+    /// A flag that cancels the stream from another thread: once it is set, the next step fails, and the one under way
+    /// at its end.
     pub fn canceler(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.canceled)
     }

@@ -39,7 +39,8 @@ pub(crate) fn stream(
     PyCapsule::new_with_value(py, stream, STREAM)
 }
 
-/// A reader whose panics become errors. The consumer calls it through C functions, out of which a panic would abort the process.
+/// A reader whose panics become errors. The consumer calls it through C functions, out of which a panic would abort the
+/// process.
 struct PanicGuard {
     schema: SchemaRef,
     /// Absent after a panic.
@@ -141,9 +142,9 @@ mod capsules {
         let stream = capsule
             .pointer_checked(Some(STREAM))?
             .cast::<FFI_ArrowArrayStream>();
-        // SAFETY: a capsule of this name points to an `ArrowArrayStream` (Arrow PyCapsule interface), which the capsule keeps alive
-        // during this call. The reader moves it out and leaves a released one behind, as the interface demands of consumers; the
-        // interpreter is held, so that no other thread moves it meanwhile.
+        // SAFETY: a capsule of this name points to an `ArrowArrayStream` (Arrow PyCapsule interface), which the capsule
+        // keeps alive during this call. The reader moves it out and leaves a released one behind, as the interface
+        // demands of consumers; the interpreter is held, so that no other thread moves it meanwhile.
         unsafe { RecordBatchStreamReader::from_raw(stream.as_ptr()) }.map_err(Refused::Arrow)
     }
 }

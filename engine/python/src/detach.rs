@@ -1,9 +1,10 @@
-//! Calls of the engine, detached from the interpreter: other Python threads run meanwhile, panics are caught, Ctrl-C stops the call.
+//! Calls of the engine, detached from the interpreter: other Python threads run meanwhile, panics are caught, Ctrl-C
+//! stops the call.
 //!
-//! [`detached`] is for calls that take microseconds and runs them on the calling thread. [`detached_long`] runs the engine on a thread
-//! of its own while the calling thread does everything that needs Python: it checks for signals (only the main thread can), calls
-//! progress functions, reads file objects and advances iterators. So Python code always runs on the thread that made the call, and
-//! Ctrl-C is noticed whatever the engine does.
+//! [`detached`] is for calls that take microseconds and runs them on the calling thread. [`detached_long`] runs the
+//! engine on a thread of its own while the calling thread does everything that needs Python: it checks for signals
+//! (only the main thread can), calls progress functions, reads file objects and advances iterators. So Python code
+//! always runs on the thread that made the call, and Ctrl-C is noticed whatever the engine does.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -72,7 +73,8 @@ pub(crate) fn detached_long<T: Send>(
     }
 }
 
-/// Runs on the calling thread what the engine requests of it, until the engine is done. The first exception stops the engine.
+/// Runs on the calling thread what the engine requests of it, until the engine is done. The first exception stops the
+/// engine.
 ///
 /// It owns the receiver: however it ends, the channel closes and the engine waits for no reply.
 fn serve(requests: Receiver<Request>, stop: &AtomicBool) -> Option<PyErr> {

@@ -134,8 +134,8 @@ impl Key {
     }
 }
 
-/// Runs a function on the bytes of a Python object. An immutable `bytes` is used in place. Anything else with the buffer protocol is
-/// copied, since another thread could change it between hashing and writing.
+/// Runs a function on the bytes of a Python object. An immutable `bytes` is used in place. Anything else with the
+/// buffer protocol is copied, since another thread could change it between hashing and writing.
 pub(crate) fn with_bytes<T>(
     data: &Bound<'_, PyAny>,
     run: impl FnOnce(Python<'_>, &[u8]) -> PyResult<T>,

@@ -1,9 +1,10 @@
 //! `lakebed._engine`: the engine as a Python module.
 //!
-//! It only translates: arguments to Rust, results to Python, errors to the classes of `lakebed.errors`. Calls run detached from the
-//! interpreter, long ones stop on Ctrl-C (`detach`). Panics become exceptions: PyO3 catches those of methods and of destructors,
-//! `detach` those of the engine, `arrow_capsules` those of exported streams. Bytes that Python code can change are copied before they
-//! are hashed. The classes and functions are documented in `pyshell/lakebed/_engine.pyi`.
+//! It only translates: arguments to Rust, results to Python, errors to the classes of `lakebed.errors`. Calls run
+//! detached from the interpreter, long ones stop on Ctrl-C (`detach`). Panics become exceptions: PyO3 catches those of
+//! methods and of destructors, `detach` those of the engine, `arrow_capsules` those of exported streams. Bytes that
+//! Python code can change are copied before they are hashed. The classes and functions are documented in
+//! `pyshell/lakebed/_engine.pyi`.
 
 #![warn(
     clippy::cast_possible_truncation,

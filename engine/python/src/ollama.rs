@@ -1,5 +1,5 @@
-//! The Ollama client of `lakebed-ollama` for `lakebed.prompts`. Waits are detached from the interpreter and stop on Ctrl-C; errors
-//! become those of `lakebed.prompts.failures`.
+//! The Ollama client of `lakebed-ollama` for `lakebed.prompts`. Waits are detached from the interpreter and stop on
+//! Ctrl-C; errors become those of `lakebed.prompts.failures`.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! The reading methods that `StoreEngine` and `SnapshotEngine` share: blobs by hash, rows, and lists of a store's parts.
+//! The reading methods that `StoreEngine` and `SnapshotEngine` share: blobs by hash, rows, and lists of a store's
+//! parts.
 
 use lakebed_core::{
     Blob, CollectionInfo, CommitInfo, DictionaryInfo, ErrorKind, Hash, Result, SegmentInfo, Seq,

@@ -66,7 +66,8 @@ impl Row {
     #[getter]
     fn ingested_at<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDateTime>> {
         let utc = PyTzInfo::utc(py)?.to_owned();
-        // Exact: 53 bits hold the microseconds since 1970 up to the year 2255, and Python rounds to the nearest microsecond.
+        // Exact: 53 bits hold the microseconds since 1970 up to the year 2255, and Python rounds to the nearest
+        // microsecond.
         PyDateTime::from_timestamp(py, self.row.time as f64 / 1e6, Some(&utc))
     }
 
@@ -144,7 +145,8 @@ impl Rows {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Row>> {
-        // A row that is ready is handed out attached. Another thread that reads ahead holds the lock; waiting for it is done detached.
+        // A row that is ready is handed out attached. Another thread that reads ahead holds the lock; waiting for it is
+        // done detached.
         let ready = self
             .state
             .try_lock()

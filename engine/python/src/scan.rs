@@ -13,7 +13,8 @@ use pyo3::types::{PyBool, PyCapsule, PyDict, PyFloat, PyInt, PyList, PyString};
 use crate::detach::detached;
 use crate::errors::invalid;
 
-/// How long a scan whose filters match no row goes on before it returns a row of NULLs, so that the consumer can check for Ctrl-C.
+/// How long a scan whose filters match no row goes on before it returns a row of NULLs, so that the consumer can check
+/// for Ctrl-C.
 const SIGN_OF_LIFE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Column, operator and constant of each.

@@ -8,8 +8,9 @@ const COMPRESSED: [&str; 2] = [".gz", ".zst"];
 /// Suffixes of files of JSON.
 const JSON: [&str; 3] = [".ndjson", ".jsonl", ".json"];
 
-/// The collection that a file goes into unless the caller names one: the file's name without `.gz` or `.zst`, then without `.ndjson`,
-/// `.jsonl` or `.json`, in upper or lower case. Bytes that are not UTF-8 become U+FFFD. `None` when nothing is left of the name.
+/// The collection that a file goes into unless the caller names one: the file's name without `.gz` or `.zst`, then
+/// without `.ndjson`, `.jsonl` or `.json`, in upper or lower case. Bytes that are not UTF-8 become U+FFFD. `None` when
+/// nothing is left of the name.
 pub fn collection_name(file: &Path) -> Option<String> {
     let name = file.file_name()?.to_string_lossy();
     let name = without_suffix(without_suffix(&name, &COMPRESSED), &JSON);

@@ -19,7 +19,8 @@ const CHEAPEST: &str = "_seq";
 /// All columns of a scan.
 #[derive(Debug)]
 pub(crate) struct ScanColumns {
-    /// The collection's schema that they were made from. Holding it keeps its address, which identifies it, from being reused.
+    /// The collection's schema that they were made from. Holding it keeps its address, which identifies it, from being
+    /// reused.
     typed: Arc<Schema>,
     /// In the engine's order.
     pub(crate) schema: SchemaRef,

@@ -1,7 +1,8 @@
 //! The stores that this process read last, open for reading.
 //!
-//! A store is identified by its directory and by its file `FORMAT`, which is written once, when the store is made. A store that was
-//! removed, replaced or restored from a backup has another such file, or the same one with other times, and is opened again.
+//! A store is identified by its directory and by its file `FORMAT`, which is written once, when the store is made. A
+//! store that was removed, replaced or restored from a backup has another such file, or the same one with other times,
+//! and is opened again.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,8 +16,8 @@ use crate::callback::invalid;
 /// How many stores are kept open.
 const STORES: usize = 4;
 
-/// Memory for decoded frames of one store, in bytes, unless [`CACHE_VARIABLE`] is set. It is more than a `Store` object of Python has, as
-/// DuckDB's own tables have most of the memory for the same purpose.
+/// Memory for decoded frames of one store, in bytes, unless [`CACHE_VARIABLE`] is set. It is more than a `Store` object
+/// of Python has, as DuckDB's own tables have most of the memory for the same purpose.
 const CACHE_BYTES: usize = 256 << 20;
 
 /// The environment variable with the same number, which the commands read too.
@@ -68,7 +69,8 @@ pub(crate) fn open(path: &Path) -> Result<Arc<CachedStore>> {
         command: "DuckDB".to_owned(),
         ..Options::default()
     };
-    // Before opening: if the store is replaced in between, the identity is the old one's and the next query opens the new store.
+    // Before opening: if the store is replaced in between, the identity is the old one's and the next query opens the
+    // new store.
     let identity = StoreIdentity::of(&absolute);
     let opened = Arc::new(CachedStore {
         store: Store::open(path, options)?,
