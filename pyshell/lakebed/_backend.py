@@ -151,6 +151,13 @@ class Backend(Protocol):
         holder."""
         ...
 
+    def collection_name(self, path: str, /) -> str | None:
+        """The default collection of a file: its name without `.gz` or `.zst`, then without `.ndjson`, `.jsonl` or `.json`.
+
+        The case of the suffixes is ignored; bytes that are not UTF-8 become U+FFFD. None if nothing is left of the name.
+        """
+        ...
+
     def error_kinds(self) -> list[str]:
         """The kinds of the errors it raises, each the `kind` of a class in `lakebed.errors`."""
         ...

@@ -11,18 +11,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TypeAlias
 
+from lakebed._backend import current
 from lakebed.errors import InvalidArgument, StoreIOError, error
 
-__all__ = ["IngestSource", "Source", "collection_name", "default_collection", "expanded", "name_of", "utf8_name"]
+__all__ = ["IngestSource", "Source", "default_collection", "expanded", "name_of", "utf8_name"]
 
 Source: TypeAlias = "str | os.PathLike[str] | IO[bytes]"
 """What a caller may name: a path, a pattern, `"-"` for standard input, a file object open in binary mode."""
 
 IngestSource: TypeAlias = "str | IO[bytes]"
 """A single input: the path of one file, or a file object."""
-
-_COMPRESSED_SUFFIXES = (".gz", ".zst")
-_DATA_SUFFIXES = (".ndjson", ".jsonl", ".json")
 
 
 def expanded(source: Source | Iterable[Source]) -> Iterator[IngestSource]:
@@ -69,15 +67,7 @@ def default_collection(sources: Sequence[IngestSource]) -> str:
     """The collection that a single file goes into when none is named. Raises `InvalidArgument` for anything else."""
     if len(sources) != 1 or not isinstance(sources[0], str):
         raise InvalidArgument('Several files, file objects and standard input need a collection: into="NAME".')
-    return collection_name(sources[0])
-
-
-def collection_name(path: str) -> str:
-    """The default collection of a file: its name without `.ndjson .jsonl .json .gz .zst`."""
-    name = utf8_name(Path(path).name)
-    for suffixes in (_COMPRESSED_SUFFIXES, _DATA_SUFFIXES):
-        for suffix in suffixes:
-            if name.lower().endswith(suffix) and len(name) > len(suffix):
-                name = name[: -len(suffix)]
-                break
+    name = current().collection_name(sources[0])
+    if name is None:
+        raise InvalidArgument(f'The name of {sources[0]} gives no name for a collection: name one with into="NAME".')
     return name

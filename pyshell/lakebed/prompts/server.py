@@ -27,19 +27,19 @@ class Server:
         """A new client, which the caller closes. Raises `ImportError` when the client in Rust is demanded and not installed."""
         if self.client_name != "httpx":
             try:
-                from lakebed._rust import Ollama
+                from lakebed._rust import OllamaClient
             except ImportError:
                 if self.client_name == "rust":
                     raise
             else:
-                return Ollama(
+                return OllamaClient(
                     self.address.url,
                     headers=dict(self.address.headers),
                     proxies=not self.address.is_loopback,
                     connect=self.timeouts.connect,
                     first=self.timeouts.first,
                     stall=self.timeouts.stall,
-                    frame_limit=LINE_LIMIT,
+                    line_limit=LINE_LIMIT,
                 )
         from lakebed.prompts.httpx_client import HttpxClient
 

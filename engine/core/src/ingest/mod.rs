@@ -22,6 +22,7 @@ mod group_writer;
 mod input;
 mod lines;
 mod messages;
+mod name;
 mod pipeline;
 mod quarantine;
 mod reader_thread;
@@ -38,6 +39,7 @@ mod training;
 mod writing;
 mod zstd_reader;
 
+pub use name::collection_name;
 pub use report::{BadLine, IngestReport};
 pub use request::{IngestOptions, OnError, Source};
 pub(crate) use session::ingest;

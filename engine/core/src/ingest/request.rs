@@ -43,6 +43,18 @@ pub enum OnError {
     Quarantine,
 }
 
+impl OnError {
+    /// The choice with this name: `abort`, `skip` or `quarantine`.
+    pub fn from_name(name: &str) -> Option<OnError> {
+        match name {
+            "abort" => Some(OnError::Abort),
+            "skip" => Some(OnError::Skip),
+            "quarantine" => Some(OnError::Quarantine),
+            _ => None,
+        }
+    }
+}
+
 /// The options of an ingest.
 #[derive(Debug)]
 pub struct IngestOptions {
