@@ -182,8 +182,9 @@ _LAZY = {
 }
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names.split()}
 
-# Classes print as lakebed.X, whichever module defines them.
-Progress.__module__ = Snapshot.__module__ = Store.__module__ = "lakebed"
+# Names print as lakebed.X, whichever module defines them.
+for _value in (Progress, Snapshot, Store, backend, extension_path, has_rust_backend, open, to_json):
+    _value.__module__ = "lakebed"
 
 
 def __getattr__(name: str) -> object:

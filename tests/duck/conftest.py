@@ -10,7 +10,10 @@ import pytest
 
 from lakebed.duck.attachment import Attachment
 from lakebed.duck.table_scan import has_pushdown
+from tests.backends import backend
 from tests.duck.fake import FakeStore
+
+__all__ = ["attached", "backend", "con", "needs_pushdown"]
 
 needs_pushdown = pytest.mark.skipif(not has_pushdown(), reason="this DuckDB offers no pushdown to Python objects")
 

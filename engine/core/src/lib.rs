@@ -33,9 +33,7 @@ pub(crate) mod write;
 
 pub use blob::Blob;
 pub use error::{Error, ErrorKind, Result};
-pub use ingest::{
-    BadLine, IngestOptions, IngestReport, OnError, Source, collection_name,
-};
+pub use ingest::{BadLine, IngestOptions, IngestReport, OnError, Source, collection_name};
 pub use lakebed_format::{
     BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Fingerprint, Hash,
     SegmentNumber, Seq,

@@ -129,3 +129,7 @@ def _checked(name: str) -> str:
         message = f'{name!r} cannot be the name of a database: give the store a name such as "data".'
         raise InvalidArgument(message)
     return name
+
+
+# Functions print as lakebed.X.
+attach.__module__ = connect.__module__ = refresh.__module__ = "lakebed"
