@@ -42,7 +42,7 @@ def collection_name(path: str | PathLike[str], /) -> str | None:
     """The collection that a file goes into by default.
 
     It is the file's name without `.gz` or `.zst`, then without `.ndjson`, `.jsonl` or `.json`, in upper or lower case;
-    bytes that are not UTF-8 become U+FFFD. None when nothing is left of the name.
+    a suffix that is the whole name stays. Bytes that are not UTF-8 become U+FFFD. None for a path without a file name.
     """
 
 def open(
