@@ -28,6 +28,6 @@ pub mod time;
 pub mod writer;
 
 pub use syntax::{
-    Cursor, Flags, Integer, JsonError, Kind, MAX_DEPTH, MAX_LENGTH, Malformed, Sink, Text, Token,
-    TokenKind, Value, has_lone_surrogate, integer, looks_like_array, unescape_into, validate,
+    Cursor, Integer, JsonError, Kind, MAX_DEPTH, MAX_LENGTH, Malformed, Text, Value,
+    fitting_double, has_lone_surrogate, integer, looks_like_array, unescape_into, validate,
 };
