@@ -108,6 +108,10 @@ bench-instructions: $(STAMP)/python ## instructions of the main kernels in two c
 
 ##@ Upkeep
 
+.PHONY: fixture
+fixture: $(STAMP)/engine-test ## keep a store as this engine writes it for the tests of later versions: VERSION=1.1
+	$(BIN)/python -m tests.fixture tests/fixtures/store-$(VERSION)
+
 .PHONY: build
 build: $(STAMP)/engine-release ## the release engine, installed in .venv
 

@@ -15,7 +15,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const LIBRARY: &str = "LAKEBED_DUCKDB_LIBRARY";
 
-/// The version of DuckDB's C API that the extension asks for: engine/duckdb/src/sys.rs.
+/// The version of DuckDB's C API that the extension asks for: engine/duckdb/src/c_api.rs.
 const API_VERSION: &str = "v1.2.0";
 
 fn main() -> Outcome<()> {

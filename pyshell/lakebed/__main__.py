@@ -2,6 +2,6 @@
 
 import sys
 
-from lakebed.cli import main
+from lakebed._cli.main import main
 
 sys.exit(main())

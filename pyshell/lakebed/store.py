@@ -6,7 +6,6 @@ Ctrl-C. There is no asynchronous variant: `await asyncio.to_thread(store.ingest,
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import glob
 import io
@@ -18,7 +17,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
 
 from lakebed import _backend, _progress, _records
-from lakebed._reading import Readable, Snapshot, number
+from lakebed._files import written_whole
+from lakebed._snapshot import Readable, Snapshot, number
 from lakebed.errors import InvalidArgument, StoreIOError, error
 
 if TYPE_CHECKING:
@@ -279,22 +279,14 @@ class Store(Readable):
                 _check_writable(target)
                 return models.ExportReport(**self._engine.export(collection, target, report))
             path = Path(target)
-            if path.exists() and not path.is_file():
-                # A pipe, a device; a directory is refused by the operating system.
-                return models.ExportReport(**self._engine.export(collection, path, report))
-            unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+            unfinished = path
             try:
-                done = self._engine.export(collection, unfinished, report)
-                unfinished.replace(path)
-            except BaseException as problem:
-                with contextlib.suppress(OSError):
-                    unfinished.unlink()
-                if isinstance(problem, StoreIOError):
-                    # Whoever called knows the file by its own name.
-                    raise error(
-                        problem.kind, problem.message.replace(str(unfinished), str(path)), problem.errno
-                    ) from None
-                raise
+                with written_whole(path) as unfinished:
+                    done = self._engine.export(collection, unfinished, report)
+            except StoreIOError as problem:
+                # The caller knows the file by its own name.
+                message = problem.message.replace(str(unfinished), str(path))
+                raise error(problem.kind, message, problem.errno) from None
             return models.ExportReport(**done)
 
     def _pinned(self) -> _backend.View:

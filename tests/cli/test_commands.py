@@ -27,7 +27,7 @@ def test_help_is_shown_without_arguments_and_names_every_verb(run):
 
 def test_help_imports_nothing_heavy(place):
     script = (
-        "import sys; from lakebed.cli import main; code = main(['--help'])\n"
+        "import sys; from lakebed._cli.main import main; code = main(['--help'])\n"
         "heavy = {'duckdb', 'prompt_toolkit', 'pydantic', 'rich', 'pyarrow', 'pandas'} & set(sys.modules)\n"
         "assert code == 0 and not heavy, heavy"
     )
@@ -580,7 +580,7 @@ class TestSettings:
 def test_the_page_of_commands_tells_of_every_verb_and_option():
     from pathlib import Path
 
-    from lakebed.verbs import VERBS
+    from lakebed._cli.verbs import VERBS
 
     page = (Path(__file__).parents[2] / "docs/commands.md").read_text()
     for verb in VERBS:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lakebed.pipes.split import Piece, split
-from lakebed.pipes.words import quote, words
+from lakebed._cli.pipes.split import Piece, split
+from lakebed._cli.pipes.words import quote, words
 
 
 def texts(text):

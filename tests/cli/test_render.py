@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from lakebed import render
-from lakebed.render import Column
+from lakebed._cli import render
+from lakebed._cli.render import Column
 
 A, N = Column("a"), Column("n", "BIGINT")
 

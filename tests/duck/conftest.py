@@ -3,8 +3,8 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from lakebed.duck.catalog import Catalogue
-from lakebed.duck.source import has_pushdown
+from lakebed.duck.attachment import Catalogue
+from lakebed.duck.table_scan import has_pushdown
 
 needs_pushdown = pytest.mark.skipif(not has_pushdown(), reason="this DuckDB offers no pushdown to Python objects")
 

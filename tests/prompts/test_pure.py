@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lakebed
-from lakebed.prompts import options
+from lakebed.prompts import model_options as options
 from lakebed.prompts.address import address, full_name, is_cloud_name
-from lakebed.prompts.index import SeqIndex
+from lakebed.prompts.seq_index import SeqIndex
 from lakebed.prompts.request import Maker, Question, canonical, user_message, without_digest
-from lakebed.prompts.schema import Format
+from lakebed.prompts.reply_format import Format
 from lakebed.prompts.template import Template, dump, parse
 
 ROW = parse(
@@ -224,7 +224,7 @@ class TestSchemas:
 
 
 def test_the_index_finds_what_was_added_newest_first(monkeypatch):
-    monkeypatch.setattr("lakebed.prompts.index._OVERLAY", 100)
+    monkeypatch.setattr("lakebed.prompts.seq_index._OVERLAY", 100)
     index, known = SeqIndex(), {}
     chance = random.Random(1)
     for seq in range(1_050):

@@ -8,7 +8,7 @@ import os
 import pytest
 
 import lakebed
-from lakebed.shell.session import Session
+from lakebed._cli.shell.session import Session
 
 EVENTS = [
     {"type": "push", "n": 1, "user": {"name": "Zoë", "age": 3}},

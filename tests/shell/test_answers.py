@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from lakebed import render
-from lakebed.render import PLAIN, Column, described, laid_out, width
-from lakebed.results import Result
-from lakebed.shell import pager
-from lakebed.shell.answers import Screen, table, whole_table, written
+from lakebed._cli import render
+from lakebed._cli.render import PLAIN, Column, described, laid_out, width
+from lakebed._cli.results import Result
+from lakebed._cli.shell import pager
+from lakebed._cli.shell.answers import Screen, table, whole_table, written
 
 SCREEN = Screen(width=60, height=20, rows=40, null="NULL", style=PLAIN)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lakebed.shell.highlight import spans
+from lakebed._cli.shell.highlight import spans
 
 
 def parts(text):

@@ -12,9 +12,9 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 from prompt_toolkit.output.vt100 import Vt100_Output
 
-from lakebed.shell.catalogue import Catalogue, Column, Table
-from lakebed.shell.history import History
-from lakebed.shell.prompt import Prompt
+from lakebed._cli.shell.catalogue import Catalogue, Column, Table
+from lakebed._cli.shell.history import History
+from lakebed._cli.shell.prompt import Prompt
 
 EVENTS = Table("events", "data.main", (Column("type", "VARCHAR"), Column("number_of_things", "BIGINT")))
 CATALOGUE = Catalogue(

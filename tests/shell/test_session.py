@@ -13,9 +13,9 @@ import time
 import pytest
 
 import lakebed
-from lakebed.commands.connecting import NAME
-from lakebed.shell.catalogue import Catalogue, picture
-from lakebed.shell.session import Leave, Session
+from lakebed._cli.commands.connecting import NAME
+from lakebed._cli.shell.catalogue import Catalogue, picture
+from lakebed._cli.shell.session import Leave, Session
 
 
 @pytest.fixture
@@ -248,8 +248,8 @@ class TestVerbs:
         assert 'data,sys,segments,"number, ' in say(".schema")
 
     def test_help_lists_every_verb_and_shows_one(self, say):
-        from lakebed.pipes.verbs import PIPE_VERBS
-        from lakebed.shell.statements import verbs
+        from lakebed._cli.pipes.verbs import PIPE_VERBS
+        from lakebed._cli.shell.statements import verbs
 
         shown = say("help;")
         for name in (*verbs(), *(verb.name for verb in PIPE_VERBS)):
@@ -272,13 +272,13 @@ class TestVerbs:
 
 
 def test_whatever_is_silent_for_long_tells_that_it_goes_on(say, monkeypatch):
-    monkeypatch.setattr("lakebed.shell.progress._FIRST", 0.01)
+    monkeypatch.setattr("lakebed._cli.shell.progress._FIRST", 0.01)
 
     def slow(context):
         time.sleep(0.5)
         context.say("done at last")
 
-    monkeypatch.setattr("lakebed.commands.inspect.stats", slow)
+    monkeypatch.setattr("lakebed._cli.commands.inspect.stats", slow)
     shown = say("stats")
     assert "0.0 s (Ctrl-C stops it)" in shown
     assert "done at last\n" in shown
@@ -318,7 +318,7 @@ class TestErrors:
         def fails(*_arguments, **_more):
             raise crash
 
-        monkeypatch.setattr("lakebed.commands.inspect.stats", fails)
+        monkeypatch.setattr("lakebed._cli.commands.inspect.stats", fails)
         assert "This is a bug in lakebed" in say("stats", code=1)
         assert "42" in say("SELECT 42;")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lakebed.shell import dots, statements
+from lakebed._cli.shell import dots, statements
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_what_duckdb_parses_stays_sql():
 
 
 def test_no_verb_but_those_is_the_beginning_of_sql():
-    from lakebed.pipes.split import STARTERS, parses
+    from lakebed._cli.pipes.split import STARTERS, parses
 
     for name in statements.verbs():
         for text in (name, f"{name} x", f"{name} x y", f"{name} 'x'", f"{name} x = 1", f"{name}(x)"):
@@ -106,9 +106,9 @@ def test_only_the_line_editor_imports_prompt_toolkit():
 def test_every_verb_has_a_function():
     import importlib
 
-    from lakebed.pipes.verbs import PIPE_VERBS
+    from lakebed._cli.pipes.verbs import PIPE_VERBS
 
     for verb in (*statements.verbs().values(), *PIPE_VERBS):
         module, _, function = verb.run.partition(":")
-        found = importlib.import_module(module if module.startswith("lakebed.") else f"lakebed.commands.{module}")
+        found = importlib.import_module(module if module.startswith("lakebed.") else f"lakebed._cli.commands.{module}")
         assert callable(getattr(found, function)), verb.name

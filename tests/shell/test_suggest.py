@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lakebed.shell.catalogue import Catalogue, Column, Table
-from lakebed.shell.suggest import fields, suggest
+from lakebed._cli.shell.catalogue import Catalogue, Column, Table
+from lakebed._cli.shell.suggest import fields, suggest
 
 EVENTS = Table(
     "events",

@@ -41,13 +41,15 @@ pub enum ErrorKind {
     StoreFull,
     /// The operating system refused.
     Io,
+    /// A mistake of lakebed itself: something that it keeps true is not.
+    Internal,
     /// The caller asked to stop: by its progress function, or by Ctrl-C.
     Interrupted,
 }
 
 impl ErrorKind {
     /// All kinds, so that a binding can show that it knows each.
-    pub const ALL: [ErrorKind; 17] = [
+    pub const ALL: [ErrorKind; 18] = [
         ErrorKind::StoreNotFound,
         ErrorKind::CollectionNotFound,
         ErrorKind::BlobNotFound,
@@ -64,6 +66,7 @@ impl ErrorKind {
         ErrorKind::Poisoned,
         ErrorKind::StoreFull,
         ErrorKind::Io,
+        ErrorKind::Internal,
         ErrorKind::Interrupted,
     ];
 
@@ -86,6 +89,7 @@ impl ErrorKind {
             ErrorKind::Poisoned => "poisoned",
             ErrorKind::StoreFull => "store_full",
             ErrorKind::Io => "io",
+            ErrorKind::Internal => "internal",
             ErrorKind::Interrupted => "interrupted",
         }
     }
@@ -200,7 +204,7 @@ impl Error {
     /// A mistake of the engine itself.
     pub(crate) fn internal(what: &str) -> Self {
         Self::new(
-            ErrorKind::Io,
+            ErrorKind::Internal,
             format!("This is a mistake of lakebed itself, please report it: {what}."),
         )
     }

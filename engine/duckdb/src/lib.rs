@@ -1,7 +1,7 @@
 //! `lakebed.duckdb_extension`: the store as table functions of any DuckDB.
 //!
 //! It translates and decides nothing: arguments to a scan of `lakebed-core`, Arrow batches to DuckDB's vectors, errors to sentences. The
-//! engine is not linked; its functions come in a table when the file is loaded (`sys`), so one file serves every DuckDB of its platform
+//! engine is not linked; its functions come in a table when the file is loaded (`c_api`), so one file serves every DuckDB of its platform
 //! from 1.3 on. No panic leaves a callback. docs/sql.md says what the functions give.
 
 #![cfg_attr(
@@ -9,45 +9,42 @@
     allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")
 )]
 
-mod acts;
-mod batches;
-mod blobs;
-mod columns;
 #[expect(unsafe_code, reason = "DuckDB's API is one of C functions and handles")]
-mod door;
-mod kept;
-#[expect(unsafe_code, reason = "DuckDB calls scalar functions with raw vectors")]
-mod scalar;
-mod scan;
-mod stores;
+mod bind;
 #[expect(unsafe_code, reason = "the table of DuckDB's functions")]
-mod sys;
-mod system;
+mod c_api;
+mod cache;
+mod functions;
+mod query;
+mod row_queue;
+#[expect(unsafe_code, reason = "DuckDB calls scalar functions with raw vectors")]
+mod scalar_function;
 #[expect(unsafe_code, reason = "DuckDB calls table functions with raw handles")]
-mod table;
+mod table_function;
 #[expect(unsafe_code, reason = "DuckDB's vectors are filled in place")]
 mod vector;
 
-use crate::door::Registrar;
+use crate::bind::Registrar;
+use crate::functions::{mutation, scalars, scan, system_tables};
 
 /// Registers all functions.
 fn register(registrar: &Registrar) -> Result<(), String> {
-    table::register::<scan::Scan>(registrar)?;
-    table::register::<system::System<system::Blobs>>(registrar)?;
-    table::register::<system::System<system::Collections>>(registrar)?;
-    table::register::<system::System<system::Segments>>(registrar)?;
-    table::register::<system::System<system::Dictionaries>>(registrar)?;
-    table::register::<system::System<system::Commits>>(registrar)?;
-    table::register::<acts::Acting<acts::Train>>(registrar)?;
-    table::register::<acts::Acting<acts::Ingest>>(registrar)?;
-    scalar::register::<blobs::Get>(registrar)?;
-    scalar::register::<blobs::HashOf>(registrar)
+    table_function::register::<scan::Scan>(registrar)?;
+    table_function::register::<system_tables::System<system_tables::Blobs>>(registrar)?;
+    table_function::register::<system_tables::System<system_tables::Collections>>(registrar)?;
+    table_function::register::<system_tables::System<system_tables::Segments>>(registrar)?;
+    table_function::register::<system_tables::System<system_tables::Dictionaries>>(registrar)?;
+    table_function::register::<system_tables::System<system_tables::Commits>>(registrar)?;
+    table_function::register::<mutation::Acting<mutation::Train>>(registrar)?;
+    table_function::register::<mutation::Acting<mutation::Ingest>>(registrar)?;
+    scalar_function::register::<scalars::Get>(registrar)?;
+    scalar_function::register::<scalars::HashOf>(registrar)
 }
 
 #[expect(unsafe_code, reason = "DuckDB looks the entry point up by its C name")]
 mod entry {
-    use crate::door::{Loading, contained, invalid};
-    use crate::sys::{Access, ExtensionInfo};
+    use crate::bind::{Loading, contained, invalid};
+    use crate::c_api::{Access, ExtensionInfo};
 
     /// Where DuckDB enters; the name follows from the file's.
     ///

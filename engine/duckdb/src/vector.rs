@@ -18,8 +18,8 @@ use arrow_data::ByteView;
 use arrow_schema::DataType;
 use lakebed_core::{Error, Result, Seq};
 
-use crate::door::invalid;
-use crate::sys::{Api, DataChunk, Index, ListEntry, LongText, SUCCESS, ShortText, Text, Vector};
+use crate::bind::invalid;
+use crate::c_api::{Api, DataChunk, Index, ListEntry, LongText, SUCCESS, ShortText, Text, Vector};
 
 /// What a table function fills in one call.
 pub(crate) struct Chunk {
@@ -30,7 +30,7 @@ pub(crate) struct Chunk {
 impl Chunk {
     /// # Safety
     /// `raw` is the chunk of a table function's callback that has not returned, its columns of the types that
-    /// [`crate::door::LogicalType::of`] gave for the arrays it will be filled with.
+    /// [`crate::bind::LogicalType::of`] gave for the arrays it will be filled with.
     pub(crate) unsafe fn new(api: &'static Api, raw: DataChunk) -> Self {
         Self { api, raw }
     }

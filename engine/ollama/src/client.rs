@@ -9,7 +9,7 @@ use reqwest::{Response, StatusCode};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{Error, Fact, Result};
-use crate::frame::{Chunk, Frame, Pulled};
+use crate::events::{Chunk, Frame, Pulled};
 use crate::stream::{Call, Stream};
 
 /// Bytes of the body of an answer that is no stream.

@@ -20,11 +20,11 @@
 
 mod client;
 mod error;
-mod frame;
+mod events;
 mod lines;
 mod stream;
 
 pub use client::{Client, Config, Method};
 pub use error::{Error, Fact, Result};
-pub use frame::{Chunk, Frame, Pulled, Stats};
+pub use events::{Chunk, Frame, Pulled, Stats};
 pub use stream::{Call, Step, Stream};

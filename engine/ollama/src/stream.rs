@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::client::Shared;
 use crate::error::{Error, Fact, Result};
-use crate::frame::{Frame, frame};
+use crate::events::{Frame, frame};
 use crate::lines::Lines;
 
 /// How long a call that blocks looks away from cancelling.

@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyIterator, PyList};
 
-use crate::arrow;
-use crate::door::Line;
+use crate::arrow_capsules;
+use crate::detach::Line;
 use lakebed_json::writer;
 
 /// An iterator of batches on Python's side.
@@ -65,7 +65,11 @@ impl Batches {
                 Some(Ok(batch)) if batch.num_rows() > 0 => return Ok(Pulled::Table(batch)),
                 Some(Ok(_)) => continue,
                 Some(Err(cause)) => {
-                    return Err(arrow::failed(py, "The table could not be read", &cause));
+                    return Err(arrow_capsules::failed(
+                        py,
+                        "The table could not be read",
+                        &cause,
+                    ));
                 }
                 None => {}
             }
@@ -79,7 +83,7 @@ impl Batches {
                 }
                 return Ok(Pulled::Records(records));
             }
-            let reader = arrow::read(&next)?;
+            let reader = arrow_capsules::read(&next)?;
             *self.table.lock() = Some(reader);
         }
     }

@@ -15,11 +15,11 @@ use pyo3::types::{PyBytes, PyList, PyMemoryView};
 
 use crate::append::{Batches, Pulled, Records};
 use crate::buffer::Buffer;
-use crate::door::{self, enter, enter_long, invalid};
-use crate::files::{PyReader, PyWriter};
+use crate::detach::{self, enter, enter_long, invalid};
+use crate::file_objects::{PyReader, PyWriter};
 use crate::hash::{Key, PyHash, with_bytes};
-use crate::reading::{self, Reads as _};
-use crate::report;
+use crate::read_methods::{self, Reads as _};
+use crate::reports;
 use crate::rows::Rows;
 use crate::snapshot::View;
 
@@ -74,7 +74,7 @@ pub(crate) fn open(
         level,
         threads,
         command,
-        interrupted: door::interrupted,
+        interrupted: detach::interrupted,
         ..Options::default()
     };
     let store = enter(py, || Store::open(&path, options))?;
@@ -103,8 +103,8 @@ impl Engine {
         enter(py, || Ok(self.store.commit_number().get()))
     }
 
-    fn settings<'py>(&self, py: Python<'py>) -> report::Dict<'py> {
-        report::settings(py, &self.path(), self.store.options(), self.mode)
+    fn settings<'py>(&self, py: Python<'py>) -> reports::Dict<'py> {
+        reports::settings(py, &self.path(), self.store.options(), self.mode)
     }
 
     fn take_warnings(&self, py: Python<'_>) -> PyResult<Vec<String>> {
@@ -134,7 +134,7 @@ impl Engine {
 
     #[pyo3(signature = (hash, /))]
     fn get<'py>(&self, hash: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
-        reading::get(&self.store, hash)
+        read_methods::get(&self.store, hash)
     }
 
     #[pyo3(signature = (hashes, /))]
@@ -142,22 +142,22 @@ impl Engine {
         &self,
         hashes: &Bound<'py, PyAny>,
     ) -> PyResult<Vec<Option<Bound<'py, PyBytes>>>> {
-        reading::get_many(&self.store, hashes)
+        read_methods::get_many(&self.store, hashes)
     }
 
     #[pyo3(signature = (hash, /))]
     fn buffer(&self, hash: &Bound<'_, PyAny>) -> PyResult<Buffer> {
-        reading::buffer(&self.store, hash)
+        read_methods::buffer(&self.store, hash)
     }
 
     #[pyo3(signature = (hash, /))]
     fn contains(&self, hash: &Bound<'_, PyAny>) -> PyResult<bool> {
-        reading::contains(&self.store, hash)
+        read_methods::contains(&self.store, hash)
     }
 
     #[pyo3(signature = (hash, /))]
     fn resolve(&self, hash: &Bound<'_, PyAny>) -> PyResult<PyHash> {
-        reading::resolve(&self.store, hash)
+        read_methods::resolve(&self.store, hash)
     }
 
     #[pyo3(signature = (hash, /))]
@@ -168,7 +168,7 @@ impl Engine {
 
     fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
         if self.closed() {
-            return Err(door::raise(
+            return Err(detach::raise(
                 py,
                 ErrorKind::Closed.as_str(),
                 "The store is closed; open it again.",
@@ -191,7 +191,7 @@ impl Engine {
     }
 
     #[pyo3(signature = (collection, batches, /))]
-    fn append<'py>(&self, collection: &str, batches: &Bound<'py, PyAny>) -> report::Dict<'py> {
+    fn append<'py>(&self, collection: &str, batches: &Bound<'py, PyAny>) -> reports::Dict<'py> {
         let py = batches.py();
         let batches = Arc::new(Batches::new(batches)?);
         let first = batches.pull(py)?;
@@ -212,7 +212,7 @@ impl Engine {
                     .append(collection, &mut Records::new(line, ready, batches))
             })?,
         };
-        report::append(py, collection, &appended)
+        reports::append(py, collection, &appended)
     }
 
     #[pyo3(signature = (source, /, *, into, name, size, on_error, again, resume, train, progress))]
@@ -228,7 +228,7 @@ impl Engine {
         resume: bool,
         train: bool,
         progress: Option<Py<PyAny>>,
-    ) -> report::Dict<'py> {
+    ) -> reports::Dict<'py> {
         let py = source.py();
         let on_error = match on_error {
             "abort" => OnError::Abort,
@@ -266,13 +266,13 @@ impl Engine {
                 },
             )
         })?;
-        report::ingest(py, &report)
+        reports::ingest(py, &report)
     }
 
     #[pyo3(signature = (collection, size, /))]
-    fn train<'py>(&self, py: Python<'py>, collection: &str, size: usize) -> report::Dict<'py> {
+    fn train<'py>(&self, py: Python<'py>, collection: &str, size: usize) -> reports::Dict<'py> {
         let trained = enter_long(py, |_| self.store.train(collection, size))?;
-        report::train(py, &trained)
+        reports::train(py, &trained)
     }
 
     #[pyo3(signature = (collection, /))]
@@ -290,30 +290,30 @@ impl Engine {
     }
 
     fn collections<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        reading::collections(py, &self.store)
+        read_methods::collections(py, &self.store)
     }
 
     fn segments<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        reading::segments(py, &self.store)
+        read_methods::segments(py, &self.store)
     }
 
     fn dictionaries<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        reading::dictionaries(py, &self.store)
+        read_methods::dictionaries(py, &self.store)
     }
 
     fn commits<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        reading::commits(py, &self.store)
+        read_methods::commits(py, &self.store)
     }
 
-    fn stats<'py>(&self, py: Python<'py>) -> report::Dict<'py> {
+    fn stats<'py>(&self, py: Python<'py>) -> reports::Dict<'py> {
         let stats = enter(py, || self.store.stats())?;
-        report::stats(py, &stats)
+        reports::stats(py, &stats)
     }
 
     #[pyo3(signature = (progress, /))]
-    fn verify<'py>(&self, py: Python<'py>, progress: Option<Py<PyAny>>) -> report::Dict<'py> {
+    fn verify<'py>(&self, py: Python<'py>, progress: Option<Py<PyAny>>) -> reports::Dict<'py> {
         let found = enter_long(py, |line| self.store.verify(line.progress(progress)))?;
-        report::verify(py, &found)
+        reports::verify(py, &found)
     }
 
     #[pyo3(signature = (collection, target, progress, /))]
@@ -322,7 +322,7 @@ impl Engine {
         collection: &str,
         target: &Bound<'py, PyAny>,
         progress: Option<Py<PyAny>>,
-    ) -> report::Dict<'py> {
+    ) -> reports::Dict<'py> {
         let py = target.py();
         let path = target.extract::<PathBuf>().ok();
         let file = target.clone().unbind();
@@ -344,7 +344,7 @@ impl Engine {
             out.flush().map_err(|cause| Error::io(&what, cause))?;
             Ok(report)
         })?;
-        report::export(py, collection, &exported)
+        reports::export(py, collection, &exported)
     }
 
     #[pyo3(signature = (collection, start, stop, /))]
@@ -355,7 +355,7 @@ impl Engine {
         start: u64,
         stop: Option<u64>,
     ) -> PyResult<Rows> {
-        reading::rows(py, &self.store, collection, start, stop)
+        read_methods::rows(py, &self.store, collection, start, stop)
     }
 
     fn snapshot(&self, py: Python<'_>) -> PyResult<View> {

@@ -6,7 +6,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMemoryView, PyString, PyTuple};
 
-use crate::door::{enter, invalid};
+use crate::detach::{enter, invalid};
 
 /// Bytes that are hashed without letting other threads run.
 const SMALL: usize = 16 << 10;

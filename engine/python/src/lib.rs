@@ -1,19 +1,19 @@
 //! `lakebed._engine`: the Python door of the engine.
 //!
 //! It translates and decides nothing: arguments to Rust, results to Python, errors to the classes of `lakebed.errors`. Long calls run
-//! detached from the interpreter and stop on Ctrl-C (`door`). Bytes that Python may change are copied before they are hashed.
+//! detached from the interpreter and stop on Ctrl-C (`detach`). Bytes that Python may change are copied before they are hashed.
 //! What each thing means to a user is written in `pyshell/lakebed/_engine.pyi`.
 
 mod append;
-mod arrow;
+mod arrow_capsules;
 mod buffer;
-mod door;
+mod detach;
 mod engine;
-mod files;
+mod file_objects;
 mod hash;
 mod ollama;
-mod reading;
-mod report;
+mod read_methods;
+mod reports;
 mod rows;
 mod scan;
 mod snapshot;
@@ -36,7 +36,7 @@ mod _engine {
     #[pymodule_export]
     use crate::ollama::Pieces;
     #[pymodule_export]
-    use crate::report::error_kinds;
+    use crate::reports::error_kinds;
     #[pymodule_export]
     use crate::rows::Row;
     #[pymodule_export]

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
-use crate::door::invalid;
+use crate::detach::invalid;
 
 /// How often a wait looks for signals.
 const SIGNALS: Duration = Duration::from_millis(50);

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDateTime, PyTzInfo};
 
-use crate::door::enter;
+use crate::detach::enter;
 use crate::hash::PyHash;
 
 /// What is read ahead in one go, without the interpreter.

@@ -9,7 +9,7 @@ use lakebed_core::{Filter, Op, ScanRequest, Seq, Snapshot, Value};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyCapsule, PyDict, PyFloat, PyInt, PyList, PyString};
 
-use crate::door::{enter, invalid};
+use crate::detach::{enter, invalid};
 
 /// How long a filtered scan may find nothing without a sign of life.
 const SILENCE: Duration = Duration::from_millis(100);
@@ -55,11 +55,11 @@ impl Stream {
     ) -> PyResult<Bound<'py, PyCapsule>> {
         // The interface allows ignoring the wish for other types; the consumer then casts.
         let _ = requested_schema;
-        crate::arrow::stream(py, self.open(py)?)
+        crate::arrow_capsules::stream(py, self.open(py)?)
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
-        crate::arrow::schema(py, &self.schema)
+        crate::arrow_capsules::schema(py, &self.schema)
     }
 
     /// Names of its columns.

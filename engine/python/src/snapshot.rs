@@ -5,9 +5,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::buffer::Buffer;
-use crate::door::enter;
+use crate::detach::enter;
 use crate::hash::PyHash;
-use crate::reading;
+use crate::read_methods;
 use crate::rows::Rows;
 use crate::scan::{self, Stream};
 
@@ -32,7 +32,7 @@ impl View {
 
     #[pyo3(signature = (hash, /))]
     fn get<'py>(&self, hash: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
-        reading::get(&self.snapshot, hash)
+        read_methods::get(&self.snapshot, hash)
     }
 
     #[pyo3(signature = (hashes, /))]
@@ -40,22 +40,22 @@ impl View {
         &self,
         hashes: &Bound<'py, PyAny>,
     ) -> PyResult<Vec<Option<Bound<'py, PyBytes>>>> {
-        reading::get_many(&self.snapshot, hashes)
+        read_methods::get_many(&self.snapshot, hashes)
     }
 
     #[pyo3(signature = (hash, /))]
     fn buffer(&self, hash: &Bound<'_, PyAny>) -> PyResult<Buffer> {
-        reading::buffer(&self.snapshot, hash)
+        read_methods::buffer(&self.snapshot, hash)
     }
 
     #[pyo3(signature = (hash, /))]
     fn contains(&self, hash: &Bound<'_, PyAny>) -> PyResult<bool> {
-        reading::contains(&self.snapshot, hash)
+        read_methods::contains(&self.snapshot, hash)
     }
 
     #[pyo3(signature = (hash, /))]
     fn resolve(&self, hash: &Bound<'_, PyAny>) -> PyResult<PyHash> {
-        reading::resolve(&self.snapshot, hash)
+        read_methods::resolve(&self.snapshot, hash)
     }
 
     fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
@@ -70,23 +70,23 @@ impl View {
         start: u64,
         stop: Option<u64>,
     ) -> PyResult<Rows> {
-        reading::rows(py, &self.snapshot, collection, start, stop)
+        read_methods::rows(py, &self.snapshot, collection, start, stop)
     }
 
     fn collections<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        reading::collections(py, &self.snapshot)
+        read_methods::collections(py, &self.snapshot)
     }
 
     fn segments<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        reading::segments(py, &self.snapshot)
+        read_methods::segments(py, &self.snapshot)
     }
 
     fn dictionaries<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        reading::dictionaries(py, &self.snapshot)
+        read_methods::dictionaries(py, &self.snapshot)
     }
 
     fn commits<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        reading::commits(py, &self.snapshot)
+        read_methods::commits(py, &self.snapshot)
     }
 
     #[pyo3(signature = (collection, /))]

@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from lakebed.duck.catalog import SYSTEM_SCHEMA, Catalogue, Origin, catalogues
+from lakebed.duck.attachment import SYSTEM_SCHEMA, Catalogue, Origin, catalogues
 from lakebed.duck.functions import ALLOWED, load_functions
 from lakebed.duck.names import literal, quoted
-from lakebed.duck.origin import origin_of
+from lakebed.duck.store_tables import origin_of
 from lakebed.errors import InvalidArgument
 
 if TYPE_CHECKING:

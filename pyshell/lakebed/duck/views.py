@@ -13,7 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from lakebed.duck.names import quoted
-from lakebed.duck.source import SEQ, Reader, Source, has_pushdown, scannable, source
+from lakebed.duck.table_scan import SEQ, Reader, Source, has_pushdown, scannable, source
 from lakebed.errors import InvalidArgument
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from lakebed.prompts.api import dry_run, prompt
 from lakebed.prompts.chat import Chat, Ollama
-from lakebed.prompts.runner import Run
+from lakebed.prompts.run import Run
 
 __all__ = ["Chat", "Ollama", "Run", "dry_run", "prompt"]
 

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from lakebed.duck.names import view_names
 from lakebed.errors import InvalidArgument, OllamaUnreachable
-from lakebed.prompts import catalog, templates
-from lakebed.prompts import options as option_names
+from lakebed.prompts import saved_templates, server_models
+from lakebed.prompts import model_options
 from lakebed.prompts.address import full_name
 from lakebed.prompts.client import Timeouts, server
-from lakebed.prompts.dry import dry_run as _dry_run
-from lakebed.prompts.models import DryRun
-from lakebed.prompts.plan import Plan, last_digest
+from lakebed.prompts.preview import dry_run as _dry_run
+from lakebed.prompts.results import DryRun
+from lakebed.prompts.run_plan import Plan, last_digest
 from lakebed.prompts.request import Question
-from lakebed.prompts.rows import GivenRows, Rows, SelectedRows
-from lakebed.prompts.runner import Run
-from lakebed.prompts.schema import Format
+from lakebed.prompts.input_rows import GivenRows, Rows, SelectedRows
+from lakebed.prompts.run import Run
+from lakebed.prompts.reply_format import Format
 from lakebed.prompts.template import Template
 from lakebed.store import Store
 
@@ -119,14 +119,14 @@ def _plan(
     if into is not None and (not into or into.startswith("_")):
         message = f"The results cannot go into {into!r}: names that begin with _ are lakebed's own."
         raise InvalidArgument(message)
-    saved = templates.Saved(template, system, format)
+    saved = saved_templates.Saved(template, system, format)
     if template.startswith("@"):
-        found = templates.load(store, template)
-        saved = templates.Saved(found.template, system or found.system, format or found.format)
-    saving = (save, templates.row(save, saved)) if save is not None else None
+        found = saved_templates.load(store, template)
+        saved = saved_templates.Saved(found.template, system or found.system, format or found.format)
+    saving = (save, saved_templates.row(save, saved)) if save is not None else None
     parsed = Template(saved.template)
-    checked = option_names.checked(options or {})
-    thinking = option_names.think(think)
+    checked = model_options.checked(options or {})
+    thinking = model_options.think(think)
     form = Format(saved.format) if saved.format is not None else None
     place = server(host, timeouts)
     client = place.client()
@@ -135,8 +135,8 @@ def _plan(
     try:
         reachable = True
         try:
-            info = catalog.find(client, place.address, model, allow_cloud=bool(more.get("allow_cloud")))
-            catalog.suited(info, think=thinking, images=image is not None)
+            info = server_models.find(client, place.address, model, allow_cloud=bool(more.get("allow_cloud")))
+            server_models.suited(info, think=thinking, images=image is not None)
             digest: str | None = info.digest
         except OllamaUnreachable as error:
             if not dry:

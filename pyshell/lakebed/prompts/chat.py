@@ -11,15 +11,15 @@ from lakebed._backend import Hash
 from lakebed._progress import ProgressLike, reporting
 from lakebed.errors import InvalidArgument
 from lakebed.models import Listing
-from lakebed.prompts import catalog, record
-from lakebed.prompts import options as option_names
+from lakebed.prompts import server_models, storage
+from lakebed.prompts import model_options
 from lakebed.prompts.address import full_name
-from lakebed.prompts.ask import Heard
+from lakebed.prompts.sender import Heard
 from lakebed.prompts.client import Client, Pulled, Server, Timeouts, server
-from lakebed.prompts.models import ModelInfo
-from lakebed.prompts.record import Replies, Stored
+from lakebed.prompts.results import ModelInfo
+from lakebed.prompts.storage import Replies, Stored
 from lakebed.prompts.request import Maker, Question, checked_messages
-from lakebed.prompts.schema import Format
+from lakebed.prompts.reply_format import Format
 from lakebed.store import Store
 
 
@@ -97,7 +97,7 @@ class Chat:
         finally:
             stream.close()
         data = heard.reply(str(self.request), 1).data()
-        self._take(record.stored(str(Hash.of(data)), data))
+        self._take(storage.stored(str(Hash.of(data)), data))
         if store is not None:
             self.reply = Hash.of(data)
             self._store(store, data)
@@ -117,7 +117,7 @@ class Chat:
             if hash not in store:
                 store.put(image)
         if str(self.request) not in store:
-            store.append(record.REQUESTS, [self._data])
+            store.append(storage.REQUESTS, [self._data])
         store.commit()
 
     def _take(self, reply: Stored) -> None:
@@ -198,20 +198,20 @@ class Ollama:
         schema, which the reply is checked against (`ReplyInvalid`). A reply to the same request that the store has is given again,
         unless `fresh`.
         """
-        info = self._found.get(model) or catalog.find(
+        info = self._found.get(model) or server_models.find(
             self.client, self._server.address, model, allow_cloud=self.allow_cloud
         )
         self._found[model] = info
         images: dict[str, bytes] = {}
         checked = checked_messages(messages, lambda image: self._image_name(image, images))
-        catalog.suited(info, think=think, images=any("images" in one for one in checked))
+        server_models.suited(info, think=think, images=any("images" in one for one in checked))
         form = Format(format) if format is not None else None
         question = Question(
             full_name(model),
             info.digest,
             form.wire if form is not None else None,
-            option_names.checked(options or {}),
-            option_names.think(think),
+            model_options.checked(options or {}),
+            model_options.think(think),
             keep_alive,
         )
         return Chat(self, Maker(question), checked, images, form, fresh=fresh)
@@ -230,19 +230,19 @@ class Ollama:
 
     def models(self) -> Listing[ModelInfo]:
         """The models that the server has."""
-        return Listing(catalog.models(self.client))
+        return Listing(server_models.models(self.client))
 
     def show(self, model: str) -> dict[str, Any]:
         """Everything the server says about a model."""
-        return catalog.ask(self.client, "/api/show", {"model": model}, model=model, host=self.url)
+        return server_models.ask(self.client, "/api/show", {"model": model}, model=model, host=self.url)
 
     def running(self) -> list[dict[str, Any]]:
         """The models in memory, as the server says it."""
-        return [dict(one) for one in catalog.ask(self.client, "/api/ps", host=self.url).get("models") or []]
+        return [dict(one) for one in server_models.ask(self.client, "/api/ps", host=self.url).get("models") or []]
 
     def version(self) -> str:
         """The server's version."""
-        return str(catalog.ask(self.client, "/api/version", host=self.url).get("version", ""))
+        return str(server_models.ask(self.client, "/api/version", host=self.url).get("version", ""))
 
     def pull(self, model: str, *, progress: ProgressLike = None) -> None:
         """Have the server fetch a model."""
@@ -250,7 +250,7 @@ class Ollama:
         parts: dict[str, Pulled] = {}
         self._found.pop(model, None)
         with reporting(progress, f"pull {model}") as report:
-            for part in catalog.pull(self.client, model):
+            for part in server_models.pull(self.client, model):
                 if part.digest:
                     parts[part.digest] = part
                 if report is not None:

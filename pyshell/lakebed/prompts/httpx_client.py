@@ -14,7 +14,7 @@ import httpx
 from lakebed.prompts.address import Address
 from lakebed.prompts.client import FRAME_LIMIT, Chunk, Pulled, Timeouts
 from lakebed.prompts.failures import Fact, failure
-from lakebed.prompts.frames import Garbled, Lines, chunk, frame, pulled
+from lakebed.prompts.stream_lines import Garbled, Lines, chunk, frame, pulled
 
 _BODY_LIMIT = 64 << 20
 _ERROR_LIMIT = 64 << 10

@@ -35,7 +35,11 @@ pub(crate) fn append(
 fn keeps_group(error: &Error) -> bool {
     !matches!(
         error.kind(),
-        ErrorKind::Io | ErrorKind::StoreFull | ErrorKind::Poisoned | ErrorKind::Corrupt
+        ErrorKind::Io
+            | ErrorKind::Internal
+            | ErrorKind::StoreFull
+            | ErrorKind::Poisoned
+            | ErrorKind::Corrupt
     )
 }
 

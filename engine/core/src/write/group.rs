@@ -521,8 +521,10 @@ pub(crate) fn create_segment(home: &Home, number: SegmentNumber) -> Result<Arc<d
 /// Eight random bytes.
 pub(crate) fn random() -> Result<u64> {
     let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes)
-        .map_err(|e| Error::internal(&format!("the system gave no random bytes: {e}")))?;
+    getrandom::fill(&mut bytes).map_err(|error| {
+        let message = format!("The operating system gave no random bytes: {error}.");
+        Error::new(crate::ErrorKind::Io, message)
+    })?;
     Ok(u64::from_le_bytes(bytes))
 }
 

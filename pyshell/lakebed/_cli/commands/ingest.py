@@ -1,0 +1,99 @@
+"""`lakebed ingest`."""
+
+from __future__ import annotations
+
+import errno
+import glob
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from lakebed._cli import render
+from lakebed._cli.commands.context import Context
+from lakebed.errors import InvalidArgument, error
+
+if TYPE_CHECKING:
+    from lakebed.models import IngestReport, TrainReport
+
+
+def ingest(
+    context: Context,
+    files: tuple[str, ...],
+    into: str | None,
+    on_error: Literal["abort", "skip", "quarantine"],
+    again: bool,
+    resume: bool,
+) -> None:
+    """Ingests the files and reports on each."""
+    # What can be refused without a store is refused before one is made.
+    sources = [source for file in files for source in _found(file)]
+    if into is None and (len(sources) > 1 or sources == ["-"]):
+        message = "Several files, and standard input, need a collection: --into NAME."
+        raise InvalidArgument(message)
+    with context.open("a", create=True) as store:
+        for source in sources:
+            report = store.ingest(
+                source, into, on_error=on_error, again=again, resume=resume, progress=context.progress
+            )
+            context.report(report, _lines(report))
+            for note in _notes(report):
+                context.note(note)
+
+
+def _found(file: str) -> list[str]:
+    """The files that a word on the command line names."""
+    if file == "-":
+        return [file]
+    path = Path(file)
+    if glob.has_magic(file) and not path.exists():
+        found = sorted(glob.iglob(file, recursive=True))  # noqa: PTH207 (Path.glob takes no absolute patterns)
+        if not found:
+            message = f"No file matches the pattern {file!r}: check its directory and spelling."
+            raise error("io", message, errno.ENOENT)
+        return found
+    if path.is_dir():
+        message = f"{file} is a directory: name the files in it, as in '{file.rstrip('/')}/*.ndjson'."
+        raise error("io", message, errno.EISDIR)
+    if not path.exists():
+        message = f"There is no file {file}: check the name, and the directory you are in."
+        raise error("io", message, errno.ENOENT)
+    return [file]
+
+
+def _notes(report: IngestReport) -> Iterator[str]:
+    """What a person should know even when a program reads the report."""
+    if report.skipped:
+        yield f"note: {report.file} was ingested into {report.collection} before: skipped (--again ingests it anew)"
+    if report.bad_lines:
+        fate = f"put into {report.quarantine}" if report.quarantine else "skipped"
+        yield f"note: {render.count(report.bad_lines, 'bad line')} of {report.file} {fate}"
+        for bad in report.first_bad[:5]:
+            yield f"  line {bad.line:,}, column {bad.column:,}: {bad.reason}"
+        if report.bad_lines > 5:
+            yield "  ..."
+
+
+def _lines(report: IngestReport) -> Iterator[str]:
+    """A report for people."""
+    if report.skipped:
+        yield f"{report.file} -> {report.collection}: nothing to do"
+        return
+    told = [render.count(report.rows, "row")]
+    if report.duplicates:
+        told.append(f"{report.duplicates:,} of them known before")
+    if report.resumed_after_line is not None:
+        told.append(f"resumed after line {report.resumed_after_line:,}")
+    speed = f", {report.mb_per_second:,.0f} MB/s" if report.seconds >= 0.1 else ""
+    yield f"{report.file} -> {report.collection}: {', '.join(told)}, in {report.seconds:.1f} s{speed}"
+    ratio = f", {report.ratio:.1f} times smaller" if report.bytes_stored and report.ratio > 1 else ""
+    yield f"  {render.size(report.bytes_in)} became {render.size(report.bytes_stored)}{ratio}"
+    if report.trained is not None:
+        yield f"  {trained(report.trained)}"
+
+
+def trained(report: TrainReport) -> str:
+    """A training in one line."""
+    if not report.installed:
+        gain = f"only {report.gain:.1%} smaller" if report.gain > 0 else "no smaller"
+        return f"a new dictionary would make {report.collection} {gain}: it was not installed"
+    return f"dictionary {report.number} of {render.size(report.size)}: a sample became {report.gain:.0%} smaller"

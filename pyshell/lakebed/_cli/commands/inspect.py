@@ -1,0 +1,64 @@
+"""`lakebed stats`, `collections`, `describe`: what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from lakebed._cli import render
+from lakebed._cli.commands.context import Context
+from lakebed._cli.render import Column
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from lakebed.models import Stats
+
+
+def stats(context: Context) -> None:
+    """The store in numbers."""
+    with context.open() as store:
+        report = store.stats()
+    context.report(report, _lines(report))
+
+
+def _lines(report: Stats) -> Iterator[str]:
+    count, size = render.count, render.size
+    ratio = f" ({report.ratio:.1f} times smaller)" if report.ratio > 1 else ""
+    dictionaries = count(report.dictionaries, "dictionary", "dictionaries")
+    yield f"{report.path}: {size(report.raw_bytes)} of data in {size(report.disk_bytes)}{ratio}"
+    yield f"  {count(report.rows, 'row')} in {count(report.collections, 'collection')}, {count(report.blobs, 'blob')}"
+    yield f"  {count(report.segments, 'segment')} of {size(report.segment_bytes)}, {dictionaries}"
+    yield f"  indexes {size(report.index_bytes)}, everything else {size(report.other_bytes)}"
+    yield f"  at commit {report.commit:,}; the store was made {shown_time(report.created)}, {report.uuid}"
+
+
+def collections(context: Context, format: str | None, rows: int | None) -> None:
+    """The collections."""
+    with context.open() as store:
+        found = store.collections()
+    columns = [
+        Column("name"), Column("rows", "BIGINT"), Column("first _seq", "BIGINT"), Column("next _seq", "BIGINT"),
+        Column("dictionary", "BIGINT"), Column("created", "TIMESTAMP WITH TIME ZONE"),
+    ]  # fmt: skip
+    lines = [
+        [one.name, one.rows, one.first_seq, one.next_seq, one.dictionary, shown_time(one.created)] for one in found
+    ]
+    context.listing(found, columns, lines, format, rows)
+
+
+def shown_time(time: datetime) -> str:
+    """A time as DuckDB would show it in UTC, to the second."""
+    return time.strftime("%Y-%m-%d %H:%M:%S+00")
+
+
+def describe(context: Context, collection: str, format: str | None, rows: int | None) -> None:
+    """The columns of a collection."""
+    with context.open() as store:
+        schema = store.schema(collection)
+    columns = [
+        Column("column"), Column("type"), Column("values", "BIGINT"), Column("nulls", "BIGINT"),
+        Column("missing", "BIGINT"), Column("notes"),
+    ]  # fmt: skip
+    lines = [[one.name, one.type, one.values, one.nulls, one.missing, "; ".join(one.notes)] for one in schema.columns]
+    context.listing(list(schema.columns), columns, lines, format, rows)

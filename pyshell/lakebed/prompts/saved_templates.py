@@ -1,0 +1,48 @@
+"""Saved templates: rows of a collection, each a version named by its hash. `@name` is the newest, `@name:3f9a` an older one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from lakebed._records import to_json
+from lakebed.errors import CollectionNotFound, InvalidArgument
+from lakebed.prompts.storage import PROMPTS
+from lakebed.store import Store
+
+
+class Saved(NamedTuple):
+    """A template with what belongs to it."""
+
+    template: str
+    system: str | None = None
+    format: str | Mapping[str, Any] | None = None
+
+
+def row(name: str, saved: Saved) -> bytes:
+    """The row, and so the version, of a template."""
+    if not name or not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
+        message = f"A template's name is letters, digits, - _ and ., not {name!r}."
+        raise InvalidArgument(message)
+    return to_json({"name": name, "template": saved.template, "system": saved.system, "format": saved.format})
+
+
+def load(store: Store, reference: str) -> Saved:
+    """The template that `@name` or `@name:hash` names."""
+    name, _, version = reference.removeprefix("@").partition(":")
+    names = set()
+    found: Saved | None = None
+    try:
+        for one in store.scan(PROMPTS):
+            value = json.loads(one.data)
+            names.add(value["name"])
+            if value["name"] == name and str(one.hash).startswith(version):
+                found = Saved(value["template"], value["system"], value["format"])
+    except CollectionNotFound:
+        pass
+    if found is None:
+        there = f"there is {', '.join(sorted(names))}" if names else "none is saved yet: --save NAME saves one"
+        message = f"There is no saved template {reference}; {there}. A template that begins with @ is written with \\n before it."
+        raise InvalidArgument(message)
+    return found

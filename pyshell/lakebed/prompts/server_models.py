@@ -1,0 +1,96 @@
+"""What models the server has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from lakebed.errors import InvalidArgument
+from lakebed.prompts.address import Address, full_name, is_cloud_name
+from lakebed.prompts.sender import cloud_refused
+from lakebed.prompts.client import Client, Pulled
+from lakebed.prompts.failures import failure, missing
+from lakebed.prompts.results import ModelInfo
+
+
+def ask(
+    client: Client, path: str, body: dict[str, Any] | None = None, *, model: str = "", host: str = ""
+) -> dict[str, Any]:
+    """The JSON object that an endpoint gives."""
+    data = client.call(
+        "GET" if body is None else "POST", path, None if body is None else json.dumps(body).encode(), model
+    )
+    try:
+        value = json.loads(data)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise failure("json", "", 200, None, host, model)
+    return value
+
+
+def models(client: Client) -> list[ModelInfo]:
+    """The models, with what is loaded."""
+    loaded = {one.get("name"): one for one in _list(ask(client, "/api/ps"))}
+    return [_info(one, loaded.get(one.get("name"))) for one in _list(ask(client, "/api/tags"))]
+
+
+def _list(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    found = answer.get("models")
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _info(one: dict[str, Any], loaded: dict[str, Any] | None) -> ModelInfo:
+    details = one.get("details") or {}
+    size = one.get("size")
+    return ModelInfo(
+        name=str(one.get("name", "")),
+        size=size if isinstance(size, int) else 0,
+        digest=str(one.get("digest", "")).removeprefix("sha256:"),
+        parameters=str(details.get("parameter_size") or ""),
+        quantization=str(details.get("quantization_level") or ""),
+        context=details.get("context_length") or None,
+        capabilities=tuple(map(str, one.get("capabilities") or ())),
+        loaded=loaded is not None,
+        loaded_context=(loaded or {}).get("context_length") or None,
+        remote=one.get("remote_host") or None,
+        modified=str(one.get("modified_at") or ""),
+    )
+
+
+def find(client: Client, address: Address, model: str, *, allow_cloud: bool) -> ModelInfo:
+    """The model of this name. Raises `ModelMissing`, and `CloudRefused` unless that is allowed."""
+    if not model.strip():
+        message = "There is no model: name one, as in llama3.2."
+        raise InvalidArgument(message)
+    if not allow_cloud and (address.is_cloud or is_cloud_name(model)):
+        raise cloud_refused(model, "https://ollama.com")
+    name = full_name(model)
+    for one in _list(ask(client, "/api/tags")):
+        if one.get("name") in (name, model) or one.get("model") in (name, model):
+            info = _info(one, None)
+            if info.remote and not allow_cloud:
+                raise cloud_refused(model, info.remote)
+            return info
+    raise missing(model)
+
+
+def suited(info: ModelInfo, *, think: object, images: bool) -> None:
+    """Refuses what the model says it cannot do."""
+    if not info.capabilities:
+        return
+    for wanted, ability, what in (
+        (True, "completion", "chat"),
+        (bool(think), "thinking", "think"),
+        (images, "vision", "see images"),
+    ):
+        if wanted and ability not in info.capabilities:
+            message = f"{info.name} cannot {what}: it offers {', '.join(info.capabilities)}."
+            raise InvalidArgument(message)
+
+
+def pull(client: Client, model: str) -> Iterator[Pulled]:
+    """Has the server fetch a model."""
+    body = json.dumps({"model": model, "stream": True}).encode()
+    yield from client.pull(body, model)

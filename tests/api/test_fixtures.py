@@ -1,0 +1,141 @@
+"""Stores that older versions wrote, kept under tests/fixtures, read and written by this one."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lakebed
+from tests.fixture import LARGE, answers, lines, thing
+
+FIXTURES = sorted((Path(__file__).parents[1] / "fixtures").glob("store-*"))
+
+
+@pytest.fixture(params=FIXTURES, ids=lambda path: path.name)
+def fixture(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, dict[str, Any]]:
+    """A copy of a fixture's store, and what it must answer."""
+    path = tmp_path / "store.lakebed"
+    shutil.copytree(request.param / "store.lakebed", path)
+    return path, json.loads((request.param / "answers.json").read_text())
+
+
+def files(path: Path) -> dict[str, str]:
+    """The SHA-256 of each file in a directory, except for the lock's."""
+    return {
+        str(file.relative_to(path)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(path.rglob("*"))
+        if file.is_file() and file.name != "LOCK"
+    }
+
+
+def of_shape(found: Any, expected: Any) -> Any:
+    """`found` without the keys that `expected` lacks: a later version may say more about a store."""
+    if isinstance(found, dict) and isinstance(expected, dict):
+        return {key: of_shape(value, expected[key]) for key, value in found.items() if key in expected}
+    if isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
+        return [of_shape(value, wanted) for value, wanted in zip(found, expected, strict=True)]
+    return found
+
+
+def test_there_is_a_fixture_of_each_released_version():
+    assert [path.name for path in FIXTURES] == ["store-1.0"]
+
+
+def test_reading_answers_what_was_written_and_changes_no_byte(fixture):
+    path, expected = fixture
+    before = files(path)
+    found = answers(path)
+    for part, wanted in expected.items():
+        assert of_shape(found[part], wanted) == wanted, part
+    assert files(path) == before
+
+
+def test_opening_to_append_changes_no_byte_until_something_is_appended(fixture):
+    path, expected = fixture
+    before = files(path)
+    with lakebed.open(path) as store:
+        assert store.stats().rows == expected["stats"]["rows"]
+    assert files(path) == before
+
+
+def test_it_verifies_clean(fixture):
+    path, _ = fixture
+    with lakebed.open(path, mode="r") as store:
+        report = store.verify()
+        assert report.problems == ()
+        assert report.rows > 0
+
+
+def test_deleted_blobs_are_not_found(fixture):
+    path, _ = fixture
+    with lakebed.open(path, mode="r") as store:
+        for gone in (thing(17), thing(130), b"blob 7", b'{"n":31}', b'{"commit":25}'):
+            assert lakebed.Hash.of(gone) not in store
+        for there in (thing(5), b"blob 8", b'{"n":30}', b'{"n":7}'):
+            assert store.get(lakebed.Hash.of(there)) == there
+        assert store.get(lakebed.Hash.of(bytes(LARGE - 1) + b"\x01"))[-2:] == b"\x00\x01"
+
+
+def test_appending_sealing_and_reading_again(fixture):
+    path, expected = fixture
+    before = expected["rows"]
+    last = expected["commits"][-1]["number"]
+    with lakebed.open(path) as store:
+        # One record that the store has, in a sealed segment, and one that it has not.
+        report = store.append("things", [thing(850), thing(7), b'{"id": 1}'])
+        assert (report.rows, report.duplicates) == (3, 2)
+        store.commit()
+        store.seal()
+        store.append("later", [b"{}"])
+        store.commit()
+        store.append("things", [thing(99_999)])
+        assert store.stats().pending_rows == 1
+        assert check(store, before)
+    for mode in ("r", "a"):
+        with lakebed.open(path, mode=mode) as store:
+            assert check(store, before)
+            assert [bytes(row.data) for row in store.scan("things", start=next_seq(expected, "things"))] == [
+                thing(850),
+                thing(7),
+                b'{"id": 1}',
+                thing(99_999),
+            ]
+            assert [row.data for row in store.scan("later")] == [b"{}"]
+            assert store.verify().problems == ()
+    # As of each commit of the old version nothing has changed; later ones see the new rows.
+    found = answers(path)
+    for name, commits in expected["as_of"].items():
+        assert {commit: found["as_of"][name][commit] for commit in commits} == commits
+    counts = [found["as_of"]["things"][str(last + step)][0] for step in range(4)]
+    assert [count - counts[0] for count in counts] == [0, 3, 3, 4]
+
+
+def test_a_file_that_was_ingested_is_known_and_its_lines_are_found(fixture, tmp_path, monkeypatch):
+    path, _ = fixture
+    monkeypatch.chdir(tmp_path)
+    Path("things.ndjson").write_bytes(lines(0, 120))
+    with lakebed.open(path) as store:
+        assert store.ingest("things.ndjson").skipped
+        again = store.ingest("things.ndjson", again=True)
+        # thing(17) was deleted, and is new.
+        assert (again.rows, again.new_blobs) == (121, 1)
+
+
+def next_seq(expected: dict[str, Any], name: str) -> int:
+    """The sequence number after a collection's last row."""
+    return next(item["next_seq"] for item in expected["collections"] if item["name"] == name)
+
+
+def check(store: lakebed.Store, before: dict[str, Any]) -> bool:
+    """Whether the rows that the fixture has are those that it had."""
+    for name, rows in before.items():
+        stop = rows[-1][0] + 1 if rows else 0
+        found = [
+            [row.seq, row.blob, str(row.hash), row.file, row.line, row.ingested_at.isoformat()]
+            for row in store.scan(name, stop=stop)
+        ]
+        assert found == rows, name
+    return True
