@@ -43,5 +43,6 @@ pub use snapshot::{Row, Rows, Snapshot};
 pub use store::{
     Appended, BadLine, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport, IngestOptions,
     IngestReport, OnError, Problem, Progress, ProgressFn, SegmentInfo, SegmentState, Source, Stats,
-    Store, TrainReport, VerifyReport,
+    Store, VerifyReport,
 };
+pub use train::TrainReport;

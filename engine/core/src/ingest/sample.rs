@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::lines::Parsed;
-use lakebed_codec::training::{Budget, Run, Samples};
+use lakebed_codec::training::{Budget, SampleRange, Samples};
 
 /// Read beyond a run, so that the last line that begins in it is whole, if it is of usual size.
 const BEYOND: usize = 8 << 10;
@@ -20,7 +20,7 @@ pub(super) fn of_file(
     let mut file = File::open(path)?;
     let mut samples = Samples::default();
     let mut buffer = Vec::new();
-    for run in budget.runs(length.saturating_sub(start)) {
+    for run in budget.ranges(length.saturating_sub(start)) {
         let begin = start + run.offset;
         // The byte before tells whether a line begins with the run.
         let from = begin.saturating_sub(1);
@@ -84,13 +84,17 @@ pub(super) fn of_chunks(held: &[&Parsed], budget: &Budget) -> Samples {
     let length = held
         .last()
         .map_or(0, |last| last.end.content - first.offset);
-    for run in budget.runs(length) {
+    for run in budget.ranges(length) {
         samples.add(&run, lines_of_run(held, first.offset, run));
     }
     samples
 }
 
-fn lines_of_run<'a>(held: &'a [&'a Parsed], base: u64, run: Run) -> impl Iterator<Item = &'a [u8]> {
+fn lines_of_run<'a>(
+    held: &'a [&'a Parsed],
+    base: u64,
+    run: SampleRange,
+) -> impl Iterator<Item = &'a [u8]> {
     let (from, to) = (base + run.offset, base + run.offset + run.bytes as u64);
     let begin = held.partition_point(|chunk| chunk.end.content <= from);
     held.get(begin..)

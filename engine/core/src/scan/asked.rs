@@ -8,7 +8,7 @@ use arrow_array::{Array, ArrayRef};
 
 use super::request::ScanRequest;
 use crate::error::{Error, ErrorKind, Result};
-use lakebed_json::schema::{Column, DataType, SYSTEM_COLUMNS, Schema, Source};
+use lakebed_json::schema::{Column, ColumnSource, DataType, SYSTEM_COLUMNS, Schema};
 use lakebed_json::{Cursor, Value, unescape_into};
 
 /// Columns by their numbers in the schema.
@@ -42,7 +42,7 @@ pub(super) fn apply(schema: &mut Arc<Schema>, request: &ScanRequest) -> Result<A
         let position = schema.position(name).unwrap_or_else(|| {
             schema.columns.push(Column {
                 name: name.clone(),
-                source: Source::Key(name.as_bytes().into()),
+                source: ColumnSource::Key(name.as_bytes().into()),
                 data_type: DataType::Json,
                 values: 0,
                 nulls: 0,

@@ -196,7 +196,7 @@ impl Scan {
                     return Ok(Some(batch));
                 }
             }
-            while self.batches.under_way() < self.limit
+            while self.batches.in_progress() < self.limit
                 && let Some(unit) = self.units.pop_front()
             {
                 let plan = Arc::clone(&self.plan);

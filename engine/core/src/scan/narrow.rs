@@ -5,17 +5,17 @@ mod tests;
 
 use super::filter::{Found, holds};
 use super::request::Op;
-use lakebed_json::extract::{Probe, Refused, fitting_double};
+use lakebed_json::extract::{ValueError, ValueFinder};
 use lakebed_json::schema::{Column, DataType};
 use lakebed_json::time::{Moment, moment};
-use lakebed_json::{Cursor, Integer, Value as Json, integer};
+use lakebed_json::{Cursor, Integer, Value as Json, fitting_double, integer};
 
 /// A condition on a typed column. That its constants fit the type was checked.
 #[derive(Debug)]
 pub(super) struct Narrowing {
     name: String,
     data_type: DataType,
-    probe: Probe,
+    finder: ValueFinder,
     op: Op,
 }
 
@@ -24,7 +24,7 @@ impl Narrowing {
         Self {
             name: column.name.clone(),
             data_type: column.data_type.clone(),
-            probe: Probe::of(column),
+            finder: ValueFinder::new(column),
             op,
         }
     }
@@ -36,14 +36,14 @@ impl Narrowing {
 
     /// Whether the record passes.
     #[inline]
-    pub(super) fn passes(&self, record: &[u8]) -> Result<bool, Refused> {
-        match self.probe.find(record)? {
+    pub(super) fn passes(&self, record: &[u8]) -> Result<bool, ValueError> {
+        match self.finder.find(record)? {
             Some(mut cursor) => self.judge(&mut cursor),
             None => Ok(holds(&self.op, &Found::Null)),
         }
     }
 
-    fn judge(&self, cursor: &mut Cursor<'_>) -> Result<bool, Refused> {
+    fn judge(&self, cursor: &mut Cursor<'_>) -> Result<bool, ValueError> {
         if cursor.peek()? == b'n' {
             return Ok(holds(&self.op, &Found::Null));
         }
@@ -60,11 +60,11 @@ impl Narrowing {
                 match integer(bytes) {
                     Some(Integer::Small(value)) => Found::Int(value.into()),
                     Some(Integer::Large(value)) => Found::Int(value),
-                    _ => return Err(Refused::Misfit),
+                    _ => return Err(ValueError::TypeMismatch),
                 }
             }
             (DataType::Double, Json::Number(bytes)) => {
-                Found::Float(fitting_double(bytes).ok_or(Refused::Misfit)?)
+                Found::Float(fitting_double(bytes).ok_or(ValueError::TypeMismatch)?)
             }
             (DataType::Boolean, Json::Bool(value)) => Found::Bool(value),
             (data_type, Json::String(text)) => match (data_type, moment(text.raw)) {
@@ -73,9 +73,9 @@ impl Narrowing {
                 | (DataType::TimestampTz, Some(Moment::Zoned { micros, .. })) => {
                     Found::Int(micros.into())
                 }
-                _ => return Err(Refused::Misfit),
+                _ => return Err(ValueError::TypeMismatch),
             },
-            _ => return Err(Refused::Misfit),
+            _ => return Err(ValueError::TypeMismatch),
         };
         Ok(holds(&self.op, &found))
     }

@@ -17,7 +17,7 @@ use super::texts::Texts;
 use super::{filter, system_field, wanted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::{BatchRef, Cursor, Holder, Snapshot};
-use lakebed_json::extract::{ExtractError, Extractor, Refused};
+use lakebed_json::extract::{ExtractError, Extractor, ValueError};
 use lakebed_json::schema::{DataType, SYSTEM_COLUMNS, Schema, arrow_field};
 
 /// A unit whose blobs lie in fewer runs than rows over this is read in the order of its rows; otherwise in the order of its blobs, so
@@ -366,11 +366,13 @@ impl Plan {
     }
 
     #[cold]
-    fn refused(&self, narrowing: &Narrowing, refused: Refused) -> Error {
+    fn refused(&self, narrowing: &Narrowing, refused: ValueError) -> Error {
         let (name, data_type) = narrowing.column();
         let what = match refused {
-            Refused::Misfit => format!("its value in column {name:?} is not of type {data_type}"),
-            Refused::Malformed | Refused::TooLarge => "it is not JSON".to_owned(),
+            ValueError::TypeMismatch => {
+                format!("its value in column {name:?} is not of type {data_type}")
+            }
+            ValueError::Malformed | ValueError::TooLarge => "it is not JSON".to_owned(),
         };
         Error::new(
             ErrorKind::Corrupt,
@@ -382,7 +384,7 @@ impl Plan {
     }
 
     fn misfit(&self, error: &ExtractError) -> Error {
-        if let ExtractError::Misfit {
+        if let ExtractError::TypeMismatch {
             column, data_type, ..
         } = error
             && let Some(number) = self.typed.position(column)

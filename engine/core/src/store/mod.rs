@@ -24,12 +24,13 @@ use crate::options::{Mode, Options};
 use crate::scan::{Scan, ScanRequest};
 use crate::snapshot::open::{Asking, newest};
 use crate::snapshot::{Rows, Snapshot};
+use crate::train::TrainReport;
 use crate::write::{NewBlob, Session, Shared, create, remove};
 use lakebed_json::schema::Schema;
 
 pub use reports::{
     Appended, BadLine, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport, IngestReport,
-    Problem, SegmentInfo, SegmentState, Stats, TrainReport, VerifyReport,
+    Problem, SegmentInfo, SegmentState, Stats, VerifyReport,
 };
 pub use requests::{IngestOptions, OnError, Progress, ProgressFn, Source};
 

@@ -1,5 +1,6 @@
 //! What calls report back. Plain data; times are microseconds since 1970 UTC, sizes are bytes.
 
+use crate::train::TrainReport;
 use lakebed_format::{
     BlobId, CollectionId, CommitNumber, DictionaryNumber, Hash, SegmentNumber, Seq,
 };
@@ -85,31 +86,6 @@ pub struct BadLine {
     pub column: u64,
     /// Why.
     pub reason: String,
-}
-
-/// What a `train` did.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TrainReport {
-    /// The collection.
-    pub collection: String,
-    /// Whether the dictionary was good enough to be installed.
-    pub installed: bool,
-    /// Its number, when installed.
-    pub number: Option<DictionaryNumber>,
-    /// Its generation in the collection.
-    pub generation: u64,
-    /// Its identity.
-    pub hash: Hash,
-    /// Its size.
-    pub size: u64,
-    /// Bytes it was trained on.
-    pub sample_bytes: u64,
-    /// Stored bytes of a held-out sample before.
-    pub held_out_before: u64,
-    /// Stored bytes of the held-out sample with it.
-    pub held_out_after: u64,
-    /// How long it took.
-    pub seconds: f64,
 }
 
 /// What an `export` did.

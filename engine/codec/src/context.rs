@@ -1,8 +1,8 @@
-//! One compression context and the dictionary it refers to, kept alive together.
+//! A compression context together with the dictionary it refers to.
 //!
-//! zstd's contexts borrow their dictionary. A worker thread uses one context for many frames and a dictionary that other
-//! threads use too; copying the dictionary into each context instead costs 0.6-1.0 ms a switch and a second set of tables,
-//! creating a context a switch about 0.1 ms. So the borrow is tied to an `Arc` held beside the context.
+//! A context of zstd borrows its dictionary. A worker thread uses one context for many frames, and a dictionary that other threads use
+//! too. A copy of the dictionary in each context would cost 0.6-1.0 ms per change of dictionary and a second set of tables; a new
+//! context per change, about 0.1 ms. So the borrow is tied to an `Arc` that lives beside the context.
 #![expect(
     unsafe_code,
     reason = "a borrow tied to an Arc in the same struct cannot be written in safe Rust"
@@ -12,13 +12,13 @@ use std::sync::Arc;
 
 use zstd_safe::{CCtx, CDict, CParameter, DictAttachPref, SafeResult};
 
-/// A context that may refer to a shared dictionary. The order of the fields is load-bearing: the context goes first.
-pub(super) struct PinnedContext {
+/// A context that may refer to a shared dictionary. The order of the fields matters: the context is dropped first.
+pub(super) struct CompressionContext {
     context: CCtx<'static>,
     dictionary: Option<Arc<CDict<'static>>>,
 }
 
-impl PinnedContext {
+impl CompressionContext {
     pub(super) fn new(context: CCtx<'static>) -> Self {
         Self {
             context,
@@ -26,14 +26,14 @@ impl PinnedContext {
         }
     }
 
-    /// Makes the following frames use `dictionary`, or none.
+    /// Sets the dictionary of the following frames.
     pub(super) fn refer(&mut self, dictionary: Option<&Arc<CDict<'static>>>) -> SafeResult {
         match (&self.dictionary, dictionary) {
             (None, None) => return Ok(0),
             (Some(old), Some(new)) if Arc::ptr_eq(old, new) => return Ok(0),
             _ => {}
         }
-        // The context must let go of the old dictionary before this struct does.
+        // The context must drop its reference to the old dictionary before this struct does.
         self.context.disable_dictionary()?;
         self.dictionary = None;
         if let Some(new) = dictionary {
@@ -49,12 +49,12 @@ impl PinnedContext {
         Ok(0)
     }
 
-    /// Sets how the following frames use the dictionary's tables.
+    /// Sets whether the following frames copy the dictionary's tables or use them in place.
     pub(super) fn attach(&mut self, how: DictAttachPref) -> SafeResult {
         self.context.set_parameter(CParameter::ForceAttachDict(how))
     }
 
-    /// Compresses one frame into `out`, whose capacity bounds it and whose contents are replaced.
+    /// Compresses one frame into `out`. Its contents are replaced; its capacity bounds the result.
     pub(super) fn compress(&mut self, out: &mut Vec<u8>, raw: &[u8]) -> SafeResult {
         self.context.compress2(out, raw)
     }
