@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Fuzzes each decoder and parser (all targets of engine/fuzz) for half a minute, or the seconds given as the first argument, starting
-# from the examples in engine/format/src/tests/golden.txt. Needs a nightly Rust and cargo-fuzz; prints SKIPPED where they are missing.
-# A build of some minutes comes first.
+# Fuzzes each decoder and parser (all targets of engine/fuzz) for half a minute, or the seconds given as the first
+# argument, starting from the examples in engine/format/src/tests/golden.txt. Needs a nightly Rust and cargo-fuzz;
+# prints SKIPPED where they are missing. A build of some minutes comes first.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 if ! cargo +nightly --version >/dev/null 2>&1 || ! cargo +nightly fuzz --version >/dev/null 2>&1; then

@@ -1,8 +1,9 @@
 //! A compression context together with the dictionary it refers to.
 //!
-//! A context of zstd borrows its dictionary. A worker thread uses one context for many frames, and a dictionary that other threads use
-//! too. A copy of the dictionary in each context would cost 0.6-1.0 ms per change of dictionary and a second set of tables; a new
-//! context per change, about 0.1 ms. So the borrow is tied to an `Arc` that lives beside the context.
+//! A context of zstd borrows its dictionary. A worker thread uses one context for many frames, and a dictionary that
+//! other threads use too. A copy of the dictionary in each context would cost 0.6-1.0 ms per change of dictionary and a
+//! second set of tables; a new context per change, about 0.1 ms. So the borrow is tied to an `Arc` that lives beside
+//! the context.
 #![expect(
     unsafe_code,
     reason = "a borrow tied to an Arc in the same struct cannot be written in safe Rust"
@@ -38,10 +39,10 @@ impl CompressionContext {
         self.dictionary = None;
         if let Some(new) = dictionary {
             let new = Arc::clone(new);
-            // SAFETY: the reference is only stored inside `self.context`, which is private and never handed out. It stays valid
-            // as long as the context can use it: `self.dictionary` holds the `Arc` (a stable heap address) from here on, is
-            // replaced only above, after the context has dropped its reference, and is dropped after the context because it is
-            // declared after it. If `ref_cdict` fails the context keeps no reference.
+            // SAFETY: the reference is only stored inside `self.context`, which is private and never handed out. It
+            // stays valid as long as the context can use it: `self.dictionary` holds the `Arc` (a stable heap address)
+            // from here on, is replaced only above, after the context has dropped its reference, and is dropped after
+            // the context because it is declared after it. If `ref_cdict` fails the context keeps no reference.
             let forever: &'static CDict<'static> = unsafe { &*Arc::as_ptr(&new) };
             self.context.ref_cdict(forever)?;
             self.dictionary = Some(new);

@@ -10,8 +10,8 @@ use crate::error::{FrameError, RAW_LIMIT, zstd};
 use crate::window::DecodeWindow;
 
 thread_local! {
-    /// Created at first use and dropped with the thread. About 160 KB, and 200 to 300 KB more once the thread decodes many frames of
-    /// one dictionary.
+    /// Created at first use and dropped with the thread. About 160 KB, and 200 to 300 KB more once the thread decodes
+    /// many frames of one dictionary.
     static DECODER: RefCell<Option<Decoder>> = const { RefCell::new(None) };
 }
 

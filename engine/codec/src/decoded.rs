@@ -115,8 +115,8 @@ impl Decoded {
             })
     }
 
-    /// Records that the blob at `index` has that hash. Relaxed order is enough: the words describe bytes that never change, and a
-    /// reader that sees only some of them verifies the hash itself.
+    /// Records that the blob at `index` has that hash. Relaxed order is enough: the words describe bytes that never
+    /// change, and a reader that sees only some of them verifies the hash itself.
     #[inline]
     pub fn prove(&self, index: usize, hash: &Hash) {
         let proven = self

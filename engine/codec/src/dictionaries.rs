@@ -26,8 +26,8 @@ struct Hot {
 }
 
 impl Dictionaries {
-    /// The dictionary `number`; where it is missing, it is made of the bytes that `load` returns. When two threads load it at the same
-    /// time, both get the one that was added first.
+    /// The dictionary `number`; where it is missing, it is made of the bytes that `load` returns. When two threads load
+    /// it at the same time, both get the one that was added first.
     ///
     /// # Errors
     /// Those of `load` and of [`Dictionary::new`].

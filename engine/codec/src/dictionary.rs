@@ -9,8 +9,8 @@ use zstd_safe::{CDict, DDict};
 
 use crate::error::FrameError;
 
-/// A dictionary with its tables. Those for decoding are built by [`Dictionary::new`] (20-80 us, about 250 KB with the bytes), those for
-/// encoding at the first use of a level (0.6-1.0 ms at level 3).
+/// A dictionary with its tables. Those for decoding are built by [`Dictionary::new`] (20-80 us, about 250 KB with the
+/// bytes), those for encoding at the first use of a level (0.6-1.0 ms at level 3).
 pub struct Dictionary {
     number: DictionaryNumber,
     /// Unique in the process, unlike the number.

@@ -99,8 +99,8 @@ impl Encoder {
             None => None,
         };
         self.context.refer(dictionary.as_ref()).map_err(zstd)?;
-        // By default zstd copies the dictionary's tables for nearly every full page. The tables of high levels are large: to search them
-        // in place takes less time than to copy them, at the same size of the result.
+        // By default zstd copies the dictionary's tables for nearly every full page. The tables of high levels are
+        // large: to search them in place takes less time than to copy them, at the same size of the result.
         let how = if raw.len() <= ATTACH_BELOW {
             DictAttachPref::ForceAttach
         } else {

@@ -5,7 +5,8 @@ use lakebed_format::FormatError;
 /// The most raw bytes that a frame may state.
 pub const RAW_LIMIT: u64 = lakebed_format::limits::MAX_FRAME;
 
-/// Why a frame cannot be encoded or decoded. The messages are half sentences: the caller knows the segment and the offset.
+/// Why a frame cannot be encoded or decoded. The messages are half sentences: the caller knows the segment and the
+/// offset.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
     /// The bytes are not what the frame's header states. Their checksum was correct, so they were written so.

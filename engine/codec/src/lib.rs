@@ -1,4 +1,5 @@
-//! Frames between memory and the bytes of a file: compression with zstd, with and without dictionaries, and its inverse.
+//! Frames between memory and the bytes of a file: compression with zstd, with and without dictionaries, and its
+//! inverse.
 //!
 //! | module | what it does |
 //! |---|---|
@@ -9,11 +10,13 @@
 //! | [`Workers`], [`Ordered`] | worker threads, and results in the order of the jobs |
 //! | [`training`] | dictionaries from samples |
 //!
-//! Decoding never yields more or fewer bytes than the frame's header states and never allocates more than [`RAW_LIMIT`]; hostile
-//! input gives an error, not a panic. A [`Compressor`] returns frames in the order they were submitted.
+//! Decoding never yields more or fewer bytes than the frame's header states and never allocates more than
+//! [`RAW_LIMIT`]; hostile input gives an error, not a panic. A [`Compressor`] returns frames in the order they were
+//! submitted.
 //!
-//! Nothing here reads or writes files, verifies checksums or knows where a frame lies: the caller adds segment and offset to an error.
-//! The crate uses `lakebed-format` for the terms that both share: encodings, numbers of dictionaries, the table of lengths.
+//! Nothing here reads or writes files, verifies checksums or knows where a frame lies: the caller adds segment and
+//! offset to an error. The crate uses `lakebed-format` for the terms that both share: encodings, numbers of
+//! dictionaries, the table of lengths.
 
 #![warn(
     missing_docs,

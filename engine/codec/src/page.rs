@@ -55,7 +55,8 @@ impl Page {
         }
     }
 
-    /// The payload of the frame: the lengths, if there are two or more blobs, then the bytes. `scratch` is the buffer for that.
+    /// The payload of the frame: the lengths, if there are two or more blobs, then the bytes. `scratch` is the buffer
+    /// for that.
     pub fn payload<'a>(&'a self, scratch: &'a mut Vec<u8>) -> &'a [u8] {
         if self.lengths.len() < 2 {
             return &self.bytes;

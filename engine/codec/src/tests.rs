@@ -343,7 +343,7 @@ fn at_most_sixteen_dictionaries_stay() {
 }
 
 #[test]
-fn whoever_waits_for_a_result_need_not_wait_for_ever() {
+fn waiting_for_a_result_can_time_out() {
     let workers = Arc::new(Workers::new(2, 3).unwrap());
     let mut jobs: Ordered<usize, FrameError> = Ordered::new(workers, 10);
     let (go, wait) = crossbeam_channel::bounded::<()>(0);

@@ -1,7 +1,8 @@
 //! Worker threads.
 //!
-//! One pool serves a whole pipeline: jobs that parse lines and jobs that compress frames go through the same queue. A job never waits
-//! for another job, so the queue always advances. With one thread there is no pool: a job runs on the thread that submits it.
+//! One pool serves a whole pipeline: jobs that parse lines and jobs that compress frames go through the same queue. A
+//! job never waits for another job, so the queue always advances. With one thread there is no pool: a job runs on the
+//! thread that submits it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

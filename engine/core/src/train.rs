@@ -111,8 +111,8 @@ pub(crate) fn train_collection(shared: &Shared, name: &str, size: usize) -> Resu
     Ok(report)
 }
 
-/// Runs `work` on a thread of its own and waits for it. zstd cannot be stopped: on an interrupt this returns at once, and the thread,
-/// which owns its input and changes nothing, ends a little later.
+/// Runs `work` on a thread of its own and waits for it. zstd cannot be stopped: on an interrupt this returns at once,
+/// and the thread, which owns its input and changes nothing, ends a little later.
 fn interruptible<T: Send + 'static>(
     options: &Options,
     work: impl FnOnce() -> Result<T> + Send + 'static,

@@ -1,4 +1,5 @@
-//! Extraction into Arrow: with the schema of all records nothing is an error, whatever the projection; on other bytes nothing panics.
+//! Extraction into Arrow: with the schema of all records nothing is an error, whatever the projection; on other bytes
+//! nothing panics.
 #![no_main]
 
 use lakebed_fuzz::JsonSource;

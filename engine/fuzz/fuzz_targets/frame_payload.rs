@@ -1,5 +1,5 @@
-//! Payloads of frames, with and without a dictionary, in a window and without one: what is compressed comes back, arbitrary bytes give the
-//! stated length or an error.
+//! Payloads of frames, with and without a dictionary, in a window and without one: what is compressed comes back,
+//! arbitrary bytes give the stated length or an error.
 #![no_main]
 
 use std::sync::{Arc, OnceLock};

@@ -1,5 +1,5 @@
-//! Fixed-size structures of a store, sealed here so that the fuzzer reaches the fields: headers, commits, trailers and the block table of a
-//! large blob. What is accepted encodes to the same bytes.
+//! Fixed-size structures of a store, sealed here so that the fuzzer reaches the fields: headers, commits, trailers and
+//! the block table of a large blob. What is accepted encodes to the same bytes.
 #![no_main]
 
 use lakebed_format::{

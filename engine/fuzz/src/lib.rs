@@ -2,8 +2,8 @@
 
 use lakebed_format::checksum;
 
-/// Replaces the last eight of the first `len` bytes by the checksum of those before them, as a file with that salt has it at `offset`.
-/// Without it, the checksum would reject nearly every input before the decoder reads a field.
+/// Replaces the last eight of the first `len` bytes by the checksum of those before them, as a file with that salt has
+/// it at `offset`. Without it, the checksum would reject nearly every input before the decoder reads a field.
 pub fn seal(bytes: &mut [u8], len: usize, salt: u64, offset: u64) {
     let Some((body, sum)) = bytes
         .get_mut(..len)

@@ -8,8 +8,9 @@
 //! | [`extract`] | columns of validated records into Arrow arrays |
 //! | [`writer`] | Arrow rows as JSON objects |
 //!
-//! Nothing here knows of stores, frames or files. The bytes of summaries ([`schema::Summary::encode`]) are read and written without
-//! `lakebed-format`: they are a value inside a catalogue record, have a version of their own, and their errors name no file offset.
+//! Nothing here knows of stores, frames or files. The bytes of summaries ([`schema::Summary::encode`]) are read and
+//! written without `lakebed-format`: they are a value inside a catalogue record, have a version of their own, and their
+//! errors name no file offset.
 
 #![warn(
     missing_docs,

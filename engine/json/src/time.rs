@@ -1,8 +1,8 @@
 //! Dates and timestamps in strings: the accepted formats, and their values.
 //!
-//! A format is accepted when the type holds everything it states: `YYYY-MM-DD`; the same, `T` or a blank, `HH:MM:SS` and up to six
-//! digits of fraction; and that with `Z`, `+HH`, `+HH:MM` or their negatives. Years run from 0001 to 9999. Leap seconds, 24:00 and
-//! nanoseconds are text, because the types cannot hold them.
+//! A format is accepted when the type holds everything it states: `YYYY-MM-DD`; the same, `T` or a blank, `HH:MM:SS`
+//! and up to six digits of fraction; and that with `Z`, `+HH`, `+HH:MM` or their negatives. Years run from 0001
+//! to 9999. Leap seconds, 24:00 and nanoseconds are text, because the types cannot hold them.
 
 /// A date or a timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,8 +118,8 @@ fn days_in(year: u32, month: u32) -> Option<u32> {
     })
 }
 
-/// Days from 1970-01-01 in the proleptic Gregorian calendar. Howard Hinnant's `days_from_civil`: years begin in March, so that the
-/// leap day is the last of its year.
+/// Days from 1970-01-01 in the proleptic Gregorian calendar. Howard Hinnant's `days_from_civil`: years begin in March,
+/// so that the leap day is the last of its year.
 fn days(year: u32, month: u32, day: u32) -> i32 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year / 400;

@@ -1,8 +1,9 @@
 //! Trains a dictionary on samples, and decides on held-out pages whether it is worth installing.
 //!
-//! Time and memory are bounded: the samples by [`Budget`], the training by zstd's fastcover with few windows, each about 20 ms per
-//! megabyte. Samples without a dictionary in them (too few, all empty, all equal) give none, never an error. A first dictionary pays
-//! when it saves more than its own size; a later one, when held-out pages become at least 3 % smaller than with its predecessor.
+//! Time and memory are bounded: the samples by [`Budget`], the training by zstd's fastcover with few windows, each
+//! about 20 ms per megabyte. Samples without a dictionary in them (too few, all empty, all equal) give none, never an
+//! error. A first dictionary pays when it saves more than its own size; a later one, when held-out pages become at
+//! least 3 % smaller than with its predecessor.
 
 mod samples;
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! Selects the records to train on, and the held-out records to measure the dictionary with.
 //!
-//! The training needs records from the whole input: many short ranges, spread evenly. The measurement needs pages as they will be
-//! stored: a few ranges of one page each, between the others. [`Budget`] computes the ranges of an input of known length; the caller
-//! reads the records in each.
+//! The training needs records from the whole input: many short ranges, spread evenly. The measurement needs pages as
+//! they will be stored: a few ranges of one page each, between the others. [`Budget`] computes the ranges of an input
+//! of known length; the caller reads the records in each.
 
 /// Bytes of a record above which only its beginning is a sample: longer records gain nothing from a dictionary.
 const LARGEST_SAMPLE: usize = 16 << 10;
-/// Bytes of a range to train on: one record of usual size, or a few small ones. Measured, ranges of 4 KiB give frames 0.4 % larger,
-/// because neighbouring records are alike.
+/// Bytes of a range to train on: one record of usual size, or a few small ones. Measured, ranges of 4 KiB give frames
+/// 0.4 % larger, because neighbouring records are alike.
 const RANGE_BYTES: usize = 1 << 10;
 /// The number of held-out ranges.
 const HELD_OUT_RANGES: usize = 16;
@@ -41,7 +41,8 @@ impl Budget {
         }
     }
 
-    /// The ranges to sample in an input of `length` bytes: ascending and disjoint; in a small input, together all of it.
+    /// The ranges to sample in an input of `length` bytes: ascending and disjoint; in a small input, together all of
+    /// it.
     pub fn ranges(&self, length: u64) -> Vec<SampleRange> {
         let held_out_bytes = (HELD_OUT_RANGES * self.page) as u64;
         let mut ranges = Vec::new();

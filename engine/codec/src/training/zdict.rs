@@ -1,9 +1,9 @@
 //! A function of zstd's trainer that `zstd-safe` does not wrap: fastcover with given parameters.
 //!
-//! `ZDICT_trainFromBuffer` tries five windows on three quarters of the samples and compares them by compressing each of the other
-//! samples alone. That takes six times as long as one window on all samples, and does not match pages of many records. Measured with
-//! samples of 25 times the dictionary's size: with one window of 400 bytes the packages data is 0.3 % smaller than with its choice,
-//! and rows of 55 bytes are 6 % smaller.
+//! `ZDICT_trainFromBuffer` tries five windows on three quarters of the samples and compares them by compressing each of
+//! the other samples alone. That takes six times as long as one window on all samples, and does not match pages of many
+//! records. Measured with samples of 25 times the dictionary's size: with one window of 400 bytes the packages data is
+//! 0.3 % smaller than with its choice, and rows of 55 bytes are 6 % smaller.
 #![expect(unsafe_code, reason = "a C function without a safe wrapper")]
 
 use zstd_sys::{
@@ -17,8 +17,8 @@ const F: u32 = 20;
 /// The trade-off between 1 (exact) and 10 (fast).
 const ACCEL: u32 = 5;
 
-/// A dictionary of at most `size` bytes, assembled from segments of about `window` bytes. `samples` are end to end, with `lengths`. `None`
-/// when zstd finds no dictionary in them: too few, too small or too similar samples.
+/// A dictionary of at most `size` bytes, assembled from segments of about `window` bytes. `samples` are end to end,
+/// with `lengths`. `None` when zstd finds no dictionary in them: too few, too small or too similar samples.
 pub(super) fn fastcover(
     samples: &[u8],
     lengths: &[usize],
@@ -49,8 +49,8 @@ pub(super) fn fastcover(
             dictID: 0,
         },
     };
-    // SAFETY: the first pointer has `size` writable bytes behind it; the second, as many bytes as the `count` lengths behind the third
-    // add up to (checked above). All outlive the call, which keeps none of them.
+    // SAFETY: the first pointer has `size` writable bytes behind it; the second, as many bytes as the `count` lengths
+    // behind the third add up to (checked above). All outlive the call, which keeps none of them.
     let made = unsafe {
         ZDICT_trainFromBuffer_fastCover(
             dictionary.as_mut_ptr().cast(),

@@ -1,7 +1,8 @@
 //! Decoding in a window.
 //!
-//! For a dictionary in memory of its own, zstd resolves matches by a slower path, with a test at each match and copies that are not
-//! inlined. Frames of 12 to 16 KiB decode 1.2 to 1.3 times as fast in a window, the copy out of it included.
+//! For a dictionary in memory of its own, zstd resolves matches by a slower path, with a test at each match and copies
+//! that are not inlined. Frames of 12 to 16 KiB decode 1.2 to 1.3 times as fast in a window, the copy out of it
+//! included.
 #![expect(
     unsafe_code,
     reason = "zstd reads the front of a buffer while its back is written, which two Rust borrows of one buffer cannot say"
@@ -12,10 +13,12 @@ use zstd_safe::{DCtx, DDict, SafeResult};
 use super::memory::{Memory, ROOM};
 use crate::dictionary::Dictionary;
 
-/// Consecutive frames of another dictionary after which the window is rebuilt for it, which takes as long as a few frames.
+/// Consecutive frames of another dictionary after which the window is rebuilt for it, which takes as long as a few
+/// frames.
 const FRAMES_BEFORE_SWITCH: u32 = 8;
 
-/// A dictionary and the room behind it. The order of the fields matters: `tables`, which refer to `memory`, are dropped first.
+/// A dictionary and the room behind it. The order of the fields matters: `tables`, which refer to `memory`, are dropped
+/// first.
 struct Window {
     tables: DDict<'static>,
     memory: Memory,
@@ -28,8 +31,9 @@ impl Window {
     fn new(dictionary: &Dictionary) -> Option<Self> {
         let bytes = dictionary.bytes();
         let memory = Memory::new(bytes)?;
-        // SAFETY: the slice is the initialised front of `memory`. It lives as long as `tables` does (dropped after it, and never
-        // moved: the struct owns a pointer to it), and is never written again: `decode` writes behind it only.
+        // SAFETY: the slice is the initialised front of `memory`. It lives as long as `tables` does (dropped after it,
+        // and never moved: the struct owns a pointer to it), and is never written again: `decode` writes behind it
+        // only.
         let front: &'static [u8] =
             unsafe { std::slice::from_raw_parts(memory.start().as_ptr(), bytes.len()) };
         Some(Self {
@@ -52,8 +56,8 @@ impl Window {
         raw_length: usize,
     ) -> SafeResult {
         let room = raw_length.min(self.memory.len() - self.dictionary);
-        // SAFETY: within the back of `memory`, initialised and disjoint from the front that `tables` refers to. `&mut self` excludes any
-        // other access to the back, and the slice does not outlive this call.
+        // SAFETY: within the back of `memory`, initialised and disjoint from the front that `tables` refers to. `&mut
+        // self` excludes any other access to the back, and the slice does not outlive this call.
         let back: &mut [u8] = unsafe {
             std::slice::from_raw_parts_mut(self.memory.start().as_ptr().add(self.dictionary), room)
         };
@@ -67,7 +71,8 @@ impl Window {
 #[derive(Default)]
 pub(crate) struct DecodeWindow {
     window: Option<Window>,
-    /// The serial number of the last dictionary that was not the window's, and the number of consecutive frames with it.
+    /// The serial number of the last dictionary that was not the window's, and the number of consecutive frames with
+    /// it.
     other: (u64, u32),
 }
 

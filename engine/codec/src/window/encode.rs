@@ -1,9 +1,9 @@
 //! Encoding in a window.
 //!
-//! zstd can search the tables of a dictionary in place, beside those of the page: two look-ups at each byte. Or it copies them for
-//! each frame and then searches one set of tables. The copy costs less than it saves where the tables are small and the page continues
-//! the dictionary: with 192 KiB of tables, at level 3, pages of 12 KiB take three quarters of the time, and the frames are 0.1 %
-//! smaller. The tables of levels above 3 are too large for that.
+//! zstd can search the tables of a dictionary in place, beside those of the page: two look-ups at each byte. Or it
+//! copies them for each frame and then searches one set of tables. The copy costs less than it saves where the tables
+//! are small and the page continues the dictionary: with 192 KiB of tables, at level 3, pages of 12 KiB take three
+//! quarters of the time, and the frames are 0.1 % smaller. The tables of levels above 3 are too large for that.
 #![expect(
     unsafe_code,
     reason = "zstd-safe makes no tables of given sizes, and zstd reads the front of a buffer while its back is written"
@@ -79,8 +79,8 @@ impl Window {
         if parameters.strategy == ZSTD_strategy::ZSTD_dfast {
             parameters.chainLog = parameters.chainLog.min(SHORT_LOG);
         }
-        // SAFETY: the dictionary's bytes are the initialised front of `memory`, which lives longer than the tables (see the order of
-        // the fields) and whose front is never written again. The result is checked for null.
+        // SAFETY: the dictionary's bytes are the initialised front of `memory`, which lives longer than the tables (see
+        // the order of the fields) and whose front is never written again. The result is checked for null.
         let tables = Tables(NonNull::new(unsafe {
             ZSTD_createCDict_advanced(
                 memory.start().as_ptr().cast(),
@@ -123,13 +123,14 @@ impl Window {
         })
     }
 
-    /// Compresses a page that fits behind the dictionary into `out`. Its contents are replaced; its capacity bounds the result.
+    /// Compresses a page that fits behind the dictionary into `out`. Its contents are replaced; its capacity bounds the
+    /// result.
     fn encode(&mut self, raw: &[u8], out: &mut Vec<u8>) -> SafeResult {
         let len = raw.len().min(self.memory.len() - self.dictionary);
         out.clear();
-        // SAFETY: the back of `memory` has room for `len` bytes (just computed) and is disjoint from `raw`, which is borrowed from
-        // elsewhere, and from the dictionary that the tables refer to. zstd reads these `len` bytes and writes at most `capacity` bytes
-        // of `out`, and says how many: that many are initialised.
+        // SAFETY: the back of `memory` has room for `len` bytes (just computed) and is disjoint from `raw`, which is
+        // borrowed from elsewhere, and from the dictionary that the tables refer to. zstd reads these `len` bytes and
+        // writes at most `capacity` bytes of `out`, and says how many: that many are initialised.
         unsafe {
             let back = self.memory.start().as_ptr().add(self.dictionary);
             std::ptr::copy_nonoverlapping(raw.as_ptr(), back, len);
@@ -163,8 +164,8 @@ pub(crate) struct EncodeWindows {
 }
 
 impl EncodeWindows {
-    /// Compresses a page with a dictionary into `out`. Its contents are replaced; its capacity bounds the result. `None` where no window
-    /// is used: the page or the level is too large, or there is no memory.
+    /// Compresses a page with a dictionary into `out`. Its contents are replaced; its capacity bounds the result.
+    /// `None` where no window is used: the page or the level is too large, or there is no memory.
     pub(crate) fn encode(
         &mut self,
         dictionary: &Dictionary,

@@ -9,8 +9,8 @@ use std::ptr::NonNull;
 /// Raw bytes of a frame up to which it is encoded and decoded in a window.
 pub(super) const ROOM: usize = 64 << 10;
 
-/// Memory that is read and written through one pointer, so that zstd may read one part of it while another is written. All of it is
-/// initialised, and it does not move during the life of this value.
+/// Memory that is read and written through one pointer, so that zstd may read one part of it while another is written.
+/// All of it is initialised, and it does not move during the life of this value.
 pub(super) struct Memory {
     start: NonNull<u8>,
     len: usize,

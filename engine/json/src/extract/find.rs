@@ -1,9 +1,9 @@
-//! Finds the projected keys of a record: by a search for their bytes where the schema guarantees that this is exact, otherwise by a
-//! walk over all keys.
+//! Finds the projected keys of a record: by a search for their bytes where the schema guarantees that this is exact,
+//! otherwise by a walk over all keys.
 //!
-//! *Search.* If a key occurs at one path only and no key of the collection is written with an escape ([`Column::unique`]), the bytes
-//! `"key"` followed by a colon are always that key: inside a string, one of the quotes would need a backslash. A match whose opening
-//! quote follows a backslash is inside a string.
+//! *Search.* If a key occurs at one path only and no key of the collection is written with an escape
+//! ([`Column::unique`]), the bytes `"key"` followed by a colon are always that key: inside a string, one of the quotes
+//! would need a backslash. A match whose opening quote follows a backslash is inside a string.
 //!
 //! *Walk.* Goes from key to key and ends with the last projected one.
 

@@ -1,11 +1,12 @@
 //! Extracts columns of validated records into Arrow arrays.
 //!
-//! An [`Extractor`] is made for some columns of a [`Schema`] and takes records one by one; it parses and builds only those columns.
-//! It serves one thread at a time and any number of batches.
+//! An [`Extractor`] is made for some columns of a [`Schema`] and takes records one by one; it parses and builds only
+//! those columns. It serves one thread at a time and any number of batches.
 //!
-//! A missing key and the JSON null are NULL. Of equal keys the first counts. A JSON column gets the exact bytes of the value. A value
-//! that its column's type cannot hold is an [`ExtractError`], never another value: that happens only when the schema does not include
-//! the record. A key inside a STRUCT that the type lacks is skipped, like a column outside the projection.
+//! A missing key and the JSON null are NULL. Of equal keys the first counts. A JSON column gets the exact bytes of the
+//! value. A value that its column's type cannot hold is an [`ExtractError`], never another value: that happens only
+//! when the schema does not include the record. A key inside a STRUCT that the type lacks is skipped, like a column
+//! outside the projection.
 //!
 //! Records must be validated JSON. Other bytes give errors or arbitrary values, never a panic.
 
@@ -91,7 +92,8 @@ pub struct Extractor {
 }
 
 impl Extractor {
-    /// For the columns of `schema` with the indices in `projection`, in that order. Indices it does not have are left out.
+    /// For the columns of `schema` with the indices in `projection`, in that order. Indices it does not have are left
+    /// out.
     pub fn new(schema: &Schema, projection: &[usize]) -> Self {
         let mut numbers = Vec::new();
         let mut columns = Vec::new();
@@ -126,7 +128,8 @@ impl Extractor {
         self.rows
     }
 
-    /// The length in bytes of the records in the current batch, which bounds its text. Finish the batch before it reaches 1 GiB.
+    /// The length in bytes of the records in the current batch, which bounds its text. Finish the batch before it
+    /// reaches 1 GiB.
     pub fn bytes(&self) -> usize {
         self.bytes
     }

@@ -1,7 +1,7 @@
 //! Arrow types for the types of columns.
 //!
-//! HUGEINT is `Decimal128(38, 0)`, which every reader of Arrow knows and DuckDB casts to HUGEINT exactly. JSON is `Utf8` with the
-//! canonical extension name `arrow.json`, which DuckDB reads as its JSON type.
+//! HUGEINT is `Decimal128(38, 0)`, which every reader of Arrow knows and DuckDB casts to HUGEINT exactly. JSON is
+//! `Utf8` with the canonical extension name `arrow.json`, which DuckDB reads as its JSON type.
 
 use std::collections::HashMap;
 use std::sync::Arc;

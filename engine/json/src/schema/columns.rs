@@ -110,8 +110,8 @@ impl Names {
     }
 }
 
-/// Names of the columns of `fields`. A key is the name where SQL allows it; of keys that differ only in case, the one in most rows
-/// keeps its name.
+/// Names of the columns of `fields`. A key is the name where SQL allows it; of keys that differ only in case, the one
+/// in most rows keeps its name.
 fn names(summary: &Summary, fields: &[NodeId]) -> Names {
     let taken = SYSTEM_COLUMNS
         .iter()

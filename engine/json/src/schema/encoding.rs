@@ -1,5 +1,5 @@
-//! The bytes of a summary, as docs/types.md describes them. The form is canonical: fields are sorted by key, nothing can be written
-//! in two ways, and so equal summaries have equal bytes.
+//! The bytes of a summary, as docs/types.md describes them. The form is canonical: fields are sorted by key, nothing
+//! can be written in two ways, and so equal summaries have equal bytes.
 //!
 //! The varints are those of `lakebed-format`, read and written here so that this crate does without it.
 

@@ -1,11 +1,12 @@
 //! Summaries of the values of many records, and the typed columns that follow from them.
 //!
-//! [`validate_and_observe`] adds records to a [`Summary`], one by one. Summaries merge: the summary of a set of records does not depend
-//! on their order, nor on how they were split over threads and merged. Its size is bounded whatever the records hold.
-//! [`Summary::encode`] gives the bytes that a store keeps.
+//! [`validate_and_observe`] adds records to a [`Summary`], one by one. Summaries merge: the summary of a set of records
+//! does not depend on their order, nor on how they were split over threads and merged. Its size is bounded whatever the
+//! records hold. [`Summary::encode`] gives the bytes that a store keeps.
 //!
-//! [`to_columns`] makes a [`Schema`] from a summary: names, [`DataType`]s and notes for the user about each column. The rule behind
-//! every type: it holds every value seen without loss, or it is `JSON`, which is the exact bytes. `docs/types.md` has the lattice.
+//! [`to_columns`] makes a [`Schema`] from a summary: names, [`DataType`]s and notes for the user about each column. The
+//! rule behind every type: it holds every value seen without loss, or it is `JSON`, which is the exact bytes.
+//! `docs/types.md` has the lattice.
 //!
 //! Arrow is used here only for its names of types.
 

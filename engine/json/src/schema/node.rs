@@ -139,8 +139,8 @@ impl Fields {
     }
 }
 
-/// Positions of the keys of an object with `keys` keys: key number p (from 0) is at `(2p + 1) * position_unit(keys)`, in units of
-/// 2^-24 of the object.
+/// Positions of the keys of an object with `keys` keys: key number p (from 0) is at `(2p + 1) * position_unit(keys)`,
+/// in units of 2^-24 of the object.
 #[inline]
 pub(super) fn position_unit(keys: u32) -> u64 {
     (1 << 23) / u64::from(keys.max(1))

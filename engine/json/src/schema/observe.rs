@@ -1,7 +1,7 @@
 //! Adds the tokens of a line to a summary.
 //!
-//! Records of one collection have nearly the same keys in nearly the same order, so each key remembers its successor in the last
-//! record; a correct guess costs one comparison of bytes. A line whose paths are all known allocates nothing.
+//! Records of one collection have nearly the same keys in nearly the same order, so each key remembers its successor in
+//! the last record; a correct guess costs one comparison of bytes. A line whose paths are all known allocates nothing.
 
 use super::node::{MAX_DEPTH, NONE, NodeId, ROOT, position_unit};
 use super::scratch::Level;
@@ -13,8 +13,8 @@ use crate::syntax::{
 };
 use crate::time::{Moment, moment};
 
-/// Bytes of a text above which it is parsed twice, first to validate it and then for the summary. Below, its tokens are kept in
-/// between, which may take six times the memory of the text.
+/// Bytes of a text above which it is parsed twice, first to validate it and then for the summary. Below, its tokens are
+/// kept in between, which may take six times the memory of the text.
 const MAX_TAPE: usize = 1 << 20;
 
 /// Validates `line` as [`crate::validate`] does, and adds it to `summary`.
@@ -411,8 +411,8 @@ fn string_format(stats: &mut Stats, raw: &[u8]) {
 
 #[inline]
 fn float(stats: &mut Stats, bytes: &[u8]) {
-    // Without an exponent and with less than 300 digits a number is well within the range of doubles; in 17 bytes with a point it has
-    // at most 16 digits.
+    // Without an exponent and with less than 300 digits a number is well within the range of doubles; in 17 bytes with
+    // a point it has at most 16 digits.
     let exponent = || bytes.iter().any(|byte| matches!(byte, b'e' | b'E'));
     if (bytes.len() > 300 || exponent()) && double(bytes).is_none() {
         stats.marks |= value_mark::OUT_OF_RANGE;

@@ -1,5 +1,5 @@
-//! Statistics of the values of one path. Each is a sum, a minimum, a maximum or a set of marks, so merging is associative and
-//! commutative.
+//! Statistics of the values of one path. Each is a sum, a minimum, a maximum or a set of marks, so merging is
+//! associative and commutative.
 
 /// Marks of a path: properties of at least one of its values.
 pub(super) mod value_mark {
@@ -94,8 +94,8 @@ impl Stats {
         self.restrict_formats(other.formats);
     }
 
-    /// Keeps the formats that are also in `formats`. The mark about zones is kept only while all strings have a zone, so that it
-    /// does not depend on the order of the strings.
+    /// Keeps the formats that are also in `formats`. The mark about zones is kept only while all strings have a zone,
+    /// so that it does not depend on the order of the strings.
     #[inline]
     pub(super) fn restrict_formats(&mut self, formats: u8) {
         self.formats &= formats;

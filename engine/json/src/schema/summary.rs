@@ -1,15 +1,16 @@
 //! The summary: a tree of the paths of all records, with counts and ranges for each, that merges in any order.
 //!
-//! Every number in it is a sum, a minimum, a maximum or a set of marks, so merging is associative and commutative by construction.
-//! Two things need more:
+//! Every number in it is a sum, a minimum, a maximum or a set of marks, so merging is associative and commutative by
+//! construction. Two things need more:
 //!
-//! *Size.* An object whose paths weigh more than the limit of its depth *collapses*: its keys are dropped and all their values share
-//! one node. The weight of a path never falls when lines are added, a collapsed object weighs one more than the heaviest that is not,
-//! and a collapsed object keeps the merge of everything under it. So whether and how an object collapses depends on the set of lines
-//! and not on their order.
+//! *Size.* An object whose paths weigh more than the limit of its depth *collapses*: its keys are dropped and all their
+//! values share one node. The weight of a path never falls when lines are added, a collapsed object weighs one more
+//! than the heaviest that is not, and a collapsed object keeps the merge of everything under it. So whether and how an
+//! object collapses depends on the set of lines and not on their order.
 //!
-//! *Order of keys.* Each key sums up its positions, as fractions of its object; keys sort by the mean. On records that lack some keys
-//! this is closer to their common order than the order of first appearance, which would also depend on which line came first.
+//! *Order of keys.* Each key sums up its positions, as fractions of its object; keys sort by the mean. On records that
+//! lack some keys this is closer to their common order than the order of first appearance, which would also depend on
+//! which line came first.
 
 use super::node::{
     Entry, LIMITS, Limits, NONE, Node, NodeId, ROOT, key_length, own_weight, prefix,
@@ -61,8 +62,8 @@ impl PartialEq for Summary {
 
 impl Eq for Summary {}
 
-/// What is inside a column adds at most this part of the limit of its depth to the weight of the record, so that a column that
-/// collapses does not make the record collapse.
+/// What is inside a column adds at most this part of the limit of its depth to the weight of the record, so that a
+/// column that collapses does not make the record collapse.
 const COLUMN_SHARE: u32 = 4;
 
 impl Summary {
@@ -334,8 +335,9 @@ impl Summary {
         element
     }
 
-    /// Adds the weight of a new path to the nodes above it. An object that becomes too heavy gets its node of values at once, so that it
-    /// grows no further. It collapses at the end of the line ([`Self::settle`]), because until then its paths are in use.
+    /// Adds the weight of a new path to the nodes above it. An object that becomes too heavy gets its node of values at
+    /// once, so that it grows no further. It collapses at the end of the line ([`Self::settle`]), because until then
+    /// its paths are in use.
     fn grow(&mut self, added: NodeId) {
         let mut id = added;
         let mut more = self.share(added);

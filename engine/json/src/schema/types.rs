@@ -103,8 +103,8 @@ pub struct Column {
     pub missing: u64,
     /// Notes for the user: why it is JSON, the key it was renamed from, what the type does not show.
     pub notes: Vec<String>,
-    /// Whether the bytes `"key"` followed by a colon are this column's key in every row: no other path has the key, and no key is
-    /// written with an escape. Set by [`super::to_columns`] alone; [`crate::extract`] relies on it.
+    /// Whether the bytes `"key"` followed by a colon are this column's key in every row: no other path has the key, and
+    /// no key is written with an escape. Set by [`super::to_columns`] alone; [`crate::extract`] relies on it.
     pub unique: bool,
 }
 

@@ -5,7 +5,8 @@ use std::fmt;
 /// Where and why a text is not JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JsonError {
-    /// The first byte of the line that is not JSON, counted from 1; one past the last byte where the line ends too early.
+    /// The first byte of the line that is not JSON, counted from 1; one past the last byte where the line ends too
+    /// early.
     pub column: usize,
     /// What is wrong there: half a sentence, to follow a colon.
     pub reason: &'static str,

@@ -80,8 +80,8 @@ pub(crate) fn double(bytes: &[u8]) -> Option<f64> {
     (value.is_finite() && (value != 0.0 || zero())).then_some(value)
 }
 
-/// The double of a number: exact for integers, the nearest one for others. `None` for an integer that no double equals, and for a
-/// number outside the range of doubles.
+/// The double of a number: exact for integers, the nearest one for others. `None` for an integer that no double equals,
+/// and for a number outside the range of doubles.
 pub fn fitting_double(bytes: &[u8]) -> Option<f64> {
     match integer(bytes) {
         Some(value) if bytes != b"-0" => value.exact_double(),

@@ -1,10 +1,10 @@
 //! Finds the next special byte of a string: `"`, `\` or a control character.
 //!
-//! Sixteen bytes at a time with SSE2, which every x86-64 has; eight at a time with plain integers elsewhere. Measured, AVX2 is not
-//! faster: most strings of records end within 32 bytes (docs/types.md).
+//! Sixteen bytes at a time with SSE2, which every x86-64 has; eight at a time with plain integers elsewhere. Measured,
+//! AVX2 is not faster: most strings of records end within 32 bytes (docs/types.md).
 
-/// Position of the first `"`, `\` or byte below 0x20 in `bytes`, searched from `from`; the length if there is none, also where `from` is
-/// past the end.
+/// Position of the first `"`, `\` or byte below 0x20 in `bytes`, searched from `from`; the length if there is none,
+/// also where `from` is past the end.
 #[inline]
 pub(crate) fn special(bytes: &[u8], from: usize) -> usize {
     let mut rest = bytes.get(from..).unwrap_or(&[]);

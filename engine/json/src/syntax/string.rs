@@ -1,7 +1,8 @@
 //! The values of strings of validated JSON, as bytes.
 //!
-//! The unescaped form is UTF-8, except that an escaped surrogate without its partner becomes the three bytes of its number in
-//! UTF-8's scheme (ED A0 80 to ED BF BF, known as WTF-8). Validated text itself holds no such bytes, so the form is unambiguous.
+//! The unescaped form is UTF-8, except that an escaped surrogate without its partner becomes the three bytes of its
+//! number in UTF-8's scheme (ED A0 80 to ED BF BF, known as WTF-8). Validated text itself holds no such bytes, so the
+//! form is unambiguous.
 
 use super::scan;
 
@@ -14,8 +15,8 @@ pub(super) fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
     })
 }
 
-/// Appends the value of a string; `raw` are the bytes between its quotes. An invalid escape, which validated JSON does not have,
-/// stands for the character after the backslash.
+/// Appends the value of a string; `raw` are the bytes between its quotes. An invalid escape, which validated JSON does
+/// not have, stands for the character after the backslash.
 #[expect(
     clippy::indexing_slicing,
     reason = "`at` never passes the end, and the search starts at `at`"
@@ -49,7 +50,8 @@ pub fn unescape_into(raw: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Appends the character of a `\uXXXX` whose digits start at `at`, with the second surrogate if one follows. Returns where it ends.
+/// Appends the character of a `\uXXXX` whose digits start at `at`, with the second surrogate if one follows. Returns
+/// where it ends.
 fn unescape_unit(raw: &[u8], at: usize, out: &mut Vec<u8>) -> usize {
     let Some(unit) = hex4(raw, at) else {
         return at;

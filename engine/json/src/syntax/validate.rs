@@ -10,8 +10,8 @@ pub const MAX_LENGTH: usize = 256 << 20;
 /// Checks that `text` is one JSON value; blanks around it are allowed.
 ///
 /// # Errors
-/// The first byte that is not JSON, and why; also for text that is not UTF-8, longer than [`MAX_LENGTH`] or nested deeper than
-/// [`MAX_DEPTH`](super::MAX_DEPTH).
+/// The first byte that is not JSON, and why; also for text that is not UTF-8, longer than [`MAX_LENGTH`] or nested
+/// deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
 pub fn validate(text: &[u8]) -> Result<Kind, JsonError> {
     check_encoding(text)?;
     parse(text, &mut Ignore)
@@ -34,8 +34,8 @@ pub(crate) fn check_encoding(text: &[u8]) -> Result<(), JsonError> {
     }
 }
 
-/// Whether a file that starts with `chunk` is a single JSON array (spread over lines, or one line that is an array of objects)
-/// instead of one JSON value per line.
+/// Whether a file that starts with `chunk` is a single JSON array (spread over lines, or one line that is an array of
+/// objects) instead of one JSON value per line.
 pub fn looks_like_array(chunk: &[u8]) -> bool {
     let chunk = chunk
         .strip_prefix(b"\xEF\xBB\xBF")

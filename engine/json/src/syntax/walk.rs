@@ -60,10 +60,12 @@ pub enum Value<'a> {
 
 /// A position in validated JSON.
 ///
-/// Before a value, [`Cursor::value`] reads it and [`Cursor::skip`] passes it. To walk an object, call [`Cursor::enter`], then
-/// [`Cursor::key`] until it returns `None`, and read or skip the value after each key; an array likewise with [`Cursor::element`].
+/// Before a value, [`Cursor::value`] reads it and [`Cursor::skip`] passes it. To walk an object, call
+/// [`Cursor::enter`], then [`Cursor::key`] until it returns `None`, and read or skip the value after each key; an array
+/// likewise with [`Cursor::element`].
 ///
-/// All methods return [`Malformed`] where the bytes cannot be JSON. They do not validate: what they accept need not be JSON.
+/// All methods return [`Malformed`] where the bytes cannot be JSON. They do not validate: what they accept need not be
+/// JSON.
 #[derive(Clone, Copy, Debug)]
 pub struct Cursor<'a> {
     bytes: &'a [u8],
@@ -126,8 +128,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The next key of the current object; the cursor is then before its value. `None` after the last one; the cursor is then behind the
-    /// object.
+    /// The next key of the current object; the cursor is then before its value. `None` after the last one; the cursor
+    /// is then behind the object.
     #[inline]
     pub fn key(&mut self) -> Result<Option<Text<'a>>, Malformed> {
         let mut next = self.peek()?;

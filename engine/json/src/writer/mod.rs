@@ -1,5 +1,5 @@
-//! Writes Arrow rows as JSON objects, in the form that `Store.append` documents for Python objects: compact UTF-8, all columns in
-//! their order, nulls included.
+//! Writes Arrow rows as JSON objects, in the form that `Store.append` documents for Python objects: compact UTF-8, all
+//! columns in their order, nulls included.
 //!
 //! | Arrow | JSON |
 //! |---|---|
@@ -235,8 +235,8 @@ where
     display(out, array.as_primitive::<T>().value(row));
 }
 
-/// Writes a float. `shown` is `value` in its own precision: Rust's `Debug` of a finite float is the shortest text that parses to the
-/// same value, and is JSON.
+/// Writes a float. `shown` is `value` in its own precision: Rust's `Debug` of a finite float is the shortest text that
+/// parses to the same value, and is JSON.
 fn finite(value: f64, shown: impl fmt::Debug, out: &mut Vec<u8>) -> Result<(), Reason> {
     if !value.is_finite() {
         return Err(format!(

@@ -8,8 +8,8 @@ use arrow_array::types as t;
 use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray};
 use arrow_schema::{DataType, IntervalUnit, TimeUnit};
 
-/// Writes a date, time, timestamp, duration or interval as a JSON string. `None`, and a part of it written, where the date is outside
-/// the years 0000 to 9999.
+/// Writes a date, time, timestamp, duration or interval as a JSON string. `None`, and a part of it written, where the
+/// date is outside the years 0000 to 9999.
 pub(super) fn time(array: &ArrayRef, row: usize, out: &mut Vec<u8>) -> Option<()> {
     out.push(b'"');
     match array.data_type() {

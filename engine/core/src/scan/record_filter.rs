@@ -1,25 +1,27 @@
-//! Conditions on typed columns, judged on the record where it lies: nothing is built of a record that does not pass.
+//! Filters on typed columns, evaluated on the bytes of the record: nothing is extracted from a record that does not
+//! match.
 
 #[cfg(test)]
 mod tests;
 
-use super::filter::{Found, holds};
+use super::filter::{Operand, matches};
 use super::request::Op;
 use lakebed_json::extract::{ValueError, ValueFinder};
 use lakebed_json::schema::{Column, DataType};
 use lakebed_json::time::{Moment, moment};
 use lakebed_json::{Cursor, Integer, Value as Json, fitting_double, integer};
 
-/// A condition on a typed column. That its constants fit the type was checked.
+/// A filter on a typed column. Its constants fit the type, which [`super::filter::check`] has verified.
 #[derive(Debug)]
-pub(super) struct Narrowing {
+pub(super) struct RecordFilter {
     name: String,
     data_type: DataType,
     finder: ValueFinder,
     op: Op,
 }
 
-impl Narrowing {
+impl RecordFilter {
+    /// For that column.
     pub(super) fn new(column: &Column, op: Op) -> Self {
         Self {
             name: column.name.clone(),
@@ -29,54 +31,57 @@ impl Narrowing {
         }
     }
 
-    /// Name and type of the column, for errors.
+    /// The name and type of the column, for errors.
     pub(super) fn column(&self) -> (&str, &DataType) {
         (&self.name, &self.data_type)
     }
 
-    /// Whether the record passes.
+    /// Whether the record matches.
+    ///
+    /// # Errors
+    /// The record is not JSON, or its value does not have the column's type.
     #[inline]
-    pub(super) fn passes(&self, record: &[u8]) -> Result<bool, ValueError> {
+    pub(super) fn matches(&self, record: &[u8]) -> Result<bool, ValueError> {
         match self.finder.find(record)? {
-            Some(mut cursor) => self.judge(&mut cursor),
-            None => Ok(holds(&self.op, &Found::Null)),
+            Some(mut cursor) => self.matches_value(&mut cursor),
+            None => Ok(matches(&self.op, &Operand::Null)),
         }
     }
 
-    fn judge(&self, cursor: &mut Cursor<'_>) -> Result<bool, ValueError> {
+    fn matches_value(&self, cursor: &mut Cursor<'_>) -> Result<bool, ValueError> {
         if cursor.peek()? == b'n' {
-            return Ok(holds(&self.op, &Found::Null));
+            return Ok(matches(&self.op, &Operand::Null));
         }
         if matches!(self.op, Op::IsNull | Op::IsNotNull) {
-            return Ok(holds(&self.op, &Found::Unordered));
+            return Ok(matches(&self.op, &Operand::Other));
         }
         let unescaped;
-        let found = match (&self.data_type, cursor.value()?) {
+        let operand = match (&self.data_type, cursor.value()?) {
             (DataType::Varchar, Json::String(text)) => {
                 unescaped = text.unescaped();
-                Found::Text(&unescaped)
+                Operand::Text(&unescaped)
             }
             (DataType::BigInt | DataType::UBigInt | DataType::HugeInt, Json::Number(bytes)) => {
                 match integer(bytes) {
-                    Some(Integer::Small(value)) => Found::Int(value.into()),
-                    Some(Integer::Large(value)) => Found::Int(value),
+                    Some(Integer::Small(value)) => Operand::Int(value.into()),
+                    Some(Integer::Large(value)) => Operand::Int(value),
                     _ => return Err(ValueError::TypeMismatch),
                 }
             }
             (DataType::Double, Json::Number(bytes)) => {
-                Found::Float(fitting_double(bytes).ok_or(ValueError::TypeMismatch)?)
+                Operand::Float(fitting_double(bytes).ok_or(ValueError::TypeMismatch)?)
             }
-            (DataType::Boolean, Json::Bool(value)) => Found::Bool(value),
+            (DataType::Boolean, Json::Bool(value)) => Operand::Bool(value),
             (data_type, Json::String(text)) => match (data_type, moment(text.raw)) {
-                (DataType::Date, Some(Moment::Date(days))) => Found::Int(days.into()),
+                (DataType::Date, Some(Moment::Date(days))) => Operand::Int(days.into()),
                 (DataType::Timestamp, Some(Moment::Naive(micros)))
                 | (DataType::TimestampTz, Some(Moment::Zoned { micros, .. })) => {
-                    Found::Int(micros.into())
+                    Operand::Int(micros.into())
                 }
                 _ => return Err(ValueError::TypeMismatch),
             },
             _ => return Err(ValueError::TypeMismatch),
         };
-        Ok(holds(&self.op, &found))
+        Ok(matches(&self.op, &operand))
     }
 }
