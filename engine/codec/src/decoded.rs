@@ -64,6 +64,7 @@ impl Decoded {
 
     /// The number of blobs.
     #[expect(clippy::len_without_is_empty, reason = "a frame has at least one blob")]
+    #[inline]
     pub fn len(&self) -> usize {
         self.offsets.len().saturating_sub(1)
     }

@@ -40,6 +40,7 @@ impl Dictionary {
     }
 
     /// Its number in the store.
+    #[inline]
     pub fn number(&self) -> DictionaryNumber {
         self.number
     }

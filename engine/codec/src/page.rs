@@ -15,22 +15,26 @@ impl Page {
         clippy::cast_possible_truncation,
         reason = "`limits::MAX_BLOB` fits 32 bits"
     )]
+    #[inline]
     pub fn push(&mut self, blob: &[u8]) {
         self.lengths.push(blob.len() as u32);
         self.bytes.extend_from_slice(blob);
     }
 
     /// The number of blobs.
+    #[inline]
     pub fn blobs(&self) -> usize {
         self.lengths.len()
     }
 
     /// Whether it has no blobs.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.lengths.is_empty()
     }
 
     /// The bytes of the blobs together, to be compared with the page size.
+    #[inline]
     pub fn bytes(&self) -> usize {
         self.bytes.len()
     }

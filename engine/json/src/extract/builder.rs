@@ -270,6 +270,7 @@ fn string<'a>(cursor: &mut Cursor<'a>) -> Result<Text<'a>, ValueError> {
     }
 }
 
+/// The last offset. Offsets start with 0 and never become empty.
 fn last(offsets: &[i32]) -> i32 {
     offsets.last().copied().unwrap_or(0)
 }

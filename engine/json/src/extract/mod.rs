@@ -124,12 +124,14 @@ impl Extractor {
     }
 
     /// The number of records in the current batch.
+    #[inline]
     pub fn rows(&self) -> usize {
         self.rows
     }
 
     /// The length in bytes of the records in the current batch, which bounds its text. Finish the batch before it
     /// reaches 1 GiB.
+    #[inline]
     pub fn bytes(&self) -> usize {
         self.bytes
     }

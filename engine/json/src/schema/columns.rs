@@ -32,7 +32,7 @@ pub fn to_columns(summary: &Summary) -> Schema {
             name: "value".to_owned(),
             source: ColumnSource::Record,
             data_type: DataType::Json,
-            values: rows - root.stats.nulls,
+            values: rows.saturating_sub(root.stats.nulls),
             nulls: root.stats.nulls,
             missing: 0,
             notes: vec![note],
@@ -58,20 +58,21 @@ pub fn to_columns(summary: &Summary) -> Schema {
             name: name.name,
             source: ColumnSource::Key(node.key.clone()),
             data_type,
-            values: total - node.stats.nulls,
+            values: total.saturating_sub(node.stats.nulls),
             nulls: node.stats.nulls,
             missing: rows.saturating_sub(total),
             notes: notes.list,
             unique: unique.contains(field),
         });
     }
-    let others = rows - root.stats.objects;
+    // Counts saturate, so that those of a decoded summary need not add up.
+    let others = rows.saturating_sub(root.stats.objects);
     if others > 0 {
         columns.push(Column {
             name: names.free("value"),
             source: ColumnSource::NonObject,
             data_type: DataType::Json,
-            values: others - root.stats.nulls,
+            values: others.saturating_sub(root.stats.nulls),
             nulls: root.stats.nulls,
             missing: root.stats.objects,
             notes: vec!["holds the records that are no objects".to_owned()],

@@ -74,17 +74,20 @@ pub struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     /// At the start of a text.
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
     /// At the offset `at`, which must lie outside strings.
+    #[inline]
     pub fn starting_at(bytes: &'a [u8], at: usize) -> Self {
         let at = at.min(bytes.len());
         Self { bytes, at }
     }
 
     /// Offset of the next byte to read.
+    #[inline]
     pub fn position(&self) -> usize {
         self.at
     }
