@@ -21,8 +21,8 @@ from lakebed._backend import Buffer, Hash, Row, Rows, backend, has_rust_backend
 from lakebed._engine import __version__
 from lakebed._extension import extension_path
 from lakebed._progress import Progress
-from lakebed._snapshot import Snapshot
 from lakebed._records import to_json
+from lakebed._snapshot import Snapshot
 from lakebed.errors import (
     AmbiguousPrefix,
     BadRecord,

@@ -31,6 +31,7 @@ __all__ = [
     "OllamaRefused",
     "OllamaStalled",
     "OllamaUnreachable",
+    "PackageMissing",
     "Poisoned",
     "PromptTooLong",
     "ReadOnly",
@@ -295,6 +296,13 @@ class InternalError(LakebedError, RuntimeError):
     """lakebed failed in a way it never should. Please report it."""
 
     kind = "internal"
+
+
+class PackageMissing(LakebedError, ImportError):
+    """A third-party package that this call needs is not installed."""
+
+    kind = "package_missing"
+    exit_code = 2
 
 
 class Interrupted(_Told, KeyboardInterrupt):

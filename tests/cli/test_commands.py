@@ -580,10 +580,10 @@ class TestSettings:
 def test_the_page_of_commands_tells_of_every_verb_and_option():
     from pathlib import Path
 
-    from lakebed._cli.verbs import VERBS
+    from lakebed._cli.verbs import STORE_VERBS
 
     page = (Path(__file__).parents[2] / "docs/commands.md").read_text()
-    for verb in VERBS:
+    for verb in STORE_VERBS:
         section = re.search(rf"^## {verb.name}$(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
         assert section, verb.name
         for argument in verb.arguments:

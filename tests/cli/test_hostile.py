@@ -1,4 +1,5 @@
-"""What nobody hopes for: strange but legal records, limits, disks that fill up, streams that are closed, inputs that change."""
+"""What nobody hopes for: strange but legal records, limits, disks that fill up, streams that are closed, inputs that
+change."""
 
 from __future__ import annotations
 

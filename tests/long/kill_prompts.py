@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Kills `lakebed prompt` with SIGKILL at random times, 50 times unless told (the first argument), against a fake server.
+"""Kills `lakebed prompt` with SIGKILL at random times, 50 times or as often as the first argument says; a fake server.
 
-After the last restart each request has exactly one stored reply and one result, and the server was asked nothing twice whose reply had been
-stored. About two minutes.
+After the last restart each request has exactly one stored reply and one result, and no request was sent again whose
+reply had been stored. About two minutes.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def test_one_prompt_is_streamed_on_a_terminal(on_terminal, issues, server):
             2,
             "The schema none.json cannot be read: No such file or directory.\n",
         ),
-        (["llama3.2", "x", "--wait", "soon"], 2, "'soon' is no duration; write it like 90s, 30m or 2h.\n"),
+        (["llama3.2", "x", "--wait", "soon"], 2, "'soon' is not a duration; write it like 90s, 30m or 2h.\n"),
         (["big:cloud", "x"], 2, "allow it with --allow-cloud"),
     ],
 )

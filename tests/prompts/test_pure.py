@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 import lakebed
 from lakebed.prompts import model_options as options
 from lakebed.prompts.address import address, full_name, is_cloud_name
-from lakebed.prompts.seq_index import SeqIndex
-from lakebed.prompts.request import Maker, Question, canonical, user_message, without_digest
 from lakebed.prompts.reply_format import Format
+from lakebed.prompts.request import Maker, Question, canonical, user_message, without_digest
+from lakebed.prompts.seq_index import SeqIndex
 from lakebed.prompts.template import Template, dump, parse
 
 ROW = parse(

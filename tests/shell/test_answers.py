@@ -9,9 +9,10 @@ import pytest
 
 from lakebed._cli import render
 from lakebed._cli.render import PLAIN, Column, described, laid_out, width
-from lakebed._cli.results import Result
+from lakebed._cli.results.execution import Result
 from lakebed._cli.shell import pager
-from lakebed._cli.shell.answers import Screen, table, whole_table, written
+from lakebed._cli.shell.display import in_format, table, whole_table
+from lakebed._cli.shell.screen import Screen
 
 SCREEN = Screen(width=60, height=20, rows=40, null="NULL", style=PLAIN)
 
@@ -132,9 +133,9 @@ def test_nothing_in_the_data_can_break_the_screen():
     assert any("[bold]markup[/bold]" in line for line in lines)
     # Nothing but a line break begins a line.
     odd = "a\u2028b\x0bc\x1ed\x85e\nf"
-    lines = list(written(result([Column("x")], [[odd]]), "vertical", SCREEN).lines)
+    lines = list(in_format(result([Column("x")], [[odd]]), "vertical", SCREEN).lines)
     assert lines[1:] == ["x  a\\u2028b\\x0bc\\x1ed\\x85e", "   f"]
-    for line in written(result([Column("x")], [[one] for one in nasty]), "vertical", SCREEN).lines:
+    for line in in_format(result([Column("x")], [[one] for one in nasty]), "vertical", SCREEN).lines:
         assert "\x1b" not in line
         assert "\x07" not in line
 
@@ -167,7 +168,7 @@ def test_json_is_laid_out_in_records_and_keeps_its_digits():
         "}",
     ]
     assert laid_out('{"a":1}') == '{"a":1}'
-    lines, _ = shown(written(result([Column("j", "JSON")], [[text]]), "vertical", SCREEN))
+    lines, _ = shown(in_format(result([Column("j", "JSON")], [[text]]), "vertical", SCREEN))
     assert lines[1:3] == ["j  {", '     "a": [']
 
 

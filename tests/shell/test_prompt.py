@@ -12,12 +12,12 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 from prompt_toolkit.output.vt100 import Vt100_Output
 
-from lakebed._cli.shell.catalogue import Catalogue, Column, Table
+from lakebed._cli.shell.completion_catalog import Column, CompletionCatalog, Table
 from lakebed._cli.shell.history import History
-from lakebed._cli.shell.prompt import Prompt
+from lakebed._cli.shell.line_editor import LineEditor
 
 EVENTS = Table("events", "data.main", (Column("type", "VARCHAR"), Column("number_of_things", "BIGINT")))
-CATALOGUE = Catalogue(
+CATALOG = CompletionCatalog(
     {"events": EVENTS, "main.events": EVENTS}, ("count",), ("select", "from"), frozenset(("select",)), ("events",)
 )
 
@@ -37,7 +37,7 @@ def typed(history):
 
     def typed(*keys, times=1, output=None, **settings):
         with create_pipe_input() as pipe, create_app_session(input=pipe, output=output or DummyOutput()):
-            prompt = Prompt("data", lambda: CATALOGUE, history, **settings)
+            editor = LineEditor("data", lambda: CATALOG, history, **settings)
 
             def press():
                 for key in keys:
@@ -52,7 +52,7 @@ def typed(history):
             typist = threading.Thread(target=press)
             typist.start()
             try:
-                found = [prompt.ask() for _ in range(times)]
+                found = [editor.read() for _ in range(times)]
             finally:
                 typist.join()
         return found[0] if times == 1 else found

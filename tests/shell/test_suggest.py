@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lakebed._cli.shell.catalogue import Catalogue, Column, Table
-from lakebed._cli.shell.suggest import fields, suggest
+from lakebed._cli.shell.completion import suggest
+from lakebed._cli.shell.completion_catalog import Column, CompletionCatalog, Table
+from lakebed.duck.struct_types import struct_fields
 
 EVENTS = Table(
     "events",
@@ -19,7 +20,7 @@ EVENTS = Table(
 )
 ODD = Table("My Events", "data.main", (Column("two words", "VARCHAR"), Column("order", "BIGINT")))
 BLOBS = Table("blobs", "data.sys", (Column("id", "BIGINT"), Column("kind", "VARCHAR")))
-CATALOGUE = Catalogue(
+CATALOG = CompletionCatalog(
     {"events": EVENTS, "my events": ODD, "blobs": BLOBS, "main.events": EVENTS, "sys.blobs": BLOBS},
     ("count", "count_if", "typeof"),
     ("select", "from", "order", "count", "table", "type"),
@@ -30,10 +31,10 @@ CATALOGUE = Catalogue(
 )
 
 
-def offered(text, *, asked=False):
+def offered(text, *, requested=False):
     """What is suggested where | stands."""
     cursor = text.index("¦")
-    return [one.text for one in suggest(text.replace("¦", ""), cursor, CATALOGUE, asked=asked)]
+    return [one.text for one in suggest(text.replace("¦", ""), cursor, CATALOG, requested=requested)]
 
 
 @pytest.mark.parametrize(
@@ -93,8 +94,8 @@ def test_nothing_is_offered_unasked(text):
 
 
 def test_when_asked_columns_and_beginnings_are_offered():
-    assert offered("SELECT ¦ FROM events", asked=True)[:2] == ["type", "n"]
-    assert "ingest" in offered("¦", asked=True)
+    assert offered("SELECT ¦ FROM events", requested=True)[:2] == ["type", "n"]
+    assert "ingest" in offered("¦", requested=True)
 
 
 def test_files(tmp_path, monkeypatch):
@@ -113,6 +114,8 @@ def test_files(tmp_path, monkeypatch):
 def test_the_fields_of_a_struct():
     assert [
         one.name
-        for one in fields('STRUCT("a, b" STRUCT(x BIGINT, y DECIMAL(3,1)), "q""t" VARCHAR[], n MAP(VARCHAR, BIGINT))')
+        for one in struct_fields(
+            'STRUCT("a, b" STRUCT(x BIGINT, y DECIMAL(3,1)), "q""t" VARCHAR[], n MAP(VARCHAR, BIGINT))'
+        )
     ] == ["a, b", 'q"t', "n"]
-    assert fields("VARCHAR") == []
+    assert struct_fields("VARCHAR") == []

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from lakebed.duck.names import view_names
 from lakebed.errors import InvalidArgument, OllamaUnreachable
-from lakebed.prompts import saved_templates, server_models
-from lakebed.prompts import model_options
+from lakebed.prompts import model_options, saved_templates, server_models
 from lakebed.prompts.address import full_name
 from lakebed.prompts.client import Timeouts, server
-from lakebed.prompts.preview import dry_run as _dry_run
-from lakebed.prompts.results import DryRun
-from lakebed.prompts.run_plan import Plan, last_digest
-from lakebed.prompts.request import Question
 from lakebed.prompts.input_rows import GivenRows, Rows, SelectedRows
-from lakebed.prompts.run import Run
+from lakebed.prompts.preview import dry_run as _dry_run
 from lakebed.prompts.reply_format import Format
+from lakebed.prompts.request import Question
+from lakebed.prompts.results import DryRun
+from lakebed.prompts.run import Run
+from lakebed.prompts.run_plan import Plan, last_digest
 from lakebed.prompts.template import Template
 from lakebed.store import Store
 

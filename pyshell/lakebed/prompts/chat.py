@@ -11,15 +11,14 @@ from lakebed._backend import Hash
 from lakebed._progress import ProgressLike, reporting
 from lakebed.errors import InvalidArgument
 from lakebed.models import Listing
-from lakebed.prompts import server_models, storage
-from lakebed.prompts import model_options
+from lakebed.prompts import model_options, server_models, storage
 from lakebed.prompts.address import full_name
-from lakebed.prompts.sender import Heard
 from lakebed.prompts.client import Client, Pulled, Server, Timeouts, server
-from lakebed.prompts.results import ModelInfo
-from lakebed.prompts.storage import Replies, Stored
-from lakebed.prompts.request import Maker, Question, checked_messages
 from lakebed.prompts.reply_format import Format
+from lakebed.prompts.request import Maker, Question, checked_messages
+from lakebed.prompts.results import ModelInfo
+from lakebed.prompts.sender import Heard
+from lakebed.prompts.storage import Replies, Stored
 from lakebed.store import Store
 
 

@@ -8,9 +8,9 @@ import queue
 
 from lakebed.errors import CollectionNotFound
 from lakebed.prompts import storage
+from lakebed.prompts.input_rows import END, InputRow
 from lakebed.prompts.results import DryRun
 from lakebed.prompts.run_plan import Plan
-from lakebed.prompts.input_rows import END, InputRow
 from lakebed.store import Store
 
 _SAMPLE = 500

@@ -22,14 +22,14 @@ from lakebed._backend import Hash
 from lakebed._records import to_json
 from lakebed.errors import Interrupted, LakebedError, ModelMissing, OllamaError
 from lakebed.prompts import storage
-from lakebed.prompts.sender import Job, Workers
 from lakebed.prompts.client import Chunk
 from lakebed.prompts.failures import Canceled
+from lakebed.prompts.input_rows import END, InputRow
+from lakebed.prompts.request import canonical
 from lakebed.prompts.results import Outcome, PromptReport, PromptResult, RowError, Source
 from lakebed.prompts.run_plan import Plan, Prepared
+from lakebed.prompts.sender import Job, Workers
 from lakebed.prompts.storage import Results, Stored
-from lakebed.prompts.request import canonical
-from lakebed.prompts.input_rows import END, InputRow
 from lakebed.prompts.template import dump
 
 _WAITING = 4096

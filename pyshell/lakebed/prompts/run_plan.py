@@ -12,13 +12,13 @@ from lakebed._backend import Hash
 from lakebed._process import machine, process_mark
 from lakebed.errors import CollectionNotFound, InvalidArgument, LakebedError
 from lakebed.prompts import storage
-from lakebed.prompts.sender import Asker, Job
-from lakebed.prompts.client import Chunk, Client
 from lakebed.prompts.circuit_breaker import Gate
-from lakebed.prompts.storage import Replies, Stored
-from lakebed.prompts.request import Maker, Question, user_message, without_digest
+from lakebed.prompts.client import Chunk, Client
 from lakebed.prompts.input_rows import InputRow, Rows
 from lakebed.prompts.reply_format import Format
+from lakebed.prompts.request import Maker, Question, user_message, without_digest
+from lakebed.prompts.sender import Asker, Job
+from lakebed.prompts.storage import Replies, Stored
 from lakebed.prompts.template import Template, dump
 from lakebed.store import Store
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lakebed.errors import CloudRefused, LakebedError, OllamaError, OllamaStalled, ReplyInvalid, ReplyTooLarge
+from lakebed.prompts.circuit_breaker import Gate
 from lakebed.prompts.client import REPLY_LIMIT, Chunk, Client
 from lakebed.prompts.failures import Canceled, pauses, tries
-from lakebed.prompts.circuit_breaker import Gate
-from lakebed.prompts.storage import Reply, now
-from lakebed.prompts.request import Question
 from lakebed.prompts.reply_format import Format
+from lakebed.prompts.request import Question
+from lakebed.prompts.storage import Reply, now
 
 _STALLS = 3
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from lakebed.errors import InvalidArgument
 from lakebed.prompts.address import Address, full_name, is_cloud_name
-from lakebed.prompts.sender import cloud_refused
 from lakebed.prompts.client import Client, Pulled
 from lakebed.prompts.failures import failure, missing
 from lakebed.prompts.results import ModelInfo
+from lakebed.prompts.sender import cloud_refused
 
 
 def ask(
