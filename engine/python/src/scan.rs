@@ -90,7 +90,7 @@ pub(crate) fn request(
     let mut request = ScanRequest {
         columns,
         range: Some(Seq(range.start)..Seq(range.end)),
-        signs_of_life: signs_of_life.then_some(SIGN_OF_LIFE_INTERVAL),
+        heartbeat: signs_of_life.then_some(SIGN_OF_LIFE_INTERVAL),
         ..ScanRequest::of(collection)
     };
     for (column, op, value) in filters.unwrap_or_default() {

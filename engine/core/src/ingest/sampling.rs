@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::lines::Parsed;
 use crate::error::Result;
-use lakebed_codec::training::{Budget, Run, Samples};
+use lakebed_codec::training::{Budget, SampleRange, Samples};
 
 /// Bytes read beyond a run, so that the last line that begins in it is complete unless it is long.
 const BEYOND: usize = 8 << 10;
@@ -22,7 +22,7 @@ pub(super) fn of_file(
     let mut file = File::open(path)?;
     let mut samples = Samples::default();
     let mut buffer = Vec::new();
-    for run in budget.runs(length.saturating_sub(start)) {
+    for run in budget.ranges(length.saturating_sub(start)) {
         let begin = start + run.offset;
         // The byte before the run shows whether a line begins with the run.
         let from = begin.saturating_sub(1);
@@ -83,7 +83,7 @@ pub(super) fn of_chunks(chunks: &[&Parsed], budget: &Budget) -> Result<Samples> 
     let (Some(first), Some(last)) = (chunks.first(), chunks.last()) else {
         return Ok(samples);
     };
-    for run in budget.runs(last.end.content - first.offset) {
+    for run in budget.ranges(last.end.content - first.offset) {
         let lines = lines_of_run(chunks, first.offset, run)?;
         samples.add(&run, lines.into_iter());
     }
@@ -91,7 +91,7 @@ pub(super) fn of_chunks(chunks: &[&Parsed], budget: &Budget) -> Result<Samples> 
 }
 
 /// The lines that begin in a run, whose offset counts from the offset `base` of the content.
-fn lines_of_run<'a>(chunks: &[&'a Parsed], base: u64, run: Run) -> Result<Vec<&'a [u8]>> {
+fn lines_of_run<'a>(chunks: &[&'a Parsed], base: u64, run: SampleRange) -> Result<Vec<&'a [u8]>> {
     let (from, to) = (base + run.offset, base + run.offset + run.bytes as u64);
     let begun = chunks.partition_point(|chunk| chunk.end.content <= from);
     let mut found = Vec::new();

@@ -6,14 +6,14 @@
 //!
 //! Nothing here parses JSON: that is `extract`.
 
-mod asked;
 mod blobs;
+mod column_types;
 mod filter;
-mod narrow;
+mod json_column;
 mod parts;
+mod record_filter;
 mod request;
 pub mod system;
-mod texts;
 mod unit;
 
 #[cfg(test)]
@@ -58,7 +58,7 @@ pub struct Scan {
     /// Batches of the unit that came last.
     ready: VecDeque<RecordBatch>,
     limit: usize,
-    signs_of_life: Option<Duration>,
+    heartbeat: Option<Duration>,
     failed: bool,
 }
 
@@ -118,7 +118,7 @@ impl Snapshot {
             batches: Ordered::new(workers, limit),
             ready: VecDeque::new(),
             limit,
-            signs_of_life: request.signs_of_life,
+            heartbeat: request.heartbeat,
             failed: false,
         })
     }
@@ -196,13 +196,13 @@ impl Scan {
                     return Ok(Some(batch));
                 }
             }
-            while self.batches.under_way() < self.limit
+            while self.batches.in_progress() < self.limit
                 && let Some(unit) = self.units.pop_front()
             {
                 let plan = Arc::clone(&self.plan);
                 self.batches.submit(move |_| plan.run(&unit))?;
             }
-            let came = match self.signs_of_life {
+            let came = match self.heartbeat {
                 Some(silence) => {
                     let rest = silence.saturating_sub(began.elapsed());
                     self.batches.next_within(rest)
@@ -217,7 +217,7 @@ impl Scan {
             let silent = self.ready.iter().all(|batch| batch.num_rows() == 0);
             if silent
                 && self
-                    .signs_of_life
+                    .heartbeat
                     .is_some_and(|silence| began.elapsed() >= silence)
             {
                 return sign_of_life(&self.schema).map(Some);

@@ -35,7 +35,7 @@ pub struct Parts {
 }
 
 impl Snapshot {
-    /// A scan in parts; `threads` and `signs_of_life` of the request mean nothing here.
+    /// A scan in parts; `threads` and `heartbeat` of the request mean nothing here.
     ///
     /// # Errors
     /// As [`Snapshot::scan`].

@@ -191,7 +191,7 @@ fn a_scan_that_finds_nothing_gives_signs_of_life_when_asked() {
     let quiet = scan(&store, &asking(&["_seq", "n"], filter()));
     assert_eq!(numbers(&quiet, 0).len(), 1);
     let request = ScanRequest {
-        signs_of_life: Some(std::time::Duration::ZERO),
+        heartbeat: Some(std::time::Duration::ZERO),
         batch_rows: 1000,
         ..asking(&["_seq", "n"], filter())
     };

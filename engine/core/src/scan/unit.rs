@@ -10,14 +10,14 @@ use arrow_buffer::BooleanBufferBuilder;
 use arrow_schema::{ArrowError, DataType as ArrowType, Schema as ArrowSchema, SchemaRef};
 use lakebed_format::{BlobId, Hash, RowEntry, RowRun, Seq};
 
-use super::asked::{self, Asked};
-use super::narrow::Narrowing;
+use super::column_types::{self, TypeOverrides};
+use super::json_column::JsonColumn;
+use super::record_filter::RecordFilter;
 use super::request::{Filter, Op, ScanRequest, Value};
-use super::texts::Texts;
 use super::{filter, system_field, wanted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::{BatchRef, Cursor, Holder, Snapshot};
-use lakebed_json::extract::{ExtractError, Extractor, Refused};
+use lakebed_json::extract::{ExtractError, Extractor, ValueError};
 use lakebed_json::schema::{DataType, SYSTEM_COLUMNS, Schema, arrow_field};
 
 /// A unit whose blobs lie in fewer runs than rows over this is read in the order of its rows; otherwise in the order of its blobs, so
@@ -48,7 +48,7 @@ pub(super) struct Plan {
     snapshot: Snapshot,
     collection: String,
     typed: Arc<Schema>,
-    asked: Asked,
+    overrides: TypeOverrides,
     /// Columns that are made: those asked for, then system columns that only filters need.
     columns: Vec<Wanted>,
     /// How many of them are given back.
@@ -56,7 +56,7 @@ pub(super) struct Plan {
     /// Their places in `typed`, in the order of `columns`.
     projection: Vec<usize>,
     /// Conditions on typed columns: a record that does not pass is not looked into further.
-    narrowings: Vec<Narrowing>,
+    record_filters: Vec<RecordFilter>,
     /// Conditions on system columns, with their place in `columns`.
     filters: Vec<(usize, Op)>,
     /// Whether `_json` is given as views.
@@ -124,7 +124,7 @@ impl Plan {
         mut typed: Arc<Schema>,
         request: &ScanRequest,
     ) -> Result<Self> {
-        let asked = asked::apply(&mut typed, request)?;
+        let overrides = column_types::apply(&mut typed, request)?;
         let collection = request.collection.clone();
         let filtered = |name: &str| {
             request
@@ -137,7 +137,7 @@ impl Plan {
         let mut fields = Vec::new();
         let field_of = |column: Wanted| match column {
             Wanted::Typed(number) => typed.columns.get(number).map(|column| {
-                if asked.texts.contains(&number) {
+                if overrides.as_text.contains(&number) {
                     arrow_field(&column.name, &DataType::Varchar)
                 } else {
                     arrow_field(&column.name, &column.data_type)
@@ -159,7 +159,7 @@ impl Plan {
         let shown = columns.len();
         fields.extend(columns.iter().filter_map(|column| field_of(*column)));
         let mut filters = Vec::new();
-        let mut narrowings = Vec::new();
+        let mut record_filters = Vec::new();
         for Filter { column, op } in &request.filters {
             let source = wanted(&typed, &collection, column)?;
             if let Some(field) = field_of(source) {
@@ -171,7 +171,7 @@ impl Plan {
             }
             if let Wanted::Typed(number) = source {
                 let column = typed.columns.get(number);
-                narrowings.extend(column.map(|column| Narrowing::new(column, op.clone())));
+                record_filters.extend(column.map(|column| RecordFilter::new(column, op.clone())));
                 continue;
             }
             let place = columns.iter().position(|known| *known == source);
@@ -192,11 +192,11 @@ impl Plan {
             snapshot,
             collection,
             typed,
-            asked,
+            overrides,
             columns,
             shown,
             projection,
-            narrowings,
+            record_filters,
             filters,
             text_views,
             schema: Arc::new(ArrowSchema::new(fields)),
@@ -238,7 +238,7 @@ impl Plan {
             return Some(TEXTS_BYTES);
         }
         let reads =
-            self.needs("_hash") || !self.projection.is_empty() || !self.narrowings.is_empty();
+            self.needs("_hash") || !self.projection.is_empty() || !self.record_filters.is_empty();
         reads.then_some(VALUES_BYTES)
     }
 
@@ -252,7 +252,7 @@ impl Plan {
     pub(super) fn is_of_numbers(&self) -> bool {
         self.columns == [Wanted::System("_seq")]
             && self.filters.is_empty()
-            && self.narrowings.is_empty()
+            && self.record_filters.is_empty()
     }
 
     /// Makes the Arrow batches of a unit: one, or several when its records are very large.
@@ -316,14 +316,14 @@ impl Plan {
         let count = passed.as_ref().map_or(rows.count, BooleanArray::true_count);
         let hashes = records.hashes.take();
         let hashes = hashes.map(|mut hashes| Arc::new(hashes.finish()) as ArrayRef);
-        let json = records.json.take().map(Texts::finish);
+        let json = records.json.take().map(JsonColumn::finish);
         let mut typed = records.finish_typed()?.into_iter();
         let mut arrays = Vec::with_capacity(self.columns.len());
         for column in &self.columns {
             let array = match column {
-                Wanted::Typed(number) if self.asked.texts.contains(number) => typed
+                Wanted::Typed(number) if self.overrides.as_text.contains(number) => typed
                     .next()
-                    .map(|json| asked::text_of(&json).ok_or_else(|| self.no_text(*number)))
+                    .map(|json| column_types::text_of(&json).ok_or_else(|| self.no_text(*number)))
                     .transpose()?,
                 Wanted::Typed(_) => typed.next(),
                 Wanted::System("_hash") => hashes.clone(),
@@ -348,7 +348,7 @@ impl Plan {
             let Some(array) = arrays.get(*place) else {
                 continue;
             };
-            let judged = filter::judge(op, array.as_ref());
+            let judged = filter::matching_rows(op, array.as_ref());
             passing = Some(match passing {
                 None => judged,
                 Some(before) => BooleanArray::new(before.values() & judged.values(), None),
@@ -366,11 +366,13 @@ impl Plan {
     }
 
     #[cold]
-    fn refused(&self, narrowing: &Narrowing, refused: Refused) -> Error {
-        let (name, data_type) = narrowing.column();
+    fn refused(&self, filter: &RecordFilter, refused: ValueError) -> Error {
+        let (name, data_type) = filter.column();
         let what = match refused {
-            Refused::Misfit => format!("its value in column {name:?} is not of type {data_type}"),
-            Refused::Malformed | Refused::TooLarge => "it is not JSON".to_owned(),
+            ValueError::TypeMismatch => {
+                format!("its value in column {name:?} is not of type {data_type}")
+            }
+            ValueError::Malformed | ValueError::TooLarge => "it is not JSON".to_owned(),
         };
         Error::new(
             ErrorKind::Corrupt,
@@ -382,11 +384,11 @@ impl Plan {
     }
 
     fn misfit(&self, error: &ExtractError) -> Error {
-        if let ExtractError::Misfit {
+        if let ExtractError::TypeMismatch {
             column, data_type, ..
         } = error
             && let Some(number) = self.typed.position(column)
-            && self.asked.typed.contains(&number)
+            && self.overrides.changed.contains(&number)
         {
             return self.unasked(column, data_type);
         }
@@ -420,8 +422,8 @@ struct Records<'a> {
     plan: &'a Plan,
     extractor: Option<Extractor>,
     hashes: Option<StringBuilder>,
-    json: Option<Texts>,
-    /// Which records passed the narrowings, if there are any.
+    json: Option<JsonColumn>,
+    /// Which records passed the record_filters, if there are any.
     passed: Option<BooleanBufferBuilder>,
     bytes: usize,
     too_large: bool,
@@ -433,7 +435,7 @@ impl<'a> Records<'a> {
             // Some more than there are on average, so that most batches do not have to grow; what stays unused is never touched.
             let average = plan.snapshot.view.average_blob().unwrap_or_default() as usize;
             let bytes = (rows * (average + average / 8)).min(2 * TEXTS_BYTES as usize);
-            Texts::new(plan.text_views, rows, bytes)
+            JsonColumn::new(plan.text_views, rows, bytes)
         };
         Self {
             plan,
@@ -441,7 +443,7 @@ impl<'a> Records<'a> {
                 .then(|| Extractor::new(&plan.typed, &plan.projection)),
             hashes: plan.needs("_hash").then(StringBuilder::new),
             json: plan.needs("_json").then(texts),
-            passed: (!plan.narrowings.is_empty()).then(|| BooleanBufferBuilder::new(0)),
+            passed: (!plan.record_filters.is_empty()).then(|| BooleanBufferBuilder::new(0)),
             bytes: 0,
             too_large: false,
         }
@@ -507,9 +509,9 @@ impl<'a> Records<'a> {
     #[inline]
     fn push(&mut self, record: &[u8], known: Option<(&str, Holder<'_>)>) -> Result<()> {
         if let Some(passed) = &mut self.passed {
-            for narrowing in &self.plan.narrowings {
-                let passes = narrowing.passes(record);
-                if !passes.map_err(|refused| self.plan.refused(narrowing, refused))? {
+            for filter in &self.plan.record_filters {
+                let passes = filter.matches(record);
+                if !passes.map_err(|refused| self.plan.refused(filter, refused))? {
                     passed.append(false);
                     return Ok(());
                 }

@@ -1,11 +1,12 @@
-//! Strings of validated JSON as bytes.
+//! The values of strings of validated JSON, as bytes.
 //!
-//! The unescaped form is UTF-8, except that an escaped surrogate without its partner becomes the three bytes UTF-8 would give
-//! its number (ED A0 80 to ED BF BF, known as WTF-8). Validated text holds no such bytes itself, so the form is unambiguous.
+//! The unescaped form is UTF-8, except that an escaped surrogate without its partner becomes the three bytes of its
+//! number in UTF-8's scheme (ED A0 80 to ED BF BF, known as WTF-8). Validated text itself holds no such bytes, so the
+//! form is unambiguous.
 
 use super::scan;
 
-/// The number of four hexadecimal digits.
+/// The number that four hexadecimal digits at `at` give; `None` without them.
 #[inline]
 pub(super) fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
     let digits = bytes.get(at..at.checked_add(4)?)?;
@@ -14,12 +15,17 @@ pub(super) fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
     })
 }
 
-/// Appends the value of the string whose bytes between the quotes are `raw`. Bytes after a broken escape are taken as they are.
+/// Appends the value of a string; `raw` are the bytes between its quotes. An invalid escape, which validated JSON does
+/// not have, stands for the character after the backslash.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "`at` never passes the end, and the search starts at `at`"
+)]
 pub fn unescape_into(raw: &[u8], out: &mut Vec<u8>) {
     let mut at = 0;
     loop {
         let stop = scan::special(raw, at);
-        out.extend_from_slice(raw.get(at..stop).unwrap_or_default());
+        out.extend_from_slice(&raw[at..stop]);
         let Some(byte) = raw.get(stop) else {
             return;
         };
@@ -44,7 +50,8 @@ pub fn unescape_into(raw: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Appends the character of `\uXXXX` whose digits start at `at`, with its second half if there is one. Returns where it ends.
+/// Appends the character of a `\uXXXX` whose digits start at `at`, with the second surrogate if one follows. Returns
+/// where it ends.
 fn unescape_unit(raw: &[u8], at: usize, out: &mut Vec<u8>) -> usize {
     let Some(unit) = hex4(raw, at) else {
         return at;
@@ -62,10 +69,12 @@ fn unescape_unit(raw: &[u8], at: usize, out: &mut Vec<u8>) -> usize {
     if let Some(character) = char::from_u32(number) {
         out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
     } else {
+        // A surrogate: its number has 16 bits.
+        let [.., high, low] = number.to_be_bytes();
         out.extend_from_slice(&[
-            0xE0 | (number >> 12) as u8,
-            0x80 | (number >> 6 & 0x3F) as u8,
-            0x80 | (number & 0x3F) as u8,
+            0xE0 | high >> 4,
+            0x80 | (high << 2 & 0x3C) | low >> 6,
+            0x80 | (low & 0x3F),
         ]);
     }
     end
@@ -75,5 +84,5 @@ fn unescape_unit(raw: &[u8], at: usize, out: &mut Vec<u8>) -> usize {
 pub fn has_lone_surrogate(unescaped: &[u8]) -> bool {
     unescaped
         .windows(2)
-        .any(|pair| pair[0] == 0xED && pair[1] >= 0xA0)
+        .any(|pair| matches!(pair, [0xED, 0xA0..=0xFF]))
 }

@@ -1,4 +1,4 @@
-//! Types a request asks for instead of those the values have.
+//! Column types that a request sets instead of the inferred ones.
 
 use std::sync::Arc;
 
@@ -8,23 +8,26 @@ use arrow_array::{Array, ArrayRef};
 
 use super::request::ScanRequest;
 use crate::error::{Error, ErrorKind, Result};
-use lakebed_json::schema::{Column, DataType, SYSTEM_COLUMNS, Schema, Source};
+use lakebed_json::schema::{Column, ColumnSource, DataType, SYSTEM_COLUMNS, Schema};
 use lakebed_json::{Cursor, Value, unescape_into};
 
-/// Columns by their numbers in the schema.
+/// The columns with a type set by the request, by their index in the schema.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
-    /// Those whose type was asked for.
-    pub(super) typed: Vec<usize>,
-    /// Those of them that are read as JSON and given as text.
-    pub(super) texts: Vec<usize>,
+pub(super) struct TypeOverrides {
+    /// Columns whose type differs from the inferred one.
+    pub(super) changed: Vec<usize>,
+    /// Those of them that are VARCHAR: extracted as JSON and then converted to text.
+    pub(super) as_text: Vec<usize>,
 }
 
-/// Changes the schema to what the request asks for.
-pub(super) fn apply(schema: &mut Arc<Schema>, request: &ScanRequest) -> Result<Asked> {
-    let mut asked = Asked::default();
+/// Changes the schema to the types that the request sets.
+///
+/// # Errors
+/// `InvalidArgument` for a system column, and for a column that also has a filter.
+pub(super) fn apply(schema: &mut Arc<Schema>, request: &ScanRequest) -> Result<TypeOverrides> {
+    let mut overrides = TypeOverrides::default();
     if request.types.is_empty() {
-        return Ok(asked);
+        return Ok(overrides);
     }
     let schema = Arc::make_mut(schema);
     for (name, data_type) in &request.types {
@@ -42,7 +45,7 @@ pub(super) fn apply(schema: &mut Arc<Schema>, request: &ScanRequest) -> Result<A
         let position = schema.position(name).unwrap_or_else(|| {
             schema.columns.push(Column {
                 name: name.clone(),
-                source: Source::Key(name.as_bytes().into()),
+                source: ColumnSource::Key(name.as_bytes().into()),
                 data_type: DataType::Json,
                 values: 0,
                 nulls: 0,
@@ -58,20 +61,20 @@ pub(super) fn apply(schema: &mut Arc<Schema>, request: &ScanRequest) -> Result<A
         if column.data_type == *data_type {
             continue;
         }
-        asked.typed.push(position);
+        overrides.changed.push(position);
         column.data_type = data_type.clone();
         if *data_type == DataType::Varchar {
-            asked.texts.push(position);
+            overrides.as_text.push(position);
             column.data_type = DataType::Json;
         }
     }
     let refused = request.filters.iter().find(|filter| {
         schema
             .position(&filter.column)
-            .is_some_and(|position| asked.typed.contains(&position))
+            .is_some_and(|position| overrides.changed.contains(&position))
     });
     match refused {
-        None => Ok(asked),
+        None => Ok(overrides),
         Some(filter) => Err(Error::new(
             ErrorKind::InvalidArgument,
             format!(
@@ -82,7 +85,8 @@ pub(super) fn apply(schema: &mut Arc<Schema>, request: &ScanRequest) -> Result<A
     }
 }
 
-/// JSON values as text: strings without quotes and escapes, everything else as it stands. `None` when a string is no text.
+/// Converts JSON values to text: the values of strings, and the exact bytes of all others. `None` when a string has a
+/// lone surrogate.
 pub(super) fn text_of(json: &ArrayRef) -> Option<ArrayRef> {
     let json = json.as_string_opt::<i32>()?;
     let mut texts = StringBuilder::with_capacity(json.len(), json.values().len());

@@ -1,17 +1,20 @@
-//! The bytes of a summary, as docs/types.md gives them. Equal summaries have equal bytes: fields are sorted by key, and nothing can
-//! be written in two ways.
+//! The bytes of a summary, as docs/types.md describes them. The form is canonical: fields are sorted by key, nothing
+//! can be written in two ways, and so equal summaries have equal bytes.
+//!
+//! The varints are those of `lakebed-format`, read and written here so that this crate does without it.
 
 use std::fmt;
 
-use super::stats::{Stats, format, mark, seen};
-use super::summary::{MAX_DEPTH, NONE, NodeId, ROOT, Summary};
+use super::node::{MAX_DEPTH, NONE, NodeId, ROOT};
+use super::stats::{Stats, format, key_mark, value_mark};
+use super::summary::Summary;
 
 const VERSION: u8 = 1;
 
 /// The bytes are not a summary: cut, damaged, or of a newer version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadSummary {
-    /// What is wrong, to follow "the schema summary".
+    /// What is wrong: half a sentence, to follow "the schema summary".
     pub reason: &'static str,
 }
 
@@ -53,9 +56,9 @@ fn counts(stats: &mut Stats) -> [&mut u64; 7] {
 }
 
 impl Summary {
-    /// Its bytes.
+    /// Its canonical bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = vec![VERSION, self.seen];
+        let mut out = vec![VERSION, self.key_marks];
         self.encode_node(ROOT, &mut out);
         out
     }
@@ -123,20 +126,23 @@ impl Summary {
         }
     }
 
-    /// Reads what [`Summary::encode`] wrote. Any other bytes are an error.
+    /// Reads the bytes that [`Summary::encode`] wrote.
+    ///
+    /// # Errors
+    /// For any other bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, BadSummary> {
         Self::new().decoded(bytes)
     }
 
-    /// As [`Summary::decode`], into an empty summary.
+    /// As [`Summary::decode`], with the limits of `self`, which must be empty.
     pub(super) fn decoded(mut self, bytes: &[u8]) -> Result<Self, BadSummary> {
         let mut input = Input { bytes };
         match input.byte()? {
             VERSION => {}
             _ => return bad("has a version this program does not know; use a newer one"),
         }
-        self.seen = input.byte()?;
-        if self.seen & !seen::ALL != 0 {
+        self.key_marks = input.byte()?;
+        if self.key_marks & !key_mark::ALL != 0 {
             return bad("has unknown marks");
         }
         self.decode_node(ROOT, &mut input)?;
@@ -180,7 +186,7 @@ impl Summary {
         }
         if has(part::MARKS) {
             stats.marks = input.byte()?;
-            if stats.marks == 0 || stats.marks & !mark::ALL != 0 {
+            if stats.marks == 0 || stats.marks & !value_mark::ALL != 0 {
                 return bad("has unknown marks");
             }
         }
@@ -190,7 +196,7 @@ impl Summary {
                 return bad("has unknown formats");
             }
         }
-        if stats.marks & mark::OFFSET != 0 && stats.formats & format::ZONED == 0 {
+        if stats.marks & value_mark::OFFSET != 0 && stats.formats & format::ZONED == 0 {
             return bad("has an impossible mark");
         }
         let depth = self.node(id).depth;
@@ -301,7 +307,7 @@ impl<'a> Input<'a> {
         bad("has a number that is too long")
     }
 
-    /// A number that is written only if it is not zero.
+    /// A varint that is written only where it is not zero.
     fn count(&mut self) -> Result<u64, BadSummary> {
         match self.varint()? {
             0 => bad("has a zero where none can be"),
@@ -310,6 +316,10 @@ impl<'a> Input<'a> {
     }
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the lowest seven bits are written at a time"
+)]
 fn varint(mut value: u64, out: &mut Vec<u8>) {
     while value > 0x7F {
         out.push(value as u8 | 0x80);
@@ -319,9 +329,9 @@ fn varint(mut value: u64, out: &mut Vec<u8>) {
 }
 
 fn zigzag(value: i64) -> u64 {
-    (value << 1 ^ value >> 63) as u64
+    (value << 1 ^ value >> 63).cast_unsigned()
 }
 
 fn unzigzag(value: u64) -> i64 {
-    (value >> 1) as i64 ^ -((value & 1) as i64)
+    (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
 }

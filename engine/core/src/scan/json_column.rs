@@ -1,7 +1,7 @@
-//! The column `_json`: records as text, copied, or as views of the memory they were decoded into.
+//! Builds the column `_json`: the records as text, either copied or as views into decoded frames.
 #![expect(
     unsafe_code,
-    reason = "Arrow cannot see that memory is owned by what is kept beside it, nor that texts were checked before"
+    reason = "Arrow cannot verify that the owner beside a buffer keeps its memory, nor that its texts are UTF-8"
 )]
 
 use std::panic::AssertUnwindSafe;
@@ -16,27 +16,27 @@ use crate::blob::Blob;
 use crate::snapshot::Holder;
 use lakebed_codec::Decoded;
 
-/// Views with longer texts point into a buffer; shorter ones hold their text.
+/// Bytes of a text up to which its view contains it; the views of longer texts point into a buffer.
 const INLINE: usize = 12;
 
-/// The texts of a batch so far.
-pub(super) enum Texts {
+/// The column `_json` of the current batch.
+pub(super) enum JsonColumn {
     Copied(StringBuilder),
     Views(Views),
 }
 
-/// Views, and the buffers they point into. The first buffer is for texts of which nothing outside is known to last.
+/// Views, and the buffers they point into. The first buffer holds copies of the texts without an owner.
 #[derive(Default)]
 pub(super) struct Views {
     texts: Vec<u128>,
     copied: Vec<u8>,
     buffers: Vec<Buffer>,
-    /// Whose the last buffer is.
+    /// The frame that owns the last buffer.
     frame: Option<Arc<Decoded>>,
 }
 
-impl Texts {
-    /// Views or copies of this many texts; copies of about so many bytes together.
+impl JsonColumn {
+    /// With the capacity for `rows` texts, as views or as copies of about `bytes` together.
     pub(super) fn new(views: bool, rows: usize, bytes: usize) -> Self {
         if views {
             Self::Views(Views {
@@ -48,7 +48,7 @@ impl Texts {
         }
     }
 
-    /// Adds a text; `holder` has it, if it may be kept.
+    /// Adds a text. `holder` owns its memory, if a view may point there.
     #[inline]
     pub(super) fn push(&mut self, text: &str, holder: Option<Holder<'_>>) {
         match self {
@@ -85,7 +85,7 @@ impl Views {
         self.texts.push(make_view(text.as_bytes(), buffer, offset));
     }
 
-    /// The buffer of a frame, and where the text is in it.
+    /// The index of the frame's buffer, and the offset of the text in it.
     #[inline]
     fn in_frame(&mut self, text: &str, frame: &Arc<Decoded>) -> Option<(u32, u32)> {
         let payload = frame.payload();
@@ -110,7 +110,7 @@ impl Views {
         Some((self.last(), offset))
     }
 
-    /// The number of the last buffer, after the one of what was copied.
+    /// The index of the last buffer; the copies have index 0.
     fn last(&self) -> u32 {
         self.buffers.len() as u32
     }
@@ -119,25 +119,26 @@ impl Views {
         let mut buffers = vec![Buffer::from_vec(self.copied)];
         buffers.extend(self.buffers);
         let views = ScalarBuffer::from(self.texts);
-        // SAFETY: each view was made of a `str` and of the buffer and the offset where its bytes are: in `copied`, where they were put,
-        // or where `offset_in` found them. Buffers are only added, in the order of their numbers.
+        // SAFETY: each view was made of a `str` and of the buffer and the offset where its bytes are: in `copied`,
+        // where they were added, or where `offset_in` found them. Buffers are only added, in the order of their
+        // indices.
         Arc::new(unsafe { StringViewArray::new_unchecked(views, buffers.into(), None) })
     }
 }
 
-/// Where in these bytes the text lies; `None` when it does not, or too far behind for a view.
+/// The offset of the text in these bytes; `None` where it is not part of them, or the offset does not fit a view.
 #[inline]
 fn offset_in(bytes: &[u8], text: &str) -> Option<u32> {
     let offset = (text.as_ptr() as usize).checked_sub(bytes.as_ptr() as usize)?;
     let end = offset.checked_add(text.len())?;
-    // Offsets are signed to some readers.
+    // Some readers take offsets as signed.
     (end <= bytes.len() && i32::try_from(end).is_ok()).then_some(offset as u32)
 }
 
-/// A buffer of bytes that `owner` has and never changes or moves.
+/// A buffer of the bytes of `owner`, which never changes or moves them.
 fn buffer_of(bytes: &[u8], owner: Arc<dyn Allocation>) -> Buffer {
     let start = NonNull::from(bytes).cast();
-    // SAFETY: the bytes are those of a decoded frame or of a blob, which are immutable, and live at the same place for as long as the
-    // `Arc` in `owner` does, which the buffer keeps.
+    // SAFETY: the bytes are those of a decoded frame or of a blob, which are immutable, and live at the same place for
+    // as long as the `Arc` in `owner` does, which the buffer keeps.
     unsafe { Buffer::from_custom_allocation(start, bytes.len(), owner) }
 }

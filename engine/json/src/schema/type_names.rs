@@ -1,17 +1,17 @@
-//! Types from their names in SQL, as [`DataType`] writes them and with DuckDB's other names for the same.
+//! Parses the SQL names of types: those that [`DataType`] writes, and DuckDB's aliases of them.
 
 use std::str::FromStr;
 
 use super::types::{DataType, Field};
 
-/// The nesting that is read; deeper types there are none.
+/// The greatest nesting that is accepted; a schema has no deeper type.
 const MAX_DEPTH: usize = 64;
 
 impl FromStr for DataType {
     type Err = String;
 
     /// # Errors
-    /// A half sentence that says what is wrong with the text.
+    /// Half a sentence that says what is wrong with the text.
     fn from_str(text: &str) -> Result<Self, String> {
         let mut parser = Parser {
             rest: text,
@@ -37,7 +37,7 @@ impl<'a> Parser<'a> {
         self.rest = self.rest.trim_start();
     }
 
-    /// Takes this character if it comes next.
+    /// Skips blanks and passes `wanted`, if that is next; whether it was.
     fn takes(&mut self, wanted: char) -> bool {
         self.skip_blanks();
         let after = self.rest.strip_prefix(wanted);
