@@ -1,13 +1,16 @@
-"""Third-party packages that a part of lakebed needs: one sentence when one of them is not installed.
+"""Third-party packages that parts of lakebed need: one sentence when such a package is not installed.
 
-`import lakebed` and bytes in and out need none of them. Everything else is imported when it is first used.
+`import lakebed`, `put` and `get` need none of them. Everything else is imported when it is first used.
 """
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 from lakebed.errors import PackageMissing
 
-__all__ = ["PURPOSES", "missing_package"]
+__all__ = ["PURPOSES", "missing_package", "required"]
 
 PURPOSES = {
     "click": "The command line",
@@ -19,16 +22,25 @@ PURPOSES = {
     "pydantic": "A report of a store",
     "wcwidth": "A table on a terminal",
 }
-"""What needs each package, by the name it is imported under."""
+"""What needs each package, by the name that it is imported under."""
 
 
 def missing_package(problem: ModuleNotFoundError) -> PackageMissing | None:
-    """The error that says what needs the package that was not found; None when the module is not one of these
-    packages."""
-    name = (problem.name or "").partition(".")[0]
-    if name not in PURPOSES:
+    """The error that names the package and what needs it; None when another module is missing."""
+    name = problem.name
+    # importlib.metadata has a subclass of the exception, for packages without metadata.
+    if type(problem) is not ModuleNotFoundError or name not in PURPOSES:
         return None
     package = name.replace("_", "-")
     return PackageMissing(
         f"{PURPOSES[name]} needs the package {package}, which is not installed: pip install {package}."
     )
+
+
+@contextlib.contextmanager
+def required() -> Iterator[None]:
+    """For the import of a third-party package: raises `PackageMissing` when it is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as problem:
+        raise missing_package(problem) or problem from None

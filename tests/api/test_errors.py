@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 import lakebed
-from lakebed import _engine, errors
+from lakebed import errors
 
 TABLE = {
     "store_not_found": (lakebed.StoreNotFound, FileNotFoundError, 5),
@@ -26,7 +26,7 @@ TABLE = {
     "poisoned": (lakebed.Poisoned, RuntimeError, 6),
     "store_full": (lakebed.StoreFull, OSError, 7),
     "io": (lakebed.StoreIOError, OSError, 7),
-    "internal": (lakebed.InternalError, RuntimeError, 1),
+    "internal": (lakebed.InternalError, RuntimeError, 70),
     "interrupted": (lakebed.Interrupted, KeyboardInterrupt, 130),
 }
 OF_PROMPTS = {
@@ -45,11 +45,15 @@ OF_PROMPTS = {
     "reply_too_large": (lakebed.ReplyTooLarge, ValueError, 1),
     "reply_invalid": (lakebed.ReplyInvalid, ValueError, 1),
 }
-TABLE |= OF_PROMPTS
+OF_PYTHON = {
+    "backend_missing": (lakebed.BackendMissing, ImportError, 2),
+    "package_missing": (lakebed.PackageMissing, ImportError, 2),
+}
+TABLE |= OF_PROMPTS | OF_PYTHON
 
 
-def test_the_engine_and_python_know_the_same_kinds():
-    assert set(_engine.error_kinds()) | {"internal", "error", *OF_PROMPTS} == set(errors.BY_KIND)
+def test_the_engine_and_python_know_the_same_kinds(backend):
+    assert set(backend.error_kinds()) | {"error", *OF_PYTHON, *OF_PROMPTS} == set(errors.BY_KIND)
     assert set(errors.BY_KIND) - {"error"} == set(TABLE)
 
 

@@ -197,6 +197,7 @@ def test_resuming_goes_on_and_refuses_another_beginning(run, place):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
+    assert process.stdin is not None
     process.stdin.write(b"".join(lines[:150_000]))
     process.stdin.flush()
     time.sleep(1)

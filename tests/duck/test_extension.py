@@ -438,7 +438,7 @@ def test_connect_has_the_functions(store):
 def test_attach_says_once_why_there_are_no_functions(store, monkeypatch):
     from lakebed.duck import functions
 
-    monkeypatch.setattr(functions, "_told", [])
+    monkeypatch.setattr(functions, "_warned", threading.Event())
     with duckdb.connect() as plain, warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         lakebed.attach(plain, store)

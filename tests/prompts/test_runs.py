@@ -18,7 +18,7 @@ TITLES = "SELECT title FROM issues ORDER BY id"
 
 def ask(store, model="llama3.2", template="Say {title}", query=TITLES, **more):
     run = lakebed.prompt(store, model, template, query, **more)
-    run._plan.backoff = run._gate._first_delay = 0.02
+    run._plan.backoff = run._breaker._first_delay = 0.02
     return list(run), run.report
 
 
@@ -27,7 +27,7 @@ def rows(store, collection):
 
 
 class TestWhatIsStored:
-    def test_each_row_gets_its_result_and_equal_prompts_are_asked_once(self, backend, server, issues):
+    def test_each_row_gets_its_result_and_equal_prompts_are_asked_once(self, client_name, server, issues):
         results, report = ask(issues)
         assert (report.outcome, report.rows, report.asked, report.cached, report.errors) == ("complete", 12, 11, 1, 0)
         assert sum(server.asked.values()) == 11
@@ -120,7 +120,7 @@ class TestWhatIsStored:
         assert "results" not in [info.name for info in issues.collections()]
         assert len(rows(issues, "_replies")) == 11
 
-    def test_images_are_blobs(self, backend, server, store):
+    def test_images_are_blobs(self, client_name, server, store):
         hash = store.put(b"an image of 20 bytes")
         (result,), _ = ask(store, "vision", "Look", query=f"SELECT '{hash}' AS picture", image="picture")
         assert result.text == "You said: Look [image of 20 bytes]"
@@ -135,7 +135,7 @@ class TestWhatIsStored:
         (wrong,), _ = ask(store, "vision", "Look", query="SELECT 'ffff' AS picture", image="picture")
         assert wrong.error.kind == "blob_not_found"
 
-    def test_thinking_tools_and_length_are_kept(self, backend, server, store):
+    def test_thinking_tools_and_length_are_kept(self, client_name, server, store):
         (thought,), _ = ask(store, "thinker", "Hm", query=None, think=True)
         assert (thought.text, thought.thinking) == ("You said: Hm", "Let me see.")
         (called,), _ = ask(store, "tools", "Hm", query=None)
@@ -168,7 +168,7 @@ class TestWhatIsStored:
 
 
 class TestAgain:
-    def test_the_same_again_asks_and_adds_nothing(self, backend, server, issues):
+    def test_the_same_again_asks_and_adds_nothing(self, client_name, server, issues):
         ask(issues)
         results, report = ask(issues)
         assert (results, report.present, report.asked) == ([], 12, 0)
@@ -259,7 +259,7 @@ class TestTrouble:
         ],
     )
     def test_a_row_that_fails_is_a_row_and_is_tried_as_often_as_it_is_worth(
-        self, backend, server, store, model, kind, times
+        self, client_name, server, store, model, kind, times
     ):
         (result,), report = ask(store, model, "{a}", query=None, rows=[{"a": "word" * 100}])
         assert (report.outcome, report.errors) == ("errors", 1)
@@ -270,7 +270,7 @@ class TestTrouble:
         assert rows(store, "results")[0]["error"]["kind"] == kind
         assert json.loads(store.get(result.request))["messages"]
 
-    def test_failed_rows_are_asked_again_by_the_next_run(self, backend, server, store):
+    def test_failed_rows_are_asked_again_by_the_next_run(self, client_name, server, store):
         model = server.add("flakyeof-2")
         _, report = ask(store, model, "x", query=None)
         assert report.errors == 1
@@ -280,7 +280,7 @@ class TestTrouble:
         _, report = ask(store, model, "x", query=None)
         assert report.present == 1
 
-    def test_a_failure_that_passes_is_no_error(self, backend, server, store):
+    def test_a_failure_that_passes_is_no_error(self, client_name, server, store):
         for name in ("flaky-500-2", "flaky-502-1", "flakyeof-1", "flaky-503-3", "flaky-429-2"):
             (result,), report = ask(store, server.add(name), "x", query=None)
             assert (result.text, report.errors) == ("You said: x", 0), name
@@ -300,10 +300,10 @@ class TestTrouble:
         assert report.outcome == "too_many_errors"
         assert report.errors < 6
 
-    def test_a_server_that_goes_away_is_waited_for(self, backend, server, issues):
+    def test_a_server_that_goes_away_is_waited_for(self, client_name, server, issues):
         server.delay = 0.01
         run = lakebed.prompt(issues, "llama3.2", "Say {title}", TITLES)
-        run._gate._first_delay = 0.05
+        run._breaker._first_delay = 0.05
         next(run)
         server.stop()
         threading.Timer(0.5, server.start).start()
@@ -314,9 +314,9 @@ class TestTrouble:
         replies = [row["request"] for row in rows(issues, "_replies")]
         assert len(set(replies)) == len(replies) == 11
 
-    def test_a_server_that_stays_away_ends_the_run_and_no_row_is_at_fault(self, backend, server, issues):
+    def test_a_server_that_stays_away_ends_the_run_and_no_row_is_at_fault(self, client_name, server, issues):
         run = lakebed.prompt(issues, "llama3.2", "Say {title}", TITLES, wait=0.3)
-        run._gate._first_delay = 0.05
+        run._breaker._first_delay = 0.05
         next(run)
         server.stop()
         with pytest.raises(lakebed.OllamaUnreachable, match="ollama serve"):
@@ -328,16 +328,16 @@ class TestTrouble:
         assert report.outcome == "complete"
         assert len(rows(issues, "results")) == 12
 
-    def test_a_server_that_stalls_pauses_the_run(self, backend, server, store):
+    def test_a_server_that_stalls_pauses_the_run(self, client_name, server, store):
         waits = Timeouts(connect=1, first=0.2, stall=0.2)
         run = lakebed.prompt(store, "stall", "x", wait=0.5, timeouts=waits)
-        run._gate._first_delay = 0.05
+        run._breaker._first_delay = 0.05
         with pytest.raises(lakebed.OllamaStalled):
             list(run)
         assert server.asked["stall", "x"] >= 2
         assert "results" not in [info.name for info in store.collections()]
 
-    def test_no_more_requests_than_allowed_are_under_way(self, backend, server, issues):
+    def test_no_more_requests_than_allowed_are_under_way(self, client_name, server, issues):
         for jobs in (1, 3):
             server.peak = 0
             ask(issues, "slow", jobs=jobs, fresh=True)
@@ -358,7 +358,7 @@ class TestTrouble:
         assert run.report.outcome == "interrupted"
         assert server.active == 0
 
-    def test_finish_completes_what_is_under_way(self, backend, server, issues):
+    def test_finish_completes_what_is_under_way(self, client_name, server, issues):
         run = lakebed.prompt(issues, "slow", "Say {title}", TITLES, jobs=2)
         next(run)
         run.finish()
@@ -368,7 +368,7 @@ class TestTrouble:
         assert sum(server.answered.values()) == sum(server.asked.values()) == len(rows(issues, "_replies"))
         assert rows(issues, "_runs")[-1]["outcome"] == "interrupted"
 
-    def test_abort_stops_at_once(self, backend, server, issues):
+    def test_abort_stops_at_once(self, client_name, server, issues):
         run = lakebed.prompt(issues, "stall", "Say {title}", TITLES, jobs=2)
         threading.Timer(0.2, run.abort).start()
         with pytest.raises(lakebed.Interrupted):
@@ -450,7 +450,7 @@ class TestRefusals:
 class TestSchemas:
     SCHEMA = {"type": "object", "properties": {"mood": {"enum": ["good", "bad"]}}, "required": ["mood"]}  # noqa: RUF012
 
-    def test_values_are_checked_and_stored(self, backend, server, store):
+    def test_values_are_checked_and_stored(self, client_name, server, store):
         (result,), _ = ask(store, "json", "x", query=None, format=self.SCHEMA)
         assert result.value == {"mood": "good"}
         assert rows(store, "results")[0]["value"] == {"mood": "good"}
@@ -483,7 +483,7 @@ class TestDryRun:
 
 
 class TestChats:
-    def test_a_chat_is_streamed_and_stored(self, backend, server, store, path):
+    def test_a_chat_is_streamed_and_stored(self, client_name, server, store, path):
         with lakebed.Ollama(store) as ollama:
             chat = ollama.chat("llama3.2", "Why is the sky blue?")
             assert list(chat) == ["You", " said:", " Why", " is", " the", " sky", " blue?"]
@@ -520,7 +520,7 @@ class TestChats:
             assert store.get(json.loads(store.get(chat.request))["messages"][0]["images"][0]) == b"12345"
             assert ollama.chat("vision", [{"role": "user", "content": "x", "images": [b"12345"]}]).read() == chat.text
 
-    def test_half_a_reply_is_not_stored(self, backend, server, store):
+    def test_half_a_reply_is_not_stored(self, client_name, server, store):
         with lakebed.Ollama(store) as ollama:
             chat = ollama.chat("drip", "a " * 100)
             next(chat)
@@ -529,7 +529,7 @@ class TestChats:
                 ollama.chat("eof", "x").read()
         assert len(store) == 0
 
-    def test_without_a_store_and_the_rest_of_the_api(self, backend, server):
+    def test_without_a_store_and_the_rest_of_the_api(self, client_name, server):
         with lakebed.Ollama() as ollama:
             assert (
                 ollama.chat("vision", [{"role": "user", "content": "x", "images": [b"1"]}]).read()

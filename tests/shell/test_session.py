@@ -10,12 +10,14 @@ import shutil
 import stat
 import time
 
+import duckdb
 import pytest
 
 import lakebed
 from lakebed._cli.environment.duckdb_connection import DATABASE
+from lakebed._cli.shell import statements
 from lakebed._cli.shell.completion_catalog import CompletionCatalog, read_catalog
-from lakebed._cli.shell.execute import run_text
+from lakebed._cli.shell.execute import run, run_text
 from lakebed._cli.shell.session import Leave, Session
 
 
@@ -271,6 +273,42 @@ class TestVerbs:
         fresh.close()
 
 
+@pytest.mark.parametrize(
+    ("text", "parsed"),
+    [
+        ("SELECT type, n FROM events WHERE n > 1;", 0),
+        ("describe events;", 1),
+        # What is to the left of the pipe, and whether the whole is SQL, too.
+        ("SELECT n FROM events | into copies;", 2),
+    ],
+)
+def test_a_typed_statement_is_tokenized_once_and_parsed_once(session, monkeypatch, text, parsed):
+    session.remember("SELECT 1")
+    # What this version's tokenizer can do is tried out once in a process.
+    statements.typed("SELECT 0")
+    statements.typed.cache_clear()
+    with monkeypatch.context() as patched:
+        tokenized, parses = counted(patched, "tokenize"), counted(patched, "extract_statements")
+        # Enter asks whether the text is complete; the shell then runs it.
+        assert statements.is_complete(text)
+        assert run(session, statements.typed(text)) == 0
+        assert tokenized == [text]
+        assert len(parses) == parsed
+
+
+def counted(monkeypatch, function):
+    """The texts that a function of DuckDB's module is called with."""
+    texts: list[str] = []
+    original = getattr(duckdb, function)
+
+    def counting(text):
+        texts.append(text)
+        return original(text)
+
+    monkeypatch.setattr(duckdb, function, counting)
+    return texts
+
+
 def test_whatever_is_silent_for_long_tells_that_it_goes_on(say, monkeypatch):
     monkeypatch.setattr("lakebed._cli.shell.progress_line._FIRST_SECONDS", 0.01)
 
@@ -431,6 +469,7 @@ class TestHistory:
 
     def test_it_is_there_without_a_store(self, place, capsys):
         session = Session({"store": "later.lakebed"}, interactive=True)
+        assert session.history is not None
         session.history.add("SELECT 1;")
         try:
             for text in ("FROM history;", "ingest more.ndjson; FROM history;"):
@@ -442,6 +481,7 @@ class TestHistory:
     def test_a_shell_without_a_place_for_it_is_a_shell(self, place, monkeypatch, capsys):
         monkeypatch.setenv("LAKEBED_HISTORY", "/dev/null/nothing")
         session = Session({}, interactive=True)
+        assert session.history is not None
         session.history.add("SELECT 1;")
         assert run_text(session, "SELECT 1;") == 0
         session.close()

@@ -1,4 +1,4 @@
-"""What is a statement, and when it is finished."""
+"""What is a statement, and when it is complete."""
 
 from __future__ import annotations
 

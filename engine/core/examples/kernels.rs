@@ -88,7 +88,6 @@ fn ingest(store: &Store, text: &[u8], again: bool) -> Outcome<()> {
     let source = Source::Reader {
         name: "lines".to_owned(),
         reader: Box::new(Cursor::new(text.to_vec())),
-        size: Some(text.len() as u64),
     };
     let how = IngestOptions {
         again,

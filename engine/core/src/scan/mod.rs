@@ -6,19 +6,19 @@
 //!
 //! Nothing here parses JSON: that is `lakebed_json`.
 
-mod asked;
 mod batches;
+mod column_types;
 mod columns;
 mod filter;
-mod narrow;
+mod json_column;
 mod parts;
 mod plan;
+mod record_filter;
 mod records;
 mod request;
 mod rows;
 pub mod system;
 mod task;
-mod texts;
 
 #[cfg(test)]
 mod tests;
@@ -37,6 +37,7 @@ use crate::snapshot::{Snapshot, live_range};
 use lakebed_codec::{Ordered, Workers};
 use lakebed_json::schema::{SYSTEM_COLUMNS, Schema, arrow_field};
 
+pub use columns::system_column_type;
 pub use parts::{Part, Parts};
 pub use request::{Filter, Op, ScanRequest, Value};
 
@@ -61,7 +62,7 @@ pub struct Scan {
     /// Batches of the task that came last.
     ready: VecDeque<RecordBatch>,
     limit: usize,
-    signs_of_life: Option<Duration>,
+    heartbeat: Option<Duration>,
     failed: bool,
 }
 
@@ -121,7 +122,7 @@ impl Snapshot {
             batches: Ordered::new(workers, limit),
             ready: VecDeque::new(),
             limit,
-            signs_of_life: request.signs_of_life,
+            heartbeat: request.heartbeat,
             failed: false,
         })
     }
@@ -194,13 +195,13 @@ impl Scan {
                     return Ok(Some(batch));
                 }
             }
-            while self.batches.under_way() < self.limit
+            while self.batches.in_progress() < self.limit
                 && let Some(task) = self.tasks.pop_front()
             {
                 let plan = Arc::clone(&self.plan);
                 self.batches.submit(move |_| plan.run(&task))?;
             }
-            let came = match self.signs_of_life {
+            let came = match self.heartbeat {
                 Some(silence) => {
                     let rest = silence.saturating_sub(began.elapsed());
                     self.batches.next_within(rest)
@@ -215,7 +216,7 @@ impl Scan {
             let silent = self.ready.iter().all(|batch| batch.num_rows() == 0);
             if silent
                 && self
-                    .signs_of_life
+                    .heartbeat
                     .is_some_and(|silence| began.elapsed() >= silence)
             {
                 return sign_of_life(&self.schema).map(Some);

@@ -36,7 +36,7 @@ pub struct Parts {
 }
 
 impl Snapshot {
-    /// A scan in parts; `threads` and `signs_of_life` of the request are ignored.
+    /// A scan in parts; `threads` and `heartbeat` of the request are ignored.
     ///
     /// # Errors
     /// As [`Snapshot::scan`].

@@ -6,8 +6,8 @@ use arrow_buffer::BooleanBufferBuilder;
 use lakebed_format::{BlobId, Hash, RowRun};
 use lakebed_json::extract::Extractor;
 
+use super::json_column::JsonColumn;
 use super::plan::{ScanPlan, TEXTS_BYTES};
-use super::texts::Texts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::{Cursor, Holder, Snapshot};
 
@@ -23,8 +23,8 @@ pub(super) struct RecordColumns<'a> {
     pub(super) plan: &'a ScanPlan,
     pub(super) extractor: Option<Extractor>,
     pub(super) hashes: Option<StringBuilder>,
-    pub(super) json: Option<Texts>,
-    /// Which records passed the narrowings, if there are any.
+    pub(super) json: Option<JsonColumn>,
+    /// Which records passed the record_filters, if there are any.
     pub(super) passed: Option<BooleanBufferBuilder>,
     pub(super) bytes: usize,
     pub(super) too_large: bool,
@@ -36,7 +36,7 @@ impl<'a> RecordColumns<'a> {
             // Some more than there are on average, so that most batches do not have to grow; what stays unused is never touched.
             let average = plan.snapshot.committed.average_blob().unwrap_or(0) as usize;
             let bytes = (rows * (average + average / 8)).min(2 * TEXTS_BYTES as usize);
-            Texts::new(plan.text_views, rows, bytes)
+            JsonColumn::new(plan.text_views, rows, bytes)
         };
         Self {
             plan,
@@ -44,7 +44,7 @@ impl<'a> RecordColumns<'a> {
                 .then(|| Extractor::new(&plan.typed, &plan.projection)),
             hashes: plan.needs("_hash").then(StringBuilder::new),
             json: plan.needs("_json").then(texts),
-            passed: (!plan.narrowings.is_empty()).then(|| BooleanBufferBuilder::new(0)),
+            passed: (!plan.record_filters.is_empty()).then(|| BooleanBufferBuilder::new(0)),
             bytes: 0,
             too_large: false,
         }
@@ -112,9 +112,9 @@ impl<'a> RecordColumns<'a> {
     #[inline]
     fn push(&mut self, record: &[u8], known: Option<(&str, Holder<'_>)>) -> Result<()> {
         if let Some(passed) = &mut self.passed {
-            for narrowing in &self.plan.narrowings {
-                let passes = narrowing.passes(record);
-                if !passes.map_err(|refused| self.plan.refused(narrowing, refused))? {
+            for filter in &self.plan.record_filters {
+                let passes = filter.matches(record);
+                if !passes.map_err(|refused| self.plan.refused(filter, refused))? {
                     passed.append(false);
                     return Ok(());
                 }

@@ -7,7 +7,6 @@
 
 mod info;
 mod reports;
-mod requests;
 mod verify;
 
 use std::ops::Range;
@@ -20,17 +19,19 @@ use lakebed_vfs::{OsVfs, Vfs};
 use crate::blob::Blob;
 use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
+use crate::ingest::{IngestOptions, IngestReport, Source};
 use crate::options::{Mode, Options};
+use crate::progress::{Progress, ProgressFn};
 use crate::scan::{Scan, ScanRequest};
 use crate::snapshot::open::{Caller, newest};
 use crate::snapshot::{Rows, Snapshot};
+use crate::train::TrainReport;
 use crate::write::{NewBlob, Session, Shared, create, remove};
 use lakebed_json::schema::Schema;
 
 pub use crate::snapshot::{CollectionInfo, CommitInfo, DictionaryInfo, SegmentInfo, SegmentState};
 pub use crate::write::append::Appended;
-pub use reports::{BadLine, ExportReport, IngestReport, Problem, Stats, TrainReport, VerifyReport};
-pub use requests::{IngestOptions, OnError, Progress, ProgressFn, Source};
+pub use reports::{ExportReport, Problem, Stats, VerifyReport};
 
 /// Bytes that `export` writes between two progress reports.
 const REPORT_BYTES: u64 = 4 << 20;

@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use lakebed_format::{Hash, SegmentNumber, Seq};
 
-use super::{Problem, Progress, ProgressFn, Store, VerifyReport};
+use super::{Problem, Store, VerifyReport};
 use crate::error::{ErrorKind, Result};
+use crate::progress::{Progress, ProgressFn};
 use crate::segment::large::LargeSegment;
 use crate::segment::verify::Verification;
 use crate::segment::{Segment, damaged_rows};

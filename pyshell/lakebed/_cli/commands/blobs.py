@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from lakebed._cli.environment.context import Context
 from lakebed._cli.messages.file_errors import unreadable
 from lakebed._cli.render import count, size
+from lakebed._ingest_sources import utf8_name
 from lakebed.errors import InvalidArgument, error
-from lakebed.store import text_of
 
 LARGEST = 2**32 - 1
 """The largest blob in bytes (docs/limits.md): a larger file is refused before it is read."""
@@ -86,7 +86,7 @@ def put(context: Context, files: tuple[str, ...], into: str, name: str | None, m
     with context.open("a", create=True) as store:
         for file in files:
             data = _read(file)
-            title = name or "" if file == "-" else text_of(Path(file).name)
+            title = name or "" if file == "-" else utf8_name(Path(file).name)
             kind = media_type or mimetypes.guess_type(title)[0] or _guessed_type(data)
             stored.append(Stored(name=title, media_type=kind, size=len(data), hash=str(store.put(data))))
         store.append(into, [one.model_dump() for one in stored])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lakebed.duck.connection import attach_for_people, search
+from lakebed.duck.connection import attach_for_display, search
 from lakebed.duck.functions import ALLOWED
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def attach_store(context: Context, connection: duckdb.DuckDBPyConnection) -> Non
 
     Raises `StoreNotFound` when there is no store.
     """
-    attach_for_people(connection, context.settings.store, DATABASE, functions=not context.safe)
+    attach_for_display(connection, context.settings.store, DATABASE, functions=not context.safe)
     search(connection, DATABASE)
     if context.safe:
         connection.execute("SET lock_configuration = true")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import IO
 
 from lakebed._cli.messages.error_output import CommandFailed
-from lakebed.duck.interrupt import check
+from lakebed.duck.interrupt import raise_if_interrupted
 from lakebed.errors import error
 
 
@@ -67,7 +67,7 @@ def _write(pipe: IO[bytes], pieces: Iterable[bytes]) -> None:
         left = memoryview(piece)
         while left:
             if not select.select([], [number], [], _POLL_SECONDS)[1]:
-                check()
+                raise_if_interrupted()
                 continue
             with contextlib.suppress(BlockingIOError):
                 left = left[os.write(number, left) :]
@@ -94,7 +94,7 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
         try:
             return process.wait(_POLL_SECONDS)
         except subprocess.TimeoutExpired:
-            check()
+            raise_if_interrupted()
 
 
 def _terminate(process: subprocess.Popen[bytes]) -> None:

@@ -166,7 +166,7 @@ def _run_query(
 ) -> Result:
     import duckdb
 
-    from lakebed.duck.blob_preview import glanced
+    from lakebed.duck.blob_preview import with_previews
 
     try:
         found = relation(connection, statement)
@@ -175,7 +175,7 @@ def _run_query(
     columns = [Column(name, str(kind)) for name, kind in zip(found.columns, found.types, strict=True)]
     sql = statement.query
     types = [column.type for column in columns]
-    if screen and "BLOB" in types and (preview := glanced(connection, sql)) is not None:
+    if screen and "BLOB" in types and (preview := with_previews(connection, sql)) is not None:
         sql, found = preview, connection.sql(preview)
         types = [str(kind) for kind in found.types]
     values = [

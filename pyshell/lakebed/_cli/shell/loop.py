@@ -18,7 +18,7 @@ from lakebed._cli.shell.completion_catalog import CatalogReader, CompletionCatal
 from lakebed._cli.shell.execute import run, run_text
 from lakebed._cli.shell.session import Leave, Session
 from lakebed._cli.shell.signals import ENDING_SIGNALS
-from lakebed.duck.interrupt import heard
+from lakebed.duck.interrupt import note_interrupt
 
 if TYPE_CHECKING:
     from lakebed._cli.shell.line_editor import LineEditor
@@ -167,7 +167,7 @@ def _ctrl_c_once() -> Iterator[None]:
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         nonlocal last
-        heard()
+        note_interrupt()
         now = time.monotonic()
         if now - last > 0.5:
             last = now

@@ -22,7 +22,7 @@ from lakebed._cli.shell.screen import current_screen
 from lakebed._cli.shell.session import Leave, Session
 from lakebed._cli.shell.sql import run_sql, show_last_result
 from lakebed._cli.verbs import PIPE_VERBS, find_in_shell, find_pipe, in_shell
-from lakebed.duck.interrupt import check
+from lakebed.duck.interrupt import raise_if_interrupted
 from lakebed.errors import InvalidArgument, error
 
 
@@ -162,7 +162,7 @@ def watch(session: Session, seconds: int) -> None:
             session.remark(f"{time.strftime('%H:%M:%S')}, again every {seconds} s until Ctrl-C")
             run_sql(session, statement)
             # The exception of a Ctrl-C is dropped in code that cannot raise, such as a destructor.
-            check()
+            raise_if_interrupted()
             time.sleep(seconds)
     except KeyboardInterrupt:
         # Ctrl-C is how it ends.

@@ -181,7 +181,6 @@ impl Runner {
                 let source = Source::Reader {
                     name: file.clone(),
                     reader: Box::new(std::io::Cursor::new(text.clone())),
-                    size: Some(text.len() as u64),
                 };
                 let mut options = IngestOptions::into(into.clone());
                 options.train = *train;
