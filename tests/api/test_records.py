@@ -34,7 +34,7 @@ def test_the_bytes_are_compact_utf8_in_insertion_order():
 
 
 def circular():
-    value = []
+    value: object = []
     value.append(value)
     return value
 
@@ -49,7 +49,7 @@ def test_what_json_cannot_write_is_a_bad_record(value):
 
 
 def test_nesting_without_end_is_a_bad_record():
-    value = []
+    value: object = []
     for _ in range(100_000):
         value = [value]
     with pytest.raises(lakebed.BadRecord):

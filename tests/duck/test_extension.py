@@ -13,6 +13,7 @@ import time
 import warnings
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import duckdb
 import pytest
@@ -20,7 +21,7 @@ import pytest
 import lakebed
 from tests.duck.extended import extended, rows, scan
 
-RECORDS = [
+RECORDS: list[dict[str, Any]] = [
     {
         "n": number,
         "big": 2**80 + number,
@@ -172,8 +173,8 @@ def test_system_tables_are_those_of_the_views(con, store):
 
 def test_pruning(con, tmp_path):
     store = tmp_path / "pruned.lakebed"
-    for name, numbers in (("a.ndjson", range(100)), ("b.ndjson", range(100, 150))):
-        (tmp_path / name).write_text("".join(f'{{"n": {n}}}\n' for n in numbers))
+    for name, values in (("a.ndjson", range(100)), ("b.ndjson", range(100, 150))):
+        (tmp_path / name).write_text("".join(f'{{"n": {n}}}\n' for n in values))
     with lakebed.open(store) as opened:
         first = opened.ingest(tmp_path / "a.ndjson", into="numbers").commit
         middle = rows(con, "SELECT now()")[0][0]
@@ -319,6 +320,7 @@ with lakebed.open({str(store)!r}) as store:
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
+        assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
         with pytest.raises(duckdb.Error, match=str(other.pid)):
             rows(con, f"FROM lakebed_ingest('{store}', '{tmp_path}/x.ndjson')")
