@@ -285,19 +285,19 @@ class TestProgress:
         return file
 
     def test_a_callable_is_told_by_the_calling_thread(self, store, many):
-        told = []
+        reported = []
         threads = set()
 
         def progress(progress: lakebed.Progress) -> None:
-            told.append(progress)
+            reported.append(progress)
             threads.add(threading.get_ident())
 
         store.ingest(many, progress=progress)
-        assert told
-        assert all(isinstance(one, lakebed.Progress) for one in told)
-        assert told[-1].bytes <= many.stat().st_size
-        assert told[-1].total_bytes == many.stat().st_size
-        assert [one.bytes for one in told] == sorted(one.bytes for one in told)
+        assert reported
+        assert all(isinstance(one, lakebed.Progress) for one in reported)
+        assert reported[-1].bytes <= many.stat().st_size
+        assert reported[-1].total_bytes == many.stat().st_size
+        assert [one.bytes for one in reported] == sorted(one.bytes for one in reported)
         assert threads == {threading.get_ident()}
 
     def test_its_exception_stops_the_call(self, store, many):
