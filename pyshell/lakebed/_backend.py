@@ -152,9 +152,11 @@ class Backend(Protocol):
         ...
 
     def collection_name(self, path: str, /) -> str | None:
-        """The default collection of a file: its name without `.gz` or `.zst`, then without `.ndjson`, `.jsonl` or `.json`.
+        """The default collection of a file: its name without `.gz` or `.zst`, then without `.ndjson`, `.jsonl` or
+        `.json`.
 
-        The case of the suffixes is ignored; bytes that are not UTF-8 become U+FFFD. None for a path without a file name.
+        The case of the suffixes is ignored; bytes that are not UTF-8 become U+FFFD. None for a path without a file
+        name.
         """
         ...
 

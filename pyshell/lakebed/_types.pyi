@@ -1,13 +1,13 @@
 """The types of what a store hands out, whichever backend runs. `lakebed.X` is the name users see."""
 
-import sys
 from datetime import datetime
 from typing import Any, Self, TypeAlias, final
 
 __all__ = ["Buffer", "Hash", "HashLike", "Row", "Rows"]
 
 HashLike: TypeAlias = Hash | bytes | str
-"""A hash as a `lakebed.Hash`, 32 bytes, 64 hex characters, or the beginning of these where no other blob's hash begins so."""
+"""A hash as a `lakebed.Hash`, 32 bytes, 64 hex characters, or the beginning of these where no other blob's hash begins
+so."""
 
 @final
 class Hash:
@@ -35,7 +35,8 @@ class Hash:
 
 @final
 class Buffer:
-    """The bytes of a blob, read-only, through the buffer protocol: `memoryview(buffer)`, `bytes(buffer)`, `numpy.frombuffer(buffer)`.
+    """The bytes of a blob, read-only, through the buffer protocol: `memoryview(buffer)`, `bytes(buffer)`,
+    `numpy.frombuffer(buffer)`.
 
     It owns what holds the bytes, and stays valid after the store is closed.
     """
@@ -46,8 +47,7 @@ class Buffer:
 
     def __len__(self) -> int: ...
     def __bytes__(self) -> bytes: ...
-    if sys.version_info >= (3, 12):
-        def __buffer__(self, flags: int, /) -> memoryview: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
 
 @final
 class Row:

@@ -1,5 +1,5 @@
-"""A store of plain Arrow tables, in place of a real one, for what a real store does not do on demand: fail in the middle
-of a scan, find nothing for seconds, record what DuckDB requests.
+"""A store of plain Arrow tables, in place of a real one, for what a real store does not do on demand: fail in the
+middle of a scan, find nothing for seconds, record what DuckDB requests.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the tests of prompts share: a fake server, both clients, a store, and no settings of whoever runs the tests."""
+"""What the tests of prompts share: a fake server, both clients, a store, and no settings of the environment."""
 
 from __future__ import annotations
 

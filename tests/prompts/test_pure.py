@@ -172,8 +172,8 @@ class TestAddresses:
         assert address("https://api.ollama.com", {}).is_cloud
         names = {"gpt-oss:120b-cloud": True, "x:cloud": True, "cloud": False, "my-cloud": False, "x:7b": False}
         assert {name: is_cloud_name(name) for name in names} == names
-        names = {"a": "a:latest", "a:7b": "a:7b", "host:1/a": "host:1/a:latest", "host:1/a:b": "host:1/a:b"}
-        assert {name: full_name(name) for name in names} == names
+        full_names = {"a": "a:latest", "a:7b": "a:7b", "host:1/a": "host:1/a:latest", "host:1/a:b": "host:1/a:b"}
+        assert {name: full_name(name) for name in full_names} == full_names
 
 
 class TestRequests:
@@ -236,7 +236,8 @@ class TestSchemas:
 
 def test_the_index_finds_what_was_added_newest_first(monkeypatch):
     monkeypatch.setattr("lakebed.prompts.seq_index._OVERLAY", 100)
-    index, known = SeqIndex(), {}
+    index = SeqIndex()
+    known: dict[int, list[int]] = {}
     chance = random.Random(1)
     for seq in range(1_050):
         key = chance.randrange(300)

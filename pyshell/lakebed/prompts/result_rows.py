@@ -36,7 +36,8 @@ class SettledRow:
 
 
 def result_of(settled: SettledRow, run: str, *, with_value: bool) -> tuple[bytes, PromptResult]:
-    """The row that is stored and the result that is returned. `run` is the id of the run; `with_value`: the reply is JSON."""
+    """The row that is stored and the result that is returned. `run` is the id of the run; `with_value`: the reply is
+    JSON."""
     row, prepared, reply = settled.row, settled.prepared, settled.reply
     error = prepared.error
     text = prepared.text if error is not None else reply.text if reply is not None else None

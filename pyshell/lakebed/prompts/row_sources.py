@@ -1,7 +1,8 @@
 """The rows of collections that each row of a query comes from.
 
-They are known if the query selects rows of collections: FROM a collection, or collections joined, without grouping, aggregates, DISTINCT,
-UNION or subqueries in FROM. Then the query is extended to select `_seq` and `_hash` of each collection too.
+They are known if the query selects rows of collections: FROM a collection, or collections joined, without grouping,
+aggregates, DISTINCT, UNION or subqueries in FROM. Then the query is extended to select `_seq` and `_hash` of each
+collection too.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ def with_sources(
 ) -> tuple[str, list[str], str]:
     """The query with the columns `source_columns` added, and the collection that each pair of them is of.
 
-    `columns` are the columns of the query; `collections` maps the names of views, case-folded, to the names of their collections. If the
-    source rows are not known, the query is unchanged, the list is empty, and the third value says why.
+    `columns` are the columns of the query; `collections` maps the names of views, case-folded, to the names of their
+    collections. If the source rows are not known, the query is unchanged, the list is empty, and the third value says
+    why.
     """
     import duckdb
 

@@ -24,7 +24,8 @@ class Server:
     """The client to use; empty: the one in Rust if it is installed, else the one on httpx."""
 
     def client(self) -> Client:
-        """A new client, which the caller closes. Raises `ImportError` when the client in Rust is demanded and not installed."""
+        """A new client, which the caller closes. Raises `ImportError` when the client in Rust is demanded and not
+        installed."""
         if self.client_name != "httpx":
             try:
                 from lakebed._rust import OllamaClient

@@ -174,7 +174,7 @@ impl Lines {
                     good_lines.push(line);
                 }
                 Err(error) => {
-                    self.add_bad(number, span, &error, on_error);
+                    self.add_bad(number, span, &error, on_error)?;
                     if on_error == OnError::Abort {
                         break;
                     }
@@ -198,15 +198,21 @@ impl Lines {
         Ok(())
     }
 
-    fn add_bad(&mut self, number: u32, span: LineSpan, error: &json::JsonError, on_error: OnError) {
+    fn add_bad(
+        &mut self,
+        number: u32,
+        span: LineSpan,
+        error: &json::JsonError,
+        on_error: OnError,
+    ) -> Result<()> {
         self.bad_count += 1;
         if on_error != OnError::Quarantine && self.bad.len() >= LISTED {
-            return;
+            return Ok(());
         }
         let mut kept = span;
         if span.length as usize > json::MAX_LENGTH {
             // A line longer than the limit that was read whole is cut like one that was not.
-            kept.length = KEPT_OF_OVERLONG_LINE as u32;
+            kept.length = narrow(KEPT_OF_OVERLONG_LINE)?;
         }
         self.bad.push(BadSpan {
             number,
@@ -215,6 +221,7 @@ impl Lines {
             column: error.column as u64,
             reason: error.reason,
         });
+        Ok(())
     }
 }
 

@@ -9,8 +9,8 @@ const COMPRESSED: [&str; 2] = [".gz", ".zst"];
 const JSON: [&str; 3] = [".ndjson", ".jsonl", ".json"];
 
 /// The collection that a file goes into unless the caller names one: the file's name without `.gz` or `.zst`, then
-/// without `.ndjson`, `.jsonl` or `.json`, in upper or lower case. A suffix that is the whole name stays. Bytes that are
-/// not UTF-8 become U+FFFD. `None` for a path without a file name.
+/// without `.ndjson`, `.jsonl` or `.json`, in upper or lower case. A suffix that is the whole name stays. Bytes that
+/// are not UTF-8 become U+FFFD. `None` for a path without a file name.
 pub fn collection_name(file: &Path) -> Option<String> {
     let name = file.file_name()?.to_string_lossy();
     let name = without_suffix(without_suffix(&name, &COMPRESSED), &JSON);
