@@ -155,7 +155,7 @@ impl Catalogue {
     pub(crate) fn apply(&mut self, record: &CatalogueRecord) -> Result<(), String> {
         match record {
             CatalogueRecord::CollectionCreated(new) => {
-                self.create(&new.name, new.id, new.created)?
+                self.create(&new.name, new.id, new.created)?;
             }
             CatalogueRecord::CollectionDropped(id) => self.drop_collection(*id)?,
             CatalogueRecord::Schema {

@@ -87,7 +87,7 @@ impl Snapshot {
                         Ok(_) => {}
                         // Another one of the same fingerprint may be the one that is wanted.
                         Err(error) if error.kind() == ErrorKind::Corrupt => {
-                            unreadable = Some(error)
+                            unreadable = Some(error);
                         }
                         Err(error) => return Err(error),
                     }

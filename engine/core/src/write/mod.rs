@@ -10,14 +10,16 @@ pub(crate) mod commit;
 pub(crate) mod create;
 pub(crate) mod dedupe;
 pub(crate) mod group;
+mod group_rows;
 pub(crate) mod manifest;
 pub(crate) mod recover;
 pub(crate) mod remove;
 pub(crate) mod seal;
 pub(crate) mod session;
+mod session_commit;
 pub(crate) mod shared;
 
 pub(crate) use dedupe::NewBlob;
-pub(crate) use group::Lines;
+pub(crate) use group_rows::Lines;
 pub(crate) use session::{BlobCounts, Session};
 pub(crate) use shared::Shared;

@@ -70,15 +70,12 @@ impl Blobs {
         };
         while rows.len() < BATCH_BLOBS && bytes < limit {
             if let Some(segment) = self.segments.front().map(Arc::clone) {
-                match self.stored_together(segment.as_ref(), &mut rows)? {
-                    Some(data) => {
-                        self.place += 1;
-                        bytes += data;
-                    }
-                    None => {
-                        self.place = 0;
-                        self.segments.pop_front();
-                    }
+                if let Some(data) = self.stored_together(segment.as_ref(), &mut rows)? {
+                    self.place += 1;
+                    bytes += data;
+                } else {
+                    self.place = 0;
+                    self.segments.pop_front();
                 }
             } else if let Some(entry) = self.large.pop_front() {
                 if self.data && !self.preview && !rows.is_empty() {
@@ -114,7 +111,7 @@ impl Blobs {
             if self.snapshot.catalogue().is_deleted(*id) {
                 continue;
             }
-            let bytes = stored.blobs.get(index).map(|blob| blob.as_slice());
+            let bytes = stored.blobs.get(index).map(crate::blob::Blob::as_slice);
             let size = bytes.map(|bytes| bytes.len() as u64);
             // The stored bytes, shared out by size.
             let share = size.map(|size| {

@@ -107,7 +107,7 @@ pub(crate) fn read_header(
         .map_err(|error| ReadFailure::of_format(segment, &error, Damage::Header))
 }
 
-impl<'a> Walker<'a> {
+impl Walker<'_> {
     /// Reads a part of the segment; `kind` is the damage of a file that ends too early.
     pub(crate) fn read(
         &self,

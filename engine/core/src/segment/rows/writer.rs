@@ -125,7 +125,7 @@ impl SegmentWriter {
 
     /// The bytes at the start of the file.
     pub(crate) fn header(&self) -> Vec<u8> {
-        self.header.encode().to_vec()
+        self.header.encode().clone()
     }
 
     /// A checksum of a group that begins now.
