@@ -2,12 +2,21 @@
 //!
 //! `docs/architecture.md` says which room holds what and which way data flows; `docs/format.md` gives the bytes.
 
+#![warn(
+    missing_docs,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::indexing_slicing
+)]
 #![cfg_attr(
     test,
     allow(
         clippy::unwrap_used,
         clippy::expect_used,
         clippy::panic,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::indexing_slicing,
         reason = "tests"
     )
 )]

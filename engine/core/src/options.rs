@@ -30,7 +30,9 @@ impl Default for Clock {
         Self(|| {
             SystemTime::now()
                 .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| since.as_micros() as i64)
+                .ok()
+                .and_then(|since| i64::try_from(since.as_micros()).ok())
+                .unwrap_or(0)
         })
     }
 }

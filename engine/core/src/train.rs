@@ -146,6 +146,10 @@ fn sample(snapshot: &Snapshot, name: &str, size: usize) -> Result<(Samples, u64)
     let mut cursor = Cursor::new(snapshot);
     let (mut probed, mut bytes) = (0, 0);
     for number in 0..LENGTH_SAMPLES.min(count) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a part of `count`, which has 64 bits"
+        )]
         let seq = Seq(all.start.0
             + (u128::from(count) * u128::from(number) / u128::from(LENGTH_SAMPLES.min(count)))
                 as u64);

@@ -4,6 +4,10 @@
 //! of millions of small blobs. An ingest of new records does that for every record and every footer, so a segment that is asked
 //! often enough gets a blocked Bloom filter: 12 bits a blob, all bits of a blob in one cache line, 1 in 100 wrongly let through, none wrongly
 //! turned away. Filters live in memory only, and their sum is bounded.
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "sizes are below the budget; a line number is below their count"
+)]
 
 use std::collections::VecDeque;
 use std::sync::Arc;

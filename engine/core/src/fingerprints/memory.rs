@@ -4,6 +4,10 @@
 //! A slot holds the other half of the fingerprint beside the ordinal, so that passing over a slot of another blob touches nothing else:
 //! in a large table each touch misses the caches. Costs 8 bytes a blob and 11 to 21 for the table. Several ids under one fingerprint are
 //! all kept: the bytes decide.
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "parts of a fingerprint are taken on purpose; ordinals have 32 bits, for a segment holds fewer blobs"
+)]
 
 use std::ops::RangeInclusive;
 

@@ -1,5 +1,9 @@
 //! Builds the column `_json`: the records as text, either copied or as views into decoded frames.
 #![expect(
+    clippy::cast_possible_truncation,
+    reason = "offsets and numbers of Arrow views have 32 bits, and a batch is far smaller"
+)]
+#![expect(
     unsafe_code,
     reason = "Arrow cannot verify that the owner beside a buffer keeps its memory, nor that its texts are UTF-8"
 )]

@@ -165,9 +165,9 @@ impl Snapshot {
     /// Rows of a task whose records should come to this many bytes, judged by the average of all committed blobs.
     fn task_rows(&self, bytes: u64) -> usize {
         let rows = |average: u64| (bytes / average.max(1)).clamp(FEWEST_ROWS, BATCH_ROWS as u64);
-        self.committed
-            .average_blob()
-            .map_or(BATCH_ROWS, |average| rows(average) as usize)
+        self.committed.average_blob().map_or(BATCH_ROWS, |average| {
+            usize::try_from(rows(average)).unwrap_or(BATCH_ROWS)
+        })
     }
 
     /// An error when the store has no such commit.

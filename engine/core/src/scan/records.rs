@@ -1,4 +1,8 @@
 //! Columns that are made from the bytes of records.
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "estimates of bytes in memory"
+)]
 
 use arrow_array::ArrayRef;
 use arrow_array::builder::StringBuilder;

@@ -4,6 +4,10 @@
 //! enters with none, so that frames that were read once go before those that were read again. Scans read with [`FrameCache::peek`] and fill
 //! free memory with [`FrameCache::fill`]: a collection that fits is decoded once, and a scan evicts nothing. The table is split into shards
 //! against contention; the budget is one.
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "half of a product is taken on purpose"
+)]
 
 #[cfg(test)]
 mod tests;

@@ -232,6 +232,10 @@ pub(crate) fn not_found(hash: &Hash) -> Error {
 }
 
 /// The fingerprints that a prefix of a hash stands for.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "there are at most 16 digits"
+)]
 fn range_of(prefix: &str) -> Result<RangeInclusive<Fingerprint>> {
     let hex = prefix.bytes().all(|b| b.is_ascii_hexdigit());
     if !hex || prefix.is_empty() || prefix.len() > 64 {

@@ -414,7 +414,8 @@ impl Group {
 
 fn detach(bytes: &PendingBytes) {
     let mut state = bytes.state.write();
-    let len = (state.written - state.start) as usize;
+    // Of more than memory can hold nothing is kept: then reading fails, too.
+    let len = usize::try_from(state.written - state.start).unwrap_or(0);
     let mut copy = vec![0; len];
     if let Some(file) = &state.file
         && file.read_exact_at(&mut copy, state.start).is_err()

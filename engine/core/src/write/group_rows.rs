@@ -24,6 +24,7 @@ pub(crate) enum Lines<'a> {
 
 impl Group {
     /// Appends rows.
+    #[expect(clippy::cast_possible_truncation, reason = "a batch holds few rows")]
     pub(crate) fn add_rows(
         &mut self,
         now: i64,

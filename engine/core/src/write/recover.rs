@@ -16,7 +16,7 @@ use crate::snapshot::open::{Caller, newest};
 use crate::writer_lock::WriterLock;
 
 /// Bytes copied at a time.
-const STEP: u64 = 1 << 20;
+const STEP: usize = 1 << 20;
 
 /// Makes sure that the manifest to build on is on disk under its name: its writer may have been killed before it could sync the directory,
 /// and what is committed from now on relies on it. A damaged or missing one is written again.
@@ -121,7 +121,7 @@ fn set_aside(
     let mut kept = true;
     let mut at = start;
     while at < len {
-        let mut bytes = vec![0; STEP.min(len - at) as usize];
+        let mut bytes = vec![0; usize::try_from(len - at).map_or(STEP, |rest| rest.min(STEP))];
         file.read_exact_at(&mut bytes, at).map_err(io)?;
         if copy.is_none() && bytes.iter().any(|byte| *byte != 0) {
             copy = context

@@ -1,4 +1,8 @@
 //! One open run.
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "lengths of pages, and numbers of entries of a file that is mapped or read piece by piece"
+)]
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;

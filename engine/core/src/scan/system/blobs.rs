@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use lakebed_format::limits::LARGE_BLOCK;
 use lakebed_format::{BlobId, Encoding, Hash, LargeEntry};
 
 use super::cells::{BLOBS, Cell, int, text};
@@ -19,6 +18,9 @@ const BATCH_BLOBS: usize = 2048;
 const BATCH_BYTES: usize = 32 << 20;
 /// A batch of previews ends also when this many bytes of large blobs were read, so that the first ones show soon.
 const PREVIEW_READ_BYTES: usize = 4 << 20;
+/// Bytes of a large blob that are read for a preview: its first block.
+const READ_FOR_PREVIEW: usize = 1 << 20;
+const _: () = assert!(READ_FOR_PREVIEW as u64 == lakebed_format::limits::LARGE_BLOCK);
 /// Bytes of a blob that a preview shows.
 const PREVIEW_BYTES: usize = 32;
 
@@ -149,7 +151,7 @@ impl Blobs {
             } else {
                 Vec::new()
             };
-            let bytes = if self.data { LARGE_BLOCK as usize } else { 0 };
+            let bytes = if self.data { READ_FOR_PREVIEW } else { 0 };
             (
                 text(format!("{:016x}…", entry.fingerprint.0)),
                 preview(entry.len, &start),

@@ -1,4 +1,8 @@
 //! Writing a blob into a segment of its own: whole and synced before the group that names it.
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "lengths of parts of a blob that is in memory"
+)]
 
 use lakebed_codec::Encoder;
 use lakebed_format::{

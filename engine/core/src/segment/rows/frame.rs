@@ -127,7 +127,8 @@ pub(crate) fn read(
         return Err(place.error(&FormatError::new("frame", place.offset, Reason::Truncated)));
     }
     extend(file, place, &mut bytes, length)?;
-    bytes.truncate(length as usize);
+    let whole = usize::try_from(length).map_err(|_| Error::internal("a frame is too long"))?;
+    bytes.truncate(whole);
     Ok(bytes)
 }
 
