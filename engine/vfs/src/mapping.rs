@@ -28,8 +28,8 @@ pub enum Advice {
 /// The advice that replaces all other; 0 for none.
 static FORCED: AtomicU8 = AtomicU8::new(0);
 
-/// Makes every [`Mapping::advise`] of this process give this advice instead of its own; `None` ends that. For measuring what each piece of
-/// advice does to the engine (`bench/pages`).
+/// Makes every [`Mapping::advise`] of this process give this advice instead of its own; `None` ends that. For measuring
+/// what each piece of advice does to the engine (`bench/pages`).
 #[doc(hidden)]
 pub fn force_advice(advice: Option<Advice>) {
     FORCED.store(advice.map_or(0, |advice| advice as u8), Ordering::Relaxed);
@@ -49,8 +49,8 @@ fn forced(advice: Advice) -> Advice {
     .unwrap_or(advice)
 }
 
-/// The bytes of a file in memory. Clones share one mapping, which lives as long as the last of them, independently of the file, its name
-/// and the [`crate::Vfs`]. The address does not change.
+/// The bytes of a file in memory. Clones share one mapping, which lives as long as the last of them, independently of
+/// the file, its name and the [`crate::Vfs`]. The address does not change.
 #[derive(Clone)]
 pub struct Mapping {
     bytes: Arc<Bytes>,
@@ -70,18 +70,19 @@ impl Mapping {
             return Ok(Self::from(Vec::new()));
         }
         #[expect(unsafe_code, reason = "mapping a file is unsafe by nature")]
-        // SAFETY: the mapping is private to this type, read-only, and inside the file's length as just checked. What remains is
-        // what `ReadFile::map` demands of its caller: these bytes are not written and the file is not shortened while the mapping lives. The engine
-        // maps only files that are complete (sealed segments, runs), never writes to those again and never shortens them;
-        // removing one leaves its bytes in place. Where others could break that, on network file systems, `Vfs::can_map` says no.
+        // SAFETY: the mapping is private to this type, read-only, and inside the file's length as just checked. What
+        // remains is what `ReadFile::map` demands of its caller: these bytes are not written and the file is not
+        // shortened while the mapping lives. The engine maps only files that are complete (sealed segments, runs),
+        // never writes to those again and never shortens them; removing one leaves its bytes in place. Where others
+        // could break that, on network file systems, `Vfs::can_map` says no.
         let map = unsafe { MmapOptions::new().len(len).map(file)? };
         Ok(Self {
             bytes: Arc::new(Bytes::Mapped(map)),
         })
     }
 
-    /// Tells the system how a range of the mapping will be read. The range is rounded outwards to pages and ends with the mapping. A hint:
-    /// it has no effect on systems without advice and on bytes that are not mapped from a file.
+    /// Tells the system how a range of the mapping will be read. The range is rounded outwards to pages and ends with
+    /// the mapping. A hint: it has no effect on systems without advice and on bytes that are not mapped from a file.
     ///
     /// # Errors
     /// The system's.
@@ -95,9 +96,9 @@ impl Mapping {
         }
     }
 
-    /// Fetches a range that is about to be read, if it lies on more than one page: all pages together, where a mapping with
-    /// [`Advice::Random`] fetches each when it is touched. A hint, like [`Mapping::advise`]; it costs a system call, so it is for ranges
-    /// that are rarely read.
+    /// Fetches a range that is about to be read, if it lies on more than one page: all pages together, where a mapping
+    /// with [`Advice::Random`] fetches each when it is touched. A hint, like [`Mapping::advise`]; it costs a system
+    /// call, so it is for ranges that are rarely read.
     pub fn prefetch(&self, range: Range<usize>) {
         if let Bytes::Mapped(map) = &*self.bytes
             && FORCED.load(Ordering::Relaxed) == 0

@@ -13,8 +13,8 @@ use crate::{File, Lock, Mapping, Open, ReadFile, ReadVfs, Vfs};
 
 /// A directory in memory. Clones share it; [`MemVfs::snapshot`] makes an independent copy.
 ///
-/// Locks exclude each other between different opens, as the operating system's do. Syncing does nothing: only the end of the process loses
-/// anything.
+/// Locks exclude each other between different opens, as the operating system's do. Syncing does nothing: only the end
+/// of the process loses anything.
 #[derive(Debug, Clone, Default)]
 pub struct MemVfs {
     tree: Arc<Mutex<Tree>>,

@@ -11,10 +11,11 @@ use parking_lot::Mutex;
 use crate::name::{check_dir_name, check_file_name};
 use crate::{DirStamp, File, Lock, Mapping, Open, ReadFile, ReadVfs, Vfs};
 
-/// A directory of the operating system. Creating this value touches nothing: [`Vfs::create_dir`] of `""` creates the directory.
+/// A directory of the operating system. Creating this value touches nothing: [`Vfs::create_dir`] of `""` creates the
+/// directory.
 ///
-/// Locks are flock's on Unix: they belong to the open file, so that two opens in one process exclude each other, and they are released
-/// with the process. Files are closed on exec.
+/// Locks are flock's on Unix: they belong to the open file, so that two opens in one process exclude each other, and
+/// they are released with the process. Files are closed on exec.
 #[derive(Debug, Clone)]
 pub struct OsVfs {
     root: PathBuf,
@@ -50,8 +51,8 @@ impl OsVfs {
 
 /// The names in a directory that are UTF-8, in no order.
 ///
-/// `std::fs::read_dir` allocates 32 KiB each time, before which glibc coalesces all small free chunks; readers may list a small directory
-/// for each query.
+/// `std::fs::read_dir` allocates 32 KiB each time, before which glibc coalesces all small free chunks; readers may list
+/// a small directory for each query.
 #[cfg(target_os = "linux")]
 fn names_in(dir: &Path) -> io::Result<Vec<String>> {
     use rustix::fs::{Mode, OFlags, RawDir};

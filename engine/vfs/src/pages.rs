@@ -42,7 +42,8 @@ pub fn round_to_pages(range: Range<usize>, len: usize, page: usize) -> Range<usi
             .map_or(len, |up| (up & !mask).min(len))
 }
 
-/// Makes [`page_size`] return `bytes`, a power of two, until the guard is dropped. For tests of layouts; one at a time, others wait.
+/// Makes [`page_size`] return `bytes`, a power of two, until the guard is dropped. For tests of layouts; one at a time,
+/// others wait.
 ///
 /// # Panics
 /// If `bytes` is not a power of two.

@@ -1,8 +1,9 @@
 //! Rows of a collection as typed Arrow batches, in order, made by all cores.
 //!
-//! A scan reads one [`Snapshot`], which it holds. Its work is cut into tasks of consecutive rows; each task is read, extracted, filtered
-//! and made into one batch on a worker, and the batches come out in order. At most a few tasks are in progress, so that a reader that
-//! stops early (a LIMIT, a closed cursor) costs little. What no column needs is not read: a scan of `_seq` touches no blob.
+//! A scan reads one [`Snapshot`], which it holds. Its work is cut into tasks of consecutive rows; each task is read,
+//! extracted, filtered and made into one batch on a worker, and the batches come out in order. At most a few tasks are
+//! in progress, so that a reader that stops early (a LIMIT, a closed cursor) costs little. What no column needs is not
+//! read: a scan of `_seq` touches no blob.
 //!
 //! Nothing here parses JSON: that is `lakebed_json`.
 
@@ -103,8 +104,8 @@ impl Snapshot {
     /// Scans a collection.
     ///
     /// # Errors
-    /// `CollectionNotFound`; `InvalidArgument` for an unknown column or a filter of another type than its column; `Corrupt`, `Io`. Errors of
-    /// single batches come from the scan.
+    /// `CollectionNotFound`; `InvalidArgument` for an unknown column or a filter of another type than its column;
+    /// `Corrupt`, `Io`. Errors of single batches come from the scan.
     pub fn scan(&self, request: &ScanRequest) -> Result<Scan> {
         let (plan, tasks) = self.work(request, BATCH_ROWS)?;
         let threads = match request.threads {

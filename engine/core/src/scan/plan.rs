@@ -15,9 +15,9 @@ use super::request::{Filter, Op, ScanRequest, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::Snapshot;
 
-/// Bytes that a task's records should come to: where they are handed out, so few that the memory of one batch serves for the next and
-/// stays in a core's cache; otherwise so few that a scan of large records does not take much memory, and that a reader who is interrupted
-/// between tasks ends soon.
+/// Bytes that a task's records should come to: where they are handed out, so few that the memory of one batch serves
+/// for the next and stays in a core's cache; otherwise so few that a scan of large records does not take much memory,
+/// and that a reader who is interrupted between tasks ends soon.
 pub(super) const TEXTS_BYTES: u64 = 1 << 20;
 const VALUES_BYTES: u64 = 4 << 20;
 
@@ -28,13 +28,13 @@ pub(super) struct ScanPlan {
     pub(super) collection: String,
     pub(super) typed: Arc<Schema>,
     pub(super) overrides: TypeOverrides,
-    /// Columns that are made: those asked for, then system columns that only filters need.
+    /// Columns that are made: those selected, then system columns that only filters need.
     pub(super) columns: Vec<ScanColumn>,
     /// How many of them are given back.
     pub(super) shown: usize,
     /// Their places in `typed`, in the order of `columns`.
     pub(super) projection: Vec<usize>,
-    /// Conditions on typed columns: a record that does not pass is not looked into further.
+    /// Conditions on typed columns: nothing is extracted from a record that does not pass.
     pub(super) record_filters: Vec<RecordFilter>,
     /// Conditions on system columns, with their place in `columns`.
     pub(super) filters: Vec<(usize, Op)>,
@@ -174,7 +174,7 @@ impl ScanPlan {
             .any(|column| matches!(column, ScanColumn::System(known) if *known == name))
     }
 
-    /// Whether the sequence numbers of all rows are all that is asked for.
+    /// Whether the sequence numbers of all rows are all that is selected.
     pub(super) fn is_of_numbers(&self) -> bool {
         self.columns == [ScanColumn::System("_seq")]
             && self.filters.is_empty()

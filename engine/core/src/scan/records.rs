@@ -15,11 +15,12 @@ use super::plan::{ScanPlan, TEXTS_BYTES};
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::{Cursor, Holder, Snapshot};
 
-/// A task whose blobs lie in fewer runs than rows over this is read in the order of its rows; otherwise in the order of its blobs, so
-/// that each frame is decoded once.
+/// A task whose blobs lie in fewer runs than rows over this is read in the order of its rows; otherwise in the order of
+/// its blobs, so that each frame is decoded once.
 const ROWS_PER_RUN: usize = 4;
 
-/// A task's records may come to this many bytes; beyond it the task is halved, since a text column of a batch holds at most 2 GiB.
+/// A task's records may come to this many bytes; beyond it the task is halved, since a text column of a batch holds at
+/// most 2 GiB.
 const TASK_BYTES: usize = 512 << 20;
 
 /// Columns that are made from the records' bytes.
@@ -37,7 +38,8 @@ pub(super) struct RecordColumns<'a> {
 impl<'a> RecordColumns<'a> {
     pub(super) fn new(plan: &'a ScanPlan, rows: usize) -> Self {
         let texts = || {
-            // Some more than there are on average, so that most batches do not have to grow; what stays unused is never touched.
+            // Some more than there are on average, so that most batches do not have to grow; what stays unused is never
+            // touched.
             let average = plan.snapshot.committed.average_blob().unwrap_or(0) as usize;
             let bytes = (rows * (average + average / 8)).min(2 * TEXTS_BYTES as usize);
             JsonColumn::new(plan.text_views, rows, bytes)

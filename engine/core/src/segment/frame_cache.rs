@@ -1,9 +1,9 @@
 //! Decoded frames kept in memory within a budget of bytes.
 //!
-//! Eviction is a clock: each hit gives a frame one more life (at most [`LIVES`]), the hand takes one and removes frames without any. A frame
-//! enters with none, so that frames that were read once go before those that were read again. Scans read with [`FrameCache::peek`] and fill
-//! free memory with [`FrameCache::fill`]: a collection that fits is decoded once, and a scan evicts nothing. The table is split into shards
-//! against contention; the budget is one.
+//! Eviction is a clock: each hit gives a frame one more life (at most [`LIVES`]), the hand takes one and removes frames
+//! without any. A frame enters with none, so that frames that were read once go before those that were read again.
+//! Scans read with [`FrameCache::peek`] and fill free memory with [`FrameCache::fill`]: a collection that fits is
+//! decoded once, and a scan evicts nothing. The table is split into shards against contention; the budget is one.
 #![expect(
     clippy::cast_possible_truncation,
     reason = "half of a product is taken on purpose"
@@ -116,8 +116,8 @@ impl FrameCache {
         }
     }
 
-    /// Keeps `frame`. If another thread inserted the same frame first, that one stays and is returned, with what is proven about it. A
-    /// frame larger than half the budget is not kept.
+    /// Keeps `frame`. If another thread inserted the same frame first, that one stays and is returned, with what is
+    /// proven about it. A frame larger than half the budget is not kept.
     pub(crate) fn insert(&self, key: FrameKey, frame: Arc<Decoded>) -> Arc<Decoded> {
         let cost = frame.cost() + OVERHEAD;
         if cost > self.budget / 2 {

@@ -169,7 +169,7 @@ impl Snapshot {
     /// The one hash that begins with these hex characters.
     ///
     /// # Errors
-    /// `InvalidArgument` when it is no hex, `BlobNotFound`, `AmbiguousPrefix`.
+    /// `InvalidArgument` for other characters or more than 64, `BlobNotFound`, `AmbiguousPrefix`.
     pub fn resolve(&self, prefix: &str) -> Result<Hash> {
         let range = range_of(prefix)?;
         let mut candidates = Vec::new();

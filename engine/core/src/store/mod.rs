@@ -1,7 +1,8 @@
 //! The public type [`Store`]: the entry point of bindings and tests.
 //!
 //! A store object sees the store as of one commit, plus its own pending work. Changes join one pending group, which
-//! [`Store::commit`] makes durable and shows to others. Everything here is thread-safe; readers do not wait for a writer.
+//! [`Store::commit`] makes durable and shows to others. Everything here is thread-safe; readers do not wait for a
+//! writer.
 //!
 //! Opening and reading is done by `snapshot`, changing by `write`; nothing is decided here.
 
@@ -89,7 +90,8 @@ impl Store {
         &self.shared.context.options
     }
 
-    /// Warnings since the last call: what a user should know and is not an error, such as a torn tail that was set aside.
+    /// Warnings since the last call: what a user should know and is not an error, such as a torn tail that was set
+    /// aside.
     pub fn take_warnings(&self) -> Vec<String> {
         self.shared.context.take_warnings()
     }
@@ -196,7 +198,8 @@ impl Store {
         }
     }
 
-    /// Makes pending work durable and visible to others; returns the commit's number, the current one if nothing is pending.
+    /// Makes pending work durable and visible to others; returns the commit's number, the current one if nothing is
+    /// pending.
     ///
     /// # Errors
     /// `StoreFull` and `Io`: everything pending was undone and the store goes on; `Poisoned`: a sync failed.
@@ -246,11 +249,12 @@ impl Store {
         Ok(snapshot)
     }
 
-    /// Appends records, each one JSON value without raw line breaks, as rows of a collection, which is created if it does not exist.
+    /// Appends records, each one JSON value without raw line breaks, as rows of a collection, which is created if it
+    /// does not exist.
     ///
     /// # Errors
-    /// `BadRecord` names the record; nothing of this call is kept then. `InvalidArgument` for the collection's name; those of
-    /// [`Store::put`].
+    /// `BadRecord` names the record; nothing of this call is kept then. `InvalidArgument` for the collection's name;
+    /// those of [`Store::put`].
     pub fn append(
         &self,
         collection: &str,
@@ -259,19 +263,21 @@ impl Store {
         crate::write::append::append(&self.shared, collection, records)
     }
 
-    /// Ingests NDJSON, one record a line, into a collection, which is created if it does not exist. Commits pending work first, then at least
-    /// every 64 MiB of input, so that an ingest that stops keeps a prefix of the input and can be resumed.
+    /// Ingests NDJSON, one record a line, into a collection, which is created if it does not exist. Commits pending
+    /// work first, then at least every 64 MiB of input, so that an ingest that stops keeps a prefix of the input and
+    /// can be resumed.
     ///
     /// # Errors
-    /// `BadRecord` for a bad line (with [`crate::OnError::Abort`]) and for what cannot be NDJSON; `SourceChanged` when a resumed input is not
-    /// the one that was begun; `Interrupted` when the progress function asks to stop; `Io` for an input that cannot be read. The
-    /// uncommitted rest is undone each time, and the message says what was kept.
+    /// `BadRecord` for a bad line (with [`crate::OnError::Abort`]) and for what cannot be NDJSON; `SourceChanged` when
+    /// a resumed input is not the one that was begun; `Interrupted` when the progress function asks to stop; `Io` for
+    /// an input that cannot be read. The uncommitted rest is undone each time, and the message says what was kept.
     pub fn ingest(&self, source: Source, options: IngestOptions) -> Result<IngestReport> {
         crate::ingest::ingest(&self.shared, source, options)
     }
 
-    /// Trains a dictionary of at most `size` bytes on a collection and installs it as the next generation when it pays: the first one
-    /// when it saves more than its own size, a later one when held-out records become 3 % smaller. Commits pending work first.
+    /// Trains a dictionary of at most `size` bytes on a collection and installs it as the next generation when it pays:
+    /// the first one when it saves more than its own size, a later one when held-out records become 3 % smaller.
+    /// Commits pending work first.
     ///
     /// # Errors
     /// `CollectionNotFound`; `InvalidArgument` for a size out of its domain.
@@ -293,7 +299,8 @@ impl Store {
         Ok(rows)
     }
 
-    /// Releases the rows of a collection before this sequence number and returns how many. Commits pending work first, and the trim itself.
+    /// Releases the rows of a collection before this sequence number and returns how many. Commits pending work first,
+    /// and the trim itself.
     ///
     /// # Errors
     /// `CollectionNotFound`.

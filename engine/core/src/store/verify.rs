@@ -19,8 +19,8 @@ use crate::writer_lock::read_synced;
 const REPORT_BYTES: u64 = 8 << 20;
 
 impl Store {
-    /// Reads everything that this store object sees of the committed store and checks it: groups, frames, hashes, rows, tables. Problems are
-    /// in the report; an error means that checking could not go on.
+    /// Reads everything that this store object sees of the committed store and checks it: groups, frames, hashes, rows,
+    /// tables. Problems are in the report; an error means that checking could not go on.
     ///
     /// # Errors
     /// `Io`, `Interrupted`.

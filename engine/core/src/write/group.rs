@@ -1,7 +1,7 @@
 //! Writes the pending group: blobs into pages, pages into frames, frames into the file.
 //!
-//! Memory is bounded: bytes beyond [`SPILL`] go to the active segment's file behind the last commit, where they are invisible until the
-//! group's COMMIT follows, and a rollback cuts them off.
+//! Memory is bounded: bytes beyond [`SPILL`] go to the active segment's file behind the last commit, where they are
+//! invisible until the group's COMMIT follows, and a rollback cuts them off.
 
 use std::sync::Arc;
 
@@ -385,7 +385,8 @@ impl Group {
         Ok(file)
     }
 
-    /// Undoes everything: cuts the file back, removes files that were created. Returns whether the file is as it was before the group.
+    /// Undoes everything: cuts the file back, removes files that were created. Returns whether the file is as it was
+    /// before the group.
     pub(crate) fn roll_back(mut self, context: &StoreContext) -> bool {
         self.compressor.clear();
         let pending = self.shared.read();

@@ -1,8 +1,8 @@
 //! Changing the store: the writer's lock, the pending group, dedupe, commit, seal, recovery.
 //!
-//! One session at a time writes. Everything it adds joins the pending group, which its own store object sees at once; [`commit`] makes it
-//! durable with one sync. An error before that sync undoes the group and leaves the store as it was; an error of the sync itself ends
-//! writing for this store object.
+//! One session at a time writes. Everything it adds joins the pending group, which its own store object sees at once;
+//! [`commit`] makes it durable with one sync. An error before that sync undoes the group and leaves the store as it
+//! was; an error of the sync itself ends writing for this store object.
 
 pub(crate) mod append;
 pub(crate) mod begin;

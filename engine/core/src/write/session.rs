@@ -1,7 +1,7 @@
 //! A write session: it holds the writer's lock and the pending group.
 //!
-//! A session ends with [`Session::leave`], which keeps what is pending, or with [`Session::commit`]; dropped in between it rolls the
-//! group back.
+//! A session ends with [`Session::leave`], which keeps what is pending, or with [`Session::commit`]; dropped in between
+//! it rolls the group back.
 
 use std::sync::Arc;
 
@@ -48,8 +48,8 @@ pub(crate) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Takes the writer's lock, unless this store object already holds it for pending work, and reads what others committed. `workers`
-    /// compress; without them this thread does.
+    /// Takes the writer's lock, unless this store object already holds it for pending work, and reads what others
+    /// committed. `workers` compress; without them this thread does.
     pub(crate) fn begin(shared: &'a Shared, workers: Option<Arc<Workers>>) -> Result<Self> {
         shared.check_open()?;
         let context = &shared.context;
@@ -231,8 +231,8 @@ impl<'a> Session<'a> {
         Ok(counts)
     }
 
-    /// Whether the committed store seems to have most blobs of a batch, judged by some of their hashes. Then a larger batch is better: each
-    /// frame is decoded once for a batch.
+    /// Whether the committed store seems to have most blobs of a batch, judged by some of their hashes. Then a larger
+    /// batch is better: each frame is decoded once for a batch.
     pub(crate) fn seem_known(&self, hashes: &[Hash]) -> Result<bool> {
         const TRIED: usize = 32;
         let committed = Snapshot::new(Arc::clone(&self.committed), None);
@@ -389,7 +389,8 @@ impl<'a> Session<'a> {
         self.writer.lock.is_none()
     }
 
-    /// Ends the session and keeps what is pending, for this store object to read and to commit. With nothing pending it releases the lock.
+    /// Ends the session and keeps what is pending, for this store object to read and to commit. With nothing pending it
+    /// releases the lock.
     pub(crate) fn leave(mut self) -> Result<()> {
         let context = Arc::clone(&self.shared.context);
         if let Some(group) = &mut self.writer.group {

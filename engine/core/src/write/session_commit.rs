@@ -115,7 +115,8 @@ impl Session<'_> {
         let committed = match newest(&context, Some(&self.committed), Caller::Writer(synced)) {
             Ok(committed) => Arc::new(committed),
             Err(error) => {
-                // The segment is sealed and this object does not know it yet: the next session reads the manifest again.
+                // The segment is sealed and this object does not know it yet: the next session reads the manifest
+                // again.
                 self.give_up();
                 return Err(error);
             }

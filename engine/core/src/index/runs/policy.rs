@@ -1,4 +1,5 @@
-//! Which runs are searched, and which to write next, so that a search reads few runs and few footers at 1 segment and at 1,000.
+//! Which runs are searched, and which to write next, so that a search reads few runs and few footers at 1 segment and
+//! at 1,000.
 
 use std::ops::{Range, RangeInclusive};
 
@@ -27,7 +28,8 @@ pub(crate) struct SegmentOutline {
 pub(crate) struct Choice {
     /// Runs that count, by ascending segments; they overlap nowhere.
     pub(crate) runs: Vec<IndexRunHeader>,
-    /// Numbers of runs that do not fit the manifest or are part of a larger one. Under the writer's lock they may be removed.
+    /// Numbers of runs that do not fit the manifest or are part of a larger one. Under the writer's lock they may be
+    /// removed.
     pub(crate) obsolete: Vec<u64>,
     /// Segments, as indices into the manifest's list, whose footers are searched.
     pub(crate) uncovered: Vec<usize>,
@@ -113,10 +115,11 @@ impl Merge {
 
 /// The next run to write; `None` when there are few enough. To be called again after that.
 ///
-/// Too many uncovered segments: the longest row of them becomes a run. Where that makes too many runs, it takes in older ones at once:
-/// from the first that is not larger than everything behind it together. Sizes then fall from the oldest to the newest, so a blob
-/// is written 1.6 times in the first 100 segments and 4.5 times in the first 1,000 (merging the two smallest neighbours: 12 times),
-/// and a search reads at most [`MAX_RUNS`] runs and [`MAX_UNCOVERED`] footers.
+/// Too many uncovered segments: the longest row of them becomes a run. Where that makes too many runs, it takes in
+/// older ones at once: from the first that is not larger than everything behind it together. Sizes then fall from the
+/// oldest to the newest, so a blob is written 1.6 times in the first 100 segments and 4.5 times in the first 1,000
+/// (merging the two smallest neighbours: 12 times), and a search reads at most [`MAX_RUNS`] runs and [`MAX_UNCOVERED`]
+/// footers.
 pub(crate) fn next_merge(sealed: &[SegmentOutline], choice: &Choice) -> Option<Merge> {
     let mut parts: Vec<(Range<usize>, u64)> = Vec::with_capacity(choice.runs.len() + 1);
     for run in &choice.runs {

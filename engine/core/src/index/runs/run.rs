@@ -114,7 +114,8 @@ impl Run {
         self.range(fingerprint..=fingerprint, usize::MAX, found)
     }
 
-    /// Appends the ids whose fingerprints lie in the range, by ascending fingerprint, at most `most`: for hash prefixes.
+    /// Appends the ids whose fingerprints lie in the range, by ascending fingerprint, at most `most`: for hash
+    /// prefixes.
     pub(crate) fn range(
         &self,
         range: RangeInclusive<Fingerprint>,

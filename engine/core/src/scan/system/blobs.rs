@@ -1,5 +1,5 @@
-//! The table of blobs. Blobs that are stored together are decoded only if sizes, hashes or bytes are selected; for previews only the first
-//! block of a large blob is read.
+//! The table of blobs. Blobs that are stored together are decoded only if sizes, hashes or bytes are selected; for
+//! previews only the first block of a large blob is read.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -93,7 +93,8 @@ impl Blobs {
         Ok(rows)
     }
 
-    /// The blobs that are stored together at the current place of a segment; returns the bytes of data, `None` behind the last.
+    /// The blobs that are stored together at the current place of a segment; returns the bytes of data, `None` behind
+    /// the last.
     fn stored_together(
         &self,
         segment: &dyn Segment,

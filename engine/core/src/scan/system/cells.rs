@@ -19,9 +19,9 @@ pub const SYSTEM_TABLES: [&str; 5] = [
     "commits",
 ];
 
-/// The table `blobs` with previews of the bytes, for a screen; only the beginning of a large blob is read. The `hash` of a large blob is its
-/// first 16 characters, which are known without reading it, and an ellipsis. `data` is text: the number of bytes, a space, and the first
-/// 32 bytes in hex.
+/// The table `blobs` with previews of the bytes, for a screen; only the beginning of a large blob is read. The `hash`
+/// of a large blob is its first 16 characters, which are known without reading it, and an ellipsis. `data` is text: the
+/// number of bytes, a space, and the first 32 bytes in hex.
 pub const GLANCES: &str = "glances";
 
 /// A cell.

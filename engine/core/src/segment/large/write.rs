@@ -118,7 +118,8 @@ fn write_file(
     })
 }
 
-/// Whether some blocks from front to back get smaller by a tenth. Images and archives do not, and are then handed out as they lie.
+/// Whether some blocks from front to back get smaller by a tenth. Images and archives do not, and are then handed out
+/// as they lie.
 fn shrinks(encoder: &mut Encoder, bytes: &[u8]) -> Result<bool> {
     let block = limits::LARGE_BLOCK as usize;
     let blocks = bytes.len().div_ceil(block);

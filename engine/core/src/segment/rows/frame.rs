@@ -92,7 +92,8 @@ pub(crate) fn stored(
     })
 }
 
-/// Reads the bytes of the frame at `place`, which ends at or before `limit`; `next` is where the next frame begins, if it is known.
+/// Reads the bytes of the frame at `place`, which ends at or before `limit`; `next` is where the next frame begins, if
+/// it is known.
 pub(crate) fn read(
     file: &dyn ReadFile,
     place: FramePlace,

@@ -1,7 +1,7 @@
 //! The pending group as its own store object reads it: what was put, appended and deleted since the last commit.
 //!
-//! A clone is what a snapshot holds. It shares the growing parts (bytes, fingerprints) and looks only at what was there when it was
-//! made; after a rollback those parts are left to it alone.
+//! A clone is what a snapshot holds. It shares the growing parts (bytes, fingerprints) and looks only at what was there
+//! when it was made; after a rollback those parts are left to it alone.
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
@@ -35,8 +35,8 @@ pub(crate) struct PendingFrame {
 #[derive(Debug)]
 pub(crate) struct PendingBytes {
     pub(crate) state: RwLock<BytesState>,
-    /// The frame decoded last, so that reading blob by blob does not decode it again and again. Not the store's cache: after a
-    /// rollback another frame may get the same place.
+    /// The frame decoded last, so that reading blob by blob does not decode it again and again. Not the store's cache:
+    /// after a rollback another frame may get the same place.
     last: Mutex<Option<(u64, Arc<Decoded>)>>,
 }
 

@@ -42,7 +42,8 @@ pub(super) struct FoundFrame {
 const PREFETCH: u64 = 64 << 10;
 
 impl Opened {
-    /// Fetches a frame that is about to be decoded. Frames of one blob are left alone: a raw one is read in place, again and again.
+    /// Fetches a frame that is about to be decoded. Frames of one blob are left alone: a raw one is read in place,
+    /// again and again.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "places in a mapping, whose length is a usize"

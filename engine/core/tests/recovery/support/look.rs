@@ -18,7 +18,8 @@ pub(crate) fn everything() -> std::ops::Range<Seq> {
 
 /// Everything the store shows: every row with its blob, and every blob of `known` that answers.
 ///
-/// The ways to ask are held against each other: `get`, `get_many`, `contains` and `blob` by number; counts against what is there.
+/// The ways to ask are held against each other: `get`, `get_many`, `contains` and `blob` by number; counts against what
+/// is there.
 ///
 /// # Panics
 /// When the store contradicts itself or gives wrong bytes: no fault excuses that.
