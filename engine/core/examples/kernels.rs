@@ -12,7 +12,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use lakebed_core::{Hash, IngestOptions, Options, ScanRequest, Seq, Source, Store};
-use lakebed_format::{BatchHead, BatchWriter, BlobId, CollectionId, FileNumber, RowBatch};
+use lakebed_format::{
+    BlobId, CollectionId, CommitNumber, FileNumber, RowBatch, RowBatchHeader, RowBatchWriter,
+    SegmentFormat,
+};
 use lakebed_json::extract::Extractor;
 use lakebed_json::schema::{Summary, to_columns, validate_and_observe};
 use lakebed_json::validate;
@@ -263,7 +266,7 @@ fn scan(text: &[u8], rounds: u64) -> Outcome<usize> {
 /// A batch of rows with blank lines and repeated blobs between them.
 fn row_batch(_text: &[u8], rounds: u64) -> Outcome<usize> {
     const COUNT: Range<u64> = 0..20_000;
-    let mut writer = BatchWriter::new(BatchHead {
+    let mut writer = RowBatchWriter::new(RowBatchHeader {
         collection: CollectionId(1),
         first_seq: Seq(0),
         file: FileNumber(1),
@@ -275,9 +278,10 @@ fn row_batch(_text: &[u8], rounds: u64) -> Outcome<usize> {
         writer.push(row + row / 5, BlobId(blob + 1));
     }
     let mut bytes = Vec::new();
-    writer.encode(1, 0, &mut bytes)?;
+    let format = SegmentFormat::NEWEST;
+    writer.encode(format, CommitNumber(1), 1, 0, &mut bytes)?;
     for _ in 0..rounds {
-        for run in RowBatch::decode(&bytes, 1, 0)?.row_runs() {
+        for run in RowBatch::decode(&bytes, format, 1, 0)?.row_runs() {
             black_box(run?);
         }
     }

@@ -1,4 +1,4 @@
-//! Bytes of a blob, wherever they lie: in a decoded frame, in a mapped segment, or in memory of their own.
+//! The bytes of a blob: in a decoded frame, in a mapped segment, or in a buffer of their own.
 
 use std::fmt;
 use std::ops::{Deref, Range};
@@ -10,7 +10,7 @@ use lakebed_vfs::Mapping;
 use crate::error::{Error, ErrorKind, Result};
 use lakebed_codec::Decoded;
 
-/// The bytes of a blob. Keeps alive what holds them (a decoded frame, a mapping), also after the store is closed; cheap to clone.
+/// The bytes of a blob. It keeps the decoded frame or mapping that holds them alive, also after the store is closed. Cheap to clone.
 #[derive(Clone)]
 pub struct Blob {
     bytes: Bytes,
@@ -18,16 +18,18 @@ pub struct Blob {
 
 #[derive(Clone)]
 enum Bytes {
-    Own(Arc<[u8]>),
+    Owned(Arc<[u8]>),
+    /// The frame, and the blob's place in it, which it has.
     Frame(Arc<Decoded>, usize),
+    /// The mapping, and a range within it.
     Mapped(Mapping, Range<usize>),
 }
 
 impl Blob {
-    /// Whether a blob may have this many bytes: to be asked before they are copied or hashed.
+    /// Checks that a blob may have this many bytes; to be called before they are copied or hashed.
     ///
     /// # Errors
-    /// `InvalidArgument`.
+    /// `InvalidArgument` when they are too many.
     pub fn check_len(bytes: u64) -> Result<()> {
         if bytes <= limits::MAX_BLOB {
             return Ok(());
@@ -41,13 +43,14 @@ impl Blob {
         ))
     }
 
-    pub(crate) fn own(bytes: impl Into<Arc<[u8]>>) -> Self {
+    /// A blob of bytes of its own.
+    pub(crate) fn owned(bytes: impl Into<Arc<[u8]>>) -> Self {
         Self {
-            bytes: Bytes::Own(bytes.into()),
+            bytes: Bytes::Owned(bytes.into()),
         }
     }
 
-    /// The blob at `index` of a frame; `None` when the frame has fewer.
+    /// The blob at `index` of a frame; `None` when the frame has fewer blobs.
     pub(crate) fn in_frame(frame: Arc<Decoded>, index: usize) -> Option<Self> {
         frame.blob(index)?;
         Some(Self {
@@ -63,25 +66,30 @@ impl Blob {
         })
     }
 
-    /// The frame it lies in and its place there.
+    /// The frame it lies in and its place there, if it lies in one.
     pub(crate) fn frame(&self) -> Option<(&Arc<Decoded>, usize)> {
         match &self.bytes {
             Bytes::Frame(frame, index) => Some((frame, *index)),
-            Bytes::Own(_) | Bytes::Mapped(..) => None,
+            Bytes::Owned(_) | Bytes::Mapped(..) => None,
         }
     }
 
-    /// Whether the bytes lie in the store's file and were not copied.
+    /// Whether the bytes are mapped from the store's file and were not copied.
     pub fn is_mapped(&self) -> bool {
         matches!(self.bytes, Bytes::Mapped(..))
     }
 
     /// The bytes.
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::expect_used,
+        reason = "places are checked when a blob is made; a frame and a mapping never change"
+    )]
     pub fn as_slice(&self) -> &[u8] {
         match &self.bytes {
-            Bytes::Own(bytes) => bytes,
-            Bytes::Frame(frame, index) => frame.blob(*index).unwrap_or_default(),
-            Bytes::Mapped(bytes, range) => bytes.get(range.clone()).unwrap_or_default(),
+            Bytes::Owned(bytes) => bytes,
+            Bytes::Frame(frame, index) => frame.blob(*index).expect("a blob of its frame"),
+            Bytes::Mapped(bytes, range) => &bytes[range.start..range.end],
         }
     }
 }

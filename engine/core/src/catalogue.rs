@@ -1,22 +1,21 @@
-//! Everything the store knows besides blobs and rows: collections, dictionaries, files, ingests, pins, deleted ids, large blobs, next
-//! numbers.
+//! The catalogue: collections, dictionaries, files, ingests, pins, deleted ids, large blobs, next numbers.
 //!
 //! A catalogue is a value: a clone shares its parts and costs a few reference counts; applying a record copies only the part that
-//! changes, and only while somebody else holds it. It is the sum of the records applied to it, in order, on top of a manifest.
+//! changes, and only while it is shared. It is the sum of the records applied to it, in order, on top of a manifest.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, Catalogue as Body, CollectionEntry, CollectionId, CommitNumber, DictionaryEntry,
-    DictionaryNumber, FileEntry, FileNumber, IngestEntry, LargeEntry, Record, SegmentEntry,
+    BlobId, CatalogueRecord, CollectionEntry, CollectionId, CommitNumber, DictionaryEntry,
+    DictionaryNumber, FileEntry, FileNumber, IngestEntry, LargeEntry, ManifestBody, SegmentEntry,
     SegmentNumber, Seq,
 };
 use lakebed_format::{Fingerprint, IdSet};
 
 use lakebed_json::schema::{BadSummary, Summary};
 
-/// Summaries of a collection are merged when there are more than these.
+/// A collection's summaries are merged when there are more than this.
 const MOST_SUMMARIES: usize = 16;
 
 /// A collection.
@@ -26,16 +25,16 @@ pub(crate) struct Collection {
     pub(crate) name: Arc<str>,
     pub(crate) created: i64,
     pub(crate) next_seq: Seq,
-    /// Rows before it were trimmed.
+    /// The first row that was not trimmed.
     pub(crate) first_live: Seq,
     /// Rows from `first_live` on whose blobs were deleted.
     pub(crate) deleted_rows: u64,
-    /// Summaries of its values that together describe all rows; to be merged in any order.
+    /// Encoded summaries of its values that together describe all rows; they may be merged in any order.
     pub(crate) schema: Vec<Arc<[u8]>>,
 }
 
 impl Collection {
-    /// Rows there are.
+    /// Live rows.
     pub(crate) fn rows(&self) -> u64 {
         (self.next_seq.0 - self.first_live.0.min(self.next_seq.0)).saturating_sub(self.deleted_rows)
     }
@@ -59,8 +58,8 @@ pub(crate) struct Catalogue {
 }
 
 impl Catalogue {
-    /// The catalogue of a manifest. Schemas are taken as they are.
-    pub(crate) fn from_body(body: &Body) -> Self {
+    /// The catalogue of a manifest.
+    pub(crate) fn from_body(body: &ManifestBody) -> Self {
         let mut collections = BTreeMap::new();
         let mut names = BTreeMap::new();
         for entry in &body.collections {
@@ -103,13 +102,13 @@ impl Catalogue {
         }
     }
 
-    /// The body of a manifest with this catalogue; `merge` makes one summary of several.
+    /// The body of a manifest with this catalogue; `merge` makes one summary of a collection's.
     pub(crate) fn to_body<E>(
         &self,
         at: &ManifestPoint,
         segments: Vec<SegmentEntry>,
         mut merge: impl FnMut(&[Arc<[u8]>]) -> Result<Vec<u8>, E>,
-    ) -> Result<Body, E> {
+    ) -> Result<ManifestBody, E> {
         let mut collections = Vec::with_capacity(self.collections.len());
         for collection in self.collections.values() {
             collections.push(CollectionEntry {
@@ -122,7 +121,7 @@ impl Catalogue {
                 schema: merge(&collection.schema)?,
             });
         }
-        Ok(Body {
+        Ok(ManifestBody {
             last_commit: at.last_commit,
             last_commit_checksum: at.last_commit_checksum,
             next_blob: at.next_blob,
@@ -149,12 +148,17 @@ impl Catalogue {
         })
     }
 
-    /// Applies a record. The error is a half sentence that says why it does not fit.
-    pub(crate) fn apply(&mut self, record: &Record) -> Result<(), String> {
+    /// Applies a record.
+    ///
+    /// # Errors
+    /// A half sentence that says why the record does not fit.
+    pub(crate) fn apply(&mut self, record: &CatalogueRecord) -> Result<(), String> {
         match record {
-            Record::CollectionCreated(new) => self.create(&new.name, new.id, new.created)?,
-            Record::CollectionDropped(id) => self.drop_collection(*id)?,
-            Record::Schema {
+            CatalogueRecord::CollectionCreated(new) => {
+                self.create(&new.name, new.id, new.created)?
+            }
+            CatalogueRecord::CollectionDropped(id) => self.drop_collection(*id)?,
+            CatalogueRecord::Schema {
                 collection,
                 summary,
             } => {
@@ -166,14 +170,14 @@ impl Catalogue {
                     *parts = vec![merged.into()];
                 }
             }
-            Record::Dictionary(entry) => {
+            CatalogueRecord::Dictionary(entry) => {
                 Arc::make_mut(&mut self.dictionaries).insert(entry.number, *entry);
             }
-            Record::File(entry) => {
+            CatalogueRecord::File(entry) => {
                 Arc::make_mut(&mut self.files).insert(entry.number, entry.name.as_str().into());
             }
-            Record::Ingest(entry) => self.ingest(entry),
-            Record::Deleted { blob, rows } => {
+            CatalogueRecord::Ingest(entry) => self.ingest(entry),
+            CatalogueRecord::Deleted { blob, rows } => {
                 for (collection, rows) in rows {
                     self.collection_mut(*collection)?.deleted_rows += rows;
                 }
@@ -182,8 +186,8 @@ impl Catalogue {
                     Arc::make_mut(&mut self.pinned).remove(*blob);
                 }
             }
-            Record::Pinned(ids) => Arc::make_mut(&mut self.pinned).extend(ids),
-            Record::Trimmed {
+            CatalogueRecord::Pinned(ids) => Arc::make_mut(&mut self.pinned).extend(ids),
+            CatalogueRecord::Trimmed {
                 collection,
                 first_live,
                 deleted_rows,
@@ -192,10 +196,10 @@ impl Catalogue {
                 collection.first_live = collection.first_live.max(*first_live);
                 collection.deleted_rows = collection.deleted_rows.saturating_sub(*deleted_rows);
             }
-            Record::Large(entry) => {
+            CatalogueRecord::Large(entry) => {
                 Arc::make_mut(&mut self.large).insert(entry.blob, *entry);
             }
-            Record::Next {
+            CatalogueRecord::Next {
                 collection,
                 file,
                 dictionary,
@@ -206,7 +210,7 @@ impl Catalogue {
                 self.next_dictionary = self.next_dictionary.max(*dictionary);
                 self.next_segment = self.next_segment.max(*segment);
             }
-            Record::NextRow { collection, next } => {
+            CatalogueRecord::NextRow { collection, next } => {
                 let collection = self.collection_mut(*collection)?;
                 collection.next_seq = collection.next_seq.max(*next);
             }
@@ -214,7 +218,7 @@ impl Catalogue {
         Ok(())
     }
 
-    /// Rows of a batch exist. Those of a collection that is gone need no counting.
+    /// Counts the rows of a batch that ends before `end`. Those of a dropped collection need no counting.
     pub(crate) fn add_rows(&mut self, collection: CollectionId, end: Seq) {
         if self
             .collections
@@ -256,8 +260,8 @@ impl Catalogue {
         Ok(())
     }
 
-    /// An entry goes on with the unfinished one of the same collection and file, or repeats a finished one of the same content;
-    /// otherwise it is a new one.
+    /// An entry continues the unfinished one of the same collection and file, or repeats a finished one of the same content; otherwise it
+    /// is new.
     fn ingest(&mut self, new: &IngestEntry) {
         let ingests = Arc::make_mut(&mut self.ingests);
         let same = ingests.iter_mut().rev().find(|old| {
@@ -290,13 +294,14 @@ impl Catalogue {
 
     /// The collections by name.
     pub(crate) fn collections(&self) -> impl ExactSizeIterator<Item = &Arc<Collection>> {
-        // Names and collections are always in step.
-        self.names
+        // Names and collections are only ever changed together.
+        let collections: Vec<_> = self
+            .names
             .values()
-            .map(|id| self.collections.get(id))
-            .collect::<Option<Vec<_>>>()
-            .unwrap_or_default()
-            .into_iter()
+            .filter_map(|id| self.collections.get(id))
+            .collect();
+        debug_assert_eq!(collections.len(), self.collections.len());
+        collections.into_iter()
     }
 
     /// The dictionaries by number.
@@ -370,7 +375,7 @@ impl Catalogue {
         self.large.values()
     }
 
-    /// Appends the large blobs whose fingerprints lie in the range. There are few, so that looking at all of them is fine.
+    /// Appends the large blobs whose fingerprints lie in the range. There are few, so that each is compared.
     pub(crate) fn find_large(
         &self,
         range: std::ops::RangeInclusive<Fingerprint>,
@@ -388,7 +393,7 @@ impl Catalogue {
     }
 }
 
-/// One summary of several that together describe a collection; `None` for none.
+/// The sum of summaries that together describe a collection; `None` without any.
 pub(crate) fn merged_summary(parts: &[Arc<[u8]>]) -> Result<Option<Summary>, BadSummary> {
     let mut all: Option<Summary> = None;
     for part in parts {
@@ -401,7 +406,7 @@ pub(crate) fn merged_summary(parts: &[Arc<[u8]>]) -> Result<Option<Summary>, Bad
     Ok(all)
 }
 
-/// [`merged_summary`] in bytes; nothing for none.
+/// [`merged_summary`], encoded; empty without any.
 pub(crate) fn merge_summaries(parts: &[Arc<[u8]>]) -> crate::Result<Vec<u8>> {
     if let [one] = parts {
         return Ok(one.to_vec());

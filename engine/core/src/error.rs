@@ -1,11 +1,11 @@
-//! The one error type of the engine: a stable kind, a sentence for a person, and the cause for a log.
+//! The one error type of the engine: a stable kind, a sentence for a user, and the cause for a log.
 
 use std::fmt;
 
 use lakebed_codec::FrameError;
 use lakebed_format::{FormatError, SegmentNumber};
 
-/// What went wrong, in terms of what a caller can do about it. Names are stable; messages are not.
+/// What went wrong, by what a caller can do about it. The names are stable; messages are not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -19,11 +19,11 @@ pub enum ErrorKind {
     AmbiguousPrefix,
     /// An argument outside its domain.
     InvalidArgument,
-    /// A record that is not acceptable JSON, or too large.
+    /// A record that is not valid JSON, or too large.
     BadRecord,
     /// A file that is to be resumed differs from what was read before.
     SourceChanged,
-    /// A change was asked of a store opened for reading.
+    /// A change to a store that was opened for reading.
     ReadOnly,
     /// The store object was closed.
     Closed,
@@ -35,20 +35,20 @@ pub enum ErrorKind {
     FormatTooNew,
     /// Stored bytes are not what was written.
     Corrupt,
-    /// A sync failed: this object refuses to write on.
+    /// A sync failed: this store object writes no more.
     Poisoned,
     /// The disk is full.
     StoreFull,
-    /// The operating system refused.
+    /// The operating system reported an error.
     Io,
-    /// A mistake of lakebed itself: something that it keeps true is not.
+    /// A bug of lakebed: one of its invariants does not hold.
     Internal,
-    /// The caller asked to stop: by its progress function, or by Ctrl-C.
+    /// The caller stopped the call, by its progress function or by Ctrl-C.
     Interrupted,
 }
 
 impl ErrorKind {
-    /// All kinds, so that a binding can show that it knows each.
+    /// All kinds, for tests that a binding knows each.
     pub const ALL: [ErrorKind; 18] = [
         ErrorKind::StoreNotFound,
         ErrorKind::CollectionNotFound,
@@ -103,7 +103,7 @@ impl fmt::Display for ErrorKind {
 
 /// An error of the engine. Its text is a whole sentence: what happened, to which thing, what to do.
 pub struct Error {
-    // Boxed, so that results of hot calls stay one word wide on the error side.
+    // Boxed, so that a result is no wider than a word on the error side.
     inner: Box<Inner>,
 }
 
@@ -193,7 +193,15 @@ impl Error {
         Self::corrupt(segment, error.offset, error)
     }
 
-    /// The caller wanted the call to end.
+    /// Compressing new blobs failed.
+    pub(crate) fn compressing(error: &FrameError) -> Self {
+        Self::new(
+            ErrorKind::Io,
+            format!("Compressing failed: {error}; nothing uncommitted was kept."),
+        )
+    }
+
+    /// The caller stopped the call.
     pub(crate) fn interrupted() -> Self {
         Self::new(
             ErrorKind::Interrupted,
@@ -201,7 +209,7 @@ impl Error {
         )
     }
 
-    /// A mistake of the engine itself.
+    /// A broken invariant of the engine; `what` is a half sentence that says which.
     pub(crate) fn internal(what: &str) -> Self {
         Self::new(
             ErrorKind::Internal,
@@ -214,7 +222,7 @@ impl Error {
         self.inner.kind
     }
 
-    /// The sentence for a person.
+    /// The sentence for a user.
     pub fn message(&self) -> &str {
         &self.inner.message
     }
@@ -284,7 +292,7 @@ impl std::error::Error for Error {
 }
 
 impl From<FrameError> for Error {
-    /// For errors that belong to no frame of a file; whoever reads frames knows more and says where it was.
+    /// For errors without a place; code that reads frames reports segment and offset instead.
     fn from(error: FrameError) -> Self {
         let (kind, message) = match &error {
             FrameError::Damaged(_) | FrameError::Malformed(_) | FrameError::TooLarge(_) => {
@@ -295,7 +303,7 @@ impl From<FrameError> for Error {
                 format!("The system gave too little: {error}; nothing uncommitted was kept."),
             ),
             FrameError::Panicked(_) | FrameError::Stopped => (
-                ErrorKind::Io,
+                ErrorKind::Internal,
                 format!(
                     "Work in the background failed, which is a bug worth reporting: {error}; nothing uncommitted was kept."
                 ),

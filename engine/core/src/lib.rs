@@ -14,22 +14,24 @@
 
 pub(crate) mod blob;
 pub(crate) mod catalogue;
+pub(crate) mod context;
+pub(crate) mod directory_cache;
 pub mod error;
-pub(crate) mod frame_cache;
+pub(crate) mod fingerprints;
 pub(crate) mod hashing;
-pub(crate) mod home;
 pub(crate) mod index;
 pub(crate) mod ingest;
-pub(crate) mod near;
 pub mod options;
 pub(crate) mod progress;
-pub(crate) mod quiet;
+pub(crate) mod random;
 pub mod scan;
 pub(crate) mod segment;
 pub mod snapshot;
+pub(crate) mod spelling;
 pub mod store;
 pub(crate) mod train;
 pub(crate) mod write;
+pub(crate) mod writer_lock;
 
 pub use blob::Blob;
 pub use error::{Error, ErrorKind, Result};

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// What a store object may do.
+/// Whether a store object may write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// Read only: nothing is ever written, read-only directories and media work.
@@ -14,7 +14,7 @@ pub enum Mode {
     Append,
 }
 
-/// Where the time comes from: microseconds since 1970 UTC.
+/// A source of times, in microseconds since 1970 UTC.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock(pub fn() -> i64);
 
@@ -40,33 +40,33 @@ impl Default for Clock {
 pub struct Options {
     /// Read or append.
     pub mode: Mode,
-    /// Append mode only: make the store when it is not there.
+    /// Append mode only: create the store if it does not exist.
     pub create: bool,
-    /// How long a change waits for another writer.
+    /// How long a change waits for another writer's lock.
     pub lock_timeout: Duration,
     /// Memory for decoded frames, in bytes.
     pub cache_bytes: usize,
     /// The active segment is sealed when it reaches this size, in bytes.
     pub segment_bytes: u64,
-    /// Or when it holds this many blobs: the fingerprints of sealed ones are looked up where they are mapped, those of the active segment
-    /// are read into memory by whoever looks up the first.
+    /// It is also sealed when it holds this many blobs: fingerprints of sealed segments are searched where they are mapped, those of the
+    /// active segment are read into memory at the first search.
     pub segment_blobs: u64,
-    /// Raw bytes of a frame.
+    /// Raw bytes of a frame, about.
     pub page_bytes: usize,
     /// zstd level of new frames.
     pub level: i32,
     /// Threads for compression and scans; 0 means all cores.
     pub threads: usize,
-    /// What the lock says about its holder, for other processes to read.
+    /// The command that the lock file names as the lock's holder, for other processes to read.
     pub command: String,
-    /// Where times come from.
+    /// The source of times.
     pub clock: Clock,
-    /// Asked by whoever waits or works for long, on the thread that made the call, several times a second: true ends the call with
+    /// Called several times a second during long waits and long work, on the thread that made the call: true ends the call with
     /// [`crate::ErrorKind::Interrupted`], as long as it can still be undone.
     pub interrupted: fn() -> bool,
 }
 
-/// More would not be started, or not be of use.
+/// Most threads that may be asked for; a machine starts or needs no more.
 const MOST_THREADS: usize = 1024;
 
 impl Default for Options {
@@ -98,10 +98,10 @@ impl Options {
         }
     }
 
-    /// Whether each is in its domain.
+    /// Checks that each option is in its domain.
     ///
     /// # Errors
-    /// `InvalidArgument`.
+    /// `InvalidArgument` names the option that is not.
     pub(crate) fn check(&self) -> Result<()> {
         let refuse = |what: &str, domain: &str, given: u64| {
             Err(Error::new(
@@ -133,11 +133,11 @@ impl Options {
         Ok(())
     }
 
-    /// Asked between steps of a long piece of work.
+    /// Ends long work between two of its steps if the caller wants that.
     ///
     /// # Errors
-    /// `Interrupted` when the caller wants it to end.
-    pub(crate) fn go_on(&self) -> Result<()> {
+    /// `Interrupted`.
+    pub(crate) fn check_interrupted(&self) -> Result<()> {
         if (self.interrupted)() {
             return Err(Error::interrupted());
         }

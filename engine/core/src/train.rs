@@ -66,7 +66,7 @@ pub(crate) fn train_collection(shared: &Shared, name: &str, size: usize) -> Resu
         Some(entry) => Some(snapshot.dictionary(entry.number)?),
         None => None,
     };
-    let options = &shared.home.options;
+    let options = &shared.context.options;
     let (samples, expected_bytes) = sample(&snapshot, name, size)?;
     let sample_bytes = samples.training().0.len() as u64;
     let (level, page_bytes) = (options.level, options.page_bytes);
@@ -126,7 +126,7 @@ fn interruptible<T: Send + 'static>(
     loop {
         match receiver.recv_timeout(INTERRUPT_INTERVAL) {
             Ok(result) => return result,
-            Err(RecvTimeoutError::Timeout) => options.go_on()?,
+            Err(RecvTimeoutError::Timeout) => options.check_interrupted()?,
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(Error::internal("the thread that trained panicked"));
             }
@@ -136,7 +136,7 @@ fn interruptible<T: Send + 'static>(
 
 /// Rows from the whole collection, each blob once, and an estimate of the bytes of all its rows.
 fn sample(snapshot: &Snapshot, name: &str, size: usize) -> Result<(Samples, u64)> {
-    let options = &snapshot.view.home.options;
+    let options = &snapshot.committed.context.options;
     let mut samples = Samples::default();
     let all = live_range(snapshot.named(name)?, Seq(0)..Seq(u64::MAX));
     let count = all.end.0 - all.start.0;
@@ -163,7 +163,7 @@ fn sample(snapshot: &Snapshot, name: &str, size: usize) -> Result<(Samples, u64)
     let mut rows = snapshot.rows(name, all.clone())?.peekable();
     let mut seen = HashSet::new();
     for range in budget.ranges(expected) {
-        options.go_on()?;
+        options.check_interrupted()?;
         let from = Seq(all.start.0 + range.offset.div_ceil(average));
         let end = Seq(all.start.0 + (range.offset + range.bytes as u64).div_ceil(average));
         let mut records: Vec<Vec<u8>> = Vec::new();

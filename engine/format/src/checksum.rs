@@ -7,15 +7,15 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// The checksum of `bytes`, the first of which is at `offset` in a file with this `salt`.
-pub fn sum(salt: u64, offset: u64, bytes: &[u8]) -> u64 {
+pub fn checksum(salt: u64, offset: u64, bytes: &[u8]) -> u64 {
     xxh3_64_with_seed(bytes, salt.wrapping_add(offset.wrapping_mul(SPREAD)))
 }
 
 /// The checksum of bytes that come piece by piece: that of a group, which is seeded with the salt alone.
 #[derive(Clone)]
-pub struct Summer(Box<Xxh3>);
+pub struct RunningChecksum(Box<Xxh3>);
 
-impl Summer {
+impl RunningChecksum {
     /// A sum over nothing yet. Equal to [`sum`] at offset 0 over the same bytes.
     pub fn new(salt: u64) -> Self {
         Self(Box::new(Xxh3::with_seed(salt)))
@@ -32,7 +32,7 @@ impl Summer {
     }
 }
 
-impl fmt::Debug for Summer {
+impl fmt::Debug for RunningChecksum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Summer({:016x})", self.finish())
     }

@@ -1,12 +1,12 @@
 //! Columns of numbers in row batches: runs of consecutive numbers cost one token.
 
+use crate::coding::{Reader, put_varint, unzigzag, zigzag};
 use crate::error::{FormatError, Reason, Result};
 use crate::limits;
-use crate::wire::{Reader, put_varint, unzigzag, zigzag};
 
 /// Consecutive numbers: `first`, `first + 1`, ... `len` of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Run {
+pub struct NumberRun {
     /// The first number.
     pub first: u64,
     /// How many; never 0 where an iterator gives it.
@@ -52,7 +52,7 @@ impl ColumnWriter {
     }
 
     /// Appends consecutive numbers.
-    pub fn push_run(&mut self, run: Run) {
+    pub fn push_run(&mut self, run: NumberRun) {
         if run.len == 0 {
             return;
         }
@@ -78,21 +78,21 @@ impl ColumnWriter {
 
 /// Reads a column run by run in constant memory; runs are as long as possible. After an error it ends.
 #[derive(Debug, Clone)]
-pub struct Runs<'a> {
+pub struct NumberRuns<'a> {
     reader: Reader<'a>,
     last: u64,
     left: u64,
-    pending: Run,
+    pending: NumberRun,
 }
 
-impl<'a> Runs<'a> {
+impl<'a> NumberRuns<'a> {
     /// A column of `rows` numbers; `base` is its place in the file.
     pub fn new(bytes: &'a [u8], rows: u64, base: u64) -> Self {
         Self {
             reader: Reader::new("column of a row batch", bytes, base),
             last: 0,
             left: rows,
-            pending: Run { first: 0, len: 0 },
+            pending: NumberRun { first: 0, len: 0 },
         }
     }
 
@@ -102,7 +102,7 @@ impl<'a> Runs<'a> {
     }
 
     /// The next run, cut to at most `most` (at least 1) numbers; the rest of it comes next.
-    pub fn next_at_most(&mut self, most: u64) -> Option<Result<Run>> {
+    pub fn next_at_most(&mut self, most: u64) -> Option<Result<NumberRun>> {
         if self.pending.len == 0 {
             match self.load() {
                 Ok(true) => {}
@@ -114,7 +114,7 @@ impl<'a> Runs<'a> {
             }
         }
         let len = self.pending.len.min(most.max(1));
-        let run = Run {
+        let run = NumberRun {
             first: self.pending.first,
             len,
         };
@@ -148,7 +148,7 @@ impl<'a> Runs<'a> {
         }
         let token = self.reader.varint()?;
         if token & 1 == 0 {
-            self.pending = Run {
+            self.pending = NumberRun {
                 first: self.last + 1,
                 len: 0,
             };
@@ -158,7 +158,7 @@ impl<'a> Runs<'a> {
             if number >= limits::MAX_NUMBER {
                 return Err(self.reader.value("a number is out of its range"));
             }
-            self.pending = Run {
+            self.pending = NumberRun {
                 first: number,
                 len: 1,
             };
@@ -189,17 +189,17 @@ impl<'a> Runs<'a> {
     }
 }
 
-impl Iterator for Runs<'_> {
-    type Item = Result<Run>;
+impl Iterator for NumberRuns<'_> {
+    type Item = Result<NumberRun>;
 
-    fn next(&mut self) -> Option<Result<Run>> {
+    fn next(&mut self) -> Option<Result<NumberRun>> {
         self.next_at_most(u64::MAX)
     }
 }
 
 /// The whole column as runs; mostly for tests and small columns.
-pub fn decode_runs(bytes: &[u8], rows: u64) -> Result<Vec<Run>> {
-    Runs::new(bytes, rows, 0).collect()
+pub fn decode_runs(bytes: &[u8], rows: u64) -> Result<Vec<NumberRun>> {
+    NumberRuns::new(bytes, rows, 0).collect()
 }
 
 /// An error for a column that has other rows than its batch says.

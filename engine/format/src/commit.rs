@@ -1,10 +1,10 @@
 //! COMMIT: the 96 bytes that end a group and make it count.
 
-use crate::checksum::sum;
+use crate::checksum::checksum;
+use crate::coding::{Reader, align8, put_u64};
 use crate::error::{FormatError, Reason, Result};
 use crate::ids::{BlobId, CommitNumber, SegmentNumber};
 use crate::limits;
-use crate::wire::{Reader, align8, put_u64};
 
 const WHAT: &str = "COMMIT";
 const MAGIC: [u8; 8] = *b"LKCOMMIT";
@@ -33,13 +33,13 @@ pub struct Commit {
     pub predecessor: u64,
     /// The next blob id after this commit.
     pub next_blob: BlobId,
-    /// XXH3-64 with the salt as seed of all bytes of the group before this COMMIT; see [`crate::Summer`].
+    /// XXH3-64 with the salt as seed of all bytes of the group before this COMMIT; see [`crate::RunningChecksum`].
     pub group_checksum: u64,
 }
 
 /// A COMMIT and its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CommitAt {
+pub struct LocatedCommit {
     /// Where it is in its segment; a multiple of 8.
     pub offset: u64,
     /// Its own checksum field, which the next COMMIT repeats.
@@ -48,7 +48,7 @@ pub struct CommitAt {
     pub commit: Commit,
 }
 
-impl CommitAt {
+impl LocatedCommit {
     /// Where the next group starts.
     pub fn end(&self) -> u64 {
         self.offset.saturating_add(COMMIT_LEN as u64)
@@ -57,7 +57,7 @@ impl CommitAt {
 
 impl Commit {
     /// Appends the 96 bytes, which will be at `offset`.
-    pub fn encode(&self, offset: u64, out: &mut Vec<u8>) -> CommitAt {
+    pub fn encode(&self, offset: u64, out: &mut Vec<u8>) -> LocatedCommit {
         let from = out.len();
         out.extend_from_slice(&MAGIC);
         put_u64(out, self.number.0);
@@ -74,9 +74,9 @@ impl Commit {
         ] {
             put_u64(out, field);
         }
-        let checksum = sum(self.salt, offset, out.get(from..).unwrap_or_default());
+        let checksum = checksum(self.salt, offset, out.get(from..).unwrap_or_default());
         put_u64(out, checksum);
-        CommitAt {
+        LocatedCommit {
             offset,
             checksum,
             commit: *self,
@@ -90,7 +90,7 @@ impl Commit {
         offset: u64,
         segment: SegmentNumber,
         salt: u64,
-    ) -> Result<CommitAt> {
+    ) -> Result<LocatedCommit> {
         let mut r = Reader::new(WHAT, bytes, offset);
         r.magic(&MAGIC)?;
         let commit = Self {
@@ -105,7 +105,7 @@ impl Commit {
             next_blob: BlobId(r.u64()?),
             group_checksum: r.u64()?,
         };
-        let checksum = sum(
+        let checksum = checksum(
             salt,
             offset,
             bytes.get(..COMMIT_LEN - 8).unwrap_or_default(),
@@ -133,7 +133,7 @@ impl Commit {
                 Reason::Value("its places do not fit each other"),
             ));
         }
-        Ok(CommitAt {
+        Ok(LocatedCommit {
             offset,
             checksum,
             commit,
@@ -148,7 +148,7 @@ pub fn find_last_commit(
     base: u64,
     segment: SegmentNumber,
     salt: u64,
-) -> Option<CommitAt> {
+) -> Option<LocatedCommit> {
     let skip = base.wrapping_neg() & 7;
     let start = base.wrapping_add(skip);
     let aligned = bytes.get(skip as usize..)?;

@@ -3,12 +3,12 @@
 //! Headers are decoded without allocation from the bytes at hand. Whether the checksum over header and payload is asked is the caller's
 //! choice: what was checked once need not be again.
 
-use crate::checksum::sum;
+use crate::checksum::checksum;
+use crate::coding::{Reader, put_varint, take_varint};
 use crate::error::{Reason, Result};
 use crate::id_set::IdRun;
 use crate::ids::{BlobId, DictionaryNumber};
 use crate::limits;
-use crate::wire::{Reader, put_varint, take_varint};
 
 const WHAT: &str = "frame header";
 /// Bytes before the varints: checksum, header length, encoding, zero.
@@ -120,7 +120,7 @@ impl<'a> FrameHeader<'a> {
     pub fn check(&self, bytes: &[u8], salt: u64, offset: u64) -> Result<()> {
         let mut r = Reader::new("frame", bytes, offset);
         let frame = r.clone().bytes(self.frame_len() as usize)?;
-        r.checksum(sum(
+        r.checksum(checksum(
             salt,
             offset.wrapping_add(8),
             frame.get(8..).unwrap_or_default(),
@@ -300,7 +300,7 @@ impl FrameSpec<'_> {
         out.extend_from_slice(payload);
         // 2,048 runs of at most 20 bytes, 63 bytes of padding: it fits 16 bits.
         set(out, from + 8, &(header_len as u16).to_le_bytes());
-        let sum = sum(
+        let sum = checksum(
             salt,
             offset.wrapping_add(8),
             out.get(from + 8..).unwrap_or_default(),

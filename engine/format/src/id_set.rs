@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
+use crate::coding::{Reader, put_varint};
 use crate::error::Result;
 use crate::ids::BlobId;
 use crate::limits;
-use crate::wire::{Reader, put_varint};
 
 /// Consecutive ids: `first`, `first + 1`, ... `len` of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,7 +166,7 @@ impl IdSet {
             self.len += end - start;
             return;
         }
-        // Runs from..to overlap or touch the new one and are replaced by their union with it.
+        // Runs `from..to` overlap or touch the new one and are replaced by their union with it.
         let from = self.runs.partition_point(|old| old.end() < start);
         let to = self
             .runs

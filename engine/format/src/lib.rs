@@ -15,52 +15,53 @@
     )
 )]
 
-pub mod batch;
-pub mod block;
-pub mod catalogue;
-pub mod checksum;
+mod catalogue_record;
+mod checksum;
+pub mod coding;
 pub mod column;
 pub mod commit;
 mod error;
 pub mod frame;
-pub mod header;
 mod id_set;
 mod ids;
+pub mod index_block;
+pub mod index_run;
+mod large_blob;
 pub mod limits;
 pub mod lock;
 pub mod manifest;
 pub mod names;
-pub mod record;
-pub mod run;
-pub mod sections;
-pub mod tail;
-pub mod wire;
+pub mod row_batch;
+mod segment_header;
+mod store_header;
+mod trailer;
 
-pub use batch::{BatchHead, BatchWriter, RowBatch, RowRun};
-pub use block::{BlockBuilder, BlockKind, IndexBlock, Pages, Section, SectionKind};
-pub use catalogue::{
-    Catalogue, CollectionEntry, CollectionName, DictionaryEntry, FileEntry, IngestEntry,
-    LargeEntry, SegmentEntry,
-};
-pub use checksum::{Summer, sum};
-pub use column::{ColumnWriter, Run, Runs};
-pub use commit::{COMMIT_LEN, Commit, CommitAt, find_last_commit};
+pub use catalogue_record::{CatalogueRecord, NewCollection};
+pub use checksum::{RunningChecksum, checksum};
+pub use column::{ColumnWriter, NumberRun, NumberRuns};
+pub use commit::{COMMIT_LEN, Commit, LocatedCommit, find_last_commit};
 pub use error::{FormatError, Reason, Result};
 pub use frame::{Encoding, FrameHeader, FrameSpec, decode_offsets, locate, put_lengths};
-pub use header::{HEADER_LEN, Layout, SegmentHeader, StoreHeader};
 pub use id_set::{IdRun, IdSet};
 pub use ids::{
     BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Fingerprint, Hash,
     HashParseError, SegmentNumber, Seq, StoreUuid,
 };
-pub use lock::LockText;
-pub use manifest::Manifest;
-pub use record::Record;
-pub use run::RunHeader;
-pub use sections::{
-    CommitEntry, Extent, Fingerprints, FrameEntry, FrameTable, Ordinals, RowEntry, put_fingerprints,
+pub use index_block::{
+    BlockKind, CommitEntry, FingerprintExtent, Fingerprints, FrameEntry, FrameTable, IndexBlock,
+    IndexBlockBuilder, Ordinals, Pages, RowBatchEntry, Section, SectionKind, put_fingerprints,
 };
-pub use tail::{FooterTail, LargeBlock, LargeEncoding, LargeTail, TAIL_LEN};
+pub use index_run::IndexRunHeader;
+pub use large_blob::{LargeBlock, LargeEncoding, LargeTrailer};
+pub use lock::LockText;
+pub use manifest::{
+    CollectionEntry, DictionaryEntry, FileEntry, IngestEntry, LargeEntry, Manifest, ManifestBody,
+    SegmentEntry,
+};
+pub use row_batch::{RowBatch, RowBatchHeader, RowBatchWriter, RowRun};
+pub use segment_header::{HEADER_LEN, Layout, SegmentFormat, SegmentHeader};
+pub use store_header::StoreHeader;
+pub use trailer::{FooterTrailer, TRAILER_LEN};
 
 #[cfg(test)]
 #[allow(

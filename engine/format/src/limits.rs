@@ -3,9 +3,11 @@
 /// Format version of a store, major part: a reader refuses a higher one.
 pub const MAJOR: u16 = 1;
 /// Format version of a store, minor part.
-pub const MINOR: u16 = 0;
-/// Format of a segment file.
-pub const SEGMENT_FORMAT: u32 = 1;
+pub const MINOR: u16 = 1;
+/// Incompatible feature of a store: segments of [`crate::SegmentFormat::V2`] occur.
+pub const FEATURE_ROW_COMMITS: u64 = 1;
+/// All incompatible features that this code knows.
+pub const KNOWN_INCOMPATIBLE: u64 = FEATURE_ROW_COMMITS;
 
 /// Largest blob, in bytes.
 pub const MAX_BLOB: u64 = u32::MAX as u64;

@@ -1,7 +1,7 @@
 //! The search for the last COMMIT: one that is planted behind arbitrary bytes is found, arbitrary bytes are none.
 #![no_main]
 
-use lakebed_format::{BlobId, Commit, CommitNumber, SegmentNumber, find_last_commit, wire::align8};
+use lakebed_format::{BlobId, Commit, CommitNumber, SegmentNumber, find_last_commit, coding::align8};
 use libfuzzer_sys::fuzz_target;
 
 const SALT: u64 = 0x5eed;

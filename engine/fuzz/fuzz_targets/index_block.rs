@@ -2,8 +2,8 @@
 #![no_main]
 
 use lakebed_format::{
-    BlobId, Catalogue, CommitEntry, Extent, Fingerprints, FrameTable, IdSet, IndexBlock, Ordinals,
-    Record, RowEntry, SectionKind, sum, wire::Reader,
+    BlobId, ManifestBody, CommitEntry, CommitNumber, FingerprintExtent, Fingerprints, FrameTable, IdSet,
+    IndexBlock, Ordinals, CatalogueRecord, RowBatchEntry, SectionKind, SegmentFormat, checksum, coding::Reader,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -26,16 +26,26 @@ fn read(kind: SectionKind, data: &[u8]) {
             let _ = IdSet::decode(&mut Reader::new("ids", data, AT));
         }
         SectionKind::Rows => {
-            let _ = RowEntry::decode_all(data, AT).count();
+            let commit = CommitEntry {
+                number: CommitNumber(1),
+                time: 0,
+                offset: 1 << 20,
+                blobs: 0,
+                rows: 0,
+                raw_bytes: 0,
+            };
+            for format in [SegmentFormat::V1, SegmentFormat::V2] {
+                let _ = RowBatchEntry::decode_all(data, AT, format, &[commit]).count();
+            }
         }
         SectionKind::Commits => {
             let _ = CommitEntry::decode_all(data, AT).count();
         }
         SectionKind::Records => {
-            let _ = Record::decode_all(data, AT).count();
+            let _ = CatalogueRecord::decode_all(data, AT).count();
         }
         SectionKind::Extents => {
-            let _ = Extent::decode_all(data, AT);
+            let _ = FingerprintExtent::decode_all(data, AT);
         }
         SectionKind::Ordinals => {
             if let Ok(ordinals) = Ordinals::new(data) {
@@ -43,7 +53,7 @@ fn read(kind: SectionKind, data: &[u8]) {
                 assert_eq!(ordinals.get(ordinals.len()), None);
             }
         }
-        SectionKind::Catalogue => {
+        SectionKind::ManifestBody => {
             let _ = Catalogue::decode(data, AT);
         }
     }
@@ -57,7 +67,7 @@ fuzz_target!(|data: &[u8]| {
     };
     let end = 16 + 32 * count;
     if bytes.len() >= end + 8 {
-        let seal = sum(0, AT, &bytes[..end]).to_le_bytes();
+        let seal = checksum(0, AT, &bytes[..end]).to_le_bytes();
         bytes[end..end + 8].copy_from_slice(&seal);
     }
     if let Ok(block) = IndexBlock::decode(&bytes, 0, AT, bytes.len() as u64) {

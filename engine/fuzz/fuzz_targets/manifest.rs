@@ -1,7 +1,7 @@
 //! Catalogues. The form is canonical: what is accepted encodes to the same bytes.
 #![no_main]
 
-use lakebed_format::{Catalogue, Manifest};
+use lakebed_format::{ManifestBody, Manifest};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

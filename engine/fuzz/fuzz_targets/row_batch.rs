@@ -1,12 +1,17 @@
 //! Row batches and their columns.
 #![no_main]
 
-use lakebed_format::RowBatch;
+use lakebed_format::{RowBatch, SegmentFormat};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    let _ = RowBatch::decode(data, 3, 64);
-    let Ok(batch) = RowBatch::decode_unchecked(data, 64) else {
+    read(data, SegmentFormat::V1);
+    read(data, SegmentFormat::V2);
+});
+
+fn read(data: &[u8], format: SegmentFormat) {
+    let _ = RowBatch::decode(data, format, 3, 64);
+    let Ok(batch) = RowBatch::decode_unchecked(data, format, 64) else {
         return;
     };
     let runs: Result<Vec<_>, _> = batch.row_runs().collect();
@@ -24,4 +29,4 @@ fuzz_target!(|data: &[u8]| {
         .map(|run| run.expect("was read before").len)
         .sum();
     assert_eq!(later, batch.rows - batch.rows / 2);
-});
+}

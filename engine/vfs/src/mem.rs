@@ -1,4 +1,4 @@
-//! Files in memory: everything the operating system's do, except surviving the process.
+//! Files in memory: they do everything that the operating system's do, except survive the process.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -9,12 +9,12 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::mapping::check_len;
 use crate::name::{check_dir_name, check_file_name, parent};
-use crate::{File, Lock, Mapping, Open, Vfs};
+use crate::{File, Lock, Mapping, Open, ReadFile, ReadVfs, Vfs};
 
 /// A directory in memory. Clones share it; [`MemVfs::snapshot`] makes an independent copy.
 ///
-/// Locks exclude each other between different opens, as the operating system's do. Syncing does nothing: there is nothing
-/// to lose short of the process.
+/// Locks exclude each other between different opens, as the operating system's do. Syncing does nothing: only the end of the process loses
+/// anything.
 #[derive(Debug, Clone, Default)]
 pub struct MemVfs {
     tree: Arc<Mutex<Tree>>,
@@ -22,7 +22,7 @@ pub struct MemVfs {
 
 #[derive(Debug, Default)]
 struct Tree {
-    /// Without the root, which is always there.
+    /// Without the root, which always exists.
     dirs: BTreeSet<String>,
     files: BTreeMap<String, Arc<Node>>,
 }
@@ -47,7 +47,7 @@ impl MemVfs {
         Self::default()
     }
 
-    /// A copy of every directory and file as they are now, open nowhere and locked by nobody.
+    /// A copy of every directory and file as they are now, not open and not locked.
     #[must_use]
     pub fn snapshot(&self) -> Self {
         let tree = self.tree.lock();
@@ -73,7 +73,7 @@ impl Tree {
         dir.is_empty() || self.dirs.contains(dir)
     }
 
-    /// What the system says about a path below `dir`: fine, no such directory, or a file in its place.
+    /// The error that the system gives for a path below `dir`, if `dir` does not exist or is a file.
     fn check_dir(&self, dir: &str) -> io::Result<()> {
         if self.is_dir(dir) {
             return Ok(());
@@ -96,6 +96,39 @@ impl Tree {
         self.files
             .get(name)
             .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+impl ReadVfs for MemVfs {
+    fn open_read(&self, name: &str) -> io::Result<Arc<dyn ReadFile>> {
+        Ok(self.open(name, Open::Read)?)
+    }
+
+    fn list(&self, dir: &str) -> io::Result<Vec<String>> {
+        check_dir_name(dir)?;
+        let tree = self.tree.lock();
+        if tree.files.contains_key(dir) {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        tree.check_dir(dir)?;
+        let inside = |name: &&String| parent(name) == dir;
+        let mut names: Vec<String> = tree
+            .files
+            .keys()
+            .filter(inside)
+            .chain(tree.dirs.iter().filter(inside))
+            .map(|name| name.rsplit('/').next().unwrap_or(name).to_owned())
+            .collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn describe(&self) -> String {
+        "(memory)".to_owned()
+    }
+
+    fn can_map(&self) -> bool {
+        true
     }
 }
 
@@ -130,25 +163,6 @@ impl Vfs for MemVfs {
             opened: NEXT.fetch_add(1, Ordering::Relaxed),
             writable: how != Open::Read,
         }))
-    }
-
-    fn list(&self, dir: &str) -> io::Result<Vec<String>> {
-        check_dir_name(dir)?;
-        let tree = self.tree.lock();
-        if tree.files.contains_key(dir) {
-            return Err(io::ErrorKind::NotADirectory.into());
-        }
-        tree.check_dir(dir)?;
-        let inside = |name: &&String| parent(name) == dir;
-        let mut names: Vec<String> = tree
-            .files
-            .keys()
-            .filter(inside)
-            .chain(tree.dirs.iter().filter(inside))
-            .map(|name| name.rsplit('/').next().unwrap_or(name).to_owned())
-            .collect();
-        names.sort_unstable();
-        Ok(names)
     }
 
     fn create_dir(&self, dir: &str) -> io::Result<()> {
@@ -209,20 +223,12 @@ impl Vfs for MemVfs {
     fn free_bytes(&self) -> io::Result<Option<u64>> {
         Ok(None)
     }
-
-    fn describe(&self) -> String {
-        "(memory)".to_owned()
-    }
-
-    fn can_map(&self) -> bool {
-        true
-    }
 }
 
 #[derive(Debug)]
 struct MemFile {
     node: Arc<Node>,
-    /// Tells this open from others of the same file, for locks.
+    /// Distinguishes this open from others of the same file, for locks.
     opened: u64,
     writable: bool,
 }
@@ -243,11 +249,11 @@ fn to_index(offset: u64) -> io::Result<usize> {
     usize::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge.into())
 }
 
-impl File for MemFile {
+impl ReadFile for MemFile {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         let data = self.node.data.read();
         let from = to_index(offset)?.min(data.len());
-        let bytes = data.get(from..).unwrap_or_default();
+        let (_, bytes) = data.split_at(from);
         let count = bytes.len().min(buf.len());
         if let (Some(to), Some(bytes)) = (buf.get_mut(..count), bytes.get(..count)) {
             to.copy_from_slice(bytes);
@@ -255,6 +261,20 @@ impl File for MemFile {
         Ok(count)
     }
 
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.node.data.read().len() as u64)
+    }
+
+    /// A copy of the bytes as they are now.
+    fn map(&self, len: u64) -> io::Result<Mapping> {
+        let data = self.node.data.read();
+        check_len(data.len() as u64, len)?;
+        let (bytes, _) = data.split_at(to_index(len)?);
+        Ok(Mapping::from(Arc::<[u8]>::from(bytes)))
+    }
+}
+
+impl File for MemFile {
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
         self.check_writable()?;
         if buf.is_empty() {
@@ -279,10 +299,6 @@ impl File for MemFile {
         Ok(buf.len())
     }
 
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.node.data.read().len() as u64)
-    }
-
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.check_writable()?;
         let len = to_index(len)?;
@@ -296,14 +312,6 @@ impl File for MemFile {
 
     fn sync_data(&self) -> io::Result<()> {
         Ok(())
-    }
-
-    /// A copy of the bytes as they are now.
-    fn map(&self, len: u64) -> io::Result<Mapping> {
-        let data = self.node.data.read();
-        check_len(data.len() as u64, len)?;
-        let bytes = data.get(..to_index(len)?).unwrap_or_default();
-        Ok(Mapping::from(Arc::<[u8]>::from(bytes)))
     }
 
     fn try_lock(&self, kind: Lock) -> io::Result<bool> {

@@ -1,4 +1,4 @@
-//! The two traits: a directory with files in it, and one open file.
+//! The traits: a directory with files in it and one open file, each as what reading needs and what changing adds.
 
 use std::fmt::Debug;
 use std::io;
@@ -10,26 +10,27 @@ use crate::Mapping;
 /// How [`Vfs::open`] opens a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Open {
-    /// For reading; it must be there.
+    /// For reading; the file must exist.
     Read,
-    /// For reading and writing; it must be there.
+    /// For reading and writing; the file must exist.
     ReadWrite,
-    /// For reading and writing; made when it is not there, kept as it is when it is.
+    /// For reading and writing; created if it does not exist, otherwise kept as it is.
     Create,
-    /// For reading and writing; `AlreadyExists` when it is there.
+    /// For reading and writing; `AlreadyExists` if it exists.
     CreateNew,
 }
 
-/// What kind of lock [`File::try_lock`] asks for.
+/// What kind of lock [`File::try_lock`] takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lock {
-    /// Together with other shared locks.
+    /// Compatible with other shared locks.
     Shared,
-    /// Alone.
+    /// Excludes every other lock.
     Exclusive,
 }
 
-/// What tells whether names came to a directory, or went, between two moments that are further apart than its times are fine.
+/// Identity and times of a directory. Equal stamps mean that no name was added or removed in between, provided that the two moments are
+/// further apart than the resolution of the file system's times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DirStamp {
     /// Which directory it is.
@@ -47,115 +48,99 @@ impl DirStamp {
     }
 }
 
-/// A directory that holds a store.
-///
-/// Names are relative, `/`-separated and never contain `.` or `..` parts; anything else is `InvalidInput`.
-pub trait Vfs: Send + Sync + Debug {
-    /// Opens a file. Missing file, or missing directory of it: `NotFound`.
-    fn open(&self, name: &str, how: Open) -> io::Result<Arc<dyn File>>;
-
-    /// The names in a directory, files and directories, sorted; names that are not UTF-8 are left out. Missing: `NotFound`.
-    fn list(&self, dir: &str) -> io::Result<Vec<String>>;
-
-    /// The stamp of a directory, if it has any; where [`Vfs::can_map`] says yes its times are of this machine's clock.
-    fn stamp(&self, dir: &str) -> io::Result<Option<DirStamp>> {
-        _ = dir;
-        Ok(None)
-    }
-
-    /// Makes a directory and those above it; fine when it is there. `""` makes the store's own directory and makes its name durable.
-    fn create_dir(&self, dir: &str) -> io::Result<()>;
-
-    /// Gives a file another name, atomically; a file that had that name loses it. Durable after [`Vfs::sync_dir`] of both directories.
-    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
-
-    /// Removes a file's name. Who has it open, or mapped, goes on reading it.
-    fn unlink(&self, name: &str) -> io::Result<()>;
-
-    /// Makes the names in a directory durable: files created, renamed, unlinked there, and directories made there.
-    fn sync_dir(&self, dir: &str) -> io::Result<()>;
-
-    /// Bytes that may still be written, or `None` when nobody can tell.
-    fn free_bytes(&self) -> io::Result<Option<u64>>;
-
-    /// The directory, for messages.
-    fn describe(&self) -> String;
-
-    /// Whether mapping is safe here. Not on network file systems, where a file that another machine truncates, or a lost
-    /// connection, is a fatal signal instead of an error: read those without mapping.
-    fn can_map(&self) -> bool;
-
-    /// The whole of a file. For small ones.
-    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        let file = self.open(name, Open::Read)?;
-        let len = usize::try_from(file.len()?)
-            .map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
-        let mut bytes = vec![0; len];
-        file.read_exact_at(&mut bytes, 0)?;
-        Ok(bytes)
-    }
-}
-
-/// An open file. Dropping the last reference closes it and gives up its lock.
+/// An open file, for reading. This is all that reading a complete file takes, so that it may come from elsewhere than a local disk.
 #[expect(
     clippy::len_without_is_empty,
-    reason = "a file's length is asked for, its emptiness never is"
+    reason = "readers need a file's length, never whether it is empty"
 )]
-pub trait File: Send + Sync + Debug {
-    /// Reads up to `buf.len()` bytes; fewer at the end of the file and whenever the system pleases, 0 only at or past the end.
+pub trait ReadFile: Send + Sync + Debug {
+    /// Reads up to `buf.len()` bytes and returns how many; possibly fewer than that anywhere, 0 only at or past the end.
+    ///
+    /// # Errors
+    /// The system's.
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize>;
 
-    /// Writes up to `buf.len()` bytes and says how many; past the end the file grows, with zeros in a gap.
-    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize>;
-
     /// Bytes in the file.
+    ///
+    /// # Errors
+    /// The system's.
     fn len(&self) -> io::Result<u64>;
 
-    /// Cuts the file, or lengthens it with zeros.
-    fn set_len(&self, len: u64) -> io::Result<()>;
-
-    /// Makes the file's bytes and length durable. After an error nothing is known about what was written since the last success,
-    /// and calling again proves nothing: the system may have marked the lost pages as clean.
-    fn sync_data(&self) -> io::Result<()>;
-
-    /// Maps the first `len` bytes read-only. `UnexpectedEof` when the file is shorter. The file must not be cut, and these
-    /// bytes must not be written, while the mapping lives.
+    /// Maps the first `len` bytes read-only. The file must not be shortened, and these bytes must not be written, while the mapping
+    /// lives.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` if the file is shorter than `len`.
     fn map(&self, len: u64) -> io::Result<Mapping>;
 
-    /// Tries to lock the file without waiting; `false` when another open file, of this process or of another one, is in the way.
-    /// A lock that this open file already holds is given up first, also when the answer is then `false`.
+    /// Fills `buf`. Retries interrupted and short reads.
     ///
-    /// A file opened before a fork cannot be locked in the child (`Unsupported`): it would share the parent's lock. Open it again.
-    fn try_lock(&self, kind: Lock) -> io::Result<bool>;
-
-    /// Gives up the lock, if any. In a child after a fork it does nothing: the lock is the parent's.
-    fn unlock(&self) -> io::Result<()>;
-
-    /// Whether the file still has a name.
-    fn is_linked(&self) -> io::Result<bool>;
-
-    /// Fills `buf`; `UnexpectedEof` when the file ends first. Retries interrupted and short reads.
+    /// # Errors
+    /// `UnexpectedEof` if the file ends first.
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
         let mut done = 0;
         while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
-            let asked = rest.len();
+            let wanted = rest.len();
             match self.read_at(rest, advance(offset, done)?) {
                 Ok(0) => {
                     return Err(io::Error::new(
                         io::ErrorKind::UnexpectedEof,
-                        format!("the file ends {asked} bytes too early"),
+                        format!("the file ends {wanted} bytes too early"),
                     ));
                 }
-                Ok(count) => done += count.min(asked),
+                Ok(count) => done += count.min(wanted),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(())
     }
+}
 
-    /// Writes all of `buf`. Retries interrupted and short writes; a write of nothing is `WriteZero`. After an error a part may
-    /// have been written.
+/// An open file that may be changed and locked. Dropping the last reference closes it and releases its lock.
+pub trait File: ReadFile {
+    /// Writes up to `buf.len()` bytes and returns how many. Writing past the end extends the file, with zeros in a gap.
+    ///
+    /// # Errors
+    /// The system's; `PermissionDenied` or the like if the file is open for reading.
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize>;
+
+    /// Shortens the file, or extends it with zeros.
+    ///
+    /// # Errors
+    /// As [`File::write_at`].
+    fn set_len(&self, len: u64) -> io::Result<()>;
+
+    /// Makes the file's bytes and length durable.
+    ///
+    /// # Errors
+    /// The system's. After an error nothing is known about what was written since the last success, and calling again proves nothing: the
+    /// system may have marked the lost pages as clean.
+    fn sync_data(&self) -> io::Result<()>;
+
+    /// Tries to lock the file without waiting; `false` if another open file, of this process or of another one, holds a conflicting
+    /// lock. A lock that this open file already holds is released first, also if the answer is then `false`.
+    ///
+    /// # Errors
+    /// `Unsupported` in a child process if the file was opened before the fork: it would share the parent's lock. Open it again.
+    fn try_lock(&self, kind: Lock) -> io::Result<bool>;
+
+    /// Releases the lock, if any. In a child process after a fork it does nothing: the lock is the parent's.
+    ///
+    /// # Errors
+    /// The system's.
+    fn unlock(&self) -> io::Result<()>;
+
+    /// Whether the file still has a name.
+    ///
+    /// # Errors
+    /// The system's.
+    fn is_linked(&self) -> io::Result<bool>;
+
+    /// Writes all of `buf`. Retries interrupted and short writes.
+    ///
+    /// # Errors
+    /// `WriteZero` if the system writes nothing; otherwise as [`File::write_at`]. A part may have been written.
     fn write_all_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
         let mut done = 0;
         while let Some(rest) = buf.get(done..).filter(|rest| !rest.is_empty()) {
@@ -173,6 +158,91 @@ pub trait File: Send + Sync + Debug {
         }
         Ok(())
     }
+}
+
+/// A directory to read from. This is all that reading complete files takes.
+///
+/// Names are relative, separated by `/`, and never contain `.` or `..` parts; anything else is `InvalidInput`.
+pub trait ReadVfs: Send + Sync + Debug {
+    /// Opens a file for reading.
+    ///
+    /// # Errors
+    /// `NotFound` if the file, or its directory, does not exist.
+    fn open_read(&self, name: &str) -> io::Result<Arc<dyn ReadFile>>;
+
+    /// The names in a directory, files and directories, sorted; names that are not UTF-8 are left out.
+    ///
+    /// # Errors
+    /// `NotFound` if the directory does not exist.
+    fn list(&self, dir: &str) -> io::Result<Vec<String>>;
+
+    /// The stamp of a directory, if it has one. Where [`ReadVfs::can_map`] is true its times are of this machine's clock.
+    ///
+    /// # Errors
+    /// The system's.
+    fn stamp(&self, dir: &str) -> io::Result<Option<DirStamp>> {
+        _ = dir;
+        Ok(None)
+    }
+
+    /// The directory, for messages.
+    fn describe(&self) -> String;
+
+    /// Whether mapping is safe here. It is not on network file systems, where a file that another machine truncates, or a lost
+    /// connection, is a fatal signal instead of an error: those are read without mapping.
+    fn can_map(&self) -> bool;
+
+    /// The whole of a file. For small ones.
+    ///
+    /// # Errors
+    /// As [`ReadVfs::open_read`]; `FileTooLarge` if it does not fit the address space.
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        let file = self.open_read(name)?;
+        let len = usize::try_from(file.len()?)
+            .map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
+        let mut bytes = vec![0; len];
+        file.read_exact_at(&mut bytes, 0)?;
+        Ok(bytes)
+    }
+}
+
+/// A directory that holds a store: what [`ReadVfs`] reads, and the changes.
+pub trait Vfs: ReadVfs {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// `NotFound` if the file, or its directory, does not exist and is not to be created; `AlreadyExists` for [`Open::CreateNew`].
+    fn open(&self, name: &str, how: Open) -> io::Result<Arc<dyn File>>;
+
+    /// Creates a directory and its parents, unless they exist. `""` creates the store's own directory and makes its name durable.
+    ///
+    /// # Errors
+    /// `AlreadyExists` or `NotADirectory` if a file is in the way.
+    fn create_dir(&self, dir: &str) -> io::Result<()>;
+
+    /// Renames a file atomically, replacing a file of that name. Durable after [`Vfs::sync_dir`] of both directories.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+
+    /// Removes a file's name. Open files and mappings of it stay readable.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    fn unlink(&self, name: &str) -> io::Result<()>;
+
+    /// Makes the names in a directory durable: files created, renamed and unlinked there, and directories created there.
+    ///
+    /// # Errors
+    /// `NotFound`, `NotADirectory`.
+    fn sync_dir(&self, dir: &str) -> io::Result<()>;
+
+    /// Bytes that may still be written; `None` where the system does not say.
+    ///
+    /// # Errors
+    /// The system's.
+    fn free_bytes(&self) -> io::Result<Option<u64>>;
 }
 
 fn advance(offset: u64, done: usize) -> io::Result<u64> {

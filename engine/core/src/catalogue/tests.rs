@@ -1,9 +1,9 @@
-use lakebed_format::{CollectionId, CollectionName, Record, Seq};
+use lakebed_format::{CatalogueRecord, CollectionId, NewCollection, Seq};
 
 use super::Catalogue;
 
-fn created(id: u64, name: &str) -> Record {
-    Record::CollectionCreated(CollectionName {
+fn created(id: u64, name: &str) -> CatalogueRecord {
+    CatalogueRecord::CollectionCreated(NewCollection {
         id: CollectionId(id),
         name: name.to_owned(),
         created: 7,
@@ -17,7 +17,7 @@ fn a_dropped_collection_gives_its_name_free_and_a_clone_keeps_what_it_saw() {
     catalogue.add_rows(CollectionId(1), Seq(5));
     let before = catalogue.clone();
     catalogue
-        .apply(&Record::CollectionDropped(CollectionId(1)))
+        .apply(&CatalogueRecord::CollectionDropped(CollectionId(1)))
         .unwrap();
     catalogue.apply(&created(2, "events")).unwrap();
     assert_eq!(catalogue.named("events").unwrap().rows(), 0);

@@ -1,58 +1,57 @@
-//! Which sealed blobs may have a fingerprint: few runs and few footers are asked, however many segments there are.
+//! Which sealed blobs may have a fingerprint: few runs and few footers are searched, however many segments there are.
 //!
-//! Runs are opened when somebody looks something up. One that cannot be used is as if it were not there: the footers of its segments are
-//! asked in its place.
+//! Runs are opened at the first search. One that cannot be used counts as missing: the footers of its segments are searched instead.
 
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use lakebed_format::{BlobId, Fingerprint, RunHeader, names};
+use lakebed_format::{BlobId, Fingerprint, IndexRunHeader, names};
 use parking_lot::RwLock;
 
-use super::filter::{BLOBS_A_QUESTION, Filter};
 use super::runs::{self, Choice, Entries, Merge, Run};
-use crate::error::{ErrorKind, Result};
-use crate::home::Home;
-use crate::segment::Sealed;
-use crate::write::group::random;
+use crate::context::StoreContext;
+use crate::error::{Error, ErrorKind, Result};
+use crate::fingerprints::filter::{BLOBS_A_QUESTION, Filter};
+use crate::random::random_u64;
+use crate::segment::SealedSegment;
 
 /// How to look up fingerprints of sealed segments.
 #[derive(Debug, Default)]
 pub(crate) struct Lookup {
-    plan: RwLock<Option<Arc<Plan>>>,
+    order: RwLock<Option<Arc<SearchOrder>>>,
 }
 
-/// What is asked, newest first.
+/// What is searched, newest first.
 #[derive(Debug, Default)]
-struct Plan {
-    footers: Vec<Footer>,
+struct SearchOrder {
+    footers: Vec<FooterSearch>,
     runs: Vec<Arc<Run>>,
 }
 
-/// A segment asked by its own footer.
+/// A segment searched through its own footer.
 #[derive(Debug)]
-struct Footer {
-    sealed: Arc<Sealed>,
-    /// Questions so far, until there is a filter.
-    asked: AtomicU64,
+struct FooterSearch {
+    sealed: SealedSegment,
+    /// Searches so far, until there is a filter.
+    searches: AtomicU64,
     /// `None` inside: there cannot be one.
     filter: OnceLock<Option<Arc<Filter>>>,
 }
 
-impl Footer {
-    fn new(sealed: Arc<Sealed>) -> Self {
+impl FooterSearch {
+    fn new(sealed: SealedSegment) -> Self {
         Self {
             sealed,
-            asked: AtomicU64::new(0),
+            searches: AtomicU64::new(0),
             filter: OnceLock::new(),
         }
     }
 
     /// False when it surely does not have this fingerprint.
     #[inline]
-    fn may_hold(&self, home: &Home, fingerprint: Fingerprint) -> bool {
-        let filter = self.filter.get().or_else(|| self.filter_when_due(home));
+    fn may_hold(&self, context: &StoreContext, fingerprint: Fingerprint) -> bool {
+        let filter = self.filter.get().or_else(|| self.filter_when_due(context));
         filter.is_none_or(|filter| {
             filter
                 .as_ref()
@@ -60,39 +59,39 @@ impl Footer {
         })
     }
 
-    /// Counts a question; when there were enough of them, or an earlier plan made it, there is a filter.
+    /// Counts a search; after enough of them, or if an earlier order has made one, there is a filter.
     #[cold]
-    fn filter_when_due(&self, home: &Home) -> Option<&Option<Arc<Filter>>> {
+    fn filter_when_due(&self, context: &StoreContext) -> Option<&Option<Arc<Filter>>> {
         let entry = &self.sealed.entry;
-        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
-        let made = if asked == 0 {
-            home.filters.get(entry.number)
+        let searches = self.searches.fetch_add(1, Ordering::Relaxed);
+        let made = if searches == 0 {
+            context.filters.get(entry.number)
         } else {
             None
         };
-        let due = made.is_some() || asked >= entry.blobs / BLOBS_A_QUESTION;
+        let due = made.is_some() || searches >= entry.blobs / BLOBS_A_QUESTION;
         due.then(|| {
             self.filter
-                .get_or_init(|| made.or_else(|| self.make_filter(home)))
+                .get_or_init(|| made.or_else(|| self.make_filter(context)))
         })
     }
 
-    fn make_filter(&self, home: &Home) -> Option<Arc<Filter>> {
+    fn make_filter(&self, context: &StoreContext) -> Option<Arc<Filter>> {
         let entry = &self.sealed.entry;
         let mut filter = Filter::new(entry.blobs)?;
-        // One whose fingerprints cannot all be read has none: what it is asked is then looked up, and the damage found.
-        self.sealed
-            .fingerprints(home, |_, fingerprint| filter.insert(fingerprint))
-            .ok()?;
-        Some(home.filters.insert(entry.number, filter))
+        // A segment whose fingerprints cannot all be read has none: it is then searched, and the damage found.
+        let files = &context.segments;
+        let mut insert = |_, fingerprint| filter.insert(fingerprint);
+        self.sealed.segment.fingerprints(files, &mut insert).ok()?;
+        Some(context.filters.insert(entry.number, filter))
     }
 }
 
 /// A segment as the policy knows it.
-fn outline(sealed: &[Arc<Sealed>]) -> Vec<runs::Sealed> {
+fn outline(sealed: &[SealedSegment]) -> Vec<runs::SegmentOutline> {
     sealed
         .iter()
-        .map(|sealed| runs::Sealed {
+        .map(|sealed| runs::SegmentOutline {
             number: sealed.entry.number,
             first_blob: sealed.entry.first_blob,
             end_blob: sealed.entry.end_blob,
@@ -101,12 +100,12 @@ fn outline(sealed: &[Arc<Sealed>]) -> Vec<runs::Sealed> {
         .collect()
 }
 
-fn headers(runs: &[Arc<Run>]) -> Vec<RunHeader> {
+fn headers(runs: &[Arc<Run>]) -> Vec<IndexRunHeader> {
     runs.iter().map(|run| *run.header()).collect()
 }
 
-impl Plan {
-    fn new(sealed: &[Arc<Sealed>], runs: &[Arc<Run>]) -> Self {
+impl SearchOrder {
+    fn new(sealed: &[SealedSegment], runs: &[Arc<Run>]) -> Self {
         let choice = runs::choose(&outline(sealed), &headers(runs));
         let footers = choice.uncovered.iter().rev();
         let wanted = choice.runs.iter().rev();
@@ -114,7 +113,7 @@ impl Plan {
             footers: footers
                 .filter_map(|index| sealed.get(*index))
                 .filter(|sealed| sealed.entry.blobs > 0)
-                .map(|sealed| Footer::new(Arc::clone(sealed)))
+                .map(|sealed| FooterSearch::new(sealed.clone()))
                 .collect(),
             runs: wanted
                 .filter_map(|header| runs.iter().find(|run| run.header().number == header.number))
@@ -125,59 +124,63 @@ impl Plan {
 }
 
 impl Lookup {
-    fn plan(&self, home: &Home, sealed: &[Arc<Sealed>]) -> Arc<Plan> {
-        if let Some(plan) = &*self.plan.read() {
-            return Arc::clone(plan);
+    fn order(&self, context: &StoreContext, sealed: &[SealedSegment]) -> Arc<SearchOrder> {
+        if let Some(order) = &*self.order.read() {
+            return Arc::clone(order);
         }
-        let mut place = self.plan.write();
-        if let Some(plan) = &*place {
-            return Arc::clone(plan);
+        let mut place = self.order.write();
+        if let Some(order) = &*place {
+            return Arc::clone(order);
         }
-        // With few segments there is no run; then nobody needs to look.
+        // With one segment there is no run.
         let runs = if sealed.len() > 1 {
-            runs::open_all(home.vfs.as_ref()).runs
+            runs::open_all(context.vfs.as_ref()).runs
         } else {
             Vec::new()
         };
-        let plan = Arc::new(Plan::new(sealed, &runs));
-        *place = Some(Arc::clone(&plan));
-        plan
+        let order = Arc::new(SearchOrder::new(sealed, &runs));
+        *place = Some(Arc::clone(&order));
+        order
     }
 
-    /// Goes on without a run that turned out to be damaged.
-    fn without(&self, sealed: &[Arc<Sealed>], plan: &Plan, bad: u64) -> Arc<Plan> {
-        let runs: Vec<Arc<Run>> = plan
+    /// The order without a run that turned out to be damaged.
+    fn without(&self, sealed: &[SealedSegment], order: &SearchOrder, bad: u64) -> Arc<SearchOrder> {
+        let runs: Vec<Arc<Run>> = order
             .runs
             .iter()
             .filter(|run| run.header().number != bad)
             .cloned()
             .collect();
-        let plan = Arc::new(Plan::new(sealed, &runs));
-        *self.plan.write() = Some(Arc::clone(&plan));
-        plan
+        let order = Arc::new(SearchOrder::new(sealed, &runs));
+        *self.order.write() = Some(Arc::clone(&order));
+        order
     }
 
-    /// Tells `each` the ids that have a fingerprint in the range, source by source, until it wants no more.
+    /// Passes the ids that have a fingerprint in the range to `each`, source by source, until it returns false.
+    ///
+    /// # Errors
+    /// `Corrupt` when a footer cannot be read and no other source ended the search; `Io`; those of `each`.
     pub(crate) fn search(
         &self,
-        home: &Home,
-        sealed: &[Arc<Sealed>],
+        context: &StoreContext,
+        sealed: &[SealedSegment],
         range: &RangeInclusive<Fingerprint>,
         each: &mut dyn FnMut(&[BlobId]) -> Result<bool>,
     ) -> Result<()> {
         if sealed.is_empty() {
             return Ok(());
         }
-        let mut plan = self.plan(home, sealed);
+        let files = &context.segments;
+        let mut order = self.order(context, sealed);
         'again: loop {
             let mut found = Vec::new();
             let mut unreadable = None;
-            for footer in &plan.footers {
-                if range.start() == range.end() && !footer.may_hold(home, *range.start()) {
+            for footer in &order.footers {
+                if range.start() == range.end() && !footer.may_hold(context, *range.start()) {
                     continue;
                 }
                 found.clear();
-                match footer.sealed.find_range(home, range.clone(), &mut found) {
+                match footer.sealed.segment.find(files, range.clone(), &mut found) {
                     Ok(()) => {}
                     // Another segment may have what is wanted; only if none does, this matters.
                     Err(error) if error.kind() == ErrorKind::Corrupt => unreadable = Some(error),
@@ -187,10 +190,10 @@ impl Lookup {
                     return Ok(());
                 }
             }
-            for run in &plan.runs {
+            for run in &order.runs {
                 found.clear();
                 if run.range(range.clone(), usize::MAX, &mut found).is_err() {
-                    plan = self.without(sealed, &plan, run.header().number);
+                    order = self.without(sealed, &order, run.header().number);
                     continue 'again;
                 }
                 if !found.is_empty() && !each(&found)? {
@@ -203,28 +206,28 @@ impl Lookup {
 }
 
 /// Brings the runs up to date with the sealed segments. Only the writer calls it; whatever fails leaves a slower and whole store.
-pub(crate) fn maintain(home: &Home, sealed: &[Arc<Sealed>]) -> Result<()> {
+pub(crate) fn maintain(context: &StoreContext, sealed: &[SealedSegment]) -> Result<()> {
     let outline = outline(sealed);
-    let mut found = runs::open_all(home.vfs.as_ref());
+    let mut found = runs::open_all(context.vfs.as_ref());
     loop {
         let choice = runs::choose(&outline, &headers(&found.runs));
-        remove(home, &mut found, &choice);
-        let Some(merge) = runs::plan(&outline, &choice) else {
+        remove(context, &mut found, &choice);
+        let Some(merge) = runs::next_merge(&outline, &choice) else {
             return Ok(());
         };
         let number = found.next_number;
         found.next_number += 1;
-        write(home, sealed, &outline, &found.runs, number, &merge)?;
+        write(context, sealed, &outline, &found.runs, number, &merge)?;
         found
             .runs
-            .push(Arc::new(Run::open(home.vfs.as_ref(), number)?));
+            .push(Arc::new(Run::open(context.vfs.as_ref(), number)?));
     }
 }
 
-fn remove(home: &Home, found: &mut runs::Found, choice: &Choice) {
+fn remove(context: &StoreContext, found: &mut runs::FoundRuns, choice: &Choice) {
     for number in choice.obsolete.iter().chain(&found.unreadable) {
-        // A leftover costs room and is never asked.
-        let _ = home.vfs.unlink(&names::run(*number));
+        // A leftover costs room and is never searched.
+        let _ = context.vfs.unlink(&names::run(*number));
     }
     found.unreadable.clear();
     found
@@ -233,20 +236,22 @@ fn remove(home: &Home, found: &mut runs::Found, choice: &Choice) {
 }
 
 fn write(
-    home: &Home,
-    sealed: &[Arc<Sealed>],
-    outline: &[runs::Sealed],
+    context: &StoreContext,
+    sealed: &[SealedSegment],
+    outline: &[runs::SegmentOutline],
     runs: &[Arc<Run>],
     number: u64,
     merge: &Merge,
 ) -> Result<()> {
     let mut footers: Vec<Entries> = Vec::new();
     for index in &merge.footers {
-        let Some(sealed) = sealed.get(*index) else {
-            continue;
-        };
-        let mut entries = Vec::with_capacity(sealed.entry.blobs as usize);
-        sealed.fingerprints(home, |id, fingerprint| entries.push((fingerprint, id)))?;
+        let sealed = sealed
+            .get(*index)
+            .ok_or_else(|| Error::internal("a run is to cover a segment that is not there"))?;
+        let mut entries = Vec::new();
+        let files = &context.segments;
+        let mut list = |id, fingerprint| entries.push((fingerprint, id));
+        sealed.segment.fingerprints(files, &mut list)?;
         entries.sort_unstable();
         footers.push(Box::new(entries.into_iter().map(Ok)));
     }
@@ -255,8 +260,16 @@ fn write(
         .filter(|run| merge.runs.contains(&run.header().number))
         .cloned()
         .collect();
-    let ticket = (number, random()?);
-    let go_on = || home.options.go_on();
-    let vfs = home.vfs.as_ref();
-    runs::carry_out(vfs, &go_on, ticket, merge, outline, &named, footers)
+    let ticket = (number, random_u64()?);
+    let check_interrupted = || context.options.check_interrupted();
+    let vfs = context.vfs.as_ref();
+    runs::carry_out(
+        vfs,
+        &check_interrupted,
+        ticket,
+        merge,
+        outline,
+        &named,
+        footers,
+    )
 }

@@ -1,7 +1,8 @@
 //! What an ingest writes to: the write session of a store, or a stand-in of the tests.
 
 use lakebed_format::{
-    BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Hash, IngestEntry, Record,
+    BlobId, CatalogueRecord, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Hash,
+    IngestEntry,
 };
 
 use crate::error::Result;
@@ -39,7 +40,7 @@ pub(crate) trait GroupWriter {
     /// Keeps a blob that no row names.
     fn pin(&mut self, blob: BlobId) -> Result<()>;
     /// Appends a record to the catalogue.
-    fn record(&mut self, record: Record) -> Result<()>;
+    fn record(&mut self, record: CatalogueRecord) -> Result<()>;
     /// Makes the group durable; the next one begins, without a dictionary.
     fn commit(&mut self) -> Result<CommitNumber>;
     /// Bytes of all segments, without the pending group.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use lakebed_codec::Workers;
-use lakebed_format::{BlobId, CollectionId, FileNumber, Hash, IngestEntry, Record};
+use lakebed_format::{BlobId, CatalogueRecord, CollectionId, FileNumber, Hash, IngestEntry};
 use lakebed_json::schema::Summary;
 
 use super::chunks::Position;
@@ -240,13 +240,13 @@ impl<'a> Pipeline<'a> {
         ];
         for (collection, summary) in schemas {
             if let (Some(collection), false) = (collection, summary.is_empty()) {
-                self.writer.record(Record::Schema {
+                self.writer.record(CatalogueRecord::Schema {
                     collection,
                     summary: summary.encode(),
                 })?;
             }
         }
-        self.writer.record(Record::Ingest(IngestEntry {
+        self.writer.record(CatalogueRecord::Ingest(IngestEntry {
             collection: self.collection,
             file: self.file,
             complete: whole.is_some(),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use lakebed_codec::Workers;
 use lakebed_format::{
-    BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Hash, IngestEntry, Record,
+    BlobId, CatalogueRecord, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Hash,
+    IngestEntry,
 };
 
 use super::group_writer::GroupWriter;
@@ -19,7 +20,7 @@ pub(crate) fn ingest(
     source: Source,
     options: IngestOptions,
 ) -> Result<IngestReport> {
-    let store_options = &shared.home.options;
+    let store_options = &shared.context.options;
     let resources = Resources {
         workers: Arc::new(Workers::new(store_options.threads, store_options.level)?),
         level: store_options.level,
@@ -110,7 +111,7 @@ impl GroupWriter for Session<'_> {
         Session::pin(self, blob)
     }
 
-    fn record(&mut self, record: Record) -> Result<()> {
+    fn record(&mut self, record: CatalogueRecord) -> Result<()> {
         Session::record(self, record)
     }
 

@@ -1,20 +1,24 @@
 //! Rows of a collection as typed Arrow batches, in order, made by all cores.
 //!
-//! A scan is of one [`Snapshot`], which it keeps. Its work is cut into units of consecutive rows; each unit is read, extracted, filtered
-//! and made into one batch on a worker, and the batches come out in order. At most a few units are under way, so that a reader that
+//! A scan reads one [`Snapshot`], which it holds. Its work is cut into tasks of consecutive rows; each task is read, extracted, filtered
+//! and made into one batch on a worker, and the batches come out in order. At most a few tasks are in progress, so that a reader that
 //! stops early (a LIMIT, a closed cursor) costs little. What no column needs is not read: a scan of `_seq` touches no blob.
 //!
-//! Nothing here parses JSON: that is `extract`.
+//! Nothing here parses JSON: that is `lakebed_json`.
 
-mod blobs;
+mod batches;
 mod column_types;
+mod columns;
 mod filter;
 mod json_column;
 mod parts;
+mod plan;
 mod record_filter;
+mod records;
 mod request;
+mod rows;
 pub mod system;
-mod unit;
+mod task;
 
 #[cfg(test)]
 mod tests;
@@ -25,37 +29,37 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use arrow_array::{RecordBatch, RecordBatchReader, new_null_array};
-use arrow_schema::{
-    ArrowError, DataType as ArrowType, Field, Schema as ArrowSchema, SchemaRef, TimeUnit,
-};
-use lakebed_format::{CommitNumber, SegmentNumber};
+use arrow_schema::{ArrowError, Schema as ArrowSchema, SchemaRef};
+use lakebed_format::CommitNumber;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::near::nearest;
 use crate::snapshot::{Snapshot, live_range};
 use lakebed_codec::{Ordered, Workers};
-use lakebed_json::schema::{DataType, SYSTEM_COLUMNS, Schema, arrow_field};
+use lakebed_json::schema::{SYSTEM_COLUMNS, Schema, arrow_field};
 
+pub use columns::system_column_type;
 pub use parts::{Part, Parts};
 pub use request::{Filter, Op, ScanRequest, Value};
 
-use self::unit::{Plan, Unit, Wanted};
+use self::columns::system_field;
+use self::plan::ScanPlan;
+use self::task::ScanTask;
 
-/// Rows of a unit of work when the request does not say.
+/// Rows of a task when the request does not say.
 const BATCH_ROWS: usize = 8192;
-/// Units are of fewer rows, down to this many, where their records come to more than [`Plan::unit_bytes`].
+/// Tasks are of fewer rows, down to this many, where their records come to more than [`ScanPlan::task_bytes`].
 const FEWEST_ROWS: u64 = 64;
-/// Units under way for each thread.
+/// Tasks in progress for each thread.
 const AHEAD: usize = 3;
 
 /// Typed rows, batch by batch. An error ends it.
 #[derive(Debug)]
 pub struct Scan {
     schema: SchemaRef,
-    plan: Arc<Plan>,
-    units: VecDeque<Unit>,
+    plan: Arc<ScanPlan>,
+    tasks: VecDeque<ScanTask>,
     batches: Ordered<Vec<RecordBatch>, Error>,
-    /// Batches of the unit that came last.
+    /// Batches of the task that came last.
     ready: VecDeque<RecordBatch>,
     limit: usize,
     heartbeat: Option<Duration>,
@@ -68,7 +72,7 @@ impl Snapshot {
     /// # Errors
     /// `CollectionNotFound`, `Corrupt`.
     pub fn schema(&self, collection: &str) -> Result<Arc<Schema>> {
-        self.view.home.schema(self.named(collection)?)
+        self.committed.context.schema(self.named(collection)?)
     }
 
     /// The Arrow schema of a whole row of a collection: typed columns, then system columns.
@@ -88,7 +92,7 @@ impl Snapshot {
         ))
     }
 
-    /// The schema of what [`Snapshot::scan`] of this request gives, and all its errors but those of reading.
+    /// The schema that [`Snapshot::scan`] of this request gives.
     ///
     /// # Errors
     /// As [`Snapshot::scan`].
@@ -99,22 +103,22 @@ impl Snapshot {
     /// Scans a collection.
     ///
     /// # Errors
-    /// `CollectionNotFound`; `InvalidArgument` for a column that is not there or a filter that cannot be judged; `Corrupt`, `Io`. Errors of
-    /// single batches come out of the scan.
+    /// `CollectionNotFound`; `InvalidArgument` for an unknown column or a filter of another type than its column; `Corrupt`, `Io`. Errors of
+    /// single batches come from the scan.
     pub fn scan(&self, request: &ScanRequest) -> Result<Scan> {
-        let (plan, units) = self.work(request, BATCH_ROWS)?;
+        let (plan, tasks) = self.work(request, BATCH_ROWS)?;
         let threads = match request.threads {
-            0 => self.view.home.options.thread_count(),
+            0 => self.committed.context.options.thread_count(),
             threads => threads,
         };
-        // One unit needs no thread of its own.
-        let threads = threads.min(units.len()).max(1);
-        let workers = Arc::new(Workers::new(threads, self.view.home.options.level)?);
+        // One task runs on the caller's thread.
+        let threads = threads.min(tasks.len()).max(1);
+        let workers = Arc::new(Workers::new(threads, self.committed.context.options.level)?);
         let limit = if threads == 1 { 1 } else { threads * AHEAD };
         Ok(Scan {
             schema: plan.schema(),
             plan,
-            units,
+            tasks,
             batches: Ordered::new(workers, limit),
             ready: VecDeque::new(),
             limit,
@@ -123,67 +127,62 @@ impl Snapshot {
         })
     }
 
-    fn plan(&self, request: &ScanRequest) -> Result<Arc<Plan>> {
+    fn plan(&self, request: &ScanRequest) -> Result<Arc<ScanPlan>> {
         if let Some(commit) = request.as_of {
-            self.end_of(commit)?;
+            self.check_commit(commit)?;
         }
         let schema = self.schema(&request.collection)?;
-        Ok(Arc::new(Plan::new(self.clone(), schema, request)?))
+        Ok(Arc::new(ScanPlan::new(self.clone(), schema, request)?))
     }
 
-    /// How a scan goes about it, and its units in order, of `light` rows where none of their records is read.
-    fn work(&self, request: &ScanRequest, light: usize) -> Result<(Arc<Plan>, VecDeque<Unit>)> {
+    /// The plan of a scan and its tasks in order, of `light` rows each if no record is read.
+    fn work(
+        &self,
+        request: &ScanRequest,
+        light: usize,
+    ) -> Result<(Arc<ScanPlan>, VecDeque<ScanTask>)> {
         let plan = self.plan(request)?;
         let collection = self.named(&request.collection)?;
         let rows = match request.batch_rows {
             0 => plan
-                .unit_bytes()
-                .map_or(light, |bytes| self.unit_rows(bytes)),
+                .task_bytes()
+                .map_or(light, |bytes| self.task_rows(bytes)),
             rows => rows,
         };
         let range = request.pruned_range(live_range(collection, request.range()));
-        let end = request
-            .as_of
-            .map(|commit| self.end_of(commit))
-            .transpose()?;
-        let mut units = VecDeque::new();
+        let mut tasks = VecDeque::new();
         for batch in self.batches(collection.id, &range)? {
-            let there = end.is_none_or(|end| batch.place().is_some_and(|place| place < end));
+            let there = request
+                .as_of
+                .is_none_or(|commit| batch.entry.commit <= commit);
             if there && plan.may_match(&batch.entry, request) {
-                unit::split(&batch, &range, rows, &mut units);
+                task::split(&batch, &range, rows, &mut tasks);
             }
         }
-        Ok((plan, units))
+        Ok((plan, tasks))
     }
 
-    /// Rows of a unit whose records should come to this many bytes, judged by the average of all committed blobs.
-    fn unit_rows(&self, bytes: u64) -> usize {
+    /// Rows of a task whose records should come to this many bytes, judged by the average of all committed blobs.
+    fn task_rows(&self, bytes: u64) -> usize {
         let rows = |average: u64| (bytes / average.max(1)).clamp(FEWEST_ROWS, BATCH_ROWS as u64);
-        self.view
+        self.committed
             .average_blob()
             .map_or(BATCH_ROWS, |average| rows(average) as usize)
     }
 
-    /// Where a commit ends: its segment and the offset there.
-    fn end_of(&self, number: CommitNumber) -> Result<(SegmentNumber, u64)> {
-        let newest = self.view.commit;
-        if number == CommitNumber(0) {
-            return Ok((SegmentNumber(0), 0));
+    /// An error when the store has no such commit.
+    fn check_commit(&self, number: CommitNumber) -> Result<()> {
+        let newest = self.committed.commit;
+        let there = number == CommitNumber(0)
+            || number <= newest && self.commits()?.iter().any(|c| c.number == number);
+        if there {
+            return Ok(());
         }
-        let found = if number <= newest {
-            self.commits()?.into_iter().find(|c| c.number == number)
-        } else {
-            None
-        };
-        found
-            .map(|commit| (commit.segment, commit.offset))
-            .ok_or_else(|| {
-                let store = self.view.home.vfs.describe();
-                Error::new(
-                    ErrorKind::InvalidArgument,
-                    format!("The store {store} has no commit {number}; its newest is {newest}."),
-                )
-            })
+        let store = self.committed.context.vfs.describe();
+        Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!("The store {store} has no commit {number}; its newest is {newest}."),
+        ))
     }
 }
 
@@ -197,10 +196,10 @@ impl Scan {
                 }
             }
             while self.batches.in_progress() < self.limit
-                && let Some(unit) = self.units.pop_front()
+                && let Some(task) = self.tasks.pop_front()
             {
                 let plan = Arc::clone(&self.plan);
-                self.batches.submit(move |_| plan.run(&unit))?;
+                self.batches.submit(move |_| plan.run(&task))?;
             }
             let came = match self.heartbeat {
                 Some(silence) => {
@@ -237,7 +236,7 @@ impl Iterator for Scan {
             Ok(batch) => batch.map(Ok),
             Err(error) => {
                 self.failed = true;
-                self.units.clear();
+                self.tasks.clear();
                 self.ready.clear();
                 Some(Err(ArrowError::ExternalError(Box::new(error))))
             }
@@ -251,7 +250,7 @@ impl RecordBatchReader for Scan {
     }
 }
 
-/// One row of nothing but NULL.
+/// A row of NULLs.
 fn sign_of_life(schema: &SchemaRef) -> Result<RecordBatch> {
     let columns = schema
         .fields()
@@ -259,49 +258,5 @@ fn sign_of_life(schema: &SchemaRef) -> Result<RecordBatch> {
         .map(|field| new_null_array(field.data_type(), 1))
         .collect();
     RecordBatch::try_new(Arc::clone(schema), columns)
-        .map_err(|e| Error::internal(&format!("a row of nothing: {e}")))
-}
-
-/// The field of a system column.
-pub(crate) fn system_field(name: &str) -> Option<Field> {
-    let data_type = match name {
-        "_seq" | "_line" => ArrowType::Int64,
-        "_hash" | "_file" => ArrowType::Utf8,
-        "_ingested_at" => ArrowType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        "_json" => return Some(arrow_field(name, &DataType::Json)),
-        _ => return None,
-    };
-    Some(Field::new(name, data_type, true))
-}
-
-/// The SQL type of a system column.
-pub fn system_column_type(name: &str) -> &'static str {
-    match name {
-        "_seq" | "_line" => "BIGINT",
-        "_ingested_at" => "TIMESTAMP WITH TIME ZONE",
-        "_json" => "JSON",
-        _ => "VARCHAR",
-    }
-}
-
-/// What a name stands for: a typed column, in whatever case, or a system column.
-fn wanted(schema: &Schema, collection: &str, name: &str) -> Result<Wanted> {
-    if let Some(position) = schema.position(name) {
-        return Ok(Wanted::Typed(position));
-    }
-    if let Some(known) = SYSTEM_COLUMNS
-        .iter()
-        .find(|known| known.eq_ignore_ascii_case(name))
-    {
-        return Ok(Wanted::System(known));
-    }
-    let known = schema.columns.iter().map(|column| column.name.as_str());
-    let hint = match nearest(name, known.chain(SYSTEM_COLUMNS)) {
-        Some(near) => format!("did you mean {near:?}?"),
-        None => format!("describe {collection} lists its columns."),
-    };
-    Err(Error::new(
-        ErrorKind::InvalidArgument,
-        format!("Collection {collection} has no column {name:?}; {hint}"),
-    ))
+        .map_err(|e| Error::internal(&format!("a row of NULLs cannot be made: {e}")))
 }

@@ -1,4 +1,4 @@
-//! A scan for callers that bring threads of their own: each takes the next part and makes its batches where it stands.
+//! A scan for callers with threads of their own: each thread takes the next part and makes its batches.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -9,75 +9,76 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use lakebed_format::Seq;
 
+use super::plan::ScanPlan;
 use super::request::ScanRequest;
-use super::unit::{Plan, Unit};
+use super::task::ScanTask;
 use crate::error::Result;
 use crate::snapshot::Snapshot;
 
-/// Rows of a part of which no record is read: so many that counting the rows of a middling collection starts no second thread.
+/// Rows of a part if no record is read: so many that counting the rows of a medium collection needs no second thread.
 const LIGHT_ROWS: usize = 1 << 17;
 
 /// The rows of a part.
 #[derive(Debug)]
 pub enum Part {
-    /// As Arrow batches, of which some may be empty.
+    /// As Arrow batches; some may be empty.
     Batches(Vec<RecordBatch>),
-    /// Their sequence numbers, in order: of a scan that asks for `_seq` alone and filters nothing.
+    /// As their sequence numbers, in order, if the scan is of `_seq` alone without filters.
     Numbers(Vec<Range<Seq>>),
 }
 
-/// The parts of a scan. Taken by one thread they come in order.
+/// The parts of a scan, handed out in order.
 #[derive(Debug)]
 pub struct Parts {
-    plan: Arc<Plan>,
-    units: VecDeque<Unit>,
+    plan: Arc<ScanPlan>,
+    tasks: VecDeque<ScanTask>,
     taken: AtomicUsize,
 }
 
 impl Snapshot {
-    /// A scan in parts; `threads` and `heartbeat` of the request mean nothing here.
+    /// A scan in parts; `threads` and `heartbeat` of the request are ignored.
     ///
     /// # Errors
     /// As [`Snapshot::scan`].
     pub fn parts(&self, request: &ScanRequest) -> Result<Parts> {
-        let (plan, units) = self.work(request, LIGHT_ROWS)?;
+        let (plan, tasks) = self.work(request, LIGHT_ROWS)?;
         Ok(Parts {
             plan,
-            units,
+            tasks,
             taken: AtomicUsize::new(0),
         })
     }
 }
 
 impl Parts {
-    /// What the batches look like.
+    /// The schema of the batches.
     pub fn schema(&self) -> SchemaRef {
         self.plan.schema()
     }
 
-    /// How many parts there are: more threads find nothing to do.
+    /// The number of parts; more threads than that find no work.
     pub fn count(&self) -> usize {
-        self.units.len()
+        self.tasks.len()
     }
 
     /// Takes the next part and reads its rows; `None` when all are taken.
     ///
     /// # Errors
-    /// `Corrupt`, `Io`, and `InvalidArgument` for a value that does not fit the type asked for.
+    /// `Corrupt`, `Io`; `InvalidArgument` for a value that does not fit the requested type.
     pub fn take(&self) -> Option<Result<Part>> {
         let number = self.taken.fetch_add(1, Ordering::Relaxed);
-        self.units.get(number).map(|unit| {
+        self.tasks.get(number).map(|task| {
             if self.plan.is_of_numbers() {
-                self.numbers(unit).map(Part::Numbers)
+                self.numbers(task).map(Part::Numbers)
             } else {
-                self.plan.run(unit).map(Part::Batches)
+                self.plan.run(task).map(Part::Batches)
             }
         })
     }
 
-    fn numbers(&self, unit: &Unit) -> Result<Vec<Range<Seq>>> {
+    fn numbers(&self, task: &ScanTask) -> Result<Vec<Range<Seq>>> {
         let mut ranges: Vec<Range<Seq>> = Vec::new();
-        for run in self.plan.rows(unit, &unit.range())?.runs {
+        for run in self.plan.rows(task, &task.range())?.runs {
             let end = Seq(run.seq.0 + run.len);
             match ranges.last_mut() {
                 Some(range) if range.end == run.seq => range.end = end,

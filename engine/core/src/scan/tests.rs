@@ -185,7 +185,7 @@ fn system_tables_tell_what_is_stored() {
 }
 
 #[test]
-fn a_scan_that_finds_nothing_gives_signs_of_life_when_asked() {
+fn a_scan_that_finds_nothing_gives_heartbeat_when_asked() {
     let store = store(20_000);
     let filter = || vec![("n", Op::Eq(Value::Int(17_000)))];
     let quiet = scan(&store, &asking(&["_seq", "n"], filter()));

@@ -1,4 +1,4 @@
-//! Reading many blobs one after the other, mostly in ascending order: each frame is decoded once and nothing is pushed out of the cache.
+//! Reads many blobs one after the other, mostly in ascending order: each frame is decoded once, and nothing is evicted from the cache.
 
 use std::sync::Arc;
 
@@ -9,33 +9,33 @@ use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use lakebed_codec::Decoded;
 
-/// Jumps ahead further than this many ids are random access.
+/// A jump ahead of more than this many ids is random access.
 const NEAR: u64 = 4096;
 
-/// In which order blobs are asked for.
+/// In which order blobs are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Order {
-    /// Mostly upwards: what is jumped to is kept, because it may be asked for again.
-    Mostly,
-    /// Only upwards: nothing is asked for twice.
-    Upwards,
-    /// Any: all is kept.
+    /// Mostly ascending: after a jump blobs are kept in the cache, because they may be read again.
+    MostlyAscending,
+    /// Only ascending: nothing is read twice.
+    Ascending,
+    /// Any: all blobs are kept in the cache.
     Any,
 }
 
-/// What has the bytes of a blob, and may be kept to keep them.
+/// What holds the bytes of a blob; a clone keeps them alive.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Holder<'a> {
     Frame(&'a Arc<Decoded>),
     Blob(&'a Blob),
 }
 
-/// A place in the order of blobs.
+/// Reads blobs of a snapshot and remembers where the last one was.
 #[derive(Debug)]
 pub(crate) struct Cursor {
     snapshot: Snapshot,
     frame: Option<Arc<Decoded>>,
-    /// What is held when it is no frame.
+    /// The last blob, if it is not in a frame.
     other: Option<Blob>,
     last: BlobId,
     order: Order,
@@ -44,12 +44,12 @@ pub(crate) struct Cursor {
 impl Cursor {
     /// For rows in their order, which is mostly that of their blobs.
     pub(crate) fn new(snapshot: &Snapshot) -> Self {
-        Self::with(snapshot, Order::Mostly)
+        Self::with(snapshot, Order::MostlyAscending)
     }
 
     /// For very many blobs in ascending order.
-    pub(crate) fn upwards(snapshot: &Snapshot) -> Self {
-        Self::with(snapshot, Order::Upwards)
+    pub(crate) fn ascending(snapshot: &Snapshot) -> Self {
+        Self::with(snapshot, Order::Ascending)
     }
 
     /// For a few blobs.
@@ -67,7 +67,7 @@ impl Cursor {
         }
     }
 
-    /// What the blobs are of.
+    /// The snapshot that is read.
     pub(crate) fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }
@@ -75,7 +75,7 @@ impl Cursor {
     /// The bytes of a blob, dead or alive.
     ///
     /// # Errors
-    /// `Corrupt` also when there is no such blob: whoever asks has the id from a row.
+    /// `Corrupt`, also when there is no such blob: ids come from rows; `Io`.
     pub(crate) fn bytes(&mut self, id: BlobId) -> Result<&[u8]> {
         let place = self.find(id)?;
         let bytes = match (place, &self.frame, &self.other) {
@@ -86,7 +86,7 @@ impl Cursor {
         bytes.ok_or_else(|| missing(id))
     }
 
-    /// The same as text, and what has it; `None` when it is not UTF-8.
+    /// The bytes of a blob as text, and what holds them; `None` when they are not UTF-8.
     ///
     /// # Errors
     /// As [`Cursor::bytes`].
@@ -104,7 +104,7 @@ impl Cursor {
         }
     }
 
-    /// The same, to be kept.
+    /// A blob, dead or alive.
     ///
     /// # Errors
     /// As [`Cursor::bytes`].
@@ -118,7 +118,7 @@ impl Cursor {
         blob.ok_or_else(|| missing(id))
     }
 
-    /// Holds what this id lies in, and says its place if that is a frame.
+    /// Moves to this id; returns its place if it is in a frame.
     #[inline]
     fn find(&mut self, id: BlobId) -> Result<Option<usize>> {
         let place = self.frame.as_ref().and_then(|frame| frame.place(id));
@@ -130,18 +130,23 @@ impl Cursor {
         Ok(place)
     }
 
-    /// Loads what holds this id, and says its place if that is a frame.
+    /// Reads what holds this id; returns its place if that is a frame.
     fn load(&mut self, id: BlobId) -> Result<Option<usize>> {
         self.frame = None;
         self.other = None;
         let pass = match self.order {
-            Order::Upwards => true,
-            Order::Mostly => {
+            Order::Ascending => true,
+            Order::MostlyAscending => {
                 self.last == BlobId(0) || id >= self.last && id.0 - self.last.0 <= NEAR
             }
             Order::Any => false,
         };
-        if pass && let Some(frame) = self.snapshot.view.frame(self.snapshot.reading(), id)? {
+        if pass
+            && let Some(frame) = self
+                .snapshot
+                .committed
+                .blobs_from(self.snapshot.reader(), id)?
+        {
             let place = frame.place(id);
             self.frame = Some(frame);
             return Ok(place);

@@ -3,40 +3,42 @@
 //! A [`Snapshot`] is a value that several threads may read at once and that stays readable for as long as it is held, whatever is
 //! written, sealed or compacted meanwhile. It includes the pending work of the object it was taken from, as of that moment.
 
+pub(crate) mod committed;
 mod cursor;
+mod info;
 pub(crate) mod open;
 mod read;
 pub(crate) mod rebuild;
 mod rows;
-pub(crate) mod view;
 
 use std::sync::Arc;
 
 use crate::catalogue::Catalogue;
-use crate::write::pending::Pending;
+use crate::segment::rows::pending::Pending;
 
+pub(crate) use committed::CommittedState;
 pub(crate) use cursor::{Cursor, Holder};
+pub use info::{CollectionInfo, CommitInfo, DictionaryInfo, SegmentInfo, SegmentState};
 pub(crate) use read::not_found;
 pub(crate) use rows::{BatchRef, live_range};
 pub use rows::{Row, Rows};
-pub(crate) use view::View;
 
 /// The store as of one commit (and the pending work of the object it was taken from).
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    pub(crate) view: Arc<View>,
+    pub(crate) committed: Arc<CommittedState>,
     pub(crate) pending: Option<Arc<Pending>>,
 }
 
 impl Snapshot {
-    pub(crate) fn new(view: Arc<View>, pending: Option<Arc<Pending>>) -> Self {
-        Self { view, pending }
+    pub(crate) fn new(committed: Arc<CommittedState>, pending: Option<Arc<Pending>>) -> Self {
+        Self { committed, pending }
     }
 
     /// The catalogue, with what is pending.
     pub(crate) fn catalogue(&self) -> &Catalogue {
         self.pending
             .as_ref()
-            .map_or(&self.view.catalogue, |pending| &pending.catalogue)
+            .map_or(&self.committed.catalogue, |pending| &pending.catalogue)
     }
 }

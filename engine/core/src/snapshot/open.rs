@@ -1,105 +1,122 @@
 //! Finding the newest state of a store: the highest whole manifest, and the commits after it in the active segment.
 //!
-//! The same code opens a store and brings an open one up to date; what did not change since is taken over. It never writes.
+//! The same code opens a store and brings an open one up to date, which keeps what did not change. It never writes.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use lakebed_format::{
-    Catalogue as Body, CommitAt, CommitNumber, Layout, LockText, Manifest, limits, names,
-};
+use lakebed_format::{CommitNumber, Layout, LockText, Manifest, ManifestBody, names};
 use lakebed_vfs::{File, Lock, Open};
 
+use super::committed::{CommittedState, HeldManifest};
 use super::rebuild::from_footers;
-use super::view::{Base, View};
 use crate::catalogue::Catalogue;
+use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
-use crate::home::Home;
 use crate::index::lookup::Lookup;
-use crate::quiet::Before;
-use crate::segment::chain::Chain;
-use crate::segment::source::missing;
-use crate::segment::{Active, ActiveFile, Sealed};
-use crate::write::lock::{read_synced, read_text};
+use crate::segment::SealedSegment;
+use crate::segment::rows::active::{ActiveRows, Newest, SyncState};
+use crate::writer_lock::{read_synced, read_text};
 
-/// How often a reader that is overtaken by seals tries again.
+/// How often a reader tries again when the manifest is replaced while it is being read.
 const TRIES: usize = 100;
-/// How often, and how far apart, a reader looks again at what the writer says before it takes the last commit for one under way.
+/// How often, and how far apart, a reader reads again what the writer says before it takes the last commit for unfinished.
 const LOOKS: u32 = 4;
 const PAUSE: Duration = Duration::from_micros(250);
 
-/// Who asks.
+/// On whose behalf the newest state is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asking {
-    /// Anybody.
+pub(crate) enum Caller {
+    /// A reader's.
     Reader,
-    /// Who holds the writer's lock: what others left is final. With the last commit that is known to be on disk.
+    /// That of the holder of the writer's lock: what others left is final. With the last commit that is known to be on disk.
     Writer(Option<CommitNumber>),
 }
 
-/// The newest state. `before` is what this object saw last.
-pub(crate) fn newest(home: &Arc<Home>, before: Option<&View>, asking: Asking) -> Result<View> {
-    let (base, active) = look(home, before, asking)?;
-    Ok(View::new(Arc::clone(home), base, active))
+/// The newest state. `before` is what this store object saw last.
+///
+/// # Errors
+/// `Corrupt`, `FormatTooNew`, `NotAStore`, `StoreNotFound`, `Io`.
+pub(crate) fn newest(
+    context: &Arc<StoreContext>,
+    before: Option<&CommittedState>,
+    caller: Caller,
+) -> Result<CommittedState> {
+    let (manifest, active) = newest_parts(context, before, caller)?;
+    Ok(CommittedState::new(Arc::clone(context), manifest, active))
 }
 
-/// The newest state, if it is another one than this object saw last.
-pub(crate) fn newer(home: &Arc<Home>, before: &View) -> Result<Option<View>> {
-    let (base, active) = look(home, Some(before), Asking::Reader)?;
-    let same = Arc::ptr_eq(&base, &before.base)
+/// The newest state, if this store object has not seen it yet.
+///
+/// # Errors
+/// As [`newest`].
+pub(crate) fn newer(
+    context: &Arc<StoreContext>,
+    before: &CommittedState,
+) -> Result<Option<CommittedState>> {
+    let (manifest, active) = newest_parts(context, Some(before), Caller::Reader)?;
+    let same = Arc::ptr_eq(&manifest, &before.manifest)
         && match (&active, &before.active) {
             (Some(found), Some(known)) => Arc::ptr_eq(found, known),
             (found, known) => found.is_none() && known.is_none(),
         };
-    Ok((!same).then(|| View::new(Arc::clone(home), base, active)))
+    Ok((!same).then(|| CommittedState::new(Arc::clone(context), manifest, active)))
 }
 
-fn look(
-    home: &Arc<Home>,
-    before: Option<&View>,
-    asking: Asking,
-) -> Result<(Arc<Base>, Option<Arc<Active>>)> {
-    let base = hold_manifest(home, before, asking)?;
+fn newest_parts(
+    context: &Arc<StoreContext>,
+    before: Option<&CommittedState>,
+    caller: Caller,
+) -> Result<(Arc<HeldManifest>, Option<Arc<ActiveRows>>)> {
+    let manifest = hold_manifest(context, before, caller)?;
     let known = before
-        .filter(|view| view.base.active == base.active)
-        .and_then(|view| view.active.as_ref());
-    let active = open_active(home, &base, known, asking)?;
-    Ok((base, active))
+        .filter(|committed| committed.manifest.active == manifest.active)
+        .and_then(|committed| committed.active.as_ref());
+    let active = open_active(context, &manifest, known, caller)?;
+    Ok((manifest, active))
 }
 
-/// The highest manifest, with a shared lock on it; when it is damaged or gone, what the footers say it said.
-fn hold_manifest(home: &Arc<Home>, before: Option<&View>, asking: Asking) -> Result<Arc<Base>> {
+/// The highest manifest, with a shared lock on it; when it is damaged or missing, what the footers repeat of it.
+fn hold_manifest(
+    context: &Arc<StoreContext>,
+    before: Option<&CommittedState>,
+    caller: Caller,
+) -> Result<Arc<HeldManifest>> {
     let mut none = 0;
     for _ in 0..TRIES {
-        let now = Before::of(home, names::MANIFESTS);
-        if let Some(view) = before
-            && asking == Asking::Reader
-            && home.manifests.still(now, &view.base.number)
+        let now = context.directory_state(names::MANIFESTS);
+        if let Some(committed) = before
+            && caller == Caller::Reader
+            && context
+                .manifests
+                .is_current(now, &committed.manifest.number)
         {
-            return Ok(Arc::clone(&view.base));
+            return Ok(Arc::clone(&committed.manifest));
         }
-        let mut numbers = manifest_numbers(home)?;
+        let mut numbers = manifest_numbers(context)?;
         numbers.sort_unstable();
-        if let Some(view) = before
-            && numbers.last().is_none_or(|last| *last <= view.base.number)
+        if let Some(committed) = before
+            && numbers
+                .last()
+                .is_none_or(|last| *last <= committed.manifest.number)
         {
-            home.manifests.keep(now, view.base.number);
-            return Ok(Arc::clone(&view.base));
+            context.manifests.store(now, committed.manifest.number);
+            return Ok(Arc::clone(&committed.manifest));
         }
         let Some(number) = numbers.last() else {
-            // A listing may miss the old one that goes and the new one that comes.
+            // A listing may miss both the manifest that is removed and the one that replaces it.
             none += 1;
             if none < 3 {
                 continue;
             }
-            return rebuild(home, None, before, no_manifest(home));
+            return rebuild(context, None, before, no_manifest(context));
         };
-        match hold(home, *number, before) {
-            Ok(Some(base)) => return Ok(base),
-            // Gone: a newer one has taken its place since, so look again.
+        match hold(context, *number, before) {
+            Ok(Some(manifest)) => return Ok(manifest),
+            // A newer one has replaced it since.
             Ok(None) => {}
             Err(error) if error.kind() == ErrorKind::Corrupt => {
-                return rebuild(home, Some(*number), before, error);
+                return rebuild(context, Some(*number), before, error);
             }
             Err(error) => return Err(error),
         }
@@ -108,58 +125,58 @@ fn hold_manifest(home: &Arc<Home>, before: Option<&View>, asking: Asking) -> Res
         ErrorKind::Io,
         format!(
             "The manifest of {} was replaced {TRIES} times while it was being read; try again.",
-            home.vfs.describe()
+            context.vfs.describe()
         ),
     ))
 }
 
-/// What the footers say in place of a manifest that is damaged, `number`, or gone.
+/// What the footers repeat of a manifest that is damaged, `number`, or missing.
 fn rebuild(
-    home: &Arc<Home>,
+    context: &Arc<StoreContext>,
     number: Option<u64>,
-    before: Option<&View>,
+    before: Option<&CommittedState>,
     error: Error,
-) -> Result<Arc<Base>> {
-    let Some(body) = from_footers(home)? else {
+) -> Result<Arc<HeldManifest>> {
+    let Some(body) = from_footers(&context.segments)? else {
         return Err(error);
     };
     let seals = body.segments.iter().filter(|s| s.layout == Layout::Rows);
     let number = number.unwrap_or(0).max(seals.count() as u64 + 1);
-    home.warn(format!(
+    context.warn(format!(
         "The newest manifest of {} is damaged or missing; the footers of its segments say the same. The next writer makes a new \
          one.",
-        home.vfs.describe()
+        context.vfs.describe()
     ));
-    // There is no file to hold: whoever removes segments makes a manifest first, and that one can be held.
-    let held = home
+    // There is no manifest to hold: before segments are removed a new one is written, and that one can be held.
+    let held = context
         .vfs
         .open(names::FORMAT, Open::Read)
         .map_err(|e| Error::io("opening FORMAT", e))?;
-    let mut base = base_of(number, &body, held, before);
-    base.rebuilt = Some(Box::new(body));
-    Ok(Arc::new(base))
+    let mut manifest = held_manifest(number, &body, held, before);
+    manifest.rebuilt = Some(Box::new(body));
+    Ok(Arc::new(manifest))
 }
 
-fn no_manifest(home: &Home) -> Error {
+fn no_manifest(context: &StoreContext) -> Error {
     Error::new(
         ErrorKind::Corrupt,
         format!(
             "{} has no whole manifest, and the footers of its segments do not tell for certain what it said; restore the \
              directory manifests from a backup.",
-            home.vfs.describe()
+            context.vfs.describe()
         ),
     )
 }
 
-fn manifest_numbers(home: &Home) -> Result<Vec<u64>> {
-    let list = home.vfs.list(names::MANIFESTS).map_err(|error| {
+fn manifest_numbers(context: &StoreContext) -> Result<Vec<u64>> {
+    let list = context.vfs.list(names::MANIFESTS).map_err(|error| {
         if error.kind() != std::io::ErrorKind::NotFound {
             return Error::io("listing the manifests", error);
         }
-        match home.vfs.open(names::FORMAT, Open::Read) {
-            Ok(_) => no_manifest(home).with_source(error),
-            // All of it was removed while it was open.
-            Err(_) => crate::home::missing(home.vfs.as_ref()).with_source(error),
+        match context.vfs.open(names::FORMAT, Open::Read) {
+            Ok(_) => no_manifest(context).with_source(error),
+            // The store was removed while it was open.
+            Err(_) => crate::context::without_format(context.vfs.as_ref()).with_source(error),
         }
     })?;
     Ok(list
@@ -168,11 +185,15 @@ fn manifest_numbers(home: &Home) -> Result<Vec<u64>> {
         .collect())
 }
 
-/// The manifest of this number with a shared lock on it; `None` when it is gone, or about to be removed.
-fn hold(home: &Arc<Home>, number: u64, before: Option<&View>) -> Result<Option<Arc<Base>>> {
+/// The manifest of this number with a shared lock on it; `None` when it is removed or about to be.
+fn hold(
+    context: &Arc<StoreContext>,
+    number: u64,
+    before: Option<&CommittedState>,
+) -> Result<Option<Arc<HeldManifest>>> {
     let name = names::manifest(number);
     let io = |error| Error::io(&format!("reading {name}"), error);
-    let file = match home.vfs.open(&name, Open::Read) {
+    let file = match context.vfs.open(&name, Open::Read) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(io(error)),
@@ -181,7 +202,7 @@ fn hold(home: &Arc<Home>, number: u64, before: Option<&View>) -> Result<Option<A
         // A writer is about to remove it.
         Ok(false) => return Ok(None),
         Ok(true) => {}
-        // Without locks, as on some read-only media, nobody removes anything either.
+        // Where there are no locks, as on some read-only media, nothing is removed either.
         Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {}
         Err(error) => return Err(io(error)),
     }
@@ -189,10 +210,13 @@ fn hold(home: &Arc<Home>, number: u64, before: Option<&View>) -> Result<Option<A
         return Ok(None);
     }
     let len = file.len().map_err(io)?;
-    let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
+    let len = usize::try_from(len).map_err(|_| io(std::io::ErrorKind::FileTooLarge.into()))?;
+    let mut bytes = vec![0; len];
     file.read_exact_at(&mut bytes, 0).map_err(io)?;
     let manifest = match Manifest::decode(&bytes) {
-        Ok(manifest) if manifest.number == number && manifest.uuid == home.header.uuid => manifest,
+        Ok(manifest) if manifest.number == number && manifest.uuid == context.header.uuid => {
+            manifest
+        }
         Ok(_) => {
             return Err(Error::new(
                 ErrorKind::Corrupt,
@@ -214,7 +238,7 @@ fn hold(home: &Arc<Home>, number: u64, before: Option<&View>) -> Result<Option<A
             ));
         }
     };
-    Ok(Some(Arc::new(base_of(
+    Ok(Some(Arc::new(held_manifest(
         number,
         &manifest.catalogue,
         file,
@@ -222,25 +246,26 @@ fn hold(home: &Arc<Home>, number: u64, before: Option<&View>) -> Result<Option<A
     ))))
 }
 
-fn base_of(number: u64, body: &Body, held: Arc<dyn File>, before: Option<&View>) -> Base {
+fn held_manifest(
+    number: u64,
+    body: &ManifestBody,
+    held: Arc<dyn File>,
+    before: Option<&CommittedState>,
+) -> HeldManifest {
     let mut sealed = Vec::new();
     let mut large = Vec::new();
     for entry in &body.segments {
-        if entry.layout == Layout::Large {
-            large.push(*entry);
-            continue;
-        }
-        let known = before.and_then(|view| {
-            view.base
-                .sealed
-                .iter()
-                .find(|known| known.entry == *entry)
-                .cloned()
+        let known = before.and_then(|committed| {
+            let mut known = committed.manifest.sealed.iter();
+            known.find(|known| known.entry == *entry).cloned()
         });
-        sealed.push(known.unwrap_or_else(|| Arc::new(Sealed::new(*entry))));
+        match known.or_else(|| SealedSegment::of_entry(*entry)) {
+            Some(segment) => sealed.push(segment),
+            None => large.push(*entry),
+        }
     }
     sealed.sort_by_key(|sealed| sealed.entry.first_blob);
-    Base {
+    HeldManifest {
         number,
         catalogue: Catalogue::from_body(body),
         last_commit: body.last_commit,
@@ -255,126 +280,95 @@ fn base_of(number: u64, body: &Body, held: Arc<dyn File>, before: Option<&View>)
     }
 }
 
-/// The active segment as far as it counts; `known` is what this object saw of it before.
+/// The active segment as of the newest commit that may be shown; `known` is what this object saw of it before.
 fn open_active(
-    home: &Home,
-    base: &Base,
-    known: Option<&Arc<Active>>,
-    asking: Asking,
-) -> Result<Option<Arc<Active>>> {
-    let number = base.active;
-    let (file, damage) = if let Some(known) = known {
-        (Arc::clone(&known.file), known.damage.clone())
-    } else {
-        let now = Before::of(home, names::SEGMENTS);
-        if asking == Asking::Reader && home.missing.still(now, &number) {
+    context: &StoreContext,
+    manifest: &HeldManifest,
+    known: Option<&Arc<ActiveRows>>,
+    caller: Caller,
+) -> Result<Option<Arc<ActiveRows>>> {
+    let number = manifest.active;
+    let before = if known.is_none() {
+        let now = context.directory_state(names::SEGMENTS);
+        if caller == Caller::Reader && context.missing.is_current(now, &number) {
             return Ok(None);
         }
-        let name = names::segment(number);
-        let file = match home.vfs.open(&name, Open::Read) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                home.missing.keep(now, number);
-                return Ok(None);
+        Some(now)
+    } else {
+        None
+    };
+    let sync = |commit, time| sync_state(context, caller, commit, time);
+    let files = &context.segments;
+    match ActiveRows::newest(files, number, known, &manifest.catalogue, sync)? {
+        Newest::Commit(active) => Ok(Some(active)),
+        Newest::NoCommit => Ok(None),
+        Newest::NoFile => {
+            if let Some(before) = before {
+                context.missing.store(before, number);
             }
-            Err(error) => return Err(missing(number, &name, error)),
-        };
-        let len = length(number, file.as_ref())?;
-        match ActiveFile::open(home, number, file, len)? {
-            Some((file, damage)) => (Arc::new(file), damage),
-            None => return Ok(None),
+            Ok(None)
         }
-    };
-    let len = length(number, file.file.as_ref())?;
-    let chain = file.chain();
-    let Some(found) = chain.last_commit(len)? else {
-        return Ok(None);
-    };
-    if let Some(known) = known.filter(|known| known.last.offset >= found.offset) {
-        return Ok(Some(Arc::clone(known)));
     }
-    let Some(last) = settled(home, chain, found, !damage.is_empty(), asking)? else {
-        return Ok(None);
-    };
-    if let Some(known) = known.filter(|known| known.last.offset >= last.offset) {
-        return Ok(Some(Arc::clone(known)));
-    }
-    let before = known.map_or(&[][..], |known| known.blocks.as_slice());
-    let walk = chain.walk(last, before, &base.catalogue)?;
-    Ok(Some(Arc::new(Active::new(file, walk, damage, last))))
 }
 
-fn length(number: lakebed_format::SegmentNumber, file: &dyn File) -> Result<u64> {
-    file.len()
-        .map_err(|e| Error::io(&crate::segment::source::reading(number), e))
-}
-
-/// The commit that may be shown, given the last one found: that one if its sync is known to have returned or if nobody is writing and
-/// it is whole, else the one before. `headless`: the segment's header is damaged.
-fn settled(
-    home: &Home,
-    chain: Chain<'_>,
-    found: CommitAt,
-    headless: bool,
-    asking: Asking,
-) -> Result<Option<CommitAt>> {
-    let on_disk = |synced: Option<CommitNumber>| synced.is_some_and(|n| n >= found.commit.number);
-    let synced = match asking {
-        Asking::Writer(synced) => synced,
-        Asking::Reader => read_synced(home.vfs.as_ref()),
+/// What is known of the sync of a commit that was found, by what the writer says and whether there is one.
+fn sync_state(
+    context: &StoreContext,
+    caller: Caller,
+    commit: CommitNumber,
+    time: i64,
+) -> SyncState {
+    let on_disk = |synced: Option<CommitNumber>| synced.is_some_and(|synced| synced >= commit);
+    let synced = match caller {
+        Caller::Writer(synced) => synced,
+        Caller::Reader => read_synced(context.vfs.as_ref()),
     };
     if on_disk(synced) {
-        return Ok(Some(found));
+        return SyncState::Done;
     }
-    if asking == Asking::Reader {
-        let mut looks = 0;
-        loop {
-            match probe(home) {
-                Writer::Busy(text) | Writer::Gone(text) if on_disk(text.synced) => {
-                    return Ok(Some(found));
-                }
-                Writer::Gone(_) => break,
-                // It was left by a writer before this one, who will vouch for it: whoever opened in between has seen it.
-                Writer::Busy(text) if text.since.is_some_and(|since| found.commit.time < since) => {
-                    break;
-                }
-                // A writer is between writing this commit and hearing that it is on disk; or it has just become the writer and
-                // is about to say so.
-                Writer::Busy(_) if looks < LOOKS => {
-                    looks += 1;
-                    std::thread::sleep(PAUSE);
-                }
-                Writer::Busy(_) => return chain.before(found.commit.group),
+    if caller != Caller::Reader {
+        return SyncState::Unknown;
+    }
+    let mut looks = 0;
+    loop {
+        match writer_state(context) {
+            WriterState::Busy(text) | WriterState::Gone(text) if on_disk(text.synced) => {
+                return SyncState::Done;
             }
+            WriterState::Gone(_) => return SyncState::Unknown,
+            // A writer before this one left the commit, and this one will vouch for it: a reader that opened in between has seen it.
+            WriterState::Busy(text) if text.since.is_some_and(|since| time < since) => {
+                return SyncState::Unknown;
+            }
+            // A writer is between writing this commit and hearing that it is on disk; or it has just taken the lock and is about to say
+            // so.
+            WriterState::Busy(_) if looks < LOOKS => {
+                looks += 1;
+                std::thread::sleep(PAUSE);
+            }
+            WriterState::Busy(_) => return SyncState::Running,
         }
-    }
-    // The header is written with the first group and is on disk when that one is.
-    let torn = headless && found.commit.group == limits::FIRST_GROUP;
-    if !torn && chain.group_is_whole(&found)? {
-        Ok(Some(found))
-    } else {
-        chain.before(found.commit.group)
     }
 }
 
-/// Whether somebody holds the writer's lock, and what its text says.
-enum Writer {
+/// Whether the writer's lock is held, and what its text says.
+enum WriterState {
     Busy(LockText),
     Gone(LockText),
 }
 
-/// Looks whether somebody holds the writer's lock at this moment.
-fn probe(home: &Home) -> Writer {
-    let Ok(file) = home.vfs.open(names::LOCK, Open::Read) else {
-        return Writer::Gone(LockText::default());
+/// Tests whether the writer's lock is held at this moment.
+fn writer_state(context: &StoreContext) -> WriterState {
+    let Ok(file) = context.vfs.open(names::LOCK, Open::Read) else {
+        return WriterState::Gone(LockText::default());
     };
     let busy = matches!(file.try_lock(Lock::Shared), Ok(false));
-    // Read under the lock where there is nobody, so that nobody changes it.
+    // Where there is no writer the text is read under the lock, so that it does not change.
     let text = read_text(file.as_ref());
     if busy {
-        return Writer::Busy(text);
+        return WriterState::Busy(text);
     }
-    // An error would only mean that closing the file gives the lock up.
+    // After an error the lock is released when the file closes.
     let _ = file.unlock();
-    Writer::Gone(text)
+    WriterState::Gone(text)
 }

@@ -8,13 +8,13 @@ use lakebed_format::{BlobId, CommitNumber, DictionaryNumber, Fingerprint, Hash, 
 use super::Snapshot;
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
-use crate::segment::{FindDictionary, Reading};
+use crate::segment::{FindDictionary, ReadContext};
 use lakebed_codec::Dictionary;
 
 impl FindDictionary for Snapshot {
     fn dictionary(&self, number: DictionaryNumber) -> Result<Arc<Dictionary>> {
-        let home = &self.view.home;
-        home.dictionaries.get(number, || {
+        let context = &self.committed.context;
+        context.dictionaries.get(number, || {
             let entry = self.catalogue().dictionary(number).ok_or_else(|| {
                 Error::new(
                     ErrorKind::Corrupt,
@@ -25,7 +25,7 @@ impl FindDictionary for Snapshot {
             })?;
             let blob = self.read(entry.blob)?;
             match blob {
-                Some(blob) if home.prove(entry.blob, &blob, &entry.hash) => Ok(Arc::from(&*blob)),
+                Some(blob) if context.prove(entry.blob, &blob, &entry.hash) => Ok(Arc::from(&*blob)),
                 _ => Err(Error::new(
                     ErrorKind::Corrupt,
                     format!(
@@ -39,9 +39,12 @@ impl FindDictionary for Snapshot {
 }
 
 impl Snapshot {
-    pub(crate) fn reading(&self) -> Reading<'_> {
-        Reading {
-            home: &self.view.home,
+    /// What reading blobs needs, with the dictionaries that this snapshot knows.
+    pub(crate) fn reader(&self) -> ReadContext<'_> {
+        let context = &self.committed.context;
+        ReadContext {
+            files: &context.segments,
+            cache: &context.cache,
             dictionaries: self,
         }
     }
@@ -49,12 +52,12 @@ impl Snapshot {
     /// The blob of this id, dead or alive; `None` when there never was one.
     pub(crate) fn read(&self, id: BlobId) -> Result<Option<Blob>> {
         if let Some(pending) = &self.pending
-            && id >= self.view.next_blob
+            && id >= self.committed.next_blob
             && self.catalogue().large(id).is_none()
         {
-            return pending.blob(self.reading(), id);
+            return pending.blob(self.reader(), id);
         }
-        self.view.blob(self.reading(), self.catalogue(), id)
+        self.committed.blob(self.reader(), self.catalogue(), id)
     }
 
     /// The live blob of this hash, verified, and its id.
@@ -69,37 +72,41 @@ impl Snapshot {
         let fingerprint = hash.fingerprint();
         let mut answer = None;
         let mut unreadable = None;
-        let searched = self.view.search(&(fingerprint..=fingerprint), &mut |ids| {
-            for id in ids {
-                if self.catalogue().is_deleted(*id) {
-                    continue;
-                }
-                match self.read(*id) {
-                    Ok(Some(blob)) if self.view.home.prove(*id, &blob, hash) => {
-                        answer = Some((*id, blob));
-                        return Ok(false);
+        let searched = self
+            .committed
+            .search(&(fingerprint..=fingerprint), &mut |ids| {
+                for id in ids {
+                    if self.catalogue().is_deleted(*id) {
+                        continue;
                     }
-                    Ok(_) => {}
-                    // Another one of the same fingerprint may be the one that is wanted.
-                    Err(error) if error.kind() == ErrorKind::Corrupt => unreadable = Some(error),
-                    Err(error) => return Err(error),
+                    match self.read(*id) {
+                        Ok(Some(blob)) if self.committed.context.prove(*id, &blob, hash) => {
+                            answer = Some((*id, blob));
+                            return Ok(false);
+                        }
+                        Ok(_) => {}
+                        // Another one of the same fingerprint may be the one that is wanted.
+                        Err(error) if error.kind() == ErrorKind::Corrupt => {
+                            unreadable = Some(error)
+                        }
+                        Err(error) => return Err(error),
+                    }
                 }
-            }
-            Ok(true)
-        });
+                Ok(true)
+            });
         if answer.is_some() {
             return Ok(answer);
         }
         searched?;
         match unreadable {
             Some(error) => Err(error),
-            None => self.view.check_whole().map(|()| None),
+            None => self.committed.check_whole().map(|()| None),
         }
     }
 
     /// The commit this snapshot shows (pending work comes after it).
     pub fn commit_number(&self) -> CommitNumber {
-        self.view.commit
+        self.committed.commit
     }
 
     /// The blob of this hash, verified.
@@ -148,10 +155,10 @@ impl Snapshot {
             .pending
             .as_ref()
             .map_or(0, |pending| pending.frame_blobs());
-        let large =
-            (self.catalogue().large_blobs().len() - self.view.catalogue.large_blobs().len()) as u64;
+        let large = (self.catalogue().large_blobs().len()
+            - self.committed.catalogue.large_blobs().len()) as u64;
         let dead = self.catalogue().deleted().len() + self.catalogue().dictionaries().len() as u64;
-        (self.view.blobs() + pending + large).saturating_sub(dead)
+        (self.committed.blobs() + pending + large).saturating_sub(dead)
     }
 
     /// Whether there is no blob.
@@ -166,7 +173,7 @@ impl Snapshot {
     pub fn resolve(&self, prefix: &str) -> Result<Hash> {
         let range = range_of(prefix)?;
         let mut candidates = Vec::new();
-        self.view.search(&range, &mut |ids| {
+        self.committed.search(&range, &mut |ids| {
             candidates.extend_from_slice(ids);
             Ok(true)
         })?;
@@ -199,7 +206,7 @@ impl Snapshot {
             }
         }
         if found.is_none() {
-            self.view.check_whole()?;
+            self.committed.check_whole()?;
         }
         found.ok_or_else(|| match prefix.parse() {
             Ok(whole) => not_found(&whole),
@@ -239,7 +246,8 @@ fn range_of(prefix: &str) -> Result<RangeInclusive<Fingerprint>> {
     let value = u64::from_str_radix(digits, 16)
         .map_err(|_| Error::internal("a checked prefix does not parse"))?;
     let free = 64 - 4 * digits.len() as u32;
-    let low = value.checked_shl(free).unwrap_or(0);
+    // There is at least one digit, so that the second shift is below 64; the first is where all 16 are given.
+    let low = value << free;
     let high = low | u64::MAX.checked_shr(64 - free).unwrap_or(0);
     Ok(Fingerprint(low)..=Fingerprint(high))
 }

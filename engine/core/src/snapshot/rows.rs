@@ -4,18 +4,15 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use lakebed_format::{
-    BlobId, CollectionId, FileNumber, RowBatch, RowEntry, RowRun, SegmentNumber, Seq,
-};
+use lakebed_format::{BlobId, CollectionId, FileNumber, RowBatch, RowBatchEntry, RowRun, Seq};
 
 use super::{Cursor, Snapshot};
 use crate::blob::Blob;
 use crate::catalogue::Collection;
 use crate::error::{Error, ErrorKind, Result};
-use crate::near::nearest;
-use crate::segment::source::Slice;
-use crate::segment::{Active, Sealed};
-use crate::write::pending::PendingBatch;
+use crate::segment::rows::pending::PendingBatch;
+use crate::segment::{RowBatchBytes, RowSink, Segment, damaged_rows};
+use crate::spelling::closest_name;
 
 /// A row of a collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,43 +32,15 @@ pub struct Row {
 /// Where a batch of rows is.
 #[derive(Clone, Debug)]
 pub(crate) enum BatchSource {
-    Sealed(Arc<Sealed>),
-    Active(Arc<Active>),
+    Segment(Arc<dyn Segment>),
     Pending(Arc<PendingBatch>),
 }
 
 /// A batch of rows that was not read yet.
 #[derive(Clone, Debug)]
 pub(crate) struct BatchRef {
-    pub(crate) entry: RowEntry,
+    pub(crate) entry: RowBatchEntry,
     pub(crate) source: BatchSource,
-}
-
-impl BatchRef {
-    /// Its segment and the offset there; none while it is pending.
-    pub(crate) fn place(&self) -> Option<(SegmentNumber, u64)> {
-        let segment = match &self.source {
-            BatchSource::Sealed(sealed) => sealed.entry.number,
-            BatchSource::Active(active) => active.file.number,
-            BatchSource::Pending(_) => return None,
-        };
-        Some((segment, self.entry.offset))
-    }
-}
-
-/// The bytes of a batch.
-#[derive(Debug)]
-pub(crate) struct BatchBytes {
-    bytes: Slice,
-    offset: u64,
-}
-
-impl BatchBytes {
-    /// The batch; its checksum was checked.
-    pub(crate) fn decode(&self) -> Result<RowBatch<'_>> {
-        RowBatch::decode_unchecked(&self.bytes, self.offset)
-            .map_err(|e| Error::new(ErrorKind::Corrupt, format!("A row batch is damaged: {e}.")))
-    }
 }
 
 impl Snapshot {
@@ -79,7 +48,7 @@ impl Snapshot {
     pub(crate) fn named(&self, name: &str) -> Result<&Arc<Collection>> {
         self.catalogue().named(name).ok_or_else(|| {
             let known: Vec<&str> = self.catalogue().collections().map(|c| &*c.name).collect();
-            let hint = if let Some(near) = nearest(name, known.iter().copied()) {
+            let hint = if let Some(near) = closest_name(name, known.iter().copied()) {
                 format!("did you mean {near:?}?")
             } else if known.is_empty() {
                 "it has none yet.".to_owned()
@@ -87,7 +56,7 @@ impl Snapshot {
                 let first: Vec<&str> = known.into_iter().take(8).collect();
                 format!("among those it has are {}.", first.join(", "))
             };
-            let store = self.view.home.vfs.describe();
+            let store = self.committed.context.vfs.describe();
             Error::new(
                 ErrorKind::CollectionNotFound,
                 format!("The store {store} has no collection {name:?}; {hint}"),
@@ -101,7 +70,7 @@ impl Snapshot {
         collection: CollectionId,
         range: &Range<Seq>,
     ) -> Result<Vec<BatchRef>> {
-        self.view.check_whole()?;
+        self.committed.check_whole()?;
         let mut found = Vec::new();
         self.each_batch(|entry, source| {
             let wanted = entry.collection == collection
@@ -121,68 +90,57 @@ impl Snapshot {
     /// Tells all batches, in the order they were written.
     pub(crate) fn each_batch(
         &self,
-        mut each: impl FnMut(&RowEntry, &dyn Fn() -> BatchSource),
+        mut each: impl FnMut(&RowBatchEntry, &dyn Fn() -> BatchSource),
     ) -> Result<()> {
-        for sealed in &self.view.base.sealed {
-            if sealed.entry.rows == 0 {
-                continue;
-            }
-            for entry in sealed.rows(&self.view.home)?.iter() {
-                each(entry, &|| BatchSource::Sealed(Arc::clone(sealed)));
-            }
-        }
-        if let Some(active) = &self.view.active {
-            for entry in active.rows()?.iter() {
-                each(entry, &|| BatchSource::Active(Arc::clone(active)));
+        for segment in self.committed.segments() {
+            for entry in segment.rows(&self.committed.context.segments)?.iter() {
+                each(entry, &|| BatchSource::Segment(Arc::clone(&segment)));
             }
         }
         if let Some(pending) = &self.pending {
+            let commit = self.committed.commit.next();
             for batch in pending.batches() {
-                each(&batch.entry(), &|| BatchSource::Pending(Arc::clone(batch)));
+                each(&batch.entry(commit), &|| {
+                    BatchSource::Pending(Arc::clone(batch))
+                });
             }
         }
         Ok(())
     }
 
     /// Reads a batch and checks it.
-    pub(crate) fn read_batch(&self, batch: &BatchRef) -> Result<BatchBytes> {
-        let entry = &batch.entry;
-        let (bytes, segment, salt) = match &batch.source {
-            BatchSource::Sealed(sealed) => {
-                let (bytes, salt) = sealed.batch(&self.view.home, entry)?;
-                (bytes, sealed.entry.number, salt)
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub(crate) fn read_batch(&self, batch: &BatchRef) -> Result<RowBatchBytes> {
+        match &batch.source {
+            BatchSource::Segment(segment) => {
+                segment.row_batch(&self.committed.context.segments, &batch.entry)
             }
-            BatchSource::Active(active) => {
-                let bytes = active.file.chain().read(entry.offset, entry.len)?;
-                (
-                    Slice::Held(bytes.into()),
-                    active.file.number,
-                    active.file.salt,
-                )
-            }
-            BatchSource::Pending(batch) => {
-                return Ok(BatchBytes {
-                    bytes: Slice::Held(batch.encoded()?.into()),
-                    offset: 0,
-                });
-            }
-        };
-        let decoded = RowBatch::decode(&bytes, salt, entry.offset)
-            .map_err(|e| Error::of_format(segment, &e))?;
-        let agrees = decoded.head.collection == entry.collection
-            && decoded.head.first_seq == entry.first_seq
-            && decoded.rows == entry.rows;
-        if !agrees {
-            return Err(Error::corrupt(
-                segment,
-                entry.offset,
-                "a row batch is another one than the row directory says",
-            ));
+            BatchSource::Pending(pending) => pending.encoded(batch.entry.commit),
         }
-        Ok(BatchBytes {
-            bytes,
-            offset: entry.offset,
-        })
+    }
+
+    /// Passes the rows of a batch within a range of sequence numbers to a scan.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`; those of the sink.
+    pub(crate) fn scan_batch(
+        &self,
+        batch: &BatchRef,
+        range: &Range<Seq>,
+        sink: &mut dyn RowSink,
+    ) -> Result<()> {
+        match &batch.source {
+            BatchSource::Segment(segment) => {
+                let files = &self.committed.context.segments;
+                segment.scan(files, &batch.entry, range, sink)
+            }
+            BatchSource::Pending(pending) => {
+                let bytes = pending.encoded(batch.entry.commit)?;
+                sink.records(&bytes.decode()?, range)
+            }
+        }
     }
 
     /// The live rows of a batch within a range of sequence numbers, in runs of consecutive lines and ids.
@@ -196,9 +154,7 @@ impl Snapshot {
         let skip = range.start.0.saturating_sub(first);
         let deleted = self.catalogue().deleted();
         for run in batch.row_runs_from(skip) {
-            let mut run = run.map_err(|e| {
-                Error::new(ErrorKind::Corrupt, format!("A row batch is damaged: {e}."))
-            })?;
+            let mut run = run.map_err(|e| damaged_rows(&e))?;
             if run.seq >= range.end {
                 break;
             }

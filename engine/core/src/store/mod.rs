@@ -1,9 +1,9 @@
-//! The public type [`Store`]: the only door for bindings and tests.
+//! The public type [`Store`]: the entry point of bindings and tests.
 //!
 //! A store object sees the store as of one commit, plus its own pending work. Changes join one pending group, which
 //! [`Store::commit`] makes durable and shows to others. Everything here is thread-safe; readers do not wait for a writer.
 //!
-//! It decides nothing: opening and reading is the room `snapshot`, changing is `write`.
+//! Opening and reading is done by `snapshot`, changing by `write`; nothing is decided here.
 
 mod info;
 mod reports;
@@ -17,24 +17,23 @@ use lakebed_format::{BlobId, CommitNumber, Hash, Seq};
 use lakebed_vfs::{OsVfs, Vfs};
 
 use crate::blob::Blob;
+use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
-use crate::home::Home;
 use crate::ingest::{IngestOptions, IngestReport, Source};
 use crate::options::{Mode, Options};
 use crate::progress::{Progress, ProgressFn};
 use crate::scan::{Scan, ScanRequest};
-use crate::snapshot::open::{Asking, newest};
+use crate::snapshot::open::{Caller, newest};
 use crate::snapshot::{Rows, Snapshot};
 use crate::train::TrainReport;
 use crate::write::{NewBlob, Session, Shared, create, remove};
 use lakebed_json::schema::Schema;
 
-pub use reports::{
-    Appended, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport, Problem, SegmentInfo,
-    SegmentState, Stats, VerifyReport,
-};
+pub use crate::snapshot::{CollectionInfo, CommitInfo, DictionaryInfo, SegmentInfo, SegmentState};
+pub use crate::write::append::Appended;
+pub use reports::{ExportReport, Problem, Stats, VerifyReport};
 
-/// Bytes that `export` writes between two reports of how far it got.
+/// Bytes that `export` writes between two progress reports.
 const REPORT_BYTES: u64 = 4 << 20;
 
 /// An open store. Cheap to clone: clones are the same object.
@@ -59,7 +58,7 @@ impl Store {
     pub fn open_on(vfs: Arc<dyn Vfs>, options: Options) -> Result<Self> {
         options.check()?;
         let may_create = options.mode == Mode::Append && options.create;
-        let home = match Home::open(Arc::clone(&vfs), options.clone()) {
+        let context = match StoreContext::open(Arc::clone(&vfs), options.clone()) {
             Err(error)
                 if may_create
                     && matches!(
@@ -69,36 +68,36 @@ impl Store {
                     && error.os_code().is_none() =>
             {
                 create::create(&vfs, &options).map_err(|why| prefer(error, why))?;
-                Home::open(vfs, options)?
+                StoreContext::open(vfs, options)?
             }
             result => result?,
         };
-        let home = Arc::new(home);
-        let view = newest(&home, None, Asking::Reader)?;
+        let context = Arc::new(context);
+        let committed = newest(&context, None, Caller::Reader)?;
         Ok(Self {
-            shared: Arc::new(Shared::new(home, view)),
+            shared: Arc::new(Shared::new(context, committed)),
         })
     }
 
-    /// Where the store is, for messages.
+    /// The store's location, for messages.
     pub fn describe(&self) -> String {
-        self.shared.home.vfs.describe()
+        self.shared.context.vfs.describe()
     }
 
     /// The options it was opened with.
     pub fn options(&self) -> &Options {
-        &self.shared.home.options
+        &self.shared.context.options
     }
 
-    /// What happened that a user should know and that is no error, such as a torn tail that was set aside; each is told once.
+    /// Warnings since the last call: what a user should know and is not an error, such as a torn tail that was set aside.
     pub fn take_warnings(&self) -> Vec<String> {
-        self.shared.home.take_warnings()
+        self.shared.context.take_warnings()
     }
 
-    /// Commits and closes: later calls say [`ErrorKind::Closed`]. Closing twice is fine.
+    /// Commits and closes: later calls fail with [`ErrorKind::Closed`]. Closing a closed store does nothing.
     ///
     /// # Errors
-    /// Those of [`Store::commit`]; the store is closed all the same, and what was pending is rolled back.
+    /// Those of [`Store::commit`]: the store is closed all the same, and what was pending is rolled back.
     pub fn close(&self) -> Result<()> {
         if self.shared.check_open().is_err() {
             return Ok(());
@@ -110,13 +109,13 @@ impl Store {
         result
     }
 
-    /// What this object sees, for reading.
+    /// The state that this store object reads.
     fn reader(&self) -> Result<Snapshot> {
         self.shared.check_open()?;
         Ok(self.shared.snapshot())
     }
 
-    /// Stores bytes and pins them, also when they were there already.
+    /// Stores bytes as a blob and pins it, also if it exists.
     ///
     /// # Errors
     /// `InvalidArgument` over the size limit; `ReadOnly`, `StoreLocked`, `StoreFull`, `Poisoned`, `Io`.
@@ -143,6 +142,9 @@ impl Store {
     }
 
     /// The blobs of these hashes, in their order; `None` where there is none.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
     pub fn get_many(&self, hashes: &[Hash]) -> Result<Vec<Option<Blob>>> {
         self.reader()?.get_many(hashes)
     }
@@ -155,7 +157,10 @@ impl Store {
         self.reader()?.blob(id)
     }
 
-    /// Whether a blob of this hash is there.
+    /// Whether the store has a blob of this hash.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
     pub fn contains(&self, hash: &Hash) -> Result<bool> {
         self.reader()?.contains(hash)
     }
@@ -173,12 +178,12 @@ impl Store {
         self.shared.snapshot().len()
     }
 
-    /// Whether there is no blob.
+    /// Whether the store has no live blob.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Unpins a blob, removes every row that names it and says how many; its number dies.
+    /// Unpins a blob and removes every row that names it; returns how many rows. Its id is never used again.
     ///
     /// # Errors
     /// `BlobNotFound`; `InvalidArgument` for a dictionary.
@@ -191,14 +196,14 @@ impl Store {
         }
     }
 
-    /// Makes pending work durable and visible to others. With nothing pending: the current number.
+    /// Makes pending work durable and visible to others; returns the commit's number, the current one if nothing is pending.
     ///
     /// # Errors
     /// `StoreFull` and `Io`: everything pending was undone and the store goes on; `Poisoned`: a sync failed.
     pub fn commit(&self) -> Result<CommitNumber> {
         self.shared.check_open()?;
         if !self.shared.has_pending()? {
-            return Ok(self.shared.view().commit);
+            return Ok(self.shared.committed().commit);
         }
         let mut session = Session::begin(&self.shared, None)?;
         session.commit()?;
@@ -207,32 +212,41 @@ impl Store {
         Ok(number)
     }
 
-    /// Forgets pending work.
+    /// Rolls pending work back.
+    ///
+    /// # Errors
+    /// `Closed`.
     pub fn rollback(&self) -> Result<()> {
         self.shared.check_open()?;
         self.shared.abandon();
         Ok(())
     }
 
-    /// Sees what others committed; whether there was anything.
+    /// Reads what others committed; returns whether there was anything.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
     pub fn refresh(&self) -> Result<bool> {
         self.shared.check_open()?;
         self.shared.refresh()
     }
 
-    /// The commit this object sees.
+    /// The commit that this store object sees.
     pub fn commit_number(&self) -> CommitNumber {
-        self.shared.view().commit
+        self.shared.committed().commit
     }
 
-    /// What this object sees now, pending work included; stays readable as long as it is held.
+    /// What this store object sees now, pending work included; it stays readable for as long as it is held.
+    ///
+    /// # Errors
+    /// `Closed`.
     pub fn snapshot(&self) -> Result<Snapshot> {
         let snapshot = self.reader()?;
         self.shared.remember(&snapshot);
         Ok(snapshot)
     }
 
-    /// Appends records, each one JSON value without raw line breaks, as rows of a collection, which is made if there is none.
+    /// Appends records, each one JSON value without raw line breaks, as rows of a collection, which is created if it does not exist.
     ///
     /// # Errors
     /// `BadRecord` names the record; nothing of this call is kept then. `InvalidArgument` for the collection's name; those of
@@ -245,7 +259,7 @@ impl Store {
         crate::write::append::append(&self.shared, collection, records)
     }
 
-    /// Ingests NDJSON, one record a line, into a collection, which is made if there is none. Commits pending work first, then at least
+    /// Ingests NDJSON, one record a line, into a collection, which is created if it does not exist. Commits pending work first, then at least
     /// every 64 MiB of input, so that an ingest that stops keeps a prefix of the input and can be resumed.
     ///
     /// # Errors
@@ -260,12 +274,12 @@ impl Store {
     /// when it saves more than its own size, a later one when held-out records become 3 % smaller. Commits pending work first.
     ///
     /// # Errors
-    /// `CollectionNotFound`; `InvalidArgument` for a size out of range.
+    /// `CollectionNotFound`; `InvalidArgument` for a size out of its domain.
     pub fn train(&self, collection: &str, size: usize) -> Result<TrainReport> {
         crate::train::train_collection(&self.shared, collection, size)
     }
 
-    /// Drops a collection and says how many rows it had. Commits pending work first, and the drop itself.
+    /// Drops a collection and returns how many rows it had. Commits pending work first, and the drop itself.
     ///
     /// # Errors
     /// `CollectionNotFound`.
@@ -279,7 +293,7 @@ impl Store {
         Ok(rows)
     }
 
-    /// Releases the rows of a collection before this sequence number and says how many. Commits pending work first, and the trim itself.
+    /// Releases the rows of a collection before this sequence number and returns how many. Commits pending work first, and the trim itself.
     ///
     /// # Errors
     /// `CollectionNotFound`.
@@ -341,7 +355,7 @@ impl Store {
         let snapshot = self.reader()?;
         let writing = |error| Error::io(&format!("writing the export of {collection}"), error);
         let mut report = ExportReport::default();
-        let mut told = 0;
+        let mut reported = 0;
         let mut rows = snapshot.rows(collection, Seq(0)..Seq(u64::MAX))?;
         while let Some(row) = rows.next() {
             let bytes = rows.blob(&row?)?;
@@ -349,8 +363,8 @@ impl Store {
             out.write_all(b"\n").map_err(writing)?;
             report.rows += 1;
             report.bytes += bytes.len() as u64 + 1;
-            if report.bytes - told >= REPORT_BYTES {
-                told = report.bytes;
+            if report.bytes - reported >= REPORT_BYTES {
+                reported = report.bytes;
                 progress.report(&Progress {
                     bytes: report.bytes,
                     total_bytes: None,
@@ -371,7 +385,7 @@ impl Store {
     }
 }
 
-/// Of the reason why there is no store and the reason why none can be made, the one that tells a user more.
+/// Of the errors of opening and of creating a store the one that tells a user more.
 fn prefer(opening: Error, creating: Error) -> Error {
     let in_the_way = creating.os_code().is_some_and(|code| {
         use std::io::ErrorKind::{AlreadyExists, NotADirectory};

@@ -1,23 +1,6 @@
 //! What calls report back. Plain data; times are microseconds since 1970 UTC, sizes are bytes.
 
-use lakebed_format::{
-    BlobId, CollectionId, CommitNumber, DictionaryNumber, Hash, SegmentNumber, Seq,
-};
-
-/// What an `append` did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Appended {
-    /// Rows added.
-    pub rows: u64,
-    /// Blobs that were not there before.
-    pub new_blobs: u64,
-    /// Rows whose blob was there before.
-    pub duplicates: u64,
-    /// Sequence number of the first row added.
-    pub first_seq: Option<Seq>,
-    /// Bytes of the records.
-    pub bytes: u64,
-}
+use lakebed_format::SegmentNumber;
 
 /// What an `export` did.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -28,109 +11,6 @@ pub struct ExportReport {
     pub bytes: u64,
     /// How long it took.
     pub seconds: f64,
-}
-
-/// A collection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CollectionInfo {
-    /// Its number; a re-created collection has a new one.
-    pub id: CollectionId,
-    /// Its name.
-    pub name: String,
-    /// When it was made.
-    pub created: i64,
-    /// Rows there are: neither trimmed nor deleted.
-    pub rows: u64,
-    /// Rows that were deleted with their blobs.
-    pub deleted_rows: u64,
-    /// The first sequence number that was not trimmed.
-    pub first_seq: Seq,
-    /// The sequence number the next row will get.
-    pub next_seq: Seq,
-    /// The dictionary new rows are compressed with.
-    pub dictionary: Option<DictionaryNumber>,
-}
-
-/// Whether a segment is written to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SegmentState {
-    /// The one that is written to.
-    Active,
-    /// Finished and immutable.
-    Sealed,
-}
-
-impl SegmentState {
-    /// `active` or `sealed`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            SegmentState::Active => "active",
-            SegmentState::Sealed => "sealed",
-        }
-    }
-}
-
-/// A segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SegmentInfo {
-    /// Its number.
-    pub number: SegmentNumber,
-    /// Active or sealed.
-    pub state: SegmentState,
-    /// How blobs lie in it: `rows` or `large`.
-    pub layout: &'static str,
-    /// Its size as a file.
-    pub file_bytes: u64,
-    /// Bytes of its blobs.
-    pub raw_bytes: u64,
-    /// The first blob id that may be in it.
-    pub first_id: BlobId,
-    /// The first blob id after it.
-    pub end_id: BlobId,
-    /// Blobs in it.
-    pub blobs: u64,
-    /// Rows in it.
-    pub rows: u64,
-    /// The first commit in it.
-    pub first_commit: CommitNumber,
-    /// The last commit in it.
-    pub last_commit: CommitNumber,
-}
-
-/// A dictionary.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DictionaryInfo {
-    /// Its number in the store.
-    pub number: DictionaryNumber,
-    /// The collection it was trained on.
-    pub collection: CollectionId,
-    /// That collection's name, unless it was dropped.
-    pub collection_name: Option<String>,
-    /// Its generation in the collection, from 1.
-    pub generation: u64,
-    /// Its identity.
-    pub hash: Hash,
-    /// Its size.
-    pub size: u64,
-    /// The blob that holds it.
-    pub blob: BlobId,
-}
-
-/// A commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CommitInfo {
-    /// Its number.
-    pub number: CommitNumber,
-    /// When it was made.
-    pub time: i64,
-    /// The segment it lies in.
-    pub segment: SegmentNumber,
-    /// Where its trailer lies in the segment.
-    pub offset: u64,
-    /// Blobs it added.
-    pub blobs: u64,
-    /// Rows it added.
-    pub rows: u64,
 }
 
 /// The store in numbers.

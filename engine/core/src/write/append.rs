@@ -1,14 +1,28 @@
 //! Records handed over one by one, as rows of a collection.
 
-use lakebed_format::{FileNumber, Record, limits};
+use lakebed_format::{CatalogueRecord, FileNumber, Seq, limits};
 
 use super::{BlobCounts, Lines, NewBlob, Session, Shared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hashing::hash_each;
-use crate::store::Appended;
 use lakebed_json::schema::{Summary, validate_and_observe};
 
-/// Records that go to the group in one piece, in bytes.
+/// What an `append` did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Appended {
+    /// Rows added.
+    pub rows: u64,
+    /// Blobs that were not there before.
+    pub new_blobs: u64,
+    /// Rows whose blob was there before.
+    pub duplicates: u64,
+    /// Sequence number of the first row added.
+    pub first_seq: Option<Seq>,
+    /// Bytes of the records.
+    pub bytes: u64,
+}
+
+/// Records that go to the group together, in bytes.
 const PIECE: usize = 1 << 20;
 
 /// Appends records; see [`crate::Store::append`].
@@ -68,7 +82,7 @@ fn run(
     }
     flush(session, id, &mut piece, &mut appended)?;
     if appended.rows > 0 {
-        session.record(Record::Schema {
+        session.record(CatalogueRecord::Schema {
             collection: id,
             summary: summary.encode(),
         })?;

@@ -1,62 +1,70 @@
-//! Becoming the one who writes: the lock, what others committed meanwhile, what a crash left.
+//! Beginning to write: takes the lock, reads what others committed meanwhile, repairs what a crash left.
 
 use std::sync::Arc;
 
-use super::lock::WriterLock;
 use super::recover;
 use super::shared::{Shared, Writer};
 use crate::error::{Error, ErrorKind, Result};
-use crate::snapshot::View;
-use crate::snapshot::open::{Asking, newest};
+use crate::snapshot::CommittedState;
+use crate::snapshot::open::{Caller, newest};
+use crate::writer_lock::WriterLock;
 
-/// Takes the writer's lock, sees what others committed, and puts right what a crash left.
-pub(crate) fn take_lock(shared: &Shared, writer: &mut Writer) -> Result<Arc<View>> {
-    let home = &shared.home;
-    let options = &home.options;
-    let mut lock = WriterLock::acquire(home.vfs.as_ref(), options)?;
-    let before = shared.view();
-    let view = newest(home, Some(&before), Asking::Writer(lock.synced()))?;
-    let view = if view.commit == before.commit && view.base.number == before.base.number {
+/// Takes the writer's lock, reads what others committed, and repairs what a crash left.
+///
+/// # Errors
+/// `StoreLocked`, `Interrupted`; `Corrupt`, `Io`, `StoreFull`.
+pub(crate) fn take_lock(shared: &Shared, writer: &mut Writer) -> Result<Arc<CommittedState>> {
+    let context = &shared.context;
+    let options = &context.options;
+    let mut lock = WriterLock::acquire(context.vfs.as_ref(), options)?;
+    let before = shared.committed();
+    let committed = newest(context, Some(&before), Caller::Writer(lock.synced()))?;
+    let committed = if committed.commit == before.commit
+        && committed.manifest.number == before.manifest.number
+    {
         before
     } else {
-        let view = Arc::new(view);
-        shared.show(Arc::clone(&view), None);
-        view
+        let committed = Arc::new(committed);
+        shared.show(Arc::clone(&committed), None);
+        committed
     };
-    let view = if writer.manifest == Some(view.base.number) {
-        view
+    let committed = if writer.manifest == Some(committed.manifest.number) {
+        committed
     } else {
-        let view = recover::manifest(home, view, &lock)?;
-        shared.show(Arc::clone(&view), None);
-        writer.manifest = Some(view.base.number);
-        view
+        let committed = recover::manifest(context, committed, &lock)?;
+        shared.show(Arc::clone(&committed), None);
+        writer.manifest = Some(committed.manifest.number);
+        committed
     };
     let known = writer
         .file
         .take()
-        .filter(|(number, _)| *number == view.base.active)
+        .filter(|(number, _)| *number == committed.manifest.active)
         .map(|(_, file)| file);
-    let file = recover::active_file(home, &view, &mut lock, known)?;
+    let file = recover::active_file(context, &committed, &mut lock, known)?;
     if !writer.swept {
-        recover::sweep(home, &view)?;
+        recover::sweep(context, &committed)?;
         writer.swept = true;
     }
-    writer.file = file.map(|file| (view.base.active, file));
+    writer.file = file.map(|file| (committed.manifest.active, file));
     writer.lock = Some(lock);
-    Ok(view)
+    Ok(committed)
 }
 
-/// A store object must not write in a process forked from the one that opened it: both would think the pending group theirs.
+/// Refuses to write in a process forked from the one that opened the store: both would take the pending group for theirs.
+///
+/// # Errors
+/// `InvalidArgument`.
 pub(crate) fn check_process(shared: &Shared) -> Result<()> {
     let now = std::process::id();
-    if now == shared.home.pid {
+    if now == shared.context.pid {
         return Ok(());
     }
     Err(Error::new(
         ErrorKind::InvalidArgument,
         format!(
             "This store object was opened in process {} and cannot write in its child {now}; open the store again in this process.",
-            shared.home.pid
+            shared.context.pid
         ),
     ))
 }

@@ -1,31 +1,28 @@
-//! Ending a group: row batches, records, the index block, COMMIT, one sync.
+//! Commits a group: row batches, catalogue records, the index block, COMMIT, one sync.
 
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, BlockBuilder, COMMIT_LEN, Commit, CommitAt, CommitEntry, FrameEntry, IdRun, IdSet,
-    IndexBlock, Record, RowEntry, SectionKind, names, put_fingerprints, wire::pad8,
+    BlobId, CatalogueRecord, CommitEntry, CommitNumber, FrameEntry, IdRun, IdSet, RowBatchEntry,
+    names, put_fingerprints,
 };
 
 use super::group::Group;
 use crate::catalogue::merge_summaries;
+use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
-use crate::home::Home;
-use crate::segment::chain::{Block, Walk};
-use crate::segment::{Active, ActiveFile};
-use crate::snapshot::View;
-
-/// Blocks of one level that are merged into one of the next, the new one included.
-const MERGE: usize = 16;
-/// Levels above this are a footer's.
-const TOP_LEVEL: u8 = 254;
+use crate::segment::rows::active::ActiveRows;
+use crate::segment::rows::active_file::ActiveFile;
+use crate::segment::rows::walker::Block;
+use crate::segment::rows::writer::{CommitFacts, IndexContents};
+use crate::snapshot::CommittedState;
 
 /// Why a commit did not happen.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Nothing reached the point of no return: the group can be rolled back and the store written on.
+    /// The commit was not begun: the group can be rolled back, and writing may go on.
     Undone(Error),
-    /// A sync failed: nobody knows what is on disk.
+    /// A sync failed: what is on disk is unknown.
     Unsynced(Error),
 }
 
@@ -35,34 +32,21 @@ impl From<Error> for Failure {
     }
 }
 
-/// Sections of the new index block.
-struct Sections {
-    level: u8,
-    first_group: u64,
-    kept: usize,
-    frames: Vec<FrameEntry>,
-    fingerprints: Vec<u8>,
-    ids: IdSet,
-    rows: Vec<u8>,
-    commits: Vec<CommitEntry>,
-    records: Vec<u8>,
-}
-
-/// Makes the group durable. The new view shows it.
+/// Makes the group durable and returns the state that shows it.
 pub(crate) fn commit(
-    home: &Arc<Home>,
-    view: &View,
+    context: &Arc<StoreContext>,
+    committed: &CommittedState,
     group: &mut Group,
-) -> std::result::Result<View, Failure> {
-    group.drain(home)?;
-    let rows = append_rows(group)?;
+) -> std::result::Result<CommittedState, Failure> {
+    group.drain(context)?;
+    let number = committed.commit.next();
+    let rows = append_rows(group, number)?;
     let records = finish_records(group);
-    let number = view.commit.next();
-    let time = home.options.clock.now();
-    let made = write_trailer(view, group, number, time, &rows, &records)?;
-    group.spill(home)?;
+    let time = context.options.clock.now();
+    let made = append_trailer(committed, group, number, time, &rows, &records)?;
+    group.spill(context)?;
 
-    let file = group.file(home)?;
+    let file = group.file(context)?;
     let unsynced = |error: std::io::Error| {
         Failure::Unsynced(
             Error::new(
@@ -77,43 +61,31 @@ pub(crate) fn commit(
     };
     file.sync_data().map_err(unsynced)?;
     if group.made_file {
-        home.vfs.sync_dir(names::SEGMENTS).map_err(unsynced)?;
+        context.vfs.sync_dir(names::SEGMENTS).map_err(unsynced)?;
     }
-    Ok(next_view(home, view, group, &file, made))
+    Ok(next_view(context, committed, group, &file, made))
 }
 
 /// The row batches behind the frames.
-fn append_rows(group: &mut Group) -> Result<Vec<RowEntry>> {
-    let (batches, salt) = {
-        let pending = group.shared.read();
-        (pending.batches.clone(), pending.salt)
-    };
+fn append_rows(group: &mut Group, commit: CommitNumber) -> Result<Vec<RowBatchEntry>> {
+    let batches = group.shared.read().batches.clone();
     let mut entries = Vec::with_capacity(batches.len());
     for batch in batches {
         let offset = group.position();
         let mut bytes = Vec::new();
-        let len = batch
-            .writer
-            .clone()
-            .encode(salt, offset, &mut bytes)
-            .map_err(|e| Error::internal(&format!("rows cannot be encoded: {e}")))?;
+        entries.push(group.writer.row_batch(&batch, commit, offset, &mut bytes)?);
         group.append(&bytes);
-        entries.push(RowEntry {
-            offset,
-            len,
-            ..batch.entry()
-        });
     }
     Ok(entries)
 }
 
-/// The group's records, with pins and next numbers.
-fn finish_records(group: &mut Group) -> Vec<Record> {
+/// The group's catalogue records, with pins and next numbers.
+fn finish_records(group: &mut Group) -> Vec<CatalogueRecord> {
     let pending = group.shared.read();
     let catalogue = &pending.catalogue;
     let mut records = one_schema_each(&group.records);
     if !group.pins.is_empty() {
-        records.push(Record::Pinned(group.pins.clone()));
+        records.push(CatalogueRecord::Pinned(group.pins.clone()));
     }
     let before = &group.before;
     let changed = before.next_collection != catalogue.next_collection
@@ -121,7 +93,7 @@ fn finish_records(group: &mut Group) -> Vec<Record> {
         || before.next_dictionary != catalogue.next_dictionary
         || before.next_segment != catalogue.next_segment;
     if changed {
-        records.push(Record::Next {
+        records.push(CatalogueRecord::Next {
             collection: catalogue.next_collection,
             file: catalogue.next_file,
             dictionary: catalogue.next_dictionary,
@@ -131,17 +103,17 @@ fn finish_records(group: &mut Group) -> Vec<Record> {
     records
 }
 
-/// The same records with one summary a collection in place of several.
-fn one_schema_each(records: &[Record]) -> Vec<Record> {
-    let mut out: Vec<Record> = Vec::with_capacity(records.len());
+/// The same records with one summary for each collection in place of several.
+fn one_schema_each(records: &[CatalogueRecord]) -> Vec<CatalogueRecord> {
+    let mut out: Vec<CatalogueRecord> = Vec::with_capacity(records.len());
     for record in records {
-        if let Record::Schema {
+        if let CatalogueRecord::Schema {
             collection: new,
             summary: more,
         } = record
         {
             let known = out.iter_mut().find_map(|record| match record {
-                Record::Schema {
+                CatalogueRecord::Schema {
                     collection,
                     summary,
                 } if collection == new => Some(summary),
@@ -160,112 +132,68 @@ fn one_schema_each(records: &[Record]) -> Vec<Record> {
     out
 }
 
-/// What the end of the group added.
+/// The new index block and COMMIT.
 struct Trailer {
-    header: IndexBlock,
-    commit: CommitAt,
-    frames: Vec<FrameEntry>,
-    ids: IdSet,
+    block: Block,
+    /// Blocks before it that stay; it covers the rest.
     kept: usize,
 }
 
-fn write_trailer(
-    view: &View,
+/// Appends the index block and the COMMIT.
+fn append_trailer(
+    committed: &CommittedState,
     group: &mut Group,
-    number: lakebed_format::CommitNumber,
+    number: CommitNumber,
     time: i64,
-    rows: &[RowEntry],
-    records: &[Record],
+    rows: &[RowBatchEntry],
+    records: &[CatalogueRecord],
 ) -> Result<Trailer> {
-    let mut sections = own_sections(group, rows, records);
-    if let Some(active) = &view.active {
-        sections = merged(active, sections)?;
+    let mut contents = own_contents(group, rows, records)?;
+    let mut kept = 0;
+    if let Some(active) = &committed.active {
+        (contents, kept) = contents.merged_with(active.file.walker(), &active.blocks)?;
     }
-    let (salt, new_blobs, new_rows, raw_bytes, segment, next_blob) = {
+    let (own, next_blob, catalogue) = {
         let pending = group.shared.read();
-        (
-            pending.salt,
-            pending.new_blobs,
-            pending.rows,
-            pending.raw_bytes,
-            pending.segment,
-            pending.next,
-        )
+        let own = CommitEntry {
+            number,
+            time,
+            offset: 0,
+            blobs: pending.new_blobs,
+            rows: pending.rows,
+            raw_bytes: pending.raw_bytes,
+        };
+        (own, pending.next, pending.catalogue.clone())
     };
-    let mut bytes = Vec::new();
-    let start = group.position();
-    pad8(&mut bytes, 0, start);
-    let block_at = start + bytes.len() as u64;
-    let mut builder = BlockBuilder::group(sections.level, sections.first_group);
-    let mut frames = Vec::with_capacity(sections.frames.len() * FrameEntry::LEN);
-    for frame in &sections.frames {
-        frame.encode(&mut frames);
-    }
-    let mut ids = Vec::new();
-    sections.ids.encode(&mut ids);
-    builder
-        .set(SectionKind::Frames, false, frames)
-        .set(SectionKind::Fingerprints, true, sections.fingerprints)
-        .set(SectionKind::Ids, false, ids)
-        .set(SectionKind::Rows, false, sections.rows)
-        .set(SectionKind::Records, false, sections.records);
-    sections.commits.push(CommitEntry {
-        number,
-        time,
-        offset: 0,
-        blobs: new_blobs,
-        rows: new_rows,
-        raw_bytes,
-    });
-    // The length of the table does not depend on the offset, which is known only with the length.
-    builder.set(
-        SectionKind::Commits,
-        false,
-        CommitEntry::encode_all(&sections.commits),
-    );
-    let commit_at = builder.commit_offset(block_at);
-    if let Some(own) = sections.commits.last_mut() {
-        own.offset = commit_at;
-    }
-    builder.set(
-        SectionKind::Commits,
-        false,
-        CommitEntry::encode_all(&sections.commits),
-    );
-    let header = builder
-        .encode(salt, block_at, &mut bytes)
-        .map_err(|e| Error::internal(&format!("the index block cannot be encoded: {e}")))?;
-    pad8(&mut bytes, 0, start);
-    group.append(&bytes);
-    if group.position() != commit_at {
-        return Err(Error::internal("COMMIT is not where it was expected"));
-    }
-    let commit = Commit {
+    let index = group.writer.index(group.position(), contents, own)?;
+    group.append(&index.bytes);
+    let facts = CommitFacts {
         number,
         time,
         group: group.start,
-        index_offset: block_at,
-        index_len: header.len,
-        segment,
-        salt,
-        predecessor: view.checksum,
+        predecessor: committed.checksum,
         next_blob,
-        group_checksum: group.sum_so_far(),
     };
-    let mut bytes = Vec::with_capacity(COMMIT_LEN);
-    let commit = commit.encode(commit_at, &mut bytes);
+    let (bytes, commit) = group.writer.commit(&index, facts, group.sum_so_far());
     group.append(&bytes);
     Ok(Trailer {
-        header,
-        commit,
-        frames: sections.frames,
-        ids: sections.ids,
-        kept: sections.kept,
+        block: Block {
+            header: index.header,
+            commit,
+            frames: index.frames,
+            ids: index.ids,
+            catalogue,
+        },
+        kept,
     })
 }
 
-/// What describes the group alone.
-fn own_sections(group: &Group, rows: &[RowEntry], records: &[Record]) -> Sections {
+/// What the index block of this group alone says.
+fn own_contents(
+    group: &Group,
+    rows: &[RowBatchEntry],
+    records: &[CatalogueRecord],
+) -> Result<IndexContents> {
     let pending = group.shared.read();
     let index = pending.index.read();
     let mut ids = IdSet::new();
@@ -280,25 +208,24 @@ fn own_sections(group: &Group, rows: &[RowEntry], records: &[Record]) -> Section
             ids.remove(entry.blob);
         }
     }
-    let mut fingerprints = Vec::with_capacity(ids.len() as usize * 8);
-    put_fingerprints(
-        ids.iter()
-            .filter_map(|id| index.hash(id))
-            .map(lakebed_format::Hash::fingerprint),
-        &mut fingerprints,
-    );
+    let listed: Option<Vec<_>> = ids
+        .iter()
+        .map(|id| index.hash(id).map(lakebed_format::Hash::fingerprint))
+        .collect();
+    let listed = listed.ok_or_else(|| Error::internal("a pending blob has no hash"))?;
+    let mut fingerprints = Vec::with_capacity(listed.len() * 8);
+    put_fingerprints(listed.into_iter(), &mut fingerprints);
     let mut row_bytes = Vec::new();
     for row in rows {
-        row.encode(&mut row_bytes);
+        row.encode(group.writer.format(), &mut row_bytes);
     }
     let mut record_bytes = Vec::new();
     for record in records {
         record.encode(&mut record_bytes);
     }
-    Sections {
+    Ok(IndexContents {
         level: 0,
         first_group: group.start,
-        kept: usize::MAX,
         frames: pending
             .frames
             .iter()
@@ -312,108 +239,43 @@ fn own_sections(group: &Group, rows: &[RowEntry], records: &[Record]) -> Section
         rows: row_bytes,
         commits: Vec::new(),
         records: record_bytes,
-    }
+    })
 }
 
-/// Takes in the blocks at the segment's end that the new one is to cover, like a counter that carries.
-fn merged(active: &Active, own: Sections) -> Result<Sections> {
-    let blocks = &active.blocks;
-    let mut level = 0;
-    let mut kept = blocks.len();
-    while level < TOP_LEVEL {
-        let same = blocks
-            .get(..kept)
-            .unwrap_or_default()
-            .iter()
-            .rev()
-            .take_while(|block| block.header.level == level)
-            .count();
-        if same < MERGE - 1 {
-            break;
-        }
-        kept -= same;
-        level += 1;
-    }
-    let covered = blocks.get(kept..).unwrap_or_default();
-    let Some(first) = covered.first() else {
-        return Ok(Sections { kept, ..own });
-    };
-    let chain = active.file.chain();
-    let mut all = Sections {
-        level,
-        first_group: first.start(),
-        kept,
-        frames: Vec::new(),
-        fingerprints: Vec::new(),
-        ids: IdSet::new(),
-        rows: Vec::new(),
-        commits: Vec::new(),
-        records: Vec::new(),
-    };
-    for block in covered {
-        let section = |kind| chain.section(&block.header, kind);
-        all.frames.extend(&block.frames);
-        all.fingerprints.extend(section(SectionKind::Fingerprints)?);
-        all.ids.extend(&block.ids);
-        all.rows.extend(section(SectionKind::Rows)?);
-        all.commits.extend(chain.commits(&block.header)?);
-        all.records.extend(section(SectionKind::Records)?);
-    }
-    all.frames.extend(own.frames);
-    all.fingerprints.extend(own.fingerprints);
-    all.ids.extend(&own.ids);
-    all.rows.extend(own.rows);
-    all.commits.extend(own.commits);
-    all.records.extend(own.records);
-    Ok(all)
-}
-
-/// What is to be seen now.
+/// The state after the commit.
 fn next_view(
-    home: &Arc<Home>,
-    view: &View,
+    context: &Arc<StoreContext>,
+    committed: &CommittedState,
     group: &Group,
     file: &Arc<dyn lakebed_vfs::File>,
     made: Trailer,
-) -> View {
+) -> CommittedState {
     let pending = group.shared.read();
     let index = pending.index.read();
-    let active_file = match &view.active {
+    let active_file = match &committed.active {
         Some(active) => Arc::clone(&active.file),
         None => Arc::new(ActiveFile::new(
             pending.segment,
+            group.writer.format(),
             pending.salt,
             pending.first,
-            Arc::clone(file),
+            Arc::<dyn lakebed_vfs::File>::clone(file),
         )),
     };
     let new = made
+        .block
         .ids
         .iter()
         .skip_while(|id| *id < pending.first)
         .filter_map(|id: BlobId| Some((id, index.hash(id)?.fingerprint())));
     active_file.index_new(pending.first, new, pending.next);
-    let mut blocks = view
-        .active
-        .as_ref()
-        .and_then(|active| active.blocks.get(..made.kept))
-        .unwrap_or_default()
-        .to_vec();
-    blocks.push(Arc::new(Block {
-        header: made.header,
-        commit: made.commit,
-        frames: made.frames,
-        ids: made.ids,
-        catalogue: pending.catalogue.clone(),
-    }));
-    let walk = Walk {
-        blocks,
-        damage: Vec::new(),
-    };
-    let active = Active::new(active_file, walk, Vec::new(), made.commit);
-    View::new(
-        Arc::clone(home),
-        Arc::clone(&view.base),
+    let before = committed.active.as_ref();
+    let blocks = before.map_or(&[][..], |active| active.blocks.as_slice());
+    let blocks = blocks.iter().take(made.kept).cloned();
+    let active = ActiveRows::with_block(active_file, blocks, made.block);
+    CommittedState::new(
+        Arc::clone(context),
+        Arc::clone(&committed.manifest),
         Some(Arc::new(active)),
     )
 }

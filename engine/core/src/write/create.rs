@@ -1,4 +1,4 @@
-//! Making a new store. `FORMAT` comes last: without it a directory is no store, and a crash in between is made good by doing it again.
+//! Creates a store. `FORMAT` is written last: without it a directory is not a store, and after a crash creation is repeated.
 
 use std::sync::Arc;
 
@@ -6,20 +6,20 @@ use lakebed_format::{Manifest, StoreHeader, StoreUuid, names};
 use lakebed_vfs::{Open, Vfs};
 
 use super::commit::Failure;
-use super::group::random;
-use super::lock::WriterLock;
-use super::seal::put_file_on;
+use super::manifest::put_file;
+use crate::context;
 use crate::error::{Error, ErrorKind, Result};
-use crate::home;
 use crate::options::Options;
+use crate::random::random_u64;
 use crate::snapshot::rebuild::first_body;
+use crate::writer_lock::WriterLock;
 
 /// Room for a drop on a full disk, in bytes.
 pub(crate) const RESERVE_BYTES: usize = 64 << 10;
 /// The temporary name of `FORMAT`.
 const FORMAT_TEMPORARY: &str = ".FORMAT.tmp";
 
-/// Makes a store in the directory `vfs` is rooted at, unless there is one by now.
+/// Creates a store in the directory that `vfs` is rooted at, unless there is one by now.
 ///
 /// # Errors
 /// `NotAStore` when the directory holds other files, or the segments of a store that lost its `FORMAT`; `Io`, `StoreFull`.
@@ -31,9 +31,9 @@ pub(crate) fn create(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<()> {
     if vfs.open(names::FORMAT, Open::Read).is_ok() {
         return Ok(());
     }
-    if home::holds_segments(vfs.as_ref()) {
+    if context::holds_segments(vfs.as_ref()) {
         // They are written after `FORMAT`: a store has lost it, and a new one would overwrite what is left of its manifests.
-        return Err(home::missing(vfs.as_ref()));
+        return Err(context::without_format(vfs.as_ref()));
     }
     for dir in [names::SEGMENTS, names::MANIFESTS, names::INDEX] {
         vfs.create_dir(dir).map_err(io)?;
@@ -42,7 +42,7 @@ pub(crate) fn create(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<()> {
     let manifest = Manifest {
         number: 1,
         uuid,
-        salt: random()?,
+        salt: random_u64()?,
         catalogue: first_body(),
     };
     put(
@@ -52,7 +52,7 @@ pub(crate) fn create(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<()> {
         &names::manifest(1),
         &manifest.encode(),
     )?;
-    // Without it everything works, but a drop on a full disk.
+    // Without it everything works except a drop on a full disk.
     let _ = make_reserve(vfs.as_ref());
     vfs.sync_dir("").map_err(io)?;
     let header = StoreHeader::new(uuid, options.clock.now());
@@ -68,7 +68,10 @@ pub(crate) fn create(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Makes the file whose removal makes room.
+/// Creates the file whose removal makes room.
+///
+/// # Errors
+/// The system's.
 pub(crate) fn make_reserve(vfs: &dyn Vfs) -> std::io::Result<()> {
     let file = vfs.open(names::RESERVE, Open::Create)?;
     if file.len()? < RESERVE_BYTES as u64 {
@@ -78,12 +81,12 @@ pub(crate) fn make_reserve(vfs: &dyn Vfs) -> std::io::Result<()> {
 }
 
 fn put(vfs: &dyn Vfs, dir: &str, temporary: &str, name: &str, bytes: &[u8]) -> Result<()> {
-    put_file_on(vfs, dir, temporary, name, bytes).map_err(|failure| match failure {
+    put_file(vfs, dir, temporary, name, bytes).map_err(|failure| match failure {
         Failure::Undone(error) | Failure::Unsynced(error) => error,
     })
 }
 
-/// A directory that holds nothing, or what an interrupted creation left.
+/// Checks that the directory is empty, except for what an interrupted creation leaves.
 fn check_empty(vfs: &dyn Vfs) -> Result<()> {
     let own = [
         names::LOCK,
@@ -111,14 +114,14 @@ fn check_empty(vfs: &dyn Vfs) -> Result<()> {
 
 fn uuid() -> Result<[u8; 16]> {
     let mut bytes = [0; 16];
-    let (low, high) = (random()?, random()?);
+    let (low, high) = (random_u64()?, random_u64()?);
     for (byte, value) in bytes
         .iter_mut()
         .zip(low.to_le_bytes().into_iter().chain(high.to_le_bytes()))
     {
         *byte = value;
     }
-    // Version 4, variant 1, as tools that look at it expect.
+    // Version 4, variant 1 of RFC 9562, as other tools expect.
     if let Some(byte) = bytes.get_mut(6) {
         *byte = *byte & 0x0f | 0x40;
     }

@@ -1,19 +1,19 @@
-//! Which blobs of a batch the store has already: fingerprints find candidates, bytes decide.
+//! Finds blobs of a batch that the store already has: fingerprints find candidates, bytes decide.
 
 use lakebed_format::{BlobId, Hash};
 
-use super::pending::Pending;
 use crate::error::{Error, ErrorKind, Result};
+use crate::segment::rows::pending::Pending;
 use crate::snapshot::{Cursor, Snapshot};
 
-/// A blob that may be new.
+/// A blob to be stored, which may be known.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewBlob<'a> {
     pub(crate) hash: Hash,
     pub(crate) bytes: &'a [u8],
 }
 
-/// Fewer candidates than these are looked at one by one on this thread, through the cache.
+/// Fewer candidates than this are compared one by one on this thread, through the cache.
 const FEW: usize = 512;
 
 /// A blob that may equal one of the batch.
@@ -21,7 +21,10 @@ type Candidate = (BlobId, usize);
 
 /// For each blob of a batch the id of a live equal one in the committed store, if there is any.
 ///
-/// Candidates are looked at in the order of their frames, so that each frame is decoded once a batch; many of them on all cores.
+/// Candidates are compared in the order of their frames, so that each frame is decoded once for a batch; many of them on all cores.
+///
+/// # Errors
+/// `Io`.
 pub(crate) fn known(
     committed: &Snapshot,
     pending: &Pending,
@@ -50,7 +53,10 @@ pub(crate) fn known(
     Ok(known)
 }
 
-/// How many of these hashes the committed store may have, by their fingerprints alone.
+/// How many of these hashes the committed store may have, judged by their fingerprints alone.
+///
+/// # Errors
+/// `Io`.
 pub(crate) fn guess<'a>(
     committed: &Snapshot,
     hashes: impl Iterator<Item = &'a Hash>,
@@ -67,13 +73,13 @@ pub(crate) fn guess<'a>(
 fn find(committed: &Snapshot, hash: &Hash, each: &mut dyn FnMut(&[BlobId])) -> Result<()> {
     let fingerprint = hash.fingerprint();
     let result = committed
-        .view
+        .committed
         .search(&(fingerprint..=fingerprint), &mut |ids| {
             each(ids);
             Ok(true)
         });
     match result {
-        // What cannot be looked up cannot be found: it is stored anew.
+        // What cannot be searched counts as unknown: the blob is stored again.
         Err(error) if error.kind() == ErrorKind::Corrupt => Ok(()),
         other => other,
     }
@@ -88,7 +94,7 @@ fn compare(
     let mut cursor = if candidates.len() < FEW {
         Cursor::anywhere(committed)
     } else {
-        Cursor::upwards(committed)
+        Cursor::ascending(committed)
     };
     let mut equal = Vec::with_capacity(candidates.len());
     for (id, index) in candidates {
@@ -98,7 +104,7 @@ fn compare(
         match cursor.bytes(*id) {
             Ok(bytes) if bytes == blob.bytes => equal.push((*id, *index)),
             Ok(_) => {}
-            // What cannot be read cannot stand for these bytes: they are stored anew.
+            // A blob that cannot be read does not stand for these bytes: they are stored again.
             Err(error) if error.kind() == ErrorKind::Corrupt => {}
             Err(error) => return Err(error),
         }

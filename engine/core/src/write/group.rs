@@ -1,50 +1,54 @@
-//! The pending group while it is being written: blobs into pages, pages into frames, frames into the file.
+//! Writes the pending group: blobs into pages, pages into frames, frames into the file.
 //!
-//! Memory is bounded: bytes beyond [`SPILL`] go to the active segment's file behind the last commit, where nobody sees them until the
+//! Memory is bounded: bytes beyond [`SPILL`] go to the active segment's file behind the last commit, where they are invisible until the
 //! group's COMMIT follows, and a rollback cuts them off.
 
 use std::sync::Arc;
 
 use lakebed_format::{
-    BatchHead, BlobId, CollectionId, FileNumber, FrameSpec, Hash, IdRun, IdSet, Layout, Record,
-    SegmentHeader, SegmentNumber, Seq, Summer, limits, names,
+    BlobId, CatalogueRecord, CollectionId, FileNumber, Hash, IdRun, IdSet, RowBatchHeader,
+    RunningChecksum, SegmentNumber, Seq, limits, names,
 };
-use lakebed_vfs::{File, Open};
+use lakebed_vfs::File;
 use parking_lot::RwLock;
 
-use super::pending::{Pending, PendingBatch, PendingBytes, PendingFrame, PendingIndex};
 use crate::catalogue::Catalogue;
+use crate::context::StoreContext;
 use crate::error::{Error, Result};
-use crate::home::Home;
-use crate::snapshot::View;
-use lakebed_codec::{Compressor, Dictionary, Frame, FrameError, Page, Workers};
+use crate::segment::create::create_file;
+use crate::segment::rows::pending::{
+    Pending, PendingBatch, PendingBytes, PendingFrame, PendingIndex,
+};
+use crate::segment::rows::writer::SegmentWriter;
+use crate::snapshot::CommittedState;
+use lakebed_codec::{Compressor, Dictionary, Frame, Page, Workers};
 
 /// Bytes of finished frames held in memory before they go to the file.
 const SPILL: usize = 8 << 20;
-/// Rows of one batch are stamped with its time; a batch is not older than this when rows join it, in microseconds.
+/// Rows of one batch share its time; rows join a batch that is at most this old, in microseconds.
 const SAME_TIME: i64 = 1_000_000;
 
 /// Line numbers of rows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Lines<'a> {
-    /// The rows come from no file.
+    /// The rows do not come from a file.
     None,
-    /// One after the other from this one on.
+    /// Consecutive from this one on.
     From(u64),
     /// One for each row.
     Each(&'a [u64]),
 }
 
-/// The file the group goes to.
+/// The file that the group is written to.
 #[derive(Debug)]
 pub(crate) enum Output {
     /// The active segment, open for writing.
-    There(Arc<dyn File>),
-    /// A segment that has no commit yet.
-    New(SegmentHeader),
+    File(Arc<dyn File>),
+    /// A new segment without a file.
+    New,
 }
 
-/// A state of the group to which its rows and records can go back.
+/// A state of the group that its rows and records can be rolled back to.
 #[derive(Debug)]
 pub(crate) struct Mark {
     batches: Vec<Arc<PendingBatch>>,
@@ -60,85 +64,86 @@ pub(crate) struct Group {
     pub(crate) shared: Arc<RwLock<Pending>>,
     pub(crate) start: u64,
     pub(crate) output: Output,
-    /// Whether the file was made by this group, so that its name is not durable yet.
+    pub(crate) writer: SegmentWriter,
+    /// Whether this group created the file, whose name is not durable then.
     pub(crate) made_file: bool,
-    /// Over what was spilled.
-    sum: Summer,
-    pub(crate) records: Vec<Record>,
+    /// The checksum of what was spilled.
+    sum: RunningChecksum,
+    pub(crate) records: Vec<CatalogueRecord>,
     pub(crate) pins: IdSet,
     /// Segments of large blobs this group wrote.
     pub(crate) large: Vec<SegmentNumber>,
     /// The catalogue before the group.
     pub(crate) before: Catalogue,
-    /// The batch of each collection that takes further rows.
+    /// For each collection the place of the batch that takes further rows.
     open: Vec<(CollectionId, usize)>,
     compressor: Compressor<IdRun>,
     dictionary: Option<Arc<Dictionary>>,
     page_bytes: usize,
 }
 
-/// A page is cut also at this many blobs, however small they are.
+/// A page ends also at this many blobs, however small they are.
 const PAGE_BLOBS: usize = 4096;
 
 impl Group {
-    /// A group after the last commit of `view`. `output` is the active segment's file, if it has one.
+    /// A group after the last commit of `committed`. `output` is the active segment's file, if it has one.
     pub(crate) fn new(
-        home: &Home,
-        view: &View,
+        context: &StoreContext,
+        committed: &CommittedState,
         output: Option<Arc<dyn File>>,
         workers: Arc<Workers>,
     ) -> Result<Self> {
-        let (start, salt, output) = match (&view.active, output) {
-            (Some(active), Some(file)) => (active.end(), active.file.salt, Output::There(file)),
-            // Making the segment's file would remove what is in it.
+        let store = context.header.uuid;
+        let (start, writer, output) = match (&committed.active, output) {
+            (Some(active), Some(file)) => {
+                (active.end(), active.file.writer(store), Output::File(file))
+            }
+            // Creating the file would remove what is in it.
             (Some(_), None) => return Err(Error::internal("the active segment is not open")),
             (None, _) => {
-                let header = SegmentHeader {
-                    layout: Layout::Rows,
-                    number: view.base.active,
-                    uuid: home.header.uuid,
-                    salt: random()?,
-                    first_blob: view.next_blob,
-                };
-                (limits::FIRST_GROUP, header.salt, Output::New(header))
+                let number = committed.manifest.active;
+                let format = context.header.segment_format();
+                let writer = SegmentWriter::create(format, number, store, committed.next_blob)?;
+                (limits::FIRST_GROUP, writer, Output::New)
             }
         };
         let file = match &output {
-            Output::There(file) => Some(Arc::clone(file)),
-            Output::New(_) => None,
+            Output::File(file) => Some(Arc::clone(file)),
+            Output::New => None,
         };
         let pending = Pending {
-            segment: view.base.active,
-            salt,
-            first: view.next_blob,
-            next: view.next_blob,
+            segment: committed.manifest.active,
+            salt: writer.salt(),
+            first: committed.next_blob,
+            next: committed.next_blob,
             frames: Vec::new(),
             flying: std::collections::VecDeque::new(),
             page: Page::default(),
-            page_first: view.next_blob,
+            page_first: committed.next_blob,
             bytes: Arc::new(PendingBytes::new(start, file)),
-            index: Arc::new(RwLock::new(PendingIndex::new(view.next_blob))),
+            index: Arc::new(RwLock::new(PendingIndex::new(committed.next_blob))),
             batches: Vec::new(),
             new_blobs: 0,
             large_blobs: 0,
             rows: 0,
             raw_bytes: 0,
-            catalogue: view.catalogue.clone(),
+            catalogue: committed.catalogue.clone(),
         };
         Ok(Self {
             shared: Arc::new(RwLock::new(pending)),
             start,
             output,
+            writer,
             made_file: false,
-            sum: Summer::new(salt),
+            sum: writer.group_sum(),
             records: Vec::new(),
             pins: IdSet::new(),
             large: Vec::new(),
-            before: view.catalogue.clone(),
+            before: committed.catalogue.clone(),
             open: Vec::new(),
             compressor: Compressor::new(workers),
             dictionary: None,
-            page_bytes: home
+            page_bytes: context
                 .options
                 .page_bytes
                 .clamp(1, (limits::MAX_FRAME / 2) as usize),
@@ -154,7 +159,7 @@ impl Group {
             && self.pins.is_empty()
     }
 
-    /// Compresses on these threads from now on. Nothing may be under way.
+    /// Compresses on these threads from now on. No frame may be in progress.
     pub(crate) fn compress_on(&mut self, workers: Arc<Workers>) {
         self.compressor = Compressor::new(workers);
     }
@@ -162,23 +167,28 @@ impl Group {
     /// Frames from now on use this dictionary.
     pub(crate) fn use_dictionary(
         &mut self,
-        home: &Home,
+        context: &StoreContext,
         dictionary: Option<Arc<Dictionary>>,
     ) -> Result<()> {
         let number = |dictionary: &Option<Arc<Dictionary>>| dictionary.as_ref().map(|d| d.number());
         if number(&dictionary) != number(&self.dictionary) {
-            self.cut_page(home)?;
+            self.cut_page(context)?;
             self.dictionary = dictionary;
         }
         Ok(())
     }
 
-    /// Adds a blob that is not there, and is no large one.
-    pub(crate) fn add_blob(&mut self, home: &Home, hash: Hash, bytes: &[u8]) -> Result<BlobId> {
+    /// Adds a blob that the store does not have and that is not large.
+    pub(crate) fn add_blob(
+        &mut self,
+        context: &StoreContext,
+        hash: Hash,
+        bytes: &[u8],
+    ) -> Result<BlobId> {
         let fits_page = bytes.len() < self.page_bytes;
         if !fits_page {
-            // A frame of its own, so that it can be handed out where it lies if it does not shrink.
-            self.cut_page(home)?;
+            // A frame of its own, so that it can be read in place if it does not shrink.
+            self.cut_page(context)?;
         }
         let (id, full) = {
             let mut pending = self.shared.write();
@@ -196,15 +206,20 @@ impl Group {
             )
         };
         if full {
-            self.cut_page(home)?;
+            self.cut_page(context)?;
         }
         Ok(id)
     }
 
-    /// Gives a number to a blob that has a segment of its own.
-    pub(crate) fn add_large(&mut self, home: &Home, hash: Hash, len: u64) -> Result<BlobId> {
+    /// Gives an id to a blob that has a segment of its own.
+    pub(crate) fn add_large(
+        &mut self,
+        context: &StoreContext,
+        hash: Hash,
+        len: u64,
+    ) -> Result<BlobId> {
         // Ids of a frame stay consecutive.
-        self.cut_page(home)?;
+        self.cut_page(context)?;
         let mut pending = self.shared.write();
         let id = pending.index.write().push(hash);
         pending.next = id.next();
@@ -238,7 +253,7 @@ impl Group {
         while let Some(rest) = ids.get(done..).filter(|rest| !rest.is_empty()) {
             let at = self.open_batch(
                 &mut pending,
-                BatchHead {
+                RowBatchHeader {
                     collection,
                     first_seq: Seq(seq),
                     file,
@@ -268,7 +283,7 @@ impl Group {
     }
 
     /// The index of the batch that rows with this head go to.
-    fn open_batch(&mut self, pending: &mut Pending, head: BatchHead) -> usize {
+    fn open_batch(&mut self, pending: &mut Pending, head: RowBatchHeader) -> usize {
         let known = self
             .open
             .iter_mut()
@@ -290,9 +305,9 @@ impl Group {
         new
     }
 
-    /// Adds a record and what it means.
-    pub(crate) fn add_record(&mut self, record: Record) -> Result<()> {
-        if let Record::Deleted { blob, .. } = &record {
+    /// Adds a catalogue record and applies it.
+    pub(crate) fn add_record(&mut self, record: CatalogueRecord) -> Result<()> {
+        if let CatalogueRecord::Deleted { blob, .. } = &record {
             self.pins.remove(*blob);
         }
         self.shared
@@ -315,11 +330,11 @@ impl Group {
         self.pins.insert(id);
         pending
             .catalogue
-            .apply(&Record::Pinned(one))
+            .apply(&CatalogueRecord::Pinned(one))
             .map_err(|reason| Error::internal(&reason))
     }
 
-    /// Where rows and records stand now.
+    /// The state of rows and records now.
     pub(crate) fn mark(&self) -> Mark {
         let pending = self.shared.read();
         Mark {
@@ -331,7 +346,7 @@ impl Group {
         }
     }
 
-    /// Goes back to a mark; blobs that were added since stay, and nothing names them.
+    /// Rolls rows and records back to a mark; blobs that were added since stay, and nothing names them.
     pub(crate) fn go_back(&mut self, mark: Mark) {
         let mut pending = self.shared.write();
         pending.batches = mark.batches;
@@ -342,7 +357,7 @@ impl Group {
     }
 
     /// Ends the page being filled.
-    fn cut_page(&mut self, home: &Home) -> Result<()> {
+    fn cut_page(&mut self, context: &StoreContext) -> Result<()> {
         let (run, page) = {
             let mut pending = self.shared.write();
             if pending.page.is_empty() {
@@ -359,42 +374,38 @@ impl Group {
         };
         self.compressor
             .submit(run, page, self.dictionary.clone())
-            .map_err(|e| of_frames(&e))?;
-        while let Some(frame) = self.compressor.ready().map_err(|e| of_frames(&e))? {
-            self.write_frame(home, frame)?;
+            .map_err(|e| Error::compressing(&e))?;
+        while let Some(frame) = self
+            .compressor
+            .ready()
+            .map_err(|e| Error::compressing(&e))?
+        {
+            self.write_frame(context, frame)?;
         }
         Ok(())
     }
 
     /// Ends the page and waits for all frames.
-    pub(crate) fn drain(&mut self, home: &Home) -> Result<()> {
-        self.cut_page(home)?;
-        self.settle(home)
+    pub(crate) fn drain(&mut self, context: &StoreContext) -> Result<()> {
+        self.cut_page(context)?;
+        self.settle(context)
     }
 
-    /// Waits for the frames under way; the page stays open.
-    pub(crate) fn settle(&mut self, home: &Home) -> Result<()> {
-        while let Some(frame) = self.compressor.next().map_err(|e| of_frames(&e))? {
-            self.write_frame(home, frame)?;
+    /// Waits for the frames in progress; the page stays open.
+    pub(crate) fn settle(&mut self, context: &StoreContext) -> Result<()> {
+        while let Some(frame) = self.compressor.next().map_err(|e| Error::compressing(&e))? {
+            self.write_frame(context, frame)?;
         }
         Ok(())
     }
 
-    fn write_frame(&mut self, home: &Home, frame: Frame<IdRun>) -> Result<()> {
+    fn write_frame(&mut self, context: &StoreContext, frame: Frame<IdRun>) -> Result<()> {
         let full = {
             let mut pending = self.shared.write();
             let bytes = Arc::clone(&pending.bytes);
             let mut state = bytes.state.write();
-            let from = state.buffer.len();
-            let offset = state.written + from as u64;
-            FrameSpec {
-                encoding: frame.encoding,
-                raw_len: frame.raw_length,
-                runs: &[frame.tag],
-            }
-            .encode(&frame.payload, pending.salt, offset, &mut state.buffer)
-            .map_err(|e| Error::internal(&format!("a frame cannot be encoded: {e}")))?;
-            let len = (state.buffer.len() - from) as u64;
+            let offset = state.written + state.buffer.len() as u64;
+            let len = self.writer.frame(&frame, offset, &mut state.buffer)?;
             pending.frames.push(PendingFrame {
                 first: frame.tag.first,
                 offset,
@@ -409,7 +420,7 @@ impl Group {
             }
             state.buffer.len() >= SPILL
         };
-        if full { self.spill(home) } else { Ok(()) }
+        if full { self.spill(context) } else { Ok(()) }
     }
 
     /// Where the next byte of the group goes.
@@ -419,22 +430,22 @@ impl Group {
         state.written + state.buffer.len() as u64
     }
 
-    /// Appends bytes that are no frame.
+    /// Appends bytes of row batches, index block or COMMIT.
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         let pending = self.shared.read();
         pending.bytes.state.write().buffer.extend_from_slice(bytes);
     }
 
-    /// The checksum of the group as far as it goes.
+    /// The checksum of the group so far.
     pub(crate) fn sum_so_far(&self) -> u64 {
         let mut sum = self.sum.clone();
         sum.update(&self.shared.read().bytes.state.read().buffer);
         sum.finish()
     }
 
-    /// Writes what is in memory to the file.
-    pub(crate) fn spill(&mut self, home: &Home) -> Result<()> {
-        let file = self.file(home)?;
+    /// Writes the bytes in memory to the file.
+    pub(crate) fn spill(&mut self, context: &StoreContext) -> Result<()> {
+        let file = self.file(context)?;
         let bytes = Arc::clone(&self.shared.read().bytes);
         let mut state = bytes.state.write();
         file.write_all_at(&state.buffer, state.written)
@@ -451,22 +462,21 @@ impl Group {
         format!("writing segment {}", self.shared.read().segment)
     }
 
-    /// The file, made if there is none yet.
-    pub(crate) fn file(&mut self, home: &Home) -> Result<Arc<dyn File>> {
-        let header = match &self.output {
-            Output::There(file) => return Ok(Arc::clone(file)),
-            Output::New(header) => *header,
-        };
-        let file = create_segment(home, header.number)?;
+    /// The file; created if there is none yet.
+    pub(crate) fn file(&mut self, context: &StoreContext) -> Result<Arc<dyn File>> {
+        if let Output::File(file) = &self.output {
+            return Ok(Arc::clone(file));
+        }
+        let file = create_file(context.vfs.as_ref(), self.writer.number())?;
         self.made_file = true;
-        self.output = Output::There(Arc::clone(&file));
-        file.write_all_at(&header.encode(), 0)
+        self.output = Output::File(Arc::clone(&file));
+        file.write_all_at(&self.writer.header(), 0)
             .map_err(|e| Error::io(&self.writing(), e))?;
         Ok(file)
     }
 
-    /// Undoes everything: cuts the file back, removes what was made. Returns whether the file is as it was before the group.
-    pub(crate) fn roll_back(mut self, home: &Home) -> bool {
+    /// Undoes everything: cuts the file back, removes files that were created. Returns whether the file is as it was before the group.
+    pub(crate) fn roll_back(mut self, context: &StoreContext) -> bool {
         self.compressor.clear();
         let pending = self.shared.read();
         // A snapshot may still read the group's bytes, which are about to be cut off.
@@ -475,19 +485,19 @@ impl Group {
             detach(&pending.bytes);
         }
         let mut clean = true;
-        if let Output::There(file) = &self.output {
+        if let Output::File(file) = &self.output {
             clean = if self.made_file {
-                home.vfs.unlink(&names::segment(pending.segment)).is_ok()
+                context.vfs.unlink(&names::segment(pending.segment)).is_ok()
             } else {
                 file.set_len(self.start).is_ok()
             };
         }
         for number in &self.large {
-            // A leftover is removed by the next writer that looks.
-            let _ = home.vfs.unlink(&names::segment(*number));
+            // The next writer removes what stays.
+            let _ = context.vfs.unlink(&names::segment(*number));
         }
-        home.forget(pending.first);
-        home.dictionaries.clear();
+        context.forget(pending.first);
+        context.dictionaries.clear();
         clean
     }
 }
@@ -504,34 +514,4 @@ fn detach(bytes: &PendingBytes) {
     }
     state.detached = Some(copy);
     state.file = None;
-}
-
-/// A new segment file in the place of whatever a crash left there.
-pub(crate) fn create_segment(home: &Home, number: SegmentNumber) -> Result<Arc<dyn File>> {
-    let name = names::segment(number);
-    let making = |error| Error::io(&format!("making segment {number}"), error);
-    match home.vfs.unlink(&name) {
-        Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(making(error)),
-    }
-    home.vfs.open(&name, Open::CreateNew).map_err(making)
-}
-
-/// Eight random bytes.
-pub(crate) fn random() -> Result<u64> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        let message = format!("The operating system gave no random bytes: {error}.");
-        Error::new(crate::ErrorKind::Io, message)
-    })?;
-    Ok(u64::from_le_bytes(bytes))
-}
-
-/// An error of the room `frames` while writing.
-pub(crate) fn of_frames(error: &FrameError) -> Error {
-    Error::new(
-        crate::ErrorKind::Io,
-        format!("Compressing failed: {error}; nothing uncommitted was kept."),
-    )
 }

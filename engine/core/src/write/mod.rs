@@ -1,8 +1,8 @@
 //! Changing the store: the writer's lock, the pending group, dedupe, commit, seal, recovery.
 //!
-//! One session at a time writes. Everything it adds joins the pending group, which its own store object sees at once; [`commit`] makes
-//! it durable with one sync. An error before that sync undoes the group and leaves the store as it was; an error of the sync itself ends
-//! writing for this object.
+//! One session at a time writes. Everything it adds joins the pending group, which its own store object sees at once; [`commit`] makes it
+//! durable with one sync. An error before that sync undoes the group and leaves the store as it was; an error of the sync itself ends
+//! writing for this store object.
 
 pub(crate) mod append;
 pub(crate) mod begin;
@@ -10,9 +10,7 @@ pub(crate) mod commit;
 pub(crate) mod create;
 pub(crate) mod dedupe;
 pub(crate) mod group;
-pub(crate) mod large;
-pub(crate) mod lock;
-pub(crate) mod pending;
+pub(crate) mod manifest;
 pub(crate) mod recover;
 pub(crate) mod remove;
 pub(crate) mod seal;

@@ -1,104 +1,121 @@
-//! What the next writer finds and puts right: a torn tail, a commit whose sync nobody vouches for, files of work that was never committed.
+//! What the next writer repairs: a torn tail, a commit whose sync is unknown, files of work that was never committed.
 
 use std::sync::Arc;
 
-use lakebed_format::{FooterTail, Layout, SegmentHeader, TAIL_LEN, names};
+use lakebed_format::names;
 use lakebed_vfs::{File, Open};
 
 use super::commit::Failure;
-use super::lock::WriterLock;
-use super::seal;
+use super::manifest::write_manifest;
+use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
-use crate::home::Home;
-use crate::segment::chain::Chain;
-use crate::snapshot::View;
-use crate::snapshot::open::{Asking, newest};
+use crate::segment::rows::active::ActiveRows;
+use crate::segment::rows::walker::{WalkedBytes, Walker};
+use crate::snapshot::CommittedState;
+use crate::snapshot::open::{Caller, newest};
+use crate::writer_lock::WriterLock;
 
 /// Bytes copied at a time.
 const STEP: u64 = 1 << 20;
 
-/// Makes sure that the manifest to build on is on disk under its name: who renamed it may have been killed before it could sync the
-/// directory, and what is committed from now on relies on it. One that is damaged or gone is made again.
-pub(crate) fn manifest(home: &Arc<Home>, view: Arc<View>, lock: &WriterLock) -> Result<Arc<View>> {
+/// Makes sure that the manifest to build on is on disk under its name: its writer may have been killed before it could sync the directory,
+/// and what is committed from now on relies on it. A damaged or missing one is written again.
+///
+/// # Errors
+/// `Io`, `StoreFull`.
+pub(crate) fn manifest(
+    context: &Arc<StoreContext>,
+    committed: Arc<CommittedState>,
+    lock: &WriterLock,
+) -> Result<Arc<CommittedState>> {
     for dir in ["", names::MANIFESTS] {
-        home.vfs
+        context
+            .vfs
             .sync_dir(dir)
-            .map_err(|e| Error::io(&format!("syncing {}", home.vfs.describe()), e))?;
+            .map_err(|e| Error::io(&format!("syncing {}", context.vfs.describe()), e))?;
     }
-    let Some(body) = &view.base.rebuilt else {
-        return Ok(view);
+    let Some(body) = &committed.manifest.rebuilt else {
+        return Ok(committed);
     };
-    match seal::write_manifest(home, view.base.number + 1, (**body).clone()) {
+    match write_manifest(context, committed.manifest.number + 1, (**body).clone()) {
         Ok(()) => {}
         Err(Failure::Undone(error) | Failure::Unsynced(error)) => return Err(error),
     }
-    let view = newest(home, Some(&view), Asking::Writer(lock.synced()))?;
-    Ok(Arc::new(view))
+    let committed = newest(context, Some(&committed), Caller::Writer(lock.synced()))?;
+    Ok(Arc::new(committed))
 }
 
-/// Opens the active segment for writing and makes sure that it ends with the last commit and that this commit is on disk. `None` when
-/// it has no commit yet; what was left of it is then removed.
+/// Opens the active segment for writing and makes sure that it ends with the last commit and that this commit is on disk. `None` when it
+/// has no commit; what was left of it is then removed.
+///
+/// # Errors
+/// `Corrupt`, `Io`, `StoreFull`.
 pub(crate) fn active_file(
-    home: &Home,
-    view: &View,
+    context: &StoreContext,
+    committed: &CommittedState,
     lock: &mut WriterLock,
     known: Option<Arc<dyn File>>,
 ) -> Result<Option<Arc<dyn File>>> {
-    view.check_whole()?;
-    let number = view.base.active;
+    committed.check_whole()?;
+    let number = committed.manifest.active;
     let name = names::segment(number);
     let io = |error| Error::io(&format!("opening segment {number} for writing"), error);
     let file = match known {
         Some(file) => file,
-        None => match home.vfs.open(&name, Open::ReadWrite) {
+        None => match context.vfs.open(&name, Open::ReadWrite) {
             Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && view.active.is_none() => {
+            Err(error)
+                if error.kind() == std::io::ErrorKind::NotFound && committed.active.is_none() =>
+            {
                 return Ok(None);
             }
             Err(error) => return Err(io(error)),
         },
     };
     let len = file.len().map_err(io)?;
-    let Some(active) = &view.active else {
+    let Some(active) = &committed.active else {
         // A first group that was never committed. Its name goes; a reader that has it open is not disturbed.
-        set_aside(home, view, file.as_ref(), 0, len)?;
-        home.vfs.unlink(&name).map_err(io)?;
+        set_aside(context, committed, file.as_ref(), 0, len)?;
+        context.vfs.unlink(&name).map_err(io)?;
         return Ok(None);
     };
     let end = active.end();
     if len > end {
-        if !ends_in_footer(file.as_ref(), active.file.chain(), len)? {
-            set_aside(home, view, file.as_ref(), end, len)?;
+        if !ends_in_footer(walker_of(active, file.as_ref()), len)? {
+            set_aside(context, committed, file.as_ref(), end, len)?;
         }
         file.set_len(end).map_err(io)?;
         file.sync_data().map_err(io)?;
     }
-    if lock.synced().is_none_or(|synced| synced < view.commit) {
-        rewrite(home, view, file.as_ref(), lock)?;
+    if lock.synced().is_none_or(|synced| synced < committed.commit) {
+        rewrite(context, committed, file.as_ref(), lock)?;
     }
     Ok(Some(file))
 }
 
-/// Whether the file was about to be sealed: its footer is whole and nothing relies on it. It is made again when it is time.
-fn ends_in_footer(file: &dyn File, chain: Chain<'_>, len: u64) -> Result<bool> {
-    let Some(at) = len.checked_sub(TAIL_LEN as u64) else {
-        return Ok(false);
-    };
-    let mut bytes = [0; TAIL_LEN];
-    file.read_exact_at(&mut bytes, at)
-        .map_err(|e| Error::io("reading a footer", e))?;
-    Ok(FooterTail::decode(&bytes, chain.salt, at).is_ok())
+/// Whether the file was about to be sealed: its footer is whole and nothing relies on it. It is written again when it is time.
+fn ends_in_footer(walker: Walker<'_>, len: u64) -> Result<bool> {
+    match walker.footer_tail(len) {
+        Ok(_) => Ok(true),
+        Err(failure) => failure.into_damage().map(|_| false),
+    }
 }
 
-/// Keeps a copy of bytes that are about to be cut off, and says so. Nothing is kept of bytes that are all zero.
-fn set_aside(home: &Home, view: &View, file: &dyn File, start: u64, len: u64) -> Result<()> {
-    let number = view.base.active;
+/// Keeps a copy of bytes that are about to be cut off, unless they are all zero, and warns.
+fn set_aside(
+    context: &StoreContext,
+    committed: &CommittedState,
+    file: &dyn File,
+    start: u64,
+    len: u64,
+) -> Result<()> {
+    let number = committed.manifest.active;
     let io = |error| Error::io(&format!("reading segment {number}"), error);
     let name = format!(
         "{}/{:012}-{start}-{}.bin",
         names::ASIDE,
         number.0,
-        home.options.clock.now()
+        context.options.clock.now()
     );
     let mut copy: Option<Arc<dyn File>> = None;
     let mut kept = true;
@@ -107,10 +124,10 @@ fn set_aside(home: &Home, view: &View, file: &dyn File, start: u64, len: u64) ->
         let mut bytes = vec![0; STEP.min(len - at) as usize];
         file.read_exact_at(&mut bytes, at).map_err(io)?;
         if copy.is_none() && bytes.iter().any(|byte| *byte != 0) {
-            copy = home
+            copy = context
                 .vfs
                 .create_dir(names::ASIDE)
-                .and_then(|()| home.vfs.open(&name, Open::Create))
+                .and_then(|()| context.vfs.open(&name, Open::Create))
                 .ok();
             kept = copy.is_some();
         }
@@ -124,59 +141,62 @@ fn set_aside(home: &Home, view: &View, file: &dyn File, start: u64, len: u64) ->
     } else {
         "no copy of them was kept".to_owned()
     };
-    home.warn(format!(
+    context.warn(format!(
         "An earlier writer of {} stopped in the middle of a commit: {} bytes behind commit {} in segment {number} belong to no commit \
          and were cut off; {what}.",
-        home.vfs.describe(),
+        context.vfs.describe(),
         len - start,
-        view.commit,
+        committed.commit,
     ));
     Ok(())
 }
 
 /// A failed or missing sync may have left pages that look clean and are not on disk: they are written again.
-fn rewrite(home: &Home, view: &View, file: &dyn File, lock: &mut WriterLock) -> Result<()> {
-    let Some(active) = &view.active else {
+fn rewrite(
+    context: &StoreContext,
+    committed: &CommittedState,
+    file: &dyn File,
+    lock: &mut WriterLock,
+) -> Result<()> {
+    let Some(active) = &committed.active else {
         return Ok(());
     };
-    let number = view.base.active;
+    let number = committed.manifest.active;
     let io = |error| {
         Error::io(
             &format!("writing the last commit of segment {number} again"),
             error,
         )
     };
-    let chain = Chain {
-        file,
-        ..active.file.chain()
-    };
     let commit = &active.last;
     if commit.commit.group == lakebed_format::limits::FIRST_GROUP {
-        let header = SegmentHeader {
-            layout: Layout::Rows,
-            number,
-            uuid: home.header.uuid,
-            salt: active.file.salt,
-            first_blob: active.file.first_blob,
-        };
-        file.write_all_at(&header.encode(), 0).map_err(io)?;
+        let header = active.file.writer(context.header.uuid).header();
+        file.write_all_at(&header, 0).map_err(io)?;
     }
-    let mut at = commit.commit.group;
-    while at < commit.end() {
-        let bytes = chain.read(at, STEP.min(commit.end() - at))?;
-        file.write_all_at(&bytes, at).map_err(io)?;
-        at += bytes.len() as u64;
-    }
+    walker_of(active, file).each_step(commit.commit.group, commit.end(), |at, bytes| {
+        file.write_all_at(bytes, at).map_err(io)
+    })?;
     file.sync_data().map_err(io)?;
-    home.vfs.sync_dir(names::SEGMENTS).map_err(io)?;
-    // The hint only spares the next writer this work.
-    let _ = lock.set_synced(home.vfs.as_ref(), view.commit);
+    context.vfs.sync_dir(names::SEGMENTS).map_err(io)?;
+    // Without the note the next writer does this again.
+    let _ = lock.set_synced(context.vfs.as_ref(), committed.commit);
     Ok(())
 }
 
-/// Removes files of work that was never committed: segments with numbers that were not given, temporary names.
-pub(crate) fn sweep(home: &Home, view: &View) -> Result<()> {
-    let list = |dir: &str| match home.vfs.list(dir) {
+/// Reads the structures of the active segment through the file that is written to.
+fn walker_of<'a>(active: &ActiveRows, file: &'a dyn File) -> Walker<'a> {
+    Walker {
+        bytes: WalkedBytes::File(file),
+        ..active.file.walker()
+    }
+}
+
+/// Removes files of work that was never committed: segments whose numbers were never assigned, temporary files.
+///
+/// # Errors
+/// `Io`.
+pub(crate) fn sweep(context: &StoreContext, committed: &CommittedState) -> Result<()> {
+    let list = |dir: &str| match context.vfs.list(dir) {
         Ok(names) => Ok(names),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(Error::io(&format!("listing {dir}"), error)),
@@ -185,8 +205,8 @@ pub(crate) fn sweep(home: &Home, view: &View) -> Result<()> {
         let Some(number) = names::parse_segment(&name) else {
             continue;
         };
-        if number >= view.catalogue.next_segment && number != view.base.active {
-            remove(home, &names::segment(number))?;
+        if number >= committed.catalogue.next_segment && number != committed.manifest.active {
+            remove(context, &names::segment(number))?;
         }
     }
     for dir in [names::MANIFESTS, names::INDEX] {
@@ -195,15 +215,15 @@ pub(crate) fn sweep(home: &Home, view: &View) -> Result<()> {
                 .extension()
                 .is_some_and(|extension| extension.eq_ignore_ascii_case("tmp"));
             if name.starts_with('.') && temporary {
-                remove(home, &format!("{dir}/{name}"))?;
+                remove(context, &format!("{dir}/{name}"))?;
             }
         }
     }
     Ok(())
 }
 
-fn remove(home: &Home, name: &str) -> Result<()> {
-    match home.vfs.unlink(name) {
+fn remove(context: &StoreContext, name: &str) -> Result<()> {
+    match context.vfs.unlink(name) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(Error::io(&format!("removing {name}"), error))
         }
@@ -211,14 +231,17 @@ fn remove(home: &Home, name: &str) -> Result<()> {
     }
 }
 
-/// A store that may not be written to by this code.
-pub(crate) fn check_writable(home: &Home) -> Result<()> {
-    home.header.check_writable().map_err(|error| {
+/// Checks that this version of the code may write to the store.
+///
+/// # Errors
+/// `FormatTooNew`.
+pub(crate) fn check_writable(context: &StoreContext) -> Result<()> {
+    context.header.check_writable().map_err(|error| {
         Error::new(
             ErrorKind::FormatTooNew,
             format!(
                 "{} can be read but not written by this lakebed ({error}); upgrade lakebed to write to it.",
-                home.vfs.describe()
+                context.vfs.describe()
             ),
         )
     })

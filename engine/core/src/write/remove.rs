@@ -1,15 +1,16 @@
-//! Deleting blobs, dropping collections, releasing rows. Nothing is erased here: compaction gives the space back.
+//! Deletes blobs, drops collections, releases rows. Nothing is erased here: compaction frees the space.
 
 use std::collections::BTreeMap;
 
-use lakebed_format::{BlobId, CollectionId, Hash, Record, Seq, names};
+use lakebed_format::{BlobId, CatalogueRecord, CollectionId, Hash, Seq, names};
 
 use super::Session;
 use super::create::make_reserve;
 use crate::error::{Error, ErrorKind, Result};
+use crate::segment::damaged_rows;
 use crate::snapshot::{BatchRef, Snapshot};
 
-/// Deletes a blob and every row that names it; says how many rows.
+/// Deletes a blob and every row that names it; returns how many rows.
 ///
 /// # Errors
 /// `BlobNotFound`; `InvalidArgument` for a dictionary, which other blobs need.
@@ -28,7 +29,7 @@ pub(crate) fn delete(session: &mut Session<'_>, hash: &Hash) -> Result<u64> {
     }
     let rows = rows_naming(&snapshot, id)?;
     let total = rows.values().sum();
-    session.record(Record::Deleted {
+    session.record(CatalogueRecord::Deleted {
         blob: id,
         rows: rows.into_iter().collect(),
     })?;
@@ -37,7 +38,7 @@ pub(crate) fn delete(session: &mut Session<'_>, hash: &Hash) -> Result<u64> {
 
 /// Live rows of each collection that name a blob.
 fn rows_naming(snapshot: &Snapshot, id: BlobId) -> Result<BTreeMap<CollectionId, u64>> {
-    snapshot.view.check_whole()?;
+    snapshot.committed.check_whole()?;
     let mut batches = Vec::new();
     snapshot.each_batch(|entry, source| {
         let live = snapshot
@@ -67,21 +68,20 @@ fn rows_naming(snapshot: &Snapshot, id: BlobId) -> Result<BTreeMap<CollectionId,
     Ok(rows)
 }
 
-/// Sums `of` over the runs of ids in a range of a batch's rows, unless the caller wants it to end.
+/// Sums `of` over the runs of ids in a range of a batch's rows.
 fn count_rows(
     snapshot: &Snapshot,
     batch: &BatchRef,
     range: std::ops::Range<Seq>,
     of: impl Fn(std::ops::Range<u64>) -> u64,
 ) -> Result<u64> {
-    snapshot.view.home.options.go_on()?;
+    snapshot.committed.context.options.check_interrupted()?;
     let bytes = snapshot.read_batch(batch)?;
     let decoded = bytes.decode()?;
     let skip = range.start.0.saturating_sub(decoded.head.first_seq.0);
     let mut count = 0;
     for run in decoded.row_runs_from(skip) {
-        let run = run
-            .map_err(|e| Error::new(ErrorKind::Corrupt, format!("A row batch is damaged: {e}.")))?;
+        let run = run.map_err(|e| damaged_rows(&e))?;
         if run.seq >= range.end {
             break;
         }
@@ -91,15 +91,21 @@ fn count_rows(
     Ok(count)
 }
 
-/// Drops a collection; says how many rows it had.
+/// Drops a collection; returns how many rows it had.
+///
+/// # Errors
+/// `CollectionNotFound`.
 pub(crate) fn drop_collection(session: &mut Session<'_>, name: &str) -> Result<u64> {
     let snapshot = session.snapshot();
     let collection = snapshot.named(name)?;
-    session.record(Record::CollectionDropped(collection.id))?;
+    session.record(CatalogueRecord::CollectionDropped(collection.id))?;
     Ok(collection.rows())
 }
 
-/// Releases the rows before a sequence number; says how many live ones that were.
+/// Releases the rows before a sequence number; returns how many of them were live.
+///
+/// # Errors
+/// `CollectionNotFound`.
 pub(crate) fn trim(session: &mut Session<'_>, name: &str, before: Seq) -> Result<u64> {
     let snapshot = session.snapshot();
     let collection = snapshot.named(name)?;
@@ -117,7 +123,7 @@ pub(crate) fn trim(session: &mut Session<'_>, name: &str, before: Seq) -> Result
             })?;
         }
     }
-    session.record(Record::Trimmed {
+    session.record(CatalogueRecord::Trimmed {
         collection: collection.id,
         first_live: before,
         deleted_rows: dead,
@@ -142,7 +148,7 @@ pub(crate) fn commit_small(
                 return Err(error);
             }
             let result = attempt(session);
-            // When the disk has room again; until then there is no reserve.
+            // It fails while the disk is full; until then there is no reserve.
             let _ = make_reserve(vfs.as_ref());
             result
         }

@@ -1,39 +1,40 @@
-//! A piece of writing: it holds the writer's lock and the pending group.
+//! A write session: it holds the writer's lock and the pending group.
 //!
 //! A session ends with [`Session::leave`], which keeps what is pending, or with [`Session::commit`]; dropped in between it rolls the
 //! group back.
 
 use std::sync::Arc;
 
+use lakebed_codec::{Dictionary, Workers};
 use lakebed_format::{
-    BlobId, CollectionId, CollectionName, CommitNumber, DictionaryEntry, DictionaryNumber,
-    FileEntry, FileNumber, Hash, Record, limits,
+    BlobId, CatalogueRecord, CollectionId, CommitNumber, DictionaryEntry, DictionaryNumber,
+    FileEntry, FileNumber, Hash, NewCollection, limits,
 };
 use parking_lot::MutexGuard;
 
 use super::begin::{check_process, take_lock};
 use super::commit::{self, Failure};
 use super::dedupe::{self, NewBlob};
-use super::group::{Group, Lines, Mark, of_frames};
-use super::lock::WriterLock;
+use super::group::{Group, Lines, Mark};
 use super::shared::{Shared, Writer};
-use super::{large, recover, seal};
+use super::{manifest, recover, seal};
 use crate::blob::Blob;
 use crate::catalogue::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::lookup;
 use crate::options::Mode;
 use crate::segment::FindDictionary;
-use crate::snapshot::open::{Asking, newest};
-use crate::snapshot::{Snapshot, View};
-use lakebed_codec::{Dictionary, Workers};
+use crate::segment::large::write::LargeWriter;
+use crate::snapshot::open::{Caller, newest};
+use crate::snapshot::{CommittedState, Snapshot};
+use crate::writer_lock::WriterLock;
 
-/// Blobs of a batch by what became of them.
+/// Counts of a batch's blobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct BlobCounts {
-    /// Blobs that were not there before.
+    /// Blobs that are new.
     pub(crate) new: u64,
-    /// Blobs that were there before, in the store or earlier in the batch.
+    /// Blobs that were known, in the store or earlier in the batch.
     pub(crate) known: u64,
     /// Bytes of the new ones.
     pub(crate) new_bytes: u64,
@@ -44,28 +45,28 @@ pub(crate) struct BlobCounts {
 pub(crate) struct Session<'a> {
     shared: &'a Shared,
     writer: MutexGuard<'a, Writer>,
-    view: Arc<View>,
+    committed: Arc<CommittedState>,
     workers: Arc<Workers>,
     done: bool,
 }
 
 impl<'a> Session<'a> {
-    /// Takes the writer's lock, unless this object holds it already for pending work, and sees what others committed. `workers`
-    /// compress; without them that happens on this thread.
+    /// Takes the writer's lock, unless this store object already holds it for pending work, and reads what others committed. `workers`
+    /// compress; without them this thread does.
     pub(crate) fn begin(shared: &'a Shared, workers: Option<Arc<Workers>>) -> Result<Self> {
         shared.check_open()?;
-        let home = &shared.home;
-        if home.options.mode == Mode::Read {
+        let context = &shared.context;
+        if context.options.mode == Mode::Read {
             return Err(Error::new(
                 ErrorKind::ReadOnly,
                 format!(
                     "{} was opened for reading; open it for appending to change it.",
-                    home.vfs.describe()
+                    context.vfs.describe()
                 ),
             ));
         }
         check_process(shared)?;
-        recover::check_writable(home)?;
+        recover::check_writable(context)?;
         let mut writer = shared.writer.lock();
         if let Some(why) = &writer.poisoned {
             return Err(Error::new(ErrorKind::Poisoned, why.clone()));
@@ -74,19 +75,20 @@ impl<'a> Session<'a> {
             (Some(workers), _) => workers,
             (None, Some(here)) => Arc::clone(here),
             (None, None) => {
-                let here = Workers::new(1, home.options.level).map_err(|e| of_frames(&e))?;
+                let here =
+                    Workers::new(1, context.options.level).map_err(|e| Error::compressing(&e))?;
                 Arc::clone(writer.here.insert(Arc::new(here)))
             }
         };
-        let view = if writer.lock.is_some() {
-            shared.view()
+        let committed = if writer.lock.is_some() {
+            shared.committed()
         } else {
             take_lock(shared, &mut writer)?
         };
         let mut session = Self {
             shared,
             writer,
-            view,
+            committed,
             workers,
             done: false,
         };
@@ -96,16 +98,16 @@ impl<'a> Session<'a> {
         Ok(session)
     }
 
-    /// Makes an empty group if there is none.
+    /// Begins an empty group if there is none.
     fn ensure_group(&mut self) -> Result<()> {
         if self.writer.group.is_some() {
             return Ok(());
         }
         let file = self.writer.file.as_ref().map(|(_, file)| Arc::clone(file));
         let workers = Arc::clone(&self.workers);
-        let group = Group::new(&self.shared.home, &self.view, file, workers)?;
+        let group = Group::new(&self.shared.context, &self.committed, file, workers)?;
         self.shared
-            .show(Arc::clone(&self.view), Some(Arc::clone(&group.shared)));
+            .show(Arc::clone(&self.committed), Some(Arc::clone(&group.shared)));
         self.writer.group = Some(group);
         Ok(())
     }
@@ -124,40 +126,40 @@ impl<'a> Session<'a> {
 
     /// The store's directory.
     pub(crate) fn vfs(&self) -> Arc<dyn lakebed_vfs::Vfs> {
-        Arc::clone(&self.shared.home.vfs)
+        Arc::clone(&self.shared.context.vfs)
     }
 
     /// The catalogue with what is pending.
     pub(crate) fn catalogue(&self) -> Catalogue {
         self.writer.group.as_ref().map_or_else(
-            || self.view.catalogue.clone(),
+            || self.committed.catalogue.clone(),
             |group| group.shared.read().catalogue.clone(),
         )
     }
 
-    /// What this session sees.
+    /// The committed state and what is pending.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let pending = self
             .writer
             .group
             .as_ref()
             .map(|group| Arc::new(group.shared.read().clone()));
-        Snapshot::new(Arc::clone(&self.view), pending)
+        Snapshot::new(Arc::clone(&self.committed), pending)
     }
 
-    /// The collection of this name; made if there is none.
+    /// The collection of this name; created if there is none.
     ///
     /// # Errors
     /// `InvalidArgument` for a name that cannot be one.
     pub(crate) fn collection(&mut self, name: &str) -> Result<CollectionId> {
         check_name("collection", name)?;
-        let created = self.shared.home.options.clock.now();
+        let created = self.shared.context.options.clock.now();
         let catalogue = self.catalogue();
         if let Some(collection) = catalogue.named(name) {
             return Ok(collection.id);
         }
         let id = catalogue.next_collection;
-        self.record(Record::CollectionCreated(CollectionName {
+        self.record(CatalogueRecord::CollectionCreated(NewCollection {
             id,
             name: name.to_owned(),
             created,
@@ -166,7 +168,7 @@ impl<'a> Session<'a> {
         Ok(id)
     }
 
-    /// The number of a file's name; given if it has none.
+    /// The number of a file's name; assigned if it has none.
     pub(crate) fn file(&mut self, name: &str) -> Result<FileNumber> {
         check_name("file", name)?;
         let catalogue = self.catalogue();
@@ -174,7 +176,7 @@ impl<'a> Session<'a> {
             return Ok(number);
         }
         let number = catalogue.next_file;
-        self.record(Record::File(FileEntry {
+        self.record(CatalogueRecord::File(FileEntry {
             number,
             name: name.to_owned(),
         }))?;
@@ -187,7 +189,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Blob ids of a batch in order: what is known already, in the group or in anything older, keeps its id; the rest is framed.
+    /// The blob ids of a batch, in order: a blob that the group or the store has keeps its id, the rest is added.
     ///
     /// # Errors
     /// `InvalidArgument` for a blob over the limit; `Io`, `StoreFull`.
@@ -199,14 +201,14 @@ impl<'a> Session<'a> {
         for blob in batch {
             Blob::check_len(blob.bytes.len() as u64)?;
         }
-        let committed = Snapshot::new(Arc::clone(&self.view), None);
+        let committed = Snapshot::new(Arc::clone(&self.committed), None);
         let known = {
             let threads = self.workers.count();
             let group = self.group()?;
             let pending = group.shared.read();
             dedupe::known(&committed, &pending, batch, threads)?
         };
-        let home = Arc::clone(&self.shared.home);
+        let context = Arc::clone(&self.shared.context);
         let mut counts = BlobCounts::default();
         ids.reserve(batch.len());
         for (blob, known) in batch.iter().zip(known) {
@@ -225,7 +227,7 @@ impl<'a> Session<'a> {
             let id = if blob.bytes.len() as u64 > limits::LARGE_BLOB {
                 self.large_blob(&blob.hash, blob.bytes)?
             } else {
-                self.group()?.add_blob(&home, blob.hash, blob.bytes)?
+                self.group()?.add_blob(&context, blob.hash, blob.bytes)?
             };
             ids.push(id);
         }
@@ -233,10 +235,10 @@ impl<'a> Session<'a> {
     }
 
     /// Whether the committed store seems to have most blobs of a batch, judged by some of their hashes. Then a larger batch is better: each
-    /// frame is decoded once a batch.
+    /// frame is decoded once for a batch.
     pub(crate) fn seem_known(&self, hashes: &[Hash]) -> Result<bool> {
         const TRIED: usize = 32;
-        let committed = Snapshot::new(Arc::clone(&self.view), None);
+        let committed = Snapshot::new(Arc::clone(&self.committed), None);
         let tried = hashes.iter().step_by(hashes.len().div_ceil(TRIED).max(1));
         let count = tried.len();
         Ok(dedupe::guess(&committed, tried)? * 4 > count)
@@ -250,13 +252,21 @@ impl<'a> Session<'a> {
     }
 
     fn large_blob(&mut self, hash: &Hash, bytes: &[u8]) -> Result<BlobId> {
-        let home = Arc::clone(&self.shared.home);
+        let context = Arc::clone(&self.shared.context);
         let segment = self.catalogue().next_segment;
-        let id = self.group()?.add_large(&home, *hash, bytes.len() as u64)?;
-        let entry = large::write(&home, segment, id, hash, bytes)?;
+        let id = self
+            .group()?
+            .add_large(&context, *hash, bytes.len() as u64)?;
+        let writer = LargeWriter {
+            format: context.header.segment_format(),
+            vfs: context.vfs.as_ref(),
+            store: context.header.uuid,
+            level: context.options.level,
+        };
+        let entry = writer.write(segment, id, hash, bytes)?;
         self.group()?.large.push(segment);
         self.next_numbers(|next| next.next_segment = segment.next())?;
-        self.record(Record::Large(entry))?;
+        self.record(CatalogueRecord::Large(entry))?;
         Ok(id)
     }
 
@@ -268,7 +278,7 @@ impl<'a> Session<'a> {
         lines: Lines<'_>,
         ids: &[BlobId],
     ) -> Result<()> {
-        let now = self.shared.home.options.clock.now();
+        let now = self.shared.context.options.clock.now();
         self.group()?.add_rows(now, collection, file, lines, ids)
     }
 
@@ -278,7 +288,7 @@ impl<'a> Session<'a> {
     }
 
     /// Adds a catalogue record.
-    pub(crate) fn record(&mut self, record: Record) -> Result<()> {
+    pub(crate) fn record(&mut self, record: CatalogueRecord) -> Result<()> {
         self.group()?.add_record(record)
     }
 
@@ -288,19 +298,21 @@ impl<'a> Session<'a> {
         collection: CollectionId,
         bytes: &[u8],
     ) -> Result<DictionaryNumber> {
-        let home = Arc::clone(&self.shared.home);
+        let context = Arc::clone(&self.shared.context);
         // It must be readable without a dictionary.
-        self.group()?.use_dictionary(&home, None)?;
+        self.group()?.use_dictionary(&context, None)?;
         let hash = Hash::of(bytes);
         let mut ids = Vec::new();
         self.blobs(&[NewBlob { hash, bytes }], &mut ids)?;
-        let blob = ids.first().copied().unwrap_or_default();
+        let blob = *ids
+            .first()
+            .ok_or_else(|| Error::internal("a stored dictionary has no id"))?;
         let catalogue = self.catalogue();
         let number = catalogue.next_dictionary;
         let generation = catalogue
             .dictionary_of(collection)
             .map_or(1, |entry| entry.generation + 1);
-        self.record(Record::Dictionary(DictionaryEntry {
+        self.record(CatalogueRecord::Dictionary(DictionaryEntry {
             number,
             collection,
             generation,
@@ -309,14 +321,15 @@ impl<'a> Session<'a> {
             size: bytes.len() as u64,
         }))?;
         self.next_numbers(|next| next.next_dictionary = number.next())?;
-        let dictionary = Dictionary::new(number, bytes.into()).map_err(|e| of_frames(&e))?;
-        home.dictionaries.insert(Arc::new(dictionary));
+        let dictionary =
+            Dictionary::new(number, bytes.into()).map_err(|e| Error::compressing(&e))?;
+        context.dictionaries.insert(Arc::new(dictionary));
         Ok(number)
     }
 
     /// Frames from now on use the newest dictionary of this collection, or none.
     pub(crate) fn encode_for(&mut self, collection: CollectionId) -> Result<()> {
-        let home = Arc::clone(&self.shared.home);
+        let context = Arc::clone(&self.shared.context);
         let number = self
             .catalogue()
             .dictionary_of(collection)
@@ -325,21 +338,21 @@ impl<'a> Session<'a> {
             Some(number) => Some(self.snapshot().dictionary(number)?),
             None => None,
         };
-        self.group()?.use_dictionary(&home, dictionary)
+        self.group()?.use_dictionary(&context, dictionary)
     }
 
     /// Frames from now on use no dictionary.
     pub(crate) fn encode_plain(&mut self) -> Result<()> {
-        let home = Arc::clone(&self.shared.home);
-        self.group()?.use_dictionary(&home, None)
+        let context = Arc::clone(&self.shared.context);
+        self.group()?.use_dictionary(&context, None)
     }
 
-    /// Where rows and records stand, to go back to.
+    /// The state of rows and records now, to roll back to.
     pub(crate) fn mark(&mut self) -> Result<Mark> {
         Ok(self.group()?.mark())
     }
 
-    /// Goes back to a mark. Blobs that were added since stay without a name.
+    /// Rolls rows and records back to a mark. Blobs that were added since stay, and nothing names them.
     pub(crate) fn go_back(&mut self, mark: Mark) -> Result<()> {
         self.group()?.go_back(mark);
         Ok(())
@@ -347,36 +360,36 @@ impl<'a> Session<'a> {
 
     /// The commit this session builds on.
     pub(crate) fn commit_number(&self) -> CommitNumber {
-        self.view.commit
+        self.committed.commit
     }
 
     /// Makes the group durable and shows it; the next group begins. With nothing pending: the current number.
     pub(crate) fn commit(&mut self) -> Result<CommitNumber> {
-        let home = Arc::clone(&self.shared.home);
+        let context = Arc::clone(&self.shared.context);
         let Some(mut group) = self.writer.group.take() else {
-            return Ok(self.view.commit);
+            return Ok(self.committed.commit);
         };
         if group.is_empty() {
             self.writer.group = Some(group);
-            return Ok(self.view.commit);
+            return Ok(self.committed.commit);
         }
-        match commit::commit(&home, &self.view, &mut group) {
-            Ok(view) => {
-                let view = Arc::new(view);
-                if let super::group::Output::There(file) = &group.output {
-                    self.writer.file = Some((view.base.active, Arc::clone(file)));
+        match commit::commit(&context, &self.committed, &mut group) {
+            Ok(committed) => {
+                let committed = Arc::new(committed);
+                if let super::group::Output::File(file) = &group.output {
+                    self.writer.file = Some((committed.manifest.active, Arc::clone(file)));
                 }
                 if let Some(lock) = &mut self.writer.lock {
                     // Only a hint: without it the next writer checks this commit once more.
-                    let _ = lock.set_synced(home.vfs.as_ref(), view.commit);
+                    let _ = lock.set_synced(context.vfs.as_ref(), committed.commit);
                 }
-                self.shared.show(Arc::clone(&view), None);
-                self.view = view;
+                self.shared.show(Arc::clone(&committed), None);
+                self.committed = committed;
                 self.seal_if_due()?;
                 if !self.is_over() {
                     self.ensure_group()?;
                 }
-                Ok(self.view.commit)
+                Ok(self.committed.commit)
             }
             Err(Failure::Undone(error)) => {
                 self.writer.group = Some(group);
@@ -395,8 +408,8 @@ impl<'a> Session<'a> {
     }
 
     fn seal_if_due(&mut self) -> Result<()> {
-        let options = &self.shared.home.options;
-        let due = self.view.active.as_ref().is_some_and(|active| {
+        let options = &self.shared.context.options;
+        let due = self.committed.active.as_ref().is_some_and(|active| {
             let blobs = active.next_blob().0 - active.file.first_blob.0;
             active.end() >= options.segment_bytes || blobs >= options.segment_blobs
         });
@@ -408,9 +421,9 @@ impl<'a> Session<'a> {
             Err(error) if error.kind() == ErrorKind::Poisoned => Err(error),
             // The commit stands; sealing is tried again at the next one.
             Err(error) => {
-                self.shared.home.warn(format!(
+                self.shared.context.warn(format!(
                     "Commit {} is safe, but its segment could not be sealed: {}",
-                    self.view.commit,
+                    self.committed.commit,
                     error.message()
                 ));
                 Ok(())
@@ -420,15 +433,15 @@ impl<'a> Session<'a> {
 
     /// Seals the active segment; nothing may be pending.
     pub(crate) fn seal_now(&mut self) -> Result<()> {
-        let home = Arc::clone(&self.shared.home);
+        let context = Arc::clone(&self.shared.context);
         let Some((_, file)) = self.writer.file.clone() else {
             return Ok(());
         };
-        match seal::seal(&home, &self.view, file.as_ref()) {
+        match seal::seal(&context, &self.committed, file.as_ref()) {
             Ok(()) => {}
             Err(Failure::Undone(error)) => {
                 // A footer that could not be cut off again would hide what is written behind it.
-                let end = self.view.active.as_ref().map(|active| active.end());
+                let end = self.committed.active.as_ref().map(|active| active.end());
                 if file.len().ok() != end {
                     self.give_up();
                 }
@@ -443,20 +456,27 @@ impl<'a> Session<'a> {
         // An empty group that was begun before goes to another segment now.
         self.writer.group = None;
         let synced = self.writer.lock.as_ref().and_then(WriterLock::synced);
-        let view = Arc::new(newest(&home, Some(&self.view), Asking::Writer(synced))?);
-        // Who is interrupted here has a sealed segment all the same; the next seal makes up for the index.
-        if let Err(error) = lookup::maintain(&home, &view.base.sealed)
+        let committed = match newest(&context, Some(&self.committed), Caller::Writer(synced)) {
+            Ok(committed) => Arc::new(committed),
+            Err(error) => {
+                // The segment is sealed and this object does not know it yet: the next session reads the manifest again.
+                self.give_up();
+                return Err(error);
+            }
+        };
+        // After an interrupt the segment is sealed all the same; the next seal brings the index up to date.
+        if let Err(error) = lookup::maintain(&context, &committed.manifest.sealed)
             && error.kind() != ErrorKind::Interrupted
         {
-            home.warn(format!(
-                "The index of sealed segments could not be brought up to date, so that looking things up takes longer: {}",
+            context.warn(format!(
+                "The index of sealed segments could not be brought up to date, so that searches take longer: {}",
                 error.message()
             ));
         }
-        self.shared.show(Arc::clone(&view), None);
-        self.view = view;
-        self.writer.manifest = Some(self.view.base.number);
-        seal::remove_old_manifests(&home, self.view.base.number);
+        self.shared.show(Arc::clone(&committed), None);
+        self.committed = committed;
+        self.writer.manifest = Some(self.committed.manifest.number);
+        manifest::remove_old_manifests(&context, self.committed.manifest.number);
         Ok(())
     }
 
@@ -465,23 +485,23 @@ impl<'a> Session<'a> {
         self.writer.lock = None;
         self.writer.group = None;
         self.writer.file = None;
-        self.shared.show(Arc::clone(&self.view), None);
+        self.shared.show(Arc::clone(&self.committed), None);
         self.done = true;
     }
 
-    /// Forgets what is pending; the lock stays.
+    /// Rolls the group back; the lock stays.
     fn undo(&mut self) {
         let Some(group) = self.writer.group.take() else {
             return;
         };
-        self.shared.show(Arc::clone(&self.view), None);
-        if !group.roll_back(&self.shared.home) {
+        self.shared.show(Arc::clone(&self.committed), None);
+        if !group.roll_back(&self.shared.context) {
             self.give_up();
         }
         self.shared.changed();
     }
 
-    /// Ends this session: the file may be longer than its last commit, and the next session looks.
+    /// Ends this session: the file may be longer than its last commit, and the next session repairs it.
     fn give_up(&mut self) {
         self.writer.group = None;
         self.writer.file = None;
@@ -494,11 +514,11 @@ impl<'a> Session<'a> {
         self.writer.lock.is_none()
     }
 
-    /// Keeps what is pending, for this object to see and to commit. Without anything pending the lock is given up.
+    /// Ends the session and keeps what is pending, for this store object to read and to commit. With nothing pending it releases the lock.
     pub(crate) fn leave(mut self) -> Result<()> {
-        let home = Arc::clone(&self.shared.home);
+        let context = Arc::clone(&self.shared.context);
         if let Some(group) = &mut self.writer.group {
-            group.settle(&home)?;
+            group.settle(&context)?;
             if group.is_empty() {
                 self.undo();
             }
@@ -521,7 +541,10 @@ impl Drop for Session<'_> {
     }
 }
 
-/// Names of collections and files: not empty, not too long.
+/// Checks the name of a collection or file: it is not empty and not too long.
+///
+/// # Errors
+/// `InvalidArgument`.
 pub(crate) fn check_name(what: &str, name: &str) -> Result<()> {
     if name.is_empty() || name.len() > limits::MAX_NAME {
         return Err(Error::new(

@@ -1,4 +1,4 @@
-//! What the readers and the writer of one store object share.
+//! What readers and the writer of one store object share.
 //!
 //! Locks are taken in this order, and none is held while waiting for another process: the writer's, the state's, the pending group's.
 
@@ -10,59 +10,59 @@ use lakebed_vfs::File;
 use parking_lot::{Mutex, RwLock};
 
 use super::group::Group;
-use super::lock::WriterLock;
-use super::pending::Pending;
+use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
-use crate::home::Home;
+use crate::segment::rows::pending::Pending;
 use crate::snapshot::open::newer;
-use crate::snapshot::{Snapshot, View};
+use crate::snapshot::{CommittedState, Snapshot};
+use crate::writer_lock::WriterLock;
 use lakebed_codec::Workers;
 
 /// One store object.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) home: Arc<Home>,
+    pub(crate) context: Arc<StoreContext>,
     state: RwLock<State>,
     pub(crate) writer: Mutex<Writer>,
     closed: AtomicBool,
     /// Counts changes of the pending group.
     version: AtomicU64,
-    /// The views that snapshots were given out of.
-    given: Mutex<Vec<Weak<View>>>,
+    /// The states of the snapshots that callers hold.
+    given: Mutex<Vec<Weak<CommittedState>>>,
 }
 
 /// What readers see.
 #[derive(Debug)]
 struct State {
-    view: Arc<View>,
+    committed: Arc<CommittedState>,
     pending: Option<Arc<RwLock<Pending>>>,
-    /// The pending group as it was read last, so that reading again costs nothing.
+    /// The last copy of the pending group, by its version, for further readers.
     seen: Mutex<Option<(u64, Arc<Pending>)>>,
 }
 
-/// What the one thread that writes has.
+/// The state of writing, held by one thread at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
     pub(crate) lock: Option<WriterLock>,
     pub(crate) group: Option<Group>,
     /// The active segment, open for writing.
     pub(crate) file: Option<(SegmentNumber, Arc<dyn File>)>,
-    /// Compresses on the caller's thread: no thread of its own, so that it may stay.
+    /// Workers without threads of their own: they compress on the caller's.
     pub(crate) here: Option<Arc<Workers>>,
-    /// Why nothing is written any more.
+    /// Why this store object writes no more.
     pub(crate) poisoned: Option<String>,
     /// The manifest whose name is known to be durable.
     pub(crate) manifest: Option<u64>,
-    /// Whether leftovers of a crash were looked for.
+    /// Whether leftovers of a crash were removed.
     pub(crate) swept: bool,
 }
 
 impl Shared {
-    pub(crate) fn new(home: Arc<Home>, view: View) -> Self {
+    pub(crate) fn new(context: Arc<StoreContext>, committed: CommittedState) -> Self {
         Self {
-            home,
+            context,
             state: RwLock::new(State {
-                view: Arc::new(view),
+                committed: Arc::new(committed),
                 pending: None,
                 seen: Mutex::new(None),
             }),
@@ -80,74 +80,81 @@ impl Shared {
                 ErrorKind::Closed,
                 format!(
                     "This store object of {} was closed; open the store again.",
-                    self.home.vfs.describe()
+                    self.context.vfs.describe()
                 ),
             ));
         }
         Ok(())
     }
 
-    /// Whether this call closed it.
+    /// Closes the store object; true if it was open.
     pub(crate) fn close(&self) -> bool {
         !self.closed.swap(true, Ordering::AcqRel)
     }
 
-    /// The committed view.
-    pub(crate) fn view(&self) -> Arc<View> {
-        Arc::clone(&self.state.read().view)
+    /// The committed state.
+    pub(crate) fn committed(&self) -> Arc<CommittedState> {
+        Arc::clone(&self.state.read().committed)
     }
 
-    /// What this object sees, pending work included.
+    /// What this store object sees, pending work included.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let state = self.state.read();
-        let view = Arc::clone(&state.view);
+        let committed = Arc::clone(&state.committed);
         let Some(pending) = &state.pending else {
-            return Snapshot::new(view, None);
+            return Snapshot::new(committed, None);
         };
         let version = self.version.load(Ordering::Acquire);
         let mut seen = state.seen.lock();
         if let Some((at, pending)) = &*seen
             && *at == version
         {
-            return Snapshot::new(view, Some(Arc::clone(pending)));
+            return Snapshot::new(committed, Some(Arc::clone(pending)));
         }
         let now = Arc::new(pending.read().clone());
         *seen = Some((version, Arc::clone(&now)));
-        Snapshot::new(view, Some(now))
+        Snapshot::new(committed, Some(now))
     }
 
-    /// Shows another view, and the group pending on top of it.
-    pub(crate) fn show(&self, view: Arc<View>, pending: Option<Arc<RwLock<Pending>>>) {
+    /// Replaces the committed state, and the group pending on top of it.
+    pub(crate) fn show(
+        &self,
+        committed: Arc<CommittedState>,
+        pending: Option<Arc<RwLock<Pending>>>,
+    ) {
         let old = {
             let mut state = self.state.write();
             *state.seen.lock() = None;
             state.pending = pending;
-            std::mem::replace(&mut state.view, view)
+            std::mem::replace(&mut state.committed, committed)
         };
         // Dropped outside of the lock: it may close files.
         drop(old);
         self.changed();
     }
 
-    /// The pending group changed.
+    /// Notes that the pending group changed.
     pub(crate) fn changed(&self) {
         self.version.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Sees what others committed; whether there was anything. With pending work there cannot be: this object holds the lock.
+    /// Reads what others committed; returns whether there was anything. With pending work there cannot be: this store object holds the lock.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
     pub(crate) fn refresh(&self) -> Result<bool> {
         let _writer = match self.writer.try_lock() {
             Some(writer) if writer.group.is_none() && writer.lock.is_none() => writer,
-            // This object is writing, so nobody else is.
+            // This store object is writing, so no other one is.
             _ => return Ok(false),
         };
-        let before = self.view();
-        let Some(view) = newer(&self.home, &before)? else {
+        let before = self.committed();
+        let Some(committed) = newer(&self.context, &before)? else {
             return Ok(false);
         };
-        let newer = view.commit > before.commit;
-        if newer || view.base.number > before.base.number {
-            self.show(Arc::new(view), None);
+        let newer = committed.commit > before.commit;
+        if newer || committed.manifest.number > before.manifest.number {
+            self.show(Arc::new(committed), None);
         }
         Ok(newer)
     }
@@ -161,17 +168,17 @@ impl Shared {
         Ok(writer.group.is_some())
     }
 
-    /// Forgets pending work and gives the lock up. In a process forked from the one that opened the store nothing is touched: both are
+    /// Rolls pending work back and releases the lock. In a process forked from the one that opened the store nothing is touched: both are
     /// the parent's.
     pub(crate) fn abandon(&self) {
-        if std::process::id() != self.home.pid {
+        if std::process::id() != self.context.pid {
             return;
         }
         let mut writer = self.writer.lock();
         if let Some(group) = writer.group.take() {
-            let view = self.view();
-            self.show(view, None);
-            if !group.roll_back(&self.home) {
+            let committed = self.committed();
+            self.show(committed, None);
+            if !group.roll_back(&self.context) {
                 writer.file = None;
             }
         }
@@ -181,20 +188,20 @@ impl Shared {
     /// Counts a snapshot as held until it is dropped.
     pub(crate) fn remember(&self, snapshot: &Snapshot) {
         let mut given = self.given.lock();
-        given.retain(|view| view.strong_count() > 0);
-        let new = Arc::downgrade(&snapshot.view);
-        if !given.iter().any(|view| view.ptr_eq(&new)) {
+        given.retain(|committed| committed.strong_count() > 0);
+        let new = Arc::downgrade(&snapshot.committed);
+        if !given.iter().any(|committed| committed.ptr_eq(&new)) {
             given.push(new);
         }
     }
 
-    /// The oldest commit that something still reads by.
+    /// The oldest commit that a snapshot still shows.
     pub(crate) fn oldest_snapshot(&self) -> Option<CommitNumber> {
         let given = self.given.lock();
         given
             .iter()
             .filter_map(Weak::upgrade)
-            .map(|view| view.commit)
+            .map(|committed| committed.commit)
             .min()
     }
 }

@@ -1,15 +1,16 @@
 //! Random sequences of calls on a writer, with a reader beside it, against the model.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lakebed_core::{ErrorKind, Options, Store};
+use lakebed_core::{CollectionId, CommitNumber, ErrorKind, Options, Seq, Store};
 use lakebed_testkit::{FaultVfs, Model, State, strategies::StoreOp, strategies::store_ops};
 use lakebed_vfs::Vfs;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, FileFailurePersistence};
 
 use crate::recovery::support::image::recover;
-use crate::recovery::support::look::{look, verify};
+use crate::recovery::support::look::{look, seqs_as_of, verify};
 use crate::recovery::support::runner::{Runner, Step};
 use crate::recovery::support::{bound, options, reading};
 
@@ -20,6 +21,8 @@ struct Machine {
     /// What the reader saw last.
     seen: State,
     crashes: u64,
+    /// The collections and their next sequence numbers as of each commit that a reader saw.
+    commits: BTreeMap<CommitNumber, BTreeMap<CollectionId, Seq>>,
 }
 
 impl Machine {
@@ -31,6 +34,7 @@ impl Machine {
             reader: None,
             seen: State::default(),
             crashes: 0,
+            commits: BTreeMap::new(),
         }
     }
 
@@ -70,8 +74,31 @@ impl Machine {
         let difference = self.runner.model.durable().difference(&now);
         assert!(difference.is_none(), "after refresh: {difference:?}");
         self.seen = now;
+        let commit = reader.commit_number();
+        // A crash may have taken commits back.
+        drop(self.commits.split_off(&commit));
+        let collections = reader.collections().unwrap();
+        let next = collections.into_iter().map(|c| (c.id, c.next_seq));
+        self.commits.insert(commit, next.collect());
         let refused = reader.put(b"by a reader").unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ReadOnly);
+    }
+
+    /// As of each commit there are the rows of now that had been added by then, wherever they lie and whatever is pending.
+    fn check_commits(&self, store: &Store) {
+        for collection in store.collections().unwrap() {
+            let now: Vec<u64> = store
+                .rows(&collection.name, Seq(0)..Seq(1 << 62))
+                .unwrap()
+                .map(|row| row.unwrap().seq.0)
+                .collect();
+            for (commit, then) in &self.commits {
+                let end = then.get(&collection.id).map_or(0, |next| next.0);
+                let expected: Vec<u64> = now.iter().copied().filter(|seq| *seq < end).collect();
+                let found = seqs_as_of(store, &collection.name, *commit);
+                assert_eq!(found, expected, "as of commit {commit}");
+            }
+        }
     }
 
     /// The power goes: one of the images becomes the disk.
@@ -93,12 +120,16 @@ impl Machine {
     }
 
     fn finish(mut self) {
+        self.check_commits(self.runner.store.as_ref().unwrap());
         self.runner.step(&Step::Commit).unwrap();
         verify(self.runner.store.as_ref().unwrap(), &|| {
             "at the end".to_owned()
         });
         self.check_reader();
         verify(self.reader.as_ref().unwrap(), &|| "the reader".to_owned());
+        self.check_commits(self.reader.as_ref().unwrap());
+        self.runner.step(&Step::Seal).unwrap();
+        self.check_commits(self.runner.store.as_ref().unwrap());
     }
 }
 

@@ -45,9 +45,11 @@ fn every_flipped_bit_is_found_where_checksums_cover_it() {
 
 #[test]
 fn structures_do_not_pass_at_another_place_or_in_another_file() {
-    let batch = super::samples::batch();
-    assert!(RowBatch::decode(&batch, SALT, super::samples::BATCH_AT + 1).is_err());
-    assert!(RowBatch::decode(&batch, SALT + 1, super::samples::BATCH_AT).is_err());
+    for format in [SegmentFormat::V1, SegmentFormat::V2] {
+        let batch = super::samples::batch(format);
+        assert!(RowBatch::decode(&batch, format, SALT, super::samples::BATCH_AT + 1).is_err());
+        assert!(RowBatch::decode(&batch, format, SALT + 1, super::samples::BATCH_AT).is_err());
+    }
     let block = super::samples::block_bytes(false);
     let len = block.len() as u64;
     assert!(IndexBlock::decode(&block, SALT, super::samples::BLOCK_AT + 8, len).is_err());
@@ -68,13 +70,15 @@ fn read_as_everything(bytes: &[u8], offset: u64) {
         let _ = header.check(bytes, SALT, offset);
         let _ = header.ids.position(header.ids.last());
     }
-    if let Ok(batch) = RowBatch::decode_unchecked(bytes, offset) {
-        let rows: u64 = batch
-            .row_runs()
-            .map_while(std::result::Result::ok)
-            .map(|run| run.len)
-            .sum();
-        assert!(rows <= batch.rows);
+    for format in [SegmentFormat::V1, SegmentFormat::V2] {
+        if let Ok(batch) = RowBatch::decode_unchecked(bytes, format, offset) {
+            let rows: u64 = batch
+                .row_runs()
+                .map_while(std::result::Result::ok)
+                .map(|run| run.len)
+                .sum();
+            assert!(rows <= batch.rows);
+        }
     }
     let mut offsets = Vec::new();
     for blobs in [0, 1, 2, 3, 100, u32::MAX] {
@@ -87,14 +91,14 @@ fn read_as_everything(bytes: &[u8], offset: u64) {
     }
     for rows in [0, 1, 7, 1 << 62, u64::MAX] {
         let mut seen = 0_u64;
-        for run in Runs::new(bytes, rows, offset).map_while(std::result::Result::ok) {
+        for run in NumberRuns::new(bytes, rows, offset).map_while(std::result::Result::ok) {
             assert!(run.len > 0 && run.first + run.len <= limits::MAX_NUMBER);
             seen += run.len;
         }
         assert!(seen <= rows);
     }
-    let _ = Catalogue::decode(bytes, offset);
-    let _ = IdSet::decode(&mut wire::Reader::new("ids", bytes, offset));
+    let _ = ManifestBody::decode(bytes, offset);
+    let _ = IdSet::decode(&mut coding::Reader::new("ids", bytes, offset));
     let _ = find_last_commit(bytes, offset, SegmentNumber(77), SALT);
     let _ = FrameTable::new(bytes).map(|table| table.find(BlobId(7)).and_then(|i| table.entry(i)));
     let _ = Ordinals::new(bytes).map(|ordinals| ordinals.get(ordinals.len() / 2));
@@ -135,11 +139,11 @@ proptest! {
 fn lengths_are_bounded_before_anything_is_allocated() {
     // A count of 2^60 in front of three bytes.
     let mut bytes = Vec::new();
-    wire::put_varint(&mut bytes, 1 << 60);
+    coding::put_varint(&mut bytes, 1 << 60);
     bytes.extend_from_slice(&[1, 2, 3]);
-    let mut reader = wire::Reader::new("list", &bytes, 0);
+    let mut reader = coding::Reader::new("list", &bytes, 0);
     assert_eq!(reader.count(1).unwrap_err().reason, Reason::Truncated);
-    assert!(IdSet::decode_counted(&mut wire::Reader::new("ids", &bytes, 0)).is_err());
+    assert!(IdSet::decode_counted(&mut coding::Reader::new("ids", &bytes, 0)).is_err());
 }
 
 #[test]
@@ -166,7 +170,7 @@ fn newer_versions_are_told_from_damage() {
 
     let mut segment = super::samples::segment_header().encode();
     segment[12] = 9;
-    let sum = sum(SALT, 0, &segment[..56]);
+    let sum = checksum(SALT, 0, &segment[..56]);
     segment[56..].copy_from_slice(&sum.to_le_bytes());
     let error = SegmentHeader::decode(&segment).unwrap_err();
     assert_eq!(error.reason, Reason::UnknownLayout(9));

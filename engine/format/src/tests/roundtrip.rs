@@ -14,15 +14,18 @@ fn fixed_structures() {
     assert_eq!(SegmentHeader::decode(&segment.encode()), Ok(segment));
     let mut bytes = Vec::new();
     samples::footer_tail().encode(SALT, samples::TAIL_AT, &mut bytes);
-    assert_eq!(bytes.len(), TAIL_LEN);
+    assert_eq!(bytes.len(), TRAILER_LEN);
     assert_eq!(
-        FooterTail::decode(&bytes, SALT, samples::TAIL_AT),
+        FooterTrailer::decode(&bytes, SALT, samples::TAIL_AT),
         Ok(samples::footer_tail())
     );
     let mut bytes = Vec::new();
     let large = samples::large_tail();
     large.encode(SALT, samples::TAIL_AT, &mut bytes);
-    assert_eq!(LargeTail::decode(&bytes, SALT, samples::TAIL_AT), Ok(large));
+    assert_eq!(
+        LargeTrailer::decode(&bytes, SALT, samples::TAIL_AT),
+        Ok(large)
+    );
     assert_eq!(
         large.decode_table(&samples::large_table_bytes(), SALT),
         Ok(samples::large_table())
@@ -32,7 +35,7 @@ fn fixed_structures() {
         (1 << 20, 5, 0)
     );
     assert_eq!(
-        RunHeader::decode(&samples::run_header().encode()),
+        IndexRunHeader::decode(&samples::run_header().encode()),
         Ok(samples::run_header())
     );
     assert_eq!(
@@ -43,20 +46,35 @@ fn fixed_structures() {
 
 #[test]
 fn lists() {
-    let records: Result<Vec<Record>> = Record::decode_all(&samples::records_bytes(), 0).collect();
+    let records: Result<Vec<CatalogueRecord>> =
+        CatalogueRecord::decode_all(&samples::records_bytes(), 0).collect();
     assert_eq!(records, Ok(samples::records()));
     let bytes = CommitEntry::encode_all(&samples::commit_entries());
     let commits: Result<Vec<CommitEntry>> = CommitEntry::decode_all(&bytes, 0).collect();
     assert_eq!(commits, Ok(samples::commit_entries()));
-    let mut bytes = Vec::new();
-    samples::row_entries()
-        .iter()
-        .for_each(|e| e.encode(&mut bytes));
-    let rows: Result<Vec<RowEntry>> = RowEntry::decode_all(&bytes, 0).collect();
-    assert_eq!(rows, Ok(samples::row_entries()));
+    // The commit is that of the commit table in format 1, and stored in format 2.
+    for (format, commits) in [
+        (SegmentFormat::V1, samples::commit_entries()),
+        (SegmentFormat::V2, Vec::new()),
+    ] {
+        let bytes = samples::row_directory(format);
+        let rows: Result<Vec<RowBatchEntry>> =
+            RowBatchEntry::decode_all(&bytes, 0, format, &commits).collect();
+        assert_eq!(rows, Ok(samples::row_entries()));
+    }
+    let bytes = samples::row_directory(SegmentFormat::V1);
+    let commits = &samples::commit_entries()[..1];
+    let error = RowBatchEntry::decode_all(&bytes, 0, SegmentFormat::V1, commits)
+        .next()
+        .unwrap()
+        .unwrap_err();
+    assert_eq!(error.reason, Reason::Value("no commit ends the row batch"));
     let mut bytes = Vec::new();
     samples::extents().iter().for_each(|e| e.encode(&mut bytes));
-    assert_eq!(Extent::decode_all(&bytes, 0), Ok(samples::extents()));
+    assert_eq!(
+        FingerprintExtent::decode_all(&bytes, 0),
+        Ok(samples::extents())
+    );
 }
 
 #[test]
@@ -64,7 +82,7 @@ fn an_error_ends_a_list() {
     let mut bytes = samples::records_bytes();
     let records = samples::records().len();
     bytes.extend_from_slice(&[99, 0, 1, 0]);
-    let read: Vec<Result<Record>> = Record::decode_all(&bytes, 1000).collect();
+    let read: Vec<Result<CatalogueRecord>> = CatalogueRecord::decode_all(&bytes, 1000).collect();
     assert_eq!(read.len(), records + 1);
     let error = read.last().unwrap().as_ref().unwrap_err();
     assert_eq!(error.offset, 1000 + bytes.len() as u64 - 4);
@@ -146,7 +164,7 @@ fn blocks_find_their_sections_from_the_header_alone() {
         let bytes = &bytes[3..];
         assert_eq!(bytes.len() as u64, builder.encoded_len());
         assert_eq!(written.len, builder.encoded_len());
-        let head = &bytes[..bytes.len().min(block::MAX_BLOCK_HEADER)];
+        let head = &bytes[..bytes.len().min(index_block::MAX_BLOCK_HEADER)];
         let read = IndexBlock::decode(head, SALT, samples::BLOCK_AT, written.len).unwrap();
         assert_eq!(read, written);
         let data = read
@@ -155,7 +173,7 @@ fn blocks_find_their_sections_from_the_header_alone() {
         let table = FrameTable::new(data).unwrap();
         assert!(table.iter_from(0).eq(samples::frame_entries()));
         assert_eq!(
-            read.checked(SectionKind::Catalogue, SALT, bytes, samples::BLOCK_AT)
+            read.checked(SectionKind::ManifestBody, SALT, bytes, samples::BLOCK_AT)
                 .unwrap(),
             b""
         );
@@ -267,13 +285,16 @@ fn the_last_commit_is_found_and_damaged_or_foreign_ones_are_not() {
 
 #[test]
 fn sequential_rows_cost_two_tokens() {
-    let mut writer = BatchWriter::new(samples::batch_head());
+    let mut writer = RowBatchWriter::new(samples::batch_head());
     writer.push_run(1, BlobId(1_000_000), 65_536);
     assert!(writer.is_full());
     let mut out = Vec::new();
-    let len = writer.encode(SALT, 64, &mut out).unwrap();
+    let format = SegmentFormat::V2;
+    let len = writer
+        .encode(format, CommitNumber(1000), SALT, 64, &mut out)
+        .unwrap();
     assert!(len < 45, "{len}");
-    let batch = RowBatch::decode(&out, SALT, 64).unwrap();
+    let batch = RowBatch::decode(&out, format, SALT, 64).unwrap();
     let runs: Result<Vec<RowRun>> = batch.row_runs().collect();
     let run = RowRun {
         seq: Seq(500),
@@ -286,13 +307,15 @@ fn sequential_rows_cost_two_tokens() {
 
 #[test]
 fn a_batch_without_rows_or_with_too_many_is_not_written() {
-    let mut out = Vec::new();
-    let empty = BatchWriter::new(samples::batch_head());
-    assert!(empty.encode(SALT, 64, &mut out).is_err());
-    let mut full = BatchWriter::new(samples::batch_head());
+    let empty = RowBatchWriter::new(samples::batch_head());
+    let mut full = RowBatchWriter::new(samples::batch_head());
     full.push_run(1, BlobId(0), 65_537);
-    assert!(full.encode(SALT, 64, &mut out).is_err());
-    assert!(out.is_empty());
+    for batch in [empty, full] {
+        let mut out = Vec::new();
+        let result = batch.encode(SegmentFormat::V2, CommitNumber(1), SALT, 64, &mut out);
+        assert!(result.is_err());
+        assert!(out.is_empty());
+    }
 }
 
 fn numbers() -> impl Strategy<Value = Vec<u64>> {
@@ -313,7 +336,7 @@ proptest! {
         let mut writer = ColumnWriter::new();
         list.iter().for_each(|&n| writer.push(n));
         let bytes = writer.finish();
-        let runs: Vec<Run> = Runs::new(&bytes, list.len() as u64, 0).collect::<Result<_>>().unwrap();
+        let runs: Vec<NumberRun> = NumberRuns::new(&bytes, list.len() as u64, 0).collect::<Result<_>>().unwrap();
         prop_assert!(runs.iter().flat_map(|r| r.first..r.first + r.len).eq(list.iter().copied()));
         // Runs are as long as they can be.
         prop_assert!(runs.windows(2).all(|w| w[0].first + w[0].len != w[1].first));
@@ -333,7 +356,7 @@ proptest! {
         list.iter().for_each(|&n| writer.push(n));
         let bytes = writer.finish();
         let skip = skip.index(list.len());
-        let mut runs = Runs::new(&bytes, list.len() as u64, 0);
+        let mut runs = NumberRuns::new(&bytes, list.len() as u64, 0);
         runs.skip_rows(skip as u64).unwrap();
         prop_assert_eq!(runs.rows_left(), (list.len() - skip) as u64);
         let mut seen = Vec::new();
@@ -352,14 +375,16 @@ proptest! {
         first_seq in 0..limits::MAX_NUMBER - 1000,
         time in any::<i64>(),
         skip in 0..60_u64,
+        format in prop::sample::select(&[SegmentFormat::V1, SegmentFormat::V2][..]),
+        commit in any::<u64>().prop_map(CommitNumber),
     ) {
-        let head = BatchHead {
+        let head = RowBatchHeader {
             collection: CollectionId(9),
             first_seq: Seq(first_seq),
             file: FileNumber(u64::from(with_file)),
             time,
         };
-        let mut writer = BatchWriter::new(head);
+        let mut writer = RowBatchWriter::new(head);
         let mut expected = Vec::new();
         for (line, blob, len) in rows {
             writer.push_run(line, BlobId(blob), len);
@@ -369,11 +394,12 @@ proptest! {
             }
         }
         let mut out = Vec::new();
-        let len = writer.encode(SALT, 777, &mut out).unwrap();
+        let len = writer.encode(format, commit, SALT, 777, &mut out).unwrap();
         out.extend_from_slice(b"what follows");
-        let batch = RowBatch::decode(&out, SALT, 777).unwrap();
+        let batch = RowBatch::decode(&out, format, SALT, 777).unwrap();
+        prop_assert_eq!(batch.commit, (format == SegmentFormat::V2).then_some(commit));
         prop_assert_eq!((batch.head, batch.rows, batch.len), (head, expected.len() as u64, len));
-        let read = |runs: batch::RowRuns<'_>| {
+        let read = |runs: row_batch::RowRuns<'_>| {
             let mut rows = Vec::new();
             for run in runs {
                 let run = run.unwrap();
@@ -447,8 +473,8 @@ proptest! {
     #[test]
     fn run_ids(base in 0..1_u64 << 60, deltas in prop::collection::vec(any::<u64>(), 1..20), shift in 3..64_u32) {
         let deltas: Vec<u64> = deltas.into_iter().map(|d| d >> shift).collect();
-        let id_width = RunHeader::width_for(deltas.iter().copied().max().unwrap());
-        let header = RunHeader { id_width, base: BlobId(base), ..samples::run_header() };
+        let id_width = IndexRunHeader::width_for(deltas.iter().copied().max().unwrap());
+        let header = IndexRunHeader { id_width, base: BlobId(base), ..samples::run_header() };
         let mut bytes = Vec::new();
         deltas.iter().for_each(|d| header.put_id(BlobId(base + d), &mut bytes));
         for (delta, chunk) in deltas.iter().zip(bytes.chunks(usize::from(id_width))) {
@@ -474,7 +500,7 @@ proptest! {
             next_blob: BlobId(fields[4] >> 2),
             group_checksum: fields[5],
         };
-        let at = wire::align8(index_offset + index_len);
+        let at = coding::align8(index_offset + index_len);
         let mut bytes = Vec::new();
         let placed = commit.encode(at, &mut bytes);
         prop_assert_eq!(bytes.len(), COMMIT_LEN);

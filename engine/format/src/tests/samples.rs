@@ -1,6 +1,6 @@
 //! One example of each structure, and how it is read whole, with every checksum asked.
 
-use crate::block::{BlockBuilder, IndexBlock, SectionKind};
+use crate::index_block::{IndexBlock, IndexBlockBuilder, SectionKind};
 use crate::*;
 
 pub(super) const SALT: u64 = 0x0123_4567_89ab_cdef;
@@ -22,6 +22,7 @@ pub(super) fn set(ids: &[u64]) -> IdSet {
 pub(super) fn store_header() -> StoreHeader {
     StoreHeader {
         minor: 3,
+        incompatible: 0,
         read_compatible: 1 << 40,
         ..StoreHeader::new(UUID, -5)
     }
@@ -29,6 +30,7 @@ pub(super) fn store_header() -> StoreHeader {
 
 pub(super) fn segment_header() -> SegmentHeader {
     SegmentHeader {
+        format: SegmentFormat::V1,
         layout: Layout::Large,
         number: SegmentNumber(77),
         uuid: UUID,
@@ -51,8 +53,8 @@ pub(super) fn frame(encoding: Encoding, ids: &[u64], payload: &[u8], raw_len: u6
     out
 }
 
-pub(super) fn batch_head() -> BatchHead {
-    BatchHead {
+pub(super) fn batch_head() -> RowBatchHeader {
+    RowBatchHeader {
         collection: CollectionId(3),
         first_seq: Seq(500),
         file: FileNumber(9),
@@ -62,14 +64,16 @@ pub(super) fn batch_head() -> BatchHead {
 
 pub(super) const BATCH_AT: u64 = 999;
 
-pub(super) fn batch() -> Vec<u8> {
-    let mut writer = BatchWriter::new(batch_head());
+pub(super) fn batch(format: SegmentFormat) -> Vec<u8> {
+    let mut writer = RowBatchWriter::new(batch_head());
     writer.push_run(1, BlobId(40), 300);
     writer.push(302, BlobId(7));
     writer.push(303, BlobId(7));
     writer.push_run(305, BlobId(340), 2);
     let mut out = Vec::new();
-    writer.encode(SALT, BATCH_AT, &mut out).unwrap();
+    writer
+        .encode(format, CommitNumber(300), SALT, BATCH_AT, &mut out)
+        .unwrap();
     out
 }
 
@@ -81,8 +85,9 @@ pub(super) fn frame_entries() -> Vec<FrameEntry> {
     (0..300).map(entry).collect()
 }
 
-pub(super) fn row_entries() -> Vec<RowEntry> {
-    let entry = RowEntry {
+pub(super) fn row_entries() -> Vec<RowBatchEntry> {
+    let entry = RowBatchEntry {
+        commit: CommitNumber(42),
         collection: CollectionId(3),
         first_seq: Seq(0),
         rows: 65_536,
@@ -95,7 +100,7 @@ pub(super) fn row_entries() -> Vec<RowEntry> {
     };
     vec![
         entry,
-        RowEntry {
+        RowBatchEntry {
             first_seq: Seq(65_536),
             rows: 1,
             max_blob: BlobId(1 << 40),
@@ -123,15 +128,15 @@ pub(super) fn commit_entries() -> Vec<CommitEntry> {
     ]
 }
 
-pub(super) fn extents() -> Vec<Extent> {
+pub(super) fn extents() -> Vec<FingerprintExtent> {
     vec![
-        Extent {
+        FingerprintExtent {
             first_ordinal: 0,
             count: 600,
             offset: 8192,
             sums_offset: 12_992,
         },
-        Extent {
+        FingerprintExtent {
             first_ordinal: 600,
             count: 1,
             offset: 20_000,
@@ -193,44 +198,44 @@ pub(super) fn large() -> LargeEntry {
     }
 }
 
-pub(super) fn records() -> Vec<Record> {
+pub(super) fn records() -> Vec<CatalogueRecord> {
     vec![
-        Record::CollectionCreated(CollectionName {
+        CatalogueRecord::CollectionCreated(NewCollection {
             id: CollectionId(3),
             name: "events".to_owned(),
             created: -7,
         }),
-        Record::CollectionDropped(CollectionId(1)),
-        Record::Schema {
+        CatalogueRecord::CollectionDropped(CollectionId(1)),
+        CatalogueRecord::Schema {
             collection: CollectionId(3),
             summary: vec![1, 2, 3],
         },
-        Record::Dictionary(dictionary()),
-        Record::File(file()),
-        Record::Ingest(ingest()),
-        Record::Ingest(IngestEntry {
+        CatalogueRecord::Dictionary(dictionary()),
+        CatalogueRecord::File(file()),
+        CatalogueRecord::Ingest(ingest()),
+        CatalogueRecord::Ingest(IngestEntry {
             complete: false,
             raw_digest: None,
             ..ingest()
         }),
-        Record::Deleted {
+        CatalogueRecord::Deleted {
             blob: BlobId(8),
             rows: vec![(CollectionId(3), 2), (CollectionId(4), 300)],
         },
-        Record::Pinned(set(&[1, 2, 3, 9, 11])),
-        Record::Trimmed {
+        CatalogueRecord::Pinned(set(&[1, 2, 3, 9, 11])),
+        CatalogueRecord::Trimmed {
             collection: CollectionId(3),
             first_live: Seq(1000),
             deleted_rows: 2,
         },
-        Record::Large(large()),
-        Record::Next {
+        CatalogueRecord::Large(large()),
+        CatalogueRecord::Next {
             collection: CollectionId(5),
             file: FileNumber(2),
             dictionary: DictionaryNumber(3),
             segment: SegmentNumber(6),
         },
-        Record::NextRow {
+        CatalogueRecord::NextRow {
             collection: CollectionId(3),
             next: Seq(65_537),
         },
@@ -245,8 +250,8 @@ pub(super) fn records_bytes() -> Vec<u8> {
     out
 }
 
-pub(super) fn catalogue() -> Catalogue {
-    Catalogue {
+pub(super) fn catalogue() -> ManifestBody {
+    ManifestBody {
         last_commit: CommitNumber(42),
         last_commit_checksum: 0x1122_3344_5566_7788,
         next_blob: BlobId(302),
@@ -313,11 +318,11 @@ pub(super) const COMMIT_AT: u64 = 8336;
 pub(super) const BLOCK_AT: u64 = 4096 * 3 + 8;
 
 /// A block with sections of lengths that are multiples of 8, so that no padding escapes the checksums.
-pub(super) fn block(footer: bool) -> BlockBuilder {
+pub(super) fn block(footer: bool) -> IndexBlockBuilder {
     let mut builder = if footer {
-        BlockBuilder::footer()
+        IndexBlockBuilder::footer()
     } else {
-        BlockBuilder::group(1, 64)
+        IndexBlockBuilder::group(1, 64)
     };
     let encode = |encode: &dyn Fn(&mut Vec<u8>)| {
         let mut data = Vec::new();
@@ -333,7 +338,11 @@ pub(super) fn block(footer: bool) -> BlockBuilder {
     builder.set(
         SectionKind::Rows,
         false,
-        encode(&|out| row_entries().iter().for_each(|e| e.encode(out))),
+        encode(&|out| {
+            row_entries()
+                .iter()
+                .for_each(|e| e.encode(SegmentFormat::V1, out));
+        }),
     );
     if footer {
         builder.set(
@@ -370,8 +379,8 @@ pub(super) fn check_block(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn footer_tail() -> FooterTail {
-    FooterTail {
+pub(super) fn footer_tail() -> FooterTrailer {
+    FooterTrailer {
         block_offset: 8000,
         block_len: 300,
         last_commit: 7904,
@@ -400,20 +409,20 @@ pub(super) fn large_table_bytes() -> Vec<u8> {
     out
 }
 
-pub(super) fn large_tail() -> LargeTail {
+pub(super) fn large_tail() -> LargeTrailer {
     let table_offset = 4096 + 1504;
-    LargeTail {
+    LargeTrailer {
         blob: BlobId(301),
         len: (2 << 20) + 5,
         encoding: LargeEncoding::Zstd,
         table_offset,
         blocks: 3,
-        table_checksum: sum(SALT, table_offset, &large_table_bytes()),
+        table_checksum: checksum(SALT, table_offset, &large_table_bytes()),
     }
 }
 
-pub(super) fn run_header() -> RunHeader {
-    RunHeader {
+pub(super) fn run_header() -> IndexRunHeader {
+    IndexRunHeader {
         number: 3,
         salt: SALT,
         entries: 1_000_001,
@@ -424,13 +433,22 @@ pub(super) fn run_header() -> RunHeader {
     }
 }
 
-/// All columns and sections of a batch read to the end.
-pub(super) fn check_batch(bytes: &[u8]) -> Result<()> {
-    let batch = RowBatch::decode(bytes, SALT, BATCH_AT)?;
+/// All columns of a batch read to the end.
+pub(super) fn check_batch(bytes: &[u8], format: SegmentFormat) -> Result<()> {
+    let batch = RowBatch::decode(bytes, format, SALT, BATCH_AT)?;
     for run in batch.row_runs() {
         run?;
     }
     Ok(())
+}
+
+/// The row directory of [`row_entries`].
+pub(super) fn row_directory(format: SegmentFormat) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    row_entries()
+        .iter()
+        .for_each(|entry| entry.encode(format, &mut bytes));
+    bytes
 }
 
 fn tails() -> (Vec<u8>, Vec<u8>) {
@@ -478,7 +496,9 @@ pub(super) fn samples() -> Vec<Sample> {
         true,
         check_frame,
     );
-    add("row batch", batch(), true, check_batch);
+    add("row batch", batch(SegmentFormat::V1), true, |b| {
+        check_batch(b, SegmentFormat::V1)
+    });
     add("index block", block_bytes(false), true, check_block);
     add("footer block", block_bytes(true), true, check_block);
     let mut bytes = Vec::new();
@@ -488,10 +508,10 @@ pub(super) fn samples() -> Vec<Sample> {
     });
     let (footer, large) = tails();
     add("footer tail", footer, true, |b| {
-        FooterTail::decode(b, SALT, TAIL_AT).map(drop)
+        FooterTrailer::decode(b, SALT, TAIL_AT).map(drop)
     });
     add("large tail", large, true, |b| {
-        LargeTail::decode(b, SALT, TAIL_AT).map(drop)
+        LargeTrailer::decode(b, SALT, TAIL_AT).map(drop)
     });
     add("large table", large_table_bytes(), true, |b| {
         large_tail().decode_table(b, SALT).map(drop)
@@ -500,12 +520,12 @@ pub(super) fn samples() -> Vec<Sample> {
         Manifest::decode(b).map(drop)
     });
     let mut header = run_header().encode();
-    header.truncate(run::RUN_HEADER_LEN);
+    header.truncate(index_run::RUN_HEADER_LEN);
     add("run header", header, true, |b| {
-        RunHeader::decode(b).map(drop)
+        IndexRunHeader::decode(b).map(drop)
     });
     add("records", records_bytes(), false, |b| {
-        Record::decode_all(b, 0)
+        CatalogueRecord::decode_all(b, 0)
             .collect::<Result<Vec<_>>>()
             .map(drop)
     });
@@ -519,17 +539,20 @@ pub(super) fn samples() -> Vec<Sample> {
                 .map(drop)
         },
     );
-    let mut bytes = Vec::new();
-    row_entries().iter().for_each(|e| e.encode(&mut bytes));
-    add("row directory", bytes, false, |b| {
-        RowEntry::decode_all(b, 0)
-            .collect::<Result<Vec<_>>>()
-            .map(drop)
-    });
+    add(
+        "row directory",
+        row_directory(SegmentFormat::V1),
+        false,
+        |b| {
+            RowBatchEntry::decode_all(b, 0, SegmentFormat::V1, &commit_entries())
+                .collect::<Result<Vec<_>>>()
+                .map(drop)
+        },
+    );
     let mut bytes = Vec::new();
     extents().iter().for_each(|e| e.encode(&mut bytes));
     add("extents", bytes, false, |b| {
-        Extent::decode_all(b, 0).map(drop)
+        FingerprintExtent::decode_all(b, 0).map(drop)
     });
     add("ordinals", Ordinals::encode(&[3, 0, 2, 1]), false, |b| {
         Ordinals::new(b).map(drop)
@@ -537,7 +560,32 @@ pub(super) fn samples() -> Vec<Sample> {
     let mut bytes = Vec::new();
     set(&[0, 1, 2, 10, 300]).encode_counted(&mut bytes);
     add("id runs", bytes, false, |b| {
-        IdSet::decode_counted(&mut wire::Reader::new("ids", b, 0)).map(drop)
+        IdSet::decode_counted(&mut coding::Reader::new("ids", b, 0)).map(drop)
     });
+    // What format 1.1 changed.
+    let header = StoreHeader::new(UUID, -5);
+    add("store header 1.1", header.encode(), true, |b| {
+        StoreHeader::decode(b).map(drop)
+    });
+    let header = SegmentHeader {
+        format: SegmentFormat::V2,
+        ..segment_header()
+    };
+    add("segment header 1.1", header.encode(), true, |b| {
+        SegmentHeader::decode(b).map(drop)
+    });
+    add("row batch 1.1", batch(SegmentFormat::V2), true, |b| {
+        check_batch(b, SegmentFormat::V2)
+    });
+    add(
+        "row directory 1.1",
+        row_directory(SegmentFormat::V2),
+        false,
+        |b| {
+            RowBatchEntry::decode_all(b, 0, SegmentFormat::V2, &[])
+                .collect::<Result<Vec<_>>>()
+                .map(drop)
+        },
+    );
     samples
 }

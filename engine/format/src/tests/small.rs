@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use crate::wire::{MAX_VARINT, Reader, put_varint, take_varint, unzigzag, varint_len, zigzag};
+use crate::coding::{MAX_VARINT, Reader, put_varint, take_varint, unzigzag, varint_len, zigzag};
 use crate::*;
 
 #[test]
@@ -145,19 +145,19 @@ fn a_torn_lock_text_never_names_a_commit_that_neither_names() {
 fn the_checksum_is_the_one_other_implementations_compute() {
     let bytes: Vec<u8> = (0..5000_u32).map(|i| (i % 251) as u8).collect();
     // Python: xxhash.xxh3_64_intdigest(bytes, seed=(7 + 4096 * 0x9E3779B97F4A7C15) % 2**64)
-    assert_eq!(sum(7, 4096, &bytes), 0xeb13_7441_2e1a_42c4);
+    assert_eq!(checksum(7, 4096, &bytes), 0xeb13_7441_2e1a_42c4);
 }
 
 #[test]
 fn streamed_and_whole_checksums_agree() {
     let bytes: Vec<u8> = (0..5000_u32).map(|i| i as u8).collect();
     for cut in [0, 1, 240, 241, 1024, 4999] {
-        let mut summer = Summer::new(77);
+        let mut summer = RunningChecksum::new(77);
         summer.update(&bytes[..cut]);
         summer.update(&bytes[cut..]);
-        assert_eq!(summer.finish(), sum(77, 0, &bytes));
+        assert_eq!(summer.finish(), checksum(77, 0, &bytes));
     }
-    assert_ne!(sum(77, 0, &bytes), sum(77, 8, &bytes));
+    assert_ne!(checksum(77, 0, &bytes), checksum(77, 8, &bytes));
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use lakebed_vfs::{File, Lock, Mapping, MemVfs, Open, Vfs, check_dir_name, check_file_name};
+use lakebed_vfs::{
+    File, Lock, Mapping, MemVfs, Open, ReadFile, ReadVfs, Vfs, check_dir_name, check_file_name,
+};
 use parking_lot::Mutex;
 
 use super::disk::{DirChange, Node, NodeId, Tree, World, parent, to_mem};
@@ -227,6 +229,34 @@ impl FaultVfs {
     }
 }
 
+impl ReadVfs for FaultVfs {
+    fn open_read(&self, name: &str) -> io::Result<Arc<dyn ReadFile>> {
+        Ok(self.open(name, Open::Read)?)
+    }
+
+    fn list(&self, dir: &str) -> io::Result<Vec<String>> {
+        check_dir_name(dir)?;
+        let mut world = self.world.lock();
+        world.enter(self.life, OpKind::List, dir, 0, 0)?;
+        check_is_dir(&world.live, dir)?;
+        let inside = |name: &&String| parent(name) == dir;
+        let mut names: Vec<String> = (world.live.files.keys().filter(inside))
+            .chain(world.live.dirs.iter().filter(inside))
+            .map(|name| name.rsplit('/').next().unwrap_or(name).to_owned())
+            .collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn describe(&self) -> String {
+        "(faulty memory)".to_owned()
+    }
+
+    fn can_map(&self) -> bool {
+        true
+    }
+}
+
 impl Vfs for FaultVfs {
     fn open(&self, name: &str, how: Open) -> io::Result<Arc<dyn File>> {
         check_file_name(name)?;
@@ -266,20 +296,6 @@ impl Vfs for FaultVfs {
             opened,
             writable: how != Open::Read,
         }))
-    }
-
-    fn list(&self, dir: &str) -> io::Result<Vec<String>> {
-        check_dir_name(dir)?;
-        let mut world = self.world.lock();
-        world.enter(self.life, OpKind::List, dir, 0, 0)?;
-        check_is_dir(&world.live, dir)?;
-        let inside = |name: &&String| parent(name) == dir;
-        let mut names: Vec<String> = (world.live.files.keys().filter(inside))
-            .chain(world.live.dirs.iter().filter(inside))
-            .map(|name| name.rsplit('/').next().unwrap_or(name).to_owned())
-            .collect();
-        names.sort_unstable();
-        Ok(names)
     }
 
     fn create_dir(&self, dir: &str) -> io::Result<()> {
@@ -361,14 +377,6 @@ impl Vfs for FaultVfs {
         world.enter(self.life, OpKind::FreeBytes, "", 0, 0)?;
         Ok(world.room())
     }
-
-    fn describe(&self) -> String {
-        "(faulty memory)".to_owned()
-    }
-
-    fn can_map(&self) -> bool {
-        true
-    }
 }
 
 fn check_is_dir(tree: &Tree, dir: &str) -> io::Result<()> {
@@ -421,7 +429,7 @@ fn to_index(offset: u64) -> io::Result<usize> {
         .ok_or_else(|| io::ErrorKind::FileTooLarge.into())
 }
 
-impl File for FaultFile {
+impl ReadFile for FaultFile {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         self.on_node(OpKind::Read, offset, buf.len(), |node, pass| {
             let at = to_index(offset)?.min(node.live.len());
@@ -434,6 +442,28 @@ impl File for FaultFile {
         })
     }
 
+    fn len(&self) -> io::Result<u64> {
+        self.on_node(OpKind::Stat, 0, 0, |node, _| Ok(node.live.len() as u64))
+    }
+
+    fn map(&self, len: u64) -> io::Result<Mapping> {
+        self.on_node(OpKind::Map, len, 0, |node, _| {
+            let bytes = to_index(len).ok().and_then(|len| node.live.get(..len));
+            let bytes: Arc<[u8]> = bytes
+                .ok_or_else(|| {
+                    let message = format!(
+                        "the file has {} bytes and should have {len}",
+                        node.live.len()
+                    );
+                    io::Error::new(io::ErrorKind::UnexpectedEof, message)
+                })?
+                .into();
+            Ok(Mapping::from(bytes))
+        })
+    }
+}
+
+impl File for FaultFile {
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
         self.check_writable()?;
         let room = self.vfs.world.lock().room();
@@ -451,10 +481,6 @@ impl File for FaultFile {
             node.write(pass.number, at, buf.get(..count).unwrap_or_default());
             Ok(count)
         })
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        self.on_node(OpKind::Stat, 0, 0, |node, _| Ok(node.live.len() as u64))
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -480,22 +506,6 @@ impl File for FaultFile {
             self.vfs.world.lock().node(self.node)?.fail_sync();
         }
         synced
-    }
-
-    fn map(&self, len: u64) -> io::Result<Mapping> {
-        self.on_node(OpKind::Map, len, 0, |node, _| {
-            let bytes = to_index(len).ok().and_then(|len| node.live.get(..len));
-            let bytes: Arc<[u8]> = bytes
-                .ok_or_else(|| {
-                    let message = format!(
-                        "the file has {} bytes and should have {len}",
-                        node.live.len()
-                    );
-                    io::Error::new(io::ErrorKind::UnexpectedEof, message)
-                })?
-                .into();
-            Ok(Mapping::from(bytes))
-        })
     }
 
     fn try_lock(&self, kind: Lock) -> io::Result<bool> {

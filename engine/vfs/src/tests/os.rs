@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::{Lock, Open, OsVfs, Vfs};
+use crate::{Lock, Open, OsVfs, ReadVfs, Vfs};
 
 /// Names the directory when this process is the other one.
 const OTHER: &str = "LAKEBED_VFS_TEST_OTHER";

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use parking_lot::Mutex;
 use proptest::prelude::*;
 
-use crate::{File, Lock, Mapping, MemVfs, Open, Vfs};
+use crate::{File, Lock, Mapping, MemVfs, Open, ReadFile, ReadVfs, Vfs};
 use crate::{errno, named, page_size, pretend_page_size, round_to_pages};
 
 #[test]
@@ -92,23 +92,26 @@ impl Scripted {
     }
 }
 
-impl File for Scripted {
+impl ReadFile for Scripted {
     fn read_at(&self, _: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.answer(offset)
-    }
-    fn write_at(&self, _: &[u8], offset: u64) -> io::Result<usize> {
         self.answer(offset)
     }
     fn len(&self) -> io::Result<u64> {
         unimplemented!()
     }
+    fn map(&self, _: u64) -> io::Result<Mapping> {
+        unimplemented!()
+    }
+}
+
+impl File for Scripted {
+    fn write_at(&self, _: &[u8], offset: u64) -> io::Result<usize> {
+        self.answer(offset)
+    }
     fn set_len(&self, _: u64) -> io::Result<()> {
         unimplemented!()
     }
     fn sync_data(&self) -> io::Result<()> {
-        unimplemented!()
-    }
-    fn map(&self, _: u64) -> io::Result<Mapping> {
         unimplemented!()
     }
     fn try_lock(&self, _: Lock) -> io::Result<bool> {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::conformance::CHECKS;
-use crate::{MemVfs, Open, OsVfs, Vfs};
+use crate::{MemVfs, Open, OsVfs, ReadVfs, Vfs};
 
 #[test]
 fn in_memory() {

@@ -1,17 +1,17 @@
-//! Which runs count, and which to write next, so that a lookup asks few runs and few footers at 1 segment and at 1,000.
+//! Which runs are searched, and which to write next, so that a search reads few runs and few footers at 1 segment and at 1,000.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
-use lakebed_format::{BlobId, RunHeader, SegmentNumber};
+use lakebed_format::{BlobId, IndexRunHeader, SegmentNumber};
 
 /// More sealed segments than this outside all runs are gathered into a run.
 pub(crate) const MAX_UNCOVERED: usize = 8;
 /// More runs than this are merged.
 pub(crate) const MAX_RUNS: usize = 4;
 
-/// A sealed segment of layout 0, as the catalogue lists it.
+/// A sealed segment, as the manifest lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Sealed {
+pub(crate) struct SegmentOutline {
     /// Its number.
     pub(crate) number: SegmentNumber,
     /// First id that may occur.
@@ -22,19 +22,19 @@ pub(crate) struct Sealed {
     pub(crate) blobs: u64,
 }
 
-/// Which runs to ask.
+/// Which runs to search.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Choice {
     /// Runs that count, by ascending segments; they overlap nowhere.
-    pub(crate) runs: Vec<RunHeader>,
-    /// Numbers of runs that do not fit the catalogue or are part of a larger one. Under the writer's lock they may be removed.
+    pub(crate) runs: Vec<IndexRunHeader>,
+    /// Numbers of runs that do not fit the manifest or are part of a larger one. Under the writer's lock they may be removed.
     pub(crate) obsolete: Vec<u64>,
-    /// Segments, as indices into the catalogue's list, whose footers have to be asked.
+    /// Segments, as indices into the manifest's list, whose footers are searched.
     pub(crate) uncovered: Vec<usize>,
 }
 
 /// The sealed segments that a run covers, as a range of indices; `None` when it was made from others.
-fn covered(sealed: &[Sealed], run: &RunHeader) -> Option<Range<usize>> {
+fn covered(sealed: &[SegmentOutline], run: &IndexRunHeader) -> Option<Range<usize>> {
     let start = sealed.partition_point(|segment| segment.number < run.first_segment);
     let end = sealed.partition_point(|segment| segment.number <= run.last_segment);
     let segments = sealed.get(start..end)?;
@@ -48,11 +48,11 @@ fn covered(sealed: &[Sealed], run: &RunHeader) -> Option<Range<usize>> {
 }
 
 /// Chooses among the runs there are. `sealed` ascends by number and ids.
-pub(crate) fn choose(sealed: &[Sealed], runs: &[RunHeader]) -> Choice {
+pub(crate) fn choose(sealed: &[SegmentOutline], runs: &[IndexRunHeader]) -> Choice {
     let mut by_size = runs.to_vec();
     by_size.sort_unstable_by_key(|run| std::cmp::Reverse((run.entries, run.number)));
     let mut choice = Choice::default();
-    let mut taken: Vec<(Range<usize>, RunHeader)> = Vec::new();
+    let mut taken: Vec<(Range<usize>, IndexRunHeader)> = Vec::new();
     for run in by_size {
         let place = covered(sealed, &run).filter(|place| {
             taken
@@ -87,30 +87,37 @@ pub(crate) struct Merge {
     pub(crate) runs: Vec<u64>,
 }
 
+/// What a run covers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RunExtent {
+    /// The first segment and the last.
+    pub(crate) segments: RangeInclusive<SegmentNumber>,
+    /// Blobs in them.
+    pub(crate) blobs: u64,
+    /// The ids they lie between.
+    pub(crate) ids: Range<BlobId>,
+}
+
 impl Merge {
-    /// Blobs it will hold, and the ids they lie between.
-    pub(crate) fn extent(&self, sealed: &[Sealed]) -> (u64, Range<BlobId>) {
-        let segments = sealed.get(self.segments.clone()).unwrap_or_default();
-        let start = segments
-            .first()
-            .map_or(BlobId(0), |segment| segment.first_blob);
-        let end = segments
-            .last()
-            .map_or(BlobId(0), |segment| segment.end_blob);
-        (
-            segments.iter().map(|segment| segment.blobs).sum(),
-            start..end,
-        )
+    /// What it will cover; `None` when `sealed` is not the list it was made for.
+    pub(crate) fn extent(&self, sealed: &[SegmentOutline]) -> Option<RunExtent> {
+        let segments = sealed.get(self.segments.clone())?;
+        let (first, last) = (segments.first()?, segments.last()?);
+        Some(RunExtent {
+            segments: first.number..=last.number,
+            blobs: segments.iter().map(|segment| segment.blobs).sum(),
+            ids: first.first_blob..last.end_blob,
+        })
     }
 }
 
-/// What to write next; `None` when all is well. Ask again after it was done.
+/// The next run to write; `None` when there are few enough. To be called again after that.
 ///
 /// Too many uncovered segments: the longest row of them becomes a run. Where that makes too many runs, it takes in older ones at once:
 /// from the first that is not larger than everything behind it together. Sizes then fall from the oldest to the newest, so a blob
 /// is written 1.6 times in the first 100 segments and 4.5 times in the first 1,000 (merging the two smallest neighbours: 12 times),
-/// and a lookup asks at most [`MAX_RUNS`] runs and [`MAX_UNCOVERED`] footers.
-pub(crate) fn plan(sealed: &[Sealed], choice: &Choice) -> Option<Merge> {
+/// and a search reads at most [`MAX_RUNS`] runs and [`MAX_UNCOVERED`] footers.
+pub(crate) fn next_merge(sealed: &[SegmentOutline], choice: &Choice) -> Option<Merge> {
     let mut parts: Vec<(Range<usize>, u64)> = Vec::with_capacity(choice.runs.len() + 1);
     for run in &choice.runs {
         parts.push((covered(sealed, run)?, run.entries));
@@ -144,8 +151,8 @@ pub(crate) fn plan(sealed: &[Sealed], choice: &Choice) -> Option<Merge> {
 }
 
 /// One run of all segments in a range that no run crosses the ends of.
-fn merge(segments: Range<usize>, choice: &Choice, sealed: &[Sealed]) -> Merge {
-    let inside = |run: &&RunHeader| {
+fn merge(segments: Range<usize>, choice: &Choice, sealed: &[SegmentOutline]) -> Merge {
+    let inside = |run: &&IndexRunHeader| {
         covered(sealed, run)
             .is_some_and(|part| segments.start <= part.start && part.end <= segments.end)
     };

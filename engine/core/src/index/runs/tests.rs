@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use lakebed_format::{BlobId, Fingerprint, RunHeader, SegmentNumber, names};
-use lakebed_vfs::{File, MemVfs, Open, OsVfs, Vfs};
+use lakebed_format::{BlobId, Fingerprint, IndexRunHeader, SegmentNumber, names};
+use lakebed_testkit::Unmapped;
+use lakebed_vfs::{MemVfs, Open, OsVfs, ReadVfs, Vfs};
 use proptest::prelude::*;
 
 use super::policy::{MAX_RUNS, MAX_UNCOVERED};
-use super::write::{RunSpec, write_run};
+use super::run::damaged;
+use super::write::{RunSpec, merge_sorted, write_run};
 use super::*;
+use crate::error::{ErrorKind, Result};
 
 type Entry = (Fingerprint, BlobId);
 
@@ -47,46 +50,12 @@ fn ids(run: &Run, fingerprint: u64) -> Vec<BlobId> {
     found
 }
 
-/// A file system that cannot be mapped.
-#[derive(Debug)]
-struct Unmapped(MemVfs);
-
-impl Vfs for Unmapped {
-    fn open(&self, name: &str, how: Open) -> std::io::Result<Arc<dyn File>> {
-        self.0.open(name, how)
-    }
-    fn list(&self, dir: &str) -> std::io::Result<Vec<String>> {
-        self.0.list(dir)
-    }
-    fn create_dir(&self, dir: &str) -> std::io::Result<()> {
-        self.0.create_dir(dir)
-    }
-    fn rename(&self, from: &str, to: &str) -> std::io::Result<()> {
-        self.0.rename(from, to)
-    }
-    fn unlink(&self, name: &str) -> std::io::Result<()> {
-        self.0.unlink(name)
-    }
-    fn sync_dir(&self, dir: &str) -> std::io::Result<()> {
-        self.0.sync_dir(dir)
-    }
-    fn free_bytes(&self) -> std::io::Result<Option<u64>> {
-        self.0.free_bytes()
-    }
-    fn describe(&self) -> String {
-        self.0.describe()
-    }
-    fn can_map(&self) -> bool {
-        false
-    }
-}
-
 #[test]
 fn every_entry_is_found_in_large_and_empty_runs_mapped_and_read() {
     let directory = tempfile::tempdir().unwrap();
     let stores: [Box<dyn Vfs>; 3] = [
         Box::new(MemVfs::new()),
-        Box::new(Unmapped(MemVfs::new())),
+        Box::new(Unmapped(Arc::new(MemVfs::new()))),
         Box::new(OsVfs::new(directory.path())),
     ];
     for vfs in &stores {
@@ -253,7 +222,7 @@ proptest! {
         let mut expected: Vec<Entry> =
             parts.iter().flatten().map(|&(f, id)| (Fingerprint(f), BlobId(id))).collect();
         expected.sort_unstable();
-        let merged: Result<Vec<Entry>> = merge(sources).collect();
+        let merged: Result<Vec<Entry>> = merge_sorted(sources).collect();
         prop_assert_eq!(merged.unwrap(), expected);
     }
 
@@ -274,15 +243,15 @@ fn an_error_in_a_source_ends_a_merge() {
     let bad: Entries =
         Box::new([Ok((Fingerprint(1), BlobId(1))), Err(damaged(1, "x"))].into_iter());
     let good: Entries = Box::new(even(100, 0).into_iter().map(Ok));
-    let merged: Vec<Result<Entry>> = merge(vec![good, bad]).collect();
+    let merged: Vec<Result<Entry>> = merge_sorted(vec![good, bad]).collect();
     assert!(merged.last().unwrap().is_err());
     assert_eq!(merged.iter().filter(|entry| entry.is_err()).count(), 1);
 }
 
 /// The catalogue and the headers of the runs there are, as the store would keep them.
 struct World {
-    sealed: Vec<Sealed>,
-    runs: Vec<RunHeader>,
+    sealed: Vec<SegmentOutline>,
+    runs: Vec<IndexRunHeader>,
     next_run: u64,
     rewritten: u64,
 }
@@ -300,7 +269,7 @@ impl World {
     fn seal(&mut self, number: u64) {
         let first_blob = self.sealed.last().map_or(BlobId(0), |last| last.end_blob);
         let end_blob = BlobId(first_blob.0 + 1000);
-        self.sealed.push(Sealed {
+        self.sealed.push(SegmentOutline {
             number: SegmentNumber(number),
             first_blob,
             end_blob,
@@ -313,13 +282,14 @@ impl World {
     }
 
     fn carry_out(&mut self, merge: &Merge, keep_old: bool) {
-        let (entries, ids) = merge.extent(&self.sealed);
+        let extent = merge.extent(&self.sealed).unwrap();
+        let (entries, ids) = (extent.blobs, extent.ids);
         let segments = &self.sealed[merge.segments.clone()];
         self.rewritten += entries;
         if !keep_old {
             self.runs.retain(|run| !merge.runs.contains(&run.number));
         }
-        self.runs.push(RunHeader {
+        self.runs.push(IndexRunHeader {
             number: self.next_run,
             salt: 0,
             entries,
@@ -333,7 +303,7 @@ impl World {
 
     fn settle(&mut self, keep_old: bool) {
         for _ in 0..1000 {
-            match plan(&self.sealed, &self.choose()) {
+            match next_merge(&self.sealed, &self.choose()) {
                 Some(merge) => self.carry_out(&merge, keep_old),
                 None => return,
             }
@@ -422,11 +392,11 @@ fn a_run_of_segments_that_this_snapshot_does_not_know_is_left_alone() {
 fn plans_are_carried_out_and_found_again() {
     let vfs = MemVfs::new();
     assert_eq!(open_all(&vfs).next_number, 1, "a store without index");
-    let mut sealed: Vec<Sealed> = Vec::new();
+    let mut sealed: Vec<SegmentOutline> = Vec::new();
     let mut all: Vec<Entry> = Vec::new();
     for number in 1..=60 {
         let entries = even(number % 5 * 100 + 1, number << 20);
-        sealed.push(Sealed {
+        sealed.push(SegmentOutline {
             number: SegmentNumber(number),
             first_blob: BlobId(number << 20),
             end_blob: BlobId((number + 1) << 20),
@@ -434,8 +404,8 @@ fn plans_are_carried_out_and_found_again() {
         });
         all.extend(&entries);
         let found = open_all(&vfs);
-        let headers: Vec<RunHeader> = found.runs.iter().map(|run| *run.header()).collect();
-        let Some(merge) = plan(&sealed, &choose(&sealed, &headers)) else {
+        let headers: Vec<IndexRunHeader> = found.runs.iter().map(|run| *run.header()).collect();
+        let Some(merge) = next_merge(&sealed, &choose(&sealed, &headers)) else {
             continue;
         };
         let is_source = |run: &&Arc<Run>| merge.runs.contains(&run.header().number);
@@ -454,7 +424,7 @@ fn plans_are_carried_out_and_found_again() {
         }
     }
     let found = open_all(&vfs);
-    let headers: Vec<RunHeader> = found.runs.iter().map(|run| *run.header()).collect();
+    let headers: Vec<IndexRunHeader> = found.runs.iter().map(|run| *run.header()).collect();
     let choice = choose(&sealed, &headers);
     assert_eq!((choice.obsolete.len(), found.unreadable.len()), (0, 0));
     let covered = &sealed[..sealed.len() - choice.uncovered.len()];

@@ -6,20 +6,19 @@ use std::collections::binary_heap::PeekMut;
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
-use lakebed_format::{BlobId, Fingerprint, Pages, RunHeader, SegmentNumber, block, names};
+use lakebed_format::{
+    BlobId, Fingerprint, IndexRunHeader, Pages, SegmentNumber, index_block, names,
+};
 use lakebed_vfs::{File, Open, Vfs};
 
-use super::policy::{Merge, Sealed};
-use super::{Run, damaged};
+use super::policy::{Merge, SegmentOutline};
+use super::run::{Entries, Run, damaged};
 use crate::error::{Error, Result};
 
 /// Bytes that are written at once; a multiple of the page.
 const CHUNK: usize = 1 << 20;
-/// Entries between two questions whether to go on.
+/// Entries between two checks for an interrupt.
 const STEP: usize = 1 << 16;
-
-/// Fingerprints and their blobs, ascending by both; ends after an error.
-pub(crate) type Entries = Box<dyn Iterator<Item = Result<(Fingerprint, BlobId)>> + Send>;
 
 /// What a new run holds; the catalogue knows it before a byte is written.
 #[derive(Debug, Clone)]
@@ -57,33 +56,31 @@ pub(crate) fn write_run(
 }
 
 /// Writes the run that the policy asked for. `runs` are those the merge names, opened; `footers` the sorted entries of the segments it
-/// names. Afterwards the merge's runs are obsolete. An error of `go_on` ends it, and there is no run.
+/// names. Afterwards the merge's runs are obsolete. An error of `check_interrupted` ends it, and there is no run.
 pub(crate) fn carry_out(
     vfs: &dyn Vfs,
-    go_on: &dyn Fn() -> Result<()>,
+    check_interrupted: &dyn Fn() -> Result<()>,
     (number, salt): (u64, u64),
     merge: &Merge,
-    sealed: &[Sealed],
+    sealed: &[SegmentOutline],
     runs: &[Arc<Run>],
     footers: Vec<Entries>,
 ) -> Result<()> {
-    let (entries, ids) = merge.extent(sealed);
-    let segments = sealed.get(merge.segments.clone()).unwrap_or_default();
-    let (Some(first), Some(last)) = (segments.first(), segments.last()) else {
-        return Err(damaged(number, "it was to cover no segment"));
-    };
+    let extent = merge
+        .extent(sealed)
+        .ok_or_else(|| damaged(number, "it was to cover no segment"))?;
     let spec = RunSpec {
         number,
         salt,
-        segments: first.number..=last.number,
-        entries,
-        ids,
+        segments: extent.segments,
+        entries: extent.blobs,
+        ids: extent.ids,
     };
     let mut sources = footers;
     sources.extend(runs.iter().map(Run::entries));
-    let entries = super::merge(sources).enumerate().map(|(n, entry)| {
+    let entries = merge_sorted(sources).enumerate().map(|(n, entry)| {
         if n % STEP == 0 {
-            go_on()?;
+            check_interrupted()?;
         }
         entry
     });
@@ -100,13 +97,13 @@ fn write_temporary(
     entries: impl Iterator<Item = Result<(Fingerprint, BlobId)>>,
     temporary: &str,
 ) -> Result<()> {
-    let header = RunHeader {
+    let header = IndexRunHeader {
         number: spec.number,
         salt: spec.salt,
         entries: spec.entries,
         first_segment: *spec.segments.start(),
         last_segment: *spec.segments.end(),
-        id_width: RunHeader::width_for(spec.ids.end.0.saturating_sub(spec.ids.start.0)),
+        id_width: IndexRunHeader::width_for(spec.ids.end.0.saturating_sub(spec.ids.start.0)),
         base: spec.ids.start,
     };
     let io = |error| io(spec, error);
@@ -180,7 +177,7 @@ impl PagedWriter {
     }
 
     fn write(&mut self, file: &dyn File) -> std::io::Result<()> {
-        block::put_page_sums(self.salt, self.at, &self.buffer, &mut self.sums);
+        index_block::put_page_sums(self.salt, self.at, &self.buffer, &mut self.sums);
         file.write_all_at(&self.buffer, self.at)?;
         self.at += self.buffer.len() as u64;
         self.buffer.clear();
@@ -199,7 +196,7 @@ impl PagedWriter {
 }
 
 /// Sorted entries of several sources as one, ascending. Constant memory; ends after the first error of any source.
-pub(crate) fn merge(sources: Vec<Entries>) -> Merged {
+pub(crate) fn merge_sorted(sources: Vec<Entries>) -> Merged {
     Merged {
         heads: BinaryHeap::new(),
         sources,
@@ -213,7 +210,7 @@ enum State {
     Ended,
 }
 
-/// Iterator of [`merge`].
+/// Iterator of [`merge_sorted`].
 pub(crate) struct Merged {
     heads: BinaryHeap<Reverse<(Fingerprint, BlobId, usize)>>,
     sources: Vec<Entries>,

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Hash, IngestEntry, Record,
+    BlobId, CatalogueRecord, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Hash,
+    IngestEntry,
 };
 
 use crate::error::{Error, ErrorKind, Result};
@@ -222,9 +223,9 @@ impl GroupWriter for MemoryWriter {
         Ok(())
     }
 
-    fn record(&mut self, record: Record) -> Result<()> {
+    fn record(&mut self, record: CatalogueRecord) -> Result<()> {
         match record {
-            Record::Schema {
+            CatalogueRecord::Schema {
                 collection,
                 summary,
             } => {
@@ -232,7 +233,7 @@ impl GroupWriter for MemoryWriter {
                     .schemas
                     .push((collection, Summary::decode(&summary).unwrap().rows()));
             }
-            Record::Ingest(entry) => self.now.ingests.push(entry),
+            CatalogueRecord::Ingest(entry) => self.now.ingests.push(entry),
             other => panic!("an ingest does not write {other:?}"),
         }
         Ok(())

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lakebed_core::{ErrorKind, Hash, ProgressFn, Result, Seq, Store};
+use arrow_array::{cast::AsArray, types::Int64Type};
+use lakebed_core::{CommitNumber, ErrorKind, Hash, ProgressFn, Result, ScanRequest, Seq, Store};
 use lakebed_testkit::{Collection, State};
-use lakebed_vfs::{MemVfs, Vfs};
+use lakebed_vfs::{MemVfs, ReadVfs};
 
 /// Blobs by hash.
 pub(crate) type Blobs = BTreeMap<Hash, Arc<[u8]>>;
@@ -79,6 +80,22 @@ pub(crate) fn look(store: &Store, known: &Blobs) -> Result<State> {
         "blobs as counted and as found"
     );
     Ok(state)
+}
+
+/// The sequence numbers of a collection's rows as of a commit.
+pub(crate) fn seqs_as_of(store: &Store, collection: &str, commit: CommitNumber) -> Vec<u64> {
+    let request = ScanRequest {
+        columns: Some(vec!["_seq".to_owned()]),
+        as_of: Some(commit),
+        ..ScanRequest::of(collection)
+    };
+    let mut seqs = Vec::new();
+    for batch in store.scan(&request).unwrap() {
+        let batch = batch.unwrap();
+        let column = batch.column(0).as_primitive::<Int64Type>();
+        seqs.extend(column.values().iter().map(|seq| *seq as u64));
+    }
+    seqs
 }
 
 /// The names and bytes of every file.

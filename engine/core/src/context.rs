@@ -1,0 +1,232 @@
+//! What all parts of one store object share: directory, options, caches, warnings.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use lakebed_format::{BlobId, CollectionId, Hash, SegmentNumber, StoreHeader, names};
+use lakebed_vfs::Vfs;
+use parking_lot::Mutex;
+
+use crate::blob::Blob;
+use crate::catalogue::{Collection, merged_summary};
+use crate::directory_cache::{DirectoryCache, DirectoryState};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fingerprints::filter::Filters;
+use crate::options::Options;
+use crate::segment::files::SegmentFiles;
+use crate::segment::frame_cache::FrameCache;
+use crate::segment::large::LargeSegments;
+use lakebed_codec::Dictionaries;
+use lakebed_json::schema::{Schema, to_columns};
+
+/// Hashes remembered of blobs that are read in place, which have no decoded frame to remember them.
+const PROVEN_IN_PLACE: usize = 4096;
+
+/// The context of one store object.
+#[derive(Debug)]
+pub(crate) struct StoreContext {
+    pub(crate) vfs: Arc<dyn Vfs>,
+    pub(crate) options: Options,
+    pub(crate) header: StoreHeader,
+    pub(crate) cache: FrameCache,
+    pub(crate) dictionaries: Dictionaries,
+    pub(crate) filters: Filters,
+    pub(crate) segments: SegmentFiles,
+    pub(crate) large: LargeSegments,
+    /// The number of the newest manifest.
+    pub(crate) manifests: DirectoryCache<u64>,
+    /// The number of an active segment without a file.
+    pub(crate) missing: DirectoryCache<SegmentNumber>,
+    /// The process that opened the store.
+    pub(crate) pid: u32,
+    proven: Mutex<HashMap<BlobId, Hash>>,
+    schemas: Mutex<HashMap<CollectionId, KnownSchema>>,
+    warnings: Mutex<Vec<String>>,
+}
+
+/// The schema of a collection, and the summaries it was made from.
+#[derive(Debug)]
+struct KnownSchema {
+    parts: Vec<Arc<[u8]>>,
+    schema: Arc<Schema>,
+}
+
+impl StoreContext {
+    /// Reads `FORMAT`.
+    ///
+    /// # Errors
+    /// `StoreNotFound`, `NotAStore`, `FormatTooNew`, `Io`.
+    pub(crate) fn open(vfs: Arc<dyn Vfs>, options: Options) -> Result<Self> {
+        let header = read_header(vfs.as_ref())?;
+        Ok(Self {
+            cache: FrameCache::new(options.cache_bytes),
+            dictionaries: Dictionaries::default(),
+            filters: Filters::default(),
+            segments: SegmentFiles::new(Arc::clone(&vfs) as _, &header),
+            large: LargeSegments::default(),
+            manifests: DirectoryCache::default(),
+            missing: DirectoryCache::default(),
+            pid: std::process::id(),
+            proven: Mutex::default(),
+            schemas: Mutex::default(),
+            warnings: Mutex::default(),
+            vfs,
+            options,
+            header,
+        })
+    }
+
+    /// The state of one of the store's directories, to be read before looking into it.
+    pub(crate) fn directory_state(&self, dir: &str) -> DirectoryState {
+        DirectoryState::of(self.vfs.as_ref(), self.segments.can_map, dir)
+    }
+
+    /// Keeps a warning: something that a user should know and that is not an error.
+    pub(crate) fn warn(&self, text: String) {
+        self.warnings.lock().push(text);
+    }
+
+    /// The warnings since the last call.
+    pub(crate) fn take_warnings(&self) -> Vec<String> {
+        std::mem::take(&mut self.warnings.lock())
+    }
+
+    /// Whether the blob of this id has this hash: as remembered, or by hashing it.
+    pub(crate) fn prove(&self, id: BlobId, blob: &Blob, hash: &Hash) -> bool {
+        if let Some((frame, index)) = blob.frame() {
+            if frame.is_proven(index, hash) {
+                return true;
+            }
+            let found = Hash::of(blob);
+            frame.prove(index, &found);
+            return found == *hash;
+        }
+        if let Some(known) = self.proven.lock().get(&id) {
+            return known == hash;
+        }
+        let found = Hash::of(blob);
+        let mut proven = self.proven.lock();
+        if proven.len() >= PROVEN_IN_PLACE {
+            proven.clear();
+        }
+        proven.insert(id, found);
+        found == *hash
+    }
+
+    /// The typed columns of a collection; derived from its summaries when those have changed.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub(crate) fn schema(&self, collection: &Collection) -> Result<Arc<Schema>> {
+        let parts = &collection.schema;
+        if let Some(known) = self.schemas.lock().get(&collection.id)
+            && known.parts.len() == parts.len()
+            && known
+                .parts
+                .iter()
+                .zip(parts)
+                .all(|(a, b)| Arc::ptr_eq(a, b))
+        {
+            return Ok(Arc::clone(&known.schema));
+        }
+        let summary = merged_summary(parts).map_err(|e| {
+            Error::new(
+                ErrorKind::Corrupt,
+                format!(
+                    "The summary of the values of {} is damaged: {e}.",
+                    collection.name
+                ),
+            )
+        })?;
+        let schema = Arc::new(summary.map_or_else(Schema::default, |all| to_columns(&all)));
+        let known = KnownSchema {
+            parts: parts.clone(),
+            schema: Arc::clone(&schema),
+        };
+        self.schemas.lock().insert(collection.id, known);
+        Ok(schema)
+    }
+
+    /// Forgets what is remembered of blobs from this id on: after a rollback ids are given again.
+    pub(crate) fn forget(&self, from: BlobId) {
+        self.proven.lock().retain(|id, _| *id < from);
+        self.large.forget(from);
+    }
+}
+
+fn read_header(vfs: &dyn Vfs) -> Result<StoreHeader> {
+    let bytes = match vfs.read(names::FORMAT) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(without_format(vfs));
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+            return Err(Error::new(
+                ErrorKind::NotAStore,
+                format!(
+                    "{} is a file and not a lakebed store, which is a directory.",
+                    vfs.describe()
+                ),
+            ));
+        }
+        Err(error) => {
+            return Err(Error::io(
+                &format!("opening the store {}", vfs.describe()),
+                error,
+            ));
+        }
+    };
+    StoreHeader::decode(&bytes).map_err(|error| {
+        if error.is_too_new() {
+            return Error::new(
+                ErrorKind::FormatTooNew,
+                format!(
+                    "{} was written by a newer lakebed ({error}); upgrade lakebed to open it.",
+                    vfs.describe()
+                ),
+            );
+        }
+        Error::new(
+            ErrorKind::NotAStore,
+            format!(
+                "{} is not a lakebed store, or its file FORMAT is damaged ({error}).",
+                vfs.describe()
+            ),
+        )
+    })
+}
+
+/// Whether the directory holds segments.
+pub(crate) fn holds_segments(vfs: &dyn Vfs) -> bool {
+    vfs.list(names::SEGMENTS)
+        .is_ok_and(|segments| !segments.is_empty())
+}
+
+/// The error for a directory without FORMAT: it does not exist, holds something else, or is a store that lost the file.
+pub(crate) fn without_format(vfs: &dyn Vfs) -> Error {
+    if holds_segments(vfs) {
+        Error::new(
+            ErrorKind::NotAStore,
+            format!(
+                "{} holds segments of a store but no file FORMAT, without which they cannot be read; put that file back from a copy.",
+                vfs.describe()
+            ),
+        )
+    } else if vfs.list("").is_ok_and(|names| !names.is_empty()) {
+        Error::new(
+            ErrorKind::NotAStore,
+            format!(
+                "{} is a directory but not a lakebed store: it has no file FORMAT.",
+                vfs.describe()
+            ),
+        )
+    } else {
+        Error::new(
+            ErrorKind::StoreNotFound,
+            format!(
+                "There is no store at {}; check the path, or ingest a file into it to make one.",
+                vfs.describe()
+            ),
+        )
+    }
+}

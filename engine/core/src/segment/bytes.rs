@@ -1,0 +1,215 @@
+//! Bytes of a segment file that is complete: from a mapping where mapping is safe, by reads elsewhere.
+//!
+//! Random and sequential access have mappings of their own, because the system reads ahead by mapping: one piece of advice for both
+//! makes either cold gets or cold scans many times slower.
+
+use std::ops::{Deref, Range};
+use std::sync::{Arc, OnceLock};
+
+use lakebed_format::SegmentNumber;
+use lakebed_vfs::{Advice, Mapping, ReadFile};
+
+use super::files::{SegmentFiles, len_of, reading};
+use crate::error::{Error, Result};
+
+/// How bytes will be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Here and there.
+    Random,
+    /// From front to back.
+    Sequential,
+}
+
+/// A part of a segment.
+#[derive(Clone, Debug)]
+pub(crate) enum Slice {
+    /// A range within a mapping, checked when it is made.
+    Mapped(Mapping, Range<usize>),
+    /// The first bytes of a buffer, as many as its length says.
+    Read(Arc<Vec<u8>>, usize),
+}
+
+impl Slice {
+    /// A part of a mapping; `None` when it is not within it.
+    fn of_mapping(mapping: &Mapping, range: Range<usize>) -> Option<Self> {
+        mapping.get(range.clone())?;
+        Some(Self::Mapped(mapping.clone(), range))
+    }
+
+    /// The same bytes without those from `len` on.
+    pub(crate) fn truncated(self, len: usize) -> Self {
+        match self {
+            Slice::Mapped(mapping, range) => {
+                let end = range.end.min(range.start.saturating_add(len));
+                Slice::Mapped(mapping, range.start..end)
+            }
+            Slice::Read(bytes, known) => Slice::Read(bytes, known.min(len)),
+        }
+    }
+
+    /// Fetches a part that is about to be read for the first time.
+    pub(crate) fn prefetch(&self, part: Range<usize>) {
+        if let Slice::Mapped(mapping, range) = self {
+            mapping.prefetch(range.start + part.start..range.start + part.end);
+        }
+    }
+}
+
+impl From<Vec<u8>> for Slice {
+    fn from(bytes: Vec<u8>) -> Self {
+        let len = bytes.len();
+        Slice::Read(Arc::new(bytes), len)
+    }
+}
+
+impl Deref for Slice {
+    type Target = [u8];
+
+    #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "both ranges were checked when the slice was made, and neither a mapping nor a buffer ever shrinks"
+    )]
+    fn deref(&self) -> &[u8] {
+        match self {
+            Slice::Mapped(mapping, range) => &mapping[range.start..range.end],
+            Slice::Read(bytes, len) => &bytes[..*len],
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Storage {
+    Mapped {
+        random: Mapping,
+        sequential: OnceLock<Mapping>,
+    },
+    File(Arc<dyn ReadFile>),
+}
+
+/// The bytes of one complete segment.
+#[derive(Debug)]
+pub(crate) struct SegmentBytes {
+    segment: SegmentNumber,
+    len: u64,
+    storage: Storage,
+}
+
+impl SegmentBytes {
+    /// Opens a segment of which `len` bytes are known to have been written.
+    ///
+    /// # Errors
+    /// `Corrupt` when the file is missing or shorter; `Io`.
+    pub(crate) fn open(files: &SegmentFiles, segment: SegmentNumber, len: u64) -> Result<Self> {
+        let file = files.open(segment)?;
+        let found = len_of(segment, file.as_ref())?;
+        if found < len {
+            return Err(Error::corrupt(
+                segment,
+                found,
+                format!("the file ends here and should have {len} bytes"),
+            ));
+        }
+        let storage = if files.can_map {
+            Storage::Mapped {
+                random: map(file.as_ref(), segment, len, Advice::Random)?,
+                sequential: OnceLock::new(),
+            }
+        } else {
+            Storage::File(file)
+        };
+        Ok(Self {
+            segment,
+            len,
+            storage,
+        })
+    }
+
+    /// Bytes of the segment.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// A part of it.
+    ///
+    /// # Errors
+    /// `Corrupt` when it is not within the segment; `Io`.
+    pub(crate) fn slice(&self, offset: u64, len: u64) -> Result<Slice> {
+        let range = self.range(offset, len)?;
+        match &self.storage {
+            Storage::Mapped { random, .. } => Slice::of_mapping(random, range)
+                .ok_or_else(|| Error::internal("a mapping is shorter than its segment")),
+            Storage::File(file) => {
+                let mut bytes = vec![0; range.len()];
+                file.read_exact_at(&mut bytes, offset)
+                    .map_err(|e| Error::io(&reading(self.segment), e))?;
+                Ok(bytes.into())
+            }
+        }
+    }
+
+    /// The mapping, where there is one.
+    pub(crate) fn mapping(&self) -> Option<&Mapping> {
+        match &self.storage {
+            Storage::Mapped { random, .. } => Some(random),
+            Storage::File(_) => None,
+        }
+    }
+
+    /// The mapping for this access, or the file where it is not mapped. The mapping for sequential access is made when it is first
+    /// needed.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub(crate) fn for_access(&self, files: &SegmentFiles, access: Access) -> Result<Readable<'_>> {
+        let (random, sequential) = match &self.storage {
+            Storage::File(file) => return Ok(Readable::File(file.as_ref())),
+            Storage::Mapped { random, sequential } => (random, sequential),
+        };
+        if access == Access::Random {
+            return Ok(Readable::Mapped(random));
+        }
+        if let Some(mapping) = sequential.get() {
+            return Ok(Readable::Mapped(mapping));
+        }
+        let mapping = match files.open(self.segment) {
+            Ok(file) => map(file.as_ref(), self.segment, self.len, Advice::Sequential)?,
+            // Compaction may have removed the name while this reader goes on: the first mapping still has the bytes.
+            Err(_) => random.clone(),
+        };
+        Ok(Readable::Mapped(sequential.get_or_init(|| mapping)))
+    }
+
+    fn range(&self, offset: u64, len: u64) -> Result<Range<usize>> {
+        let end = offset.checked_add(len).filter(|end| *end <= self.len);
+        let range =
+            end.and_then(|end| Some(usize::try_from(offset).ok()?..usize::try_from(end).ok()?));
+        range.ok_or_else(|| {
+            Error::corrupt(
+                self.segment,
+                offset,
+                format!("{len} bytes from here on do not lie within the file"),
+            )
+        })
+    }
+}
+
+/// What a segment's bytes are read from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Readable<'a> {
+    Mapped(&'a Mapping),
+    File(&'a dyn ReadFile),
+}
+
+fn map(file: &dyn ReadFile, segment: SegmentNumber, len: u64, advice: Advice) -> Result<Mapping> {
+    let mapping = file.map(len).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::UnexpectedEof {
+            return Error::corrupt(segment, 0, "the file is shorter than it was");
+        }
+        Error::io(&format!("mapping segment {segment}"), error)
+    })?;
+    // Advice is a hint; without it reads are only slower.
+    let _ = mapping.advise(advice, 0..mapping.len());
+    Ok(mapping)
+}

@@ -1,0 +1,191 @@
+//! What every segment offers, and what reading one takes.
+
+use std::ops::{Range, RangeInclusive};
+use std::sync::Arc;
+
+use lakebed_codec::{Decoded, Dictionary};
+use lakebed_format::{
+    BlobId, CommitEntry, DictionaryNumber, Encoding, Fingerprint, RowBatch, RowBatchEntry,
+    SegmentFormat, SegmentNumber, Seq,
+};
+
+use super::bytes::Slice;
+use super::files::SegmentFiles;
+use super::frame_cache::FrameCache;
+use super::verify::Verification;
+use crate::blob::Blob;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Finds the dictionaries that frames are decoded with.
+pub(crate) trait FindDictionary {
+    /// The dictionary of this number.
+    ///
+    /// # Errors
+    /// `Corrupt` when the store does not know it or cannot read it; `Io`.
+    fn dictionary(&self, number: DictionaryNumber) -> Result<Arc<Dictionary>>;
+}
+
+/// What reading blobs needs besides the segment.
+#[derive(Clone, Copy)]
+pub(crate) struct ReadContext<'a> {
+    pub(crate) files: &'a SegmentFiles,
+    pub(crate) cache: &'a FrameCache,
+    pub(crate) dictionaries: &'a dyn FindDictionary,
+}
+
+/// One segment as of one commit, of whatever layout.
+///
+/// # Errors
+/// Every method: `Corrupt` names segment and offset; `Io`.
+pub(crate) trait Segment: Send + Sync + std::fmt::Debug {
+    /// Its number.
+    fn number(&self) -> SegmentNumber;
+
+    /// The blob of this id, for random access: what had to be decoded is kept in the cache. `None` when the segment does not hold it.
+    fn blob(&self, read: ReadContext<'_>, id: BlobId) -> Result<Option<Blob>>;
+
+    /// The decoded blobs around this id, for reading on from there in order: taken from the cache, and kept only where there is room.
+    /// `None` when the segment does not hold the id.
+    fn blobs_from(&self, read: ReadContext<'_>, id: BlobId) -> Result<Option<Arc<Decoded>>>;
+
+    /// Appends the ids whose fingerprints lie in the range. After `Corrupt` there may be others: those that were found count.
+    fn find(
+        &self,
+        files: &SegmentFiles,
+        range: RangeInclusive<Fingerprint>,
+        found: &mut Vec<BlobId>,
+    ) -> Result<()>;
+
+    /// Passes every fingerprint with its id, by ascending id.
+    fn fingerprints(
+        &self,
+        files: &SegmentFiles,
+        each: &mut dyn FnMut(BlobId, Fingerprint),
+    ) -> Result<()>;
+
+    /// The row directory: an entry for each batch of rows, in the order they were written.
+    fn rows(&self, files: &SegmentFiles) -> Result<Arc<[RowBatchEntry]>>;
+
+    /// The batch of rows that an entry of the row directory stands for.
+    fn row_batch(&self, files: &SegmentFiles, entry: &RowBatchEntry) -> Result<RowBatchBytes>;
+
+    /// Passes the rows of a batch within a range of sequence numbers to a scan.
+    fn scan(
+        &self,
+        files: &SegmentFiles,
+        entry: &RowBatchEntry,
+        range: &Range<Seq>,
+        sink: &mut dyn RowSink,
+    ) -> Result<()> {
+        let batch = self.row_batch(files, entry)?;
+        sink.records(&batch.decode()?, range)
+    }
+
+    /// The commits, oldest first.
+    fn commits(&self, files: &SegmentFiles) -> Result<Vec<CommitEntry>>;
+
+    /// The blobs that are stored together at a place in the segment's order, counted from 0; `None` past the last. With their bytes if
+    /// `decode` is set.
+    fn stored(
+        &self,
+        read: ReadContext<'_>,
+        place: usize,
+        decode: bool,
+    ) -> Result<Option<StoredBlobs>>;
+
+    /// Reads everything and checks it. Damage goes to `verification`; an error means that checking could not go on.
+    fn verify(&self, read: ReadContext<'_>, verification: &mut dyn Verification) -> Result<()>;
+}
+
+/// Takes the rows of a scan; it knows which columns are projected.
+pub(crate) trait RowSink {
+    /// Rows whose records are blobs, which the sink reads by their ids and extracts: the part of `batch` within `range`.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    fn records(&mut self, batch: &RowBatch<'_>, range: &Range<Seq>) -> Result<()>;
+}
+
+/// Blobs that are stored together, and how.
+#[derive(Debug)]
+pub(crate) struct StoredBlobs {
+    pub(crate) ids: Vec<BlobId>,
+    pub(crate) encoding: Encoding,
+    /// Where they lie in the segment, if it holds others besides.
+    pub(crate) offset: Option<u64>,
+    /// Bytes as they are stored, and before they were encoded.
+    pub(crate) stored_len: u64,
+    pub(crate) raw_len: u64,
+    /// The blobs in the order of `ids`; empty unless they were to be decoded.
+    pub(crate) blobs: Vec<Blob>,
+}
+
+/// The bytes of a batch of rows, whose checksum was checked.
+#[derive(Debug)]
+pub(crate) struct RowBatchBytes {
+    bytes: Slice,
+    format: SegmentFormat,
+    /// Where the batch begins in its segment.
+    offset: u64,
+}
+
+impl RowBatchBytes {
+    /// The bytes of a batch that begins at `offset`; its checksum was checked.
+    pub(crate) fn new(bytes: Slice, format: SegmentFormat, offset: u64) -> Self {
+        Self {
+            bytes,
+            format,
+            offset,
+        }
+    }
+
+    /// The bytes of a batch as they were read, checked against their checksum and the entry of the row directory.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub(crate) fn checked(
+        segment: SegmentNumber,
+        format: SegmentFormat,
+        salt: u64,
+        entry: &RowBatchEntry,
+        bytes: Slice,
+    ) -> Result<Self> {
+        let batch = RowBatch::decode(&bytes, format, salt, entry.offset)
+            .map_err(|e| Error::of_format(segment, &e))?;
+        let agrees = batch.head.collection == entry.collection
+            && batch.head.first_seq == entry.first_seq
+            && batch.rows == entry.rows
+            && batch.commit.is_none_or(|commit| commit == entry.commit);
+        if !agrees {
+            return Err(Error::corrupt(
+                segment,
+                entry.offset,
+                "a row batch is another one than the row directory says",
+            ));
+        }
+        Ok(Self::new(bytes, format, entry.offset))
+    }
+
+    /// The batch.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub(crate) fn decode(&self) -> Result<RowBatch<'_>> {
+        RowBatch::decode_unchecked(&self.bytes, self.format, self.offset)
+            .map_err(|e| damaged_rows(&e))
+    }
+}
+
+/// What the format crate refused within a batch whose checksum was right.
+pub(crate) fn damaged_rows(error: &lakebed_format::FormatError) -> Error {
+    Error::new(
+        ErrorKind::Corrupt,
+        format!("A row batch is damaged: {error}."),
+    )
+}
+
+/// A blob of a decoded frame that should hold it.
+pub(super) fn blob_in(decoded: Arc<Decoded>, id: BlobId) -> Option<Blob> {
+    let place = decoded.place(id)?;
+    Blob::in_frame(decoded, place)
+}

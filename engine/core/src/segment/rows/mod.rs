@@ -1,0 +1,16 @@
+//! The *rows* layout: frames of whole blobs in groups, each with its row batches and an index block and ended by a COMMIT; a footer once
+//! the segment is sealed (docs/format.md).
+//!
+//! [`walker`] reads the structures and [`writer`] writes them; nothing else does.
+
+pub(crate) mod active;
+pub(crate) mod active_file;
+pub(crate) mod footer;
+pub(crate) mod frame;
+mod paged;
+pub(crate) mod pending;
+pub(crate) mod sealed;
+mod sealed_tables;
+mod verify;
+pub(crate) mod walker;
+pub(crate) mod writer;

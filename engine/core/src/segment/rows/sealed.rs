@@ -1,0 +1,360 @@
+//! A sealed segment: found from its tail, mapped when first read, its tables checked page by page.
+
+use std::ops::RangeInclusive;
+use std::sync::{Arc, OnceLock};
+
+use lakebed_codec::Decoded;
+use lakebed_format::{
+    BlobId, CommitEntry, Encoding, Fingerprint, FormatError, FrameEntry, FrameHeader, FrameTable,
+    Reason, RowBatchEntry, SectionKind, SegmentEntry, SegmentNumber,
+};
+use parking_lot::Mutex;
+
+use super::frame::{self, FramePlace};
+use super::sealed_tables::{FoundFrame, Opened, ordinals_in};
+use super::verify::{RowsTables, verify_rows};
+use crate::blob::Blob;
+use crate::error::{Error, Result};
+use crate::fingerprints::search;
+use crate::segment::bytes::{Access, Readable};
+use crate::segment::files::SegmentFiles;
+use crate::segment::frame_cache::FrameKey;
+use crate::segment::interface::{ReadContext, RowBatchBytes, Segment, StoredBlobs, blob_in};
+use crate::segment::verify::Verification;
+
+/// A segment of layout *rows* that a manifest names. Its file is opened when it is first read.
+#[derive(Debug)]
+pub(crate) struct SealedRows {
+    entry: SegmentEntry,
+    opening: Mutex<()>,
+    opened: OnceLock<Opened>,
+}
+
+impl SealedRows {
+    pub(crate) fn new(entry: SegmentEntry) -> Self {
+        Self {
+            entry,
+            opening: Mutex::new(()),
+            opened: OnceLock::new(),
+        }
+    }
+
+    fn opened(&self, files: &SegmentFiles) -> Result<&Opened> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
+        }
+        let _one = self.opening.lock();
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
+        }
+        let opened = Opened::new(files, &self.entry)?;
+        Ok(self.opened.get_or_init(|| opened))
+    }
+
+    fn refused(&self, error: &FormatError) -> Error {
+        Error::of_format(self.entry.number, error)
+    }
+
+    /// Checks every table of the footer.
+    fn check_tables(&self, opened: &Opened) -> Result<()> {
+        for table in [&opened.frames, &opened.ordinals].into_iter().flatten() {
+            table.check_all()?;
+        }
+        for (_, table) in &opened.extents {
+            table.check_all()?;
+        }
+        let walker = opened.walker(self.entry.number);
+        for kind in [
+            SectionKind::Ids,
+            SectionKind::Rows,
+            SectionKind::Commits,
+            SectionKind::ManifestBody,
+        ] {
+            walker.section(&opened.footer, kind)?;
+        }
+        Ok(())
+    }
+
+    /// Where its frames begin.
+    fn frame_offsets(&self, opened: &Opened) -> Result<Vec<u64>> {
+        let Some(table) = &opened.frames else {
+            return Ok(Vec::new());
+        };
+        table.check_all()?;
+        let frames = FrameTable::new(table.data()).map_err(|e| self.refused(&e))?;
+        Ok(frames.iter_from(0).map(|entry| entry.offset).collect())
+    }
+
+    /// The frame at this place in the segment's order, and the next one.
+    fn frame_at(&self, opened: &Opened, place: usize) -> Result<Option<FoundFrame>> {
+        let Some(table) = &opened.frames else {
+            return Ok(None);
+        };
+        let frames = FrameTable::new(table.data()).map_err(|e| self.refused(&e))?;
+        let checked = |place: usize| -> Result<Option<FrameEntry>> {
+            let Some(entry) = frames.entry(place) else {
+                return Ok(None);
+            };
+            let at = (place * FrameEntry::LEN) as u64;
+            table.check_range(at..at + FrameEntry::LEN as u64)?;
+            Ok(Some(entry))
+        };
+        let Some(entry) = checked(place)? else {
+            return Ok(None);
+        };
+        let next = checked(place + 1)?;
+        Ok(Some(FoundFrame { entry, next }))
+    }
+
+    /// The frame that holds `id`, if any does, and the next one.
+    fn find_frame(&self, opened: &Opened, id: BlobId) -> Result<Option<FoundFrame>> {
+        let Some(table) = &opened.frames else {
+            return Ok(None);
+        };
+        let frames = FrameTable::new(table.data()).map_err(|e| self.refused(&e))?;
+        match frames.find_checked(id, |page| table.check(page))? {
+            Some(place) => self.frame_at(opened, place),
+            None => Ok(None),
+        }
+    }
+
+    fn place(&self, opened: &Opened, offset: u64) -> FramePlace {
+        FramePlace {
+            segment: self.entry.number,
+            salt: opened.salt,
+            offset,
+        }
+    }
+
+    fn key(&self, offset: u64) -> FrameKey {
+        FrameKey {
+            segment: self.entry.number,
+            offset,
+        }
+    }
+
+    /// Passes the bytes of a frame, which may go on after it: from the mapping for this access, or read.
+    fn with_frame<T>(
+        &self,
+        files: &SegmentFiles,
+        opened: &Opened,
+        found: &FoundFrame,
+        access: Access,
+        pass: impl FnOnce(FramePlace, &[u8]) -> Result<T>,
+    ) -> Result<T> {
+        let place = self.place(opened, found.entry.offset);
+        match opened.bytes.for_access(files, access)? {
+            Readable::Mapped(mapping) => pass(place, tail_of(mapping, place)?),
+            Readable::File(file) => {
+                let next = found.next.map(|next| next.offset);
+                pass(
+                    place,
+                    &frame::read(file, place, next, opened.footer.offset)?,
+                )
+            }
+        }
+    }
+
+    /// The blob where it lies, if the frame is raw, mapped and of one blob.
+    fn in_place(&self, opened: &Opened, offset: u64, id: BlobId) -> Result<Option<Blob>> {
+        let Some(mapping) = opened.bytes.mapping() else {
+            return Ok(None);
+        };
+        let place = self.place(opened, offset);
+        let bytes = tail_of(mapping, place)?;
+        let header = FrameHeader::decode(bytes, offset).map_err(|e| place.error(&e))?;
+        if header.encoding != Encoding::Raw || header.ids.len() != 1 || header.ids.first() != id {
+            return Ok(None);
+        }
+        if !opened.passed.lock().contains(&offset) {
+            header
+                .check(bytes, opened.salt, offset)
+                .map_err(|e| place.error(&e))?;
+            opened.passed.lock().insert(offset);
+        }
+        // The check above found all of the payload within the mapping, whose length is a `usize`.
+        let start = offset as usize + header.header_len;
+        let range = start..start + header.stored_len as usize;
+        Ok(Blob::in_mapping(mapping.clone(), range))
+    }
+}
+
+/// The bytes of a mapped segment from a frame on.
+fn tail_of(mapping: &[u8], place: FramePlace) -> Result<&[u8]> {
+    let tail = usize::try_from(place.offset)
+        .ok()
+        .and_then(|offset| mapping.get(offset..));
+    tail.ok_or_else(|| {
+        let error = FormatError::new("frame", place.offset, Reason::Truncated);
+        place.error(&error)
+    })
+}
+
+impl Segment for SealedRows {
+    fn number(&self) -> SegmentNumber {
+        self.entry.number
+    }
+
+    fn blob(&self, read: ReadContext<'_>, id: BlobId) -> Result<Option<Blob>> {
+        let opened = self.opened(read.files)?;
+        let Some(found) = self.find_frame(opened, id)? else {
+            return Ok(None);
+        };
+        let key = self.key(found.entry.offset);
+        let cached = read.cache.get(key);
+        if cached.is_none() {
+            opened.prefetch(&found);
+        }
+        // A frame of one blob may have been decoded while the segment was active, and may lie here as it is now.
+        if cached.as_ref().is_none_or(|frame| frame.len() == 1)
+            && let Some(blob) = self.in_place(opened, found.entry.offset, id)?
+        {
+            return Ok(Some(blob));
+        }
+        if let Some(frame) = cached {
+            return Ok(blob_in(frame, id));
+        }
+        let frame = self.with_frame(
+            read.files,
+            opened,
+            &found,
+            Access::Random,
+            |place, bytes| frame::decode(read, place, bytes),
+        )?;
+        Ok(blob_in(read.cache.insert(key, Arc::new(frame)), id))
+    }
+
+    fn blobs_from(&self, read: ReadContext<'_>, id: BlobId) -> Result<Option<Arc<Decoded>>> {
+        let opened = self.opened(read.files)?;
+        let Some(found) = self.find_frame(opened, id)? else {
+            return Ok(None);
+        };
+        let key = self.key(found.entry.offset);
+        let frame = if let Some(frame) = read.cache.peek(key) {
+            frame
+        } else {
+            let frame = self.with_frame(
+                read.files,
+                opened,
+                &found,
+                Access::Sequential,
+                |place, bytes| frame::decode(read, place, bytes),
+            )?;
+            let frame = Arc::new(frame);
+            read.cache.fill(key, &frame);
+            frame
+        };
+        Ok(frame.place(id).is_some().then_some(frame))
+    }
+
+    fn find(
+        &self,
+        files: &SegmentFiles,
+        range: RangeInclusive<Fingerprint>,
+        found: &mut Vec<BlobId>,
+    ) -> Result<()> {
+        let opened = self.opened(files)?;
+        let Some(ordinals) = &opened.ordinals else {
+            return Ok(());
+        };
+        let table = ordinals_in(ordinals, &self.entry)?;
+        let mut rank = search::lower_bound(table.len(), range.start().0, |rank| {
+            opened
+                .fingerprint(ordinals, &table, rank, &self.entry)
+                .map(|(fingerprint, _)| fingerprint)
+        })?;
+        while rank < table.len() {
+            let (fingerprint, ordinal) = opened.fingerprint(ordinals, &table, rank, &self.entry)?;
+            if fingerprint > range.end().0 {
+                break;
+            }
+            found.extend(opened.id(u64::from(ordinal)));
+            rank += 1;
+        }
+        Ok(())
+    }
+
+    fn fingerprints(
+        &self,
+        files: &SegmentFiles,
+        each: &mut dyn FnMut(BlobId, Fingerprint),
+    ) -> Result<()> {
+        let opened = self.opened(files)?;
+        let mut ids = opened.ids.iter().flat_map(|(_, run)| run.range());
+        for (_, table) in &opened.extents {
+            table.check_all()?;
+            let (entries, _) = table.data().as_chunks::<8>();
+            for (entry, id) in entries.iter().zip(ids.by_ref()) {
+                each(BlobId(id), Fingerprint(u64::from_le_bytes(*entry)));
+            }
+        }
+        Ok(())
+    }
+
+    fn rows(&self, files: &SegmentFiles) -> Result<Arc<[RowBatchEntry]>> {
+        if self.entry.rows == 0 {
+            return Ok(Arc::from([]));
+        }
+        let opened = self.opened(files)?;
+        if let Some(rows) = opened.rows.get() {
+            return Ok(Arc::clone(rows));
+        }
+        let rows = opened.walker(self.entry.number).rows(&opened.footer)?;
+        Ok(Arc::clone(opened.rows.get_or_init(|| rows.into())))
+    }
+
+    fn row_batch(&self, files: &SegmentFiles, entry: &RowBatchEntry) -> Result<RowBatchBytes> {
+        let opened = self.opened(files)?;
+        let bytes = opened.bytes.slice(entry.offset, entry.len)?;
+        RowBatchBytes::checked(self.entry.number, opened.format, opened.salt, entry, bytes)
+    }
+
+    fn commits(&self, files: &SegmentFiles) -> Result<Vec<CommitEntry>> {
+        let opened = self.opened(files)?;
+        let walker = opened.walker(self.entry.number);
+        Ok(walker.commits(&opened.footer)?)
+    }
+
+    fn stored(
+        &self,
+        read: ReadContext<'_>,
+        place: usize,
+        decode: bool,
+    ) -> Result<Option<StoredBlobs>> {
+        let opened = self.opened(read.files)?;
+        let Some(found) = self.frame_at(opened, place)? else {
+            return Ok(None);
+        };
+        let stored = self.with_frame(
+            read.files,
+            opened,
+            &found,
+            Access::Sequential,
+            |place, bytes| frame::stored(read, place, bytes, decode),
+        )?;
+        Ok(Some(stored))
+    }
+
+    fn verify(&self, read: ReadContext<'_>, verification: &mut dyn Verification) -> Result<()> {
+        let number = self.entry.number;
+        let opened = self.opened(read.files);
+        let Some(opened) = verification.keep(number, None, opened)? else {
+            return Ok(());
+        };
+        verification.keep(number, None, self.check_tables(opened))?;
+        let mut tables = RowsTables::default();
+        let listed = self.fingerprints(read.files, &mut |id, fingerprint| {
+            tables.fingerprints.push((id, fingerprint));
+        });
+        verification.keep(number, None, listed)?;
+        let commits = self.commits(read.files);
+        let Some(commits) = verification.keep(number, None, commits)? else {
+            return Ok(());
+        };
+        let frames = verification.keep(number, None, self.frame_offsets(opened))?;
+        tables.frames.extend(frames.into_iter().flatten());
+        let last = commits.last().map_or(0, |commit| commit.offset);
+        let walker = opened.walker(number);
+        verify_rows(read, walker, last, &tables, verification)
+    }
+}

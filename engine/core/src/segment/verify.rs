@@ -1,0 +1,48 @@
+//! What the verification of a segment reports to.
+
+use lakebed_format::SegmentNumber;
+
+use crate::error::{ErrorKind, Result};
+
+/// Counts what was checked and collects what is wrong.
+pub(crate) trait Verification {
+    /// Something is wrong; `message` says what.
+    fn problem(&mut self, segment: SegmentNumber, offset: Option<u64>, message: String);
+
+    /// A COMMIT was read.
+    fn commit(&mut self);
+
+    /// A frame was read and decoded.
+    fn frame(&mut self);
+
+    /// A blob was read.
+    fn blob(&mut self);
+
+    /// Bytes were read. Called often: it reports progress.
+    ///
+    /// # Errors
+    /// `Interrupted`.
+    fn advance(&mut self, bytes: u64) -> Result<()>;
+}
+
+impl dyn Verification + '_ {
+    /// The value of a result. Damage becomes a problem and `None`.
+    ///
+    /// # Errors
+    /// Those that are not damage: checking cannot go on.
+    pub(crate) fn keep<T>(
+        &mut self,
+        segment: SegmentNumber,
+        offset: Option<u64>,
+        result: Result<T>,
+    ) -> Result<Option<T>> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                self.problem(segment, offset, error.message().to_owned());
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

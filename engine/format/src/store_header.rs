@@ -1,0 +1,122 @@
+//! The header of a store: the file `FORMAT`.
+
+use crate::checksum::checksum;
+use crate::coding::{Reader, put_u64};
+use crate::error::{FormatError, Reason, Result};
+use crate::ids::StoreUuid;
+use crate::limits;
+use crate::segment_header::{HEADER_LEN, SegmentFormat};
+
+const MAGIC: [u8; 8] = *b"\x89LKB\r\n\x1a\n";
+
+/// The file `FORMAT`: written once when a store is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreHeader {
+    /// Major version; see [`StoreHeader::check_readable`].
+    pub major: u16,
+    /// Minor version.
+    pub minor: u16,
+    /// Identity of the store.
+    pub uuid: StoreUuid,
+    /// Features a reader must know.
+    pub incompatible: u64,
+    /// Features a writer must know.
+    pub read_compatible: u64,
+    /// When the store was made, microseconds since 1970 UTC.
+    pub created: i64,
+}
+
+impl StoreHeader {
+    /// The header of a new store of this version.
+    pub fn new(uuid: StoreUuid, created: i64) -> Self {
+        Self {
+            major: limits::MAJOR,
+            minor: limits::MINOR,
+            uuid,
+            incompatible: limits::FEATURE_ROW_COMMITS,
+            read_compatible: 0,
+            created,
+        }
+    }
+
+    /// The format of the segments that a writer adds to the store. A store of version 1.0 keeps its own, so that a lakebed that knows no
+    /// other still reads it.
+    pub const fn segment_format(&self) -> SegmentFormat {
+        if self.incompatible & limits::FEATURE_ROW_COMMITS == 0 {
+            SegmentFormat::V1
+        } else {
+            SegmentFormat::V2
+        }
+    }
+
+    /// The 64 bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(HEADER_LEN);
+        out.extend_from_slice(&MAGIC);
+        out.extend_from_slice(&self.major.to_le_bytes());
+        out.extend_from_slice(&self.minor.to_le_bytes());
+        out.extend_from_slice(&[0; 4]);
+        out.extend_from_slice(&self.uuid.0);
+        put_u64(&mut out, self.incompatible);
+        put_u64(&mut out, self.read_compatible);
+        out.extend_from_slice(&self.created.to_le_bytes());
+        let sum = checksum(0, 0, &out);
+        put_u64(&mut out, sum);
+        out
+    }
+
+    /// Reads the file. A newer version or unknown incompatible features are an error with [`FormatError::is_too_new`].
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        let mut r = Reader::new("store header", bytes, 0);
+        r.magic(&MAGIC)?;
+        let major = r.u16()?;
+        // A newer version may have another layout from here on, so its checksum cannot be asked for first.
+        if major > limits::MAJOR {
+            let reason = Reason::TooNew {
+                found: u32::from(major),
+                known: u32::from(limits::MAJOR),
+            };
+            return Err(FormatError::new("store header", 8, reason));
+        }
+        let minor = r.u16()?;
+        r.zeros(4)?;
+        let header = Self {
+            major,
+            minor,
+            uuid: StoreUuid(r.array()?),
+            incompatible: r.u64()?,
+            read_compatible: r.u64()?,
+            created: r.i64()?,
+        };
+        r.checksum(checksum(0, 0, bytes.get(..56).unwrap_or_default()))?;
+        r.finish()?;
+        if major == 0 {
+            return Err(FormatError::new(
+                "store header",
+                8,
+                Reason::Value("version 0 does not exist"),
+            ));
+        }
+        let unknown = header.incompatible & !limits::KNOWN_INCOMPATIBLE;
+        if unknown != 0 {
+            return Err(FormatError::new(
+                "store header",
+                32,
+                Reason::UnknownFeatures(unknown),
+            ));
+        }
+        Ok(header)
+    }
+
+    /// An error with [`FormatError::is_too_new`] when this code must not write the store.
+    pub fn check_writable(&self) -> Result<()> {
+        if self.read_compatible == 0 {
+            return Ok(());
+        }
+        Err(FormatError::new(
+            "store header",
+            40,
+            Reason::UnknownFeatures(self.read_compatible),
+        ))
+    }
+}
