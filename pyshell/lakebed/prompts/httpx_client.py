@@ -76,10 +76,11 @@ class HttpxClient:
     def close(self) -> None:
         self._client.close()
 
-    # --- For the streams ------------------------------------------------------------------------------------------------
+    # --- For the streams ---
 
     def send(self, method: str, path: str, body: bytes | None, model: str) -> httpx.Response:
-        """The response to a request, of which the head is read: status 200, content type JSON. Raises the error for anything else."""
+        """The response to a request, of which the head is read: status 200, content type JSON. Raises the error for
+        anything else."""
         waits = self._timeouts
         if self._aborted:
             raise self.error("canceled", "", model)
@@ -159,7 +160,8 @@ def _cause(error: BaseException) -> str:
 
 
 class _LineStream(Generic[T]):
-    """A stream of typed objects, one a line. It ends after the last one; if the connection ends before that, it raises."""
+    """A stream of typed objects, one a line. It ends after the last one; if the connection ends before that, it
+    raises."""
 
     def __init__(
         self,
