@@ -39,3 +39,23 @@ pub(crate) fn invalid(message: impl Into<String>) -> Error {
 pub(crate) fn internal(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Internal, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Result, c_text, guarded, invalid};
+
+    #[test]
+    fn errors_and_panics_become_messages() {
+        assert_eq!(guarded(|| Ok(7)), Ok(7));
+        let refused: Result<()> = Err(invalid("It is not a number."));
+        assert_eq!(guarded(|| refused), Err(c_text("It is not a number.")));
+        let message = guarded(|| -> Result<()> { std::panic::panic_any("the reason") });
+        let expected = "lakebed panicked, which is a bug worth reporting: the reason.";
+        assert_eq!(message, Err(c_text(expected)));
+    }
+
+    #[test]
+    fn a_zero_byte_in_a_message_is_shown_as_its_symbol() {
+        assert_eq!(c_text("a\0b").to_str(), Ok("a\u{2400}b"));
+    }
+}

@@ -195,3 +195,23 @@ fn missing_data() -> lakebed_core::Error {
         "DuckDB executed a function of lakebed without binding it, which is a bug worth reporting.",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{destroy, give};
+
+    struct PanicsWhenDropped;
+
+    impl Drop for PanicsWhenDropped {
+        fn drop(&mut self) {
+            std::panic::panic_any("dropped");
+        }
+    }
+
+    #[test]
+    fn a_panic_of_a_destructor_ends_at_the_border() {
+        let (value, _) = give(PanicsWhenDropped);
+        // SAFETY: a value of this type that `give` made, destroyed once.
+        unsafe { destroy::<PanicsWhenDropped>(value) };
+    }
+}
