@@ -5,8 +5,8 @@ not matter.
 
 BASE and NEW are commits; without NEW it is this working tree. Both are built with the kernels of this working tree
 (engine/core/examples/kernels.rs), or, where these do not compile, with the commit's own; with the release profile, in
-build/instructions. A kernel runs in two processes, for
-one round and for three: the difference is two rounds without their preparation.
+build/instructions. A kernel runs in two processes, for one round and for three: the difference is two rounds without
+their preparation.
 """
 
 from __future__ import annotations
