@@ -53,7 +53,7 @@ demo: $(STAMP)/engine-release ## build everything, ingest the sample records, as
 test: lint test-rust test-python ## all checks and tests
 
 .PHONY: lint
-lint: lint-rooms lint-text lint-rust lint-python ## rooms, spelling, formatting, lints and types; needs no network
+lint: lint-rooms lint-text lint-rust doc lint-python ## rooms, spelling, formatting, lints, types and documentation; needs no network
 
 .PHONY: lint-rooms
 lint-rooms: $(STAMP)/python
@@ -107,8 +107,8 @@ coverage: $(STAMP)/python ## lines that the tests run, Rust and Python: build/co
 	@scripts/coverage
 
 .PHONY: doc
-doc: ## the Rust documentation, without warnings: target/doc/lakebed_core/index.html
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
+doc: $(STAMP)/python ## the Rust documentation, without warnings: target/doc/lakebed_core/index.html
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps --document-private-items --locked
 
 .PHONY: format
 format: $(STAMP)/python ## rewrite sources in the project's format, and wrap long prose

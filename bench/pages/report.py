@@ -154,11 +154,11 @@ def by_page(kept: Kept) -> str:
             *(f"{found['resident'][str(page)] / gets / 1e3:,.1f}" for page in (4096, 16_384, 65_536)),
         ]
         for page in (0, 16_384, 65_536):
-            told = cell(kept, frame, "engine", "random", "cold", page)
-            row.append(f"{told['work']['p50_us']:,.0f} / {per_get(told, 'read') / 1e3:.1f}")
+            assumed = cell(kept, frame, "engine", "random", "cold", page)
+            row.append(f"{assumed['work']['p50_us']:,.0f} / {per_get(assumed, 'read') / 1e3:.1f}")
         rows.append(row)
     heads = ["frames", "KB a get at 4 KiB pages", "at 16 KiB", "at 64 KiB"]
-    return table([*heads, "p50 us / KB read, told 4 KiB", "told 16 KiB", "told 64 KiB"], rows)
+    return table([*heads, "p50 us / KB read, assuming 4 KiB", "assuming 16 KiB", "assuming 64 KiB"], rows)
 
 
 def about(kept: Kept) -> str:

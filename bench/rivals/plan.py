@@ -149,11 +149,11 @@ class Bench:
         )
         self.turns("scan, first pass", "scan", scanned, total=total, repeated=False, **bare)
         self.turns("scan, repeated", "scan", scanned, total=total, repeated=True, **common)
-        asked = self.having(
+        answering = self.having(
             "lakebed", "duckdb", "duckdb_json", "duckdb_variant", "parquet", "parquet_typed", "ndjson_zst"
         )
         for threads in (1, 2):
-            self.turns(f"query, threads {threads}", "query", asked, threads=threads, **common)
+            self.turns(f"query, threads {threads}", "query", answering, threads=threads, **common)
         self.same_answers("query, threads 1")
 
     def ingests(self, source: Path, name: str) -> None:

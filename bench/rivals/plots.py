@@ -37,8 +37,8 @@ def draw(place: Path, subjects: dict[str, report.Results]) -> None:
             bars(place / f"rivals-{name}-load.svg", [measures["size, MB"], measures["ingest, s"]], results)
             scans = [measures["scan, first pass, MB/s"], measures["scan, repeated, MB/s"]]
             bars(place / f"rivals-{name}-scan.svg", scans, results)
-            asked = [measure for title, measure in measures.items() if title.startswith("SQL: ")]
-            bars(place / f"rivals-{name}-sql.svg", asked, results)
+            queries = [measure for title, measure in measures.items() if title.startswith("SQL: ")]
+            bars(place / f"rivals-{name}-sql.svg", queries, results)
 
 
 def save(figure: Any, path: Path) -> None:

@@ -195,8 +195,8 @@ MEASURES = (
 
 def measures(results: Results) -> list[Measure]:
     """The fixed measures, and one for each question in SQL."""
-    asked = results.get("query, threads 1", {})
-    names = next((list(f) for f in asked.values() if "error" not in f), [])
+    queried = results.get("query, threads 1", {})
+    names = next((list(f) for f in queried.values() if "error" not in f), [])
     questions = [n for n in names if not n.startswith("answer: ") and not n.endswith(", first")]
     why = {**LOADED, "duckdb_json": "reads its JSON column uncompressed from its buffers"}
     first = [f"{name}, first" for name in questions[:1]]

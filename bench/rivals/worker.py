@@ -171,14 +171,14 @@ def in_memory(store: Path) -> None:
 @task
 def query(spec: dict[str, Any]) -> Figures:
     """The SQL questions in DuckDB: over lakebed's typed columns, or over the table of the other engine."""
-    asked = questions.queries(next(records.read(Path(spec["source"]))))
+    known = questions.queries(next(records.read(Path(spec["source"]))))
     store = Path(spec["store"])
     in_memory(store)
     con, table, dialect = engines.load(spec["engine"]).sql(store)
     con.execute(f"SET threads = {spec['threads']}")
     con.execute("SET memory_limit = '512MiB'")
     figures: Figures = {}
-    for question in asked:
+    for question in known:
         text = question.sql(dialect, table)
         times = []
         for _ in range(4):

@@ -20,8 +20,8 @@ def main() -> None:
     times = int(sys.argv[1]) if len(sys.argv) > 1 else 50
     rows = times * 12
     with tempfile.TemporaryDirectory(prefix="lakebed-kill-prompts-") as scratch:
-        asked, in_vain = kill_and_resume(Path(scratch), times=times, rows=rows, seed=times)
-    print(f"killed {times} times: {rows} requests, {asked} asked, {in_vain} of them in vain, every reply stored once")
+        sent, in_vain = kill_and_resume(Path(scratch), times=times, rows=rows, seed=times)
+    print(f"killed {times} times: {rows} requests, {sent} sent, {in_vain} of them in vain, every reply stored once")
 
 
 if __name__ == "__main__":
