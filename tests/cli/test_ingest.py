@@ -44,7 +44,7 @@ class TestIngest:
     def test_a_file_that_was_ingested_before_is_skipped_and_said_so(self, run, store):
         done = run("ingest", "events.ndjson")
         assert (done.code, done.rows[0]["skipped"]) == (0, True)
-        assert done.err == "note: events.ndjson was ingested into events before: skipped (--again ingests it anew)\n"
+        assert done.err == "note: events.ndjson was ingested into events before: skipped (--again ingests it again)\n"
         assert run("ingest", "events.ndjson", "--again").rows[0]["rows"] == 5
         assert run("query", "SELECT count(*) AS n FROM events").rows == [{"n": 10}]
 

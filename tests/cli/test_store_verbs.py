@@ -69,7 +69,7 @@ class TestUpkeep:
         done = run("drop", "events")
         assert (done.code, done.err) == (
             2,
-            "error: Dropping 'events' and its 5 rows needs --yes when nobody is there to ask.\n",
+            "error: Dropping 'events' and its 5 rows needs --yes without a terminal.\n",
         )
         assert on_terminal("drop", "events", typed=b"n\n").code == 1
         assert len(run("collections").rows) == 1

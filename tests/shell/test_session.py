@@ -333,7 +333,7 @@ class TestErrors:
         [
             ("SELECT nosuch FROM events;", 1, 'Referenced column "nosuch" not found'),
             ("SELECT 1 FRM events x y;", 1, "syntax error"),
-            ("quti", 2, "There is no verb 'quti', and no statement of SQL begins so; did you mean 'quit'?"),
+            ("quti", 2, "There is no verb 'quti', and no SQL statement begins with that word; did you mean 'quit'?"),
             ("ingest nosuch.ndjson", 7, "There is no file nosuch.ndjson"),
             ("ingest x --on-eror skip", 2, "No such option '--on-eror'. Did you mean '--on-error'?"),
             ("put 'a", 2, "A quote after 'put' is not closed."),
@@ -380,7 +380,7 @@ class TestStore:
         shutil.rmtree("data.lakebed")
         shown = say("SELECT 42 AS x;")
         assert "42" in shown
-        assert "data.lakebed is not the store it was: somebody removed it." in shown
+        assert "data.lakebed is not the same store as before: the old one was removed." in shown
         assert "events does not exist" in say("FROM events;", code=1)
         with lakebed.open("data.lakebed") as store:
             store.append("events", [{"n": 77}])

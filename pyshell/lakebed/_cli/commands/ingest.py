@@ -67,7 +67,7 @@ def _expanded(file: str) -> list[str]:
 def _notes(report: IngestReport) -> Iterator[str]:
     """Remarks on standard error: skipped files and bad lines."""
     if report.skipped:
-        yield f"note: {report.file} was ingested into {report.collection} before: skipped (--again ingests it anew)"
+        yield f"note: {report.file} was ingested into {report.collection} before: skipped (--again ingests it again)"
     if report.bad_lines:
         fate = f"put into {report.quarantine}" if report.quarantine else "skipped"
         yield f"note: {render.count(report.bad_lines, 'bad line')} of {report.file} {fate}"

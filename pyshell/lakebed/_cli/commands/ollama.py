@@ -45,4 +45,4 @@ def pull(context: Context, model: str, host: str | None) -> None:
 
     with lakebed.Ollama(host=host) as ollama:
         ollama.pull(model, progress=context.progress)
-    context.note(f"note: {model} is there")
+    context.note(f"note: {model} is downloaded")

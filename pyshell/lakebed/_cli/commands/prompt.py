@@ -114,7 +114,7 @@ def _run(context: Context, run: Run, again: str) -> int:
                         display.show(result)
     except (Interrupted, OllamaError) as error:
         context.note(f"note: {_summary(run.report)}")
-        context.note(f"note: to go on: {again}")
+        context.note(f"note: to continue: {again}")
         if isinstance(error, Interrupted):
             context.note("Interrupted.")
             return 130
@@ -124,9 +124,9 @@ def _run(context: Context, run: Run, again: str) -> int:
     if report.cut:
         context.note(f"note: {render.count(report.cut, 'reply', 'replies')} ended at a limit (done_reason: length)")
     if report.outcome == "too_many_errors":
-        context.note(f"note: stopped after {report.errors:,} rows failed (--max-errors); to go on: {again}")
+        context.note(f"note: stopped after {report.errors:,} rows failed (--max-errors); to continue: {again}")
     elif report.errors:
-        context.note(f"note: rows that failed are asked again by the same command: {again}")
+        context.note(f"note: the same command sends failed rows again: {again}")
     return 1 if report.errors else 0
 
 
@@ -158,7 +158,7 @@ def _interruptible(context: Context, run: Run) -> Iterator[None]:
         times += 1
         if times == 1:
             run.finish()
-            context.note("\nFinishing what is under way; Ctrl-C again stops it.")
+            context.note("\nFinishing the requests in flight; Ctrl-C again cancels them.")
         else:
             run.abort()
 

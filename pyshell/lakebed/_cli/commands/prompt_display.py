@@ -103,7 +103,7 @@ class StatusLine:
         if status.waiting_for:
             return status.waiting_for
         rows = f"{status.rows:,}" + (f"/{status.total:,}" if status.total is not None else "") + " rows"
-        parts = [rows, f"{status.in_flight} under way", f"{status.tokens_per_second:,.0f} tokens/s"]
+        parts = [rows, f"{status.in_flight} in flight", f"{status.tokens_per_second:,.0f} tokens/s"]
         if status.errors:
             parts.append(f"{status.errors:,} failed")
         if status.seconds_left is not None:

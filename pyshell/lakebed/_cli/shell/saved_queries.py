@@ -6,6 +6,7 @@ import difflib
 import re
 from pathlib import Path
 
+from lakebed._files import written_whole
 from lakebed.errors import InvalidArgument
 
 _NAME = re.compile(r"[\w-]{1,80}")
@@ -28,7 +29,8 @@ class SavedQueries:
         """
         path = self._path(name)
         self.directory.mkdir(parents=True, exist_ok=True)
-        path.write_text(statement.rstrip().rstrip(";") + ";\n", encoding="utf-8")
+        with written_whole(path) as place:
+            place.write_text(statement.rstrip().rstrip(";") + ";\n", encoding="utf-8")
         return path
 
     def load(self, name: str) -> str:

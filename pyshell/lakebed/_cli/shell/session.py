@@ -136,7 +136,7 @@ class Session:
             self._connection.close()
         self._connection = self._attached = self.last_query = None
         self.context.note(
-            f"note: {self.context.settings.store} is not the store it was: somebody removed it. "
+            f"note: {self.context.settings.store} is not the same store as before: the old one was removed. "
             "What was created in this shell is gone."
         )
 

@@ -62,4 +62,4 @@ def unknown_verb_message(text: str) -> str:
     word = text.split(maxsplit=1)[0].rstrip(";")
     similar = similar_verb(word)
     hint = f"did you mean {similar!r}?" if similar else "help; lists the verbs."
-    return f"There is no verb {word!r}, and no statement of SQL begins so; {hint}"
+    return f"There is no verb {word!r}, and no SQL statement begins with that word; {hint}"

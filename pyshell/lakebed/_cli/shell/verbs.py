@@ -133,7 +133,7 @@ def last(session: Session) -> None:
     Raises `InvalidArgument` when there is none.
     """
     if session.last_query is None:
-        message = "There is no result yet: ask something first."
+        message = "There is no result yet: run a query first."
         raise InvalidArgument(message)
     show_last_result(session, session.last_query)
 
@@ -145,7 +145,7 @@ def watch(session: Session, seconds: int) -> None:
     """
     query = session.last_query
     if query is None:
-        message = "There is no query to watch yet: ask something first."
+        message = "There is no query to watch yet: run a query first."
         raise InvalidArgument(message)
     if not session.interactive:
         message = "`watch` needs a terminal."
@@ -203,7 +203,7 @@ def save(session: Session, name: str) -> None:
     Raises `InvalidArgument` when there is none, and for a name that is not valid.
     """
     if session.last_statement is None:
-        message = "There is no query to save yet: ask something first."
+        message = "There is no query to save yet: run a query first."
         raise InvalidArgument(message)
     session.context.allow_file(name)
     path = session.saved_queries.save(name, session.last_statement)
