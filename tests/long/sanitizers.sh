@@ -22,9 +22,10 @@ done
 if [[ $which != address ]]; then
     if cargo +nightly miri --version >/dev/null 2>&1; then
         # Interpreted code is some hundred times slower: property tests try few cases.
-        # Isolation would hide the files of golden examples.
+        # One test damages structures 600 times, which takes hours. Isolation would hide the files of golden examples.
         PROPTEST_CASES=${PROPTEST_CASES:-2} MIRIFLAGS=-Zmiri-disable-isolation \
-            cargo +nightly miri test --locked --target-dir build/miri -p lakebed-format -p lakebed-json --lib
+            cargo +nightly miri test --locked --target-dir build/miri -p lakebed-format -p lakebed-json --lib -- \
+            --skip damaged_structures_never_panic
     else
         echo "!! SKIPPED: Miri (rustup component add --toolchain nightly miri)"
     fi
