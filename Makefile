@@ -1,5 +1,5 @@
-# Everything happens inside this clone: Python packages in .venv, Rust builds in target/ (or $CARGO_TARGET_DIR when that is set).
-# Needed beforehand: git, make, a C compiler, Python 3.11 or newer with its venv module, and a Rust toolchain.
+# Everything happens inside this clone: Python packages in .venv, Rust builds in target/ (or $CARGO_TARGET_DIR when that
+# is set). Needed beforehand: git, make, a C compiler, Python 3.11 or newer with its venv module, and a Rust toolchain.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -14,21 +14,27 @@ STAMP  := $(VENV)/stamps
 # The profile of the extension that tests use: the same as `cargo test`, so that dependencies are built once.
 TEST_PROFILE ?= dev
 
-# maturin builds one library of the wheel; the other, DuckDB's extension, is built before it, so that they share their dependencies.
+# maturin builds one library of the wheel; DuckDB's extension is built before it, so that both share their dependencies.
 TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
 LIBRARY = $(TARGET_DIR)/$(subst dev,debug,$(1))/liblakebed_duckdb.$(if $(filter Darwin,$(shell uname)),dylib,so)
 # The program of bench/pages.
 PAGES = $(TARGET_DIR)/$(subst dev,debug,$(1))/examples/pages
 
-RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find engine -name fuzz -prune -o \( -name '*.rs' -o -name Cargo.toml \) -print)
-PYTHON_CODE  := pyshell tests bench scripts
+# Set only where rustup lacks the version of rust-toolchain.toml.
+OTHER_RUST := $(shell scripts/rust-toolchain)
+ifneq ($(OTHER_RUST),)
+export RUSTUP_TOOLCHAIN := $(OTHER_RUST)
+endif
 
-# maturin and pip work in .venv, whatever environment this shell stands in.
+RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find engine -name fuzz -prune -o \( -name '*.rs' -o -name Cargo.toml \) -print)
+PYTHON_CODE  := pyshell tests bench scripts scripts/shell-screens
+
+# maturin and pip work in .venv, whatever environment is active.
 unexport CONDA_PREFIX PYTHONHOME PYTHONPATH
 export VIRTUAL_ENV := $(abspath $(VENV))
 export PYO3_PYTHON := $(abspath $(BIN)/python)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# Commands that tests and the demo run are found without activating anything.
+# Tests and the demo find the commands of .venv without activating it.
 export PATH := $(abspath $(BIN)):$(PATH)
 
 ##@ Start here
@@ -47,12 +53,23 @@ demo: $(STAMP)/engine-release ## build everything, ingest the sample records, as
 test: lint test-rust test-python ## all checks and tests
 
 .PHONY: lint
-lint: lint-rust lint-python ## formatting, lints and types, Rust and Python
+lint: lint-rooms lint-text lint-rust doc lint-python ## rooms, spelling, formatting, lints, types and documentation; needs no network
 
+.PHONY: lint-rooms
+lint-rooms: $(STAMP)/python
+	$(BIN)/python -m scripts.rooms
+
+.PHONY: lint-text
+lint-text: $(STAMP)/python
+	$(BIN)/typos
+	$(BIN)/python -m scripts.prose
+
+# Exit code 1 of scripts/rust-component: skipped, and said so. 2: a failure, in CI.
 .PHONY: lint-rust
 lint-rust: $(STAMP)/python
-	@scripts/rust-component rustfmt fmt || exit 0; cargo fmt --all --check
-	@scripts/rust-component clippy clippy || exit 0; cargo clippy --workspace --all-targets --locked -- -D warnings
+	@scripts/rust-component rustfmt fmt || exit $$(($$? - 1)); cargo fmt --all --check
+	@scripts/rust-component clippy clippy || exit $$(($$? - 1)); \
+	  cargo clippy --workspace --all-targets --locked -- -D warnings
 
 .PHONY: lint-python
 lint-python: $(STAMP)/engine-test
@@ -74,12 +91,29 @@ test-python: $(STAMP)/engine-test ## Python tests alone: API, SQL, commands, doc
 	$(BIN)/python -m pytest
 
 .PHONY: test-long
-test-long: $(STAMP)/engine-test ## soaks, kills, fuzzing, other DuckDB versions (tests/long/README.md says how long each takes)
+test-long: $(STAMP)/engine-test ## soaks, kills, fuzzing, sanitizers, other versions; tests/long/README.md says how long each takes
 	@for script in tests/long/*; do [[ ! -x $$script ]] || { echo "== $$script"; "$$script" || exit 1; }; done
 
+.PHONY: test-msrv
+test-msrv: $(STAMP)/python ## build and test with the oldest Rust that Cargo.toml promises
+	@tests/long/msrv.sh
+
+.PHONY: audit
+audit: $(STAMP)/python ## licences, sources and known vulnerabilities of all dependencies; parts without a network are named
+	@scripts/audit
+
+.PHONY: coverage
+coverage: $(STAMP)/python ## lines that the tests run, Rust and Python: build/coverage
+	@scripts/coverage
+
+.PHONY: doc
+doc: $(STAMP)/python ## the Rust documentation, without warnings: target/doc/lakebed_core/index.html
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps --document-private-items --locked
+
 .PHONY: format
-format: $(STAMP)/python ## rewrite Rust and Python sources in the project's format
+format: $(STAMP)/python ## rewrite sources in the project's format, and wrap long prose
 	cargo fmt --all
+	$(BIN)/python -m scripts.prose --fix
 	$(BIN)/ruff check --fix-only --quiet $(PYTHON_CODE)
 	$(BIN)/ruff format $(PYTHON_CODE)
 
@@ -93,6 +127,7 @@ bench-rivals: $(STAMP)/engine-release $(STAMP)/rivals ## lakebed beside other st
 bench-pages: $(STAMP)/engine-release $(STAMP)/rivals ## gets and scans by frame size, advice and page size; writes docs/pages.md's tables
 	@cargo build --workspace --locked --quiet --profile release --example pages
 	$(BIN)/python -m bench.pages --program $(call PAGES,release) $(ARGS)
+
 .PHONY: bench-asv
 bench-asv: $(STAMP)/python ## the history of main, commit by commit: ARGS=main~5..main, ARGS=--quick (docs/measuring.md)
 	$(BIN)/python -m bench.history run $(ARGS)
@@ -119,7 +154,7 @@ build: $(STAMP)/engine-release ## the release engine, installed in .venv
 setup: $(STAMP)/python ## .venv with the pinned Python packages
 
 .PHONY: lock
-lock: $(STAMP)/python ## resolve the Python packages anew and pin them (Cargo.lock: cargo update)
+lock: $(STAMP)/python ## pin the newest Python packages that fit (for Cargo.lock: cargo update)
 	$(BIN)/python -m venv $(VENV)/lock
 	$(VENV)/lock/bin/pip install --quiet uv
 	for name in requirements-dev bench/rivals/requirements; do \
@@ -131,7 +166,8 @@ lock: $(STAMP)/python ## resolve the Python packages anew and pin them (Cargo.lo
 clean: ## remove .venv, the demo's store and what was built in this clone
 	rm -rf $(VENV) demo.lakebed target pyshell/lakebed/_engine*.so pyshell/lakebed/*.duckdb_extension
 
-# --- What the targets above stand on -----------------------------------------------------------------------------------
+# --- What the targets above
+# need ----------------------------------------------------------------------------------------
 
 $(STAMP)/python: requirements-dev.lock scripts/check-tools
 	@PYTHON="$(PYTHON)" scripts/check-tools
@@ -144,9 +180,9 @@ $(STAMP)/rivals: bench/rivals/requirements.lock $(STAMP)/python
 	@$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r bench/rivals/requirements.lock
 	@touch $@
 
-# One extension is installed at a time; installing one makes the other's stamp untrue.
+# One build of the engine is installed at a time: each target removes the other's stamp.
 $(STAMP)/engine-release: $(RUST_SOURCES) $(STAMP)/python
-	@echo "Building the release engine (a few minutes the first time) ..."
+	@echo "Building the release engine (some minutes the first time) ..."
 	@rm -f $(STAMP)/engine-test
 	@cargo build --locked --quiet --package lakebed-duckdb --profile release
 	@LAKEBED_DUCKDB_LIBRARY=$(call LIBRARY,release) $(BIN)/maturin develop --locked --quiet --profile release

@@ -1,1 +1,2 @@
-"""Measurements: `rivals` beside other stores, `pages` of frames and advice, `micro` of single operations, `asv` over commits."""
+"""Measurements: `rivals` beside other stores, `pages` of frames and advice, `micro` of single operations, `asv` over
+commits."""

@@ -1,7 +1,7 @@
-"""asv with everything it writes under .asv in this clone, the machine's description too; and each benchmark once, for the tests.
+"""Runs asv so that it writes only below .asv in this clone; and each benchmark once, for the tests.
 
 python -m bench.history ...       the same as `asv ...`
-python -m bench.history smoke     every benchmark once at a tiny size, with this Python and its lakebed; fails when one fails
+python -m bench.history smoke     every benchmark once, tiny, with this Python and its lakebed; fails if one fails
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COMMAND = [sys.executable, "-m", "bench.history"]
 
 
 def run(arguments: list[str]) -> int:
-    """asv, with its description of the machine in this clone and made without questions; the exit code."""
+    """Runs asv, which finds its description of the machine below .asv; returns the exit code."""
     machine = PLACE / "machine.json"
     PLACE.mkdir(exist_ok=True)
     MachineCollection.get_machine_file_path = staticmethod(lambda: str(machine))
@@ -39,7 +39,7 @@ def run(arguments: list[str]) -> int:
 
 
 def smoke() -> int:
-    """`asv check` and one quick round whose figures nobody keeps; what failed is printed."""
+    """`asv check`, and one quick round without stored results. Prints what failed; returns the exit code."""
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
         settings = load_json(CONFIGURATION, js_comments=True)

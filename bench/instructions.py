@@ -1,15 +1,18 @@
-"""Instructions that the engine's main kernels take, under callgrind, in two commits. Counts do not depend on how busy the machine is.
+"""Counts the instructions of the engine's main kernels under callgrind, in two commits. Other load on the machine does
+not matter.
 
     python -m bench.instructions BASE [NEW] [--kernels decode get] [--records 1000]
 
-BASE and NEW are commits; without NEW it is this working tree. Each is built with the kernels of this working tree
-(engine/core/examples/kernels.rs), with the release profile, in build/instructions. A kernel runs twice, for one round and for three, a
-process each: the difference is two rounds, without anything that prepares them.
+BASE and NEW are commits; without NEW it is this working tree. Both are built with the kernels of this working tree
+(engine/core/examples/kernels.rs), or, where these do not compile, with the commit's own; with the release profile, in
+build/instructions. A kernel runs in two processes, for one round and for three: the difference is two rounds without
+their preparation.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import re
 import shutil
@@ -18,7 +21,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bench.rivals import data
+from bench import records
 
 ROOT = Path(__file__).parents[1]
 PLACE = ROOT / "build/instructions"
@@ -27,12 +30,12 @@ ROUNDS = (1, 3)
 
 
 def git(*arguments: str) -> str:
-    """What git says."""
+    """The output of a git command."""
     return subprocess.run(["git", *arguments], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def build(commit: str | None) -> Path:
-    """The program of kernels over this commit's engine, or over this working tree's."""
+    """Builds the kernels with the engine of a commit, or of this working tree; returns the program."""
     tree = ROOT
     name = "working-tree"
     if commit:
@@ -41,13 +44,20 @@ def build(commit: str | None) -> Path:
         remove(tree)
         git("worktree", "add", "--quiet", "--detach", "--force", str(tree), name)
     try:
-        (tree / KERNELS).parent.mkdir(exist_ok=True)
-        if tree != ROOT:
-            shutil.copyfile(ROOT / KERNELS, tree / KERNELS)
         target = PLACE / "target"
         command = "cargo build --locked --quiet --profile release --package lakebed-core --example kernels".split()
+        command += ["--target-dir", str(target)]
         print(f"Building the kernels of {name} ...", file=sys.stderr)
-        subprocess.run([*command, "--target-dir", str(target)], cwd=tree, check=True)
+        built = False
+        if tree != ROOT:
+            own = (tree / KERNELS).read_text()
+            shutil.copyfile(ROOT / KERNELS, tree / KERNELS)
+            built = subprocess.run(command, cwd=tree, check=False, stderr=subprocess.DEVNULL).returncode == 0
+            if not built:
+                print(f"{name} has another interface: its own kernels are built instead.", file=sys.stderr)
+                (tree / KERNELS).write_text(own)
+        if not built:
+            subprocess.run(command, cwd=tree, check=True)
         program = PLACE / f"kernels-{name}"
         shutil.copy2(target / "release/examples/kernels", program)
     finally:
@@ -57,13 +67,13 @@ def build(commit: str | None) -> Path:
 
 
 def remove(tree: Path) -> None:
-    """Takes a worktree away, also one that an interrupted run left."""
+    """Removes a git worktree, also one that an interrupted run left."""
     shutil.rmtree(tree, ignore_errors=True)
     git("worktree", "prune")
 
 
 def count(program: Path, kernel: str, rounds: int, records: Path) -> tuple[int, int]:
-    """Instructions of a whole run, all threads; and how much one round does."""
+    """Instructions of a run, in all threads; and the units of work of one round."""
     out = PLACE / f"callgrind.{os.getpid()}.{program.name}.{kernel}.{rounds}"
     command = [
         "valgrind",
@@ -91,7 +101,7 @@ def measure(program: Path, kernel: str, records: Path) -> float:
 
 
 def main() -> None:
-    """Builds both, counts, and prints a table."""
+    """Builds both programs, counts and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("base")
     parser.add_argument("new", nargs="?")
@@ -106,21 +116,19 @@ def main() -> None:
         )
     PLACE.mkdir(parents=True, exist_ok=True)
     named = os.environ.get("LAKEBED_BENCH_DATA")
-    given = data.read(Path(named)) if named else data.events(options.records)
-    records = data.write(
-        PLACE / "records.ndjson", (line for line, _ in zip(given, range(options.records), strict=False))
-    )
+    given = records.read(Path(named)) if named else records.events(options.records)
+    file = records.write(PLACE / "records.ndjson", itertools.islice(given, options.records))
     programs = [build(options.base), build(options.new)]
     listed = subprocess.run([programs[1]], check=True, stdout=subprocess.PIPE, text=True).stdout
     units = dict(line.split() for line in listed.splitlines())
     if unknown := set(options.kernels or units) - set(units):
-        raise SystemExit(f"There is no kernel {', '.join(sorted(unknown))}; there are {', '.join(units)}.")
+        raise SystemExit(f"Unknown kernels: {', '.join(sorted(unknown))}. Known ones: {', '.join(units)}.")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         print(
             f"{'instructions of':14} {'for each':8} {options.base[:12]:>14} {(options.new or 'working tree')[:12]:>14}  new/base"
         )
         waiting = {
-            kernel: [pool.submit(measure, program, kernel, records) for program in programs]
+            kernel: [pool.submit(measure, program, kernel, file) for program in programs]
             for kernel in options.kernels or units
         }
         for kernel, (base, new) in waiting.items():

@@ -1,7 +1,7 @@
-"""Builds the release wheel of the source tree it is run in: `python bench/wheel.py DIRECTORY`. asv.conf.json calls it for each commit.
+"""Builds the release wheel of the current source tree: `python bench/wheel.py DIRECTORY`. asv.conf.json runs it for
+each commit.
 
-Both libraries of the wheel are built in one target directory, .asv/target here, which all commits share: only what a commit changed is
-compiled anew.
+All commits share one target directory, .asv/target in this clone, so that cargo compiles only what a commit changed.
 """
 
 import os

@@ -1,11 +1,11 @@
-"""What a user feels, measured commit by commit with asv: docs/measuring.md says how to run it and where to look.
+"""Benchmarks for asv, which measures them commit by commit; docs/measuring.md says how to run them.
 
-asv imports these modules beside the benchmarked commit's lakebed, old ones too: they use what lakebed has long had. What they
-work on is made by `prepared`.
+asv imports these modules together with the lakebed of each commit, old ones too: they may use only what lakebed has had
+for long. `prepared` makes the stores and records.
 """
 
 import sys
 from pathlib import Path
 
-# asv knows this directory alone; the generators and the fake Ollama are in the clone around it.
+# asv adds only this directory to the path; generators and the fake Ollama are elsewhere in the clone.
 sys.path.insert(0, str(Path(__file__).parents[2]))

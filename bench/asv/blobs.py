@@ -1,4 +1,4 @@
-"""One blob at a time: the median time of a `put` and of a `get`."""
+"""Single blobs: the median time of a `put` and of a `get`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 
 import lakebed
 from bench.pages import memory
+from bench.records import events
 
 from . import prepared
+from .prepared import Made, unit
 
 number, warmup_time, repeat, rounds, timeout = 1, 0, (3, 7, 20.0), 1, 600
 
@@ -20,16 +22,16 @@ class Put:
     def setup(self) -> None:
         shutil.rmtree("new.lakebed", ignore_errors=True)
         self.store = lakebed.open("new.lakebed")
-        self.blobs = list(itertools.islice(prepared.data.events(prepared.CALLS), prepared.CALLS))
+        self.blobs = list(itertools.islice(events(prepared.CALLS), prepared.CALLS))
 
     def teardown(self) -> None:
         self.store.close()
 
+    @unit("us")
     def track_put(self) -> float:
         return prepared.microseconds(self.store.put, self.blobs)
 
-    track_put.unit = "us"
-
+    @unit("us")
     def track_put_and_commit(self) -> float:
         """Each durable before the next."""
 
@@ -39,56 +41,50 @@ class Put:
 
         return prepared.microseconds(put, self.blobs[:100])
 
-    track_put_and_commit.unit = "us"
-
 
 class Get:
     """By hash, in random order."""
 
     setup_cache = staticmethod(prepared.records)
 
-    def track_cached(self, made: dict) -> float:
-        """The frames of all of them are decoded."""
+    @unit("us")
+    def track_cached(self, made: Made) -> float:
+        """Every frame is in the cache."""
         with lakebed.open(made["sealed"], mode="r", cache_bytes=1 << 30) as store:
             store.get_many(made["hashes"])
             return prepared.microseconds(store.get, made["hashes"])
 
-    track_cached.unit = "us"
-
-    def track_uncached(self, made: dict) -> float:
-        """Every frame is decoded anew; the file is in memory."""
+    @unit("us")
+    def track_uncached(self, made: Made) -> float:
+        """No frame is in the cache; the file is in the page cache."""
         with lakebed.open(made["sealed"], mode="r", cache_bytes=0) as store:
             store.get_many(made["hashes"])
             return prepared.microseconds(store.get, made["hashes"])
 
-    track_uncached.unit = "us"
-
-    def track_missing(self, made: dict) -> float:
-        """Asking for what is not there."""
+    @unit("us")
+    def track_missing(self, made: Made) -> float:
+        """Hashes that the store does not have."""
         others = [bytes(lakebed.Hash.of(hash)) for hash in made["hashes"]]
         with lakebed.open(made["sealed"], mode="r") as store:
             return prepared.microseconds(store.__contains__, others)
 
-    track_missing.unit = "us"
-
 
 class GetCold:
-    """The store's file is not in memory. Where its pages cannot be dropped there is no figure."""
+    """The store's file is not in the page cache. No figure on file systems that keep pages."""
 
     setup_cache = staticmethod(prepared.records)
 
-    def setup(self, made: dict) -> None:
+    def setup(self, made: Made) -> None:
         try:
             memory.drop(Path(made["sealed"]))
         except RuntimeError as error:
             raise NotImplementedError(str(error)) from error
         self.store = lakebed.open(made["sealed"], mode="r", cache_bytes=0)
 
-    def teardown(self, _made: dict) -> None:
+    def teardown(self, _made: Made) -> None:
         self.store.close()
 
-    def track_get(self, made: dict) -> float:
-        """Few enough that most find no neighbour's pages."""
+    @unit("us")
+    def track_get(self, made: Made) -> float:
+        """So few that most need pages that no other has read."""
         return prepared.microseconds(self.store.get, made["hashes"][:100])
-
-    track_get.unit = "us"

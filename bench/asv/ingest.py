@@ -8,6 +8,7 @@ import time
 import lakebed
 
 from . import prepared
+from .prepared import Made, unit
 
 number, warmup_time, repeat, rounds, timeout = 1, 0, (3, 7, 20.0), 1, 600
 
@@ -21,52 +22,50 @@ def ingest(path: str, file: str) -> float:
 
 
 class New:
-    """Into a new store: a dictionary is trained on the way."""
+    """Into a new store, with training."""
 
     setup_cache = staticmethod(prepared.records)
 
-    def setup(self, _made: dict) -> None:
+    def setup(self, _made: Made) -> None:
         shutil.rmtree("new.lakebed", ignore_errors=True)
 
-    def time_ingest(self, made: dict) -> None:
+    def time_ingest(self, made: Made) -> None:
         ingest("new.lakebed", made["file"])
 
-    def track_rate(self, made: dict) -> float:
-        return made["bytes"] / 1e6 / ingest("new.lakebed", made["file"])
+    @unit("MB/s")
+    def track_rate(self, made: Made) -> float:
+        return float(made["bytes"] / 1e6 / ingest("new.lakebed", made["file"]))
 
-    track_rate.unit = "MB/s"
-
-    def peakmem_ingest(self, made: dict) -> None:
+    def peakmem_ingest(self, made: Made) -> None:
         ingest("new.lakebed", made["file"])
 
 
 class DictionaryThere:
-    """Into a store that has a dictionary for such records, and none of these."""
+    """Into a store with a dictionary for such records, and without these."""
 
     setup_cache = staticmethod(prepared.records)
 
-    def setup(self, made: dict) -> None:
+    def setup(self, made: Made) -> None:
         prepared.copy(made["trained"], "copy.lakebed")
 
-    def time_ingest(self, made: dict) -> None:
+    def time_ingest(self, made: Made) -> None:
         ingest("copy.lakebed", made["file"])
 
-    def track_rate(self, made: dict) -> float:
-        return made["bytes"] / 1e6 / ingest("copy.lakebed", made["file"])
-
-    track_rate.unit = "MB/s"
+    @unit("MB/s")
+    def track_rate(self, made: Made) -> float:
+        return float(made["bytes"] / 1e6 / ingest("copy.lakebed", made["file"]))
 
 
 class AllThere:
-    """Lines that are all in the store."""
+    """Lines that the store has already."""
 
     setup_cache = staticmethod(prepared.records)
 
-    def setup(self, made: dict) -> None:
+    def setup(self, made: Made) -> None:
         self.store = lakebed.open(prepared.copy(made["sealed"], "copy.lakebed"))
 
-    def teardown(self, _made: dict) -> None:
+    def teardown(self, _made: Made) -> None:
         self.store.close()
 
-    def time_ingest(self, made: dict) -> None:
+    def time_ingest(self, made: Made) -> None:
         self.store.ingest(made["file"], into="records", again=True)

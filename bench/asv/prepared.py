@@ -1,12 +1,13 @@
-"""What the benchmarks work on: records, stores of many sizes, and how one call is timed.
+"""Records and stores for the benchmarks, and the timing of single calls.
 
 | variable | effect |
 |---|---|
 | `LAKEBED_BENCH_DATA` | records of this NDJSON file (`.zst` or plain) instead of generated ones |
 | `LAKEBED_BENCH_LARGE=1` | also opens stores of ten million rows, which takes minutes to prepare |
-| `LAKEBED_BENCH_SMOKE=1` | tiny sizes: whether every benchmark works, and no figure worth keeping |
+| `LAKEBED_BENCH_SMOKE=1` | tiny sizes: checks that every benchmark works |
 
-Each function here is the `setup_cache` of benchmarks: asv calls it once a commit, in a directory that stays until they are done.
+A function that makes stores is the `setup_cache` of benchmarks: asv calls it once a commit, in a directory that it
+keeps until they end.
 """
 
 from __future__ import annotations
@@ -18,18 +19,22 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import lakebed
-from bench.rivals import data
+from bench.records import changed, events, read, small, write
+
+Made = dict[str, Any]
+"""What `records` returns."""
+Call = TypeVar("Call", bound=Callable[..., Any])
 
 SMOKE = os.environ.get("LAKEBED_BENCH_SMOKE") == "1"
 LARGE = os.environ.get("LAKEBED_BENCH_LARGE") == "1"
 
 RECORDS = 200 if SMOKE else 20_000
-"""Generated ones, of about 1 KB."""
+"""Number of generated records of about 1 KB."""
 CALLS = 50 if SMOKE else 2_000
-"""How many calls of a microsecond's kind the median is of."""
+"""Calls that a median of microseconds is taken of."""
 ROWS = [1_000] if SMOKE else [10_000, 100_000, 1_000_000] + [10_000_000] * LARGE
 SEGMENTS = [3] if SMOKE else [1, 30, 300]
 LONGEST = 3600
@@ -37,16 +42,16 @@ LONGEST = 3600
 
 
 def source() -> Iterator[bytes]:
-    """The records: of the file that the environment names, else generated."""
+    """The records of the file that the environment names, else generated ones."""
     named = os.environ.get("LAKEBED_BENCH_DATA")
-    return data.read(Path(named)) if named else data.events(RECORDS)
+    return read(Path(named)) if named else events(RECORDS)
 
 
-def records() -> dict[str, Any]:
-    """A file of records; a store of others like them, with a dictionary; a sealed store of the file; hashes to ask for."""
+def records() -> Made:
+    """A file of records, a sealed store of it, a store of similar records with a dictionary, and hashes to get."""
     lines = list(source())
-    file = data.write(Path("records.ndjson").absolute(), lines)
-    others = data.write(Path("others.ndjson"), data.changed(lines[::4], seed=1))
+    file = write(Path("records.ndjson").absolute(), lines)
+    others = write(Path("others.ndjson"), changed(lines[::4], seed=1))
     with lakebed.open("trained.lakebed") as store:
         store.ingest(others, into="records")
     others.unlink()
@@ -65,14 +70,14 @@ def records() -> dict[str, Any]:
     }
 
 
-records.timeout = LONGEST
+vars(records)["timeout"] = LONGEST
 
 
 def by_rows() -> dict[int, str]:
-    """Stores of so many rows of about 80 bytes, sealed."""
+    """Sealed stores by their number of rows of about 80 bytes."""
     made = {}
     for rows in ROWS:
-        lines = data.write(Path("small.ndjson"), data.small(rows))
+        lines = write(Path("small.ndjson"), small(rows))
         path = Path(f"{rows}.lakebed").absolute()
         with lakebed.open(path) as store:
             store.ingest(lines, into="small")
@@ -82,13 +87,13 @@ def by_rows() -> dict[int, str]:
     return made
 
 
-by_rows.timeout = LONGEST
+vars(by_rows)["timeout"] = LONGEST
 
 
 def by_segments() -> dict[int, dict[str, Any]]:
-    """Stores of so many segments, of the same rows: the more segments, the fewer rows in each."""
+    """Stores of the same rows by their number of segments."""
     rows = 20 * SEGMENTS[-1]
-    lines = list(data.small(rows))
+    lines = list(small(rows))
     some = [bytes(lakebed.Hash.of(line)) for line in random.Random(1).sample(lines, min(CALLS, rows))]
     made = {}
     for segments in SEGMENTS:
@@ -101,21 +106,31 @@ def by_segments() -> dict[int, dict[str, Any]]:
     return made
 
 
-by_segments.timeout = LONGEST
+vars(by_segments)["timeout"] = LONGEST
 
 
 def copy(store: str, to: str) -> str:
-    """A store to change, in place of an earlier copy."""
+    """Copies a store, over an earlier copy; returns the copy's path."""
     shutil.rmtree(to, ignore_errors=True)
     shutil.copytree(store, to)
     return to
 
 
 def microseconds(call: Callable[[Any], object], arguments: Iterable[Any]) -> float:
-    """The median time of one call; the clock's own 0.05-0.1 us are in it."""
+    """The median time of one call, the clock's own 0.05-0.1 us included."""
     times = []
     for argument in arguments:
         start = time.perf_counter_ns()
         call(argument)
         times.append(time.perf_counter_ns() - start)
     return statistics.median(times) / 1e3
+
+
+def unit(name: str) -> Callable[[Call], Call]:
+    """Gives a `track_` benchmark the unit that asv shows."""
+
+    def mark(benchmark: Call) -> Call:
+        vars(benchmark)["unit"] = name
+        return benchmark
+
+    return mark

@@ -1,4 +1,4 @@
-"""What a prompt over a row costs besides the model: against a server that answers at once."""
+"""The cost of a prompt over a row without the model: against a server that answers at once."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import time
 from pathlib import Path
 
 import lakebed
+from bench.records import titles
 
 from . import prepared
+from .prepared import unit
 
 rounds, timeout = 1, 600
 
@@ -29,34 +31,33 @@ class Overhead:
             stdout=subprocess.PIPE,
             text=True,
         )
+        assert self.server.stdout is not None
         os.environ["OLLAMA_HOST"] = json.loads(self.server.stdout.readline())["url"]
 
     def teardown(self) -> None:
         self.server.terminate()
-        self.server.wait()
-        self.server.stdout.close()
+        self.server.communicate()
 
     def ask(self, rows: int) -> None:
+        """Asks for each row, into a new store."""
         shutil.rmtree("new.lakebed", ignore_errors=True)
         with lakebed.open("new.lakebed") as store:
-            given = ({"id": number, "title": f"Title {number}"} for number in range(rows))
+            given = titles(rows)
             results = list(lakebed.prompt(store, "instant", "Summarise: {title}", rows=given, jobs=4))
         assert len(results) == rows
         assert not any(result.error for result in results)
 
+    @unit("ms")
     def track_time_of_a_row(self) -> float:
         self.ask(10)
         start = time.perf_counter()
         self.ask(ROWS)
         return (time.perf_counter() - start) * 1e3 / ROWS
 
-    track_time_of_a_row.unit = "ms"
-
+    @unit("ms")
     def track_processor_of_a_row(self) -> float:
-        """Of this process, without the server's."""
+        """Of this process; the server is another one."""
         self.ask(10)
         start = time.process_time()
         self.ask(ROWS)
         return (time.process_time() - start) * 1e3 / ROWS
-
-    track_processor_of_a_row.unit = "ms"

@@ -1,4 +1,4 @@
-"""How long it takes until something can be asked: importing, one command, the shell's prompt."""
+"""Start-up times: the import, a command, the shell's prompt."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ import sys
 import time
 
 import lakebed
+from bench.records import small
 
 from . import prepared
+from .prepared import unit
 
 number, warmup_time, repeat, rounds, timeout = 1, 0, (5, 10, 20.0), 1, 600
 
 PROMPT = b"data>"
-PATIENCE = 60
+TIMEOUT = 60
 
 
 def timeraw_import() -> str:
@@ -26,7 +28,7 @@ def timeraw_import() -> str:
 
 
 def timeraw_import_all() -> str:
-    """Also what is imported when it is first used: DuckDB, models, prompts."""
+    """With the modules that are imported at first use: DuckDB, models, prompts."""
     return "import lakebed; lakebed.connect; lakebed.prompt"
 
 
@@ -36,7 +38,7 @@ class Program:
     def setup(self) -> None:
         shutil.rmtree("data.lakebed", ignore_errors=True)
         with lakebed.open("data.lakebed") as store:
-            store.append("small", list(prepared.data.small(1000)))
+            store.append("small", list(small(1000)))
 
     def time_stats(self) -> None:
         subprocess.run([sys.executable, "-m", "lakebed", "stats"], check=True, stdout=subprocess.DEVNULL)
@@ -45,15 +47,14 @@ class Program:
         command = [sys.executable, "-m", "lakebed", "query", "SELECT count(*) FROM small"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
+    @unit("s")
     def track_prompt(self) -> float:
-        """From starting `lakebed` on a terminal until it prompts."""
+        """From starting `lakebed` on a terminal to its prompt."""
         return statistics.median(until_prompt() for _ in range(1 if prepared.SMOKE else 5))
-
-    track_prompt.unit = "s"
 
 
 def until_prompt() -> float:
-    """Starts the shell on a terminal of its own; seconds until its prompt is there."""
+    """Starts the shell on a new terminal; returns the seconds to its prompt."""
     master, slave = pty.openpty()
     environ = {**os.environ, "PROMPT_TOOLKIT_NO_CPR": "1", "TERM": "xterm-256color"}
     start = time.perf_counter()
@@ -63,9 +64,9 @@ def until_prompt() -> float:
     try:
         seen = b""
         while PROMPT not in seen:
-            left = start + PATIENCE - time.perf_counter()
+            left = start + TIMEOUT - time.perf_counter()
             if not select.select([master], [], [], max(left, 0))[0]:
-                raise TimeoutError(f"no prompt after {PATIENCE} s: {seen[-500:]!r}")
+                raise TimeoutError(f"no prompt after {TIMEOUT} s: {seen[-500:]!r}")
             seen += os.read(master, 65536)
         return time.perf_counter() - start
     finally:

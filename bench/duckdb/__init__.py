@@ -1,1 +1,1 @@
-"""The extension's scans beside DuckDB's own ways to JSON."""
+"""The extension's scans beside DuckDB's own readers of JSON."""

@@ -1,9 +1,9 @@
-"""The extension's scans beside DuckDB's own ways to the same records, in one run: medians, and how many times as long the others take.
+"""The extension's scans beside DuckDB's own readers of the same records: medians, and their ratio to the extension's.
 
     python -m bench.duckdb packages.ndjson.zst [--runs 7] [--threads 2]
 
-Four questions: the length of all text, a group-by on one field, a filter on two nested fields, the number of records. The rivals get
-the same hints: `columns` with nothing but what the question needs.
+Four queries: the length of all text, a group-by on one field, a filter on two nested fields, the number of records.
+Every reader gets the same hints: `columns` with the fields that the query needs.
 """
 
 from __future__ import annotations
@@ -21,17 +21,16 @@ from pathlib import Path
 import duckdb
 
 import lakebed
+from bench import records
 
 NARROW = "{nested: 'STRUCT(Section VARCHAR, Size BIGINT)'}"
 
 
 def prepare(source: Path, place: Path) -> dict[str, Path]:
-    """The records, each with itself once more under `nested`, as a file, compressed, and in a store."""
+    """Writes the records, each with a copy of itself in the field `nested`, to a file, a compressed file and a
+    store."""
     files = {"raw": place / "records.ndjson", "zst": place / "records.ndjson.zst", "store": place / "records.lakebed"}
-    text = subprocess.run(["zstd", "-dcf", str(source)], check=True, capture_output=True).stdout
-    with files["raw"].open("wb") as out:
-        for line in text.splitlines():
-            out.write(line[:-1] + b',"nested":' + line + b"}\n")
+    records.write(files["raw"], (line[:-1] + b',"nested":' + line + b"}" for line in records.read(source)))
     subprocess.run(["zstd", "-q", "-3", str(files["raw"]), "-o", str(files["zst"])], check=True)
     with lakebed.open(files["store"]) as store:
         store.ingest(files["raw"], into="records")
@@ -40,7 +39,7 @@ def prepare(source: Path, place: Path) -> dict[str, Path]:
 
 
 def questions(files: dict[str, Path], rows: int) -> dict[str, dict[str, str]]:
-    """For each question, the query of each way."""
+    """For each query, its SQL for each reader."""
 
     def scan(rest: str = "") -> str:
         return f"lakebed_scan('{files['store']}', 'records'{rest})"
@@ -85,7 +84,7 @@ def questions(files: dict[str, Path], rows: int) -> dict[str, dict[str, str]]:
             "read_ndjson .zst": f"SELECT count(*) FROM {read('zst', section)}",
             "JSON column": "SELECT count(*) FROM own.as_json",
             "VARIANT": "SELECT count(*) FROM own.as_variant",
-            # What the least of all table functions takes.
+            # The least that a table function takes.
             "range()": f"SELECT count(*) FROM range({rows})",
         },
     }
@@ -93,8 +92,10 @@ def questions(files: dict[str, Path], rows: int) -> dict[str, dict[str, str]]:
 
 
 def measure(con: duckdb.DuckDBPyConnection, queries: dict[str, str], runs: int) -> dict[str, float]:
-    """Median seconds of each. In each round all have their turn, so that a busy moment meets all, in another order each time: what was
-    asked before leaves the processor's caches full or empty, which a question of less than a millisecond feels."""
+    """Median seconds of each. Every round runs all of them, so that other load meets all, in another order each time:
+    the query before leaves the processor's caches full or empty, which matters to one that takes less than a
+    millisecond.
+    """
     order = random.Random(1)
     taken: dict[str, list[float]] = {name: [] for name in queries}
     answers = {name: sorted(map(str, con.execute(query).fetchall())) for name, query in queries.items()}
@@ -112,6 +113,7 @@ def measure(con: duckdb.DuckDBPyConnection, queries: dict[str, str], runs: int) 
 
 
 def main() -> None:
+    """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", type=Path)
     parser.add_argument("--runs", type=int, default=7)

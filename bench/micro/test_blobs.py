@@ -1,4 +1,4 @@
-"""Blobs one by one: hashing, storing and finding them. `make bench-micro` measures; `make test` runs each once."""
+"""Hashing, storing and fetching single blobs. `make bench-micro` measures; `make test` runs each benchmark once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import lakebed
 
 
 def in_turn(values: list) -> itertools.cycle:
-    """The values in random order, again and again."""
+    """The values in random order, repeated."""
     return itertools.cycle(random.Random(1).sample(values, len(values)))
 
 
@@ -66,7 +66,7 @@ def test_get_uncached(benchmark, uncached, hashes, records) -> None:
 
 
 def test_get_pending(benchmark, new, records) -> None:
-    """What is neither compressed nor committed."""
+    """A blob that is neither compressed nor committed."""
     hash = new.put(records[0])
     assert benchmark(lambda: new.get(hash)) == records[0]
 

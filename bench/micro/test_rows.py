@@ -1,4 +1,4 @@
-"""Rows across the border to Python, and back."""
+"""Rows from the engine to Python, and back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import lakebed
 
 
 def test_scan_rows(benchmark, filled, records) -> None:
-    """The rows alone: their bytes are not asked for."""
+    """Rows without their bytes."""
     assert benchmark(lambda: sum(1 for _ in filled.scan("events"))) == len(records)
 
 
@@ -26,7 +26,7 @@ def test_scan_hashes(benchmark, filled, hashes) -> None:
 
 
 def test_scan_one_row(benchmark, filled) -> None:
-    """What beginning a scan costs."""
+    """The cost of starting a scan."""
     assert benchmark(lambda: next(iter(filled.scan("one"))).data) == b'{"n":1}'
 
 
@@ -36,7 +36,7 @@ def test_json_of_a_row(benchmark, filled, records) -> None:
 
 
 def test_row_from_python(benchmark, records) -> None:
-    """The serialisation that `append` gives objects."""
+    """The serialisation that `append` uses for objects."""
     value = json.loads(records[0])
     assert json.loads(benchmark(lambda: lakebed.to_json(value))) == value
 

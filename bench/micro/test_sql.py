@@ -1,4 +1,4 @@
-"""What a DuckDB view over a collection costs, beside the scan behind it."""
+"""DuckDB views over a collection."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def test_connect(benchmark, path) -> None:
 
 
 def test_nothing_of_ours(benchmark, connection) -> None:
-    """DuckDB's own cost of a query: subtract it from the others."""
+    """DuckDB's own cost of a query, which is part of the others."""
     assert benchmark(lambda: connection.execute("SELECT 1").fetchall()) == [(1,)]
 
 
 def test_one_row(benchmark, connection) -> None:
-    """The least a query over a view costs."""
+    """The least cost of a query over a view."""
     assert benchmark(lambda: connection.execute("SELECT n FROM one").fetchall()) == [(1,)]
 
 

@@ -1,1 +1,1 @@
-"""Pages, frames and advice: what gets and scans cost under each, warm and cold; docs/pages.md says what was found."""
+"""The study of frame sizes, memory advice and page sizes; docs/pages.md has its results."""

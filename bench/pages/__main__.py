@@ -1,7 +1,7 @@
-"""`python -m bench.pages`: reads stores of several frame sizes under every advice, warm and cold, in a process for each cell.
+"""`python -m bench.pages` reads stores of several frame sizes with every memory advice, warm and cold.
 
-The engine's side is the program `engine/core/examples/pages.rs`. Figures are kept in bench/pages/results.json;
-docs/pages.md has the tables and plots made of them. `make bench-pages` builds the program and runs this; Linux alone.
+Each cell of the study is a process of its own, the program `engine/core/examples/pages.rs`, which `make bench-pages`
+builds. Results are stored in bench/pages/results.json; docs/pages.md has their tables and plots. Linux only.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import lakebed
-from bench.pages import memory, report
-from bench.rivals import data
+from bench import records
+from bench.pages import memory, page, report
 from bench.rivals.report import machine
 
 POLICIES = ("engine", "normal", "random", "sequential", "willneed", "pread")
@@ -31,6 +31,8 @@ ACCESSES = ("random", "scan", "mixed")
 
 @dataclass(frozen=True)
 class Sizes:
+    """How much is measured; frames in KiB."""
+
     rounds: int = 3
     frames: tuple[int, ...] = (4, 8, 12, 16, 64)
     copies: int = 4
@@ -44,40 +46,45 @@ SMOKE = Sizes(rounds=1, frames=(4, 64), copies=1, events=1_000, warm_gets=50, co
 
 @dataclass(frozen=True)
 class Cell:
+    """One measurement: a frame size in KiB, advice, access, and whether the page cache is cold."""
+
     frame: int
     policy: str
     access: str
     cold: bool
-    # What layout and advice are told that a page has; 0: what the system says.
     page: int = 0
+    """The page size that the engine assumes, in bytes; 0 for the system's."""
 
     @property
     def name(self) -> str:
+        """Its key in the results."""
         state = "cold" if self.cold else "warm"
         return f"{self.frame} {self.policy} {self.access} {state} {self.page}"
 
 
 def cells(sizes: Sizes) -> Iterator[Cell]:
+    """All cells of the study."""
     for frame in sizes.frames:
         for cold in (False, True):
             for access in ACCESSES:
                 yield from (Cell(frame, policy, access, cold) for policy in POLICIES)
             yield Cell(frame, "engine", "rows", cold)
-            for page in (16_384, 65_536):
-                yield from (Cell(frame, "engine", access, cold, page) for access in ("random", "scan"))
+            for size in (16_384, 65_536):
+                yield from (Cell(frame, "engine", access, cold, size) for access in ("random", "scan"))
 
 
-def records(given: Path | None, sizes: Sizes) -> Iterator[bytes]:
+def source_lines(given: Path | None, sizes: Sizes) -> Iterator[bytes]:
+    """Changed copies of the file's records, or generated events."""
     if given is None:
-        yield from data.events(sizes.events)
+        yield from records.events(sizes.events)
         return
-    lines = list(data.read(given))
+    lines = list(records.read(given))
     for seed in range(sizes.copies):
-        yield from data.changed(lines, seed)
+        yield from records.changed(lines, seed)
 
 
 def make(place: Path, source: Path, frame: int) -> tuple[Path, int]:
-    """A sealed store, and its size."""
+    """Makes a sealed store with frames of so many KiB; returns it and its size."""
     path = place / f"frames-{frame}"
     with lakebed.open(path, page_bytes=frame << 10) as store:
         store.ingest(source, into="records")
@@ -86,6 +93,7 @@ def make(place: Path, source: Path, frame: int) -> tuple[Path, int]:
 
 
 def measure(program: list[str], store: Path, cell: Cell, hashes: list[str]) -> dict[str, Any]:
+    """Runs the program for one cell, after filling or emptying the page cache."""
     if cell.cold:
         memory.drop(store)
     else:
@@ -100,6 +108,7 @@ def measure(program: list[str], store: Path, cell: Cell, hashes: list[str]) -> d
 
 
 def median(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """The median of each number of the rounds."""
     first = found[0]
     return {
         key: median([one[key] for one in found])
@@ -112,26 +121,29 @@ def median(found: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def main() -> int:
+    """The command."""
     parser = argparse.ArgumentParser(prog="python -m bench.pages", description=__doc__)
     parser.add_argument("--data", type=Path, help="NDJSON, plain or .zst (default: $LAKEBED_BENCH_DATA, else events)")
     parser.add_argument("--program", type=Path, default=Path("target/release/examples/pages"), help="the built example")
-    parser.add_argument("--under", default="", help="a command that each measurement runs under, such as 'chrt -r 10'")
+    parser.add_argument("--under", default="", help="a command to run each measurement with, such as 'chrt -r 10'")
     parser.add_argument(
         "--accesses",
         nargs="+",
         choices=[*ACCESSES, "rows"],
-        help="measure only these; of the others, what is kept stays",
+        help="measure only these; stored results of the others stay",
     )
-    parser.add_argument("--rounds", type=int, help="how often each cell is measured (default 3); the median counts")
+    parser.add_argument("--rounds", type=int, help="measurements of each cell (default 3); the median counts")
+    parser.add_argument("--work", type=Path, help="directory for the stores, not in memory (default: a temporary one)")
+    parser.add_argument("--root", type=Path, default=Path(), help="clone whose results, page and plots are written")
     parser.add_argument(
-        "--work", type=Path, help="where stores are made; not in memory (default: a temporary directory)"
+        "--pages-only", action="store_true", help="measure nothing; write tables and plots from the stored results"
     )
-    parser.add_argument("--root", type=Path, default=Path(), help="the clone whose results, page and plots are written")
-    parser.add_argument("--pages-only", action="store_true", help="measure nothing: tables and plots from what is kept")
-    parser.add_argument("--smoke", action="store_true", help="tiny sizes, nothing kept: only shows that all of it runs")
+    parser.add_argument(
+        "--smoke", action="store_true", help="tiny sizes, nothing stored: checks that every measurement works"
+    )
     args = parser.parse_args()
     if args.pages_only:
-        report.write(args.root)
+        page.write(args.root)
         return 0
     if not args.program.exists():
         print(f"{args.program} is not there: cargo build --release --example pages makes it.", file=sys.stderr)
@@ -144,8 +156,8 @@ def main() -> int:
     found: dict[str, list[dict[str, Any]]] = {}
     with tempfile.TemporaryDirectory(prefix="lakebed-pages-", dir=args.work) as work:
         place = Path(work)
-        source = data.write(place / "source.ndjson", records(given, sizes))
-        lines = list(data.read(source))
+        source = records.write(place / "source.ndjson", source_lines(given, sizes))
+        lines = list(records.read(source))
         chosen = [str(lakebed.Hash.of(line)) for line in random.Random(1).choices(lines, k=sizes.warm_gets)]
         about = {
             "records": len(lines),
@@ -157,7 +169,7 @@ def main() -> int:
         source.unlink()
         everything = [cell for cell in cells(sizes) if not args.accesses or cell.access in args.accesses]
         for number in range(args.rounds or sizes.rounds):
-            # What a disk and its host remember must not be for the benefit of the same cells each time.
+            # A disk and its host cache too: another order in each round, so that no cell always gains from that.
             for cell in random.Random(number).sample(everything, len(everything)):
                 gets = sizes.cold_gets if cell.cold or cell.access == "mixed" else sizes.warm_gets
                 hashes = [] if cell.access in ("scan", "rows") else chosen[:gets]
@@ -172,11 +184,11 @@ def main() -> int:
                     "cells": {name: {**median(rounds), **of} for name, rounds in found.items()},
                 }
                 report.keep(args.root, kept, merge=bool(args.accesses))
-                print(f"round {number + 1} kept", file=sys.stderr, flush=True)
+                print(f"round {number + 1} stored", file=sys.stderr, flush=True)
     if args.smoke:
         print(f"Smoke run of the study of pages: {len(found)} cells measured.")
         return 0
-    report.write(args.root)
+    page.write(args.root)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Which pages of a file are in memory, and getting them out of it. Linux."""
+"""Which pages of a file are in the page cache, and how to drop them. Linux."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ FAILED = ctypes.c_void_p(-1).value
 
 
 def files(store: Path) -> Iterator[Path]:
+    """The store's files that are not empty."""
     return (path for path in store.rglob("*") if path.is_file() and path.stat().st_size)
 
 
 def resident(path: Path) -> list[bool]:
-    """For each page of the system, whether it is in memory."""
+    """For each page of a file, whether it is in the page cache."""
     size = path.stat().st_size
     with path.open("rb") as file:
         start = LIBC.mmap(None, size, mmap.PROT_READ, mmap.MAP_SHARED, file.fileno(), 0)
@@ -37,7 +38,8 @@ def resident(path: Path) -> list[bool]:
 
 
 def resident_bytes(store: Path, page: int) -> int:
-    """Bytes of the segments in memory, had pages been of `page` bytes: each one that holds a page that is there counts whole."""
+    """Bytes of the segments in the page cache if pages had `page` bytes: a large page counts whole if any part is
+    cached."""
     group = page // mmap.PAGESIZE
     total = 0
     for path in files(store / "segments"):
@@ -47,7 +49,10 @@ def resident_bytes(store: Path, page: int) -> int:
 
 
 def drop(store: Path) -> None:
-    """Gets every page of every file out of memory, and checks that none stayed."""
+    """Drops every page of every file from the page cache, and checks that none stayed.
+
+    Raises RuntimeError if the file system keeps pages, as those in memory do.
+    """
     for path in files(store):
         with path.open("rb") as file:
             os.fsync(file.fileno())
@@ -58,6 +63,6 @@ def drop(store: Path) -> None:
 
 
 def fill(store: Path) -> None:
-    """Gets every page of every file into memory."""
+    """Reads every file into the page cache."""
     for path in files(store):
         path.read_bytes()

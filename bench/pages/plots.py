@@ -18,7 +18,7 @@ COLORS = ("#0b7285", "#868e96", "#e8590c", "#2f9e44", "#9c36b5", "#1c7ed6")
 
 
 def lines(path: Path, kept: report.Kept, panels: list[tuple[str, str, Callable[[int, str], float]]]) -> None:
-    """One panel a figure: a line a policy over the frame sizes."""
+    """A panel for each figure, with a line for each policy over the frame sizes."""
     sizes = report.frames(kept)
     figure, axes = plt.subplots(1, len(panels), figsize=(4.6 * len(panels), 3.2), squeeze=False)
     for axis, (title, unit, value) in zip(axes[0], panels, strict=True):
@@ -39,6 +39,7 @@ def lines(path: Path, kept: report.Kept, panels: list[tuple[str, str, Callable[[
 
 
 def draw(place: Path, kept: report.Kept) -> None:
+    """Writes the three plots."""
     place.mkdir(parents=True, exist_ok=True)
 
     def found(size: int, policy: str, access: str, state: str) -> dict[str, Any]:

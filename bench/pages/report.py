@@ -1,17 +1,15 @@
-"""Tables of docs/pages.md, between its marks, and its plots."""
+"""The results of the study, and the tables of docs/pages.md."""
 
 from __future__ import annotations
 
 import json
 import mmap
 import os
-import re
-import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
-BLOCK = re.compile(r"(<!-- pages: begin ([\w-]+)[^>]*-->\n).*?(<!-- pages: end -->)", re.DOTALL)
-# The default frame size, which the tables of one size show.
+# The default frame size, KiB; tables of a single size show this one.
 SHOWN = 12
 POLICIES = {
     "engine": "the engine's two mappings",
@@ -26,11 +24,12 @@ Kept = dict[str, Any]
 
 
 def results_of(root: Path) -> Path:
+    """The file of the results in a clone."""
     return root / "bench" / "pages" / "results.json"
 
 
 def keep(root: Path, kept: Kept, *, merge: bool = False) -> None:
-    """A line a cell, so that changes can be read; `merge`: cells that are not measured now stay as they were kept."""
+    """Stores results, a line for each cell. With `merge`, stored cells that were not measured now stay."""
     if merge and results_of(root).exists():
         kept = {**kept, "cells": {**json.loads(results_of(root).read_text())["cells"], **kept["cells"]}}
     cells = ",\n".join(f"  {json.dumps(name)}: {json.dumps(found)}" for name, found in sorted(kept["cells"].items()))
@@ -39,7 +38,7 @@ def keep(root: Path, kept: Kept, *, merge: bool = False) -> None:
 
 
 def system() -> dict[str, str]:
-    """What decides how far the system reads ahead."""
+    """Facts about the system that decide how far it reads ahead."""
     facts = {"page": f"{mmap.PAGESIZE} bytes", "kernel": os.uname().release.split("-")[0]}
     for queue in Path("/sys/block").glob("[vsn]*/queue/read_ahead_kb"):
         facts["read-ahead"] = f"{queue.read_text().strip()} KiB"
@@ -48,20 +47,24 @@ def system() -> dict[str, str]:
 
 
 def cell(kept: Kept, frame: int, policy: str, access: str, state: str, page: int = 0) -> dict[str, Any]:
+    """The results of one cell."""
     found: dict[str, Any] = kept["cells"][f"{frame} {policy} {access} {state} {page}"]
     return found
 
 
 def frames(kept: Kept) -> list[int]:
+    """The frame sizes, KiB."""
     return [int(frame) for frame in kept["sizes"]]
 
 
 def table(heads: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
     lines = ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) - 1)]
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)]) + "\n"
 
 
 def per_get(found: dict[str, Any], name: str) -> float:
+    """A count of the cell, divided by its gets."""
     return float(found["work"][name] / max(found["work"]["gets"], 1))
 
 
@@ -71,6 +74,7 @@ def rate(kept: Kept, found: dict[str, Any]) -> float:
 
 
 def gets_cold(kept: Kept) -> str:
+    """Gets with a cold page cache, a row for each policy."""
     rows = []
     for policy, said in POLICIES.items():
         found = cell(kept, SHOWN, policy, "random", "cold")
@@ -86,6 +90,7 @@ def gets_cold(kept: Kept) -> str:
 
 
 def gets_warm(kept: Kept) -> str:
+    """Gets with a warm page cache, a row for each policy."""
     rows = []
     for policy, said in POLICIES.items():
         found = cell(kept, SHOWN, policy, "random", "warm")
@@ -95,6 +100,7 @@ def gets_warm(kept: Kept) -> str:
 
 
 def scans(kept: Kept) -> str:
+    """Scans, a row for each policy."""
     rows = []
     shown = [(policy, "scan", said) for policy, said in POLICIES.items()]
     if f"{SHOWN} engine rows cold 0" in kept["cells"]:
@@ -108,6 +114,7 @@ def scans(kept: Kept) -> str:
 
 
 def mixed(kept: Kept) -> str:
+    """Scans with gets between, a row for each policy."""
     rows = []
     for policy, said in POLICIES.items():
         cold, warm = (cell(kept, SHOWN, policy, "mixed", state) for state in ("cold", "warm"))
@@ -124,6 +131,7 @@ def mixed(kept: Kept) -> str:
 
 
 def by_frame(kept: Kept) -> str:
+    """The engine's own policy, a row for each frame size."""
     rows = []
     for frame in frames(kept):
         warm, cold = (cell(kept, frame, "engine", "random", state) for state in ("warm", "cold"))
@@ -136,7 +144,7 @@ def by_frame(kept: Kept) -> str:
 
 
 def by_page(kept: Kept) -> str:
-    """What a cold get would bring into memory with larger pages, and what telling the engine so changes."""
+    """What a cold get would read with larger pages, and how the engine does when it assumes them."""
     rows = []
     for frame in frames(kept):
         found = cell(kept, frame, "engine", "random", "cold")
@@ -146,21 +154,23 @@ def by_page(kept: Kept) -> str:
             *(f"{found['resident'][str(page)] / gets / 1e3:,.1f}" for page in (4096, 16_384, 65_536)),
         ]
         for page in (0, 16_384, 65_536):
-            told = cell(kept, frame, "engine", "random", "cold", page)
-            row.append(f"{told['work']['p50_us']:,.0f} / {per_get(told, 'read') / 1e3:.1f}")
+            assumed = cell(kept, frame, "engine", "random", "cold", page)
+            row.append(f"{assumed['work']['p50_us']:,.0f} / {per_get(assumed, 'read') / 1e3:.1f}")
         rows.append(row)
     heads = ["frames", "KB a get at 4 KiB pages", "at 16 KiB", "at 64 KiB"]
-    return table([*heads, "p50 us / KB read, told 4 KiB", "told 16 KiB", "told 64 KiB"], rows)
+    return table([*heads, "p50 us / KB read, assuming 4 KiB", "assuming 16 KiB", "assuming 64 KiB"], rows)
 
 
 def about(kept: Kept) -> str:
+    """The records, the machine and the rounds."""
     facts = ", ".join(f"{name} {kept['machine'][name]}" for name in FACTS if name in kept["machine"])
     given = kept["about"]
     runs: dict[str, set[str]] = {}
     for name, found in kept["cells"].items():
         runs.setdefault(f"{found['rounds']} rounds at commit {found['commit']}", set()).add(name.split()[2])
     medians = "; ".join(f"{', '.join(sorted(accesses))}: medians of {run}" for run, accesses in sorted(runs.items()))
-    return f"{given['source']}: {given['records']:,} records, {given['bytes'] / 1e6:.0f} MB; {facts}. {medians}.\n"
+    text = f"{given['source']}: {given['records']:,} records, {given['bytes'] / 1e6:.0f} MB; {facts}. {medians}."
+    return textwrap.fill(text, 120, break_on_hyphens=False) + "\n"
 
 
 PARTS = {
@@ -172,16 +182,3 @@ PARTS = {
     "by-frame": by_frame,
     "by-page": by_page,
 }
-
-
-def write(root: Path) -> None:
-    """The tables between the marks of docs/pages.md, and the plots."""
-    kept = json.loads(results_of(root).read_text())
-    page = root / "docs" / "pages.md"
-    page.write_text(BLOCK.sub(lambda mark: f"{mark[1]}\n{PARTS[mark[2]](kept)}\n{mark[3]}", page.read_text()))
-    try:
-        from bench.pages import plots
-    except ModuleNotFoundError as missing:
-        print(f"SKIPPED plots: not installed: {missing.name}. `make bench-pages` has all.", file=sys.stderr)
-        return
-    plots.draw(root / "docs" / "plots", kept)

@@ -1,9 +1,10 @@
-"""Prompts over rows beside the official client driven by threads, against a fake server that answers at once.
+"""Prompts over rows beside the official client in a thread pool, against a fake server that answers at once.
 
     python -m bench.prompts [--rows 10000] [--jobs 4]
 
-Each contender is a process of its own: seconds, rows a second, processor time of the client a row, and resident memory after a tenth
-of the rows and at the end. lakebed renders, hashes, asks and stores durably; the official client asks and writes lines to a file.
+Each contender runs in its own process. Measured are seconds, rows a second, the client's processor time for each row,
+and resident memory after a tenth of the rows and at the end. lakebed renders, hashes, asks and stores durably; the
+official client asks and appends lines to a file.
 """
 
 from __future__ import annotations
@@ -16,30 +17,31 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bench.records import titles
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+BODY = "some words of a body " * 5
 CONTENDERS = ("lakebed-rust", "lakebed-httpx", "ollama-threads")
 
 
-def prompts(rows: int) -> Iterator[dict[str, object]]:
-    """The input rows."""
-    for number in range(rows):
-        yield {"id": number, "title": f"Title number {number}", "body": "some words of a body " * 5}
-
-
 def memory() -> float:
-    """Resident memory in MB."""
+    """Resident memory of this process in MB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 1e6
 
 
 def run_lakebed(rows: int, jobs: int, place: Path, mark: Callable[[int], None]) -> int:
-    """Through `lakebed.prompt`; how many replies."""
+    """Asks through `lakebed.prompt`; returns the number of replies."""
     import lakebed
 
     with lakebed.open(place / "bench.lakebed") as store:
-        run = lakebed.prompt(store, "instant", "Summarise: {title}\\n{body}", rows=prompts(rows), jobs=jobs)
+        run = lakebed.prompt(store, "instant", "Summarise: {title}\\n{body}", rows=titles(rows, BODY), jobs=jobs)
         count = 0
         for count, result in enumerate(run, 1):
             assert result.error is None
@@ -48,7 +50,7 @@ def run_lakebed(rows: int, jobs: int, place: Path, mark: Callable[[int], None]) 
 
 
 def run_official(rows: int, jobs: int, place: Path, mark: Callable[[int], None]) -> int:
-    """Through `ollama.Client.chat` in a pool of threads; how many replies."""
+    """Asks through `ollama.Client.chat` in a thread pool; returns the number of replies."""
     from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
     import ollama
@@ -63,8 +65,8 @@ def run_official(rows: int, jobs: int, place: Path, mark: Callable[[int], None])
 
     count = 0
     with ThreadPoolExecutor(jobs) as pool, (place / "replies.ndjson").open("w") as out:
-        waiting = set()
-        given = prompts(rows)
+        waiting: set[Future[str]] = set()
+        given = titles(rows, BODY)
         while True:
             while len(waiting) < 2 * jobs and (row := next(given, None)) is not None:
                 waiting.add(pool.submit(ask, row))
@@ -78,14 +80,14 @@ def run_official(rows: int, jobs: int, place: Path, mark: Callable[[int], None])
 
 
 def contend(name: str, rows: int, jobs: int) -> None:
-    """Runs one contender in this process and prints what it took."""
+    """Runs one contender in this process and prints its figures as JSON."""
     marks: list[float] = []
 
     def mark(count: int) -> None:
         if count in (rows // 10, rows):
             marks.append(memory())
 
-    # Connecting and importing are not what is compared.
+    # The first rows pay for imports and connections, which are not compared.
     run = run_official if name == "ollama-threads" else run_lakebed
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / "warm").mkdir()
@@ -131,10 +133,10 @@ def main() -> None:
                     check=True,
                     stdout=subprocess.PIPE,
                 )
-                told = json.loads(done.stdout)
-                rate, cpu = options.rows / told["seconds"], told["cpu"] / options.rows * 1e3
-                early, late = told["memory"]
-                print(f"{name:16} {told['seconds']:8.1f} {rate:8,.0f} {cpu:11.3f} {early:11.0f} {late:10.0f}")
+                figures = json.loads(done.stdout)
+                rate, cpu = options.rows / figures["seconds"], figures["cpu"] / options.rows * 1e3
+                early, late = figures["memory"]
+                print(f"{name:16} {figures['seconds']:8.1f} {rate:8,.0f} {cpu:11.3f} {early:11.0f} {late:10.0f}")
         finally:
             server.terminate()
 

@@ -1,10 +1,11 @@
-"""What is kept of a run, a file a subject, and the pages and plots made of all that is kept: so one subject can be measured again."""
+"""Stores results, one file a subject, and writes the pages and plots of all stored results."""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,14 @@ BLOCK = re.compile(r"(<!-- rivals: begin[^>]*-->\n).*?(<!-- rivals: end -->)", r
 
 
 def results_of(root: Path) -> Path:
+    """The directory of the results in a clone."""
     return root / "bench" / "rivals" / "results"
 
 
-def keep(root: Path, subject: str, said: str, rounds: int, results: report.Results, *, merge: bool = False) -> None:
-    """Keeps a subject's figures in place of those that were kept of it; `merge`: only those of the engines measured now."""
+def keep(
+    root: Path, subject: str, description: str, rounds: int, results: report.Results, *, merge: bool = False
+) -> None:
+    """Stores a subject's figures instead of earlier ones; with `merge`, only those of the engines measured now."""
     path = results_of(root) / f"{subject}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     if merge and path.exists():
@@ -43,7 +47,7 @@ def keep(root: Path, subject: str, said: str, rounds: int, results: report.Resul
         for table, found in results.items():
             before.setdefault(table, {}).update(found)
         results = before
-    kept = {"records": said, "rounds": rounds, "machine": report.machine(), "results": results}
+    kept = {"records": description, "rounds": rounds, "machine": report.machine(), "results": results}
     path.write_text(json.dumps(kept, indent=1) + "\n")
 
 
@@ -59,7 +63,7 @@ def write(root: Path) -> None:
 
         plots.draw(docs / "plots", {name: kept[name]["results"] for name in RECORDS if name in kept})
     except ModuleNotFoundError as missing:
-        print(f"SKIPPED plots: not installed: {missing.name}. `make bench-rivals` has all.", file=sys.stderr)
+        print(f"SKIPPED plots: not installed: {missing.name}. `make bench-rivals` installs all.", file=sys.stderr)
     (docs / "benchmarks.md").write_text(page(kept, docs / "plots"))
     readme = root / "README.md"
     first = next((name for name in RECORDS if name in kept), None)
@@ -70,10 +74,20 @@ def write(root: Path) -> None:
 
 
 def facts(one: dict[str, Any]) -> str:
+    """The machine of a subject's results."""
     return ", ".join(f"{name} {value}" for name, value in one["machine"].items())
 
 
+def processor(one: dict[str, Any]) -> str:
+    """The machine in short."""
+    machine = one["machine"]
+    return ", ".join(
+        [machine["processor"], f"{machine['cores']} cores", *[machine[k] for k in ("memory",) if k in machine]]
+    )
+
+
 def input_of(one: dict[str, Any]) -> str:
+    """The records of a subject, and the number of rounds."""
     given = one["results"].get("input", {}).get("input", {})
     if "rows" not in given:
         return f"{one['records']}, {rounds(one)}"
@@ -81,6 +95,7 @@ def input_of(one: dict[str, Any]) -> str:
 
 
 def rounds(one: dict[str, Any]) -> str:
+    """The number of rounds, in words."""
     return "one round" if one["rounds"] == 1 else f"medians of {one['rounds']} rounds"
 
 
@@ -95,22 +110,33 @@ SHORT = (
 
 
 def short(one: dict[str, Any]) -> list[str]:
-    """The table of the README: the fixed measures, and the first question, asked first and again."""
+    """The table of the README: the fixed measures, and the first question, cold and repeated."""
     all_ = report.measures(one["results"])
     chosen = [m for m in all_ if m.title in SHORT] + [m for m in all_ if m.title.startswith("SQL: ")][:2]
-    return [f"{input_of(one)}; the best in bold.", "", *report.summary(one["results"], chosen)]
+    return [
+        *wrapped(f"{input_of(one)}, on {processor(one)}. The best in bold."),
+        "",
+        *report.summary(one["results"], chosen),
+    ]
+
+
+def wrapped(text: str) -> list[str]:
+    """Lines of at most 120 columns; those of a list's item are indented."""
+    return textwrap.wrap(text, 120, subsequent_indent="  " * text.startswith("- "), break_on_hyphens=False)
 
 
 def page(kept: dict[str, dict[str, Any]], plots: Path) -> str:
+    """docs/benchmarks.md."""
     lines = [
         "# Benchmarks",
         "",
-        "lakebed beside other stores and files, on the same records. `make bench-rivals` measures and writes this page;",
-        "[how it is measured](../bench/rivals/README.md), and how each engine is set up, is a page of its own.",
+        "lakebed beside other stores and file formats, on the same records. `make bench-rivals` measures and writes this page;",
+        "[the method](../bench/rivals/README.md) and the configuration of each engine have a page of their own.",
         "",
-        "Every figure is the median of fresh processes that take turns; all files are in memory, no disk is cold.",
-        "*First pass* is the first one of a process, with no cache for decoded blocks; *repeated* is a later one, with 512 MiB of cache",
-        "for each engine that has a cache. *Not cached* includes checking the bytes against their hash, for every engine.",
+        "Each figure is the median of fresh processes that take turns. All files are in the page cache; no disk is cold.",
+        "*First pass* is the first scan of a process, without a cache of decoded blocks; *repeated* is a later one, with",
+        "512 MiB of cache for each engine that has one. *Not cached* includes checking the bytes against their hash, for",
+        "every engine.",
         "",
     ]
     for name, one in kept.items():
@@ -120,7 +146,7 @@ def page(kept: dict[str, dict[str, Any]], plots: Path) -> str:
             for plot, shows in PLOTS.items():
                 if (plots / f"rivals-{name}-{plot}.svg").exists():
                     lines += [f"![{HEADS[name]}: {shows}](plots/rivals-{name}-{plot}.svg)", ""]
-            lines += report.trained(one["results"])
+            lines += wrapped(report.trained(one["results"]))
             lines += ["Where lakebed is behind:", "", *report.losses(one["results"])]
             lines += ["<details><summary>All figures</summary>", ""]
         for table, found in one["results"].items():
@@ -129,5 +155,10 @@ def page(kept: dict[str, dict[str, Any]], plots: Path) -> str:
         if name in RECORDS:
             lines += ["</details>", ""]
     if kept:
-        lines += ["## Machine", "", *(f"- {HEADS[name]}: {facts(one)}." for name, one in kept.items()), ""]
+        lines += [
+            "## Machine",
+            "",
+            *(line for name, one in kept.items() for line in wrapped(f"- {HEADS[name]}: {facts(one)}.")),
+            "",
+        ]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What is measured, in which order. Every figure comes from a process of its own; engines take turns within a round."""
+"""The measurements and their order. Each figure comes from a fresh process; engines take turns within a round."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.rivals import data, engines
+from bench import records
+from bench.rivals import engines
 
-# Seconds; what takes longer is shown as such, and not tried again. Files one after the other may take five times as long.
-PATIENCE = 180
+# Seconds that a measurement may take; a slower one is reported as failed. The task `pieces` gets five times as much.
+TIMEOUT = 180
 Figures = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much of everything: the real run, or the smoke run that only shows that all of it works."""
+    """How much is measured."""
 
     rounds: int = 3
     gets: int = 50_000
@@ -49,28 +50,30 @@ SMOKE = Sizes(
     steps=3,
     active=1 << 20,
 )
-# How slow it is does not change what it says: one round is enough.
+# So slow that one round must do.
 ONCE = ("zstd19",)
 
 
 @dataclass
 class Bench:
+    """A run: its engines, sizes and results."""
+
     engines: list[str]
     sizes: Sizes
     work: Path
-    # A command that each measurement runs under, such as `chrt -r 10`.
     under: list[str] = field(default_factory=list)
+    """A command to run each measurement with, such as `chrt -r 10`."""
     results: dict[str, dict[str, Figures]] = field(default_factory=dict)
 
     def run(self, task: str, engine: str, **spec: Any) -> Figures:
-        """One measurement; an engine that fails leaves its reason instead of figures."""
+        """One measurement; the result of one that fails is its error."""
         spec = {"engine": engine, "cache": self.sizes.cache, "settle": self.sizes is not SMOKE, **spec}
         command = [*self.under, sys.executable, "-m", "bench.rivals.worker", task, json.dumps(spec, default=str)]
-        patience = PATIENCE * 5 if task == "pieces" else PATIENCE
+        timeout = TIMEOUT * 5 if task == "pieces" else TIMEOUT
         try:
-            done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=patience)
+            done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=timeout)
         except subprocess.TimeoutExpired:
-            return {"error": f"not done after {patience} s"}
+            return {"error": f"not done after {timeout} s"}
         if done.returncode:
             said = done.stderr.strip().splitlines() or ["no message"]
             return {"error": next((line for line in reversed(said) if "Error" in line), said[-1])}
@@ -78,12 +81,13 @@ class Bench:
         return found
 
     def keep(self, subject: str, engine: str, figures: Figures) -> None:
+        """Adds and prints the figures of an engine."""
         self.results.setdefault(subject, {})[engine] = figures
         shown = ", ".join(f"{name} {value:,.4g}" for name, value in figures.items() if isinstance(value, int | float))
         print(f"{subject:34} {engine:12} {figures.get('error') or shown}", file=sys.stderr, flush=True)
 
     def store(self, name: str) -> Path:
-        """A place for a new store; what an earlier round left there is removed."""
+        """A path for a new store; one of an earlier round is deleted."""
         place = self.work / name
         shutil.rmtree(place, ignore_errors=True)
         return place
@@ -96,7 +100,7 @@ class Bench:
         each_round: Callable[[], None] = lambda: None,
         **spec: Any,
     ) -> None:
-        """The median over the rounds; in each round every engine has its turn, and then `each_round` what it measures."""
+        """Measures every engine once a round, and calls `each_round` after each; the median over the rounds counts."""
         rounds: dict[str, list[Figures]] = {engine: [] for engine in engines_}
         for number in range(self.sizes.rounds):
             for engine, found in rounds.items():
@@ -110,6 +114,7 @@ class Bench:
             self.keep(subject, engine, median(found))
 
     def having(self, *names: str) -> list[str]:
+        """Those of the engines that take part."""
         return [engine for engine in self.engines if engine in names]
 
     # --- Subjects ---------------------------------------------------------------------------------------------------
@@ -117,7 +122,7 @@ class Bench:
     def records(self, source: Path) -> None:
         """Size, ingest, gets, scan and queries over the records of a file."""
         sizes = self.sizes
-        lines = list(data.read(source))
+        lines = list(records.read(source))
         total = sum(map(len, lines))
         self.keep("input", "input", {"rows": len(lines), "bytes": total + len(lines)})
         del lines
@@ -144,21 +149,21 @@ class Bench:
         )
         self.turns("scan, first pass", "scan", scanned, total=total, repeated=False, **bare)
         self.turns("scan, repeated", "scan", scanned, total=total, repeated=True, **common)
-        asked = self.having(
+        answering = self.having(
             "lakebed", "duckdb", "duckdb_json", "duckdb_variant", "parquet", "parquet_typed", "ndjson_zst"
         )
         for threads in (1, 2):
-            self.turns(f"query, threads {threads}", "query", asked, threads=threads, **common)
+            self.turns(f"query, threads {threads}", "query", answering, threads=threads, **common)
         self.same_answers("query, threads 1")
 
     def ingests(self, source: Path, name: str) -> None:
-        """First ingests; in the same rounds one where a dictionary is there: a quarter of the records, changed, went in before."""
+        """Ingests into new stores and, in the same rounds, into one with a dictionary, trained on a changed quarter."""
         writers = [name for name in self.engines if name not in engines.STORES]
         if "lakebed" not in self.engines:
             self.turns("ingest", "ingest", writers, source=source, name=name)
             return
-        lines = list(data.read(source))
-        before = data.write(self.work / "before.ndjson", data.changed(lines[::4], seed=99))
+        lines = list(records.read(source))
+        before = records.write(self.work / "before.ndjson", records.changed(lines[::4], seed=99))
         base = self.store("trained-base")
         self.run("ingest", "lakebed", source=before, store=base)
         found: list[Figures] = []
@@ -173,6 +178,7 @@ class Bench:
         self.keep("ingest, dictionary there", "lakebed", median(found))
 
     def same_answers(self, subject: str) -> None:
+        """Stops the run when engines give different answers."""
         answers: dict[str, set[str]] = {}
         for figures in self.results.get(subject, {}).values():
             for name, value in figures.items():
@@ -180,15 +186,16 @@ class Bench:
                     answers.setdefault(name, set()).add(value)
         different = [name for name, values in answers.items() if len(values) > 1]
         if different:
-            raise SystemExit(f"The engines disagree about {', '.join(different)}; the figures would mean nothing.")
+            raise SystemExit(f"The engines disagree about {', '.join(different)}: their figures cannot be compared.")
 
     def segments(self, source: Path) -> None:
-        """Gets at one segment and at many, of the same records, ingested in the same pieces: a quarter first, which trains."""
-        lines = list(data.read(source))
+        """Gets from one segment and from many, of the same records in the same pieces. The first is a quarter, to train
+        on."""
+        lines = list(records.read(source))
         count = min(self.sizes.segments, len(lines) // 2)
         quarter, rest = lines[::4], [line for n, line in enumerate(lines) if n % 4]
         pieces = [quarter, *(rest[n :: count - 1] for n in range(count - 1))]
-        parts = [data.write(self.work / f"part-{n}.ndjson", piece) for n, piece in enumerate(pieces)]
+        parts = [records.write(self.work / f"part-{n}.ndjson", piece) for n, piece in enumerate(pieces)]
         for name, seal in (("1 segment", "last"), (f"{count} segments", "each")):
             store = self.store(f"at-{seal}")
             figures = self.run("pieces", "lakebed", sources=parts, seal=seal, store=store)
@@ -205,10 +212,10 @@ class Bench:
             part.unlink()
 
     def opening(self) -> None:
-        """Opening at many small rows, with a full active segment, for every engine; and lakebed as rows grow."""
+        """Opening a store of many small rows; lakebed's also has a full active segment."""
         rows = self.sizes.rows
-        small = data.write(self.work / "small.ndjson", data.small(rows))
-        noise = data.write(self.work / "noise.ndjson", data.noise(self.sizes.active))
+        small = records.write(self.work / "small.ndjson", records.small(rows))
+        noise = records.write(self.work / "noise.ndjson", records.noise(self.sizes.active))
         rivals = self.having("rocksdb", "lmdb", "sqlite")
         for engine in rivals:
             self.run("ingest", engine, source=small, store=self.store(f"open-{engine}"))
@@ -221,9 +228,9 @@ class Bench:
         )
 
     def rate(self) -> None:
-        """Small rows, a step at a time, into one store: the rate of each step, and opening after each tenfold."""
+        """Small rows in steps into one store: rows a second of each step, and opening at the end."""
         rows, steps = self.sizes.rows, self.sizes.steps
-        sources = [data.write(self.work / f"step-{n}.ndjson", data.small(rows, n * rows)) for n in range(steps)]
+        sources = [records.write(self.work / f"step-{n}.ndjson", records.small(rows, n * rows)) for n in range(steps)]
         place = self.store("rate")
         figures = self.run("pieces", "lakebed", sources=sources, seal="no", store=place)
         if "error" in figures:
@@ -247,18 +254,19 @@ class Bench:
             source.unlink()
 
     def duplicates(self, source: Path) -> None:
-        """Files of which nine in ten lines are in the store already, in order and shuffled, against a file of new lines."""
-        lines = list(data.read(source))
+        """Files with nine lines in ten that are in the store already, in order and shuffled, beside a file of new
+        lines."""
+        lines = list(records.read(source))
         base = self.store("known")
         self.run("ingest", "lakebed", source=source, store=base)
-        fresh = list(data.changed(lines, seed=5))
+        fresh = list(records.changed(lines, seed=5))
         mixed = [fresh[n] if n % 10 == 0 else line for n, line in enumerate(lines)]
         files = {
             "new lines": fresh,
             "9 of 10 known, in order": mixed,
             "9 of 10 known, shuffled": random.Random(3).sample(mixed, len(mixed)),
         }
-        paths = {name: data.write(self.work / f"{n}.ndjson", kept) for n, (name, kept) in enumerate(files.items())}
+        paths = {name: records.write(self.work / f"{n}.ndjson", kept) for n, (name, kept) in enumerate(files.items())}
         rounds: dict[str, list[Figures]] = {name: [] for name in paths}
         for _ in range(self.sizes.rounds):
             for name, path in paths.items():
@@ -274,7 +282,7 @@ class Bench:
 
 
 def median(found: list[Figures]) -> Figures:
-    """Figure by figure; what is no number, and an error, as the first round gave it."""
+    """The median of each number; errors and other values as in the first round that has them."""
     failed = next((figures for figures in found if "error" in figures), None)
     if failed or not found:
         return failed or {"error": "not measured"}

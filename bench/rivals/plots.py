@@ -1,4 +1,4 @@
-"""The plots of the records' subjects: small SVG files that are the same for the same figures."""
+"""The plots of the benchmark pages: small SVG files, the same bytes for the same figures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 
 from bench.rivals import report
 
-# Text stays text, and nothing in the file depends on when it was drawn.
+# Text stays text; the file does not depend on the time.
 STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "lakebed",
@@ -27,7 +27,7 @@ OURS, OTHERS = "#0b7285", "#adb5bd"
 
 
 def draw(place: Path, subjects: dict[str, report.Results]) -> None:
-    """Four plots for each subject, in place of those that were there."""
+    """Four plots for each subject, instead of the old ones."""
     for old in place.glob("rivals-*.svg"):
         old.unlink()
     with mpl.rc_context(STYLE):
@@ -37,21 +37,23 @@ def draw(place: Path, subjects: dict[str, report.Results]) -> None:
             bars(place / f"rivals-{name}-load.svg", [measures["size, MB"], measures["ingest, s"]], results)
             scans = [measures["scan, first pass, MB/s"], measures["scan, repeated, MB/s"]]
             bars(place / f"rivals-{name}-scan.svg", scans, results)
-            asked = [measure for title, measure in measures.items() if title.startswith("SQL: ")]
-            bars(place / f"rivals-{name}-sql.svg", asked, results)
+            queries = [measure for title, measure in measures.items() if title.startswith("SQL: ")]
+            bars(place / f"rivals-{name}-sql.svg", queries, results)
 
 
 def save(figure: Any, path: Path) -> None:
+    """Writes and closes a figure."""
     figure.savefig(path, metadata={"Date": None, "Creator": None}, bbox_inches="tight")
     plt.close(figure)
 
 
 def color(engine: str) -> str:
+    """lakebed's, or the one of all others."""
     return OURS if engine.startswith("lakebed") else OTHERS
 
 
 def bars(path: Path, chosen: list[report.Measure], results: report.Results) -> None:
-    """One panel a measure, the best on top; a logarithmic axis where the longest bar would hide the others."""
+    """A panel for each measure, the best on top; a logarithmic axis where the longest bar would hide the others."""
     shown = [(measure, found) for measure in chosen if (found := measure.values(results))]
     if not shown:
         return

@@ -1,4 +1,4 @@
-"""From figures to tables of Markdown: engines as rows, the best in bold, losses as they are."""
+"""Markdown tables of the figures: a row an engine, the best in bold, and a list of what lakebed is behind in."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ UNITS = {
 
 
 def machine() -> dict[str, str]:
-    """What a reader needs to place the figures; nothing that names the machine."""
+    """Facts about the machine that figures depend on; nothing that identifies it."""
     model = platform.processor() or platform.machine()
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -61,22 +61,24 @@ def machine() -> dict[str, str]:
 
 
 def called(engine: str) -> str:
+    """The engine's name in reports."""
     return engines.TITLES.get(engine, engine)
 
 
 def order(names: Iterable[str]) -> list[str]:
-    """As the titles stand; what is no engine after them, as it came."""
+    """In the order of the titles; names that are not engines come last."""
     known = list(engines.TITLES)
     return sorted(names, key=lambda name: known.index(name) if name in known else len(known))
 
 
 def number(name: str, value: Any) -> str:
+    """A figure in the unit of its name; empty for one that is missing."""
     _, factor, digits = UNITS.get(name, ("", 1, 2))
     return "" if value is None or value != value else f"{value * factor:,.{digits}f}"  # noqa: PLR0124  NaN
 
 
 def table(found: dict[str, dict[str, Any]]) -> list[str]:
-    """One table of a subject as it was measured: engines as rows."""
+    """One table of a subject, a row an engine."""
     names: list[str] = []
     for figures in found.values():
         names += [n for n in figures if n not in names and n != "error" and not n.startswith("answer: ")]
@@ -93,29 +95,35 @@ def table(found: dict[str, dict[str, Any]]) -> list[str]:
 
 @dataclass(frozen=True)
 class Measure:
-    """A column of the summaries: where its figure is, whether more is better, and why another engine may have the better one."""
+    """A column of the summaries."""
 
     title: str
     table: str
     figure: str
     more: bool = False
+    """Whether more is better."""
     why: Mapping[str, str] = field(default_factory=dict)
+    """Engine -> why it can be better than lakebed."""
 
     def values(self, results: Results) -> dict[str, float]:
+        """The figure of each engine that has one."""
         found = results.get(self.table, {})
         return {name: found[name][self.figure] for name in order(found) if self.figure in found[name]}
 
     def better(self, value: float, than: float) -> bool:
+        """Whether one figure is better than the other."""
         return value > than if self.more else value < than
 
 
-PLAIN = "its records lie there uncompressed, so nothing is decoded"
-BLOCKS = "compresses many records in one large block, from which no single record is read quickly"
-COLUMNS = "keeps values and not the bytes that went in; columns were made while loading"
-WHOLE = "one stream over the whole file: no record is found without decoding all before it"
+PLAIN = "stores records uncompressed: nothing is decoded"
+BLOCKS = "compresses many records in one large block: a single record cannot be read quickly"
+COLUMNS = "stores values, not the original bytes; columns are made while loading"
+WHOLE = "one stream for the whole file: reading a record means decoding all before it"
 NO_WORK = "neither compresses nor validates, and infers no columns"
-JUST = "does not validate, dedupe or hash, and infers no columns"
-BATCHES = dict.fromkeys(("lakebed_arrow", "lakebed_export"), "the same store in batches: no Python object a row")
+JUST = "does not validate, deduplicate or hash, and infers no columns"
+BATCHES = dict.fromkeys(
+    ("lakebed_arrow", "lakebed_export"), "the same store, read in batches: no Python object for each row"
+)
 LOADED = {"duckdb_variant": COLUMNS, "parquet_typed": COLUMNS}
 MEASURES = (
     Measure(
@@ -126,7 +134,7 @@ MEASURES = (
             **dict.fromkeys(("duckdb", "duckdb_key", "duckdb_json", "parquet"), BLOCKS),
             **dict.fromkeys(("ndjson_zst", "zstd19"), WHOLE),
             **LOADED,
-            "rocksdb": "its blocks are sorted by hash and carry no rows, lines or columns",
+            "rocksdb": "its blocks are sorted by hash and have no rows, lines or columns",
         },
     ),
     Measure(
@@ -136,7 +144,7 @@ MEASURES = (
         why={
             **dict.fromkeys(("lmdb", "sqlite"), NO_WORK),
             **dict.fromkeys(("rocksdb", "ndjson_zst", "duckdb", "duckdb_json", "duckdb_key", "parquet"), JUST),
-            **dict.fromkeys(LOADED, "does not validate, dedupe or hash"),
+            **dict.fromkeys(LOADED, "does not validate, deduplicate or hash"),
         },
     ),
     Measure(
@@ -164,8 +172,8 @@ MEASURES = (
         more=True,
         why={
             **dict.fromkeys(("lmdb", "sqlite", "duckdb_json"), PLAIN),
-            **dict.fromkeys(("duckdb", "parquet"), "decodes large blocks and hands over batches"),
-            "rocksdb": "hands over plain bytes, without the row's number, file and line",
+            **dict.fromkeys(("duckdb", "parquet"), "decodes large blocks and returns batches"),
+            "rocksdb": "returns plain bytes, without the row's number, file and line",
             **BATCHES,
             "ndjson_zst": "decodes one long stream",
         },
@@ -177,8 +185,8 @@ MEASURES = (
         more=True,
         why={
             **dict.fromkeys(("lmdb", "sqlite"), PLAIN),
-            **dict.fromkeys(("duckdb", "duckdb_json", "parquet"), "hands over batches: no Python object a row"),
-            "rocksdb": "hands over plain bytes, without the row's number, file and line",
+            **dict.fromkeys(("duckdb", "duckdb_json", "parquet"), "returns batches: no Python object for each row"),
+            "rocksdb": "returns plain bytes, without the row's number, file and line",
             **BATCHES,
         },
     ),
@@ -186,9 +194,9 @@ MEASURES = (
 
 
 def measures(results: Results) -> list[Measure]:
-    """The fixed ones and a question in SQL each."""
-    asked = results.get("query, threads 1", {})
-    names = next((list(f) for f in asked.values() if "error" not in f), [])
+    """The fixed measures, and one for each question in SQL."""
+    queried = results.get("query, threads 1", {})
+    names = next((list(f) for f in queried.values() if "error" not in f), [])
     questions = [n for n in names if not n.startswith("answer: ") and not n.endswith(", first")]
     why = {**LOADED, "duckdb_json": "reads its JSON column uncompressed from its buffers"}
     first = [f"{name}, first" for name in questions[:1]]
@@ -199,7 +207,7 @@ def measures(results: Results) -> list[Measure]:
 
 
 def summary(results: Results, chosen: Sequence[Measure]) -> list[str]:
-    """A row an engine, a column a measure, the best of each in bold, so that a loss is seen as one."""
+    """A table with a row an engine and a column a measure, the best in bold."""
     values = {measure.title: measure.values(results) for measure in chosen}
     shown = [measure for measure in chosen if values[measure.title]]
     rows = order({engine for found in values.values() for engine in found})
@@ -216,7 +224,7 @@ def summary(results: Results, chosen: Sequence[Measure]) -> list[str]:
 
 
 def losses(results: Results) -> list[str]:
-    """Every measure in which an engine is better than lakebed, and why it can be."""
+    """A table of the measures in which another engine is better than lakebed, with the reason."""
     page = ["| measure | lakebed | better | |", "|---|---:|---|---|"]
     for measure in measures(results):
         found = measure.values(results)
@@ -233,8 +241,8 @@ def losses(results: Results) -> list[str]:
     return [*page, ""] if len(page) > 2 else ["None.", ""]
 
 
-def trained(results: Results) -> list[str]:
-    """What an ingest takes that finds a dictionary, beside DuckDB's load of the same file."""
+def trained(results: Results) -> str:
+    """A sentence: the time of an ingest into a store with a dictionary, beside DuckDB's load of the same file."""
     own = results.get("ingest, dictionary there", {}).get("lakebed", {}).get("seconds")
     loads = results.get("ingest", {})
     others = [
@@ -242,6 +250,4 @@ def trained(results: Results) -> list[str]:
         for name in ("duckdb", "duckdb_key")
         if own and "seconds" in loads.get(name, {})
     ]
-    if not others:
-        return []
-    return [f"Where a dictionary of such records is there, lakebed takes {own:.3f} s; {', '.join(others)}.", ""]
+    return f"Into a store with a dictionary lakebed takes {own:.3f} s; {', '.join(others)}." if others else ""

@@ -1,6 +1,8 @@
-"""One measurement in a process of its own: `python -m bench.rivals.worker TASK '{"engine": ..., ...}'` prints its figures as JSON.
+"""One measurement, in its own process: `python -m bench.rivals.worker TASK '{"engine": ..., ...}'` prints figures as
+JSON.
 
-Times are seconds unless a name says otherwise. Every task checks what it measures: the number of records and bytes, or the answer.
+Times are seconds unless a name says otherwise. Each task checks its work: the number of records and bytes, or the
+answer.
 """
 
 from __future__ import annotations
@@ -17,23 +19,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench.rivals import data, engines
+from bench import records
+from bench.rivals import engines, questions
 
 Figures = dict[str, Any]
 TASKS: dict[str, Callable[[dict[str, Any]], Figures]] = {}
 
 
 def task(function: Callable[[dict[str, Any]], Figures]) -> Callable[[dict[str, Any]], Figures]:
+    """Makes a function a TASK of the command line."""
     TASKS[function.__name__] = function
     return function
 
 
 def size_on_disk(store: Path) -> int:
+    """Bytes of all files."""
     return sum(path.stat().st_size for path in store.rglob("*") if path.is_file())
 
 
 def resident() -> int:
-    """Bytes of this process in memory, file pages of mappings included."""
+    """Resident bytes of this process, pages of mapped files included."""
     try:
         with open("/proc/self/statm") as statm:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -42,25 +47,26 @@ def resident() -> int:
 
 
 def keys_of(spec: dict[str, Any]) -> list[tuple[bytes, bytes]]:
-    """A seeded choice of (key, line) from the source."""
+    """(key, line) of lines chosen from the source with a fixed seed."""
     import hashlib
 
     from blake3 import blake3
 
     digest = hashlib.sha256 if spec["engine"] == "duckdb_key" else blake3
-    lines = list(data.read(Path(spec["source"])))
+    lines = list(records.read(Path(spec["source"])))
     chosen = random.Random(1).choices(lines, k=spec["gets"])
     return [(digest(line).digest(), line) for line in chosen]
 
 
 def one_core() -> None:
+    """Pins this process to one core."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
 @task
 def ingest(spec: dict[str, Any]) -> Figures:
-    """A new store from the file."""
+    """Ingests the file into a new store."""
     engine = engines.load(spec["engine"])
     store = Path(spec["store"])
     before = resource.getrusage(resource.RUSAGE_SELF)
@@ -74,9 +80,10 @@ def ingest(spec: dict[str, Any]) -> Figures:
 
 @task
 def pieces(spec: dict[str, Any]) -> Figures:
-    """lakebed alone: files one after the other into one store, which may be there before; `seal`: "each" file, the "last", or "no"."""
+    """lakebed alone: ingests files one by one into a store, new or not; `seal` after "each" file, the "last", or
+    "no"."""
     import lakebed
-    import lakebed.models  # loaded at first use otherwise, which would be measured
+    import lakebed.models  # imported here so that its import is not measured
 
     seconds = []
     with lakebed.open(spec["store"]) as store:
@@ -94,9 +101,9 @@ def pieces(spec: dict[str, Any]) -> Figures:
 
 @task
 def get(spec: dict[str, Any]) -> Figures:
-    """Latency of single gets in random order: `cache` bytes for decoded blocks, the file in memory after a first pass.
+    """Latency of single gets in random order, with `cache` bytes for decoded blocks; a first pass warms the page cache.
 
-    `proven`: an engine that does not check bytes against the hash by itself has the check in its time.
+    With `proven`, the time includes a check of the bytes against the hash, for engines that do not check by themselves.
     """
     pairs = keys_of(spec)
     reader = engines.load(spec["engine"]).open(Path(spec["store"]), spec["cache"])
@@ -123,6 +130,7 @@ def get(spec: dict[str, Any]) -> Figures:
 
 
 def proving(get: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    """`get` with a check of the bytes against the key."""
     from blake3 import blake3
 
     def found(key: bytes) -> bytes:
@@ -136,7 +144,7 @@ def proving(get: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
 
 @task
 def scan(spec: dict[str, Any]) -> Figures:
-    """All bytes of all records, on one core: the first pass of this process, or the median of three after one that filled the cache."""
+    """Reads all bytes of all records on one core: first pass, or the median of three after one that fills the cache."""
     one_core()
     store = Path(spec["store"])
     in_memory(store)
@@ -152,7 +160,7 @@ def scan(spec: dict[str, Any]) -> Figures:
 
 
 def in_memory(store: Path) -> None:
-    """Reads every file once, so that none comes from the disk later."""
+    """Reads every file once, into the page cache."""
     for path in store.rglob("*"):
         if path.is_file():
             with path.open("rb") as file:
@@ -162,15 +170,15 @@ def in_memory(store: Path) -> None:
 
 @task
 def query(spec: dict[str, Any]) -> Figures:
-    """The data's questions through DuckDB: over lakebed's typed columns, or over what the other engine keeps."""
-    questions = data.queries(next(data.read(Path(spec["source"]))))
+    """The SQL questions in DuckDB: over lakebed's typed columns, or over the table of the other engine."""
+    known = questions.queries(next(records.read(Path(spec["source"]))))
     store = Path(spec["store"])
     in_memory(store)
     con, table, dialect = engines.load(spec["engine"]).sql(store)
     con.execute(f"SET threads = {spec['threads']}")
     con.execute("SET memory_limit = '512MiB'")
     figures: Figures = {}
-    for question in questions:
+    for question in known:
         text = question.sql(dialect, table)
         times = []
         for _ in range(4):
@@ -185,6 +193,7 @@ def query(spec: dict[str, Any]) -> Figures:
 
 
 def hash_of(rows: list[tuple[Any, ...]]) -> str:
+    """A short hash of an answer, whatever the order of its rows."""
     import hashlib
 
     text = "\n".join(sorted("\t".join("" if cell is None else str(cell) for cell in row) for row in rows))
@@ -193,11 +202,11 @@ def hash_of(rows: list[tuple[Any, ...]]) -> str:
 
 @task
 def opening(spec: dict[str, Any]) -> Figures:
-    """Opening a store in a fresh process, and the memory that takes; the engine's code is loaded before."""
+    """Time and memory of opening a store in a fresh process; the engine's code is loaded before."""
     engine = engines.load(spec["engine"])
     key, line = keys_of(spec)[0]
     gc.collect()
-    # Memory that freed Python objects left behind would hide what opening takes.
+    # Free memory in malloc's pools would hide the memory that opening takes.
     try:
         import ctypes
 
@@ -223,7 +232,7 @@ def opening(spec: dict[str, Any]) -> Figures:
 if __name__ == "__main__":
     name, text = sys.argv[1:]
     spec = json.loads(text)
-    # What earlier measurements wrote must not be paid for by this one.
+    # Writes of earlier measurements must not slow this one down.
     if spec["settle"]:
         os.sync()
     print(json.dumps(TASKS[name](spec)))

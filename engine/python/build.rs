@@ -1,8 +1,9 @@
-//! Builds `lakebed.duckdb_extension`, which the wheel holds beside the module (feature `duckdb-extension`, which pyproject.toml sets).
+//! Builds `lakebed.duckdb_extension`, which the wheel holds beside the module (feature `duckdb-extension`, which
+//! pyproject.toml sets).
 //!
-//! maturin builds one library; the other is built here, with the same profile, or taken from `$LAKEBED_DUCKDB_LIBRARY` when the caller
-//! has built it already (`make` does, which shares the dependencies). A DuckDB extension is a library with 512 bytes behind it that
-//! say which DuckDB it is for; they are appended here.
+//! maturin builds one library. The other is built here with the same profile, or taken from `$LAKEBED_DUCKDB_LIBRARY`
+//! if the caller has built it (`make` does, so that both share their dependencies). A DuckDB extension is a library
+//! followed by 512 bytes that name the version and the platform of DuckDB; this script appends them.
 
 use std::env;
 use std::error::Error;
@@ -11,14 +12,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+type BuildResult<T> = Result<T, Box<dyn Error>>;
 
 const LIBRARY: &str = "LAKEBED_DUCKDB_LIBRARY";
 
-/// The version of DuckDB's C API that the extension asks for: engine/duckdb/src/c_api.rs.
+/// The version of DuckDB's C API that the extension uses, as in engine/duckdb/src/c_api.rs.
 const API_VERSION: &str = "v1.2.0";
 
-fn main() -> Outcome<()> {
+fn main() -> BuildResult<()> {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed={LIBRARY}");
     if env::var_os("CARGO_FEATURE_DUCKDB_EXTENSION").is_none() {
@@ -37,14 +38,15 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-fn variable(name: &str) -> Outcome<String> {
+fn variable(name: &str) -> BuildResult<String> {
     env::var(name).map_err(|e| format!("${name}: {e}").into())
 }
 
-/// Builds the library in a target directory of its own, below the usual one, whose lock cargo holds.
-fn build(out: &Path) -> Outcome<PathBuf> {
+/// Builds the library in a target directory of its own below the usual one, since the running cargo holds the usual
+/// one's lock.
+fn build(out: &Path) -> BuildResult<PathBuf> {
     let engine = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("..");
-    for source in ["duckdb", "core", "format", "vfs"] {
+    for source in ["duckdb", "core", "json", "codec", "format", "vfs"] {
         for part in ["src", "Cargo.toml"] {
             let path = engine.join(source).join(part);
             println!("cargo:rerun-if-changed={}", path.display());
@@ -57,11 +59,11 @@ fn build(out: &Path) -> Outcome<PathBuf> {
         Some("debug") | None => "dev",
         Some(name) => name,
     };
-    let usual = out
+    let target_directory = out
         .ancestors()
         .nth(4)
         .ok_or("$OUT_DIR is not in a target directory")?;
-    let (target, within) = (variable("TARGET")?, usual.join("extension"));
+    let (target, within) = (variable("TARGET")?, target_directory.join("extension"));
     let mut cargo = Command::new(variable("CARGO")?);
     cargo
         .args(["build", "--locked", "--lib", "--profile", profile])
@@ -71,7 +73,7 @@ fn build(out: &Path) -> Outcome<PathBuf> {
         .arg("--target-dir")
         .arg(&within);
     for (name, _) in env::vars_os() {
-        if is_for_this_crate(&name) {
+        if is_for_this_build(&name) {
             cargo.env_remove(name);
         }
     }
@@ -97,8 +99,8 @@ fn build(out: &Path) -> Outcome<PathBuf> {
     Ok(within.join(target).join(directory).join(name))
 }
 
-/// What cargo sets for this build and the other must find out anew.
-fn is_for_this_crate(name: &OsString) -> bool {
+/// Whether a variable of the environment belongs to this build, and must not reach the other.
+fn is_for_this_build(name: &OsString) -> bool {
     name.to_str().is_some_and(|name| {
         [
             "CARGO_FEATURE_",
@@ -129,9 +131,9 @@ fn is_for_this_crate(name: &OsString) -> bool {
     })
 }
 
-/// The 512 bytes, with the custom section's header that WebAssembly wants before them: eight fields of 32 bytes, last one first, and room
-/// for a signature.
-fn footer() -> Outcome<Vec<u8>> {
+/// The extension's metadata: the header of a WebAssembly custom section, which DuckDB's tools write on every platform,
+/// then 512 bytes: eight fields of 32 bytes in reverse order, and 256 bytes for a signature.
+fn footer() -> BuildResult<Vec<u8>> {
     let mut footer = vec![0x00, 0x93, 0x04, 0x10];
     footer.extend_from_slice(b"duckdb_signature");
     footer.extend_from_slice(&[0x80, 0x04]);
@@ -155,8 +157,8 @@ fn footer() -> Outcome<Vec<u8>> {
     Ok(footer)
 }
 
-/// DuckDB's name of the target.
-fn platform() -> Outcome<String> {
+/// DuckDB's name of the target platform.
+fn platform() -> BuildResult<String> {
     let cfg = |name: &str| env::var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
     let arch = match cfg("ARCH").as_str() {
         "x86_64" => "amd64",

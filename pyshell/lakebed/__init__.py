@@ -9,7 +9,7 @@
     con = lakebed.connect("data.lakebed")
     con.sql("SELECT count(*) FROM events").show()
 
-What is heavy to import (pydantic, DuckDB, rich) is imported when it is first used.
+Names that need a heavy module (pydantic, DuckDB, httpx) import it when they are first used.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from lakebed._backend import Buffer, Hash, Row, Rows, backend, has_rust_backend
-from lakebed._engine import __version__
+from lakebed._backend import backend, has_rust_backend
 from lakebed._extension import extension_path
 from lakebed._progress import Progress
-from lakebed._snapshot import Snapshot
 from lakebed._records import to_json
+from lakebed._snapshot import Snapshot
+from lakebed._types import Buffer, Hash, Row, Rows
 from lakebed.errors import (
     AmbiguousPrefix,
+    BackendMissing,
     BadRecord,
     BlobNotFound,
     Closed,
@@ -45,6 +46,7 @@ from lakebed.errors import (
     OllamaRefused,
     OllamaStalled,
     OllamaUnreachable,
+    PackageMissing,
     Poisoned,
     PromptTooLong,
     ReadOnly,
@@ -62,23 +64,58 @@ from lakebed.store import Store, open
 
 if TYPE_CHECKING:
     from lakebed.duck import attach, connect, refresh  # type: ignore[import-not-found, unused-ignore]
-    from lakebed.prompts import Ollama, prompt
+    from lakebed.models import (
+        AppendReport,
+        BadLine,
+        CollectionInfo,
+        Column,
+        CommitInfo,
+        DictionaryInfo,
+        ExportReport,
+        IngestReport,
+        Listing,
+        Problem,
+        Schema,
+        SegmentInfo,
+        Settings,
+        Stats,
+        TrainReport,
+        VerifyReport,
+    )
+    from lakebed.prompts import Chat, Ollama, Run, dry_run, prompt
+    from lakebed.prompts.client import Timeouts
+    from lakebed.prompts.results import DryRun, ModelInfo, PromptReport, PromptResult, RowError, SourceRow
+
+    __version__: str
 
 __all__ = [
     "AmbiguousPrefix",
+    "AppendReport",
+    "BackendMissing",
+    "BadLine",
     "BadRecord",
     "BlobNotFound",
     "Buffer",
+    "Chat",
     "Closed",
     "CloudRefused",
+    "CollectionInfo",
     "CollectionNotFound",
+    "Column",
+    "CommitInfo",
     "Corrupt",
+    "DictionaryInfo",
+    "DryRun",
+    "ExportReport",
     "FormatTooNew",
     "Hash",
+    "IngestReport",
     "InternalError",
     "Interrupted",
     "InvalidArgument",
     "LakebedError",
+    "Listing",
+    "ModelInfo",
     "ModelMissing",
     "NotAStore",
     "NotOllama",
@@ -89,8 +126,12 @@ __all__ = [
     "OllamaRefused",
     "OllamaStalled",
     "OllamaUnreachable",
+    "PackageMissing",
     "Poisoned",
+    "Problem",
     "Progress",
+    "PromptReport",
+    "PromptResult",
     "PromptTooLong",
     "ReadOnly",
     "ReplyCut",
@@ -98,18 +139,29 @@ __all__ = [
     "ReplyInvalid",
     "ReplyTooLarge",
     "Row",
+    "RowError",
     "Rows",
+    "Run",
+    "Schema",
+    "SegmentInfo",
+    "Settings",
     "Snapshot",
     "SourceChanged",
+    "SourceRow",
+    "Stats",
     "Store",
     "StoreFull",
     "StoreIOError",
     "StoreLocked",
     "StoreNotFound",
+    "Timeouts",
+    "TrainReport",
+    "VerifyReport",
     "__version__",
     "attach",
     "backend",
     "connect",
+    "dry_run",
     "extension_path",
     "has_rust_backend",
     "open",
@@ -119,23 +171,33 @@ __all__ = [
 ]
 
 _LAZY = {
-    "attach": "lakebed.duck",
-    "connect": "lakebed.duck",
-    "refresh": "lakebed.duck",
-    "Ollama": "lakebed.prompts",
-    "prompt": "lakebed.prompts",
+    "lakebed.duck": "attach connect refresh",
+    "lakebed.models": (
+        "AppendReport BadLine CollectionInfo Column CommitInfo DictionaryInfo ExportReport IngestReport Listing "
+        "Problem Schema SegmentInfo Settings Stats TrainReport VerifyReport"
+    ),
+    "lakebed.prompts": "Chat Ollama Run dry_run prompt",
+    "lakebed.prompts.client": "Timeouts",
+    "lakebed.prompts.results": "DryRun ModelInfo PromptReport PromptResult RowError SourceRow",
 }
+_MODULE_OF = {name: module for module, names in _LAZY.items() for name in names.split()}
 
-# What users see is lakebed.X, wherever it is written.
-Progress.__module__ = Snapshot.__module__ = Store.__module__ = "lakebed"
+# Names print as lakebed.X, whichever module defines them.
+for _value in (Progress, Snapshot, Store, backend, extension_path, has_rust_backend, open, to_json):
+    _value.__module__ = "lakebed"
 
 
 def __getattr__(name: str) -> object:
-    """Names whose modules are heavy are imported when they are first used."""
-    module = _LAZY.get(name)
-    if module is None:
+    """Imports what is heavy when it is first used."""
+    value: object
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value = version("lakebed")
+    elif name in _MODULE_OF:
+        value = getattr(importlib.import_module(_MODULE_OF[name]), name)
+    else:
         raise AttributeError(f"module 'lakebed' has no attribute {name!r}")
-    value = getattr(importlib.import_module(module), name)
     globals()[name] = value
     return value
 

@@ -1,52 +1,56 @@
-"""Which implementation of the store runs, named in this one place.
+"""The seam between the package and its backends: what a backend provides, and which one runs.
 
-A backend is a module with the class `Hash`, the classes a store hands out (`Buffer`, `Row`, `Rows`, `Stream`) and
-`open(path, ...) -> Engine`. `Store` is written against the protocol `Engine` and knows nothing else.
+A backend is a module with the names of `Backend`. `lakebed.Store` and `lakebed.Snapshot` are written against the
+protocols here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
+from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, cast
 
-from lakebed._engine import Buffer, Hash, Row, Rows, Stream
-from lakebed._engine import open as open_engine
+from lakebed._installed import BACKENDS, missing_backend
 
 if TYPE_CHECKING:
     import os
 
-    from lakebed._progress import Report
+    from lakebed import _rust
+    from lakebed._progress import EngineProgress
     from lakebed._records import Batch
+    from lakebed._types import Buffer, Hash, HashLike, Rows
 
 __all__ = [
-    "Buffer",
-    "Engine",
-    "Hash",
-    "HashLike",
-    "Row",
-    "Rows",
-    "Stream",
-    "View",
+    "ArrowStream",
+    "Backend",
+    "ReadEngine",
+    "SnapshotEngine",
+    "StoreEngine",
     "backend",
+    "current",
     "has_rust_backend",
-    "open_engine",
+    "installed",
 ]
 
-HashLike = Hash | bytes | str
+
+class ArrowStream(Protocol):
+    """Typed rows of one snapshot, read through Arrow's C stream interface. Each request for a stream begins a new
+    one."""
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of its columns."""
+        ...
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    def __arrow_c_schema__(self) -> object: ...
 
 
-def backend() -> Literal["rust", "python"]:
-    """Which implementation of the store runs."""
-    return "rust"
+class ReadEngine(Protocol):
+    """What a backend does to read, of a store and of a snapshot alike.
 
-
-def has_rust_backend() -> bool:
-    """Whether the store runs in Rust."""
-    return backend() == "rust"
-
-
-class Reading(Protocol):
-    """What a backend does for whoever reads. Reports are dictionaries with the fields of the class in `lakebed.models` they are for."""
+    `lakebed.Store` documents each method. Reports are dictionaries with the fields of the class in `lakebed.models`
+    that they are for.
+    """
 
     @property
     def commit_number(self) -> int: ...
@@ -63,7 +67,7 @@ class Reading(Protocol):
     def commits(self) -> list[dict[str, Any]]: ...
 
 
-class View(Reading, Protocol):
+class SnapshotEngine(ReadEngine, Protocol):
     """What a backend does for a snapshot besides."""
 
     def schema(self, collection: str, /) -> dict[str, Any]: ...
@@ -77,12 +81,12 @@ class View(Reading, Protocol):
         signs_of_life: bool,
         views: bool,
         /,
-    ) -> Stream: ...
-    def system(self, table: str, columns: list[str] | None, /) -> Stream: ...
+    ) -> ArrowStream: ...
+    def system(self, table: str, columns: list[str] | None, /) -> ArrowStream: ...
 
 
-class Engine(Reading, Protocol):
-    """What a backend does for a store."""
+class StoreEngine(ReadEngine, Protocol):
+    """What a backend does for an open store besides."""
 
     @property
     def path(self) -> str: ...
@@ -96,7 +100,7 @@ class Engine(Reading, Protocol):
     def commit(self) -> int: ...
     def rollback(self) -> None: ...
     def refresh(self) -> bool: ...
-    def snapshot(self) -> View: ...
+    def snapshot(self) -> SnapshotEngine: ...
     def append(self, collection: str, batches: Iterator[Batch], /) -> dict[str, Any]: ...
     def ingest(
         self,
@@ -104,18 +108,86 @@ class Engine(Reading, Protocol):
         /,
         *,
         into: str,
-        name: str | None,
-        size: int | None,
+        name: str,
         on_error: str,
         again: bool,
         resume: bool,
         train: bool,
-        progress: Report | None,
+        progress: EngineProgress | None,
     ) -> dict[str, Any]: ...
     def train(self, collection: str, size: int, /) -> dict[str, Any]: ...
     def drop(self, collection: str, /) -> int: ...
     def trim(self, collection: str, before_seq: int, /) -> int: ...
     def seal(self) -> None: ...
     def stats(self) -> dict[str, Any]: ...
-    def verify(self, progress: Report | None, /) -> dict[str, Any]: ...
-    def export(self, collection: str, target: Any, progress: Report | None, /) -> dict[str, Any]: ...
+    def verify(self, progress: EngineProgress | None, /) -> dict[str, Any]: ...
+    def export(self, collection: str, target: Any, progress: EngineProgress | None, /) -> dict[str, Any]: ...
+
+
+class Backend(Protocol):
+    """An implementation of the store."""
+
+    @property
+    def name(self) -> Literal["rust", "python"]:
+        """What `lakebed.backend()` returns."""
+        ...
+
+    def open_store(
+        self,
+        path: str,
+        /,
+        *,
+        mode: Literal["r", "a"],
+        create: bool,
+        lock_timeout: float,
+        cache_bytes: int,
+        segment_bytes: int,
+        page_bytes: int,
+        level: int,
+        threads: int,
+        command: str,
+    ) -> StoreEngine:
+        """Open a store; see `lakebed.open`. `command` is what processes that wait for the lock are shown as its
+        holder."""
+        ...
+
+    def collection_name(self, path: str, /) -> str | None:
+        """The default collection of a file: its name without `.gz` or `.zst`, then without `.ndjson`, `.jsonl` or
+        `.json`.
+
+        The case of the suffixes is ignored; bytes that are not UTF-8 become U+FFFD. None for a path without a file
+        name.
+        """
+        ...
+
+    def error_kinds(self) -> list[str]:
+        """The kinds of the errors it raises, each the `kind` of a class in `lakebed.errors`."""
+        ...
+
+
+if TYPE_CHECKING:
+    _conforms: Backend = _rust
+
+_current: Backend | None = cast("Backend", BACKENDS[0]) if BACKENDS else None
+
+
+def installed() -> tuple[Backend, ...]:
+    """The backends that are installed, fastest first."""
+    return cast("tuple[Backend, ...]", BACKENDS)
+
+
+def current() -> Backend:
+    """The backend that opens stores. Raises `BackendMissing` when none is installed."""
+    if _current is None:
+        raise missing_backend()
+    return _current
+
+
+def backend() -> Literal["rust", "python"]:
+    """Which implementation of the store runs. Raises `BackendMissing` when none is installed."""
+    return current().name
+
+
+def has_rust_backend() -> bool:
+    """Whether the store runs in Rust."""
+    return _current is not None and _current.name == "rust"

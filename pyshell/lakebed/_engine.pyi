@@ -1,37 +1,49 @@
-"""The engine, in Rust. Public classes are reached as `lakebed.X`; `Engine` and `open` are for `lakebed.store` alone."""
+"""The engine, in Rust. `lakebed._rust` is its only importer; the package's users reach public classes as `lakebed.X`.
 
-import sys
+Every call that reads or changes a store can raise a class of `lakebed.errors`, by the engine's kind of the error;
+`Raises` names those that a caller should expect. All calls release the interpreter while they work. Calls with a
+`progress` argument, `append` and `seal` stop on Ctrl-C.
+"""
+
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from os import PathLike
-from typing import IO, Any, Final, Generic, Literal, Self, TypeAlias, TypeVar, final
+from typing import IO, Any, Final, Generic, Literal, Self, TypeVar, final
 
-from lakebed._progress import Report
+from lakebed._progress import EngineProgress
 from lakebed._records import Batch
+from lakebed._types import Buffer, Hash, HashLike, Row, Rows
 from lakebed.prompts.client import Chunk, Pulled
 
 __all__ = [
+    "ArrowStream",
     "Buffer",
-    "Engine",
     "Hash",
-    "Ollama",
-    "Pieces",
+    "OllamaClient",
+    "OllamaStream",
     "Row",
     "Rows",
-    "Stream",
-    "View",
+    "SnapshotEngine",
+    "StoreEngine",
     "__version__",
+    "collection_name",
     "error_kinds",
     "open",
 ]
 
 __version__: Final[str]
+"""The version of the engine, which is the package's."""
 
-_Piece = TypeVar("_Piece", Chunk, Pulled)
-_HashLike: TypeAlias = Hash | bytes | str
+_Event = TypeVar("_Event", Chunk, Pulled)
 
 def error_kinds() -> list[str]:
-    """The kinds of errors that the engine raises; each is a class in `lakebed.errors`."""
+    """The kinds of errors that the engine raises; each is the `kind` of a class in `lakebed.errors`."""
+
+def collection_name(path: str | PathLike[str], /) -> str | None:
+    """The collection that a file goes into by default.
+
+    It is the file's name without `.gz` or `.zst`, then without `.ndjson`, `.jsonl` or `.json`, in upper or lower case;
+    a suffix that is the whole name stays. Bytes that are not UTF-8 become U+FFFD. None for a path without a file name.
+    """
 
 def open(
     path: str | PathLike[str],
@@ -46,109 +58,67 @@ def open(
     level: int,
     threads: int,
     command: str,
-) -> Engine:
-    """Open a store. `command` is what other processes are told when they wait for it."""
+) -> StoreEngine:
+    """Open a store. The arguments are those of `lakebed.open`.
 
-@final
-class Hash:
-    """The identity of a blob: the BLAKE3-256 of exactly its bytes.
+    - `lock_timeout`: in seconds.
+    - `cache_bytes`, `segment_bytes`, `page_bytes`: in bytes.
+    - `threads`: 0 means one for each core.
+    - `command`: what processes that wait for the lock are shown as its holder.
 
-    `str(h)` is 64 hex characters, `bytes(h)` 32 bytes. Immutable, hashable, ordered like its bytes.
+    Raises `StoreNotFound`, `NotAStore`, `FormatTooNew`, `Corrupt`, `StoreIOError`, `InvalidArgument`.
     """
 
-    def __new__(cls, value: _HashLike, /) -> Self:
-        """From 32 bytes or 64 hex characters."""
-
-    @staticmethod
-    def of(data: bytes | bytearray | memoryview, /) -> Hash:
-        """The hash that these bytes have, or would have, in any store."""
-
-    def __bytes__(self) -> bytes: ...
-    def __hash__(self) -> int: ...
-    def __eq__(self, other: object, /) -> bool: ...
-    def __ne__(self, other: object, /) -> bool: ...
-    def __lt__(self, other: Hash, /) -> bool: ...
-    def __le__(self, other: Hash, /) -> bool: ...
-    def __gt__(self, other: Hash, /) -> bool: ...
-    def __ge__(self, other: Hash, /) -> bool: ...
-    def __reduce__(self) -> tuple[type[Hash], tuple[bytes]]: ...
-
 @final
-class Buffer:
-    """The bytes of a blob, read-only, through the buffer protocol: `memoryview(buffer)`, `bytes(buffer)`, `numpy.frombuffer(buffer)`.
+class SnapshotEngine:
+    """The store as of one commit, behind `lakebed.Snapshot`, whose documentation holds for the methods of the same name
+    here.
 
-    It owns what holds the bytes, and stays valid after the store is closed.
+    Lists of descriptions are dictionaries with the fields of their class in `lakebed.models`.
     """
 
     @property
-    def mapped(self) -> bool:
-        """Whether it shows the store's file without a copy."""
+    def commit_number(self) -> int:
+        """The number of the commit."""
 
-    def __len__(self) -> int: ...
-    def __bytes__(self) -> bytes: ...
-    if sys.version_info >= (3, 12):
-        def __buffer__(self, flags: int, /) -> memoryview: ...
+    def get(self, hash: HashLike, /) -> bytes:
+        """The bytes of a blob. Raises `BlobNotFound`, `AmbiguousPrefix`, `InvalidArgument`, `Corrupt`."""
 
-@final
-class Row:
-    """A row of a collection."""
+    def get_many(self, hashes: Iterable[HashLike], /) -> list[bytes | None]:
+        """The bytes of several blobs, in order; None for each that is not there. Raises as `get`, but for
+        `BlobNotFound`."""
 
-    @property
-    def seq(self) -> int:
-        """Its sequence number: its place in the collection, from 0."""
+    def buffer(self, hash: HashLike, /) -> Buffer:
+        """The bytes of a blob without a copy where that is possible. Raises as `get`."""
 
-    @property
-    def data(self) -> bytes:
-        """Its exact bytes."""
+    def contains(self, hash: HashLike, /) -> bool:
+        """Whether the blob is there. Raises `AmbiguousPrefix`, `InvalidArgument`."""
 
-    @property
-    def blob(self) -> int:
-        """The id of its blob; equal rows have the same."""
+    def resolve(self, hash: HashLike, /) -> Hash:
+        """The hash that a prefix is the beginning of. Raises as `get`."""
 
-    @property
-    def hash(self) -> Hash:
-        """The hash of its bytes, computed when asked for."""
+    def __len__(self) -> int:
+        """The number of blobs."""
 
-    @property
-    def file(self) -> str | None:
-        """The file it was ingested from."""
+    def rows(self, collection: str, start: int, stop: int | None, /) -> Rows:
+        """The rows with sequence numbers from `start` to below `stop`; None means to the end. Raises
+        `CollectionNotFound`."""
 
-    @property
-    def line(self) -> int | None:
-        """Its line in that file, from 1."""
+    def collections(self) -> list[dict[str, Any]]:
+        """Descriptions of the collections, as `CollectionInfo`."""
 
-    @property
-    def ingested_at(self) -> datetime:
-        """When it was ingested or appended, in UTC."""
+    def segments(self) -> list[dict[str, Any]]:
+        """Descriptions of the segments, as `SegmentInfo`."""
 
-    def json(self) -> Any:
-        """Its bytes, parsed with `json.loads`."""
+    def dictionaries(self) -> list[dict[str, Any]]:
+        """Descriptions of the dictionaries, as `DictionaryInfo`."""
 
-@final
-class Rows:
-    """An iterator over rows, in order. It shows the collection as it was when the iterator was made."""
+    def commits(self) -> list[dict[str, Any]]:
+        """Descriptions of the commits, as `CommitInfo`."""
 
-    def __iter__(self) -> Self: ...
-    def __next__(self) -> Row: ...
+    def schema(self, collection: str, /) -> dict[str, Any]:
+        """The columns of a collection, as `Schema`. Raises `CollectionNotFound`."""
 
-@final
-class View:
-    """The store as of one commit, behind `lakebed.Snapshot`, which documents what each method does."""
-
-    @property
-    def commit_number(self) -> int: ...
-    def get(self, hash: _HashLike, /) -> bytes: ...
-    def get_many(self, hashes: Iterable[_HashLike], /) -> list[bytes | None]: ...
-    def buffer(self, hash: _HashLike, /) -> Buffer: ...
-    def contains(self, hash: _HashLike, /) -> bool: ...
-    def resolve(self, hash: _HashLike, /) -> Hash: ...
-    def __len__(self) -> int: ...
-    def rows(self, collection: str, start: int, stop: int | None, /) -> Rows: ...
-    def collections(self) -> list[dict[str, Any]]: ...
-    def segments(self) -> list[dict[str, Any]]: ...
-    def dictionaries(self) -> list[dict[str, Any]]: ...
-    def commits(self) -> list[dict[str, Any]]: ...
-    def schema(self, collection: str, /) -> dict[str, Any]: ...
     def arrow(
         self,
         collection: str,
@@ -159,80 +129,176 @@ class View:
         signs_of_life: bool,
         views: bool,
         /,
-    ) -> Stream: ...
-    def system(self, table: str, columns: list[str] | None, /) -> Stream: ...
+    ) -> ArrowStream:
+        """Typed rows of a collection; the arguments are those of `lakebed.Store.arrow`.
+
+        Raises `CollectionNotFound`; `InvalidArgument` for an unknown column, an unknown operator or a constant that
+        cannot be compared.
+        """
+
+    def system(self, table: str, columns: list[str] | None, /) -> ArrowStream:
+        """A system table; None means all its columns. Raises `InvalidArgument` for an unknown table or column."""
 
 @final
-class Stream:
-    """Typed rows of one snapshot. Each time it is asked for a stream it begins a new one."""
+class ArrowStream:
+    """Typed rows of one snapshot. Each call of `__arrow_c_stream__` begins a new stream over the same snapshot."""
 
     @property
     def columns(self) -> list[str]:
         """Names of its columns."""
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
-    def __arrow_c_schema__(self) -> object: ...
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """A capsule with an Arrow stream. `requested_schema` is ignored, as the interface allows. Raises `Corrupt`,
+        `StoreIOError`."""
+
+    def __arrow_c_schema__(self) -> object:
+        """A capsule with the Arrow schema."""
 
 @final
-class Engine:
-    """An open store, behind `lakebed.Store`, which documents what each method does.
+class StoreEngine:
+    """An open store, behind `lakebed.Store`, whose documentation holds for the methods of the same name here.
 
-    Reports are dictionaries with the fields of the class in `lakebed.models` they are for.
+    Reports are dictionaries with the fields of their class in `lakebed.models`. Every method but `close` raises
+    `Closed` after `close`; those that change the store also raise `ReadOnly`, `StoreLocked`, `StoreFull`,
+    `StoreIOError` and `Poisoned`.
     """
 
     @property
-    def path(self) -> str: ...
+    def path(self) -> str:
+        """The directory, as it was given to `open`."""
+
     @property
-    def closed(self) -> bool: ...
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+
     @property
-    def commit_number(self) -> int: ...
-    def settings(self) -> dict[str, Any]: ...
-    def take_warnings(self) -> list[str]: ...
-    def close(self) -> None: ...
-    def put(self, data: bytes | bytearray | memoryview, /) -> Hash: ...
-    def get(self, hash: _HashLike, /) -> bytes: ...
-    def get_many(self, hashes: Iterable[_HashLike], /) -> list[bytes | None]: ...
-    def buffer(self, hash: _HashLike, /) -> Buffer: ...
-    def contains(self, hash: _HashLike, /) -> bool: ...
-    def resolve(self, hash: _HashLike, /) -> Hash: ...
-    def delete(self, hash: _HashLike, /) -> int: ...
-    def __len__(self) -> int: ...
-    def commit(self) -> int: ...
-    def rollback(self) -> None: ...
-    def refresh(self) -> bool: ...
-    def snapshot(self) -> View: ...
-    def append(self, collection: str, batches: Iterator[Batch], /) -> dict[str, Any]: ...
+    def commit_number(self) -> int:
+        """The number of the last commit that this object sees."""
+
+    def settings(self) -> dict[str, Any]:
+        """How the store was opened, as `Settings`."""
+
+    def take_warnings(self) -> list[str]:
+        """The warnings since the last call, such as a torn write that was set aside."""
+
+    def close(self) -> None:
+        """Commit what is pending and close the store, also when the commit fails. A second call does nothing."""
+
+    def put(self, data: bytes | bytearray | memoryview, /) -> Hash:
+        """Store a blob and pin it. Returns its hash. Raises `InvalidArgument` for one that is too large."""
+
+    def get(self, hash: HashLike, /) -> bytes:
+        """The bytes of a blob. Raises `BlobNotFound`, `AmbiguousPrefix`, `InvalidArgument`, `Corrupt`."""
+
+    def get_many(self, hashes: Iterable[HashLike], /) -> list[bytes | None]:
+        """The bytes of several blobs, in order; None for each that is not there. Raises as `get`, but for
+        `BlobNotFound`."""
+
+    def buffer(self, hash: HashLike, /) -> Buffer:
+        """The bytes of a blob without a copy where that is possible. Raises as `get`."""
+
+    def contains(self, hash: HashLike, /) -> bool:
+        """Whether the blob is there. Raises `AmbiguousPrefix`, `InvalidArgument`."""
+
+    def resolve(self, hash: HashLike, /) -> Hash:
+        """The hash that a prefix is the beginning of. Raises as `get`."""
+
+    def delete(self, hash: HashLike, /) -> int:
+        """Unpin a blob and remove the rows that hold it. Returns the number of rows. Raises `BlobNotFound`,
+        `AmbiguousPrefix`."""
+
+    def __len__(self) -> int:
+        """The number of blobs, pending ones included."""
+
+    def commit(self) -> int:
+        """Make what is pending durable. Returns the number of the commit."""
+
+    def rollback(self) -> None:
+        """Discard what is pending."""
+
+    def refresh(self) -> bool:
+        """See what other processes committed. Returns whether there was a newer commit."""
+
+    def snapshot(self) -> SnapshotEngine:
+        """The store as this object sees it now, what is pending included."""
+
+    def append(self, collection: str, batches: Iterator[Batch], /) -> dict[str, Any]:
+        """Append records to a collection. A batch is a list of `bytes`, or a table through `__arrow_c_stream__`.
+
+        Returns an `AppendReport`. Raises `BadRecord`.
+        """
+
     def ingest(
         self,
         source: str | PathLike[str] | IO[bytes],
         /,
         *,
         into: str,
-        name: str | None,
-        size: int | None,
+        name: str,
         on_error: str,
         again: bool,
         resume: bool,
         train: bool,
-        progress: Report | None,
-    ) -> dict[str, Any]: ...
-    def train(self, collection: str, size: int, /) -> dict[str, Any]: ...
-    def drop(self, collection: str, /) -> int: ...
-    def trim(self, collection: str, before_seq: int, /) -> int: ...
-    def seal(self) -> None: ...
-    def collections(self) -> list[dict[str, Any]]: ...
-    def segments(self) -> list[dict[str, Any]]: ...
-    def dictionaries(self) -> list[dict[str, Any]]: ...
-    def commits(self) -> list[dict[str, Any]]: ...
-    def stats(self) -> dict[str, Any]: ...
-    def verify(self, progress: Report | None, /) -> dict[str, Any]: ...
+        progress: EngineProgress | None,
+    ) -> dict[str, Any]:
+        """Ingest a file, or a file object, whose rows then name `name` as their file; the arguments are those of
+        `lakebed.Store.ingest`.
+
+        Returns an `IngestReport`. Raises `BadRecord`, `SourceChanged`, `StoreIOError`, `InvalidArgument`,
+        `Interrupted`.
+        """
+
+    def train(self, collection: str, size: int, /) -> dict[str, Any]:
+        """Train a dictionary of at most `size` bytes. Returns a `TrainReport`. Raises `CollectionNotFound`,
+        `InvalidArgument`."""
+
+    def drop(self, collection: str, /) -> int:
+        """Drop a collection. Returns the number of its rows. Raises `CollectionNotFound`."""
+
+    def trim(self, collection: str, before_seq: int, /) -> int:
+        """Remove the rows with sequence numbers below `before_seq`. Returns their number. Raises
+        `CollectionNotFound`."""
+
+    def seal(self) -> None:
+        """Seal the active segment."""
+
+    def collections(self) -> list[dict[str, Any]]:
+        """Descriptions of the collections, as `CollectionInfo`."""
+
+    def segments(self) -> list[dict[str, Any]]:
+        """Descriptions of the segments, as `SegmentInfo`."""
+
+    def dictionaries(self) -> list[dict[str, Any]]:
+        """Descriptions of the dictionaries, as `DictionaryInfo`."""
+
+    def commits(self) -> list[dict[str, Any]]:
+        """Descriptions of the commits, as `CommitInfo`."""
+
+    def stats(self) -> dict[str, Any]:
+        """Counts and sizes, as `Stats`."""
+
+    def verify(self, progress: EngineProgress | None, /) -> dict[str, Any]:
+        """Read and check the whole store. Returns a `VerifyReport`, which lists damage. Raises `Interrupted`."""
+
     def export(
-        self, collection: str, target: str | PathLike[str] | IO[bytes], progress: Report | None, /
-    ) -> dict[str, Any]: ...
-    def rows(self, collection: str, start: int, stop: int | None, /) -> Rows: ...
+        self, collection: str, target: str | PathLike[str] | IO[bytes], progress: EngineProgress | None, /
+    ) -> dict[str, Any]:
+        """Write the rows of a collection, each followed by a line break, to a file or a file object.
+
+        Returns an `ExportReport`. Raises `CollectionNotFound`, `StoreFull`, `StoreIOError`, `Interrupted`.
+        """
+
+    def rows(self, collection: str, start: int, stop: int | None, /) -> Rows:
+        """The rows with sequence numbers from `start` to below `stop`; None means to the end. Raises
+        `CollectionNotFound`."""
 
 @final
-class Ollama:
-    """A client of one Ollama server, behind `lakebed.prompts.client.Client`, which documents what each method does."""
+class OllamaClient:
+    """A client of one Ollama server, behind `lakebed.prompts.client.Client`. Its methods may be called from several
+    threads.
+
+    Every call raises a subclass of `lakebed.OllamaError`; `model` is the name in its message.
+    """
 
     def __new__(
         cls,
@@ -244,18 +310,42 @@ class Ollama:
         connect: float,
         first: float,
         stall: float,
-        frame_limit: int,
-    ) -> Self: ...
-    def chat(self, body: bytes, model: str, /) -> Pieces[Chunk]: ...
-    def pull(self, body: bytes, model: str, /) -> Pieces[Pulled]: ...
-    def call(self, method: Literal["GET", "POST"], path: str, body: bytes | None, model: str, /) -> bytes: ...
-    def abort(self) -> None: ...
-    def close(self) -> None: ...
+        line_limit: int,
+    ) -> Self:
+        """A client of the server at `url`, which does not connect yet.
+
+        - `headers`: of every request.
+        - `proxies`: whether the proxies named in the environment are used.
+        - `connect`, `first`, `stall`: time limits in seconds, of connecting, of the response's head, and between two
+          pieces of a body.
+        - `line_limit`: largest length of a line of a stream, in bytes.
+
+        Raises `InvalidArgument` for a negative time limit, `OllamaUnreachable` for headers or a URL that HTTP does not
+        allow.
+        """
+
+    def chat(self, body: bytes, model: str, /) -> OllamaStream[Chunk]:
+        """`POST /api/chat`: the chunks of the reply. The request is sent when the first is read."""
+
+    def pull(self, body: bytes, model: str, /) -> OllamaStream[Pulled]:
+        """`POST /api/pull`: the progress of the download. The request is sent when the first report is read."""
+
+    def call(self, method: Literal["GET", "POST"], path: str, body: bytes | None, model: str, /) -> bytes:
+        """Any other call: the body of its response."""
+
+    def abort(self) -> None:
+        """Make every call under way, and every later one, fail; from any thread."""
+
+    def close(self) -> None:
+        """As `abort`. Idle connections close with the object."""
 
 @final
-class Pieces(Generic[_Piece]):
-    """Pieces of one reply, or how far a pull is. While it waits, other threads run."""
+class OllamaStream(Generic[_Event]):
+    """The events of one response. It ends after the last event, and raises when the response ends before it."""
 
     def __iter__(self) -> Self: ...
-    def __next__(self) -> _Piece: ...
-    def close(self) -> None: ...
+    def __next__(self) -> _Event:
+        """The next event. Other threads run while it waits."""
+
+    def close(self) -> None:
+        """Close the connection, which stops the model."""

@@ -1,4 +1,4 @@
-"""Where the DuckDB extension of this package is."""
+"""The path of the DuckDB extension that comes with this package."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ _FILE = Path(__file__).with_name("lakebed.duckdb_extension")
 
 
 def extension_path() -> Path:
-    """The DuckDB extension that comes with this package, for every DuckDB that allows unsigned extensions:
+    """The path of the DuckDB extension that comes with this package, for any DuckDB that allows unsigned extensions:
 
         print(f"LOAD '{lakebed.extension_path()}';")
 
-    One file serves DuckDB from 1.3 on, whatever the client's language; `lakebed.connect` loads it by itself.
+    One file loads in DuckDB 1.3 and newer, with clients in any language; `lakebed.connect` loads it itself.
+    Raises `InternalError` when the file is missing.
     """
     if not _FILE.exists():
-        message = f"The DuckDB extension is not at {_FILE}: this installation of lakebed is not whole; install it anew."
+        message = f"The DuckDB extension is not at {_FILE}: this installation of lakebed is incomplete; reinstall it."
         raise InternalError(message)
     return _FILE

@@ -14,8 +14,8 @@ __all__ = ["written_whole"]
 def written_whole(target: Path) -> Iterator[Path]:
     """A path to write to instead of `target`, in the same directory; at the end it replaces `target` in one step.
 
-    After an exception the unfinished file is removed and `target` is what it was. A target that exists and is not a regular file
-    (a pipe, a device) cannot be replaced: then the path is `target` itself.
+    After an exception the unfinished file is removed and `target` is what it was. A target that exists and is not a
+    regular file (a pipe, a device) cannot be replaced: then the path is `target` itself.
 
     Raises `OSError` when the file cannot be replaced.
     """

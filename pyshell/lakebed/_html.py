@@ -1,16 +1,18 @@
-"""Tables for notebooks. Everything that comes from data is escaped."""
+"""HTML for notebooks: tables and progress bars. Every value is escaped."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from lakebed._progress_bar import amounts
+
 _NUMBER = ' style="text-align:right;font-variant-numeric:tabular-nums"'
 _TEXT = ' style="text-align:left"'
 
 
 def text(value: object) -> str:
-    """A value as a person reads it."""
+    """A value as text for display."""
     match value:
         case None:
             return ""
@@ -31,13 +33,13 @@ def _cell(value: object, tag: str = "td") -> str:
 
 
 def fields(title: str, values: Mapping[str, object]) -> str:
-    """One thing, a line for each field."""
+    """A table of one object, a line for each field."""
     lines = "".join(f"<tr><th{_TEXT}>{escape(name)}</th>{_cell(value)}</tr>" for name, value in values.items())
     return f"<table><caption>{escape(title)}</caption><tbody>{lines}</tbody></table>"
 
 
 def rows(items: Sequence[Mapping[str, object]]) -> str:
-    """Several things of one kind, a line for each."""
+    """A table of several objects of one kind, a line for each."""
     if not items:
         return "<em>none</em>"
     head = "".join(f"<th{_TEXT}>{escape(name)}</th>" for name in items[0])
@@ -46,11 +48,6 @@ def rows(items: Sequence[Mapping[str, object]]) -> str:
 
 
 def bar(title: str, done: int, total: int | None, rows: int, seconds: float) -> str:
-    """How far something got: bytes, rows, speed, and the time that is left where that can be told."""
-    told = [f"{done / 1e6:,.1f}{f' of {total / 1e6:,.1f}' if total else ''} MB", f"{rows:,} rows"]
-    if seconds > 0 and done:
-        told.append(f"{done / 1e6 / seconds:,.1f} MB/s")
-        if total and total > done:
-            told.append(f"{(total - done) * seconds / done:,.0f} s left")
-    place = f' value="{done}" max="{total}"' if total else ""
-    return f"{escape(title)} <progress{place}></progress> {', '.join(told)}"
+    """A progress bar with bytes, rows, speed and, if the total is known, the remaining time in seconds."""
+    position = f' value="{done}" max="{total}"' if total else ""
+    return f"{escape(title)} <progress{position}></progress> {amounts(done, total, rows, seconds)}"

@@ -1,4 +1,4 @@
-"""Whether a process that said who it is is still there. Linux tells; elsewhere nobody knows."""
+"""Whether a process that recorded its identity still runs. Known on Linux only."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from typing import Any
 
 
 def process_mark(pid: int) -> str | None:
-    """When a process began, in the kernel's ticks: with its number it names one process. None when there is none."""
+    """The start time of a process in clock ticks since boot; with the process id it identifies one process. None if
+    there is none."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
             fields = file.read().rpartition(b")")[2].split()
     except OSError:
         return None
-    # Dead, and not yet noticed by its parent.
+    # A zombie has ended; its parent has not waited for it yet.
     return None if fields[0] in (b"Z", b"X") else fields[19].decode()
 
 
 def machine() -> str:
-    """This machine, since it was started."""
+    """The id of this boot of this machine; empty where it is unknown."""
     try:
         with open("/proc/sys/kernel/random/boot_id") as file:  # noqa: PTH123
             return file.read().strip()
@@ -26,10 +27,11 @@ def machine() -> str:
         return ""
 
 
-def is_alive(begin: Mapping[str, Any]) -> bool:
-    """Whether the process of a run that has not ended is still there. On another machine nobody knows; then not."""
-    pid = begin.get("pid")
-    if not isinstance(pid, int) or begin.get("machine") != machine():
+def is_alive(recorded: Mapping[str, Any]) -> bool:
+    """Whether the process that recorded `pid`, `process` and `machine` still runs. Of another machine it is unknown:
+    then False."""
+    pid = recorded.get("pid")
+    if not isinstance(pid, int) or recorded.get("machine") != machine():
         return False
     mark = process_mark(pid)
-    return mark is not None and mark == begin.get("process")
+    return mark is not None and mark == recorded.get("process")

@@ -1,8 +1,8 @@
-"""What `Store.append` takes, turned into batches of records.
+"""What `Store.append` accepts, converted into batches of records.
 
-A record is one JSON value in UTF-8. Bytes and text are taken as they are. Objects are written by `to_json`, the one documented
-serialisation. Anything with `__arrow_c_stream__` (a DuckDB relation, a pyarrow table, a Polars or pandas frame) is read by the
-engine, one JSON object a row.
+A record is one JSON value in UTF-8. Bytes and text are stored as they are. Objects are serialised by `to_json`.
+Anything with `__arrow_c_stream__` (a DuckDB relation, a pyarrow table, a Polars or pandas frame) is read by the engine,
+one JSON object a row.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _BATCH_BYTES = 1 << 20
 
 
 class ArrowStreamExportable(Protocol):
-    """Anything that hands out rows through Arrow's C stream interface."""
+    """An object with rows in Arrow's C stream interface."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
@@ -30,22 +30,23 @@ Batch: TypeAlias = "list[bytes] | ArrowStreamExportable"
 
 
 def is_table(value: object) -> TypeGuard[ArrowStreamExportable]:
-    """Whether it hands out rows through Arrow."""
-    # Not isinstance with a protocol: that costs microseconds, and this is asked of every record.
+    """Whether the value has rows in Arrow's C stream interface."""
+    # isinstance with a protocol takes microseconds, and this is called for every record.
     return hasattr(type(value), "__arrow_c_stream__")
 
 
-# Made once: `json.dumps` with these arguments would build an encoder for every record.
+# `json.dumps` with these arguments would build an encoder for every record.
 _encode: Callable[[object], str] = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=True
 ).encode
 
 
 def to_json(value: object) -> bytes:
-    """The bytes that a JSON-able object is stored as.
+    """The bytes as which a JSON-able object is stored.
 
-    Compact UTF-8: no spaces, keys in insertion order, characters as they are (only `"`, `\\` and control characters are escaped),
-    numbers as Python prints them. NaN, infinities, lone surrogates, and what `json` cannot write are a `BadRecord`.
+    Compact UTF-8: no spaces, keys in insertion order, characters as they are (only `"`, `\\` and control characters are
+    escaped), numbers as Python prints them. Raises `BadRecord` for NaN, infinities, lone surrogates and types that
+    `json` cannot write.
     """
     try:
         return _encode(value).encode()
@@ -60,7 +61,7 @@ def to_json(value: object) -> bytes:
 
 
 def record(value: object) -> bytes:
-    """One record as bytes."""
+    """The bytes of one record. Raises `BadRecord`."""
     match value:
         case bytes():
             return value
@@ -75,7 +76,10 @@ def record(value: object) -> bytes:
 
 
 def batches(rows: Records) -> Iterator[Batch]:
-    """Records in batches, each made when it is asked for; Arrow streams as they are."""
+    """The records in batches, each made when the iterator reaches it; Arrow streams as they are.
+
+    Raises `TypeError` when `rows` holds no records; the iterator raises `BadRecord`.
+    """
     if is_table(rows):
         yield rows
     elif isinstance(rows, bytes | bytearray | memoryview | str | Mapping):

@@ -1,4 +1,5 @@
-"""What a store object and a snapshot both do: blobs by hash, rows, and what there is."""
+"""Reading: what `Store` and `Snapshot` have in common (blobs by hash, rows, descriptions of the store), and
+`Snapshot`."""
 
 from __future__ import annotations
 
@@ -6,16 +7,20 @@ import operator
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from lakebed._backend import Hash, Reading, View
+from lakebed._types import Hash
 from lakebed.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from lakebed import models
-    from lakebed._backend import Buffer, HashLike, Rows, Stream
+    from lakebed._backend import ArrowStream, ReadEngine, SnapshotEngine
+    from lakebed._types import Buffer, HashLike, Rows
 
 
 def number(value: int, what: str) -> int:
-    """A number that the engine can take. It has narrower limits of its own, and tells them."""
+    """`value` as a number from 0 to 2^63 - 1, which every backend accepts; narrower limits are the backend's.
+
+    `what` names it in the error. Raises `InvalidArgument`; `TypeError` when it is not an integer.
+    """
     value = operator.index(value)
     if not 0 <= value < 2**63:
         raise InvalidArgument(f"{what} is from 0 to 2^63 - 1, not {value}.")
@@ -27,60 +32,68 @@ def _range(start: int, stop: int | None) -> tuple[int, int | None]:
 
 
 class Readable:
-    """Blobs and rows to read."""
+    """Reading blobs, rows and descriptions of the store; the base of `Store` and `Snapshot`."""
 
-    def __init__(self, view: Reading) -> None:
-        self._view = view
-        # Reading a blob takes about a microsecond: a Python function in between would cost a tenth of that. The instance therefore
-        # holds the engine's own method, unless a subclass has one of its own.
+    def __init__(self, engine: ReadEngine) -> None:
+        self._reader = engine
+        # A cached `get` takes about a microsecond; a Python function in front of it costs another 10 %. The instance
+        # therefore holds the engine's own method, unless a subclass overrides it.
         if type(self).get is Readable.get:
-            self.__dict__["get"] = view.get
+            self.__dict__["get"] = engine.get
 
     def get(self, hash: HashLike, /) -> bytes:
-        """The bytes of a blob, checked against the hash.
+        """The bytes of a blob, verified against its hash.
 
-        It is named by a `lakebed.Hash`, 32 bytes, 64 hex characters, or the beginning of them when only one blob begins so.
-        Raises `BlobNotFound`, `AmbiguousPrefix`, `Corrupt`.
+        `hash` is a `lakebed.Hash`, 32 bytes, 64 hex characters, or a prefix of these that no other blob's hash has.
+        Raises `BlobNotFound`, `AmbiguousPrefix`, `InvalidArgument` (not a hash), `Corrupt`, `Closed`.
         """
-        return self._view.get(hash)
+        return self._reader.get(hash)
 
     def get_many(self, hashes: Iterable[HashLike]) -> list[bytes | None]:
-        """The bytes of several blobs, in the order asked; None where there is none. Faster than one by one."""
+        """The bytes of several blobs, in the order of `hashes`; None where the store has no such blob. Faster than
+        single calls of `get`.
+
+        Raises `InvalidArgument`, `AmbiguousPrefix`, `Corrupt`; `TypeError` for a single hash.
+        """
         if isinstance(hashes, str | bytes | Hash):
             raise TypeError("get_many takes several hashes; one alone is for get")
-        return self._view.get_many(hashes)
+        return self._reader.get_many(hashes)
 
     def buffer(self, hash: HashLike) -> Buffer:
         """The bytes of a blob through the buffer protocol, read-only: `memoryview(store.buffer(h))`.
 
-        For blobs that are stored raw in a sealed segment (images, archives) nothing is copied: the view shows the mapped file. It stays
-        valid after `close`.
+        A blob that is stored uncompressed in a sealed segment (an image, an archive) is not copied: the buffer shows
+        the mapped file. The buffer stays valid after `close`. Raises like `get`.
         """
-        return self._view.buffer(hash)
+        return self._reader.buffer(hash)
 
     def resolve(self, hash: HashLike) -> Hash:
-        """The whole hash of the one blob that a hash, or the beginning of one, names.
+        """The complete hash of the one blob whose hash is `hash` or begins with it.
 
         Raises `BlobNotFound`, `AmbiguousPrefix`, `InvalidArgument`.
         """
-        return self._view.resolve(hash)
+        return self._reader.resolve(hash)
 
     def __contains__(self, hash: HashLike) -> bool:
-        return self._view.contains(hash)
+        return self._reader.contains(hash)
 
     def __len__(self) -> int:
-        return len(self._view)
+        return len(self._reader)
 
     def __bool__(self) -> bool:
-        # An empty store is still a store.
+        # Without this an empty store would be false, like an empty container.
         return True
 
     def scan(self, collection: str, start: int = 0, stop: int | None = None) -> Rows:
-        """The rows of a collection in order, with sequence numbers from `start` to before `stop`."""
-        return self._view.rows(collection, *_range(start, stop))
+        """The rows of a collection in order: those with sequence numbers from `start` up to and without `stop` (None:
+        to the end).
 
-    def _pinned(self) -> View:
-        """One commit, with what is pending, for all that is read through it."""
+        Raises `CollectionNotFound`, `InvalidArgument`.
+        """
+        return self._reader.rows(collection, *_range(start, stop))
+
+    def _snapshot_engine(self) -> SnapshotEngine:
+        """The backend's snapshot that schemas and Arrow streams are read from: one commit, with the pending changes."""
         raise NotImplementedError
 
     def schema(self, collection: str) -> models.Schema:
@@ -90,7 +103,7 @@ class Readable:
         """
         from lakebed import models
 
-        return models.Schema(**self._pinned().schema(collection))
+        return models.Schema(**self._snapshot_engine().schema(collection))
 
     def arrow(
         self,
@@ -102,73 +115,80 @@ class Readable:
         stop: int | None = None,
         signs_of_life: bool = False,
         views: bool = False,
-    ) -> Stream:
-        """Typed rows of a collection, as an object with `__arrow_c_stream__` that pyarrow, Polars, pandas and DuckDB read.
+    ) -> ArrowStream:
+        """Typed rows of a collection, as an object with `__arrow_c_stream__` that pyarrow, Polars, pandas and DuckDB
+        read.
 
-        - `columns`: names of typed and system columns, in the order wanted; None means all.
-        - `filters`: `(column, operator, constant)`, joined by AND; operators are `=`, `!=`, `<`, `<=`, `>`, `>=`, `in` (a list),
-          `is_null` and `is_not_null`. Dates are compared as days, timestamps as microseconds since 1970 (UTC).
-        - `start`, `stop`: only sequence numbers from `start` to before `stop`.
-        - `signs_of_life`: give a row of nothing but NULL whenever the filters let nothing through for a tenth of a second, so that a
-          reader that looks between rows whether it should stop gets to look.
-        - `views`: give `_json` as Arrow string views into the decoded frames, which copies nothing: for Polars, DuckDB and pyarrow 16 or
-          newer, some of whose functions take no views.
+        - `columns`: names of typed and system columns, in the order of the result; None means all.
+        - `filters`: `(column, operator, constant)`, joined by AND; operators are `=`, `!=`, `<`, `<=`, `>`, `>=`, `in`
+          (a list), `is_null` and `is_not_null`. Dates are compared as days, timestamps as microseconds since 1970
+          (UTC).
+        - `start`, `stop`: only rows with sequence numbers from `start` up to and without `stop`.
+        - `signs_of_life`: emit a row in which every column is NULL whenever no row has passed the filters for 0.1 s, so
+          that a reader that checks for cancellation between rows gets to check.
+        - `views`: `_json` as Arrow string views into the decoded frames, without a copy. Polars, DuckDB and pyarrow 16
+          or newer read them, though some functions of pyarrow do not.
 
-        The rows are those of now, however late and however often the stream is read.
+        The stream shows the collection as of this call, whenever and however often it is read.
         Raises `CollectionNotFound`; `InvalidArgument` for an unknown column.
         """
         wanted = None if columns is None else list(columns)
         tests = [tuple(item) for item in filters]
-        return self._pinned().arrow(collection, wanted, tests, *_range(start, stop), signs_of_life, views)
+        return self._snapshot_engine().arrow(collection, wanted, tests, *_range(start, stop), signs_of_life, views)
 
-    def table(self, name: str, columns: Sequence[str] | None = None) -> Stream:
-        """What the store tells about itself, as `arrow`: the table `blobs`, `collections`, `segments`, `dictionaries` or `commits`.
+    def table(self, name: str, columns: Sequence[str] | None = None) -> ArrowStream:
+        """A table about the store itself, as an Arrow stream: `blobs`, `collections`, `segments`, `dictionaries` or
+        `commits`.
+
+        `columns` are names of its columns in the order of the result; None means all.
 
         Raises `InvalidArgument` for an unknown table or column.
         """
-        return self._pinned().system(name, None if columns is None else list(columns))
+        return self._snapshot_engine().system(name, None if columns is None else list(columns))
 
     def collections(self) -> models.Listing[models.CollectionInfo]:
         """The collections, by name."""
         from lakebed import models
 
-        return models.Listing(models.CollectionInfo(**item) for item in self._view.collections())
+        return models.Listing(models.CollectionInfo(**item) for item in self._reader.collections())
 
     def segments(self) -> models.Listing[models.SegmentInfo]:
         """The segments, in order."""
         from lakebed import models
 
-        return models.Listing(models.SegmentInfo(**item) for item in self._view.segments())
+        return models.Listing(models.SegmentInfo(**item) for item in self._reader.segments())
 
     def dictionaries(self) -> models.Listing[models.DictionaryInfo]:
         """The compression dictionaries, in order."""
         from lakebed import models
 
-        return models.Listing(models.DictionaryInfo(**item) for item in self._view.dictionaries())
+        return models.Listing(models.DictionaryInfo(**item) for item in self._reader.dictionaries())
 
     def commits(self) -> models.Listing[models.CommitInfo]:
         """The commits, oldest first."""
         from lakebed import models
 
-        return models.Listing(models.CommitInfo(**item) for item in self._view.commits())
+        return models.Listing(models.CommitInfo(**item) for item in self._reader.commits())
 
 
 class Snapshot(Readable):
-    """The store as of one commit, with what was pending in the object it was taken from. It stays readable while it is held."""
+    """The store as of one commit, with the changes that were pending in the object it was taken from; made by
+    `Store.snapshot`.
 
-    _view: View
+    It stays readable, and the same, as long as it exists.
+    """
 
-    def __init__(self, view: View) -> None:
-        super().__init__(view)
-        self._view = view
+    def __init__(self, engine: SnapshotEngine) -> None:
+        super().__init__(engine)
+        self._engine = engine
 
-    def _pinned(self) -> View:
-        return self._view
+    def _snapshot_engine(self) -> SnapshotEngine:
+        return self._engine
 
     @property
     def commit(self) -> int:
         """The number of the commit."""
-        return self._view.commit_number
+        return self._engine.commit_number
 
     def __repr__(self) -> str:
         return f"<lakebed.Snapshot of commit {self.commit}>"

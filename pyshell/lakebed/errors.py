@@ -1,7 +1,8 @@
-"""Everything lakebed raises: one tree, each class also the builtin a caller would expect.
+"""The errors of lakebed: one tree, each class also the builtin exception that a caller would expect.
 
-Every class has a stable `kind` (also the engine's name for it) and an `exit_code` (what the command line ends with). The
-message is a whole sentence: what happened, to which thing, what to do. Messages may change between versions; kinds do not.
+Every class has a stable `kind` (also the engine's name for it) and an `exit_code` (the exit status of the command
+line). The message is a whole sentence: what happened, to which thing, what to do. Messages may change between versions;
+kinds do not.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import ClassVar
 
 __all__ = [
     "AmbiguousPrefix",
+    "BackendMissing",
     "BadRecord",
     "BlobNotFound",
     "Closed",
@@ -31,6 +33,7 @@ __all__ = [
     "OllamaRefused",
     "OllamaStalled",
     "OllamaUnreachable",
+    "PackageMissing",
     "Poisoned",
     "PromptTooLong",
     "ReadOnly",
@@ -46,8 +49,8 @@ __all__ = [
 ]
 
 
-class _Told(BaseException):
-    """What all errors here share: a sentence, a kind, an exit code, and an exact way through pickle."""
+class _Error(BaseException):
+    """What all errors here share: a message, a kind, an exit code, and pickling that keeps all of it."""
 
     kind: ClassVar[str]
     exit_code: ClassVar[int] = 1
@@ -72,14 +75,21 @@ class _Told(BaseException):
         return _rebuild, (type(self), self.message, getattr(self, "errno", None)), self.__dict__
 
 
-def _rebuild(cls: type[_Told], message: str, errno: int | None) -> _Told:
+def _rebuild(cls: type[_Error], message: str, errno: int | None) -> _Error:
     return cls(message, errno=errno)
 
 
-class LakebedError(_Told, Exception):
-    """What every lakebed error is, except `Interrupted`."""
+class LakebedError(_Error, Exception):
+    """The base class of all lakebed errors except `Interrupted`."""
 
     kind = "error"
+
+
+class BackendMissing(LakebedError, ImportError):
+    """No implementation of the store is installed."""
+
+    kind = "backend_missing"
+    exit_code = 2
 
 
 class StoreNotFound(LakebedError, FileNotFoundError):
@@ -125,13 +135,13 @@ class BadRecord(LakebedError, ValueError):
 
 
 class SourceChanged(LakebedError, ValueError):
-    """A file whose ingest is to be resumed is not the file it was."""
+    """An ingest cannot be resumed: the file is no longer the one it began with."""
 
     kind = "source_changed"
 
 
 class ReadOnly(LakebedError, PermissionError):
-    """A change was asked of a store opened for reading."""
+    """The call changes the store, which is open for reading only."""
 
     kind = "read_only"
     exit_code = 2
@@ -146,7 +156,7 @@ class Closed(LakebedError, ValueError):
 
 
 class StoreLocked(LakebedError, TimeoutError):
-    """Another process or store object went on writing for longer than `lock_timeout`."""
+    """Another process or store object kept the write lock for longer than `lock_timeout` seconds."""
 
     kind = "store_locked"
     exit_code = 4
@@ -190,7 +200,7 @@ class StoreFull(LakebedError, OSError):
 
 
 class StoreIOError(LakebedError, OSError):
-    """The operating system refused; `errno` says why."""
+    """A call of the operating system failed; `errno` says why."""
 
     kind = "io"
     exit_code = 7
@@ -198,38 +208,38 @@ class StoreIOError(LakebedError, OSError):
 
 
 class OllamaError(LakebedError):
-    """Something went wrong between here and the model."""
+    """A request to an Ollama server failed."""
 
     kind = "ollama"
     status: int | None = None
-    """The HTTP status, where there was one."""
+    """The HTTP status of the response, where there was one."""
     retry_after: float | None = None
-    """Seconds that the server asks to wait."""
+    """Seconds to wait before the next request, where the server names them."""
 
 
 class OllamaUnreachable(OllamaError, ConnectionError):
-    """Nothing answers at the server's address."""
+    """No server answers at the address."""
 
     kind = "ollama_unreachable"
     exit_code = 3
 
 
 class OllamaBusy(OllamaError, ConnectionError):
-    """The server answers that it has too much to do."""
+    """The server is overloaded (status 429 or 503)."""
 
     kind = "ollama_busy"
     exit_code = 3
 
 
 class OllamaStalled(OllamaError, TimeoutError):
-    """The server stopped sending, or never began."""
+    """The server did not begin to answer in time, or stopped in the middle of a reply."""
 
     kind = "ollama_stalled"
     exit_code = 3
 
 
 class NotOllama(OllamaError, ValueError):
-    """What answers is no Ollama: a proxy's page, a redirect."""
+    """The server that answers is not Ollama: a proxy's page, a redirect."""
 
     kind = "not_ollama"
     exit_code = 3
@@ -243,14 +253,14 @@ class ModelMissing(OllamaError, KeyError):
 
 
 class CloudRefused(OllamaError, PermissionError):
-    """The model runs on somebody else's machine, and that was not allowed."""
+    """The model runs on a remote service, and remote models are not allowed."""
 
     kind = "cloud_refused"
     exit_code = 2
 
 
 class OllamaRefused(OllamaError, ValueError):
-    """The server refuses the request, and would again."""
+    """The server rejects the request; sending it again gives the same answer."""
 
     kind = "ollama_refused"
 
@@ -274,33 +284,41 @@ class ReplyCut(OllamaError, EOFError):
 
 
 class ReplyGarbled(OllamaError, ValueError):
-    """The stream holds what is no text, or no JSON."""
+    """The stream contains bytes that are not UTF-8, or a line that is not a JSON object."""
 
     kind = "reply_garbled"
 
 
 class ReplyTooLarge(OllamaError, ValueError):
-    """A line of the stream, or the whole reply, is larger than is accepted."""
+    """A line of the stream, or the whole reply, exceeds the size limit."""
 
     kind = "reply_too_large"
 
 
 class ReplyInvalid(OllamaError, ValueError):
-    """The reply is complete and is not what the schema asks for."""
+    """The reply is complete and does not match the schema."""
 
     kind = "reply_invalid"
 
 
 class InternalError(LakebedError, RuntimeError):
-    """lakebed failed in a way it never should. Please report it."""
+    """A bug in lakebed: an invariant does not hold. Please report it."""
 
     kind = "internal"
+    exit_code = 70
 
 
-class Interrupted(_Told, KeyboardInterrupt):
-    """A long call was stopped by Ctrl-C; the message says what was kept.
+class PackageMissing(LakebedError, ImportError):
+    """A third-party package that this call needs is not installed."""
 
-    Not a `LakebedError`: like any `KeyboardInterrupt` it must pass through `except Exception`.
+    kind = "package_missing"
+    exit_code = 2
+
+
+class Interrupted(_Error, KeyboardInterrupt):
+    """Ctrl-C stopped a long call; the message says what was kept.
+
+    Not a `LakebedError`: `except Exception` must not catch it, like any `KeyboardInterrupt`.
     """
 
     kind = "interrupted"
@@ -319,10 +337,11 @@ class _IsADirectory(StoreIOError, IsADirectoryError):
     pass
 
 
-BY_KIND: dict[str, type[_Told]] = {
+BY_KIND: dict[str, type[_Error]] = {
     cls.kind: cls
     for cls in (
         LakebedError,
+        BackendMissing,
         StoreNotFound,
         CollectionNotFound,
         BlobNotFound,
@@ -340,6 +359,7 @@ BY_KIND: dict[str, type[_Told]] = {
         StoreFull,
         StoreIOError,
         InternalError,
+        PackageMissing,
         Interrupted,
         OllamaError,
         OllamaUnreachable,
@@ -372,9 +392,10 @@ for _cls in (*BY_KIND.values(), *_IO_BY_ERRNO.values()):
 
 
 def error(kind: str, message: str, errno: int | None = None) -> BaseException:
-    """The error of this kind. The engine makes all its errors here.
+    """An error of this kind; the engine creates all its errors with it.
 
-    An `io` error is also the builtin that its `errno` stands for: `PermissionError`, `FileNotFoundError`, `IsADirectoryError`.
+    An `io` error is also the builtin exception of its `errno`: `PermissionError`, `FileNotFoundError`,
+    `IsADirectoryError`. A kind that this version does not know is a `LakebedError`.
     """
     cls = BY_KIND.get(kind, LakebedError)
     if cls is StoreIOError and errno is not None:

@@ -1,18 +1,22 @@
-"""Reports and descriptions that the store gives back: frozen pydantic models that display as tables in a notebook.
+"""Reports and descriptions that a store returns: frozen pydantic models that display as tables in a notebook.
 
-Sizes are bytes, times are `datetime` in UTC, durations are seconds. `model_dump_json()` and `model_dump(mode="json")` give plain
-JSON, with hashes as hex text. Lists of them are tuples (`Listing`) that display as one table.
+Sizes are in bytes, times are `datetime` in UTC, durations are in seconds. `model_dump_json()` and
+`model_dump(mode="json")` give plain JSON, with hashes as hex text. Lists of models are tuples (`Listing`) that display
+as one table.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal, TypeVar
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, computed_field, model_validator
+from typing import Annotated, Any, Literal, TypeVar
 
 from lakebed import _html
-from lakebed._backend import Hash
+from lakebed._packages import required
+from lakebed._types import Hash
+
+with required():
+    from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, computed_field, model_validator
 
 __all__ = [
     "AppendReport",
@@ -37,7 +41,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _time(value: object) -> object:
-    # The engine tells times as microseconds since 1970 UTC; pydantic would take such a number for seconds.
+    # The engine gives times in microseconds since 1970 UTC; pydantic would read such a number as seconds.
     return _EPOCH + timedelta(microseconds=value) if isinstance(value, int) else value
 
 
@@ -50,14 +54,14 @@ HashField = Annotated[Hash, BeforeValidator(_hash), PlainSerializer(str, return_
 
 
 class Model(BaseModel):
-    """What all reports share."""
+    """The base of all models: frozen, without unknown fields, displayed as a table."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     @model_validator(mode="before")
     @classmethod
-    def _computed_is_computed(cls, values: object) -> object:
-        # A dump has the computed fields too: it reads back.
+    def _without_computed(cls, values: object) -> object:
+        # A dump contains the computed fields too; dropping them here lets it be read back.
         if not isinstance(values, dict):
             return values
         return {name: value for name, value in values.items() if name not in cls.model_computed_fields}
@@ -84,22 +88,22 @@ class Listing(tuple[M, ...]):
 
 
 class Settings(Model):
-    """How a store was opened."""
+    """The settings a store was opened with."""
 
     path: str
-    """Where the store is."""
+    """The directory, as it was given to `open`."""
     mode: Literal["r", "a"]
-    """Reading only, or appending too."""
+    """`"r"`: reading only; `"a"`: reading and writing."""
     lock_timeout: float
-    """Seconds that a change waits for another writer."""
+    """Seconds that a change waits while another process writes."""
     cache_bytes: int
-    """Memory for decoded frames."""
+    """Memory for decoded frames, in bytes."""
     segment_bytes: int
-    """The active segment is sealed when it reaches this size."""
+    """The size, in bytes, at which the active segment is sealed."""
     page_bytes: int
-    """Raw bytes that are compressed together."""
+    """Raw bytes of a frame: what is compressed together."""
     level: int
-    """zstd level of what is written."""
+    """The zstd level of new frames."""
     threads: int
     """Threads for compression and scans."""
 
@@ -111,23 +115,24 @@ class AppendReport(Model):
     rows: int
     """Rows added."""
     new_blobs: int
-    """Blobs that were not there before."""
+    """Blobs that the store did not have."""
     duplicates: int
-    """Rows whose bytes were there before."""
+    """Rows whose bytes the store already had."""
     first_seq: int | None
-    """Sequence number of the first row added."""
+    """The sequence number of the first row added; None when there was none."""
     bytes: int
     """Bytes of the records."""
 
 
 class BadLine(Model):
-    """A line that is no acceptable record."""
+    """A line that was not accepted as a record."""
 
     line: int
-    """Its number, from 1."""
+    """Its number in the file, from 1."""
     column: int
-    """The byte the reason points at, from 1."""
+    """The byte of the line that is wrong, from 1."""
     reason: str
+    """Why it was not accepted."""
 
 
 class TrainReport(Model):
@@ -135,9 +140,9 @@ class TrainReport(Model):
 
     collection: str
     installed: bool
-    """Whether the dictionary gained enough to be installed."""
+    """Whether the dictionary saved enough to be installed."""
     number: int | None
-    """Its number in the store, when installed."""
+    """Its number in the store, if it was installed."""
     generation: int
     """Its generation in the collection, from 1."""
     hash: HashField
@@ -145,63 +150,64 @@ class TrainReport(Model):
     sample_bytes: int
     """Bytes it was trained on."""
     held_out_before: int
-    """Stored bytes of a held-out sample before."""
+    """Compressed bytes of a held-out sample, without the new dictionary."""
     held_out_after: int
-    """Stored bytes of the same sample with it."""
+    """Compressed bytes of the same sample with it."""
     seconds: float
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def gain(self) -> float:
-        """How much smaller the held-out sample became, from 0 to 1."""
+        """The share of the held-out sample's bytes that it saves, from 0 to 1."""
         return 1 - self.held_out_after / self.held_out_before if self.held_out_before else 0.0
 
 
 class IngestReport(Model):
-    """What `Store.ingest` did: with several files, their sum, and each in `files`."""
+    """What `Store.ingest` did. Of several files: the sum, with the report of each in `files`."""
 
     collection: str
     file: str
-    """The name kept with the rows."""
+    """The name stored with the rows."""
     skipped: bool
-    """It was ingested in full before; nothing was done."""
+    """The file was ingested in full before; nothing was done."""
     resumed_after_line: int | None
-    """The line after which an earlier ingest was resumed."""
+    """The last line of the interrupted ingest that was resumed."""
     lines: int
     """Lines read, blank ones included."""
     rows: int
     """Rows added."""
     new_blobs: int
-    """Blobs that were not there before."""
+    """Blobs that the store did not have."""
     duplicates: int
-    """Rows whose bytes were there before."""
+    """Rows whose bytes the store already had."""
     bad_lines: int
-    """Lines that are no acceptable records."""
+    """Lines that were not accepted as records."""
     first_bad: tuple[BadLine, ...]
-    """The first of them."""
+    """The first 20 of them."""
     quarantine: str | None
-    """The collection that took them."""
+    """The collection that holds them."""
     bytes_in: int
     """Bytes read, decompressed."""
     bytes_stored: int
-    """Bytes by which the store grew."""
+    """Bytes by which the segments grew."""
     trained: TrainReport | None
     """The dictionary that was trained for it."""
     seconds: float
     commit: int
-    """The last commit it made."""
+    """The number of its last commit."""
     files: tuple[IngestReport, ...] = ()
+    """The report of each file, if there were several."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def ratio(self) -> float:
-        """Bytes in for each byte stored."""
+        """Bytes read for each byte stored."""
         return self.bytes_in / self.bytes_stored if self.bytes_stored else 0.0
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def mb_per_second(self) -> float:
-        """Millions of bytes in, a second."""
+        """Megabytes (10^6 bytes) read per second."""
         return self.bytes_in / 1e6 / self.seconds if self.seconds else 0.0
 
 
@@ -219,19 +225,19 @@ class CollectionInfo(Model):
     """A collection."""
 
     id: int
-    """Its number; a collection made again under the same name has a new one."""
+    """Its number. A collection that is dropped and created again has a new one."""
     name: str
     created: Time
     rows: int
-    """Rows there are: neither trimmed nor deleted."""
+    """Its rows, without trimmed and deleted ones."""
     deleted_rows: int
-    """Rows that went with their blobs."""
+    """Rows removed because their blob was deleted."""
     first_seq: int
-    """The first sequence number that was not trimmed."""
+    """The first sequence number that is not trimmed."""
     next_seq: int
-    """The sequence number that the next row gets."""
+    """The sequence number of the next row."""
     dictionary: int | None
-    """The dictionary that new rows are compressed with."""
+    """The number of the dictionary that new rows are compressed with."""
 
 
 class Column(Model):
@@ -245,11 +251,11 @@ class Column(Model):
     nulls: int
     """Rows in which it is the JSON null."""
     missing: int
-    """Rows that lack the key."""
+    """Rows without the key."""
     notes: tuple[str, ...] = ()
-    """Why it is JSON, what it was renamed from, what the type does not show."""
+    """Why the type is JSON, what the column was renamed from, what the type does not show."""
     system: bool = False
-    """It is about the row, not from the record."""
+    """Whether it is a system column (`_seq`, `_hash`, ...), which describes the row."""
 
 
 class Schema(Model):
@@ -277,13 +283,13 @@ class SegmentInfo(Model):
     state: Literal["active", "sealed"]
     layout: str
     file_bytes: int
-    """Its size as a file."""
+    """The size of its file."""
     raw_bytes: int
     """Bytes of its blobs."""
     first_id: int
-    """The first blob id that may be in it."""
+    """The first blob id of its range."""
     end_id: int
-    """The first blob id after it."""
+    """The first blob id after its range."""
     blobs: int
     rows: int
     first_commit: int
@@ -295,7 +301,7 @@ class DictionaryInfo(Model):
 
     number: int
     collection: str | None
-    """The collection it was trained on, unless that was dropped."""
+    """The collection it was trained on; None if that was dropped."""
     collection_id: int
     generation: int
     """Its generation in the collection, from 1."""
@@ -312,7 +318,7 @@ class CommitInfo(Model):
     time: Time
     segment: int
     offset: int
-    """Where it ends in the segment."""
+    """The offset of its end in the segment."""
     blobs: int
     """Blobs it added."""
     rows: int
@@ -320,13 +326,13 @@ class CommitInfo(Model):
 
 
 class Stats(Model):
-    """The store in numbers."""
+    """Sizes, counts and cache statistics of a store."""
 
     path: str
     uuid: str
     created: Time
     commit: int
-    """The commit this object sees."""
+    """The commit that the store object shows."""
     collections: int
     rows: int
     blobs: int
@@ -348,33 +354,35 @@ class Stats(Model):
     pending_rows: int
     """Rows not committed yet."""
     cache_bytes: int
-    """Memory held by decoded frames."""
+    """Memory held by decoded frames, in bytes."""
     cache_capacity: int
-    """The most it may hold."""
+    """The limit of `cache_bytes`."""
     cache_hits: int
-    """Reads answered from decoded frames."""
+    """Reads served from decoded frames."""
     cache_misses: int
-    """Reads that had to decode one."""
+    """Reads that had to decode a frame."""
     oldest_snapshot: int
-    """The oldest commit that something still holds."""
+    """The oldest commit that a snapshot or a reader still holds."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def ratio(self) -> float:
-        """Bytes of blobs for each byte on disk."""
+        """Raw bytes for each byte on disk."""
         return self.raw_bytes / self.disk_bytes if self.disk_bytes else 0.0
 
 
 class Problem(Model):
-    """Something wrong in a store."""
+    """Damage in a store."""
 
     segment: int | None
+    """The number of the segment, if it is in one."""
     offset: int | None
+    """The offset in the segment, if it is known."""
     message: str
 
 
 class VerifyReport(Model):
-    """What `Store.verify` read, and what is wrong."""
+    """What `Store.verify` read, and the damage it found."""
 
     segments: int
     commits: int
@@ -389,5 +397,37 @@ class VerifyReport(Model):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def ok(self) -> bool:
-        """Whether the store is whole."""
+        """Whether there is no damage."""
         return not self.problems
+
+
+def total(reports: Sequence[IngestReport]) -> IngestReport:
+    """The sum of the reports on several files, of which there is at least one."""
+
+    def added(field: str) -> Any:
+        return sum(getattr(report, field) for report in reports)
+
+    return IngestReport(
+        collection=reports[0].collection,
+        file=f"{len(reports)} files",
+        skipped=all(report.skipped for report in reports),
+        resumed_after_line=None,
+        lines=added("lines"),
+        rows=added("rows"),
+        new_blobs=added("new_blobs"),
+        duplicates=added("duplicates"),
+        bad_lines=added("bad_lines"),
+        first_bad=tuple(bad for report in reports for bad in report.first_bad)[:20],
+        quarantine=next((report.quarantine for report in reports if report.quarantine), None),
+        bytes_in=added("bytes_in"),
+        bytes_stored=added("bytes_stored"),
+        trained=next((report.trained for report in reports if report.trained), None),
+        seconds=added("seconds"),
+        commit=reports[-1].commit,
+        files=tuple(reports),
+    )
+
+
+# Classes print as lakebed.X.
+for _name in __all__:
+    globals()[_name].__module__ = "lakebed"

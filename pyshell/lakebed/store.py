@@ -1,23 +1,22 @@
-"""`open` and `Store`: the store as Python sees it, over whichever backend runs.
+"""`open` and `Store`: a store in Python, over whichever backend runs.
 
-A store object may be used from several threads. Calls that read files, compress or wait for a lock let other threads run, and stop on
-Ctrl-C. There is no asynchronous variant: `await asyncio.to_thread(store.ingest, ...)` does it.
+A store object may be used from several threads. Calls that read files, compress or wait for a lock release the GIL and
+stop on Ctrl-C. There is no asynchronous variant: use `await asyncio.to_thread(store.ingest, ...)`.
 """
 
 from __future__ import annotations
 
-import errno
-import glob
 import io
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
 
 from lakebed import _backend, _progress, _records
 from lakebed._files import written_whole
+from lakebed._ingest_sources import Source, default_collection, expanded, name_of, utf8_name
 from lakebed._snapshot import Readable, Snapshot, number
 from lakebed.errors import InvalidArgument, StoreIOError, error
 
@@ -26,17 +25,14 @@ if TYPE_CHECKING:
     from typing import Self
 
     from lakebed import models
-    from lakebed._backend import Hash, HashLike
+    from lakebed._backend import SnapshotEngine, StoreEngine
     from lakebed._progress import ProgressLike
     from lakebed._records import Records
+    from lakebed._types import Hash, HashLike
 
-__all__ = ["Source", "Store", "open"]
+__all__ = ["Store", "open"]
 
 OnError: TypeAlias = Literal["abort", "skip", "quarantine"]
-Source: TypeAlias = "str | os.PathLike[str] | IO[bytes]"
-
-_DATA_SUFFIXES = (".ndjson", ".jsonl", ".json")
-_COMPRESSED_SUFFIXES = (".gz", ".zst")
 
 
 def open(
@@ -53,21 +49,26 @@ def open(
 ) -> Store:
     """Open the store in the directory `path`.
 
-    Mode `"a"` reads and writes, and makes the store when it is not there (unless `create=False`). Mode `"r"` never writes.
+    Mode `"a"` reads and writes, and creates the store if there is none (unless `create=False`). Mode `"r"` never
+    writes.
 
-    - `lock_timeout`: seconds that a change waits for another process that writes, before `StoreLocked` says who.
-    - `cache_bytes`: memory for decompressed data.
-    - `segment_bytes`: the size at which a file is finished and the next one begun, which also happens at a million blobs.
-    - `page_bytes`: how much is compressed together; more is smaller and slower to get.
-    - `level`: of zstd, for what is written.
-    - `threads`: for compression and scans; 0 means all cores.
+    - `lock_timeout`: seconds that a change waits while another process writes; then it raises `StoreLocked`, which
+      names the process.
+    - `cache_bytes`: memory for decompressed frames, in bytes.
+    - `segment_bytes`: the size, in bytes, at which a segment is sealed and the next one begun; a million blobs also
+      seal it.
+    - `page_bytes`: raw bytes that are compressed together in one frame; larger frames are smaller on disk and slower to
+      get from.
+    - `level`: the zstd level of new frames.
+    - `threads`: threads for compression and scans; 0 means one for each core.
 
-    Raises `StoreNotFound`, `NotAStore`, `FormatTooNew`, `Corrupt`, `StoreIOError`.
+    Returns a store, which is also a context manager. Raises `StoreNotFound`, `NotAStore`, `FormatTooNew`, `Corrupt`,
+    `StoreIOError`, `InvalidArgument`; `BackendMissing` when the package was installed without its engine.
     """
     path = os.fspath(path)
     if not path:
         raise InvalidArgument("The path of a store is empty: name its directory.")
-    engine = _backend.open_engine(
+    engine = _backend.current().open_store(
         path,
         mode=mode,
         create=create,
@@ -83,22 +84,27 @@ def open(
 
 
 def _command() -> str:
-    """What other processes are told holds the lock."""
+    """This program's command line, which processes that wait for the lock are shown as its holder."""
     name, *arguments = sys.argv or [""]
-    return text_of(" ".join([Path(name).name if name not in ("", "-", "-c") else "python", *arguments]))[:200]
+    return utf8_name(" ".join([Path(name).name if name not in ("", "-", "-c") else "python", *arguments]))[:200]
 
 
 class Store(Readable):
-    """An open store; made by `lakebed.open`.
+    """An open store, made by `lakebed.open`.
 
-    `put`, `append` and `delete` join one pending group, which this object sees at once. `commit` makes it durable and shows it to
-    others. As a context manager the store commits and closes at the end; after an exception it rolls back and closes.
+    `put`, `append` and `delete` join one pending group, which this object sees at once. `commit` makes it durable and
+    visible to other store objects and processes. As a context manager the store commits and closes at the end; after an
+    exception it rolls back and closes.
+
+    Every method raises `Closed` after `close`; methods that change the store raise `ReadOnly` in mode `"r"`,
+    `StoreLocked` when another process writes for longer than `lock_timeout`, `StoreFull`, `StoreIOError` and
+    `Poisoned`.
     """
 
-    def __init__(self, engine: _backend.Engine) -> None:
+    def __init__(self, engine: StoreEngine) -> None:
         super().__init__(engine)
         self._engine = engine
-        self._warn()
+        self._show_warnings()
 
     def __enter__(self) -> Self:
         return self
@@ -125,7 +131,7 @@ class Store(Readable):
     def __reduce__(self) -> Any:
         raise TypeError("A store cannot be pickled; open its path again in the other process.")
 
-    # --- What it is -----------------------------------------------------------------------------------------------------
+    # --- Properties ---
 
     @property
     def path(self) -> str:
@@ -139,64 +145,69 @@ class Store(Readable):
 
     @property
     def settings(self) -> models.Settings:
-        """How it was opened."""
+        """The settings it was opened with."""
         from lakebed import models
 
         return models.Settings(**self._engine.settings())
 
-    # --- Blobs ----------------------------------------------------------------------------------------------------------
+    # --- Blobs ---
 
     def put(self, data: bytes | bytearray | memoryview) -> Hash:
         """Store bytes (anything with the buffer protocol) and return their hash.
 
-        The blob stays until `delete`, also when equal bytes were there already as somebody's row.
+        `put` pins the blob: it stays until `delete`, whatever happens to rows with the same bytes.
         """
         return self._engine.put(data)
 
     def delete(self, hash: HashLike) -> int:
-        """Remove a blob, and every row that is it; the number of those rows. Raises `BlobNotFound`."""
+        """Remove a blob and every row that names it. Returns the number of these rows. Raises `BlobNotFound`,
+        `AmbiguousPrefix`."""
         return self._engine.delete(hash)
 
-    # --- Commits --------------------------------------------------------------------------------------------------------
+    # --- Commits ---
 
     def commit(self) -> int:
-        """Make pending changes durable and visible to others; the number of the commit that this object now sees."""
+        """Make pending changes durable and visible to others. Returns the number of the commit that this object then
+        shows."""
         number = self._engine.commit()
-        self._warn()
+        self._show_warnings()
         return number
 
     def rollback(self) -> None:
-        """Forget pending changes."""
+        """Discard pending changes."""
         self._engine.rollback()
 
     def refresh(self) -> bool:
-        """See what others committed since; whether there was anything."""
+        """Move this object to the newest commit of the store. Returns whether there was a newer one."""
         return self._engine.refresh()
 
     @property
     def snapshot(self) -> Snapshot:
-        """What this object sees now, pending work included; it stays readable, and the same, as long as it is held."""
+        """The store as this object shows it now, pending changes included; it stays readable, and the same, as long as
+        it exists."""
         return Snapshot(self._engine.snapshot())
 
     def close(self) -> None:
-        """Commit, and let go of the files. Closing twice is fine. Buffers stay valid."""
+        """Commit, and close the files. Closing twice has no effect. Buffers stay valid."""
         if not self.closed:
             self._engine.close()
 
-    # --- Rows -----------------------------------------------------------------------------------------------------------
+    # --- Rows ---
 
     def append(self, collection: str, rows: Records) -> models.AppendReport:
-        """Append rows to a collection, which is made when it is not there.
+        """Append rows to a collection, which is created if it does not exist. They are pending until `commit`.
 
         `rows` is an iterable of records, one record, or a table:
 
         - bytes or text: one JSON value, stored as it is;
         - dicts, lists, numbers, bools, None: written as compact UTF-8 JSON in insertion order (`lakebed.to_json`);
-        - anything with `__arrow_c_stream__` (a DuckDB relation, a pyarrow table, a Polars or pandas frame): one JSON object a row;
-          numbers keep all their digits, times become ISO 8601 text, binary base64, NULL null.
+        - anything with `__arrow_c_stream__` (a DuckDB relation, a pyarrow table, a Polars or pandas frame): one JSON
+          object a row; numbers keep all their digits, times become ISO 8601 text, binary base64, NULL null.
 
-        A list is an iterable of records; to append one record that is a list, wrap it: `[[1, 2]]`. On an error (`BadRecord`) nothing of
-        this call is kept.
+        A list is an iterable of records; to append one record that is a list, wrap it: `[[1, 2]]`.
+
+        Raises `BadRecord` for a record that is not one JSON value; then nothing of this call is kept. Raises
+        `TypeError` when `rows` is none of the above.
         """
         from lakebed import models
 
@@ -215,32 +226,38 @@ class Store(Readable):
     ) -> models.IngestReport:
         """Read NDJSON into a collection and commit it.
 
-        `source` is a path, a pattern such as `"logs/*.ndjson.gz"`, `"-"` for standard input, a file object open in binary mode, or several
-        of these. gzip and zstd are recognised by content. `into` may be left out for one file: its name without
-        `.ndjson .jsonl .json .gz .zst`.
+        `source` is a path, a pattern such as `"logs/*.ndjson.gz"`, `"-"` for standard input, a file object open in
+        binary mode, or an iterable of these. gzip and zstd are recognised by content. `into` is the collection; without
+        it a single file goes into the one named like the file without `.ndjson .jsonl .json .gz .zst`.
 
-        - `on_error`: at a bad line `"abort"` with `BadRecord`, `"skip"` and list it, or put it into a `"quarantine"` collection.
-        - `again`: a file that was ingested in full before is skipped; ingest it anew instead.
-        - `resume`: go on where an interrupted ingest of this file stopped.
-        - `train`: train a compression dictionary first when the collection has none and it pays.
-        - `progress`: None, True for a bar, or a callable that takes a `lakebed.Progress`.
+        - `on_error`: what a bad line does: `"abort"` raises `BadRecord`, `"skip"` lists it in the report,
+          `"quarantine"` also puts it into the collection `{into}_quarantine`.
+        - `again`: ingest also a file that was ingested in full before, which is skipped otherwise.
+        - `resume`: continue after the last committed line of an interrupted ingest of this file.
+        - `train`: train a compression dictionary first if the collection has none and it pays.
+        - `progress`: None, True for a progress bar, or a callable that takes a `lakebed.Progress`.
 
-        Work that is pending is committed first. Ctrl-C stops at a commit: what was acknowledged stays.
+        Pending changes are committed first. At least every 64 MiB of input is a commit; Ctrl-C raises `Interrupted` and
+        what was committed stays. Several files give one report, the sum, with the report of each in `files`.
+
+        Raises `BadRecord`, `SourceChanged` (`resume` of a file that changed), `StoreIOError` (a file cannot be read),
+        `InvalidArgument`, `Interrupted`.
         """
         from lakebed import models
 
-        sources = list(_expand(source))
+        sources = list(expanded(source))
+        if not sources:
+            raise InvalidArgument("There is nothing to ingest: the list of files is empty.")
         if into is None:
-            into = _into(sources)
+            into = default_collection(sources)
         reports = []
         for item in sources:
-            title = f"{_name(item)} -> {into}"
-            with _progress.reporting(progress, title) as report:
+            name = name_of(item)
+            with _progress.reporting(progress, f"{name} -> {into}") as report:
                 done = self._engine.ingest(
                     item,
                     into=into,
-                    name=None if isinstance(item, str) else _name(item),
-                    size=None,
+                    name=name,
                     on_error=on_error,
                     again=again,
                     resume=resume,
@@ -248,33 +265,45 @@ class Store(Readable):
                     progress=report,
                 )
             reports.append(models.IngestReport(**done))
-            self._warn()
-        return reports[0] if len(reports) == 1 else _sum(reports)
+            self._show_warnings()
+        return reports[0] if len(reports) == 1 else models.total(reports)
 
     def train(self, collection: str, size: int = 112640) -> models.TrainReport:
-        """Train a compression dictionary of at most `size` bytes on a collection, and use it from now on if it pays."""
+        """Train a compression dictionary of at most `size` bytes on a collection, and use it for new rows if it pays.
+
+        The report says whether it was installed. Raises `CollectionNotFound`, `InvalidArgument`.
+        """
         from lakebed import models
 
         return models.TrainReport(**self._engine.train(collection, number(size, "The size of a dictionary")))
 
     def drop(self, collection: str) -> int:
-        """Drop a collection; the number of its rows. Its blobs stay where other collections or a `put` hold them."""
+        """Drop a collection. Returns the number of its rows. Blobs stay that rows of other collections name, or that
+        `put` pinned.
+
+        Raises `CollectionNotFound`.
+        """
         return self._engine.drop(collection)
 
     def trim(self, collection: str, *, before_seq: int) -> int:
-        """Drop the rows of a collection with sequence numbers below `before_seq`; the number of them."""
+        """Drop the rows of a collection with sequence numbers below `before_seq`. Returns their number.
+
+        Raises `CollectionNotFound`, `InvalidArgument`.
+        """
         return self._engine.trim(collection, number(before_seq, "A sequence number"))
 
     def export(
         self, collection: str, target: str | os.PathLike[str] | IO[bytes], *, progress: ProgressLike = None
     ) -> models.ExportReport:
-        """Write the very bytes of every row, in order, each followed by a line break, to a path or a binary file object.
+        """Write the exact bytes of every row, in order, each followed by a line break, to a path or a binary file
+        object.
 
-        A file appears under its name only when it is complete.
+        A file appears under its name only when it is complete. `progress` is as for `ingest`.
+        Raises `CollectionNotFound`, `StoreIOError`, `Interrupted`; `TypeError` when `target` takes no bytes.
         """
         from lakebed import models
 
-        with _progress.reporting(progress, f"{collection} -> {_name(target)}") as report:
+        with _progress.reporting(progress, f"{collection} -> {name_of(target)}") as report:
             if not isinstance(target, str | os.PathLike):
                 _check_writable(target)
                 return models.ExportReport(**self._engine.export(collection, target, report))
@@ -289,125 +318,42 @@ class Store(Readable):
                 raise error(problem.kind, message, problem.errno) from None
             return models.ExportReport(**done)
 
-    def _pinned(self) -> _backend.View:
+    def _snapshot_engine(self) -> SnapshotEngine:
         return self._engine.snapshot()
 
-    # --- What is there --------------------------------------------------------------------------------------------------
+    # --- Statistics ---
 
     def stats(self) -> models.Stats:
-        """The store in numbers."""
+        """Sizes, counts and cache statistics of the store."""
         from lakebed import models
 
         return models.Stats(**self._engine.stats())
 
-    # --- Upkeep ---------------------------------------------------------------------------------------------------------
+    # --- Upkeep ---
 
     def seal(self) -> None:
-        """Finish the segment that is being written: from then on its raw blobs are handed out without a copy."""
+        """Complete the active segment. From then on `buffer` gives its uncompressed blobs without a copy."""
         self._engine.seal()
 
     def verify(self, *, progress: ProgressLike = None) -> models.VerifyReport:
-        """Read everything and check it against its checksums and hashes. What is wrong is in the report, not raised."""
+        """Read the whole store and check it against its checksums and hashes. `progress` is as for `ingest`.
+
+        Damage is listed in the report and not raised. Raises `Interrupted`, `StoreIOError`.
+        """
         from lakebed import models
 
         with _progress.reporting(progress, "verify") as report:
             return models.VerifyReport(**self._engine.verify(report))
 
-    def _warn(self) -> None:
-        """Pass on what happened that is no error, such as a torn write that was set aside."""
+    def _show_warnings(self) -> None:
+        """Issue the engine's warnings as Python's, such as that of a torn write that was set aside."""
         for message in self._engine.take_warnings():
             warnings.warn(message, RuntimeWarning, stacklevel=3)
 
 
-def _expand(source: Source | Iterable[Source]) -> Iterator[Source]:
-    """The single sources: patterns become the paths they match, in order."""
-    if isinstance(source, str | os.PathLike):
-        path = os.fspath(source)
-        if path == "-":
-            yield sys.stdin.buffer
-        elif glob.has_magic(path) and not Path(path).exists():
-            found = sorted(glob.iglob(path, recursive=True))  # noqa: PTH207 (Path.glob takes no absolute patterns)
-            if not found:
-                message = f"No file matches the pattern {path!r}; check its directory and spelling."
-                raise error(StoreIOError.kind, message, errno.ENOENT)
-            yield from found
-        else:
-            yield path
-    elif hasattr(source, "read"):
-        yield source  # type: ignore[misc]
-    elif isinstance(source, Iterable) and not isinstance(source, bytes | bytearray | memoryview):
-        for item in source:
-            yield from _expand(item)
-    else:
-        raise TypeError(f"ingest takes a path or a file object, not {type(source).__name__}")
-
-
 def _check_writable(target: object) -> None:
-    """Refuses what takes no bytes."""
+    """Raises `TypeError` unless bytes can be written to `target`."""
     if not hasattr(target, "write"):
         raise TypeError(f"export takes a path or a file object, not {type(target).__name__}")
     if isinstance(target, io.TextIOBase):
         raise TypeError('the file takes text: open it in binary mode, open(path, "wb")')
-
-
-def _name(source: object) -> str:
-    """What a source is called in rows and messages."""
-    if isinstance(source, str | os.PathLike):
-        return os.fspath(source)
-    name = getattr(source, "name", None)
-    return name if isinstance(name, str) and name else "<stream>"
-
-
-def _into(sources: list[Source]) -> str:
-    """The collection that one file's name stands for."""
-    if len(sources) != 1 or not isinstance(sources[0], str):
-        raise InvalidArgument('Several files, file objects and standard input need a collection: into="NAME".')
-    return collection_name(sources[0])
-
-
-def text_of(name: str) -> str:
-    """A file's name as text that can be stored: bytes in it that are no UTF-8 become U+FFFD."""
-    return os.fsencode(name).decode(errors="replace")
-
-
-def collection_name(path: str) -> str:
-    """The collection that a file goes into by default: its name without `.ndjson .jsonl .json .gz .zst`."""
-    name = text_of(Path(path).name)
-    for suffixes in (_COMPRESSED_SUFFIXES, _DATA_SUFFIXES):
-        for suffix in suffixes:
-            if name.lower().endswith(suffix) and len(name) > len(suffix):
-                name = name[: -len(suffix)]
-                break
-    return name
-
-
-def _sum(reports: list[models.IngestReport]) -> models.IngestReport:
-    """The report on several files."""
-    from lakebed import models
-
-    if not reports:
-        raise InvalidArgument("There is nothing to ingest: the list of files is empty.")
-    first, last = reports[0], reports[-1]
-
-    def total(field: str) -> Any:
-        return sum(getattr(report, field) for report in reports)
-
-    return models.IngestReport(
-        collection=first.collection,
-        file=f"{len(reports)} files",
-        skipped=all(report.skipped for report in reports),
-        resumed_after_line=None,
-        lines=total("lines"),
-        rows=total("rows"),
-        new_blobs=total("new_blobs"),
-        duplicates=total("duplicates"),
-        bad_lines=total("bad_lines"),
-        first_bad=tuple(bad for report in reports for bad in report.first_bad)[:20],
-        quarantine=next((report.quarantine for report in reports if report.quarantine), None),
-        bytes_in=total("bytes_in"),
-        bytes_stored=total("bytes_stored"),
-        trained=next((report.trained for report in reports if report.trained), None),
-        seconds=total("seconds"),
-        commit=last.commit,
-        files=tuple(reports),
-    )

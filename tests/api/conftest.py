@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 import lakebed
+from tests.backends import backend
+
+__all__ = ["backend", "ndjson", "nothing_left_open", "path", "store"]
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """schema, arrow, table, snapshots: typed rows for other libraries."""
 
 import gc
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -24,7 +25,8 @@ def test_a_stream_is_read_by_every_library(rows):
     assert table.column_names == ["n", "t"]
     assert table["n"].to_pylist() == list(range(20_000))
     assert pl.DataFrame(stream)["t"][19_999] == "text 19999"
-    assert pd.DataFrame.from_arrow(stream)["n"].sum() == sum(range(20_000))
+    frames: Any = pd.DataFrame
+    assert frames.from_arrow(stream)["n"].sum() == sum(range(20_000))
     with duckdb.connect() as con:
         relation = con.from_arrow(stream)
         assert relation.aggregate("sum(n)").fetchall() == [(sum(range(20_000)),)]

@@ -3,6 +3,7 @@
 import os
 import pickle
 import stat
+from typing import Literal
 
 import pytest
 
@@ -171,7 +172,8 @@ def test_reading_a_read_only_directory(path):
 
 
 def test_reading_what_is_not_there(path):
-    for mode, create in (("r", True), ("a", False)):
+    cases: list[tuple[Literal["r", "a"], bool]] = [("r", True), ("a", False)]
+    for mode, create in cases:
         with pytest.raises(lakebed.StoreNotFound, match=r"test\.lakebed"):
             lakebed.open(path, mode, create=create)
         with pytest.raises(FileNotFoundError):

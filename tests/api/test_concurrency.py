@@ -15,7 +15,7 @@ import pytest
 import lakebed
 
 
-def python(code: str, *arguments: object, **options) -> subprocess.Popen:
+def python(code: str, *arguments: object, **options) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-c", textwrap.dedent(code), *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -25,7 +25,7 @@ def python(code: str, *arguments: object, **options) -> subprocess.Popen:
     )
 
 
-def finish(process: subprocess.Popen, timeout: float = 60) -> str:
+def finish(process: subprocess.Popen[str], timeout: float = 60) -> str:
     out, err = process.communicate(timeout=timeout)
     assert process.returncode == 0, err
     return out
@@ -133,6 +133,7 @@ def test_who_holds_the_lock_is_told(path):
         path,
         stdin=subprocess.PIPE,
     )
+    assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
     with lakebed.open(path, lock_timeout=0.2) as store, pytest.raises(lakebed.StoreLocked) as raised:
         store.put(b"y")
@@ -235,8 +236,9 @@ class TestFork:
         assert lakebed.Hash.of(b"child") in store
 
 
-def interrupt(process: subprocess.Popen, after: str = "ready\n") -> float:
+def interrupt(process: subprocess.Popen[str], after: str = "ready\n") -> float:
     """Sends Ctrl-C once the process said it is ready; the seconds until it ended."""
+    assert process.stdout is not None
     assert process.stdout.readline() == after
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
@@ -304,6 +306,7 @@ class TestCtrlC:
             stdin=subprocess.PIPE,
         )
         assert interrupt(process) < 3
+        assert process.stdout is not None
         assert process.stdout.read() == "stopped\n"
         process.communicate()
 

@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 import lakebed
-from lakebed import _engine, errors
+from lakebed import errors
 
 TABLE = {
     "store_not_found": (lakebed.StoreNotFound, FileNotFoundError, 5),
@@ -26,7 +26,7 @@ TABLE = {
     "poisoned": (lakebed.Poisoned, RuntimeError, 6),
     "store_full": (lakebed.StoreFull, OSError, 7),
     "io": (lakebed.StoreIOError, OSError, 7),
-    "internal": (lakebed.InternalError, RuntimeError, 1),
+    "internal": (lakebed.InternalError, RuntimeError, 70),
     "interrupted": (lakebed.Interrupted, KeyboardInterrupt, 130),
 }
 OF_PROMPTS = {
@@ -45,11 +45,16 @@ OF_PROMPTS = {
     "reply_too_large": (lakebed.ReplyTooLarge, ValueError, 1),
     "reply_invalid": (lakebed.ReplyInvalid, ValueError, 1),
 }
+OF_PYTHON = {
+    "backend_missing": (lakebed.BackendMissing, ImportError, 2),
+    "package_missing": (lakebed.PackageMissing, ImportError, 2),
+}
 TABLE |= OF_PROMPTS
+TABLE |= OF_PYTHON
 
 
-def test_the_engine_and_python_know_the_same_kinds():
-    assert set(_engine.error_kinds()) | {"internal", "error", *OF_PROMPTS} == set(errors.BY_KIND)
+def test_the_engine_and_python_know_the_same_kinds(backend):
+    assert set(backend.error_kinds()) | {"error", *OF_PYTHON, *OF_PROMPTS} == set(errors.BY_KIND)
     assert set(errors.BY_KIND) - {"error"} == set(TABLE)
 
 
@@ -110,7 +115,7 @@ def test_numbers_outside_their_domain_are_named(path):
     for setting in ("cache_bytes", "segment_bytes", "page_bytes", "threads"):
         for number in (-1, 2**70):
             with pytest.raises(lakebed.InvalidArgument, match=f"{setting} is .*not {number}"):
-                lakebed.open(path, **{setting: number})
+                lakebed.open(path, **{setting: number})  # type: ignore[arg-type]
     with pytest.raises(lakebed.InvalidArgument, match="threads is from 1 to 1,024, or 0 for all cores, not 1025"):
         lakebed.open(path, threads=1025)
     with lakebed.open(path) as store:
@@ -135,8 +140,8 @@ def test_what_is_no_path_and_no_hash_is_named(path, tmp_path):
             store.get_many(str(hash))
         store.append("events", [{}])
         with pytest.raises(TypeError, match="a path or a file object, not int"):
-            store.export("events", 5)
+            store.export("events", 5)  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="binary mode"), (tmp_path / "out").open("w") as text:
             store.export("events", text)
         with pytest.raises(TypeError, match="a path or a file object, not bytes"):
-            store.ingest(b"events.ndjson", into="events")
+            store.ingest(b"events.ndjson", into="events")  # type: ignore[arg-type]

@@ -126,7 +126,7 @@ def test_a_file_that_was_ingested_is_known_and_its_lines_are_found(fixture, tmp_
 
 def next_seq(expected: dict[str, Any], name: str) -> int:
     """The sequence number after a collection's last row."""
-    return next(item["next_seq"] for item in expected["collections"] if item["name"] == name)
+    return int(next(item["next_seq"] for item in expected["collections"] if item["name"] == name))
 
 
 def check(store: lakebed.Store, before: dict[str, Any]) -> bool:

@@ -41,7 +41,7 @@ def test_a_file_is_ingested_and_committed(path, ndjson):
     with lakebed.open(path, "r") as store:
         first, *_, last = store.scan("things")
         assert (first.line, last.line) == (1, 1000)
-        assert first.file.endswith("things.ndjson")
+        assert str(first.file).endswith("things.ndjson")
 
 
 def test_pending_work_is_committed_first(path, ndjson):
@@ -110,7 +110,7 @@ class OnlyRead:
 
     def __init__(self, data: bytes) -> None:
         self.file = io.BytesIO(data)
-        self.threads = set()
+        self.threads: set[int] = set()
 
     def read(self, size: int) -> bytes:
         self.threads.add(threading.get_ident())
@@ -185,7 +185,7 @@ def test_missing_files_and_directories(store, tmp_path):
 
 class TestBadLines:
     @pytest.fixture
-    def bad(self, tmp_path) -> Path:
+    def bad(self, tmp_path: Path) -> Path:
         file = tmp_path / "bad.ndjson"
         file.write_bytes(b'\xef\xbb\xbf{"a":1}\r\n\n{"a":2}\n{"a":\nnope\n"\xff"\n{"a":3}')
         return file
@@ -277,7 +277,7 @@ class TestExport:
 
 class TestProgress:
     @pytest.fixture
-    def many(self, tmp_path) -> Path:
+    def many(self, tmp_path: Path) -> Path:
         file = tmp_path / "many.ndjson"
         with file.open("w") as out:
             for number in range(200_000):
@@ -285,19 +285,19 @@ class TestProgress:
         return file
 
     def test_a_callable_is_told_by_the_calling_thread(self, store, many):
-        told = []
+        reported = []
         threads = set()
 
         def progress(progress: lakebed.Progress) -> None:
-            told.append(progress)
+            reported.append(progress)
             threads.add(threading.get_ident())
 
         store.ingest(many, progress=progress)
-        assert told
-        assert all(isinstance(one, lakebed.Progress) for one in told)
-        assert told[-1].bytes <= many.stat().st_size
-        assert told[-1].total_bytes == many.stat().st_size
-        assert [one.bytes for one in told] == sorted(one.bytes for one in told)
+        assert reported
+        assert all(isinstance(one, lakebed.Progress) for one in reported)
+        assert reported[-1].bytes <= many.stat().st_size
+        assert reported[-1].total_bytes == many.stat().st_size
+        assert [one.bytes for one in reported] == sorted(one.bytes for one in reported)
         assert threads == {threading.get_ident()}
 
     def test_its_exception_stops_the_call(self, store, many):

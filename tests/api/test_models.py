@@ -87,7 +87,8 @@ def test_times_are_utc(store):
     (info,) = store.collections()
     assert info.created.tzinfo is UTC
     assert abs(datetime.now(UTC) - info.created) < timedelta(minutes=1)
-    exact = models.CommitInfo(number=1, time=1_700_000_000_123_456, segment=1, offset=0, blobs=0, rows=0)
+    fields = {"number": 1, "time": 1_700_000_000_123_456, "segment": 1, "offset": 0, "blobs": 0, "rows": 0}
+    exact = models.CommitInfo.model_validate(fields)
     assert exact.time == datetime(2023, 11, 14, 22, 13, 20, 123_456, tzinfo=UTC)
 
 

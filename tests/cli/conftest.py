@@ -64,7 +64,8 @@ def run(place):
 
 @pytest.fixture
 def on_terminal(place):
-    """Runs a command on a terminal of 80 columns and gives what a person sees on standard output; standard error comes apart."""
+    """Runs a command on a terminal of 80 columns and gives what a person sees on standard output; standard error comes
+    apart."""
 
     def run(*arguments, typed=b"", **environment):
         master, slave = pty.openpty()

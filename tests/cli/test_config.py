@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lakebed._cli import config
+from lakebed._cli.environment import config
 from lakebed.errors import InvalidArgument
 
 

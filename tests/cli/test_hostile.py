@@ -1,4 +1,5 @@
-"""What nobody hopes for: strange but legal records, limits, disks that fill up, streams that are closed, inputs that change."""
+"""What nobody hopes for: strange but legal records, limits, disks that fill up, streams that are closed, inputs that
+change."""
 
 from __future__ import annotations
 
@@ -196,6 +197,7 @@ def test_resuming_goes_on_and_refuses_another_beginning(run, place):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
+    assert process.stdin is not None
     process.stdin.write(b"".join(lines[:150_000]))
     process.stdin.flush()
     time.sleep(1)

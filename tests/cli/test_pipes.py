@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lakebed._cli.pipes.split import Piece, split
-from lakebed._cli.pipes.words import quote, words
+from lakebed._cli.language.statements import Statement, split
+from lakebed._cli.language.words import quote, words
 
 
 def texts(text):
@@ -113,7 +113,7 @@ class TestSplitting:
     def test_places_are_characters(self):
         text = "SELECT 'ééé' | write ü.csv; SELECT 2"
         pipe, last = split(text)
-        assert isinstance(pipe, Piece)
+        assert isinstance(pipe, Statement)
         assert text[pipe.start : pipe.end] == "SELECT 'ééé' | write ü.csv"
         assert text[pipe.words[0].start : pipe.words[0].end] == "ü.csv"
         assert text[last.start :] == "SELECT 2"

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from lakebed._cli import render
-from lakebed._cli.render import Column
+from lakebed._cli.render import Column, Row
 
 A, N = Column("a"), Column("n", "BIGINT")
 
@@ -117,7 +117,7 @@ def test_markdown_keeps_its_table_whatever_the_values():
 
 
 def test_csv_tells_null_from_empty_and_quotes_where_needed():
-    rows = [["", None], ['say "hi"', "1"], ["a,b\nc", " x "]]
+    rows: list[Row] = [["", None], ['say "hi"', "1"], ["a,b\nc", " x "]]
     assert list(render.csv([A, N], rows)) == ["a,n", '"",', '"say ""hi""",1', '"a,b\nc"," x "']
 
 

@@ -1,9 +1,9 @@
-"""Every example in the documentation runs, and what it claims to print is what it prints.
+"""Every example in the documentation runs, and prints what the page says.
 
-A page's blocks run in order in one fresh directory that holds the sample as `packages.ndjson.zst` and, unless the page says
-`<!-- examples: from nothing -->`, a store `data.lakebed` with it. Blocks marked `python` share one namespace; the lines after `$ `
-in blocks marked `console` are run by bash. What must be printed stands below a command, or in a `text` block right after a
-`python` one; `...` stands for anything. A block marked `no-run` is only shown.
+A page's blocks run in order in a new directory with the sample as `packages.ndjson.zst` and, unless the page says `<!--
+examples: from nothing -->`, a store `data.lakebed` with it. Blocks marked `python` share one namespace; the lines after
+`$ ` in blocks marked `console` are run by bash. The expected output follows a command, or is a `text` block after a
+`python` one; `...` matches anything. A block marked `no-run` does not run.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def tidy(text: str) -> str:
 
 
 def commands(text: str) -> list[tuple[str, str]]:
-    """(command, what it must print) pairs of a console block; a command goes on after a backslash."""
+    """(command, expected output) pairs of a console block; a backslash continues a command."""
     found = re.split(r"^\$ ", text.replace("\\\n", ""), flags=re.MULTILINE)[1:]
     return [(command, shown) for command, _, shown in (part.partition("\n") for part in found)]
 
@@ -91,7 +91,7 @@ def test_examples_run(page: Path, prepared: Path, tmp_path: Path, monkeypatch: p
             printed = ""
         else:
             for command, shown in commands(text):
-                # In one stream, so that what is said comes where a reader of a terminal sees it.
+                # One stream, as on a terminal.
                 done = subprocess.run(
                     ["bash", "-c", command],
                     env=environment,

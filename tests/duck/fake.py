@@ -1,5 +1,5 @@
-"""A store of plain Arrow tables behind the same seam as the real one, for what a real store cannot be made to do on demand:
-fail in the middle of a scan, find nothing for seconds, count what DuckDB asks it for.
+"""A store of plain Arrow tables, in place of a real one, for what a real store does not do on demand: fail in the
+middle of a scan, find nothing for seconds, record what DuckDB requests.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ def collection(**columns):
 
 
 @dataclass
-class Reader:
+class FakeTable:
     table: pa.Table
-    asked: list = field(default_factory=list)
+    requests: list = field(default_factory=list)
     fail_after: int | None = None
     seconds_a_batch: float = 0.0
     batch_rows: int = 100
-    judges: bool = True
+    takes_filters: bool = True
     casts: dict = field(default_factory=dict)
 
     @property
@@ -62,20 +62,20 @@ class Reader:
 
 @dataclass
 class _Stream:
-    reader: Reader
+    table: FakeTable
     columns: list
     filters: list
 
     @property
     def schema(self):
-        return self.reader.table.select(self.columns).schema
+        return self.table.table.select(self.columns).schema
 
     def batches(self):
-        for number, batch in enumerate(self.reader.table.to_batches(max_chunksize=self.reader.batch_rows)):
-            if number == self.reader.fail_after:
+        for number, batch in enumerate(self.table.table.to_batches(max_chunksize=self.table.batch_rows)):
+            if number == self.table.fail_after:
                 message = "Segment 7 is damaged at offset 4096: run `lakebed verify`."
                 raise ValueError(message)
-            time.sleep(self.reader.seconds_a_batch)
+            time.sleep(self.table.seconds_a_batch)
             kept = pa.Table.from_batches([batch])
             for name, operator, value in self.filters:
                 column = kept[name]
@@ -93,19 +93,19 @@ class _Stream:
             yield from kept.select(self.columns).combine_chunks().to_batches()
 
     def __arrow_c_stream__(self, requested_schema=None):
-        self.reader.asked.append((self.columns, self.filters))
+        self.table.requests.append((self.columns, self.filters))
         return pa.RecordBatchReader.from_batches(self.schema, self.batches()).__arrow_c_stream__()
 
     def __arrow_c_schema__(self):
         return self.schema.__arrow_c_schema__()
 
 
-class Origin:
+class FakeStore:
     def __init__(self, path="/fake.lakebed", **tables):
-        self.path = self.given = path
+        self.path = self.given_path = path
         self.tables = tables
         self.commit = 1
-        self.readers = {}
+        self.tables_read = {}
 
     def change(self, **tables):
         """The next commit: None drops."""
@@ -117,23 +117,23 @@ class Origin:
 
 
 class _Snapshot:
-    def __init__(self, origin):
-        self.version = origin.commit
-        self.origin = origin
-        self.tables = dict(origin.tables)
+    def __init__(self, store):
+        self.version = store.commit
+        self.store = store
+        self.tables = dict(store.tables)
 
     def collections(self):
         return list(self.tables)
 
     def collection(self, name):
         table = self.tables[name]
-        reader = table if isinstance(table, Reader) else Reader(table)
-        self.origin.readers[name] = reader
+        reader = table if isinstance(table, FakeTable) else FakeTable(table)
+        self.store.tables_read[name] = reader
         return reader
 
-    def running(self):
+    def active_runs(self):
         return frozenset()
 
     def system(self, table):
-        reader = self.origin.readers[table] = Reader(SYSTEM)
+        reader = self.store.tables_read[table] = FakeTable(SYSTEM)
         return reader

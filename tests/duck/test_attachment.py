@@ -11,10 +11,10 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from lakebed.duck.attachment import Catalogue, catalogues
+from lakebed.duck.attachment import Attachment, attachments
 from lakebed.duck.names import quoted
 from lakebed.duck.table_scan import has_pushdown
-from tests.duck.fake import Origin, Reader, collection
+from tests.duck.fake import FakeStore, FakeTable, collection
 
 needs_pushdown = pytest.mark.skipif(not has_pushdown(), reason="this DuckDB offers no pushdown to Python objects")
 
@@ -25,7 +25,7 @@ def rows(connection, sql, *parameters):
 
 def test_cursors_see_the_views_when_every_python_name_is_gone(con):
     def inner():
-        Catalogue("data", Origin(events=collection(a=[1, 2, 3]))).install(con.cursor())
+        Attachment("data", FakeStore(events=collection(a=[1, 2, 3]))).install(con.cursor())
 
     inner()
     gc.collect()
@@ -40,11 +40,11 @@ def test_nothing_is_written_to_the_users_database(tmp_path):
         own.execute("CREATE TABLE t AS SELECT 1 AS x")
     before = path.read_bytes()
     with duckdb.connect(path, read_only=True) as own:
-        Catalogue("data", Origin(events=collection(a=[1]))).install(own)
+        Attachment("data", FakeStore(events=collection(a=[1]))).install(own)
         assert rows(own, "SELECT x, a FROM t, data.events") == [(1, 1)]
     assert path.read_bytes() == before
     with duckdb.connect(path) as own:
-        Catalogue("data", Origin(events=collection(a=[1]))).install(own)
+        Attachment("data", FakeStore(events=collection(a=[1]))).install(own)
         own.execute("CREATE TABLE copied AS SELECT * FROM data.events")
     with duckdb.connect(path) as own:
         assert rows(own, "SELECT database_name, table_name FROM duckdb_tables() ORDER BY 2") == [
@@ -60,7 +60,7 @@ NAMES = ["a.b", "a-b", "a b", 'a"b', "a'b", "select", "Order", "UPPER", "ünïc�
 
 @pytest.mark.parametrize("name", NAMES)
 def test_any_name_works_for_collections_and_columns(con, attached, name):
-    attached(Origin(**{name: collection(**{name: [1, 2]})}))
+    attached(FakeStore(**{name: collection(**{name: [1, 2]})}))
     view = quoted(name)
     assert rows(con, f"SELECT {view} FROM data.{view} WHERE {view} = 2") == [(2,)]
     assert rows(con, f"SELECT {view}, _seq FROM data.main.{view} ORDER BY 1") == [(1, 0), (2, 1)]
@@ -68,42 +68,42 @@ def test_any_name_works_for_collections_and_columns(con, attached, name):
 
 @pytest.mark.parametrize("name", ["my store", "a.b", "select", 'q"q', "Data"])
 def test_any_name_works_for_the_catalogue(con, attached, name):
-    attached(Origin(events=collection(a=[1])), name=name)
+    attached(FakeStore(events=collection(a=[1])), name=name)
     assert rows(con, f"SELECT a FROM {quoted(name)}.events") == [(1,)]
     assert rows(con, f"SELECT count(*) FROM {quoted(name)}.sys.blobs") == [(2,)]
 
 
 def test_collections_that_differ_only_in_case_get_views_of_their_own(con, attached):
-    attached(Origin(Events=collection(a=[1]), events=collection(a=[2]), events_2=collection(a=[3])))
+    attached(FakeStore(Events=collection(a=[1]), events=collection(a=[2]), events_2=collection(a=[3])))
     assert rows(con, "SELECT a FROM data.events") == [(1,)]
     assert rows(con, "SELECT a FROM data.events_2") == [(3,)]
     assert rows(con, "SELECT a FROM data.events_3") == [(2,)]
 
 
 def test_views_show_typed_columns_before_system_columns(con, attached):
-    attached(Origin(events=collection(b=["x"], a=[1])))
+    attached(FakeStore(events=collection(b=["x"], a=[1])))
     assert [row[0] for row in rows(con, "DESCRIBE data.events")] == ["b", "a", "_seq", "_hash"]
 
 
 def test_refresh_brings_new_collections_and_new_columns_and_takes_dropped_ones(con, attached):
-    origin = Origin(events=collection(a=[1]), gone=collection(a=[1]))
-    catalogue = attached(origin)
-    assert catalogue.refresh(con) is False
-    origin.change(events=collection(a=[1], b=["x"]), gone=None, fresh=collection(c=[1]))
+    store = FakeStore(events=collection(a=[1]), gone=collection(a=[1]))
+    attachment = attached(store)
+    assert attachment.refresh(con) is False
+    store.change(events=collection(a=[1], b=["x"]), gone=None, fresh=collection(c=[1]))
     assert rows(con, "SELECT count(*) FROM data.gone") == [(1,)]
-    assert catalogue.refresh(con) is True
+    assert attachment.refresh(con) is True
     assert rows(con, "SELECT a, b, c FROM data.events, data.fresh") == [(1, "x", 1)]
     with pytest.raises(duckdb.CatalogException, match="gone"):
         rows(con, "SELECT * FROM data.gone")
 
 
 def test_refresh_works_from_any_cursor_and_during_a_transaction_of_the_user(con, attached):
-    origin = Origin(events=collection(a=[1]))
-    attached(origin)
+    store = FakeStore(events=collection(a=[1]))
+    attached(store)
     con.execute("BEGIN")
     con.execute("CREATE TABLE own AS SELECT * FROM data.events")
-    origin.change(events=collection(a=[1, 2]))
-    (found,) = catalogues(con.cursor())
+    store.change(events=collection(a=[1, 2]))
+    (found,) = attachments(con.cursor())
     assert found.refresh(con) is True
     if has_pushdown():
         assert rows(con, "SELECT count(*) FROM data.events") == [(1,)], (
@@ -115,8 +115,8 @@ def test_refresh_works_from_any_cursor_and_during_a_transaction_of_the_user(con,
 
 @needs_pushdown
 def test_a_query_sees_one_commit_in_all_collections_while_another_thread_refreshes(con, attached):
-    origin = Origin(x=collection(a=[0]), y=collection(a=[0]))
-    catalogue = attached(origin)
+    store = FakeStore(x=collection(a=[0]), y=collection(a=[0]))
+    attachment = attached(store)
     torn, failed, stop = [], [], threading.Event()
 
     def read():
@@ -134,8 +134,8 @@ def test_a_query_sees_one_commit_in_all_collections_while_another_thread_refresh
     for reader in readers:
         reader.start()
     for count in range(2, 42):
-        origin.change(x=collection(a=[0] * count), y=collection(a=[0] * count))
-        catalogue.refresh(con)
+        store.change(x=collection(a=[0] * count), y=collection(a=[0] * count))
+        attachment.refresh(con)
     stop.set()
     for reader in readers:
         reader.join()
@@ -143,35 +143,35 @@ def test_a_query_sees_one_commit_in_all_collections_while_another_thread_refresh
 
 
 def test_a_prepared_statement_follows_refresh(con, attached):
-    origin = Origin(events=collection(a=[1, 2]))
-    catalogue = attached(origin)
+    store = FakeStore(events=collection(a=[1, 2]))
+    attachment = attached(store)
     con.execute("PREPARE p AS SELECT a FROM data.events WHERE a = ?")
     assert rows(con, "EXECUTE p(3)") == []
-    origin.change(events=collection(a=[1, 2, 3]))
-    catalogue.refresh(con)
+    store.change(events=collection(a=[1, 2, 3]))
+    attachment.refresh(con)
     assert rows(con, "EXECUTE p(3)") == [(3,)]
     assert rows(con, "EXECUTE p(1)") == [(1,)]
 
 
 @needs_pushdown
 def test_what_no_transaction_sees_any_more_is_let_go(con, attached):
-    origin = Origin(events=Reader(collection(a=[1])))
-    catalogue = attached(origin)
-    first = weakref.ref(origin.tables["events"])
+    store = FakeStore(events=FakeTable(collection(a=[1])))
+    attachment = attached(store)
+    first = weakref.ref(store.tables["events"])
     reader = con.cursor()
     reader.execute("BEGIN")
     rows(reader, "SELECT * FROM data.events")
-    origin.change(events=Reader(collection(a=[2])))
-    origin.readers.clear()
-    catalogue.refresh(con)
+    store.change(events=FakeTable(collection(a=[2])))
+    store.tables_read.clear()
+    attachment.refresh(con)
     gc.collect()
     assert first() is not None
     assert rows(reader, "SELECT a FROM data.events") == [(1,)]
     reader.execute("COMMIT")
-    origin.change()
-    origin.tables["more"] = collection(a=[1])
-    catalogue.refresh(con)
-    origin.readers.clear()
+    store.change()
+    store.tables["more"] = collection(a=[1])
+    attachment.refresh(con)
+    store.tables_read.clear()
     gc.collect()
     assert first() is None
 
@@ -179,17 +179,17 @@ def test_what_no_transaction_sees_any_more_is_let_go(con, attached):
 @pytest.mark.parametrize("end", ["DETACH data", None])
 def test_detaching_or_closing_lets_the_store_go(end):
     own = duckdb.connect()
-    origin = Origin(events=collection(a=[1]))
-    gone = weakref.ref(origin)
-    Catalogue("data", origin).install(own)
+    store = FakeStore(events=collection(a=[1]))
+    gone = weakref.ref(store)
+    Attachment("data", store).install(own)
     cursor = own.cursor()
-    del origin
+    del store
     gc.collect()
     assert gone() is not None
     assert rows(cursor, "SELECT a FROM data.events") == [(1,)]
     if end:
         cursor.execute(end)
-        assert catalogues(own) == []
+        assert attachments(own) == []
     cursor.close()
     own.close()
     gc.collect()
@@ -197,24 +197,24 @@ def test_detaching_or_closing_lets_the_store_go(end):
 
 
 def test_an_error_in_the_middle_of_a_scan_reaches_the_user(con, attached):
-    attached(Origin(events=Reader(collection(a=list(range(1000))), fail_after=3), fine=collection(a=[1])))
+    attached(FakeStore(events=FakeTable(collection(a=list(range(1000))), fail_after=3), fine=collection(a=[1])))
     with pytest.raises(duckdb.Error, match=r"Segment 7 is damaged at offset 4096: run `lakebed verify`\."):
         rows(con, "SELECT sum(a) FROM data.events")
     assert rows(con, "SELECT a FROM data.fine") == [(1,)]
 
 
 def test_two_stores_side_by_side(con, attached):
-    one, two = Origin(events=collection(a=[1])), Origin("/other", events=collection(a=[2]))
+    one, two = FakeStore(events=collection(a=[1])), FakeStore("/other", events=collection(a=[2]))
     attached(one, "one")
     attached(two, "two")
     two.change(events=collection(a=[3]))
-    assert [catalogue.refresh(con) for catalogue in catalogues(con)] == [False, True]
+    assert [attachment.refresh(con) for attachment in attachments(con)] == [False, True]
     assert rows(con, "SELECT x.a, y.a FROM one.events x, two.events y") == [(1, 3)]
 
 
 def test_refreshing_while_other_threads_query_ends(con, attached):
-    origin = Origin(x=collection(a=[0]))
-    catalogue = attached(origin)
+    store = FakeStore(x=collection(a=[0]))
+    attachment = attached(store)
     failed, stop = [], threading.Event()
 
     def read():
@@ -230,8 +230,8 @@ def test_refreshing_while_other_threads_query_ends(con, attached):
     for reader in readers:
         reader.start()
     for count in range(2, 102):
-        origin.change(x=collection(a=[0] * count), **{f"new{count % 7}": collection(a=[count])})
-        catalogue.refresh(con)
+        store.change(x=collection(a=[0] * count), **{f"new{count % 7}": collection(a=[count])})
+        attachment.refresh(con)
     stop.set()
     for reader in readers:
         reader.join()
@@ -240,7 +240,7 @@ def test_refreshing_while_other_threads_query_ends(con, attached):
 
 @needs_pushdown
 def test_a_scan_that_finds_nothing_can_be_interrupted(con, attached):
-    attached(Origin(events=Reader(collection(a=list(range(3000))), seconds_a_batch=0.05, batch_rows=10)))
+    attached(FakeStore(events=FakeTable(collection(a=list(range(3000))), seconds_a_batch=0.05, batch_rows=10)))
     threading.Timer(0.3, con.interrupt).start()
     began = time.monotonic()
     with pytest.raises(duckdb.InterruptException):
@@ -260,13 +260,13 @@ class TestPushdown:
             s=[{"k": 1}, None, {"k": 3}, {"k": 4}],
             t=[True, False, None, True],
         )
-        origin = Origin(events=table)
-        attached(origin)
+        store = FakeStore(events=table)
+        attached(store)
 
         def ask(sql):
-            origin.readers["events"].asked.clear()
+            store.tables_read["events"].requests.clear()
             answer = rows(con, sql)
-            return answer, list(origin.readers["events"].asked)
+            return answer, list(store.tables_read["events"].requests)
 
         return ask
 
@@ -328,7 +328,7 @@ def test_types_of_arrow_arrive_as_types_of_duckdb(con, attached):
         },
     }
     table = table.cast(pa.schema([f.with_metadata(metadata.get(f.name)) for f in table.schema]))
-    attached(Origin(events=table))
+    attached(FakeStore(events=table))
     types = dict(row[:2] for row in rows(con, "DESCRIBE data.events"))
     assert types == {
         "json": "JSON",

@@ -13,6 +13,7 @@ import time
 import warnings
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import duckdb
 import pytest
@@ -20,7 +21,7 @@ import pytest
 import lakebed
 from tests.duck.extended import extended, rows, scan
 
-RECORDS = [
+RECORDS: list[dict[str, Any]] = [
     {
         "n": number,
         "big": 2**80 + number,
@@ -172,8 +173,8 @@ def test_system_tables_are_those_of_the_views(con, store):
 
 def test_pruning(con, tmp_path):
     store = tmp_path / "pruned.lakebed"
-    for name, numbers in (("a.ndjson", range(100)), ("b.ndjson", range(100, 150))):
-        (tmp_path / name).write_text("".join(f'{{"n": {n}}}\n' for n in numbers))
+    for name, values in (("a.ndjson", range(100)), ("b.ndjson", range(100, 150))):
+        (tmp_path / name).write_text("".join(f'{{"n": {n}}}\n' for n in values))
     with lakebed.open(store) as opened:
         first = opened.ingest(tmp_path / "a.ndjson", into="numbers").commit
         middle = rows(con, "SELECT now()")[0][0]
@@ -256,7 +257,7 @@ def test_get_and_hash(con, store):
 
 
 def test_names_in_errors(con, store, tmp_path):
-    for query, told in [
+    for query, message in [
         (scan(store, "", "thing"), f'The store {store} has no collection "thing"; did you mean "things"'),
         (scan(tmp_path / "no.lakebed"), f"There is no store at {tmp_path}/no.lakebed"),
         (scan(tmp_path), "store"),
@@ -269,7 +270,7 @@ def test_names_in_errors(con, store, tmp_path):
     ]:
         with pytest.raises(duckdb.Error) as caught:
             rows(con, f"FROM {query}")
-        assert told in str(caught.value)
+        assert message in str(caught.value)
 
 
 def test_ingest_and_train_act_once_and_only_when_executed(con, tmp_path):
@@ -319,6 +320,7 @@ with lakebed.open({str(store)!r}) as store:
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
+        assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
         with pytest.raises(duckdb.Error, match=str(other.pid)):
             rows(con, f"FROM lakebed_ingest('{store}', '{tmp_path}/x.ndjson')")
@@ -391,7 +393,7 @@ def test_interrupt_of_an_ingest_takes_effect_when_it_is_done_and_keeps_it(con, t
 
 
 def outcome(con, query):
-    """What is told, or else found."""
+    """The message of the error, or the rows."""
     try:
         return "", rows(con, query)
     except duckdb.Error as error:
@@ -414,9 +416,9 @@ def test_hostile_stores_are_errors(con, store, tmp_path):
             f"SELECT sum(n) FROM {scan(broken)}",
             f"SELECT count(DISTINCT hash), sum(octet_length(data)) FROM lakebed_blobs('{broken}')",
         ):
-            told, found = outcome(con, query)
-            assert "panicked" not in told
-            assert not query.startswith("SELECT sum") or told or found[0][0] in (whole, None)
+            message, found = outcome(con, query)
+            assert "panicked" not in message
+            assert not query.startswith("SELECT sum") or message or found[0][0] in (whole, None)
     assert rows(con, "SELECT 1") == [(1,)]
 
 
@@ -438,18 +440,18 @@ def test_connect_has_the_functions(store):
 def test_attach_says_once_why_there_are_no_functions(store, monkeypatch):
     from lakebed.duck import functions
 
-    monkeypatch.setattr(functions, "_told", [])
-    with duckdb.connect() as plain, warnings.catch_warnings(record=True) as told:
+    monkeypatch.setattr(functions, "_warned", threading.Event())
+    with duckdb.connect() as plain, warnings.catch_warnings(record=True) as messages:
         warnings.simplefilter("always")
         lakebed.attach(plain, store)
         lakebed.attach(plain, store, name="again")
         assert rows(plain, "SELECT count(*) FROM data.things") == [(5000,)]
         with pytest.raises(duckdb.CatalogException):
             rows(plain, f"FROM {scan(store)}")
-    assert [str(one.message).partition(",")[0] for one in told] == [
+    assert [str(one.message).partition(",")[0] for one in messages] == [
         "The DuckDB connection does not allow unsigned extensions"
     ]
-    assert told[0].filename == __file__
+    assert messages[0].filename == __file__
     with duckdb.connect(config={"allow_unsigned_extensions": True}) as allowing:
         lakebed.attach(allowing, store)
         assert rows(allowing, f"SELECT count(*) FROM {scan(store)}") == [(5000,)]

@@ -1,4 +1,5 @@
-"""What the extension's functions see while stores change: newer commits, other columns, stores that go and come back."""
+"""What the extension's functions see while stores change: newer commits, other columns, stores that go and come
+back."""
 
 from __future__ import annotations
 

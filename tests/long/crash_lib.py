@@ -1,4 +1,4 @@
-"""What the long crash tests share: records, commands, and what must hold of a store afterwards."""
+"""Shared by the long crash tests: records, commands, and the check of a store after a crash."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ def record(n: int) -> bytes:
 
 
 def write_records(path: Path, start: int, stop: int) -> None:
-    """A file of NDJSON."""
+    """Writes the records with these numbers as NDJSON."""
     with path.open("wb") as file:
         file.writelines(record(n) + b"\n" for n in range(start, stop))
 
 
 def check(path: Path, collection: str, acknowledged: int, attempted: int) -> int:
-    """The collection holds the first records, in order, at least the acknowledged ones; everything in the store is whole. How many."""
+    """Checks that the store is whole and the collection a prefix of the records with all acknowledged ones; returns its
+    rows."""
     with lakebed.open(path, "r", create=False) as store:
         report = store.verify()
         assert not report.problems, report
@@ -54,7 +55,9 @@ def check(path: Path, collection: str, acknowledged: int, attempted: int) -> int
 
 
 def run(*command: str | os.PathLike[str], code: int = 0, timeout: float = 120) -> subprocess.CompletedProcess[bytes]:
-    """Runs a command to its end, which must be this exit code."""
-    done = subprocess.run([*CLI, *map(os.fspath, command)], capture_output=True, timeout=timeout, check=False)
+    """Runs a lakebed command, which must end with this exit code."""
+    done = subprocess.run(
+        [*CLI, *(os.fspath(word) for word in command)], capture_output=True, timeout=timeout, check=False
+    )
     assert done.returncode == code, f"{command} ended with {done.returncode}, not {code}:\n{done.stderr.decode()}"
     return done

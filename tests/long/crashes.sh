@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The recovery tests of the engine with the bounds of the long run: more crash images, every bit of every byte, thousands of random sequences.
-# About 20 minutes on two cores; a test's name as the argument runs that one ("machine", "damage::bits_flip").
+# The engine's recovery tests with large bounds: more crash images, every bit of every byte, thousands of random
+# sequences. # About 20 minutes on two cores. A test's name as the argument runs that test only ("machine",
+# "damage::bits_flip").
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 LAKEBED_LONG=1 cargo test --locked -p lakebed-core --test main -- --nocapture "recovery${1:+::$1}"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The extension in clients that know nothing of lakebed: DuckDB's command line, as the Python package index has it, and, where there is
-# npm, Node.js. Both are put into a temporary directory. A minute.
+# The extension in clients without lakebed: DuckDB's command line (from PyPI) and Node.js (where npm is installed), both
+# in a temporary directory. A minute.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 scratch=$(mktemp -d)
@@ -42,5 +42,5 @@ console.log('Node.js', process.version, 'with DuckDB', version());
 EOF
     (cd "$scratch" && npm install --silent --no-audit --no-fund @duckdb/node-api && node client.mjs "$extension" "$store")
 else
-    echo "No npm here: Node.js was not tried."
+    echo "SKIPPED: Node.js, because npm is not installed"
 fi

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The SQL tests on other DuckDB versions than the pinned one: the extension's on the last 1.4, all of them and those of the shell that hang
-# on DuckDB on the first and the last 1.5 and on the newest there is, or on those named in LAKEBED_DUCKDB ("1.5.0 2.0.0"). A minute or two
-# each. The packages go to a temporary directory that is put before the environment's own.
+# The SQL tests on other DuckDB versions than the pinned one. The last 1.4: the extension's tests. The first and last
+# 1.5 and the newest, or those in LAKEBED_DUCKDB ("1.5.0 2.0.0"): all, and those of the shell that use DuckDB. A minute
+# or two each. Packages go to a temporary directory, which comes first on Python's path.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 scratch=$(mktemp -d)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Fills a store's disk up and goes on. Half a minute.
+"""Fills the disk of a store, and goes on. Half a minute.
 
-Once as a real file system of 3 MiB (needs root for `mount -t tmpfs`; says SKIPPED where that does not work), and often as files that may
-not grow (RLIMIT_FSIZE: the kernel writes what fits and then refuses, so that writes are short too).
+Once with a real file system of 3 MiB (root, for `mount -t tmpfs`; SKIPPED where that fails), and often with files that
+may not grow (RLIMIT_FSIZE: the kernel writes what fits and then refuses, so writes are short too).
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ def main() -> None:
         try:
             full(disk, Path(scratch))
         finally:
-            # Lazily: after a failure something may still have a file open.
+            # Lazy: after a failure a file may still be open.
             subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 def fill(path: Path) -> tuple[int, lakebed.LakebedError]:
-    """Appends and commits until that fails: the rows acknowledged, and the error."""
+    """Appends and commits until that fails; returns the acknowledged rows and the error."""
     rows = 0
     with warnings.catch_warnings():
-        # Commits go on for a while where a whole segment cannot be sealed any more, and say so.
+        # When a full segment cannot be sealed, commits go on for a while with warnings.
         warnings.simplefilter("ignore")
         try:
             with lakebed.open(path, segment_bytes=400_000) as store:
@@ -59,14 +59,14 @@ def full(disk: Path, scratch: Path) -> None:
     assert isinstance(error, lakebed.StoreFull), repr(error)
     assert rows > 1000
     found = check(path, "events", rows, rows + 100)
-    # From the command line: exit code 7, one sentence, the store as it was.
+    # The command: exit code 7, one sentence, an unchanged store.
     source = scratch / "more.ndjson"
     write_records(source, found, found + 20_000)
     errors = run("--store", path, "ingest", "--into", "more", source, code=7).stderr.decode()
     assert "full" in errors, errors
     assert "Traceback" not in errors, errors
     assert check(path, "events", found, found) == found
-    # A drop works on the full disk, by the reserve.
+    # A drop works on the full disk, with the room of the file `reserve`.
     filler = disk / "filler"
     with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
         while True:
@@ -76,7 +76,7 @@ def full(disk: Path, scratch: Path) -> None:
     with lakebed.open(path, "r") as store:
         assert [info.name for info in store.collections()] == []
         assert store.verify().ok
-    # With room again it goes on.
+    # With room again, writing goes on.
     filler.unlink(missing_ok=True)
     with lakebed.open(path) as store:
         store.append("events", [record(n) for n in range(20)])
@@ -85,7 +85,7 @@ def full(disk: Path, scratch: Path) -> None:
 
 
 def limited(scratch: Path) -> None:
-    """No file may have more bytes than the limit, anywhere within a group, a footer or a manifest."""
+    """No file may grow beyond a limit, which falls inside groups, footers and manifests."""
     usual = resource.getrlimit(resource.RLIMIT_FSIZE)
     for number, limit in enumerate(range(2_000, 300_000, 17_011)):
         path = scratch / f"limited-{number}.lakebed"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Fuzzes each decoder of the format (engine/fuzz) for half a minute, or the seconds given as the first argument, beginning with the examples in
-# engine/format/src/tests/golden.txt. Needs a nightly Rust and cargo-fuzz; says SKIPPED where they are missing. A build of some minutes comes
-# first.
+# Fuzzes each target of engine/fuzz for half a minute, or the seconds that the first argument gives, starting from the
+# examples in engine/format/src/tests/golden.txt. Needs a nightly Rust and cargo-fuzz; SKIPPED where they are missing.
+# Builds for some minutes first.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 if ! cargo +nightly --version >/dev/null 2>&1 || ! cargo +nightly fuzz --version >/dev/null 2>&1; then
@@ -30,5 +30,5 @@ for target in $(cargo +nightly fuzz list --fuzz-dir engine/fuzz); do
         tail -n 60 "$scratch/log"
         exit 1
     }
-    echo "$target: $(sed -n 's/.*number_of_executed_units: *//p' "$scratch/log") inputs, $(find "$scratch/$target" -type f | wc -l) of them led somewhere new"
+    echo "$target: $(sed -n 's/.*number_of_executed_units: *//p' "$scratch/log") inputs, $(find "$scratch/$target" -type f | wc -l) of them with new coverage"
 done

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Kills `lakebed ingest` with SIGKILL at random times, 60 times unless told (the first argument), and looks at the store each time.
+"""Kills `lakebed ingest` with SIGKILL at random times, 60 times or as often as the first argument says.
 
-What was reported as ingested is there, what is there is a prefix in order, `verify` finds nothing, and the next ingest goes on. About two
-minutes.
+Each time: what was reported as ingested is there, the rows are a prefix, `verify` finds nothing, and the next ingest
+goes on. About two minutes.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def main() -> None:
 
 
 def ingest(store: Path, files: list[Path], seconds: float | None) -> tuple[bool, int, float]:
-    """Ingests all files, killed after so many seconds: whether it ended before, the rows it reported, how long it took."""
+    """Ingests all files and kills after so many seconds; returns whether it ended before, the reported rows, the
+    time."""
     began = time.monotonic()
     command = [*CLI, "--store", str(store), "ingest", "--json", "--into", "events", *map(str, files)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -72,7 +73,7 @@ def ingest(store: Path, files: list[Path], seconds: float | None) -> tuple[bool,
 
 
 def resumed(directory: Path, files: list[Path]) -> None:
-    """One file of several commits, killed in the middle and resumed."""
+    """Ingests one file in several commits, with kills in the middle and `--resume`."""
     whole = directory / "whole.ndjson"
     copies = 1 + (200 << 20) // sum(path.stat().st_size for path in files)
     rows = FILES * ROWS * copies
@@ -92,7 +93,7 @@ def resumed(directory: Path, files: list[Path]) -> None:
         kept = check(store, "events", kept, rows) if (store / "FORMAT").exists() else 0
         print(f"resumed: {kept:,} of {rows:,} rows after {kills} kills", flush=True)
         if process.returncode == 0:
-            # Faster than the kills: once more, with less patience.
+            # It ended before enough kills: again, with earlier kills.
             shutil.rmtree(store)
             kept, longest = 0, max(0.4, longest * 0.7)
     run("--store", store, "ingest", "--resume", "--into", "events", whole, timeout=600)

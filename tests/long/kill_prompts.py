@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Kills `lakebed prompt` with SIGKILL at random times, 50 times unless told (the first argument), against a fake server.
+"""Kills `lakebed prompt` with SIGKILL at random times, 50 times or as often as the first argument says; a fake server.
 
-After the last restart each request has exactly one stored reply and one result, and the server was asked nothing twice whose reply had been
-stored. About two minutes.
+After the last restart each request has exactly one stored reply and one result, and no request was sent again whose
+reply had been stored. About two minutes.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ def main() -> None:
     times = int(sys.argv[1]) if len(sys.argv) > 1 else 50
     rows = times * 12
     with tempfile.TemporaryDirectory(prefix="lakebed-kill-prompts-") as scratch:
-        asked, in_vain = kill_and_resume(Path(scratch), times=times, rows=rows, seed=times)
-    print(f"killed {times} times: {rows} requests, {asked} asked, {in_vain} of them in vain, every reply stored once")
+        sent, in_vain = kill_and_resume(Path(scratch), times=times, rows=rows, seed=times)
+    print(f"killed {times} times: {rows} requests, {sent} sent, {in_vain} of them in vain, every reply stored once")
 
 
 if __name__ == "__main__":

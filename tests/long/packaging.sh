@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# The ways to install: `pip install .`, `pip install -e .`, a wheel away from the sources, and a source distribution. Each in a new virtual
-# environment, from a copy of this clone's files; each must give the command, the engine and the DuckDB extension. Builds with Cargo's dev
-# profile (PROFILE=release for the one that users get) in this clone's target directory. About ten minutes the first time, four after that.
+# The ways to install: `pip install .`, `pip install -e .`, a wheel away from the sources, and a source distribution.
+# Each in a new virtual environment, from a copy of this clone's files; each must give the command, the engine and the
+# DuckDB extension. Builds with Cargo's dev profile (PROFILE=release for the one that users get) in this clone's target
+# directory. About ten minutes the first time, four after that.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 unset CONDA_PREFIX PYTHONHOME PYTHONPATH VIRTUAL_ENV LAKEBED_DUCKDB_LIBRARY
@@ -11,7 +12,7 @@ sample=$PWD/docs/sample/packages.ndjson.zst
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# In one place, so that Cargo knows it again the next time.
+# A fixed place, so that Cargo can reuse its builds.
 source=$CARGO_TARGET_DIR/packaging
 rm -rf "$source"
 mkdir -p "$source" "$scratch/dist"

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""One writer and two readers, processes of their own, for three minutes unless told (seconds as the first argument): no reader ever sees
-half a commit.
+"""One writer and two readers as processes, for three minutes or the seconds that the first argument gives: no reader
+ever sees half a commit.
 
-The writer appends to two collections and puts a blob in each commit, deletes rows of both at once, ingests a file into a third, trims,
-seals, rolls back, drops, and is killed and replaced every few seconds. One reader stays with its store object and refreshes it, and asks
-in SQL now and then; the other one opens the store anew for each look.
+The writer appends to two collections and puts a blob in each commit, deletes rows of both at once, ingests a file into
+a third, trims, seals, rolls back, drops, and is killed and replaced every few seconds. One reader keeps its store
+object and refreshes it, and sometimes runs SQL; the other opens the store for each check.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ROWS = 5
 LINES = 300
 """Rows that one ingest adds to the third."""
 WINDOW = 40 * ROWS
-"""Of the newest rows a look reads this many."""
+"""A check reads this many of the newest rows."""
 
 
 def row(n: int) -> bytes:
@@ -32,12 +32,12 @@ def row(n: int) -> bytes:
 
 
 def mirrored(seq: int) -> int:
-    """A commit's rows are in `right` from the last to the first."""
+    """The row of `right` with the same record: a commit's rows are there in reverse order."""
     return seq - seq % ROWS + ROWS - 1 - seq % ROWS
 
 
 def write(path: Path, done: Event) -> None:
-    """Commits until it is told to end, or killed. Everything follows from how many rows there are."""
+    """Commits until `done` is set, or it is killed. The number of rows decides what comes next."""
     file = path.with_name("lines.ndjson")
     with lakebed.open(path, lock_timeout=60, segment_bytes=200_000) as store:
         names = {info.name: info for info in store.collections()}
@@ -48,7 +48,7 @@ def write(path: Path, done: Event) -> None:
             store.put(b"blob %d" % round_)
             store.append("right", rows[::-1])
             if round_ % 7 == 3:
-                # One row of the commit before, in both collections at once.
+                # A row of the commit before, from both collections at once.
                 store.delete(lakebed.Hash.of(row((round_ - 1) * ROWS + round_ % ROWS)))
             store.commit()
             round_ += 1
@@ -64,12 +64,12 @@ def write(path: Path, done: Event) -> None:
                 store.drop("files")
             if round_ % 500 == 0:
                 store.trim("left", before_seq=(round_ - 50) * ROWS)
-                # Not one commit with the trim before: readers compare only where both have rows.
+                # Another commit than the trim before: readers compare only rows that both have.
                 store.trim("right", before_seq=(round_ - 50) * ROWS)
 
 
 def refreshing(path: Path, done: Event, looks: object) -> None:
-    """One store object, one connection."""
+    """Checks with one store object and one connection, which it refreshes."""
     with lakebed.open(path, "r") as store, lakebed.connect(path) as connection:
         seen = (0, 0)
         while not done.is_set():
@@ -81,7 +81,7 @@ def refreshing(path: Path, done: Event, looks: object) -> None:
 
 
 def opening(path: Path, done: Event, looks: object) -> None:
-    """A store object for each look."""
+    """Checks with a new store object each time."""
     seen = (0, 0)
     while not done.is_set():
         with lakebed.open(path, "r") as store:
@@ -95,7 +95,7 @@ def count(looks: object) -> None:
 
 
 def look(snapshot: lakebed.Snapshot, seen: tuple[int, int]) -> tuple[int, int]:
-    """What must hold of every snapshot; `seen` are commit and rows of an earlier one, the result of this one."""
+    """Checks a snapshot against (commit, rows) of an earlier one; returns its own."""
     infos = {info.name: info for info in snapshot.collections()}
     assert ("left" in infos) == ("right" in infos)
     if "left" not in infos:
@@ -115,7 +115,7 @@ def look(snapshot: lakebed.Snapshot, seen: tuple[int, int]) -> tuple[int, int]:
     for seq, found in rows.items():
         assert found.data == row(seq), f"row {seq} of left"
         assert found.hash == lakebed.Hash.of(row(seq))
-    # Deleted in one is deleted in the other.
+    # A record deleted from one is deleted from the other.
     mirror = {mirrored(found.seq): found.data for found in snapshot.scan("right", start, right.next_seq)}
     assert mirror == {seq: found.data for seq, found in rows.items()}, "half a delete"
     gone = set(range(start, left.next_seq)) - rows.keys()
@@ -131,7 +131,7 @@ def look(snapshot: lakebed.Snapshot, seen: tuple[int, int]) -> tuple[int, int]:
 
 
 def ask(connection: object) -> None:
-    """One query sees one snapshot, whatever is committed while it runs."""
+    """Checks that a query sees a single commit."""
     lakebed.refresh(connection)  # type: ignore[arg-type]
     sql = """
         WITH l AS (SELECT max(_seq) AS last, max(n) AS n FROM "left" WHERE n >= 0), r AS (SELECT max(_seq) AS last FROM "right")

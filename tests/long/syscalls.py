@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Lets system calls of a real process fail or kill it, one after the other, by `strace -e inject`.
+"""Makes system calls of a real process fail or kill it, one after the other (`strace -e inject`).
 
-Says SKIPPED and ends where there is no strace. Two minutes, or the seconds given as the first argument.
+SKIPPED without strace. Two minutes, or the seconds that the first argument gives.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ with lakebed.open({path!r}, segment_bytes=40_000, threads=1) as store:
     store.seal()
 """
 ROWS = 40
-# Whoever is told this tries again.
+# The caller retries.
 HARMLESS = "error=EINTR"
 CALLS = {
     "pread64": ("error=EIO", HARMLESS),
@@ -45,7 +45,7 @@ CALLS = {
 def main() -> None:
     strace = shutil.which("strace")
     if strace is None:
-        print("SKIPPED: there is no strace on this machine; install it to run this test")
+        print("SKIPPED: strace is not installed")
         return
     here = str(Path(__file__).parent)
     end = time.monotonic() + (float(sys.argv[1]) if len(sys.argv) > 1 else 120)
@@ -61,7 +61,7 @@ def main() -> None:
                 path = Path(scratch) / f"{runs}.lakebed"
                 program = WORK.format(here=here, path=str(path), rows=ROWS)
                 inject = ["-e", f"trace={call}", "-e", f"inject={call}:{fault}:when={when}"]
-                # Only calls on the store's files count, so that the interpreter's own are left alone.
+                # Only calls on the store's files, not the interpreter's own.
                 names = [str(path), *(str(path / name) for name in ("LOCK", "FORMAT", ".FORMAT.tmp", "reserve"))]
                 names += [str(path / "segments" / f"{n:012}.seg") for n in range(1, 9)]
                 names += [str(path / "manifests" / name) for n in range(1, 9) for name in (f"{n:020}", f".{n:020}.tmp")]

@@ -1,4 +1,4 @@
-"""What the tests of prompts share: a fake server, both clients, a store, and no settings of whoever runs the tests."""
+"""What the tests of prompts share: a fake server, both clients, a store, and no settings of the environment."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import time
 import pytest
 
 import lakebed
-from lakebed import _engine
+from tests.backends import backend
 from tests.prompts.server import FakeOllama
 
-CLIENTS = ["httpx", *(["rust"] if hasattr(_engine, "Ollama") else [])]
+__all__ = ["backend", "client_name", "eventually", "issues", "path", "server", "store"]
+
+CLIENTS = ["httpx", *(["rust"] if lakebed.has_rust_backend() else [])]
 
 
 def eventually(condition, seconds=10.0):
@@ -35,7 +37,7 @@ def server(monkeypatch):
 
 
 @pytest.fixture(params=CLIENTS)
-def backend(request, monkeypatch, server):
+def client_name(request, monkeypatch, server):
     """Runs the test on each client."""
     monkeypatch.setenv("LAKEBED_OLLAMA_CLIENT", request.param)
     return request.param

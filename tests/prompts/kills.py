@@ -1,4 +1,5 @@
-"""Killing `lakebed prompt` with SIGKILL at random times, and what must hold after the last restart. Used by the tests and by tests/long."""
+"""Killing `lakebed prompt` with SIGKILL at random times, and what must hold after the last restart. Used by the tests
+and by tests/long."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ PROGRAM = [sys.executable, "-m", "lakebed"]
 def kill_and_resume(place: Path, *, times: int, rows: int, seed: int) -> tuple[int, int]:
     """Kills the command `times` times, then lets it end. How many requests were asked, and how many asked in vain.
 
-    Asserts that each request has exactly one stored reply and one result, and that no request was sent again whose reply had been stored.
+    Asserts that each request has exactly one stored reply and one result, and that no request was sent again whose
+    reply had been stored.
     """
     chance = random.Random(seed)
     server = FakeOllama(delay=0.004).start()

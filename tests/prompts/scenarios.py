@@ -29,12 +29,23 @@ import asyncio
 import base64
 import itertools
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from tests.prompts.server import FakeOllama
     from tests.prompts.wire import Answer
+
+
+class ServerState(Protocol):
+    """What scenarios use of the fake server."""
+
+    delay: float
+    retry_after: str | None
+    asked: Counter[tuple[str, str]]
+
+    async def forever(self) -> None: ...
+
 
 MODELS = (
     "llama3.2 instant thinker tools length nocounts eof cut midstream crash stall stallfirst early drip bytes multibyte two blank noeol "
@@ -143,7 +154,7 @@ ERRORS: dict[int, tuple[object, dict[str, str]]] = {
 }
 
 
-async def refuse(answer: Answer, code: int, server: FakeOllama) -> None:
+async def refuse(answer: Answer, code: int, server: ServerState) -> None:
     """An error before the first frame."""
     body, headers = ERRORS.get(code, ({"error": f"status {code}"}, {}))
     if code in (429, 503) and server.retry_after is not None:
@@ -151,7 +162,7 @@ async def refuse(answer: Answer, code: int, server: FakeOllama) -> None:
     await answer.whole(code, body, headers)
 
 
-async def play(server: FakeOllama, answer: Answer, body: dict[str, Any], *, chat: bool) -> None:
+async def play(server: ServerState, answer: Answer, body: dict[str, Any], *, chat: bool) -> None:
     """Answers a chat or generate request as its model does."""
     name = body["model"].removesuffix(":latest")
     speech = Speech(body, chat=chat)
@@ -172,7 +183,8 @@ async def play(server: FakeOllama, answer: Answer, body: dict[str, Any], *, chat
             return await _split(answer, normal(speech, text), int(rest))
     special = _SPECIAL.get(name)
     if special is not None:
-        return await special(server, answer, speech, text, body)
+        await special(server, answer, speech, text, body)
+        return None
     if not body.get("stream", True):
         whole = speech.last()
         (whole["message"] if chat else whole)["content" if chat else "response"] = text
@@ -203,62 +215,62 @@ async def _split(answer: Answer, data: bytes, *places: int) -> None:
     await answer.end()
 
 
-async def _instant(_server: FakeOllama, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
+async def _instant(_server: ServerState, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
     answer.begin()
     data = b"".join(json.dumps(one, ensure_ascii=False).encode() + b"\n" for one in (speech.frame(text), speech.last()))
     answer.raw(b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data))
 
 
-async def _thinker(_server: FakeOllama, answer: Answer, speech: Speech, text: str, body: Any) -> None:
+async def _thinker(_server: ServerState, answer: Answer, speech: Speech, text: str, body: Any) -> None:
     thoughts = [] if body.get("think") is False else [speech.frame("", "Let me "), speech.frame("", "see.")]
     await _frames(answer, *thoughts, *(speech.frame(piece) for piece in pieces(text)), speech.last())
 
 
-async def _tools(_server: FakeOllama, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
+async def _tools(_server: ServerState, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
     call = {"id": "call_12345678", "function": {"index": 0, "name": "look", "arguments": {"where": "Zürich", "n": 1}}}
     await _frames(answer, speech.frame("Looking."), speech.last(tool_calls=[call]))
 
 
-async def _length(_server: FakeOllama, answer: Answer, speech: Speech, text: str, body: Any) -> None:
+async def _length(_server: ServerState, answer: Answer, speech: Speech, text: str, body: Any) -> None:
     words = list(pieces(text))[: body.get("options", {}).get("num_predict", 2)]
     await _frames(answer, *(speech.frame(word) for word in words), speech.last("length"))
 
 
-async def _nocounts(_server: FakeOllama, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
+async def _nocounts(_server: ServerState, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
     await _frames(answer, speech.frame(text), speech.last(counts=False))
 
 
-async def _eof(_server: FakeOllama, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
+async def _eof(_server: ServerState, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
     await _frames(answer, *(speech.frame(piece) for piece in pieces(text)))
 
 
-async def _cut(_server: FakeOllama, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
+async def _cut(_server: ServerState, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
     answer.begin()
     await answer.frame(speech.frame("Half a"))
     await answer.chunk(b'{"model":"cut","mess')
     await answer.cut()
 
 
-async def _midstream(_server: FakeOllama, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
+async def _midstream(_server: ServerState, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
     await _frames(answer, speech.frame("Half a"), {"error": "something odd went wrong"})
 
 
-async def _crash(_server: FakeOllama, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
+async def _crash(_server: ServerState, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
     message = "an error was encountered while running the model: unexpected EOF"
     await _frames(answer, speech.frame("Half a"), {"error": message})
 
 
-async def _stall(server: FakeOllama, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
+async def _stall(server: ServerState, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
     answer.begin()
     await answer.frame(speech.frame("And then"))
     await server.forever()
 
 
-async def _stallfirst(server: FakeOllama, _answer: Answer, _speech: Speech, _text: str, _body: Any) -> None:
+async def _stallfirst(server: ServerState, _answer: Answer, _speech: Speech, _text: str, _body: Any) -> None:
     await server.forever()
 
 
-async def _early(_server: FakeOllama, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
+async def _early(_server: ServerState, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
     answer.begin()
     await answer.chunk(b"\n")
     await asyncio.sleep(0.3)
@@ -267,7 +279,7 @@ async def _early(_server: FakeOllama, answer: Answer, speech: Speech, text: str,
     await answer.end()
 
 
-async def _drip(_server: FakeOllama, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
+async def _drip(_server: ServerState, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
     answer.begin()
     for piece in pieces(text):
         await answer.frame(speech.frame(piece))
@@ -276,43 +288,43 @@ async def _drip(_server: FakeOllama, answer: Answer, speech: Speech, text: str, 
     await answer.end()
 
 
-async def _slow(_server: FakeOllama, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
+async def _slow(_server: ServerState, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
     await asyncio.sleep(0.2)
     await _frames(answer, speech.frame(text), speech.last())
 
 
-async def _bytes(_server: FakeOllama, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
+async def _bytes(_server: ServerState, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
     data = normal(speech, text)
     await _split(answer, data, *range(1, len(data)))
 
 
-async def _multibyte(_server: FakeOllama, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
+async def _multibyte(_server: ServerState, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
     data = normal(speech, "Zoë 値 😀 ok")
     places = [place for place in range(1, len(data)) if data[place] & 0xC0 == 0x80]
     await _split(answer, data, *places)
 
 
-async def _two(_server: FakeOllama, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
+async def _two(_server: ServerState, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
     await _split(answer, normal(speech, text))
 
 
-async def _blank(_server: FakeOllama, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
+async def _blank(_server: ServerState, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
     await _split(answer, normal(speech, text).replace(b"\n", b"\r\n\n  \n"))
 
 
-async def _noeol(_server: FakeOllama, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
+async def _noeol(_server: ServerState, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
     await _split(answer, normal(speech, text).rstrip(b"\n"))
 
 
-async def _after(_server: FakeOllama, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
+async def _after(_server: ServerState, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
     await _frames(answer, speech.frame(text), speech.last(), speech.frame(" and more"), {"error": "too late"})
 
 
-async def _huge(_server: FakeOllama, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
+async def _huge(_server: ServerState, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
     await _frames(answer, speech.frame("ä" * 100_000), speech.last())
 
 
-async def _giant(_server: FakeOllama, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
+async def _giant(_server: ServerState, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
     answer.begin()
     await answer.chunk(b'{"message":{"content":"')
     for _ in range(100):
@@ -321,7 +333,7 @@ async def _giant(_server: FakeOllama, answer: Answer, speech: Speech, _text: str
     await answer.end()
 
 
-async def _flood(_server: FakeOllama, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
+async def _flood(_server: ServerState, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
     answer.begin()
     frame = json.dumps(speech.frame("x" * 100_000)).encode() + b"\n"
     for _ in range(1_000):
@@ -330,23 +342,23 @@ async def _flood(_server: FakeOllama, answer: Answer, speech: Speech, _text: str
     await answer.end()
 
 
-async def _html(_server: FakeOllama, answer: Answer, *_rest: Any) -> None:
+async def _html(_server: ServerState, answer: Answer, *_rest: Any) -> None:
     await answer.whole(200, b"<html><body>Sign in to the guest network</body></html>", kind="text/html")
 
 
-async def _badutf8(_server: FakeOllama, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
+async def _badutf8(_server: ServerState, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
     await _split(answer, normal(speech, "caf? au lait").replace(b"?", b"\xe9"))
 
 
-async def _badjson(_server: FakeOllama, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
+async def _badjson(_server: ServerState, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
     await _split(answer, b"this is no JSON\n" + normal(speech, text))
 
 
-async def _array(_server: FakeOllama, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
+async def _array(_server: ServerState, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
     await _split(answer, b"[1]\n" + normal(speech, text))
 
 
-async def _redirect(_server: FakeOllama, answer: Answer, *_rest: Any) -> None:
+async def _redirect(_server: ServerState, answer: Answer, *_rest: Any) -> None:
     await answer.whole(302, None, {"Location": "http://127.0.0.1:9/api/chat"})
 
 
@@ -370,22 +382,22 @@ def instance(schema: Any) -> Any:
     return "text"
 
 
-async def _json(_server: FakeOllama, answer: Answer, speech: Speech, _text: str, body: Any) -> None:
+async def _json(_server: ServerState, answer: Answer, speech: Speech, _text: str, body: Any) -> None:
     await _frames(
         answer, *(speech.frame(one) for one in pieces(json.dumps(instance(body.get("format"))))), speech.last()
     )
 
 
-async def _prose(_server: FakeOllama, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
+async def _prose(_server: ServerState, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
     await _frames(answer, speech.frame("Sure! Here is "), speech.frame("your JSON."), speech.last())
 
 
-async def _proseonce(server: FakeOllama, answer: Answer, speech: Speech, text: str, body: Any) -> None:
+async def _proseonce(server: ServerState, answer: Answer, speech: Speech, text: str, body: Any) -> None:
     once = server.asked["proseonce", prompt_of(body)] == 1
     await (_prose if once else _json)(server, answer, speech, text, body)
 
 
-async def _small(_server: FakeOllama, answer: Answer, speech: Speech, text: str, body: Any) -> None:
+async def _small(_server: ServerState, answer: Answer, speech: Speech, text: str, body: Any) -> None:
     limit = body.get("options", {}).get("num_ctx", 64)
     needed = tokens(prompt_of(body))
     if needed > limit and body.get("truncate") is False:
@@ -403,7 +415,7 @@ async def _small(_server: FakeOllama, answer: Answer, speech: Speech, text: str,
     return await _frames(answer, speech.frame(text), {**speech.last(), **cut})
 
 
-async def _sneaky(_server: FakeOllama, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
+async def _sneaky(_server: ServerState, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
     remote = {"remote_model": "big", "remote_host": "https://ollama.com:443"}
     await _frames(answer, {**speech.frame(text), **remote}, {**speech.last(), **remote})
 

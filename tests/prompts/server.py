@@ -1,4 +1,5 @@
-"""A server that speaks Ollama's protocol and plays what can go wrong with it. For tests, and to try the shell without a model:
+"""A server that speaks Ollama's protocol and plays what can go wrong with it. For tests, and to try the shell without a
+model:
 
     python -m tests.prompts.server [--port 11434] [--delay 0.05]
 
@@ -51,7 +52,8 @@ class FakeOllama:
         self.answered: Counter[tuple[str, str]] = Counter()
         """How often an answer was written to its end."""
         self.active = self.peak = self.reloads = self.connections = self.dropped = 0
-        """Chats now, at most at once, model loads because of other options, connections, answers that the client closed."""
+        """Chats now, at most at once, model loads because of other options, connections, answers that the client
+        closed."""
         self.port = 0
         self._loaded: dict[str, tuple[object, ...]] = {}
         self._sockets: set[socket.socket] = set()
@@ -60,7 +62,8 @@ class FakeOllama:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
-    # --- In a thread of its own -----------------------------------------------------------------------------------------
+    # --- In a thread of its
+    # own -----------------------------------------------------------------------------------------
 
     @property
     def url(self) -> str:
@@ -109,7 +112,8 @@ class FakeOllama:
         """Until the client or the server goes."""
         await asyncio.Event().wait()
 
-    # --- The server -----------------------------------------------------------------------------------------------------
+    # --- The
+    # server -----------------------------------------------------------------------------------------------------
 
     async def serve(self, port: int, ready: threading.Event | None = None, host: str = "127.0.0.1") -> None:
         """Serves until it is cancelled."""
@@ -141,8 +145,8 @@ class FakeOllama:
         return task
 
     def _accept(self, listening: socket.socket) -> None:
-        """Takes one connection, and knows of it from here on: `asyncio.start_server` forgets, unclosed, those that it accepts in the
-        moment it is stopped, and their clients wait for an answer until they give up."""
+        """Takes one connection, and knows of it from here on: `asyncio.start_server` forgets, unclosed, those that it
+        accepts in the moment it is stopped, and their clients wait for an answer until they give up."""
         try:
             connection, _ = listening.accept()
         except BlockingIOError:

@@ -10,8 +10,8 @@ import pytest
 
 import lakebed
 from lakebed.prompts.client import Timeouts
-from lakebed.prompts.client import server as named
 from lakebed.prompts.failures import Canceled
+from lakebed.prompts.server import find_server
 from tests.prompts.conftest import eventually
 from tests.prompts.scenarios import Speech, normal
 
@@ -20,15 +20,15 @@ QUICK = Timeouts(connect=1.0, first=0.4, stall=0.4)
 
 
 @pytest.fixture
-def client(backend):
-    client = named(timeouts=Timeouts(connect=2.0, first=10.0, stall=10.0)).client()
+def client(client_name):
+    client = find_server(timeouts=Timeouts(connect=2.0, first=10.0, stall=10.0)).client()
     yield client
     client.close()
 
 
 @pytest.fixture
-def hasty(backend):
-    client = named(timeouts=QUICK).client()
+def hasty(client_name):
+    client = find_server(timeouts=QUICK).client()
     yield client
     client.close()
 
@@ -174,8 +174,8 @@ def test_nothing_there_is_said_with_what_to_do(client, server):
     )
 
 
-def test_a_name_that_leads_nowhere_is_unreachable(backend):
-    client = named("http://no-such-host.invalid:1", QUICK).client()
+def test_a_name_that_leads_nowhere_is_unreachable(client_name):
+    client = find_server("http://no-such-host.invalid:1", QUICK).client()
     with pytest.raises(lakebed.OllamaUnreachable, match=r"no-such-host\.invalid"):
         ask(client, "llama3.2")
     client.close()
@@ -246,17 +246,17 @@ def test_calls_and_pulls(client, server):
         list(client.pull(b'{"model":"broken"}', "broken"))
 
 
-def test_no_proxy_is_used_for_this_machine(backend, server, monkeypatch):
+def test_no_proxy_is_used_for_this_machine(client_name, server, monkeypatch):
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    client = named().client()
+    client = find_server().client()
     assert text(ask(client, "llama3.2")) == SAID
     client.close()
 
 
-def test_the_key_goes_to_a_named_host_and_a_redirect_takes_it_nowhere(backend, server, monkeypatch):
+def test_the_key_goes_to_a_named_host_and_a_redirect_takes_it_nowhere(client_name, server, monkeypatch):
     monkeypatch.setenv("OLLAMA_API_KEY", "secret-key")
-    client = named().client()
+    client = find_server().client()
     with pytest.raises(lakebed.NotOllama) as caught:
         ask(client, "redirect")
     assert server.requests[-1].headers["authorization"] == "Bearer secret-key"

@@ -66,7 +66,7 @@ def test_one_prompt_is_streamed_on_a_terminal(on_terminal, issues, server):
             2,
             "The schema none.json cannot be read: No such file or directory.\n",
         ),
-        (["llama3.2", "x", "--wait", "soon"], 2, "'soon' is no duration; write it like 90s, 30m or 2h.\n"),
+        (["llama3.2", "x", "--wait", "soon"], 2, "'soon' is not a duration; write it like 90s, 30m or 2h.\n"),
         (["big:cloud", "x"], 2, "allow it with --allow-cloud"),
     ],
 )
@@ -96,7 +96,7 @@ def test_rows_that_fail_end_with_1_and_the_command_that_goes_on(run, issues, ser
     assert [row["error"]["kind"] for row in done.rows] == ["prompt_too_long"] * 2
     told = sorted(row["error"]["message"] for row in done.rows)
     assert told[0].startswith("Row 1: The prompt is longer than the model's context: ")
-    assert "rows that failed are asked again by the same command: lakebed prompt small '{title} " in done.err
+    assert "the same command sends failed rows again: lakebed prompt small '{title} " in done.err
 
 
 def test_a_server_that_is_lost_ends_with_3_and_the_command_that_goes_on(run, issues, server):
@@ -104,7 +104,7 @@ def test_a_server_that_is_lost_ends_with_3_and_the_command_that_goes_on(run, iss
     done = run("prompt", "error-503", "{title}", "--from", TITLES, "--wait", "1s")
     assert done.code == 3
     assert "is busy (503): server busy" in done.err
-    assert "to go on: lakebed prompt error-503" in done.err
+    assert "to continue: lakebed prompt error-503" in done.err
     assert run("query", "SELECT status, errors FROM runs").rows == [{"status": "server_lost", "errors": 0}]
 
 
@@ -126,8 +126,8 @@ def test_ctrl_c_once_finishes_what_is_under_way(place, run, issues, server):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert "Finishing what is under way" in err
-    assert "to go on: lakebed prompt llama3.2" in err
+    assert "Finishing the requests in flight" in err
+    assert "to continue: lakebed prompt llama3.2" in err
     answered = sum(server.answered.values())
     assert answered == sum(server.asked.values()) == len(out.splitlines()) < 8
     server.delay = 0
@@ -181,7 +181,7 @@ def test_models_and_pull(run, issues, server):
     assert rows["llama3.2:latest"]["digest"] == server.models["llama3.2:latest"]
     assert rows["big:cloud"]["remote"] == "https://ollama.com:443"
     done = run("pull", "newone")
-    assert (done.code, done.err) == (0, "note: newone is there\n")
+    assert (done.code, done.err) == (0, "note: newone is downloaded\n")
     done = run("pull", "nosuch")
     assert (done.code, "file does not exist" in done.err) == (1, True)
     assert "newone:latest" in {

@@ -1,4 +1,5 @@
-"""The fake server is like Ollama: the official client, as it is, understands it, and trips where it trips over Ollama."""
+"""The fake server is like Ollama: the official client, as it is, understands it, and trips where it trips over
+Ollama."""
 
 from __future__ import annotations
 

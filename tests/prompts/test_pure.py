@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lakebed
-from lakebed.prompts import model_options as options
+from lakebed.prompts import model_options
 from lakebed.prompts.address import address, full_name, is_cloud_name
+from lakebed.prompts.reply_format import ReplyFormat
+from lakebed.prompts.request import RequestBuilder, RequestSettings, canonical, user_message, without_digest
 from lakebed.prompts.seq_index import SeqIndex
-from lakebed.prompts.request import Maker, Question, canonical, user_message, without_digest
-from lakebed.prompts.reply_format import Format
 from lakebed.prompts.template import Template, dump, parse
 
 ROW = parse(
@@ -89,10 +89,13 @@ class TestTemplates:
 
 class TestOptions:
     def test_types_are_those_of_ollama_so_that_equal_options_are_equal_bytes(self):
-        assert options.checked({"temperature": 0, "num_ctx": "8192", "stop": "END"}) == options.checked(
+        assert model_options.checked({"temperature": 0, "num_ctx": "8192", "stop": "END"}) == model_options.checked(
             {"stop": ["END"], "num_ctx": 8192.0, "temperature": "0.0"}
         )
-        assert options.from_words(("temperature=0.5", "stop=a", "stop=b")) == {"temperature": "0.5", "stop": ["a", "b"]}
+        assert model_options.from_words(("temperature=0.5", "stop=a", "stop=b")) == {
+            "temperature": "0.5",
+            "stop": ["a", "b"],
+        }
 
     @pytest.mark.parametrize(
         ("name", "value", "message"),
@@ -107,16 +110,22 @@ class TestOptions:
     )
     def test_wrong_ones_are_refused(self, name, value, message):
         with pytest.raises(lakebed.InvalidArgument, match=message):
-            options.checked({name: value})
+            model_options.checked({name: value})
 
     def test_words_without_equals_are_refused(self):
         with pytest.raises(lakebed.InvalidArgument, match="NAME=VALUE"):
-            options.from_words(("temperature",))
+            model_options.from_words(("temperature",))
 
     def test_think(self):
-        assert [options.think(one) for one in (None, True, "on", "off", "high")] == [None, True, True, False, "high"]
+        assert [model_options.think(one) for one in (None, True, "on", "off", "high")] == [
+            None,
+            True,
+            True,
+            False,
+            "high",
+        ]
         with pytest.raises(lakebed.InvalidArgument, match="think is one of"):
-            options.think("hard")
+            model_options.think("hard")
 
 
 class TestAddresses:
@@ -163,8 +172,8 @@ class TestAddresses:
         assert address("https://api.ollama.com", {}).is_cloud
         names = {"gpt-oss:120b-cloud": True, "x:cloud": True, "cloud": False, "my-cloud": False, "x:7b": False}
         assert {name: is_cloud_name(name) for name in names} == names
-        names = {"a": "a:latest", "a:7b": "a:7b", "host:1/a": "host:1/a:latest", "host:1/a:b": "host:1/a:b"}
-        assert {name: full_name(name) for name in names} == names
+        full_names = {"a": "a:latest", "a:7b": "a:7b", "host:1/a": "host:1/a:latest", "host:1/a:b": "host:1/a:b"}
+        assert {name: full_name(name) for name in full_names} == full_names
 
 
 class TestRequests:
@@ -174,23 +183,25 @@ class TestRequests:
     )
     def test_the_bytes_are_canonical_json(self, prompt, system, images):
         schema = {"type": "object", "properties": {"b": {}, "a": {}}}
-        question = Question("m:latest", "d" * 64, schema, {"temperature": 0.5, "num_ctx": 8}, "high", "10m")
-        data = Maker(question).request(user_message(prompt, system, images))
+        question = RequestSettings("m:latest", "d" * 64, schema, {"temperature": 0.5, "num_ctx": 8}, "high", "10m")
+        data = RequestBuilder(question).request(user_message(prompt, system, images))
         value = json.loads(data)
         assert data == canonical(value).encode()
         assert set(value) == {"model", "messages", "format", "options", "think"}
         assert value["messages"][-1]["content"] == prompt
         assert value["messages"][0]["role"] == ("system" if system else "user")
-        body = json.loads(Maker(question).body(user_message(prompt, system, images), lambda name: name.encode()))
+        body = json.loads(
+            RequestBuilder(question).body(user_message(prompt, system, images), lambda name: name.encode())
+        )
         assert body["model"] == "m:latest"
         assert (body["stream"], body["truncate"], body["keep_alive"]) == (True, False, "10m")
         assert len(body["messages"][-1].get("images", [])) == len(images)
 
     def test_what_the_reply_does_not_depend_on_is_not_in_it(self):
-        one = Question("m:latest", "d" * 64, keep_alive="1m")
-        other = Question("m2:latest", "d" * 64)
-        newer = Question("m:latest", "e" * 64)
-        data = [Maker(question).request(user_message("x")) for question in (one, other, newer)]
+        one = RequestSettings("m:latest", "d" * 64, keep_alive="1m")
+        other = RequestSettings("m2:latest", "d" * 64)
+        newer = RequestSettings("m:latest", "e" * 64)
+        data = [RequestBuilder(question).request(user_message("x")) for question in (one, other, newer)]
         assert data[0] == data[1] != data[2]
         assert without_digest(data[0]) == without_digest(data[2])
 
@@ -199,7 +210,7 @@ class TestSchemas:
     SCHEMA: ClassVar = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 
     def test_replies_are_checked(self):
-        form = Format(self.SCHEMA)
+        form = ReplyFormat(self.SCHEMA)
         assert form.value('{"n": 1}', cut=False) == {"n": 1}
         wrong = {
             '{"n": "1"}': "not of type 'integer'",
@@ -212,20 +223,21 @@ class TestSchemas:
                 form.value(text, cut=False)
         with pytest.raises(lakebed.ReplyInvalid, match="stopped by num_predict"):
             form.value('{"n', cut=True)
-        assert Format("json").value("[1]", cut=False) == [1]
+        assert ReplyFormat("json").value("[1]", cut=False) == [1]
 
     def test_a_wrong_schema_is_refused_and_nothing_is_fetched(self):
         with pytest.raises(lakebed.InvalidArgument, match="no valid JSON schema"):
-            Format({"type": "objekt"})
+            ReplyFormat({"type": "objekt"})
         with pytest.raises(lakebed.InvalidArgument, match="JSON schema object"):
-            Format("xml")
+            ReplyFormat("xml")
         with pytest.raises(lakebed.InvalidArgument, match="nothing is fetched"):
-            Format({"$ref": "http://127.0.0.1:9/schema"}).value("{}", cut=False)
+            ReplyFormat({"$ref": "http://127.0.0.1:9/schema"}).value("{}", cut=False)
 
 
 def test_the_index_finds_what_was_added_newest_first(monkeypatch):
     monkeypatch.setattr("lakebed.prompts.seq_index._OVERLAY", 100)
-    index, known = SeqIndex(), {}
+    index = SeqIndex()
+    known: dict[int, list[int]] = {}
     chance = random.Random(1)
     for seq in range(1_050):
         key = chance.randrange(300)

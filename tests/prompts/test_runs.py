@@ -1,33 +1,20 @@
-"""Runs from Python: what is asked, what is stored, what a second run does, and what happens when things go wrong."""
+"""Runs from Python: what is sent, what is stored, what a second run does, what is refused."""
 
 from __future__ import annotations
 
 import json
 import threading
-import time
+from typing import Any
 
 import pytest
 
 import lakebed
 from lakebed.prompts import dry_run
-from lakebed.prompts.client import Timeouts
-from tests.prompts.conftest import eventually
-
-TITLES = "SELECT title FROM issues ORDER BY id"
-
-
-def ask(store, model="llama3.2", template="Say {title}", query=TITLES, **more):
-    run = lakebed.prompt(store, model, template, query, **more)
-    run._plan.backoff = run._gate._first_delay = 0.02
-    return list(run), run.report
-
-
-def rows(store, collection):
-    return [row.json() for row in store.scan(collection)]
+from tests.prompts.runs import SCHEMA, TITLES, ask, rows
 
 
 class TestWhatIsStored:
-    def test_each_row_gets_its_result_and_equal_prompts_are_asked_once(self, backend, server, issues):
+    def test_each_row_gets_its_result_and_equal_prompts_are_asked_once(self, client_name, server, issues):
         results, report = ask(issues)
         assert (report.outcome, report.rows, report.asked, report.cached, report.errors) == ("complete", 12, 11, 1, 0)
         assert sum(server.asked.values()) == 11
@@ -50,6 +37,7 @@ class TestWhatIsStored:
     def test_it_is_committed_when_the_result_is_given(self, server, issues, path):
         with lakebed.prompt(issues, "llama3.2", "Say {title}", TITLES) as run:
             result = next(run)
+            assert result.reply is not None
             with lakebed.open(path, "r") as other:
                 assert result.reply in other
                 assert result.n in [row["n"] for row in rows(other, "results")]
@@ -120,7 +108,7 @@ class TestWhatIsStored:
         assert "results" not in [info.name for info in issues.collections()]
         assert len(rows(issues, "_replies")) == 11
 
-    def test_images_are_blobs(self, backend, server, store):
+    def test_images_are_blobs(self, client_name, server, store):
         hash = store.put(b"an image of 20 bytes")
         (result,), _ = ask(store, "vision", "Look", query=f"SELECT '{hash}' AS picture", image="picture")
         assert result.text == "You said: Look [image of 20 bytes]"
@@ -135,7 +123,7 @@ class TestWhatIsStored:
         (wrong,), _ = ask(store, "vision", "Look", query="SELECT 'ffff' AS picture", image="picture")
         assert wrong.error.kind == "blob_not_found"
 
-    def test_thinking_tools_and_length_are_kept(self, backend, server, store):
+    def test_thinking_tools_and_length_are_kept(self, client_name, server, store):
         (thought,), _ = ask(store, "thinker", "Hm", query=None, think=True)
         assert (thought.text, thought.thinking) == ("You said: Hm", "Let me see.")
         (called,), _ = ask(store, "tools", "Hm", query=None)
@@ -168,7 +156,7 @@ class TestWhatIsStored:
 
 
 class TestAgain:
-    def test_the_same_again_asks_and_adds_nothing(self, backend, server, issues):
+    def test_the_same_again_asks_and_adds_nothing(self, client_name, server, issues):
         ask(issues)
         results, report = ask(issues)
         assert (results, report.present, report.asked) == ([], 12, 0)
@@ -240,171 +228,9 @@ class TestAgain:
         assert {row["reply"] for row in rows(issues, "theirs")} == {str(row.hash) for row in issues.scan("_replies")}
 
 
-class TestTrouble:
-    @pytest.mark.parametrize(
-        ("model", "kind", "times"),
-        [
-            ("error-400", "ollama_refused", 1),
-            ("error-403", "ollama_refused", 1),
-            ("error-500", "ollama_failed", 3),
-            ("error-502", "ollama_failed", 3),
-            ("crash", "ollama_failed", 3),
-            ("midstream", "ollama_failed", 1),
-            ("eof", "reply_cut", 2),
-            ("cut", "reply_cut", 2),
-            ("html", "not_ollama", 1),
-            ("badutf8", "reply_garbled", 1),
-            ("giant", "reply_too_large", 1),
-            ("small", "prompt_too_long", 1),
-        ],
-    )
-    def test_a_row_that_fails_is_a_row_and_is_tried_as_often_as_it_is_worth(
-        self, backend, server, store, model, kind, times
-    ):
-        (result,), report = ask(store, model, "{a}", query=None, rows=[{"a": "word" * 100}])
-        assert (report.outcome, report.errors) == ("errors", 1)
-        assert (result.error.kind, result.reply, result.text) == (kind, None, None)
-        assert result.error.message.startswith("Row 1: ")
-        assert sum(server.asked.values()) == times
-        assert "_replies" not in [info.name for info in store.collections()]
-        assert rows(store, "results")[0]["error"]["kind"] == kind
-        assert json.loads(store.get(result.request))["messages"]
-
-    def test_failed_rows_are_asked_again_by_the_next_run(self, backend, server, store):
-        model = server.add("flakyeof-2")
-        _, report = ask(store, model, "x", query=None)
-        assert report.errors == 1
-        (result,), report = ask(store, model, "x", query=None)
-        assert (report.asked, result.text) == (1, "You said: x")
-        assert [row["error"] is None for row in rows(store, "results")] == [False, True]
-        _, report = ask(store, model, "x", query=None)
-        assert report.present == 1
-
-    def test_a_failure_that_passes_is_no_error(self, backend, server, store):
-        for name in ("flaky-500-2", "flaky-502-1", "flakyeof-1", "flaky-503-3", "flaky-429-2"):
-            (result,), report = ask(store, server.add(name), "x", query=None)
-            assert (result.text, report.errors) == ("You said: x", 0), name
-            assert json.loads(store.get(result.reply))["attempts"] == int(name[-1]) + 1
-
-    def test_retry_after_is_obeyed(self, server, store):
-        server.retry_after = "1"
-        start = time.monotonic()
-        ask(store, server.add("flaky-503-1"), "x", query=None)
-        assert time.monotonic() - start >= 1
-
-    def test_one_bad_row_does_not_end_the_run_and_many_do(self, server, store):
-        given = [{"a": "word" * 100 if number % 2 else f"{number}"} for number in range(20)]
-        results, report = ask(store, "small", "{a}", query=None, rows=given, max_errors=100)
-        assert (report.errors, report.asked, len(results)) == (10, 10, 20)
-        _, report = ask(store, "small", "{a}!", query=None, rows=given, max_errors=3, jobs=1)
-        assert report.outcome == "too_many_errors"
-        assert report.errors < 6
-
-    def test_a_server_that_goes_away_is_waited_for(self, backend, server, issues):
-        server.delay = 0.01
-        run = lakebed.prompt(issues, "llama3.2", "Say {title}", TITLES)
-        run._gate._first_delay = 0.05
-        next(run)
-        server.stop()
-        threading.Timer(0.5, server.start).start()
-        results = list(run)
-        assert run.report.outcome == "complete"
-        assert run.report.errors == 0
-        assert len(results) == 11
-        replies = [row["request"] for row in rows(issues, "_replies")]
-        assert len(set(replies)) == len(replies) == 11
-
-    def test_a_server_that_stays_away_ends_the_run_and_no_row_is_at_fault(self, backend, server, issues):
-        run = lakebed.prompt(issues, "llama3.2", "Say {title}", TITLES, wait=0.3)
-        run._gate._first_delay = 0.05
-        next(run)
-        server.stop()
-        with pytest.raises(lakebed.OllamaUnreachable, match="ollama serve"):
-            list(run)
-        assert (run.report.outcome, run.report.errors) == ("server_lost", 0)
-        assert all(row["error"] is None for row in rows(issues, "results"))
-        server.start()
-        _, report = ask(issues)
-        assert report.outcome == "complete"
-        assert len(rows(issues, "results")) == 12
-
-    def test_a_server_that_stalls_pauses_the_run(self, backend, server, store):
-        waits = Timeouts(connect=1, first=0.2, stall=0.2)
-        run = lakebed.prompt(store, "stall", "x", wait=0.5, timeouts=waits)
-        run._gate._first_delay = 0.05
-        with pytest.raises(lakebed.OllamaStalled):
-            list(run)
-        assert server.asked["stall", "x"] >= 2
-        assert "results" not in [info.name for info in store.collections()]
-
-    def test_no_more_requests_than_allowed_are_under_way(self, backend, server, issues):
-        for jobs in (1, 3):
-            server.peak = 0
-            ask(issues, "slow", jobs=jobs, fresh=True)
-            assert server.peak == jobs
-
-    def test_rows_are_taken_only_as_they_are_asked(self, server, store):
-        taken = []
-
-        def endless():
-            while True:
-                taken.append(1)
-                yield {"a": len(taken)}
-
-        with lakebed.prompt(store, "llama3.2", "{a}", rows=endless(), jobs=2) as run:
-            for _ in range(5):
-                next(run)
-        assert len(taken) < 50
-        assert run.report.outcome == "interrupted"
-        assert server.active == 0
-
-    def test_finish_completes_what_is_under_way(self, backend, server, issues):
-        run = lakebed.prompt(issues, "slow", "Say {title}", TITLES, jobs=2)
-        next(run)
-        run.finish()
-        with pytest.raises(lakebed.Interrupted, match="goes on from there"):
-            list(run)
-        assert run.report.outcome == "interrupted"
-        assert sum(server.answered.values()) == sum(server.asked.values()) == len(rows(issues, "_replies"))
-        assert rows(issues, "_runs")[-1]["outcome"] == "interrupted"
-
-    def test_abort_stops_at_once(self, backend, server, issues):
-        run = lakebed.prompt(issues, "stall", "Say {title}", TITLES, jobs=2)
-        threading.Timer(0.2, run.abort).start()
-        with pytest.raises(lakebed.Interrupted):
-            list(run)
-        eventually(lambda: server.active == 0)
-        _, report = ask(issues, "llama3.2")
-        assert report.asked == 11
-
-    def test_rows_that_were_under_way_when_it_stopped_are_not_done(self, server, store):
-        run = lakebed.prompt(store, "stall", "Say {a}", rows=[{"a": 1}, {"a": 2}])
-        threading.Timer(0.2, run.abort).start()
-        with pytest.raises(lakebed.Interrupted):
-            list(run)
-        assert run.report.outcome == rows(store, "_runs")[-1]["outcome"] == "interrupted"
-
-    def test_a_run_that_was_to_finish_and_did_is_complete(self, server, store):
-        run = lakebed.prompt(store, "slow", "Say {a}", rows=[{"a": 1}, {"a": 2}])
-        threading.Timer(0.05, run.finish).start()
-        assert len(list(run)) == 2
-        assert run.report.outcome == "complete"
-
-    def test_an_iterator_left_behind_stops_asking(self, server, issues):
-        server.delay = 0.05
-        run = lakebed.prompt(issues, "llama3.2", "Say {title}", TITLES)
-        next(run)
-        del run
-        eventually(lambda: server.active == 0)
-        asked = sum(server.asked.values())
-        time.sleep(0.2)
-        assert sum(server.asked.values()) == asked <= 6
-        assert rows(issues, "_runs")[-1]["outcome"] == "interrupted"
-
-
 class TestRefusals:
     def test_before_anything_is_asked(self, server, issues):
-        wrong = [
+        wrong: list[tuple[dict[str, Any], type[Exception], str]] = [
             ({"model": "nope"}, lakebed.ModelMissing, "ollama pull nope"),
             ({"model": ""}, lakebed.InvalidArgument, "no model"),
             ({"model": "embedder"}, lakebed.InvalidArgument, "cannot chat"),
@@ -448,16 +274,14 @@ class TestRefusals:
 
 
 class TestSchemas:
-    SCHEMA = {"type": "object", "properties": {"mood": {"enum": ["good", "bad"]}}, "required": ["mood"]}  # noqa: RUF012
-
-    def test_values_are_checked_and_stored(self, backend, server, store):
-        (result,), _ = ask(store, "json", "x", query=None, format=self.SCHEMA)
+    def test_values_are_checked_and_stored(self, client_name, server, store):
+        (result,), _ = ask(store, "json", "x", query=None, format=SCHEMA)
         assert result.value == {"mood": "good"}
         assert rows(store, "results")[0]["value"] == {"mood": "good"}
-        assert server.chats[-1]["format"] == self.SCHEMA
+        assert server.chats[-1]["format"] == SCHEMA
 
     def test_a_reply_that_does_not_fit_is_asked_for_once_more(self, server, store):
-        (result,), _ = ask(store, "proseonce", "x", query=None, format=self.SCHEMA)
+        (result,), _ = ask(store, "proseonce", "x", query=None, format=SCHEMA)
         assert (result.value, server.asked["proseonce", "x"]) == ({"mood": "good"}, 2)
         (result,), _ = ask(store, "prose", "x", query=None, format="json")
         assert (result.error.kind, result.reply, result.text) == ("reply_invalid", None, "Sure! Here is your JSON.")
@@ -480,93 +304,3 @@ class TestDryRun:
         assert (offline.reachable, offline.answered, offline.digest) == (False, 5, planned.digest)
         assert "ollama serve" in offline.notes[0]
         assert (sum(server.asked.values()), issues.stats().commit) == (asked, commit)
-
-
-class TestChats:
-    def test_a_chat_is_streamed_and_stored(self, backend, server, store, path):
-        with lakebed.Ollama(store) as ollama:
-            chat = ollama.chat("llama3.2", "Why is the sky blue?")
-            assert list(chat) == ["You", " said:", " Why", " is", " the", " sky", " blue?"]
-            assert json.loads(store.get(chat.reply))["text"] == chat.text
-            again = ollama.chat("llama3.2", "Why is the sky blue?")
-            assert (again.read(), again.cached, again.reply) == (chat.text, True, chat.reply)
-            assert not ollama.chat("llama3.2", "Why is the sky blue?", fresh=True).cached
-        _, report = ask(store, template="Why is the sky blue?", query=None)
-        assert report.cached == 1
-
-    def test_messages_formats_and_images(self, server, store):
-        with lakebed.Ollama(store) as ollama:
-            messages = [
-                {"role": "system", "content": "Be brief"},
-                {"role": "user", "content": "x", "images": [b"12345"]},
-            ]
-            assert ollama.chat("vision", messages).read() == "You said: x [image of 5 bytes]"
-            chat = ollama.chat("json", "x", format=TestSchemas.SCHEMA)
-            chat.read()
-            assert chat.value == {"mood": "good"}
-            with pytest.raises(lakebed.ReplyInvalid):
-                ollama.chat("prose", "x", format="json").read()
-            with pytest.raises(lakebed.InvalidArgument, match="A message has a role"):
-                ollama.chat("llama3.2", [{"rôle": "user"}])
-
-    def test_others_can_write_while_a_reply_comes(self, server, store, path):
-        server.delay = 0.01
-        with lakebed.Ollama(store) as ollama, lakebed.open(path, lock_timeout=0) as other:
-            chat = ollama.chat("vision", [{"role": "user", "content": "x", "images": [b"12345"]}])
-            next(chat)
-            other.append("theirs", [1])
-            other.commit()
-            chat.read()
-            assert store.get(json.loads(store.get(chat.request))["messages"][0]["images"][0]) == b"12345"
-            assert ollama.chat("vision", [{"role": "user", "content": "x", "images": [b"12345"]}]).read() == chat.text
-
-    def test_half_a_reply_is_not_stored(self, backend, server, store):
-        with lakebed.Ollama(store) as ollama:
-            chat = ollama.chat("drip", "a " * 100)
-            next(chat)
-            chat.close()
-            with pytest.raises(lakebed.ReplyCut):
-                ollama.chat("eof", "x").read()
-        assert len(store) == 0
-
-    def test_without_a_store_and_the_rest_of_the_api(self, backend, server):
-        with lakebed.Ollama() as ollama:
-            assert (
-                ollama.chat("vision", [{"role": "user", "content": "x", "images": [b"1"]}]).read()
-                == "You said: x [image of 1 bytes]"
-            )
-            models = {model.name: model for model in ollama.models()}
-            assert models["vision:latest"].loaded_context == 4096
-            assert models["vision:latest"].capabilities == ("completion", "vision")
-            assert models["big:cloud"].remote == "https://ollama.com:443"
-            assert ollama.show("llama3.2")["capabilities"] == ["completion"]
-            assert ollama.running()[0]["name"] == "vision:latest"
-            assert ollama.version() == "0.33.0"
-            seen = []
-            ollama.pull("newone", progress=seen.append)
-            assert (seen[-1].bytes, seen[-1].total_bytes) == (4_000_000, 4_000_000)
-
-
-def test_both_clients_store_the_same_apart_from_times(server, tmp_path, monkeypatch):
-    from tests.prompts.conftest import CLIENTS
-
-    def stored(client):
-        monkeypatch.setenv("LAKEBED_OLLAMA_CLIENT", client)
-        with lakebed.open(tmp_path / client) as store:
-            store.append("issues", [{"id": number, "title": f"title {number}"} for number in range(6)])
-            for model in ("llama3.2", "thinker", "tools", "length", "multibyte", "huge", "eof", "error-400"):
-                ask(store, model, jobs=1, options={"seed": 1}, max_errors=100)
-            found = {}
-            for name in ("_requests", "_replies", "results"):
-                found[name] = [untimed(row.json()) for row in store.scan(name)]
-            return found
-
-    def untimed(row):
-        for name in ("asked_at", "seconds", "first_seconds", "run", "reply"):
-            row.pop(name, None)
-        return row
-
-    first, *others = [stored(client) for client in CLIENTS]
-    assert len(first["_replies"]) == 6 * 6
-    for other in others:
-        assert other == first

@@ -139,6 +139,7 @@ with lakebed.open({str(path)!r}) as store:
 """
     server.delay = 0.2
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=dict(os.environ))
+    assert process.stdout is not None
     assert process.stdout.readline().strip() == b"1"
 
     def status():

@@ -8,6 +8,7 @@ import os
 import pytest
 
 import lakebed
+from lakebed._cli.shell.execute import run_text
 from lakebed._cli.shell.session import Session
 
 EVENTS = [
@@ -51,7 +52,7 @@ def say(session, capsys):
     """Runs a text in the shell; what it wrote. A failure is `error: ...` in it."""
 
     def say(text, code=0):
-        assert session.run(text) == code, capsys.readouterr()
+        assert run_text(session, text) == code, capsys.readouterr()
         written = capsys.readouterr()
         return written.out + written.err
 

@@ -10,11 +10,14 @@ import shutil
 import stat
 import time
 
+import duckdb
 import pytest
 
 import lakebed
-from lakebed._cli.commands.connecting import NAME
-from lakebed._cli.shell.catalogue import Catalogue, picture
+from lakebed._cli.environment.duckdb_connection import DATABASE
+from lakebed._cli.shell import statements
+from lakebed._cli.shell.completion_catalog import CompletionCatalog, read_catalog
+from lakebed._cli.shell.execute import run, run_text
 from lakebed._cli.shell.session import Leave, Session
 
 
@@ -182,7 +185,7 @@ class TestVerbs:
         assert "│      42 │" in shown
 
     def test_output_goes_to_a_program(self, session, capfd):
-        assert session.run("output ! sed s/push/PUSH/; SELECT type FROM events LIMIT 1; output") == 0
+        assert run_text(session, "output ! sed s/push/PUSH/; SELECT type FROM events LIMIT 1; output") == 0
         assert '{"type":"PUSH"}' in capfd.readouterr().out
 
     @pytest.mark.parametrize(
@@ -197,7 +200,7 @@ class TestVerbs:
     )
     def test_a_program_gets_the_format_that_was_chosen_and_its_options(self, session, place, form, lines):
         text = f"format {form}; output ! sh -c 'cat > got.txt' --help; SELECT n, type FROM events ORDER BY n LIMIT 1; output"
-        assert session.run(text) == 0
+        assert run_text(session, text) == 0
         assert (place / "got.txt").read_text().splitlines() == lines
 
     def test_the_ending_of_a_file_says_the_format_until_another_is_chosen(self, say, place):
@@ -248,11 +251,10 @@ class TestVerbs:
         assert 'data,sys,segments,"number, ' in say(".schema")
 
     def test_help_lists_every_verb_and_shows_one(self, say):
-        from lakebed._cli.pipes.verbs import PIPE_VERBS
-        from lakebed._cli.shell.statements import verbs
+        from lakebed._cli.verbs import PIPE_VERBS, in_shell
 
         shown = say("help;")
-        for name in (*verbs(), *(verb.name for verb in PIPE_VERBS)):
+        for name in (*in_shell(), *(verb.name for verb in PIPE_VERBS)):
             assert f"  {name} " in shown
         assert "--on-error" in say("help ingest;")
         assert "Write the rows to a file." in say("help write;")
@@ -261,7 +263,7 @@ class TestVerbs:
     @pytest.mark.parametrize("text", ["quit", "exit;", ".quit", ".exit", ".q"])
     def test_leaving(self, session, text):
         with pytest.raises(Leave):
-            session.run(text)
+            run_text(session, text)
 
     def test_config_tells_origins(self, say, monkeypatch):
         assert "default" in say("config show --json")
@@ -271,8 +273,44 @@ class TestVerbs:
         fresh.close()
 
 
+@pytest.mark.parametrize(
+    ("text", "parsed"),
+    [
+        ("SELECT type, n FROM events WHERE n > 1;", 0),
+        ("describe events;", 1),
+        # What is to the left of the pipe, and whether the whole is SQL, too.
+        ("SELECT n FROM events | into copies;", 2),
+    ],
+)
+def test_a_typed_statement_is_tokenized_once_and_parsed_once(session, monkeypatch, text, parsed):
+    session.remember("SELECT 1")
+    # What this version's tokenizer can do is tried out once in a process.
+    statements.typed("SELECT 0")
+    statements.typed.cache_clear()
+    with monkeypatch.context() as patched:
+        tokenized, parses = counted(patched, "tokenize"), counted(patched, "extract_statements")
+        # Enter asks whether the text is complete; the shell then runs it.
+        assert statements.is_complete(text)
+        assert run(session, statements.typed(text)) == 0
+        assert tokenized == [text]
+        assert len(parses) == parsed
+
+
+def counted(monkeypatch, function):
+    """The texts that a function of DuckDB's module is called with."""
+    texts: list[str] = []
+    original = getattr(duckdb, function)
+
+    def counting(text):
+        texts.append(text)
+        return original(text)
+
+    monkeypatch.setattr(duckdb, function, counting)
+    return texts
+
+
 def test_whatever_is_silent_for_long_tells_that_it_goes_on(say, monkeypatch):
-    monkeypatch.setattr("lakebed._cli.shell.progress._FIRST", 0.01)
+    monkeypatch.setattr("lakebed._cli.shell.progress_line._FIRST_SECONDS", 0.01)
 
     def slow(context):
         time.sleep(0.5)
@@ -295,7 +333,7 @@ class TestErrors:
         [
             ("SELECT nosuch FROM events;", 1, 'Referenced column "nosuch" not found'),
             ("SELECT 1 FRM events x y;", 1, "syntax error"),
-            ("quti", 2, "There is no verb 'quti', and no statement of SQL begins so; did you mean 'quit'?"),
+            ("quti", 2, "There is no verb 'quti', and no SQL statement begins with that word; did you mean 'quit'?"),
             ("ingest nosuch.ndjson", 7, "There is no file nosuch.ndjson"),
             ("ingest x --on-eror skip", 2, "No such option '--on-eror'. Did you mean '--on-error'?"),
             ("put 'a", 2, "A quote after 'put' is not closed."),
@@ -330,9 +368,9 @@ class TestStore:
     def test_a_shell_without_a_store_sees_it_when_there_is_one(self, place, capsys):
         session = Session({"store": "later.lakebed"}, interactive=True)
         try:
-            assert session.run("SELECT 42 AS x;") == 0
-            assert session.run("ingest more.ndjson;") == 0
-            assert session.run("SELECT max(n) AS m FROM more;") == 0
+            assert run_text(session, "SELECT 42 AS x;") == 0
+            assert run_text(session, "ingest more.ndjson;") == 0
+            assert run_text(session, "SELECT max(n) AS m FROM more;") == 0
             assert "│      2 │" in capsys.readouterr().out
         finally:
             session.close()
@@ -342,7 +380,7 @@ class TestStore:
         shutil.rmtree("data.lakebed")
         shown = say("SELECT 42 AS x;")
         assert "42" in shown
-        assert "data.lakebed is not the store it was: somebody removed it." in shown
+        assert "data.lakebed is not the same store as before: the old one was removed." in shown
         assert "events does not exist" in say("FROM events;", code=1)
         with lakebed.open("data.lakebed") as store:
             store.append("events", [{"n": 77}])
@@ -376,7 +414,7 @@ class TestSafe:
         (place / "x.csv").write_text("a\n1\n")
         session = Session({}, safe=True, interactive=True)
         try:
-            assert session.run("SELECT count(*) FROM events;") == 0
+            assert run_text(session, "SELECT count(*) FROM events;") == 0
             for text in (
                 "SELECT 1 | ! touch bad",
                 "output ! touch bad",
@@ -392,7 +430,7 @@ class TestSafe:
                 "SET enable_external_access = true;",
                 "SELECT * FROM lakebed_scan('data.lakebed', 'events');",
             ):
-                assert session.run(text) in (1, 2), text
+                assert run_text(session, text) in (1, 2), text
             assert not (place / "bad").exists()
         finally:
             session.close()
@@ -431,10 +469,11 @@ class TestHistory:
 
     def test_it_is_there_without_a_store(self, place, capsys):
         session = Session({"store": "later.lakebed"}, interactive=True)
+        assert session.history is not None
         session.history.add("SELECT 1;")
         try:
             for text in ("FROM history;", "ingest more.ndjson; FROM history;"):
-                assert session.run(text) == 0
+                assert run_text(session, text) == 0
                 assert "SELECT 1;" in capsys.readouterr().out
         finally:
             session.close()
@@ -442,15 +481,16 @@ class TestHistory:
     def test_a_shell_without_a_place_for_it_is_a_shell(self, place, monkeypatch, capsys):
         monkeypatch.setenv("LAKEBED_HISTORY", "/dev/null/nothing")
         session = Session({}, interactive=True)
+        assert session.history is not None
         session.history.add("SELECT 1;")
-        assert session.run("SELECT 1;") == 0
+        assert run_text(session, "SELECT 1;") == 0
         session.close()
 
 
 def test_the_catalogue_has_tables_columns_functions(session, place):
     session.refresh()
     cursor = session.connection.cursor()
-    found = picture(cursor, Catalogue(), ("daily",), NAME)
+    found = read_catalog(cursor, CompletionCatalog(), ("daily",), DATABASE)
     cursor.close()
     assert {"events", "blobs", "main.events", "sys.blobs"} <= found.tables.keys()
     assert [column.name for column in found.tables["events"].columns][:3] == ["type", "n", "user"]

@@ -1,10 +1,16 @@
-"""What is a statement, and when it is finished."""
+"""What is a statement, and when it is complete."""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
-from lakebed._cli.shell import dots, statements
+import lakebed
+from lakebed._cli.language.statements import SQL_KEYWORDS, parse
+from lakebed._cli.shell import dot_commands, statements
+from lakebed._cli.verbs import PIPE_VERBS, in_shell
 
 
 @pytest.mark.parametrize(
@@ -28,7 +34,7 @@ from lakebed._cli.shell import dots, statements
     ],
 )
 def test_enter_runs_what_is_finished(text):
-    assert statements.is_finished(text)
+    assert statements.is_complete(text)
 
 
 @pytest.mark.parametrize(
@@ -47,32 +53,30 @@ def test_enter_runs_what_is_finished(text):
     ],
 )
 def test_enter_goes_on_with_what_is_not(text):
-    assert not statements.is_finished(text)
+    assert not statements.is_complete(text)
 
 
 def test_what_duckdb_parses_stays_sql():
     kinds = {
-        text: next(statements.pieces(text)).kind
+        text: next(statements.split_text(text)).kind
         for text in ("describe events", "drop table x", "export database 'x'", "call f()")
     }
     assert set(kinds.values()) == {"sql"}
     for text in ("drop events;", "export events x.ndjson;", "call daily;", "delete 3f9a;", "describe events --json;"):
-        assert next(statements.pieces(text)).kind == "verb", text
+        assert next(statements.split_text(text)).kind == "verb", text
 
 
 def test_no_verb_but_those_is_the_beginning_of_sql():
-    from lakebed._cli.pipes.split import STARTERS, parses
-
-    for name in statements.verbs():
+    for name in in_shell():
         for text in (name, f"{name} x", f"{name} x y", f"{name} 'x'", f"{name} x = 1", f"{name}(x)"):
-            assert name in STARTERS or not parses(text), text
+            assert name in SQL_KEYWORDS or not parse(text), text
 
 
 def test_a_misspelt_verb_is_told_the_near_one():
-    assert "did you mean 'quit'?" in statements.no_such_verb("quti;")
-    assert "did you mean 'select'?" in statements.no_such_verb("selec 1")
-    assert "help; lists the verbs" in statements.no_such_verb("xyzzy")
-    assert "did you mean .schema?" in statements.no_such_dot("schma")
+    assert "did you mean 'quit'?" in statements.unknown_verb_message("quti;")
+    assert "did you mean 'select'?" in statements.unknown_verb_message("selec 1")
+    assert "help; lists the verbs" in statements.unknown_verb_message("xyzzy")
+    assert "did you mean .schema?" in dot_commands.unknown_command_message("schma")
 
 
 @pytest.mark.parametrize(
@@ -90,25 +94,16 @@ def test_a_misspelt_verb_is_told_the_near_one():
     ],
 )
 def test_dot_commands_are_said_in_the_shells_words(name, words, means):
-    assert dots.statement(name, words) == means
+    assert dot_commands.translated(name, words) == means
 
 
 def test_only_the_line_editor_imports_prompt_toolkit():
-    from pathlib import Path
-
-    import lakebed
-
     root = Path(lakebed.__file__).parent
-    found = {path.relative_to(root).as_posix() for path in root.rglob("*.py") if "prompt_toolkit" in path.read_text()}
-    assert found == {"shell/prompt.py"}
+    imports = re.compile(r"^\s*(?:from|import) prompt_toolkit\b", re.MULTILINE)
+    found = {path.relative_to(root).as_posix() for path in root.rglob("*.py") if imports.search(path.read_text())}
+    assert found == {"_cli/shell/line_editor.py"}
 
 
 def test_every_verb_has_a_function():
-    import importlib
-
-    from lakebed._cli.pipes.verbs import PIPE_VERBS
-
-    for verb in (*statements.verbs().values(), *PIPE_VERBS):
-        module, _, function = verb.run.partition(":")
-        found = importlib.import_module(module if module.startswith("lakebed.") else f"lakebed._cli.commands.{module}")
-        assert callable(getattr(found, function)), verb.name
+    for verb in (*in_shell().values(), *PIPE_VERBS):
+        assert callable(verb.load()), verb.name

@@ -369,7 +369,7 @@ def test_the_store_may_be_named(terminal, place):
 
 def test_nothing_heavy_is_imported_before_the_prompt(place):
     text = (
-        "import sys, lakebed._cli.shell.prompt, lakebed._cli.shell.run; "
+        "import sys, lakebed._cli.shell.line_editor, lakebed._cli.shell.loop; "
         "print({'duckdb', 'pyarrow', 'httpx', 'rich', 'pandas', 'asyncssh'} & sys.modules.keys())"
     )
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)

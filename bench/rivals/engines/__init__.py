@@ -1,13 +1,13 @@
-"""One module an engine. Each has a class `Engine` with the same face, set up as its users would for this work.
+"""One module for each engine. Each has a class `Engine` with the same methods, configured as its users would.
 
     ingest(source, store)    a new store from a file of NDJSON; durable, closed and at its final size when it returns
     open(store, cache)       a reader with `cache` bytes for decoded blocks, where the engine has such a cache
-    reader.key(raw)          what `get` takes for a 32-byte BLAKE3 (worked out before the clock starts)
+    reader.key(raw)          the argument of `get` for a 32-byte BLAKE3 hash (not measured)
     reader.get(key)          the record's bytes
-    reader.scan()            every record's length added up, all bytes touched
-    sql(store)               a DuckDB connection, what to select from, and the dialect of its fields (data.Query)
+    reader.scan()            the sum of the records' lengths; touches all bytes
+    sql(store)               a DuckDB connection, the table, and the dialect of its fields (questions.Query)
 
-An engine without keys, scans or questions has no such method, and the report leaves its cell empty.
+An engine without keys, scans or SQL lacks that method; the report leaves its cell empty.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import importlib
 import importlib.util
 from typing import Any
 
-# How reports call them, in their order.
+# Names in reports, in their order.
 TITLES = {
     "lakebed": "lakebed",
     "lakebed_arrow": "lakebed, as Arrow",
@@ -43,12 +43,12 @@ NEEDS = {
     "ndjson_zst": ("zstandard", "duckdb"),
     "zstd19": ("zstandard",),
 }
-# Readers of another engine's store.
+# Engines that read the store of another one.
 STORES = dict.fromkeys(("lakebed_arrow", "lakebed_export"), "lakebed")
 
 
 def missing(name: str) -> list[str]:
-    """The packages that an engine needs and that are not installed."""
+    """Packages that an engine needs and that are not installed."""
     return [need for need in NEEDS.get(name, ("duckdb", "pyarrow")) if not importlib.util.find_spec(need)]
 
 
@@ -58,4 +58,5 @@ def available() -> list[str]:
 
 
 def load(name: str) -> Any:
+    """A new `Engine` of that name."""
     return importlib.import_module(f"bench.rivals.engines.{name}_engine").Engine()

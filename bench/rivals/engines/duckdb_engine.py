@@ -1,4 +1,4 @@
-"""DuckDB: one JSON column compressed with zstd, loaded by DuckDB's own reader and checkpointed. It has no keys."""
+"""DuckDB: one JSON column compressed with zstd, loaded by DuckDB's reader and checkpointed. Without keys."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import duckdb
 import pyarrow.compute as pc
 
-# As much as the other engines get for their caches.
+# The size of the other engines' caches.
 MEMORY = "512MiB"
 
 
 def length(batch: Any) -> int:
-    """The bytes of a batch of one column of strings."""
+    """Bytes of the strings in a batch of one column."""
     column = batch.column(0)
     return int(pc.sum(pc.binary_length(getattr(column, "storage", column))).as_py() or 0)
 
@@ -24,7 +24,8 @@ class Reader:
 
     def scan(self) -> int:
         self.con.execute("SET threads = 1")
-        return sum(map(length, self.con.execute("SELECT json FROM records").to_arrow_reader(10_000)))
+        batches: Any = self.con.execute("SELECT json FROM records").to_arrow_reader(10_000)
+        return sum(length(batch) for batch in batches)
 
     def close(self) -> None:
         self.con.close()
@@ -43,7 +44,7 @@ class Engine:
         con.execute("CHECKPOINT")
         con.close()
 
-    def open(self, store: Path, cache: int) -> Reader:  # noqa: ARG002  it decides what of its memory is cache
+    def open(self, store: Path, cache: int) -> Reader:  # noqa: ARG002  DuckDB sizes its cache itself
         return Reader(store)
 
     def sql(self, store: Path) -> tuple[duckdb.DuckDBPyConnection, str, str]:

@@ -1,4 +1,4 @@
-"""DuckDB with the compression it chooses by itself for a JSON column."""
+"""DuckDB: a JSON column with the compression that DuckDB chooses."""
 
 from __future__ import annotations
 

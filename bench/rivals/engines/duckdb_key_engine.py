@@ -1,4 +1,4 @@
-"""DuckDB zstd with a hash beside each record (SHA-256: it has no BLAKE3), so that a record can be asked for."""
+"""DuckDB with zstd and a column of hashes (SHA-256: DuckDB has no BLAKE3), so that a record can be fetched by hash."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ class Reader(duckdb_engine.Reader):
     @property
     def get(self) -> Callable[[bytes], bytes]:
         execute = self.con.execute
-        return lambda key: execute("SELECT json FROM records WHERE key = ?", [key]).fetchone()[0].encode()
+
+        def get(key: bytes) -> bytes:
+            (text,) = execute("SELECT json FROM records WHERE key = ?", [key]).fetchone() or ("",)
+            return str(text).encode()
+
+        return get
 
 
 class Engine(duckdb_engine.Engine):

@@ -1,4 +1,4 @@
-"""DuckDB's VARIANT: values shredded into columns by DuckDB itself. It answers questions; the bytes that went in are not kept."""
+"""DuckDB: one VARIANT column, which DuckDB shreds. It answers questions; the original bytes are lost."""
 
 from __future__ import annotations
 

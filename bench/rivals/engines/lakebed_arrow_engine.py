@@ -1,4 +1,4 @@
-"""lakebed read in batches: the records' exact text as Arrow, as pyarrow, Polars and DuckDB get it."""
+"""lakebed, read in Arrow batches of the records' exact text, as pyarrow, Polars and DuckDB do."""
 
 from __future__ import annotations
 

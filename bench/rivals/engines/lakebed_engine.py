@@ -1,4 +1,4 @@
-"""lakebed with its defaults: `ingest` trains a dictionary, validates, hashes, dedupes and infers the columns' types."""
+"""lakebed with its defaults: `ingest` trains a dictionary, validates, hashes, deduplicates and infers column types."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import lakebed
-import lakebed.models  # loaded at first use otherwise, which would be measured
+import lakebed.models  # imported here so that its import is not measured
 
 
 class Reader:

@@ -1,4 +1,4 @@
-"""LMDB: raw values under the hash, a transaction of 10,000 records, synced at each commit."""
+"""LMDB: uncompressed values by hash, 10,000 records a transaction, synced at each commit."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ class Engine:
         env.sync(True)
         env.close()
 
-    def open(self, store: Path, cache: int) -> Reader:  # noqa: ARG002  LMDB has no cache of its own: it is the mapping
+    def open(self, store: Path, cache: int) -> Reader:  # noqa: ARG002  LMDB has no cache: it maps its file
         return Reader(store)

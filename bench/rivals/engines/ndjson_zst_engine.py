@@ -1,4 +1,4 @@
-"""No store at all: the file, compressed by zstd -3 on all cores, read line by line, or by DuckDB for questions."""
+"""The file alone, compressed by zstd -3 on all cores; read line by line, and by DuckDB for questions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import zstandard
 
-from bench.rivals.data import read
+from bench.records import read
 from bench.rivals.engines.parquet_engine import synced
 
 
@@ -34,7 +34,7 @@ class Engine:
             )
         synced(target)
 
-    def open(self, store: Path, cache: int) -> Reader:  # noqa: ARG002  there is nothing to cache in
+    def open(self, store: Path, cache: int) -> Reader:  # noqa: ARG002  there is no cache
         return Reader(store)
 
     def sql(self, store: Path) -> tuple[duckdb.DuckDBPyConnection, str, str]:

@@ -1,9 +1,10 @@
-"""Parquet of one column of JSON text, zstd, written and read by DuckDB. It has no keys."""
+"""Parquet: one zstd column of JSON text, written and read by DuckDB. Without keys."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -17,9 +18,8 @@ class Reader:
 
     def scan(self) -> int:
         self.con.execute("SET threads = 1")
-        return sum(
-            map(length, self.con.execute("SELECT json FROM read_parquet(?)", [self.file]).to_arrow_reader(10_000))
-        )
+        batches: Any = self.con.execute("SELECT json FROM read_parquet(?)", [self.file]).to_arrow_reader(10_000)
+        return sum(length(batch) for batch in batches)
 
     def close(self) -> None:
         self.con.close()
@@ -38,7 +38,7 @@ class Engine:
         con.close()
         synced(target)
 
-    def open(self, store: Path, cache: int) -> Reader:  # noqa: ARG002  there is none
+    def open(self, store: Path, cache: int) -> Reader:  # noqa: ARG002  there is no cache
         return Reader(store)
 
     def sql(self, store: Path) -> tuple[duckdb.DuckDBPyConnection, str, str]:
@@ -46,7 +46,7 @@ class Engine:
 
 
 def synced(file: Path) -> None:
-    """On the disk, bytes and name, as the stores are."""
+    """Syncs a file and its directory entry, as the stores do."""
     for path in (file, file.parent):
         number = os.open(path, os.O_RDONLY)
         os.fsync(number)

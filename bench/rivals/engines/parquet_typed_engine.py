@@ -1,4 +1,4 @@
-"""Parquet of typed columns that DuckDB infers over all rows, zstd. It answers questions; the bytes that went in are not kept."""
+"""Parquet: typed zstd columns that DuckDB infers over all rows. It answers questions; the original bytes are lost."""
 
 from __future__ import annotations
 

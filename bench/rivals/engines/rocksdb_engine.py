@@ -1,4 +1,5 @@
-"""RocksDB: zstd blocks of 16 KiB with a dictionary of 64 KiB, bloom filters of 10 bits, compacted fully after loading."""
+"""RocksDB: zstd blocks of 16 KiB with a dictionary of 64 KiB, bloom filters of 10 bits, compacted fully after
+loading."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from bench.rivals.engines.pairs import batches
 
 
 def options(cache: int) -> Options:
+    """The options, with `cache` bytes of block cache."""
     table = BlockBasedOptions()
     table.set_block_size(16 << 10)
     table.set_bloom_filter(10, False)
@@ -32,7 +34,7 @@ def options(cache: int) -> Options:
     found.set_compression_type(DBCompressionType.zstd())
     found.set_compression_options(-14, 3, 0, 64 << 10)
     found.set_zstd_max_train_bytes(100 * (64 << 10))
-    # Level 0 may be left uncompressed otherwise.
+    # Otherwise level 0 may stay uncompressed.
     found.set_bottommost_compression_type(DBCompressionType.zstd())
     found.set_bottommost_compression_options(-14, 3, 0, 64 << 10, True)
     found.set_bottommost_zstd_max_train_bytes(100 * (64 << 10), True)
@@ -42,7 +44,7 @@ def options(cache: int) -> Options:
 
 class Reader:
     def __init__(self, store: Path, cache: int) -> None:
-        # The options hold on reopening only when the column family is named too.
+        # On reopening, the options apply only when the column family is named too.
         opts = options(cache)
         self.db = Rdict(str(store), opts, column_families={"default": opts})
         self.key = bytes

@@ -1,4 +1,4 @@
-"""The yardstick of size: zstd -19 of the whole file. No record can be found in it."""
+"""The smallest size to compare with: zstd -19 of the whole file. Without keys."""
 
 from __future__ import annotations
 

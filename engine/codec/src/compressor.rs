@@ -1,94 +1,39 @@
-//! Blobs into pages, pages into frames, in parallel and in order.
+//! Compresses pages on several threads and returns the frames in order.
 
 use std::sync::Arc;
 
-use super::{Dictionary, FrameError, KEPT, Ordered, Workers};
-use crate::workers::Desk;
-use lakebed_format::{Encoding, put_lengths};
+use lakebed_format::Encoding;
 
-/// Blobs gathered for one frame.
-#[derive(Clone, Debug, Default)]
-pub struct Page {
-    lengths: Vec<u32>,
-    bytes: Vec<u8>,
-}
+use crate::dictionary::Dictionary;
+use crate::encode::MAX_KEPT_BYTES;
+use crate::error::FrameError;
+use crate::ordered::Ordered;
+use crate::page::Page;
+use crate::workers::{WorkerState, Workers};
 
-impl Page {
-    /// Adds a blob; it must be smaller than 4 GiB, which the store's limits see to.
-    pub fn push(&mut self, blob: &[u8]) {
-        self.lengths.push(blob.len() as u32);
-        self.bytes.extend_from_slice(blob);
-    }
-
-    pub fn blobs(&self) -> usize {
-        self.lengths.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.lengths.is_empty()
-    }
-
-    /// Bytes of the blobs so far: what the page size is compared with.
-    pub fn bytes(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// The blob at `index` of those pushed, so that what is pending can be compared and read.
-    pub fn blob(&self, index: usize) -> Option<&[u8]> {
-        let start: usize = self
-            .lengths
-            .get(..index)?
-            .iter()
-            .map(|&length| length as usize)
-            .sum();
-        let length = *self.lengths.get(index)? as usize;
-        self.bytes.get(start..start + length)
-    }
-
-    /// An empty page with room for as much as this one holds.
-    pub fn like(&self) -> Self {
-        Self {
-            lengths: Vec::with_capacity(self.lengths.len() + self.lengths.len() / 4),
-            bytes: Vec::with_capacity(self.bytes.len() + self.bytes.len() / 4),
-        }
-    }
-
-    /// The payload to be encoded: the lengths of two or more blobs, then their bytes. `scratch` is where it is put together.
-    pub fn payload<'a>(&'a self, scratch: &'a mut Vec<u8>) -> &'a [u8] {
-        if self.lengths.len() < 2 {
-            return &self.bytes;
-        }
-        scratch.clear();
-        scratch.reserve(self.lengths.len() * 2 + self.bytes.len());
-        put_lengths(
-            self.lengths.iter().map(|&length| u64::from(length)),
-            scratch,
-        );
-        scratch.extend_from_slice(&self.bytes);
-        scratch
-    }
-}
-
-/// A frame ready to be written after its header.
+/// An encoded frame, without its header.
 #[derive(Debug)]
 pub struct Frame<T> {
-    /// What was given with the page; the ids of its blobs, say.
+    /// What was submitted with the page, for example the ids of its blobs.
     pub tag: T,
+    /// How `payload` is encoded.
     pub encoding: Encoding,
+    /// Bytes of the payload before it was compressed.
     pub raw_length: u64,
+    /// The stored bytes.
     pub payload: Vec<u8>,
 }
 
 impl<T> Frame<T> {
-    fn encode(waiting: Waiting<T>, desk: &mut Desk) -> Result<Self, FrameError> {
-        let (encoder, scratch) = desk.encoder()?;
+    fn encode(waiting: Waiting<T>, worker: &mut WorkerState) -> Result<Self, FrameError> {
+        let (encoder, scratch) = worker.encoder()?;
         let raw = waiting.page.payload(scratch);
         let (encoding, payload) = match encoder.encode(raw, waiting.dictionary.as_deref())? {
             Some(smaller) => smaller,
             None => (Encoding::Raw, raw.to_vec()),
         };
         let raw_length = raw.len() as u64;
-        if scratch.capacity() > KEPT {
+        if scratch.capacity() > MAX_KEPT_BYTES {
             *scratch = Vec::new();
         }
         Ok(Self {
@@ -100,7 +45,7 @@ impl<T> Frame<T> {
     }
 }
 
-/// A page to be encoded.
+/// A submitted page.
 #[derive(Debug)]
 struct Waiting<T> {
     tag: T,
@@ -108,13 +53,14 @@ struct Waiting<T> {
     dictionary: Option<Arc<Dictionary>>,
 }
 
-/// Pages that are handed to a thread together, and their bytes, about: waking a thread takes a good part of the time of one page.
-const TOGETHER: usize = 4;
-const TOGETHER_BYTES: usize = 64 << 10;
-/// Pages under way for each thread.
-const AHEAD: usize = 16;
+/// Pages of one job: to wake a thread takes a good part of the time that one page takes.
+const JOB_PAGES: usize = 4;
+/// Bytes above which a job is submitted with fewer pages.
+const JOB_BYTES: usize = 64 << 10;
+/// Pages submitted and not yet returned, for each thread.
+const PAGES_PER_THREAD: usize = 16;
 
-/// Compresses pages on the pool and gives the frames back in order.
+/// Compresses pages on worker threads and returns the frames in the order of the pages.
 ///
 /// ```text
 /// compressor.submit(ids, page, dictionary)?;
@@ -124,17 +70,18 @@ const AHEAD: usize = 16;
 /// ```
 #[derive(Debug)]
 pub struct Compressor<T> {
+    /// Pages of the next job.
     gathered: Vec<Waiting<T>>,
     gathered_bytes: usize,
     jobs: Ordered<Vec<Frame<T>>, FrameError>,
-    /// What is left of the oldest job that is done.
+    /// The frames of the oldest finished job that were not returned yet.
     done: std::vec::IntoIter<Frame<T>>,
 }
 
 impl<T: Send + 'static> Compressor<T> {
-    /// At most [`AHEAD`] frames a thread are under way, so that memory is bounded and threads have work.
+    /// Bounds the pages in progress, so that memory is bounded and all threads have work.
     pub fn new(workers: Arc<Workers>) -> Self {
-        let limit = workers.count() * AHEAD / TOGETHER;
+        let limit = workers.count() * PAGES_PER_THREAD / JOB_PAGES;
         Self {
             gathered: Vec::new(),
             gathered_bytes: 0,
@@ -143,7 +90,10 @@ impl<T: Send + 'static> Compressor<T> {
         }
     }
 
-    /// Queues a page; `tag` comes back with its frame.
+    /// Submits a page; `tag` is returned with its frame.
+    ///
+    /// # Errors
+    /// Without worker threads, those of compression; with them, that they have stopped.
     pub fn submit(
         &mut self,
         tag: T,
@@ -156,27 +106,30 @@ impl<T: Send + 'static> Compressor<T> {
             page,
             dictionary,
         });
-        if self.gathered.len() >= TOGETHER || self.gathered_bytes >= TOGETHER_BYTES {
-            self.hand_over()?;
+        if self.gathered.len() >= JOB_PAGES || self.gathered_bytes >= JOB_BYTES {
+            self.submit_job()?;
         }
         Ok(())
     }
 
-    fn hand_over(&mut self) -> Result<(), FrameError> {
+    fn submit_job(&mut self) -> Result<(), FrameError> {
         if self.gathered.is_empty() {
             return Ok(());
         }
-        let pages = std::mem::replace(&mut self.gathered, Vec::with_capacity(TOGETHER));
+        let pages = std::mem::replace(&mut self.gathered, Vec::with_capacity(JOB_PAGES));
         self.gathered_bytes = 0;
-        self.jobs.submit(move |desk| {
+        self.jobs.submit(move |worker| {
             pages
                 .into_iter()
-                .map(|waiting| Frame::encode(waiting, desk))
+                .map(|waiting| Frame::encode(waiting, worker))
                 .collect()
         })
     }
 
-    /// The oldest frame if it is finished, or once enough are under way: then it waits.
+    /// The next frame, if it is finished; waits for it when too many are in progress.
+    ///
+    /// # Errors
+    /// The page could not be compressed, or a job panicked.
     pub fn ready(&mut self) -> Result<Option<Frame<T>>, FrameError> {
         if self.done.len() == 0
             && let Some(frames) = self.jobs.ready()
@@ -186,9 +139,16 @@ impl<T: Send + 'static> Compressor<T> {
         Ok(self.done.next())
     }
 
-    /// The oldest frame, waiting for it; `None` when none is under way.
+    /// The next frame; waits for it. `None` when all were returned.
+    ///
+    /// # Errors
+    /// As [`Compressor::ready`].
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "the caller submits more between two calls, so this is not an iterator"
+    )]
     pub fn next(&mut self) -> Result<Option<Frame<T>>, FrameError> {
-        self.hand_over()?;
+        self.submit_job()?;
         if self.done.len() == 0
             && let Some(frames) = self.jobs.next()
         {
@@ -197,13 +157,13 @@ impl<T: Send + 'static> Compressor<T> {
         Ok(self.done.next())
     }
 
-    /// Jobs handed over whose frames were not taken yet.
+    /// The number of jobs whose frames were not returned yet.
     #[cfg(test)]
-    pub(crate) fn under_way(&self) -> usize {
-        self.jobs.under_way()
+    pub(crate) fn in_progress(&self) -> usize {
+        self.jobs.in_progress()
     }
 
-    /// Gives up what is under way, as a rollback does.
+    /// Discards all pages in progress, as for a rollback.
     pub fn clear(&mut self) {
         self.gathered.clear();
         self.gathered_bytes = 0;

@@ -1,4 +1,4 @@
-//! One decoded frame: its raw payload, where each blob lies in it, and which blobs were proven to have their hash.
+//! A decoded frame: its raw payload, the offset of each blob, and the hashes that were verified.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -6,26 +6,29 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use lakebed_format::{BlobId, Hash, IdRun, decode_offsets};
 
-use super::FrameError;
-use super::payload::Payload;
+use crate::error::FrameError;
+use crate::payload::Payload;
 
-/// A hash in four words; all zero until it is known.
-type Known = [AtomicU64; 4];
+/// A verified hash in four words; all zero while there is none.
+type ProvenHash = [AtomicU64; 4];
 
-/// Immutable but for the marks of what was proven. Shared as `Arc<Decoded>`.
+/// A decoded frame. Only its verified hashes change; it is shared as `Arc<Decoded>`.
 #[derive(Debug)]
 pub struct Decoded {
     payload: Payload,
     /// Blob `i` is `payload[offsets[i]..offsets[i + 1]]`.
     offsets: Box<[u32]>,
-    /// The ids of the blobs, in their order; empty where the caller keeps no ids.
+    /// The ids of the blobs, in their order; empty where [`Decoded::with_ids`] was not called.
     ids: Box<[IdRun]>,
-    /// The hashes of blobs that were asked for by hash. A blob has one hash, so that racing writers write the same words.
-    proven: OnceLock<Box<[Known]>>,
+    /// The verified hash of each blob. A blob has one hash, so concurrent writers write the same words.
+    proven: OnceLock<Box<[ProvenHash]>>,
 }
 
 impl Decoded {
-    /// Takes a frame's raw payload apart: with two or more blobs it begins with their lengths.
+    /// A frame of `blobs` blobs with that raw payload, which starts with their lengths if there are two or more.
+    ///
+    /// # Errors
+    /// The lengths are malformed, or do not add up to the payload.
     pub fn new(payload: Vec<u8>, blobs: u32) -> Result<Self, FrameError> {
         let mut offsets = Vec::new();
         decode_offsets(&payload, blobs, &mut offsets)?;
@@ -40,31 +43,33 @@ impl Decoded {
         })
     }
 
-    /// The same with the ids of its blobs.
+    /// Adds the ids of its blobs, in their order.
     pub fn with_ids(mut self, runs: impl Iterator<Item = IdRun>) -> Self {
         self.ids = runs.collect();
         self
     }
 
-    /// The place of a blob by its id.
+    /// The index of the blob with that id.
     #[inline]
     pub fn place(&self, id: BlobId) -> Option<usize> {
         let mut before = 0;
         for run in &self.ids {
             if run.range().contains(&id.0) {
-                return Some((before + id.0 - run.first.0) as usize);
+                return usize::try_from(before + (id.0 - run.first.0)).ok();
             }
             before += run.len;
         }
         None
     }
 
-    /// Number of blobs.
+    /// The number of blobs.
+    #[expect(clippy::len_without_is_empty, reason = "a frame has at least one blob")]
+    #[inline]
     pub fn len(&self) -> usize {
         self.offsets.len().saturating_sub(1)
     }
 
-    /// The bytes of the blob at `index`, counted from 0 in the frame; `None` past the end.
+    /// The bytes of the blob at `index`; `None` past the last.
     #[inline]
     pub fn blob(&self, index: usize) -> Option<&[u8]> {
         self.payload.get(self.range(index)?)
@@ -79,25 +84,25 @@ impl Decoded {
         Some(start as usize..end as usize)
     }
 
-    /// All of it, the blobs among other things.
+    /// The raw payload, which contains the blobs.
     #[inline]
     pub fn payload(&self) -> &[u8] {
         &self.payload
     }
 
-    /// The blob at `index` as text, if there is one and it is UTF-8.
+    /// The blob at `index` as text; `None` past the last, and where it is not UTF-8.
     #[inline]
     pub fn text(&self, index: usize) -> Option<&str> {
         self.payload.text(self.range(index)?)
     }
 
-    /// Bytes of all blobs together, without the table of lengths.
+    /// The bytes of all blobs together.
     #[cfg(test)]
     pub(crate) fn blob_bytes(&self) -> u64 {
         self.payload.len() as u64 - self.offsets.first().map_or(0, |&start| u64::from(start))
     }
 
-    /// Whether the blob at `index` was found to have this hash before.
+    /// Whether the blob at `index` was verified to have that hash.
     #[inline]
     pub fn is_proven(&self, index: usize, hash: &Hash) -> bool {
         self.proven
@@ -111,13 +116,13 @@ impl Decoded {
             })
     }
 
-    /// Remembers the hash of the blob at `index`. Relaxed order is enough: the words are about bytes that never change, and a
-    /// reader that sees only some of them hashes again.
+    /// Records that the blob at `index` has that hash. Relaxed order is enough: the words describe bytes that never
+    /// change, and a reader that sees only some of them verifies the hash itself.
     #[inline]
     pub fn prove(&self, index: usize, hash: &Hash) {
         let proven = self
             .proven
-            .get_or_init(|| (0..self.len()).map(|_| Known::default()).collect());
+            .get_or_init(|| (0..self.len()).map(|_| ProvenHash::default()).collect());
         if let Some(known) = proven.get(index) {
             for (known, word) in known.iter().zip(words(hash)) {
                 known.store(word, Ordering::Relaxed);
@@ -125,12 +130,12 @@ impl Decoded {
         }
     }
 
-    /// Bytes of memory it holds.
+    /// The bytes of memory it takes.
     pub fn cost(&self) -> usize {
-        // With the hashes, also while none is known yet: what a frame costs must not change while the cache counts it.
+        // Includes the hashes, also while there are none: the cost must not change while a cache counts it.
         size_of::<Self>()
             + self.payload.cost()
-            + self.offsets.len() * (4 + size_of::<Known>())
+            + self.offsets.len() * (4 + size_of::<ProvenHash>())
             + self.ids.len() * size_of::<IdRun>()
     }
 }

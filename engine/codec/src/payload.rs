@@ -1,13 +1,15 @@
-//! A frame's raw payload: bytes that never change, and whether those of its blobs are text, which is found out once.
+//! The raw payload of a frame: immutable bytes, and whether those of its blobs are UTF-8, which is checked once.
 
 use std::ops::{Deref, Range};
 use std::sync::OnceLock;
 
-/// The raw payload of a frame. The bytes of its blobs begin at `blobs`.
+/// The raw payload of a frame.
 #[derive(Debug)]
 pub(super) struct Payload {
     bytes: Vec<u8>,
+    /// Offset of the bytes of the blobs.
     blobs: usize,
+    /// Whether the bytes of the blobs are UTF-8.
     text: OnceLock<bool>,
 }
 
@@ -20,16 +22,16 @@ impl Payload {
         }
     }
 
-    /// Bytes of memory it holds.
+    /// The bytes of memory it takes.
     pub(super) fn cost(&self) -> usize {
         self.bytes.capacity()
     }
 
-    /// These bytes of a blob as text, if they are UTF-8.
+    /// The bytes of a blob as text; `None` where they are not UTF-8.
     #[inline]
     pub(super) fn text(&self, range: Range<usize>) -> Option<&str> {
         match self.all_text() {
-            // A blob that begins or ends within a character is no text, though the whole is.
+            // `get` fails for a blob that starts or ends inside a character.
             Some(all) => {
                 all.get(range.start.checked_sub(self.blobs)?..range.end.checked_sub(self.blobs)?)
             }
@@ -39,7 +41,7 @@ impl Payload {
 
     #[expect(
         unsafe_code,
-        reason = "that bytes were found to be UTF-8 before cannot be said in safe Rust without borrowing from oneself"
+        reason = "safe Rust cannot keep the text beside the bytes it borrows from"
     )]
     #[inline]
     fn all_text(&self) -> Option<&str> {

@@ -265,7 +265,7 @@ fn frames_come_back_in_order_from_any_number_of_threads() {
             while let Some(frame) = compressor.ready().unwrap() {
                 order.push(frame.tag);
             }
-            assert!(compressor.under_way() <= 4 * threads);
+            assert!(compressor.in_progress() <= 4 * threads);
         }
         while let Some(frame) = compressor.next().unwrap() {
             order.push(frame.tag);
@@ -343,7 +343,7 @@ fn at_most_sixteen_dictionaries_stay() {
 }
 
 #[test]
-fn whoever_waits_for_a_result_need_not_wait_for_ever() {
+fn waiting_for_a_result_can_time_out() {
     let workers = Arc::new(Workers::new(2, 3).unwrap());
     let mut jobs: Ordered<usize, FrameError> = Ordered::new(workers, 10);
     let (go, wait) = crossbeam_channel::bounded::<()>(0);
@@ -355,11 +355,11 @@ fn whoever_waits_for_a_result_need_not_wait_for_ever() {
     })
     .unwrap();
     assert!(matches!(jobs.next_within(soon), Poll::Pending));
-    assert_eq!(jobs.under_way(), 1);
+    assert_eq!(jobs.in_progress(), 1);
     go.send(()).unwrap();
     let come = jobs.next_within(Duration::from_secs(30));
     assert!(matches!(come, Poll::Ready(Some(Ok(7)))));
-    assert_eq!(jobs.under_way(), 0);
+    assert_eq!(jobs.in_progress(), 0);
 }
 
 proptest! {

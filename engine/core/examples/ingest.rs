@@ -1,5 +1,5 @@
-//! Ingests a file into a new store and prints the report: `cargo run --profile fast --example ingest -- FILE [STORE] [TIMES]`.
-//! With TIMES the same store is ingested into again and again (`again`), which measures dedupe.
+//! Ingests a file into a new store and prints the report: `cargo run --profile fast --example ingest -- FILE [STORE]
+//! [TIMES]`. With TIMES the same store is ingested into again and again (`again`), which measures dedupe.
 
 use std::path::{Path, PathBuf};
 

@@ -1,9 +1,11 @@
 //! The engine's main kernels, one a process, for counting instructions: `make bench-instructions` (docs/measuring.md).
 //!
-//! `kernels` lists them with what each counts by; `kernels NAME ROUNDS FILE` runs one over the NDJSON in FILE so many times and prints
-//! how much one round did. Two runs with different ROUNDS differ by whole rounds, so that preparing cancels out.
+//! `kernels` lists them with what each counts by; `kernels NAME ROUNDS FILE` runs one over the NDJSON in FILE so many
+//! times and prints how much one round did. Two runs with different ROUNDS differ by whole rounds, so that preparing
+//! cancels out.
 //!
-//! Only public names are used, and of them those that stay: the same program is built with both commits that are compared.
+//! Only public names are used, and of them those that stay: the same program is built with both commits that are
+//! compared.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -88,7 +90,6 @@ fn ingest(store: &Store, text: &[u8], again: bool) -> Outcome<()> {
     let source = Source::Reader {
         name: "lines".to_owned(),
         reader: Box::new(Cursor::new(text.to_vec())),
-        size: Some(text.len() as u64),
     };
     let how = IngestOptions {
         again,
@@ -158,7 +159,8 @@ fn ingest_again(text: &[u8], rounds: u64) -> Outcome<usize> {
     Ok(text.len())
 }
 
-/// Frames with a dictionary: appending to a collection that has one, and committing. JSON, hashing and index are in it too.
+/// Frames with a dictionary: appending to a collection that has one, and committing. JSON, hashing and index are in it
+/// too.
 fn compress(text: &[u8], rounds: u64) -> Outcome<usize> {
     let all: Vec<&[u8]> = lines(text).collect();
     let (old, new) = all.split_at(all.len() / 2);

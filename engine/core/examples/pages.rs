@@ -1,8 +1,10 @@
-//! Reads a store under one policy of mapping and prints what that cost, as JSON; `bench/pages` runs it once for each cell of its study.
+//! Reads a store under one policy of mapping and prints what that cost, as JSON; `bench/pages` runs it once for each
+//! cell of its study.
 //!
-//! `pages STORE COLLECTION POLICY PAGE ACCESS < HASHES`, where POLICY is `engine` (as it is), `normal`, `random`, `sequential`, `willneed`
-//! (that advice for every mapping) or `pread` (no mappings); PAGE the page size that layout and advice are told, 0 for the system's; ACCESS
-//! `random` (a get of each hash), `scan` (all records in batches), `rows` (all records one by one) or `mixed` (a batch, some gets, a batch, ...).
+//! `pages STORE COLLECTION POLICY PAGE ACCESS < HASHES`, where POLICY is `engine` (as it is), `normal`, `random`,
+//! `sequential`, `willneed` (that advice for every mapping) or `pread` (no mappings); PAGE the page size that layout
+//! and advice are told, 0 for the system's; ACCESS `random` (a get of each hash), `scan` (all records in batches),
+//! `rows` (all records one by one) or `mixed` (a batch, some gets, a batch, ...).
 
 use std::error::Error;
 use std::io::{self, BufRead};

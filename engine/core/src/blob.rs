@@ -10,7 +10,8 @@ use lakebed_vfs::Mapping;
 use crate::error::{Error, ErrorKind, Result};
 use lakebed_codec::Decoded;
 
-/// The bytes of a blob. It keeps the decoded frame or mapping that holds them alive, also after the store is closed. Cheap to clone.
+/// The bytes of a blob. It keeps the decoded frame or mapping that holds them alive, also after the store is closed.
+/// Cheap to clone.
 #[derive(Clone)]
 pub struct Blob {
     bytes: Bytes,

@@ -1,7 +1,8 @@
 //! The catalogue: collections, dictionaries, files, ingests, pins, deleted ids, large blobs, next numbers.
 //!
-//! A catalogue is a value: a clone shares its parts and costs a few reference counts; applying a record copies only the part that
-//! changes, and only while it is shared. It is the sum of the records applied to it, in order, on top of a manifest.
+//! A catalogue is a value: a clone shares its parts and costs a few reference counts; applying a record copies only the
+//! part that changes, and only while it is shared. It is the sum of the records applied to it, in order, on top of a
+//! manifest.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -155,7 +156,7 @@ impl Catalogue {
     pub(crate) fn apply(&mut self, record: &CatalogueRecord) -> Result<(), String> {
         match record {
             CatalogueRecord::CollectionCreated(new) => {
-                self.create(&new.name, new.id, new.created)?
+                self.create(&new.name, new.id, new.created)?;
             }
             CatalogueRecord::CollectionDropped(id) => self.drop_collection(*id)?,
             CatalogueRecord::Schema {
@@ -260,8 +261,8 @@ impl Catalogue {
         Ok(())
     }
 
-    /// An entry continues the unfinished one of the same collection and file, or repeats a finished one of the same content; otherwise it
-    /// is new.
+    /// An entry continues the unfinished one of the same collection and file, or repeats a finished one of the same
+    /// content; otherwise it is new.
     fn ingest(&mut self, new: &IngestEntry) {
         let ingests = Arc::make_mut(&mut self.ingests);
         let same = ingests.iter_mut().rev().find(|old| {

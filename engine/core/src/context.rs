@@ -1,4 +1,4 @@
-//! What all parts of one store object share: the directory, the settings, decoded frames, dictionaries, what was proven.
+//! What all parts of one store object share: directory, options, caches, warnings.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use crate::segment::large::LargeSegments;
 use lakebed_codec::Dictionaries;
 use lakebed_json::schema::{Schema, to_columns};
 
-/// Hashes remembered of blobs that are read in place and so have no decoded frame to remember them.
+/// Hashes remembered of blobs that are read in place, which have no decoded frame to remember them.
 const PROVEN_IN_PLACE: usize = 4096;
 
-/// Shared by everything of a store object.
+/// The context of one store object.
 #[derive(Debug)]
 pub(crate) struct StoreContext {
     pub(crate) vfs: Arc<dyn Vfs>,
@@ -33,26 +33,29 @@ pub(crate) struct StoreContext {
     pub(crate) filters: Filters,
     pub(crate) segments: SegmentFiles,
     pub(crate) large: LargeSegments,
-    /// The newest manifest.
+    /// The number of the newest manifest.
     pub(crate) manifests: DirectoryCache<u64>,
-    /// A segment that is not there.
+    /// The number of an active segment without a file.
     pub(crate) missing: DirectoryCache<SegmentNumber>,
     /// The process that opened the store.
     pub(crate) pid: u32,
     proven: Mutex<HashMap<BlobId, Hash>>,
-    schemas: Mutex<HashMap<CollectionId, Known>>,
+    schemas: Mutex<HashMap<CollectionId, KnownSchema>>,
     warnings: Mutex<Vec<String>>,
 }
 
 /// The schema of a collection, and the summaries it was made from.
 #[derive(Debug)]
-struct Known {
+struct KnownSchema {
     parts: Vec<Arc<[u8]>>,
     schema: Arc<Schema>,
 }
 
 impl StoreContext {
     /// Reads `FORMAT`.
+    ///
+    /// # Errors
+    /// `StoreNotFound`, `NotAStore`, `FormatTooNew`, `Io`.
     pub(crate) fn open(vfs: Arc<dyn Vfs>, options: Options) -> Result<Self> {
         let header = read_header(vfs.as_ref())?;
         Ok(Self {
@@ -88,7 +91,7 @@ impl StoreContext {
         std::mem::take(&mut self.warnings.lock())
     }
 
-    /// Whether the blob of this number has this hash: by what was proven before, or by hashing it.
+    /// Whether the blob of this id has this hash: as remembered, or by hashing it.
     pub(crate) fn prove(&self, id: BlobId, blob: &Blob, hash: &Hash) -> bool {
         if let Some((frame, index)) = blob.frame() {
             if frame.is_proven(index, hash) {
@@ -110,7 +113,10 @@ impl StoreContext {
         found == *hash
     }
 
-    /// The typed columns of a collection. They are made anew only when its summaries are others than the last time.
+    /// The typed columns of a collection; derived from its summaries when those have changed.
+    ///
+    /// # Errors
+    /// `Corrupt`.
     pub(crate) fn schema(&self, collection: &Collection) -> Result<Arc<Schema>> {
         let parts = &collection.schema;
         if let Some(known) = self.schemas.lock().get(&collection.id)
@@ -133,7 +139,7 @@ impl StoreContext {
             )
         })?;
         let schema = Arc::new(summary.map_or_else(Schema::default, |all| to_columns(&all)));
-        let known = Known {
+        let known = KnownSchema {
             parts: parts.clone(),
             schema: Arc::clone(&schema),
         };
@@ -141,7 +147,7 @@ impl StoreContext {
         Ok(schema)
     }
 
-    /// Forgets what was known of blobs from this number on: the number may be given again after a rollback.
+    /// Forgets what is remembered of blobs from this id on: after a rollback ids are given again.
     pub(crate) fn forget(&self, from: BlobId) {
         self.proven.lock().retain(|id, _| *id < from);
         self.large.forget(from);
@@ -151,7 +157,9 @@ impl StoreContext {
 fn read_header(vfs: &dyn Vfs) -> Result<StoreHeader> {
     let bytes = match vfs.read(names::FORMAT) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(missing(vfs)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(without_format(vfs));
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
             return Err(Error::new(
                 ErrorKind::NotAStore,
@@ -188,14 +196,14 @@ fn read_header(vfs: &dyn Vfs) -> Result<StoreHeader> {
     })
 }
 
-/// Whether the directory holds segments, of whatever store.
+/// Whether the directory holds segments.
 pub(crate) fn holds_segments(vfs: &dyn Vfs) -> bool {
     vfs.list(names::SEGMENTS)
         .is_ok_and(|segments| !segments.is_empty())
 }
 
-/// There is no FORMAT: nothing at all, a directory of something else, or a store that lost it.
-pub(crate) fn missing(vfs: &dyn Vfs) -> Error {
+/// The error for a directory without FORMAT: it does not exist, holds something else, or is a store that lost the file.
+pub(crate) fn without_format(vfs: &dyn Vfs) -> Error {
     if holds_segments(vfs) {
         Error::new(
             ErrorKind::NotAStore,

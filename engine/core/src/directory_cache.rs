@@ -1,8 +1,10 @@
-//! Caches what was found in a directory, validated by the directory's modification time: looking again takes one system call.
+//! Caches what was found in a directory, validated by the directory's modification time: looking again takes one system
+//! call.
 //!
-//! The times of a directory change with each name that is added or removed. They are only as fine as the file system keeps them, and a name
-//! added right after a look may get the same time: a result is kept only if the times were old when the look began. Times are compared with
-//! this machine's clock, so directories of network file systems are never cached.
+//! The times of a directory change with each name that is added or removed. They are only as fine as the file system
+//! keeps them, and a name added right after a look may get the same time: a result is kept only if the times were old
+//! when the look began. Times are compared with this machine's clock, so directories of network file systems are never
+//! cached.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

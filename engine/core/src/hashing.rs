@@ -1,9 +1,14 @@
 //! BLAKE3 of many short inputs side by side.
 //!
-//! `blake3::hash` fills the processor's vector registers with the chunks (1 KiB) of one input. A record is mostly one chunk, whose blocks
-//! depend on each other, so that only one lane of the registers works. Here the first blocks of several records with the same number of
-//! blocks are hashed together, and only the last block of each by itself: about a third of the time for records of 800 bytes with
-//! AVX-512. The result equals [`Hash::of`] (BLAKE3 specification, sections 2.1, 2.4 and 5.3).
+//! `blake3::hash` fills the processor's vector registers with the chunks (1 KiB) of one input. A record is mostly one
+//! chunk, whose blocks depend on each other, so that only one lane of the registers works. Here the first blocks of
+//! several records with the same number of blocks are hashed together, and only the last block of each by itself: about
+//! a third of the time for records of 800 bytes with AVX-512. The result equals [`Hash::of`] (BLAKE3 specification,
+//! sections 2.1, 2.4 and 5.3).
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "a block has 64 bytes; a batch holds fewer records than 2^32"
+)]
 
 use blake3::IncrementCounter;
 use blake3::platform::{Platform, le_bytes_from_words_32, words_from_le_bytes_32};
@@ -68,7 +73,8 @@ pub(crate) fn hash_each(inputs: &[&[u8]]) -> Vec<Hash> {
 
 type HashAll = fn(Platform, &[&[u8]], &[u32], &mut [Hash]);
 
-/// Hashes the inputs at `indexes`, each of which has `HEAD` bytes of whole blocks and then one more block, perhaps a short one.
+/// Hashes the inputs at `indexes`, each of which has `HEAD` bytes of whole blocks and then one more block, perhaps a
+/// short one.
 fn hash_alike<const HEAD: usize>(
     platform: Platform,
     inputs: &[&[u8]],

@@ -2,12 +2,21 @@
 //!
 //! `docs/architecture.md` says which room holds what and which way data flows; `docs/format.md` gives the bytes.
 
+#![warn(
+    missing_docs,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::indexing_slicing
+)]
 #![cfg_attr(
     test,
     allow(
         clippy::unwrap_used,
         clippy::expect_used,
         clippy::panic,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::indexing_slicing,
         reason = "tests"
     )
 )]
@@ -22,6 +31,7 @@ pub(crate) mod hashing;
 pub(crate) mod index;
 pub(crate) mod ingest;
 pub mod options;
+pub(crate) mod progress;
 pub(crate) mod random;
 pub mod scan;
 pub(crate) mod segment;
@@ -34,16 +44,18 @@ pub(crate) mod writer_lock;
 
 pub use blob::Blob;
 pub use error::{Error, ErrorKind, Result};
+pub use ingest::{BadLine, IngestOptions, IngestReport, OnError, Source, collection_name};
 pub use lakebed_format::{
     BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Fingerprint, Hash,
     SegmentNumber, Seq,
 };
 pub use lakebed_json::schema;
 pub use options::{Clock, Mode, Options};
+pub use progress::{Progress, ProgressFn};
 pub use scan::{Filter, Op, Part, Parts, Scan, ScanRequest, Value};
 pub use snapshot::{Row, Rows, Snapshot};
 pub use store::{
-    Appended, BadLine, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport, IngestOptions,
-    IngestReport, OnError, Problem, Progress, ProgressFn, SegmentInfo, SegmentState, Source, Stats,
-    Store, TrainReport, VerifyReport,
+    Appended, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport, Problem, SegmentInfo,
+    SegmentState, Stats, Store, VerifyReport,
 };
+pub use train::TrainReport;

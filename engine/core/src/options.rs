@@ -30,7 +30,9 @@ impl Default for Clock {
         Self(|| {
             SystemTime::now()
                 .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| since.as_micros() as i64)
+                .ok()
+                .and_then(|since| i64::try_from(since.as_micros()).ok())
+                .unwrap_or(0)
         })
     }
 }
@@ -48,8 +50,8 @@ pub struct Options {
     pub cache_bytes: usize,
     /// The active segment is sealed when it reaches this size, in bytes.
     pub segment_bytes: u64,
-    /// It is also sealed when it holds this many blobs: fingerprints of sealed segments are searched where they are mapped, those of the
-    /// active segment are read into memory at the first search.
+    /// It is also sealed when it holds this many blobs: fingerprints of sealed segments are searched where they are
+    /// mapped, those of the active segment are read into memory at the first search.
     pub segment_blobs: u64,
     /// Raw bytes of a frame, about.
     pub page_bytes: usize,
@@ -61,12 +63,12 @@ pub struct Options {
     pub command: String,
     /// The source of times.
     pub clock: Clock,
-    /// Called several times a second during long waits and long work, on the thread that made the call: true ends the call with
-    /// [`crate::ErrorKind::Interrupted`], as long as it can still be undone.
+    /// Called several times a second during long waits and long work, on the thread that made the call: true ends the
+    /// call with [`crate::ErrorKind::Interrupted`], as long as it can still be undone.
     pub interrupted: fn() -> bool,
 }
 
-/// Most threads that may be asked for; a machine starts or needs no more.
+/// Most threads of a store object; more are not useful on any machine.
 const MOST_THREADS: usize = 1024;
 
 impl Default for Options {

@@ -1,28 +1,52 @@
-//! Training on a collection that is there.
+//! Trains a dictionary on the rows of a collection.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, bounded};
-use lakebed_format::{Hash, Seq};
+use lakebed_format::{DictionaryNumber, Hash, Seq};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
 use crate::segment::FindDictionary;
 use crate::snapshot::{Cursor, Snapshot, live_range};
-use crate::store::TrainReport;
 use crate::write::{Session, Shared};
 use lakebed_codec::training::{
     self, Budget, LARGEST_SIZE, LEAST_SIZE, Request, Samples, TRAIN_SHARE, TRAIN_WINDOWS,
     fitting_size,
 };
 
-/// Rows looked at to learn how large rows are.
-const PROBES: u64 = 64;
-/// How often whoever waits for the training asks whether to go on.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// The number of rows read to estimate the average length of a row.
+const LENGTH_SAMPLES: u64 = 64;
+/// How often the waiting thread checks for an interrupt.
+const INTERRUPT_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Trains and, if it pays, installs; see [`crate::Store::train`].
+/// The result of a training.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainReport {
+    /// The name of the collection.
+    pub collection: String,
+    /// Whether the dictionary was worth installing, and was installed.
+    pub installed: bool,
+    /// The number of the dictionary, if it was installed.
+    pub number: Option<DictionaryNumber>,
+    /// Its generation in the collection.
+    pub generation: u64,
+    /// The hash of the dictionary.
+    pub hash: Hash,
+    /// The size of the dictionary in bytes.
+    pub size: u64,
+    /// The bytes it was trained on.
+    pub sample_bytes: u64,
+    /// The stored bytes of held-out pages without it.
+    pub held_out_before: u64,
+    /// The stored bytes of held-out pages with it.
+    pub held_out_after: u64,
+    /// The time it took.
+    pub seconds: f64,
+}
+
+/// Trains a dictionary and installs it if it pays; see [`crate::Store::train`].
 pub(crate) fn train_collection(shared: &Shared, name: &str, size: usize) -> Result<TrainReport> {
     if !(LEAST_SIZE..=LARGEST_SIZE).contains(&size) {
         return Err(Error::new(
@@ -42,12 +66,12 @@ pub(crate) fn train_collection(shared: &Shared, name: &str, size: usize) -> Resu
         Some(entry) => Some(snapshot.dictionary(entry.number)?),
         None => None,
     };
-    let how = &shared.context.options;
+    let options = &shared.context.options;
     let (samples, expected_bytes) = sample(&snapshot, name, size)?;
     let sample_bytes = samples.training().0.len() as u64;
-    let (level, page_bytes) = (how.level, how.page_bytes);
+    let (level, page_bytes) = (options.level, options.page_bytes);
     let began = std::time::Instant::now();
-    let trained = apart(how, move || {
+    let trained = interruptible(options, move || {
         let request = Request {
             size,
             windows: TRAIN_WINDOWS,
@@ -87,20 +111,20 @@ pub(crate) fn train_collection(shared: &Shared, name: &str, size: usize) -> Resu
     Ok(report)
 }
 
-/// Runs this on a thread of its own and waits for it. zstd cannot be stopped: who is interrupted goes, and the thread, which has everything
-/// it needs and changes nothing, ends by itself a little later.
-fn apart<T: Send + 'static>(
+/// Runs `work` on a thread of its own and waits for it. zstd cannot be stopped: on an interrupt this returns at once,
+/// and the thread, which owns its input and changes nothing, ends a little later.
+fn interruptible<T: Send + 'static>(
     options: &Options,
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let (sender, receiver) = bounded(1);
     std::thread::Builder::new()
         .name("lakebed-train".into())
-        // Nobody listens any more when the caller has gone.
+        // Sending fails when the caller was interrupted.
         .spawn(move || drop(sender.send(work())))
         .map_err(|cause| Error::io("Starting a thread", cause))?;
     loop {
-        match receiver.recv_timeout(PATIENCE) {
+        match receiver.recv_timeout(INTERRUPT_INTERVAL) {
             Ok(result) => return result,
             Err(RecvTimeoutError::Timeout) => options.check_interrupted()?,
             Err(RecvTimeoutError::Disconnected) => {
@@ -110,7 +134,7 @@ fn apart<T: Send + 'static>(
     }
 }
 
-/// Rows from all over the collection, each blob once, and about how many bytes its rows have together.
+/// Rows from the whole collection, each blob once, and an estimate of the bytes of all its rows.
 fn sample(snapshot: &Snapshot, name: &str, size: usize) -> Result<(Samples, u64)> {
     let options = &snapshot.committed.context.options;
     let mut samples = Samples::default();
@@ -121,9 +145,14 @@ fn sample(snapshot: &Snapshot, name: &str, size: usize) -> Result<(Samples, u64)
     }
     let mut cursor = Cursor::new(snapshot);
     let (mut probed, mut bytes) = (0, 0);
-    for number in 0..PROBES.min(count) {
+    for number in 0..LENGTH_SAMPLES.min(count) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a part of `count`, which has 64 bits"
+        )]
         let seq = Seq(all.start.0
-            + (u128::from(count) * u128::from(number) / u128::from(PROBES.min(count))) as u64);
+            + (u128::from(count) * u128::from(number) / u128::from(LENGTH_SAMPLES.min(count)))
+                as u64);
         if let Some(row) = snapshot.rows(name, seq..seq.next())?.next() {
             bytes += cursor.bytes(row?.blob)?.len() as u64;
             probed += 1;
@@ -134,13 +163,13 @@ fn sample(snapshot: &Snapshot, name: &str, size: usize) -> Result<(Samples, u64)
     let size = fitting_size(size, expected);
     let budget = Budget::new(size, TRAIN_SHARE, options.page_bytes);
 
-    // One pass over the rows, which are cheap; only the sampled ones' bytes are read.
+    // One pass over the rows, which are small; only the bytes of sampled records are read.
     let mut rows = snapshot.rows(name, all.clone())?.peekable();
     let mut seen = HashSet::new();
-    for run in budget.runs(expected) {
+    for range in budget.ranges(expected) {
         options.check_interrupted()?;
-        let from = Seq(all.start.0 + run.offset.div_ceil(average));
-        let end = Seq(all.start.0 + (run.offset + run.bytes as u64).div_ceil(average));
+        let from = Seq(all.start.0 + range.offset.div_ceil(average));
+        let end = Seq(all.start.0 + (range.offset + range.bytes as u64).div_ceil(average));
         let mut records: Vec<Vec<u8>> = Vec::new();
         while let Some(row) = rows.next_if(|row| row.as_ref().map_or(true, |row| row.seq < end)) {
             let row = row?;
@@ -148,7 +177,7 @@ fn sample(snapshot: &Snapshot, name: &str, size: usize) -> Result<(Samples, u64)
                 records.push(cursor.bytes(row.blob)?.to_vec());
             }
         }
-        samples.add(&run, records.iter().map(Vec::as_slice));
+        samples.add(&range, records.iter().map(Vec::as_slice));
     }
     Ok((samples, expected))
 }

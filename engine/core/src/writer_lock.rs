@@ -1,7 +1,8 @@
 //! The writer's lock: one writer at a time, among all processes and all store objects of one process.
 //!
-//! The lock is the operating system's, on the file `LOCK`, and is released with the process that held it. The text in the file names the
-//! holder and the last commit that is known to be on disk (docs/format.md). Losing the text loses nothing.
+//! The lock is the operating system's, on the file `LOCK`, and is released with the process that held it. The text in
+//! the file names the holder and the last commit that is known to be on disk (docs/format.md). Losing the text loses
+//! nothing.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,8 +31,8 @@ impl WriterLock {
     /// Takes the lock, waiting at most `lock_timeout` for another writer.
     ///
     /// # Errors
-    /// `StoreLocked` names the holder; `Io` when the file cannot be opened or written; `InvalidArgument` in a process forked from
-    /// the one that opened the store's files; `Interrupted`.
+    /// `StoreLocked` names the holder; `Io` when the file cannot be opened or written; `InvalidArgument` in a process
+    /// forked from the one that opened the store's files; `Interrupted`.
     pub(crate) fn acquire(vfs: &dyn Vfs, options: &Options) -> Result<Self> {
         let timeout = options.lock_timeout;
         let file = vfs

@@ -1,23 +1,37 @@
-//! DuckDB's C extension API: the types, and the table of function pointers that it hands over at load time.
+//! DuckDB's C extension API: its types, and the table of function pointers that DuckDB passes when it loads the
+//! extension.
 //!
-//! Nothing of DuckDB is linked. The table's first 404 places have been the same since DuckDB 1.2.0 (its C API v1.2.0), so one file
-//! serves every version since; only places below that are read here. Names and places are those of DuckDB's `duckdb_extension.h`.
+//! The extension does not link DuckDB. The table's first 404 entries are the same in every version since DuckDB 1.2.0
+//! (its C API v1.2.0), and only those are read, so one file serves them all. Names and positions are those of DuckDB's
+//! `duckdb_extension.h`.
 
 use std::ffi::{c_char, c_void};
 
 /// `idx_t`.
 pub(crate) type Index = u64;
 
+// DuckDB loads extensions in 64-bit processes only.
+const _: () = assert!(usize::BITS == 64);
+
+/// An index of DuckDB as one of Rust.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "both have 64 bits, as asserted above"
+)]
+pub(crate) const fn to_usize(index: Index) -> usize {
+    index as usize
+}
+
 /// `duckdb_state`: 0 is success.
 pub(crate) type State = i32;
 
 pub(crate) const SUCCESS: State = 0;
 
-/// The version of the C API whose table is asked for, and that the file's footer names.
+/// The requested version of the C API, which the extension file's footer names too.
 pub(crate) const API_VERSION: &std::ffi::CStr = c"v1.2.0";
 
-/// Places of the table of that version.
-const PLACES: usize = 404;
+/// Entries of that version's table.
+const ENTRIES: usize = 404;
 
 /// `duckdb_type`.
 pub(crate) mod type_id {
@@ -52,19 +66,19 @@ handles! {
     /// `duckdb_connection`.
     Connection;
     /// `duckdb_value`.
-    Value;
+    ValueHandle;
     /// `duckdb_logical_type`.
-    Logical;
+    LogicalTypeHandle;
     /// `duckdb_data_chunk`.
     DataChunk;
     /// `duckdb_vector`.
     Vector;
     /// `duckdb_table_function`.
-    TableFunction;
+    TableFunctionHandle;
     /// `duckdb_scalar_function`.
-    ScalarFunction;
+    ScalarFunctionHandle;
     /// `duckdb_scalar_function_set`.
-    ScalarFunctionSet;
+    ScalarFunctionSetHandle;
     /// `duckdb_bind_info`.
     BindInfo;
     /// `duckdb_init_info`.
@@ -88,40 +102,42 @@ pub(crate) struct ListEntry {
     pub(crate) length: u64,
 }
 
-/// `duckdb_string_t`: up to 12 bytes lie in it, longer ones somewhere else.
+/// `duckdb_string_t`: a text of up to 12 bytes is stored inline, a longer one by its first 4 bytes and a pointer. Both
+/// forms begin with the length, which tells them apart.
 #[derive(Clone, Copy)]
 #[repr(C)]
-pub(crate) union Text {
-    pub(crate) short: ShortText,
-    pub(crate) long: LongText,
+pub(crate) union DuckString {
+    pub(crate) inline: InlineString,
+    pub(crate) pointer: PointerString,
 }
 
 #[derive(Clone, Copy)]
 #[repr(C)]
-pub(crate) struct ShortText {
+pub(crate) struct InlineString {
     pub(crate) length: u32,
-    pub(crate) bytes: [u8; Text::SHORT],
+    pub(crate) bytes: [u8; DuckString::INLINE_BYTES],
 }
 
 #[derive(Clone, Copy)]
 #[repr(C)]
-pub(crate) struct LongText {
+pub(crate) struct PointerString {
     pub(crate) length: u32,
     pub(crate) prefix: [u8; 4],
     pub(crate) bytes: *const u8,
 }
 
-impl Text {
-    pub(crate) const SHORT: usize = 12;
+impl DuckString {
+    /// Longest text that is stored inline, in bytes.
+    pub(crate) const INLINE_BYTES: usize = 12;
 }
 
-const _: () = assert!(size_of::<Text>() == 16 && size_of::<ListEntry>() == 16);
+const _: () = assert!(size_of::<DuckString>() == 16 && size_of::<ListEntry>() == 16);
 
-pub(crate) type Destroy = unsafe extern "C" fn(*mut c_void);
-pub(crate) type Bind = unsafe extern "C" fn(BindInfo);
-pub(crate) type Init = unsafe extern "C" fn(InitInfo);
-pub(crate) type Produce = unsafe extern "C" fn(FunctionInfo, DataChunk);
-pub(crate) type Compute = unsafe extern "C" fn(FunctionInfo, DataChunk, Vector);
+pub(crate) type DestroyCallback = unsafe extern "C" fn(*mut c_void);
+pub(crate) type BindCallback = unsafe extern "C" fn(BindInfo);
+pub(crate) type InitCallback = unsafe extern "C" fn(InitInfo);
+pub(crate) type TableCallback = unsafe extern "C" fn(FunctionInfo, DataChunk);
+pub(crate) type ScalarCallback = unsafe extern "C" fn(FunctionInfo, DataChunk, Vector);
 
 /// `duckdb_extension_access`.
 #[derive(Debug)]
@@ -133,15 +149,15 @@ pub(crate) struct Access {
 }
 
 macro_rules! api {
-    ($($place:literal $name:ident: fn($($argument:ty),*) $(-> $result:ty)?;)*) => {
-        /// The functions that are used.
+    ($($position:literal $name:ident: fn($($argument:ty),*) $(-> $result:ty)?;)*) => {
+        /// The functions of DuckDB that the extension calls.
         #[derive(Clone, Copy, Debug)]
         pub(crate) struct Api {
             $(pub(crate) $name: unsafe extern "C" fn($($argument),*) $(-> $result)?,)*
         }
 
         const _: () = {
-            $(assert!($place < PLACES);)*
+            $(assert!($position < ENTRIES);)*
         };
 
         impl Api {
@@ -153,10 +169,11 @@ macro_rules! api {
                 let table: *const *const c_void = table.cast();
                 Self {
                     $($name: {
-                        // SAFETY: the table of this version has more places than this one (asserted above), all of them set.
-                        let function = unsafe { *table.add($place) };
-                        // SAFETY: at this place is a function of this signature (DuckDB's duckdb_extension.h); pointers to functions and
-                        // to data are of one size wherever DuckDB loads extensions.
+                        // SAFETY: the table of this version has more entries than this one (asserted above), all of
+                        // them set.
+                        let function = unsafe { *table.add($position) };
+                        // SAFETY: this entry is a function of this signature (DuckDB's duckdb_extension.h); pointers to
+                        // functions and to data have one size wherever DuckDB loads extensions.
                         unsafe {
                             std::mem::transmute::<
                                 *const c_void,
@@ -176,22 +193,22 @@ api! {
     7 library_version: fn() -> *const c_char;
     25 free: fn(*mut c_void);
     26 vector_size: fn() -> Index;
-    92 destroy_value: fn(*mut Value);
-    118 get_bool: fn(Value) -> bool;
-    125 get_int64: fn(Value) -> i64;
-    136 get_value_type: fn(Value) -> Logical;
-    142 get_varchar: fn(Value) -> *mut c_char;
-    149 is_null_value: fn(Value) -> bool;
-    155 get_struct_child: fn(Value, Index) -> Value;
-    156 create_logical_type: fn(u32) -> Logical;
-    158 logical_type_set_alias: fn(Logical, *const c_char);
-    159 create_list_type: fn(Logical) -> Logical;
-    161 create_map_type: fn(Logical, Logical) -> Logical;
-    163 create_struct_type: fn(*mut Logical, *mut *const c_char, Index) -> Logical;
-    166 get_type_id: fn(Logical) -> u32;
-    178 struct_type_child_count: fn(Logical) -> Index;
-    179 struct_type_child_name: fn(Logical, Index) -> *mut c_char;
-    184 destroy_logical_type: fn(*mut Logical);
+    92 destroy_value: fn(*mut ValueHandle);
+    118 get_bool: fn(ValueHandle) -> bool;
+    125 get_int64: fn(ValueHandle) -> i64;
+    136 get_value_type: fn(ValueHandle) -> LogicalTypeHandle;
+    142 get_varchar: fn(ValueHandle) -> *mut c_char;
+    149 is_null_value: fn(ValueHandle) -> bool;
+    155 get_struct_child: fn(ValueHandle, Index) -> ValueHandle;
+    156 create_logical_type: fn(u32) -> LogicalTypeHandle;
+    158 logical_type_set_alias: fn(LogicalTypeHandle, *const c_char);
+    159 create_list_type: fn(LogicalTypeHandle) -> LogicalTypeHandle;
+    161 create_map_type: fn(LogicalTypeHandle, LogicalTypeHandle) -> LogicalTypeHandle;
+    163 create_struct_type: fn(*mut LogicalTypeHandle, *mut *const c_char, Index) -> LogicalTypeHandle;
+    166 get_type_id: fn(LogicalTypeHandle) -> u32;
+    178 struct_type_child_count: fn(LogicalTypeHandle) -> Index;
+    179 struct_type_child_name: fn(LogicalTypeHandle, Index) -> *mut c_char;
+    184 destroy_logical_type: fn(*mut LogicalTypeHandle);
     190 data_chunk_get_vector: fn(DataChunk, Index) -> Vector;
     191 data_chunk_get_size: fn(DataChunk) -> Index;
     192 data_chunk_set_size: fn(DataChunk, Index);
@@ -203,36 +220,36 @@ api! {
     201 list_vector_set_size: fn(Vector, Index) -> State;
     202 list_vector_reserve: fn(Vector, Index) -> State;
     203 struct_vector_get_child: fn(Vector, Index) -> Vector;
-    209 create_scalar_function: fn() -> ScalarFunction;
-    210 destroy_scalar_function: fn(*mut ScalarFunction);
-    211 scalar_function_set_name: fn(ScalarFunction, *const c_char);
-    215 scalar_function_add_parameter: fn(ScalarFunction, Logical);
-    216 scalar_function_set_return_type: fn(ScalarFunction, Logical);
-    218 scalar_function_set_function: fn(ScalarFunction, Compute);
+    209 create_scalar_function: fn() -> ScalarFunctionHandle;
+    210 destroy_scalar_function: fn(*mut ScalarFunctionHandle);
+    211 scalar_function_set_name: fn(ScalarFunctionHandle, *const c_char);
+    215 scalar_function_add_parameter: fn(ScalarFunctionHandle, LogicalTypeHandle);
+    216 scalar_function_set_return_type: fn(ScalarFunctionHandle, LogicalTypeHandle);
+    218 scalar_function_set_function: fn(ScalarFunctionHandle, ScalarCallback);
     221 scalar_function_set_error: fn(FunctionInfo, *const c_char);
-    222 create_scalar_function_set: fn(*const c_char) -> ScalarFunctionSet;
-    223 destroy_scalar_function_set: fn(*mut ScalarFunctionSet);
-    224 add_scalar_function_to_set: fn(ScalarFunctionSet, ScalarFunction) -> State;
-    225 register_scalar_function_set: fn(Connection, ScalarFunctionSet) -> State;
-    242 create_table_function: fn() -> TableFunction;
-    243 destroy_table_function: fn(*mut TableFunction);
-    244 table_function_set_name: fn(TableFunction, *const c_char);
-    245 table_function_add_parameter: fn(TableFunction, Logical);
-    246 table_function_add_named_parameter: fn(TableFunction, *const c_char, Logical);
-    248 table_function_set_bind: fn(TableFunction, Bind);
-    249 table_function_set_init: fn(TableFunction, Init);
-    250 table_function_set_local_init: fn(TableFunction, Init);
-    251 table_function_set_function: fn(TableFunction, Produce);
-    252 table_function_supports_projection_pushdown: fn(TableFunction, bool);
-    253 register_table_function: fn(Connection, TableFunction) -> State;
-    255 bind_add_result_column: fn(BindInfo, *const c_char, Logical);
-    257 bind_get_parameter: fn(BindInfo, Index) -> Value;
-    258 bind_get_named_parameter: fn(BindInfo, *const c_char) -> Value;
-    259 bind_set_bind_data: fn(BindInfo, *mut c_void, Destroy);
+    222 create_scalar_function_set: fn(*const c_char) -> ScalarFunctionSetHandle;
+    223 destroy_scalar_function_set: fn(*mut ScalarFunctionSetHandle);
+    224 add_scalar_function_to_set: fn(ScalarFunctionSetHandle, ScalarFunctionHandle) -> State;
+    225 register_scalar_function_set: fn(Connection, ScalarFunctionSetHandle) -> State;
+    242 create_table_function: fn() -> TableFunctionHandle;
+    243 destroy_table_function: fn(*mut TableFunctionHandle);
+    244 table_function_set_name: fn(TableFunctionHandle, *const c_char);
+    245 table_function_add_parameter: fn(TableFunctionHandle, LogicalTypeHandle);
+    246 table_function_add_named_parameter: fn(TableFunctionHandle, *const c_char, LogicalTypeHandle);
+    248 table_function_set_bind: fn(TableFunctionHandle, BindCallback);
+    249 table_function_set_init: fn(TableFunctionHandle, InitCallback);
+    250 table_function_set_local_init: fn(TableFunctionHandle, InitCallback);
+    251 table_function_set_function: fn(TableFunctionHandle, TableCallback);
+    252 table_function_supports_projection_pushdown: fn(TableFunctionHandle, bool);
+    253 register_table_function: fn(Connection, TableFunctionHandle) -> State;
+    255 bind_add_result_column: fn(BindInfo, *const c_char, LogicalTypeHandle);
+    257 bind_get_parameter: fn(BindInfo, Index) -> ValueHandle;
+    258 bind_get_named_parameter: fn(BindInfo, *const c_char) -> ValueHandle;
+    259 bind_set_bind_data: fn(BindInfo, *mut c_void, DestroyCallback);
     260 bind_set_cardinality: fn(BindInfo, Index, bool);
     261 bind_set_error: fn(BindInfo, *const c_char);
     263 init_get_bind_data: fn(InitInfo) -> *mut c_void;
-    264 init_set_init_data: fn(InitInfo, *mut c_void, Destroy);
+    264 init_set_init_data: fn(InitInfo, *mut c_void, DestroyCallback);
     265 init_get_column_count: fn(InitInfo) -> Index;
     266 init_get_column_index: fn(InitInfo, Index) -> Index;
     267 init_set_max_threads: fn(InitInfo, Index);
@@ -241,5 +258,5 @@ api! {
     271 function_get_init_data: fn(FunctionInfo) -> *mut c_void;
     272 function_get_local_init_data: fn(FunctionInfo) -> *mut c_void;
     273 function_set_error: fn(FunctionInfo, *const c_char);
-    326 get_timestamp_tz: fn(Value) -> Timestamp;
+    326 get_timestamp_tz: fn(ValueHandle) -> Timestamp;
 }

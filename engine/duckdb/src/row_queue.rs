@@ -1,4 +1,4 @@
-//! Rows cut into chunks.
+//! The rows that one thread of a table function has read and not yet produced, cut into chunks.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -6,33 +6,33 @@ use std::ops::Range;
 use arrow_array::RecordBatch;
 use lakebed_core::{Part, Result, Seq};
 
-use crate::vector::Chunk;
+use crate::vector::OutputChunk;
 
-/// Rows that one thread hands out.
+/// Rows in order: sequence numbers alone, or Arrow batches.
 #[derive(Debug, Default)]
-pub(crate) struct Batches {
+pub(crate) struct RowQueue {
     numbers: VecDeque<Range<Seq>>,
     waiting: VecDeque<RecordBatch>,
-    /// The batch being handed out, and the rows of it that were.
+    /// The batch that is being produced, and how many of its rows were.
     current: Option<(RecordBatch, usize)>,
-    /// The one before. DuckDB may still look at the last chunk of it while it asks for the next.
+    /// The batch before. DuckDB may still read its last chunk, which points into it, while it requests the next one.
     previous: Option<RecordBatch>,
 }
 
-impl Batches {
+impl RowQueue {
     pub(crate) fn extend(&mut self, batches: impl IntoIterator<Item = RecordBatch>) {
         self.waiting.extend(batches);
     }
 
-    pub(crate) fn extend_by(&mut self, part: Part) {
+    pub(crate) fn push_part(&mut self, part: Part) {
         match part {
             Part::Batches(batches) => self.waiting.extend(batches),
             Part::Numbers(ranges) => self.numbers.extend(ranges),
         }
     }
 
-    /// Fills the chunk; false when there are no rows left.
-    pub(crate) fn fill(&mut self, chunk: &mut Chunk) -> Result<bool> {
+    /// Fills the chunk; false when the queue is empty.
+    pub(crate) fn fill(&mut self, chunk: &mut OutputChunk) -> Result<bool> {
         if chunk.fill_numbers(&mut self.numbers) > 0 {
             return Ok(true);
         }

@@ -1,24 +1,30 @@
-//! Scalar functions over texts and bytes.
+//! Scalar functions over texts and bytes: the trait, and the C callback that DuckDB calls for each implementation.
 
 use std::ffi::CStr;
 
 use lakebed_core::Result;
 
-use crate::bind::{Kind, Registrar, api, contained};
-use crate::c_api::{Api, Compute, DataChunk, FunctionInfo, Index, SUCCESS, Text, Vector};
+use crate::c_api::{
+    Api, DataChunk, DuckString, FunctionInfo, Index, SUCCESS, ScalarCallback, Vector, to_usize,
+};
+use crate::callback::guarded;
+use crate::load::{Registrar, api};
+use crate::types::ParameterType;
 
-/// A scalar function, with one result for each set of parameters. NULL gives NULL.
-pub(crate) trait Scalar: 'static {
+/// A scalar function with one or more sets of parameters, which are texts or bytes. NULL gives NULL.
+pub(crate) trait ScalarFunction: 'static {
     const NAME: &'static CStr;
-    const OVERLOADS: &'static [&'static [Kind]];
-    const RESULT: Kind;
+    const OVERLOADS: &'static [&'static [ParameterType]];
+    const RESULT: ParameterType;
 
-    /// Computes all rows.
-    fn compute(rows: &mut Rows) -> Result<()>;
+    /// Computes the results of all rows.
+    fn compute(rows: &mut ScalarRows) -> Result<()>;
 }
 
-/// Registers it.
-pub(crate) fn register<S: Scalar>(registrar: &Registrar) -> std::result::Result<(), String> {
+/// Registers a scalar function.
+pub(crate) fn register<S: ScalarFunction>(
+    registrar: &Registrar,
+) -> std::result::Result<(), String> {
     let api = registrar.api;
     // SAFETY: functions and their set are created, described and destroyed here; DuckDB copies what it keeps.
     unsafe {
@@ -27,11 +33,11 @@ pub(crate) fn register<S: Scalar>(registrar: &Registrar) -> std::result::Result<
         for parameters in S::OVERLOADS {
             let mut function = (api.create_scalar_function)();
             (api.scalar_function_set_name)(function, S::NAME.as_ptr());
-            for kind in *parameters {
-                (api.scalar_function_add_parameter)(function, kind.logical(api).raw());
+            for parameter in *parameters {
+                (api.scalar_function_add_parameter)(function, parameter.logical(api).raw());
             }
             (api.scalar_function_set_return_type)(function, S::RESULT.logical(api).raw());
-            (api.scalar_function_set_function)(function, compute::<S> as Compute);
+            (api.scalar_function_set_function)(function, compute::<S> as ScalarCallback);
             taken &= (api.add_scalar_function_to_set)(set, function) == SUCCESS;
             (api.destroy_scalar_function)(&raw mut function);
         }
@@ -50,53 +56,59 @@ pub(crate) fn register<S: Scalar>(registrar: &Registrar) -> std::result::Result<
 
 /// # Safety
 /// Called by DuckDB with the flat arguments and the result of a function that `register` described.
-unsafe extern "C" fn compute<S: Scalar>(info: FunctionInfo, arguments: DataChunk, result: Vector) {
+unsafe extern "C" fn compute<S: ScalarFunction>(
+    info: FunctionInfo,
+    arguments: DataChunk,
+    result: Vector,
+) {
     let Some(api) = api() else { return };
-    let mut rows = Rows {
+    let mut rows = ScalarRows {
         api,
         arguments,
         result,
         // SAFETY: the chunk of this call.
-        count: unsafe { (api.data_chunk_get_size)(arguments) as usize },
+        count: to_usize(unsafe { (api.data_chunk_get_size)(arguments) }),
     };
-    if let Err(message) = contained(|| S::compute(&mut rows)) {
+    if let Err(message) = guarded(|| S::compute(&mut rows)) {
         // SAFETY: `info` is the one of this call; DuckDB copies the message.
         unsafe { (api.scalar_function_set_error)(info, message.as_ptr()) };
     }
 }
 
-/// The rows of a call.
-pub(crate) struct Rows {
+/// The rows of one call: arguments in, results out.
+pub(crate) struct ScalarRows {
     api: &'static Api,
     arguments: DataChunk,
     result: Vector,
     count: usize,
 }
 
-impl Rows {
+impl ScalarRows {
     pub(crate) fn count(&self) -> usize {
         self.count
     }
 
-    /// The bytes of an argument, which is a text or bytes; `None` for NULL.
+    /// The bytes of an argument; `None` for NULL.
     pub(crate) fn argument(&self, number: usize, row: usize) -> Option<&[u8]> {
         if row >= self.count {
             return None;
         }
-        // SAFETY: the function has that many parameters, all of texts or bytes, flat, with `count` rows; their bytes live as long as the
-        // call, which has `self`.
+        // SAFETY: the function has that many parameters, all of texts or bytes, flat, with `count` rows; their bytes
+        // live as long as the call, which has `self`.
         unsafe {
             let vector = (self.api.data_chunk_get_vector)(self.arguments, number as Index);
             let validity = (self.api.vector_get_validity)(vector);
             if !validity.is_null() && *validity.add(row / 64) & (1 << (row % 64)) == 0 {
                 return None;
             }
-            let text = (self.api.vector_get_data)(vector).cast::<Text>().add(row);
-            let length = (*text).short.length as usize;
-            let bytes = if length <= Text::SHORT {
-                (&raw const (*text).short.bytes).cast::<u8>()
+            let string = (self.api.vector_get_data)(vector)
+                .cast::<DuckString>()
+                .add(row);
+            let length = (*string).inline.length as usize;
+            let bytes = if length <= DuckString::INLINE_BYTES {
+                (&raw const (*string).inline.bytes).cast::<u8>()
             } else {
-                (*text).long.bytes
+                (*string).pointer.bytes
             };
             Some(std::slice::from_raw_parts(bytes, length))
         }

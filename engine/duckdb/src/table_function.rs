@@ -1,54 +1,67 @@
-//! Table functions: a trait to be one, and the callbacks that DuckDB calls.
+//! Table functions: the trait, and the C callbacks that DuckDB calls for each implementation.
 
 use std::ffi::{CStr, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use lakebed_core::Result;
 
-use crate::bind::{Binding, Kind, Registrar, api, contained};
-use crate::c_api::{BindInfo, DataChunk, Destroy, FunctionInfo, InitInfo, SUCCESS};
-use crate::vector::Chunk;
+use crate::bind::BindCall;
+use crate::c_api::{
+    BindInfo, DataChunk, DestroyCallback, FunctionInfo, InitInfo, SUCCESS, to_usize,
+};
+use crate::callback::{guarded, internal};
+use crate::load::{Registrar, api};
+use crate::types::ParameterType;
+use crate::vector::OutputChunk;
 
-/// A table function; a value of it is one call, bound to its arguments. Binding must change nothing: it happens for EXPLAIN too.
-pub(crate) trait Table: Send + Sync + Sized + 'static {
-    /// One execution, shared by its threads.
-    type Work: Send + Sync + 'static;
-    /// What one thread of it keeps between chunks.
-    type Local: Default + Send + 'static;
+/// A table function. A value of the type is one call, bound to its arguments.
+///
+/// Binding must have no side effects: DuckDB binds for EXPLAIN and DESCRIBE too.
+pub(crate) trait TableFunction: Send + Sync + Sized + 'static {
+    /// One execution of the call, shared by its threads.
+    type Execution: Send + Sync + 'static;
+    /// What one thread of an execution keeps between chunks.
+    type ThreadState: Default + Send + 'static;
 
     const NAME: &'static CStr;
-    const PARAMETERS: &'static [Kind];
-    const NAMED: &'static [(&'static CStr, Kind)];
+    const PARAMETERS: &'static [ParameterType];
+    const NAMED_PARAMETERS: &'static [(&'static CStr, ParameterType)];
 
-    /// Takes the arguments and declares the columns.
-    fn bind(call: &Binding) -> Result<Self>;
+    /// Reads the arguments and adds the columns of the result.
+    fn bind(call: &BindCall) -> Result<Self>;
 
-    /// Begins an execution that asks for these columns, by their numbers, in this order; says how many threads have work.
-    fn start(&self, columns: &[usize]) -> Result<(Self::Work, usize)>;
+    /// Begins an execution that needs these columns, by their numbers, in this order. Also returns how many threads can
+    /// work on it.
+    fn execute(&self, columns: &[usize]) -> Result<(Self::Execution, usize)>;
 
     /// Fills the next chunk; leaves it empty at the end.
-    fn next(&self, work: &Self::Work, local: &mut Self::Local, chunk: &mut Chunk) -> Result<()>;
+    fn produce(
+        &self,
+        execution: &Self::Execution,
+        thread: &mut Self::ThreadState,
+        chunk: &mut OutputChunk,
+    ) -> Result<()>;
 }
 
-/// Registers it.
-pub(crate) fn register<T: Table>(registrar: &Registrar) -> std::result::Result<(), String> {
+/// Registers a table function.
+pub(crate) fn register<T: TableFunction>(registrar: &Registrar) -> std::result::Result<(), String> {
     let api = registrar.api;
-    // SAFETY: the function is created, described and destroyed here; DuckDB copies what it keeps, and the callbacks are those of `T`, so
-    // that data they leave with DuckDB is taken up with the same types.
+    // SAFETY: the function is created, described and destroyed here; DuckDB copies what it keeps, and the callbacks are
+    // those of `T`, so that the data they leave with DuckDB is read back with the same types.
     unsafe {
         let mut function = (api.create_table_function)();
         (api.table_function_set_name)(function, T::NAME.as_ptr());
-        for kind in T::PARAMETERS {
-            (api.table_function_add_parameter)(function, kind.logical(api).raw());
+        for parameter in T::PARAMETERS {
+            (api.table_function_add_parameter)(function, parameter.logical(api).raw());
         }
-        for (name, kind) in T::NAMED {
-            let data_type = kind.logical(api);
+        for (name, parameter) in T::NAMED_PARAMETERS {
+            let data_type = parameter.logical(api);
             (api.table_function_add_named_parameter)(function, name.as_ptr(), data_type.raw());
         }
         (api.table_function_set_bind)(function, bind::<T>);
-        (api.table_function_set_init)(function, start::<T>);
-        (api.table_function_set_local_init)(function, start_thread::<T>);
-        (api.table_function_set_function)(function, next::<T>);
+        (api.table_function_set_init)(function, execute::<T>);
+        (api.table_function_set_local_init)(function, begin_thread::<T>);
+        (api.table_function_set_function)(function, produce::<T>);
         (api.table_function_supports_projection_pushdown)(function, true);
         let state = (api.register_table_function)(registrar.connection, function);
         (api.destroy_table_function)(&raw mut function);
@@ -63,20 +76,20 @@ pub(crate) fn register<T: Table>(registrar: &Registrar) -> std::result::Result<(
     }
 }
 
-/// Gives a value to DuckDB, to be taken back by [`destroy`].
-fn leave<T>(value: T) -> (*mut c_void, Destroy) {
+/// Gives a value to DuckDB, which destroys it with [`destroy`].
+fn give<T>(value: T) -> (*mut c_void, DestroyCallback) {
     (Box::into_raw(Box::new(value)).cast(), destroy::<T>)
 }
 
 /// # Safety
-/// Called by DuckDB, once, with a pointer that [`leave`] gave for a `T`.
+/// Called by DuckDB, once, with a pointer that [`give`] made for a `T`.
 unsafe extern "C" fn destroy<T>(value: *mut c_void) {
     if value.is_null() {
         return;
     }
     // SAFETY: see above.
     let value = unsafe { Box::from_raw(value.cast::<T>()) };
-    // There is nobody to tell; the panic ends here.
+    // A destructor cannot report an error to DuckDB; the panic ends here.
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
         std::mem::forget(panic);
     }
@@ -84,15 +97,15 @@ unsafe extern "C" fn destroy<T>(value: *mut c_void) {
 
 /// # Safety
 /// Called by DuckDB with a valid `info`.
-unsafe extern "C" fn bind<T: Table>(info: BindInfo) {
+unsafe extern "C" fn bind<T: TableFunction>(info: BindInfo) {
     let Some(api) = api() else { return };
-    let call = Binding::new(api, info, T::NAME);
-    let bound = contained(|| T::bind(&call));
-    // SAFETY: `info` is the one of this call; DuckDB copies messages, and gives the data to `T`'s callbacks alone.
+    let call = BindCall::new(api, info, T::NAME);
+    let bound = guarded(|| T::bind(&call));
+    // SAFETY: `info` is the one of this call; DuckDB copies messages, and passes the data to callbacks of `T` alone.
     unsafe {
         match bound {
             Ok(bound) => {
-                let (data, destroy) = leave(bound);
+                let (data, destroy) = give(bound);
                 (api.bind_set_bind_data)(info, data, destroy);
             }
             Err(message) => (api.bind_set_error)(info, message.as_ptr()),
@@ -102,24 +115,25 @@ unsafe extern "C" fn bind<T: Table>(info: BindInfo) {
 
 /// # Safety
 /// Called by DuckDB with a valid `info`.
-unsafe extern "C" fn start<T: Table>(info: InitInfo) {
+unsafe extern "C" fn execute<T: TableFunction>(info: InitInfo) {
     let Some(api) = api() else { return };
-    // SAFETY: the data is what `bind` left, a `T`, and lives until the query's end.
-    let Some(bound) = (unsafe { (api.init_get_bind_data)(info).cast::<T>().as_ref() }) else {
-        return;
-    };
-    // SAFETY: `info` is the one of this call.
-    let columns: Vec<usize> = unsafe {
-        (0..(api.init_get_column_count)(info))
-            .map(|place| (api.init_get_column_index)(info, place) as usize)
-            .collect()
-    };
-    let started = contained(|| bound.start(&columns));
+    // SAFETY: the data is what `bind` gave, a `T`, and lives until the query's end.
+    let bound = unsafe { (api.init_get_bind_data)(info).cast::<T>().as_ref() };
+    let begun = guarded(|| {
+        let bound = bound.ok_or_else(missing_data)?;
+        // SAFETY: `info` is the one of this call.
+        let columns: Vec<usize> = unsafe {
+            (0..(api.init_get_column_count)(info))
+                .map(|position| to_usize((api.init_get_column_index)(info, position)))
+                .collect()
+        };
+        bound.execute(&columns)
+    });
     // SAFETY: as in `bind`.
     unsafe {
-        match started {
-            Ok((work, threads)) => {
-                let (data, destroy) = leave(work);
+        match begun {
+            Ok((execution, threads)) => {
+                let (data, destroy) = give(execution);
                 (api.init_set_init_data)(info, data, destroy);
                 (api.init_set_max_threads)(info, threads.max(1) as u64);
             }
@@ -130,14 +144,14 @@ unsafe extern "C" fn start<T: Table>(info: InitInfo) {
 
 /// # Safety
 /// Called by DuckDB with a valid `info`.
-unsafe extern "C" fn start_thread<T: Table>(info: InitInfo) {
+unsafe extern "C" fn begin_thread<T: TableFunction>(info: InitInfo) {
     let Some(api) = api() else { return };
-    let local = contained(|| Ok(T::Local::default()));
+    let thread = guarded(|| Ok(T::ThreadState::default()));
     // SAFETY: as in `bind`.
     unsafe {
-        match local {
-            Ok(local) => {
-                let (data, destroy) = leave(local);
+        match thread {
+            Ok(thread) => {
+                let (data, destroy) = give(thread);
                 (api.init_set_init_data)(info, data, destroy);
             }
             Err(message) => (api.init_set_error)(info, message.as_ptr()),
@@ -146,28 +160,58 @@ unsafe extern "C" fn start_thread<T: Table>(info: InitInfo) {
 }
 
 /// # Safety
-/// Called by DuckDB with a valid `info`, and a chunk of the columns that were asked for.
-unsafe extern "C" fn next<T: Table>(info: FunctionInfo, chunk: DataChunk) {
+/// Called by DuckDB with a valid `info`, and a chunk of the columns that `execute` was called with.
+unsafe extern "C" fn produce<T: TableFunction>(info: FunctionInfo, chunk: DataChunk) {
     let Some(api) = api() else { return };
-    // SAFETY: what `bind`, `start` and `start_thread` left. The first two are only read; the third belongs to this thread.
+    // SAFETY: what `bind`, `execute` and `begin_thread` gave. The first two are only read; the third belongs to this
+    // thread.
     let data = unsafe {
         (
             (api.function_get_bind_data)(info).cast::<T>().as_ref(),
             (api.function_get_init_data)(info)
-                .cast::<T::Work>()
+                .cast::<T::Execution>()
                 .as_ref(),
             (api.function_get_local_init_data)(info)
-                .cast::<T::Local>()
+                .cast::<T::ThreadState>()
                 .as_mut(),
         )
     };
-    let (Some(bound), Some(work), Some(local)) = data else {
-        return;
-    };
-    // SAFETY: the chunk has the types that `T::bind` declared for the columns of `T::start`.
-    let mut chunk = unsafe { Chunk::new(api, chunk) };
-    if let Err(message) = contained(|| bound.next(work, local, &mut chunk)) {
+    // SAFETY: the chunk has the types that `T::bind` declared for the columns of `T::execute`.
+    let mut chunk = unsafe { OutputChunk::new(api, chunk) };
+    let produced = guarded(|| match data {
+        (Some(bound), Some(execution), Some(thread)) => {
+            bound.produce(execution, thread, &mut chunk)
+        }
+        _ => Err(missing_data()),
+    });
+    if let Err(message) = produced {
         // SAFETY: as in `bind`.
         unsafe { (api.function_set_error)(info, message.as_ptr()) };
+    }
+}
+
+fn missing_data() -> lakebed_core::Error {
+    internal(
+        "DuckDB executed a function of lakebed without binding it, which is a bug worth reporting.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{destroy, give};
+
+    struct PanicsWhenDropped;
+
+    impl Drop for PanicsWhenDropped {
+        fn drop(&mut self) {
+            std::panic::panic_any("dropped");
+        }
+    }
+
+    #[test]
+    fn a_panic_of_a_destructor_ends_at_the_border() {
+        let (value, _) = give(PanicsWhenDropped);
+        // SAFETY: a value of this type that `give` made, destroyed once.
+        unsafe { destroy::<PanicsWhenDropped>(value) };
     }
 }

@@ -1,7 +1,12 @@
-//! Arrow arrays into DuckDB's vectors.
+//! Writes Arrow arrays into DuckDB's vectors.
 //!
-//! Texts of more than 12 bytes are not copied: the vector points into the Arrow buffer, which the caller keeps until the vector is
-//! used up (see [`Chunk::fill`]). Arrow's text arrays are valid UTF-8 by their type, which is all that DuckDB asks of a text.
+//! Texts of more than 12 bytes are not copied: the vector points into the Arrow buffer, which the caller keeps until
+//! DuckDB has read the vector (see [`OutputChunk::fill`]). DuckDB requires texts to be UTF-8, as Arrow's text arrays
+//! are by their type.
+//!
+//! Vectors are memory of DuckDB, addressed by pointer and length. Their writes are not bounds-checked; each function
+//! states what makes them valid. Reads of Arrow buffers are checked, and a buffer that contradicts its offsets is an
+//! error.
 
 use std::collections::VecDeque;
 use std::mem::MaybeUninit;
@@ -16,34 +21,37 @@ use arrow_array::{Array, ArrayRef, BooleanArray, StringViewArray};
 use arrow_buffer::{ArrowNativeType, NullBuffer};
 use arrow_data::ByteView;
 use arrow_schema::DataType;
-use lakebed_core::{Error, Result, Seq};
+use lakebed_core::{Error, ErrorKind, Result, Seq};
 
-use crate::bind::invalid;
-use crate::c_api::{Api, DataChunk, Index, ListEntry, LongText, SUCCESS, ShortText, Text, Vector};
+use crate::c_api::{
+    Api, DataChunk, DuckString, Index, InlineString, ListEntry, PointerString, SUCCESS, Vector,
+    to_usize,
+};
+use crate::callback::internal;
 
-/// What a table function fills in one call.
-pub(crate) struct Chunk {
+/// The chunk that a table function fills in one call.
+pub(crate) struct OutputChunk {
     api: &'static Api,
     raw: DataChunk,
 }
 
-impl Chunk {
+impl OutputChunk {
     /// # Safety
     /// `raw` is the chunk of a table function's callback that has not returned, its columns of the types that
-    /// [`crate::bind::LogicalType::of`] gave for the arrays it will be filled with.
+    /// [`crate::types::LogicalType::of`] gave for the arrays it will be filled with.
     pub(crate) unsafe fn new(api: &'static Api, raw: DataChunk) -> Self {
         Self { api, raw }
     }
 
-    /// Rows it holds at most.
+    /// The most rows it can hold.
     pub(crate) fn capacity(&self) -> usize {
         // SAFETY: a constant of the library.
-        unsafe { (self.api.vector_size)() as usize }
+        to_usize(unsafe { (self.api.vector_size)() })
     }
 
-    /// Puts rows of these columns into it, at most its capacity. Nothing put in means: that was all.
+    /// Fills it with rows of these columns, from `start` on, at most its capacity. An empty chunk ends the result.
     ///
-    /// DuckDB reads the chunk until it asks the same thread for the next one: until then the arrays must live.
+    /// DuckDB reads the chunk until it requests the next one of the same thread: until then the arrays must live.
     pub(crate) fn fill(&mut self, columns: &[ArrayRef], start: usize, rows: usize) -> Result<()> {
         let rows = rows.min(self.capacity());
         for (number, column) in columns.iter().enumerate() {
@@ -59,13 +67,14 @@ impl Chunk {
         Ok(())
     }
 
-    /// Moves numbers into its only column, one of `_seq`, until it is full or there are no more; says how many.
+    /// Moves sequence numbers into its only column, `_seq`, until it is full or there are no more. Returns how many.
     pub(crate) fn fill_numbers(&mut self, numbers: &mut VecDeque<Range<Seq>>) -> usize {
         if numbers.is_empty() {
             return 0;
         }
         let capacity = self.capacity();
-        // SAFETY: the chunk has a column, whose values are of 64 bits and which has room for `capacity` of them; nobody else has them.
+        // SAFETY: the chunk has a column of 64-bit values with room for `capacity` of them, and no other reference to
+        // them exists.
         let mut room: &mut [MaybeUninit<i64>] = unsafe {
             let vector = (self.api.data_chunk_get_vector)(self.raw, 0);
             std::slice::from_raw_parts_mut((self.api.vector_get_data)(vector).cast(), capacity)
@@ -74,7 +83,7 @@ impl Chunk {
             && let Some(range) = numbers.front_mut()
         {
             let end = range.end.0.min(range.start.0 + room.len() as u64);
-            let (places, rest) = room.split_at_mut((end - range.start.0) as usize);
+            let (places, rest) = room.split_at_mut(to_usize(end - range.start.0));
             for (place, number) in places.iter_mut().zip(range.start.0..end) {
                 place.write(number as i64);
             }
@@ -85,7 +94,7 @@ impl Chunk {
             room = rest;
         }
         let rows = capacity - room.len();
-        // SAFETY: so many were written.
+        // SAFETY: that many rows were written.
         unsafe { (self.api.data_chunk_set_size)(self.raw, rows as Index) };
         rows
     }
@@ -94,7 +103,8 @@ impl Chunk {
 /// Writes `array[start..start + len]` to the vector's first places.
 ///
 /// # Safety
-/// The vector is of the type that `LogicalType::of` gives for the array, and has room for `len` values; the range is in the array.
+/// The vector is of the type that `LogicalType::of` gives for the array, and has room for `len` values; the range is in
+/// the array.
 unsafe fn write(
     api: &'static Api,
     vector: Vector,
@@ -113,7 +123,7 @@ unsafe fn write(
             DataType::Int64 => primitives::<Int64Type>(api, vector, array, start, len),
             DataType::UInt64 => primitives::<UInt64Type>(api, vector, array, start, len),
             DataType::Decimal128(..) => {
-                // DuckDB's HUGEINT is two halves of 64 bits, the lower first: an i128 of a little-endian machine.
+                // DuckDB's HUGEINT is two 64-bit halves, the lower first: an i128 on a little-endian machine.
                 primitives::<Decimal128Type>(api, vector, array, start, len);
             }
             DataType::Float64 => primitives::<Float64Type>(api, vector, array, start, len),
@@ -163,7 +173,7 @@ unsafe fn write(
                 }
             }
             other => {
-                return Err(invalid(format!(
+                return Err(internal(format!(
                     "lakebed's extension cannot hand the Arrow type {other} to DuckDB."
                 )));
             }
@@ -212,7 +222,7 @@ unsafe fn primitives<T: ArrowPrimitiveType>(
     let values = array.as_primitive::<T>().values().inner().as_slice();
     let width = T::Native::get_byte_width();
     if let Some(bytes) = values.get(start * width..(start + len) * width) {
-        // SAFETY: the vector has room for `len` values of this width; the buffers are different ones.
+        // SAFETY: the vector has room for `len` values of this width; the two buffers do not overlap.
         unsafe {
             let target: *mut u8 = (api.vector_get_data)(vector).cast();
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), target, bytes.len());
@@ -239,6 +249,10 @@ unsafe fn booleans(
 
 /// # Safety
 /// As [`write`].
+#[expect(
+    clippy::cast_sign_loss,
+    reason = "a negative offset becomes one beyond any buffer, which the checked access refuses"
+)]
 unsafe fn texts(
     api: &'static Api,
     vector: Vector,
@@ -248,7 +262,7 @@ unsafe fn texts(
     len: usize,
 ) -> Result<()> {
     // SAFETY: the vector has room for `len` texts.
-    let target: *mut Text = unsafe { (api.vector_get_data)(vector).cast() };
+    let target: *mut DuckString = unsafe { (api.vector_get_data)(vector).cast() };
     let window = offsets.get(start..=start + len).ok_or_else(broken)?;
     for (place, pair) in window.windows(2).enumerate() {
         let &[from, to] = pair else {
@@ -256,13 +270,17 @@ unsafe fn texts(
         };
         let bytes = bytes.get(from as usize..to as usize).ok_or_else(broken)?;
         // SAFETY: one of those `len`.
-        unsafe { target.add(place).write(text(bytes)) };
+        unsafe { target.add(place).write(duck_string(bytes)) };
     }
     Ok(())
 }
 
 /// # Safety
 /// As [`write`].
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the lower 32 bits of a view are its length"
+)]
 unsafe fn views(
     api: &'static Api,
     vector: Vector,
@@ -271,18 +289,20 @@ unsafe fn views(
     len: usize,
 ) -> Result<()> {
     // SAFETY: the vector has room for `len` texts.
-    let target: *mut Text = unsafe { (api.vector_get_data)(vector).cast() };
+    let target: *mut DuckString = unsafe { (api.vector_get_data)(vector).cast() };
     let all = array.views();
     let window = all.get(start..start + len).ok_or_else(broken)?;
     for (place, view) in window.iter().enumerate() {
         let length = *view as u32 as usize;
-        let bytes = if length <= Text::SHORT {
-            view.to_le_bytes().get(4..4 + length).map(text)
+        let bytes = if length <= DuckString::INLINE_BYTES {
+            view.to_le_bytes().get(4..4 + length).map(duck_string)
         } else {
             let view = ByteView::from(*view);
             let start = view.offset as usize;
             let buffer = array.data_buffers().get(view.buffer_index as usize);
-            buffer.and_then(|b| b.get(start..start + length)).map(text)
+            buffer
+                .and_then(|b| b.get(start..start + length))
+                .map(duck_string)
         };
         // SAFETY: one of those `len`.
         unsafe { target.add(place).write(bytes.ok_or_else(broken)?) };
@@ -290,24 +310,28 @@ unsafe fn views(
     Ok(())
 }
 
-/// DuckDB's form of a text, which points to its bytes when they are many.
-fn text(bytes: &[u8]) -> Text {
+/// DuckDB's form of a text, which points to the bytes if they are more than 12.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "Arrow's texts are shorter than 4 GiB: their offsets and lengths have 32 bits"
+)]
+fn duck_string(bytes: &[u8]) -> DuckString {
     let length = bytes.len() as u32;
-    if bytes.len() <= Text::SHORT {
-        let mut short = [0; Text::SHORT];
+    if bytes.len() <= DuckString::INLINE_BYTES {
+        let mut short = [0; DuckString::INLINE_BYTES];
         for (place, byte) in short.iter_mut().zip(bytes) {
             *place = *byte;
         }
-        return Text {
-            short: ShortText {
+        return DuckString {
+            inline: InlineString {
                 length,
                 bytes: short,
             },
         };
     }
     let prefix = bytes.first_chunk().copied().unwrap_or_default();
-    Text {
-        long: LongText {
+    DuckString {
+        pointer: PointerString {
             length,
             prefix,
             bytes: bytes.as_ptr(),
@@ -315,10 +339,15 @@ fn text(bytes: &[u8]) -> Text {
     }
 }
 
-/// Writes where each list's elements are; says which elements of the child array those are.
+/// Writes where each list's elements are in the vector's child. Returns the range of the child array that they come
+/// from: its start and its length.
 ///
 /// # Safety
 /// As [`write`].
+#[expect(
+    clippy::cast_sign_loss,
+    reason = "offsets ascend, by the type of Arrow's lists"
+)]
 unsafe fn lists(
     api: &'static Api,
     vector: Vector,
@@ -330,15 +359,16 @@ unsafe fn lists(
     let (&[first, ..], &[.., last]) = (window, window) else {
         return Err(broken());
     };
-    let count = (last - first) as usize;
+    let (count, first_element) = (non_negative(last - first)?, non_negative(first)?);
     // SAFETY: the vector holds lists; its child gets room for all elements before they are written.
     let target: *mut ListEntry = unsafe {
         if (api.list_vector_reserve)(vector, count as Index) != SUCCESS
             || (api.list_vector_set_size)(vector, count as Index) != SUCCESS
         {
-            return Err(invalid(format!(
-                "DuckDB has no room for {count} elements of lists."
-            )));
+            return Err(Error::new(
+                ErrorKind::InvalidArgument,
+                format!("DuckDB has no room for {count} elements of lists."),
+            ));
         }
         (api.vector_get_data)(vector).cast()
     };
@@ -353,9 +383,14 @@ unsafe fn lists(
         // SAFETY: one of the `len` places the vector has.
         unsafe { target.add(place).write(entry) };
     }
-    Ok((first as usize, count))
+    Ok((first_element, count))
+}
+
+/// A difference of offsets as a length.
+fn non_negative(number: i32) -> Result<usize> {
+    usize::try_from(number).map_err(|_| broken())
 }
 
 fn broken() -> Error {
-    invalid("A batch has offsets outside its bytes, which is a bug worth reporting.")
+    internal("A batch has offsets outside its bytes, which is a bug worth reporting.")
 }

@@ -1,10 +1,10 @@
-//! Dates and timestamps in strings: which spellings count, and their values.
+//! Dates and timestamps in strings: the accepted formats, and their values.
 //!
-//! A spelling counts when the type holds everything it says: `YYYY-MM-DD`; the same, `T` or a blank, `HH:MM:SS` and up to six digits
-//! of fraction; and that with `Z`, `+HH`, `+HH:MM` or their negatives. Years run from 0001 to 9999. No leap seconds, no 24:00, no
-//! nanoseconds: a type that cannot hold them must not be given to them.
+//! A format is accepted when the type holds everything it states: `YYYY-MM-DD`; the same, `T` or a blank, `HH:MM:SS`
+//! and up to six digits of fraction; and that with `Z`, `+HH`, `+HH:MM` or their negatives. Years run from 0001
+//! to 9999. Leap seconds, 24:00 and nanoseconds are text, because the types cannot hold them.
 
-/// What a string spells.
+/// A date or a timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     /// Days since 1970-01-01.
@@ -12,13 +12,18 @@ pub enum Moment {
     /// Microseconds since 1970-01-01 00:00, no zone given.
     Naive(i64),
     /// Microseconds since 1970-01-01 00:00 UTC.
-    Zoned { micros: i64, utc: bool },
+    Zoned {
+        /// The instant.
+        micros: i64,
+        /// Whether the offset from UTC is zero.
+        utc: bool,
+    },
 }
 
-/// Reads a string without escapes; `None`: it is text.
+/// The date or timestamp of a string without escapes; `None` when it is other text.
 #[inline]
 pub fn moment(raw: &[u8]) -> Option<Moment> {
-    // Almost every other string is told apart here.
+    // Rejects nearly all other strings at once.
     if raw.len() < 10 || raw.len() > 32 || raw.get(4) != Some(&b'-') || raw.get(7) != Some(&b'-') {
         return None;
     }
@@ -35,6 +40,9 @@ fn number(bytes: &[u8], from: usize, digits: usize) -> Option<u32> {
                 .then(|| value * 10 + u32::from(digit - b'0'))
         })
 }
+
+/// Microseconds of the last digit of a fraction with one to six digits.
+const SCALES: [u32; 6] = [100_000, 10_000, 1_000, 100, 10, 1];
 
 fn parse(raw: &[u8]) -> Option<Moment> {
     let (year, month, day) = (number(raw, 0, 4)?, number(raw, 5, 2)?, number(raw, 8, 2)?);
@@ -64,10 +72,8 @@ fn parse(raw: &[u8]) -> Option<Moment> {
             .iter()
             .take_while(|byte| byte.is_ascii_digit())
             .count();
-        if digits == 0 || digits > 6 {
-            return None;
-        }
-        fraction = number(after, 0, digits)? * 10u32.pow(6 - digits as u32);
+        let scale = SCALES.get(digits.checked_sub(1)?)?;
+        fraction = number(after, 0, digits)? * scale;
         rest = after.get(digits..)?;
     }
     let seconds = i64::from(date) * 86_400 + i64::from(hour * 3600 + minute * 60 + second);
@@ -112,8 +118,8 @@ fn days_in(year: u32, month: u32) -> Option<u32> {
     })
 }
 
-/// Days from 1970-01-01 in the proleptic Gregorian calendar. Howard Hinnant's `days_from_civil`: years begin in March, so that the
-/// leap day is the last of its year.
+/// Days from 1970-01-01 in the proleptic Gregorian calendar. Howard Hinnant's `days_from_civil`: years begin in March,
+/// so that the leap day is the last of its year.
 fn days(year: u32, month: u32, day: u32) -> i32 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year / 400;

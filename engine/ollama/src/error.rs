@@ -1,55 +1,55 @@
-//! What a client saw go wrong.
+//! How a call can fail, in the terms of HTTP and of Ollama's protocol.
 
 use std::fmt;
 
 /// The result of a call.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What was seen.
+/// Why a call failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fact {
-    /// No connection.
+pub enum FailureKind {
+    /// The connection could not be made.
     Connect,
-    /// No beginning of an answer in time.
-    First,
-    /// No further piece of an answer in time.
+    /// The head of the response did not arrive in time.
+    FirstByte,
+    /// The next piece of the body did not arrive in time.
     Stall,
     /// The connection broke.
     Closed,
-    /// The stream ended without its last frame.
-    Eof,
-    /// A status that is not 200.
+    /// The stream ended before its last event.
+    EndOfStream,
+    /// The status was not 200.
     Status,
-    /// A body that is not JSON by its content type.
+    /// The content type was not JSON.
     Content,
-    /// A frame or body beyond the limit.
+    /// A line or a body exceeded its limit.
     Large,
-    /// A frame that is not UTF-8.
+    /// A line was not UTF-8.
     Utf8,
-    /// A frame that is no JSON object, or has fields of wrong types.
+    /// A line was not a JSON object, or a field had the wrong type.
     Json,
-    /// A frame that is an error.
-    Line,
-    /// It was cancelled on this side.
+    /// The server reported an error in a line of the stream.
+    ErrorLine,
+    /// This side cancelled the call.
     Canceled,
 }
 
-impl Fact {
-    /// Its name, stable.
+impl FailureKind {
+    /// Its stable name.
     pub fn as_str(self) -> &'static str {
         match self {
-            Fact::Connect => "connect",
-            Fact::First => "first",
-            Fact::Stall => "stall",
-            Fact::Closed => "closed",
-            Fact::Eof => "eof",
-            Fact::Status => "status",
-            Fact::Content => "content",
-            Fact::Large => "large",
-            Fact::Utf8 => "utf8",
-            Fact::Json => "json",
-            Fact::Line => "line",
-            Fact::Canceled => "canceled",
+            FailureKind::Connect => "connect",
+            FailureKind::FirstByte => "first",
+            FailureKind::Stall => "stall",
+            FailureKind::Closed => "closed",
+            FailureKind::EndOfStream => "eof",
+            FailureKind::Status => "status",
+            FailureKind::Content => "content",
+            FailureKind::Large => "large",
+            FailureKind::Utf8 => "utf8",
+            FailureKind::Json => "json",
+            FailureKind::ErrorLine => "line",
+            FailureKind::Canceled => "canceled",
         }
     }
 }
@@ -57,63 +57,67 @@ impl Fact {
 /// A call that failed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Error {
-    /// What was seen.
-    pub fact: Fact,
-    /// The body of a status, the words of an error frame, the cause; may be empty.
+    /// Why.
+    pub kind: FailureKind,
+    /// The body of an error response, the server's message, or the cause; may be empty.
     pub detail: String,
-    /// The HTTP status, where that is the error.
+    /// The HTTP status, for [`FailureKind::Status`].
     pub status: Option<u16>,
-    /// Seconds that the server asks to wait.
+    /// Seconds the server asks the client to wait before it tries again.
     pub retry_after: Option<f64>,
 }
 
 impl Error {
-    pub(crate) fn new(fact: Fact, detail: impl Into<String>) -> Error {
+    pub(crate) fn new(kind: FailureKind, detail: impl Into<String>) -> Error {
         Error {
-            fact,
+            kind,
             detail: detail.into(),
             status: None,
             retry_after: None,
         }
     }
 
-    /// From what the HTTP client reports while a request is sent and its head awaited.
+    pub(crate) fn canceled() -> Error {
+        Error::new(FailureKind::Canceled, "")
+    }
+
+    /// The error for a request whose response's head did not arrive; `connect_timeout` is in seconds.
     pub(crate) fn sending(error: &reqwest::Error, connect_timeout: f64) -> Error {
         if error.is_connect() {
             if error.is_timeout() {
                 return Error::new(
-                    Fact::Connect,
+                    FailureKind::Connect,
                     format!("no answer within {connect_timeout} s"),
                 );
             }
-            return Error::new(Fact::Connect, root(error));
+            return Error::new(FailureKind::Connect, root(error));
         }
         if error.is_timeout() {
-            return Error::new(Fact::First, "");
+            return Error::new(FailureKind::FirstByte, "");
         }
         if error.is_builder() {
-            return Error::new(Fact::Connect, root(error));
+            return Error::new(FailureKind::Connect, root(error));
         }
-        Error::new(Fact::Closed, root(error))
+        Error::new(FailureKind::Closed, root(error))
     }
 }
 
-/// The innermost cause, without the operating system's number.
+/// The innermost cause, without the operating system's error number.
 fn root(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
     let text = cause.to_string();
-    text.split(" (os error")
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.to_owned(),
+        None => text,
+    }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}", self.fact.as_str())?;
+        write!(out, "{}", self.kind.as_str())?;
         if let Some(status) = self.status {
             write!(out, " {status}")?;
         }

@@ -1,21 +1,25 @@
-//! The frames of streams, typed.
+//! The events of a stream: a JSON object in each line, read into typed values.
 
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Fact, Result};
+use crate::error::{Error, FailureKind, Result};
 
-/// A frame of a stream.
-pub trait Frame: Sized + Send {
-    /// From the object of a line.
-    fn read(object: Map<String, Value>) -> Result<Self>;
+/// An event of a stream.
+pub trait Event: Sized + Send {
+    /// The event of a line's object.
+    ///
+    /// # Errors
+    /// [`FailureKind::Json`] when a field has the wrong type.
+    fn from_object(object: Map<String, Value>) -> Result<Self>;
+
     /// Whether the stream is complete with it.
     fn is_last(&self) -> bool;
 }
 
-/// The statistics of a reply, as many as the server sent: name and value; durations are nanoseconds.
-pub type Stats = Vec<(&'static str, u64)>;
+/// The statistics of a reply, as many as the server sent: name and value. Durations are in nanoseconds.
+pub type ReplyStatistics = Vec<(&'static str, u64)>;
 
-const STATS: [&str; 6] = [
+const STATISTICS: [&str; 6] = [
     "total_duration",
     "load_duration",
     "prompt_eval_count",
@@ -26,50 +30,48 @@ const STATS: [&str; 6] = [
 
 /// A piece of a reply.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Chunk {
-    /// Text of the reply.
+pub struct ReplyChunk {
+    /// The next text of the reply.
     pub content: String,
-    /// Text of what the model thinks.
+    /// The next text of the model's reasoning.
     pub thinking: String,
-    /// A JSON array of tool calls; empty when there is none.
-    pub tool_calls: String,
-    /// Whether it is the last one.
+    /// The tool calls of this piece, as the server sent them.
+    pub tool_calls: Vec<Value>,
+    /// Whether this is the last piece.
     pub done: bool,
-    /// Why it ended; empty before.
+    /// Why the reply ended; empty before the last piece.
     pub done_reason: String,
-    /// With the last one: counts and durations.
-    pub stats: Option<Stats>,
-    /// Where the model really runs, when not at the server; empty otherwise.
+    /// Counts and durations, with the last piece alone.
+    pub statistics: Option<ReplyStatistics>,
+    /// The host that runs the model when the server only forwards to it; empty otherwise.
     pub remote_host: String,
 }
 
-impl Frame for Chunk {
-    fn read(mut object: Map<String, Value>) -> Result<Chunk> {
+impl Event for ReplyChunk {
+    fn from_object(mut object: Map<String, Value>) -> Result<ReplyChunk> {
         let mut message = match object.remove("message") {
             None | Some(Value::Null) => Map::new(),
             Some(Value::Object(message)) => message,
-            Some(_) => return Err(wrong()),
+            Some(_) => return Err(not_valid()),
         };
         let done = object.get("done") == Some(&Value::Bool(true));
-        let stats = done.then(|| {
-            let known = STATS.iter();
-            known
+        let statistics = done.then(|| {
+            let names = STATISTICS.iter();
+            names
                 .filter_map(|name| Some((*name, object.get(*name)?.as_u64()?)))
                 .collect()
         });
-        let tool_calls = match message.get("tool_calls") {
-            Some(Value::Array(calls)) if !calls.is_empty() => {
-                Value::Array(calls.clone()).to_string()
-            }
-            _ => String::new(),
+        let tool_calls = match message.remove("tool_calls") {
+            Some(Value::Array(calls)) => calls,
+            _ => Vec::new(),
         };
-        Ok(Chunk {
+        Ok(ReplyChunk {
             content: text(&mut message, "content")?,
             thinking: text(&mut message, "thinking")?,
             tool_calls,
             done,
             done_reason: text(&mut object, "done_reason")?,
-            stats,
+            statistics,
             remote_host: text(&mut object, "remote_host")?,
         })
     }
@@ -79,24 +81,24 @@ impl Frame for Chunk {
     }
 }
 
-/// How far a pull got.
+/// The progress of downloading a model.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pulled {
-    /// What is done now.
+pub struct PullProgress {
+    /// The current step, in the server's words; `success` is the last.
     pub status: String,
-    /// Of which part; empty when of none.
+    /// The digest of the part that is downloaded; empty in other steps.
     pub digest: String,
-    /// Bytes of the part.
+    /// Size of the part, in bytes.
     pub total: u64,
-    /// Bytes that are there.
+    /// Bytes of the part that arrived.
     pub completed: u64,
 }
 
-impl Frame for Pulled {
-    fn read(mut object: Map<String, Value>) -> Result<Pulled> {
+impl Event for PullProgress {
+    fn from_object(mut object: Map<String, Value>) -> Result<PullProgress> {
         let number = |name: &str| object.get(name).and_then(Value::as_u64).unwrap_or(0);
         let (total, completed) = (number("total"), number("completed"));
-        Ok(Pulled {
+        Ok(PullProgress {
             status: text(&mut object, "status")?,
             digest: text(&mut object, "digest")?,
             total,
@@ -109,19 +111,23 @@ impl Frame for Pulled {
     }
 }
 
-/// The frame of a line; None for a blank one. An error line is an error.
-pub(crate) fn frame<T: Frame>(line: &[u8]) -> Result<Option<T>> {
+/// The event of a line; `None` for a blank line.
+///
+/// # Errors
+/// [`FailureKind::ErrorLine`] when the line reports an error of the server, [`FailureKind::Utf8`] and
+/// [`FailureKind::Json`] when it cannot be read.
+pub(crate) fn parse<T: Event>(line: &[u8]) -> Result<Option<T>> {
     if line.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    let line = std::str::from_utf8(line).map_err(|_| Error::new(Fact::Utf8, ""))?;
+    let line = std::str::from_utf8(line).map_err(|_| Error::new(FailureKind::Utf8, ""))?;
     let Ok(Value::Object(object)) = serde_json::from_str(line) else {
-        return Err(wrong());
+        return Err(not_valid());
     };
     match object.get("error") {
-        None | Some(Value::Null) => T::read(object).map(Some),
-        Some(Value::String(words)) => Err(Error::new(Fact::Line, words.clone())),
-        Some(other) => Err(Error::new(Fact::Line, other.to_string())),
+        None | Some(Value::Null) => T::from_object(object).map(Some),
+        Some(Value::String(message)) => Err(Error::new(FailureKind::ErrorLine, message.clone())),
+        Some(other) => Err(Error::new(FailureKind::ErrorLine, other.to_string())),
     }
 }
 
@@ -129,62 +135,68 @@ fn text(object: &mut Map<String, Value>, name: &str) -> Result<String> {
     match object.remove(name) {
         None | Some(Value::Null) => Ok(String::new()),
         Some(Value::String(text)) => Ok(text),
-        Some(_) => Err(wrong()),
+        Some(_) => Err(not_valid()),
     }
 }
 
-fn wrong() -> Error {
-    Error::new(Fact::Json, "")
+fn not_valid() -> Error {
+    Error::new(FailureKind::Json, "")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn fact(line: &str) -> Fact {
-        frame::<Chunk>(line.as_bytes()).unwrap_err().fact
+    fn kind(line: &str) -> FailureKind {
+        parse::<ReplyChunk>(line.as_bytes()).unwrap_err().kind
     }
 
     #[test]
-    fn a_chunk_has_what_its_frame_says() {
+    fn a_chunk_has_the_fields_of_its_line() {
         let line = r#"{"message":{"content":"a","thinking":"b","tool_calls":[{"function":{"arguments":{"n":1.50}}}]},"done":false}"#;
-        let chunk = frame::<Chunk>(line.as_bytes()).unwrap().unwrap();
+        let chunk = parse::<ReplyChunk>(line.as_bytes()).unwrap().unwrap();
         assert_eq!(
             (&*chunk.content, &*chunk.thinking, chunk.done),
             ("a", "b", false)
         );
         assert_eq!(
-            chunk.tool_calls,
+            Value::Array(chunk.tool_calls).to_string(),
             r#"[{"function":{"arguments":{"n":1.50}}}]"#
         );
-        assert_eq!(chunk.stats, None);
+        assert_eq!(chunk.statistics, None);
     }
 
     #[test]
     fn only_true_is_done_and_counts_may_be_missing() {
         for line in [r#"{"done":1}"#, r#"{"done":"true"}"#, r#"{"message":{}}"#] {
-            assert!(!frame::<Chunk>(line.as_bytes()).unwrap().unwrap().done);
+            assert!(!parse::<ReplyChunk>(line.as_bytes()).unwrap().unwrap().done);
         }
         let last = br#"{"done":true,"done_reason":"length","eval_count":3,"eval_duration":-1}"#;
-        let last = frame::<Chunk>(last).unwrap().unwrap();
+        let last = parse::<ReplyChunk>(last).unwrap().unwrap();
         assert!(last.done);
-        assert_eq!(last.stats.unwrap(), [("eval_count", 3)]);
+        assert_eq!(last.statistics.unwrap(), [("eval_count", 3)]);
     }
 
     #[test]
-    fn what_is_no_frame_is_an_error_of_its_kind() {
-        assert_eq!(frame::<Chunk>(b" \r\n").unwrap(), None);
-        assert_eq!(fact("[1]"), Fact::Json);
-        assert_eq!(fact("nonsense"), Fact::Json);
-        assert_eq!(fact(r#"{"message":"text"}"#), Fact::Json);
-        assert_eq!(fact(r#"{"message":{"content":5}}"#), Fact::Json);
-        assert_eq!(fact(r#"{"message":{"content":"\ud800"}}"#), Fact::Json);
-        assert_eq!(fact(&"[".repeat(100_000)), Fact::Json);
+    fn an_unreadable_line_is_an_error_of_its_kind() {
+        assert_eq!(parse::<ReplyChunk>(b" \r\n").unwrap(), None);
+        assert_eq!(kind("[1]"), FailureKind::Json);
+        assert_eq!(kind("nonsense"), FailureKind::Json);
+        assert_eq!(kind(r#"{"message":"text"}"#), FailureKind::Json);
+        assert_eq!(kind(r#"{"message":{"content":5}}"#), FailureKind::Json);
         assert_eq!(
-            frame::<Chunk>(b"{\"a\":\"\xe9\"}").unwrap_err().fact,
-            Fact::Utf8
+            kind(r#"{"message":{"content":"\ud800"}}"#),
+            FailureKind::Json
         );
-        let error = frame::<Pulled>(br#"{"error":"no such thing"}"#).unwrap_err();
-        assert_eq!((error.fact, &*error.detail), (Fact::Line, "no such thing"));
+        assert_eq!(kind(&"[".repeat(100_000)), FailureKind::Json);
+        assert_eq!(
+            parse::<ReplyChunk>(b"{\"a\":\"\xe9\"}").unwrap_err().kind,
+            FailureKind::Utf8
+        );
+        let error = parse::<PullProgress>(br#"{"error":"no such thing"}"#).unwrap_err();
+        assert_eq!(
+            (error.kind, &*error.detail),
+            (FailureKind::ErrorLine, "no such thing")
+        );
     }
 }

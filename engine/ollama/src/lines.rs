@@ -1,15 +1,16 @@
-//! Bytes as they come from the wire, cut into lines.
+//! Cuts the bytes of a body into lines.
 
-use crate::error::{Error, Fact, Result};
+use crate::error::{Error, FailureKind, Result};
 
-/// Cuts bytes into lines, wherever they were split on the way.
+/// The lines of bytes that arrive in pieces of any size.
 #[derive(Debug)]
 pub(crate) struct Lines {
     buffer: Vec<u8>,
     /// Where the next line begins.
     start: usize,
-    /// Up to where there is no line break.
-    seen: usize,
+    /// No line break lies between `start` and here.
+    searched: usize,
+    /// Largest length of a line, in bytes.
     limit: usize,
 }
 
@@ -18,48 +19,52 @@ impl Lines {
         Lines {
             buffer: Vec::new(),
             start: 0,
-            seen: 0,
+            searched: 0,
             limit,
         }
     }
 
-    /// Adds bytes.
+    /// Adds the next bytes.
     pub(crate) fn push(&mut self, data: &[u8]) {
         self.buffer.drain(..self.start);
-        self.seen -= self.start;
+        self.searched -= self.start;
         self.start = 0;
         self.buffer.extend_from_slice(data);
     }
 
-    /// The next whole line, without its line break. A line beyond the limit is an error as soon as that is known.
+    /// The next complete line, without its line break; `None` until it is complete.
+    ///
+    /// # Errors
+    /// [`FailureKind::Large`] as soon as the line exceeds the limit, complete or not.
     pub(crate) fn next_line(&mut self) -> Result<Option<&[u8]>> {
-        let unseen = self.buffer.get(self.seen..).unwrap_or_default();
-        let found = unseen.iter().position(|byte| *byte == b'\n');
-        let (begin, end) = match found {
-            Some(place) => (self.start, self.seen + place),
-            None => (self.start, self.buffer.len()),
+        let mut unsearched = self.buffer.iter().skip(self.searched);
+        let line_break = unsearched.position(|byte| *byte == b'\n');
+        let begin = self.start;
+        let end = match line_break {
+            Some(place) => self.searched + place,
+            None => self.buffer.len(),
         };
         if end - begin > self.limit {
             return Err(Error::new(
-                Fact::Large,
+                FailureKind::Large,
                 format!("a line of more than {} MiB", self.limit >> 20),
             ));
         }
-        if found.is_none() {
-            self.seen = end;
+        if line_break.is_none() {
+            self.searched = end;
             return Ok(None);
         }
         self.start = end + 1;
-        self.seen = end + 1;
+        self.searched = end + 1;
         Ok(self.buffer.get(begin..end))
     }
 
-    /// What stands after the last line break; once.
-    pub(crate) fn rest(&mut self) -> Vec<u8> {
+    /// Removes and returns the bytes after the last line break.
+    pub(crate) fn take_rest(&mut self) -> Vec<u8> {
         let rest = self.buffer.split_off(self.start);
         self.buffer.clear();
         self.start = 0;
-        self.seen = 0;
+        self.searched = 0;
         rest
     }
 }
@@ -77,7 +82,7 @@ mod tests {
                 found.push(line.to_vec());
             }
         }
-        Ok((found, lines.rest()))
+        Ok((found, lines.take_rest()))
     }
 
     #[test]
@@ -99,7 +104,13 @@ mod tests {
     #[test]
     fn a_line_beyond_the_limit_is_an_error_before_it_ends() {
         assert!(lines(&[b"12345\n"], 5).is_ok());
-        assert_eq!(lines(&[b"123", b"456"], 5).unwrap_err().fact, Fact::Large);
-        assert_eq!(lines(&[b"123456\n"], 5).unwrap_err().fact, Fact::Large);
+        assert_eq!(
+            lines(&[b"123", b"456"], 5).unwrap_err().kind,
+            FailureKind::Large
+        );
+        assert_eq!(
+            lines(&[b"123456\n"], 5).unwrap_err().kind,
+            FailureKind::Large
+        );
     }
 }

@@ -1,7 +1,6 @@
-//! Waiting for answers, in steps no longer than the caller likes.
+//! A stream of events, awaited in steps of limited length.
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -9,135 +8,70 @@ use std::time::{Duration, Instant};
 use reqwest::Response;
 use tokio::time::timeout;
 
-use crate::client::Shared;
-use crate::error::{Error, Fact, Result};
-use crate::events::{Frame, frame};
+use crate::call::{PendingCall, SLICE, Step};
+use crate::connection::Connection;
+use crate::error::{Error, FailureKind, Result};
+use crate::events::{self, Event};
 use crate::lines::Lines;
 
-/// How long a call that blocks looks away from cancelling.
-const SLICE: Duration = Duration::from_millis(50);
-/// What the end of a body may take after the last frame, so that its connection can be used again.
-const DRAIN: Duration = Duration::from_millis(500);
+/// Time limit of reading the body's end after the last event, so that its connection can be reused.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What a step came to.
-#[derive(Debug)]
-pub enum Step<T> {
-    /// Something arrived.
-    Item(T),
-    /// Nothing yet.
-    Waiting,
-    /// It is over.
-    End,
-}
-
-/// A call under way; dropping it cancels it.
-pub struct Call<T> {
-    shared: Arc<Shared>,
-    future: Pin<Box<dyn Future<Output = Result<T>> + Send>>,
-    /// When waiting is over, counted from the first step.
-    limit: Option<Duration>,
-    deadline: Option<Instant>,
-}
-
-impl<T> fmt::Debug for Call<T> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Call").finish_non_exhaustive()
-    }
-}
-
-impl<T> Call<T> {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        future: impl Future<Output = Result<T>> + Send + 'static,
-        limit: Option<Duration>,
-    ) -> Call<T> {
-        Call {
-            shared,
-            future: Box::pin(future),
-            limit,
-            deadline: None,
-        }
-    }
-
-    /// Waits no longer than `slice`; not to be called again after it gave something.
-    pub fn step(&mut self, slice: Duration) -> Result<Step<T>> {
-        if self.shared.is_aborted() {
-            return Err(canceled());
-        }
-        if self.deadline.is_none() {
-            self.deadline = self.limit.map(|limit| Instant::now() + limit);
-        }
-        let wait = self.deadline.map_or(slice, |deadline| {
-            slice.min(deadline.saturating_duration_since(Instant::now()))
-        });
-        let future = self.future.as_mut();
-        match self.shared.block_on(async { timeout(wait, future).await }) {
-            Some(Ok(outcome)) => outcome.map(Step::Item),
-            Some(Err(_)) if self.deadline.is_some_and(|end| Instant::now() >= end) => {
-                Err(Error::new(Fact::First, ""))
-            }
-            Some(Err(_)) => Ok(Step::Waiting),
-            None => Err(canceled()),
-        }
-    }
-
-    /// Waits for it.
-    pub fn wait(mut self) -> Result<T> {
-        loop {
-            if let Step::Item(value) = self.step(SLICE)? {
-                return Ok(value);
-            }
-        }
-    }
-}
+/// Pieces of the body that are read for the same purpose.
+const DRAIN_PIECES: usize = 16;
 
 enum State {
-    Sending(Call<Response>),
+    Sending(PendingCall<Response>),
     Reading(Response),
     Ended,
 }
 
-/// Frames of one answer. After the last one it ends; anything else is an error. Dropping it closes the connection.
-pub struct Stream<T> {
-    shared: Arc<Shared>,
+/// The events of one response. It ends after the last event, and fails when the response ends before it. Dropping it
+/// closes the connection.
+pub struct EventStream<T> {
+    connection: Arc<Connection>,
     state: State,
     lines: Lines,
-    /// When the last bytes came.
-    heard: Instant,
+    /// When the last bytes arrived.
+    last_arrival: Instant,
     complete: bool,
     canceled: Arc<AtomicBool>,
-    kind: std::marker::PhantomData<fn() -> T>,
+    event: std::marker::PhantomData<fn() -> T>,
 }
 
-impl<T> fmt::Debug for Stream<T> {
+impl<T> fmt::Debug for EventStream<T> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Stream")
+        out.debug_struct("EventStream")
             .field("complete", &self.complete)
             .finish_non_exhaustive()
     }
 }
 
-impl<T: Frame> Stream<T> {
-    pub(crate) fn new(call: Call<Response>) -> Stream<T> {
-        let shared = Arc::clone(&call.shared);
-        let limit = shared.config.frame_limit;
-        Stream {
-            shared,
+impl<T: Event> EventStream<T> {
+    pub(crate) fn new(call: PendingCall<Response>) -> EventStream<T> {
+        let connection = Arc::clone(call.connection());
+        let limit = connection.config.line_limit;
+        EventStream {
+            connection,
             state: State::Sending(call),
             lines: Lines::new(limit),
-            heard: Instant::now(),
+            last_arrival: Instant::now(),
             complete: false,
             canceled: Arc::default(),
-            kind: std::marker::PhantomData,
+            event: std::marker::PhantomData,
         }
     }
 
-    /// Set it to end the stream from another thread: its next step, or the one under way within a slice, is an error.
+    /// A flag that cancels the stream from another thread: once it is set, the next step fails, and the one under way
+    /// at its end.
     pub fn canceler(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.canceled)
     }
 
-    /// Waits no longer than `slice` for the next frame. After an error the stream has ended.
+    /// Waits for the next event, at most for `slice`. After an error the stream has ended.
+    ///
+    /// # Errors
+    /// Any [`FailureKind`].
     pub fn step(&mut self, slice: Duration) -> Result<Step<T>> {
         let outcome = self.advance(slice);
         if outcome.is_err() {
@@ -154,13 +88,13 @@ impl<T: Frame> Stream<T> {
         }
         let end = Instant::now() + slice;
         loop {
-            if self.shared.is_aborted() || self.canceled.load(Ordering::Relaxed) {
-                return Err(canceled());
+            if self.connection.is_aborted() || self.canceled.load(Ordering::Relaxed) {
+                return Err(Error::canceled());
             }
             while let Some(line) = self.lines.next_line()? {
-                if let Some(found) = frame::<T>(line)? {
-                    self.complete = found.is_last();
-                    return Ok(Step::Item(found));
+                if let Some(event) = events::parse::<T>(line)? {
+                    self.complete = event.is_last();
+                    return Ok(Step::Item(event));
                 }
             }
             let wait = end.saturating_duration_since(Instant::now());
@@ -168,75 +102,70 @@ impl<T: Frame> Stream<T> {
                 State::Sending(call) => match call.step(wait)? {
                     Step::Item(response) => {
                         self.state = State::Reading(response);
-                        self.heard = Instant::now();
+                        self.last_arrival = Instant::now();
                     }
                     _ => return Ok(Step::Waiting),
                 },
                 State::Reading(response) => {
-                    let stall = self.shared.config.stall;
-                    let left = stall.saturating_sub(self.heard.elapsed());
+                    let stall = self.connection.config.stall_timeout;
+                    let left = stall.saturating_sub(self.last_arrival.elapsed());
                     let read = async { timeout(wait.min(left), response.chunk()).await };
-                    match self.shared.block_on(read) {
-                        Some(Ok(Ok(Some(data)))) => {
-                            self.heard = Instant::now();
+                    match self.connection.block_on(read)? {
+                        Ok(Ok(Some(data))) => {
+                            self.last_arrival = Instant::now();
                             self.lines.push(&data);
                         }
-                        Some(Ok(Ok(None))) => self.state = State::Ended,
-                        Some(Ok(Err(_))) => return Err(Error::new(Fact::Closed, "")),
-                        Some(Err(_)) if self.heard.elapsed() >= stall => {
-                            return Err(Error::new(Fact::Stall, ""));
+                        Ok(Ok(None)) => self.state = State::Ended,
+                        Ok(Err(_)) => return Err(Error::new(FailureKind::Closed, "")),
+                        Err(_) if self.last_arrival.elapsed() >= stall => {
+                            return Err(Error::new(FailureKind::Stall, ""));
                         }
-                        Some(Err(_)) => return Ok(Step::Waiting),
-                        None => return Err(canceled()),
+                        Err(_) => return Ok(Step::Waiting),
                     }
                 }
                 State::Ended => {
                     // The last line may lack its line break.
-                    return match frame::<T>(&self.lines.rest())? {
-                        Some(found) => {
-                            self.complete = found.is_last();
-                            Ok(Step::Item(found))
+                    return match events::parse::<T>(&self.lines.take_rest())? {
+                        Some(event) => {
+                            self.complete = event.is_last();
+                            Ok(Step::Item(event))
                         }
-                        None => Err(Error::new(Fact::Eof, "")),
+                        None => Err(Error::new(FailureKind::EndOfStream, "")),
                     };
                 }
             }
         }
     }
 
-    /// Reads the end of the body, so that the connection can be used again; not more than a little.
+    /// Reads a short rest of the body, so that the connection can be reused.
     fn drain(&mut self) {
         if let State::Reading(mut response) = std::mem::replace(&mut self.state, State::Ended) {
-            self.shared.block_on(async {
-                let rest = async {
-                    for _ in 0..16 {
-                        if !matches!(response.chunk().await, Ok(Some(_))) {
-                            break;
-                        }
+            let rest = async {
+                for _ in 0..DRAIN_PIECES {
+                    if !matches!(response.chunk().await, Ok(Some(_))) {
+                        break;
                     }
-                };
-                // Too long is no error: the connection is closed instead.
-                let _ = timeout(DRAIN, rest).await;
-            });
+                }
+            };
+            // A rest that is too long or too slow is not an error: the connection is closed instead of reused.
+            let _ = self
+                .connection
+                .block_on(async { timeout(DRAIN_TIMEOUT, rest).await });
         }
     }
 }
 
-impl<T: Frame> Iterator for Stream<T> {
+impl<T: Event> Iterator for EventStream<T> {
     type Item = Result<T>;
 
     fn next(&mut self) -> Option<Result<T>> {
         loop {
             match self.step(SLICE) {
-                Ok(Step::Item(found)) => return Some(Ok(found)),
+                Ok(Step::Item(event)) => return Some(Ok(event)),
                 Ok(Step::Waiting) => {}
                 Ok(Step::End) => return None,
                 Err(error) => return Some(Err(error)),
             }
         }
     }
-}
-
-fn canceled() -> Error {
-    Error::new(Fact::Canceled, "")
 }

@@ -4,32 +4,34 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_array::ffi_stream::RecordBatchStreamReader;
-
 use lakebed_core::{Error, ErrorKind};
+use lakebed_json::writer;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyIterator, PyList};
 
 use crate::arrow_capsules;
-use crate::detach::Line;
-use lakebed_json::writer;
+use crate::detach::CallingThread;
 
-/// An iterator of batches on Python's side.
-pub(crate) struct Batches {
+/// A Python iterator of batches.
+pub(crate) struct PyBatches {
     batches: Py<PyIterator>,
-    /// The table that is being read.
+    /// The table whose batches come next.
     table: Mutex<Option<RecordBatchStreamReader>>,
 }
 
-/// What was pulled in one go.
-pub(crate) enum Pulled {
+/// The next records of an append.
+pub(crate) enum InputBatch {
+    /// The bytes of each.
     Records(Vec<Vec<u8>>),
+    /// Arrow rows, each of which becomes a JSON object.
     Table(RecordBatch),
+    /// There are no more.
     End,
 }
 
-impl Pulled {
-    /// The records in it; `None` at the end.
+impl InputBatch {
+    /// The bytes of its records; `None` at the end.
     pub(crate) fn records(self) -> lakebed_core::Result<Option<Vec<Vec<u8>>>> {
         match self {
             Self::Records(records) => Ok(Some(records)),
@@ -41,7 +43,7 @@ impl Pulled {
     }
 }
 
-impl Batches {
+impl PyBatches {
     pub(crate) fn new(batches: &Bound<'_, PyAny>) -> PyResult<Self> {
         Ok(Self {
             batches: batches.try_iter()?.unbind(),
@@ -49,10 +51,10 @@ impl Batches {
         })
     }
 
-    /// The next batch. Runs on the thread that made the call.
-    pub(crate) fn pull(&self, py: Python<'_>) -> PyResult<Pulled> {
+    /// The next batch. It must run on the thread that made the call.
+    pub(crate) fn next(&self, py: Python<'_>) -> PyResult<InputBatch> {
         loop {
-            // Tables are read detached: whoever makes them takes the interpreter when it needs it.
+            // Tables are read detached: a producer that needs the interpreter attaches by itself.
             let batch = py.detach(|| {
                 let mut table = self.table.lock();
                 let batch = table.as_mut().and_then(Iterator::next);
@@ -62,7 +64,7 @@ impl Batches {
                 batch
             });
             match batch {
-                Some(Ok(batch)) if batch.num_rows() > 0 => return Ok(Pulled::Table(batch)),
+                Some(Ok(batch)) if batch.num_rows() > 0 => return Ok(InputBatch::Table(batch)),
                 Some(Ok(_)) => continue,
                 Some(Err(cause)) => {
                     return Err(arrow_capsules::failed(
@@ -74,14 +76,14 @@ impl Batches {
                 None => {}
             }
             let Some(next) = self.batches.bind(py).clone().next().transpose()? else {
-                return Ok(Pulled::End);
+                return Ok(InputBatch::End);
             };
             if let Ok(list) = next.cast::<PyList>() {
                 let mut records = Vec::with_capacity(list.len());
                 for item in list {
                     records.push(item.cast::<PyBytes>()?.as_bytes().to_vec());
                 }
-                return Ok(Pulled::Records(records));
+                return Ok(InputBatch::Records(records));
             }
             let reader = arrow_capsules::read(&next)?;
             *self.table.lock() = Some(reader);
@@ -89,26 +91,31 @@ impl Batches {
     }
 }
 
-/// The records, pulled over the line as the engine asks for them.
-pub(crate) struct Records {
-    line: Line,
-    batches: Arc<Batches>,
+/// The records of an append, fetched from the calling thread batch by batch.
+pub(crate) struct RecordIterator {
+    caller: CallingThread,
+    batches: Arc<PyBatches>,
     ready: std::vec::IntoIter<Vec<u8>>,
     ended: bool,
 }
 
-impl Records {
-    pub(crate) fn new(line: &Line, first: Vec<Vec<u8>>, batches: Arc<Batches>) -> Self {
+impl RecordIterator {
+    /// Begins with `ready`, the records fetched before.
+    pub(crate) fn new(
+        caller: &CallingThread,
+        ready: Vec<Vec<u8>>,
+        batches: Arc<PyBatches>,
+    ) -> Self {
         Self {
-            line: line.clone(),
+            caller: caller.clone(),
             batches,
-            ready: first.into_iter(),
+            ready: ready.into_iter(),
             ended: false,
         }
     }
 }
 
-impl Iterator for Records {
+impl Iterator for RecordIterator {
     type Item = lakebed_core::Result<Vec<u8>>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -121,9 +128,9 @@ impl Iterator for Records {
             }
             let batches = Arc::clone(&self.batches);
             match self
-                .line
-                .call(move |py| batches.pull(py))
-                .and_then(Pulled::records)
+                .caller
+                .run(move |py| batches.next(py))
+                .and_then(InputBatch::records)
             {
                 Ok(Some(records)) => self.ready = records.into_iter(),
                 Ok(None) => self.ended = true,

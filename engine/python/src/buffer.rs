@@ -8,7 +8,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-/// The bytes of a blob, read-only, through the buffer protocol: `memoryview(buffer)`, `bytes(buffer)`, `numpy.frombuffer(buffer)`.
+/// The bytes of a blob, read-only, through the buffer protocol: `memoryview(buffer)`, `bytes(buffer)`,
+/// `numpy.frombuffer(buffer)`.
 ///
 /// It owns what holds the bytes, and stays valid after the store is closed.
 #[pyclass(frozen, weakref, sequence, module = "lakebed")]
@@ -60,9 +61,9 @@ impl Buffer {
         }
         let bytes: &[u8] = &slf.get().blob;
         let length = ffi::Py_ssize_t::try_from(bytes.len())?;
-        // SAFETY: `view` is not null and the interpreter's to fill. The bytes are immutable and stay where they are as long as this
-        // object lives (it is frozen and owns the blob); the view holds a reference to the object. Readonly is 1: a request
-        // for writing fails, and nobody writes through the pointer.
+        // SAFETY: `view` is not null and the interpreter's to fill. The bytes are immutable and stay where they are as
+        // long as this object lives (it is frozen and owns the blob); the view holds a reference to the object.
+        // Readonly is 1: a request for writing fails, and nobody writes through the pointer.
         let status = unsafe {
             ffi::PyBuffer_FillInfo(
                 view,

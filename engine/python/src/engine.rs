@@ -1,4 +1,4 @@
-//! `Engine`: a store, as `lakebed.Store` uses it.
+//! `StoreEngine`: an open store, behind `lakebed.Store`.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -13,22 +13,23 @@ use lakebed_core::{
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyMemoryView};
 
-use crate::append::{Batches, Pulled, Records};
+use crate::append::{InputBatch, PyBatches, RecordIterator};
 use crate::buffer::Buffer;
-use crate::detach::{self, enter, enter_long, invalid};
+use crate::detach::{self, detached, detached_long};
+use crate::errors::{invalid, raise};
 use crate::file_objects::{PyReader, PyWriter};
 use crate::hash::{Key, PyHash, with_bytes};
-use crate::read_methods::{self, Reads as _};
+use crate::read_methods::{self, ReadMethods as _};
 use crate::reports;
 use crate::rows::Rows;
-use crate::snapshot::View;
+use crate::snapshot::SnapshotEngine;
 
-/// Bytes that are written to Python at a time.
+/// Bytes per write of an export.
 const WRITE_BUFFER: usize = 1 << 20;
 
 /// An open store.
 #[pyclass(frozen, weakref, module = "lakebed._engine")]
-pub(crate) struct Engine {
+pub(crate) struct StoreEngine {
     store: Store,
     path: PathBuf,
     mode: &'static str,
@@ -51,7 +52,7 @@ pub(crate) fn open(
     level: i32,
     threads: usize,
     command: String,
-) -> PyResult<Engine> {
+) -> PyResult<StoreEngine> {
     let (mode, core_mode) = match mode {
         "r" => ("r", Mode::Read),
         "a" => ("a", Mode::Append),
@@ -77,8 +78,8 @@ pub(crate) fn open(
         interrupted: detach::interrupted,
         ..Options::default()
     };
-    let store = enter(py, || Store::open(&path, options))?;
-    Ok(Engine {
+    let store = detached(py, || Store::open(&path, options))?;
+    Ok(StoreEngine {
         store,
         path,
         mode,
@@ -86,8 +87,15 @@ pub(crate) fn open(
     })
 }
 
+/// The collection that a file goes into by default.
+#[pyfunction]
+#[pyo3(signature = (path, /))]
+pub(crate) fn collection_name(path: PathBuf) -> Option<String> {
+    lakebed_core::collection_name(&path)
+}
+
 #[pymethods]
-impl Engine {
+impl StoreEngine {
     #[getter]
     fn path(&self) -> String {
         self.path.display().to_string()
@@ -100,7 +108,7 @@ impl Engine {
 
     #[getter]
     fn commit_number(&self, py: Python<'_>) -> PyResult<u64> {
-        enter(py, || Ok(self.store.commit_number().get()))
+        detached(py, || Ok(self.store.commit_number().get()))
     }
 
     fn settings<'py>(&self, py: Python<'py>) -> reports::Dict<'py> {
@@ -108,12 +116,12 @@ impl Engine {
     }
 
     fn take_warnings(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        enter(py, || Ok(self.store.take_warnings()))
+        detached(py, || Ok(self.store.take_warnings()))
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let closed = enter(py, || self.store.close());
-        // Also when its commit failed: what was pending is rolled back then.
+        let closed = detached(py, || self.store.close());
+        // Closed even if its commit failed, which rolled back the pending work.
         self.closed.store(true, Ordering::Relaxed);
         closed
     }
@@ -123,12 +131,12 @@ impl Engine {
         if !data.is_instance_of::<PyBytes>()
             && let Ok(view) = PyMemoryView::from(data)
         {
-            // Before it is copied.
+            // A blob that is too large is refused before its bytes are copied.
             let bytes = view.getattr("nbytes")?.extract()?;
-            enter(data.py(), || Blob::check_len(bytes))?;
+            detached(data.py(), || Blob::check_len(bytes))?;
         }
         with_bytes(data, |py, bytes| {
-            enter(py, || self.store.put(bytes).map(PyHash))
+            detached(py, || self.store.put(bytes).map(PyHash))
         })
     }
 
@@ -163,66 +171,61 @@ impl Engine {
     #[pyo3(signature = (hash, /))]
     fn delete(&self, hash: &Bound<'_, PyAny>) -> PyResult<u64> {
         let key = Key::from(hash)?;
-        enter(hash.py(), || self.store.delete(&self.store.hash(key)?))
+        detached(hash.py(), || self.store.delete(&self.store.hash(key)?))
     }
 
     fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
         if self.closed() {
-            return Err(detach::raise(
-                py,
-                ErrorKind::Closed.as_str(),
-                "The store is closed; open it again.",
-                None,
-            ));
+            let message = "The store is closed; open it again.";
+            return Err(raise(py, ErrorKind::Closed, message, None));
         }
-        enter(py, || Ok(self.store.len() as usize))
+        Ok(usize::try_from(detached(py, || Ok(self.store.len()))?)?)
     }
 
     fn commit(&self, py: Python<'_>) -> PyResult<u64> {
-        enter(py, || self.store.commit()).map(CommitNumber::get)
+        detached(py, || self.store.commit()).map(CommitNumber::get)
     }
 
     fn rollback(&self, py: Python<'_>) -> PyResult<()> {
-        enter(py, || self.store.rollback())
+        detached(py, || self.store.rollback())
     }
 
     fn refresh(&self, py: Python<'_>) -> PyResult<bool> {
-        enter(py, || self.store.refresh())
+        detached(py, || self.store.refresh())
     }
 
     #[pyo3(signature = (collection, batches, /))]
     fn append<'py>(&self, collection: &str, batches: &Bound<'py, PyAny>) -> reports::Dict<'py> {
         let py = batches.py();
-        let batches = Arc::new(Batches::new(batches)?);
-        let first = batches.pull(py)?;
+        let batches = Arc::new(PyBatches::new(batches)?);
+        let first = batches.next(py)?;
         let second = match first {
-            Pulled::Records(_) => batches.pull(py)?,
-            _ => Pulled::End,
+            InputBatch::Records(_) => batches.next(py)?,
+            _ => InputBatch::End,
         };
         let appended = match (first, second) {
-            // One batch of records, as most calls are: Python is not needed any more, nor a thread for the engine.
-            (Pulled::Records(records), Pulled::End) => enter(py, || {
+            // A single batch of records, the usual case: the engine needs neither Python nor a thread of its own.
+            (InputBatch::Records(records), InputBatch::End) => detached(py, || {
                 self.store
                     .append(collection, &mut records.into_iter().map(Ok))
             })?,
-            (first, second) => enter_long(py, |line| {
+            (first, second) => detached_long(py, |caller| {
                 let mut ready = first.records()?.unwrap_or_default();
                 ready.extend(second.records()?.unwrap_or_default());
                 self.store
-                    .append(collection, &mut Records::new(line, ready, batches))
+                    .append(collection, &mut RecordIterator::new(caller, ready, batches))
             })?,
         };
         reports::append(py, collection, &appended)
     }
 
-    #[pyo3(signature = (source, /, *, into, name, size, on_error, again, resume, train, progress))]
+    #[pyo3(signature = (source, /, *, into, name, on_error, again, resume, train, progress))]
     #[expect(clippy::too_many_arguments, reason = "one for each option")]
     fn ingest<'py>(
         &self,
         source: &Bound<'py, PyAny>,
         into: &str,
-        name: Option<String>,
-        size: Option<u64>,
+        name: String,
         on_error: &str,
         again: bool,
         resume: bool,
@@ -230,28 +233,22 @@ impl Engine {
         progress: Option<Py<PyAny>>,
     ) -> reports::Dict<'py> {
         let py = source.py();
-        let on_error = match on_error {
-            "abort" => OnError::Abort,
-            "skip" => OnError::Skip,
-            "quarantine" => OnError::Quarantine,
-            other => {
-                let message =
-                    format!("on_error is \"abort\", \"skip\" or \"quarantine\", not {other:?}.");
-                return Err(invalid(py, &message));
-            }
-        };
+        let on_error = OnError::from_name(on_error).ok_or_else(|| {
+            let message =
+                format!("on_error is \"abort\", \"skip\" or \"quarantine\", not {on_error:?}.");
+            invalid(py, &message)
+        })?;
         let path = source.extract::<PathBuf>().ok();
         let file = source.clone().unbind();
-        let report = enter_long(py, |line| {
+        let report = detached_long(py, |caller| {
             let source = match path {
                 Some(path) => Source::Path(path),
                 None => Source::Reader {
-                    name: name.unwrap_or_default(),
-                    reader: Box::new(line.call({
-                        let line = line.clone();
-                        move |py| PyReader::new(&line, file, py)
+                    name,
+                    reader: Box::new(caller.run({
+                        let caller = caller.clone();
+                        move |py| PyReader::new(&caller, file, py)
                     })?),
-                    size,
                 },
             };
             self.store.ingest(
@@ -262,7 +259,7 @@ impl Engine {
                     again,
                     resume,
                     train,
-                    progress: line.progress(progress),
+                    progress: caller.progress(progress),
                 },
             )
         })?;
@@ -271,22 +268,22 @@ impl Engine {
 
     #[pyo3(signature = (collection, size, /))]
     fn train<'py>(&self, py: Python<'py>, collection: &str, size: usize) -> reports::Dict<'py> {
-        let trained = enter_long(py, |_| self.store.train(collection, size))?;
+        let trained = detached_long(py, |_| self.store.train(collection, size))?;
         reports::train(py, &trained)
     }
 
     #[pyo3(signature = (collection, /))]
     fn drop(&self, py: Python<'_>, collection: &str) -> PyResult<u64> {
-        enter(py, || self.store.drop_collection(collection))
+        detached(py, || self.store.drop_collection(collection))
     }
 
     #[pyo3(signature = (collection, before_seq, /))]
     fn trim(&self, py: Python<'_>, collection: &str, before_seq: u64) -> PyResult<u64> {
-        enter(py, || self.store.trim(collection, Seq::from(before_seq)))
+        detached(py, || self.store.trim(collection, Seq::from(before_seq)))
     }
 
     fn seal(&self, py: Python<'_>) -> PyResult<()> {
-        enter_long(py, |_| self.store.seal())
+        detached_long(py, |_| self.store.seal())
     }
 
     fn collections<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
@@ -306,13 +303,13 @@ impl Engine {
     }
 
     fn stats<'py>(&self, py: Python<'py>) -> reports::Dict<'py> {
-        let stats = enter(py, || self.store.stats())?;
+        let stats = detached(py, || self.store.stats())?;
         reports::stats(py, &stats)
     }
 
     #[pyo3(signature = (progress, /))]
     fn verify<'py>(&self, py: Python<'py>, progress: Option<Py<PyAny>>) -> reports::Dict<'py> {
-        let found = enter_long(py, |line| self.store.verify(line.progress(progress)))?;
+        let found = detached_long(py, |caller| self.store.verify(caller.progress(progress)))?;
         reports::verify(py, &found)
     }
 
@@ -326,7 +323,7 @@ impl Engine {
         let py = target.py();
         let path = target.extract::<PathBuf>().ok();
         let file = target.clone().unbind();
-        let exported = enter_long(py, |line| {
+        let exported = detached_long(py, |caller| {
             let what = path.as_ref().map_or_else(
                 || "the export".to_owned(),
                 |path| format!("writing {}", path.display()),
@@ -335,12 +332,12 @@ impl Engine {
                 Some(path) => {
                     Box::new(File::create(&path).map_err(|cause| Error::io(&what, cause))?)
                 }
-                None => Box::new(PyWriter::new(line, file)),
+                None => Box::new(PyWriter::new(caller, file)),
             };
             let mut out = BufWriter::with_capacity(WRITE_BUFFER, out);
             let report = self
                 .store
-                .export(collection, &mut out, line.progress(progress))?;
+                .export(collection, &mut out, caller.progress(progress))?;
             out.flush().map_err(|cause| Error::io(&what, cause))?;
             Ok(report)
         })?;
@@ -358,7 +355,7 @@ impl Engine {
         read_methods::rows(py, &self.store, collection, start, stop)
     }
 
-    fn snapshot(&self, py: Python<'_>) -> PyResult<View> {
-        enter(py, || self.store.snapshot()).map(View::new)
+    fn snapshot(&self, py: Python<'_>) -> PyResult<SnapshotEngine> {
+        detached(py, || self.store.snapshot()).map(SnapshotEngine::new)
     }
 }

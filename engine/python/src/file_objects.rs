@@ -1,4 +1,4 @@
-//! Python file objects as readers and writers of the engine. All their methods run on the thread that made the call.
+//! Python file objects as readers and writers. Their methods run on the thread that made the call.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -7,44 +7,45 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use crate::detach::Line;
+use crate::detach::CallingThread;
 use crate::hash::with_bytes;
 
-/// Bytes asked for at a time.
+/// Bytes per read.
 const CHUNK: usize = 1 << 20;
 
-/// A Python object with `read(size)` that gives bytes.
+/// A Python object with `read1(size)` or `read(size)` that returns bytes.
 pub(crate) struct PyReader {
-    line: Line,
+    caller: CallingThread,
     read: Arc<Py<PyAny>>,
     chunk: Vec<u8>,
-    at: usize,
+    /// Bytes of the chunk that were handed out.
+    consumed: usize,
 }
 
 impl PyReader {
-    pub(crate) fn new(line: &Line, file: Py<PyAny>, py: Python<'_>) -> PyResult<Self> {
+    pub(crate) fn new(caller: &CallingThread, file: Py<PyAny>, py: Python<'_>) -> PyResult<Self> {
         let file = file.bind(py);
-        // read1 gives what a pipe has; read would wait until a whole chunk is there.
+        // `read1` returns what a pipe holds; `read` would wait for a whole chunk.
         let read = match file.getattr_opt("read1")? {
             Some(read) => read,
             None => file.getattr("read")?,
         };
         Ok(Self {
-            line: line.clone(),
+            caller: caller.clone(),
             read: Arc::new(read.unbind()),
             chunk: Vec::new(),
-            at: 0,
+            consumed: 0,
         })
     }
 }
 
 impl Read for PyReader {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.chunk.len() {
+        if self.consumed == self.chunk.len() {
             let read = Arc::clone(&self.read);
             self.chunk = self
-                .line
-                .call(move |py| {
+                .caller
+                .run(move |py| {
                     let chunk = read.bind(py).call1((CHUNK,))?;
                     if chunk.is_instance_of::<PyString>() {
                         return Err(PyTypeError::new_err(
@@ -54,28 +55,25 @@ impl Read for PyReader {
                     with_bytes(&chunk, |_, bytes| Ok(bytes.to_vec()))
                 })
                 .map_err(io::Error::other)?;
-            self.at = 0;
+            self.consumed = 0;
         }
-        let rest = self.chunk.get(self.at..).unwrap_or_default();
-        let count = rest.len().min(out.len());
-        if let (Some(out), Some(rest)) = (out.get_mut(..count), rest.get(..count)) {
-            out.copy_from_slice(rest);
-        }
-        self.at += count;
+        let mut rest = self.chunk.get(self.consumed..).unwrap_or_default();
+        let count = rest.read(out)?;
+        self.consumed += count;
         Ok(count)
     }
 }
 
 /// A Python object with `write(bytes)`.
 pub(crate) struct PyWriter {
-    line: Line,
+    caller: CallingThread,
     file: Arc<Py<PyAny>>,
 }
 
 impl PyWriter {
-    pub(crate) fn new(line: &Line, file: Py<PyAny>) -> Self {
+    pub(crate) fn new(caller: &CallingThread, file: Py<PyAny>) -> Self {
         Self {
-            line: line.clone(),
+            caller: caller.clone(),
             file: Arc::new(file),
         }
     }
@@ -86,12 +84,12 @@ impl Write for PyWriter {
         let file = Arc::clone(&self.file);
         let bytes = bytes.to_vec();
         let all = bytes.len();
-        self.line
-            .call(move |py| {
+        self.caller
+            .run(move |py| {
                 let written = file
                     .bind(py)
                     .call_method1("write", (PyBytes::new(py, &bytes),))?;
-                // Raw files say how much they took, some objects say nothing and took all.
+                // Raw files return how many bytes they took; some objects return None and took all.
                 if written.is_none() {
                     Ok(all)
                 } else {

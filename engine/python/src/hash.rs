@@ -1,4 +1,4 @@
-//! `lakebed.Hash`, and every way a caller may name a blob.
+//! `lakebed.Hash`, and the other ways to name a blob.
 
 use lakebed_core::Hash;
 use pyo3::basic::CompareOp;
@@ -6,9 +6,10 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMemoryView, PyString, PyTuple};
 
-use crate::detach::{enter, invalid};
+use crate::detach::detached;
+use crate::errors::invalid;
 
-/// Bytes that are hashed without letting other threads run.
+/// Below this many bytes hashing takes less time than detaching from the interpreter and attaching again.
 const SMALL: usize = 16 << 10;
 
 /// The identity of a blob: the BLAKE3-256 of exactly its bytes.
@@ -37,10 +38,9 @@ impl PyHash {
     fn of(data: &Bound<'_, PyAny>) -> PyResult<Self> {
         with_bytes(data, |py, bytes| {
             if bytes.len() < SMALL {
-                // Hashing takes less time than letting another thread run and waiting for one's turn.
                 return Ok(Self(Hash::of(bytes)));
             }
-            enter(py, || Ok(Self(Hash::of(bytes))))
+            detached(py, || Ok(Self(Hash::of(bytes))))
         })
     }
 
@@ -56,6 +56,10 @@ impl PyHash {
         format!("Hash('{}')", self.0)
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "any bits of the fingerprint will do"
+    )]
     fn __hash__(&self) -> isize {
         self.0.fingerprint().0 as isize
     }
@@ -86,16 +90,16 @@ impl PyHash {
     }
 }
 
-/// How a caller named a blob.
+/// A caller's name of a blob.
 pub(crate) enum Key {
-    /// By its whole hash.
+    /// Its hash.
     Hash(Hash),
-    /// By the first characters of it.
+    /// The first hex characters of its hash.
     Prefix(String),
 }
 
 impl Key {
-    /// From a `Hash`, 32 bytes, or hex text.
+    /// From a `Hash`, 32 bytes, or hex characters.
     pub(crate) fn from(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         if let Ok(hash) = value.cast::<PyHash>() {
             return Ok(Self::Hash(hash.get().0));
@@ -130,8 +134,8 @@ impl Key {
     }
 }
 
-/// Runs something on the bytes of a Python object: those of an immutable `bytes` where they are, of anything else that has the
-/// buffer protocol a copy, since another thread could change them between hashing and writing.
+/// Runs a function on the bytes of a Python object. An immutable `bytes` is used in place. Anything else with the
+/// buffer protocol is copied, since another thread could change it between hashing and writing.
 pub(crate) fn with_bytes<T>(
     data: &Bound<'_, PyAny>,
     run: impl FnOnce(Python<'_>, &[u8]) -> PyResult<T>,

@@ -1,16 +1,26 @@
-//! `lakebed._engine`: the Python door of the engine.
+//! `lakebed._engine`: the engine as a Python module.
 //!
-//! It translates and decides nothing: arguments to Rust, results to Python, errors to the classes of `lakebed.errors`. Long calls run
-//! detached from the interpreter and stop on Ctrl-C (`detach`). Bytes that Python may change are copied before they are hashed.
-//! What each thing means to a user is written in `pyshell/lakebed/_engine.pyi`.
+//! It only translates: arguments to Rust, results to Python, errors to the classes of `lakebed.errors`. Calls run
+//! detached from the interpreter, long ones stop on Ctrl-C (`detach`). Panics become exceptions: PyO3 catches those of
+//! methods and of destructors, `detach` those of the engine, `arrow_capsules` those of exported streams. Bytes that
+//! Python code can change are copied before they are hashed. The classes and functions are documented in
+//! `pyshell/lakebed/_engine.pyi`.
+
+#![warn(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::indexing_slicing
+)]
 
 mod append;
 mod arrow_capsules;
 mod buffer;
 mod detach;
 mod engine;
+mod errors;
 mod file_objects;
 mod hash;
+mod json_objects;
 mod ollama;
 mod read_methods;
 mod reports;
@@ -20,21 +30,23 @@ mod snapshot;
 
 use pyo3::prelude::*;
 
-/// The module.
+/// The module's contents.
 #[pymodule]
 mod _engine {
     #[pymodule_export]
     use crate::buffer::Buffer;
     #[pymodule_export]
-    use crate::engine::Engine;
+    use crate::engine::StoreEngine;
+    #[pymodule_export]
+    use crate::engine::collection_name;
     #[pymodule_export]
     use crate::engine::open;
     #[pymodule_export]
     use crate::hash::PyHash;
     #[pymodule_export]
-    use crate::ollama::Ollama;
+    use crate::ollama::OllamaClient;
     #[pymodule_export]
-    use crate::ollama::Pieces;
+    use crate::ollama::OllamaStream;
     #[pymodule_export]
     use crate::reports::error_kinds;
     #[pymodule_export]
@@ -42,9 +54,9 @@ mod _engine {
     #[pymodule_export]
     use crate::rows::Rows;
     #[pymodule_export]
-    use crate::scan::Stream;
+    use crate::scan::ArrowStream;
     #[pymodule_export]
-    use crate::snapshot::View;
+    use crate::snapshot::SnapshotEngine;
 
     #[pymodule_export]
     #[allow(non_upper_case_globals, reason = "the Python name")]

@@ -1,33 +1,35 @@
-//! The Ollama client: bytes to Rust, typed pieces to Python, facts to `lakebed.prompts.failures`. Waiting is detached and sees Ctrl-C.
+//! The Ollama client of `lakebed-ollama` for `lakebed.prompts`. Waits are detached from the interpreter and stop on
+//! Ctrl-C; errors become those of `lakebed.prompts.failures`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use lakebed_ollama::{Chunk, Client, Config, Error, Frame, Method, Pulled, Step, Stream};
+use lakebed_ollama::{
+    Client, Config, Error, Event, EventStream, Method, PullProgress, ReplyChunk, Step,
+};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
-use crate::detach::invalid;
-
-/// How often a wait looks for signals.
-const SIGNALS: Duration = Duration::from_millis(50);
+use crate::detach::SIGNAL_INTERVAL;
+use crate::errors::invalid;
+use crate::json_objects;
 
 /// A client of one server.
 #[pyclass(frozen, module = "lakebed._engine")]
-pub(crate) struct Ollama {
+pub(crate) struct OllamaClient {
     client: Client,
     url: String,
 }
 
 #[pymethods]
-impl Ollama {
+impl OllamaClient {
     #[new]
-    #[pyo3(signature = (url, /, *, headers, proxies, connect, first, stall, frame_limit))]
+    #[pyo3(signature = (url, /, *, headers, proxies, connect, first, stall, line_limit))]
     #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn new(
         py: Python<'_>,
@@ -37,7 +39,7 @@ impl Ollama {
         connect: f64,
         first: f64,
         stall: f64,
-        frame_limit: usize,
+        line_limit: usize,
     ) -> PyResult<Self> {
         let seconds = |value: f64| {
             Duration::try_from_secs_f64(value).map_err(|_| {
@@ -50,28 +52,26 @@ impl Ollama {
         let config = Config {
             url: url.clone(),
             headers: headers.into_iter().collect(),
-            proxies,
-            connect: seconds(connect)?,
-            first: seconds(first)?,
-            stall: seconds(stall)?,
-            frame_limit,
+            use_proxies: proxies,
+            connect_timeout: seconds(connect)?,
+            first_byte_timeout: seconds(first)?,
+            stall_timeout: seconds(stall)?,
+            line_limit,
         };
         let client = py
             .detach(|| Client::new(config))
             .map_err(|error| failure(py, &error, &url, ""))?;
-        Ok(Ollama { client, url })
+        Ok(OllamaClient { client, url })
     }
 
     #[pyo3(signature = (body, model, /))]
-    fn chat(&self, body: &[u8], model: String) -> Pieces {
-        let stream = self.client.chat(body.to_vec());
-        Pieces(Box::new(Arriving::new(stream, &self.url, model)))
+    fn chat(&self, body: &[u8], model: String) -> OllamaStream {
+        OllamaStream::new(self.client.chat(body.to_vec()), &self.url, model)
     }
 
     #[pyo3(signature = (body, model, /))]
-    fn pull(&self, body: &[u8], model: String) -> Pieces {
-        let stream = self.client.pull(body.to_vec());
-        Pieces(Box::new(Arriving::new(stream, &self.url, model)))
+    fn pull(&self, body: &[u8], model: String) -> OllamaStream {
+        OllamaStream::new(self.client.pull(body.to_vec()), &self.url, model)
     }
 
     #[pyo3(signature = (method, path, body, model, /))]
@@ -90,7 +90,7 @@ impl Ollama {
         };
         let mut call = self.client.call(method, path, body.map(<[u8]>::to_vec));
         loop {
-            match py.detach(|| call.step(SIGNALS)) {
+            match py.detach(|| call.step(SIGNAL_INTERVAL)) {
                 Ok(Step::Item(data)) => return Ok(PyBytes::new(py, &data)),
                 Ok(_) => py.check_signals()?,
                 Err(error) => return Err(failure(py, &error, &self.url, model)),
@@ -102,76 +102,29 @@ impl Ollama {
         self.client.abort();
     }
 
-    /// Nothing is held open but idle connections, which go with the object.
+    /// Idle connections close with the object.
     fn close(&self) {
         self.client.abort();
     }
 }
 
-/// A stream and what is needed to tell of its errors.
-struct Arriving<T> {
-    stream: Mutex<Option<Stream<T>>>,
-    canceled: Arc<AtomicBool>,
-    url: String,
-    model: String,
-}
+/// The events of one response.
+#[pyclass(frozen, module = "lakebed._engine")]
+pub(crate) struct OllamaStream(Box<dyn PyEvents>);
 
-impl<T: Frame> Arriving<T> {
-    fn new(stream: Stream<T>, url: &str, model: String) -> Arriving<T> {
-        Arriving {
+impl OllamaStream {
+    fn new<T: ToPython>(stream: EventStream<T>, url: &str, model: String) -> Self {
+        Self(Box::new(Events {
             canceled: stream.canceler(),
             stream: Mutex::new(Some(stream)),
             url: url.to_owned(),
             model,
-        }
+        }))
     }
 }
-
-/// What comes out of a stream, as Python has it.
-trait Shown: Frame + 'static {
-    fn shown(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>>;
-}
-
-/// A stream of any kind of pieces: Python's classes are not generic.
-trait AnyArriving: Send + Sync {
-    fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>>;
-    fn close(&self, py: Python<'_>);
-}
-
-impl<T: Shown> AnyArriving for Arriving<T> {
-    fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        loop {
-            let step = py.detach(|| {
-                let mut stream = self.stream.lock();
-                let step = stream
-                    .as_mut()
-                    .map_or(Ok(Step::End), |one| one.step(SIGNALS));
-                if matches!(step, Ok(Step::End) | Err(_)) {
-                    *stream = None;
-                }
-                step
-            });
-            match step {
-                Ok(Step::Item(found)) => return found.shown(py).map(Some),
-                Ok(Step::End) => return Ok(None),
-                Ok(Step::Waiting) => py.check_signals()?,
-                Err(error) => return Err(failure(py, &error, &self.url, &self.model)),
-            }
-        }
-    }
-
-    fn close(&self, py: Python<'_>) {
-        self.canceled.store(true, Ordering::Relaxed);
-        py.detach(|| *self.stream.lock() = None);
-    }
-}
-
-/// Pieces of a reply, or how far a pull is.
-#[pyclass(frozen, module = "lakebed._engine")]
-pub(crate) struct Pieces(Box<dyn AnyArriving>);
 
 #[pymethods]
-impl Pieces {
+impl OllamaStream {
     fn __iter__(this: Py<Self>) -> Py<Self> {
         this
     }
@@ -185,24 +138,68 @@ impl Pieces {
     }
 }
 
-impl Shown for Chunk {
-    fn shown(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+/// A stream of events of any type, since a Python class cannot be generic in Rust.
+trait PyEvents: Send + Sync {
+    fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>>;
+    fn close(&self, py: Python<'_>);
+}
+
+/// A stream, and what its errors name.
+struct Events<T> {
+    /// Absent once it ended.
+    stream: Mutex<Option<EventStream<T>>>,
+    canceled: Arc<AtomicBool>,
+    url: String,
+    model: String,
+}
+
+impl<T: ToPython> PyEvents for Events<T> {
+    fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        loop {
+            let step = py.detach(|| {
+                let mut stream = self.stream.lock();
+                let step = stream
+                    .as_mut()
+                    .map_or(Ok(Step::End), |stream| stream.step(SIGNAL_INTERVAL));
+                if matches!(step, Ok(Step::End) | Err(_)) {
+                    *stream = None;
+                }
+                step
+            });
+            match step {
+                Ok(Step::Item(event)) => return event.to_python(py).map(Some),
+                Ok(Step::End) => return Ok(None),
+                Ok(Step::Waiting) => py.check_signals()?,
+                Err(error) => return Err(failure(py, &error, &self.url, &self.model)),
+            }
+        }
+    }
+
+    fn close(&self, py: Python<'_>) {
+        self.canceled.store(true, Ordering::Relaxed);
+        py.detach(|| *self.stream.lock() = None);
+    }
+}
+
+/// An event that has a class in `lakebed.prompts.client`.
+trait ToPython: Event + 'static {
+    fn to_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>>;
+}
+
+impl ToPython for ReplyChunk {
+    fn to_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let class = CLASS.import(py, "lakebed.prompts.client", "Chunk")?;
         if !self.done && self.tool_calls.is_empty() && self.remote_host.is_empty() {
             return class.call1((self.content, self.thinking));
         }
-        let calls = if self.tool_calls.is_empty() {
-            PyTuple::empty(py)
-        } else {
-            let calls = py
-                .import("json")?
-                .call_method1("loads", (self.tool_calls,))?;
-            PyTuple::new(py, calls.try_iter()?.collect::<PyResult<Vec<_>>>()?)?
-        };
-        let stats = self.stats.map(|stats| {
+        let calls = self.tool_calls.iter();
+        let calls: Vec<_> = calls
+            .map(|call| json_objects::to_python(py, call))
+            .collect::<PyResult<_>>()?;
+        let statistics = self.statistics.map(|statistics| {
             let dict = PyDict::new(py);
-            for (name, value) in stats {
+            for (name, value) in statistics {
                 dict.set_item(PyString::intern(py, name), value)?;
             }
             Ok::<_, PyErr>(dict)
@@ -210,30 +207,30 @@ impl Shown for Chunk {
         let fields = (
             self.content,
             self.thinking,
-            calls,
+            PyTuple::new(py, calls)?,
             self.done,
             self.done_reason,
-            stats.transpose()?,
+            statistics.transpose()?,
             self.remote_host,
         );
         class.call1(fields)
     }
 }
 
-impl Shown for Pulled {
-    fn shown(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+impl ToPython for PullProgress {
+    fn to_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let class = CLASS.import(py, "lakebed.prompts.client", "Pulled")?;
         class.call1((self.status, self.digest, self.total, self.completed))
     }
 }
 
-/// The Python exception for what was seen.
+/// The exception of `lakebed.prompts.failures` for an error of the client.
 #[cold]
 fn failure(py: Python<'_>, error: &Error, url: &str, model: &str) -> PyErr {
     static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let fields = (
-        error.fact.as_str(),
+        error.kind.as_str(),
         &error.detail,
         error.status,
         error.retry_after,
@@ -243,7 +240,7 @@ fn failure(py: Python<'_>, error: &Error, url: &str, model: &str) -> PyErr {
     MAKE.import(py, "lakebed.prompts.failures", "failure")
         .and_then(|make| make.call1(fields))
         .map_or_else(
-            // Only when the package is broken.
+            // `lakebed.prompts` cannot be imported: the installation is damaged.
             |_| PyRuntimeError::new_err(error.to_string()),
             PyErr::from_value,
         )

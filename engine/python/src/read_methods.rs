@@ -1,4 +1,5 @@
-//! What a store object and a snapshot both do: blobs by hash, rows, lists of what there is.
+//! The reading methods that `StoreEngine` and `SnapshotEngine` share: blobs by hash, rows, and lists of a store's
+//! parts.
 
 use lakebed_core::{
     Blob, CollectionInfo, CommitInfo, DictionaryInfo, ErrorKind, Hash, Result, SegmentInfo, Seq,
@@ -8,13 +9,13 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::buffer::Buffer;
-use crate::detach::enter;
+use crate::detach::detached;
 use crate::hash::{Key, PyHash};
 use crate::reports;
 use crate::rows::Rows;
 
-/// Something that is read from.
-pub(crate) trait Reads: Sync {
+/// A store or a snapshot of one.
+pub(crate) trait ReadMethods: Sync {
     fn get(&self, hash: &Hash) -> Result<Blob>;
     fn get_many(&self, hashes: &[Hash]) -> Result<Vec<Option<Blob>>>;
     fn contains(&self, hash: &Hash) -> Result<bool>;
@@ -25,7 +26,7 @@ pub(crate) trait Reads: Sync {
     fn dictionaries(&self) -> Result<Vec<DictionaryInfo>>;
     fn commits(&self) -> Result<Vec<CommitInfo>>;
 
-    /// The hash that a key means.
+    /// The hash that a key names.
     fn hash(&self, key: Key) -> Result<Hash> {
         match key {
             Key::Hash(hash) => Ok(hash),
@@ -34,9 +35,9 @@ pub(crate) trait Reads: Sync {
     }
 }
 
-macro_rules! reads {
+macro_rules! read_methods {
     ($type:ty) => {
-        impl Reads for $type {
+        impl ReadMethods for $type {
             fn get(&self, hash: &Hash) -> Result<Blob> {
                 self.get(hash)
             }
@@ -80,20 +81,20 @@ macro_rules! reads {
     };
 }
 
-reads!(Store);
-reads!(Snapshot);
+read_methods!(Store);
+read_methods!(Snapshot);
 
 pub(crate) fn get<'py>(
-    from: &impl Reads,
+    reader: &impl ReadMethods,
     hash: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let key = Key::from(hash)?;
-    let blob = enter(hash.py(), || from.get(&from.hash(key)?))?;
+    let blob = detached(hash.py(), || reader.get(&reader.hash(key)?))?;
     Ok(PyBytes::new(hash.py(), &blob))
 }
 
 pub(crate) fn get_many<'py>(
-    from: &impl Reads,
+    reader: &impl ReadMethods,
     hashes: &Bound<'py, PyAny>,
 ) -> PyResult<Vec<Option<Bound<'py, PyBytes>>>> {
     let py = hashes.py();
@@ -101,12 +102,12 @@ pub(crate) fn get_many<'py>(
         .try_iter()?
         .map(|hash| Key::from(&hash?))
         .collect::<PyResult<Vec<_>>>()?;
-    let blobs = enter(py, || {
+    let blobs = detached(py, || {
         let hashes = keys
             .into_iter()
-            .map(|key| from.hash(key))
+            .map(|key| reader.hash(key))
             .collect::<Result<Vec<_>>>()?;
-        from.get_many(&hashes)
+        reader.get_many(&hashes)
     })?;
     Ok(blobs
         .iter()
@@ -114,16 +115,16 @@ pub(crate) fn get_many<'py>(
         .collect())
 }
 
-pub(crate) fn buffer(from: &impl Reads, hash: &Bound<'_, PyAny>) -> PyResult<Buffer> {
+pub(crate) fn buffer(reader: &impl ReadMethods, hash: &Bound<'_, PyAny>) -> PyResult<Buffer> {
     let key = Key::from(hash)?;
-    enter(hash.py(), || from.get(&from.hash(key)?)).map(Buffer::new)
+    detached(hash.py(), || reader.get(&reader.hash(key)?)).map(Buffer::new)
 }
 
-pub(crate) fn contains(from: &impl Reads, hash: &Bound<'_, PyAny>) -> PyResult<bool> {
+pub(crate) fn contains(reader: &impl ReadMethods, hash: &Bound<'_, PyAny>) -> PyResult<bool> {
     let key = Key::from(hash)?;
-    enter(hash.py(), || match key {
-        Key::Hash(hash) => from.contains(&hash),
-        Key::Prefix(prefix) => match from.resolve(&prefix) {
+    detached(hash.py(), || match key {
+        Key::Hash(hash) => reader.contains(&hash),
+        Key::Prefix(prefix) => match reader.resolve(&prefix) {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == ErrorKind::BlobNotFound => Ok(false),
             Err(error) => Err(error),
@@ -131,39 +132,56 @@ pub(crate) fn contains(from: &impl Reads, hash: &Bound<'_, PyAny>) -> PyResult<b
     })
 }
 
-pub(crate) fn resolve(from: &impl Reads, hash: &Bound<'_, PyAny>) -> PyResult<PyHash> {
+pub(crate) fn resolve(reader: &impl ReadMethods, hash: &Bound<'_, PyAny>) -> PyResult<PyHash> {
     let key = Key::from(hash)?;
-    enter(hash.py(), || from.hash(key).map(PyHash))
+    detached(hash.py(), || reader.hash(key).map(PyHash))
 }
 
 pub(crate) fn rows(
     py: Python<'_>,
-    from: &impl Reads,
+    reader: &impl ReadMethods,
     collection: &str,
     start: u64,
     stop: Option<u64>,
 ) -> PyResult<Rows> {
     let range = Seq::from(start)..Seq::from(stop.unwrap_or(u64::MAX));
-    enter(py, || from.rows(collection, range)).map(Rows::new)
+    detached(py, || reader.rows(collection, range)).map(Rows::new)
 }
 
-pub(crate) fn collections<'py>(py: Python<'py>, from: &impl Reads) -> PyResult<Bound<'py, PyList>> {
-    list(py, enter(py, || from.collections())?, reports::collection)
+pub(crate) fn collections<'py>(
+    py: Python<'py>,
+    reader: &impl ReadMethods,
+) -> PyResult<Bound<'py, PyList>> {
+    list(
+        py,
+        detached(py, || reader.collections())?,
+        reports::collection,
+    )
 }
 
-pub(crate) fn segments<'py>(py: Python<'py>, from: &impl Reads) -> PyResult<Bound<'py, PyList>> {
-    list(py, enter(py, || from.segments())?, reports::segment)
+pub(crate) fn segments<'py>(
+    py: Python<'py>,
+    reader: &impl ReadMethods,
+) -> PyResult<Bound<'py, PyList>> {
+    list(py, detached(py, || reader.segments())?, reports::segment)
 }
 
 pub(crate) fn dictionaries<'py>(
     py: Python<'py>,
-    from: &impl Reads,
+    reader: &impl ReadMethods,
 ) -> PyResult<Bound<'py, PyList>> {
-    list(py, enter(py, || from.dictionaries())?, reports::dictionary)
+    list(
+        py,
+        detached(py, || reader.dictionaries())?,
+        reports::dictionary,
+    )
 }
 
-pub(crate) fn commits<'py>(py: Python<'py>, from: &impl Reads) -> PyResult<Bound<'py, PyList>> {
-    list(py, enter(py, || from.commits())?, reports::commit)
+pub(crate) fn commits<'py>(
+    py: Python<'py>,
+    reader: &impl ReadMethods,
+) -> PyResult<Bound<'py, PyList>> {
+    list(py, detached(py, || reader.commits())?, reports::commit)
 }
 
 /// A list of reports.

@@ -1,4 +1,4 @@
-//! Reports of the engine as dictionaries with the fields of the classes in `lakebed.models`.
+//! Reports of the engine as dictionaries, with the fields of their classes in `lakebed.models`.
 
 use lakebed_core::{
     Appended, BadLine, CollectionInfo, CommitInfo, DictionaryInfo, DictionaryNumber, ErrorKind,

@@ -8,12 +8,14 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDateTime, PyTzInfo};
 
-use crate::detach::enter;
+use crate::detach::detached;
 use crate::hash::PyHash;
 
-/// What is read ahead in one go, without the interpreter.
-const BATCH_ROWS: usize = 512;
-const BATCH_BYTES: usize = 1 << 20;
+/// Rows that are read ahead at most each time the interpreter is released.
+const READ_AHEAD_ROWS: usize = 512;
+
+/// Bytes after which reading ahead stops.
+const READ_AHEAD_BYTES: usize = 1 << 20;
 
 /// A row of a collection.
 #[pyclass(frozen, module = "lakebed")]
@@ -42,7 +44,7 @@ impl Row {
         self.row.blob.get()
     }
 
-    /// The hash of its bytes, computed when asked for.
+    /// The hash of its bytes, computed at each access.
     #[getter]
     fn hash(&self, py: Python<'_>) -> PyHash {
         PyHash(Hash::of(self.data.as_bytes(py)))
@@ -64,7 +66,8 @@ impl Row {
     #[getter]
     fn ingested_at<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDateTime>> {
         let utc = PyTzInfo::utc(py)?.to_owned();
-        // Exact: microseconds of the years up to 2255 are told apart by a double's 53 bits, and Python rounds to the nearest.
+        // Exact: 53 bits hold the microseconds since 1970 up to the year 2255, and Python rounds to the nearest
+        // microsecond.
         PyDateTime::from_timestamp(py, self.row.time as f64 / 1e6, Some(&utc))
     }
 
@@ -83,17 +86,18 @@ impl Row {
 /// An iterator over rows, in order. It shows the collection as it was when the iterator was made.
 #[pyclass(frozen, module = "lakebed")]
 pub(crate) struct Rows {
-    state: Mutex<State>,
+    state: Mutex<ReadAhead>,
 }
 
-struct State {
+/// Rows that were read before Python asks for them.
+struct ReadAhead {
     rows: lakebed_core::Rows,
     ready: VecDeque<(lakebed_core::Row, Blob)>,
-    /// What came after the rows that are ready: an error is told once they are given out.
+    /// The error after the rows that are ready; it is raised once they are handed out.
     failed: Option<lakebed_core::Error>,
 }
 
-impl State {
+impl ReadAhead {
     fn next(&mut self) -> lakebed_core::Result<Option<(lakebed_core::Row, Blob)>> {
         if self.ready.is_empty() && self.failed.is_none() {
             self.read_ahead();
@@ -106,7 +110,7 @@ impl State {
 
     fn read_ahead(&mut self) {
         let mut bytes = 0;
-        while self.ready.len() < BATCH_ROWS && bytes < BATCH_BYTES {
+        while self.ready.len() < READ_AHEAD_ROWS && bytes < READ_AHEAD_BYTES {
             let Some(row) = self.rows.next() else { return };
             match row.and_then(|row| Ok((self.rows.blob(&row)?, row))) {
                 Ok((blob, row)) => {
@@ -125,7 +129,7 @@ impl State {
 impl Rows {
     pub(crate) fn new(rows: lakebed_core::Rows) -> Self {
         Self {
-            state: Mutex::new(State {
+            state: Mutex::new(ReadAhead {
                 rows,
                 ready: VecDeque::new(),
                 failed: None,
@@ -141,14 +145,15 @@ impl Rows {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Row>> {
-        // A row that is ready is handed out without leaving the interpreter; whoever else reads ahead is never waited for here.
+        // A row that is ready is handed out attached. Another thread that reads ahead holds the lock; waiting for it is
+        // done detached.
         let ready = self
             .state
             .try_lock()
             .and_then(|mut state| state.ready.pop_front());
         let next = match ready {
             Some(next) => Some(next),
-            None => enter(py, || self.state.lock().next())?,
+            None => detached(py, || self.state.lock().next())?,
         };
         Ok(next.map(|(row, blob)| Row {
             row,

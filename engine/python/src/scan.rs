@@ -1,43 +1,48 @@
-//! Tables out: typed rows of a collection and system tables, through Arrow's C stream interface.
+//! Scans of collections and of system tables, as Arrow streams; schemas; filters.
 
 use std::time::Duration;
 
 use arrow_array::RecordBatchReader;
 use arrow_schema::SchemaRef;
+use lakebed_core::scan::system_column_type;
 use lakebed_core::schema::{Column, SYSTEM_COLUMNS};
 use lakebed_core::{Filter, Op, ScanRequest, Seq, Snapshot, Value};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyCapsule, PyDict, PyFloat, PyInt, PyList, PyString};
 
-use crate::detach::{enter, invalid};
+use crate::detach::detached;
+use crate::errors::invalid;
 
-/// How long a filtered scan may find nothing without a sign of life.
-const SILENCE: Duration = Duration::from_millis(100);
+/// How long a scan whose filters match no row goes on before it returns a row of NULLs, so that the consumer can check
+/// for Ctrl-C.
+const SIGN_OF_LIFE_INTERVAL: Duration = Duration::from_millis(100);
 
+/// Column, operator and constant of each.
 type Filters = Vec<(String, String, Py<PyAny>)>;
 
-/// What is read when somebody asks for the stream.
-enum Table {
+/// What a stream reads.
+enum StreamInput {
     Collection(ScanRequest),
+    /// A system table by its name, and the columns read of it; `None` for all.
     System(String, Option<Vec<String>>),
 }
 
-/// Typed rows: each time it is asked, a new stream over the same snapshot.
+/// Typed rows of one snapshot. Each export begins a new stream over the same snapshot.
 #[pyclass(frozen, module = "lakebed._engine")]
-pub(crate) struct Stream {
+pub(crate) struct ArrowStream {
     snapshot: Snapshot,
-    table: Table,
+    input: StreamInput,
     schema: SchemaRef,
 }
 
-impl Stream {
+impl ArrowStream {
     fn open(&self, py: Python<'_>) -> PyResult<Box<dyn RecordBatchReader + Send>> {
-        enter(py, || match &self.table {
-            Table::Collection(request) => {
+        detached(py, || match &self.input {
+            StreamInput::Collection(request) => {
                 let scan = self.snapshot.scan(request)?;
                 Ok(Box::new(scan) as Box<dyn RecordBatchReader + Send>)
             }
-            Table::System(name, columns) => {
+            StreamInput::System(name, columns) => {
                 let table = self.snapshot.system_table(name, columns.as_deref())?;
                 Ok(Box::new(table) as Box<dyn RecordBatchReader + Send>)
             }
@@ -46,14 +51,14 @@ impl Stream {
 }
 
 #[pymethods]
-impl Stream {
+impl ArrowStream {
     #[pyo3(signature = (requested_schema=None))]
     fn __arrow_c_stream__<'py>(
         &self,
         py: Python<'py>,
         requested_schema: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        // The interface allows ignoring the wish for other types; the consumer then casts.
+        // The interface lets a producer ignore the requested types; the consumer then casts.
         let _ = requested_schema;
         crate::arrow_capsules::stream(py, self.open(py)?)
     }
@@ -73,7 +78,7 @@ impl Stream {
     }
 }
 
-/// What is asked of a collection.
+/// The request of a scan from its Python arguments.
 pub(crate) fn request(
     py: Python<'_>,
     collection: &str,
@@ -85,7 +90,7 @@ pub(crate) fn request(
     let mut request = ScanRequest {
         columns,
         range: Some(Seq(range.start)..Seq(range.end)),
-        signs_of_life: signs_of_life.then_some(SILENCE),
+        heartbeat: signs_of_life.then_some(SIGN_OF_LIFE_INTERVAL),
         ..ScanRequest::of(collection)
     };
     for (column, op, value) in filters.unwrap_or_default() {
@@ -96,11 +101,15 @@ pub(crate) fn request(
 }
 
 /// Typed rows of a collection.
-pub(crate) fn scan(py: Python<'_>, snapshot: &Snapshot, request: ScanRequest) -> PyResult<Stream> {
-    let schema = enter(py, || snapshot.scan_schema(&request))?;
-    Ok(Stream {
+pub(crate) fn scan(
+    py: Python<'_>,
+    snapshot: &Snapshot,
+    request: ScanRequest,
+) -> PyResult<ArrowStream> {
+    let schema = detached(py, || snapshot.scan_schema(&request))?;
+    Ok(ArrowStream {
         snapshot: snapshot.clone(),
-        table: Table::Collection(request),
+        input: StreamInput::Collection(request),
         schema,
     })
 }
@@ -111,13 +120,13 @@ pub(crate) fn system(
     snapshot: &Snapshot,
     table: &str,
     columns: Option<Vec<String>>,
-) -> PyResult<Stream> {
-    let schema = enter(py, || {
+) -> PyResult<ArrowStream> {
+    let schema = detached(py, || {
         Ok(snapshot.system_table(table, columns.as_deref())?.schema())
     })?;
-    Ok(Stream {
+    Ok(ArrowStream {
         snapshot: snapshot.clone(),
-        table: Table::System(table.to_owned(), columns),
+        input: StreamInput::System(table.to_owned(), columns),
         schema,
     })
 }
@@ -128,21 +137,15 @@ pub(crate) fn schema<'py>(
     snapshot: &Snapshot,
     collection: &str,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let schema = enter(py, || snapshot.schema(collection))?;
+    let schema = detached(py, || snapshot.schema(collection))?;
     let columns = PyList::empty(py);
     for column in &schema.columns {
         columns.append(typed_column(py, column)?)?;
     }
     for name in SYSTEM_COLUMNS {
-        let data_type = match name {
-            "_seq" | "_line" => "BIGINT",
-            "_ingested_at" => "TIMESTAMP WITH TIME ZONE",
-            "_json" => "JSON",
-            _ => "VARCHAR",
-        };
         let entry = PyDict::new(py);
         entry.set_item("name", name)?;
-        entry.set_item("type", data_type)?;
+        entry.set_item("type", system_column_type(name))?;
         entry.set_item("values", schema.rows)?;
         entry.set_item("nulls", 0)?;
         entry.set_item("missing", 0)?;
@@ -185,7 +188,7 @@ fn operation(op: &str, value: &Bound<'_, PyAny>) -> PyResult<Op> {
         "is_not_null" => Op::IsNotNull,
         _ => {
             let text = format!(
-                "{op:?} is no operator of a filter: those are =, !=, <, <=, >, >=, in, is_null, is_not_null."
+                "{op:?} is not an operator of a filter: those are =, !=, <, <=, >, >=, in, is_null, is_not_null."
             );
             return Err(invalid(value.py(), &text));
         }
@@ -193,7 +196,7 @@ fn operation(op: &str, value: &Bound<'_, PyAny>) -> PyResult<Op> {
 }
 
 fn constant(value: &Bound<'_, PyAny>) -> PyResult<Value> {
-    // A bool is an int to Python, so it is asked first.
+    // Python's bool is a subclass of int, so it is checked first.
     if value.is_instance_of::<PyBool>() {
         return Ok(Value::Bool(value.extract()?));
     }

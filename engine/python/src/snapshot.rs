@@ -1,30 +1,30 @@
-//! `View`: the store as of one commit, as `lakebed.Snapshot` uses it.
+//! `SnapshotEngine`: the store as of one commit, behind `lakebed.Snapshot`.
 
 use lakebed_core::Snapshot;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::buffer::Buffer;
-use crate::detach::enter;
+use crate::detach::detached;
 use crate::hash::PyHash;
 use crate::read_methods;
 use crate::rows::Rows;
-use crate::scan::{self, Stream};
+use crate::scan::{self, ArrowStream};
 
 /// The store as of one commit.
 #[pyclass(frozen, weakref, module = "lakebed._engine")]
-pub(crate) struct View {
+pub(crate) struct SnapshotEngine {
     snapshot: Snapshot,
 }
 
-impl View {
+impl SnapshotEngine {
     pub(crate) fn new(snapshot: Snapshot) -> Self {
         Self { snapshot }
     }
 }
 
 #[pymethods]
-impl View {
+impl SnapshotEngine {
     #[getter]
     fn commit_number(&self) -> u64 {
         self.snapshot.commit_number().get()
@@ -59,7 +59,7 @@ impl View {
     }
 
     fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
-        enter(py, || Ok(self.snapshot.len() as usize))
+        Ok(usize::try_from(detached(py, || Ok(self.snapshot.len()))?)?)
     }
 
     #[pyo3(signature = (collection, start, stop, /))]
@@ -109,7 +109,7 @@ impl View {
         stop: Option<u64>,
         signs_of_life: bool,
         views: bool,
-    ) -> PyResult<Stream> {
+    ) -> PyResult<ArrowStream> {
         let range = start..stop.unwrap_or(u64::MAX);
         let mut request = scan::request(py, collection, columns, filters, range, signs_of_life)?;
         request.text_views = views;
@@ -122,7 +122,7 @@ impl View {
         py: Python<'_>,
         table: &str,
         columns: Option<Vec<String>>,
-    ) -> PyResult<Stream> {
+    ) -> PyResult<ArrowStream> {
         scan::system(py, &self.snapshot, table, columns)
     }
 }

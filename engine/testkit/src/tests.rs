@@ -7,7 +7,7 @@ mod strategies;
 
 use std::sync::Arc;
 
-use lakebed_vfs::{File, MemVfs, Open, Vfs};
+use lakebed_vfs::{File, MemVfs, Open, ReadVfs, Vfs};
 
 use crate::FaultVfs;
 

@@ -1,7 +1,8 @@
-//! What holds for every [`Vfs`]: a suite for tests, of this crate and of others that bring a `Vfs` (feature `conformance`).
+//! A test suite that every [`Vfs`] passes, for this crate and for others that implement one (feature `conformance`).
 
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "checks of tests: a panic is their answer"
 )]
 

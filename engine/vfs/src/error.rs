@@ -1,8 +1,8 @@
-//! Adding a file's name to an I/O error without losing what kind it is.
+//! I/O errors that name their file and keep their kind.
 
 use std::io;
 
-/// The system's error with the file's name before it.
+/// The system's error after the file's name.
 #[derive(Debug, thiserror::Error)]
 #[error("{name}: {source}")]
 struct Named {
@@ -10,7 +10,7 @@ struct Named {
     source: io::Error,
 }
 
-/// The same error with `name: ` before its message. The kind stays; [`errno`] still finds the number.
+/// The same error with `name: ` before its message. The kind stays, and [`errno`] still finds the number.
 pub fn named(name: &str, error: io::Error) -> io::Error {
     io::Error::new(
         error.kind(),
@@ -21,7 +21,7 @@ pub fn named(name: &str, error: io::Error) -> io::Error {
     )
 }
 
-/// The system's error number, also of an error that [`named`] made.
+/// The system's error number, also of an error that [`named`] made; `None` if there is none.
 pub fn errno(error: &io::Error) -> Option<i32> {
     let mut error = error;
     loop {

@@ -1,21 +1,32 @@
-//! The storage under lakebed: everything the engine asks of files goes through [`Vfs`] and [`File`].
+//! The storage under lakebed: the engine reads and writes files only through these traits.
 //!
 //! A [`Vfs`] is rooted at one directory, the store's own. Names are relative to it, with `/` between their parts
-//! (`segments/000000000001.seg`); `""` is the directory itself. [`OsVfs`] is the operating system's, [`MemVfs`] a complete
-//! one in memory; a single conformance suite runs on both. Nothing here knows what lakebed writes.
+//! (`segments/000000000001.seg`); `""` is the directory itself. Reading and changing are apart: complete files are read
+//! through [`ReadVfs`] and [`ReadFile`], which another place than a local directory can implement too; [`Vfs`] and
+//! [`File`] add what a store's changes need. [`OsVfs`] is the operating system's directory, [`MemVfs`] a complete one
+//! in memory; one conformance suite runs on both. Nothing here knows what lakebed writes.
 //!
-//! Promised: calls do what they say or return an error that keeps its [`std::io::ErrorKind`] and, inside, its errno. No call is
-//! retried except where it says so. Not promised: durability without [`File::sync_data`] and [`Vfs::sync_dir`], and
-//! atomicity of anything but [`Vfs::rename`].
+//! Guaranteed: a call does what its documentation says or returns an error that keeps its [`std::io::ErrorKind`] and,
+//! inside, its errno. No call is retried except where it says so. Not guaranteed: durability without
+//! [`File::sync_data`] and [`Vfs::sync_dir`], and atomicity of anything but [`Vfs::rename`].
 //!
-//! Linux is tested. The branches for macOS and Windows are meant to compile and are untested.
+//! Linux is tested. The branches for macOS and Windows are compile-checked and untested.
 
+#![warn(
+    missing_docs,
+    clippy::missing_errors_doc,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::indexing_slicing
+)]
 #![cfg_attr(
     test,
     allow(
         clippy::unwrap_used,
         clippy::expect_used,
         clippy::panic,
+        clippy::indexing_slicing,
+        clippy::cast_possible_truncation,
         reason = "tests"
     )
 )]

@@ -1,4 +1,4 @@
-//! Read-only mappings of files, the one place in this crate that needs `unsafe`.
+//! Read-only mappings of files; the only `unsafe` of this crate.
 
 use std::fmt;
 use std::fs;
@@ -11,13 +11,13 @@ use memmap2::{Mmap, MmapOptions};
 
 use crate::pages::{page_size, round_to_pages};
 
-/// How bytes of a [`Mapping`] are about to be read.
+/// How bytes of a [`Mapping`] will be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Advice {
-    /// Nothing is known; the system reads ahead a little.
+    /// Unknown; the system reads ahead a little.
     Normal = 1,
-    /// Here and there: no reading ahead.
+    /// In random places: no reading ahead.
     Random,
     /// From front to back: read far ahead.
     Sequential,
@@ -25,17 +25,18 @@ pub enum Advice {
     WillNeed,
 }
 
-/// 0: advice is given as it is asked for.
+/// The advice that replaces all other; 0 for none.
 static FORCED: AtomicU8 = AtomicU8::new(0);
 
-/// Lets every [`Mapping::advise`] of this process give this advice, whatever it is asked to give; `None`: as it is asked. For the
-/// study of what each piece of advice does to the engine (`bench/pages`).
+/// Makes every [`Mapping::advise`] of this process give this advice instead of its own; `None` ends that. For measuring
+/// what each piece of advice does to the engine (`bench/pages`).
 #[doc(hidden)]
 pub fn force_advice(advice: Option<Advice>) {
     FORCED.store(advice.map_or(0, |advice| advice as u8), Ordering::Relaxed);
 }
 
-fn forced(asked: Advice) -> Advice {
+/// The advice that replaces this one.
+fn forced(advice: Advice) -> Advice {
     let number = FORCED.load(Ordering::Relaxed);
     [
         Advice::Normal,
@@ -44,12 +45,12 @@ fn forced(asked: Advice) -> Advice {
         Advice::WillNeed,
     ]
     .into_iter()
-    .find(|advice| *advice as u8 == number)
-    .unwrap_or(asked)
+    .find(|known| *known as u8 == number)
+    .unwrap_or(advice)
 }
 
-/// The bytes of a file as they are in memory. Clones share one mapping, which lives as long as the last of them, whatever
-/// becomes of the file, its name or the [`crate::Vfs`]. The address does not change.
+/// The bytes of a file in memory. Clones share one mapping, which lives as long as the last of them, independently of
+/// the file, its name and the [`crate::Vfs`]. The address does not change.
 #[derive(Clone)]
 pub struct Mapping {
     bytes: Arc<Bytes>,
@@ -57,7 +58,7 @@ pub struct Mapping {
 
 enum Bytes {
     Mapped(Mmap),
-    Held(Arc<[u8]>),
+    Owned(Arc<[u8]>),
 }
 
 impl Mapping {
@@ -69,31 +70,35 @@ impl Mapping {
             return Ok(Self::from(Vec::new()));
         }
         #[expect(unsafe_code, reason = "mapping a file is unsafe by nature")]
-        // SAFETY: the mapping is private to this type, read-only, and inside the file's length as just checked. What remains is
-        // what `File::map` demands of its caller: nobody writes these bytes or cuts the file while the mapping lives. The engine
-        // maps only files that are complete (sealed segments, runs), never writes to those again and never shortens them;
-        // removing one leaves its bytes in place. Where others could break that, on network file systems, `Vfs::can_map` says no.
+        // SAFETY: the mapping is private to this type, read-only, and inside the file's length as just checked. What
+        // remains is what `ReadFile::map` demands of its caller: these bytes are not written and the file is not
+        // shortened while the mapping lives. The engine maps only files that are complete (sealed segments, runs),
+        // never writes to those again and never shortens them; removing one leaves its bytes in place. Where others
+        // could break that, on network file systems, `Vfs::can_map` says no.
         let map = unsafe { MmapOptions::new().len(len).map(file)? };
         Ok(Self {
             bytes: Arc::new(Bytes::Mapped(map)),
         })
     }
 
-    /// Tells the system how a range of the mapping will be read. Rounds outwards to pages; bytes outside the mapping are
-    /// left out. A hint: without effect on systems that take none, and on bytes that are not a file's.
+    /// Tells the system how a range of the mapping will be read. The range is rounded outwards to pages and ends with
+    /// the mapping. A hint: it has no effect on systems without advice and on bytes that are not mapped from a file.
+    ///
+    /// # Errors
+    /// The system's.
     pub fn advise(&self, advice: Advice, range: Range<usize>) -> io::Result<()> {
         match &*self.bytes {
             Bytes::Mapped(map) => {
                 let pages = round_to_pages(range, map.len(), page_size());
                 advise(map, forced(advice), pages)
             }
-            Bytes::Held(_) => Ok(()),
+            Bytes::Owned(_) => Ok(()),
         }
     }
 
-    /// Fetches a range that is about to be read, if it lies on more than one page: in one piece, where a mapping advised
-    /// [`Advice::Random`] would fetch it page by page as they are touched. A hint, like [`Mapping::advise`]; it takes a call into the
-    /// system, so it is for ranges that are rarely read.
+    /// Fetches a range that is about to be read, if it lies on more than one page: all pages together, where a mapping
+    /// with [`Advice::Random`] fetches each when it is touched. A hint, like [`Mapping::advise`]; it costs a system
+    /// call, so it is for ranges that are rarely read.
     pub fn prefetch(&self, range: Range<usize>) {
         if let Bytes::Mapped(map) = &*self.bytes
             && FORCED.load(Ordering::Relaxed) == 0
@@ -107,7 +112,7 @@ impl Mapping {
     }
 }
 
-/// `UnexpectedEof` when a file of `has` bytes is to be mapped for `wanted`.
+/// Checks that a file of `has` bytes can be mapped for `wanted`.
 pub(crate) fn check_len(has: u64, wanted: u64) -> io::Result<()> {
     if has >= wanted {
         return Ok(());
@@ -144,7 +149,7 @@ impl Deref for Mapping {
     fn deref(&self) -> &[u8] {
         match &*self.bytes {
             Bytes::Mapped(map) => map,
-            Bytes::Held(bytes) => bytes,
+            Bytes::Owned(bytes) => bytes,
         }
     }
 }
@@ -155,11 +160,11 @@ impl AsRef<[u8]> for Mapping {
     }
 }
 
-/// Bytes that are in memory already, for storage that cannot be mapped.
+/// Bytes that are in memory, for storage that cannot be mapped.
 impl From<Arc<[u8]>> for Mapping {
     fn from(bytes: Arc<[u8]>) -> Self {
         Self {
-            bytes: Arc::new(Bytes::Held(bytes)),
+            bytes: Arc::new(Bytes::Owned(bytes)),
         }
     }
 }
@@ -174,7 +179,7 @@ impl fmt::Debug for Mapping {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match &*self.bytes {
             Bytes::Mapped(_) => "mapped",
-            Bytes::Held(_) => "held",
+            Bytes::Owned(_) => "owned",
         };
         write!(f, "Mapping({kind}, {} bytes)", self.len())
     }

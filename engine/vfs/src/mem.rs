@@ -1,4 +1,4 @@
-//! Files in memory: everything the operating system's do, except surviving the process.
+//! Files in memory: they do everything that the operating system's do, except survive the process.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -13,8 +13,8 @@ use crate::{File, Lock, Mapping, Open, ReadFile, ReadVfs, Vfs};
 
 /// A directory in memory. Clones share it; [`MemVfs::snapshot`] makes an independent copy.
 ///
-/// Locks exclude each other between different opens, as the operating system's do. Syncing does nothing: there is nothing
-/// to lose short of the process.
+/// Locks exclude each other between different opens, as the operating system's do. Syncing does nothing: only the end
+/// of the process loses anything.
 #[derive(Debug, Clone, Default)]
 pub struct MemVfs {
     tree: Arc<Mutex<Tree>>,
@@ -22,7 +22,7 @@ pub struct MemVfs {
 
 #[derive(Debug, Default)]
 struct Tree {
-    /// Without the root, which is always there.
+    /// Without the root, which always exists.
     dirs: BTreeSet<String>,
     files: BTreeMap<String, Arc<Node>>,
 }
@@ -47,7 +47,7 @@ impl MemVfs {
         Self::default()
     }
 
-    /// A copy of every directory and file as they are now, open nowhere and locked by nobody.
+    /// A copy of every directory and file as they are now, not open and not locked.
     #[must_use]
     pub fn snapshot(&self) -> Self {
         let tree = self.tree.lock();
@@ -73,7 +73,7 @@ impl Tree {
         dir.is_empty() || self.dirs.contains(dir)
     }
 
-    /// What the system says about a path below `dir`: fine, no such directory, or a file in its place.
+    /// The error that the system gives for a path below `dir`, if `dir` does not exist or is a file.
     fn check_dir(&self, dir: &str) -> io::Result<()> {
         if self.is_dir(dir) {
             return Ok(());
@@ -228,7 +228,7 @@ impl Vfs for MemVfs {
 #[derive(Debug)]
 struct MemFile {
     node: Arc<Node>,
-    /// Tells this open from others of the same file, for locks.
+    /// Distinguishes this open from others of the same file, for locks.
     opened: u64,
     writable: bool,
 }
@@ -253,7 +253,7 @@ impl ReadFile for MemFile {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         let data = self.node.data.read();
         let from = to_index(offset)?.min(data.len());
-        let bytes = data.get(from..).unwrap_or_default();
+        let (_, bytes) = data.split_at(from);
         let count = bytes.len().min(buf.len());
         if let (Some(to), Some(bytes)) = (buf.get_mut(..count), bytes.get(..count)) {
             to.copy_from_slice(bytes);
@@ -269,7 +269,7 @@ impl ReadFile for MemFile {
     fn map(&self, len: u64) -> io::Result<Mapping> {
         let data = self.node.data.read();
         check_len(data.len() as u64, len)?;
-        let bytes = data.get(..to_index(len)?).unwrap_or_default();
+        let (bytes, _) = data.split_at(to_index(len)?);
         Ok(Mapping::from(Arc::<[u8]>::from(bytes)))
     }
 }

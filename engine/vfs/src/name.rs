@@ -1,8 +1,11 @@
-//! Which names are accepted: relative ones that stay inside the store's directory on every system.
+//! Names that are accepted: relative ones that stay inside the store's directory on every system.
 
 use std::io;
 
-/// Accepts the name of a file: parts separated by single `/`, none empty, `.` or `..`, no backslash, colon or NUL.
+/// Checks the name of a file: parts separated by single `/`, none empty, `.` or `..`, no backslash, colon or NUL.
+///
+/// # Errors
+/// `InvalidInput`.
 pub fn check_file_name(name: &str) -> io::Result<()> {
     let good = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['\\', ':', '\0']);
     if name.split('/').all(good) {
@@ -14,7 +17,10 @@ pub fn check_file_name(name: &str) -> io::Result<()> {
     ))
 }
 
-/// Accepts the name of a directory: like a file's, or `""` for the store's own.
+/// Checks the name of a directory: like a file's, or `""` for the store's own.
+///
+/// # Errors
+/// `InvalidInput`.
 pub fn check_dir_name(name: &str) -> io::Result<()> {
     if name.is_empty() {
         Ok(())

@@ -11,17 +11,18 @@ use parking_lot::Mutex;
 use crate::name::{check_dir_name, check_file_name};
 use crate::{DirStamp, File, Lock, Mapping, Open, ReadFile, ReadVfs, Vfs};
 
-/// A directory of the operating system. Making this value touches nothing: [`Vfs::create_dir`] of `""` makes the directory.
+/// A directory of the operating system. Creating this value touches nothing: [`Vfs::create_dir`] of `""` creates the
+/// directory.
 ///
-/// Locks are flock's on Unix: they belong to the open file, so that two opens in one process exclude each other, and they
-/// are gone with the process. Files are closed on exec.
+/// Locks are flock's on Unix: they belong to the open file, so that two opens in one process exclude each other, and
+/// they are released with the process. Files are closed on exec.
 #[derive(Debug, Clone)]
 pub struct OsVfs {
     root: PathBuf,
 }
 
 impl OsVfs {
-    /// The directory at `path`, there or not.
+    /// The directory at `path`, whether it exists or not.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { root: path.into() }
     }
@@ -50,7 +51,7 @@ impl OsVfs {
 
 /// The names in a directory that are UTF-8, in no order.
 ///
-/// `std::fs::read_dir` asks the allocator for 32 KiB each time, before which glibc puts all small free pieces together; readers may look into
+/// `std::fs::read_dir` allocates 32 KiB each time, before which glibc coalesces all small free chunks; readers may list
 /// a small directory for each query.
 #[cfg(target_os = "linux")]
 fn names_in(dir: &Path) -> io::Result<Vec<String>> {
@@ -100,7 +101,7 @@ impl ReadVfs for OsVfs {
         use std::os::unix::fs::MetadataExt as _;
 
         let found = fs::metadata(self.dir_path(dir)?)?;
-        // Times before 1970 are no times.
+        // Times before 1970 do not count.
         let time = |seconds: i64, nanoseconds: i64| {
             let seconds = u64::try_from(seconds).ok()?;
             Some(Duration::new(seconds, u32::try_from(nanoseconds).ok()?))
@@ -135,7 +136,7 @@ impl Vfs for OsVfs {
             Open::CreateNew => _ = options.write(true).create_new(true),
         }
         let file = options.open(&path)?;
-        // Opening a directory for reading works on Unix; what is wanted here is a file.
+        // Opening a directory for reading works on Unix; only files are wanted here.
         if how == Open::Read && file.metadata()?.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
@@ -156,7 +157,7 @@ impl Vfs for OsVfs {
         if !dir.is_empty() {
             return fs::create_dir_all(path);
         }
-        // The store's own directory lies in one that nobody else syncs, and so may those above it.
+        // The store's own directory lies in one that nothing else syncs, and so may those above it.
         let mut missing = vec![path.as_path()];
         let mut above = path.parent();
         while let Some(dir) = above.filter(|dir| !dir.as_os_str().is_empty() && !dir.exists()) {
@@ -191,7 +192,7 @@ impl Vfs for OsVfs {
     }
 }
 
-/// The directory itself, or the nearest one above it that is there.
+/// The directory itself, or its nearest parent that exists.
 fn existing(path: &Path) -> &Path {
     path.ancestors()
         .find(|path| !path.as_os_str().is_empty() && path.exists())
@@ -229,7 +230,7 @@ fn free_bytes(_: &Path) -> io::Result<Option<u64>> {
     Ok(None)
 }
 
-/// File systems whose files other machines, or a process that serves them, may change or take away.
+/// File systems whose files other machines, or a process that serves them, may change or remove.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const REMOTE: &[u32] = &[
     0x6969,      // NFS
@@ -245,14 +246,18 @@ const REMOTE: &[u32] = &[
     0x0BD0_0BD0, // Lustre
     0x4750_4653, // GPFS
     0xAAD7_AAEA, // PanFS
-    0x6573_5546, // FUSE: sshfs, gcsfuse, virtiofs ... and local ones, which cannot be told apart
+    0x6573_5546, // FUSE: sshfs, gcsfuse, virtiofs ... and local ones, which look the same
     0x786F_4256, // VirtualBox shared folders
     0x7C7C_6673, // Parallels shared folders
 ];
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the numbers of file systems have 32 bits in a field whose width and sign depend on the architecture"
+)]
 fn is_local(path: &Path) -> bool {
-    // The type's width and sign differ between architectures; the number is one of 32 bits.
     rustix::fs::statfs(path).is_ok_and(|stat| !REMOTE.contains(&(stat.f_type as u32)))
 }
 
@@ -273,7 +278,7 @@ fn is_local(path: &Path) -> bool {
     })
 }
 
-/// Systems nobody has looked at: no mapping.
+/// Other systems: no mapping.
 #[cfg(not(any(
     target_os = "linux",
     target_os = "android",
@@ -289,7 +294,7 @@ struct OsFile {
     file: fs::File,
     #[cfg(not(unix))]
     path: PathBuf,
-    /// Who opened it: a child after a fork shares the open file and with it the lock.
+    /// The process that opened it: after a fork a child shares the open file and its lock.
     process: u32,
     locked: Mutex<bool>,
 }
@@ -330,7 +335,7 @@ impl File for OsFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        // fdatasync; on macOS the standard library asks for F_FULLFSYNC, which is what reaches the disk there.
+        // fdatasync; on macOS the standard library uses F_FULLFSYNC, which is what reaches the disk there.
         self.file.sync_data()
     }
 
@@ -384,7 +389,7 @@ impl File for OsFile {
 
 impl Drop for OsFile {
     fn drop(&mut self) {
-        // Closing alone would leave the lock with a child that a fork gave the open file to.
+        // Closing alone would leave the lock to a child process that shares the open file.
         _ = self.unlock();
     }
 }

@@ -1,15 +1,15 @@
-//! The system's page size, asked at run time: 4, 16 or 64 KiB on the machines lakebed meets.
+//! The system's page size, read at run time: 4, 16 or 64 KiB on common machines.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
-/// 0: none pretended.
+/// The page size that tests pretend; 0 for none.
 static PRETENDED: AtomicUsize = AtomicUsize::new(0);
 static PRETENDING: Mutex<()> = Mutex::new(());
 
-/// Bytes of a page of memory, as the system says; a power of two.
+/// Bytes of a page of memory; a power of two.
 pub fn page_size() -> usize {
     match PRETENDED.load(Ordering::Relaxed) {
         0 => system_page_size(),
@@ -28,7 +28,7 @@ fn system_page_size() -> usize {
     65_536
 }
 
-/// The smallest range of whole pages around `range`, cut at `len`.
+/// The smallest range of whole pages around `range`, but none of it past `len`.
 pub fn round_to_pages(range: Range<usize>, len: usize, page: usize) -> Range<usize> {
     let mask = page.max(1).next_power_of_two() - 1;
     let end = range.end.min(len);
@@ -42,7 +42,11 @@ pub fn round_to_pages(range: Range<usize>, len: usize, page: usize) -> Range<usi
             .map_or(len, |up| (up & !mask).min(len))
 }
 
-/// Lets [`page_size`] answer `bytes` (a power of two) until the guard is dropped. For tests of layouts; one at a time, others wait.
+/// Makes [`page_size`] return `bytes`, a power of two, until the guard is dropped. For tests of layouts; one at a time,
+/// others wait.
+///
+/// # Panics
+/// If `bytes` is not a power of two.
 #[doc(hidden)]
 pub fn pretend_page_size(bytes: usize) -> PretendedPageSize {
     assert!(bytes.is_power_of_two(), "pages are powers of two");

@@ -29,8 +29,8 @@ pub enum Lock {
     Exclusive,
 }
 
-/// Identity and times of a directory. Equal stamps mean that no name was added or removed in between, provided that the two moments are
-/// further apart than the resolution of the file system's times.
+/// Identity and times of a directory. Equal stamps mean that no name was added or removed in between, provided that the
+/// two moments are further apart than the resolution of the file system's times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DirStamp {
     /// Which directory it is.
@@ -48,13 +48,15 @@ impl DirStamp {
     }
 }
 
-/// An open file, for reading. This is all that reading a complete file takes, so that it may come from elsewhere than a local disk.
+/// An open file, for reading. This is all that reading a complete file takes, so that it may come from elsewhere than a
+/// local disk.
 #[expect(
     clippy::len_without_is_empty,
     reason = "readers need a file's length, never whether it is empty"
 )]
 pub trait ReadFile: Send + Sync + Debug {
-    /// Reads up to `buf.len()` bytes and returns how many; possibly fewer than that anywhere, 0 only at or past the end.
+    /// Reads up to `buf.len()` bytes and returns how many; possibly fewer than that anywhere, 0 only at or past the
+    /// end.
     ///
     /// # Errors
     /// The system's.
@@ -66,8 +68,8 @@ pub trait ReadFile: Send + Sync + Debug {
     /// The system's.
     fn len(&self) -> io::Result<u64>;
 
-    /// Maps the first `len` bytes read-only. The file must not be shortened, and these bytes must not be written, while the mapping
-    /// lives.
+    /// Maps the first `len` bytes read-only. The file must not be shortened, and these bytes must not be written, while
+    /// the mapping lives.
     ///
     /// # Errors
     /// `UnexpectedEof` if the file is shorter than `len`.
@@ -114,15 +116,17 @@ pub trait File: ReadFile {
     /// Makes the file's bytes and length durable.
     ///
     /// # Errors
-    /// The system's. After an error nothing is known about what was written since the last success, and calling again proves nothing: the
-    /// system may have marked the lost pages as clean.
+    /// The system's. After an error nothing is known about what was written since the last success, and calling again
+    /// proves nothing: the system may have marked the lost pages as clean.
     fn sync_data(&self) -> io::Result<()>;
 
-    /// Tries to lock the file without waiting; `false` if another open file, of this process or of another one, holds a conflicting
-    /// lock. A lock that this open file already holds is released first, also if the answer is then `false`.
+    /// Tries to lock the file without waiting; `false` if another open file, of this process or of another one, holds a
+    /// conflicting lock. A lock that this open file already holds is released first, also if the answer is then
+    /// `false`.
     ///
     /// # Errors
-    /// `Unsupported` in a child process if the file was opened before the fork: it would share the parent's lock. Open it again.
+    /// `Unsupported` in a child process if the file was opened before the fork: it would share the parent's lock. Open
+    /// it again.
     fn try_lock(&self, kind: Lock) -> io::Result<bool>;
 
     /// Releases the lock, if any. In a child process after a fork it does nothing: the lock is the parent's.
@@ -176,7 +180,8 @@ pub trait ReadVfs: Send + Sync + Debug {
     /// `NotFound` if the directory does not exist.
     fn list(&self, dir: &str) -> io::Result<Vec<String>>;
 
-    /// The stamp of a directory, if it has one. Where [`ReadVfs::can_map`] is true its times are of this machine's clock.
+    /// The stamp of a directory, if it has one. Where [`ReadVfs::can_map`] is true its times are of this machine's
+    /// clock.
     ///
     /// # Errors
     /// The system's.
@@ -188,8 +193,8 @@ pub trait ReadVfs: Send + Sync + Debug {
     /// The directory, for messages.
     fn describe(&self) -> String;
 
-    /// Whether mapping is safe here. It is not on network file systems, where a file that another machine truncates, or a lost
-    /// connection, is a fatal signal instead of an error: those are read without mapping.
+    /// Whether mapping is safe here. It is not on network file systems, where a file that another machine truncates, or
+    /// a lost connection, is a fatal signal instead of an error: those are read without mapping.
     fn can_map(&self) -> bool;
 
     /// The whole of a file. For small ones.
@@ -211,10 +216,12 @@ pub trait Vfs: ReadVfs {
     /// Opens a file.
     ///
     /// # Errors
-    /// `NotFound` if the file, or its directory, does not exist and is not to be created; `AlreadyExists` for [`Open::CreateNew`].
+    /// `NotFound` if the file, or its directory, does not exist and is not to be created; `AlreadyExists` for
+    /// [`Open::CreateNew`].
     fn open(&self, name: &str, how: Open) -> io::Result<Arc<dyn File>>;
 
-    /// Creates a directory and its parents, unless they exist. `""` creates the store's own directory and makes its name durable.
+    /// Creates a directory and its parents, unless they exist. `""` creates the store's own directory and makes its
+    /// name durable.
     ///
     /// # Errors
     /// `AlreadyExists` or `NotADirectory` if a file is in the way.
@@ -232,7 +239,8 @@ pub trait Vfs: ReadVfs {
     /// `NotFound`.
     fn unlink(&self, name: &str) -> io::Result<()>;
 
-    /// Makes the names in a directory durable: files created, renamed and unlinked there, and directories created there.
+    /// Makes the names in a directory durable: files created, renamed and unlinked there, and directories created
+    /// there.
     ///
     /// # Errors
     /// `NotFound`, `NotADirectory`.

@@ -1,4 +1,4 @@
-"""SQL over a store with DuckDB: a connection, views that follow the store, and sources that read only what a query needs.
+"""SQL over a store with DuckDB: connections, views that follow the store, and scans that read only what a query needs.
 
 DuckDB is imported when one of them is first used.
 """

@@ -1,9 +1,10 @@
-"""Blobs for a screen: a query that only shows them, made to read no more of large ones than a screen shows.
+"""Previews of blobs: a query that only shows blobs on a screen is rewritten so that it reads no more of a large blob
+than is shown.
 
-DuckDB hands a source no hint that only the first bytes of a value are wanted. So a query that passes `data` and `hash` straight from the
-table of blobs to its result is turned into one over the view `glance.blobs`, which has the same rows and columns, but of `data` its
-length and first bytes as text, and of a large blob only the beginning of `hash`. Anything else a query does with these two columns
-needs them whole: then it stays as it is.
+DuckDB does not tell a scan object that only the first bytes of a value are used. So a query that passes `data` and
+`hash` straight from the table of blobs to its result is turned into one over the view `glance.blobs`. That view has the
+same rows and columns, but `data` is its length and first bytes as text, and `hash` of a large blob is only the
+beginning. A query that does anything else with these two columns needs them whole and is not rewritten.
 """
 
 from __future__ import annotations
@@ -15,35 +16,36 @@ if TYPE_CHECKING:
     import duckdb
 
 SCHEMA = "glance"
-"""The schema of the store's database that the view is in."""
+"""The schema of the view of previews, in the database of the attached store."""
 TABLE = "blobs"
-SOURCE = "glances"
-"""What the engine calls the table behind it."""
+ENGINE_TABLE = "glances"
+"""The engine's name of the system table that the view reads."""
 
-_WHOLE = ("data", "hash")
-_CHEAP = frozenset(("id", "kind", "size", "stored_size", "encoding", "dictionary", "segment", "frame"))
-"""The columns that are the same at a glance: expressions may name these and no others."""
-_PLAIN = frozenset(
+_SHORTENED = ("data", "hash")
+_UNCHANGED = frozenset(("id", "kind", "size", "stored_size", "encoding", "dictionary", "segment", "frame"))
+"""The columns that are the same in the view of previews: expressions may use these and no others."""
+_SCALAR = frozenset(
     ("COLUMN_REF", "CONSTANT", "COMPARISON", "CONJUNCTION", "FUNCTION", "OPERATOR", "BETWEEN", "CAST", "CASE")
 )
+"""The classes of expressions that are computed from one row alone."""
 
 Node = dict[str, Any]
 
 
-def glanced(connection: duckdb.DuckDBPyConnection, sql: str) -> str | None:
-    """The query at a glance, or None where it needs all bytes, or is no query of blobs."""
+def with_previews(connection: duckdb.DuckDBPyConnection, sql: str) -> str | None:
+    """The query over previews; None if it needs whole blobs, or does not read the table of blobs."""
     import duckdb
 
     if TABLE not in sql.lower():
         return None
     try:
-        return _glanced(connection, sql)
+        return _rewritten(connection, sql)
     except duckdb.Error:
-        # What cannot be taken apart is run as it is.
+        # DuckDB cannot serialise every query; such a query is not rewritten.
         return None
 
 
-def _glanced(connection: duckdb.DuckDBPyConnection, sql: str) -> str | None:
+def _rewritten(connection: duckdb.DuckDBPyConnection, sql: str) -> str | None:
     row = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
     tree: Node = json.loads(row[0]) if row else {"error": True}
     if tree["error"] or len(tree["statements"]) != 1:
@@ -65,7 +67,7 @@ def _glanced(connection: duckdb.DuckDBPyConnection, sql: str) -> str | None:
 
 
 def _database(connection: duckdb.DuckDBPyConnection) -> str | None:
-    """The database of the store, where `blobs` can only be its table: something else may have that name too."""
+    """The database of the attached store; None if `blobs` may mean another table or view, or another store's."""
     named = connection.execute(
         "SELECT database_name, schema_name FROM duckdb_views() WHERE lower(view_name) = ? "
         "UNION ALL SELECT database_name, schema_name FROM duckdb_tables() WHERE lower(table_name) = ?",
@@ -77,7 +79,7 @@ def _database(connection: duckdb.DuckDBPyConnection) -> str | None:
 
 
 def _only_shows(query: Node) -> bool:
-    """Whether the query takes rows of one table, and `data` and `hash` only to show them."""
+    """Whether the query selects rows of the one table, and uses `data` and `hash` only to show them."""
     table: Node = query.get("from_table") or {}
     return bool(
         query["type"] == "SELECT_NODE"
@@ -89,7 +91,7 @@ def _only_shows(query: Node) -> bool:
         and query["aggregate_handling"] == "STANDARD_HANDLING"
         and not any(query.get(part) for part in ("group_expressions", "group_sets", "having", "qualify"))
         and all(_is_shown(item) for item in query["select_list"])
-        and (query["where_clause"] is None or _is_cheap(query["where_clause"]))
+        and (query["where_clause"] is None or _is_unchanged(query["where_clause"]))
         and all(_keeps_rows(modifier) for modifier in query["modifiers"])
     )
 
@@ -98,29 +100,31 @@ def _is_shown(item: Node) -> bool:
     """Whether an item of the SELECT list is all columns, `data` or `hash` under their own names, or needs neither."""
     if item["class"] == "STAR":
         return not any(item.get(part) for part in ("columns", "expr", "replace_list", "rename_list"))
-    if item["class"] == "COLUMN_REF" and str(item["column_names"][-1]).lower() in _WHOLE:
+    if item["class"] == "COLUMN_REF" and str(item["column_names"][-1]).lower() in _SHORTENED:
         return not item["alias"]
-    return _is_cheap(item)
+    return _is_unchanged(item)
 
 
 def _keeps_rows(modifier: Node) -> bool:
+    """Whether an ORDER BY or LIMIT does not depend on the shortened columns."""
     if modifier["type"] == "ORDER_MODIFIER":
-        # A number is the place of a column, which may be one of those two.
+        # ORDER BY 2 names a column by position, which may be a shortened one.
         return all(
-            one["expression"]["class"] == "COLUMN_REF" and _is_cheap(one["expression"]) for one in modifier["orders"]
+            one["expression"]["class"] == "COLUMN_REF" and _is_unchanged(one["expression"])
+            for one in modifier["orders"]
         )
     return bool(modifier["type"] == "LIMIT_MODIFIER")
 
 
-def _is_cheap(node: Any) -> bool:
-    """Whether an expression has only columns that are the same at a glance, and nothing in it that has rows of its own."""
+def _is_unchanged(node: Any) -> bool:
+    """Whether the value of an expression is the same over previews: it uses no shortened column and no subquery."""
     if isinstance(node, list):
-        return all(_is_cheap(part) for part in node)
+        return all(_is_unchanged(part) for part in node)
     if not isinstance(node, dict):
         return True
-    if "class" in node and node["class"] not in _PLAIN:
+    if "class" in node and node["class"] not in _SCALAR:
         return False
     if node.get("class") == "COLUMN_REF":
         name: str = node["column_names"][-1]
-        return name.lower() in _CHEAP
-    return all(_is_cheap(part) for part in node.values())
+        return name.lower() in _UNCHANGED
+    return all(_is_unchanged(part) for part in node.values())

@@ -6,16 +6,18 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from lakebed.duck.attachment import SYSTEM_SCHEMA, Catalogue, Origin, catalogues
+from lakebed._packages import required
+from lakebed.duck.attachment import SYSTEM_SCHEMA, Attachment, attachments
 from lakebed.duck.functions import ALLOWED, load_functions
 from lakebed.duck.names import literal, quoted
-from lakebed.duck.store_tables import origin_of
+from lakebed.duck.store_tables import provider_of
+from lakebed.duck.tables import SnapshotProvider
 from lakebed.errors import InvalidArgument
 
 if TYPE_CHECKING:
     import duckdb
 
-    from lakebed import Store
+    from lakebed.store import Store
 
 __all__ = ["attach", "connect", "refresh"]
 
@@ -28,28 +30,34 @@ def connect(
     read_only: bool = False,
     name: str = "data",
 ) -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection that sees the store: `events` and `blobs`, or in full `data.events` and `data.sys.blobs`.
+    """A DuckDB connection to which the store is attached: `events` and `blobs`, or in full `data.events` and
+    `data.sys.blobs`.
 
-    `database`, `config` and `read_only` are `duckdb.connect`'s. Tables of that database come first where names are equal, and new
-    ones go there: nothing of it is changed. A cursor of the connection sees the same by the full names; the short ones are a setting
-    (`search_path`) of this connection.
+    `path` is a store's directory, which is opened for reading, or an open store. `database`, `config` and `read_only`
+    are those of `duckdb.connect`; `name` is the name of the attached store, the `data` above. A table of the database
+    hides a collection of the same name, and new tables are created in the database. Cursors of the connection see the
+    full names; short names need the setting `search_path`, which only this connection has.
 
-    The functions of lakebed's DuckDB extension (`lakebed_scan`, `lakebed_get`, `lakebed_train`, ...) are there too. For that a database in
-    memory is opened with `allow_unsigned_extensions`; for one in a file, put it into `config`: all connections of a program to one
-    file must agree on it.
+    The functions of lakebed's DuckDB extension (`lakebed_scan`, `lakebed_get`, `lakebed_train`, ...) exist too. For
+    these an in-memory database is opened with `allow_unsigned_extensions`; for a database in a file put that into
+    `config`: all connections of a program to one file must agree on it.
 
         con = lakebed.connect("data.lakebed")
         con.sql("SELECT type, count(*) FROM events GROUP BY ALL ORDER BY 2 DESC").show()
-    """
-    import duckdb
 
-    origin = origin_of(path)
+    Raises `StoreNotFound`, `NotAStore`, `FormatTooNew`, `Corrupt`, `InvalidArgument` (the name is taken);
+    `duckdb.Error`.
+    """
+    with required():
+        import duckdb
+
+    provider = provider_of(path)
     settings = dict(config or {})
     if os.fspath(database) == ":memory:":
         settings.setdefault(ALLOWED, True)
     connection = duckdb.connect(os.fspath(database), read_only=read_only, config=settings)
     try:
-        _show(connection, origin, name)
+        _show(connection, provider, name)
         load_functions(connection)
         search(connection, name)
     except BaseException:
@@ -59,7 +67,8 @@ def connect(
 
 
 def search(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Lets short names on this connection find the tables of its own database, then those of the attached store."""
+    """Sets the search path of the connection, for short names: its own database first, then the attached store
+    `name`."""
     row = connection.execute("SELECT current_database(), current_schema()").fetchone() or ("memory", "main")
     places = [(row[0], row[1]), (name, "main"), (name, SYSTEM_SCHEMA)]
     path_of_search = ",".join(f"{quoted(place)}.{quoted(schema)}" for place, schema in places)
@@ -67,50 +76,51 @@ def search(connection: duckdb.DuckDBPyConnection, name: str) -> None:
 
 
 def attach(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str] | Store, name: str = "data") -> None:
-    """Adds the store to a DuckDB connection and all its cursors: `data.events`, `data.sys.blobs`.
+    """Attach the store to a DuckDB connection and all its cursors: `data.events`, `data.sys.blobs`.
 
-    The views live in a catalogue of their own, in memory; `DETACH data` removes them. Attaching the same store under the same name
-    again is `refresh`. Several stores can be attached under several names.
+    `path` is a store's directory, which is opened for reading, or an open store. The views are in an in-memory database
+    `name`; `DETACH data` removes them. Attaching the same store under the same name again is `refresh`. Several stores
+    can be attached under several names.
 
-    Where the connection allows unsigned extensions, the functions of lakebed's extension are loaded too; where not, that is said
-    once.
+    If the connection allows unsigned extensions, the functions of lakebed's extension are loaded too; if not, a warning
+    says so once in a program. Raises like `connect`.
     """
-    _show(connection, origin_of(path), name)
+    _show(connection, provider_of(path), name)
     load_functions(connection)
 
 
-def _show(connection: duckdb.DuckDBPyConnection, origin: Origin, name: str) -> None:
-    """Makes the store's views, unless this or another connection to the same database did."""
-    for catalogue in catalogues(connection):
-        if catalogue.name.casefold() == name.casefold() and catalogue.path == origin.path:
-            catalogue.refresh(connection)
+def _show(connection: duckdb.DuckDBPyConnection, provider: SnapshotProvider, name: str) -> None:
+    """Attaches the store, or refreshes it if a connection to the same database has attached it."""
+    for attachment in attachments(connection):
+        if attachment.name.casefold() == name.casefold() and attachment.path == provider.path:
+            attachment.refresh(connection)
             return
-    Catalogue(_checked(name), origin).install(connection)
+    Attachment(_checked(name), provider).install(connection)
 
 
-def attach_for_people(connection: duckdb.DuckDBPyConnection, path: str, name: str, *, functions: bool) -> None:
-    """Adds the store for somebody who looks at results on a screen.
+def attach_for_display(connection: duckdb.DuckDBPyConnection, path: str, name: str, *, functions: bool) -> None:
+    """Attaches a store for results that are shown on a screen: with previews of blobs.
 
-    Without `functions` there are its views alone: the extension's functions open any store by its path.
+    `functions` also loads the extension, whose functions open any store by its path.
     """
-    Catalogue(_checked(name), origin_of(path), glances=True).install(connection)
+    Attachment(_checked(name), provider_of(path), previews=True).install(connection)
     if functions:
         load_functions(connection)
 
 
 def refresh(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Moves the stores attached to the connection to their newest commits; whether there was anything new.
+    """Move the stores attached to the connection to their newest commits. Returns whether anything changed.
 
-    New collections appear, dropped ones vanish, changed columns are seen. Queries that run, and transactions that have begun, go on
-    with the commit they started with.
+    New collections appear, dropped ones disappear, and columns follow the schema. Queries that run, and transactions
+    that have begun, continue with the commit they started with. Raises `InvalidArgument` if no store is attached.
     """
-    found = catalogues(connection)
+    found = attachments(connection)
     if not found:
         message = (
             'No store is attached to this connection: use lakebed.attach(con, "data.lakebed") or lakebed.connect first.'
         )
         raise InvalidArgument(message)
-    moved = [catalogue.refresh(connection) for catalogue in found]
+    moved = [attachment.refresh(connection) for attachment in found]
     return any(moved)
 
 
@@ -119,3 +129,7 @@ def _checked(name: str) -> str:
         message = f'{name!r} cannot be the name of a database: give the store a name such as "data".'
         raise InvalidArgument(message)
     return name
+
+
+# Functions print as lakebed.X.
+attach.__module__ = connect.__module__ = refresh.__module__ = "lakebed"

@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     import duckdb
 
 ALLOWED = "allow_unsigned_extensions"
-"""DuckDB's setting, which can only be chosen when a database is opened."""
+"""The setting of DuckDB that allows it; it can only be set when a database is opened."""
 
-_told: list[str] = []
+_warned = threading.Event()
 _lock = threading.Lock()
 
 
 def load_functions(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Loads the extension, unless it is there; whether its functions are there now. Why not is said once in a program."""
+    """Loads the extension unless it is loaded. Returns whether its functions exist now; if not, a warning says why,
+    once in a program."""
     import duckdb
 
     with helper(connection) as cursor:
@@ -31,7 +32,7 @@ def load_functions(connection: duckdb.DuckDBPyConnection) -> bool:
             found = "SELECT 1 FROM duckdb_functions() WHERE function_name = 'lakebed_scan'"
             if cursor.execute(found).fetchone():
                 return True
-            _tell(
+            _warn_once(
                 "The DuckDB connection does not allow unsigned extensions, so it has lakebed's views and not its functions "
                 f'(lakebed_scan and others): use lakebed.connect(path), or duckdb.connect(config={{"{ALLOWED}": True}}).'
             )
@@ -39,14 +40,16 @@ def load_functions(connection: duckdb.DuckDBPyConnection) -> bool:
         try:
             cursor.execute(f"LOAD {literal(str(extension_path()))}")
         except (duckdb.Error, LakebedError) as error:
-            _tell(f"DuckDB did not load lakebed's extension, so there are its views and not its functions: {error}")
+            _warn_once(
+                f"DuckDB did not load lakebed's extension, so there are its views and not its functions: {error}"
+            )
             return False
     return True
 
 
-def _tell(message: str) -> None:
+def _warn_once(message: str) -> None:
     with _lock:
-        if _told:
+        if _warned.is_set():
             return
-        _told.append(message)
+        _warned.set()
     warnings.warn(message, stacklevel=4)

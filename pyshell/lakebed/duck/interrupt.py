@@ -1,7 +1,8 @@
-"""Ctrl-C while DuckDB works.
+"""Ctrl-C while DuckDB runs a query.
 
-The thread that runs a query may wait inside DuckDB for another one that does the work, and Python's own handler does not run until that
-wait is over. A thread of our own hears of the signal at once and tells DuckDB, whose call then ends with an error.
+The thread that runs a query may wait inside DuckDB for another thread, and Python's signal handler does not run until
+that wait ends. A thread of this module receives the signal at once and interrupts DuckDB, whose call then ends with an
+error.
 """
 
 from __future__ import annotations
@@ -17,51 +18,54 @@ if TYPE_CHECKING:
     import duckdb
 
 
-_HEARD = threading.Event()
-"""Whether a signal came since `interruptible` was entered."""
+_pending = threading.Event()
+"""Whether a signal has arrived since `interruptible` was entered."""
 
 
-def heard() -> None:
-    """To be called by a handler of Ctrl-C, before it raises what may get lost where it is raised."""
-    _HEARD.set()
+def note_interrupt() -> None:
+    """Records a Ctrl-C. A handler calls it before it raises, because the code that it interrupts may swallow the
+    exception."""
+    _pending.set()
 
 
-def check() -> None:
-    """Raises KeyboardInterrupt where a Ctrl-C came. Whoever waits for something else than DuckDB asks now and then: a signal that comes
-    right before a call that blocks, or in code that drops what the handler raised, does not end that call.
+def raise_if_interrupted() -> None:
+    """Raises `KeyboardInterrupt` if a Ctrl-C was recorded.
+
+    Code that waits for something other than DuckDB calls it now and then: a signal that arrives right before a blocking
+    call, or in code that swallows the handler's exception, does not end that call.
     """
-    if _HEARD.is_set():
-        _HEARD.clear()
+    if _pending.is_set():
+        _pending.clear()
         raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
 def interruptible(connection: duckdb.DuckDBPyConnection, numbers: Collection[int] = (signal.SIGINT,)) -> Iterator[None]:
-    """While this is entered, Ctrl-C interrupts what `connection` runs in the main thread, and raises KeyboardInterrupt after it. So do
-    other signals with these numbers, as far as their handlers raise something.
+    """A context in which Ctrl-C interrupts the query that `connection` runs in the main thread.
 
-    In other threads, which signals never reach, it does nothing.
+    `numbers` are the signals that interrupt; their handlers raise the exception, for Ctrl-C `KeyboardInterrupt`. In
+    other threads, which receive no signals, it has no effect.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    _HEARD.clear()
-    ears, told = socket.socketpair()
-    told.setblocking(False)
+    _pending.clear()
+    receiver, sender = socket.socketpair()
+    sender.setblocking(False)
 
     def listen() -> None:
-        while signals := ears.recv(64):
+        while signals := receiver.recv(64):
             if not set(signals).isdisjoint(numbers):
                 connection.interrupt()
-                _HEARD.set()
+                _pending.set()
 
     listener = threading.Thread(target=listen, name="lakebed-interrupt", daemon=True)
     listener.start()
-    before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+    before = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
     try:
         yield
     finally:
         signal.set_wakeup_fd(before)
-        told.close()
+        sender.close()
         listener.join()
-        ears.close()
+        receiver.close()

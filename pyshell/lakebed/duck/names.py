@@ -1,6 +1,6 @@
-"""How lakebed's names appear in SQL.
+"""Names in SQL: quoting, and the view of each collection.
 
-Collections and columns may have any name; SQL identifiers compare without case. Pure functions.
+Collections and columns may have any name; SQL identifiers are compared without case. Pure functions.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ def quoted(name: str) -> str:
 
 
 def literal(text: str) -> str:
-    """The text as an SQL string."""
+    """The text as an SQL string literal."""
     escaped = text.replace("'", "''")
     return f"'{escaped}'"
 
 
 def view_names(collections: Iterable[str]) -> dict[str, str]:
-    """The view of each collection, given oldest first.
+    """The name of the view of each collection. `collections` are the names of the collections, oldest first.
 
-    A view has its collection's name. Where two names differ only in case, which SQL cannot tell apart, the later collection's
-    view gets the first free number as a suffix: `Events`, `events_2`.
+    A view has its collection's name. Where two names differ only in case, which SQL does not distinguish, the view of
+    the later collection gets the first free number as a suffix: `Events`, `events_2`.
     """
     names = list(collections)
     taken = {name.casefold() for name in names}

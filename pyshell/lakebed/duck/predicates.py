@@ -1,8 +1,8 @@
 """DuckDB's predicates as the engine's filters, where both mean exactly the same.
 
-DuckDB drops a predicate once a source has accepted it, so accepting one that the engine would judge differently gives wrong
-rows. Accepted are comparisons of a top-level column with a constant, IN, IS NULL and IS NOT NULL, alone or joined by AND; the
-rest stays with DuckDB, which is never wrong.
+DuckDB does not apply a predicate that a scan object has accepted, so one that the engine evaluates differently would
+give wrong rows. Accepted are comparisons of a top-level column with a constant, IN, IS NULL and IS NOT NULL, alone or
+joined by AND; DuckDB applies all others itself.
 """
 
 from __future__ import annotations
@@ -13,22 +13,23 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Filter = tuple[str, str, Any]
-"""Column, operator (`=`, `!=`, `<`, `<=`, `>`, `>=`, `in`, `is_null`, `is_not_null`), value; a list of them is joined by AND.
+"""Column, operator (`=`, `!=`, `<`, `<=`, `>`, `>=`, `in`, `is_null`, `is_not_null`), value; a list of them is joined
+by AND.
 
 Values are bool, int, float and str; a date is days, a timestamp microseconds since 1970 (UTC, when it has a zone).
 """
 
 _OPERATORS = {"=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _EPOCH_DAY = datetime.date(1970, 1, 1).toordinal()
-_EPOCH = datetime.datetime(1970, 1, 1)  # naive timestamps are counted as if in UTC
+_EPOCH = datetime.datetime(1970, 1, 1)  # naive timestamps are counted as UTC
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
 
 def filters_of(node: Any, columns: Mapping[str, bool]) -> list[Filter] | None:
-    """The predicate as filters joined by AND, or None when it cannot be said exactly.
+    """The predicate as filters joined by AND; None if no filters mean exactly the same.
 
-    `columns` are the columns by their declared name, and whether the engine compares them with constants; of the others it only
-    knows whether they are NULL.
+    `columns` are the names of the columns, and whether the engine can compare the column with constants; the others it
+    can only test for NULL.
     """
     pending = [node]
     filters: list[Filter] = []
@@ -68,7 +69,7 @@ def _column(node: Any, columns: Mapping[str, bool]) -> str | None:
 
 
 def _constant(node: Any) -> bool | int | float | str | None:
-    """The constant as the engine's value; None when it has no exact one (NULL among them)."""
+    """The constant as a value of a filter; None if it has no exact one, as NULL."""
     value, kind = getattr(node, "value", None), getattr(node, "type", "")
     exact = _EXACT.get(kind)
     return exact(value) if exact is not None else None

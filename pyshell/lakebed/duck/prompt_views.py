@@ -1,8 +1,9 @@
-"""The views of what prompts left in a store: `sys.requests`, `sys.replies` and `sys.runs`; and `lakebed_reply`.
+"""The views over the collections of prompts, `sys.requests`, `sys.replies` and `sys.runs`, and the macro
+`lakebed_reply`.
 
-They are plain SQL over the collections `_requests`, `_replies` and `_runs`, with columns of fixed types whatever the rows hold, and empty
-where a collection is not there. A run whose process is gone without an end is shown as interrupted; whether it is gone was looked up
-when the catalogue was last refreshed.
+They are plain SQL over the collections `_requests`, `_replies` and `_runs`. Their columns have fixed types, and they
+are empty where the collection does not exist. A run without an end is shown as running if its process ran at the last
+refresh, else as interrupted.
 """
 
 from __future__ import annotations
@@ -12,17 +13,21 @@ from collections.abc import Collection
 from lakebed.duck.names import literal, quoted
 
 NAMES = ("requests", "replies", "runs")
-_BEHIND = {"requests": "_requests", "replies": "_replies", "runs": "_runs"}
+_COLLECTIONS = {"requests": "_requests", "replies": "_replies", "runs": "_runs"}
 
 
 def statements(
-    database: str, schema: str, views: Collection[str], alive: Collection[str], paths: Collection[str]
+    database: str, schema: str, existing: Collection[str], active: Collection[str], paths: Collection[str]
 ) -> list[str]:
-    """What makes the views, given the views of collections that there are, the runs that are under way, and the store's names."""
+    """The statements that create the views and the macro.
+
+    `existing` are the collections of prompts that exist, `active` the ids of the runs whose process is running, and
+    `paths` the paths by which the macro accepts the store.
+    """
     place = f"{quoted(database)}.{quoted(schema)}"
     made = [
-        f"CREATE OR REPLACE VIEW {place}.{name} AS {_SQL[name](_source(database, behind, behind in views), alive)}"
-        for name, behind in _BEHIND.items()
+        f"CREATE OR REPLACE VIEW {place}.{name} AS {_SQL[name](_rows(database, collection, collection in existing), active)}"
+        for name, collection in _COLLECTIONS.items()
     ]
     store = f"CASE WHEN store_ IN ({', '.join(map(literal, paths))}) THEN "
     other = " ELSE error('The store ' || store_ || ' is not the one attached here: attach it first.')::VARCHAR END"
@@ -38,14 +43,14 @@ def statements(
     return made
 
 
-def _source(database: str, behind: str, there: bool) -> str:
-    """Rows of a collection with their JSON; none when it is not there."""
-    if there:
-        return f"(SELECT _seq, _hash, _ingested_at, _json FROM {quoted(database)}.main.{behind})"
+def _rows(database: str, collection: str, exists: bool) -> str:
+    """The rows of a collection with their JSON; none if it does not exist."""
+    if exists:
+        return f"(SELECT _seq, _hash, _ingested_at, _json FROM {quoted(database)}.main.{collection})"
     return "(SELECT 0::BIGINT AS _seq, ''::VARCHAR AS _hash, now()::TIMESTAMPTZ AS _ingested_at, 'null'::JSON AS _json WHERE false)"
 
 
-def _requests(source: str, _alive: Collection[str]) -> str:
+def _requests(source: str, _active: Collection[str]) -> str:
     text = "json_extract_string(_json, ['$.model', '$.messages[#-1].content', '$.messages[0].role', '$.messages[0].content', '$.think'])"
     return (
         "SELECT _hash AS request, substr(t[1], 8) AS digest, t[2] AS prompt, CASE WHEN t[3] = 'system' THEN t[4] END AS system, "
@@ -54,7 +59,7 @@ def _requests(source: str, _alive: Collection[str]) -> str:
     )
 
 
-def _replies(source: str, _alive: Collection[str]) -> str:
+def _replies(source: str, _active: Collection[str]) -> str:
     fields = "request model digest text thinking done_reason stats.prompt_eval_count stats.eval_count stats.eval_duration attempts asked_at"
     paths = ", ".join(literal(f"$.{name}") for name in (*fields.split(), "seconds", "first_seconds"))
     return (
@@ -67,7 +72,7 @@ def _replies(source: str, _alive: Collection[str]) -> str:
     )
 
 
-def _runs(source: str, alive: Collection[str]) -> str:
+def _runs(source: str, active: Collection[str]) -> str:
     begin = "run model digest template system query into sources at".split()
     end = "run outcome rows asked cached present errors cut prompt_tokens reply_tokens at".split()
 
@@ -75,7 +80,7 @@ def _runs(source: str, alive: Collection[str]) -> str:
         paths = ", ".join(literal(f"$.{name}") for name in fields)
         return f"(SELECT json_extract_string(_json, [{paths}]) AS t FROM {source} WHERE _json->>'$.event' = '{event}')"
 
-    running = f"b.t[1] IN ({', '.join(map(literal, alive))})" if alive else "false"
+    running = f"b.t[1] IN ({', '.join(map(literal, active))})" if active else "false"
     numbers = ", ".join(
         f"TRY_CAST(e.t[{place}] AS BIGINT) AS {name}" for place, name in enumerate(end, 1) if 3 <= place <= 10
     )

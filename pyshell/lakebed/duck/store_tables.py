@@ -1,4 +1,4 @@
-"""The real store behind the views: snapshots of a `lakebed.Store`, and their tables."""
+"""The tables of a `lakebed.Store`, for the views of an attached store."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from lakebed.store import Store
 from lakebed.store import open as open_store
 
 if TYPE_CHECKING:
-    from lakebed._backend import Stream
+    from lakebed._backend import ArrowStream
     from lakebed._snapshot import Snapshot
     from lakebed.duck.predicates import Filter
 
-COMPARED = frozenset(
+_COMPARABLE = frozenset(
     (
         "BOOLEAN",
         "BIGINT",
@@ -32,32 +32,33 @@ COMPARED = frozenset(
 """Types whose values the engine compares with constants exactly as SQL does."""
 
 
-def origin_of(path: str | os.PathLike[str] | Store) -> StoreOrigin:
-    """Where the snapshots of a store come from: an open store, with what is pending in it, or one opened here for reading."""
+def provider_of(path: str | os.PathLike[str] | Store) -> StoreSnapshots:
+    """The snapshots of an open store, with its pending changes, or of a path, which is opened here for reading."""
     if isinstance(path, Store):
-        return StoreOrigin(path)
-    return StoreOrigin(open_store(path, "r"))
+        return StoreSnapshots(path)
+    return StoreSnapshots(open_store(path, "r"))
 
 
-class StoreOrigin:
-    """Snapshots of one store object."""
+class StoreSnapshots:
+    """The snapshots of one store object."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self.path = str(Path(store.path).resolve())
-        self.given = store.path
+        self.given_path = store.path
 
-    def snapshot(self) -> StoreSnapshot:
+    def snapshot(self) -> StoreTables:
         """The newest state of the store."""
         self._store.refresh()
         snapshot = self._store.snapshot
         stats = self._store.stats() if self._store.settings.mode == "a" else None
-        # What is pending may be rolled back and replaced by as much of something else, so it is never known again.
+        # Pending changes may be rolled back and replaced by as many others: two snapshots with pending changes are
+        # never equal.
         pending = stats is not None and stats.pending_blobs + stats.pending_rows > 0
-        return StoreSnapshot(snapshot, object() if pending else None)
+        return StoreTables(snapshot, object() if pending else None)
 
 
-class StoreSnapshot:
+class StoreTables:
     """The tables of one snapshot."""
 
     def __init__(self, snapshot: Snapshot, pending: object | None = None) -> None:
@@ -67,23 +68,20 @@ class StoreSnapshot:
 
     @property
     def version(self) -> Hashable:
-        """Equal to another snapshot's when both show the same."""
         return self._snapshot.commit, self._pending
 
     def collections(self) -> list[str]:
-        """The names of the collections, oldest first."""
         return [info.name for info in sorted(self._collections.values(), key=lambda info: info.id)]
 
-    def collection(self, name: str) -> CollectionReader:
+    def collection(self, name: str) -> CollectionTable:
         info = self._collections[name]
         content = (info.id, info.first_seq, info.next_seq, info.rows, info.deleted_rows, self._pending)
-        return CollectionReader(self._snapshot, name, info.rows, content)
+        return CollectionTable(self._snapshot, name, info.rows, content)
 
-    def system(self, table: str) -> SystemReader:
-        return SystemReader(self._snapshot, table, (self.version, table))
+    def system(self, table: str) -> SystemTable:
+        return SystemTable(self._snapshot, table, (self.version, table))
 
-    def running(self) -> frozenset[str]:
-        """The runs of prompts that began, have not ended, and whose process is there."""
+    def active_runs(self) -> frozenset[str]:
         begun: dict[str, dict[str, object]] = {}
         for row in self._snapshot.scan("_runs"):
             event = row.json()
@@ -94,10 +92,10 @@ class StoreSnapshot:
         return frozenset(run for run, event in begun.items() if is_alive(event))
 
 
-class CollectionReader:
+class CollectionTable:
     """A collection of one snapshot."""
 
-    judges = True
+    takes_filters = True
 
     def __init__(self, snapshot: Snapshot, name: str, rows: int, content: Hashable) -> None:
         self._snapshot = snapshot
@@ -105,20 +103,21 @@ class CollectionReader:
         self.rows: int | None = rows
         self.content = content
         self._lock = threading.Lock()
-        self._known: dict[str, str] | None = None
+        self._types: dict[str, str] | None = None
 
     @property
     def types(self) -> dict[str, str]:
-        # Making the schema costs something with very many columns, and a collection that did not change needs none.
+        """The SQL types of the columns."""
+        # A schema of very many columns is expensive, and a collection that did not change needs none.
         with self._lock:
-            if self._known is None:
+            if self._types is None:
                 schema = self._snapshot.schema(self._name)
-                self._known = {column.name: column.type for column in schema.columns}
-            return self._known
+                self._types = {column.name: column.type for column in schema.columns}
+            return self._types
 
     @property
     def columns(self) -> dict[str, bool]:
-        return {name: kind in COMPARED for name, kind in self.types.items()}
+        return {name: kind in _COMPARABLE for name, kind in self.types.items()}
 
     @property
     def casts(self) -> dict[str, str]:
@@ -129,15 +128,16 @@ class CollectionReader:
     def signature(self) -> Hashable:
         return tuple(self.types.items())
 
-    def open(self, columns: list[str], filters: list[Filter], *, views: bool = False) -> Stream:
+    def open(self, columns: list[str], filters: list[Filter], *, views: bool = False) -> ArrowStream:
         return self._snapshot.arrow(self._name, columns, filters=filters, signs_of_life=bool(filters), views=views)
 
 
-class SystemReader:
-    """A system table of one snapshot. Predicates stay with DuckDB: these tables are short, or cost what their columns cost."""
+class SystemTable:
+    """A system table of one snapshot. DuckDB applies all predicates itself: these tables are short, or cost what their
+    columns cost."""
 
     rows: int | None = None
-    judges = False
+    takes_filters = False
     casts: ClassVar[dict[str, str]] = {}
 
     def __init__(self, snapshot: Snapshot, table: str, content: Hashable) -> None:
@@ -154,6 +154,6 @@ class SystemReader:
     def signature(self) -> Hashable:
         return self._table
 
-    def open(self, columns: list[str], filters: list[Filter], *, views: bool = False) -> Stream:
-        del filters, views  # No predicate comes here, see `judges`, and no record's text is in these tables.
+    def open(self, columns: list[str], filters: list[Filter], *, views: bool = False) -> ArrowStream:
+        del filters, views  # `takes_filters` is False, and no column of these tables is a record.
         return self._snapshot.table(self._table, columns)

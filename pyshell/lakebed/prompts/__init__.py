@@ -1,14 +1,16 @@
 """Prompts over rows: each row of a query, or of a Python iterable, becomes a prompt; replies go into the store.
 
-    template, options, request, schema     pure: from a row to canonical bytes, and whether a reply is what was asked for
-    address, failures, frames              pure: where Ollama is, what went wrong, what a line of the stream says
-    client, httpx_client                   the seam to the wire, and the client without Rust
-    gate, ask                              one question until there is a reply; waiting for a server in trouble
-    rows, plan, runner, dry                input rows and their sources; what a run is to do; the run; what it would do
-    record, index, templates               what is stored, and how it is found again
-    chat, catalog, models                  single chats, the server's models, what is given back
+    template, model_options, request, reply_format     pure: a row as canonical bytes, and whether a reply matches its format
+    address, failures, stream_lines                    pure: the server's address, errors, lines of a stream
+    client, httpx_client, server                       what a client does, the client on httpx, which client is used
+    circuit_breaker, sender                            sending a request until there is a reply; waiting for a server in trouble
+    input_rows, row_sources                            input rows, and the rows of collections that they come from
+    run_plan, run, run_status, result_rows, preview    the plan of a run, the run, its status, its results, its dry run
+    storage, seq_index, saved_templates                what is stored, and the indexes that find it
+    chat, server_models, results                       single chats, the models of the server, what is returned
 
-A stream is a reply only when it ends in `done: true`. Requests are keyed by hash, so asking the same again asks only what is missing.
+A stream is a reply only if it ends in `done: true`. Requests are identified by their hash, so the same call again sends
+only what is missing.
 """
 
 from __future__ import annotations
@@ -19,5 +21,6 @@ from lakebed.prompts.run import Run
 
 __all__ = ["Chat", "Ollama", "Run", "dry_run", "prompt"]
 
-# What users see is lakebed.X, wherever it is written.
-Ollama.__module__ = prompt.__module__ = "lakebed"
+# Names print as lakebed.X, whichever module defines them.
+Chat.__module__ = Ollama.__module__ = Run.__module__ = "lakebed"
+prompt.__module__ = dry_run.__module__ = "lakebed"

@@ -1,4 +1,5 @@
-"""Where Ollama is and what to tell it about us: OLLAMA_HOST and OLLAMA_API_KEY, read as Ollama's own programs read them. Pure."""
+"""The address and credentials of an Ollama server: OLLAMA_HOST and OLLAMA_API_KEY, as Ollama's own programs read them.
+Pure."""
 
 from __future__ import annotations
 
@@ -17,19 +18,19 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True)
 class Address:
-    """A server."""
+    """The address of a server."""
 
     url: str
-    """`http://127.0.0.1:11434`: scheme, host, port, path; no credentials, no slash at the end."""
+    """`http://127.0.0.1:11434`: scheme, host, port, path; without credentials and without a slash at the end."""
     host: str
     named: bool
-    """Whether somebody chose it, as opposed to the default."""
+    """Whether it was given, as opposed to the default."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Credentials; never shown, never stored."""
+    """Headers with credentials; never shown, never stored."""
 
     @property
     def is_loopback(self) -> bool:
-        """Whether it is this machine: then no proxy is used."""
+        """Whether it is this machine; then no proxy is used."""
         if self.host == "localhost":
             return True
         try:
@@ -44,10 +45,11 @@ class Address:
 
 
 def address(host: str | None, environment: Mapping[str, str]) -> Address:
-    """The server that `host`, else OLLAMA_HOST, else the default names.
+    """The address in `host`, else in OLLAMA_HOST, else the default one.
 
-    `host:port`, `http://host`, `https://host:port/path`, `[::1]`; without a scheme the port is 11434. An address to listen on (0.0.0.0)
-    becomes this machine's. OLLAMA_API_KEY is sent to servers that somebody named, and to ollama.com; never to the default.
+    `host:port`, `http://host`, `https://host:port/path`, `[::1]`; without a scheme the port is 11434. An address to
+    listen on (0.0.0.0) becomes that of this machine. OLLAMA_API_KEY is sent to servers that were given, ollama.com
+    among them, and never to the default. Raises `InvalidArgument`.
     """
     text = host if host is not None else environment.get("OLLAMA_HOST", "")
     text = text.strip().strip("\"'").strip()
@@ -106,11 +108,11 @@ def _shown(text: str) -> str:
 
 
 def is_cloud_name(model: str) -> bool:
-    """Whether a model's name says that it runs at ollama.com."""
+    """Whether the name of a model says that it runs at ollama.com."""
     tag = model.rpartition(":")[2]
     return model.endswith(":cloud") or (":" in model and tag.endswith("-cloud"))
 
 
 def full_name(model: str) -> str:
-    """A model's name with its tag: `llama3.2` is `llama3.2:latest`."""
+    """The name of a model with its tag: `llama3.2` is `llama3.2:latest`."""
     return model if ":" in model.rpartition("/")[2] else f"{model}:latest"

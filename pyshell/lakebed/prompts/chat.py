@@ -7,40 +7,50 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from lakebed._backend import Hash
 from lakebed._progress import ProgressLike, reporting
+from lakebed._types import Hash
 from lakebed.errors import InvalidArgument
 from lakebed.models import Listing
-from lakebed.prompts import server_models, storage
-from lakebed.prompts import model_options
+from lakebed.prompts import model_options, server_models, storage
 from lakebed.prompts.address import full_name
-from lakebed.prompts.sender import Heard
-from lakebed.prompts.client import Client, Pulled, Server, Timeouts, server
+from lakebed.prompts.client import Client, Pulled, Timeouts
+from lakebed.prompts.reply_format import ReplyFormat
+from lakebed.prompts.request import RequestBuilder, RequestSettings, checked_messages
 from lakebed.prompts.results import ModelInfo
-from lakebed.prompts.storage import Replies, Stored
-from lakebed.prompts.request import Maker, Question, checked_messages
-from lakebed.prompts.reply_format import Format
+from lakebed.prompts.sender import ReplyBuilder
+from lakebed.prompts.server import Server, find_server
+from lakebed.prompts.storage import ReplyIndex, StoredReply
 from lakebed.store import Store
+
+__all__ = ["Chat", "Ollama"]
 
 
 class Chat:
-    """A reply as it comes: an iterator over pieces of text.
+    """A reply while it arrives: an iterator over pieces of text; made by `Ollama.chat`.
 
-    When it has ended, `text`, `thinking`, `tool_calls`, `value`, `done_reason`, `stats` and, with a store, `request` and `reply` (their
-    hashes) are there. A reply that the store has already comes as one piece. Nothing is stored of a reply that did not end.
+    At its end `text`, `thinking`, `tool_calls`, `value` (with a format), `done_reason`, `stats` (counts, and durations
+    in nanoseconds), `cached` and, with a store, `request` and `reply` (hashes of blobs) are set. A reply that the store
+    already has comes as one piece. A reply that does not reach its end is not stored. The iterator raises
+    `OllamaError`, and `ReplyInvalid` at its end.
     """
 
     def __init__(
         self,
         owner: Ollama,
-        maker: Maker,
+        builder: RequestBuilder,
         messages: list[dict[str, Any]],
         images: dict[str, bytes],
-        format: Format | None,
+        format: ReplyFormat | None,
         *,
         fresh: bool,
     ) -> None:
-        self._owner, self._maker, self._messages, self._images, self._format = owner, maker, messages, images, format
+        self._owner, self._builder, self._messages, self._images, self._format = (
+            owner,
+            builder,
+            messages,
+            images,
+            format,
+        )
         self.text = ""
         self.thinking = ""
         self.tool_calls: list[Any] = []
@@ -49,7 +59,7 @@ class Chat:
         self.stats: dict[str, int] = {}
         self.cached = False
         self.reply: Hash | None = None
-        data = maker.request(messages)
+        data = builder.request(messages)
         self.request = Hash.of(data)
         self._data = data
         self._fresh = fresh
@@ -62,11 +72,11 @@ class Chat:
         return next(self._pieces)
 
     def close(self) -> None:
-        """Ends it where it is, which stops the model."""
+        """Ends the reply early, which stops the model."""
         self._pieces.close()
 
     def read(self) -> str:
-        """Waits for the rest; the whole text."""
+        """Reads to the end. Returns the whole text."""
         for _ in self:
             pass
         return self.text
@@ -81,35 +91,35 @@ class Chat:
 
     def _run(self) -> Generator[str, None, None]:
         store = self._owner.store
-        known = Replies(store).find(str(self.request)) if store is not None and not self._fresh else None
+        known = ReplyIndex(store).find(str(self.request)) if store is not None and not self._fresh else None
         if known is not None:
             self.cached = True
             self._take(known)
             yield known.text
             return
-        heard = Heard(self._maker.question, allow_cloud=self._owner.allow_cloud)
-        stream = self._owner.client.chat(self._maker.body(self._messages, self._image), self._maker.question.model)
+        reply_builder = ReplyBuilder(self._builder.settings, allow_cloud=self._owner.allow_cloud)
+        stream = self._owner.client.chat(self._builder.body(self._messages, self._image), self._builder.settings.model)
         try:
             for chunk in stream:
-                heard.add(chunk)
+                reply_builder.add(chunk)
                 if chunk.content:
                     yield chunk.content
         finally:
             stream.close()
-        data = heard.reply(str(self.request), 1).data()
-        self._take(storage.stored(str(Hash.of(data)), data))
+        data = reply_builder.reply(str(self.request), 1).data()
+        self._take(storage.stored_reply(str(Hash.of(data)), data))
         if store is not None:
             self.reply = Hash.of(data)
             self._store(store, data)
 
     def _image(self, hash: str) -> bytes:
-        """The bytes of an image of the messages."""
+        """The bytes of the image with this hash, of the messages or of the store."""
         if hash in self._images or self._owner.store is None:
             return self._images[hash]
         return self._owner.store.get(hash)
 
     def _store(self, store: Store, data: bytes) -> None:
-        replies = Replies(store)
+        replies = ReplyIndex(store)
         while self._fresh or replies.find(str(self.request)) is None:
             if replies.add([data]):
                 break
@@ -120,7 +130,7 @@ class Chat:
             store.append(storage.REQUESTS, [self._data])
         store.commit()
 
-    def _take(self, reply: Stored) -> None:
+    def _take(self, reply: StoredReply) -> None:
         self.text, self.thinking, self.tool_calls = reply.text, reply.thinking, reply.tool_calls
         self.done_reason, self.stats = reply.done_reason, reply.stats
         self.reply = Hash(reply.hash) if self.cached else None
@@ -129,14 +139,16 @@ class Chat:
 
 
 class Ollama:
-    """An Ollama server, and a store that keeps what it says.
+    """An Ollama server, and a store that keeps its replies.
 
         with lakebed.Ollama(store) as ollama:
             for piece in ollama.chat("llama3.2", "Why is the sky blue?"):
                 print(piece, end="")
 
-    The server is `host`, else OLLAMA_HOST, else this machine's. Without a store nothing is kept. Cloud models are refused unless
-    `allow_cloud`.
+    The server is `host`, else OLLAMA_HOST, else the one of this machine. Without a store nothing is kept. Models that
+    run elsewhere raise `CloudRefused` unless `allow_cloud`. Timeouts are in seconds: until the connection is open,
+    until the first byte of a response, and between two pieces of it. Every method that asks the server raises
+    `OllamaError`.
     """
 
     def __init__(
@@ -151,18 +163,18 @@ class Ollama:
     ) -> None:
         self.store = store
         self.allow_cloud = allow_cloud
-        self._server: Server = server(host, Timeouts(connect_timeout, first_timeout, stall_timeout))
+        self._server: Server = find_server(host, Timeouts(connect_timeout, first_timeout, stall_timeout))
         self._client: Client | None = None
         self._found: dict[str, ModelInfo] = {}
 
     @property
     def url(self) -> str:
-        """The server's address."""
+        """The address of the server."""
         return self._server.address.url
 
     @property
     def client(self) -> Client:
-        """The connection, opened when it is first needed."""
+        """The client, created when it is first used."""
         if self._client is None:
             self._client = self._server.client()
         return self._client
@@ -192,11 +204,13 @@ class Ollama:
         keep_alive: str | float | None = None,
         fresh: bool = False,
     ) -> Chat:
-        """Ask a model; the reply is an iterator over pieces of text.
+        """Send a chat to a model. Returns the reply, an iterator over pieces of text.
 
-        `messages` is a prompt, or a list of Ollama's messages, whose images are bytes or hashes of blobs. `format` is "json" or a JSON
-        schema, which the reply is checked against (`ReplyInvalid`). A reply to the same request that the store has is given again,
-        unless `fresh`.
+        `messages` is a prompt, or a list of Ollama's messages, whose images are bytes or hashes of blobs. `format` is
+        "json" or a JSON schema, against which the reply is checked. `options`, `think` and `keep_alive` are Ollama's. A
+        reply to the same request that the store has is returned again, unless `fresh`.
+
+        Raises `ModelMissing`, `CloudRefused`, `InvalidArgument`, `OllamaError`.
         """
         info = self._found.get(model) or server_models.find(
             self.client, self._server.address, model, allow_cloud=self.allow_cloud
@@ -204,20 +218,20 @@ class Ollama:
         self._found[model] = info
         images: dict[str, bytes] = {}
         checked = checked_messages(messages, lambda image: self._image_name(image, images))
-        server_models.suited(info, think=think, images=any("images" in one for one in checked))
-        form = Format(format) if format is not None else None
-        question = Question(
+        server_models.check_capabilities(info, think=think, images=any("images" in one for one in checked))
+        form = ReplyFormat(format) if format is not None else None
+        settings = RequestSettings(
             full_name(model),
             info.digest,
-            form.wire if form is not None else None,
+            form.requested if form is not None else None,
             model_options.checked(options or {}),
             model_options.think(think),
             keep_alive,
         )
-        return Chat(self, Maker(question), checked, images, form, fresh=fresh)
+        return Chat(self, RequestBuilder(settings), checked, images, form, fresh=fresh)
 
     def _image_name(self, image: object, images: dict[str, bytes]) -> str:
-        """The hash of an image, whose bytes are kept in `images` when they were given."""
+        """The hash of an image. Bytes are added to `images`."""
         if isinstance(image, bytes | bytearray | memoryview):
             data = bytes(image)
             hash = str(Hash.of(data))
@@ -229,23 +243,23 @@ class Ollama:
         return str(self.store.resolve(str(image)))
 
     def models(self) -> Listing[ModelInfo]:
-        """The models that the server has."""
+        """The models of the server."""
         return Listing(server_models.models(self.client))
 
     def show(self, model: str) -> dict[str, Any]:
-        """Everything the server says about a model."""
-        return server_models.ask(self.client, "/api/show", {"model": model}, model=model, host=self.url)
+        """What the server returns for `/api/show`: everything about a model."""
+        return server_models.call(self.client, "/api/show", {"model": model}, model=model, host=self.url)
 
     def running(self) -> list[dict[str, Any]]:
-        """The models in memory, as the server says it."""
-        return [dict(one) for one in server_models.ask(self.client, "/api/ps", host=self.url).get("models") or []]
+        """The models in memory, as the server returns them for `/api/ps`."""
+        return [dict(one) for one in server_models.call(self.client, "/api/ps", host=self.url).get("models") or []]
 
     def version(self) -> str:
-        """The server's version."""
-        return str(server_models.ask(self.client, "/api/version", host=self.url).get("version", ""))
+        """The version of the server."""
+        return str(server_models.call(self.client, "/api/version", host=self.url).get("version", ""))
 
     def pull(self, model: str, *, progress: ProgressLike = None) -> None:
-        """Have the server fetch a model."""
+        """Have the server fetch a model. `progress` is as for `Store.ingest`."""
         start = time.perf_counter()
         parts: dict[str, Pulled] = {}
         self._found.pop(model, None)
@@ -256,6 +270,3 @@ class Ollama:
                 if report is not None:
                     total = sum(one.total for one in parts.values())
                     report(sum(one.completed for one in parts.values()), total or None, 0, time.perf_counter() - start)
-
-
-__all__ = ["Chat", "Ollama"]

@@ -1,4 +1,4 @@
-"""When the server is in trouble, everybody waits, and one request tries."""
+"""A circuit breaker: while the server is in trouble all requests wait, and from time to time one is sent as a probe."""
 
 from __future__ import annotations
 
@@ -8,85 +8,90 @@ import time
 from lakebed.errors import OllamaError
 from lakebed.prompts.failures import Canceled
 
-_LONGEST = 60.0
+__all__ = ["CircuitBreaker"]
+
+_LONGEST_DELAY = 60.0
+"""Seconds between two probes, at most."""
 
 
-class Gate:
-    """Open while the server answers. Trouble closes it; from time to time one caller is let through, and its success opens it."""
+class CircuitBreaker:
+    """Closed while the server answers: requests pass. A failure opens it; one caller at a time probes, and a success
+    closes it."""
 
     def __init__(self, wait: float, first_delay: float = 0.5) -> None:
-        """`wait`: seconds of trouble after which the server counts as lost."""
+        """`wait`: seconds of trouble after which the server counts as lost. `first_delay`: seconds until the first
+        probe; it doubles."""
         self._wait = wait
         self._first_delay = first_delay
         self._changed = threading.Condition()
-        self._since: float | None = None
+        self._open_since: float | None = None
         self._delay = first_delay
-        self._next = 0.0
-        self._prober: int | None = None
+        self._next_probe = 0.0
+        self._probing_thread: int | None = None
         self._canceled = False
         self.lost: OllamaError | None = None
-        """What went wrong until the waiting ended."""
+        """The last failure, once the server counts as lost."""
         self.trouble: OllamaError | None = None
-        """What goes wrong now."""
+        """The last failure while the breaker is open."""
         self.answers = 0
-        """How often the server answered."""
+        """The number of requests that the server answered."""
 
-    def enter(self) -> None:
-        """Waits until a request is worth sending. Raises `Canceled`, or the error after which the server counts as lost."""
+    def wait_to_send(self) -> None:
+        """Waits until this thread may send a request. Raises `Canceled`, or `lost` once the server counts as lost."""
         with self._changed:
             while True:
                 if self._canceled:
                     raise Canceled("The run was stopped.")
                 if self.lost is not None:
                     raise self.lost
-                if self._since is None:
+                if self._open_since is None:
                     return
-                left = self._next - time.monotonic()
-                if self._prober is None and left <= 0:
-                    self._prober = threading.get_ident()
+                left = self._next_probe - time.monotonic()
+                if self._probing_thread is None and left <= 0:
+                    self._probing_thread = threading.get_ident()
                     return
-                self._changed.wait(max(left, 0.01) if self._prober is None else None)
+                self._changed.wait(max(left, 0.01) if self._probing_thread is None else None)
 
     def failed(self, error: OllamaError) -> None:
-        """The server was in trouble."""
+        """Records that this thread's request failed because the server is in trouble."""
         with self._changed:
             now = time.monotonic()
-            if self._since is None:
-                self._since, self._delay = now, self._first_delay
-            elif self._prober != threading.get_ident():
-                # It was sent before the trouble was known.
+            if self._open_since is None:
+                self._open_since, self._delay = now, self._first_delay
+            elif self._probing_thread != threading.get_ident():
+                # The request was sent before the breaker opened.
                 return
             else:
-                self._delay = min(2 * self._delay, _LONGEST)
-            self._prober = None
+                self._delay = min(2 * self._delay, _LONGEST_DELAY)
+            self._probing_thread = None
             self.trouble = error
-            left = self._since + self._wait - now
+            left = self._open_since + self._wait - now
             if left <= 0:
                 self.lost = error
             else:
-                self._next = now + min(max(self._delay, error.retry_after or 0), left)
+                self._next_probe = now + min(max(self._delay, error.retry_after or 0), left)
             self._changed.notify_all()
 
     def answered(self) -> None:
-        """The server answered, whatever it said."""
+        """Records that the server answered, whatever the answer."""
         with self._changed:
             self.answers += 1
-            if self._since is not None:
-                self._since = self._prober = self.trouble = None
+            if self._open_since is not None:
+                self._open_since = self._probing_thread = self.trouble = None
                 self._changed.notify_all()
 
-    def left(self) -> float:
-        """Seconds until the next try."""
-        return max(0.0, self._next - time.monotonic())
+    def seconds_left(self) -> float:
+        """Seconds until the next probe."""
+        return max(0.0, self._next_probe - time.monotonic())
 
     def cancel(self) -> None:
-        """Lets nobody through any more."""
+        """Lets no request pass any more: waiting threads raise `Canceled`."""
         with self._changed:
             self._canceled = True
             self._changed.notify_all()
 
     def pause(self, seconds: float) -> None:
-        """Waits this long, unless everything is cancelled."""
+        """Waits so many seconds. Raises `Canceled` as soon as the breaker is cancelled."""
         end = time.monotonic() + seconds
         with self._changed:
             while not self._canceled and (left := end - time.monotonic()) > 0:

@@ -1,38 +1,42 @@
-"""The seam between prompts and the wire: what a client does, and which one runs.
+"""What a client of Ollama does. There are two, the engine's in Rust and one on httpx; `server` chooses.
 
-A client sends bytes and gives typed chunks. It knows no templates, no rows, no store. There are two, the engine's in Rust and one on
-httpx, with the same tests; what goes wrong they report through `failures.failure`.
+A client sends bytes and returns typed chunks. It knows no templates, rows or store. Both pass the same tests, and both
+report what went wrong to `failures.failure`.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
-from lakebed.prompts.address import Address, address
+__all__ = ["LINE_LIMIT", "REPLY_LIMIT", "STATS", "Chunk", "Client", "Pulled", "ReplyStream", "Timeouts"]
 
-FRAME_LIMIT = 16 << 20
-"""Bytes of a line of the stream."""
+LINE_LIMIT = 16 << 20
+"""The longest line of a stream, in bytes."""
 REPLY_LIMIT = 64 << 20
-"""Characters of a whole reply."""
+"""The longest reply, in characters."""
 STATS = ("total_duration", "load_duration", "prompt_eval_count", "prompt_eval_duration", "eval_count", "eval_duration")
+"""The statistics of a reply that are kept. Durations are in nanoseconds."""
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds that are waited."""
+    """Time limits of a request, in seconds."""
 
     connect: float = 5.0
+    """Until the connection is open."""
     first: float = 600.0
-    """For the beginning of an answer: loading a large model, and a queue, take long."""
+    """Until the first byte of the response: loading a large model, and waiting in the server's queue, take long."""
     stall: float = 120.0
-    """Between two pieces of an answer."""
+    """Between two pieces of the response."""
+
+
+Timeouts.__module__ = "lakebed"
 
 
 class Chunk(NamedTuple):
-    """A piece of a reply. The last one has `done`, why it ended, and statistics."""
+    """A piece of a reply. The last one has `done`, the reason why it ended, and statistics."""
 
     content: str = ""
     thinking: str = ""
@@ -40,22 +44,25 @@ class Chunk(NamedTuple):
     done: bool = False
     done_reason: str = ""
     stats: dict[str, int] | None = None
-    """Durations are nanoseconds."""
+    """Counts, and durations in nanoseconds."""
     remote_host: str = ""
-    """Where it really ran, when not at the server."""
+    """The host that ran the model, if it is not the server."""
 
 
 class Pulled(NamedTuple):
-    """How far a pull got."""
+    """The progress of a pull."""
 
     status: str
     digest: str = ""
+    """The digest of the file that is being fetched; empty in other phases."""
     total: int = 0
+    """The size of that file, in bytes."""
     completed: int = 0
+    """Bytes of it that are there."""
 
 
-class Stream(Protocol):
-    """Chunks of one reply. It ends after a chunk with `done`, or raises."""
+class ReplyStream(Protocol):
+    """The chunks of one reply. It ends after a chunk with `done`; if the stream ends before that, it raises."""
 
     def __iter__(self) -> Iterator[Chunk]: ...
     def __next__(self) -> Chunk: ...
@@ -65,9 +72,13 @@ class Stream(Protocol):
 
 
 class Client(Protocol):
-    """A connection pool to one server. Its methods may be called from several threads."""
+    """A connection pool to one server. Its methods may be called from several threads.
 
-    def chat(self, body: bytes, model: str) -> Stream:
+    Every method raises `OllamaError`, and `failures.Canceled` after `abort`. `body` is JSON; `model` is the name of the
+    model in errors.
+    """
+
+    def chat(self, body: bytes, model: str) -> ReplyStream:
         """POST /api/chat."""
         ...
 
@@ -76,50 +87,13 @@ class Client(Protocol):
         ...
 
     def call(self, method: Literal["GET", "POST"], path: str, body: bytes | None, model: str) -> bytes:
-        """Any other call; the body of a 200."""
+        """Any other call. Returns the body of a response with status 200."""
         ...
 
     def abort(self) -> None:
-        """Ends everything that is under way, and everything that comes; from any thread."""
+        """Ends all running and future requests; from any thread."""
         ...
 
-    def close(self) -> None: ...
-
-
-@dataclass(frozen=True)
-class Server:
-    """A server and how to talk to it."""
-
-    address: Address
-    timeouts: Timeouts = field(default_factory=Timeouts)
-    backend: Literal["rust", "httpx", ""] = ""
-    """Which client; empty takes the fastest there is."""
-
-    def client(self) -> Client:
-        """A client of its own; close it."""
-        if self.backend != "httpx":
-            try:
-                from lakebed._engine import Ollama as Rust
-            except ImportError:
-                if self.backend == "rust":
-                    raise
-            else:
-                waits = self.timeouts
-                return Rust(
-                    self.address.url,
-                    headers=dict(self.address.headers),
-                    proxies=not self.address.is_loopback,
-                    connect=waits.connect,
-                    first=waits.first,
-                    stall=waits.stall,
-                    frame_limit=FRAME_LIMIT,
-                )
-        from lakebed.prompts.httpx_client import HttpxClient
-
-        return HttpxClient(self.address, self.timeouts)
-
-
-def server(host: str | None = None, timeouts: Timeouts | None = None) -> Server:
-    """The server that `host`, the environment or the default names."""
-    backend = os.environ.get("LAKEBED_OLLAMA_CLIENT", "")
-    return Server(address(host, os.environ), timeouts or Timeouts(), backend if backend in ("rust", "httpx") else "")  # type: ignore[arg-type]
+    def close(self) -> None:
+        """Closes the connections."""
+        ...

@@ -1,6 +1,8 @@
-"""From what a client saw to an error: which one, said in which sentence, worth another try or not.
+"""Errors of requests to Ollama: the class and sentence for what a client observed, and whether another attempt is
+worthwhile.
 
-Both clients report bare facts (a `Fact` name, the status, the server's words) and decide nothing, so that they cannot disagree.
+Both clients report facts (the name of a `Fact`, the status, the server's text) and decide nothing, so that they cannot
+differ.
 """
 
 from __future__ import annotations
@@ -28,8 +30,9 @@ from lakebed.errors import (
 Fact: TypeAlias = Literal[
     "connect", "first", "stall", "closed", "eof", "status", "content", "large", "utf8", "json", "line", "canceled"
 ]
-"""What a client saw: no connection; no first frame or no further one in time; a connection that broke; a stream that ended without
-`done:true`; a status that is no 200; another content type; a line that is too long, no UTF-8, no JSON object; an error line; `abort`."""
+"""What a client observed: no connection; no first line, or no further one, in time; a broken connection; a stream that
+ended without `done:true`; a status other than 200; another content type; a line that is too long, not UTF-8, not a JSON
+object; an error line; `abort`."""
 
 _TOO_LONG = re.compile(r"context (?:length|size)|exceed_context|longer than the context", re.IGNORECASE)
 _DIED = re.compile(r"terminated|unexpectedly stopped|error was encountered while running the model", re.IGNORECASE)
@@ -42,7 +45,11 @@ class Canceled(Interrupted):
 def failure(
     fact: Fact, detail: str, status: int | None, retry_after: float | None, host: str, model: str
 ) -> BaseException:
-    """The error for a fact. `detail` is the body of a status, the text of an error line, or the cause."""
+    """The error for a fact.
+
+    `detail` is the body of a response, the text of an error line, or the cause; `retry_after` is in seconds; `host` and
+    `model` are named in the message.
+    """
     error = _failure(fact, detail, status, host, model)
     if isinstance(error, OllamaError):
         error.status = status
@@ -110,16 +117,16 @@ def _by_status(status: int, body: str, host: str, model: str) -> BaseException:
                 f"Ollama at {host} wants you to sign in (401): `ollama signin`, or set OLLAMA_API_KEY."
             )
         case 403:
-            told = f": {_brief(words)}" if words else ""
+            reason = f": {_brief(words)}" if words else ""
             return OllamaRefused(
-                f"Ollama at {host} does not accept this host or origin (403){told}; check OLLAMA_ORIGINS on the server."
+                f"Ollama at {host} does not accept this host or origin (403){reason}; check OLLAMA_ORIGINS on the server."
             )
         case 429 | 503:
             return OllamaBusy(f"Ollama at {host} is busy ({status}): {_brief(words) or 'try again'}.")
-    told = f": {_brief(words)}" if words else ""
+    reason = f": {_brief(words)}" if words else ""
     if status < 500:
-        return OllamaRefused(f"Ollama refuses the request ({status}){told}.")
-    return OllamaFailed(f"Ollama failed ({status}){told}.")
+        return OllamaRefused(f"Ollama refuses the request ({status}){reason}.")
+    return OllamaFailed(f"Ollama failed ({status}){reason}.")
 
 
 def _by_words(words: str, model: str) -> BaseException:
@@ -137,14 +144,14 @@ def _too_long(words: str) -> PromptTooLong:
 
 
 def missing(model: str) -> ModelMissing:
-    """The error for a model that is not there."""
+    """The error for a model that the server does not have."""
     return ModelMissing(
         f"The model {model!r} is not there: pull it with `ollama pull {model}` or `lakebed pull {model}`."
     )
 
 
 def _words(body: str) -> str:
-    """The server's words: the `error` of a JSON body, which may be JSON in a string, or the body."""
+    """The server's text: the `error` of a JSON body, which may be JSON in a string, or the body itself."""
     for _ in range(3):
         try:
             value = json.loads(body)
@@ -157,18 +164,18 @@ def _words(body: str) -> str:
 
 
 def _brief(text: str) -> str:
-    """One line of what somebody else said."""
+    """A text from the server as one line of at most 200 printable characters."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     return (line[:200] + "..." if len(line) > 200 else line).rstrip(".")
 
 
-def pauses(error: BaseException) -> bool:
-    """Whether the server, and not this request, is the trouble: the run waits and no row is at fault."""
+def is_server_trouble(error: BaseException) -> bool:
+    """Whether the error is the server's and not this request's: then the run waits, and no row fails."""
     return isinstance(error, OllamaUnreachable | OllamaBusy | OllamaStalled)
 
 
-def tries(error: BaseException) -> int:
-    """How many times in all a request is worth sending that fails like this."""
+def attempts_worthwhile(error: BaseException) -> int:
+    """How many attempts in all are worthwhile for a request that fails with this error."""
     match error:
         case ReplyCut():
             return 2

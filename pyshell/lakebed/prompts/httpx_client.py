@@ -1,4 +1,4 @@
-"""The client on httpx: what runs where there is no Rust, and the second opinion on the protocol."""
+"""The client on httpx, for installations without the engine. The tests compare it with the client in Rust."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import weakref
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, Generic, Literal, TypeVar
 
-import httpx
-
+from lakebed._packages import required
 from lakebed.prompts.address import Address
-from lakebed.prompts.client import FRAME_LIMIT, Chunk, Pulled, Timeouts
+from lakebed.prompts.client import LINE_LIMIT, Chunk, Pulled, Timeouts
 from lakebed.prompts.failures import Fact, failure
-from lakebed.prompts.stream_lines import Garbled, Lines, chunk, frame, pulled
+from lakebed.prompts.stream_lines import LineFailure, LineSplitter, chunk, line_object, pulled
+
+with required():
+    import httpx
 
 _BODY_LIMIT = 64 << 20
 _ERROR_LIMIT = 64 << 10
@@ -22,7 +24,7 @@ T = TypeVar("T", bound="Chunk | Pulled")
 
 
 class HttpxClient:
-    """A client of one server."""
+    """A client of one server; see `client.Client`."""
 
     def __init__(self, address: Address, timeouts: Timeouts) -> None:
         self._address = address
@@ -33,18 +35,18 @@ class HttpxClient:
         self._client = httpx.Client(
             base_url=address.url,
             headers={**address.headers, "User-Agent": "lakebed"},
-            # A proxy of the environment has nothing to do with this machine.
+            # Requests to this machine use no proxy of the environment.
             trust_env=not address.is_loopback,
             follow_redirects=False,
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
             verify=ssl.create_default_context() if address.url.startswith("https") else False,
         )
 
-    def chat(self, body: bytes, model: str) -> _Frames[Chunk]:
-        return _Frames(self, "/api/chat", body, model, chunk, lambda last: last.done)
+    def chat(self, body: bytes, model: str) -> _LineStream[Chunk]:
+        return _LineStream(self, "/api/chat", body, model, chunk, lambda last: last.done)
 
-    def pull(self, body: bytes, model: str) -> _Frames[Pulled]:
-        return _Frames(self, "/api/pull", body, model, pulled, lambda last: last.status == "success")
+    def pull(self, body: bytes, model: str) -> _LineStream[Pulled]:
+        return _LineStream(self, "/api/pull", body, model, pulled, lambda last: last.status == "success")
 
     def call(self, method: Literal["GET", "POST"], path: str, body: bytes | None, model: str) -> bytes:
         response = self.send(method, path, body, model)
@@ -66,7 +68,7 @@ class HttpxClient:
             sockets = list(self._sockets)
         for one in sockets:
             try:
-                # Closing would not wake a thread that waits for it.
+                # Unlike a close, this wakes a thread that waits for data.
                 one.shutdown(socket.SHUT_RDWR)
             except OSError:
                 continue
@@ -74,10 +76,11 @@ class HttpxClient:
     def close(self) -> None:
         self._client.close()
 
-    # --- For the streams ------------------------------------------------------------------------------------------------
+    # --- For the streams ---
 
     def send(self, method: str, path: str, body: bytes | None, model: str) -> httpx.Response:
-        """The response to a request, its head read: a 200, of the right kind."""
+        """The response to a request, of which the head is read: status 200, content type JSON. Raises the error for
+        anything else."""
         waits = self._timeouts
         if self._aborted:
             raise self.error("canceled", "", model)
@@ -93,7 +96,7 @@ class HttpxClient:
             response = self._client.send(request, stream=True)
         except httpx.TransportError as error:
             raise self.transport_error(error, model, began=False) from None
-        # httpcore looks at this when it begins to read the body.
+        # httpcore reads this timeout when it begins to read the body.
         request.extensions["timeout"]["read"] = waits.stall
         kind = response.headers.get("content-type", "")
         if response.status_code == 200 and "json" in kind:
@@ -119,7 +122,7 @@ class HttpxClient:
         return self.error("status", text.decode(errors="replace"), model, response.status_code, seconds)
 
     def transport_error(self, error: httpx.TransportError, model: str, *, began: bool) -> BaseException:
-        """The error for what httpx saw."""
+        """The error for an exception of httpx. `began`: the response had begun."""
         if self._aborted:
             return self.error("canceled", "", model)
         fact: Fact = "closed"
@@ -139,7 +142,7 @@ class HttpxClient:
         return failure(fact, detail, status, retry_after, self._address.url, model)
 
     def _trace(self, event: str, info: dict[str, Any]) -> None:
-        """Learns of new connections, so that `abort` can end them."""
+        """Records the sockets of new connections, so that `abort` can end them."""
         if event not in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
             return
         found = info["return_value"].get_extra_info("socket")
@@ -151,13 +154,14 @@ class HttpxClient:
 
 
 def _cause(error: BaseException) -> str:
-    """The operating system's words, without its numbers."""
+    """The text of the operating system's error, without its number."""
     text = str(error)
     return text.partition("] ")[2] or text if text.startswith("[Errno") else text
 
 
-class _Frames(Generic[T]):
-    """A stream of typed frames. It ends after the last one; when the connection ends before it, it raises."""
+class _LineStream(Generic[T]):
+    """A stream of typed objects, one a line. It ends after the last one; if the connection ends before that, it
+    raises."""
 
     def __init__(
         self,
@@ -172,41 +176,41 @@ class _Frames(Generic[T]):
         self._read: Callable[[dict[str, Any]], T] = read
         self._is_last: Callable[[T], bool] = is_last
         self._response: httpx.Response | None = None
-        self._frames: Generator[T, None, None] = self._run()
+        self._items: Generator[T, None, None] = self._run()
 
     def __iter__(self) -> Iterator[T]:
         return self
 
     def __next__(self) -> T:
-        return next(self._frames)
+        return next(self._items)
 
     def close(self) -> None:
-        self._frames.close()
+        self._items.close()
         if self._response is not None:
             self._response.close()
 
     def _run(self) -> Generator[T, None, None]:
         client, model = self._client, self._model
         self._response = client.send("POST", self._path, self._body, model)
-        lines = Lines(FRAME_LIMIT)
+        lines = LineSplitter(LINE_LIMIT)
         try:
             pieces = self._response.iter_raw()
             for piece in pieces:
                 for line in lines.feed(piece):
-                    if (value := frame(line)) is not None:
+                    if (value := line_object(line)) is not None:
                         found = self._read(value)
                         yield found
                         if self._is_last(found):
                             self._drain(pieces)
                             return
-            if (value := frame(lines.rest())) is not None:
+            if (value := line_object(lines.rest())) is not None:
                 found = self._read(value)
                 yield found
                 if self._is_last(found):
                     return
             raise client.error("eof", "", model)
-        except Garbled as garbled:
-            raise client.error(garbled.fact, garbled.detail, model) from None
+        except LineFailure as problem:
+            raise client.error(problem.fact, problem.detail, model) from None
         except httpx.TransportError as error:
             raise client.transport_error(error, model, began=True) from None
         finally:
@@ -214,7 +218,7 @@ class _Frames(Generic[T]):
 
     @staticmethod
     def _drain(pieces: Iterator[bytes]) -> None:
-        """Reads the end of the body, so that the connection can be used again; not more than a little."""
+        """Reads the end of the body, at most a few pieces, so that the connection can be reused."""
         try:
             for number, _ in enumerate(pieces):
                 if number > 16:

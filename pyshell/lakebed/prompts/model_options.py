@@ -1,4 +1,5 @@
-"""The options of a model, which Ollama does not check: names, types, and the near name for a wrong one. Pure."""
+"""The options of a model: their names and types, which Ollama does not check, and the closest name for a wrong one.
+Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +24,11 @@ THINK = ("on", "off", "low", "medium", "high", "max")
 
 
 def checked(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options with their types, so that equal ones are equal bytes; text, as a command line has it, is read."""
+    """The options, converted to their types so that equal options are equal bytes. Text is accepted, as a command line
+    has it.
+
+    Raises `InvalidArgument` for an unknown name or a value of a wrong type.
+    """
     return {name: _value(name, options[name]) for name in sorted(options)}
 
 
@@ -54,7 +59,7 @@ def _value(name: str, value: Any) -> Any:
 
 
 def from_words(words: tuple[str, ...]) -> dict[str, Any]:
-    """Options from `name=value` words; `stop` may come several times."""
+    """Options from words like `name=value`; `stop` may occur several times. Raises `InvalidArgument`."""
     options: dict[str, Any] = {}
     for word in words:
         name, equals, value = word.partition("=")
@@ -70,7 +75,7 @@ def from_words(words: tuple[str, ...]) -> dict[str, Any]:
 
 
 def think(value: object) -> bool | str | None:
-    """What Ollama is told about thinking: nothing, yes, no, or how much."""
+    """The value of Ollama's `think`: None, on, off or a level. Raises `InvalidArgument`."""
     match value:
         case None | bool():
             return value

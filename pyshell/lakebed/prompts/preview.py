@@ -1,4 +1,4 @@
-"""What a run would do, without a request for a reply and without a change to the store."""
+"""A preview of a run (a dry run): what it would do, without a request for a reply and without a change of the store."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import queue
 
 from lakebed.errors import CollectionNotFound
 from lakebed.prompts import storage
-from lakebed.prompts.results import DryRun
-from lakebed.prompts.run_plan import Plan
 from lakebed.prompts.input_rows import END, InputRow
+from lakebed.prompts.results import DryRun
+from lakebed.prompts.run_plan import RunPlan
 from lakebed.store import Store
 
-_SAMPLE = 500
-_USUAL = 4.0
+_SAMPLE_REPLIES = 500
+_DEFAULT_RATIO = 4.0
 
 
-def dry_run(plan: Plan, *, reachable: bool, digest: str | None) -> DryRun:
-    """Goes through the rows as a run would."""
-    present = None if plan.fresh or plan.into is None else storage.Results(plan.store, plan.into)
-    ratio = characters_per_token(plan.store, plan.question.model)
-    rows = answered = there = 0
+def preview(plan: RunPlan, *, reachable: bool, digest: str | None) -> DryRun:
+    """Reads the rows as a run would. `reachable` and `digest` are put into the report; the plan is closed."""
+    results = None if plan.fresh or plan.into is None else storage.ResultIndex(plan.store, plan.into)
+    ratio = characters_per_token(plan.store, plan.settings.model)
+    rows = answered = present = 0
     characters = 0
     first: str | None = None
     seen: set[int] = set()
@@ -35,8 +35,8 @@ def dry_run(plan: Plan, *, reachable: bool, digest: str | None) -> DryRun:
             rows += 1
             prepared = plan.prepare(row)
             first = prepared.prompt if first is None else first
-            if present is not None and present.take(prepared.request, prepared.values, row.sources):
-                there += 1
+            if results is not None and results.take(prepared.request, prepared.values, row.sources):
+                present += 1
             key = int(prepared.request[:16], 16)
             if key in seen:
                 continue
@@ -49,13 +49,13 @@ def dry_run(plan: Plan, *, reachable: bool, digest: str | None) -> DryRun:
         plan.rows.close()
         plan.close()
     return DryRun(
-        model=plan.question.model,
+        model=plan.settings.model,
         digest=digest,
         reachable=reachable,
         rows=rows,
         distinct=len(seen),
         answered=answered,
-        present=there,
+        present=present,
         prompt_tokens=round(characters / ratio),
         characters_per_token=round(ratio, 2),
         first_prompt=first,
@@ -64,11 +64,11 @@ def dry_run(plan: Plan, *, reachable: bool, digest: str | None) -> DryRun:
 
 
 def characters_per_token(store: Store, model: str) -> float:
-    """How many characters of a prompt were a token in the model's last replies."""
+    """The characters of a prompt per token, from the last replies of the model; 4 if there are none."""
     characters = tokens = 0
     try:
         end = next((one.next_seq for one in store.collections() if one.name == storage.REPLIES), 0)
-        for row in itertools.islice(store.scan(storage.REPLIES, max(0, end - _SAMPLE)), _SAMPLE):
+        for row in itertools.islice(store.scan(storage.REPLIES, max(0, end - _SAMPLE_REPLIES)), _SAMPLE_REPLIES):
             reply = row.json()
             count = reply["stats"].get("prompt_eval_count")
             if reply.get("model") == model and count and reply["request"] in store:
@@ -77,4 +77,4 @@ def characters_per_token(store: Store, model: str) -> float:
                 tokens += count
     except CollectionNotFound:
         pass
-    return characters / tokens if tokens else _USUAL
+    return characters / tokens if tokens else _DEFAULT_RATIO

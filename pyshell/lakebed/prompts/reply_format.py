@@ -1,4 +1,5 @@
-"""Whether a reply is what was asked for: JSON, and of the schema. Checked here, because models and servers do not always keep to it."""
+"""The format of replies: JSON, or JSON of a schema. Replies are checked here, because models and servers do not always
+follow it."""
 
 from __future__ import annotations
 
@@ -7,21 +8,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lakebed._packages import required
 from lakebed.errors import InvalidArgument, ReplyInvalid
 
 
-class Format:
-    """What replies must be."""
+class ReplyFormat:
+    """The format that replies must have: "json", or a JSON schema. Raises `InvalidArgument` for anything else."""
 
     def __init__(self, format: str | Mapping[str, Any]) -> None:
-        self.wire = format
+        self.requested = format
+        """The format as Ollama receives it."""
         self._validator: Any = None
         if format == "json":
             return
         if not isinstance(format, Mapping):
             message = f'A schema is a JSON schema object, or "json" for any JSON, not {format!r}.'
             raise InvalidArgument(message)
-        from jsonschema import SchemaError, validators
+        with required():
+            from jsonschema import SchemaError, validators
         from referencing import Registry
 
         cls = validators.validator_for(format, default=validators.Draft202012Validator)
@@ -30,11 +34,11 @@ class Format:
         except SchemaError as error:
             message = f"The schema is no valid JSON schema: {error.message} (at {error.json_path})."
             raise InvalidArgument(message) from error
-        # An empty registry: nothing is fetched, whatever the schema refers to.
+        # An empty registry: a reference in the schema is never fetched.
         self._validator = cls(format, registry=Registry())
 
     def value(self, text: str, *, cut: bool) -> Any:
-        """The value of a reply; `ReplyInvalid` says what is wrong. `cut` tells that the model was stopped by a limit."""
+        """The value of a reply. `cut`: a limit stopped the model. Raises `ReplyInvalid`, which says what is wrong."""
         why = " The model was stopped by num_predict or its context." if cut else ""
         try:
             value = json.loads(text, parse_constant=_refuse)
@@ -61,7 +65,7 @@ def _refuse(name: str) -> None:
 
 
 def read_schema(path: str) -> str | Mapping[str, Any]:
-    """The schema in a file; `json` means any JSON."""
+    """The schema in a file; the path `json` means any JSON. Raises `InvalidArgument`."""
     if path == "json":
         return path
     try:

@@ -1,8 +1,8 @@
-"""Requests: the canonical JSON that a question to a model is stored as, and the body that Ollama gets. Pure.
+"""Requests: the canonical JSON that is stored, and the body that is sent to Ollama. Pure.
 
-A request is what the answer depends on, and nothing else: the model's digest, the messages, the format, the options and `think`. Equal
-requests are equal bytes, so their hash is the key of the reply. Images are named by their hashes. The model's name, `keep_alive` and
-time-outs are not part of it.
+A request is everything that the reply depends on: the model's digest, the messages, the format, the options and
+`think`. Equal requests are equal bytes, so that their hash is the key of the reply. Images are given by their hashes.
+The model's name, `keep_alive` and timeouts are not part of it.
 """
 
 from __future__ import annotations
@@ -23,48 +23,48 @@ canonical: Callable[[Any], str] = json.JSONEncoder(
 
 
 @dataclass(frozen=True)
-class Question:
-    """All of a request but its messages."""
+class RequestSettings:
+    """Everything of a request except its messages."""
 
     model: str
-    """The name that Ollama is asked by."""
+    """The name of the model, with its tag."""
     digest: str
-    """64 hex characters; empty when it is not known."""
+    """The digest of the model, 64 hex characters; empty if it is not known."""
     format: str | Mapping[str, Any] | None = None
     """"json", or a JSON schema."""
     options: Mapping[str, Any] | None = None
     think: bool | str | None = None
     keep_alive: str | float | None = None
+    """How long the model stays in memory: a duration, or seconds."""
 
 
-class Maker:
-    """Makes requests and bodies that differ only in the messages."""
+class RequestBuilder:
+    """Builds the requests and bodies of one `RequestSettings`, which differ only in their messages."""
 
-    def __init__(self, question: Question) -> None:
-        self.question = question
-        fields: dict[str, Any] = {"model": f"sha256:{question.digest}"}
-        if question.format is not None:
-            fields["format"] = question.format
-        if question.options:
-            fields["options"] = dict(question.options)
-        if question.think is not None:
-            fields["think"] = question.think
-        self._fields = fields
-        mark = "messages"
-        before, _, after = canonical({**fields, mark: 0}).partition('"messages":0')
+    def __init__(self, settings: RequestSettings) -> None:
+        self.settings = settings
+        fields: dict[str, Any] = {"model": f"sha256:{settings.digest}"}
+        if settings.format is not None:
+            fields["format"] = settings.format
+        if settings.options:
+            fields["options"] = dict(settings.options)
+        if settings.think is not None:
+            fields["think"] = settings.think
+        before, _, after = canonical({**fields, "messages": 0}).partition('"messages":0')
         self._before, self._after = f'{before}"messages":', after
-        body: dict[str, Any] = {**fields, "model": question.model, "stream": True, "truncate": False}
-        if question.keep_alive is not None:
-            body["keep_alive"] = question.keep_alive
+        body: dict[str, Any] = {**fields, "model": settings.model, "stream": True, "truncate": False}
+        if settings.keep_alive is not None:
+            body["keep_alive"] = settings.keep_alive
         self._body = canonical(body)[:-1] + ',"messages":'
 
     def request(self, messages: Sequence[Mapping[str, Any]] | str) -> bytes:
-        """The canonical bytes. `messages` may be their canonical JSON."""
+        """The canonical bytes. `messages` are the messages, or their canonical JSON. Raises `BadRecord` for a lone
+        surrogate."""
         text = messages if isinstance(messages, str) else canonical(messages)
         return _utf8(self._before + text + self._after)
 
     def body(self, messages: Sequence[Mapping[str, Any]] | str, image: Callable[[str], bytes]) -> bytes:
-        """What Ollama is sent. `image` gives the bytes of an image by its hash."""
+        """The body that is sent to Ollama. `image` returns the bytes of an image by its hash."""
         text = messages if isinstance(messages, str) else canonical(messages)
         if '"images":' in text:
             parsed = json.loads(text)
@@ -83,7 +83,7 @@ def user_message(prompt: str, system: str | None = None, images: Sequence[str] =
 
 
 def without_digest(request: bytes) -> bytes:
-    """The request for whatever model of the name: what two digests' requests have in common."""
+    """The request without the digest: what the requests to two versions of a model have in common."""
     parsed = json.loads(request)
     parsed.pop("model", None)
     return canonical(parsed).encode()
@@ -94,7 +94,10 @@ _FIELDS = {"role", "content", "thinking", "images", "tool_calls", "tool_name", "
 
 
 def checked_messages(messages: object, image: Callable[[object], str]) -> list[dict[str, Any]]:
-    """Messages of a chat, as Ollama takes them. `image` turns bytes or a hash into a hash."""
+    """The messages of a chat as Ollama accepts them. `image` returns the hash for the bytes or the hash of an image.
+
+    Raises `InvalidArgument`.
+    """
     if isinstance(messages, str):
         return [{"role": "user", "content": messages}]
     if not isinstance(messages, list | tuple) or not messages:

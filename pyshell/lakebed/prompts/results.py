@@ -1,4 +1,4 @@
-"""What prompts give back: frozen pydantic models, like those of the store."""
+"""What prompts return: frozen pydantic models, like those of the store."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from pydantic import Field
 
 from lakebed.models import HashField, Model
 
-__all__ = ["DryRun", "ModelInfo", "PromptReport", "PromptResult", "RowError", "Source"]
+__all__ = ["DryRun", "ModelInfo", "PromptReport", "PromptResult", "RowError", "SourceRow"]
 
 Outcome = Literal["complete", "errors", "too_many_errors", "server_lost", "interrupted", "failed"]
 
 
-class Source(Model):
-    """A row that an input row came from."""
+class SourceRow(Model):
+    """A row of a collection that an input row came from."""
 
     collection: str
     seq: int
+    """Its sequence number."""
     hash: HashField
+    """The hash of its bytes."""
 
 
 class RowError(Model):
@@ -30,75 +32,77 @@ class RowError(Model):
 
 
 class PromptResult(Model):
-    """What came of one input row."""
+    """The result of one input row."""
 
     run: str
-    """The run that asked."""
+    """The id of the run."""
     n: int
-    """The row's place in the input, from 1."""
+    """The position of the row in the input, from 1."""
     input: dict[str, Any]
-    """The row."""
-    sources: tuple[Source, ...]
-    """The rows it came from; empty when that is not known."""
+    """The row: its columns by name."""
+    sources: tuple[SourceRow, ...]
+    """The rows of collections that it came from; empty if they are not known."""
     request: HashField
-    """The request's blob."""
+    """The hash of the request, a blob."""
     reply: HashField | None
-    """The reply's blob."""
+    """The hash of the reply, a blob; None with an error."""
     text: str | None
-    """What the model said; with an error: what it said that is no reply."""
+    """The text of the reply; with an error, the text of an invalid reply."""
     value: Any = None
-    """The value of the text, where a format was asked for."""
+    """The value of the text as JSON, if a format was given."""
     error: RowError | None = None
     """Why there is no reply."""
     thinking: str = Field("", exclude=True)
-    """What it thought."""
+    """The model's thinking."""
     done_reason: str = Field("", exclude=True)
-    """How it ended: `stop`, or `length` when a limit stopped it."""
+    """Why the reply ended: `stop`, or `length` if a limit stopped it."""
     cached: bool = Field(False, exclude=True)
-    """Whether the reply was in the store already."""
+    """Whether the reply was in the store before."""
     stats: dict[str, int] = Field(default_factory=dict, exclude=True)
-    """Ollama's counts and durations (ns)."""
+    """Ollama's counts, and durations in nanoseconds."""
 
 
 class PromptReport(Model):
     """What a run did."""
 
     run: str
+    """The id of the run."""
     model: str
     digest: str
-    """The model's digest."""
+    """The digest of the model."""
     into: str | None
     """The collection of the results."""
     outcome: Outcome
-    """How it ended."""
+    """How the run ended."""
     rows: int
-    """Input rows seen."""
+    """Input rows taken."""
     asked: int
-    """Replies that the model gave."""
+    """Rows whose reply the model gave in this run."""
     cached: int
     """Rows whose reply was in the store."""
     present: int
-    """Rows whose result was in the collection already: nothing was added for them."""
+    """Rows whose result was in the collection before: nothing was added for them."""
     errors: int
     """Rows without a reply."""
     cut: int
-    """Replies that a limit stopped (`done_reason: length`)."""
+    """Replies that a limit stopped (`done_reason` is `length`)."""
     prompt_tokens: int
     reply_tokens: int
     seconds: float
     notes: tuple[str, ...] = ()
-    """What a person should know."""
+    """Remarks for the user."""
 
 
 class DryRun(Model):
-    """What a run would do."""
+    """What a run would do: its preview."""
 
     model: str
     digest: str | None
-    """The model's digest; None when it is not known."""
+    """The digest of the model; None if it is not known."""
     reachable: bool
-    """Whether the server was asked."""
+    """Whether the server answered."""
     rows: int
+    """Input rows."""
     distinct: int
     """Different prompts."""
     answered: int
@@ -106,12 +110,13 @@ class DryRun(Model):
     present: int
     """Rows whose results are in the collection."""
     prompt_tokens: int
-    """Estimated tokens of the prompts to ask."""
+    """Estimated tokens of the prompts that would be sent."""
     characters_per_token: float
-    """What the estimate takes; from earlier replies of the model, else 4."""
+    """The ratio of the estimate: from earlier replies of the model, else 4."""
     first_prompt: str | None
     """The first prompt, rendered."""
     notes: tuple[str, ...] = ()
+    """Remarks for the user."""
 
 
 class ModelInfo(Model):
@@ -119,16 +124,23 @@ class ModelInfo(Model):
 
     name: str
     size: int
+    """Its size on the server's disk, in bytes."""
     digest: str
     parameters: str
     quantization: str
     context: int | None
-    """Tokens it was made for."""
+    """The context length it was trained for, in tokens."""
     capabilities: tuple[str, ...]
     loaded: bool
     """Whether it is in memory now."""
     loaded_context: int | None
-    """Tokens that it was loaded for."""
+    """The context length it is loaded with, in tokens."""
     remote: str | None
-    """Where it really runs, when not at this server."""
+    """The host that runs it, if it is not the server."""
     modified: str
+    """When it was changed, as the server writes it."""
+
+
+# Classes print as lakebed.X.
+for _name in __all__:
+    globals()[_name].__module__ = "lakebed"

@@ -1,74 +1,85 @@
-"""What a run is to do: everything checked before the first request, and each row made into a request."""
+"""The plan of a run: its settings, checked before the first request, and the request of each row."""
 
 from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from lakebed._backend import Hash
 from lakebed._process import machine, process_mark
+from lakebed._types import Hash
 from lakebed.errors import CollectionNotFound, InvalidArgument, LakebedError
 from lakebed.prompts import storage
-from lakebed.prompts.sender import Asker, Job
+from lakebed.prompts.circuit_breaker import CircuitBreaker
 from lakebed.prompts.client import Chunk, Client
-from lakebed.prompts.circuit_breaker import Gate
-from lakebed.prompts.storage import Replies, Stored
-from lakebed.prompts.request import Maker, Question, user_message, without_digest
-from lakebed.prompts.input_rows import InputRow, Rows
-from lakebed.prompts.reply_format import Format
+from lakebed.prompts.input_rows import InputRow, InputRows
+from lakebed.prompts.reply_format import ReplyFormat
+from lakebed.prompts.request import RequestBuilder, RequestSettings, user_message, without_digest
+from lakebed.prompts.sender import PendingRequest, Sender
+from lakebed.prompts.storage import ReplyIndex, StoredReply
 from lakebed.prompts.template import Template, dump
 from lakebed.store import Store
 
 
-class Prepared(NamedTuple):
-    """A row as a request."""
+class PreparedRow(NamedTuple):
+    """An input row with its request."""
 
     request: str
-    """Its hash."""
+    """The hash of the request."""
     data: bytes
-    """Its canonical bytes."""
+    """The canonical bytes of the request."""
     messages: str
+    """The canonical JSON of its messages."""
     prompt: str
     values: dict[str, Any]
     """The row as it is stored: images as hashes, other binary data as base64."""
     input: str
     """The same as JSON."""
-    blobs: dict[str, bytes]
-    """Images to store."""
+    images: dict[str, bytes]
+    """Images that are not in the store yet, by hash."""
     error: BaseException | None = None
-    """Why it cannot be asked, or was not answered."""
+    """Why it cannot be sent, or has no reply."""
     text: str | None = None
-    """What was said, with an error."""
+    """With an error: the text of an invalid reply."""
 
 
 @dataclass
-class Plan:
-    """A run, made by `prompts.prompt`."""
+class RunPlan:
+    """The settings of a run; made by `api.prompt`. Raises `InvalidArgument` for settings that do not fit."""
 
     store: Store
     client: Client
-    question: Question
+    settings: RequestSettings
     template: Template
-    rows: Rows
+    rows: InputRows
     system: str | None = None
     image: str | None = None
-    format: Format | None = None
+    """The column with images."""
+    format: ReplyFormat | None = None
     into: str | None = "results"
+    """The collection of the results."""
     query: str | None = None
     save: tuple[str, bytes] | None = None
     """A template to save: its name and row."""
     jobs: int = 2
+    """Requests at a time."""
     wait: float = 1800.0
+    """Seconds of trouble after which the server counts as lost."""
     max_errors: int = 50
+    """Rows with errors after which the run ends."""
     fresh: bool = False
+    """Send also requests whose reply is in the store."""
     any_digest: bool = False
+    """Accept replies of other versions of the model."""
     allow_cloud: bool = False
     backoff: float = 0.5
+    """Seconds before the second attempt of a request, and before the first probe of a server in trouble."""
     notes: list[str] = field(default_factory=list)
+    """Remarks for the user."""
     at_end: list[Callable[[], None]] = field(default_factory=list)
+    """Called by `close`, last first."""
 
     def __post_init__(self) -> None:
         if self.jobs < 1 or self.jobs > 256:
@@ -80,25 +91,25 @@ class Plan:
         self.template.check(self.rows.columns, self.rows.children)
         if self.image is not None and self.image not in self.rows.columns:
             Template(f"{{{self.image}}}").check(self.rows.columns)
-        self.maker = Maker(self.question)
-        self.gate = Gate(self.wait, self.backoff)
-        self.replies = Replies(self.store)
+        self.builder = RequestBuilder(self.settings)
+        self.breaker = CircuitBreaker(self.wait, self.backoff)
+        self.replies = ReplyIndex(self.store)
         self._older = self._older_requests() if self.any_digest else {}
 
-    # --- Rows -----------------------------------------------------------------------------------------------------------
+    # --- Rows ---
 
-    def prepare(self, row: InputRow) -> Prepared:
-        """The request for a row; what is wrong with the row is in it."""
+    def prepare(self, row: InputRow) -> PreparedRow:
+        """The request of a row. An error of the row is in the result and not raised."""
         error: BaseException | None = None
         images: list[str] = []
-        blobs: dict[str, bytes] = {}
+        image_bytes: dict[str, bytes] = {}
         values, text = row.values, row.json
         if row.blobs:
             values = dict(values)
             for name, data in row.blobs.items():
                 if name == self.image:
                     hash = str(Hash.of(data))
-                    blobs[hash] = data
+                    image_bytes[hash] = data
                     values[name] = hash
                 else:
                     values[name] = base64.b64encode(data).decode()
@@ -111,24 +122,24 @@ class Plan:
                 if missing:
                     message = f"the row has no column {missing[0]}."
                     raise InvalidArgument(message)
-            images = self._images(values, blobs)
+            images = self._images(values, image_bytes)
             prompt = self.template.render(values)
         except LakebedError as problem:
             error, prompt = problem, ""
         messages = user_message(prompt, self.system, images)
-        data = self.maker.request(messages)
-        return Prepared(str(Hash.of(data)), data, messages, prompt, values, text, blobs, error)
+        data = self.builder.request(messages)
+        return PreparedRow(str(Hash.of(data)), data, messages, prompt, values, text, image_bytes, error)
 
-    def _images(self, values: dict[str, Any], blobs: dict[str, bytes]) -> list[str]:
+    def _images(self, values: dict[str, Any], given: Mapping[str, bytes]) -> list[str]:
         """The hashes of a row's images."""
         if self.image is None:
             return []
         value = values.get(self.image)
         names = value if isinstance(value, list) else [] if value is None else [value]
-        return [name if name in blobs else str(self.store.resolve(str(name))) for name in names]
+        return [name if name in given else str(self.store.resolve(str(name))) for name in names]
 
-    def known(self, prepared: Prepared) -> Stored | None:
-        """The reply that the store has."""
+    def known(self, prepared: PreparedRow) -> StoredReply | None:
+        """The reply to a row's request that the store has."""
         found = self.replies.find(prepared.request)
         if found is None and self._older:
             older = self._older.get(str(Hash.of(without_digest(prepared.data))))
@@ -136,7 +147,8 @@ class Plan:
         return found
 
     def _older_requests(self) -> dict[str, str]:
-        """Requests to any model of this name that were answered, by what they have in common."""
+        """The hashes of answered requests to any version of the model, by the hash of the request without its
+        digest."""
         found: dict[str, str] = {}
         try:
             rows = self.store.scan(storage.REPLIES)
@@ -144,40 +156,48 @@ class Plan:
             return found
         for row in rows:
             reply = row.json()
-            if reply.get("model") == self.question.model and reply["request"] in self.store:
+            if reply.get("model") == self.settings.model and reply["request"] in self.store:
                 found[str(Hash.of(without_digest(self.store.get(reply["request"]))))] = reply["request"]
         return found
 
-    # --- Asking ---------------------------------------------------------------------------------------------------------
+    # --- Sending ---
 
-    def asker(self, told: Callable[[Job, Chunk | None], None] | None) -> Asker:
-        """What asks."""
-        return Asker(
-            self.client, self.question, self._body, self.format, self.gate, self.allow_cloud, told, self.backoff
+    def sender(self, on_chunk: Callable[[PendingRequest, Chunk | None], None] | None) -> Sender:
+        """The sender of the run's requests; `on_chunk` as in `Sender`."""
+        return Sender(
+            self.client,
+            self.settings,
+            self._body,
+            self.format,
+            self.breaker,
+            self.allow_cloud,
+            on_chunk,
+            self.backoff,
         )
 
-    def _body(self, job: Job) -> bytes:
+    def _body(self, pending: PendingRequest) -> bytes:
         def image(hash: str) -> bytes:
-            return job.blobs[hash] if hash in job.blobs else self.store.get(hash)
+            return pending.images[hash] if hash in pending.images else self.store.get(hash)
 
-        return self.maker.body(job.messages, image)
+        return self.builder.body(pending.messages, image)
 
-    # --- Records --------------------------------------------------------------------------------------------------------
+    # --- Rows of the
+    # run -------------------------------------------------------------------------------------------------
 
-    def described(self, run: str) -> dict[str, Any]:
-        """The row that a run begins with."""
-        question = self.question
+    def begin_row(self, run: str) -> dict[str, Any]:
+        """The row of `_runs` when the run with this id begins."""
+        settings = self.settings
         return {
             "run": run,
             "event": "begin",
-            "at": storage.now(),
-            "model": question.model,
-            "digest": question.digest,
+            "at": storage.timestamp(),
+            "model": settings.model,
+            "digest": settings.digest,
             "template": self.template.text,
             "system": self.system,
-            "format": question.format,
-            "options": dict(question.options or {}),
-            "think": question.think,
+            "format": settings.format,
+            "options": dict(settings.options or {}),
+            "think": settings.think,
             "query": self.query,
             "into": self.into,
             "fresh": self.fresh,
@@ -189,18 +209,18 @@ class Plan:
         }
 
     def rows_to_save(self) -> Iterator[tuple[str, bytes]]:
-        """Other rows that the beginning stores."""
+        """Other rows to store when the run begins, with their collections."""
         if self.save is not None:
             yield storage.PROMPTS, self.save[1]
 
     def close(self) -> None:
-        """Lets go of what the run was given."""
+        """Closes what was opened for the run."""
         while self.at_end:
             self.at_end.pop()()
 
 
-def begun(store: Store) -> Iterator[dict[str, Any]]:
-    """The beginnings of all runs, oldest first."""
+def begin_rows(store: Store) -> Iterator[dict[str, Any]]:
+    """The rows of `_runs` with which runs began, oldest first."""
     try:
         rows = store.scan(storage.RUNS)
     except CollectionNotFound:
@@ -212,5 +232,5 @@ def begun(store: Store) -> Iterator[dict[str, Any]]:
 
 
 def last_digest(store: Store, model: str) -> str | None:
-    """The digest that the model had in its last run."""
-    return next((one["digest"] for one in reversed(list(begun(store))) if one["model"] == model), None)
+    """The digest of the model in its last run; None if there was none."""
+    return next((one["digest"] for one in reversed(list(begin_rows(store))) if one["model"] == model), None)

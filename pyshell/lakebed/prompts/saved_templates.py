@@ -1,4 +1,5 @@
-"""Saved templates: rows of a collection, each a version named by its hash. `@name` is the newest, `@name:3f9a` an older one."""
+"""Saved templates: rows of the collection `_prompts`. `@name` is the newest version, `@name:3f9a` the one whose hash
+begins so."""
 
 from __future__ import annotations
 
@@ -12,33 +13,33 @@ from lakebed.prompts.storage import PROMPTS
 from lakebed.store import Store
 
 
-class Saved(NamedTuple):
-    """A template with what belongs to it."""
+class SavedTemplate(NamedTuple):
+    """A template with its system prompt and format."""
 
     template: str
     system: str | None = None
     format: str | Mapping[str, Any] | None = None
 
 
-def row(name: str, saved: Saved) -> bytes:
-    """The row, and so the version, of a template."""
+def row(name: str, saved: SavedTemplate) -> bytes:
+    """The row of a template. Raises `InvalidArgument` for a name that cannot be one."""
     if not name or not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
         message = f"A template's name is letters, digits, - _ and ., not {name!r}."
         raise InvalidArgument(message)
     return to_json({"name": name, "template": saved.template, "system": saved.system, "format": saved.format})
 
 
-def load(store: Store, reference: str) -> Saved:
-    """The template that `@name` or `@name:hash` names."""
+def load(store: Store, reference: str) -> SavedTemplate:
+    """The template that `@name` or `@name:hash` names. Raises `InvalidArgument` if there is none."""
     name, _, version = reference.removeprefix("@").partition(":")
     names = set()
-    found: Saved | None = None
+    found: SavedTemplate | None = None
     try:
         for one in store.scan(PROMPTS):
             value = json.loads(one.data)
             names.add(value["name"])
             if value["name"] == name and str(one.hash).startswith(version):
-                found = Saved(value["template"], value["system"], value["format"])
+                found = SavedTemplate(value["template"], value["system"], value["format"])
     except CollectionNotFound:
         pass
     if found is None:

@@ -1,6 +1,6 @@
-"""From a 64-bit key to the sequence numbers of rows, in 16 bytes a row: small enough for every reply of a store.
+"""An index from 64-bit keys to sequence numbers of rows, with 16 bytes a row: small enough for all replies of a store.
 
-Keys are the beginnings of hashes. What is found is a candidate: whoever asks looks at the row.
+Keys are the first bytes of hashes, so a row that is found is a candidate, and the caller compares it.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 _OVERLAY = 1 << 16
+"""Rows that are added before they are merged into the sorted arrays."""
 
 
 class SeqIndex:
-    """Several rows may have the same key; the newest comes first."""
+    """Sequence numbers by key. Several rows may have the same key."""
 
     def __init__(self) -> None:
         self._keys = array("Q")
@@ -29,13 +30,13 @@ class SeqIndex:
             self._merge()
 
     def find(self, key: int) -> Iterator[int]:
-        """The rows of a key, newest first."""
+        """The sequence numbers of a key, newest first."""
         yield from reversed(self._new.get(key, ()))
-        place = bisect_left(self._keys, key)
+        index = bisect_left(self._keys, key)
         found = []
-        while place < len(self._keys) and self._keys[place] == key:
-            found.append(self._seqs[place])
-            place += 1
+        while index < len(self._keys) and self._keys[index] == key:
+            found.append(self._seqs[index])
+            index += 1
         yield from sorted(found, reverse=True)
 
     def __len__(self) -> int:
@@ -58,5 +59,5 @@ class SeqIndex:
 
 
 def key_of(digest: bytes) -> int:
-    """The key of a hash."""
+    """The key of a hash of 32 bytes."""
     return int.from_bytes(digest[:8], "little")

@@ -1,4 +1,4 @@
-"""What models the server has."""
+"""The models of the server."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Any
 
 from lakebed.errors import InvalidArgument
 from lakebed.prompts.address import Address, full_name, is_cloud_name
-from lakebed.prompts.sender import cloud_refused
 from lakebed.prompts.client import Client, Pulled
 from lakebed.prompts.failures import failure, missing
 from lakebed.prompts.results import ModelInfo
+from lakebed.prompts.sender import cloud_refused
 
 
-def ask(
+def call(
     client: Client, path: str, body: dict[str, Any] | None = None, *, model: str = "", host: str = ""
 ) -> dict[str, Any]:
-    """The JSON object that an endpoint gives."""
+    """The JSON object that an endpoint returns. Without `body` it is a GET. `model` and `host` are named in errors;
+    raises `OllamaError`."""
     data = client.call(
         "GET" if body is None else "POST", path, None if body is None else json.dumps(body).encode(), model
     )
@@ -31,9 +32,9 @@ def ask(
 
 
 def models(client: Client) -> list[ModelInfo]:
-    """The models, with what is loaded."""
-    loaded = {one.get("name"): one for one in _list(ask(client, "/api/ps"))}
-    return [_info(one, loaded.get(one.get("name"))) for one in _list(ask(client, "/api/tags"))]
+    """The models, and which are in memory."""
+    loaded = {one.get("name"): one for one in _list(call(client, "/api/ps"))}
+    return [_info(one, loaded.get(one.get("name"))) for one in _list(call(client, "/api/tags"))]
 
 
 def _list(answer: dict[str, Any]) -> list[dict[str, Any]]:
@@ -60,14 +61,14 @@ def _info(one: dict[str, Any], loaded: dict[str, Any] | None) -> ModelInfo:
 
 
 def find(client: Client, address: Address, model: str, *, allow_cloud: bool) -> ModelInfo:
-    """The model of this name. Raises `ModelMissing`, and `CloudRefused` unless that is allowed."""
+    """The model of this name. Raises `ModelMissing`, and `CloudRefused` for a remote model unless `allow_cloud`."""
     if not model.strip():
         message = "There is no model: name one, as in llama3.2."
         raise InvalidArgument(message)
     if not allow_cloud and (address.is_cloud or is_cloud_name(model)):
         raise cloud_refused(model, "https://ollama.com")
     name = full_name(model)
-    for one in _list(ask(client, "/api/tags")):
+    for one in _list(call(client, "/api/tags")):
         if one.get("name") in (name, model) or one.get("model") in (name, model):
             info = _info(one, None)
             if info.remote and not allow_cloud:
@@ -76,8 +77,8 @@ def find(client: Client, address: Address, model: str, *, allow_cloud: bool) -> 
     raise missing(model)
 
 
-def suited(info: ModelInfo, *, think: object, images: bool) -> None:
-    """Refuses what the model says it cannot do."""
+def check_capabilities(info: ModelInfo, *, think: object, images: bool) -> None:
+    """Raises `InvalidArgument` if the model lacks a capability that the request needs."""
     if not info.capabilities:
         return
     for wanted, ability, what in (
@@ -91,6 +92,6 @@ def suited(info: ModelInfo, *, think: object, images: bool) -> None:
 
 
 def pull(client: Client, model: str) -> Iterator[Pulled]:
-    """Has the server fetch a model."""
+    """Has the server fetch a model; yields the progress."""
     body = json.dumps({"model": model, "stream": True}).encode()
     yield from client.pull(body, model)

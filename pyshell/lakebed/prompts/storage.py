@@ -1,9 +1,9 @@
-"""What prompts leave in the store, and how it is found again.
+"""What prompts store, and the indexes that find it.
 
-Collections with names of their own hold it, as rows of JSON like any other: `_requests` (canonical requests), `_replies`, `_runs`
-(a row when a run begins and one when it ends), `_prompts` (saved templates), and the results where the user wants them. A reply names
-its request by hash, a result its request and its reply. A reply is stored once per request, also when several processes ask the same
-at once.
+It is rows of JSON in collections: `_requests` (canonical requests), `_replies`, `_runs` (a row when a run begins and
+one when it ends), `_prompts` (saved templates), and the results in a collection of the user's choice. A reply names its
+request by hash, a result its request and its reply. A reply is stored once per request, even if several processes send
+the same request at once.
 """
 
 from __future__ import annotations
@@ -16,15 +16,32 @@ from datetime import UTC, datetime
 from json.encoder import encode_basestring as quote
 from typing import Any, NamedTuple
 
-from lakebed._backend import Hash
 from lakebed._records import to_json
+from lakebed._types import Hash
 from lakebed.errors import CollectionNotFound
 from lakebed.prompts.seq_index import SeqIndex, key_of
-from lakebed.prompts.template import Number, dump, parse
+from lakebed.prompts.template import Number, parse
 from lakebed.store import Store
 
+__all__ = [
+    "PROMPTS",
+    "REPLIES",
+    "REQUESTS",
+    "RUNS",
+    "Reply",
+    "ReplyIndex",
+    "ResultIndex",
+    "StoredReply",
+    "new_run_id",
+    "result_key",
+    "result_row",
+    "stored_reply",
+    "timestamp",
+    "with_numbers",
+]
+
 REQUESTS, REPLIES, RUNS, PROMPTS = "_requests", "_replies", "_runs", "_prompts"
-_BEGINNING = b'{"request":"'
+_REQUEST_KEY = b'{"request":"'
 
 
 @dataclass(frozen=True)
@@ -32,6 +49,7 @@ class Reply:
     """A complete reply."""
 
     request: str
+    """The hash of its request."""
     model: str
     digest: str
     text: str
@@ -40,12 +58,16 @@ class Reply:
     done_reason: str
     stats: Mapping[str, int]
     attempts: int
+    """How often the request was sent."""
     asked_at: str
+    """When it was sent the last time, ISO 8601 in UTC."""
     seconds: float
+    """From sending to the end of the reply."""
     first_seconds: float
+    """From sending to the first chunk."""
 
     def data(self) -> bytes:
-        """The blob."""
+        """The bytes that are stored."""
         return to_json(
             {
                 "request": self.request,
@@ -64,8 +86,8 @@ class Reply:
         )
 
 
-class Stored(NamedTuple):
-    """A reply as it lies in the store."""
+class StoredReply(NamedTuple):
+    """A reply in the store."""
 
     hash: str
     request: str
@@ -76,10 +98,10 @@ class Stored(NamedTuple):
     stats: dict[str, int]
 
 
-def stored(hash: str, data: bytes) -> Stored:
-    """The reply of a blob."""
+def stored_reply(hash: str, data: bytes) -> StoredReply:
+    """The reply with this hash and these bytes."""
     value = json.loads(data)
-    return Stored(
+    return StoredReply(
         hash,
         value["request"],
         value["text"],
@@ -90,8 +112,8 @@ def stored(hash: str, data: bytes) -> Stored:
     )
 
 
-class Replies:
-    """The replies of a store by request, kept up to date with what others store."""
+class ReplyIndex:
+    """The replies of a store by request, including those that other processes store meanwhile."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -100,26 +122,29 @@ class Replies:
         self.catch_up()
 
     def catch_up(self) -> None:
-        """Learns of the rows added since."""
+        """Adds the rows that were appended since the last call."""
         for seq, data in _rows(self._store, REPLIES, self._next):
             self._index.add(_key(data), seq)
             self._next = seq + 1
 
-    def find(self, request: str) -> Stored | None:
-        """The newest reply to a request."""
+    def find(self, request: str) -> StoredReply | None:
+        """The newest reply to the request with this hash."""
         for seq in self._index.find(key_of(bytes.fromhex(request))):
             for row in self._store.scan(REPLIES, seq, seq + 1):
                 if _request_of(row.data) == request:
-                    return stored(str(row.hash), row.data)
+                    return stored_reply(str(row.hash), row.data)
         return None
 
     def add(self, replies: Sequence[bytes]) -> bool:
-        """Appends replies to the pending group. False, and everything pending forgotten, when others stored some in the meantime."""
+        """Appends replies to the pending group.
+
+        Returns False, and discards the pending group, if other processes have stored replies since the last call.
+        """
         report = self._store.append(REPLIES, list(replies))
         first = report.first_seq
         if first is not None and first > self._next:
             known = len(self._index)
-            # With the lock held, what is before ours is what others committed.
+            # This object holds the write lock now: rows before `first` are those that others committed.
             for seq, data in _rows(self._store, REPLIES, self._next, first):
                 self._index.add(_key(data), seq)
             self._next = first
@@ -134,7 +159,7 @@ class Replies:
 
 
 def _request_of(data: bytes) -> str:
-    if data.startswith(_BEGINNING) and data[76:77] == b'"':
+    if data.startswith(_REQUEST_KEY) and data[76:77] == b'"':
         return data[12:76].decode()
     value = json.loads(data)
     return str(value.get("request", "")) if isinstance(value, dict) else ""
@@ -144,7 +169,7 @@ def _key(data: bytes) -> int:
     try:
         return key_of(bytes.fromhex(_request_of(data)))
     except ValueError:
-        # A row that somebody else put there; it is never found.
+        # A row that prompts did not write; its key is never searched for.
         return 0
 
 
@@ -157,10 +182,10 @@ def _rows(store: Store, collection: str, start: int, stop: int | None = None) ->
         yield row.seq, row.data
 
 
-# --- Results ----------------------------------------------------------------------------------------------------------------
+# --- Results ---
 
 
-def result(
+def result_row(
     run: str,
     n: int,
     input: str,
@@ -171,29 +196,25 @@ def result(
     value: str,
     error: str,
 ) -> bytes:
-    """A result row. `input`, `sources`, `value` and `error` are JSON already."""
-    named = f'"{reply}"' if reply else "null"
-    told = "null" if text is None else quote(text)
+    """The row of a result. `input`, `sources`, `value` and `error` are JSON; `request` and `reply` are hashes."""
+    reply_json = f'"{reply}"' if reply else "null"
+    text_json = "null" if text is None else quote(text)
     return (
-        f'{{"run":"{run}","n":{n},"input":{input},"sources":{sources},"request":"{request}","reply":{named},'
-        f'"text":{told},"value":{value},"error":{error}}}'
+        f'{{"run":"{run}","n":{n},"input":{input},"sources":{sources},"request":"{request}","reply":{reply_json},'
+        f'"text":{text_json},"value":{value},"error":{error}}}'
     ).encode()
 
 
 def result_key(request: str, values: object, sources: object) -> int:
-    """What makes a result the same as another: request, input, source rows."""
+    """The key of a result: equal for results with the same request, input and source rows."""
     return key_of(bytes(Hash.of(f"{request}{_comparable(values)}{_comparable(sources)}".encode())))
 
 
-_sorted: Callable[[object], str] = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
+_comparable: Callable[[object], str] = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
 
 
-def _comparable(value: object) -> str:
-    return _sorted(value)
-
-
-class Results:
-    """The rows without an error that a collection has already; each stands for one input row."""
+class ResultIndex:
+    """The results without an error that a collection has. Each is the result of one input row."""
 
     def __init__(self, store: Store, collection: str) -> None:
         self._store = store
@@ -208,7 +229,7 @@ class Results:
                 self._used += bytes(max(0, seq + 1 - len(self._used)))
 
     def take(self, request: str, values: object, sources: object) -> bool:
-        """Whether there is such a row that no other input row stands for."""
+        """Whether there is such a result that no other input row has taken; this input row takes it."""
         for seq in self._index.find(result_key(request, values, sources)):
             if self._used[seq]:
                 continue
@@ -225,50 +246,31 @@ class Results:
 def _result(data: bytes) -> tuple[str, Any, object] | None:
     try:
         row = parse(data)
-        return row["request"], row["input"], number(row["sources"])
+        return row["request"], row["input"], with_numbers(row["sources"])
     except (ValueError, KeyError, TypeError):
         return None
 
 
-# --- Runs -------------------------------------------------------------------------------------------------------------------
+# --- Runs ---
 
 
-def now() -> str:
-    """The time, as rows have it."""
+def timestamp() -> str:
+    """The current time as rows contain it: ISO 8601 in UTC, with microseconds."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def new_run() -> str:
-    """A run's name: when it began, and a little chance."""
+def new_run_id() -> str:
+    """A new id of a run: the time, and a random part."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(3).hex()}"
 
 
-def number(value: object) -> object:
-    """JSON's numbers back from text."""
+def with_numbers(value: object) -> object:
+    """A value that `template.parse` returned, with its `Number`s as numbers of Python."""
     match value:
         case Number():
             return json.loads(value)
         case dict():
-            return {key: number(one) for key, one in value.items()}
+            return {key: with_numbers(one) for key, one in value.items()}
         case list():
-            return [number(one) for one in value]
+            return [with_numbers(one) for one in value]
     return value
-
-
-__all__ = [
-    "PROMPTS",
-    "REPLIES",
-    "REQUESTS",
-    "RUNS",
-    "Replies",
-    "Reply",
-    "Results",
-    "Stored",
-    "dump",
-    "new_run",
-    "now",
-    "number",
-    "result",
-    "result_key",
-    "stored",
-]

@@ -1,4 +1,4 @@
-"""NDJSON from the wire to chunks, for the client on httpx. Pure."""
+"""Lines of a stream of Ollama, NDJSON, as typed chunks; for the client on httpx. Pure."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 from lakebed.prompts.client import STATS, Chunk, Pulled
 from lakebed.prompts.failures import Fact
 
+__all__ = ["LineFailure", "LineSplitter", "chunk", "line_object", "pulled"]
 
-class Garbled(Exception):
-    """What a line turned out to be."""
+
+class LineFailure(Exception):
+    """A line that ends the stream: one that is not a JSON object, is too long, or holds an error of the server."""
 
     def __init__(self, fact: Fact, detail: str = "") -> None:
         super().__init__(fact)
@@ -19,15 +21,16 @@ class Garbled(Exception):
         self.detail = detail
 
 
-class Lines:
-    """Cuts bytes into lines, wherever they were split on the way."""
+class LineSplitter:
+    """Cuts a stream of bytes into lines, whatever the pieces it arrives in."""
 
     def __init__(self, limit: int) -> None:
+        """`limit`: the longest line, in bytes."""
         self._limit = limit
         self._rest = bytearray()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The lines that are complete now; a limit that is exceeded is `Garbled`."""
+        """The lines that are complete with these bytes. Raises `LineFailure` for a line that is too long."""
         start = 0
         while (end := data.find(b"\n", start)) >= 0:
             line = data[start:end]
@@ -42,38 +45,38 @@ class Lines:
         self._check(len(self._rest))
 
     def rest(self) -> bytes:
-        """What stands after the last line break."""
+        """The bytes after the last line break."""
         return bytes(self._rest)
 
     def _check(self, size: int) -> None:
         if size > self._limit:
-            raise Garbled("large", f"a line of more than {self._limit >> 20} MiB")
+            raise LineFailure("large", f"a line of more than {self._limit >> 20} MiB")
 
 
-def frame(line: bytes) -> dict[str, Any] | None:
-    """The object of a line; None for a blank one."""
+def line_object(line: bytes) -> dict[str, Any] | None:
+    """The JSON object of a line; None for a blank one. Raises `LineFailure`."""
     if not line or line.isspace():
         return None
     try:
         value = json.loads(line.decode())
     except UnicodeDecodeError:
-        raise Garbled("utf8") from None
+        raise LineFailure("utf8") from None
     except (ValueError, RecursionError):
-        raise Garbled("json") from None
+        raise LineFailure("json") from None
     if not isinstance(value, dict):
-        raise Garbled("json")
+        raise LineFailure("json")
     if (error := value.get("error")) is not None:
-        raise Garbled("line", error if isinstance(error, str) else json.dumps(error))
+        raise LineFailure("line", error if isinstance(error, str) else json.dumps(error))
     return value
 
 
 def chunk(value: dict[str, Any]) -> Chunk:
-    """The typed chunk of a frame; fields of wrong types are `Garbled`."""
+    """The chunk of a line's object. Raises `LineFailure` for fields of wrong types."""
     message = value.get("message")
     if message is None:
         message = {}
     if not isinstance(message, dict):
-        raise Garbled("json")
+        raise LineFailure("json")
     done = value.get("done") is True
     calls = message.get("tool_calls")
     return Chunk(
@@ -88,7 +91,7 @@ def chunk(value: dict[str, Any]) -> Chunk:
 
 
 def pulled(value: dict[str, Any]) -> Pulled:
-    """How far a pull is."""
+    """The progress of a pull, of a line's object. Raises `LineFailure` for fields of wrong types."""
     numbers = (value.get("total"), value.get("completed"))
     total, completed = (number if type(number) is int else 0 for number in numbers)
     return Pulled(_text(value, "status"), _text(value, "digest"), total, completed)
@@ -99,10 +102,10 @@ def _text(value: dict[str, Any], name: str) -> str:
     if text is None:
         return ""
     if not isinstance(text, str):
-        raise Garbled("json")
+        raise LineFailure("json")
     try:
-        # An escape of half a character is no text.
+        # JSON can escape a lone surrogate, which is not a character.
         text.encode()
     except UnicodeEncodeError:
-        raise Garbled("json") from None
+        raise LineFailure("json") from None
     return text

@@ -1,7 +1,8 @@
-"""Prompts from templates: `{column}`, `{struct.field}`, `{list.0}`; `{{` and `}}` for braces; `\\n`, `\\t` and `\\\\`. Pure.
+"""Prompts from templates: `{column}`, `{struct.field}`, `{list.0}`; `{{` and `}}` for braces; `\\n`, `\\t` and `\\\\`.
+Pure.
 
-A field looks values up and can do nothing else: no attributes, no calls, no formats. What a row holds is text to the template,
-whatever it looks like.
+A field looks a value up and does nothing else: no attributes, no calls, no formats. Braces in the values of a row mean
+nothing.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from lakebed.errors import InvalidArgument
 
 
 class Number(str):
-    """A number as its text says it, so that 1.50 stays 1.50."""
+    """A number of JSON as its text, so that 1.50 stays 1.50."""
 
     __slots__ = ()
 
 
 def parse(text: str | bytes) -> Any:
-    """JSON with its numbers as text."""
+    """The value of JSON, with numbers as `Number`."""
     return json.loads(text, parse_float=Number, parse_int=Number, parse_constant=Number)
 
 
@@ -33,7 +34,7 @@ _ESCAPES = {"{{": "{", "}}": "}", "\\n": "\n", "\\t": "\t", "\\\\": "\\"}
 
 
 class Template:
-    """A template, taken apart."""
+    """A parsed template. Raises `InvalidArgument` for braces that do not match."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -59,11 +60,12 @@ class Template:
 
     @cached_property
     def fields(self) -> list[str]:
-        """The columns and paths it names, each once."""
+        """The columns and paths that it names, each once."""
         return list(dict.fromkeys(piece[0] for piece in self._pieces if isinstance(piece, tuple)))
 
     def check(self, columns: Iterable[str], children: Mapping[str, Sequence[str]] | None = None) -> None:
-        """Refuses fields that name no column. `children` has the fields of columns that are structs."""
+        """Raises `InvalidArgument` for a field that is not a column. `children` are the fields of the columns that are
+        structs."""
         known = list(columns)
         for field in self.fields:
             first, *rest = field.split(".")
@@ -75,17 +77,17 @@ class Template:
                 raise InvalidArgument(_unknown(field, rest[0], children[first]))
 
     def render(self, values: Mapping[str, Any]) -> str:
-        """The prompt for a row. NULL, and a path that leads nowhere, are empty; what is nested is JSON."""
+        """The prompt for a row. NULL and a path without a value are empty text; nested values are JSON."""
         return "".join(piece if isinstance(piece, str) else _text(_look(piece, values)) for piece in self._pieces)
 
 
 def _unknown(field: str, name: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, known, 1)
-    there = (
+    hint_names = (
         f"did you mean {near[0]}?" if near else f"there is {', '.join(known)}." if known else "there are no columns."
     )
     hint = " Write {{ for a brace." if not re.fullmatch(r"[\w. ]+", field) else ""
-    return f"The template names {{{field}}}, and no column is called {name}: {there}{hint}"
+    return f"The template names {{{field}}}, and no column is called {name}: {hint_names}{hint}"
 
 
 def _look(path: tuple[str, ...], values: Mapping[str, Any]) -> Any:
@@ -117,7 +119,7 @@ def _text(value: Any) -> str:
 
 
 def dump(value: Any) -> str:
-    """Compact JSON of what `parse` gave, its numbers as they were."""
+    """Compact JSON of a value that `parse` returned, with its numbers unchanged."""
     match value:
         case Number():
             return str(value)

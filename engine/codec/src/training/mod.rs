@@ -1,71 +1,77 @@
-//! Training dictionaries: from samples to a dictionary that is known to pay, or to none.
+//! Trains a dictionary on samples, and decides on held-out pages whether it is worth installing.
 //!
-//! Everything is bounded: the samples by [`Budget`], the training by zstd's fastcover with few windows, each about 20 ms a megabyte. Samples that no dictionary can be made of (too few, all empty, all equal) give none,
-//! never an error. Pages that were kept out of the training decide: a first dictionary has to save more than it takes
-//! itself, a later one at least [`LEAST_GAIN`] of what its predecessor leaves.
+//! Time and memory are bounded: the samples by [`Budget`], the training by zstd's fastcover with few windows, each
+//! about 20 ms per megabyte. Samples without a dictionary in them (too few, all empty, all equal) give none, never an
+//! error. A first dictionary pays when it saves more than its own size; a later one, when held-out pages become at
+//! least 3 % smaller than with its predecessor.
 
 mod samples;
 #[cfg(test)]
 mod tests;
 mod zdict;
 
-pub use samples::{Budget, Run, Samples};
+pub use samples::{Budget, SampleRange, Samples};
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use lakebed_format::DictionaryNumber;
 
-use crate::{Dictionary, Encoder, FrameError, Page};
+use crate::dictionary::Dictionary;
+use crate::encode::Encoder;
+use crate::error::FrameError;
+use crate::page::Page;
 
-/// The usual size of a dictionary, in bytes: larger ones gain little and fall out of the processor's cache.
+/// The default size of a dictionary, in bytes. Larger ones gain little and do not fit the processor's cache.
 pub const DEFAULT_SIZE: usize = 112_640;
-/// The smallest that can be asked for; zstd's own limit is 256.
+/// The smallest size, in bytes; zstd's own limit is 256.
 pub const LEAST_SIZE: usize = 1024;
-/// The largest that can be asked for.
+/// The largest size, in bytes.
 pub const LARGEST_SIZE: usize = 1 << 20;
-/// Training bytes for each byte of dictionary when an ingest trains by itself: 0.1 s, 0.6 % off the best.
+/// Sample bytes for each byte of dictionary when an ingest trains: 0.1 s, and 0.6 % larger frames than the best.
 pub const INGEST_SHARE: usize = 25;
-/// The same when a user asks for training.
+/// Sample bytes for each byte of dictionary when a user starts the training.
 pub const TRAIN_SHARE: usize = 100;
-/// The window an ingest uses.
+/// The windows that an ingest tries, in bytes.
 pub const INGEST_WINDOWS: &[u32] = &[400];
-/// The windows tried when a user asks for training.
+/// The windows that are tried when a user starts the training, in bytes.
 pub const TRAIN_WINDOWS: &[u32] = &[200, 400, 1000];
-/// A new generation has to make held-out pages smaller by this part.
+/// The part by which a new generation must make held-out pages smaller.
 const LEAST_GAIN: f64 = 0.03;
-/// An input should hold this many bytes for each byte of dictionary, or the dictionary is made smaller.
+/// Bytes of input for each byte of dictionary; with less input the dictionary is smaller.
 const INPUT_SHARE: u64 = 50;
 
-/// What a training is for.
+/// Parameters of a training.
 #[derive(Debug)]
 pub struct Request<'a> {
-    /// Bytes the dictionary may have; little input makes it smaller.
+    /// The size of the dictionary in bytes at most; little input makes it smaller.
     pub size: usize,
-    /// Windows to try, of which the best is taken.
+    /// The windows to try, in bytes; the best dictionary is taken.
     pub windows: &'a [u32],
-    /// zstd level of the frames that will use it.
+    /// The level of the frames that will use it.
     pub level: i32,
-    /// Raw bytes of such a frame.
+    /// The raw bytes of such a frame.
     pub page_bytes: usize,
-    /// Bytes that are expected to be compressed with it, as far as is known.
+    /// An estimate of the bytes that will be compressed with it.
     pub expected_bytes: u64,
-    /// The dictionary in use.
+    /// The dictionary in use, if any.
     pub current: Option<&'a Dictionary>,
 }
 
-/// A dictionary and what it did for the pages kept out of the training.
+/// A dictionary and its effect on held-out pages.
 #[derive(Clone, PartialEq)]
 pub struct Trained {
+    /// The dictionary.
     pub bytes: Vec<u8>,
     /// Whether it is worth installing.
     pub pays: bool,
-    /// Bytes it was trained on.
+    /// The bytes it was trained on.
     pub sample_bytes: u64,
-    /// Bytes of the held-out pages as they would be stored without it.
+    /// The stored bytes of the held-out pages without it.
     pub held_out_before: u64,
-    /// And with it.
+    /// The stored bytes of the held-out pages with it.
     pub held_out_after: u64,
+    /// The time the training took.
     pub seconds: f64,
 }
 
@@ -81,13 +87,16 @@ impl std::fmt::Debug for Trained {
     }
 }
 
-/// Bytes a dictionary should have when this many are expected to be compressed with it.
+/// The size of a dictionary in bytes, `wanted` at most, when `expected_bytes` will be compressed with it.
 pub fn fitting_size(wanted: usize, expected_bytes: u64) -> usize {
-    let fitting = (expected_bytes / INPUT_SHARE).clamp(LEAST_SIZE as u64, LARGEST_SIZE as u64);
-    wanted.clamp(LEAST_SIZE, LARGEST_SIZE).min(fitting as usize)
+    let fitting = usize::try_from(expected_bytes / INPUT_SHARE).unwrap_or(usize::MAX);
+    wanted.min(fitting).clamp(LEAST_SIZE, LARGEST_SIZE)
 }
 
-/// Trains a dictionary on `samples` and judges it. `None` when the samples give none.
+/// Trains a dictionary on `samples` and measures its effect. `None` when the samples give none.
+///
+/// # Errors
+/// There is no memory for compression.
 pub fn train(samples: &Samples, request: &Request<'_>) -> Result<Option<Trained>, FrameError> {
     let began = Instant::now();
     let size = fitting_size(request.size, request.expected_bytes);
@@ -126,7 +135,7 @@ pub fn train(samples: &Samples, request: &Request<'_>) -> Result<Option<Trained>
     let pays = if request.current.is_some() {
         (after as f64) <= before as f64 * (1.0 - LEAST_GAIN)
     } else {
-        // The dictionary is itself a blob, compressed like any other.
+        // The dictionary itself is stored as a blob, compressed.
         let itself = stored(&mut encoder, &bytes, None)?;
         let saved_part = before.saturating_sub(after) as f64 / raw.max(1) as f64;
         saved_part * request.expected_bytes as f64 > itself as f64
@@ -141,7 +150,7 @@ pub fn train(samples: &Samples, request: &Request<'_>) -> Result<Option<Trained>
     }))
 }
 
-/// Consecutive records as the payloads they would be stored in.
+/// The payloads of the frames that would store these consecutive records.
 fn pages(records: &[Vec<u8>], page_bytes: usize) -> Vec<Vec<u8>> {
     let mut pages = Vec::new();
     let mut page = Page::default();
@@ -158,6 +167,7 @@ fn pages(records: &[Vec<u8>], page_bytes: usize) -> Vec<Vec<u8>> {
     pages
 }
 
+/// The stored bytes of a payload.
 fn stored(
     encoder: &mut Encoder,
     raw: &[u8],

@@ -1,32 +1,34 @@
-//! Which records of an input are trained on, and which are kept out to judge.
+//! Selects the records to train on, and the held-out records to measure the dictionary with.
 //!
-//! Training wants records from everywhere: many short runs of neighbours, spread evenly. Judging wants pages as they will be
-//! stored: few runs of a page each, from between the others. [`Budget`] says where the runs lie in an input of known length;
-//! whoever holds the input brings the records of each run.
+//! The training needs records from the whole input: many short ranges, spread evenly. The measurement needs pages as
+//! they will be stored: a few ranges of one page each, between the others. [`Budget`] computes the ranges of an input
+//! of known length; the caller reads the records in each.
 
-/// A record larger than this is sampled by its beginning: nothing that long compresses better with a dictionary.
+/// Bytes of a record above which only its beginning is a sample: longer records gain nothing from a dictionary.
 const LARGEST_SAMPLE: usize = 16 << 10;
-/// Bytes of a run to train on: one record of usual size, or a few small ones. Measured, runs of 4 KiB give a dictionary 0.4 %
-/// worse, because neighbours teach little that is new.
-const RUN: usize = 1 << 10;
-/// Runs kept out of the training.
-const HELD_OUT_RUNS: usize = 16;
+/// Bytes of a range to train on: one record of usual size, or a few small ones. Measured, ranges of 4 KiB give frames
+/// 0.4 % larger, because neighbouring records are alike.
+const RANGE_BYTES: usize = 1 << 10;
+/// The number of held-out ranges.
+const HELD_OUT_RANGES: usize = 16;
 
-/// How much of an input is sampled, and where.
+/// Limits of the sampled bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
-    /// Bytes to train on at most.
+    /// The most bytes to train on.
     training: usize,
-    /// Raw bytes of a page.
+    /// The raw bytes of a page.
     page: usize,
 }
 
-/// A stretch of the input to be sampled: the whole records that begin in it, so that no record is in two runs.
+/// A range of the input to be sampled: all records that start in it, whole, so that no record is in two ranges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Run {
+pub struct SampleRange {
+    /// Its start in the input, in bytes.
     pub offset: u64,
+    /// Its length in bytes.
     pub bytes: usize,
-    /// Kept out of the training.
+    /// Whether it is kept out of the training.
     pub held_out: bool,
 }
 
@@ -39,49 +41,63 @@ impl Budget {
         }
     }
 
-    /// The runs to sample in an input of `length` bytes: ascending, not overlapping, and in a small input together all of it.
-    pub fn runs(&self, length: u64) -> Vec<Run> {
-        let held_out_bytes = (HELD_OUT_RUNS * self.page) as u64;
-        let mut runs = Vec::new();
+    /// The ranges to sample in an input of `length` bytes: ascending and disjoint; in a small input, together all of
+    /// it.
+    pub fn ranges(&self, length: u64) -> Vec<SampleRange> {
+        let held_out_bytes = (HELD_OUT_RANGES * self.page) as u64;
+        let mut ranges = Vec::new();
         if length <= self.training as u64 + held_out_bytes {
-            // All of it: a tenth of the pages judges.
+            // All of it; a tenth of the pages is held out.
             let mut offset = 0;
             for number in 0_u64.. {
                 if offset >= length {
                     break;
                 }
-                let bytes = (self.page as u64).min(length - offset);
-                runs.push(Run {
+                let bytes = at_most(self.page, length - offset);
+                ranges.push(SampleRange {
                     offset,
-                    bytes: bytes as usize,
+                    bytes,
                     held_out: number % 10 == 9 || number == 0 && length < 10 * self.page as u64,
                 });
-                offset += bytes;
+                offset += bytes as u64;
             }
-            return runs;
+            return ranges;
         }
-        let count = (self.training / RUN).max(1) as u64;
-        let every = (count / HELD_OUT_RUNS as u64).max(1);
+        let count = (self.training / RANGE_BYTES).max(1) as u64;
+        let every = (count / HELD_OUT_RANGES as u64).max(1);
         let mut end = 0;
         for number in 0..count {
-            // Multiplied wide: the product of two large numbers passes 64 bits.
-            let offset = (u128::from(length) * u128::from(number) / u128::from(count)) as u64;
+            let offset = evenly(length, number, count);
             if offset < end {
-                // A page kept out reaches over what would have come here.
+                // The held-out page before reaches beyond this offset.
                 continue;
             }
             let held_out = number % every == every / 2;
-            let bytes = if held_out { self.page } else { RUN };
-            let bytes = (bytes as u64).min(length - offset);
-            end = offset + bytes;
-            runs.push(Run {
+            let bytes = if held_out { self.page } else { RANGE_BYTES };
+            let bytes = at_most(bytes, length - offset);
+            end = offset + bytes as u64;
+            ranges.push(SampleRange {
                 offset,
-                bytes: bytes as usize,
+                bytes,
                 held_out,
             });
         }
-        runs
+        ranges
     }
+}
+
+/// The smaller of the two.
+fn at_most(bytes: usize, rest: u64) -> usize {
+    usize::try_from(rest).map_or(bytes, |rest| bytes.min(rest))
+}
+
+/// Offset `number` of `count` evenly spaced ones in `length` bytes; `number` is below `count`.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the quotient is below `length`"
+)]
+fn evenly(length: u64, number: u64, count: u64) -> u64 {
+    (u128::from(length) * u128::from(number) / u128::from(count)) as u64
 }
 
 /// The sampled records.
@@ -93,10 +109,10 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// Adds the records of a run; empty ones are passed over.
-    pub fn add<'a>(&mut self, run: &Run, records: impl Iterator<Item = &'a [u8]>) {
+    /// Adds the records of a range; empty ones are skipped.
+    pub fn add<'a>(&mut self, range: &SampleRange, records: impl Iterator<Item = &'a [u8]>) {
         let records = records.filter(|record| !record.is_empty());
-        if run.held_out {
+        if range.held_out {
             let kept: Vec<Vec<u8>> = records.map(<[u8]>::to_vec).collect();
             if !kept.is_empty() {
                 self.held_out.push(kept);
@@ -110,11 +126,12 @@ impl Samples {
         }
     }
 
+    /// The samples to train on, end to end, and the length of each.
     pub fn training(&self) -> (&[u8], &[usize]) {
         (&self.bytes, &self.lengths)
     }
 
-    /// Runs of neighbours kept out of the training.
+    /// The held-out records, range by range.
     pub fn held_out(&self) -> &[Vec<Vec<u8>>] {
         &self.held_out
     }

@@ -27,7 +27,7 @@ fn records(count: usize) -> Vec<Vec<u8>> {
 fn sample(records: &[Vec<u8>], budget: &Budget) -> Samples {
     let mut samples = Samples::default();
     let length = records.iter().map(|record| record.len() as u64).sum();
-    for run in budget.runs(length) {
+    for run in budget.ranges(length) {
         let mut at = 0;
         let begin_in_run = records.iter().filter(|record| {
             let begins = at;
@@ -159,7 +159,7 @@ proptest! {
         let budget = Budget::new(size, INGEST_SHARE, page);
         // Small pages over a large budget are many runs.
         prop_assume!(length / page as u64 <= 100_000 || length > (size * INGEST_SHARE + 16 * page) as u64);
-        let runs = budget.runs(length);
+        let runs = budget.ranges(length);
         let mut end = 0;
         for run in &runs {
             prop_assert!(run.offset >= end && run.bytes > 0);

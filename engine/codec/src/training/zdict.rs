@@ -1,24 +1,24 @@
-//! One call into zstd's trainer that `zstd-safe` does not offer: fastcover with a given window.
+//! A function of zstd's trainer that `zstd-safe` does not wrap: fastcover with given parameters.
 //!
-//! `ZDICT_trainFromBuffer` tries five windows on three quarters of the samples and judges them by compressing the rest one by one.
-//! That takes six times as long as one window on all samples, and judges what nobody does: here records are compressed in pages.
-//! Measured at 25 times the dictionary's size, one window of 400 bytes makes the packages data 0.3 % smaller than its choice does,
-//! and rows of 55 bytes 6 %.
+//! `ZDICT_trainFromBuffer` tries five windows on three quarters of the samples and compares them by compressing each of
+//! the other samples alone. That takes six times as long as one window on all samples, and does not match pages of many
+//! records. Measured with samples of 25 times the dictionary's size: with one window of 400 bytes the packages data is
+//! 0.3 % smaller than with its choice, and rows of 55 bytes are 6 % smaller.
 #![expect(unsafe_code, reason = "a C function without a safe wrapper")]
 
 use zstd_sys::{
     ZDICT_fastCover_params_t, ZDICT_isError, ZDICT_params_t, ZDICT_trainFromBuffer_fastCover,
 };
 
-/// Length of the substrings whose frequencies are counted.
+/// Bytes of the substrings whose frequencies are counted.
 const D: u32 = 8;
-/// Base 2 logarithm of the size of the table they are counted in, 6 bytes each.
+/// Binary logarithm of the number of counters, 6 bytes each.
 const F: u32 = 20;
-/// From 1, exact, to 10, fast.
+/// The trade-off between 1 (exact) and 10 (fast).
 const ACCEL: u32 = 5;
 
-/// A dictionary of at most `size` bytes from samples that lie end to end, with `lengths`. It is put together from pieces of about `window`
-/// bytes. `None` when the samples are no good for that: too few, too small, too much alike.
+/// A dictionary of at most `size` bytes, assembled from segments of about `window` bytes. `samples` are end to end,
+/// with `lengths`. `None` when zstd finds no dictionary in them: too few, too small or too similar samples.
 pub(super) fn fastcover(
     samples: &[u8],
     lengths: &[usize],
@@ -49,8 +49,8 @@ pub(super) fn fastcover(
             dictID: 0,
         },
     };
-    // SAFETY: the first pointer is to `size` writable bytes; the second to as many bytes as the `count` lengths behind the third add up
-    // to, which was checked. All outlive the call, which keeps none of them.
+    // SAFETY: the first pointer has `size` writable bytes behind it; the second, as many bytes as the `count` lengths
+    // behind the third add up to (checked above). All outlive the call, which keeps none of them.
     let made = unsafe {
         ZDICT_trainFromBuffer_fastCover(
             dictionary.as_mut_ptr().cast(),
@@ -61,7 +61,7 @@ pub(super) fn fastcover(
             parameters,
         )
     };
-    // SAFETY: it only looks at its argument.
+    // SAFETY: a pure function of a number.
     let failed = unsafe { ZDICT_isError(made) } != 0;
     if failed || made == 0 || made > size {
         return None;

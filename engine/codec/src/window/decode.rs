@@ -1,7 +1,8 @@
-//! A thread's place to decode in: a dictionary's bytes with the frame's right after them.
+//! Decoding in a window.
 //!
-//! zstd resolves matches into a dictionary that lies elsewhere by a slower path, with a test at each match and copies that are not
-//! inlined. In one piece frames of 12 to 16 KiB decode 1.2 to 1.3 times as fast, the copy out of the window included.
+//! For a dictionary in memory of its own, zstd resolves matches by a slower path, with a test at each match and copies
+//! that are not inlined. Frames of 12 to 16 KiB decode 1.2 to 1.3 times as fast in a window, the copy out of it
+//! included.
 #![expect(
     unsafe_code,
     reason = "zstd reads the front of a buffer while its back is written, which two Rust borrows of one buffer cannot say"
@@ -9,13 +10,15 @@
 
 use zstd_safe::{DCtx, DDict, SafeResult};
 
-use super::memory::Memory;
-use super::{Dictionary, ROOM};
+use super::memory::{Memory, ROOM};
+use crate::dictionary::Dictionary;
 
-/// Frames in a row that need another dictionary before the window is made anew for it, which takes as long as a few frames.
-const PATIENCE: u32 = 8;
+/// Consecutive frames of another dictionary after which the window is rebuilt for it, which takes as long as a few
+/// frames.
+const FRAMES_BEFORE_SWITCH: u32 = 8;
 
-/// One dictionary and the room behind it. The order of the fields is load-bearing: what refers to the memory goes first.
+/// A dictionary and the room behind it. The order of the fields matters: `tables`, which refer to `memory`, are dropped
+/// first.
 struct Window {
     tables: DDict<'static>,
     memory: Memory,
@@ -27,9 +30,10 @@ struct Window {
 impl Window {
     fn new(dictionary: &Dictionary) -> Option<Self> {
         let bytes = dictionary.bytes();
-        let memory = Memory::new(bytes, ROOM)?;
-        // SAFETY: the slice is the initialised front of `memory`. It lives as long as `tables` does (dropped after it, and never
-        // moved: the struct owns a pointer to it), and is never written again: `decode` writes behind it only.
+        let memory = Memory::new(bytes)?;
+        // SAFETY: the slice is the initialised front of `memory`. It lives as long as `tables` does (dropped after it,
+        // and never moved: the struct owns a pointer to it), and is never written again: `decode` writes behind it
+        // only.
         let front: &'static [u8] =
             unsafe { std::slice::from_raw_parts(memory.start().as_ptr(), bytes.len()) };
         Some(Self {
@@ -40,6 +44,10 @@ impl Window {
         })
     }
 
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "zstd wrote `len` bytes of this slice"
+    )]
     fn decode(
         &mut self,
         context: &mut DCtx<'_>,
@@ -48,26 +56,27 @@ impl Window {
         raw_length: usize,
     ) -> SafeResult {
         let room = raw_length.min(self.memory.len() - self.dictionary);
-        // SAFETY: within the back of `memory`, initialised and disjoint from the front that `tables` refers to; `&mut self` says that
-        // nobody else writes it, and the slice ends with this call.
+        // SAFETY: within the back of `memory`, initialised and disjoint from the front that `tables` refers to. `&mut
+        // self` excludes any other access to the back, and the slice does not outlive this call.
         let back: &mut [u8] = unsafe {
             std::slice::from_raw_parts_mut(self.memory.start().as_ptr().add(self.dictionary), room)
         };
         let len = context.decompress_using_ddict(back, stored, &self.tables)?;
-        out.extend_from_slice(back.get(..len).unwrap_or_default());
+        out.extend_from_slice(&back[..len]);
         Ok(len)
     }
 }
 
-/// The window of a thread, for the dictionary that it meets most.
+/// The window of a thread, for the dictionary that it uses most.
 #[derive(Default)]
-pub(crate) struct Windows {
+pub(crate) struct DecodeWindow {
     window: Option<Window>,
-    /// The dictionary met last that was not the window's, and how often in a row.
+    /// The serial number of the last dictionary that was not the window's, and the number of consecutive frames with
+    /// it.
     other: (u64, u32),
 }
 
-impl Windows {
+impl DecodeWindow {
     /// Decodes a frame of at most `raw_length` bytes and appends it to `out`.
     pub(crate) fn decode(
         &mut self,
@@ -85,12 +94,13 @@ impl Windows {
         context.decompress_using_ddict(out, stored, dictionary.for_decoding())
     }
 
+    /// The window, if it is for that dictionary.
     fn of(&mut self, dictionary: &Dictionary) -> Option<&mut Window> {
         let serial = dictionary.serial();
         if self.window.as_ref().is_none_or(|w| w.serial != serial) {
             let (last, times) = self.other;
             self.other = (serial, if last == serial { times + 1 } else { 1 });
-            if self.other.1 < PATIENCE {
+            if self.other.1 < FRAMES_BEFORE_SWITCH {
                 return None;
             }
             self.window = Window::new(dictionary);

@@ -1,9 +1,9 @@
-//! A thread's place to compress in: a dictionary's bytes with the page right after them.
+//! Encoding in a window.
 //!
-//! zstd's tables of a dictionary can be searched where they are, beside those of the page: two look-ups at each byte. Or they are
-//! copied for each frame, and searched in one go. Copying costs less than it saves when the tables are small and the page continues
-//! the dictionary: with 192 KiB of tables, at level 3, pages of 12 KiB take three quarters of the time, and come out a tenth of a
-//! per cent smaller. Levels above 3 have tables too large for that.
+//! zstd can search the tables of a dictionary in place, beside those of the page: two look-ups at each byte. Or it
+//! copies them for each frame and then searches one set of tables. The copy costs less than it saves where the tables
+//! are small and the page continues the dictionary: with 192 KiB of tables, at level 3, pages of 12 KiB take three
+//! quarters of the time, and the frames are 0.1 % smaller. The tables of levels above 3 are too large for that.
 #![expect(
     unsafe_code,
     reason = "zstd-safe makes no tables of given sizes, and zstd reads the front of a buffer while its back is written"
@@ -19,19 +19,19 @@ use zstd_sys::{
     ZSTD_freeCCtx, ZSTD_freeCDict, ZSTD_getCParams, ZSTD_isError, ZSTD_strategy,
 };
 
-use super::memory::Memory;
-use super::{Dictionary, ROOM};
+use super::memory::{Memory, ROOM};
+use crate::dictionary::Dictionary;
 
 /// The highest level whose tables are small enough to be copied for each frame.
 const HIGHEST_LEVEL: i32 = 3;
-/// Entries of the two tables at that level, as powers of two: of 8 bytes' matches and of shorter ones.
+/// Binary logarithms of the entries of the two tables at that level: for matches of 8 bytes, and for shorter ones.
 const LONG_LOG: u32 = 15;
 const SHORT_LOG: u32 = 14;
 
-/// Windows of a thread: as many collections can be filled in turn without making tables again and again (1 ms, 0.6 MB each).
+/// The windows of a thread: so many dictionaries can alternate without their tables being rebuilt (1 ms, 0.6 MB each).
 const WINDOWS: usize = 4;
 
-/// zstd's default, which its header defines without exporting it.
+/// zstd's default allocator: `ZSTD_defaultCMem`, which its header defines without exporting it.
 const ORDINARY_MEMORY: ZSTD_customMem = ZSTD_customMem {
     customAlloc: None,
     customFree: None,
@@ -56,7 +56,7 @@ impl Drop for Tables {
     }
 }
 
-/// One dictionary and the room behind it. The order of the fields is load-bearing: what refers goes before what it refers to.
+/// A dictionary and the room behind it. The order of the fields matters: each is dropped before those it refers to.
 struct Window {
     context: Context,
     _tables: Tables,
@@ -72,15 +72,15 @@ unsafe impl Send for Window {}
 impl Window {
     fn new(dictionary: &Dictionary, level: i32) -> Option<Self> {
         let bytes = dictionary.bytes();
-        let memory = Memory::new(bytes, ROOM)?;
+        let memory = Memory::new(bytes)?;
         // SAFETY: a pure function of three numbers; 0 stands for pages of any size.
         let mut parameters = unsafe { ZSTD_getCParams(level, 0, bytes.len()) };
         parameters.hashLog = parameters.hashLog.min(LONG_LOG);
         if parameters.strategy == ZSTD_strategy::ZSTD_dfast {
             parameters.chainLog = parameters.chainLog.min(SHORT_LOG);
         }
-        // SAFETY: the dictionary's bytes are the initialised front of `memory`, which lives longer than the tables (see the order of
-        // the fields) and whose front is never written again. The result is checked for null.
+        // SAFETY: the dictionary's bytes are the initialised front of `memory`, which lives longer than the tables (see
+        // the order of the fields) and whose front is never written again. The result is checked for null.
         let tables = Tables(NonNull::new(unsafe {
             ZSTD_createCDict_advanced(
                 memory.start().as_ptr().cast(),
@@ -95,7 +95,7 @@ impl Window {
         let context = Context(NonNull::new(unsafe { ZSTD_createCCtx() })?);
         for (parameter, value) in [
             (ZSTD_cParameter::ZSTD_c_compressionLevel, level),
-            // The format without a magic number, which the bindings name by its number only.
+            // `ZSTD_c_format`; the bindings have no name for it.
             (
                 ZSTD_cParameter::ZSTD_c_experimentalParam2,
                 ZSTD_format_e::ZSTD_f_zstd1_magicless as i32,
@@ -103,7 +103,7 @@ impl Window {
             (ZSTD_cParameter::ZSTD_c_contentSizeFlag, 0),
             (ZSTD_cParameter::ZSTD_c_checksumFlag, 0),
             (ZSTD_cParameter::ZSTD_c_dictIDFlag, 0),
-            // How a dictionary's tables are used, likewise.
+            // `ZSTD_c_forceAttachDict`, likewise.
             (
                 ZSTD_cParameter::ZSTD_c_experimentalParam4,
                 ZSTD_dictAttachPref_e::ZSTD_dictForceCopy as i32,
@@ -123,13 +123,14 @@ impl Window {
         })
     }
 
-    /// Compresses a page that fits behind the dictionary into `out`, whose capacity bounds it and whose contents are replaced.
+    /// Compresses a page that fits behind the dictionary into `out`. Its contents are replaced; its capacity bounds the
+    /// result.
     fn encode(&mut self, raw: &[u8], out: &mut Vec<u8>) -> SafeResult {
         let len = raw.len().min(self.memory.len() - self.dictionary);
         out.clear();
-        // SAFETY: the back of `memory` has room for `len` bytes (just computed) and is disjoint from `raw`, which is borrowed from
-        // elsewhere, and from the dictionary that the tables refer to. zstd reads these `len` bytes and writes at most `capacity` bytes
-        // of `out`, and says how many: that many are initialised.
+        // SAFETY: the back of `memory` has room for `len` bytes (just computed) and is disjoint from `raw`, which is
+        // borrowed from elsewhere, and from the dictionary that the tables refer to. zstd reads these `len` bytes and
+        // writes at most `capacity` bytes of `out`, and says how many: that many are initialised.
         unsafe {
             let back = self.memory.start().as_ptr().add(self.dictionary);
             std::ptr::copy_nonoverlapping(raw.as_ptr(), back, len);
@@ -155,16 +156,16 @@ fn check(code: usize) -> SafeResult {
     }
 }
 
-/// The windows of a thread, for the dictionaries it used last.
+/// The windows of a thread, for the dictionaries it used most recently.
 #[derive(Default)]
 pub(crate) struct EncodeWindows {
-    /// The one used last is the first.
+    /// The most recently used one comes first.
     windows: Vec<Window>,
 }
 
 impl EncodeWindows {
-    /// Compresses a page with a dictionary into `out`, whose capacity bounds it and whose contents are replaced. `None` when the page,
-    /// the level or the memory is not for windows.
+    /// Compresses a page with a dictionary into `out`. Its contents are replaced; its capacity bounds the result.
+    /// `None` where no window is used: the page or the level is too large, or there is no memory.
     pub(crate) fn encode(
         &mut self,
         dictionary: &Dictionary,
@@ -184,7 +185,7 @@ impl EncodeWindows {
         self.windows.insert(0, window);
         let result = self.windows.first_mut()?.encode(raw, out);
         if result.is_err() {
-            // An error may leave the context in the middle of a frame.
+            // After an error the context may be in the middle of a frame.
             self.windows.remove(0);
         }
         Some(result)

@@ -1,4 +1,4 @@
-//! A buffer whose front zstd reads while its back is written.
+//! The memory of a window: zstd reads its front while its back is written.
 #![expect(
     unsafe_code,
     reason = "the buffer is freed as it was made, through a pointer"
@@ -6,17 +6,20 @@
 
 use std::ptr::NonNull;
 
-/// Memory that is written and read through one pointer, so that zstd may read a part of it while another is written. All of it is
-/// initialised. It does not move as long as this lives.
+/// Raw bytes of a frame up to which it is encoded and decoded in a window.
+pub(super) const ROOM: usize = 64 << 10;
+
+/// Memory that is read and written through one pointer, so that zstd may read one part of it while another is written.
+/// All of it is initialised, and it does not move during the life of this value.
 pub(super) struct Memory {
     start: NonNull<u8>,
     len: usize,
 }
 
 impl Memory {
-    /// `front`, and `room` bytes behind it; `None` without memory for them.
-    pub(super) fn new(front: &[u8], room: usize) -> Option<Self> {
-        let len = front.len().checked_add(room)?;
+    /// A copy of `front` with [`ROOM`] bytes behind it; `None` where there is no memory for that.
+    pub(super) fn new(front: &[u8]) -> Option<Self> {
+        let len = front.len().checked_add(ROOM)?;
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(len).ok()?;
         bytes.extend_from_slice(front);
@@ -40,7 +43,7 @@ impl Memory {
 impl Drop for Memory {
     fn drop(&mut self) {
         let bytes = NonNull::slice_from_raw_parts(self.start, self.len);
-        // SAFETY: `new` leaked exactly this box, and nothing borrows from it any more: who owns this drops it after what does.
+        // SAFETY: `new` leaked exactly this box, and nothing borrows from it: its owner drops the borrowers first.
         drop(unsafe { Box::from_raw(bytes.as_ptr()) });
     }
 }

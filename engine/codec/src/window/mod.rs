@@ -1,16 +1,12 @@
-//! Dictionary and frame in one piece of memory, the frame right behind the dictionary's bytes.
+//! Windows: a dictionary's bytes and the frame in one piece of memory, the frame directly behind the dictionary.
 //!
-//! To zstd both are then one history: it neither tests at each match in which of the two it lies, nor searches two sets of tables. It
-//! finds that by comparing addresses; nothing in a frame tells or needs it, and what was written so is read in any other way too.
+//! zstd then treats both as one history: it neither tests at each match which of the two it lies in, nor searches two
+//! sets of tables. It detects this by comparing addresses. The bytes of a frame do not depend on it: a frame written
+//! with a window can be read without one, and the other way round.
 
 mod decode;
 mod encode;
 mod memory;
 
-pub(super) use decode::Windows;
-pub(super) use encode::EncodeWindows;
-
-use super::Dictionary;
-
-/// Frames up to this many raw bytes go through a window.
-const ROOM: usize = 64 << 10;
+pub(crate) use decode::DecodeWindow;
+pub(crate) use encode::EncodeWindows;

@@ -1,9 +1,14 @@
 //! Filters that say of most fingerprints that a sealed segment does not have them, for one touch of memory.
 //!
-//! Searching a footer for a fingerprint that is not there touches about ten places, each a miss of the processor's caches in a segment
-//! of millions of small blobs. An ingest of new records does that for every record and every footer, so a segment that is asked
-//! often enough gets a blocked Bloom filter: 12 bits a blob, all bits of a blob in one cache line, 1 in 100 wrongly let through, none wrongly
-//! turned away. Filters live in memory only, and their sum is bounded.
+//! Searching a footer for a fingerprint that is not there touches about ten places, each a miss of the processor's
+//! caches in a segment of millions of small blobs. An ingest of new records does that for every record and every
+//! footer, so a segment that is searched often enough gets a blocked Bloom filter: 12 bits a blob, all bits of a blob
+//! in one cache line, 1 in 100 wrongly let through, none wrongly turned away. Filters live in memory only, and their
+//! sum is bounded.
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "sizes are below the budget; a line number is below their count"
+)]
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -74,7 +79,7 @@ fn bits(fingerprint: Fingerprint) -> impl Iterator<Item = (usize, u64)> {
     })
 }
 
-/// The filters of a store object, the latest made; they outlive the manifests by which segments are asked.
+/// The filters of a store object, the newest last; they outlive the manifests that name the segments.
 #[derive(Debug, Default)]
 pub(crate) struct Filters {
     made: Mutex<VecDeque<(SegmentNumber, Arc<Filter>)>>,

@@ -1,9 +1,13 @@
 //! Fingerprints in memory: of the pending group and of the active segment.
 //!
-//! Open addressing with linear probing over ordinals; a fingerprint is uniformly distributed already, so its low bits are the place.
-//! A slot holds the other half of the fingerprint beside the ordinal, so that passing over a slot of another blob touches nothing else:
-//! in a large table each touch misses the caches. Costs 8 bytes a blob and 11 to 21 for the table. Several ids under one fingerprint are
-//! all kept: the bytes decide.
+//! Open addressing with linear probing over ordinals; a fingerprint is uniformly distributed already, so its low bits
+//! are the place. A slot holds the other half of the fingerprint beside the ordinal, so that passing over a slot of
+//! another blob touches nothing else: in a large table each touch misses the caches. Costs 8 bytes a blob and 11 to 21
+//! for the table. Several ids under one fingerprint are all kept: the bytes decide.
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "parts of a fingerprint are taken on purpose; ordinals have 32 bits, for a segment holds fewer blobs"
+)]
 
 use std::ops::RangeInclusive;
 
@@ -25,7 +29,8 @@ struct Run {
 pub(crate) struct MemoryIndex {
     fingerprints: Vec<u64>,
     runs: Vec<Run>,
-    /// The fingerprint's high half, then the ordinal plus one; 0 is free. The length is a power of two, at most three quarters full.
+    /// The fingerprint's high half, then the ordinal plus one; 0 is free. The length is a power of two, at most three
+    /// quarters full.
     table: Vec<u64>,
 }
 

@@ -11,8 +11,8 @@ pub(crate) fn lower_bound(
     wanted: u64,
     mut probe: impl FnMut(usize) -> Result<u64>,
 ) -> Result<usize> {
-    // The answer is in low..=high. Everything before `low` is below `wanted`; `below` is a bound of what is at `low`, `above` of what
-    // is at `high`.
+    // The answer is in low..=high. Everything before `low` is below `wanted`; `below` is a bound of what is at `low`,
+    // `above` of what is at `high`.
     let (mut low, mut high) = (0, len);
     let (mut below, mut above) = (0_u64, u64::MAX);
     let mut steps = 0;

@@ -1,6 +1,7 @@
 //! Which sealed blobs may have a fingerprint: few runs and few footers are searched, however many segments there are.
 //!
-//! Runs are opened at the first search. One that cannot be used counts as missing: the footers of its segments are searched instead.
+//! Runs are opened at the first search. One that cannot be used counts as missing: the footers of its segments are
+//! searched instead.
 
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -205,7 +206,8 @@ impl Lookup {
     }
 }
 
-/// Brings the runs up to date with the sealed segments. Only the writer calls it; whatever fails leaves a slower and whole store.
+/// Brings the runs up to date with the sealed segments. Only the writer calls it; whatever fails leaves a slower and
+/// whole store.
 pub(crate) fn maintain(context: &StoreContext, sealed: &[SealedSegment]) -> Result<()> {
     let outline = outline(sealed);
     let mut found = runs::open_all(context.vfs.as_ref());

@@ -1,4 +1,4 @@
-//! Content cut into chunks of whole lines, hashed as it goes by.
+//! Content cut into chunks of whole lines, and its running hash.
 
 use std::io::Read;
 
@@ -9,60 +9,63 @@ use super::Sizes;
 use super::input::{Content, Raw, cannot_read};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Read at once where nothing is kept.
+/// Bytes per read where the content is not kept.
 const BLOCK: usize = 1 << 20;
-/// What is kept of a line beyond the limit.
-pub(super) const KEPT_OF_TOO_LONG: usize = 64 << 10;
+/// Bytes that are kept of a line longer than the limit.
+pub(super) const KEPT_OF_OVERLONG_LINE: usize = 64 << 10;
 
-/// Whole lines, in order; only the file's last one may lack its end.
+/// Whole lines, in order; only the last line of the input may lack a line end.
 #[derive(Debug)]
 pub(super) struct Chunk {
     pub(super) bytes: Vec<u8>,
     /// Bytes at the beginning that belong to no line: a byte-order mark, or the end of a line that was ingested before.
-    pub(super) skip: usize,
-    /// Where the chunk begins in the content.
+    pub(super) lines_start: usize,
+    /// The offset of the chunk in the content.
     pub(super) offset: u64,
     pub(super) end: Position,
-    /// Nothing follows.
+    /// Whether it is the last chunk.
     pub(super) last: bool,
-    /// The chunk is one line beyond the limit, of this many bytes, and holds just its beginning.
-    pub(super) too_long: Option<u64>,
+    /// Set if the chunk is one line longer than the limit, of which it holds only the beginning: the length of the line
+    /// in bytes.
+    pub(super) overlong: Option<u64>,
 }
 
-/// How far the content was read, always at the end of a line.
+/// A position in the content, always at the end of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Position {
     /// Bytes of content.
     pub(super) content: u64,
-    /// Hash of these.
+    /// The hash of these bytes.
     pub(super) digest: Hash,
-    /// Bytes of the file as it lies there that were read for it, and perhaps some more.
+    /// Bytes of the input before decompression that were read for it; the decompressor may have read ahead.
     pub(super) raw: u64,
 }
 
-/// What an ingest before left off at.
+/// The part of the content that an earlier ingest committed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Prefix {
     pub(super) bytes: u64,
     pub(super) digest: Hash,
 }
 
+/// Reads content and cuts it into chunks.
 pub(super) struct Chunker {
     name: String,
     reader: Box<dyn Read + Send>,
     raw: Raw,
-    /// Of everything up to `offset`.
+    /// Of the content up to `offset`.
     hasher: blake3::Hasher,
     offset: u64,
-    /// Read, and not yet part of a chunk.
+    /// Content that was read and is not part of a chunk yet.
     carry: Vec<u8>,
+    /// The reader is at its end.
     ended: bool,
-    /// The last chunk was given out.
+    /// The last chunk was returned.
     done: bool,
     sizes: Sizes,
-    /// Bytes at the beginning of the next chunk that end a line ingested before.
-    lead: usize,
-    /// Buffers that come back.
+    /// Bytes at the beginning of the next chunk that are the end of a line ingested before.
+    line_end_bytes: usize,
+    /// Used buffers, to be filled again.
     spare: Receiver<Vec<u8>>,
 }
 
@@ -83,13 +86,14 @@ impl Chunker {
             ended: false,
             done: false,
             sizes,
-            lead: 0,
+            line_end_bytes: 0,
             spare,
         }
     }
 
-    /// Reads past what was ingested before, if it is still the same.
-    pub(super) fn skip(
+    /// Reads the part that was ingested before, and checks that it has not changed. `tick` gets the bytes read of the
+    /// input.
+    pub(super) fn skip_prefix(
         &mut self,
         prefix: &Prefix,
         mut tick: impl FnMut(u64) -> Result<()>,
@@ -119,10 +123,10 @@ impl Chunker {
         if self.digest() != prefix.digest {
             return Err(changed(&self.name, "its beginning has changed"));
         }
-        // A last line without end may have been going to go on.
+        // The last line had no line end: it may have been continued since.
         if last.is_some_and(|byte| byte != b'\n') {
             self.fill(2)?;
-            self.lead = match self.carry.as_slice() {
+            self.line_end_bytes = match self.carry.as_slice() {
                 [] => 0,
                 [b'\n', ..] | [b'\r'] => 1,
                 [b'\r', b'\n', ..] => 2,
@@ -137,7 +141,7 @@ impl Chunker {
         Ok(())
     }
 
-    /// The next chunk; `None` after the last. An empty input has one, empty, chunk.
+    /// The next chunk; `None` after the last. An empty input has one chunk, which is empty.
     pub(super) fn next(&mut self) -> Result<Option<Chunk>> {
         if self.done {
             return Ok(None);
@@ -146,8 +150,7 @@ impl Chunker {
         let mut searched = 0;
         let cut = loop {
             self.fill(target)?;
-            if let Some(at) = memchr::memrchr(b'\n', self.carry.get(searched..).unwrap_or_default())
-            {
+            if let Some(at) = memchr::memrchr(b'\n', self.unread(searched)?) {
                 break searched + at + 1;
             }
             if self.ended {
@@ -155,7 +158,7 @@ impl Chunker {
             }
             searched = self.carry.len();
             if searched as u64 > self.sizes.longest_line {
-                return self.too_long().map(Some);
+                return self.overlong_line().map(Some);
             }
             target = searched.saturating_mul(2);
         };
@@ -164,38 +167,38 @@ impl Chunker {
             .try_recv()
             .unwrap_or_else(|_| Vec::with_capacity(self.sizes.chunk + (self.sizes.chunk >> 3)));
         rest.clear();
-        rest.extend_from_slice(self.carry.get(cut..).unwrap_or_default());
+        rest.extend_from_slice(self.unread(cut)?);
         let mut bytes = std::mem::replace(&mut self.carry, rest);
         bytes.truncate(cut);
         let offset = self.offset;
-        let skip = self.skipped(&bytes);
+        let lines_start = self.bytes_before_lines(&bytes);
         self.hasher.update(&bytes);
         self.offset += cut as u64;
         self.done = self.at_end();
         Ok(Some(Chunk {
             bytes,
-            skip,
+            lines_start,
             offset,
             end: self.position(),
             last: self.done,
-            too_long: None,
+            overlong: None,
         }))
     }
 
-    /// Hash of the whole file as it lies there; to be asked for at the end.
+    /// The hash of the whole input before decompression; valid at the end.
     pub(super) fn raw_digest(&self) -> Hash {
         self.raw.digest().unwrap_or_else(|| self.digest())
     }
 
-    /// Reads past a line that is longer than may be, keeping its beginning.
-    fn too_long(&mut self) -> Result<Chunk> {
+    /// Reads a line that is longer than the limit, and keeps its beginning.
+    fn overlong_line(&mut self) -> Result<Chunk> {
         let offset = self.offset;
         let mut kept = self
             .carry
-            .get(..KEPT_OF_TOO_LONG)
+            .get(..KEPT_OF_OVERLONG_LINE)
             .unwrap_or(&self.carry)
             .to_vec();
-        let skip = self.skipped(&kept);
+        let lines_start = self.bytes_before_lines(&kept);
         loop {
             if let Some(at) = memchr::memchr(b'\n', &self.carry) {
                 let rest = self.carry.split_off(at + 1);
@@ -210,26 +213,26 @@ impl Chunker {
             self.fill(BLOCK)?;
         }
         kept.shrink_to_fit();
-        let too_long = Some(self.offset - offset);
+        let overlong = Some(self.offset - offset);
         self.done = self.at_end();
         Ok(Chunk {
             bytes: kept,
-            skip,
+            lines_start,
             offset,
             end: self.position(),
             last: self.done,
-            too_long,
+            overlong,
         })
     }
 
     fn take_carry(&mut self) {
         self.hasher.update(&self.carry);
         self.offset += self.carry.len() as u64;
-        // What held the line's first 256 MiB is given back.
+        // Frees the buffer that held up to 256 MiB of the line.
         self.carry = Vec::new();
     }
 
-    /// Reads until `target` bytes are there or the input ends.
+    /// Reads until `carry` holds `target` bytes or the input ends.
     fn fill(&mut self, target: usize) -> Result<()> {
         while !self.ended && self.carry.len() < target {
             let missing = (target - self.carry.len()) as u64;
@@ -241,12 +244,19 @@ impl Chunker {
         Ok(())
     }
 
-    /// Bytes at the beginning of the chunk that begins here that belong to none of its lines.
-    fn skipped(&mut self, bytes: &[u8]) -> usize {
+    /// The bytes of the next chunk before its first line.
+    fn bytes_before_lines(&mut self, bytes: &[u8]) -> usize {
         if self.offset == 0 && bytes.starts_with(b"\xEF\xBB\xBF") {
             return 3;
         }
-        std::mem::take(&mut self.lead)
+        std::mem::take(&mut self.line_end_bytes)
+    }
+
+    /// What was read beyond the first `from` bytes that are not part of a chunk yet.
+    fn unread(&self, from: usize) -> Result<&[u8]> {
+        self.carry
+            .get(from..)
+            .ok_or_else(|| Error::internal("a chunk ends beyond what was read"))
     }
 
     fn at_end(&self) -> bool {

@@ -1,4 +1,4 @@
-//! Where bytes come from: files and readers, plain or compressed, recognised by their first bytes and never by their name.
+//! Inputs: files and readers, plain or compressed. Compression is recognised by the first bytes, never by the name.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -10,21 +10,23 @@ use flate2::bufread::MultiGzDecoder;
 use lakebed_format::Hash;
 use parking_lot::Mutex;
 
-use super::unzstd::ZstdReader;
+use super::request::Source;
+use super::zstd_reader::ZstdReader;
 use crate::error::{Error, ErrorKind, Result, reason};
-use crate::store::Source;
 
-/// Bytes read from the operating system at once for a decompressor.
+/// Bytes per read of a decompressor.
 const BUFFER: usize = 256 << 10;
-/// First bytes looked at.
+/// Bytes per read of a file that is hashed.
+const BLOCK: usize = 1 << 20;
+/// Bytes that identify the compression.
 const PEEK: usize = 8;
 
-/// An input that was opened; nothing of it is read yet.
+/// An open input of which nothing is read yet.
 pub(super) struct Input {
     pub(super) name: String,
-    /// Bytes it has as it lies there, where that is known.
+    /// The size of a regular file; `None` for anything else.
     pub(super) size: Option<u64>,
-    /// Set for a regular file: it can be opened a second time and read anywhere.
+    /// The path of a regular file, which can be opened a second time and read at any offset; `None` for anything else.
     pub(super) path: Option<PathBuf>,
     reader: Box<dyn Read + Send>,
 }
@@ -46,18 +48,18 @@ pub(super) enum Compression {
     Zstd,
 }
 
-/// The decompressed bytes of an input, and what is known of the bytes as they lie there.
+/// The decompressed bytes of an input, and the count and hash of the bytes before decompression.
 pub(super) struct Content {
     pub(super) compression: Compression,
     pub(super) reader: Box<dyn Read + Send>,
     pub(super) raw: Raw,
 }
 
-/// Shared with the reader, which lives on another thread.
+/// Count and hash of the bytes of an input before decompression. Shared with its reader, which another thread uses.
 #[derive(Debug, Clone)]
 pub(super) struct Raw {
     count: Arc<AtomicU64>,
-    /// Of compressed inputs; for plain ones the hash of the content is the same and is made anyway.
+    /// Set for compressed inputs. Of plain ones the hash of the content is the same, and is computed anyway.
     hasher: Option<Arc<Mutex<blake3::Hasher>>>,
 }
 
@@ -67,7 +69,7 @@ impl Raw {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Hash of the bytes read so far, unless they are the content itself.
+    /// The hash of the bytes read so far; `None` if they are the content itself.
     pub(super) fn digest(&self) -> Option<Hash> {
         self.hasher
             .as_ref()
@@ -79,9 +81,9 @@ impl Input {
     pub(super) fn open(source: Source) -> Result<Self> {
         match source {
             Source::Path(path) => Self::open_path(&path),
-            Source::Reader { name, reader, size } => Ok(Self {
+            Source::Reader { name, reader } => Ok(Self {
                 name,
-                size,
+                size: None,
                 path: None,
                 reader,
             }),
@@ -106,7 +108,7 @@ impl Input {
         })
     }
 
-    /// The hash of a regular file's bytes as they lie there; `None` for anything else.
+    /// The hash of a regular file's bytes; `None` for anything else.
     pub(super) fn digest_of_file(
         &self,
         mut tick: impl FnMut() -> Result<()>,
@@ -116,20 +118,21 @@ impl Input {
         };
         let mut file = File::open(path).map_err(|cause| cannot_open(&self.name, cause))?;
         let mut hasher = blake3::Hasher::new();
-        let mut buffer = vec![0; 1 << 20];
+        let mut block = Vec::with_capacity(BLOCK);
         loop {
             tick()?;
-            let read = file
-                .read(&mut buffer)
+            block.clear();
+            let read = Read::take(&mut file, BLOCK as u64)
+                .read_to_end(&mut block)
                 .map_err(|cause| cannot_read(&self.name, cause))?;
             if read == 0 {
                 return Ok(Some(Hash::from_bytes(*hasher.finalize().as_bytes())));
             }
-            hasher.update(buffer.get(..read).unwrap_or_default());
+            hasher.update(&block);
         }
     }
 
-    /// Looks at the first bytes and sets up the decompressor they ask for.
+    /// The content, decompressed as the first bytes require.
     pub(super) fn content(mut self) -> Result<Content> {
         let mut first = Vec::with_capacity(PEEK);
         Read::take(&mut self.reader, PEEK as u64)
@@ -162,7 +165,7 @@ impl Input {
     }
 }
 
-/// Counts and hashes bytes as they lie there.
+/// Counts and hashes the bytes of an input before decompression.
 struct Counted<R> {
     inner: R,
     raw: Raw,
@@ -171,22 +174,27 @@ struct Counted<R> {
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(into)?;
+        let Some(bytes) = into.get(..read) else {
+            return Err(io::Error::other(
+                "the reader claims to have read more than it was asked for",
+            ));
+        };
         self.raw.count.fetch_add(read as u64, Ordering::Relaxed);
         if let Some(hasher) = &self.raw.hasher {
-            hasher.lock().update(into.get(..read).unwrap_or_default());
+            hasher.lock().update(bytes);
         }
         Ok(read)
     }
 }
 
-/// All members of a gzip file, with errors that say what is wrong with the file.
+/// A reader of all members of a gzip file, with errors that name the damage.
 struct Gunzip<R>(MultiGzDecoder<R>);
 
 impl<R: io::BufRead> Read for Gunzip<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.0.read(into).map_err(|error| {
-            let told = match error.kind() {
-                // Of the file's reader, not of the decompressor.
+            let message = match error.kind() {
+                // An error of the reader, not of the decompressor.
                 _ if error.raw_os_error().is_some() => return error,
                 io::ErrorKind::UnexpectedEof => "the gzip data is cut off; copy or fetch the file again",
                 io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
@@ -194,14 +202,14 @@ impl<R: io::BufRead> Read for Gunzip<R> {
                 }
                 _ => return error,
             };
-            io::Error::new(error.kind(), told)
+            io::Error::new(error.kind(), message)
         })
     }
 }
 
-/// Recognises what the first bytes begin; what cannot be NDJSON is refused by name.
+/// The compression by the first bytes. Formats that are not NDJSON are an error that names them.
 fn recognise(name: &str, first: &[u8]) -> Result<Compression> {
-    let foreign = |what: &str| {
+    let other_format = |what: &str| {
         Err(Error::new(
             ErrorKind::BadRecord,
             format!("{name} is {what}."),
@@ -209,23 +217,23 @@ fn recognise(name: &str, first: &[u8]) -> Result<Compression> {
     };
     match first {
         [0x1F, 0x8B, ..] => Ok(Compression::Gzip),
-        // A frame, or a frame to be skipped before one.
+        // A zstd frame, or a skippable frame before one.
         [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => Ok(Compression::Zstd),
-        [b'P', b'K', 3, 4, ..] => foreign("a zip archive; unpack it first"),
-        [b'B', b'Z', b'h', ..] => {
-            foreign("compressed with bzip2; decompress it first (bzcat FILE | lakebed ingest -)")
-        }
+        [b'P', b'K', 3, 4, ..] => other_format("a zip archive; unpack it first"),
+        [b'B', b'Z', b'h', ..] => other_format(
+            "compressed with bzip2; decompress it first (bzcat FILE | lakebed ingest -)",
+        ),
         [0xFD, b'7', b'z', b'X', b'Z', ..] => {
-            foreign("compressed with xz; decompress it first (xzcat FILE | lakebed ingest -)")
+            other_format("compressed with xz; decompress it first (xzcat FILE | lakebed ingest -)")
         }
-        [0x04, 0x22, 0x4D, 0x18, ..] => {
-            foreign("compressed with lz4; decompress it first (lz4 -dc FILE | lakebed ingest -)")
-        }
+        [0x04, 0x22, 0x4D, 0x18, ..] => other_format(
+            "compressed with lz4; decompress it first (lz4 -dc FILE | lakebed ingest -)",
+        ),
         [b'P', b'A', b'R', b'1', ..] => {
-            foreign("a Parquet file, not NDJSON; DuckDB's read_parquet reads it as it is")
+            other_format("a Parquet file, not NDJSON; DuckDB's read_parquet reads it as it is")
         }
         [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => {
-            foreign("UTF-16 text; JSON is UTF-8, convert it first (iconv -f UTF-16 -t UTF-8)")
+            other_format("UTF-16 text; JSON is UTF-8, convert it first (iconv -f UTF-16 -t UTF-8)")
         }
         _ => Ok(Compression::None),
     }
@@ -239,14 +247,14 @@ fn cannot_open(name: &str, cause: io::Error) -> Error {
     Error::new(ErrorKind::Io, format!("{name} cannot be read: {why}.")).with_source(cause)
 }
 
-/// An error while reading content: of the file, or of what it is compressed with.
+/// The error for content that cannot be read or decompressed.
 pub(super) fn cannot_read(name: &str, cause: io::Error) -> Error {
-    let given_up = cause
+    let interruption = cause
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<Error>())
         .filter(|inner| inner.kind() == ErrorKind::Interrupted);
-    if let Some(given_up) = given_up {
-        return Error::new(ErrorKind::Interrupted, given_up.message());
+    if let Some(interruption) = interruption {
+        return Error::new(ErrorKind::Interrupted, interruption.message());
     }
     Error::new(
         ErrorKind::Io,

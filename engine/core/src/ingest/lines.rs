@@ -1,174 +1,228 @@
-//! A chunk's lines: found, validated, observed and hashed. This is what the worker threads do.
+//! The lines of a chunk: found, validated, observed for the schema and hashed. Worker threads do this.
 
 use lakebed_format::Hash;
-
-use super::chunks::{Chunk, KEPT_OF_TOO_LONG, Position};
-use crate::hashing::hash_each;
-use crate::store::OnError;
 use lakebed_json as json;
 use lakebed_json::schema::{Summary, validate_and_observe};
 
-/// Bad lines of a chunk whose place and reason are kept when they are only counted.
+use super::chunks::{Chunk, KEPT_OF_OVERLONG_LINE, Position};
+use super::request::OnError;
+use crate::error::{Error, Result};
+use crate::hashing::hash_each;
+
+/// How many bad lines are listed, of a chunk and in the report.
 pub(super) const LISTED: usize = 20;
 
-/// A chunk taken apart.
+/// A chunk, split into lines.
 #[derive(Debug)]
 pub(super) struct Parsed {
     pub(super) bytes: Vec<u8>,
-    /// Good lines, in order.
-    pub(super) lines: Vec<Line>,
-    /// One a good line.
+    /// The good lines, in order.
+    pub(super) lines: Vec<LineSpan>,
+    /// The hash of each good line.
     pub(super) hashes: Vec<Hash>,
-    /// Numbers of the good lines in the chunk, from 0; empty when they are simply consecutive from 0.
+    /// The number of each good line in the chunk, from 0; empty if they are 0, 1, 2, ...
     pub(super) numbers: Vec<u32>,
-    pub(super) bad: Vec<Bad>,
+    /// Bad lines: all of them with [`OnError::Quarantine`], otherwise the first ones.
+    pub(super) bad: Vec<BadSpan>,
     pub(super) bad_count: u64,
-    /// Lines, blank and bad ones included.
+    /// All lines, blank and bad ones included.
     pub(super) line_count: u64,
-    /// Of the good lines.
+    /// The summary of the good lines.
     pub(super) summary: Summary,
-    /// The content is one JSON array.
-    pub(super) array: bool,
+    /// Whether the content is a single JSON array.
+    pub(super) is_array: bool,
+    /// The offset of the chunk in the content.
     pub(super) offset: u64,
+    /// The position after the chunk.
     pub(super) end: Position,
 }
 
-/// Where a line lies in the chunk's bytes, without its end.
+/// The position of a line in the bytes of its chunk, without its line end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct LineSpan {
     pub(super) start: u32,
     pub(super) length: u32,
 }
 
-/// A line that is no acceptable record.
+impl LineSpan {
+    fn new(start: usize, length: usize) -> Result<Self> {
+        Ok(Self {
+            start: narrow(start)?,
+            length: narrow(length)?,
+        })
+    }
+}
+
+/// A position or count in a chunk, which is never as large as 4 GiB.
+fn narrow(value: usize) -> Result<u32> {
+    u32::try_from(value).map_err(|_| Error::internal("a chunk of an input is 4 GiB or larger"))
+}
+
+/// A line that is not an acceptable record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Bad {
-    /// Number in the chunk, from 0.
+pub(super) struct BadSpan {
+    /// Its number in the chunk, from 0.
     pub(super) number: u32,
-    pub(super) line: Line,
-    /// Bytes the line has, if the chunk holds only its beginning.
-    pub(super) whole: u64,
-    /// From 1, in bytes.
+    /// The bytes that are kept of it.
+    pub(super) line: LineSpan,
+    /// The length of the whole line in bytes.
+    pub(super) length: u64,
+    /// The byte that is wrong, from 1.
     pub(super) column: u64,
     pub(super) reason: &'static str,
 }
 
 impl Parsed {
     /// The bytes of a line.
-    pub(super) fn bytes_of(&self, line: Line) -> &[u8] {
+    pub(super) fn bytes_of(&self, line: LineSpan) -> Result<&[u8]> {
         let start = line.start as usize;
         self.bytes
             .get(start..start + line.length as usize)
-            .unwrap_or_default()
+            .ok_or_else(|| Error::internal("a line lies outside its chunk"))
     }
 
-    /// Memory it holds, about.
-    pub(super) fn cost(&self) -> usize {
+    /// About how much memory it holds, in bytes.
+    pub(super) fn memory(&self) -> usize {
         self.bytes.capacity()
-            + self.lines.len() * (size_of::<Line>() + size_of::<Hash>())
-            + self.numbers.len() * 4
-            + self.bad.len() * size_of::<Bad>()
+            + self.lines.len() * (size_of::<LineSpan>() + size_of::<Hash>())
+            + self.numbers.len() * size_of::<u32>()
+            + self.bad.len() * size_of::<BadSpan>()
     }
 }
 
-/// Takes a chunk apart. With [`OnError::Abort`] it stops after the first bad line.
-pub(super) fn parse(chunk: Chunk, on_error: OnError) -> Parsed {
-    let mut parsed = Parsed {
-        bytes: chunk.bytes,
-        lines: Vec::new(),
-        hashes: Vec::new(),
-        numbers: Vec::new(),
-        bad: Vec::new(),
-        bad_count: 0,
-        line_count: 0,
-        summary: Summary::new(),
-        array: false,
-        offset: chunk.offset,
-        end: chunk.end,
+/// Splits a chunk into lines. With [`OnError::Abort`] it stops after the first bad line.
+pub(super) fn parse(chunk: Chunk, on_error: OnError) -> Result<Parsed> {
+    let Chunk {
+        bytes,
+        lines_start,
+        offset,
+        end,
+        last,
+        overlong,
+    } = chunk;
+    let Some(content) = bytes.get(lines_start..) else {
+        return Err(Error::internal("the lines of a chunk begin behind its end"));
     };
-    if let Some(whole) = chunk.too_long {
-        parsed.line_count = 1;
-        parsed.bad_count = 1;
-        let length = parsed.bytes.len().min(KEPT_OF_TOO_LONG) - chunk.skip;
-        let line = Line {
-            start: chunk.skip as u32,
-            length: length as u32,
-        };
-        let column = json::MAX_LENGTH as u64 + 1;
-        parsed.bad.push(Bad {
+    let mut lines = Lines::default();
+    let mut is_array = false;
+    if let Some(length) = overlong {
+        lines.bad.push(BadSpan {
             number: 0,
-            line,
-            whole,
-            column,
+            line: LineSpan::new(lines_start, content.len().min(KEPT_OF_OVERLONG_LINE))?,
+            length,
+            column: json::MAX_LENGTH as u64 + 1,
             reason: "the line is longer than 256 MiB",
         });
-        return parsed;
+        lines.bad_count = 1;
+        lines.next_number = 1;
+    } else {
+        is_array = offset == 0 && looks_like_one_array(content, last);
+        if !is_array {
+            lines.split(content, lines_start, on_error)?;
+        }
     }
-    let bytes = std::mem::take(&mut parsed.bytes);
-    let content = bytes.get(chunk.skip..).unwrap_or_default();
-    parsed.array = chunk.offset == 0 && is_array(content, chunk.last);
-    if !parsed.array {
-        split(content, chunk.skip, on_error, &mut parsed);
-    }
-    parsed.bytes = bytes;
-    parsed
+    Ok(Parsed {
+        hashes: lines.hashes,
+        lines: lines.good,
+        numbers: lines.numbers,
+        bad: lines.bad,
+        bad_count: lines.bad_count,
+        line_count: u64::from(lines.next_number),
+        summary: lines.summary,
+        is_array,
+        bytes,
+        offset,
+        end,
+    })
 }
 
-fn split(content: &[u8], skip: usize, on_error: OnError, parsed: &mut Parsed) {
-    let mut start = 0;
-    let mut number = 0_u32;
-    let mut good_lines = Vec::new();
-    let unterminated = (!content.ends_with(b"\n") && !content.is_empty()).then_some(content.len());
-    for end in memchr::memchr_iter(b'\n', content).chain(unterminated) {
-        let line = content.get(start..end).unwrap_or_default();
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let place = Line {
-            start: (skip + start) as u32,
-            length: line.len() as u32,
-        };
-        start = end + 1;
-        let this = number;
-        number += 1;
-        if is_blank(line) {
-            continue;
-        }
-        match validate_and_observe(line, &mut parsed.summary) {
-            Ok(_) => {
-                let good = parsed.lines.len();
-                if this as usize != good && parsed.numbers.is_empty() {
-                    // The first gap: the lines before it were consecutive.
-                    parsed.numbers.extend(0..good as u32);
-                }
-                if this as usize != good {
-                    parsed.numbers.push(this);
-                }
-                parsed.lines.push(place);
-                good_lines.push(line);
+/// The lines found so far.
+#[derive(Default)]
+struct Lines {
+    good: Vec<LineSpan>,
+    hashes: Vec<Hash>,
+    numbers: Vec<u32>,
+    bad: Vec<BadSpan>,
+    bad_count: u64,
+    next_number: u32,
+    summary: Summary,
+}
+
+impl Lines {
+    /// Splits `content`, which begins at `offset` in the bytes of the chunk.
+    fn split(&mut self, content: &[u8], offset: usize, on_error: OnError) -> Result<()> {
+        let mut good_lines = Vec::new();
+        let mut start = 0;
+        let unterminated =
+            (!content.is_empty() && !content.ends_with(b"\n")).then_some(content.len());
+        for end in memchr::memchr_iter(b'\n', content).chain(unterminated) {
+            let Some(line) = content.get(start..end) else {
+                return Err(Error::internal("a line ends before it begins"));
+            };
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let span = LineSpan::new(offset + start, line.len())?;
+            start = end + 1;
+            let number = self.next_number;
+            self.next_number += 1;
+            if is_blank(line) {
+                continue;
             }
-            Err(error) => {
-                parsed.bad_count += 1;
-                if on_error == OnError::Quarantine || parsed.bad.len() < LISTED {
-                    let mut kept = place;
-                    if line.len() > json::MAX_LENGTH {
-                        // It came whole with what was read, and is no more kept than one that did not.
-                        kept.length = KEPT_OF_TOO_LONG as u32;
+            match validate_and_observe(line, &mut self.summary) {
+                Ok(_) => {
+                    self.add_number(number)?;
+                    self.good.push(span);
+                    good_lines.push(line);
+                }
+                Err(error) => {
+                    self.add_bad(number, span, &error, on_error)?;
+                    if on_error == OnError::Abort {
+                        break;
                     }
-                    parsed.bad.push(Bad {
-                        number: this,
-                        line: kept,
-                        whole: u64::from(place.length),
-                        column: error.column as u64,
-                        reason: error.reason,
-                    });
-                }
-                if on_error == OnError::Abort {
-                    break;
                 }
             }
         }
+        self.hashes = hash_each(&good_lines);
+        Ok(())
     }
-    parsed.hashes = hash_each(&good_lines);
-    parsed.line_count = u64::from(number);
+
+    /// Adds the number of the next good line, if the numbers are not just 0, 1, 2, ...
+    fn add_number(&mut self, number: u32) -> Result<()> {
+        let good = narrow(self.good.len())?;
+        if number != good {
+            if self.numbers.is_empty() {
+                // The first gap: the lines before it were consecutive.
+                self.numbers.extend(0..good);
+            }
+            self.numbers.push(number);
+        }
+        Ok(())
+    }
+
+    fn add_bad(
+        &mut self,
+        number: u32,
+        span: LineSpan,
+        error: &json::JsonError,
+        on_error: OnError,
+    ) -> Result<()> {
+        self.bad_count += 1;
+        if on_error != OnError::Quarantine && self.bad.len() >= LISTED {
+            return Ok(());
+        }
+        let mut kept = span;
+        if span.length as usize > json::MAX_LENGTH {
+            // A line longer than the limit that was read whole is cut like one that was not.
+            kept.length = narrow(KEPT_OF_OVERLONG_LINE)?;
+        }
+        self.bad.push(BadSpan {
+            number,
+            line: kept,
+            length: u64::from(span.length),
+            column: error.column as u64,
+            reason: error.reason,
+        });
+        Ok(())
+    }
 }
 
 fn is_blank(line: &[u8]) -> bool {
@@ -179,18 +233,13 @@ fn is_blank(line: &[u8]) -> bool {
     }
 }
 
-/// Whether content that begins so is one JSON array instead of one value a line. A first line that is a whole array of
-/// objects only says so if nothing follows it.
-fn is_array(content: &[u8], last: bool) -> bool {
+/// Whether content with this beginning is a single JSON array instead of one value a line. A first line that is a
+/// complete array of objects is a record, unless nothing follows it.
+fn looks_like_one_array(content: &[u8], last: bool) -> bool {
     if !json::looks_like_array(content) {
         return false;
     }
-    last || {
-        let first = content.trim_ascii_start();
-        let line = first
-            .split(|&byte| byte == b'\n')
-            .next()
-            .unwrap_or_default();
-        json::validate(line).is_err()
-    }
+    let content = content.trim_ascii_start();
+    let first_line = memchr::memchr(b'\n', content).map_or(content, |end| content.split_at(end).0);
+    last || json::validate(first_line).is_err()
 }

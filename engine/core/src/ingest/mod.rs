@@ -1,51 +1,62 @@
 //! NDJSON into a collection: from any input, on all cores, in order.
 //!
 //! ```text
-//! reading thread   read, decompress, hash the content, cut it at line ends into chunks of about 1 MiB
+//! reader thread    read, decompress, hash the content, cut it at line ends into chunks of about 1 MiB
 //! worker threads   find lines, validate, observe the schema, hash each line; later compress frames
-//! the caller       in order: dedupe and frame (the sink), rows, a commit at least every 64 MiB
+//! caller's thread  in order: dedupe, frame, append rows; a commit at least every 64 MiB
 //! ```
 //!
-//! A line is stored without its end: neither `\n` nor the `\r` of a CRLF. Blank lines (nothing but spaces, tabs, `\r`) and
-//! a byte-order mark at the beginning are passed over; blank lines count as lines. What is committed is always a prefix of the
-//! input's lines, and the record committed with it says how far, so that an interrupted ingest can be resumed.
+//! A line is stored without its end: neither `\n` nor the `\r` of a CRLF. Blank lines (only spaces, tabs, `\r`) and a
+//! byte-order mark at the beginning are not stored; blank lines count as lines. What is committed is always a prefix of
+//! the input's lines, and a record in the same commit holds the position in the input, so that an interrupted ingest
+//! can be resumed.
 //!
-//! A collection without a dictionary gets one first, if it pays. A plain file is sampled all over while its first chunks
-//! are already parsed; of anything else at most [`Sizes::look_ahead`] bytes are held in memory and sampled.
+//! A collection without a dictionary gets one first, if it pays. A plain file is sampled in all its parts while its
+//! first chunks are parsed; of any other input at most [`Sizes::look_ahead`] bytes are held in memory and sampled.
 //!
 //! Not here: bytes of the format, locks, what a commit does.
 
 mod chunks;
-mod history;
+mod first_dictionary;
+mod group_writer;
 mod input;
 mod lines;
+mod messages;
+mod name;
+mod pipeline;
 mod quarantine;
-mod reader;
+mod reader_thread;
+mod receive;
 mod report;
-mod run;
-mod sample;
+mod request;
+mod sampling;
 mod session;
-mod sink;
+mod starting_point;
 #[cfg(test)]
 mod tests;
+mod ticker;
 mod training;
-mod unzstd;
+mod writing;
+mod zstd_reader;
 
+pub use name::collection_name;
+pub use report::{BadLine, IngestReport};
+pub use request::{IngestOptions, OnError, Source};
 pub(crate) use session::ingest;
-use sink::Sink;
 
-/// How much of everything. Tests make it small.
+/// Limits of an ingest. Tests make them small.
 #[derive(Debug, Clone, Copy)]
 struct Sizes {
-    /// Content of a chunk, about: small enough that all cores get some of any file, large enough that handing over costs nothing.
+    /// About the content bytes of a chunk: small enough to give every core some of any file, large enough to make
+    /// hand-over cheap.
     chunk: usize,
-    /// The longest line; what is beyond is read past and not held.
+    /// The longest line in bytes. A longer one is read, and only its beginning is held.
     longest_line: u64,
-    /// Content of a group at most, but for a single chunk that is larger.
+    /// The content bytes of a group, unless a single chunk is larger.
     commit_bytes: u64,
-    /// Rows of a group: very small rows cost more memory than their bytes until they are committed.
+    /// The rows of a group: until the commit a very small row needs more memory than its bytes.
     commit_rows: u64,
-    /// Memory for what was parsed and waits for a dictionary.
+    /// The memory, in bytes, for chunks that wait for a dictionary.
     look_ahead: usize,
 }
 
@@ -57,5 +68,5 @@ const SIZES: Sizes = Sizes {
     look_ahead: 64 << 20,
 };
 
-/// An input below this size gets no dictionary: it could not save its own cost.
+/// An input below this size, in bytes, gets no dictionary: it would save less than it costs.
 const LEAST_TRAINED: u64 = 96 << 10;

@@ -1,115 +1,73 @@
-//! How far it got: to the caller's progress function, and in words.
+//! What an ingest reports. Sizes are bytes.
 
-use std::time::{Duration, Instant};
+use lakebed_format::CommitNumber;
 
-use super::lines::{Bad, Parsed};
-use crate::error::{Error, ErrorKind, Result};
-use crate::store::{BadLine, Progress, ProgressFn};
+use crate::train::TrainReport;
 
-/// How often progress is told.
-const EVERY: Duration = Duration::from_millis(100);
-
-/// Tells the caller a few times a second.
-#[derive(Debug)]
-pub(super) struct Ticker<'a> {
-    progress: &'a mut ProgressFn,
-    began: Instant,
-    told: Option<Instant>,
-    pub(super) now: Progress,
+/// What an `ingest` did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IngestReport {
+    /// The collection.
+    pub collection: String,
+    /// The name stored with the rows.
+    pub file: String,
+    /// The file was ingested in full before: nothing was done.
+    pub skipped: bool,
+    /// The last line of the interrupted ingest that was resumed.
+    pub resumed_after_line: Option<u64>,
+    /// Lines read, blank ones included.
+    pub lines: u64,
+    /// Rows added.
+    pub rows: u64,
+    /// Blobs that the store did not have.
+    pub new_blobs: u64,
+    /// Rows whose blob the store already had.
+    pub duplicates: u64,
+    /// Lines that were not accepted as records.
+    pub bad_lines: u64,
+    /// The first bad lines.
+    pub first_bad: Vec<BadLine>,
+    /// The collection that holds the bad lines.
+    pub quarantine: Option<String>,
+    /// Bytes read, decompressed.
+    pub bytes_in: u64,
+    /// Bytes by which the store's segments grew.
+    pub bytes_stored: u64,
+    /// The dictionary that was trained for it.
+    pub trained: Option<TrainReport>,
+    /// How long it took.
+    pub seconds: f64,
+    /// The last commit it made.
+    pub commit: CommitNumber,
 }
 
-impl<'a> Ticker<'a> {
-    pub(super) fn new(progress: &'a mut ProgressFn, total_bytes: Option<u64>) -> Self {
-        let now = Progress {
-            total_bytes,
-            ..Progress::default()
-        };
-        Self {
-            progress,
-            began: Instant::now(),
-            told: None,
-            now,
+impl IngestReport {
+    /// Bytes read for each byte stored.
+    pub fn ratio(&self) -> f64 {
+        if self.bytes_stored == 0 {
+            0.0
+        } else {
+            self.bytes_in as f64 / self.bytes_stored as f64
         }
     }
 
-    pub(super) fn seconds(&self) -> f64 {
-        self.began.elapsed().as_secs_f64()
-    }
-
-    /// Tells, if it was long enough ago. The error is that the caller wants to stop.
-    pub(super) fn tick(&mut self) -> Result<()> {
-        if self.told.is_some_and(|told| told.elapsed() < EVERY) {
-            return Ok(());
+    /// Megabytes (10^6 bytes) read per second.
+    pub fn mb_per_second(&self) -> f64 {
+        if self.seconds > 0.0 {
+            self.bytes_in as f64 / 1e6 / self.seconds
+        } else {
+            0.0
         }
-        self.tell()
-    }
-
-    /// Tells now.
-    pub(super) fn tell(&mut self) -> Result<()> {
-        self.told = Some(Instant::now());
-        self.now.seconds = self.seconds();
-        self.progress.report(&self.now)
     }
 }
 
-/// The bad line as it is listed; `before` lines came before its chunk.
-pub(super) fn listed(bad: &Bad, before: u64) -> BadLine {
-    BadLine {
-        line: before + u64::from(bad.number) + 1,
-        column: bad.column,
-        reason: bad.reason.to_owned(),
-    }
-}
-
-/// What is kept, to follow a sentence about what stopped an ingest. A file that was begun is known again, a stream is not.
-pub(super) fn kept(committed_lines: u64, is_stream: bool) -> String {
-    if committed_lines == 0 {
-        "nothing of it was kept".to_owned()
-    } else if is_stream {
-        format!(
-            "its lines up to {committed_lines} are kept: give the same input again with `resume`, which goes on after them, or they \
-             are stored a second time"
-        )
-    } else {
-        format!("its lines up to {committed_lines} are kept, `resume` goes on after them")
-    }
-}
-
-/// The error of [`crate::store::OnError::Abort`].
-pub(super) fn bad_line(file: &str, parsed: &Parsed, bad: &Bad, before: u64, kept: &str) -> Error {
-    let BadLine {
-        line,
-        column,
-        reason,
-    } = listed(bad, before);
-    let text = parsed.bytes_of(bad.line).trim_ascii();
-    let advice = if line == 1 && text == b"{" {
-        format!("it looks like one JSON value over several lines, which jq -c . {file} puts on one")
-    } else {
-        "correct the line, or have bad lines left out (`on_error` skip) or kept aside (`on_error` quarantine)"
-            .to_owned()
-    };
-    Error::new(
-        ErrorKind::BadRecord,
-        format!("{file}, line {line}, column {column}: {reason}; {kept}; {advice}."),
-    )
-}
-
-/// The error for a file that is one JSON array.
-pub(super) fn one_array(file: &str) -> Error {
-    Error::new(
-        ErrorKind::BadRecord,
-        format!(
-            "{file} is one JSON array, not one JSON value a line; convert it with jq -c '.[]' {file} > {}.ndjson and ingest that.",
-            file.strip_suffix(".json").unwrap_or(file)
-        ),
-    )
-}
-
-/// The error of a caller who wanted to stop.
-pub(super) fn interrupted(file: &str, kept: &str) -> Error {
-    Error::new(
-        ErrorKind::Interrupted,
-        format!("The ingest of {file} was interrupted; {kept}."),
-    )
+/// A line that was not accepted as a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadLine {
+    /// Its number, from 1.
+    pub line: u64,
+    /// The byte of the line that is wrong, from 1.
+    pub column: u64,
+    /// Why it was not accepted.
+    pub reason: String,
 }

@@ -1,60 +1,43 @@
-//! The store's write session as the pipeline's sink.
+//! An ingest into a store: the write session as the pipeline's group writer.
 
 use std::sync::Arc;
 
+use lakebed_codec::Workers;
 use lakebed_format::{
     BlobId, CatalogueRecord, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Hash,
     IngestEntry,
 };
 
-use super::run::ingest_in;
-use super::{SIZES, Sink};
-use crate::error::Result;
-use crate::store::{IngestOptions, IngestReport, Source};
+use super::group_writer::GroupWriter;
+use super::pipeline::{self, Resources};
+use super::{IngestOptions, IngestReport, SIZES, Source};
+use crate::error::{Error, Result};
 use crate::write::{BlobCounts, Lines, NewBlob, Session, Shared};
-use lakebed_codec::Workers;
 
-/// Ingests into a store; see [`crate::Store::ingest`]. Commits what was pending first.
+/// Ingests into a store; see [`crate::Store::ingest`]. Commits pending changes first.
 pub(crate) fn ingest(
     shared: &Shared,
     source: Source,
     options: IngestOptions,
 ) -> Result<IngestReport> {
-    let how = &shared.context.options;
-    let workers = Arc::new(Workers::new(how.threads, how.level)?);
-    let mut session = Session::begin(shared, Some(Arc::clone(&workers)))?;
-    session.commit()?;
-    let mut sink = SessionSink {
-        session,
-        workers,
-        framing: (how.level, how.page_bytes),
-        encoding: None,
+    let store_options = &shared.context.options;
+    let resources = Resources {
+        workers: Arc::new(Workers::new(store_options.threads, store_options.level)?),
+        level: store_options.level,
+        page_bytes: store_options.page_bytes,
+        sizes: SIZES,
     };
-    // After an error the session is dropped, which undoes what was not committed.
-    let report = ingest_in(&mut sink, source, options, SIZES)?;
-    sink.session.leave()?;
+    let mut session = Session::begin(shared, Some(Arc::clone(&resources.workers)))?;
+    session.commit()?;
+    // After an error the session is dropped, which discards what is not committed.
+    let report = pipeline::ingest(&mut session, source, options, resources)?;
+    session.leave()?;
     Ok(report)
 }
 
-struct SessionSink<'a> {
-    session: Session<'a>,
-    workers: Arc<Workers>,
-    framing: (i32, usize),
-    /// Whose dictionary frames use: each group starts without one.
-    encoding: Option<CollectionId>,
-}
-
-impl Sink for SessionSink<'_> {
-    fn workers(&self) -> Arc<Workers> {
-        Arc::clone(&self.workers)
-    }
-
-    fn framing(&self) -> (i32, usize) {
-        self.framing
-    }
-
+impl GroupWriter for Session<'_> {
     fn ingests(&self, collection: &str) -> Result<Vec<(String, IngestEntry)>> {
-        let catalogue = self.session.catalogue();
+        let catalogue = self.catalogue();
         let Some(collection) = catalogue.named(collection) else {
             return Ok(Vec::new());
         };
@@ -62,31 +45,40 @@ impl Sink for SessionSink<'_> {
             .ingests()
             .iter()
             .filter(|entry| entry.collection == collection.id);
-        Ok(entries
+        entries
             .map(|entry| {
-                let name = catalogue.file(entry.file).map(ToString::to_string);
-                (name.unwrap_or_default(), *entry)
+                let name = catalogue.file(entry.file).ok_or_else(|| {
+                    Error::internal("an ingest names a file that the catalogue lacks")
+                })?;
+                Ok((name.to_string(), *entry))
             })
-            .collect())
+            .collect()
     }
 
+    fn use_dictionary(&mut self, collection: CollectionId) -> Result<Option<u64>> {
+        let generation = self
+            .catalogue()
+            .dictionary_of(collection)
+            .map(|entry| entry.generation);
+        if generation.is_some() {
+            self.encode_for(collection)?;
+        }
+        Ok(generation)
+    }
+
+    fn segment_bytes(&self) -> Result<u64> {
+        let segments = self.snapshot().segments()?;
+        Ok(segments.iter().map(|segment| segment.file_bytes).sum())
+    }
+
+    // The inherent methods of the session.
+
     fn collection(&mut self, name: &str) -> Result<CollectionId> {
-        self.session.collection(name)
+        Session::collection(self, name)
     }
 
     fn file(&mut self, name: &str) -> Result<FileNumber> {
-        self.session.file(name)
-    }
-
-    fn has_dictionary(&self, collection: CollectionId) -> bool {
-        self.generation(collection) > 0
-    }
-
-    fn generation(&self, collection: CollectionId) -> u64 {
-        let catalogue = self.session.catalogue();
-        catalogue
-            .dictionary_of(collection)
-            .map_or(0, |entry| entry.generation)
+        Session::file(self, name)
     }
 
     fn install_dictionary(
@@ -94,20 +86,15 @@ impl Sink for SessionSink<'_> {
         collection: CollectionId,
         bytes: &[u8],
     ) -> Result<DictionaryNumber> {
-        self.session.install_dictionary(collection, bytes)
-    }
-
-    fn encode_for(&mut self, collection: CollectionId) -> Result<()> {
-        self.encoding = Some(collection);
-        self.session.encode_for(collection)
+        Session::install_dictionary(self, collection, bytes)
     }
 
     fn blobs(&mut self, batch: &[NewBlob<'_>], ids: &mut Vec<BlobId>) -> Result<BlobCounts> {
-        self.session.blobs(batch, ids)
+        Session::blobs(self, batch, ids)
     }
 
     fn seem_known(&self, hashes: &[Hash]) -> Result<bool> {
-        self.session.seem_known(hashes)
+        Session::seem_known(self, hashes)
     }
 
     fn rows(
@@ -117,27 +104,18 @@ impl Sink for SessionSink<'_> {
         lines: Lines<'_>,
         ids: &[BlobId],
     ) -> Result<()> {
-        self.session.rows(collection, file, lines, ids)
+        Session::rows(self, collection, file, lines, ids)
     }
 
     fn pin(&mut self, blob: BlobId) -> Result<()> {
-        self.session.pin(blob)
+        Session::pin(self, blob)
     }
 
     fn record(&mut self, record: CatalogueRecord) -> Result<()> {
-        self.session.record(record)
+        Session::record(self, record)
     }
 
     fn commit(&mut self) -> Result<CommitNumber> {
-        let number = self.session.commit()?;
-        if let Some(collection) = self.encoding {
-            self.session.encode_for(collection)?;
-        }
-        Ok(number)
-    }
-
-    fn stored_bytes(&self) -> Result<u64> {
-        let segments = self.session.snapshot().segments()?;
-        Ok(segments.iter().map(|segment| segment.file_bytes).sum())
+        Session::commit(self)
     }
 }

@@ -1,26 +1,26 @@
-//! The dictionary of a collection's first ingest: sampled and trained while chunks are already parsed, or none.
+//! The dictionary of a collection's first ingest, trained on a worker while chunks are already parsed.
 
 use std::path::PathBuf;
 
 use super::lines::Parsed;
-use super::{LEAST_TRAINED, sample};
+use super::{LEAST_TRAINED, sampling};
 use crate::error::{Error, Result};
 use lakebed_codec::training::{
     self, Budget, DEFAULT_SIZE, INGEST_SHARE, INGEST_WINDOWS, Request, Trained,
 };
 use lakebed_codec::{FrameError, Promise, Workers};
 
-/// Where the decision stands.
+/// The state of the training.
 pub(super) enum Training {
-    /// Nothing is to be trained, or it was.
+    /// Nothing is to be trained, or the training is over.
     Done,
-    /// Chunks are gathered to be sampled.
+    /// Chunks are held until there are enough for samples.
     Gathering,
-    /// A worker is at it.
-    Under(Promise<Option<Trained>, Error>),
+    /// A worker samples or trains.
+    Running(Promise<Option<Trained>, Error>),
 }
 
-/// What the dictionary is for.
+/// The frames that the dictionary is for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Frames {
     pub(super) level: i32,
@@ -50,7 +50,7 @@ impl Frames {
     }
 }
 
-/// Samples a plain file from `start` on and trains on that, on a worker.
+/// Samples a plain file of `size` bytes, from `start` on, and trains on the samples, on a worker.
 pub(super) fn of_file(
     workers: &Workers,
     path: PathBuf,
@@ -63,16 +63,17 @@ pub(super) fn of_file(
         return Ok(Training::Done);
     }
     let promise = workers.submit(move |_| {
-        // If the file cannot be read the reading thread says so; here that means only: no samples.
-        match sample::of_file(&path, start, size, &frames.budget(expected)) {
+        // The reader thread reports a file that cannot be read; here it means no samples.
+        match sampling::of_file(&path, start, size, &frames.budget(expected)) {
             Ok(samples) => frames.train(&samples, expected).map_err(Error::from),
             Err(_) => Ok(None),
         }
     })?;
-    Ok(Training::Under(promise))
+    Ok(Training::Running(promise))
 }
 
-/// Samples what was read ahead and trains on that, on a worker. `expected` are the bytes of the whole content, as far as known.
+/// Samples the chunks that are held and trains on the samples, on a worker. `expected` are the bytes of the whole
+/// content, as far as they are known.
 pub(super) fn of_held(
     workers: &Workers,
     held: &[Parsed],
@@ -83,7 +84,7 @@ pub(super) fn of_held(
         return Ok(Training::Done);
     }
     let held: Vec<&Parsed> = held.iter().collect();
-    let samples = sample::of_chunks(&held, &frames.budget(expected));
+    let samples = sampling::of_chunks(&held, &frames.budget(expected))?;
     let promise = workers.submit(move |_| frames.train(&samples, expected).map_err(Error::from))?;
-    Ok(Training::Under(promise))
+    Ok(Training::Running(promise))
 }

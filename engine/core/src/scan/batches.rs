@@ -7,14 +7,14 @@ use arrow_array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow_schema::ArrowError;
 use lakebed_format::Seq;
 
-use super::asked;
+use super::column_types;
 use super::columns::ScanColumn;
 use super::filter;
+use super::json_column::JsonColumn;
 use super::plan::ScanPlan;
 use super::records::RecordColumns;
 use super::rows::{RowCollector, TaskRows, system_column};
 use super::task::ScanTask;
-use super::texts::Texts;
 use crate::error::{Error, Result};
 
 impl ScanPlan {
@@ -69,14 +69,14 @@ impl ScanPlan {
         let count = passed.as_ref().map_or(rows.count, BooleanArray::true_count);
         let hashes = records.hashes.take();
         let hashes = hashes.map(|mut hashes| Arc::new(hashes.finish()) as ArrayRef);
-        let json = records.json.take().map(Texts::finish);
+        let json = records.json.take().map(JsonColumn::finish);
         let mut typed = records.finish_typed()?.into_iter();
         let mut arrays = Vec::with_capacity(self.columns.len());
         for column in &self.columns {
             let array = match column {
-                ScanColumn::Typed(number) if self.asked.texts.contains(number) => typed
+                ScanColumn::Typed(number) if self.overrides.as_text.contains(number) => typed
                     .next()
-                    .map(|json| asked::text_of(&json).ok_or_else(|| self.no_text(*number)))
+                    .map(|json| column_types::text_of(&json).ok_or_else(|| self.no_text(*number)))
                     .transpose()?,
                 ScanColumn::Typed(_) => typed.next(),
                 ScanColumn::System("_hash") => hashes.clone(),
@@ -101,7 +101,7 @@ impl ScanPlan {
             let Some(array) = arrays.get(*place) else {
                 continue;
             };
-            let judged = filter::judge(op, array.as_ref());
+            let judged = filter::matching_rows(op, array.as_ref());
             passing = Some(match passing {
                 None => judged,
                 Some(before) => BooleanArray::new(before.values() & judged.values(), None),

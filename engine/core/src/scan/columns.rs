@@ -27,6 +27,16 @@ pub(super) fn system_field(name: &str) -> Option<Field> {
     Some(Field::new(name, data_type, true))
 }
 
+/// The SQL type of a system column.
+pub fn system_column_type(name: &str) -> &'static str {
+    match name {
+        "_seq" | "_line" => "BIGINT",
+        "_ingested_at" => "TIMESTAMP WITH TIME ZONE",
+        "_json" => "JSON",
+        _ => "VARCHAR",
+    }
+}
+
 /// What a name stands for: a typed column, in whatever case, or a system column.
 pub(super) fn column_named(schema: &Schema, collection: &str, name: &str) -> Result<ScanColumn> {
     if let Some(position) = schema.position(name) {

@@ -1,4 +1,4 @@
-//! What conditions on columns mean, exactly as in SQL on the same types; and those on system columns, judged on their Arrow arrays.
+//! The meaning of filters, as in SQL on the same types, and the evaluation of those on system columns.
 
 use std::cmp::Ordering;
 
@@ -10,10 +10,10 @@ use arrow_schema::{DataType as ArrowType, Field, TimeUnit};
 use super::request::{Filter, Op, Value};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Whether a filter can be judged on a column of this type.
+/// Verifies that the constants of a filter fit the type of its column.
 ///
 /// # Errors
-/// `InvalidArgument` says why not.
+/// `InvalidArgument` where they do not.
 pub(super) fn check(filter: &Filter, field: &Field) -> Result<()> {
     let fits = |value: &Value| {
         matches!(
@@ -32,12 +32,12 @@ pub(super) fn check(filter: &Filter, field: &Field) -> Result<()> {
             // JSON is text to Arrow and not to SQL.
             && field.metadata().is_empty()
     };
-    let judged = match &filter.op {
+    let fits_all = match &filter.op {
         Op::IsNull | Op::IsNotNull => true,
         Op::In(values) => values.iter().all(fits),
         Op::Eq(v) | Op::Ne(v) | Op::Lt(v) | Op::Le(v) | Op::Gt(v) | Op::Ge(v) => fits(v),
     };
-    if judged {
+    if fits_all {
         return Ok(());
     }
     Err(Error::new(
@@ -50,22 +50,23 @@ pub(super) fn check(filter: &Filter, field: &Field) -> Result<()> {
     ))
 }
 
-/// A value that a condition is about; of a type without order when all that counts is whether it is NULL.
-pub(super) enum Found<'a> {
+/// The value of a row that a filter compares.
+pub(super) enum Operand<'a> {
     Null,
     Bool(bool),
     Int(i128),
     Float(f64),
     Text(&'a [u8]),
-    Unordered,
+    /// A value that is not NULL, of a type without comparisons.
+    Other,
 }
 
-/// Whether a value passes.
-pub(super) fn holds(op: &Op, found: &Found<'_>) -> bool {
-    let is = |value: &Value, pass: fn(Ordering) -> bool| compare(found, value).is_some_and(pass);
+/// Whether a value matches. All filters are evaluated by this function.
+pub(super) fn matches(op: &Op, operand: &Operand<'_>) -> bool {
+    let is = |value: &Value, pass: fn(Ordering) -> bool| compare(operand, value).is_some_and(pass);
     match op {
-        Op::IsNull => matches!(found, Found::Null),
-        Op::IsNotNull => !matches!(found, Found::Null),
+        Op::IsNull => matches!(operand, Operand::Null),
+        Op::IsNotNull => !matches!(operand, Operand::Null),
         Op::In(values) => values.iter().any(|value| is(value, Ordering::is_eq)),
         Op::Eq(value) => is(value, Ordering::is_eq),
         Op::Ne(value) => is(value, Ordering::is_ne),
@@ -76,42 +77,43 @@ pub(super) fn holds(op: &Op, found: &Found<'_>) -> bool {
     }
 }
 
-/// `None` for NULL. [`check`] saw to it that the types fit; for others nothing ever passes.
-fn compare(found: &Found<'_>, constant: &Value) -> Option<Ordering> {
-    match (found, constant) {
-        (Found::Bool(found), Value::Bool(constant)) => Some(found.cmp(constant)),
-        (Found::Int(found), Value::Int(constant)) => Some(found.cmp(constant)),
-        (Found::Text(found), Value::Text(constant)) => Some((*found).cmp(constant.as_bytes())),
-        // JSON has no NaN, and SQL has it above everything; -0 and 0 are equal, as in SQL.
-        (Found::Float(found), Value::Float(constant)) => {
-            Some(found.partial_cmp(constant).unwrap_or(Ordering::Less))
+/// `None` for NULL, and for types that do not fit, which [`check`] excludes.
+fn compare(operand: &Operand<'_>, constant: &Value) -> Option<Ordering> {
+    match (operand, constant) {
+        (Operand::Bool(value), Value::Bool(constant)) => Some(value.cmp(constant)),
+        (Operand::Int(value), Value::Int(constant)) => Some(value.cmp(constant)),
+        (Operand::Text(value), Value::Text(constant)) => Some((*value).cmp(constant.as_bytes())),
+        // -0 and 0 are equal, as in SQL. A constant may be NaN, which SQL orders above all numbers; a JSON value is
+        // not.
+        (Operand::Float(value), Value::Float(constant)) => {
+            Some(value.partial_cmp(constant).unwrap_or(Ordering::Less))
         }
         _ => None,
     }
 }
 
-/// Which rows of a system column pass.
-pub(super) fn judge(op: &Op, array: &dyn Array) -> BooleanArray {
+/// The rows of a system column that match.
+pub(super) fn matching_rows(op: &Op, array: &dyn Array) -> BooleanArray {
     if let Some(numbers) = array.as_primitive_opt::<Int64Type>() {
-        rows(op, array, |row| Found::Int(numbers.value(row).into()))
+        rows(op, array, |row| Operand::Int(numbers.value(row).into()))
     } else if let Some(times) = array.as_primitive_opt::<TimestampMicrosecondType>() {
-        rows(op, array, |row| Found::Int(times.value(row).into()))
+        rows(op, array, |row| Operand::Int(times.value(row).into()))
     } else if let Some(texts) = array.as_string_opt::<i32>() {
-        rows(op, array, |row| Found::Text(texts.value(row).as_bytes()))
+        rows(op, array, |row| Operand::Text(texts.value(row).as_bytes()))
     } else {
-        rows(op, array, |_| Found::Unordered)
+        rows(op, array, |_| Operand::Other)
     }
 }
 
-fn rows<'a>(op: &Op, array: &dyn Array, value: impl Fn(usize) -> Found<'a>) -> BooleanArray {
-    let found = |row| {
+fn rows<'a>(op: &Op, array: &dyn Array, value: impl Fn(usize) -> Operand<'a>) -> BooleanArray {
+    let operand = |row| {
         if array.is_null(row) {
-            Found::Null
+            Operand::Null
         } else {
             value(row)
         }
     };
     (0..array.len())
-        .map(|row| Some(holds(op, &found(row))))
+        .map(|row| Some(matches(op, &operand(row))))
         .collect()
 }

@@ -1,24 +1,25 @@
 //! Rows of a collection as typed Arrow batches, in order, made by all cores.
 //!
-//! A scan is of one [`Snapshot`], which it keeps. Its work is cut into tasks of consecutive rows; each task is read, extracted, filtered
-//! and made into one batch on a worker, and the batches come out in order. At most a few tasks are in progress, so that a reader that
-//! stops early (a LIMIT, a closed cursor) costs little. What no column needs is not read: a scan of `_seq` touches no blob.
+//! A scan reads one [`Snapshot`], which it holds. Its work is cut into tasks of consecutive rows; each task is read,
+//! extracted, filtered and made into one batch on a worker, and the batches come out in order. At most a few tasks are
+//! in progress, so that a reader that stops early (a LIMIT, a closed cursor) costs little. What no column needs is not
+//! read: a scan of `_seq` touches no blob.
 //!
 //! Nothing here parses JSON: that is `lakebed_json`.
 
-mod asked;
 mod batches;
+mod column_types;
 mod columns;
 mod filter;
-mod narrow;
+mod json_column;
 mod parts;
 mod plan;
+mod record_filter;
 mod records;
 mod request;
 mod rows;
 pub mod system;
 mod task;
-mod texts;
 
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ use crate::snapshot::{Snapshot, live_range};
 use lakebed_codec::{Ordered, Workers};
 use lakebed_json::schema::{SYSTEM_COLUMNS, Schema, arrow_field};
 
+pub use columns::system_column_type;
 pub use parts::{Part, Parts};
 pub use request::{Filter, Op, ScanRequest, Value};
 
@@ -61,7 +63,7 @@ pub struct Scan {
     /// Batches of the task that came last.
     ready: VecDeque<RecordBatch>,
     limit: usize,
-    signs_of_life: Option<Duration>,
+    heartbeat: Option<Duration>,
     failed: bool,
 }
 
@@ -91,7 +93,7 @@ impl Snapshot {
         ))
     }
 
-    /// The schema of what [`Snapshot::scan`] of this request gives, and all its errors but those of reading.
+    /// The schema that [`Snapshot::scan`] of this request gives.
     ///
     /// # Errors
     /// As [`Snapshot::scan`].
@@ -102,15 +104,15 @@ impl Snapshot {
     /// Scans a collection.
     ///
     /// # Errors
-    /// `CollectionNotFound`; `InvalidArgument` for a column that is not there or a filter that cannot be judged; `Corrupt`, `Io`. Errors of
-    /// single batches come out of the scan.
+    /// `CollectionNotFound`; `InvalidArgument` for an unknown column or a filter of another type than its column;
+    /// `Corrupt`, `Io`. Errors of single batches come from the scan.
     pub fn scan(&self, request: &ScanRequest) -> Result<Scan> {
         let (plan, tasks) = self.work(request, BATCH_ROWS)?;
         let threads = match request.threads {
             0 => self.committed.context.options.thread_count(),
             threads => threads,
         };
-        // One task needs no thread of its own.
+        // One task runs on the caller's thread.
         let threads = threads.min(tasks.len()).max(1);
         let workers = Arc::new(Workers::new(threads, self.committed.context.options.level)?);
         let limit = if threads == 1 { 1 } else { threads * AHEAD };
@@ -121,7 +123,7 @@ impl Snapshot {
             batches: Ordered::new(workers, limit),
             ready: VecDeque::new(),
             limit,
-            signs_of_life: request.signs_of_life,
+            heartbeat: request.heartbeat,
             failed: false,
         })
     }
@@ -134,7 +136,7 @@ impl Snapshot {
         Ok(Arc::new(ScanPlan::new(self.clone(), schema, request)?))
     }
 
-    /// How a scan goes about it, and its tasks in order, of `light` rows where none of their records is read.
+    /// The plan of a scan and its tasks in order, of `light` rows each if no record is read.
     fn work(
         &self,
         request: &ScanRequest,
@@ -164,9 +166,9 @@ impl Snapshot {
     /// Rows of a task whose records should come to this many bytes, judged by the average of all committed blobs.
     fn task_rows(&self, bytes: u64) -> usize {
         let rows = |average: u64| (bytes / average.max(1)).clamp(FEWEST_ROWS, BATCH_ROWS as u64);
-        self.committed
-            .average_blob()
-            .map_or(BATCH_ROWS, |average| rows(average) as usize)
+        self.committed.average_blob().map_or(BATCH_ROWS, |average| {
+            usize::try_from(rows(average)).unwrap_or(BATCH_ROWS)
+        })
     }
 
     /// An error when the store has no such commit.
@@ -194,13 +196,13 @@ impl Scan {
                     return Ok(Some(batch));
                 }
             }
-            while self.batches.under_way() < self.limit
+            while self.batches.in_progress() < self.limit
                 && let Some(task) = self.tasks.pop_front()
             {
                 let plan = Arc::clone(&self.plan);
                 self.batches.submit(move |_| plan.run(&task))?;
             }
-            let came = match self.signs_of_life {
+            let came = match self.heartbeat {
                 Some(silence) => {
                     let rest = silence.saturating_sub(began.elapsed());
                     self.batches.next_within(rest)
@@ -215,7 +217,7 @@ impl Scan {
             let silent = self.ready.iter().all(|batch| batch.num_rows() == 0);
             if silent
                 && self
-                    .signs_of_life
+                    .heartbeat
                     .is_some_and(|silence| began.elapsed() >= silence)
             {
                 return sign_of_life(&self.schema).map(Some);
@@ -249,7 +251,7 @@ impl RecordBatchReader for Scan {
     }
 }
 
-/// One row of nothing but NULL.
+/// A row of NULLs.
 fn sign_of_life(schema: &SchemaRef) -> Result<RecordBatch> {
     let columns = schema
         .fields()
@@ -257,5 +259,5 @@ fn sign_of_life(schema: &SchemaRef) -> Result<RecordBatch> {
         .map(|field| new_null_array(field.data_type(), 1))
         .collect();
     RecordBatch::try_new(Arc::clone(schema), columns)
-        .map_err(|e| Error::internal(&format!("a row of nothing: {e}")))
+        .map_err(|e| Error::internal(&format!("a row of NULLs cannot be made: {e}")))
 }

@@ -1,4 +1,4 @@
-//! A scan for callers that bring threads of their own: each takes the next part and makes its batches where it stands.
+//! A scan for callers with threads of their own: each thread takes the next part and makes its batches.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -15,19 +15,19 @@ use super::task::ScanTask;
 use crate::error::Result;
 use crate::snapshot::Snapshot;
 
-/// Rows of a part of which no record is read: so many that counting the rows of a middling collection starts no second thread.
+/// Rows of a part if no record is read: so many that counting the rows of a medium collection needs no second thread.
 const LIGHT_ROWS: usize = 1 << 17;
 
 /// The rows of a part.
 #[derive(Debug)]
 pub enum Part {
-    /// As Arrow batches, of which some may be empty.
+    /// As Arrow batches; some may be empty.
     Batches(Vec<RecordBatch>),
-    /// Their sequence numbers, in order: of a scan that asks for `_seq` alone and filters nothing.
+    /// As their sequence numbers, in order, if the scan is of `_seq` alone without filters.
     Numbers(Vec<Range<Seq>>),
 }
 
-/// The parts of a scan. Taken by one thread they come in order.
+/// The parts of a scan, handed out in order.
 #[derive(Debug)]
 pub struct Parts {
     plan: Arc<ScanPlan>,
@@ -36,7 +36,7 @@ pub struct Parts {
 }
 
 impl Snapshot {
-    /// A scan in parts; `threads` and `signs_of_life` of the request mean nothing here.
+    /// A scan in parts; `threads` and `heartbeat` of the request are ignored.
     ///
     /// # Errors
     /// As [`Snapshot::scan`].
@@ -51,12 +51,12 @@ impl Snapshot {
 }
 
 impl Parts {
-    /// What the batches look like.
+    /// The schema of the batches.
     pub fn schema(&self) -> SchemaRef {
         self.plan.schema()
     }
 
-    /// How many parts there are: more threads find nothing to do.
+    /// The number of parts; more threads than that find no work.
     pub fn count(&self) -> usize {
         self.tasks.len()
     }
@@ -64,7 +64,7 @@ impl Parts {
     /// Takes the next part and reads its rows; `None` when all are taken.
     ///
     /// # Errors
-    /// `Corrupt`, `Io`, and `InvalidArgument` for a value that does not fit the type asked for.
+    /// `Corrupt`, `Io`; `InvalidArgument` for a value that does not fit the requested type.
     pub fn take(&self) -> Option<Result<Part>> {
         let number = self.taken.fetch_add(1, Ordering::Relaxed);
         self.tasks.get(number).map(|task| {

@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType as ArrowType, Schema as ArrowSchema, SchemaRef};
 use lakebed_format::RowBatchEntry;
-use lakebed_json::extract::{ExtractError, Refused};
+use lakebed_json::extract::{ExtractError, ValueError};
 use lakebed_json::schema::{DataType, SYSTEM_COLUMNS, Schema, arrow_field};
 
-use super::asked::{self, Asked};
+use super::column_types::{self, TypeOverrides};
 use super::columns::{ScanColumn, column_named, system_field};
 use super::filter;
-use super::narrow::Narrowing;
+use super::record_filter::RecordFilter;
 use super::request::{Filter, Op, ScanRequest, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::Snapshot;
 
-/// Bytes that a task's records should come to: where they are handed out, so few that the memory of one batch serves for the next and
-/// stays in a core's cache; otherwise so few that a scan of large records does not take much memory, and that a reader who is interrupted
-/// between tasks ends soon.
+/// Bytes that a task's records should come to: where they are handed out, so few that the memory of one batch serves
+/// for the next and stays in a core's cache; otherwise so few that a scan of large records does not take much memory,
+/// and that a reader who is interrupted between tasks ends soon.
 pub(super) const TEXTS_BYTES: u64 = 1 << 20;
 const VALUES_BYTES: u64 = 4 << 20;
 
@@ -27,15 +27,15 @@ pub(super) struct ScanPlan {
     pub(super) snapshot: Snapshot,
     pub(super) collection: String,
     pub(super) typed: Arc<Schema>,
-    pub(super) asked: Asked,
-    /// Columns that are made: those asked for, then system columns that only filters need.
+    pub(super) overrides: TypeOverrides,
+    /// Columns that are made: those selected, then system columns that only filters need.
     pub(super) columns: Vec<ScanColumn>,
     /// How many of them are given back.
     pub(super) shown: usize,
     /// Their places in `typed`, in the order of `columns`.
     pub(super) projection: Vec<usize>,
-    /// Conditions on typed columns: a record that does not pass is not looked into further.
-    pub(super) narrowings: Vec<Narrowing>,
+    /// Conditions on typed columns: nothing is extracted from a record that does not pass.
+    pub(super) record_filters: Vec<RecordFilter>,
     /// Conditions on system columns, with their place in `columns`.
     pub(super) filters: Vec<(usize, Op)>,
     /// Whether `_json` is given as views.
@@ -50,7 +50,7 @@ impl ScanPlan {
         mut typed: Arc<Schema>,
         request: &ScanRequest,
     ) -> Result<Self> {
-        let asked = asked::apply(&mut typed, request)?;
+        let overrides = column_types::apply(&mut typed, request)?;
         let collection = request.collection.clone();
         let filtered = |name: &str| {
             request
@@ -63,7 +63,7 @@ impl ScanPlan {
         let mut fields = Vec::new();
         let field_of = |column: ScanColumn| match column {
             ScanColumn::Typed(number) => typed.columns.get(number).map(|column| {
-                if asked.texts.contains(&number) {
+                if overrides.as_text.contains(&number) {
                     arrow_field(&column.name, &DataType::Varchar)
                 } else {
                     arrow_field(&column.name, &column.data_type)
@@ -85,7 +85,7 @@ impl ScanPlan {
         let shown = columns.len();
         fields.extend(columns.iter().filter_map(|column| field_of(*column)));
         let mut filters = Vec::new();
-        let mut narrowings = Vec::new();
+        let mut record_filters = Vec::new();
         for Filter { column, op } in &request.filters {
             let source = column_named(&typed, &collection, column)?;
             if let Some(field) = field_of(source) {
@@ -97,7 +97,7 @@ impl ScanPlan {
             }
             if let ScanColumn::Typed(number) = source {
                 let column = typed.columns.get(number);
-                narrowings.extend(column.map(|column| Narrowing::new(column, op.clone())));
+                record_filters.extend(column.map(|column| RecordFilter::new(column, op.clone())));
                 continue;
             }
             let place = columns.iter().position(|known| *known == source);
@@ -118,11 +118,11 @@ impl ScanPlan {
             snapshot,
             collection,
             typed,
-            asked,
+            overrides,
             columns,
             shown,
             projection,
-            narrowings,
+            record_filters,
             filters,
             text_views,
             schema: Arc::new(ArrowSchema::new(fields)),
@@ -164,7 +164,7 @@ impl ScanPlan {
             return Some(TEXTS_BYTES);
         }
         let reads =
-            self.needs("_hash") || !self.projection.is_empty() || !self.narrowings.is_empty();
+            self.needs("_hash") || !self.projection.is_empty() || !self.record_filters.is_empty();
         reads.then_some(VALUES_BYTES)
     }
 
@@ -174,19 +174,21 @@ impl ScanPlan {
             .any(|column| matches!(column, ScanColumn::System(known) if *known == name))
     }
 
-    /// Whether the sequence numbers of all rows are all that is asked for.
+    /// Whether the sequence numbers of all rows are all that is selected.
     pub(super) fn is_of_numbers(&self) -> bool {
         self.columns == [ScanColumn::System("_seq")]
             && self.filters.is_empty()
-            && self.narrowings.is_empty()
+            && self.record_filters.is_empty()
     }
 
     #[cold]
-    pub(super) fn refused(&self, narrowing: &Narrowing, refused: Refused) -> Error {
-        let (name, data_type) = narrowing.column();
+    pub(super) fn refused(&self, filter: &RecordFilter, refused: ValueError) -> Error {
+        let (name, data_type) = filter.column();
         let what = match refused {
-            Refused::Misfit => format!("its value in column {name:?} is not of type {data_type}"),
-            Refused::Malformed | Refused::TooLarge => "it is not JSON".to_owned(),
+            ValueError::TypeMismatch => {
+                format!("its value in column {name:?} is not of type {data_type}")
+            }
+            ValueError::Malformed | ValueError::TooLarge => "it is not JSON".to_owned(),
         };
         Error::new(
             ErrorKind::Corrupt,
@@ -198,11 +200,11 @@ impl ScanPlan {
     }
 
     pub(super) fn misfit(&self, error: &ExtractError) -> Error {
-        if let ExtractError::Misfit {
+        if let ExtractError::TypeMismatch {
             column, data_type, ..
         } = error
             && let Some(number) = self.typed.position(column)
-            && self.asked.typed.contains(&number)
+            && self.overrides.changed.contains(&number)
         {
             return self.unasked(column, data_type);
         }

@@ -1,4 +1,8 @@
 //! Columns that are made from the bytes of records.
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "estimates of bytes in memory"
+)]
 
 use arrow_array::ArrayRef;
 use arrow_array::builder::StringBuilder;
@@ -6,16 +10,17 @@ use arrow_buffer::BooleanBufferBuilder;
 use lakebed_format::{BlobId, Hash, RowRun};
 use lakebed_json::extract::Extractor;
 
+use super::json_column::JsonColumn;
 use super::plan::{ScanPlan, TEXTS_BYTES};
-use super::texts::Texts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::{Cursor, Holder, Snapshot};
 
-/// A task whose blobs lie in fewer runs than rows over this is read in the order of its rows; otherwise in the order of its blobs, so
-/// that each frame is decoded once.
+/// A task whose blobs lie in fewer runs than rows over this is read in the order of its rows; otherwise in the order of
+/// its blobs, so that each frame is decoded once.
 const ROWS_PER_RUN: usize = 4;
 
-/// A task's records may come to this many bytes; beyond it the task is halved, since a text column of a batch holds at most 2 GiB.
+/// A task's records may come to this many bytes; beyond it the task is halved, since a text column of a batch holds at
+/// most 2 GiB.
 const TASK_BYTES: usize = 512 << 20;
 
 /// Columns that are made from the records' bytes.
@@ -23,8 +28,8 @@ pub(super) struct RecordColumns<'a> {
     pub(super) plan: &'a ScanPlan,
     pub(super) extractor: Option<Extractor>,
     pub(super) hashes: Option<StringBuilder>,
-    pub(super) json: Option<Texts>,
-    /// Which records passed the narrowings, if there are any.
+    pub(super) json: Option<JsonColumn>,
+    /// Which records passed the record_filters, if there are any.
     pub(super) passed: Option<BooleanBufferBuilder>,
     pub(super) bytes: usize,
     pub(super) too_large: bool,
@@ -33,10 +38,11 @@ pub(super) struct RecordColumns<'a> {
 impl<'a> RecordColumns<'a> {
     pub(super) fn new(plan: &'a ScanPlan, rows: usize) -> Self {
         let texts = || {
-            // Some more than there are on average, so that most batches do not have to grow; what stays unused is never touched.
+            // Some more than there are on average, so that most batches do not have to grow; what stays unused is never
+            // touched.
             let average = plan.snapshot.committed.average_blob().unwrap_or(0) as usize;
             let bytes = (rows * (average + average / 8)).min(2 * TEXTS_BYTES as usize);
-            Texts::new(plan.text_views, rows, bytes)
+            JsonColumn::new(plan.text_views, rows, bytes)
         };
         Self {
             plan,
@@ -44,7 +50,7 @@ impl<'a> RecordColumns<'a> {
                 .then(|| Extractor::new(&plan.typed, &plan.projection)),
             hashes: plan.needs("_hash").then(StringBuilder::new),
             json: plan.needs("_json").then(texts),
-            passed: (!plan.narrowings.is_empty()).then(|| BooleanBufferBuilder::new(0)),
+            passed: (!plan.record_filters.is_empty()).then(|| BooleanBufferBuilder::new(0)),
             bytes: 0,
             too_large: false,
         }
@@ -112,9 +118,9 @@ impl<'a> RecordColumns<'a> {
     #[inline]
     fn push(&mut self, record: &[u8], known: Option<(&str, Holder<'_>)>) -> Result<()> {
         if let Some(passed) = &mut self.passed {
-            for narrowing in &self.plan.narrowings {
-                let passes = narrowing.passes(record);
-                if !passes.map_err(|refused| self.plan.refused(narrowing, refused))? {
+            for filter in &self.plan.record_filters {
+                let passes = filter.matches(record);
+                if !passes.map_err(|refused| self.plan.refused(filter, refused))? {
                     passed.append(false);
                     return Ok(());
                 }

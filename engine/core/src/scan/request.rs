@@ -1,4 +1,4 @@
-//! What a scan is asked for.
+//! The parameters of a scan.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use lakebed_format::{CommitNumber, Seq};
 
 use lakebed_json::schema::DataType;
 
-/// A constant that a column is compared with.
+/// A constant in a filter.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// For BOOLEAN columns.
@@ -20,67 +20,68 @@ pub enum Value {
     Text(String),
 }
 
-/// What a filter asks of a column. A NULL passes [`Op::IsNull`] alone.
+/// The comparison of a filter. NULL matches [`Op::IsNull`] alone.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
     /// Equal.
     Eq(Value),
     /// Not equal.
     Ne(Value),
-    /// Less.
+    /// Less than.
     Lt(Value),
-    /// Less or equal.
+    /// Less than or equal to.
     Le(Value),
-    /// Greater.
+    /// Greater than.
     Gt(Value),
-    /// Greater or equal.
+    /// Greater than or equal to.
     Ge(Value),
-    /// Equal to one of them.
+    /// Equal to one of the values.
     In(Vec<Value>),
-    /// It is NULL.
+    /// NULL.
     IsNull,
-    /// It is not NULL.
+    /// Not NULL.
     IsNotNull,
 }
 
-/// A condition on one column.
+/// A filter on one column.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter {
-    /// Name of the column, typed or system.
+    /// The name of the column, typed or system.
     pub column: String,
-    /// What is asked of it.
+    /// The comparison.
     pub op: Op,
 }
 
-/// What a scan of a collection gives back.
+/// The parameters of a scan of a collection.
 #[derive(Clone, Debug, Default)]
 pub struct ScanRequest {
-    /// The collection.
+    /// The name of the collection.
     pub collection: String,
-    /// Names of the columns, in the order wanted; `None` means all typed and system columns.
+    /// The names of the columns, in the order of the result; `None` means all typed columns, then all system columns.
     pub columns: Option<Vec<String>>,
-    /// Rows must pass all of them.
+    /// A row must match all of them.
     pub filters: Vec<Filter>,
-    /// Only these sequence numbers; `None` means all.
+    /// The sequence numbers of the rows; `None` means all.
     pub range: Option<Range<Seq>>,
-    /// Types of columns instead of those the values have; a name that is no column is a key that may come. A value that its type cannot
-    /// hold is an error; VARCHAR holds any, as its text. A filter on such a column is refused.
+    /// Types of columns that replace the inferred ones. A name that is not a column yet is a key that later records may
+    /// have. A value that the type cannot hold is an error; VARCHAR holds any, as its text. A filter on such a column
+    /// is an error.
     pub types: Vec<(String, DataType)>,
-    /// Only rows that were there as of this commit; what was deleted since is gone.
+    /// Only the rows that this commit had, without those deleted since.
     pub as_of: Option<CommitNumber>,
-    /// Rows of a batch at most, before filters; 0 means as many as make a batch of a good size.
+    /// The most rows of a batch, before filters; 0 lets the scan choose.
     pub batch_rows: usize,
-    /// Give `_json` as views of the memory that records were decoded into, without copying them, where no filter names it.
+    /// Whether `_json` is returned as views into decoded frames, without copies; not where a filter names it.
     pub text_views: bool,
-    /// Threads to work with; 0 means as many as the store was opened with.
+    /// The number of threads; 0 means that of the store's options.
     pub threads: usize,
-    /// Give a row of nothing but NULL whenever the filters let nothing through for this long, so that a reader that looks between
-    /// batches whether it should stop gets to look. `_seq` is NULL in no other row.
-    pub signs_of_life: Option<Duration>,
+    /// Return a row of NULLs whenever no row matched the filters for this long, so that a reader that checks for an
+    /// interrupt between batches can do so. `_seq` is NULL in no other row.
+    pub heartbeat: Option<Duration>,
 }
 
 impl ScanRequest {
-    /// Everything of a collection.
+    /// All rows and columns of a collection.
     pub fn of(collection: impl Into<String>) -> Self {
         Self {
             collection: collection.into(),
@@ -92,18 +93,18 @@ impl ScanRequest {
         self.range.clone().unwrap_or(Seq(0)..Seq(u64::MAX))
     }
 
-    /// The part of `range` that filters on `_seq` leave.
+    /// The part of `range` that the filters on `_seq` can match.
     pub(super) fn pruned_range(&self, mut range: Range<Seq>) -> Range<Seq> {
         let clamp = |number: i128| Seq(u64::try_from(number.max(0)).unwrap_or(u64::MAX));
         for filter in self.filters.iter().filter(|f| f.column == "_seq") {
             match &filter.op {
                 Op::Eq(Value::Int(n)) => {
                     range.start = range.start.max(clamp(*n));
-                    range.end = range.end.min(clamp(n + 1));
+                    range.end = range.end.min(clamp(n.saturating_add(1)));
                 }
                 Op::Lt(Value::Int(n)) => range.end = range.end.min(clamp(*n)),
-                Op::Le(Value::Int(n)) => range.end = range.end.min(clamp(n + 1)),
-                Op::Gt(Value::Int(n)) => range.start = range.start.max(clamp(n + 1)),
+                Op::Le(Value::Int(n)) => range.end = range.end.min(clamp(n.saturating_add(1))),
+                Op::Gt(Value::Int(n)) => range.start = range.start.max(clamp(n.saturating_add(1))),
                 Op::Ge(Value::Int(n)) => range.start = range.start.max(clamp(*n)),
                 Op::In(values) => {
                     let numbers = || {
@@ -114,7 +115,7 @@ impl ScanRequest {
                     };
                     if let (Some(low), Some(high)) = (numbers().min(), numbers().max()) {
                         range.start = range.start.max(clamp(low));
-                        range.end = range.end.min(clamp(high + 1));
+                        range.end = range.end.min(clamp(high.saturating_add(1)));
                     }
                 }
                 _ => {}

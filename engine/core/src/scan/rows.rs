@@ -38,7 +38,9 @@ impl RowSink for RowCollector<'_> {
         let known = rows.runs.len();
         self.snapshot.live_runs(batch, range, &mut rows.runs)?;
         let added = rows.runs.iter().skip(known);
-        let added = added.map(|run| run.len as usize).sum();
+        let added = added
+            .map(|run| usize::try_from(run.len).unwrap_or(usize::MAX))
+            .sum();
         rows.count += added;
         rows.shares.push(Share {
             rows: added,

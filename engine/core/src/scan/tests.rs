@@ -185,13 +185,13 @@ fn system_tables_tell_what_is_stored() {
 }
 
 #[test]
-fn a_scan_that_finds_nothing_gives_signs_of_life_when_asked() {
+fn a_scan_that_finds_nothing_gives_heartbeat_when_asked() {
     let store = store(20_000);
     let filter = || vec![("n", Op::Eq(Value::Int(17_000)))];
     let quiet = scan(&store, &asking(&["_seq", "n"], filter()));
     assert_eq!(numbers(&quiet, 0).len(), 1);
     let request = ScanRequest {
-        signs_of_life: Some(std::time::Duration::ZERO),
+        heartbeat: Some(std::time::Duration::ZERO),
         batch_rows: 1000,
         ..asking(&["_seq", "n"], filter())
     };

@@ -1,7 +1,7 @@
 //! Bytes of a segment file that is complete: from a mapping where mapping is safe, by reads elsewhere.
 //!
-//! Random and sequential access have mappings of their own, because the system reads ahead by mapping: one piece of advice for both
-//! makes either cold gets or cold scans many times slower.
+//! Random and sequential access have mappings of their own, because the system reads ahead by mapping: one piece of
+//! advice for both makes either cold gets or cold scans many times slower.
 
 use std::ops::{Deref, Range};
 use std::sync::{Arc, OnceLock};
@@ -157,8 +157,8 @@ impl SegmentBytes {
         }
     }
 
-    /// The mapping for this access, or the file where it is not mapped. The mapping for sequential access is made when it is first
-    /// needed.
+    /// The mapping for this access, or the file where it is not mapped. The mapping for sequential access is made when
+    /// it is first needed.
     ///
     /// # Errors
     /// `Corrupt`, `Io`.

@@ -7,7 +7,8 @@ use lakebed_vfs::{ReadFile, ReadVfs};
 
 use crate::error::{Error, Result};
 
-/// The files of a store's segments. Reading takes nothing else of the directory, so that segments may come from elsewhere.
+/// The files of a store's segments. Reading takes nothing else of the directory, so that segments may come from
+/// elsewhere.
 #[derive(Debug)]
 pub(crate) struct SegmentFiles {
     vfs: Arc<dyn ReadVfs>,

@@ -1,9 +1,13 @@
 //! Decoded frames kept in memory within a budget of bytes.
 //!
-//! Eviction is a clock: each hit gives a frame a life more (at most [`LIVES`]), the hand takes one and removes who has none.
-//! A frame enters with none, so that what is asked for once goes before what is asked for again. Scans look with
-//! [`FrameCache::peek`] and fill what is free with [`FrameCache::fill`]: a collection that fits is decoded once, and a scan pushes
-//! nothing out. The table is split to keep threads apart; the budget is one.
+//! Eviction is a clock: each hit gives a frame one more life (at most [`LIVES`]), the hand takes one and removes frames
+//! without any. A frame enters with none, so that frames that were read once go before those that were read again.
+//! Scans read with [`FrameCache::peek`] and fill free memory with [`FrameCache::fill`]: a collection that fits is
+//! decoded once, and a scan evicts nothing. The table is split into shards against contention; the budget is one.
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "half of a product is taken on purpose"
+)]
 
 #[cfg(test)]
 mod tests;
@@ -20,7 +24,7 @@ use lakebed_format::SegmentNumber;
 
 const SHARDS: usize = 8;
 const LIVES: u8 = 3;
-/// What an entry costs besides its frame: a slot, a key in the table, the table's slack.
+/// Bytes of an entry besides its frame: a slot, a key in the table, unused capacity.
 const OVERHEAD: usize = 96;
 
 /// Where a frame lies. A frame that was not committed is not kept, because after a rollback another
@@ -96,7 +100,7 @@ impl FrameCache {
         None
     }
 
-    /// The frame at `key`, without any effect on what stays or is counted.
+    /// The frame at `key`, without effect on eviction and counters.
     pub(crate) fn peek(&self, key: FrameKey) -> Option<Arc<Decoded>> {
         self.shard(key)
             .lock()
@@ -104,7 +108,7 @@ impl FrameCache {
             .map(|slot| Arc::clone(&slot.frame))
     }
 
-    /// Keeps `frame` if there is room; nothing goes for it.
+    /// Keeps `frame` if there is room for it without evicting another.
     pub(crate) fn fill(&self, key: FrameKey, frame: &Arc<Decoded>) {
         let cost = frame.cost() + OVERHEAD;
         if self.bytes.load(Ordering::Relaxed) + cost <= self.budget {
@@ -112,14 +116,14 @@ impl FrameCache {
         }
     }
 
-    /// Keeps `frame`. If another thread brought the same frame first, that one stays and is returned, with what is proven
-    /// about it. A frame larger than half the budget is not kept.
+    /// Keeps `frame`. If another thread inserted the same frame first, that one stays and is returned, with what is
+    /// proven about it. A frame larger than half the budget is not kept.
     pub(crate) fn insert(&self, key: FrameKey, frame: Arc<Decoded>) -> Arc<Decoded> {
         let cost = frame.cost() + OVERHEAD;
         if cost > self.budget / 2 {
             return frame;
         }
-        let home = index(key);
+        let own = index(key);
         {
             let mut shard = self.shard(key).lock();
             if let Some(slot) = shard.slot(key) {
@@ -134,8 +138,8 @@ impl FrameCache {
             shard.places.insert(key, place);
         }
         let mut total = self.bytes.fetch_add(cost, Ordering::Relaxed) + cost;
-        // Its own shard first; an empty one is passed over, and the sum over all of them is what counts.
-        let mut turn = home;
+        // Its own shard first; the budget is of all shards together.
+        let mut turn = own;
         let mut empty = 0;
         while total > self.budget && empty < SHARDS {
             let freed = self
@@ -221,7 +225,7 @@ fn mix(value: u64) -> u64 {
     (product >> 64) as u64 ^ product as u64
 }
 
-/// A hash for keys that no stranger chooses: offsets and segment numbers.
+/// A hash for keys that are not chosen by an attacker: offsets and segment numbers.
 #[derive(Debug, Default, Clone, Copy)]
 struct Mix(u64);
 

@@ -41,14 +41,16 @@ pub(crate) trait Segment: Send + Sync + std::fmt::Debug {
     /// Its number.
     fn number(&self) -> SegmentNumber;
 
-    /// The blob of this id, for random access: what had to be decoded is kept in the cache. `None` when the segment does not hold it.
+    /// The blob of this id, for random access: what had to be decoded is kept in the cache. `None` when the segment
+    /// does not hold it.
     fn blob(&self, read: ReadContext<'_>, id: BlobId) -> Result<Option<Blob>>;
 
-    /// The decoded blobs around this id, for reading on from there in order: taken from the cache, and kept only where there is room.
-    /// `None` when the segment does not hold the id.
+    /// The decoded blobs around this id, for reading on from there in order: taken from the cache, and kept only where
+    /// there is room. `None` when the segment does not hold the id.
     fn blobs_from(&self, read: ReadContext<'_>, id: BlobId) -> Result<Option<Arc<Decoded>>>;
 
-    /// Appends the ids whose fingerprints lie in the range. After `Corrupt` there may be others: those that were found count.
+    /// Appends the ids whose fingerprints lie in the range. After `Corrupt` there may be others: those that were found
+    /// count.
     fn find(
         &self,
         files: &SegmentFiles,
@@ -84,8 +86,8 @@ pub(crate) trait Segment: Send + Sync + std::fmt::Debug {
     /// The commits, oldest first.
     fn commits(&self, files: &SegmentFiles) -> Result<Vec<CommitEntry>>;
 
-    /// The blobs that are stored together at a place in the segment's order, counted from 0; `None` past the last. With their bytes if
-    /// `decode` is set.
+    /// The blobs that are stored together at a place in the segment's order, counted from 0; `None` past the last. With
+    /// their bytes if `decode` is set.
     fn stored(
         &self,
         read: ReadContext<'_>,
@@ -99,7 +101,8 @@ pub(crate) trait Segment: Send + Sync + std::fmt::Debug {
 
 /// Takes the rows of a scan; it knows which columns are projected.
 pub(crate) trait RowSink {
-    /// Rows whose records are blobs, which the sink reads by their ids and extracts: the part of `batch` within `range`.
+    /// Rows whose records are blobs, which the sink reads by their ids and extracts: the part of `batch` within
+    /// `range`.
     ///
     /// # Errors
     /// `Corrupt`.

@@ -1,18 +1,19 @@
 //! Segments: the files that hold blobs, rows and commits, behind one interface.
 //!
-//! [`Segment`] says what the rest of the store needs: a blob by its id, decoded blobs to read on in order, fingerprints, rows, commits,
-//! how blobs are stored, verification. How bytes lie in a file is known here and nowhere else. A file names its layout:
+//! [`Segment`] says what the rest of the store needs: a blob by its id, decoded blobs to read on in order,
+//! fingerprints, rows, commits, how blobs are stored, verification. How bytes lie in a file is known here and nowhere
+//! else. A file names its layout:
 //!
-//! - [`rows`]: frames of whole blobs in groups that end in a COMMIT. The segment that is written to
-//!   ([`rows::active`], read at positions of its file and never mapped) and sealed ones ([`rows::sealed`], mapped when first touched).
+//! - [`rows`]: frames of whole blobs in groups that end in a COMMIT. The segment that is written to ([`rows::active`],
+//!   read at positions of its file and never mapped) and sealed ones ([`rows::sealed`], mapped when first touched).
 //! - [`large`]: one large blob in blocks.
 //!
-//! A layout that keeps typed columns implements the same trait: [`Segment::scan`] hands rows to a [`RowSink`], which knows what is
-//! projected, and takes arrays from a layout that has them as it takes records from one that does not.
+//! A layout that keeps typed columns implements the same trait: [`Segment::scan`] hands rows to a [`RowSink`], which
+//! knows what is projected, and takes arrays from a layout that has them as it takes records from one that does not.
 //!
-//! Bytes are read through [`files::SegmentFiles`], which takes only reads of complete files ([`lakebed_vfs::ReadVfs`]), or through the
-//! file that is written to. What a caller gets passed its checksums, or is an error that names segment and offset. Nothing here knows
-//! hashes or names of collections.
+//! Bytes are read through [`files::SegmentFiles`], which takes only reads of complete files ([`lakebed_vfs::ReadVfs`]),
+//! or through the file that is written to. What a caller gets passed its checksums, or is an error that names segment
+//! and offset. Nothing here knows hashes or names of collections.
 
 pub(crate) mod bytes;
 pub(crate) mod create;

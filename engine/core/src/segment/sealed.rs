@@ -15,8 +15,8 @@ pub(crate) struct SealedSegment {
 }
 
 impl SealedSegment {
-    /// The segment of a manifest's entry; its file is opened when it is first read. `None` for a large blob's, which the catalogue names
-    /// by its blob.
+    /// The segment of a manifest's entry; its file is opened when it is first read. `None` for a large blob's, which
+    /// the catalogue names by its blob.
     pub(crate) fn of_entry(entry: SegmentEntry) -> Option<Self> {
         let segment = match entry.layout {
             Layout::Rows => Arc::new(SealedRows::new(entry)),

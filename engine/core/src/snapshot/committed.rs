@@ -96,7 +96,8 @@ impl CommittedState {
             .map_or(&[], |active| active.damage.as_slice())
     }
 
-    /// Checks that all of the active segment's tables are readable, so that what is unreadable is not taken for missing.
+    /// Checks that all of the active segment's tables are readable, so that what is unreadable is not taken for
+    /// missing.
     ///
     /// # Errors
     /// `Corrupt`.
@@ -133,8 +134,8 @@ impl CommittedState {
         sealed.chain(active)
     }
 
-    /// Passes the committed ids whose fingerprints lie in the range to `each`, dead ones included, source by source, the newest first,
-    /// until it returns false.
+    /// Passes the committed ids whose fingerprints lie in the range to `each`, dead ones included, source by source,
+    /// the newest first, until it returns false.
     ///
     /// # Errors
     /// `Corrupt` when a source cannot be read and no other one ended the search; `Io`; those of `each`.

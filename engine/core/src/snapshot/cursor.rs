@@ -1,4 +1,5 @@
-//! Reads many blobs one after the other, mostly in ascending order: each frame is decoded once, and nothing is evicted from the cache.
+//! Reads many blobs one after the other, mostly in ascending order: each frame is decoded once, and nothing is evicted
+//! from the cache.
 
 use std::sync::Arc;
 

@@ -1,7 +1,8 @@
 //! The store as of one commit: opening it, and reading from it.
 //!
-//! A [`Snapshot`] is a value that several threads may read at once and that stays readable for as long as it is held, whatever is
-//! written, sealed or compacted meanwhile. It includes the pending work of the object it was taken from, as of that moment.
+//! A [`Snapshot`] is a value that several threads may read at once and that stays readable for as long as it is held,
+//! whatever is written, sealed or compacted meanwhile. It includes the pending work of the object it was taken from, as
+//! of that moment.
 
 pub(crate) mod committed;
 mod cursor;

@@ -20,7 +20,8 @@ use crate::writer_lock::{read_synced, read_text};
 
 /// How often a reader tries again when the manifest is replaced while it is being read.
 const TRIES: usize = 100;
-/// How often, and how far apart, a reader reads again what the writer says before it takes the last commit for unfinished.
+/// How often, and how far apart, a reader reads again what the writer says before it takes the last commit for
+/// unfinished.
 const LOOKS: u32 = 4;
 const PAUSE: Duration = Duration::from_micros(250);
 
@@ -29,7 +30,8 @@ const PAUSE: Duration = Duration::from_micros(250);
 pub(crate) enum Caller {
     /// A reader's.
     Reader,
-    /// That of the holder of the writer's lock: what others left is final. With the last commit that is known to be on disk.
+    /// That of the holder of the writer's lock: what others left is final. With the last commit that is known to be on
+    /// disk.
     Writer(Option<CommitNumber>),
 }
 
@@ -176,7 +178,7 @@ fn manifest_numbers(context: &StoreContext) -> Result<Vec<u64>> {
         match context.vfs.open(names::FORMAT, Open::Read) {
             Ok(_) => no_manifest(context).with_source(error),
             // The store was removed while it was open.
-            Err(_) => crate::context::missing(context.vfs.as_ref()).with_source(error),
+            Err(_) => crate::context::without_format(context.vfs.as_ref()).with_source(error),
         }
     })?;
     Ok(list
@@ -336,12 +338,13 @@ fn sync_state(
                 return SyncState::Done;
             }
             WriterState::Gone(_) => return SyncState::Unknown,
-            // A writer before this one left the commit, and this one will vouch for it: a reader that opened in between has seen it.
+            // A writer before this one left the commit, and this one will vouch for it: a reader that opened in between
+            // has seen it.
             WriterState::Busy(text) if text.since.is_some_and(|since| time < since) => {
                 return SyncState::Unknown;
             }
-            // A writer is between writing this commit and hearing that it is on disk; or it has just taken the lock and is about to say
-            // so.
+            // A writer is between writing this commit and hearing that it is on disk; or it has just taken the lock and
+            // is about to say so.
             WriterState::Busy(_) if looks < LOOKS => {
                 looks += 1;
                 std::thread::sleep(PAUSE);

@@ -87,7 +87,7 @@ impl Snapshot {
                         Ok(_) => {}
                         // Another one of the same fingerprint may be the one that is wanted.
                         Err(error) if error.kind() == ErrorKind::Corrupt => {
-                            unreadable = Some(error)
+                            unreadable = Some(error);
                         }
                         Err(error) => return Err(error),
                     }
@@ -169,7 +169,7 @@ impl Snapshot {
     /// The one hash that begins with these hex characters.
     ///
     /// # Errors
-    /// `InvalidArgument` when it is no hex, `BlobNotFound`, `AmbiguousPrefix`.
+    /// `InvalidArgument` for other characters or more than 64, `BlobNotFound`, `AmbiguousPrefix`.
     pub fn resolve(&self, prefix: &str) -> Result<Hash> {
         let range = range_of(prefix)?;
         let mut candidates = Vec::new();
@@ -232,6 +232,10 @@ pub(crate) fn not_found(hash: &Hash) -> Error {
 }
 
 /// The fingerprints that a prefix of a hash stands for.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "there are at most 16 digits"
+)]
 fn range_of(prefix: &str) -> Result<RangeInclusive<Fingerprint>> {
     let hex = prefix.bytes().all(|b| b.is_ascii_hexdigit());
     if !hex || prefix.is_empty() || prefix.len() > 64 {

@@ -1,4 +1,5 @@
-//! The state of a store whose newest manifest is damaged or missing: the footer of the segment sealed last repeats what it said.
+//! The state of a store whose newest manifest is damaged or missing: the footer of the segment sealed last repeats what
+//! it said.
 
 use lakebed_format::{CollectionId, DictionaryNumber, FileNumber, ManifestBody, SegmentNumber};
 

@@ -1,4 +1,4 @@
-//! What a store can tell about itself.
+//! Information about a store.
 
 use lakebed_format::names;
 
@@ -7,26 +7,41 @@ use crate::error::Result;
 
 impl Store {
     /// The collections, by name.
+    ///
+    /// # Errors
+    /// `Closed`.
     pub fn collections(&self) -> Result<Vec<CollectionInfo>> {
         self.reader()?.collections()
     }
 
     /// The segments, in order of their numbers.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
     pub fn segments(&self) -> Result<Vec<SegmentInfo>> {
         self.reader()?.segments()
     }
 
-    /// The dictionaries, in order.
+    /// The dictionaries, in order of their numbers.
+    ///
+    /// # Errors
+    /// `Closed`.
     pub fn dictionaries(&self) -> Result<Vec<DictionaryInfo>> {
         self.reader()?.dictionaries()
     }
 
     /// The commits, oldest first.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
     pub fn commits(&self) -> Result<Vec<CommitInfo>> {
         self.reader()?.commits()
     }
 
-    /// The store in numbers.
+    /// Counts and sizes.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
     pub fn stats(&self) -> Result<Stats> {
         let snapshot = self.reader()?;
         let context = &snapshot.committed.context;
@@ -74,7 +89,7 @@ impl Store {
         })
     }
 
-    /// Bytes of the files of a directory; what cannot be read counts as nothing, for this is information.
+    /// Bytes of the files of a directory. What cannot be read counts as 0: other processes may remove files meanwhile.
     fn bytes_in(&self, dir: &str) -> u64 {
         let list = self.shared.context.vfs.list(dir).unwrap_or_default();
         list.iter()

@@ -1,13 +1,13 @@
-//! The public type [`Store`]: the only door for bindings and tests.
+//! The public type [`Store`]: the entry point of bindings and tests.
 //!
 //! A store object sees the store as of one commit, plus its own pending work. Changes join one pending group, which
-//! [`Store::commit`] makes durable and shows to others. Everything here is thread-safe; readers do not wait for a writer.
+//! [`Store::commit`] makes durable and shows to others. Everything here is thread-safe; readers do not wait for a
+//! writer.
 //!
-//! It decides nothing: opening and reading is the room `snapshot`, changing is `write`.
+//! Opening and reading is done by `snapshot`, changing by `write`; nothing is decided here.
 
 mod info;
 mod reports;
-mod requests;
 mod verify;
 
 use std::ops::Range;
@@ -20,19 +20,21 @@ use lakebed_vfs::{OsVfs, Vfs};
 use crate::blob::Blob;
 use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
+use crate::ingest::{IngestOptions, IngestReport, Source};
 use crate::options::{Mode, Options};
+use crate::progress::{Progress, ProgressFn};
 use crate::scan::{Scan, ScanRequest};
 use crate::snapshot::open::{Caller, newest};
 use crate::snapshot::{Rows, Snapshot};
+use crate::train::TrainReport;
 use crate::write::{NewBlob, Session, Shared, create, remove};
 use lakebed_json::schema::Schema;
 
 pub use crate::snapshot::{CollectionInfo, CommitInfo, DictionaryInfo, SegmentInfo, SegmentState};
 pub use crate::write::append::Appended;
-pub use reports::{BadLine, ExportReport, IngestReport, Problem, Stats, TrainReport, VerifyReport};
-pub use requests::{IngestOptions, OnError, Progress, ProgressFn, Source};
+pub use reports::{ExportReport, Problem, Stats, VerifyReport};
 
-/// Bytes that `export` writes between two reports of how far it got.
+/// Bytes that `export` writes between two progress reports.
 const REPORT_BYTES: u64 = 4 << 20;
 
 /// An open store. Cheap to clone: clones are the same object.
@@ -78,7 +80,7 @@ impl Store {
         })
     }
 
-    /// Where the store is, for messages.
+    /// The store's location, for messages.
     pub fn describe(&self) -> String {
         self.shared.context.vfs.describe()
     }
@@ -88,15 +90,16 @@ impl Store {
         &self.shared.context.options
     }
 
-    /// What happened that a user should know and that is no error, such as a torn tail that was set aside; each is told once.
+    /// Warnings since the last call: what a user should know and is not an error, such as a torn tail that was set
+    /// aside.
     pub fn take_warnings(&self) -> Vec<String> {
         self.shared.context.take_warnings()
     }
 
-    /// Commits and closes: later calls say [`ErrorKind::Closed`]. Closing twice is fine.
+    /// Commits and closes: later calls fail with [`ErrorKind::Closed`]. Closing a closed store does nothing.
     ///
     /// # Errors
-    /// Those of [`Store::commit`]; the store is closed all the same, and what was pending is rolled back.
+    /// Those of [`Store::commit`]: the store is closed all the same, and what was pending is rolled back.
     pub fn close(&self) -> Result<()> {
         if self.shared.check_open().is_err() {
             return Ok(());
@@ -108,13 +111,13 @@ impl Store {
         result
     }
 
-    /// What this object sees, for reading.
+    /// The state that this store object reads.
     fn reader(&self) -> Result<Snapshot> {
         self.shared.check_open()?;
         Ok(self.shared.snapshot())
     }
 
-    /// Stores bytes and pins them, also when they were there already.
+    /// Stores bytes as a blob and pins it, also if it exists.
     ///
     /// # Errors
     /// `InvalidArgument` over the size limit; `ReadOnly`, `StoreLocked`, `StoreFull`, `Poisoned`, `Io`.
@@ -141,6 +144,9 @@ impl Store {
     }
 
     /// The blobs of these hashes, in their order; `None` where there is none.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
     pub fn get_many(&self, hashes: &[Hash]) -> Result<Vec<Option<Blob>>> {
         self.reader()?.get_many(hashes)
     }
@@ -153,7 +159,10 @@ impl Store {
         self.reader()?.blob(id)
     }
 
-    /// Whether a blob of this hash is there.
+    /// Whether the store has a blob of this hash.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
     pub fn contains(&self, hash: &Hash) -> Result<bool> {
         self.reader()?.contains(hash)
     }
@@ -171,12 +180,12 @@ impl Store {
         self.shared.snapshot().len()
     }
 
-    /// Whether there is no blob.
+    /// Whether the store has no live blob.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Unpins a blob, removes every row that names it and says how many; its number dies.
+    /// Unpins a blob and removes every row that names it; returns how many rows. Its id is never used again.
     ///
     /// # Errors
     /// `BlobNotFound`; `InvalidArgument` for a dictionary.
@@ -189,7 +198,8 @@ impl Store {
         }
     }
 
-    /// Makes pending work durable and visible to others. With nothing pending: the current number.
+    /// Makes pending work durable and visible to others; returns the commit's number, the current one if nothing is
+    /// pending.
     ///
     /// # Errors
     /// `StoreFull` and `Io`: everything pending was undone and the store goes on; `Poisoned`: a sync failed.
@@ -205,36 +215,46 @@ impl Store {
         Ok(number)
     }
 
-    /// Forgets pending work.
+    /// Rolls pending work back.
+    ///
+    /// # Errors
+    /// `Closed`.
     pub fn rollback(&self) -> Result<()> {
         self.shared.check_open()?;
         self.shared.abandon();
         Ok(())
     }
 
-    /// Sees what others committed; whether there was anything.
+    /// Reads what others committed; returns whether there was anything.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
     pub fn refresh(&self) -> Result<bool> {
         self.shared.check_open()?;
         self.shared.refresh()
     }
 
-    /// The commit this object sees.
+    /// The commit that this store object sees.
     pub fn commit_number(&self) -> CommitNumber {
         self.shared.committed().commit
     }
 
-    /// What this object sees now, pending work included; stays readable as long as it is held.
+    /// What this store object sees now, pending work included; it stays readable for as long as it is held.
+    ///
+    /// # Errors
+    /// `Closed`.
     pub fn snapshot(&self) -> Result<Snapshot> {
         let snapshot = self.reader()?;
         self.shared.remember(&snapshot);
         Ok(snapshot)
     }
 
-    /// Appends records, each one JSON value without raw line breaks, as rows of a collection, which is made if there is none.
+    /// Appends records, each one JSON value without raw line breaks, as rows of a collection, which is created if it
+    /// does not exist.
     ///
     /// # Errors
-    /// `BadRecord` names the record; nothing of this call is kept then. `InvalidArgument` for the collection's name; those of
-    /// [`Store::put`].
+    /// `BadRecord` names the record; nothing of this call is kept then. `InvalidArgument` for the collection's name;
+    /// those of [`Store::put`].
     pub fn append(
         &self,
         collection: &str,
@@ -243,27 +263,29 @@ impl Store {
         crate::write::append::append(&self.shared, collection, records)
     }
 
-    /// Ingests NDJSON, one record a line, into a collection, which is made if there is none. Commits pending work first, then at least
-    /// every 64 MiB of input, so that an ingest that stops keeps a prefix of the input and can be resumed.
+    /// Ingests NDJSON, one record a line, into a collection, which is created if it does not exist. Commits pending
+    /// work first, then at least every 64 MiB of input, so that an ingest that stops keeps a prefix of the input and
+    /// can be resumed.
     ///
     /// # Errors
-    /// `BadRecord` for a bad line (with [`crate::OnError::Abort`]) and for what cannot be NDJSON; `SourceChanged` when a resumed input is not
-    /// the one that was begun; `Interrupted` when the progress function asks to stop; `Io` for an input that cannot be read. The
-    /// uncommitted rest is undone each time, and the message says what was kept.
+    /// `BadRecord` for a bad line (with [`crate::OnError::Abort`]) and for what cannot be NDJSON; `SourceChanged` when
+    /// a resumed input is not the one that was begun; `Interrupted` when the progress function asks to stop; `Io` for
+    /// an input that cannot be read. The uncommitted rest is undone each time, and the message says what was kept.
     pub fn ingest(&self, source: Source, options: IngestOptions) -> Result<IngestReport> {
         crate::ingest::ingest(&self.shared, source, options)
     }
 
-    /// Trains a dictionary of at most `size` bytes on a collection and installs it as the next generation when it pays: the first one
-    /// when it saves more than its own size, a later one when held-out records become 3 % smaller. Commits pending work first.
+    /// Trains a dictionary of at most `size` bytes on a collection and installs it as the next generation when it pays:
+    /// the first one when it saves more than its own size, a later one when held-out records become 3 % smaller.
+    /// Commits pending work first.
     ///
     /// # Errors
-    /// `CollectionNotFound`; `InvalidArgument` for a size out of range.
+    /// `CollectionNotFound`; `InvalidArgument` for a size out of its domain.
     pub fn train(&self, collection: &str, size: usize) -> Result<TrainReport> {
         crate::train::train_collection(&self.shared, collection, size)
     }
 
-    /// Drops a collection and says how many rows it had. Commits pending work first, and the drop itself.
+    /// Drops a collection and returns how many rows it had. Commits pending work first, and the drop itself.
     ///
     /// # Errors
     /// `CollectionNotFound`.
@@ -277,7 +299,8 @@ impl Store {
         Ok(rows)
     }
 
-    /// Releases the rows of a collection before this sequence number and says how many. Commits pending work first, and the trim itself.
+    /// Releases the rows of a collection before this sequence number and returns how many. Commits pending work first,
+    /// and the trim itself.
     ///
     /// # Errors
     /// `CollectionNotFound`.
@@ -339,7 +362,7 @@ impl Store {
         let snapshot = self.reader()?;
         let writing = |error| Error::io(&format!("writing the export of {collection}"), error);
         let mut report = ExportReport::default();
-        let mut told = 0;
+        let mut reported = 0;
         let mut rows = snapshot.rows(collection, Seq(0)..Seq(u64::MAX))?;
         while let Some(row) = rows.next() {
             let bytes = rows.blob(&row?)?;
@@ -347,8 +370,8 @@ impl Store {
             out.write_all(b"\n").map_err(writing)?;
             report.rows += 1;
             report.bytes += bytes.len() as u64 + 1;
-            if report.bytes - told >= REPORT_BYTES {
-                told = report.bytes;
+            if report.bytes - reported >= REPORT_BYTES {
+                reported = report.bytes;
                 progress.report(&Progress {
                     bytes: report.bytes,
                     total_bytes: None,
@@ -369,7 +392,7 @@ impl Store {
     }
 }
 
-/// Of the reason why there is no store and the reason why none can be made, the one that tells a user more.
+/// Of the errors of opening and of creating a store the one that tells a user more.
 fn prefer(opening: Error, creating: Error) -> Error {
     let in_the_way = creating.os_code().is_some_and(|code| {
         use std::io::ErrorKind::{AlreadyExists, NotADirectory};

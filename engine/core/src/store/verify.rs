@@ -1,12 +1,13 @@
-//! Reading everything and checking it.
+//! Verification: reads everything and checks it.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use lakebed_format::{Hash, SegmentNumber, Seq};
 
-use super::{Problem, Progress, ProgressFn, Store, VerifyReport};
+use super::{Problem, Store, VerifyReport};
 use crate::error::{ErrorKind, Result};
+use crate::progress::{Progress, ProgressFn};
 use crate::segment::large::LargeSegment;
 use crate::segment::verify::Verification;
 use crate::segment::{Segment, damaged_rows};
@@ -14,12 +15,12 @@ use crate::snapshot::open::{Caller, newest};
 use crate::snapshot::{BatchRef, Snapshot};
 use crate::writer_lock::read_synced;
 
-/// Bytes read between two reports of how far it got.
+/// Bytes read between two progress reports.
 const REPORT_BYTES: u64 = 8 << 20;
 
 impl Store {
-    /// Reads everything this object sees of the committed store and checks it: groups, frames, hashes, rows, tables. What is wrong is
-    /// in the report; an error means that checking itself could not go on.
+    /// Reads everything that this store object sees of the committed store and checks it: groups, frames, hashes, rows,
+    /// tables. Problems are in the report; an error means that checking could not go on.
     ///
     /// # Errors
     /// `Io`, `Interrupted`.
@@ -62,7 +63,7 @@ impl Check<'_> {
         });
     }
 
-    /// Keeps what is wrong with the store, and passes on what is wrong with checking.
+    /// The value of a result. Damage of the store becomes a problem and `None`; other errors end checking.
     fn keep<T>(
         &mut self,
         segment: Option<SegmentNumber>,
@@ -98,7 +99,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// The last writer said which commit was on disk: nothing up to it may be gone.
+    /// The last writer noted which commit was on disk: everything up to it must exist.
     fn acknowledged(&mut self) -> Result<()> {
         let committed = Arc::clone(&self.snapshot.committed);
         let Some(synced) = read_synced(committed.context.vfs.as_ref()) else {
@@ -135,11 +136,11 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Every row's blob is there, and sequence numbers have no holes.
+    /// Every row's blob exists, and sequence numbers have no gaps.
     fn rows(&mut self) -> Result<()> {
         let snapshot = self.snapshot;
         if snapshot.committed.check_whole().is_err() {
-            // Named above; what is missing cannot be counted.
+            // Reported above; unreadable rows cannot be counted.
             return Ok(());
         }
         let mut batches: Vec<BatchRef> = Vec::new();

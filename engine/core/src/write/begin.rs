@@ -51,7 +51,8 @@ pub(crate) fn take_lock(shared: &Shared, writer: &mut Writer) -> Result<Arc<Comm
     Ok(committed)
 }
 
-/// Refuses to write in a process forked from the one that opened the store: both would take the pending group for theirs.
+/// Refuses to write in a process forked from the one that opened the store: both would take the pending group for
+/// theirs.
 ///
 /// # Errors
 /// `InvalidArgument`.

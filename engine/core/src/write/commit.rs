@@ -214,7 +214,7 @@ fn own_contents(
         .collect();
     let listed = listed.ok_or_else(|| Error::internal("a pending blob has no hash"))?;
     let mut fingerprints = Vec::with_capacity(listed.len() * 8);
-    put_fingerprints(listed.into_iter(), &mut fingerprints);
+    put_fingerprints(listed, &mut fingerprints);
     let mut row_bytes = Vec::new();
     for row in rows {
         row.encode(group.writer.format(), &mut row_bytes);

@@ -1,4 +1,5 @@
-//! Creates a store. `FORMAT` is written last: without it a directory is not a store, and after a crash creation is repeated.
+//! Creates a store. `FORMAT` is written last: without it a directory is not a store, and after a crash creation is
+//! repeated.
 
 use std::sync::Arc;
 
@@ -22,7 +23,8 @@ const FORMAT_TEMPORARY: &str = ".FORMAT.tmp";
 /// Creates a store in the directory that `vfs` is rooted at, unless there is one by now.
 ///
 /// # Errors
-/// `NotAStore` when the directory holds other files, or the segments of a store that lost its `FORMAT`; `Io`, `StoreFull`.
+/// `NotAStore` when the directory holds other files, or the segments of a store that lost its `FORMAT`; `Io`,
+/// `StoreFull`.
 pub(crate) fn create(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<()> {
     let io = |error| Error::io(&format!("making the store {}", vfs.describe()), error);
     vfs.create_dir("").map_err(io)?;
@@ -32,8 +34,9 @@ pub(crate) fn create(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<()> {
         return Ok(());
     }
     if context::holds_segments(vfs.as_ref()) {
-        // They are written after `FORMAT`: a store has lost it, and a new one would overwrite what is left of its manifests.
-        return Err(context::missing(vfs.as_ref()));
+        // They are written after `FORMAT`: a store has lost it, and a new one would overwrite what is left of its
+        // manifests.
+        return Err(context::without_format(vfs.as_ref()));
     }
     for dir in [names::SEGMENTS, names::MANIFESTS, names::INDEX] {
         vfs.create_dir(dir).map_err(io)?;

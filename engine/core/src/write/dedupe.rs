@@ -21,7 +21,8 @@ type Candidate = (BlobId, usize);
 
 /// For each blob of a batch the id of a live equal one in the committed store, if there is any.
 ///
-/// Candidates are compared in the order of their frames, so that each frame is decoded once for a batch; many of them on all cores.
+/// Candidates are compared in the order of their frames, so that each frame is decoded once for a batch; many of them
+/// on all cores.
 ///
 /// # Errors
 /// `Io`.

@@ -1,13 +1,13 @@
 //! Writes the pending group: blobs into pages, pages into frames, frames into the file.
 //!
-//! Memory is bounded: bytes beyond [`SPILL`] go to the active segment's file behind the last commit, where they are invisible until the
-//! group's COMMIT follows, and a rollback cuts them off.
+//! Memory is bounded: bytes beyond [`SPILL`] go to the active segment's file behind the last commit, where they are
+//! invisible until the group's COMMIT follows, and a rollback cuts them off.
 
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, CatalogueRecord, CollectionId, FileNumber, Hash, IdRun, IdSet, RowBatchHeader,
-    RunningChecksum, SegmentNumber, Seq, limits, names,
+    BlobId, CatalogueRecord, CollectionId, Hash, IdRun, IdSet, RunningChecksum, SegmentNumber,
+    limits, names,
 };
 use lakebed_vfs::File;
 use parking_lot::RwLock;
@@ -25,20 +25,6 @@ use lakebed_codec::{Compressor, Dictionary, Frame, Page, Workers};
 
 /// Bytes of finished frames held in memory before they go to the file.
 const SPILL: usize = 8 << 20;
-/// Rows of one batch share its time; rows join a batch that is at most this old, in microseconds.
-const SAME_TIME: i64 = 1_000_000;
-
-/// Line numbers of rows.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Lines<'a> {
-    /// The rows do not come from a file.
-    None,
-    /// Consecutive from this one on.
-    From(u64),
-    /// One for each row.
-    Each(&'a [u64]),
-}
-
 /// The file that the group is written to.
 #[derive(Debug)]
 pub(crate) enum Output {
@@ -76,7 +62,7 @@ pub(crate) struct Group {
     /// The catalogue before the group.
     pub(crate) before: Catalogue,
     /// For each collection the place of the batch that takes further rows.
-    open: Vec<(CollectionId, usize)>,
+    pub(super) open: Vec<(CollectionId, usize)>,
     compressor: Compressor<IdRun>,
     dictionary: Option<Arc<Dictionary>>,
     page_bytes: usize,
@@ -227,82 +213,6 @@ impl Group {
         pending.large_blobs += 1;
         pending.raw_bytes += len;
         Ok(id)
-    }
-
-    /// Appends rows.
-    pub(crate) fn add_rows(
-        &mut self,
-        now: i64,
-        collection: CollectionId,
-        file: FileNumber,
-        lines: Lines<'_>,
-        ids: &[BlobId],
-    ) -> Result<()> {
-        let shared = Arc::clone(&self.shared);
-        let mut pending = shared.write();
-        let Some(mut seq) = pending
-            .catalogue
-            .collection(collection)
-            .map(|c| c.next_seq.0)
-        else {
-            return Err(Error::internal(
-                "rows are added to a collection that is gone",
-            ));
-        };
-        let mut done = 0;
-        while let Some(rest) = ids.get(done..).filter(|rest| !rest.is_empty()) {
-            let at = self.open_batch(
-                &mut pending,
-                RowBatchHeader {
-                    collection,
-                    first_seq: Seq(seq),
-                    file,
-                    time: now,
-                },
-            );
-            let Some(batch) = pending.batches.get_mut(at) else {
-                return Err(Error::internal("an open batch of rows is gone"));
-            };
-            let batch = Arc::make_mut(batch);
-            let room = (limits::MAX_BATCH_ROWS - batch.writer.rows()) as usize;
-            for (index, id) in rest.iter().take(room).enumerate() {
-                let line = match lines {
-                    Lines::None => 0,
-                    Lines::From(first) => first + (done + index) as u64,
-                    Lines::Each(each) => each.get(done + index).copied().unwrap_or(0),
-                };
-                batch.push(line, *id);
-            }
-            let taken = rest.len().min(room);
-            done += taken;
-            seq += taken as u64;
-        }
-        pending.rows += ids.len() as u64;
-        pending.catalogue.add_rows(collection, Seq(seq));
-        Ok(())
-    }
-
-    /// The index of the batch that rows with this head go to.
-    fn open_batch(&mut self, pending: &mut Pending, head: RowBatchHeader) -> usize {
-        let known = self
-            .open
-            .iter_mut()
-            .find(|(collection, _)| *collection == head.collection);
-        if let Some((_, at)) = &known
-            && let Some(batch) = pending.batches.get(*at)
-            && batch.writer.head().file == head.file
-            && (head.time - batch.writer.head().time).abs() <= SAME_TIME
-            && !batch.writer.is_full()
-        {
-            return *at;
-        }
-        let new = pending.batches.len();
-        match known {
-            Some((_, at)) => *at = new,
-            None => self.open.push((head.collection, new)),
-        }
-        pending.batches.push(Arc::new(PendingBatch::new(head)));
-        new
     }
 
     /// Adds a catalogue record and applies it.
@@ -475,7 +385,8 @@ impl Group {
         Ok(file)
     }
 
-    /// Undoes everything: cuts the file back, removes files that were created. Returns whether the file is as it was before the group.
+    /// Undoes everything: cuts the file back, removes files that were created. Returns whether the file is as it was
+    /// before the group.
     pub(crate) fn roll_back(mut self, context: &StoreContext) -> bool {
         self.compressor.clear();
         let pending = self.shared.read();
@@ -504,7 +415,8 @@ impl Group {
 
 fn detach(bytes: &PendingBytes) {
     let mut state = bytes.state.write();
-    let len = (state.written - state.start) as usize;
+    // Of more than memory can hold nothing is kept: then reading fails, too.
+    let len = usize::try_from(state.written - state.start).unwrap_or(0);
     let mut copy = vec![0; len];
     if let Some(file) = &state.file
         && file.read_exact_at(&mut copy, state.start).is_err()

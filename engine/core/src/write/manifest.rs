@@ -55,7 +55,7 @@ pub(crate) fn put_file(
         .map_err(|error| Failure::Unsynced(failed_sync(&format!("writing {name}"), error)))
 }
 
-/// Removes manifests that a newer one has replaced and that nobody reads by.
+/// Removes manifests that a newer one has replaced and that no reader holds.
 pub(crate) fn remove_old_manifests(context: &StoreContext, newest: u64) {
     let Ok(names) = context.vfs.list(names::MANIFESTS) else {
         return;
@@ -65,7 +65,7 @@ pub(crate) fn remove_old_manifests(context: &StoreContext, newest: u64) {
             continue;
         }
         let name = names::manifest(number);
-        // Whoever opens it in between finds that it has no name any more, and looks for the newest again.
+        // A reader that opens it in between finds that it has no name, and reads the newest again.
         if let Ok(file) = context.vfs.open(&name, Open::Read)
             && let Ok(true) = file.try_lock(Lock::Exclusive)
         {

@@ -16,10 +16,10 @@ use crate::snapshot::open::{Caller, newest};
 use crate::writer_lock::WriterLock;
 
 /// Bytes copied at a time.
-const STEP: u64 = 1 << 20;
+const STEP: usize = 1 << 20;
 
-/// Makes sure that the manifest to build on is on disk under its name: its writer may have been killed before it could sync the directory,
-/// and what is committed from now on relies on it. A damaged or missing one is written again.
+/// Makes sure that the manifest to build on is on disk under its name: its writer may have been killed before it could
+/// sync the directory, and what is committed from now on relies on it. A damaged or missing one is written again.
 ///
 /// # Errors
 /// `Io`, `StoreFull`.
@@ -45,8 +45,8 @@ pub(crate) fn manifest(
     Ok(Arc::new(committed))
 }
 
-/// Opens the active segment for writing and makes sure that it ends with the last commit and that this commit is on disk. `None` when it
-/// has no commit; what was left of it is then removed.
+/// Opens the active segment for writing and makes sure that it ends with the last commit and that this commit is on
+/// disk. `None` when it has no commit; what was left of it is then removed.
 ///
 /// # Errors
 /// `Corrupt`, `Io`, `StoreFull`.
@@ -93,7 +93,8 @@ pub(crate) fn active_file(
     Ok(Some(file))
 }
 
-/// Whether the file was about to be sealed: its footer is whole and nothing relies on it. It is written again when it is time.
+/// Whether the file was about to be sealed: its footer is whole and nothing relies on it. It is written again when it
+/// is time.
 fn ends_in_footer(walker: Walker<'_>, len: u64) -> Result<bool> {
     match walker.footer_tail(len) {
         Ok(_) => Ok(true),
@@ -121,7 +122,7 @@ fn set_aside(
     let mut kept = true;
     let mut at = start;
     while at < len {
-        let mut bytes = vec![0; STEP.min(len - at) as usize];
+        let mut bytes = vec![0; usize::try_from(len - at).map_or(STEP, |rest| rest.min(STEP))];
         file.read_exact_at(&mut bytes, at).map_err(io)?;
         if copy.is_none() && bytes.iter().any(|byte| *byte != 0) {
             copy = context

@@ -1,7 +1,7 @@
 //! Finishing the active segment: its footer, then a manifest that names it sealed.
 //!
-//! The footer is on disk before the manifest that relies on it. A crash in between leaves a footer that nobody relies on: readers pass
-//! over it, the next writer cuts it off.
+//! The footer is on disk before the manifest that relies on it. A crash in between leaves a footer that nothing relies
+//! on: readers pass over it, the next writer cuts it off.
 
 use std::sync::Arc;
 

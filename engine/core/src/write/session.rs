@@ -1,33 +1,30 @@
 //! A write session: it holds the writer's lock and the pending group.
 //!
-//! A session ends with [`Session::leave`], which keeps what is pending, or with [`Session::commit`]; dropped in between it rolls the
-//! group back.
+//! A session ends with [`Session::leave`], which keeps what is pending, or with [`Session::commit`]; dropped in between
+//! it rolls the group back.
 
 use std::sync::Arc;
 
 use lakebed_codec::{Dictionary, Workers};
 use lakebed_format::{
-    BlobId, CatalogueRecord, CollectionId, CommitNumber, DictionaryEntry, DictionaryNumber,
-    FileEntry, FileNumber, Hash, NewCollection, limits,
+    BlobId, CatalogueRecord, CollectionId, DictionaryEntry, DictionaryNumber, FileEntry,
+    FileNumber, Hash, NewCollection, limits,
 };
 use parking_lot::MutexGuard;
 
 use super::begin::{check_process, take_lock};
-use super::commit::{self, Failure};
 use super::dedupe::{self, NewBlob};
-use super::group::{Group, Lines, Mark};
+use super::group::{Group, Mark};
+use super::group_rows::Lines;
+use super::recover;
 use super::shared::{Shared, Writer};
-use super::{manifest, recover, seal};
 use crate::blob::Blob;
 use crate::catalogue::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
-use crate::index::lookup;
 use crate::options::Mode;
 use crate::segment::FindDictionary;
 use crate::segment::large::write::LargeWriter;
-use crate::snapshot::open::{Caller, newest};
 use crate::snapshot::{CommittedState, Snapshot};
-use crate::writer_lock::WriterLock;
 
 /// Counts of a batch's blobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,16 +40,16 @@ pub(crate) struct BlobCounts {
 /// The right to write, and the pending group.
 #[derive(Debug)]
 pub(crate) struct Session<'a> {
-    shared: &'a Shared,
-    writer: MutexGuard<'a, Writer>,
-    committed: Arc<CommittedState>,
-    workers: Arc<Workers>,
-    done: bool,
+    pub(super) shared: &'a Shared,
+    pub(super) writer: MutexGuard<'a, Writer>,
+    pub(super) committed: Arc<CommittedState>,
+    pub(super) workers: Arc<Workers>,
+    pub(super) done: bool,
 }
 
 impl<'a> Session<'a> {
-    /// Takes the writer's lock, unless this store object already holds it for pending work, and reads what others committed. `workers`
-    /// compress; without them this thread does.
+    /// Takes the writer's lock, unless this store object already holds it for pending work, and reads what others
+    /// committed. `workers` compress; without them this thread does.
     pub(crate) fn begin(shared: &'a Shared, workers: Option<Arc<Workers>>) -> Result<Self> {
         shared.check_open()?;
         let context = &shared.context;
@@ -99,7 +96,7 @@ impl<'a> Session<'a> {
     }
 
     /// Begins an empty group if there is none.
-    fn ensure_group(&mut self) -> Result<()> {
+    pub(super) fn ensure_group(&mut self) -> Result<()> {
         if self.writer.group.is_some() {
             return Ok(());
         }
@@ -234,8 +231,8 @@ impl<'a> Session<'a> {
         Ok(counts)
     }
 
-    /// Whether the committed store seems to have most blobs of a batch, judged by some of their hashes. Then a larger batch is better: each
-    /// frame is decoded once for a batch.
+    /// Whether the committed store seems to have most blobs of a batch, judged by some of their hashes. Then a larger
+    /// batch is better: each frame is decoded once for a batch.
     pub(crate) fn seem_known(&self, hashes: &[Hash]) -> Result<bool> {
         const TRIED: usize = 32;
         let committed = Snapshot::new(Arc::clone(&self.committed), None);
@@ -358,126 +355,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// The commit this session builds on.
-    pub(crate) fn commit_number(&self) -> CommitNumber {
-        self.committed.commit
-    }
-
-    /// Makes the group durable and shows it; the next group begins. With nothing pending: the current number.
-    pub(crate) fn commit(&mut self) -> Result<CommitNumber> {
-        let context = Arc::clone(&self.shared.context);
-        let Some(mut group) = self.writer.group.take() else {
-            return Ok(self.committed.commit);
-        };
-        if group.is_empty() {
-            self.writer.group = Some(group);
-            return Ok(self.committed.commit);
-        }
-        match commit::commit(&context, &self.committed, &mut group) {
-            Ok(committed) => {
-                let committed = Arc::new(committed);
-                if let super::group::Output::File(file) = &group.output {
-                    self.writer.file = Some((committed.manifest.active, Arc::clone(file)));
-                }
-                if let Some(lock) = &mut self.writer.lock {
-                    // Only a hint: without it the next writer checks this commit once more.
-                    let _ = lock.set_synced(context.vfs.as_ref(), committed.commit);
-                }
-                self.shared.show(Arc::clone(&committed), None);
-                self.committed = committed;
-                self.seal_if_due()?;
-                if !self.is_over() {
-                    self.ensure_group()?;
-                }
-                Ok(self.committed.commit)
-            }
-            Err(Failure::Undone(error)) => {
-                self.writer.group = Some(group);
-                self.undo();
-                if !self.is_over() {
-                    self.ensure_group()?;
-                }
-                Err(error)
-            }
-            Err(Failure::Unsynced(error)) => {
-                self.poison(&error);
-                drop(group);
-                Err(error)
-            }
-        }
-    }
-
-    fn seal_if_due(&mut self) -> Result<()> {
-        let options = &self.shared.context.options;
-        let due = self.committed.active.as_ref().is_some_and(|active| {
-            let blobs = active.next_blob().0 - active.file.first_blob.0;
-            active.end() >= options.segment_bytes || blobs >= options.segment_blobs
-        });
-        if !due {
-            return Ok(());
-        }
-        match self.seal_now() {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == ErrorKind::Poisoned => Err(error),
-            // The commit stands; sealing is tried again at the next one.
-            Err(error) => {
-                self.shared.context.warn(format!(
-                    "Commit {} is safe, but its segment could not be sealed: {}",
-                    self.committed.commit,
-                    error.message()
-                ));
-                Ok(())
-            }
-        }
-    }
-
-    /// Seals the active segment; nothing may be pending.
-    pub(crate) fn seal_now(&mut self) -> Result<()> {
-        let context = Arc::clone(&self.shared.context);
-        let Some((_, file)) = self.writer.file.clone() else {
-            return Ok(());
-        };
-        match seal::seal(&context, &self.committed, file.as_ref()) {
-            Ok(()) => {}
-            Err(Failure::Undone(error)) => {
-                // A footer that could not be cut off again would hide what is written behind it.
-                let end = self.committed.active.as_ref().map(|active| active.end());
-                if file.len().ok() != end {
-                    self.give_up();
-                }
-                return Err(error);
-            }
-            Err(Failure::Unsynced(error)) => {
-                self.poison(&error);
-                return Err(error);
-            }
-        }
-        self.writer.file = None;
-        // An empty group that was begun before goes to another segment now.
-        self.writer.group = None;
-        let synced = self.writer.lock.as_ref().and_then(WriterLock::synced);
-        let committed = Arc::new(newest(
-            &context,
-            Some(&self.committed),
-            Caller::Writer(synced),
-        )?);
-        // After an interrupt the segment is sealed all the same; the next seal brings the index up to date.
-        if let Err(error) = lookup::maintain(&context, &committed.manifest.sealed)
-            && error.kind() != ErrorKind::Interrupted
-        {
-            context.warn(format!(
-                "The index of sealed segments could not be brought up to date, so that searches take longer: {}",
-                error.message()
-            ));
-        }
-        self.shared.show(Arc::clone(&committed), None);
-        self.committed = committed;
-        self.writer.manifest = Some(self.committed.manifest.number);
-        manifest::remove_old_manifests(&context, self.committed.manifest.number);
-        Ok(())
-    }
-
-    fn poison(&mut self, error: &Error) {
+    pub(super) fn poison(&mut self, error: &Error) {
         self.writer.poisoned = Some(error.message().to_owned());
         self.writer.lock = None;
         self.writer.group = None;
@@ -487,7 +365,7 @@ impl<'a> Session<'a> {
     }
 
     /// Rolls the group back; the lock stays.
-    fn undo(&mut self) {
+    pub(super) fn undo(&mut self) {
         let Some(group) = self.writer.group.take() else {
             return;
         };
@@ -499,7 +377,7 @@ impl<'a> Session<'a> {
     }
 
     /// Ends this session: the file may be longer than its last commit, and the next session repairs it.
-    fn give_up(&mut self) {
+    pub(super) fn give_up(&mut self) {
         self.writer.group = None;
         self.writer.file = None;
         self.writer.lock = None;
@@ -511,7 +389,8 @@ impl<'a> Session<'a> {
         self.writer.lock.is_none()
     }
 
-    /// Ends the session and keeps what is pending, for this store object to read and to commit. With nothing pending it releases the lock.
+    /// Ends the session and keeps what is pending, for this store object to read and to commit. With nothing pending it
+    /// releases the lock.
     pub(crate) fn leave(mut self) -> Result<()> {
         let context = Arc::clone(&self.shared.context);
         if let Some(group) = &mut self.writer.group {

@@ -1,6 +1,7 @@
 //! What readers and the writer of one store object share.
 //!
-//! Locks are taken in this order, and none is held while waiting for another process: the writer's, the state's, the pending group's.
+//! Locks are taken in this order, and none is held while waiting for another process: the writer's, the state's, the
+//! pending group's.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -138,7 +139,8 @@ impl Shared {
         self.version.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Reads what others committed; returns whether there was anything. With pending work there cannot be: this store object holds the lock.
+    /// Reads what others committed; returns whether there was anything. With pending work there cannot be: this store
+    /// object holds the lock.
     ///
     /// # Errors
     /// `Corrupt`, `Io`.
@@ -168,8 +170,8 @@ impl Shared {
         Ok(writer.group.is_some())
     }
 
-    /// Rolls pending work back and releases the lock. In a process forked from the one that opened the store nothing is touched: both are
-    /// the parent's.
+    /// Rolls pending work back and releases the lock. In a process forked from the one that opened the store nothing is
+    /// touched: both are the parent's.
     pub(crate) fn abandon(&self) {
         if std::process::id() != self.context.pid {
             return;

@@ -1,4 +1,5 @@
-//! A crash at every operation: what the disk may hold then opens, shows everything that was acknowledged and nothing half, and goes on.
+//! A crash at every operation: what the disk may hold then opens, shows everything that was acknowledged and nothing
+//! half, and goes on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +14,8 @@ use crate::recovery::support::look::look;
 use crate::recovery::support::runner::{Runner, Step};
 use crate::recovery::workloads::{Workload, all};
 
-/// Runs the workload on a copy of the disk and lets the machine crash at the n-th changing operation. `None` when there are not that many.
+/// Runs the workload on a copy of the disk and lets the machine crash at the n-th changing operation. `None` when there
+/// are not that many.
 fn crash_at(
     workload: &Workload,
     disk: &MemVfs,
@@ -34,7 +36,8 @@ fn crash_at(
         ran.unwrap_or_else(|error| panic!("{} without a fault: {error:?}", workload.name));
         return None;
     }
-    // Work that is done as well as it can be, such as tidying up, may pass over the crash; the last step's answer then still counts.
+    // Work that is done as well as it can be, such as tidying up, may pass over the crash; the last step's answer then
+    // still counts.
     if let Err(error) = ran {
         assert!(
             is_crash(&error),
@@ -156,7 +159,8 @@ fn the_process_is_killed_at_every_operation() {
     });
 }
 
-/// Whoever opens after the kill loses the power in turn: what the first process wrote and never synced may still be lost.
+/// Whoever opens after the kill loses the power in turn: what the first process wrote and never synced may still be
+/// lost.
 #[test]
 fn the_power_goes_after_a_kill_and_a_recovery() {
     for_each("kill, then power loss", |workload, counts| {
@@ -168,7 +172,8 @@ fn the_power_goes_after_a_kill_and_a_recovery() {
         for n in 0.. {
             // Not every second crash after every first one, but each of them after some.
             for m in (n % stride..).step_by(stride) {
-                // What the first life left pending is still under way, so each second crash needs a first one of its own.
+                // What the first life left pending is still under way, so each second crash needs a first one of its
+                // own.
                 let Some((vfs, model)) = crash_at(workload, &disk, &model, n as u64) else {
                     return;
                 };
@@ -249,8 +254,8 @@ fn the_power_goes_during_recovery() {
     });
 }
 
-/// The life after the first crash, up to the second: opens, looks, writes, closes. What the disk may then show, as models of which one must
-/// fit; `None` when the second crash did not come.
+/// The life after the first crash, up to the second: opens, looks, writes, closes. What the disk may then show, as
+/// models of which one must fit; `None` when the second crash did not come.
 fn second_life(workload: &Workload, vfs: &FaultVfs, model: &Model) -> Option<Vec<Model>> {
     let first = vec![model.clone()];
     let mut runner = Runner::new(

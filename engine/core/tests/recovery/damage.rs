@@ -1,5 +1,5 @@
-//! Files that are not what was written: flipped bits, cut and lengthened files, missing and swapped ones. Damage is noticed or harmless;
-//! wrong bytes are never handed out; what is not damaged stays readable.
+//! Files that are not what was written: flipped bits, cut and lengthened files, missing and swapped ones. Damage is
+//! noticed or harmless; wrong bytes are never handed out; what is not damaged stays readable.
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -485,7 +485,8 @@ fn files_of_another_store() {
     }
 }
 
-/// What was acknowledged and is not there is told by `verify`, also where a store shows an older state without an error.
+/// What was acknowledged and is not there is told by `verify`, also where a store shows an older state without an
+/// error.
 #[test]
 fn verify_misses_acknowledged_commits() {
     let whole = whole();

@@ -1,5 +1,5 @@
-//! Every operation failing: with an error, once and from then on; with less written than asked; with a full disk. It is an error or nothing,
-//! never an acknowledged loss; reads go on; writing goes on when the fault is gone.
+//! Every operation failing: with an error, once and from then on; with less written than asked; with a full disk. It is
+//! an error or nothing, never an acknowledged loss; reads go on; writing goes on when the fault is gone.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -203,7 +203,8 @@ fn check_error(error: &Error, trouble: &Trouble, what: &dyn Fn() -> String) {
     }
 }
 
-/// The store object still shows something that it may show: what was committed, what may have been, or what was pending.
+/// The store object still shows something that it may show: what was committed, what may have been, or what was
+/// pending.
 fn still_reads(store: &Store, model: &Model, workload: &Workload, what: &dyn Fn() -> String) {
     if is_closed(store) {
         return;
@@ -400,7 +401,8 @@ fn a_drop_works_on_a_full_disk() {
     );
 }
 
-/// After a failed sync the written pages look clean and may not be on disk: whoever opens next writes them again before building on them.
+/// After a failed sync the written pages look clean and may not be on disk: whoever opens next writes them again before
+/// building on them.
 #[test]
 fn a_failed_sync_is_never_trusted() {
     let mut images = 0;

@@ -84,7 +84,8 @@ impl Machine {
         assert_eq!(refused.kind(), ErrorKind::ReadOnly);
     }
 
-    /// As of each commit there are the rows of now that had been added by then, wherever they lie and whatever is pending.
+    /// As of each commit there are the rows of now that had been added by then, wherever they lie and whatever is
+    /// pending.
     fn check_commits(&self, store: &Store) {
         for collection in store.collections().unwrap() {
             let now: Vec<u64> = store

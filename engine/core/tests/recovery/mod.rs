@@ -1,7 +1,7 @@
 //! Recovery shown, not hoped for: the store on storage that crashes, fails, fills up and rots, held against a model.
 //!
-//! Tests say how many operations, images and flips they tried (`--nocapture`). By default they are bounded so that all of them
-//! together take a minute or two; with `LAKEBED_LONG=1` the bounds are those of `make test-long`.
+//! Tests say how many operations, images and flips they tried (`--nocapture`). By default they are bounded so that all
+//! of them together take a minute or two; with `LAKEBED_LONG=1` the bounds are those of `make test-long`.
 
 mod crashes;
 mod damage;

@@ -69,8 +69,8 @@ pub(crate) fn records(range: std::ops::Range<usize>) -> impl Iterator<Item = Vec
     range.map(record)
 }
 
-/// Some of everything: two collections, equal records, a blob that does not shrink, a deleted one, a sealed segment and an active
-/// one with two commits.
+/// Some of everything: two collections, equal records, a blob that does not shrink, a deleted one, a sealed segment and
+/// an active one with two commits.
 pub(crate) fn some_of_everything() -> Vec<Step> {
     vec![
         Step::append("events", records(0..20)),

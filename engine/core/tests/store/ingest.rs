@@ -15,7 +15,6 @@ fn source(bytes: &[u8]) -> Source {
     Source::Reader {
         name: "input".to_owned(),
         reader: Box::new(Cursor::new(bytes.to_vec())),
-        size: Some(bytes.len() as u64),
     }
 }
 

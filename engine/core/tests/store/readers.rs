@@ -10,7 +10,8 @@ use super::{append, memory, options};
 
 const TIME: i64 = 1_700_000_000_000_000;
 
-/// A store of two commits of which only the first one is known to be on disk, and its lock, held by somebody since that time.
+/// A store of two commits of which only the first one is known to be on disk, and its lock, held by somebody since that
+/// time.
 fn taken_over(since: i64) -> (Arc<dyn Vfs>, Arc<dyn File>) {
     let vfs = memory();
     let options = Options {

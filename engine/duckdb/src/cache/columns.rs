@@ -1,62 +1,83 @@
-//! The columns of a scan as they are declared to DuckDB, made once for each schema of a collection.
+//! The columns of a scan as DuckDB takes them, made once for each schema of a collection.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arrow_schema::{FieldRef, SchemaRef};
 use lakebed_core::schema::Schema;
-use lakebed_core::{Result, ScanRequest};
+use lakebed_core::{Result, ScanRequest, Snapshot};
+use parking_lot::Mutex;
 
-use crate::bind::{Binding, Column};
-use crate::query::Opened;
+use crate::bind::{BindCall, ResultColumn};
 
-/// The column that costs the least. It comes first, because DuckDB asks for the first column to count rows.
-const FIRST: &str = "_seq";
+/// How many collections' columns are kept.
+const COLLECTIONS: usize = 16;
 
-/// Columns of a scan that asks for all of them.
+/// The column that costs the least. It comes first, because DuckDB reads the first column to count rows.
+const CHEAPEST: &str = "_seq";
+
+/// All columns of a scan.
 #[derive(Debug)]
-pub(crate) struct Columns {
-    /// The collection's schema they were made from, which is kept so that no other can lie at its address.
+pub(crate) struct ScanColumns {
+    /// The collection's schema that they were made from. Holding it keeps its address, which identifies it, from being
+    /// reused.
     typed: Arc<Schema>,
     /// In the engine's order.
     pub(crate) schema: SchemaRef,
-    /// In the order they are declared.
+    /// In the order of the result.
     pub(crate) fields: Vec<FieldRef>,
-    declared: Vec<Column>,
+    result_columns: Vec<ResultColumn>,
 }
 
-impl Columns {
-    /// The columns of this scan.
-    pub(crate) fn of(call: &Binding, opened: &Opened, request: &ScanRequest) -> Result<Arc<Self>> {
-        let typed = opened.snapshot.schema(&request.collection)?;
-        let usual =
-            request.types.is_empty() && request.filters.is_empty() && request.as_of.is_none();
-        if usual
-            && let Some(known) = opened
-                .kept
-                .columns(|known| Arc::ptr_eq(&known.typed, &typed))
-        {
-            return Ok(known);
+impl ScanColumns {
+    /// Adds them to the result of a call.
+    pub(crate) fn add_to(&self, call: &BindCall) {
+        for column in &self.result_columns {
+            call.add_column(column);
         }
-        let schema = opened.snapshot.scan_schema(request)?;
+    }
+}
+
+/// The columns that were made last, the newest at the end.
+#[derive(Debug, Default)]
+pub(crate) struct ColumnCache {
+    columns: Mutex<VecDeque<Arc<ScanColumns>>>,
+}
+
+impl ColumnCache {
+    /// The columns of this scan, from the cache where the request does not change them.
+    pub(crate) fn columns(
+        &self,
+        call: &BindCall,
+        snapshot: &Snapshot,
+        request: &ScanRequest,
+    ) -> Result<Arc<ScanColumns>> {
+        let typed = snapshot.schema(&request.collection)?;
+        let cacheable =
+            request.types.is_empty() && request.filters.is_empty() && request.as_of.is_none();
+        if cacheable {
+            let cached = self.columns.lock();
+            if let Some(found) = cached.iter().find(|one| Arc::ptr_eq(&one.typed, &typed)) {
+                return Ok(Arc::clone(found));
+            }
+        }
+        let schema = snapshot.scan_schema(request)?;
         let mut fields: Vec<FieldRef> = schema.fields().iter().cloned().collect();
-        fields.sort_by_key(|field| field.name() != FIRST);
-        let declared = fields.iter().map(|field| call.prepare(field));
-        let columns = Arc::new(Self {
-            declared: declared.collect::<Result<_>>()?,
+        fields.sort_by_key(|field| field.name() != CHEAPEST);
+        let result_columns = fields.iter().map(|field| call.result_column(field));
+        let columns = Arc::new(ScanColumns {
+            result_columns: result_columns.collect::<Result<_>>()?,
             typed,
             schema,
             fields,
         });
-        if usual {
-            opened.kept.keep_columns(&columns);
+        if cacheable {
+            let mut cached = self.columns.lock();
+            if cached.len() >= COLLECTIONS {
+                cached.pop_front();
+            }
+            cached.push_back(Arc::clone(&columns));
         }
         Ok(columns)
-    }
-
-    /// Declares them as the columns of this call.
-    pub(crate) fn declare(&self, call: &Binding) {
-        for column in &self.declared {
-            call.declare(column);
-        }
     }
 }

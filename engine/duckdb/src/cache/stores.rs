@@ -1,84 +1,66 @@
-//! The stores this process read last, kept open from one query to the next with what was decoded of them.
+//! The stores that this process read last, open for reading.
 //!
-//! A store is known by its directory and by the file that is written once when a store is made: one that was removed, replaced or
-//! restored from a backup has another such file, or the same one written anew, and is opened anew.
+//! A store is identified by its directory and by its file `FORMAT`, which is written once, when the store is made. A
+//! store that was removed, replaced or restored from a backup has another such file, or the same one with other times,
+//! and is opened again.
 
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lakebed_core::{Mode, Options, Result, Snapshot, Store};
 use parking_lot::Mutex;
 
-use crate::bind::invalid;
-use crate::cache::columns::Columns;
+use super::columns::ColumnCache;
+use crate::callback::invalid;
 
 /// How many stores are kept open.
 const STORES: usize = 4;
 
-/// Collections of one store whose columns are kept.
-const COLLECTIONS: usize = 16;
-
-/// Memory for decoded frames of one store, in bytes, unless [`CACHE_VARIABLE`] says otherwise: more than a `Store` object of Python has,
-/// as DuckDB's own tables have nearly all memory for the same purpose.
+/// Memory for decoded frames of one store, in bytes, unless [`CACHE_VARIABLE`] is set. It is more than a `Store` object
+/// of Python has, as DuckDB's own tables have most of the memory for the same purpose.
 const CACHE_BYTES: usize = 256 << 20;
 
-/// The environment variable that the commands read too.
+/// The environment variable with the same number, which the commands read too.
 const CACHE_VARIABLE: &str = "LAKEBED_CACHE_BYTES";
 
-/// The one file of every store that is written when it is made and never again.
-const IDENTITY: &str = "FORMAT";
+/// The file of a store that is never written again after the store is made.
+const IDENTITY_FILE: &str = "FORMAT";
 
 /// A store that is open for reading.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct CachedStore {
     pub(crate) path: PathBuf,
-    stamp: Option<Stamp>,
+    /// `None` where it cannot be found out: such a store is never reused.
+    identity: Option<StoreIdentity>,
     store: Store,
-    /// Held while looking for newer commits, which only one thread does at a time: another one would go without.
-    looking: Mutex<()>,
-    /// The ones kept last at the end.
-    columns: Mutex<VecDeque<Arc<Columns>>>,
+    /// Held during a refresh. A second thread must wait: it would otherwise go on with an older commit.
+    refreshing: Mutex<()>,
+    pub(crate) columns: ColumnCache,
 }
 
-impl Kept {
-    /// What the store holds as of its newest commit.
+impl CachedStore {
+    /// The store as of its newest commit.
     pub(crate) fn newest(&self) -> Result<Snapshot> {
-        let _looking = self.looking.lock();
+        let _refreshing = self.refreshing.lock();
         self.store.refresh()?;
         self.store.snapshot()
     }
-
-    /// Columns that are kept.
-    pub(crate) fn columns(&self, wanted: impl Fn(&Columns) -> bool) -> Option<Arc<Columns>> {
-        let known = self.columns.lock();
-        known.iter().find(|columns| wanted(columns)).cloned()
-    }
-
-    /// Keeps columns, instead of the oldest when there are many.
-    pub(crate) fn keep_columns(&self, columns: &Arc<Columns>) {
-        let mut known = self.columns.lock();
-        if known.len() >= COLLECTIONS {
-            known.pop_front();
-        }
-        known.push_back(Arc::clone(columns));
-    }
 }
 
-/// The stores kept, the one asked for last at the end.
-static KEPT: Mutex<Vec<Arc<Kept>>> = Mutex::new(Vec::new());
+/// The open stores, the one used last at the end.
+static CACHE: Mutex<Vec<Arc<CachedStore>>> = Mutex::new(Vec::new());
 
-/// The store in this directory, opened if it is not kept.
-pub(crate) fn find_or_open(path: &Path) -> Result<Arc<Kept>> {
+/// The store in this directory, from the cache or newly opened.
+pub(crate) fn open(path: &Path) -> Result<Arc<CachedStore>> {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.into());
     {
-        let mut kept = KEPT.lock();
-        // Also those that are not asked for: files that were removed take room while they are open.
-        kept.retain(|known| known.stamp.is_some() && known.stamp == Stamp::of(&known.path));
-        if let Some(place) = kept.iter().position(|known| known.path == absolute) {
-            let known = kept.remove(place);
-            kept.push(Arc::clone(&known));
-            return Ok(known);
+        let mut cache = CACHE.lock();
+        // Every store is checked: removed files take space on disk while they are open.
+        cache.retain(|one| one.identity.is_some() && one.identity == StoreIdentity::of(&one.path));
+        if let Some(place) = cache.iter().position(|one| one.path == absolute) {
+            let found = cache.remove(place);
+            cache.push(Arc::clone(&found));
+            return Ok(found);
         }
     }
     let options = Options {
@@ -87,21 +69,22 @@ pub(crate) fn find_or_open(path: &Path) -> Result<Arc<Kept>> {
         command: "DuckDB".to_owned(),
         ..Options::default()
     };
-    // Before opening: of a store that is replaced meanwhile, the one that is read is then not taken for the new one.
-    let stamp = Stamp::of(&absolute);
-    let opened = Arc::new(Kept {
+    // Before opening: if the store is replaced in between, the identity is the old one's and the next query opens the
+    // new store.
+    let identity = StoreIdentity::of(&absolute);
+    let opened = Arc::new(CachedStore {
         store: Store::open(path, options)?,
         path: absolute,
-        stamp,
-        looking: Mutex::default(),
-        columns: Mutex::default(),
+        identity,
+        refreshing: Mutex::default(),
+        columns: ColumnCache::default(),
     });
-    let mut kept = KEPT.lock();
-    kept.retain(|known| known.path != opened.path);
-    if kept.len() >= STORES {
-        kept.remove(0);
+    let mut cache = CACHE.lock();
+    cache.retain(|one| one.path != opened.path);
+    if cache.len() >= STORES {
+        cache.remove(0);
     }
-    kept.push(Arc::clone(&opened));
+    cache.push(Arc::clone(&opened));
     Ok(opened)
 }
 
@@ -119,23 +102,25 @@ fn cache_bytes() -> Result<usize> {
 
 /// What tells one store in a directory from another.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Stamp {
-    /// A store does not outlive a fork: the child opens its own.
+struct StoreIdentity {
+    /// An open store does not survive a fork: the child process opens its own.
     process: u32,
+    /// Device and inode of the identity file.
     file: [u64; 2],
-    written: [i64; 4],
+    /// Its times of modification and of status change, in seconds and nanoseconds.
+    times: [i64; 4],
 }
 
-impl Stamp {
+impl StoreIdentity {
     #[cfg(unix)]
     fn of(store: &Path) -> Option<Self> {
         use std::os::unix::fs::MetadataExt as _;
 
-        let found = std::fs::metadata(store.join(IDENTITY)).ok()?;
+        let found = std::fs::metadata(store.join(IDENTITY_FILE)).ok()?;
         Some(Self {
             process: std::process::id(),
             file: [found.dev(), found.ino()],
-            written: [
+            times: [
                 found.mtime(),
                 found.mtime_nsec(),
                 found.ctime(),
@@ -144,7 +129,7 @@ impl Stamp {
         })
     }
 
-    /// Nothing tells for sure: stores are opened anew for each query.
+    /// Other systems have no such identity: each query opens its stores.
     #[cfg(not(unix))]
     fn of(_: &Path) -> Option<Self> {
         None

@@ -1,6 +1,10 @@
-//! The functions of the extension.
+//! The functions of the extension, one module for each kind.
 
-pub(crate) mod mutation;
+pub(crate) mod ingest;
+mod mutation;
 pub(crate) mod scalars;
 pub(crate) mod scan;
 pub(crate) mod system_tables;
+pub(crate) mod train;
+
+pub(crate) use mutation::MutationFunction;

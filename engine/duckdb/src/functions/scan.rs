@@ -7,40 +7,42 @@ use arrow_schema::FieldRef;
 use lakebed_core::schema::DataType;
 use lakebed_core::{CommitNumber, Filter, Op, Parts, Result, ScanRequest, Seq, Snapshot, Value};
 
-use crate::bind::{Binding, Kind, invalid};
-use crate::cache::columns::Columns;
-use crate::query::{self, Reading};
-use crate::row_queue::Batches;
-use crate::table_function::Table;
-use crate::vector::Chunk;
+use crate::bind::BindCall;
+use crate::cache::columns::ScanColumns;
+use crate::callback::{internal, invalid};
+use crate::query_snapshot::{self, CallSnapshot};
+use crate::row_queue::RowQueue;
+use crate::table_function::TableFunction;
+use crate::types::ParameterType;
+use crate::vector::OutputChunk;
 
-/// A call.
-pub(crate) struct Scan {
-    reading: Reading,
-    /// For all columns.
+/// A call of `lakebed_scan`.
+pub(crate) struct ScanFunction {
+    snapshot: CallSnapshot,
+    /// The request for all columns.
     request: Arc<ScanRequest>,
-    columns: Arc<Columns>,
+    columns: Arc<ScanColumns>,
 }
 
-impl Table for Scan {
-    type Work = (Parts, Arc<Snapshot>);
-    type Local = Batches;
+impl TableFunction for ScanFunction {
+    type Execution = (Parts, Arc<Snapshot>);
+    type ThreadState = RowQueue;
 
     const NAME: &'static CStr = c"lakebed_scan";
-    const PARAMETERS: &'static [Kind] = &[Kind::Text, Kind::Text];
-    const NAMED: &'static [(&'static CStr, Kind)] = &[
-        (c"after_seq", Kind::Int),
-        (c"before_seq", Kind::Int),
-        (c"file", Kind::Text),
-        (c"since", Kind::Time),
-        (c"snapshot", Kind::Int),
-        (c"columns", Kind::Texts),
+    const PARAMETERS: &'static [ParameterType] = &[ParameterType::Text, ParameterType::Text];
+    const NAMED_PARAMETERS: &'static [(&'static CStr, ParameterType)] = &[
+        (c"after_seq", ParameterType::Int),
+        (c"before_seq", ParameterType::Int),
+        (c"file", ParameterType::Text),
+        (c"since", ParameterType::Time),
+        (c"snapshot", ParameterType::Int),
+        (c"columns", ParameterType::TextStruct),
     ];
 
-    fn bind(call: &Binding) -> Result<Self> {
+    fn bind(call: &BindCall) -> Result<Self> {
         let store = call.text(0, "the path of a store")?;
         let collection = call.text(1, "the name of a collection")?;
-        let opened = query::open(&store)?;
+        let opened = query_snapshot::open(&store)?;
         let mut request = ScanRequest::of(collection);
         let after = call.named_count(c"after_seq")?;
         let before = call.named_count(c"before_seq")?;
@@ -60,7 +62,7 @@ impl Table for Scan {
         }
         request.text_views = true;
         request.as_of = call.named_count(c"snapshot")?.map(CommitNumber);
-        for (name, text) in call.named_texts(c"columns")? {
+        for (name, text) in call.named_text_struct(c"columns")? {
             let data_type: DataType = text.parse().map_err(|reason| {
                 invalid(format!(
                     "The type {text:?} of column {name:?} cannot be read: {reason}."
@@ -68,26 +70,29 @@ impl Table for Scan {
             })?;
             request.types.push((name, data_type));
         }
-        let columns = Columns::of(call, &opened, &request)?;
-        columns.declare(call);
-        let rows = rows_of(&opened.snapshot, &request)?;
-        call.cardinality(rows, request.filters.is_empty() && request.as_of.is_none());
+        let columns = opened
+            .store
+            .columns
+            .columns(call, &opened.snapshot, &request)?;
+        columns.add_to(call);
+        let rows = most_rows(&opened.snapshot, &request)?;
+        call.set_cardinality(rows, request.filters.is_empty() && request.as_of.is_none());
         let request = Arc::new(request);
         let bound = (Arc::clone(&request), Arc::clone(&columns.schema));
         Ok(Self {
-            reading: query::bind(opened, Some(bound)),
+            snapshot: query_snapshot::join_query(opened, Some(bound)),
             request,
             columns,
         })
     }
 
-    fn start(&self, columns: &[usize]) -> Result<(Self::Work, usize)> {
-        let snapshot = self.reading.execute()?;
+    fn execute(&self, columns: &[usize]) -> Result<(Self::Execution, usize)> {
+        let snapshot = self.snapshot.for_execution()?;
         let fields: Vec<&FieldRef> = columns
             .iter()
             .map(|number| {
                 self.columns.fields.get(*number).ok_or_else(|| {
-                    invalid(format!("DuckDB asked lakebed_scan for column {number}, which it does not have; please report this."))
+                    internal(format!("DuckDB asked lakebed_scan for column {number}, which it does not have; please report this."))
                 })
             })
             .collect::<Result<_>>()?;
@@ -97,7 +102,7 @@ impl Table for Scan {
         };
         let parts = snapshot.parts(&request)?;
         if !parts.schema().fields().iter().eq(fields) {
-            return Err(invalid(
+            return Err(internal(
                 "The columns of a scan are not those that were planned, which is a bug worth reporting.",
             ));
         }
@@ -105,29 +110,29 @@ impl Table for Scan {
         Ok(((parts, snapshot), threads))
     }
 
-    fn next(
+    fn produce(
         &self,
-        (parts, _): &Self::Work,
-        batches: &mut Batches,
-        chunk: &mut Chunk,
+        (parts, _): &Self::Execution,
+        rows: &mut RowQueue,
+        chunk: &mut OutputChunk,
     ) -> Result<()> {
-        while !batches.fill(chunk)? {
+        while !rows.fill(chunk)? {
             let Some(part) = parts.take() else {
                 return Ok(());
             };
-            batches.extend_by(part?);
+            rows.push_part(part?);
         }
         Ok(())
     }
 }
 
-/// How many rows the request gives at most.
-fn rows_of(snapshot: &Snapshot, request: &ScanRequest) -> Result<u64> {
+/// An upper bound of the number of rows.
+fn most_rows(snapshot: &Snapshot, request: &ScanRequest) -> Result<u64> {
     let collection = snapshot.collection(&request.collection)?;
-    let asked = request.range.as_ref().map_or(u64::MAX, |range| {
+    let requested = request.range.as_ref().map_or(u64::MAX, |range| {
         let start = range.start.max(collection.first_seq);
         let end = range.end.min(collection.next_seq);
         end.0.saturating_sub(start.0)
     });
-    Ok(collection.rows.min(asked))
+    Ok(collection.rows.min(requested))
 }

@@ -1,4 +1,4 @@
-//! `lakebed_blobs(store)` and the other tables that a store has about itself.
+//! `lakebed_blobs(store)` and the functions for the other system tables of a store.
 
 use std::ffi::CStr;
 use std::marker::PhantomData;
@@ -10,14 +10,16 @@ use lakebed_core::scan::system::SystemScan;
 use lakebed_core::{Error, Result, Snapshot};
 use parking_lot::Mutex;
 
-use crate::bind::{Binding, Kind, invalid};
-use crate::query::{self, Reading};
-use crate::row_queue::Batches;
-use crate::table_function::Table;
-use crate::vector::Chunk;
+use crate::bind::BindCall;
+use crate::callback::internal;
+use crate::query_snapshot::{self, CallSnapshot};
+use crate::row_queue::RowQueue;
+use crate::table_function::TableFunction;
+use crate::types::ParameterType;
+use crate::vector::OutputChunk;
 
-/// Which table.
-pub(crate) trait Which: Send + Sync + 'static {
+/// A system table: its name in the engine, and the function that reads it.
+pub(crate) trait SystemTable: Send + Sync + 'static {
     const FUNCTION: &'static CStr;
     const TABLE: &'static str;
 }
@@ -26,7 +28,7 @@ macro_rules! tables {
     ($($name:ident $function:literal $table:literal;)*) => {$(
         pub(crate) struct $name;
 
-        impl Which for $name {
+        impl SystemTable for $name {
             const FUNCTION: &'static CStr = $function;
             const TABLE: &'static str = $table;
         }
@@ -41,83 +43,83 @@ tables! {
     Commits c"lakebed_commits" "commits";
 }
 
-/// A call.
-pub(crate) struct System<W> {
-    reading: Reading,
+/// A call of a system table's function.
+pub(crate) struct SystemFunction<T> {
+    snapshot: CallSnapshot,
     schema: SchemaRef,
-    which: PhantomData<W>,
+    table: PhantomData<T>,
 }
 
-impl<W: Which> Table for System<W> {
-    type Work = (Mutex<SystemScan>, Arc<Snapshot>);
-    type Local = Batches;
+impl<T: SystemTable> TableFunction for SystemFunction<T> {
+    type Execution = (Mutex<SystemScan>, Arc<Snapshot>);
+    type ThreadState = RowQueue;
 
-    const NAME: &'static CStr = W::FUNCTION;
-    const PARAMETERS: &'static [Kind] = &[Kind::Text];
-    const NAMED: &'static [(&'static CStr, Kind)] = &[];
+    const NAME: &'static CStr = T::FUNCTION;
+    const PARAMETERS: &'static [ParameterType] = &[ParameterType::Text];
+    const NAMED_PARAMETERS: &'static [(&'static CStr, ParameterType)] = &[];
 
-    fn bind(call: &Binding) -> Result<Self> {
+    fn bind(call: &BindCall) -> Result<Self> {
         let store = call.text(0, "the path of a store")?;
-        let opened = query::open(&store)?;
-        let schema = opened.snapshot.system_schema(W::TABLE)?;
+        let opened = query_snapshot::open(&store)?;
+        let schema = opened.snapshot.system_schema(T::TABLE)?;
         for field in schema.fields() {
-            call.declare(&call.prepare(field)?);
+            call.add_column(&call.result_column(field)?);
         }
         Ok(Self {
-            reading: query::bind(opened, None),
+            snapshot: query_snapshot::join_query(opened, None),
             schema,
-            which: PhantomData,
+            table: PhantomData,
         })
     }
 
-    fn start(&self, columns: &[usize]) -> Result<(Self::Work, usize)> {
-        let snapshot = self.reading.execute()?;
+    fn execute(&self, columns: &[usize]) -> Result<(Self::Execution, usize)> {
+        let snapshot = self.snapshot.for_execution()?;
         let names: Vec<String> = columns
             .iter()
             .map(|number| {
                 let field = self.schema.fields().get(*number);
                 field.map(|field| field.name().clone()).ok_or_else(|| {
-                    invalid(format!(
+                    internal(format!(
                         "DuckDB asked {} for column {number}, which it does not have; please report this.",
-                        W::FUNCTION.to_string_lossy()
+                        T::FUNCTION.to_string_lossy()
                     ))
                 })
             })
             .collect::<Result<_>>()?;
-        let table = snapshot.system_table(W::TABLE, Some(&names))?;
+        let table = snapshot.system_table(T::TABLE, Some(&names))?;
         let made = table.schema();
         let planned = columns.iter().filter_map(|n| self.schema.fields().get(*n));
         if !made.fields().iter().eq(planned) {
-            return Err(invalid(
+            return Err(internal(
                 "The columns of a table are not those that were planned, which is a bug worth reporting.",
             ));
         }
         Ok(((Mutex::new(table), snapshot), 1))
     }
 
-    fn next(
+    fn produce(
         &self,
-        (table, _): &Self::Work,
-        batches: &mut Batches,
-        chunk: &mut Chunk,
+        (table, _): &Self::Execution,
+        rows: &mut RowQueue,
+        chunk: &mut OutputChunk,
     ) -> Result<()> {
-        while !batches.fill(chunk)? {
+        while !rows.fill(chunk)? {
             match table.lock().next() {
                 None => return Ok(()),
-                Some(batch) => batches.extend([batch.map_err(unwrapped)?]),
+                Some(batch) => rows.extend([batch.map_err(unwrapped)?]),
             }
         }
         Ok(())
     }
 }
 
-/// The engine's own error behind Arrow's.
+/// The engine's error inside an Arrow error.
 fn unwrapped(error: ArrowError) -> Error {
     match error {
         ArrowError::ExternalError(inner) => match inner.downcast::<Error>() {
             Ok(own) => *own,
-            Err(other) => invalid(other.to_string()),
+            Err(other) => internal(other.to_string()),
         },
-        other => invalid(other.to_string()),
+        other => internal(other.to_string()),
     }
 }

@@ -1,4 +1,4 @@
-//! Arrow arrays, one value of JSON at a time.
+//! Builds Arrow arrays from JSON, value by value.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,31 +16,36 @@ use arrow_buffer::{
 use arrow_schema::{ArrowError, Field, FieldRef, Fields};
 
 use crate::schema::{DataType, arrow_field};
-use crate::syntax::{Cursor, Integer, Malformed, Text, Value, double, integer, unescape_into};
+use crate::syntax::{
+    Cursor, Integer, Malformed, Text, Value, fitting_double, integer, unescape_into,
+};
 use crate::time::{Moment, moment};
 
-/// Why a value was not taken.
+/// Why a value cannot be added to a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum ValueError {
+    /// The bytes are not JSON.
     Malformed,
-    Misfit,
+    /// The column's type cannot hold the value.
+    TypeMismatch,
+    /// The column would exceed the 2 GiB of an Arrow array.
     TooLarge,
 }
 
-impl From<Malformed> for Refused {
+impl From<Malformed> for ValueError {
     fn from(_: Malformed) -> Self {
         Self::Malformed
     }
 }
 
-/// The only thing that is left to find out when an array is put together is whether its text is UTF-8.
-impl From<ArrowError> for Refused {
+/// When an array is assembled, the only check that can still fail is that its text is UTF-8.
+impl From<ArrowError> for ValueError {
     fn from(_: ArrowError) -> Self {
         Self::Malformed
     }
 }
 
-/// The values of one column so far.
+/// The values of one column of the current batch.
 #[derive(Debug)]
 pub(super) struct Builder {
     valid: NullBufferBuilder,
@@ -126,9 +131,9 @@ impl Builder {
         }
     }
 
-    /// Appends the value that `cursor` is before, and passes it.
+    /// Appends the next value of `cursor`, and passes it.
     #[inline]
-    pub(super) fn append(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Refused> {
+    pub(super) fn append(&mut self, cursor: &mut Cursor<'_>) -> Result<(), ValueError> {
         let first = cursor.peek()?;
         if first == b'n' {
             cursor.skip()?;
@@ -143,26 +148,26 @@ impl Builder {
             (Values::Map(maps), b'{') => maps.push(cursor)?,
             (Values::BigInt(values), _) => match integer(number(cursor)?) {
                 Some(Integer::Small(value)) => values.push(value),
-                _ => return Err(Refused::Misfit),
+                _ => return Err(ValueError::TypeMismatch),
             },
             (Values::UBigInt(values), _) => match integer(number(cursor)?) {
                 Some(Integer::Small(value)) => {
-                    values.push(value.try_into().map_err(|_| Refused::Misfit)?);
+                    values.push(value.try_into().map_err(|_| ValueError::TypeMismatch)?);
                 }
                 Some(Integer::Large(value)) => {
-                    values.push(value.try_into().map_err(|_| Refused::Misfit)?);
+                    values.push(value.try_into().map_err(|_| ValueError::TypeMismatch)?);
                 }
-                _ => return Err(Refused::Misfit),
+                _ => return Err(ValueError::TypeMismatch),
             },
             (Values::HugeInt(values), _) => match integer(number(cursor)?) {
                 Some(Integer::Small(value)) => values.push(value.into()),
                 Some(Integer::Large(value)) if value.unsigned_abs() < 10u128.pow(38) => {
                     values.push(value);
                 }
-                _ => return Err(Refused::Misfit),
+                _ => return Err(ValueError::TypeMismatch),
             },
             (Values::Double(values), _) => {
-                values.push(fitting_double(number(cursor)?).ok_or(Refused::Misfit)?);
+                values.push(fitting_double(number(cursor)?).ok_or(ValueError::TypeMismatch)?);
             }
             (Values::Boolean(values), b't' | b'f') => {
                 cursor.skip()?;
@@ -170,24 +175,24 @@ impl Builder {
             }
             (Values::Date(values), b'"') => match moment(string(cursor)?.raw) {
                 Some(Moment::Date(days)) => values.push(days),
-                _ => return Err(Refused::Misfit),
+                _ => return Err(ValueError::TypeMismatch),
             },
             (Values::Timestamp(values), b'"') => match moment(string(cursor)?.raw) {
                 Some(Moment::Naive(micros)) => values.push(micros),
-                _ => return Err(Refused::Misfit),
+                _ => return Err(ValueError::TypeMismatch),
             },
             (Values::TimestampTz(values), b'"') => match moment(string(cursor)?.raw) {
                 Some(Moment::Zoned { micros, .. }) => values.push(micros),
-                _ => return Err(Refused::Misfit),
+                _ => return Err(ValueError::TypeMismatch),
             },
-            _ => return Err(Refused::Misfit),
+            _ => return Err(ValueError::TypeMismatch),
         }
         self.valid.append_non_null();
         Ok(())
     }
 
-    /// The array of what was appended; nothing is left.
-    pub(super) fn finish(&mut self) -> Result<ArrayRef, Refused> {
+    /// The array of the values so far. The builder is then empty.
+    pub(super) fn finish(&mut self) -> Result<ArrayRef, ValueError> {
         let nulls = self.valid.finish();
         Ok(match &mut self.values {
             Values::Boolean(values) => {
@@ -247,39 +252,25 @@ impl Builder {
     }
 }
 
-/// The number that comes next.
+/// Reads a number.
 #[inline]
-fn number<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Refused> {
+fn number<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], ValueError> {
     match cursor.value()? {
         Value::Number(bytes) => Ok(bytes),
-        _ => Err(Refused::Misfit),
+        _ => Err(ValueError::TypeMismatch),
     }
 }
 
+/// Reads a string.
 #[inline]
-fn string<'a>(cursor: &mut Cursor<'a>) -> Result<Text<'a>, Refused> {
+fn string<'a>(cursor: &mut Cursor<'a>) -> Result<Text<'a>, ValueError> {
     match cursor.value()? {
         Value::String(text) => Ok(text),
-        _ => Err(Refused::Misfit),
+        _ => Err(ValueError::TypeMismatch),
     }
 }
 
-/// The double of a number; `None` for an integer that no double equals, and for what is outside their range.
-pub fn fitting_double(bytes: &[u8]) -> Option<f64> {
-    match integer(bytes) {
-        Some(Integer::Small(value)) if bytes != b"-0" => {
-            let nearest = value as f64;
-            (nearest as i128 == i128::from(value)).then_some(nearest)
-        }
-        Some(Integer::Large(value)) => {
-            let nearest = value as f64;
-            (nearest as i128 == value && value != i128::MAX).then_some(nearest)
-        }
-        Some(Integer::Beyond) => None,
-        _ => double(bytes),
-    }
-}
-
+/// The last offset. Offsets start with 0 and never become empty.
 fn last(offsets: &[i32]) -> i32 {
     offsets.last().copied().unwrap_or(0)
 }
@@ -300,7 +291,7 @@ fn primitive<T: ArrowPrimitiveType>(
     PrimitiveArray::try_new(ScalarBuffer::from(taken), nulls)
 }
 
-/// Texts one after the other.
+/// Texts, concatenated.
 #[derive(Debug)]
 struct Texts {
     offsets: Vec<i32>,
@@ -318,9 +309,9 @@ impl Default for Texts {
 
 impl Texts {
     #[inline]
-    fn push_raw(&mut self, raw: &[u8]) -> Result<(), Refused> {
+    fn push_raw(&mut self, raw: &[u8]) -> Result<(), ValueError> {
         if self.bytes.len() + raw.len() > i32::MAX as usize {
-            return Err(Refused::TooLarge);
+            return Err(ValueError::TooLarge);
         }
         self.bytes.extend_from_slice(raw);
         self.end();
@@ -328,26 +319,30 @@ impl Texts {
     }
 
     #[inline]
-    fn push(&mut self, text: Text<'_>) -> Result<(), Refused> {
+    fn push(&mut self, text: Text<'_>) -> Result<(), ValueError> {
         if !text.escaped {
             return self.push_raw(text.raw);
         }
         if self.bytes.len() + text.raw.len() > i32::MAX as usize {
-            return Err(Refused::TooLarge);
+            return Err(ValueError::TooLarge);
         }
         let start = self.bytes.len();
         unescape_into(text.raw, &mut self.bytes);
-        let unescaped = self.bytes.get(start..).unwrap_or_default();
-        // A lone surrogate is no text; the schema would have said so.
-        if simdutf8::basic::from_utf8(unescaped).is_err() {
-            return Err(Refused::Misfit);
+        // Fails for a lone surrogate, for which a schema of this record has the type JSON.
+        let text = self.bytes.get(start..).map(simdutf8::basic::from_utf8);
+        if !matches!(text, Some(Ok(_))) {
+            return Err(ValueError::TypeMismatch);
         }
         self.end();
         Ok(())
     }
 
-    /// Ends a text; without bytes since the last, an empty one.
+    /// Ends the current text; an empty one if nothing was added since the last.
     #[inline]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "`push` and `push_raw` keep the bytes below 2^31"
+    )]
     fn end(&mut self) {
         self.offsets.push(self.bytes.len() as i32);
     }
@@ -367,12 +362,12 @@ struct Lists {
 }
 
 impl Lists {
-    fn push(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Refused> {
+    fn push(&mut self, cursor: &mut Cursor<'_>) -> Result<(), ValueError> {
         cursor.enter()?;
         let mut end = last(&self.offsets);
         while cursor.element()? {
             self.elements.append(cursor)?;
-            end = end.checked_add(1).ok_or(Refused::TooLarge)?;
+            end = end.checked_add(1).ok_or(ValueError::TooLarge)?;
         }
         self.offsets.push(end);
         Ok(())
@@ -384,13 +379,14 @@ struct Structs {
     names: Vec<Box<[u8]>>,
     fields: Fields,
     builders: Vec<Builder>,
-    /// The object in which each field was seen last.
+    /// For each field, the number of the last object that had it.
     stamps: Vec<u64>,
+    /// The number of the current object.
     stamp: u64,
 }
 
 impl Structs {
-    fn push(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Refused> {
+    fn push(&mut self, cursor: &mut Cursor<'_>) -> Result<(), ValueError> {
         self.stamp += 1;
         cursor.enter()?;
         let mut expected = 0;
@@ -434,8 +430,8 @@ struct Maps {
 }
 
 impl Maps {
-    /// Readers of Arrow refuse maps with equal keys, so the first of them is taken here.
-    fn push(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Refused> {
+    /// Of equal keys the first is taken: readers of Arrow reject maps with equal keys.
+    fn push(&mut self, cursor: &mut Cursor<'_>) -> Result<(), ValueError> {
         cursor.enter()?;
         let mut end = last(&self.offsets);
         let mut seen = HashSet::new();
@@ -446,7 +442,7 @@ impl Maps {
             }
             self.keys.push(key)?;
             self.values.append(cursor)?;
-            end = end.checked_add(1).ok_or(Refused::TooLarge)?;
+            end = end.checked_add(1).ok_or(ValueError::TooLarge)?;
         }
         self.offsets.push(end);
         Ok(())

@@ -1,25 +1,26 @@
-//! Finding the projected keys of a record: by searching for their bytes where the schema vouches for that, by walking elsewhere.
+//! Finds the projected keys of a record: by a search for their bytes where the schema guarantees that this is exact,
+//! otherwise by a walk over all keys.
 //!
-//! *Searching.* If a key stands at one path only and no key of the collection is written with an escape ([`Column::unique`]), the bytes
-//! `"key"` followed by a colon are that key and nothing else: inside a string the quote before or after them would need a backslash.
-//! A hit whose opening quote follows a backslash is inside a string.
+//! *Search.* If a key occurs at one path only and no key of the collection is written with an escape
+//! ([`Column::unique`]), the bytes `"key"` followed by a colon are always that key: inside a string, one of the quotes
+//! would need a backslash. A match whose opening quote follows a backslash is inside a string.
 //!
-//! *Walking* steps from key to key and ends with the last projected one.
+//! *Walk.* Goes from key to key and ends with the last projected one.
 
 use memchr::memmem::Finder;
 
-use super::builder::{Builder, Refused};
-use crate::schema::{Column, DataType, Source};
+use super::builder::{Builder, ValueError};
+use crate::schema::{Column, ColumnSource, DataType};
 use crate::syntax::{Cursor, Malformed, Text};
 
-/// Above this many columns a walk over all keys costs less than a search for each (docs/types.md).
+/// The number of columns above which one walk over all keys costs less than a search for each (docs/types.md).
 const MOST_SEARCHED: usize = 6;
 
-/// A column being built.
+/// A projected column of the current batch.
 #[derive(Debug)]
 pub(super) struct Projected {
     pub(super) name: String,
-    pub(super) source: Source,
+    pub(super) source: ColumnSource,
     pub(super) data_type: DataType,
     pub(super) builder: Builder,
     unique: bool,
@@ -37,19 +38,19 @@ impl Projected {
     }
 }
 
-/// How the keys of records are found.
+/// How an extractor finds the keys of records.
 #[derive(Debug)]
-pub(super) enum Plan {
+pub(super) enum KeyLookup {
     Search(Search),
     Walk(Walk),
 }
 
-impl Plan {
+impl KeyLookup {
     pub(super) fn of(columns: &[Projected]) -> Self {
         let keys = || {
             columns
                 .iter()
-                .filter(|column| matches!(column.source, Source::Key(_)))
+                .filter(|column| matches!(column.source, ColumnSource::Key(_)))
         };
         if keys().count() <= MOST_SEARCHED && keys().all(|column| column.unique) {
             Self::Search(Search::of(columns))
@@ -59,13 +60,14 @@ impl Plan {
     }
 }
 
+/// Lookup by a search for each key.
 #[derive(Debug)]
 pub(super) struct Search {
-    /// With the numbers of their columns.
+    /// The keys, each with the number of its column.
     needles: Vec<(usize, Needle)>,
 }
 
-/// A key as it stands in records.
+/// A search for a key with its quotes.
 #[derive(Debug)]
 struct Needle(Finder<'static>);
 
@@ -73,7 +75,7 @@ impl Search {
     fn of(columns: &[Projected]) -> Self {
         let mut needles = Vec::new();
         for (column, projected) in columns.iter().enumerate() {
-            if let Source::Key(key) = &projected.source {
+            if let ColumnSource::Key(key) = &projected.source {
                 needles.push((column, Needle::of(key)));
             }
         }
@@ -85,7 +87,7 @@ impl Search {
         &mut self,
         columns: &mut [Projected],
         record: &[u8],
-    ) -> Result<(), (usize, Refused)> {
+    ) -> Result<(), (usize, ValueError)> {
         for (number, needle) in &self.needles {
             let Some(column) = columns.get_mut(*number) else {
                 continue;
@@ -96,7 +98,7 @@ impl Search {
                     column
                         .builder
                         .append(&mut cursor)
-                        .map_err(|refused| (*number, refused))?;
+                        .map_err(|error| (*number, error))?;
                 }
                 None => column.builder.append_null(),
             }
@@ -111,7 +113,7 @@ impl Needle {
         Self(Finder::new(&quoted).into_owned())
     }
 
-    /// Where the value of the first such key starts.
+    /// The offset of the value of the first such key.
     #[inline]
     fn value(&self, record: &[u8]) -> Option<usize> {
         let mut from = 0;
@@ -128,24 +130,26 @@ impl Needle {
     }
 }
 
+/// Lookup by a walk over all keys.
 #[derive(Debug)]
 pub(super) struct Walk {
     keys: Vec<Key>,
-    /// Bit n: some key has n bytes, or 63 and more.
+    /// Bit n is set when some key has n bytes; bit 63, when some key has 63 or more.
     lengths: u64,
-    /// Number of the record.
+    /// The number of the current record.
     stamp: u64,
-    /// The key that came first last time.
+    /// The first projected key of the last record.
     first: usize,
 }
 
+/// A projected key.
 #[derive(Debug)]
 struct Key {
     column: usize,
     bytes: Box<[u8]>,
-    /// The record in which it was seen last.
+    /// The number of the last record that had it.
     stamp: u64,
-    /// The one that came after it last time.
+    /// The projected key that came after it in the last record that had it.
     follow: usize,
 }
 
@@ -157,7 +161,7 @@ impl Walk {
     fn of(columns: &[Projected]) -> Self {
         let mut keys = Vec::new();
         for (column, projected) in columns.iter().enumerate() {
-            if let Source::Key(key) = &projected.source {
+            if let ColumnSource::Key(key) = &projected.source {
                 let follow = keys.len() + 1;
                 keys.push(Key {
                     column,
@@ -183,8 +187,8 @@ impl Walk {
         &mut self,
         columns: &mut [Projected],
         mut cursor: Cursor<'_>,
-    ) -> Result<(), (usize, Refused)> {
-        let malformed = |_| (0, Refused::Malformed);
+    ) -> Result<(), (usize, ValueError)> {
+        let malformed = |_| (0, ValueError::Malformed);
         self.stamp += 1;
         let mut missing = self.keys.len();
         let mut last = None;
@@ -203,7 +207,7 @@ impl Walk {
                 column
                     .builder
                     .append(&mut cursor)
-                    .map_err(|refused| (key.column, refused))?;
+                    .map_err(|error| (key.column, error))?;
             } else {
                 cursor.skip().map_err(malformed)?;
             }
@@ -220,7 +224,7 @@ impl Walk {
         Ok(())
     }
 
-    /// The projected key that `text` is, when `last` came before.
+    /// The projected key equal to `text`; `last` is the one before it in the record.
     #[inline]
     fn position(&mut self, text: Text<'_>, last: Option<usize>) -> Option<usize> {
         if text.escaped {
@@ -256,17 +260,18 @@ impl Walk {
     }
 }
 
-/// Finds the value of one column in records, one at a time.
+/// Finds the value of one column in records.
 #[derive(Debug)]
-pub struct Probe {
-    source: Source,
+pub struct ValueFinder {
+    source: ColumnSource,
     needle: Option<Needle>,
 }
 
-impl Probe {
-    pub fn of(column: &Column) -> Self {
+impl ValueFinder {
+    /// For that column.
+    pub fn new(column: &Column) -> Self {
         let needle = match &column.source {
-            Source::Key(key) if column.unique => Some(Needle::of(key)),
+            ColumnSource::Key(key) if column.unique => Some(Needle::of(key)),
             _ => None,
         };
         Self {
@@ -275,16 +280,19 @@ impl Probe {
         }
     }
 
-    /// A cursor before the column's value; `None` if the record lacks it.
+    /// A cursor before the column's value; `None` where the record lacks it.
+    ///
+    /// # Errors
+    /// The record is not JSON.
     #[inline]
     pub fn find<'r>(&self, record: &'r [u8]) -> Result<Option<Cursor<'r>>, Malformed> {
         let mut cursor = Cursor::new(record);
         let object = cursor.peek()? == b'{';
         match (&self.source, &self.needle) {
-            (Source::Key(_), Some(needle)) if object => Ok(needle
+            (ColumnSource::Key(_), Some(needle)) if object => Ok(needle
                 .value(record)
                 .map(|at| Cursor::starting_at(record, at))),
-            (Source::Key(wanted), None) if object => {
+            (ColumnSource::Key(wanted), None) if object => {
                 cursor.enter()?;
                 while let Some(key) = cursor.key()? {
                     if *key.unescaped() == **wanted {
@@ -294,9 +302,9 @@ impl Probe {
                 }
                 Ok(None)
             }
-            (Source::Record, _) if !object => Ok(Some(cursor)),
-            (Source::Whole, _) => Ok(Some(cursor)),
-            (Source::Key(_) | Source::Record, _) => Ok(None),
+            (ColumnSource::NonObject, _) if !object => Ok(Some(cursor)),
+            (ColumnSource::Record, _) => Ok(Some(cursor)),
+            (ColumnSource::Key(_) | ColumnSource::NonObject, _) => Ok(None),
         }
     }
 }

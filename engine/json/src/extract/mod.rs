@@ -1,13 +1,14 @@
-//! Projected fields of validated records as Arrow arrays.
+//! Extracts columns of validated records into Arrow arrays.
 //!
-//! An [`Extractor`] is made for some columns of a [`Schema`] and takes records one by one; only what the columns ask for is looked
-//! at and only that is built. It serves one thread at a time and any number of batches.
+//! An [`Extractor`] is made for some columns of a [`Schema`] and takes records one by one; it parses and builds only
+//! those columns. It serves one thread at a time and any number of batches.
 //!
-//! What a record lacks, and the JSON null, is NULL. Of equal keys the first counts. A JSON column gets the exact bytes of the value. A
-//! value that its column's type cannot hold is an [`ExtractError`], never another value: that happens only when the schema is not that
-//! of a snapshot the record is in. A key inside a STRUCT that the type lacks is passed over, as a column nobody asked for is.
+//! A missing key and the JSON null are NULL. Of equal keys the first counts. A JSON column gets the exact bytes of the
+//! value. A value that its column's type cannot hold is an [`ExtractError`], never another value: that happens only
+//! when the schema does not include the record. A key inside a STRUCT that the type lacks is skipped, like a column
+//! outside the projection.
 //!
-//! Records come from the store, which took none that is not JSON. Other bytes give errors or nonsense, never a panic.
+//! Records must be validated JSON. Other bytes give errors or arbitrary values, never a panic.
 
 mod builder;
 mod find;
@@ -21,19 +22,19 @@ use std::sync::Arc;
 use arrow_array::ArrayRef;
 use arrow_schema::SchemaRef;
 
-pub use self::builder::{Refused, fitting_double};
-pub use self::find::Probe;
+pub use self::builder::ValueError;
+pub use self::find::ValueFinder;
 
 use self::builder::Builder;
-use self::find::{Plan, Projected};
-use crate::schema::{Schema, Source, arrow_schema};
+use self::find::{KeyLookup, Projected};
+use crate::schema::{ColumnSource, Schema, arrow_schema};
 use crate::syntax::Cursor;
 
-/// Why a batch cannot be made. The batch is lost; the extractor starts a new one.
+/// Why a batch cannot be built. The batch is discarded, and the extractor starts a new one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExtractError {
-    /// The value does not fit the column's type: the schema is older than the record.
-    Misfit {
+    /// The column's type cannot hold the value: the schema is older than the record.
+    TypeMismatch {
         /// Name of the column.
         column: String,
         /// Its type.
@@ -56,7 +57,7 @@ pub enum ExtractError {
 impl fmt::Display for ExtractError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Misfit {
+            Self::TypeMismatch {
                 column,
                 data_type,
                 record,
@@ -78,12 +79,12 @@ impl fmt::Display for ExtractError {
 
 impl std::error::Error for ExtractError {}
 
-/// Makes batches of typed columns of records. See the [module](self).
+/// Builds batches of typed columns of records. See the [module](self).
 #[derive(Debug)]
 pub struct Extractor {
-    plan: Plan,
+    lookup: KeyLookup,
     columns: Vec<Projected>,
-    /// Places in `columns` of the columns asked for: a column asked for twice is built once.
+    /// For each column of the projection, its index in `columns`: a repeated column is built once.
     order: Vec<usize>,
     schema: SchemaRef,
     rows: usize,
@@ -91,7 +92,8 @@ pub struct Extractor {
 }
 
 impl Extractor {
-    /// For the columns of `schema` with these numbers, in this order. Numbers it does not have are left out.
+    /// For the columns of `schema` with the indices in `projection`, in that order. Indices it does not have are left
+    /// out.
     pub fn new(schema: &Schema, projection: &[usize]) -> Self {
         let mut numbers = Vec::new();
         let mut columns = Vec::new();
@@ -107,7 +109,7 @@ impl Extractor {
             }
         }
         Self {
-            plan: Plan::of(&columns),
+            lookup: KeyLookup::of(&columns),
             columns,
             order,
             schema: Arc::new(arrow_schema(schema, projection)),
@@ -121,52 +123,58 @@ impl Extractor {
         self.schema.clone()
     }
 
-    /// Records in the batch so far.
+    /// The number of records in the current batch.
+    #[inline]
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// At most this many bytes of text are in the batch so far: the length of its records. Finish it before they are 1 GiB.
+    /// The length in bytes of the records in the current batch, which bounds its text. Finish the batch before it
+    /// reaches 1 GiB.
+    #[inline]
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Adds a record to the batch. After an error the batch is empty.
+    /// Adds a record to the current batch.
+    ///
+    /// # Errors
+    /// See [`ExtractError`]; the current batch is then empty.
     #[inline]
     pub fn push(&mut self, record: &[u8]) -> Result<(), ExtractError> {
         let pushed = self.take(record);
-        if let Err((column, refused)) = pushed {
-            return Err(self.fail(column, refused));
+        if let Err((column, error)) = pushed {
+            return Err(self.fail(column, error));
         }
         self.rows += 1;
         self.bytes += record.len();
         Ok(())
     }
 
-    fn take(&mut self, record: &[u8]) -> Result<(), (usize, Refused)> {
+    fn take(&mut self, record: &[u8]) -> Result<(), (usize, ValueError)> {
         if self.columns.is_empty() {
             return Ok(());
         }
         let mut cursor = Cursor::new(record);
-        let object = cursor.peek().map_err(|_| (0, Refused::Malformed))? == b'{';
+        let object = cursor.peek().map_err(|_| (0, ValueError::Malformed))? == b'{';
         if object {
-            match &mut self.plan {
-                Plan::Search(search) => search.push(&mut self.columns, record)?,
-                Plan::Walk(walk) => walk.push(&mut self.columns, cursor)?,
+            match &mut self.lookup {
+                KeyLookup::Search(search) => search.push(&mut self.columns, record)?,
+                KeyLookup::Walk(walk) => walk.push(&mut self.columns, cursor)?,
             }
         }
         for (number, column) in self.columns.iter_mut().enumerate() {
             let value = match column.source {
-                Source::Key(_) if object => continue,
-                Source::Record if !object => true,
-                Source::Whole => true,
-                Source::Key(_) | Source::Record => false,
+                ColumnSource::Key(_) if object => continue,
+                ColumnSource::NonObject if !object => true,
+                ColumnSource::Record => true,
+                ColumnSource::Key(_) | ColumnSource::NonObject => false,
             };
             if value {
                 column
                     .builder
                     .append(&mut Cursor::new(record))
-                    .map_err(|refused| (number, refused))?;
+                    .map_err(|error| (number, error))?;
             } else {
                 column.builder.append_null();
             }
@@ -175,23 +183,19 @@ impl Extractor {
     }
 
     #[cold]
-    fn fail(&mut self, column: usize, refused: Refused) -> ExtractError {
+    fn fail(&mut self, column: usize, error: ValueError) -> ExtractError {
         let record = self.rows;
         self.clear();
-        let shown =
-            |of: fn(&Projected) -> String| self.columns.get(column).map(of).unwrap_or_default();
-        let name = shown(|column| column.name.clone());
-        match refused {
-            Refused::Malformed => ExtractError::Malformed { record },
-            Refused::Misfit => {
-                let data_type = shown(|column| column.data_type.to_string());
-                ExtractError::Misfit {
-                    column: name,
-                    data_type,
-                    record,
-                }
-            }
-            Refused::TooLarge => ExtractError::TooLarge { column: name },
+        match (error, self.columns.get(column)) {
+            (ValueError::TypeMismatch, Some(column)) => ExtractError::TypeMismatch {
+                column: column.name.clone(),
+                data_type: column.data_type.to_string(),
+                record,
+            },
+            (ValueError::TooLarge, Some(column)) => ExtractError::TooLarge {
+                column: column.name.clone(),
+            },
+            _ => ExtractError::Malformed { record },
         }
     }
 
@@ -202,7 +206,10 @@ impl Extractor {
         (self.rows, self.bytes) = (0, 0);
     }
 
-    /// The columns of the batch, in the order asked for; the next batch begins.
+    /// Ends the current batch and returns its columns, in the order of the projection.
+    ///
+    /// # Errors
+    /// See [`ExtractError`]; the current batch is then empty.
     pub fn finish(&mut self) -> Result<Vec<ArrayRef>, ExtractError> {
         let mut arrays = Vec::with_capacity(self.columns.len());
         for number in 0..self.columns.len() {
@@ -211,7 +218,7 @@ impl Extractor {
             };
             match column.builder.finish() {
                 Ok(array) => arrays.push(array),
-                Err(refused) => return Err(self.fail(number, refused)),
+                Err(error) => return Err(self.fail(number, error)),
             }
         }
         (self.rows, self.bytes) = (0, 0);

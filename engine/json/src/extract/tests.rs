@@ -162,13 +162,13 @@ fn wanted_column(record: &str, column: &Column) -> String {
     let record = record.trim_ascii();
     let object = record.starts_with('{');
     match &column.source {
-        Source::Key(key) if object => wanted(
+        ColumnSource::Key(key) if object => wanted(
             member(record, std::str::from_utf8(key).unwrap()),
             &column.data_type,
         ),
-        Source::Record if !object => wanted(Some(record), &column.data_type),
-        Source::Whole => wanted(Some(record), &column.data_type),
-        Source::Key(_) | Source::Record => "NULL".to_owned(),
+        ColumnSource::NonObject if !object => wanted(Some(record), &column.data_type),
+        ColumnSource::Record => wanted(Some(record), &column.data_type),
+        ColumnSource::Key(_) | ColumnSource::NonObject => "NULL".to_owned(),
     }
 }
 
@@ -371,7 +371,7 @@ fn a_value_that_does_not_fit_is_an_error() {
                 .push(format!("{{\"k\":{other}}}").as_bytes())
                 .unwrap_err();
             assert!(
-                matches!(&error, ExtractError::Misfit { column, record: 1, .. } if column == "k"),
+                matches!(&error, ExtractError::TypeMismatch { column, record: 1, .. } if column == "k"),
                 "{fits} {other}: {error:?}"
             );
             assert_eq!(extractor.rows(), 0);

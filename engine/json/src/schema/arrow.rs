@@ -1,7 +1,7 @@
-//! The types under their Arrow names.
+//! Arrow types for the types of columns.
 //!
-//! HUGEINT is `Decimal128(38, 0)`, which everything that reads Arrow knows and DuckDB casts to HUGEINT exactly. JSON is `Utf8` with the
-//! canonical extension name `arrow.json`, which DuckDB reads as its JSON type.
+//! HUGEINT is `Decimal128(38, 0)`, which every reader of Arrow knows and DuckDB casts to HUGEINT exactly. JSON is
+//! `Utf8` with the canonical extension name `arrow.json`, which DuckDB reads as its JSON type.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use arrow_schema::{DataType as ArrowType, Field, Fields, Schema as ArrowSchema, 
 use super::types::{DataType, Schema};
 
 impl DataType {
-    /// Its Arrow type; whether text is JSON is said by the field, see [`arrow_field`].
+    /// Its Arrow type. VARCHAR and JSON have the same; the field tells them apart, see [`arrow_field`].
     pub fn arrow(&self) -> ArrowType {
         match self {
             Self::Boolean => ArrowType::Boolean,
@@ -33,7 +33,7 @@ impl DataType {
         }
     }
 
-    /// The fields of a STRUCT, or of a MAP's entries.
+    /// The fields of a STRUCT or of the entries of a MAP; none for other types.
     pub(crate) fn arrow_fields(&self) -> Fields {
         match self {
             Self::Struct(fields) => fields
@@ -61,7 +61,7 @@ pub fn arrow_field(name: &str, data_type: &DataType) -> Field {
     ]))
 }
 
-/// The columns of `schema` with these numbers, in this order. Numbers it does not have are left out.
+/// The columns of `schema` with the indices in `projection`, in that order. Indices it does not have are left out.
 pub fn arrow_schema(schema: &Schema, projection: &[usize]) -> ArrowSchema {
     let columns = projection
         .iter()

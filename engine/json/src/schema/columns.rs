@@ -1,25 +1,26 @@
-//! From a summary to typed columns: the lattice of docs/types.md.
+//! Typed columns from a summary: the lattice of docs/types.md.
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
-use super::stats::{Stats, format, mark, seen};
-use super::summary::{MAX_DEPTH, NONE, Node, NodeId, ROOT, Summary};
-use super::types::{Column, DataType, Field, SYSTEM_COLUMNS, Schema, Source};
+use super::node::{MAX_DEPTH, NONE, Node, NodeId, ROOT};
+use super::stats::{Stats, format, key_mark, value_mark};
+use super::summary::Summary;
+use super::types::{Column, ColumnSource, DataType, Field, SYSTEM_COLUMNS, Schema};
 
 /// Collections with more keys than this get one JSON column.
 const MAX_COLUMNS: usize = 4_096;
 
-/// Nested objects with more keys than this, few of them in each, are a MAP.
+/// Nested objects with more keys than this are a MAP, where each object has few of them.
 const MAP_KEYS: usize = 200;
 
 /// The largest integer of 38 digits: Arrow's decimals hold no more.
 const MAX_HUGEINT: i128 = 10i128.pow(38) - 1;
 
-/// Most notes of one column.
+/// The greatest number of notes of one column.
 const MAX_NOTES: usize = 8;
 
-/// The typed columns of the lines behind `summary`.
+/// The typed columns of the records that `summary` describes.
 pub fn to_columns(summary: &Summary) -> Schema {
     let root = summary.node(ROOT);
     let rows = summary.rows();
@@ -29,9 +30,9 @@ pub fn to_columns(summary: &Summary) -> Schema {
         );
         let column = Column {
             name: "value".to_owned(),
-            source: Source::Whole,
+            source: ColumnSource::Record,
             data_type: DataType::Json,
-            values: rows - root.stats.nulls,
+            values: rows.saturating_sub(root.stats.nulls),
             nulls: root.stats.nulls,
             missing: 0,
             notes: vec![note],
@@ -55,22 +56,23 @@ pub fn to_columns(summary: &Summary) -> Schema {
         let total = node.stats.total();
         columns.push(Column {
             name: name.name,
-            source: Source::Key(node.key.clone()),
+            source: ColumnSource::Key(node.key.clone()),
             data_type,
-            values: total - node.stats.nulls,
+            values: total.saturating_sub(node.stats.nulls),
             nulls: node.stats.nulls,
             missing: rows.saturating_sub(total),
             notes: notes.list,
             unique: unique.contains(field),
         });
     }
-    let others = rows - root.stats.objects;
+    // Counts saturate, so that those of a decoded summary need not add up.
+    let others = rows.saturating_sub(root.stats.objects);
     if others > 0 {
         columns.push(Column {
             name: names.free("value"),
-            source: Source::Record,
+            source: ColumnSource::NonObject,
             data_type: DataType::Json,
-            values: others - root.stats.nulls,
+            values: others.saturating_sub(root.stats.nulls),
             nulls: root.stats.nulls,
             missing: root.stats.objects,
             notes: vec!["holds the records that are no objects".to_owned()],
@@ -80,7 +82,7 @@ pub fn to_columns(summary: &Summary) -> Schema {
     Schema { columns, rows }
 }
 
-/// By mean place, then by key. Cross-multiplied, so that it is exact.
+/// Orders by mean position, then by key. Cross-multiplied, so that it is exact.
 fn by_place(a: &Node, b: &Node) -> Ordering {
     let mean = |of: &Node, other: &Node| u128::from(of.order) * u128::from(other.stats.total());
     mean(a, b).cmp(&mean(b, a)).then_with(|| a.key.cmp(&b.key))
@@ -109,7 +111,8 @@ impl Names {
     }
 }
 
-/// Each key keeps its own name if SQL can have it; of keys that differ only in case the one in most rows does.
+/// Names of the columns of `fields`. A key is the name where SQL allows it; of keys that differ only in case, the one
+/// in most rows keeps its name.
 fn names(summary: &Summary, fields: &[NodeId]) -> Names {
     let taken = SYSTEM_COLUMNS
         .iter()
@@ -150,13 +153,13 @@ fn names(summary: &Summary, fields: &[NodeId]) -> Names {
     names
 }
 
-/// The key as a name, if names can be like that: not empty, without U+0000 and lone surrogates.
+/// The key as a name, where it is one: not empty, without U+0000 and lone surrogates.
 fn plain_name(key: &[u8]) -> Option<&str> {
     let name = std::str::from_utf8(key).ok()?;
     (!name.is_empty() && !name.contains('\0')).then_some(name)
 }
 
-/// A key for people: lone surrogates as the escapes they were, U+0000 as its picture.
+/// The key for display: lone surrogates as escapes, U+0000 as its symbol.
 fn shown_key(key: &[u8]) -> String {
     let mut shown = String::new();
     let mut rest = key;
@@ -174,9 +177,11 @@ fn shown_key(key: &[u8]) -> String {
     shown + &text(rest)
 }
 
-/// Paths of top-level keys that occur nowhere else and that a search for their bytes finds; see [`Column::unique`].
+/// Top-level keys that occur at no other path and that a search for their bytes finds; see [`Column::unique`].
 fn unique_keys(summary: &Summary) -> HashSet<NodeId> {
-    if summary.seen & (seen::ESCAPED_KEY | seen::HIDDEN_KEY) != 0 || summary.collapsed() {
+    if summary.key_marks & (key_mark::ESCAPED_KEY | key_mark::HIDDEN_KEY) != 0
+        || summary.collapsed()
+    {
         return HashSet::new();
     }
     let mut paths: HashMap<&[u8], (u32, NodeId)> = HashMap::new();
@@ -192,7 +197,7 @@ fn unique_keys(summary: &Summary) -> HashSet<NodeId> {
         }
         open.extend((node.element != NONE).then_some(node.element));
     }
-    // After the quote that ends a string come blanks and one of these; so a key that starts otherwise is not found between two strings.
+    // Between two strings stand blanks and one of these bytes. A key that starts with one could be found there.
     let findable = |key: &[u8]| {
         !matches!(
             key.trim_ascii_start().first(),
@@ -222,7 +227,7 @@ impl Notes {
     }
 }
 
-/// The type of the values of `id`, whose place in its column is `path`. Recurses into at most `MAX_DEPTH` levels.
+/// The type of the values of `id`, whose path in its column is `path`. Recurses into at most `MAX_DEPTH` levels.
 fn infer(summary: &Summary, id: NodeId, path: &str, notes: &mut Notes) -> DataType {
     let node = summary.node(id);
     let stats = &node.stats;
@@ -261,7 +266,7 @@ fn infer(summary: &Summary, id: NodeId, path: &str, notes: &mut Notes) -> DataTy
 
 fn number(stats: &Stats, path: &str, notes: &mut Notes) -> DataType {
     let marked = |mark: u8| stats.marks & mark != 0;
-    if marked(mark::BEYOND)
+    if marked(value_mark::BEYOND)
         || stats.max > MAX_HUGEINT
         || (stats.ints > 0 && stats.min < -MAX_HUGEINT)
     {
@@ -269,15 +274,15 @@ fn number(stats: &Stats, path: &str, notes: &mut Notes) -> DataType {
         return DataType::Json;
     }
     if stats.floats > 0 {
-        if marked(mark::OUT_OF_RANGE) {
+        if marked(value_mark::OUT_OF_RANGE) {
             notes.add(path, "numbers too large or too small for DOUBLE");
             return DataType::Json;
         }
-        if marked(mark::INEXACT) {
+        if marked(value_mark::INEXACT) {
             notes.add(path, "fractions and integers that are not exact as DOUBLE");
             return DataType::Json;
         }
-        if marked(mark::ROUNDED) {
+        if marked(value_mark::ROUNDED) {
             notes.add(
                 path,
                 "some numbers have more than the 17 digits DOUBLE keeps; _json has them all",
@@ -295,21 +300,21 @@ fn number(stats: &Stats, path: &str, notes: &mut Notes) -> DataType {
 }
 
 fn string(stats: &Stats, path: &str, notes: &mut Notes) -> DataType {
-    if stats.marks & mark::SURROGATE != 0 {
+    if stats.marks & value_mark::SURROGATE != 0 {
         notes.add(
             path,
             "strings with lone surrogates, which are not Unicode text",
         );
         return DataType::Json;
     }
-    if stats.marks & mark::NUL != 0 {
+    if stats.marks & value_mark::NUL != 0 {
         notes.add(path, "strings with the character U+0000");
     }
     match stats.formats {
         format::DATE => DataType::Date,
         format::NAIVE => DataType::Timestamp,
         format::ZONED => {
-            if stats.marks & mark::OFFSET != 0 {
+            if stats.marks & value_mark::OFFSET != 0 {
                 notes.add(
                     path,
                     "times of several zones, shown as instants; _json has the zones",
@@ -388,9 +393,9 @@ fn object(summary: &Summary, id: NodeId, path: &str, notes: &mut Notes) -> DataT
     DataType::Struct(typed)
 }
 
-/// An object of very many keys, all of whose values are in `values`.
+/// The type of an object with very many keys, whose values are all in the node `values`.
 fn map(summary: &Summary, values: NodeId, path: &str, notes: &mut Notes) -> DataType {
-    if summary.seen & seen::SURROGATE_KEY != 0 {
+    if summary.key_marks & key_mark::SURROGATE_KEY != 0 {
         notes.add(
             path,
             "very many keys, and somewhere keys with lone surrogates",

@@ -1,29 +1,32 @@
-//! What the values of a collection look like, and which typed columns follow from that.
+//! Summaries of the values of many records, and the typed columns that follow from them.
 //!
-//! A [`Summary`] is made by [`validate_and_observe`], one line at a time. Summaries merge: the summary of a set of lines is the
-//! same however the lines were ordered, split over threads and merged. It is bounded in size whatever the lines hold, and is
-//! kept in the store as the bytes of [`Summary::encode`].
+//! [`validate_and_observe`] adds records to a [`Summary`], one by one. Summaries merge: the summary of a set of records
+//! does not depend on their order, nor on how they were split over threads and merged. Its size is bounded whatever the
+//! records hold. [`Summary::encode`] gives the bytes that a store keeps.
 //!
-//! [`to_columns`] turns a summary into a [`Schema`]: names, [`DataType`]s and what a user should know about each column. The rule
-//! behind every type: it holds every value seen without loss, or it is `JSON`, which is the exact bytes. `docs/types.md` has the lattice.
+//! [`to_columns`] makes a [`Schema`] from a summary: names, [`DataType`]s and notes for the user about each column. The
+//! rule behind every type: it holds every value seen without loss, or it is `JSON`, which is the exact bytes.
+//! `docs/types.md` has the lattice.
 //!
-//! Nothing here knows of the store, and of Arrow only its names for types.
+//! Arrow is used here only for its names of types.
 
 mod arrow;
-mod codec;
 mod columns;
+mod encoding;
+mod node;
 mod observe;
-mod parse;
+mod scratch;
 mod stats;
 mod summary;
+mod type_names;
 mod types;
 
 #[cfg(test)]
 mod tests;
 
 pub use arrow::{arrow_field, arrow_schema};
-pub use codec::BadSummary;
 pub use columns::to_columns;
-pub use observe::{Observer, validate_and_observe};
+pub use encoding::BadSummary;
+pub use observe::validate_and_observe;
 pub use summary::Summary;
-pub use types::{Column, DataType, Field, SYSTEM_COLUMNS, Schema, Source};
+pub use types::{Column, ColumnSource, DataType, Field, SYSTEM_COLUMNS, Schema};

@@ -1,23 +1,26 @@
-//! From the tokens of a line to the summary.
+//! Adds the tokens of a line to a summary.
 //!
-//! Records of one collection have nearly the same keys in nearly the same order, so each key remembers which came after it; a
-//! hit costs one comparison of bytes. Nothing is allocated for a line that holds only what is known.
+//! Records of one collection have nearly the same keys in nearly the same order, so each key remembers its successor in
+//! the last record; a correct guess costs one comparison of bytes. A line whose paths are all known allocates nothing.
 
-use std::collections::HashSet;
-
-use super::stats::{Stats, format, mark, seen};
-use super::summary::{MAX_DEPTH, NONE, NodeId, ROOT, Summary, place_unit};
+use super::node::{MAX_DEPTH, NONE, NodeId, ROOT, position_unit};
+use super::scratch::Level;
+use super::stats::{Stats, format, key_mark, value_mark};
+use super::summary::Summary;
 use crate::syntax::{
     Flags, Ignore, Integer, JsonError, Kind, Sink, Token, TokenKind, check_encoding, double,
     integer, parse, significant_digits, unescape_into,
 };
 use crate::time::{Moment, moment};
 
-/// Texts above this size are parsed a second time for the summary instead of being remembered as tokens, which
-/// may take six times the room of the text.
+/// Bytes of a text above which it is parsed twice, first to validate it and then for the summary. Below, its tokens are
+/// kept in between, which may take six times the memory of the text.
 const MAX_TAPE: usize = 1 << 20;
 
-/// Checks `line` as [`crate::validate`] does and adds it to `summary`. A line that is refused leaves the summary as it was.
+/// Validates `line` as [`crate::validate`] does, and adds it to `summary`.
+///
+/// # Errors
+/// As [`crate::validate`]; the summary is then unchanged.
 pub fn validate_and_observe(line: &[u8], summary: &mut Summary) -> Result<Kind, JsonError> {
     check_encoding(line)?;
     if line.len() > MAX_TAPE {
@@ -25,57 +28,19 @@ pub fn validate_and_observe(line: &[u8], summary: &mut Summary) -> Result<Kind, 
         parse(line, &mut summary.observer(line))?;
         return Ok(kind);
     }
-    let mut tape = summary.take_tape();
+    let mut tape = std::mem::take(&mut summary.scratch.tape);
     tape.clear();
     let parsed = parse(line, &mut tape);
     if parsed.is_ok() {
         summary.observer(line).tokens(&tape);
     }
-    summary.give_tape(tape);
+    summary.scratch.tape = tape;
     parsed
 }
 
-/// Room used again for every line.
-#[derive(Debug, Default)]
-pub(super) struct Scratch {
-    tape: Vec<Token>,
-    /// The containers around the innermost open one.
-    levels: Vec<Level>,
-    /// The keys of the open objects with their positions.
-    touched: Vec<(NodeId, u32)>,
-    key: Vec<u8>,
-    /// The keys of open objects that collapsed, with the object's number.
-    seen: Vec<(u64, HashSet<Box<[u8]>>)>,
-    pub(super) too_heavy: Vec<NodeId>,
-}
-
-/// An open container.
-#[derive(Clone, Copy, Debug)]
-struct Level {
-    /// `NONE` around the record.
-    node: NodeId,
-    array: bool,
-    /// Object: its number. Keys with this stamp were in it before.
-    instance: u64,
-    /// Object: the key before.
-    last: NodeId,
-    /// Object: how many keys came.
-    keys: u32,
-    /// Object: where its keys start in `touched`.
-    touched: usize,
-}
-
 impl Summary {
-    pub(crate) fn take_tape(&mut self) -> Vec<Token> {
-        std::mem::take(&mut self.scratch.tape)
-    }
-
-    pub(crate) fn give_tape(&mut self, tape: Vec<Token>) {
-        self.scratch.tape = tape;
-    }
-
-    /// Takes the tokens of `line`, which must be all of a valid one's.
-    pub fn observer<'a>(&'a mut self, line: &'a [u8]) -> Observer<'a> {
+    /// An observer of `line`, which must be given all tokens of that line and no others.
+    fn observer<'a>(&'a mut self, line: &'a [u8]) -> Observer<'a> {
         self.scratch.levels.clear();
         self.scratch.touched.clear();
         self.scratch.seen.clear();
@@ -100,30 +65,30 @@ impl Summary {
 
 /// Adds one line to a [`Summary`].
 #[derive(Debug)]
-pub struct Observer<'a> {
+struct Observer<'a> {
     summary: &'a mut Summary,
     line: &'a [u8],
     /// The innermost open container.
     top: Level,
-    /// Where the next value belongs; `NONE`: the elements of `top`, which had none in any line so far.
+    /// The node of the next value; `NONE` for the first element ever of the array `top`.
     target: NodeId,
-    /// The next value is not looked into.
+    /// Whether the current value is skipped.
     ignoring: bool,
-    /// Open containers inside that value.
+    /// The number of open containers inside the skipped value.
     ignored: u32,
 }
 
 impl Sink for Observer<'_> {
     fn token(&mut self, token: Token) {
-        self.take(token);
+        self.add(token);
     }
 }
 
 impl Observer<'_> {
-    /// Takes all tokens of the line.
-    pub(crate) fn tokens(&mut self, tape: &[Token]) {
+    /// Adds all tokens of the line.
+    fn tokens(&mut self, tape: &[Token]) {
         for token in tape {
-            self.take(*token);
+            self.add(*token);
         }
     }
 
@@ -132,7 +97,7 @@ impl Observer<'_> {
         clippy::inline_always,
         reason = "a call for each token costs a twentieth of the throughput"
     )]
-    fn take(&mut self, token: Token) {
+    fn add(&mut self, token: Token) {
         if self.ignoring {
             self.ignore(token);
             return;
@@ -164,7 +129,7 @@ impl Observer<'_> {
             TokenKind::ObjectStart | TokenKind::ArrayStart => self.ignored += 1,
             TokenKind::ObjectEnd | TokenKind::ArrayEnd => self.ignored -= 1,
             TokenKind::Key => {
-                self.summary.seen |= seen::HIDDEN_KEY;
+                self.summary.key_marks |= key_mark::HIDDEN_KEY;
                 self.note_key(token);
             }
             _ => {}
@@ -174,14 +139,14 @@ impl Observer<'_> {
 
     fn note_key(&mut self, token: Token) {
         if token.flags.escaped() {
-            self.summary.seen |= seen::ESCAPED_KEY;
+            self.summary.key_marks |= key_mark::ESCAPED_KEY;
         }
         if token.flags.lone_surrogate() {
-            self.summary.seen |= seen::SURROGATE_KEY;
+            self.summary.key_marks |= key_mark::SURROGATE_KEY;
         }
     }
 
-    /// The node of the value that comes now.
+    /// The node of the current value.
     #[inline]
     fn place(&mut self) -> NodeId {
         if self.target == NONE {
@@ -221,7 +186,7 @@ impl Observer<'_> {
 
     #[inline]
     fn end_object(&mut self) {
-        let unit = place_unit(self.top.keys);
+        let unit = position_unit(self.top.keys);
         while self.summary.scratch.touched.len() > self.top.touched
             && let Some((field, position)) = self.summary.scratch.touched.pop()
         {
@@ -241,7 +206,7 @@ impl Observer<'_> {
         if self.top.array {
             self.target = self.summary.node(self.top.node).element;
         }
-        // When the line is through, what became too heavy may collapse.
+        // At the end of the line, objects that became too heavy may collapse.
         if !self.summary.scratch.too_heavy.is_empty() && self.top.node == NONE {
             self.summary.settle();
         }
@@ -299,7 +264,7 @@ impl Observer<'_> {
         self.target = field;
     }
 
-    /// The field that was not the one expected after `last`; it is expected there from now on.
+    /// The field with that key, which was not the expected successor of `last`; it is the expected one from now on.
     #[inline(never)]
     fn search(&mut self, parent: NodeId, last: NodeId, key: &[u8]) -> NodeId {
         let field = match self.summary.field(parent, key) {
@@ -314,7 +279,7 @@ impl Observer<'_> {
         field
     }
 
-    /// The keys of a collapsed object are remembered until it ends, for of equal ones the first counts.
+    /// The keys of a collapsed object are kept until it ends: of equal keys the first counts.
     #[cold]
     fn find_in_collapsed(&mut self, key: &[u8], value: NodeId) {
         let instance = self.top.instance;
@@ -324,15 +289,9 @@ impl Observer<'_> {
             seen.pop();
         }
         if seen.last().is_none_or(|(number, _)| *number < instance) {
-            let before = self
-                .summary
-                .scratch
-                .touched
-                .get(self.top.touched..)
-                .unwrap_or_default();
-            let keys = before
-                .iter()
-                .map(|(field, _)| self.summary.node(*field).key.clone());
+            // It may have collapsed in the middle of this object.
+            let before = self.summary.scratch.touched.iter().skip(self.top.touched);
+            let keys = before.map(|(field, _)| self.summary.node(*field).key.clone());
             seen.push((instance, keys.collect()));
         }
         let new = seen
@@ -347,7 +306,7 @@ impl Observer<'_> {
     }
 }
 
-/// Whether two keys are equal; most have less than 16 bytes, where calling the library's comparison costs more than comparing.
+/// Whether two keys are equal. Most have at most 16 bytes, where a call of `memcmp` costs more than the comparison.
 #[inline]
 fn same(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
@@ -407,31 +366,30 @@ fn number(stats: &mut Stats, bytes: &[u8]) {
         Some(Integer::Small(value)) => {
             stats.min = stats.min.min(value.into());
             stats.max = stats.max.max(value.into());
-            if value.unsigned_abs() > 1 << 53 && value as f64 as i128 != i128::from(value) {
-                stats.marks |= mark::INEXACT;
+            if value.unsigned_abs() > 1 << 53 && Integer::Small(value).exact_double().is_none() {
+                stats.marks |= value_mark::INEXACT;
             }
         }
         Some(Integer::Large(value)) => {
             stats.min = stats.min.min(value);
             stats.max = stats.max.max(value);
-            // The cast back stops at the largest value, which is odd.
-            if value as f64 as i128 != value || value == i128::MAX {
-                stats.marks |= mark::INEXACT;
+            if Integer::Large(value).exact_double().is_none() {
+                stats.marks |= value_mark::INEXACT;
             }
         }
-        _ => stats.marks |= mark::BEYOND,
+        _ => stats.marks |= value_mark::BEYOND,
     }
 }
 
-/// A string with escapes is text: the spelling of a moment needs none.
+/// A string with escapes is text: dates and timestamps need none.
 #[cold]
 fn unusual_string(stats: &mut Stats, token: Token) {
-    stats.spell(0);
+    stats.restrict_formats(0);
     if token.flags.lone_surrogate() {
-        stats.marks |= mark::SURROGATE;
+        stats.marks |= value_mark::SURROGATE;
     }
     if token.flags.nul() {
-        stats.marks |= mark::NUL;
+        stats.marks |= value_mark::NUL;
     }
 }
 
@@ -443,22 +401,23 @@ fn string_format(stats: &mut Stats, raw: &[u8]) {
         Some(Moment::Naive(_)) => format::NAIVE,
         Some(Moment::Zoned { utc, .. }) => {
             if !utc {
-                stats.marks |= mark::OFFSET;
+                stats.marks |= value_mark::OFFSET;
             }
             format::ZONED
         }
     };
-    stats.spell(formats);
+    stats.restrict_formats(formats);
 }
 
 #[inline]
 fn float(stats: &mut Stats, bytes: &[u8]) {
-    // Without exponent and with less than 300 digits a number is far inside the range of doubles; in 17 bytes it has at most 16 digits.
+    // Without an exponent and with less than 300 digits a number is well within the range of doubles; in 17 bytes with
+    // a point it has at most 16 digits.
     let exponent = || bytes.iter().any(|byte| matches!(byte, b'e' | b'E'));
     if (bytes.len() > 300 || exponent()) && double(bytes).is_none() {
-        stats.marks |= mark::OUT_OF_RANGE;
+        stats.marks |= value_mark::OUT_OF_RANGE;
     }
     if bytes.len() > 17 && significant_digits(bytes) > 17 {
-        stats.marks |= mark::ROUNDED;
+        stats.marks |= value_mark::ROUNDED;
     }
 }

@@ -1,13 +1,13 @@
-//! What is counted of the values of one path. All of it is a sum, a minimum, a maximum or a set of marks: merging them is associative and
-//! commutative.
+//! Statistics of the values of one path. Each is a sum, a minimum, a maximum or a set of marks, so merging is
+//! associative and commutative.
 
-/// Marks of a path.
-pub(super) mod mark {
+/// Marks of a path: properties of at least one of its values.
+pub(super) mod value_mark {
     /// An integer outside the signed 128-bit range.
     pub(crate) const BEYOND: u8 = 1;
     /// An integer that no double equals.
     pub(crate) const INEXACT: u8 = 2;
-    /// A number with fraction or exponent whose nearest double is infinite, or zero though the number is not.
+    /// A number with fraction or exponent whose nearest double is infinite, or zero although the number is not.
     pub(crate) const OUT_OF_RANGE: u8 = 4;
     /// A number with fraction or exponent and more than 17 significant digits.
     pub(crate) const ROUNDED: u8 = 8;
@@ -20,18 +20,18 @@ pub(super) mod mark {
     pub(crate) const ALL: u8 = 127;
 }
 
-/// Marks of a whole summary.
-pub(super) mod seen {
+/// Marks of a whole summary: properties of at least one of its keys.
+pub(super) mod key_mark {
     /// A key written with an escape.
     pub(crate) const ESCAPED_KEY: u8 = 1;
     /// A key with a lone surrogate.
     pub(crate) const SURROGATE_KEY: u8 = 2;
-    /// A key inside a value that is not looked into: too deep, or of a repeated key.
+    /// A key inside a value that has no node: nested too deeply, or of a repeated key.
     pub(crate) const HIDDEN_KEY: u8 = 4;
     pub(crate) const ALL: u8 = 7;
 }
 
-/// What every string of a path spells so far; all of them while there is no string.
+/// The formats that all strings of a path have; every format while there is no string.
 pub(super) mod format {
     pub(crate) const DATE: u8 = 1;
     pub(crate) const NAIVE: u8 = 2;
@@ -39,7 +39,7 @@ pub(super) mod format {
     pub(crate) const ALL: u8 = 7;
 }
 
-/// Counts, ranges and marks of the values of one path.
+/// Counts, ranges, marks and formats of the values of one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stats {
     pub(super) nulls: u64,
@@ -49,10 +49,13 @@ pub(super) struct Stats {
     pub(super) strings: u64,
     pub(super) objects: u64,
     pub(super) arrays: u64,
-    /// Range of the integers within 128 bits; `min > max` if there are none.
+    /// The smallest integer of at most 128 bits; above `max` while there is none.
     pub(super) min: i128,
+    /// The largest one.
     pub(super) max: i128,
+    /// See [`value_mark`].
     pub(super) marks: u8,
+    /// See [`format`].
     pub(super) formats: u8,
 }
 
@@ -75,6 +78,7 @@ impl Default for Stats {
 }
 
 impl Stats {
+    /// Adds the values that `other` describes.
     pub(super) fn merge(&mut self, other: &Self) {
         let add = |to: &mut u64, from: u64| *to = to.saturating_add(from);
         add(&mut self.nulls, other.nulls);
@@ -87,20 +91,20 @@ impl Stats {
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);
         self.marks |= other.marks;
-        self.spell(other.formats);
+        self.restrict_formats(other.formats);
     }
 
-    /// Further strings spell one of `formats` or none. A mark about zones is kept only while all strings have one, so that it
-    /// does not depend on what was looked at first.
+    /// Keeps the formats that are also in `formats`. The mark about zones is kept only while all strings have a zone,
+    /// so that it does not depend on the order of the strings.
     #[inline]
-    pub(super) fn spell(&mut self, formats: u8) {
+    pub(super) fn restrict_formats(&mut self, formats: u8) {
         self.formats &= formats;
         if self.formats & format::ZONED == 0 {
-            self.marks &= !mark::OFFSET;
+            self.marks &= !value_mark::OFFSET;
         }
     }
 
-    /// Values of any kind, null included.
+    /// The number of values of any kind, nulls included.
     pub(super) fn total(&self) -> u64 {
         [
             self.nulls,

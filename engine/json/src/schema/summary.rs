@@ -1,163 +1,30 @@
-//! The summary: a tree of the paths seen, with counts and ranges for each, that merges in any order.
+//! The summary: a tree of the paths of all records, with counts and ranges for each, that merges in any order.
 //!
 //! Every number in it is a sum, a minimum, a maximum or a set of marks, so merging is associative and commutative by
 //! construction. Two things need more:
 //!
-//! *Size.* An object whose paths weigh more than the limit of its depth *collapses*: its keys are forgotten and all their values share one
-//! node. The weight of a path never falls when lines are added, a collapsed object weighs one more than the heaviest that is not,
-//! and what a collapsed object keeps is the merge of everything under it; so whether and how an object collapses depends on
-//! the set of lines and not on their order.
+//! *Size.* An object whose paths weigh more than the limit of its depth *collapses*: its keys are dropped and all their
+//! values share one node. The weight of a path never falls when lines are added, a collapsed object weighs one more
+//! than the heaviest that is not, and a collapsed object keeps the merge of everything under it. So whether and how an
+//! object collapses depends on the set of lines and not on their order.
 //!
-//! *Order of keys.* Each key sums up where it stood, as a fraction of its object; keys sort by the mean. On records that
-//! lack a key here and there this is closer to their common order than the order of first appearance, which would also
-//! depend on which line came first.
+//! *Order of keys.* Each key sums up its positions, as fractions of its object; keys sort by the mean. On records that
+//! lack some keys this is closer to their common order than the order of first appearance, which would also depend on
+//! which line came first.
 
-use std::collections::HashMap;
+use super::node::{
+    Entry, LIMITS, Limits, NONE, Node, NodeId, ROOT, key_length, own_weight, prefix,
+};
+use super::scratch::Scratch;
 
-use super::observe::Scratch;
-use super::stats::Stats;
-
-pub(super) type NodeId = u32;
-pub(super) const NONE: NodeId = u32::MAX;
-pub(super) const ROOT: NodeId = 0;
-
-/// Containers at this depth are counted, not looked into.
-pub(super) const MAX_DEPTH: u8 = 12;
-
-/// Most weight the keys of an object may have, by its depth.
-pub(super) type Limits = [u32; MAX_DEPTH as usize];
-
-const LIMITS: Limits = [32_768, 4_096, 1_024, 512, 256, 128, 64, 64, 64, 64, 64, 64];
-
-/// What is inside a column adds at most this part of the limit of its depth to the weight of the record, so that one that collapses does
-/// not take the others with it.
-const COLUMN_SHARE: u32 = 4;
-
-/// A path with a key this long weighs two, and so on, so that the bytes of keys are bounded too.
-const KEY_WEIGHT: usize = 64;
-
-fn own_weight(key: &[u8]) -> u32 {
-    (1 + key.len() / KEY_WEIGHT) as u32
-}
-
-/// Objects with more keys than this find them by hash.
-const INDEXED: usize = 48;
-
-/// One path.
-#[derive(Clone, Debug)]
-pub(super) struct Node {
-    /// Its key, unescaped; empty for the record, elements and values of a collapsed object.
-    pub(super) key: Box<[u8]>,
-    pub(super) stats: Stats,
-    /// Sum of the key's places in its objects, see [`place_unit`].
-    pub(super) order: u64,
-    /// How often the key stood in an object once more.
-    pub(super) duplicates: u64,
-    pub(super) fields: Fields,
-    /// All elements of the arrays here.
-    pub(super) element: NodeId,
-    /// All values of the objects here, if they collapsed.
-    pub(super) value: NodeId,
-    pub(super) parent: NodeId,
-    pub(super) depth: u8,
-    /// Weight of the fields.
-    inner: u32,
-    /// Weight of the whole path.
-    weight: u32,
-    /// The key that came after this one last time, and the first one of the objects here.
-    pub(super) follow: NodeId,
-    pub(super) first: NodeId,
-    /// The object in which the key was seen last.
-    pub(super) stamp: u64,
-}
-
-impl Node {
-    fn new(key: Box<[u8]>, parent: NodeId, depth: u8) -> Self {
-        let weight = own_weight(&key);
-        Self {
-            key,
-            stats: Stats::default(),
-            order: 0,
-            duplicates: 0,
-            fields: Fields::default(),
-            element: NONE,
-            value: NONE,
-            parent,
-            depth,
-            inner: 0,
-            weight,
-            follow: NONE,
-            first: NONE,
-            stamp: 0,
-        }
-    }
-}
-
-/// The fields of an object, in the order they came up.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Fields {
-    entries: Vec<Entry>,
-    index: Option<HashMap<Box<[u8]>, NodeId>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    /// The first bytes of the key, zero-padded.
-    prefix: u64,
-    length: u32,
-    node: NodeId,
-}
-
-fn prefix(key: &[u8]) -> u64 {
-    match key.first_chunk::<8>() {
-        Some(chunk) => u64::from_le_bytes(*chunk),
-        None => key
-            .iter()
-            .rev()
-            .fold(0, |word, byte| word << 8 | u64::from(*byte)),
-    }
-}
-
-impl Fields {
-    pub(super) fn ids(&self) -> impl ExactSizeIterator<Item = NodeId> + '_ {
-        self.entries.iter().map(|entry| entry.node)
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    fn push(&mut self, key: &[u8], node: NodeId, nodes: &[Node]) {
-        self.entries.push(Entry {
-            prefix: prefix(key),
-            length: key.len() as u32,
-            node,
-        });
-        if let Some(index) = &mut self.index {
-            index.insert(key.into(), node);
-        } else if self.entries.len() > INDEXED {
-            let keys = self.entries.iter().filter_map(|entry| {
-                Some((nodes.get(entry.node as usize)?.key.clone(), entry.node))
-            });
-            self.index = Some(keys.collect());
-        }
-    }
-}
-
-/// The places of the keys of an object with `keys` keys: key number p (from 0) stands at `(2p + 1) * place_unit(keys)`, in units of
-/// 2^-24 of the object.
-#[inline]
-pub(super) fn place_unit(keys: u32) -> u64 {
-    (1 << 23) / u64::from(keys.max(1))
-}
-
-/// What a collection's values look like. See the [module](self).
+/// What is known of the values of a collection: paths, types, counts and ranges. See the [module](super).
 #[derive(Debug)]
 pub struct Summary {
     nodes: Vec<Node>,
     free: Vec<NodeId>,
     limits: &'static Limits,
-    pub(super) seen: u8,
+    /// See [`super::stats::key_mark`].
+    pub(super) key_marks: u8,
     /// Number of the last object observed.
     pub(super) instance: u64,
     pub(super) scratch: Scratch,
@@ -169,7 +36,7 @@ impl Default for Summary {
             nodes: vec![Node::new(Box::default(), NONE, 0)],
             free: Vec::new(),
             limits: &LIMITS,
-            seen: 0,
+            key_marks: 0,
             instance: 0,
             scratch: Scratch::default(),
         }
@@ -195,13 +62,17 @@ impl PartialEq for Summary {
 
 impl Eq for Summary {}
 
+/// What is inside a column adds at most this part of the limit of its depth to the weight of the record, so that a
+/// column that collapses does not make the record collapse.
+const COLUMN_SHARE: u32 = 4;
+
 impl Summary {
-    /// The summary of no lines.
+    /// A summary of no lines.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether an object somewhere in it collapsed.
+    /// Whether any object in it collapsed.
     pub(super) fn collapsed(&self) -> bool {
         let mut open = vec![ROOT];
         while let Some(id) = open.pop() {
@@ -215,7 +86,7 @@ impl Summary {
         false
     }
 
-    /// With other limits than a store has.
+    /// With limits other than those of stores.
     #[cfg(test)]
     pub(super) fn with_limits(limits: &'static Limits) -> Self {
         Self {
@@ -224,11 +95,12 @@ impl Summary {
         }
     }
 
+    /// The greatest weight of an object's keys at that depth.
     pub(super) fn limit(&self, depth: u8) -> u32 {
         self.limits.get(usize::from(depth)).copied().unwrap_or(0)
     }
 
-    /// What a path adds to the weight of its parent.
+    /// The weight that a path adds to its parent.
     pub(super) fn share(&self, id: NodeId) -> u32 {
         let node = self.node(id);
         if node.depth != 1 {
@@ -238,31 +110,37 @@ impl Summary {
         own + (node.weight - own).min(self.limit(1) / COLUMN_SHARE)
     }
 
-    /// How many lines it is the summary of.
+    /// The number of lines it describes.
     pub fn rows(&self) -> u64 {
         self.node(ROOT).stats.total()
     }
 
-    /// Whether no line was observed.
+    /// Whether it describes no lines.
     pub fn is_empty(&self) -> bool {
         self.rows() == 0
     }
 
-    /// Makes it the summary of its lines and `other`'s.
+    /// Adds the lines that `other` describes.
     pub fn merge(&mut self, other: &Self) {
-        self.seen |= other.seen;
+        self.key_marks |= other.key_marks;
         let copy = self.import(other, ROOT, NONE);
         self.absorb(ROOT, copy);
     }
 
-    // Ids come from this arena only, also when decoding: they are never read from bytes.
     #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "numbers come from this arena only; none is ever read from bytes"
+    )]
     pub(super) fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id as usize]
     }
 
-    // Ids come from this arena only, also when decoding: they are never read from bytes.
     #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "numbers come from this arena only; none is ever read from bytes"
+    )]
     pub(super) fn node_mut(&mut self, id: NodeId) -> &mut Node {
         &mut self.nodes[id as usize]
     }
@@ -273,7 +151,7 @@ impl Summary {
             return id;
         }
         self.nodes.push(node);
-        (self.nodes.len() - 1) as NodeId
+        last_id(&self.nodes)
     }
 
     /// A copy of `other`'s subtree in this arena.
@@ -299,13 +177,13 @@ impl Summary {
         id
     }
 
-    /// Names `field` in its parent's list, weights untouched.
+    /// Adds `field` to the fields of `parent`. Weights stay as they are.
     pub(super) fn list(&mut self, parent: NodeId, field: NodeId) {
         let mut fields = std::mem::take(&mut self.node_mut(parent).fields);
         fields.push(&self.node(field).key, field, &self.nodes);
         self.node_mut(parent).fields = fields;
         let node = self.node_mut(field);
-        // What followed it elsewhere may be gone.
+        // The node that followed it in another object may no longer exist.
         (node.parent, node.follow) = (parent, NONE);
     }
 
@@ -315,7 +193,7 @@ impl Summary {
         if let Some(index) = &fields.index {
             return index.get(key).copied();
         }
-        let (prefix, length) = (prefix(key), key.len() as u32);
+        let (prefix, length) = (prefix(key), key_length(key));
         let same = |entry: &&Entry| {
             entry.prefix == prefix
                 && entry.length == length
@@ -324,7 +202,7 @@ impl Summary {
         fields.entries.iter().find(same).map(|entry| entry.node)
     }
 
-    /// Moves everything known of `source` into `target`, which has the same depth, and gives up `source`.
+    /// Merges `source` into `target`, which has the same depth, and frees `source`.
     fn absorb(&mut self, target: NodeId, source: NodeId) {
         let spare = Node::new(Box::default(), NONE, 0);
         let source_node = std::mem::replace(self.node_mut(source), spare);
@@ -366,14 +244,14 @@ impl Summary {
         self.weigh(target);
     }
 
-    /// As [`Self::absorb`], for a field whose key is forgotten.
+    /// As [`Self::absorb`], for a field whose key is dropped.
     fn absorb_value(&mut self, target: NodeId, field: NodeId) {
         let node = self.node_mut(field);
         (node.order, node.duplicates) = (0, 0);
         self.absorb(target, field);
     }
 
-    /// Makes the fields of `id` one value; it is collapsed from now on.
+    /// Collapses `id`: merges all its fields into one node of values.
     fn collapse(&mut self, id: NodeId) {
         let node = self.node_mut(id);
         let fields = std::mem::take(&mut node.fields);
@@ -384,7 +262,7 @@ impl Summary {
         }
     }
 
-    /// The node of the values of a collapsed object, made if it is not there.
+    /// The node of the values of a collapsed object, created if missing.
     fn value_of(&mut self, id: NodeId) -> NodeId {
         let node = self.node(id);
         if node.value != NONE {
@@ -395,7 +273,7 @@ impl Summary {
         value
     }
 
-    /// Adds up the weight of `id` from those below it, and collapses it if that is too much.
+    /// Sums up the weight of `id` from the nodes below it, and collapses it where that is above the limit.
     pub(super) fn weigh(&mut self, id: NodeId) {
         let node = self.node(id);
         let inner = node
@@ -420,16 +298,16 @@ impl Summary {
         self.node_mut(id).weight = own + element + objects;
     }
 
-    /// A node below `parent`, in nothing's list yet.
+    /// A new node below `parent`, not yet among its fields.
     pub(super) fn child(&mut self, parent: NodeId, key: Box<[u8]>) -> NodeId {
         let depth = self.node(parent).depth + 1;
         self.insert(Node::new(key, parent, depth))
     }
 
-    /// The summary of all values of the object `id`, whatever their key, as its root.
+    /// A summary whose root merges all values of the object `id`, under any key.
     pub(super) fn values_of(&self, id: NodeId) -> Self {
         let mut all = Self {
-            seen: self.seen,
+            key_marks: self.key_marks,
             limits: self.limits,
             ..Self::default()
         };
@@ -449,7 +327,7 @@ impl Summary {
         field
     }
 
-    /// The elements of `parent`; see [`Self::grow`].
+    /// A new node for the elements of `parent`; see [`Self::grow`].
     pub(super) fn add_element(&mut self, parent: NodeId) -> NodeId {
         let element = self.child(parent, Box::default());
         self.node_mut(parent).element = element;
@@ -457,8 +335,9 @@ impl Summary {
         element
     }
 
-    /// Passes the weight of a path just added on to those above it. Objects that become too heavy get the node of their values at
-    /// once, so that they grow no further, and collapse when the line is through ([`Self::settle`]): until then paths into them are in use.
+    /// Adds the weight of a new path to the nodes above it. An object that becomes too heavy gets its node of values at
+    /// once, so that it grows no further. It collapses at the end of the line ([`Self::settle`]), because until then
+    /// its paths are in use.
     fn grow(&mut self, added: NodeId) {
         let mut id = added;
         let mut more = self.share(added);
@@ -488,7 +367,7 @@ impl Summary {
         }
     }
 
-    /// Collapses what became too heavy, from the inside out.
+    /// Collapses the objects that became too heavy, innermost first.
     #[cold]
     pub(super) fn settle(&mut self) {
         let mut heavy = std::mem::take(&mut self.scratch.too_heavy);
@@ -498,4 +377,12 @@ impl Summary {
             self.weigh(id);
         }
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "limits bound the nodes of a summary far below 2^32"
+)]
+fn last_id(nodes: &[Node]) -> NodeId {
+    (nodes.len() - 1) as NodeId
 }

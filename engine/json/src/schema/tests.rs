@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::summary::Limits;
+use super::node::Limits;
 use super::*;
 use crate::time::{Moment, moment};
 use lakebed_testkit::json::record;
@@ -151,7 +151,7 @@ fn columns_say_what_a_user_should_know() {
     assert_eq!(column("name").missing, 1);
     assert_eq!(
         column("Name_1").source,
-        Source::Key(b"Name".as_slice().into())
+        ColumnSource::Key(b"Name".as_slice().into())
     );
     assert_eq!(column("name_1").notes, ["renamed from \"Name\""]);
     assert_eq!(column("_seq_1").notes, ["renamed from \"_seq\""]);
@@ -175,7 +175,7 @@ fn names_are_ones_sql_can_have() {
          value BIGINT, value_1 JSON"
             .replace("A BIGINT, a_2", "a BIGINT, A_2")
     );
-    assert_eq!(schema.columns[10].source, Source::Record);
+    assert_eq!(schema.columns[10].source, ColumnSource::NonObject);
     assert_eq!(
         (
             schema.columns[10].values,
@@ -231,7 +231,7 @@ fn very_many_keys_become_a_map_or_json() {
         .collect();
     let schema = to_columns(&summary_of(Summary::new(), &records));
     assert_eq!(shown(&schema), "value JSON");
-    assert_eq!(schema.columns[0].source, Source::Whole);
+    assert_eq!(schema.columns[0].source, ColumnSource::Record);
 }
 
 #[test]

@@ -2,40 +2,48 @@
 
 use std::fmt;
 
-/// What a column holds.
+/// The type of a column.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum DataType {
+    /// BOOLEAN.
     Boolean,
-    /// Integers of 64 bits.
+    /// BIGINT: integers of 64 bits.
     BigInt,
-    /// Integers from 0 to 2^64 - 1.
+    /// UBIGINT: integers from 0 to 2^64 - 1.
     UBigInt,
-    /// Integers of up to 38 digits.
+    /// HUGEINT: integers of up to 38 digits.
     HugeInt,
+    /// DOUBLE.
     Double,
+    /// VARCHAR: text.
     Varchar,
+    /// DATE.
     Date,
-    /// Without zone, microseconds.
+    /// TIMESTAMP: microseconds, without a zone.
     Timestamp,
-    /// An instant, microseconds.
+    /// TIMESTAMP WITH TIME ZONE: an instant, in microseconds.
     TimestampTz,
+    /// A list of values of one type.
     List(Box<DataType>),
+    /// STRUCT.
     Struct(Vec<Field>),
-    /// From VARCHAR.
+    /// MAP from VARCHAR to values of one type.
     Map(Box<DataType>),
-    /// The exact bytes of the value.
+    /// JSON: the exact bytes of the value.
     Json,
 }
 
-/// A field of a [`DataType::Struct`]; its name is the key.
+/// A field of a [`DataType::Struct`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Field {
+    /// Its name, which is the key in records.
     pub name: String,
+    /// Its type.
     pub data_type: DataType,
 }
 
 impl fmt::Display for DataType {
-    /// As SQL writes it.
+    /// The name of the type in SQL.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Boolean => f.write_str("BOOLEAN"),
@@ -67,46 +75,50 @@ impl fmt::Display for DataType {
     }
 }
 
-/// Where a column's values stand in a record.
+/// The part of a record that a column holds.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Source {
-    /// Under this key of a record that is an object; unescaped, lone surrogates as `json::unescape_into` writes them.
+pub enum ColumnSource {
+    /// The value of this key, where the record is an object. The key is unescaped, as by [`crate::unescape_into`].
     Key(Box<[u8]>),
-    /// The record itself, if it is no object.
+    /// The record itself, where it is not an object.
+    NonObject,
+    /// The record itself.
     Record,
-    /// The record itself, whatever it is.
-    Whole,
 }
 
 /// A column of a collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
+    /// Its name in SQL.
     pub name: String,
-    pub source: Source,
+    /// The part of a record that it holds.
+    pub source: ColumnSource,
+    /// Its type.
     pub data_type: DataType,
-    /// Rows in which it has a value that is not null.
+    /// The number of rows with a value other than null.
     pub values: u64,
-    /// Rows in which its value is the JSON null.
+    /// The number of rows with the JSON null.
     pub nulls: u64,
-    /// Rows that lack the key.
+    /// The number of rows without the key.
     pub missing: u64,
-    /// What a user should know: why it is JSON, what it was renamed from, what the type does not show.
+    /// Notes for the user: why it is JSON, the key it was renamed from, what the type does not show.
     pub notes: Vec<String>,
-    /// The bytes `"key"` and a colon after them can only be this column's key, in every row: no other path has the key, and no key is
-    /// written with an escape. Set by [`super::to_columns`] alone; `extract` relies on it.
+    /// Whether the bytes `"key"` followed by a colon are this column's key in every row: no other path has the key, and
+    /// no key is written with an escape. Set by [`super::to_columns`] alone; [`crate::extract`] relies on it.
     pub unique: bool,
 }
 
 /// The typed columns of a collection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schema {
+    /// The columns in order, without the system columns.
     pub columns: Vec<Column>,
-    /// Rows it was made from, deleted ones included.
+    /// The number of rows it was made from, deleted ones included.
     pub rows: u64,
 }
 
 impl Schema {
-    /// Number of the column with that name. Letters A to Z may differ in case, as in SQL.
+    /// The index of the column with that name. The case of the letters A to Z is ignored, as in SQL.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.columns
             .iter()
@@ -114,5 +126,5 @@ impl Schema {
     }
 }
 
-/// Names of the columns every collection has besides its own.
+/// Names of the columns that every collection has besides those of its records.
 pub const SYSTEM_COLUMNS: [&str; 6] = ["_seq", "_hash", "_file", "_line", "_ingested_at", "_json"];

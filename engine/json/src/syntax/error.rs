@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-/// Where and why a text was refused.
+/// Where and why a text is not JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JsonError {
-    /// Byte of the line at which it stops being JSON, counted from 1. One past the last byte: the line ends too early.
+    /// The first byte of the line that is not JSON, counted from 1; one past the last byte where the line ends too
+    /// early.
     pub column: usize,
-    /// What is wrong there, to follow a colon.
+    /// What is wrong there: half a sentence, to follow a colon.
     pub reason: &'static str,
 }
 
@@ -19,7 +20,7 @@ impl JsonError {
         }
     }
 
-    /// Whether the text was right as far as it goes and only ended too early.
+    /// Whether the text is a valid start of JSON that ends too early.
     pub(crate) fn at_end(&self, text: &[u8]) -> bool {
         self.column > text.trim_ascii_end().len()
     }

@@ -3,13 +3,38 @@
 /// The value of an integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Integer {
+    /// It fits 64 bits.
     Small(i64),
+    /// It fits 128 bits, but not 64.
     Large(i128),
     /// Outside the signed 128-bit range.
     Beyond,
 }
 
-/// The value of a number without fraction and exponent. `-0` is 0. Other bytes than digits after the sign: `None`.
+impl Integer {
+    /// The double that equals it; `None` where no double does.
+    #[inline]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the cast back is what shows whether the double is exact"
+    )]
+    pub(crate) fn exact_double(self) -> Option<f64> {
+        match self {
+            Self::Small(value) => {
+                let double = value as f64;
+                (double as i128 == i128::from(value)).then_some(double)
+            }
+            Self::Large(value) => {
+                let double = value as f64;
+                // The cast back saturates at the largest value, which no double equals.
+                (double as i128 == value && value != i128::MAX).then_some(double)
+            }
+            Self::Beyond => None,
+        }
+    }
+}
+
+/// The value of a number without fraction and exponent; `-0` is 0. `None` when other bytes than digits follow the sign.
 #[inline]
 pub fn integer(bytes: &[u8]) -> Option<Integer> {
     let (negative, digits) = match bytes.split_first() {
@@ -25,7 +50,7 @@ pub fn integer(bytes: &[u8]) -> Option<Integer> {
         if digit > 9 {
             return None;
         }
-        value = value * 10 + digit as i64;
+        value = value * 10 + i64::from(digit);
     }
     Some(Integer::Small(if negative { -value } else { value }))
 }
@@ -47,12 +72,21 @@ fn large(negative: bool, digits: &[u8]) -> Option<Integer> {
     })
 }
 
-/// The nearest double of a number, unless that is infinite, or zero though the number is not.
+/// The nearest double of a number. `None` when that is infinite, or zero although the number is not.
 #[inline]
 pub(crate) fn double(bytes: &[u8]) -> Option<f64> {
     let value: f64 = std::str::from_utf8(bytes).ok()?.parse().ok()?;
     let zero = || mantissa(bytes).all(|digit| digit == b'0');
     (value.is_finite() && (value != 0.0 || zero())).then_some(value)
+}
+
+/// The double of a number: exact for integers, the nearest one for others. `None` for an integer that no double equals,
+/// and for a number outside the range of doubles.
+pub fn fitting_double(bytes: &[u8]) -> Option<f64> {
+    match integer(bytes) {
+        Some(value) if bytes != b"-0" => value.exact_double(),
+        _ => double(bytes),
+    }
 }
 
 fn mantissa(bytes: &[u8]) -> impl Iterator<Item = u8> {
@@ -63,7 +97,7 @@ fn mantissa(bytes: &[u8]) -> impl Iterator<Item = u8> {
         .filter(u8::is_ascii_digit)
 }
 
-/// How many digits the number has between its first and its last that is not zero.
+/// The number of digits from the first to the last that is not zero.
 pub(crate) fn significant_digits(bytes: &[u8]) -> usize {
     let mut all = 0;
     let mut significant = 0;

@@ -1,89 +1,11 @@
-//! One pass over a text: the grammar of RFC 8259 as a loop, with the open containers as bits instead of machine stack.
+//! One pass over a text: the grammar of RFC 8259 as a loop. A bit per open container takes the place of recursion.
 
 use super::error::JsonError;
-use super::{Kind, scan, text};
+use super::token::{Flags, Kind, Sink, Token, TokenKind};
+use super::{scan, string};
 
 /// How many arrays and objects may be open at once.
 pub const MAX_DEPTH: usize = 1024;
-
-/// What a token is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenKind {
-    Null,
-    Bool,
-    /// A number without fraction and exponent.
-    Integer,
-    /// Any other number.
-    Float,
-    String,
-    /// A key; the tokens of its value follow.
-    Key,
-    ObjectStart,
-    ObjectEnd,
-    ArrayStart,
-    ArrayEnd,
-}
-
-/// What a string or key contains.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flags(u8);
-
-impl Flags {
-    const ESCAPED: u8 = 1;
-    const SURROGATE: u8 = 2;
-    const NUL: u8 = 4;
-
-    /// At least one escape: the value differs from the bytes between the quotes.
-    pub fn escaped(self) -> bool {
-        self.0 & Self::ESCAPED != 0
-    }
-
-    /// An escaped surrogate without its partner: JSON, but not Unicode text.
-    pub fn lone_surrogate(self) -> bool {
-        self.0 & Self::SURROGATE != 0
-    }
-
-    /// The character U+0000.
-    pub fn nul(self) -> bool {
-        self.0 & Self::NUL != 0
-    }
-}
-
-/// One token of a text. Strings and keys span the bytes between their quotes; starts and ends of containers span their bracket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Token {
-    pub start: u32,
-    pub end: u32,
-    pub kind: TokenKind,
-    pub flags: Flags,
-}
-
-impl Token {
-    /// The bytes it spans in its text.
-    pub fn bytes(self, text: &[u8]) -> &[u8] {
-        text.get(self.start as usize..self.end as usize)
-            .unwrap_or_default()
-    }
-}
-
-/// Takes the tokens of a text in order. What it got of a text that turns out to be refused is for it to forget.
-pub trait Sink {
-    fn token(&mut self, token: Token);
-}
-
-pub(crate) struct Ignore;
-
-impl Sink for Ignore {
-    #[inline]
-    fn token(&mut self, _: Token) {}
-}
-
-impl Sink for Vec<Token> {
-    #[inline]
-    fn token(&mut self, token: Token) {
-        self.push(token);
-    }
-}
 
 struct Parser<'a, S> {
     bytes: &'a [u8],
@@ -93,10 +15,10 @@ struct Parser<'a, S> {
 
 /// The open containers.
 struct Open {
-    /// Those around the innermost, outermost first; a set bit is an object.
+    /// All but the innermost, outermost first. A set bit is an object, a clear one an array.
     bits: [u64; MAX_DEPTH / 64],
     depth: usize,
-    /// Whether the innermost is an object; nothing without one.
+    /// Whether the innermost one is an object; meaningless while `depth` is 0.
     object: bool,
 }
 
@@ -121,13 +43,13 @@ impl Open {
         }
     }
 
-    /// Whether the innermost container is an object; nothing is open: `None`.
+    /// Whether the innermost container is an object; `None` while none is open.
     fn top(&self) -> Option<bool> {
         (self.depth > 0).then_some(self.object)
     }
 }
 
-/// Parses one value and the blanks around it. `text` must be UTF-8 and shorter than 4 GiB.
+/// Parses one value with the blanks around it. `text` must be UTF-8 and shorter than 4 GiB: tokens have 32-bit offsets.
 #[inline]
 pub(crate) fn parse<S: Sink>(text: &[u8], sink: &mut S) -> Result<Kind, JsonError> {
     let mut parser = Parser {
@@ -153,7 +75,7 @@ pub(crate) fn parse<S: Sink>(text: &[u8], sink: &mut S) -> Result<Kind, JsonErro
         None => return Err(parser.wrong("the line is empty")),
     };
     loop {
-        // A value starts here, unless a container just opened is empty.
+        // A value starts here, or the bracket that closes an empty container.
         let mut closed = false;
         match parser.peek() {
             Some(b'"') => parser.string(TokenKind::String)?,
@@ -180,7 +102,7 @@ pub(crate) fn parse<S: Sink>(text: &[u8], sink: &mut S) -> Result<Kind, JsonErro
             Some(b'n') => parser.word(b"null", TokenKind::Null)?,
             _ => return Err(parser.no_value(&open)),
         }
-        // The value is complete: so may be what holds it.
+        // The value is complete, and perhaps the containers around it too.
         loop {
             let Some(object) = open.top() else {
                 return match parser.peek() {
@@ -218,7 +140,7 @@ pub(crate) fn parse<S: Sink>(text: &[u8], sink: &mut S) -> Result<Kind, JsonErro
 }
 
 impl<S: Sink> Parser<'_, S> {
-    /// The next byte that is no blank; `None` at the end.
+    /// The next byte other than a blank; `None` at the end.
     #[inline]
     fn peek(&mut self) -> Option<u8> {
         loop {
@@ -231,11 +153,16 @@ impl<S: Sink> Parser<'_, S> {
     }
 
     #[inline]
+    #[expect(clippy::indexing_slicing, reason = "`at` never passes the end")]
     fn rest(&self) -> &[u8] {
-        self.bytes.get(self.at..).unwrap_or_default()
+        &self.bytes[self.at..]
     }
 
     #[inline]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "texts are shorter than 4 GiB, see `parse`"
+    )]
     fn emit(&mut self, kind: TokenKind, start: usize, end: usize, flags: Flags) {
         self.sink.token(Token {
             start: start as u32,
@@ -313,14 +240,14 @@ impl<S: Sink> Parser<'_, S> {
         Ok(())
     }
 
-    /// Goes on from the first byte that needs a look up to the closing quote.
+    /// Continues from the first special byte to the closing quote.
     #[cold]
     fn string_with_escapes(&mut self, flags: &mut Flags) -> Result<(), JsonError> {
         loop {
             match self.bytes.get(self.at) {
                 Some(b'"') => return Ok(()),
                 Some(b'\\') => {
-                    flags.0 |= Flags::ESCAPED;
+                    flags.set_escaped();
                     self.escape(flags)?;
                 }
                 Some(b'\n' | b'\r' | b'\t') => {
@@ -346,22 +273,22 @@ impl<S: Sink> Parser<'_, S> {
             }
             Some(_) => return Err(self.wrong("unknown escape in a string")),
         }
-        let Some(unit) = text::hex4(self.bytes, self.at + 2) else {
+        let Some(unit) = string::hex4(self.bytes, self.at + 2) else {
             return Err(self.wrong("\\u needs four hexadecimal digits"));
         };
         self.at += 6;
         match unit {
-            0 => flags.0 |= Flags::NUL,
+            0 => flags.set_nul(),
             0xD800..=0xDBFF => {
                 if self.rest().starts_with(b"\\u")
-                    && let Some(0xDC00..=0xDFFF) = text::hex4(self.bytes, self.at + 2)
+                    && let Some(0xDC00..=0xDFFF) = string::hex4(self.bytes, self.at + 2)
                 {
                     self.at += 6;
                 } else {
-                    flags.0 |= Flags::SURROGATE;
+                    flags.set_lone_surrogate();
                 }
             }
-            0xDC00..=0xDFFF => flags.0 |= Flags::SURROGATE,
+            0xDC00..=0xDFFF => flags.set_lone_surrogate(),
             _ => {}
         }
         Ok(())

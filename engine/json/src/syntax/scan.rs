@@ -1,12 +1,13 @@
-//! Finding the next byte of a string that needs a look: `"`, `\` or a control character.
+//! Finds the next special byte of a string: `"`, `\` or a control character.
 //!
-//! Sixteen bytes at a time with SSE2, which every x86-64 has; eight at a time with plain integers elsewhere. AVX2 was
-//! measured and is no faster here: most strings of records end within 32 bytes (docs/types.md).
+//! Sixteen bytes at a time with SSE2, which every x86-64 has; eight at a time with plain integers elsewhere. Measured,
+//! AVX2 is not faster: most strings of records end within 32 bytes (docs/types.md).
 
-/// Position of the first `"`, `\` or byte below 0x20 in `bytes` from `from` on; the length if there is none.
+/// Position of the first `"`, `\` or byte below 0x20 in `bytes`, searched from `from`; the length if there is none,
+/// also where `from` is past the end.
 #[inline]
 pub(crate) fn special(bytes: &[u8], from: usize) -> usize {
-    let mut rest = bytes.get(from..).unwrap_or_default();
+    let mut rest = bytes.get(from..).unwrap_or(&[]);
     while let Some((chunk, after)) = rest.split_first_chunk::<BLOCK>() {
         let found = block(chunk);
         if found != 0 {
@@ -25,7 +26,7 @@ const BLOCK: usize = 16;
 #[cfg(target_arch = "x86_64")]
 const SHIFT: u32 = 0;
 
-/// A bit for each byte of the block that needs a look.
+/// A bit mask of the special bytes of the block.
 #[cfg(target_arch = "x86_64")]
 #[inline]
 #[expect(
@@ -40,6 +41,10 @@ fn block(chunk: &[u8; 16]) -> u32 {
 #[cfg(target_arch = "x86_64")]
 #[inline]
 #[target_feature(enable = "sse2")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a word is taken apart into its halves"
+)]
 fn sse2(chunk: &[u8; 16]) -> u32 {
     use std::arch::x86_64::{
         _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x,
@@ -53,7 +58,7 @@ fn sse2(chunk: &[u8; 16]) -> u32 {
         let quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'"' as i8));
         let backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'\\' as i8));
         let control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
-        _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), control)) as u32
+        _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), control)).cast_unsigned()
     };
     half(chunk)
 }
@@ -63,7 +68,7 @@ const BLOCK: usize = 8;
 #[cfg(not(target_arch = "x86_64"))]
 const SHIFT: u32 = 3;
 
-/// The lowest set bit lies in the first byte of the block that needs a look; higher ones may be false.
+/// The lowest set bit lies in the first special byte of the block; higher bits may be set without one.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline]
 fn block(chunk: &[u8; 8]) -> u64 {

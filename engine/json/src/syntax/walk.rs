@@ -1,14 +1,14 @@
-//! Reading validated JSON where it lies.
+//! Reads validated JSON in place.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{scan, text};
+use super::{scan, string};
 
-/// The bytes are not the JSON they were taken for: they were never validated, or are damaged.
+/// The bytes are not JSON: they were never validated, or are damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed {
-    /// Offset of the byte that makes no sense.
+    /// Offset of the first byte that cannot be JSON, counted from 0.
     pub at: usize,
 }
 
@@ -20,11 +20,12 @@ impl fmt::Display for Malformed {
 
 impl std::error::Error for Malformed {}
 
-/// A string or key: the bytes between its quotes.
+/// A string or key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Text<'a> {
+    /// The bytes between its quotes.
     pub raw: &'a [u8],
-    /// Whether `raw` holds escapes, so that it is not the value itself.
+    /// Whether `raw` has escapes, and so differs from the value.
     pub escaped: bool,
 }
 
@@ -35,27 +36,36 @@ impl<'a> Text<'a> {
             return Cow::Borrowed(self.raw);
         }
         let mut out = Vec::with_capacity(self.raw.len());
-        text::unescape_into(self.raw, &mut out);
+        string::unescape_into(self.raw, &mut out);
         Cow::Owned(out)
     }
 }
 
-/// A value, read whole. Numbers, arrays and objects are their exact bytes.
+/// A value. Numbers, arrays and objects are their exact bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value<'a> {
+    /// `null`.
     Null,
+    /// `true` or `false`.
     Bool(bool),
+    /// A number, not parsed.
     Number(&'a [u8]),
+    /// A string, not unescaped.
     String(Text<'a>),
+    /// An array with its brackets.
     Array(&'a [u8]),
+    /// An object with its braces.
     Object(&'a [u8]),
 }
 
-/// A place in validated JSON.
+/// A position in validated JSON.
 ///
-/// Before a value, [`Cursor::value`] reads it and [`Cursor::skip`] passes it. An object is walked by [`Cursor::enter`] and then
-/// [`Cursor::key`], each key followed by reading or skipping its value, until there is none; an array likewise with
-/// [`Cursor::element`].
+/// Before a value, [`Cursor::value`] reads it and [`Cursor::skip`] passes it. To walk an object, call
+/// [`Cursor::enter`], then [`Cursor::key`] until it returns `None`, and read or skip the value after each key; an array
+/// likewise with [`Cursor::element`].
+///
+/// All methods return [`Malformed`] where the bytes cannot be JSON. They do not validate: what they accept need not be
+/// JSON.
 #[derive(Clone, Copy, Debug)]
 pub struct Cursor<'a> {
     bytes: &'a [u8],
@@ -63,18 +73,33 @@ pub struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    /// At the start of a text.
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
-    /// At the offset `at`, which must be outside of strings.
+    /// At the offset `at`, which must lie outside strings.
+    #[inline]
     pub fn starting_at(bytes: &'a [u8], at: usize) -> Self {
+        let at = at.min(bytes.len());
         Self { bytes, at }
     }
 
-    /// Offset of the next byte to be read.
+    /// Offset of the next byte to read.
+    #[inline]
     pub fn position(&self) -> usize {
         self.at
+    }
+
+    /// The bytes passed since the offset `start`.
+    #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`at` only grows, and never past the end"
+    )]
+    fn since(&self, start: usize) -> &'a [u8] {
+        &self.bytes[start..self.at]
     }
 
     #[cold]
@@ -82,7 +107,7 @@ impl<'a> Cursor<'a> {
         Malformed { at: self.at }
     }
 
-    /// The first byte of what comes next, blanks passed.
+    /// Skips blanks and returns the next byte without passing it.
     #[inline]
     pub fn peek(&mut self) -> Result<u8, Malformed> {
         loop {
@@ -94,7 +119,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Steps over the bracket that opens an object or array.
+    /// Passes the bracket that opens an object or array.
     #[inline]
     pub fn enter(&mut self) -> Result<(), Malformed> {
         match self.peek()? {
@@ -106,7 +131,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The next key of the object entered, with the cursor before its value; `None` after the last, with the cursor behind the object.
+    /// The next key of the current object; the cursor is then before its value. `None` after the last one; the cursor
+    /// is then behind the object.
     #[inline]
     pub fn key(&mut self) -> Result<Option<Text<'a>>, Malformed> {
         let mut next = self.peek()?;
@@ -129,7 +155,7 @@ impl<'a> Cursor<'a> {
         Ok(Some(key))
     }
 
-    /// Whether the array entered has another element, which the cursor is then before; otherwise it is behind the array.
+    /// Whether the current array has another element. The cursor is then before it, otherwise behind the array.
     #[inline]
     pub fn element(&mut self) -> Result<bool, Malformed> {
         match self.peek()? {
@@ -145,7 +171,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Reads the value that comes next.
+    /// Reads the next value and passes it.
     #[inline]
     pub fn value(&mut self) -> Result<Value<'a>, Malformed> {
         Ok(match self.peek()? {
@@ -160,7 +186,7 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// Passes the value that comes next and returns its exact bytes.
+    /// Passes the next value and returns its exact bytes.
     #[inline]
     pub fn skip(&mut self) -> Result<&'a [u8], Malformed> {
         let first = self.peek()?;
@@ -177,7 +203,7 @@ impl<'a> Cursor<'a> {
         if self.at == start {
             return Err(self.malformed());
         }
-        Ok(self.bytes.get(start..self.at).unwrap_or_default())
+        Ok(self.since(start))
     }
 
     #[inline]
@@ -187,6 +213,10 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`start` is past the opening quote, and `end` at a quote found from there on"
+    )]
     fn text(&mut self) -> Result<Text<'a>, Malformed> {
         let start = self.at + 1;
         let mut escaped = false;
@@ -201,12 +231,12 @@ impl<'a> Cursor<'a> {
         }
         self.at = end + 1;
         Ok(Text {
-            raw: self.bytes.get(start..end).unwrap_or_default(),
+            raw: &self.bytes[start..end],
             escaped,
         })
     }
 
-    /// A number or word: up to what can follow one.
+    /// The bytes of a number or word: all up to the first that cannot belong to one.
     #[inline]
     fn number(&mut self) -> &'a [u8] {
         let start = self.at;
@@ -215,7 +245,7 @@ impl<'a> Cursor<'a> {
         {
             self.at += 1;
         }
-        self.bytes.get(start..self.at).unwrap_or_default()
+        self.since(start)
     }
 
     fn container(&mut self) -> Result<&'a [u8], Malformed> {
@@ -232,7 +262,7 @@ impl<'a> Cursor<'a> {
                     depth -= 1;
                     if depth == 0 {
                         self.at += 1;
-                        return Ok(self.bytes.get(start..self.at).unwrap_or_default());
+                        return Ok(self.since(start));
                     }
                 }
                 Some(_) => {}

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use lakebed_vfs::{Lock, Open, Vfs, errno, named};
+use lakebed_vfs::{Lock, Open, ReadVfs, Vfs, errno, named};
 
 use super::{contents, create, durable, images};
 use crate::{EIO, ENOSPC, Fault, FaultVfs, OpKind, Plan, is_crash};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lakebed_vfs::{Open, Vfs};
+use lakebed_vfs::{Open, ReadVfs, Vfs};
 use proptest::prelude::*;
 
 use super::{contents, create, durable, images};

@@ -1,4 +1,4 @@
-"""`lakebed get`, `put`, `delete`: single blobs."""
+"""`lakebed get`, `put`, `delete`."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from typing import IO
 
 from pydantic import BaseModel
 
-from lakebed._cli.commands.context import Context, unreadable
+from lakebed._cli.environment.context import Context
+from lakebed._cli.messages.file_errors import unreadable
 from lakebed._cli.render import count, size
+from lakebed._ingest_sources import utf8_name
 from lakebed.errors import InvalidArgument, error
-from lakebed.store import text_of
 
 LARGEST = 2**32 - 1
-"""Bytes of a blob at most (docs/limits.md): a larger file is refused before it is read."""
+"""The largest blob in bytes (docs/limits.md): a larger file is refused before it is read."""
 
 
 class Stored(BaseModel):
-    """What `put` did with a file: also the row it adds."""
+    """The report of `put` on a file, which is also the row that describes the file."""
 
     name: str
     media_type: str
@@ -31,14 +32,17 @@ class Stored(BaseModel):
 
 
 class Deleted(BaseModel):
-    """What `delete` did."""
+    """The report of `delete` on a blob."""
 
     hash: str
     rows: int
 
 
 def get(context: Context, hash: str, output: str | None) -> None:
-    """Writes the bytes of a blob, and nothing else."""
+    """Writes the bytes of a blob.
+
+    Raises `InvalidArgument` when they are binary and would go to a terminal.
+    """
     with context.open() as store:
         data = store.get(hash)
     if output is None and context.on_terminal and not _is_text(data):
@@ -61,7 +65,11 @@ def _is_text(data: bytes) -> bool:
 
 
 def put(context: Context, files: tuple[str, ...], into: str, name: str | None, media_type: str | None) -> None:
-    """Stores files as blobs, each with a row that describes it; all or none."""
+    """Stores files as blobs, each with a row that describes it; all or none.
+
+    Raises `InvalidArgument` for options that do not fit, and for a file that is too large; `StoreIOError` for one that
+    cannot be read.
+    """
     if name is not None and list(files) != ["-"]:
         message = "--name is for standard input: a file has a name."
         raise InvalidArgument(message)
@@ -73,20 +81,20 @@ def put(context: Context, files: tuple[str, ...], into: str, name: str | None, m
         raise InvalidArgument(message)
     stored: list[Stored] = []
     for file in files:
-        # Before a store is made or locked.
-        _checked(file)
+        # Refused before a store is made or locked.
+        _check_readable(file)
     with context.open("a", create=True) as store:
         for file in files:
             data = _read(file)
-            called = name or "" if file == "-" else text_of(Path(file).name)
-            kind = media_type or mimetypes.guess_type(called)[0] or _guess(data)
-            stored.append(Stored(name=called, media_type=kind, size=len(data), hash=str(store.put(data))))
+            title = name or "" if file == "-" else utf8_name(Path(file).name)
+            kind = media_type or mimetypes.guess_type(title)[0] or _guessed_type(data)
+            stored.append(Stored(name=title, media_type=kind, size=len(data), hash=str(store.put(data))))
         store.append(into, [one.model_dump() for one in stored])
     for one in stored:
         context.report(one, [f"{one.hash}  {one.name} ({one.media_type}, {size(one.size)})"])
 
 
-def _checked(file: str) -> None:
+def _check_readable(file: str) -> None:
     if file == "-":
         return
     path = Path(file)
@@ -104,18 +112,19 @@ def _checked(file: str) -> None:
 
 
 def _read(file: str) -> bytes:
-    """The bytes of a file, of a pipe to its end, or of standard input; no more than a blob may have."""
+    """The bytes of a file, a pipe or standard input, at most as many as a blob can have."""
     try:
         if file == "-":
-            return _to_end(sys.stdin.buffer, file)
+            return _read_stream(sys.stdin.buffer, file)
         with Path(file).open("rb") as stream:
-            # A size that is known makes room for all of it at once.
-            return stream.read() if stat.S_ISREG(os.fstat(stream.fileno()).st_mode) else _to_end(stream, file)
+            # A regular file has a known size: its bytes are read into one buffer.
+            return stream.read() if stat.S_ISREG(os.fstat(stream.fileno()).st_mode) else _read_stream(stream, file)
     except OSError as problem:
         raise unreadable(file, problem) from problem
 
 
-def _to_end(stream: IO[bytes], file: str) -> bytes:
+def _read_stream(stream: IO[bytes], file: str) -> bytes:
+    """All bytes of a stream, which errors call `file`."""
     pieces: list[bytes] = []
     left = LARGEST
     while piece := stream.read(1 << 20):
@@ -127,15 +136,15 @@ def _to_end(stream: IO[bytes], file: str) -> bytes:
 
 
 def _too_large(file: str, length: str) -> InvalidArgument:
-    return InvalidArgument(f"{file} has {length}, and a blob may have {LARGEST}: store it in parts.")
+    return InvalidArgument(f"{file} has {length}, and a blob can have at most {LARGEST}: store it in parts.")
 
 
-def _guess(data: bytes) -> str:
+def _guessed_type(data: bytes) -> str:
     return "text/plain" if _is_text(data) else "application/octet-stream"
 
 
 def delete(context: Context, hashes: tuple[str, ...]) -> None:
-    """Removes blobs and their rows; all or none."""
+    """Removes blobs and the rows that refer to them; all or none."""
     with context.open("a") as store:
         full = [str(store.resolve(text)) for text in hashes]
         deleted = [Deleted(hash=one, rows=store.delete(one)) for one in dict.fromkeys(full)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lakebed._cli import render
-from lakebed._cli.commands.context import Context
+from lakebed._cli.environment.context import Context
 from lakebed.errors import InvalidArgument, error
 
 if TYPE_CHECKING:
@@ -24,9 +24,13 @@ def ingest(
     again: bool,
     resume: bool,
 ) -> None:
-    """Ingests the files and reports on each."""
-    # What can be refused without a store is refused before one is made.
-    sources = [source for file in files for source in _found(file)]
+    """Ingests files, and reports on each.
+
+    Raises `InvalidArgument` when a collection has to be named, `StoreIOError` for a file that cannot be read, and what
+    `Store.ingest` raises.
+    """
+    # Refused before a store is made.
+    sources = [source for file in files for source in _expanded(file)]
     if into is None and (len(sources) > 1 or sources == ["-"]):
         message = "Several files, and standard input, need a collection: --into NAME."
         raise InvalidArgument(message)
@@ -40,8 +44,8 @@ def ingest(
                 context.note(note)
 
 
-def _found(file: str) -> list[str]:
-    """The files that a word on the command line names."""
+def _expanded(file: str) -> list[str]:
+    """The files that a word on the command line names: those that match a pattern, else the word itself."""
     if file == "-":
         return [file]
     path = Path(file)
@@ -61,9 +65,9 @@ def _found(file: str) -> list[str]:
 
 
 def _notes(report: IngestReport) -> Iterator[str]:
-    """What a person should know even when a program reads the report."""
+    """Remarks on standard error: skipped files and bad lines."""
     if report.skipped:
-        yield f"note: {report.file} was ingested into {report.collection} before: skipped (--again ingests it anew)"
+        yield f"note: {report.file} was ingested into {report.collection} before: skipped (--again ingests it again)"
     if report.bad_lines:
         fate = f"put into {report.quarantine}" if report.quarantine else "skipped"
         yield f"note: {render.count(report.bad_lines, 'bad line')} of {report.file} {fate}"
@@ -74,25 +78,25 @@ def _notes(report: IngestReport) -> Iterator[str]:
 
 
 def _lines(report: IngestReport) -> Iterator[str]:
-    """A report for people."""
+    """The report as sentences."""
     if report.skipped:
         yield f"{report.file} -> {report.collection}: nothing to do"
         return
-    told = [render.count(report.rows, "row")]
+    parts = [render.count(report.rows, "row")]
     if report.duplicates:
-        told.append(f"{report.duplicates:,} of them known before")
+        parts.append(f"{report.duplicates:,} of them known before")
     if report.resumed_after_line is not None:
-        told.append(f"resumed after line {report.resumed_after_line:,}")
+        parts.append(f"resumed after line {report.resumed_after_line:,}")
     speed = f", {report.mb_per_second:,.0f} MB/s" if report.seconds >= 0.1 else ""
-    yield f"{report.file} -> {report.collection}: {', '.join(told)}, in {report.seconds:.1f} s{speed}"
+    yield f"{report.file} -> {report.collection}: {', '.join(parts)}, in {report.seconds:.1f} s{speed}"
     ratio = f", {report.ratio:.1f} times smaller" if report.bytes_stored and report.ratio > 1 else ""
     yield f"  {render.size(report.bytes_in)} became {render.size(report.bytes_stored)}{ratio}"
     if report.trained is not None:
-        yield f"  {trained(report.trained)}"
+        yield f"  {training_line(report.trained)}"
 
 
-def trained(report: TrainReport) -> str:
-    """A training in one line."""
+def training_line(report: TrainReport) -> str:
+    """The report on a trained dictionary, in one line."""
     if not report.installed:
         gain = f"only {report.gain:.1%} smaller" if report.gain > 0 else "no smaller"
         return f"a new dictionary would make {report.collection} {gain}: it was not installed"

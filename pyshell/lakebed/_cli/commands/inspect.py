@@ -1,4 +1,4 @@
-"""`lakebed stats`, `collections`, `describe`: what is there."""
+"""`lakebed stats`, `collections`, `describe`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lakebed._cli import render
-from lakebed._cli.commands.context import Context
+from lakebed._cli.environment.context import Context
 from lakebed._cli.render import Column
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def stats(context: Context) -> None:
-    """The store in numbers."""
+    """Reports what the store holds and its size on disk."""
     with context.open() as store:
         report = store.stats()
     context.report(report, _lines(report))
@@ -30,11 +30,11 @@ def _lines(report: Stats) -> Iterator[str]:
     yield f"  {count(report.rows, 'row')} in {count(report.collections, 'collection')}, {count(report.blobs, 'blob')}"
     yield f"  {count(report.segments, 'segment')} of {size(report.segment_bytes)}, {dictionaries}"
     yield f"  indexes {size(report.index_bytes)}, everything else {size(report.other_bytes)}"
-    yield f"  at commit {report.commit:,}; the store was made {shown_time(report.created)}, {report.uuid}"
+    yield f"  at commit {report.commit:,}; the store was made {_time_text(report.created)}, {report.uuid}"
 
 
 def collections(context: Context, format: str | None, rows: int | None) -> None:
-    """The collections."""
+    """Lists the collections."""
     with context.open() as store:
         found = store.collections()
     columns = [
@@ -42,18 +42,21 @@ def collections(context: Context, format: str | None, rows: int | None) -> None:
         Column("dictionary", "BIGINT"), Column("created", "TIMESTAMP WITH TIME ZONE"),
     ]  # fmt: skip
     lines = [
-        [one.name, one.rows, one.first_seq, one.next_seq, one.dictionary, shown_time(one.created)] for one in found
+        [one.name, one.rows, one.first_seq, one.next_seq, one.dictionary, _time_text(one.created)] for one in found
     ]
     context.listing(found, columns, lines, format, rows)
 
 
-def shown_time(time: datetime) -> str:
-    """A time as DuckDB would show it in UTC, to the second."""
+def _time_text(time: datetime) -> str:
+    """A time in UTC to the second, in DuckDB's notation."""
     return time.strftime("%Y-%m-%d %H:%M:%S+00")
 
 
 def describe(context: Context, collection: str, format: str | None, rows: int | None) -> None:
-    """The columns of a collection."""
+    """Lists the columns of a collection.
+
+    Raises `CollectionNotFound`.
+    """
     with context.open() as store:
         schema = store.schema(collection)
     columns = [

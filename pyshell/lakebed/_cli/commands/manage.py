@@ -5,35 +5,38 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from lakebed._cli import render
-from lakebed._cli.commands.context import Context
-from lakebed._cli.commands.ingest import trained
+from lakebed._cli.commands.ingest import training_line
+from lakebed._cli.environment.context import Context
 from lakebed.errors import CollectionNotFound, Corrupt, InvalidArgument
 
 
 class Dropped(BaseModel):
-    """What `drop` and `trim` did."""
+    """The report of `drop` and `trim`."""
 
     collection: str
     rows: int
 
 
 class Sealed(BaseModel):
-    """What `seal` did."""
+    """The report of `seal`."""
 
     segments: int
 
 
 def drop(context: Context, collection: str, yes: bool) -> int | None:
-    """Drops a collection, when somebody agrees."""
+    """Drops a collection after a confirmation; 1 when it is refused.
+
+    Raises `CollectionNotFound`, and `InvalidArgument` when nobody can confirm.
+    """
     with context.open("a") as store:
         found = next((one for one in store.collections() if one.name == collection), None)
         if found is None:
-            # The engine's sentence names what there is.
+            # The engine raises an error that names the collections there are.
             store.drop(collection)
             raise CollectionNotFound(collection)
         if not yes:
             if not context.can_ask:
-                message = f"Dropping {collection!r} and its {render.count(found.rows, 'row')} needs --yes when nobody is there to ask."
+                message = f"Dropping {collection!r} and its {render.count(found.rows, 'row')} needs --yes without a terminal."
                 raise InvalidArgument(message)
             if not context.confirm(f"Drop {collection!r} and its {render.count(found.rows, 'row')}?"):
                 context.note("Nothing was dropped.")
@@ -44,17 +47,17 @@ def drop(context: Context, collection: str, yes: bool) -> int | None:
 
 
 def trim(context: Context, collection: str, before_seq: int) -> None:
-    """Drops the first rows of a collection."""
+    """Drops the rows of a collection whose `_seq` is below `before_seq`."""
     with context.open("a") as store:
         trimmed = Dropped(collection=collection, rows=store.trim(collection, before_seq=before_seq))
     context.report(trimmed, [f"trimmed {collection}: {render.count(trimmed.rows, 'row')}"])
 
 
 def train(context: Context, collection: str, size: int) -> None:
-    """Trains a dictionary."""
+    """Trains a dictionary of at most `size` bytes."""
     with context.open("a") as store:
         report = store.train(collection, size)
-    context.report(report, [trained(report)])
+    context.report(report, [training_line(report)])
 
 
 def seal(context: Context) -> None:
@@ -66,19 +69,19 @@ def seal(context: Context) -> None:
 
 
 def export(context: Context, collection: str, output: str | None) -> None:
-    """Writes the records as they came."""
+    """Writes the records of a collection, byte for byte as they were ingested."""
     with context.open() as store:
         if output is not None and output != "-":
             report = store.export(collection, output, progress=context.progress)
             context.report(report, [f"{output}: {render.count(report.rows, 'row')}, {render.size(report.bytes)}"])
             return
-        # On a terminal, a bar would run through the data.
+        # On a terminal, a progress bar would mix with the data.
         with context.output(None) as stream:
             store.export(collection, stream, progress=context.progress and not context.on_terminal)
 
 
 def verify(context: Context) -> int | None:
-    """Reads everything; ends with 6 when something is damaged."""
+    """Reads and checks the whole store; the exit code is 6 when something is damaged."""
     with context.open() as store:
         report = store.verify(progress=context.progress)
     count = render.count

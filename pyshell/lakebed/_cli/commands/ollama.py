@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lakebed._cli import render
-from lakebed._cli.commands.context import Context
+from lakebed._cli.environment.context import Context
 from lakebed._cli.render import Column
 
 
@@ -40,9 +40,9 @@ def models(context: Context, host: str | None, format: str | None, rows: int | N
 
 
 def pull(context: Context, model: str, host: str | None) -> None:
-    """Has the server fetch a model."""
+    """Downloads a model to the server."""
     import lakebed
 
     with lakebed.Ollama(host=host) as ollama:
         ollama.pull(model, progress=context.progress)
-    context.note(f"note: {model} is there")
+    context.note(f"note: {model} is downloaded")

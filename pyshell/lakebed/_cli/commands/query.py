@@ -1,21 +1,27 @@
-"""`lakebed query`: SQL in, results out, row by row as DuckDB finds them; pipes too."""
+"""`lakebed query`: runs SQL and pipes, and writes results row by row as DuckDB finds them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 import lakebed
-from lakebed._cli import results
-from lakebed._cli.commands.connecting import connect, show_store
-from lakebed._cli.commands.context import Context, given_statements
-from lakebed._cli.commands.output import write_parquet, write_result
-from lakebed._cli.pipes.run import run
-from lakebed._cli.pipes.split import minding_pipes, split
+from lakebed._cli.environment.duckdb_connection import attach_store, connect
+from lakebed._cli.environment.statement_input import given_statements
+from lakebed._cli.language.statements import Statement, hinting_at_pipe_verbs, split
+from lakebed._cli.pipes.execute import run_pipe
+from lakebed._cli.results import execution
+from lakebed._cli.results.output import write_parquet, write_result
 from lakebed.duck.interrupt import interruptible
 from lakebed.errors import InvalidArgument
 
 if TYPE_CHECKING:
     import duckdb
+
+    from lakebed._cli.environment.context import Context
+    from lakebed._cli.results.execution import Parsed
+
+_NO_STATEMENT = 'There is no statement: try lakebed query "SELECT count(*) FROM events".'
 
 
 def query(
@@ -28,73 +34,80 @@ def query(
     rows: int | None,
     database: str | None,
 ) -> int | None:
-    """Runs every statement and writes the result of each that has one."""
+    """Runs all statements and writes the result of each that has one; the exit code of a pipe that failed."""
     if output is not None:
         context.allow_file(output)
-    text = _statements(sql, command, file)
+    text = _given_text(sql, command, file)
     form = context.format(format, output)
     connection = connect(context, database)
     try:
         with context.naming_the_store():
-            show_store(context, connection)
-        with results.told(), interruptible(connection), context.output(output) as target:
-            return _run(context, connection, text, form, target, rows, to_file=output is not None)
+            attach_store(context, connection)
+        with execution.translated_errors(), interruptible(connection), context.output(output) as target:
+            return _QueryCommand(context, connection, form, target, rows, to_file=output is not None).run(text)
     finally:
         connection.close()
 
 
-def _statements(sql: str | None, command: str | None, file: str | None) -> str:
+def _given_text(sql: str | None, command: str | None, file: str | None) -> str:
     given = [text for text in (sql, command) if text is not None]
     if len(given) + (file is not None) > 1:
         message = "Give the statements once: as an argument, with -c or with -f."
         raise InvalidArgument(message)
     text = given_statements(given[0] if given else None, file)
     if text is None:
-        message = 'There is no statement: try lakebed query "SELECT count(*) FROM events".'
-        raise InvalidArgument(message)
+        raise InvalidArgument(_NO_STATEMENT)
     return text
 
 
-def _run(
-    context: Context,
-    connection: duckdb.DuckDBPyConnection,
-    text: str,
-    form: str,
-    target: IO[bytes],
-    rows: int | None,
-    *,
-    to_file: bool,
-) -> int | None:
-    written = 0
-    pieces = list(split(text))
-    for piece in pieces:
-        if piece.kind == "pipe":
-            code = run(context, connection, piece)
-            if code:
-                return code
-            # What a pipe wrote, the next statement sees.
-            lakebed.refresh(connection)
-            continue
-        with minding_pipes(piece.sql):
-            for statement in results.statements(connection, piece.sql):
-                if not results.has_rows(statement):
-                    connection.execute(statement)
-                    continue
-                written += 1
-                if written > 1 and form == "parquet":
-                    message = "A Parquet file holds one result: give one query."
-                    raise InvalidArgument(message)
-                if form == "parquet":
-                    write_parquet(connection, statement, target)
-                    continue
-                screen = context.on_terminal and not to_file and form in ("table", "vertical")
-                limit = context.settings.rows if rows is None else rows
-                # One more than is shown tells whether there are more.
-                first = limit + 1 if form == "table" and limit else None
-                result = results.run(connection, statement, form, first=first, screen=screen)
-                if result is not None:
-                    write_result(context, form, result, target, limit=rows, to_file=to_file)
-    if not pieces:
-        message = 'There is no statement: try lakebed query "SELECT count(*) FROM events".'
-        raise InvalidArgument(message)
-    return None
+@dataclass
+class _QueryCommand:
+    """One `lakebed query`: the connection, and how and where results are written."""
+
+    context: Context
+    connection: duckdb.DuckDBPyConnection
+    form: str
+    target: IO[bytes]
+    rows: int | None
+    """The most rows of a table; None for the setting, 0 for all."""
+    to_file: bool
+    results: int = 0
+    """The number of results so far."""
+
+    def run(self, text: str) -> int | None:
+        statement = None
+        for statement in split(text):
+            if statement.kind == "pipe":
+                if code := run_pipe(self.context, self.connection, statement):
+                    return code
+                # The next statement sees what the pipe wrote.
+                lakebed.refresh(self.connection)
+            else:
+                self._run_sql(statement)
+        if statement is None:
+            raise InvalidArgument(_NO_STATEMENT)
+        return None
+
+    def _run_sql(self, statement: Statement) -> None:
+        with hinting_at_pipe_verbs(statement):
+            for parsed in execution.parsed(self.connection, statement):
+                if execution.returns_rows(parsed):
+                    self._write_result(parsed)
+                else:
+                    self.connection.execute(parsed)
+
+    def _write_result(self, parsed: Parsed) -> None:
+        self.results += 1
+        if self.form == "parquet":
+            if self.results > 1:
+                message = "A Parquet file holds one result: give one query."
+                raise InvalidArgument(message)
+            write_parquet(self.connection, parsed, self.target)
+            return
+        screen = self.context.on_terminal and not self.to_file and self.form in ("table", "vertical")
+        layout = self.context.text_layout(self.rows, to_file=self.to_file)
+        # One row more than is shown, to know whether there are more.
+        first = layout.rows + 1 if self.form == "table" and layout.rows else None
+        result = execution.run(self.connection, parsed, self.form, first=first, screen=screen)
+        if result is not None:
+            write_result(layout, self.form, result, self.target)

@@ -1,16 +1,16 @@
-"""`lakebed config`, `completions`."""
+"""`lakebed config` and `lakebed completions`."""
 
 from __future__ import annotations
 
 from pydantic import BaseModel
 
-from lakebed._cli.commands.context import Context
-from lakebed._cli.config import HELP
+from lakebed._cli.environment.config import HELP
+from lakebed._cli.environment.context import Context
 from lakebed._cli.render import Column
 
 
 class Setting(BaseModel):
-    """A setting."""
+    """A setting, its value, and where the value comes from."""
 
     name: str
     value: bool | str | int | float
@@ -19,14 +19,14 @@ class Setting(BaseModel):
 
 
 class File(BaseModel):
-    """A settings file that is looked for."""
+    """A settings file, which may not exist."""
 
     path: str
     exists: bool
 
 
 def config(context: Context, action: str) -> None:
-    """Shows the settings with their origins, or the files they may stand in."""
+    """Lists the settings with their origins, or with `action` `path` the settings files."""
     loaded = context.loaded
     if action == "path":
         files = [File(path=str(path), exists=path.is_file()) for path in loaded.files]
@@ -47,11 +47,13 @@ def config(context: Context, action: str) -> None:
 
 
 def completions(context: Context, shell: str) -> None:
-    """Prints the completion script."""
+    """Prints the completion script for a system's shell."""
+    import click
     from click.shell_completion import get_completion_class
 
-    from lakebed._cli.main import COMPLETE_VARIABLE, PROGRAM, root
+    from lakebed._cli.environment.arguments import COMPLETION_VARIABLE, PROGRAM
 
     found = get_completion_class(shell)
     assert found is not None, shell
-    context.say(found(root, {}, PROGRAM, COMPLETE_VARIABLE).source())
+    root = click.get_current_context().find_root().command
+    context.say(found(root, {}, PROGRAM, COMPLETION_VARIABLE).source())

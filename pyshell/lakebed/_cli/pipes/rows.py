@@ -4,45 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lakebed._cli import render, results
+from lakebed._cli import render
+from lakebed._cli.results import execution
 from lakebed.errors import InvalidArgument
 
 if TYPE_CHECKING:
     import duckdb
 
-    from lakebed._cli.results import Result
+    from lakebed._cli.language.statements import Statement
+    from lakebed._cli.results.execution import Parsed, Result
 
 
-class Rows:
-    """The result of the query on the left of a pipe, not run before it is asked for. It is read once."""
+class PipedRows:
+    """The result of the query to the left of a pipe: a stream that can be read once, and starts when its first row is
+    read."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, statement: Statement) -> None:
         self.connection = connection
         """Where the query runs. While the rows are being read, other queries need a cursor of it."""
-        self.sql = sql
+        self._statement = statement
+
+    @property
+    def sql(self) -> str:
         """The query."""
+        return self._statement.sql
 
     @cached_property
-    def statement(self) -> Any:
-        """The query as DuckDB parsed it."""
-        (statement,) = results.statements(self.connection, self.sql)
-        # Nothing that changes data is run for rows that it may not give.
-        if not results.has_rows(statement) or statement.type.name in ("INSERT", "UPDATE", "DELETE", "MERGE_INTO"):
-            message = f"{statement.type.name} has no rows to pipe: put a SELECT to the left of |."
+    def parsed(self) -> Parsed:
+        """The query as DuckDB parsed it.
+
+        Raises `InvalidArgument` when it is not a query.
+        """
+        (found,) = execution.parsed(self.connection, self._statement)
+        query: Parsed = found
+        # A statement that changes data is not run for the rows it may return.
+        if not execution.returns_rows(query) or query.type.name in ("INSERT", "UPDATE", "DELETE", "MERGE_INTO"):
+            message = f"{query.type.name} has no rows to pipe: put a SELECT to the left of |."
             raise InvalidArgument(message)
-        return statement
+        return query
 
     def result(self, form: str) -> Result:
-        """The columns, and the rows as texts fit for this format (`lakebed._cli.verbs.FORMATS`)."""
-        found = results.run(self.connection, self.statement, form)
+        """The columns, and the rows as text for a format of `lakebed._cli.verbs.formats.FORMATS`.
+
+        Raises `InvalidArgument` when the query has no result, `duckdb.Error` when it fails.
+        """
+        found = execution.run(self.connection, self.parsed, form)
         if found is None:
-            message = f"{self.statement.type.name} gave no rows to pipe: put a SELECT to the left of |."
+            message = f"{self.parsed.type.name} gave no rows to pipe: put a SELECT to the left of |."
             raise InvalidArgument(message)
         return found
 
     def objects(self) -> Iterator[str]:
-        """Each row as a JSON object in text. Numbers keep all their digits, JSON columns their own bytes."""
+        """Each row as a JSON object. Numbers keep all their digits, JSON columns their own bytes."""
         found = self.result("ndjson")
         return render.json_objects(found.columns, found.rows, found.is_json)

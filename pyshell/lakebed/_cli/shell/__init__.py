@@ -1,10 +1,13 @@
-"""The query shell: `lakebed`.
+"""The query shell: `lakebed` without a verb.
 
-- `statements`: what a text says, and whether it is finished; pure.
-- `session`: the state of one shell; runs statements, one after the other, in the main thread.
-- `answers`, `pager`, `progress`: results on the screen, in the pager, in a file or a program.
-- `control`: the verbs that only the shell has; `dots`: DuckDB's dot-commands as verbs.
-- `history`, `queries`: what was typed, and what was kept, in the user's own directories.
-- `highlight`, `suggest`: pure; `catalogue`: what completion knows, immutable, made anew in the background.
-- `prompt`: the only module that imports prompt-toolkit. `run`: the loop.
+From bottom to top:
+
+- `history`, `saved_queries`: files of the user.
+- `context`, `session`: the state of one shell. `screen`, `progress_line`, `pager`, `display`: how results are shown.
+- `dot_commands`, `statements`: what a text means. `highlight`, `completion`, `line_editor`: typing it;
+  `completion_catalog` is read in the background.
+- `sql`, `execute`: running statements. `verbs`: the verbs that only the shell has. `loop`: reading and running, until
+  the user leaves.
+
+Only `line_editor` imports prompt-toolkit.
 """

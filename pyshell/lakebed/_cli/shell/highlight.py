@@ -1,18 +1,18 @@
-"""What each part of a text is, while it is typed. Pure, but for DuckDB's tokenizer."""
+"""Highlighting: the kind of each part of a text, while it is typed. Pure, but for DuckDB's tokenizer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from lakebed._cli.pipes.split import Piece
-from lakebed._cli.pipes.tokens import tokens
-from lakebed._cli.pipes.words import Word
+from lakebed._cli.language.statements import Statement
+from lakebed._cli.language.tokens import tokens
+from lakebed._cli.language.words import Word
 from lakebed._cli.shell import statements
 
 
 class Span(NamedTuple):
-    """A part of the text, in characters. What is in no span is plain."""
+    """A part of a text, in characters. Text outside all spans is plain."""
 
     start: int
     end: int
@@ -25,31 +25,31 @@ _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
 def spans(text: str) -> list[Span]:
-    """The parts of a text, in order."""
+    """The spans of a text, in order."""
     found: list[Span] = []
     at = 0
-    for piece in statements.pieces(text):
-        found += _sql(text, at, piece.start)
-        found += _words(piece) if piece.kind in ("verb", "dot") else _statement(text, piece)
-        at = piece.end
+    for statement in statements.typed(text):
+        found += _sql(text, at, statement.start)
+        found += _words(statement) if statement.kind in ("verb", "dot") else _sql_or_pipe(text, statement)
+        at = statement.end
     return found + list(_sql(text, at, len(text)))
 
 
-def _statement(text: str, piece: Piece) -> Iterator[Span]:
-    end = piece.start + len(piece.sql)
-    yield from _sql(text, piece.start, end)
-    if piece.kind == "pipe":
+def _sql_or_pipe(text: str, statement: Statement) -> Iterator[Span]:
+    end = statement.start + len(statement.sql)
+    yield from _sql(text, statement.start, end)
+    if statement.kind == "pipe":
         pipe = text.index("|", end)
         yield Span(pipe, pipe + 1, "pipe")
-        yield from _sql(text, pipe + 1, piece.verb_at)
-        yield Span(piece.verb_at, piece.verb_at + len(piece.verb), "verb")
-        yield from map(_word, piece.words)
+        yield from _sql(text, pipe + 1, statement.verb_start)
+        yield Span(statement.verb_start, statement.verb_start + len(statement.verb), "verb")
+        yield from map(_word, statement.words)
 
 
-def _words(piece: Piece) -> Iterator[Span]:
-    length = len(piece.verb) + (piece.kind == "dot")
-    yield Span(piece.start, piece.start + length, "verb")
-    yield from map(_word, piece.words)
+def _words(statement: Statement) -> Iterator[Span]:
+    length = len(statement.verb) + (statement.kind == "dot")
+    yield Span(statement.start, statement.start + length, "verb")
+    yield from map(_word, statement.words)
 
 
 def _word(word: Word) -> Span:
@@ -62,7 +62,7 @@ def _word(word: Word) -> Span:
 
 
 def _sql(text: str, start: int, end: int) -> Iterator[Span]:
-    """Tokens of SQL; what is open and not closed, and what closes nothing, is an error."""
+    """The spans of SQL. Unclosed quotes and brackets, and brackets that close nothing, are errors."""
     open_brackets: list[Span] = []
     found: list[Span] = []
     for token in tokens(text, start, end):
@@ -84,7 +84,7 @@ def _sql(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def _is_closed(shown: str, kind: str) -> bool:
-    """Whether a quoted token ends with its quote."""
+    """Whether a string, a quoted identifier or a comment is closed."""
     if kind == "comment":
         return not shown.startswith("/*") or (shown.endswith("*/") and len(shown) >= 4)
     if shown.startswith("$"):

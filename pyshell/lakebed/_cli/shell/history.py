@@ -1,4 +1,4 @@
-"""The statements that were typed: one JSON object a line in a file that only its owner reads, which SQL sees as the table `history`."""
+"""The history of typed statements: NDJSON in a file that only its owner can read, in SQL the table `history`."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-_READ = 1 << 20
-"""Bytes from the end of the file that are looked at."""
+_READ_BYTES = 1 << 20
+"""Bytes at the end of the file that are read."""
 
 
 class Entry(NamedTuple):
-    """A statement and when it was typed."""
+    """A typed statement."""
 
     at: str
+    """The time in UTC, as text that DuckDB reads."""
     store: str
+    """The path of the store."""
     statement: str
 
 
 def history_file(environ: Mapping[str, str]) -> Path:
-    """`$LAKEBED_HISTORY`, or `history.ndjson` in the directory that the platform has for such things."""
+    """The file of the history: `$LAKEBED_HISTORY`, else `history.ndjson` in the platform's directory for state."""
     if environ.get("LAKEBED_HISTORY"):
         return Path(environ["LAKEBED_HISTORY"])
     from platformdirs import user_state_path
@@ -31,7 +33,7 @@ def history_file(environ: Mapping[str, str]) -> Path:
 
 
 class History:
-    """The file of statements. What cannot be read or written is passed over: a shell without a history is a shell."""
+    """The file of the history. Where it cannot be read or written, there is no history, and no error."""
 
     def __init__(self, path: Path, store: str) -> None:
         self.path = path
@@ -45,17 +47,17 @@ class History:
 
     @property
     def is_kept(self) -> bool:
-        """Whether there is a file."""
+        """Whether there is a file that can be written."""
         return self._descriptor is not None
 
     def add(self, statement: str) -> None:
-        """Keeps a statement, unless it begins with a space."""
+        """Adds a statement, unless it begins with white space."""
         if self._descriptor is None or not statement.strip() or statement[0].isspace():
             return
         entry = Entry(datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S+00"), self._store, statement)
         line = json.dumps(entry._asdict(), ensure_ascii=True) + "\n"
         try:
-            # One write: several shells share the file.
+            # One write for each line: several shells share the file.
             os.write(self._descriptor, line.encode())
         except OSError:
             self._descriptor = None
@@ -66,14 +68,14 @@ class History:
             return []
         try:
             size = os.fstat(self._descriptor).st_size
-            data = os.pread(self._descriptor, _READ, max(size - _READ, 0))
+            data = os.pread(self._descriptor, _READ_BYTES, max(size - _READ_BYTES, 0))
         except OSError:
             return []
         lines = data.splitlines()
-        return [entry for line in (lines if size <= _READ else lines[1:]) if (entry := _entry(line)) is not None]
+        return [entry for line in (lines if size <= _READ_BYTES else lines[1:]) if (entry := _entry(line)) is not None]
 
     def close(self) -> None:
-        """Lets the file go."""
+        """Closes the file."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -1,5 +1,6 @@
-"""What is longer than the screen goes through the pager, line by line as it is found. The shell owns it: no Ctrl-C, no quitting of
-the pager, ends the shell.
+"""Shows text that is longer than the screen in the pager, line by line as it is produced.
+
+Neither Ctrl-C nor quitting the pager ends the shell.
 """
 
 from __future__ import annotations
@@ -14,14 +15,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from lakebed._cli.shell.answers import Screen
+from lakebed._cli.shell.screen import Screen, screen_lines
 
 
-def command(environ: Mapping[str, str]) -> list[str] | None:
-    """The pager: `$PAGER`, else less where there is one."""
+def pager_command(environ: Mapping[str, str]) -> list[str] | None:
+    """The pager: `$PAGER`, else less; None when it is not installed."""
     try:
         given = shlex.split(environ.get("PAGER", ""))
     except ValueError:
@@ -39,12 +38,14 @@ def show(
     *,
     is_wide: bool = False,
 ) -> None:
-    """Writes the lines, through the pager when they are more than fit. `stop` ends the work behind them when the pager has ended."""
-    from lakebed._cli.shell.answers import screen_lines
+    """Writes lines to the terminal, through the pager when they do not fit.
 
+    `stop` is called when the pager ends early: it ends the work that produces the lines. Lines that are `is_wide`
+    scroll sideways in the pager, others are wrapped.
+    """
     lines = iter(lines)
     first: list[str] = []
-    room = screen.height - _BELOW
+    room = screen.height - _LINES_BELOW
     while pager is not None and room > 0:
         line = next(lines, None)
         if line is None:
@@ -57,20 +58,20 @@ def show(
             sys.stdout.write(line + "\n")
         return
     sys.stdout.flush()
-    _through(pager, itertools.chain(first, lines), stop, is_wide=is_wide)
+    _show_in_pager(pager, itertools.chain(first, lines), stop, is_wide=is_wide)
 
 
-_BELOW = 2
-"""Lines of the screen below an answer: its footer and the next prompt."""
+_LINES_BELOW = 2
+"""Lines of the screen below a result: its footer and the next prompt."""
 
 
-def _through(pager: list[str], lines: Iterator[str], stop: Callable[[], object], *, is_wide: bool) -> None:
+def _show_in_pager(pager: list[str], lines: Iterator[str], stop: Callable[[], object], *, is_wide: bool) -> None:
     environ = dict(os.environ)
-    # Colors pass, tables scroll sideways, all else is wrapped, and what was shown stays on the screen.
+    # -R passes colors, -S scrolls sideways instead of wrapping, -X leaves the text on the screen.
     environ.setdefault("LESS", "-RSX" if is_wide else "-RX")
     environ.setdefault("LESSCHARSET", "utf-8")
     written = threading.Event()
-    with deaf():
+    with ignoring_ctrl_c():
         process = subprocess.Popen(pager, stdin=subprocess.PIPE, env=environ)
         assert process.stdin is not None
 
@@ -85,7 +86,7 @@ def _through(pager: list[str], lines: Iterator[str], stop: Callable[[], object],
             for line in lines:
                 process.stdin.write(line.encode("utf-8", "replace") + b"\n")
         except BaseException:
-            # Somebody who has left the pager has seen enough.
+            # Once the pager has ended, errors do not matter: nobody reads the rest.
             if process.poll() is None:
                 raise
         finally:
@@ -96,8 +97,8 @@ def _through(pager: list[str], lines: Iterator[str], stop: Callable[[], object],
 
 
 @contextlib.contextmanager
-def deaf() -> Iterator[None]:
-    """While a program has the screen, Ctrl-C is for it, and for the query that feeds it."""
+def ignoring_ctrl_c() -> Iterator[None]:
+    """While entered, Ctrl-C is left to the program that has the terminal, and to the query that feeds it."""
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         yield

@@ -1,87 +1,31 @@
-"""The state of one shell, and the running of statements in it.
-
-Everything runs in the main thread, where Ctrl-C arrives. A statement that fails, whatever the reason, is a message.
-"""
+"""The state of one shell: its store and connection, where results go, and the last result."""
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import os
-import signal
 import sys
 import textwrap
 import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
-from lakebed._cli.commands.context import Context
-from lakebed._cli.parsing import VerbCommand, json_option, parse
-from lakebed._cli.pipes.split import Piece
-from lakebed._cli.pipes.tokens import tokens
-from lakebed._cli.shell import dots, pager, statements
+from lakebed._cli.language.statements import Statement
+from lakebed._cli.shell.context import ShellContext
 from lakebed._cli.shell.history import History, history_file
-from lakebed._cli.shell.progress import Progress
-from lakebed._cli.shell.queries import Queries
-from lakebed._cli.verbs import SHELL_VERBS
-from lakebed.duck.interrupt import heard
-from lakebed.errors import InvalidArgument, StoreNotFound
+from lakebed._cli.shell.pager import pager_command
+from lakebed._cli.shell.saved_queries import SavedQueries
+from lakebed._cli.verbs.formats import format_of_file
+from lakebed.errors import StoreNotFound
 
 if TYPE_CHECKING:
     import duckdb
 
-ENDING = (signal.SIGTERM, *([signal.SIGHUP] if os.name == "posix" else []))
-"""The signals that end a shell: in order, so that the terminal is left as it was found."""
-
 LAST = "_"
-"""The table of the last result."""
+"""The name of the table of the last result."""
 
 
 class Leave(Exception):
-    """Somebody wants to leave the shell."""
-
-
-class ShellContext(Context):
-    """What verbs see of the shell: the format that was chosen in it."""
-
-    chosen: str | None = None
-    has_person = False
-    """Whether the shell talks to somebody on a terminal."""
-
-    running: Progress | None = None
-    """What tells how far the statement is, on the line that a note would stand on."""
-
-    def note(self, text: str) -> None:
-        self._stop_telling()
-        super().note(text)
-
-    def say(self, text: str) -> None:
-        self._stop_telling()
-        super().say(text)
-
-    def confirm(self, question: str) -> bool:
-        self._stop_telling()
-        return super().confirm(question)
-
-    def listing(self, *given: Any, **more: Any) -> None:
-        self._stop_telling()
-        super().listing(*given, **more)
-
-    def _stop_telling(self) -> None:
-        if self.running is not None:
-            self.running.stop()
-
-    @property
-    def on_terminal(self) -> bool:
-        return self.has_person or super().on_terminal
-
-    def format(self, requested: str | None, output: str | None = None) -> str:
-        if requested is None and self.chosen not in (None, "auto", "parquet") and not self.json:
-            return str(self.chosen)
-        return super().format(requested, output)
+    """Ends the shell: the user wants to leave it."""
 
 
 class Session:
@@ -91,55 +35,55 @@ class Session:
         self.flags = flags
         self.safe = safe
         self.interactive = interactive
+        """Whether a person types the statements, on a terminal."""
         self.context = ShellContext(flags, safe=safe)
-        self.context.has_person = interactive
+        self.context.is_interactive = interactive
         settings = self.context.settings
         self.timing = settings.timing and interactive
-        self.pager = pager.command(os.environ) if interactive and settings.pager == "auto" and not safe else None
+        """Whether to show how long statements took."""
+        self.pager = pager_command(os.environ) if interactive and settings.pager == "auto" and not safe else None
         self.history = History(history_file(os.environ), settings.store) if interactive else None
-        self.queries = Queries(self.context.loaded.files[0].parent / "queries")
-        self.target: IO[bytes] | None = None
-        self.target_name = ""
-        self.target_format = ""
-        """The format that the ending of the file says, until another is chosen."""
-        self.target_is_full = False
-        """Whether results go to something that holds one, which it has."""
-        self.program: list[str] = []
+        self.saved_queries = SavedQueries(self.context.loaded.files[0].parent / "queries")
+        self.target = Target()
         self.last_query: str | None = None
+        """The SQL of the last result."""
         self.last_statement: str | None = None
+        """The last statement of SQL or pipe, as it was typed."""
         self.next_text: str | None = None
-        """What the next prompt begins with."""
-        self.knows_server = False
-        """Whether a statement has talked to a model server: before that, completion does not either."""
+        """The text that the next prompt begins with."""
+        self.uses_server = False
+        """Whether a statement has contacted a model server. Until then, completion does not contact it either."""
         self.ended_by: int | None = None
         """The signal that ends this shell."""
         self.depth = 0
-        """How many files and saved queries are being run inside each other."""
+        """How deep files and saved queries are nested that are being run."""
         self._last_is_kept = False
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._connecting = threading.Lock()
         self._attached: bytes | None = None
-        """What tells the store that is attached from every other one."""
+        """The identity of the attached store."""
 
-    # --- The connection -------------------------------------------------------------------------------------------------
+    # --- The
+    # connection -------------------------------------------------------------------------------------------------
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
-        """The DuckDB of this shell; it sees the store as soon as there is one."""
+        """The DuckDB connection, made when it is first used. It has the store, if there is one."""
         with self._connecting:
             if self._connection is None:
                 self._connection = self._connect()
             return self._connection
 
-    def _identity(self) -> bytes | None:
-        """What the store that is there now differs in from every other one: the file with its name, of a store's whole life."""
+    def _store_identity(self) -> bytes | None:
+        """What distinguishes the store at the path from every other one, for its whole life; None when there is no
+        store."""
         try:
             return (Path(self.context.settings.store) / "FORMAT").read_bytes()
         except OSError:
             return None
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
-        from lakebed._cli.commands.connecting import connect
+        from lakebed._cli.environment.duckdb_connection import connect
 
         connection = connect(self.context)
         connection.execute("SET enable_progress_bar = true")
@@ -148,22 +92,23 @@ class Session:
         return connection
 
     def _attach(self, connection: duckdb.DuckDBPyConnection) -> None:
-        from lakebed._cli.commands.connecting import NAME, show_store
+        """Adds the store, if there is one, and the table `history`."""
+        from lakebed._cli.environment.duckdb_connection import DATABASE, attach_store
 
-        shows_history = self.history is not None and self.history.is_kept and not self.safe
+        has_history = self.history is not None and self.history.is_kept and not self.safe
         try:
-            show_store(self.context, connection)
+            attach_store(self.context, connection)
         except StoreNotFound:
-            if shows_history:
+            if has_history:
                 connection.execute(f"CREATE OR REPLACE TEMP VIEW history AS {self._history_sql()}")
             return
-        self._attached = self._identity()
-        if shows_history:
+        self._attached = self._store_identity()
+        if has_history:
             connection.execute("DROP VIEW IF EXISTS temp.history")
-            connection.execute(f"CREATE OR REPLACE VIEW {NAME}.sys.history AS {self._history_sql()}")
+            connection.execute(f"CREATE OR REPLACE VIEW {DATABASE}.sys.history AS {self._history_sql()}")
 
     def _history_sql(self) -> str:
-        """The statements that were typed. A line that is none is passed over, as completion and Ctrl-R do."""
+        """The query for the typed statements. It skips damaged lines, as completion and Ctrl-R do."""
         from lakebed.duck.names import literal
 
         assert self.history is not None
@@ -174,7 +119,7 @@ class Session:
         )
 
     def refresh(self) -> None:
-        """Moves to the newest commit of the store, if there is one."""
+        """Moves to the newest commit of the store, or to a store that has been made since."""
         import lakebed
 
         connection = self.connection
@@ -183,194 +128,107 @@ class Session:
         else:
             lakebed.refresh(connection)
 
-    def renew(self) -> None:
-        """Starts anew where the store has been removed, and perhaps made again, under this shell."""
-        if self._attached is None or self._attached == self._identity():
+    def reconnect_to_new_store(self) -> None:
+        """Drops the connection when the store at the path is not the attached one any more, and says so."""
+        if self._attached is None or self._attached == self._store_identity():
             return
         if self._connection is not None:
             self._connection.close()
         self._connection = self._attached = self.last_query = None
         self.context.note(
-            f"note: {self.context.settings.store} is not the store it was: somebody removed it. "
+            f"note: {self.context.settings.store} is not the same store as before: the old one was removed. "
             "What was created in this shell is gone."
         )
 
     def close(self) -> None:
-        """Ends the session."""
-        self.direct(None)
+        """Closes the connection and the files of the session."""
+        self.direct_to_screen()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
         if self.history is not None:
             self.history.close()
 
-    # --- Running --------------------------------------------------------------------------------------------------------
+    # --- The last
+    # result ------------------------------------------------------------------------------------------------
 
-    def run(self, text: str) -> int:
-        """Runs the statements of a text up to the first that fails; an exit code."""
-        for piece in statements.pieces(text):
-            code = self._contained(piece)
-            if code:
-                return code
-        return 0
+    def remember(self, query: str) -> None:
+        """Makes the result of this query the last one."""
+        self.last_query, self._last_is_kept = query, False
 
-    def _contained(self, piece: Piece) -> int:
-        """Runs a statement; whatever goes wrong is told, and is an exit code."""
-        began = time.monotonic()
-        try:
-            code = self._run(piece) or 0
-        except (Leave, SystemExit):
-            raise
-        except BrokenPipeError:
-            if not self.interactive:
-                raise
-            return 0
-        except BaseException as problem:
-            # A crash of one statement is not the end. A panic is no Exception.
-            from lakebed._cli.main import failed, interruption
+    def keep_last(self, statement: Statement) -> None:
+        """Computes the last result as a table, when the statement names that table and it has not been computed.
 
-            if self.ended_by is not None:
-                # A signal came while the statement ran. What it raised may have been lost in there.
-                raise SystemExit(128 + self.ended_by) from problem
-            if isinstance(problem, KeyboardInterrupt):
-                self._say_error(interruption(problem))
-                return 130
-            return failed(problem)
-        # Of SQL, and of what a dot-command stands for, it has been said.
-        if (
-            self.timing
-            and code == 0
-            and piece.kind in ("verb", "pipe")
-            and (seconds := time.monotonic() - began) >= 0.1
-        ):
-            self.narrate(took(seconds))
-        return code
-
-    def _run(self, piece: Piece) -> int | None:
-        if piece.kind == "dot":
-            text = dots.statement(piece.verb, [word.text for word in piece.words])
-            if text is None:
-                raise InvalidArgument(statements.no_such_dot(piece.verb))
-            return self.run(text + ";")
-        if piece.kind == "verb":
-            return self._verb(piece)
-        from lakebed._cli.shell.asking import ask
-
-        if piece.kind == "sql" and statements.starts_no_sql(piece.text):
-            raise InvalidArgument(statements.no_such_verb(piece.text))
-        return ask(self, piece)
-
-    def _verb(self, piece: Piece) -> int | None:
-        verb = statements.find(piece.verb)
-        assert verb is not None, piece
-        if not all(word.closed for word in piece.words):
-            message = f"A quote after {piece.verb!r} is not closed."
-            raise InvalidArgument(message)
-        command = VerbCommand(verb, more=[json_option()] if verb.json else [])
-        arguments = parse(command, piece.words)
-        if arguments is None:
-            return None
-        self.knows_server = self.knows_server or verb.name in statements.SERVER_VERBS
-        module, _, function = verb.run.partition(":")
-        if verb in SHELL_VERBS:
-            result: int | None = getattr(importlib.import_module(module), function)(self, **arguments)
-            return result
-        self.context.json = bool(arguments.pop("json", False))
-        self._check_files(arguments, verb.arguments)
-        try:
-            with Progress(None, shown=self.interactive and verb.is_quiet) as self.context.running:
-                result = getattr(importlib.import_module(f"lakebed._cli.commands.{module}"), function)(
-                    self.context, **arguments
-                )
-                sys.stdout.flush()
-        finally:
-            self.context.json = False
-        return result
-
-    def _check_files(self, arguments: dict[str, Any], known: tuple[Any, ...]) -> None:
-        """Under --safe no verb reads or writes a file."""
-        for argument in known:
-            if argument.kind == "file" and arguments.get(argument.name):
-                value = arguments[argument.name]
-                for file in value if isinstance(value, tuple) else (value,):
-                    self.context.allow_file(str(file))
-
-    # --- The last result ------------------------------------------------------------------------------------------------
-
-    def remember(self, sql: str) -> None:
-        """This query's result is the last one."""
-        self.last_query, self._last_is_kept = sql, False
-
-    def keep_last(self, sql: str) -> None:
-        """Computes the last result as a table, where a statement that comes names it and nothing has yet.
-
-        Before the statement moves the shell to a newer commit: so it is the result that was shown.
+        Call it before the statement moves the shell to a newer commit: then the table is the result that was shown.
         """
         if self.last_query is None or self._last_is_kept:
             return
-        if not any(token.kind == "identifier" and sql[token.start : token.end] == LAST for token in tokens(sql)):
+        if not any(
+            token.kind == "identifier"
+            and statement.sql[token.start - statement.start : token.end - statement.start] == LAST
+            for token in statement.tokens
+        ):
             return
-        from lakebed._cli.results import bare
-
-        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {LAST} AS FROM (\n{bare(self.last_query)}\n)")
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {LAST} AS FROM (\n{self.last_query}\n)")
         self._last_is_kept = True
 
-    # --- Saying something -----------------------------------------------------------------------------------------------
+    # ---
+    # Output ---------------------------------------------------------------------------------------------------------
 
-    def narrate(self, text: str) -> None:
-        """A remark below a result: on the screen only."""
-        if self.interactive:
-            for line in textwrap.wrap(
-                text, max(self.context.width - 2, 20), break_long_words=False, break_on_hyphens=False
-            ):
-                sys.stdout.write(self.context.style.dim(f"  {line}") + "\n")
-            sys.stdout.flush()
+    def remark(self, text: str) -> None:
+        """Writes a remark below a result, on a terminal only."""
+        if not self.interactive:
+            return
+        width = max(self.context.width - 2, 20)
+        for line in textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False):
+            sys.stdout.write(self.context.style.dim(f"  {line}") + "\n")
+        sys.stdout.flush()
 
-    def _say_error(self, message: str) -> None:
-        from lakebed._cli.main import complain
+    def direct_to_screen(self) -> None:
+        """Sends results to the screen from now on."""
+        self.target.close()
+        self.target = Target()
 
-        complain(message)
+    def direct_to_file(self, file: IO[bytes], name: str) -> None:
+        """Sends results to an open file from now on, which the session closes."""
+        self.target.close()
+        self.target = Target(file=file, name=name)
 
-    def direct(self, target: IO[bytes] | None, name: str = "") -> None:
-        """Results go there from now on; None: to the screen."""
-        if self.target is not None:
-            self.target.close()
-        self.target, self.target_name, self.program = target, name, []
-        self.target_format, self.target_is_full = self._format_of_target() if name else "", False
+    def direct_to_program(self, words: list[str]) -> None:
+        """Sends each result to a new process of a program from now on."""
+        self.target.close()
+        self.target = Target(program=words)
 
-    def choose(self, form: str) -> None:
-        """Results are written in this format from now on."""
-        self.context.chosen = form
-        self.target_format = self._format_of_target() if form == "auto" else ""
-
-    def _format_of_target(self) -> str:
-        from lakebed._cli.commands.output import FORMAT_BY_SUFFIX
-
-        return FORMAT_BY_SUFFIX.get(Path(self.target_name).suffix.lower(), "")
-
-
-def took(seconds: float) -> str:
-    return f"{seconds * 1000:,.0f} ms" if seconds < 1 else f"{seconds:,.1f} s"
+    def choose_format(self, form: str) -> None:
+        """Writes results in this format from now on; `auto` lets the target decide."""
+        self.context.chosen_format = form
+        self.target.use_format_of_name(form == "auto")
 
 
-@contextlib.contextmanager
-def patient() -> Iterator[None]:
-    """While entered, a Ctrl-C raises `KeyboardInterrupt` once; those that come right after it, while it is being handled, do nothing."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    last = -1.0
+class Target:
+    """Where results go: the screen, a file or a program."""
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        nonlocal last
-        heard()
-        now = time.monotonic()
-        if now - last > 0.5:
-            last = now
-            raise KeyboardInterrupt
+    def __init__(self, file: IO[bytes] | None = None, name: str = "", program: list[str] | None = None) -> None:
+        self.file = file
+        self.name = name
+        self.program = program or []
+        """The program and its arguments; empty when results do not go to a program."""
+        self.format = ""
+        """The format of the file's ending, until another is chosen; empty when there is none."""
+        self.is_full = False
+        """Whether the file can hold one result, and has it."""
+        self.use_format_of_name(True)
 
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+    @property
+    def is_screen(self) -> bool:
+        """Whether results go to the screen."""
+        return self.file is None and not self.program
+
+    def use_format_of_name(self, used: bool) -> None:
+        """Says whether the ending of the file decides the format."""
+        self.format = (format_of_file(self.name) or "") if used else ""
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self.file is not None:
+            self.file.close()

@@ -1,82 +1,65 @@
-"""What a text says to the shell, and whether it is finished. Pure."""
+"""What a text means to the shell: its statements, whether it is complete, and which verb a misspelt word may mean.
+Pure."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 
-from lakebed._cli.pipes.split import STARTERS, Piece, split
-from lakebed._cli.pipes.tokens import tokens
-from lakebed._cli.shell.dots import DOTS
-from lakebed._cli.verbs import SHELL_VERBS, VERBS, Verb
-
-ALIASES = {"exit": "quit"}
-SERVER_VERBS = frozenset(("models", "prompt", "pull"))
-"""The verbs, on their own and in pipes, that talk to a model server."""
+from lakebed._cli.language.statements import SQL_KEYWORDS, Statement, split
+from lakebed._cli.verbs import find_in_shell, in_shell
 
 
-@cache
-def verbs() -> dict[str, Verb]:
-    """The verbs of the shell by name."""
-    return {verb.name: verb for verb in (*VERBS, *SHELL_VERBS) if verb.in_shell}
+def _options_of(name: str) -> tuple[str, ...] | None:
+    """The options of a verb; None when there is no such verb."""
+    verb = find_in_shell(name)
+    return verb.options if verb is not None else None
 
 
-def find(name: str) -> Verb | None:
-    """The verb of this name."""
-    return verbs().get(ALIASES.get(name, name))
+def split_text(text: str) -> Iterator[Statement]:
+    """The statements of a text, found one after the other: SQL, pipes, verbs and dot-commands."""
+    return split(text, _options_of, dots=True)
 
 
-def options_of(name: str) -> tuple[str, ...] | None:
-    """The options of a verb, None where there is no such verb."""
-    verb = find(name)
-    if verb is None:
-        return None
-    own = tuple(option for argument in verb.arguments for option in argument.options)
-    return (*own, "--json", "--help") if verb.json else (*own, "--help")
+@lru_cache(maxsize=4)
+def typed(text: str) -> tuple[Statement, ...]:
+    """The statements of a text that is typed. Cached: highlighting, completion, Enter and execution use those of one
+    text."""
+    return tuple(split_text(text))
 
 
-def pieces(text: str) -> Iterator[Piece]:
-    """The statements of a text."""
-    return split(text, options_of, dots=True)
-
-
-def is_finished(text: str) -> bool:
-    """Whether Enter runs the text: its last statement is ended, or needs no end."""
-    last = next(reversed(list(pieces(text))), None)
-    if last is None or last.terminated:
+def is_complete(text: str) -> bool:
+    """Whether Enter runs a text: its last statement is terminated, or needs no terminator."""
+    found = typed(text)
+    if not found or found[-1].terminated:
         return True
+    last = found[-1]
     if last.kind == "dot":
         return True
     if last.kind == "verb":
-        return last.verb not in STARTERS and all(word.closed for word in last.words)
-    return last.kind == "sql" and starts_no_sql(last.text)
+        return last.verb not in SQL_KEYWORDS and all(word.closed for word in last.words)
+    return last.kind == "sql" and is_misspelt_verb(last)
 
 
-def starts_no_sql(text: str) -> bool:
-    """Whether the first word is one that no statement of SQL begins with: a verb misspelt."""
-    first = next((token for token in tokens(text) if token.kind != "comment"), None)
-    return first is not None and first.kind == "identifier" and text[first.start].isalpha()
+def is_misspelt_verb(statement: Statement) -> bool:
+    """Whether the first word of a statement is one that no SQL statement begins with."""
+    first = statement.first_token
+    if first is None or first.kind != "identifier":
+        return False
+    return statement.text[first.start - statement.start].isalpha()
 
 
-def near(name: str) -> str | None:
-    """The verb, or the beginning of SQL, that a misspelt word may mean."""
-    found = difflib.get_close_matches(name.lower(), [*verbs(), *ALIASES, *STARTERS], n=1)
+def similar_verb(name: str) -> str | None:
+    """The verb, or the first word of SQL, that is most similar to a word."""
+    aliases = [alias for verb in in_shell().values() for alias in verb.aliases]
+    found = difflib.get_close_matches(name.lower(), [*in_shell(), *aliases, *SQL_KEYWORDS], n=1)
     return found[0] if found else None
 
 
-def no_such_verb(text: str) -> str:
-    """What to say of a statement that begins like none."""
+def unknown_verb_message(text: str) -> str:
+    """The error for a statement whose first word is neither a verb nor SQL."""
     word = text.split(maxsplit=1)[0].rstrip(";")
-    meant = near(word)
-    hint = f"did you mean {meant!r}?" if meant else "help; lists the verbs."
-    return f"There is no verb {word!r}, and no statement of SQL begins so; {hint}"
-
-
-def no_such_dot(name: str) -> str:
-    """What to say of an unknown dot-command."""
-    several = [f".{known}" for known in DOTS if known.startswith(name)]
-    if several:
-        return f".{name} is the beginning of {' and '.join(several)}: type more of it."
-    found = difflib.get_close_matches(name, DOTS, n=1)
-    return f"There is no command .{name}; " + (f"did you mean .{found[0]}?" if found else ".help lists what there is.")
+    similar = similar_verb(word)
+    hint = f"did you mean {similar!r}?" if similar else "help; lists the verbs."
+    return f"There is no verb {word!r}, and no SQL statement begins with that word; {hint}"

@@ -1,8 +1,8 @@
-//! Store-wide runs: the fingerprints of many sealed segments in one sorted file, so that a lookup costs the same however many
-//! segments there are.
+//! Store-wide runs: the fingerprints of many sealed segments in one sorted file, so that a lookup costs the same
+//! however many segments there are.
 //!
-//! A run is derived. One that is missing, damaged or foreign is an error here, and the caller goes on as if it were not there: the
-//! footers hold the same. What a run gives are candidates; ids may be deleted ones, or newer than the caller's snapshot.
+//! A run is derived. One that is missing, damaged or foreign is an error here, and the caller goes on without it: the
+//! footers hold the same. Ids from a run are candidates; they may be deleted, or newer than the caller's snapshot.
 
 mod open;
 mod policy;

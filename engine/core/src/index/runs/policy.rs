@@ -1,6 +1,7 @@
-//! Which runs count, and which to write next, so that a lookup asks few runs and few footers at 1 segment and at 1,000.
+//! Which runs are searched, and which to write next, so that a search reads few runs and few footers at 1 segment and
+//! at 1,000.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use lakebed_format::{BlobId, IndexRunHeader, SegmentNumber};
 
@@ -22,14 +23,15 @@ pub(crate) struct SegmentOutline {
     pub(crate) blobs: u64,
 }
 
-/// Which runs to ask.
+/// Which runs to search.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Choice {
     /// Runs that count, by ascending segments; they overlap nowhere.
     pub(crate) runs: Vec<IndexRunHeader>,
-    /// Numbers of runs that do not fit the catalogue or are part of a larger one. Under the writer's lock they may be removed.
+    /// Numbers of runs that do not fit the manifest or are part of a larger one. Under the writer's lock they may be
+    /// removed.
     pub(crate) obsolete: Vec<u64>,
-    /// Segments, as indices into the catalogue's list, whose footers have to be asked.
+    /// Segments, as indices into the manifest's list, whose footers are searched.
     pub(crate) uncovered: Vec<usize>,
 }
 
@@ -87,29 +89,37 @@ pub(crate) struct Merge {
     pub(crate) runs: Vec<u64>,
 }
 
+/// What a run covers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RunExtent {
+    /// The first segment and the last.
+    pub(crate) segments: RangeInclusive<SegmentNumber>,
+    /// Blobs in them.
+    pub(crate) blobs: u64,
+    /// The ids they lie between.
+    pub(crate) ids: Range<BlobId>,
+}
+
 impl Merge {
-    /// Blobs it will hold, and the ids they lie between.
-    pub(crate) fn extent(&self, sealed: &[SegmentOutline]) -> (u64, Range<BlobId>) {
-        let segments = sealed.get(self.segments.clone()).unwrap_or_default();
-        let start = segments
-            .first()
-            .map_or(BlobId(0), |segment| segment.first_blob);
-        let end = segments
-            .last()
-            .map_or(BlobId(0), |segment| segment.end_blob);
-        (
-            segments.iter().map(|segment| segment.blobs).sum(),
-            start..end,
-        )
+    /// What it will cover; `None` when `sealed` is not the list it was made for.
+    pub(crate) fn extent(&self, sealed: &[SegmentOutline]) -> Option<RunExtent> {
+        let segments = sealed.get(self.segments.clone())?;
+        let (first, last) = (segments.first()?, segments.last()?);
+        Some(RunExtent {
+            segments: first.number..=last.number,
+            blobs: segments.iter().map(|segment| segment.blobs).sum(),
+            ids: first.first_blob..last.end_blob,
+        })
     }
 }
 
-/// What to write next; `None` when all is well. Ask again after it was done.
+/// The next run to write; `None` when there are few enough. To be called again after that.
 ///
-/// Too many uncovered segments: the longest row of them becomes a run. Where that makes too many runs, it takes in older ones at once:
-/// from the first that is not larger than everything behind it together. Sizes then fall from the oldest to the newest, so a blob
-/// is written 1.6 times in the first 100 segments and 4.5 times in the first 1,000 (merging the two smallest neighbours: 12 times),
-/// and a lookup asks at most [`MAX_RUNS`] runs and [`MAX_UNCOVERED`] footers.
+/// Too many uncovered segments: the longest row of them becomes a run. Where that makes too many runs, it takes in
+/// older ones at once: from the first that is not larger than everything behind it together. Sizes then fall from the
+/// oldest to the newest, so a blob is written 1.6 times in the first 100 segments and 4.5 times in the first 1,000
+/// (merging the two smallest neighbours: 12 times), and a search reads at most [`MAX_RUNS`] runs and [`MAX_UNCOVERED`]
+/// footers.
 pub(crate) fn next_merge(sealed: &[SegmentOutline], choice: &Choice) -> Option<Merge> {
     let mut parts: Vec<(Range<usize>, u64)> = Vec::with_capacity(choice.runs.len() + 1);
     for run in &choice.runs {

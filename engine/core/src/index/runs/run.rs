@@ -1,4 +1,8 @@
 //! One open run.
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "lengths of pages, and numbers of entries of a file that is mapped or read piece by piece"
+)]
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -110,7 +114,8 @@ impl Run {
         self.range(fingerprint..=fingerprint, usize::MAX, found)
     }
 
-    /// Appends the ids whose fingerprints lie in the range, by ascending fingerprint, at most `most`: for hash prefixes.
+    /// Appends the ids whose fingerprints lie in the range, by ascending fingerprint, at most `most`: for hash
+    /// prefixes.
     pub(crate) fn range(
         &self,
         range: RangeInclusive<Fingerprint>,

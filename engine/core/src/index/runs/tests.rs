@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lakebed_format::{BlobId, Fingerprint, IndexRunHeader, SegmentNumber, names};
-use lakebed_vfs::{File, MemVfs, Open, OsVfs, Vfs};
+use lakebed_testkit::Unmapped;
+use lakebed_vfs::{MemVfs, Open, OsVfs, ReadVfs, Vfs};
 use proptest::prelude::*;
 
 use super::policy::{MAX_RUNS, MAX_UNCOVERED};
+use super::run::damaged;
 use super::write::{RunSpec, merge_sorted, write_run};
 use super::*;
+use crate::error::{ErrorKind, Result};
 
 type Entry = (Fingerprint, BlobId);
 
@@ -47,46 +50,12 @@ fn ids(run: &Run, fingerprint: u64) -> Vec<BlobId> {
     found
 }
 
-/// A file system that cannot be mapped.
-#[derive(Debug)]
-struct Unmapped(MemVfs);
-
-impl Vfs for Unmapped {
-    fn open(&self, name: &str, how: Open) -> std::io::Result<Arc<dyn File>> {
-        self.0.open(name, how)
-    }
-    fn list(&self, dir: &str) -> std::io::Result<Vec<String>> {
-        self.0.list(dir)
-    }
-    fn create_dir(&self, dir: &str) -> std::io::Result<()> {
-        self.0.create_dir(dir)
-    }
-    fn rename(&self, from: &str, to: &str) -> std::io::Result<()> {
-        self.0.rename(from, to)
-    }
-    fn unlink(&self, name: &str) -> std::io::Result<()> {
-        self.0.unlink(name)
-    }
-    fn sync_dir(&self, dir: &str) -> std::io::Result<()> {
-        self.0.sync_dir(dir)
-    }
-    fn free_bytes(&self) -> std::io::Result<Option<u64>> {
-        self.0.free_bytes()
-    }
-    fn describe(&self) -> String {
-        self.0.describe()
-    }
-    fn can_map(&self) -> bool {
-        false
-    }
-}
-
 #[test]
 fn every_entry_is_found_in_large_and_empty_runs_mapped_and_read() {
     let directory = tempfile::tempdir().unwrap();
     let stores: [Box<dyn Vfs>; 3] = [
         Box::new(MemVfs::new()),
-        Box::new(Unmapped(MemVfs::new())),
+        Box::new(Unmapped(Arc::new(MemVfs::new()))),
         Box::new(OsVfs::new(directory.path())),
     ];
     for vfs in &stores {
@@ -313,7 +282,8 @@ impl World {
     }
 
     fn carry_out(&mut self, merge: &Merge, keep_old: bool) {
-        let (entries, ids) = merge.extent(&self.sealed);
+        let extent = merge.extent(&self.sealed).unwrap();
+        let (entries, ids) = (extent.blobs, extent.ids);
         let segments = &self.sealed[merge.segments.clone()];
         self.rewritten += entries;
         if !keep_old {

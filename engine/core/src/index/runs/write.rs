@@ -35,8 +35,8 @@ pub(crate) struct RunSpec {
     pub(crate) ids: Range<BlobId>,
 }
 
-/// Writes `index/N.run`: to a temporary file, synced, renamed, the directory synced. `entries` must be as many as the spec says and
-/// ascend, ids inside the spec's range; otherwise, and when writing fails, there is an error and no run.
+/// Writes `index/N.run`: to a temporary file, synced, renamed, the directory synced. `entries` must be as many as the
+/// spec says and ascend, ids inside the spec's range; otherwise, and when writing fails, there is an error and no run.
 pub(crate) fn write_run(
     vfs: &dyn Vfs,
     spec: &RunSpec,
@@ -55,8 +55,9 @@ pub(crate) fn write_run(
     written
 }
 
-/// Writes the run that the policy asked for. `runs` are those the merge names, opened; `footers` the sorted entries of the segments it
-/// names. Afterwards the merge's runs are obsolete. An error of `check_interrupted` ends it, and there is no run.
+/// Writes the run that the policy chose. `runs` are those the merge names, opened; `footers` the sorted entries of
+/// the segments it names. Afterwards the merge's runs are obsolete. An error of `check_interrupted` ends it, and there
+/// is no run.
 pub(crate) fn carry_out(
     vfs: &dyn Vfs,
     check_interrupted: &dyn Fn() -> Result<()>,
@@ -66,17 +67,15 @@ pub(crate) fn carry_out(
     runs: &[Arc<Run>],
     footers: Vec<Entries>,
 ) -> Result<()> {
-    let (entries, ids) = merge.extent(sealed);
-    let segments = sealed.get(merge.segments.clone()).unwrap_or_default();
-    let (Some(first), Some(last)) = (segments.first(), segments.last()) else {
-        return Err(damaged(number, "it was to cover no segment"));
-    };
+    let extent = merge
+        .extent(sealed)
+        .ok_or_else(|| damaged(number, "it was to cover no segment"))?;
     let spec = RunSpec {
         number,
         salt,
-        segments: first.number..=last.number,
-        entries,
-        ids,
+        segments: extent.segments,
+        entries: extent.blobs,
+        ids: extent.ids,
     };
     let mut sources = footers;
     sources.extend(runs.iter().map(Run::entries));

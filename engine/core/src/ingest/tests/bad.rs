@@ -11,7 +11,7 @@ const MIXED: &[u8] = b"{\"a\":1}\nnot json\n\n[1,\n\"\xFF\xFE\"\n{\"a\":2}\n";
 
 #[test]
 fn abort_names_file_line_column_and_reason_and_keeps_nothing() {
-    let (sink, result) = run(MIXED, options());
+    let (writer, result) = run(MIXED, options());
     let error = result.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BadRecord);
     let message = error.message();
@@ -20,7 +20,7 @@ fn abort_names_file_line_column_and_reason_and_keeps_nothing() {
         "{message}"
     );
     assert!(message.contains("nothing of it was kept"), "{message}");
-    assert_eq!((sink.commits, sink.committed.rows.len()), (0, 0));
+    assert_eq!((writer.commits, writer.committed.rows.len()), (0, 0));
 }
 
 #[test]
@@ -37,21 +37,21 @@ fn the_first_bad_line_in_the_file_is_the_one_that_is_named() {
 fn abort_keeps_what_was_committed_and_says_so() {
     let line = format!("\"{}\"\n", "x".repeat(1 << 20));
     let content = format!("{}nope\n", line.repeat(100));
-    let (sink, result) = run(content.as_bytes(), options());
+    let (writer, result) = run(content.as_bytes(), options());
     let message = message(result);
-    let kept = sink.lines("events").len();
+    let kept = writer.lines("events").len();
     assert!(kept > 0 && kept < 100);
     assert!(
         message.starts_with("input, line 101, ")
             && message.contains(&format!("its lines up to {kept} are kept")),
         "{message}"
     );
-    assert_eq!(sink.committed.ingests.last().unwrap().lines, kept as u64);
+    assert_eq!(writer.committed.ingests.last().unwrap().lines, kept as u64);
 }
 
 #[test]
 fn skip_counts_and_lists_the_first_ones() {
-    let (sink, report) = run(MIXED, with(OnError::Skip));
+    let (writer, report) = run(MIXED, with(OnError::Skip));
     let report = report.unwrap();
     assert_eq!((report.lines, report.rows, report.bad_lines), (6, 2, 3));
     let places: Vec<(u64, u64)> = report
@@ -62,10 +62,10 @@ fn skip_counts_and_lists_the_first_ones() {
     assert_eq!(places, [(2, 2), (4, 4), (5, 2)]);
     assert!(report.first_bad.iter().all(|bad| !bad.reason.is_empty()));
     assert_eq!(
-        sink.lines("events"),
+        writer.lines("events"),
         [(1, b"{\"a\":1}".to_vec()), (6, b"{\"a\":2}".to_vec())]
     );
-    assert_eq!(sink.committed.collections, ["events"]);
+    assert_eq!(writer.committed.collections, ["events"]);
 }
 
 #[test]
@@ -79,11 +79,11 @@ fn of_very_many_bad_lines_only_the_first_are_listed() {
 
 #[test]
 fn quarantine_keeps_the_bytes_with_the_reason() {
-    let (sink, report) = run(MIXED, with(OnError::Quarantine));
+    let (writer, report) = run(MIXED, with(OnError::Quarantine));
     let report = report.unwrap();
     assert_eq!((report.rows, report.bad_lines, report.new_blobs), (2, 3, 2));
     assert_eq!(report.quarantine.as_deref(), Some("events_quarantine"));
-    let kept = sink.lines("events_quarantine");
+    let kept = writer.lines("events_quarantine");
     assert_eq!(
         kept.iter().map(|(line, _)| *line).collect::<Vec<_>>(),
         [2, 4, 5]
@@ -114,14 +114,14 @@ fn quarantine_keeps_the_bytes_with_the_reason() {
         "{}",
         texts[2]
     );
-    let pinned: Vec<&[u8]> = sink
+    let pinned: Vec<&[u8]> = writer
         .committed
         .pinned
         .iter()
-        .map(|id| sink.committed.blobs[id.0 as usize].as_slice())
+        .map(|id| writer.committed.blobs[id.0 as usize].as_slice())
         .collect();
     assert_eq!(pinned, [bytes]);
-    let schemas: Vec<(u64, u64)> = sink
+    let schemas: Vec<(u64, u64)> = writer
         .committed
         .schemas
         .iter()
@@ -133,8 +133,8 @@ fn quarantine_keeps_the_bytes_with_the_reason() {
 #[test]
 fn quarantined_text_stands_for_exactly_the_line() {
     let line = "{\"a\": \"\u{1}\t\u{7f}\\ é \u{2028} \"quote\" ";
-    let (sink, _) = run(format!("{line}\r\n").as_bytes(), with(OnError::Quarantine));
-    let rows = sink.lines("events_quarantine");
+    let (writer, _) = run(format!("{line}\r\n").as_bytes(), with(OnError::Quarantine));
+    let rows = writer.lines("events_quarantine");
     let row = &rows[0].1;
     json::validate(row).unwrap();
     let at = row
@@ -152,8 +152,8 @@ fn lines_beyond_the_limit_are_bad_in_every_mode() {
     let long = [&b"\""[..], &vec![b'z'; 1_500_000], b"\""].concat();
     let content = [b"1\n", &long[..], b"\r\n2\n", &long[..], b"\n"].concat();
     for mode in [OnError::Skip, OnError::Quarantine] {
-        let mut sink = MemorySink::default();
-        let report = ingest_small(&mut sink, source(&content), with(mode)).unwrap();
+        let mut writer = MemoryWriter::default();
+        let report = ingest_small(&mut writer, source(&content), with(mode)).unwrap();
         assert_eq!((report.lines, report.rows, report.bad_lines), (4, 2, 2));
         assert_eq!(
             report
@@ -164,22 +164,22 @@ fn lines_beyond_the_limit_are_bad_in_every_mode() {
             [2, 4]
         );
         assert_eq!(
-            sink.lines("events"),
+            writer.lines("events"),
             [(1, b"1".to_vec()), (3, b"2".to_vec())]
         );
-        let entry = sink.committed.ingests.last().unwrap();
+        let entry = writer.committed.ingests.last().unwrap();
         assert_eq!(
             (entry.content_offset, entry.lines),
             (content.len() as u64, 4)
         );
         assert_eq!(entry.prefix_digest, lakebed_format::Hash::of(&content));
-        for (_, row) in sink.lines("events_quarantine") {
+        for (_, row) in writer.lines("events_quarantine") {
             json::validate(&row).unwrap();
             assert!(row.ends_with(b"\"cut\":true}") && row.len() < 70_000);
         }
     }
     let message = message(ingest_small(
-        &mut MemorySink::default(),
+        &mut MemoryWriter::default(),
         source(&content),
         options(),
     ));
@@ -198,30 +198,30 @@ fn kept_of(line: Vec<u8>) -> (Vec<u8>, bool) {
     };
     let chunk = Chunk {
         bytes: line,
-        skip: 0,
+        lines_start: 0,
         offset: 1,
         end,
         last: true,
-        too_long: None,
+        overlong: None,
     };
-    let parsed = parse(chunk, OnError::Quarantine);
+    let parsed = parse(chunk, OnError::Quarantine).unwrap();
     assert_eq!(parsed.bad.len(), 1);
-    let (row, beside) = quarantine::row(&parsed, &parsed.bad[0], "input", 1);
+    let (row, needs_blob) = quarantine::row(&parsed, &parsed.bad[0], "input", 1).unwrap();
     json::validate(&row).unwrap();
-    (row, beside)
+    (row, needs_blob)
 }
 
 #[test]
 fn a_line_beyond_the_limit_that_was_read_at_once_is_cut_too() {
-    let (row, beside) = kept_of(vec![b'y'; json::MAX_LENGTH + 1]);
-    assert!(row.ends_with(b"\"cut\":true}") && row.len() < 70_000 && !beside);
+    let (row, needs_blob) = kept_of(vec![b'y'; json::MAX_LENGTH + 1]);
+    assert!(row.ends_with(b"\"cut\":true}") && row.len() < 70_000 && !needs_blob);
 }
 
 #[test]
 fn a_text_that_no_record_could_hold_is_stored_beside_its_row() {
     // Each of these bytes is six in JSON.
-    let (row, beside) = kept_of(vec![1; json::MAX_LENGTH / 6 + 1]);
-    assert!(beside && row.len() < 1000);
+    let (row, needs_blob) = kept_of(vec![1; json::MAX_LENGTH / 6 + 1]);
+    assert!(needs_blob && row.len() < 1000);
     assert!(!row.windows(6).any(|part| part == b"\"cut\":"));
 }
 
@@ -234,13 +234,13 @@ fn one_json_array_is_recognised_and_the_fix_named() {
         b"\xEF\xBB\xBF[\r\n1,\r\n2\r\n]",
     ] {
         for mode in [OnError::Abort, OnError::Skip, OnError::Quarantine] {
-            let (sink, result) = run(content, with(mode));
+            let (writer, result) = run(content, with(mode));
             let message = message(result);
             assert!(
                 message.contains("one JSON array") && message.contains("jq -c '.[]' input"),
                 "{message}"
             );
-            assert_eq!(sink.commits, 0);
+            assert_eq!(writer.commits, 0);
         }
     }
 }
@@ -253,9 +253,9 @@ fn arrays_that_are_records_are_records() {
         b"[{\"a\":1}]\n[{\"a\":2}]\n",
         b"[\"x\"]",
     ] {
-        let (sink, report) = run(content, options());
+        let (writer, report) = run(content, options());
         report.unwrap();
-        assert_eq!(sink.lines("events"), expected(content));
+        assert_eq!(writer.lines("events"), expected(content));
     }
 }
 
@@ -268,9 +268,9 @@ fn one_value_over_several_lines_is_named_too() {
 #[test]
 fn strange_but_legal_json_is_kept_as_it_is() {
     let content = "{\"\":1,\"\":2}\n\"\\ud800\"\n1e400\n-0\n{\"a\":\"\\u0000\"}\n123456789012345678901234567890123456789012\n";
-    let (sink, report) = run(content.as_bytes(), options());
+    let (writer, report) = run(content.as_bytes(), options());
     assert_eq!(report.unwrap().rows, 6);
-    assert_eq!(sink.lines("events"), expected(content.as_bytes()));
+    assert_eq!(writer.lines("events"), expected(content.as_bytes()));
     let deep = [vec![b'['; 1025], vec![b']'; 1025]].concat();
     let (_, result) = run(&deep, options());
     assert!(message(result).starts_with("input, line 1, column 1025: "));

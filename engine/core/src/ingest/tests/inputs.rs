@@ -8,7 +8,7 @@ use crate::error::ErrorKind;
 #[test]
 fn every_kind_of_line_end_and_blank_line() {
     let content = b"\xEF\xBB\xBF{\"a\":1}\r\n\n \t \n[1, 2]\n\r\n \"x\" \r\nnull\n\n7";
-    let (sink, report) = run(content, options());
+    let (writer, report) = run(content, options());
     let report = report.unwrap();
     let lines: Vec<(u64, &[u8])> = vec![
         (1, b"{\"a\":1}"),
@@ -17,7 +17,7 @@ fn every_kind_of_line_end_and_blank_line() {
         (7, b"null"),
         (9, b"7"),
     ];
-    let kept = sink.lines("events");
+    let kept = writer.lines("events");
     assert_eq!(
         kept.iter()
             .map(|(number, line)| (*number, line.as_slice()))
@@ -40,23 +40,23 @@ fn every_kind_of_line_end_and_blank_line() {
 #[test]
 fn empty_inputs_are_ingests_of_nothing() {
     for content in [&b""[..], b"\n", b"\r\n\r\n", b"\xEF\xBB\xBF", b" "] {
-        let (sink, report) = run(content, options());
+        let (writer, report) = run(content, options());
         let report = report.unwrap();
         assert_eq!((report.rows, report.bad_lines), (0, 0), "{content:?}");
-        assert_eq!(sink.committed.ingests.len(), 1);
-        assert!(sink.committed.ingests[0].complete);
+        assert_eq!(writer.committed.ingests.len(), 1);
+        assert!(writer.committed.ingests[0].complete);
     }
 }
 
 #[test]
 fn equal_lines_are_one_blob_and_several_rows() {
-    let (sink, report) = run(b"1\n2\n1\n1\n2\n", options());
+    let (writer, report) = run(b"1\n2\n1\n1\n2\n", options());
     let report = report.unwrap();
     assert_eq!(
         (report.rows, report.new_blobs, report.duplicates),
         (5, 2, 3)
     );
-    assert_eq!(sink.lines("events"), expected(b"1\n2\n1\n1\n2\n"));
+    assert_eq!(writer.lines("events"), expected(b"1\n2\n1\n1\n2\n"));
 }
 
 #[test]
@@ -81,11 +81,11 @@ fn compressed_inputs_are_recognised_whatever_they_are_called() {
     for (name, bytes) in inputs {
         let (_directory, path) = file(name, &bytes);
         for source in [Source::Path(path.clone()), source(&bytes)] {
-            let mut sink = MemorySink::default();
-            let report = ingest(&mut sink, source, options()).unwrap();
+            let mut writer = MemoryWriter::default();
+            let report = ingest(&mut writer, source, options()).unwrap();
             assert_eq!(report.bytes_in, content.len() as u64, "{name}");
-            assert!(sink.lines("events") == expected(&content), "{name}");
-            let entry = &sink.committed.ingests[0];
+            assert!(writer.lines("events") == expected(&content), "{name}");
+            let entry = &writer.committed.ingests[0];
             assert_eq!(
                 (entry.raw_size, entry.content_offset),
                 (bytes.len() as u64, content.len() as u64)
@@ -111,7 +111,7 @@ fn damaged_compression_is_an_error_that_keeps_nothing() {
             (followed, "is damaged"),
             (flipped, ""),
         ] {
-            let (sink, result) = run(&bytes, options());
+            let (writer, result) = run(&bytes, options());
             // What comes out before the damage is noticed may itself be no JSON.
             let message = message(result);
             assert!(
@@ -120,7 +120,7 @@ fn damaged_compression_is_an_error_that_keeps_nothing() {
             );
             assert!(message.contains(word), "{message}");
             assert!(message.contains("nothing of it was kept"), "{message}");
-            assert_eq!(sink.commits, 0);
+            assert_eq!(writer.commits, 0);
         }
     }
 }
@@ -135,10 +135,10 @@ fn what_cannot_be_ndjson_is_refused_by_name() {
         (b"PAR1xxxx", "Parquet"),
         (b"\xFF\xFE{\x00}\x00", "UTF-16"),
     ] {
-        let (sink, result) = run(bytes, options());
+        let (writer, result) = run(bytes, options());
         let message = message(result);
         assert!(message.contains(word), "{message}");
-        assert_eq!(sink.commits, 0);
+        assert_eq!(writer.commits, 0);
     }
 }
 
@@ -150,7 +150,8 @@ fn files_that_cannot_be_read_say_why() {
         (missing, "no such file"),
         (directory.path().to_owned(), "is a directory"),
     ] {
-        let error = ingest(&mut MemorySink::default(), Source::Path(path), options()).unwrap_err();
+        let error =
+            ingest(&mut MemoryWriter::default(), Source::Path(path), options()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Io);
         assert!(error.message().contains(word), "{error}");
     }
@@ -175,9 +176,8 @@ fn a_reader_that_fails_is_an_error() {
         let source = Source::Reader {
             name: "cable".to_owned(),
             reader: Box::new(Fails(bytes)),
-            size: None,
         };
-        let message = message(ingest(&mut MemorySink::default(), source, options()));
+        let message = message(ingest(&mut MemoryWriter::default(), source, options()));
         assert!(message.contains("the cable came out"), "{message}");
     }
 }
@@ -185,10 +185,10 @@ fn a_reader_that_fails_is_an_error() {
 #[test]
 fn a_file_is_committed_in_groups_of_bounded_size() {
     let content = records(0, 3000);
-    let mut sink = MemorySink::default();
-    ingest_small(&mut sink, source(&content), options()).unwrap();
-    let (last, before) = sink.committed.ingests.split_last().unwrap();
-    assert!(sink.commits > 5 && last.complete);
+    let mut writer = MemoryWriter::default();
+    ingest_small(&mut writer, source(&content), options()).unwrap();
+    let (last, before) = writer.committed.ingests.split_last().unwrap();
+    assert!(writer.commits > 5 && last.complete);
     let (mut bytes, mut lines) = (0, 0);
     for entry in before {
         assert!(
@@ -206,7 +206,7 @@ fn a_file_is_committed_in_groups_of_bounded_size() {
             lines
         );
     }
-    assert!(sink.lines("events") == expected(&content));
+    assert!(writer.lines("events") == expected(&content));
 }
 
 #[test]
@@ -215,9 +215,9 @@ fn lines_longer_than_a_chunk_arrive_whole() {
     content.extend(format!("[\"{}\"]\r\n", "é".repeat(3 << 20)).into_bytes());
     content.extend(records(10, 10));
     content.extend(format!("\"{}\"", "y".repeat(2 << 20)).into_bytes());
-    let (sink, report) = run(&content, options());
+    let (writer, report) = run(&content, options());
     assert_eq!(report.unwrap().rows, 22);
-    assert!(sink.lines("events") == expected(&content));
+    assert!(writer.lines("events") == expected(&content));
 }
 
 #[test]
@@ -226,12 +226,12 @@ fn progress_goes_up_to_the_whole_and_is_told() {
     let (_directory, path) = file("x.ndjson", &content);
     let told = std::sync::Arc::new(parking_lot::Mutex::new(Vec::new()));
     let tell = std::sync::Arc::clone(&told);
-    let progress = crate::store::ProgressFn::new(move |progress| {
+    let progress = crate::progress::ProgressFn::new(move |progress| {
         tell.lock().push(*progress);
         std::ops::ControlFlow::Continue(())
     });
     ingest(
-        &mut MemorySink::default(),
+        &mut MemoryWriter::default(),
         Source::Path(path),
         IngestOptions {
             progress,
@@ -254,16 +254,16 @@ fn progress_goes_up_to_the_whole_and_is_told() {
 #[test]
 fn one_thread_does_the_same() {
     let content = records(0, 20_000);
-    let mut sink = MemorySink::single_threaded();
-    ingest(&mut sink, source(&content), options()).unwrap();
-    assert!(sink.lines("events") == expected(&content));
+    let mut writer = MemoryWriter::single_threaded();
+    ingest(&mut writer, source(&content), options()).unwrap();
+    assert!(writer.lines("events") == expected(&content));
 }
 
 #[test]
 fn schemas_are_observed_over_all_rows_once_a_group() {
     let content = records(0, 5_000);
-    let (sink, _) = run(&content, options());
-    let rows: Vec<u64> = sink
+    let (writer, _) = run(&content, options());
+    let rows: Vec<u64> = writer
         .committed
         .schemas
         .iter()
@@ -298,10 +298,10 @@ proptest! {
             }
         }
         let bytes = match how { 0 => content.clone(), 1 => gzip(&content), _ => zstd(&content) };
-        let mut sink = MemorySink::default();
-        let report = ingest_small(&mut sink, source(&bytes), options());
+        let mut writer = MemoryWriter::default();
+        let report = ingest_small(&mut writer, source(&bytes), options());
         // A file that is a single line with an array of objects is the only thing not taken; there is none here.
-        prop_assert_eq!(sink.lines("events"), expected(&content));
+        prop_assert_eq!(writer.lines("events"), expected(&content));
         prop_assert_eq!(report.unwrap().rows, expected(&content).len() as u64);
     }
 }

@@ -1,6 +1,6 @@
 mod bad;
 mod inputs;
-mod memory;
+mod memory_writer;
 mod pieces;
 mod resume;
 mod training;
@@ -8,19 +8,17 @@ mod training;
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
 
-use memory::MemorySink;
+use memory_writer::MemoryWriter;
 
-use super::run::ingest_in;
-use super::{SIZES, Sizes};
+use super::pipeline;
+use super::{IngestOptions, IngestReport, OnError, SIZES, Sizes, Source};
 use crate::error::{Error, Result};
-use crate::store::{IngestOptions, IngestReport, OnError, Source};
 
 /// A reader's source under the name `input`.
 fn source(bytes: &[u8]) -> Source {
     Source::Reader {
         name: "input".to_owned(),
         reader: Box::new(Cursor::new(bytes.to_vec())),
-        size: None,
     }
 }
 
@@ -33,17 +31,23 @@ const SMALL: Sizes = Sizes {
     look_ahead: 100_000,
 };
 
-fn ingest(sink: &mut MemorySink, source: Source, options: IngestOptions) -> Result<IngestReport> {
-    ingest_in(sink, source, options, SIZES)
+fn ingest(
+    writer: &mut MemoryWriter,
+    source: Source,
+    options: IngestOptions,
+) -> Result<IngestReport> {
+    let resources = writer.resources(SIZES);
+    pipeline::ingest(writer, source, options, resources)
 }
 
 /// [`ingest`] in small pieces.
 fn ingest_small(
-    sink: &mut MemorySink,
+    writer: &mut MemoryWriter,
     source: Source,
     options: IngestOptions,
 ) -> Result<IngestReport> {
-    ingest_in(sink, source, options, SMALL)
+    let resources = writer.resources(SMALL);
+    pipeline::ingest(writer, source, options, resources)
 }
 
 fn options() -> IngestOptions {
@@ -57,11 +61,11 @@ fn with(on_error: OnError) -> IngestOptions {
     }
 }
 
-/// Ingests bytes into a new sink.
-fn run(bytes: &[u8], options: IngestOptions) -> (MemorySink, Result<IngestReport>) {
-    let mut sink = MemorySink::default();
-    let result = ingest(&mut sink, source(bytes), options);
-    (sink, result)
+/// Ingests bytes into a new writer.
+fn run(bytes: &[u8], options: IngestOptions) -> (MemoryWriter, Result<IngestReport>) {
+    let mut writer = MemoryWriter::default();
+    let result = ingest(&mut writer, source(bytes), options);
+    (writer, result)
 }
 
 /// The lines an ingest ought to keep, by another road than the engine's.

@@ -33,11 +33,10 @@ fn in_pieces(bytes: &[u8], sizes: &[usize]) -> Vec<(u64, Vec<u8>)> {
     let source = Source::Reader {
         name: "pieces".to_owned(),
         reader: Box::new(reader),
-        size: None,
     };
-    let mut sink = MemorySink::default();
-    ingest_small(&mut sink, source, options()).unwrap();
-    sink.lines("events")
+    let mut writer = MemoryWriter::default();
+    ingest_small(&mut writer, source, options()).unwrap();
+    writer.lines("events")
 }
 
 #[test]
@@ -67,9 +66,9 @@ fn a_chunk_may_end_at_every_byte_of_a_line() {
         assert_eq!(content.len(), fill);
         content.extend(middle);
         content.extend(b"3\r\n4");
-        let mut sink = MemorySink::default();
-        let report = ingest_small(&mut sink, source(&content), options());
-        assert!(sink.lines("events") == expected(&content), "{shift}");
+        let mut writer = MemoryWriter::default();
+        let report = ingest_small(&mut writer, source(&content), options());
+        assert!(writer.lines("events") == expected(&content), "{shift}");
         assert_eq!(report.unwrap().lines, 7);
     }
 }

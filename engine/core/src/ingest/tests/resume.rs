@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::store::ProgressFn;
+use crate::progress::ProgressFn;
 
 fn resume() -> IngestOptions {
     IngestOptions {
@@ -31,30 +31,31 @@ fn an_ingest_interrupted_at_any_commit_is_resumed_to_the_same_end() {
     let (_directory, plain) = file("large.ndjson", &content);
     let (_directory2, packed) = file("large.zst", &zstd(&content));
     for path in [&plain, &packed] {
-        let mut whole = MemorySink::default();
+        let mut whole = MemoryWriter::default();
         ingest_small(&mut whole, Source::Path(path.clone()), options()).unwrap();
         assert!(whole.commits > 5);
         for fail_at in 1..=whole.commits {
-            let mut sink = MemorySink {
+            let mut writer = MemoryWriter {
                 fail_at: Some(fail_at),
-                ..MemorySink::default()
+                ..MemoryWriter::default()
             };
-            let error = ingest_small(&mut sink, Source::Path(path.clone()), options()).unwrap_err();
+            let error =
+                ingest_small(&mut writer, Source::Path(path.clone()), options()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::StoreFull);
-            let mut sink = sink.reopen();
-            let before = sink.rows("events").len();
+            let mut writer = writer.reopen();
+            let before = writer.rows("events").len();
             assert_eq!(before > 0, fail_at > 1);
-            let report = ingest_small(&mut sink, Source::Path(path.clone()), resume()).unwrap();
-            assert!(sink.lines("events") == expected(&content));
+            let report = ingest_small(&mut writer, Source::Path(path.clone()), resume()).unwrap();
+            assert!(writer.lines("events") == expected(&content));
             assert_eq!(report.rows as usize, 101 - before);
             assert_eq!(report.resumed_after_line.is_some(), fail_at > 1);
             assert_eq!(report.lines + report.resumed_after_line.unwrap_or(0), 201);
             assert_eq!(report.bytes_in < content.len() as u64, fail_at > 1);
             assert_eq!(
-                sink.committed.ingests.last(),
+                writer.committed.ingests.last(),
                 whole.committed.ingests.last()
             );
-            let again = ingest_small(&mut sink, Source::Path(path.clone()), resume()).unwrap();
+            let again = ingest_small(&mut writer, Source::Path(path.clone()), resume()).unwrap();
             assert!(again.skipped);
         }
     }
@@ -75,7 +76,6 @@ fn a_caller_who_wants_to_stop_stops_at_a_commit() {
     let slow = |content: &[u8]| Source::Reader {
         name: "slow".to_owned(),
         reader: Box::new(Slow(Cursor::new(content.to_vec()))),
-        size: None,
     };
     let progress = ProgressFn::new(|progress| {
         if progress.rows > 0 {
@@ -84,16 +84,16 @@ fn a_caller_who_wants_to_stop_stops_at_a_commit() {
             ControlFlow::Continue(())
         }
     });
-    let mut sink = MemorySink::default();
+    let mut writer = MemoryWriter::default();
     let interrupted = IngestOptions {
         progress,
         train: false,
         ..options()
     };
-    let error = ingest_small(&mut sink, slow(&content), interrupted).unwrap_err();
+    let error = ingest_small(&mut writer, slow(&content), interrupted).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Interrupted);
-    let entry = *sink.committed.ingests.last().unwrap();
-    assert!(!entry.complete && !sink.rows("events").is_empty());
+    let entry = *writer.committed.ingests.last().unwrap();
+    assert!(!entry.complete && !writer.rows("events").is_empty());
     assert!(
         error.message().contains(&format!(
             "up to {} are kept: give the same input again with `resume`",
@@ -101,15 +101,15 @@ fn a_caller_who_wants_to_stop_stops_at_a_commit() {
         )),
         "{error}"
     );
-    assert!(sink.lines("events") == expected(&content)[..sink.rows("events").len()]);
-    ingest_small(&mut sink, slow(&content), resume()).unwrap();
-    assert!(sink.lines("events") == expected(&content));
+    assert!(writer.lines("events") == expected(&content)[..writer.rows("events").len()]);
+    ingest_small(&mut writer, slow(&content), resume()).unwrap();
+    assert!(writer.lines("events") == expected(&content));
 }
 
 #[test]
 fn a_caller_who_wants_to_stop_at_once_keeps_nothing() {
     let progress = ProgressFn::new(|_| ControlFlow::Break(()));
-    let (sink, result) = run(
+    let (writer, result) = run(
         &records(0, 10_000),
         IngestOptions {
             progress,
@@ -118,12 +118,13 @@ fn a_caller_who_wants_to_stop_at_once_keeps_nothing() {
     );
     let error = result.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Interrupted);
-    assert_eq!(sink.commits, 0);
+    assert_eq!(writer.commits, 0);
 }
 
 #[test]
 fn a_pipe_that_ends_with_the_wish_to_stop_is_not_whole() {
-    /// Ends in the moment the caller wants to stop, as what writes into a pipe does at Ctrl-C, and right after the caller was asked.
+    /// Ends in the moment the caller wants to stop, as what writes into a pipe does at Ctrl-C, and right after the
+    /// caller was asked.
     struct Cut(Cursor<Vec<u8>>, Arc<(AtomicBool, AtomicBool)>);
     impl std::io::Read for Cut {
         fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
@@ -149,44 +150,43 @@ fn a_pipe_that_ends_with_the_wish_to_stop_is_not_whole() {
     let source = Source::Reader {
         name: "input".to_owned(),
         reader: Box::new(Cut(Cursor::new(content.clone()), asked_and_stop)),
-        size: None,
     };
-    let mut sink = MemorySink::default();
+    let mut writer = MemoryWriter::default();
     let with_progress = IngestOptions {
         progress,
         train: false,
         ..options()
     };
-    let error = ingest(&mut sink, source, with_progress).unwrap_err();
+    let error = ingest(&mut writer, source, with_progress).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Interrupted);
-    assert!(sink.committed.ingests.iter().all(|entry| !entry.complete));
+    assert!(writer.committed.ingests.iter().all(|entry| !entry.complete));
     let whole = [content, records(100, 100)].concat();
-    ingest(&mut sink, super::source(&whole), resume()).unwrap();
-    assert!(sink.lines("events") == expected(&whole));
+    ingest(&mut writer, super::source(&whole), resume()).unwrap();
+    assert!(writer.lines("events") == expected(&whole));
 }
 
-/// A sink in which the file was ingested up to some line.
-fn interrupted(path: &std::path::Path) -> MemorySink {
-    let mut sink = MemorySink {
+/// A writer in which the file was ingested up to some line.
+fn interrupted(path: &std::path::Path) -> MemoryWriter {
+    let mut writer = MemoryWriter {
         fail_at: Some(2),
-        ..MemorySink::default()
+        ..MemoryWriter::default()
     };
-    ingest_small(&mut sink, Source::Path(path.to_owned()), options()).unwrap_err();
-    sink.reopen()
+    ingest_small(&mut writer, Source::Path(path.to_owned()), options()).unwrap_err();
+    writer.reopen()
 }
 
 #[test]
 fn a_changed_beginning_is_refused() {
     let mut content = large();
     let (_directory, path) = file("large.ndjson", &content);
-    let sink = interrupted(&path);
-    let kept = sink.committed.ingests[0].content_offset as usize;
+    let writer = interrupted(&path);
+    let kept = writer.committed.ingests[0].content_offset as usize;
     let refusal = |content: &[u8]| {
         std::fs::write(&path, content).unwrap();
-        let mut sink = sink.reopen();
-        let error = ingest_small(&mut sink, Source::Path(path.clone()), resume()).unwrap_err();
+        let mut writer = writer.reopen();
+        let error = ingest_small(&mut writer, Source::Path(path.clone()), resume()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::SourceChanged, "{error}");
-        assert_eq!(sink.commits, 0);
+        assert_eq!(writer.commits, 0);
         error.message().to_owned()
     };
     assert!(refusal(&content[..kept - 1]).contains("it ends after"));
@@ -198,8 +198,8 @@ fn a_changed_beginning_is_refused() {
 fn an_interrupted_file_is_not_begun_anew_by_accident() {
     let content = large();
     let (_directory, path) = file("large.ndjson", &content);
-    let mut sink = interrupted(&path);
-    let error = ingest_small(&mut sink, Source::Path(path.clone()), options()).unwrap_err();
+    let mut writer = interrupted(&path);
+    let error = ingest_small(&mut writer, Source::Path(path.clone()), options()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     assert!(
         error.message().contains("`resume` goes on from there"),
@@ -208,19 +208,19 @@ fn an_interrupted_file_is_not_begun_anew_by_accident() {
     // Another file of the same name is not held up.
     std::fs::write(&path, b"1\n2\n").unwrap();
     assert_eq!(
-        ingest_small(&mut sink, Source::Path(path.clone()), options())
+        ingest_small(&mut writer, Source::Path(path.clone()), options())
             .unwrap()
             .rows,
         2
     );
     std::fs::write(&path, &content).unwrap();
-    let mut sink = interrupted(&path);
+    let mut writer = interrupted(&path);
     let again = IngestOptions {
         again: true,
         ..options()
     };
     assert_eq!(
-        ingest_small(&mut sink, Source::Path(path), again)
+        ingest_small(&mut writer, Source::Path(path), again)
             .unwrap()
             .rows,
         101
@@ -234,27 +234,27 @@ fn what_was_ingested_in_full_is_skipped_under_any_name() {
     for bytes in [&content, &packed] {
         let (_directory, path) = file("a.ndjson", bytes);
         let (_directory2, copy) = file("b.ndjson", bytes);
-        let mut sink = MemorySink::default();
+        let mut writer = MemoryWriter::default();
         assert!(
-            !ingest_small(&mut sink, Source::Path(path.clone()), options())
+            !ingest_small(&mut writer, Source::Path(path.clone()), options())
                 .unwrap()
                 .skipped
         );
-        let commits = sink.commits;
+        let commits = writer.commits;
         for path in [&path, &copy] {
-            let report = ingest_small(&mut sink, Source::Path(path.clone()), options()).unwrap();
+            let report = ingest_small(&mut writer, Source::Path(path.clone()), options()).unwrap();
             assert!(report.skipped && report.rows == 0);
         }
-        assert_eq!(sink.commits, commits);
+        assert_eq!(writer.commits, commits);
         let elsewhere = ingest(
-            &mut sink,
+            &mut writer,
             Source::Path(path.clone()),
             IngestOptions::into("others"),
         )
         .unwrap();
         assert!(!elsewhere.skipped);
         let again = ingest(
-            &mut sink,
+            &mut writer,
             Source::Path(path.clone()),
             IngestOptions {
                 again: true,
@@ -271,7 +271,7 @@ fn what_was_ingested_in_full_is_skipped_under_any_name() {
         if other.len() == bytes.len() {
             std::fs::write(&path, other).unwrap();
             assert!(
-                !ingest_small(&mut sink, Source::Path(path), options())
+                !ingest_small(&mut writer, Source::Path(path), options())
                     .unwrap()
                     .skipped
             );
@@ -283,13 +283,13 @@ fn what_was_ingested_in_full_is_skipped_under_any_name() {
 fn a_file_that_has_grown_is_resumed_at_its_old_end() {
     let (first, second) = (records(0, 300), records(300, 200));
     let (_directory, path) = file("grows.ndjson", &first);
-    let mut sink = MemorySink::default();
-    ingest_small(&mut sink, Source::Path(path.clone()), options()).unwrap();
+    let mut writer = MemoryWriter::default();
+    ingest_small(&mut writer, Source::Path(path.clone()), options()).unwrap();
     let both = [first, second].concat();
     std::fs::write(&path, &both).unwrap();
-    let report = ingest_small(&mut sink, Source::Path(path), resume()).unwrap();
+    let report = ingest_small(&mut writer, Source::Path(path), resume()).unwrap();
     assert_eq!((report.rows, report.resumed_after_line), (200, Some(300)));
-    assert_eq!(sink.lines("events"), expected(&both));
+    assert_eq!(writer.lines("events"), expected(&both));
 }
 
 #[test]
@@ -302,13 +302,13 @@ fn a_last_line_that_went_on_is_a_change() {
         (b"1\n22", true),
     ] {
         std::fs::write(&path, b"1\n22").unwrap();
-        let mut sink = MemorySink::default();
-        ingest_small(&mut sink, Source::Path(path.clone()), options()).unwrap();
+        let mut writer = MemoryWriter::default();
+        ingest_small(&mut writer, Source::Path(path.clone()), options()).unwrap();
         std::fs::write(&path, grown).unwrap();
-        match ingest_small(&mut sink, Source::Path(path.clone()), resume()) {
+        match ingest_small(&mut writer, Source::Path(path.clone()), resume()) {
             Ok(_) => {
                 assert!(fine);
-                assert_eq!(sink.lines("events"), expected(grown));
+                assert_eq!(writer.lines("events"), expected(grown));
             }
             Err(error) => assert!(!fine && error.kind() == ErrorKind::SourceChanged, "{error}"),
         }
@@ -317,10 +317,10 @@ fn a_last_line_that_went_on_is_a_change() {
 
 #[test]
 fn resuming_what_was_never_begun_begins() {
-    let (sink, report) = run(b"1\n2\n", resume());
+    let (writer, report) = run(b"1\n2\n", resume());
     let report = report.unwrap();
     assert_eq!((report.rows, report.resumed_after_line), (2, None));
-    assert_eq!(sink.lines("events").len(), 2);
+    assert_eq!(writer.lines("events").len(), 2);
     let both = IngestOptions {
         again: true,
         ..resume()

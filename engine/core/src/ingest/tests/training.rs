@@ -12,27 +12,30 @@ fn a_collection_without_a_dictionary_gets_one_if_it_pays() {
         Source::Path(packed),
         source(&content),
     ] {
-        let mut sink = MemorySink::default();
-        let report = ingest(&mut sink, source, options()).unwrap();
+        let mut writer = MemoryWriter::default();
+        let report = ingest(&mut writer, source, options()).unwrap();
         let trained = report.trained.unwrap();
         assert!(trained.installed && trained.generation == 1);
         assert!(trained.held_out_after < trained.held_out_before && trained.sample_bytes > 100_000);
-        assert_eq!(sink.committed.dictionaries.len(), 1);
-        assert_eq!(trained.size, sink.committed.dictionaries[0].1.len() as u64);
-        assert!(sink.lines("events") == expected(&content));
+        assert_eq!(writer.committed.dictionaries.len(), 1);
+        assert_eq!(
+            trained.size,
+            writer.committed.dictionaries[0].1.len() as u64
+        );
+        assert!(writer.lines("events") == expected(&content));
         // The next one uses it.
-        sink.encoding_for = None;
+        writer.encoding_for = None;
         let more = ingest(
-            &mut sink,
+            &mut writer,
             super::source(&records(15_000, 15_000)),
             options(),
         )
         .unwrap();
-        assert!(more.trained.is_none() && sink.encoding_for.is_some());
+        assert!(more.trained.is_none() && writer.encoding_for.is_some());
     }
-    let mut sink = MemorySink::default();
+    let mut writer = MemoryWriter::default();
     let report = ingest(
-        &mut sink,
+        &mut writer,
         Source::Path(plain),
         IngestOptions {
             train: false,
@@ -40,7 +43,7 @@ fn a_collection_without_a_dictionary_gets_one_if_it_pays() {
         },
     )
     .unwrap();
-    assert!(report.trained.is_none() && sink.committed.dictionaries.is_empty());
+    assert!(report.trained.is_none() && writer.committed.dictionaries.is_empty());
 }
 
 #[test]
@@ -52,10 +55,10 @@ fn little_or_incompressible_input_gets_none() {
         .flat_map(|chunk| format!("\"{}\"\n", blake3::hash(chunk).to_hex()).into_bytes())
         .collect();
     for content in [records(0, 200), random, "1\n".repeat(50_000).into_bytes()] {
-        let (sink, report) = run(&content, options());
+        let (writer, report) = run(&content, options());
         assert!(report.unwrap().trained.is_none());
-        assert!(sink.committed.dictionaries.is_empty());
-        assert!(sink.lines("events") == expected(&content));
+        assert!(writer.committed.dictionaries.is_empty());
+        assert!(writer.lines("events") == expected(&content));
     }
 }
 
@@ -65,9 +68,9 @@ fn more_than_is_looked_ahead_arrives_in_order() {
     let content: Vec<u8> = (0..30_000_u32)
         .flat_map(|n| format!("{}\n", n % 1000).into_bytes())
         .collect();
-    let mut sink = MemorySink::default();
-    let report = ingest_small(&mut sink, source(&content), options());
+    let mut writer = MemoryWriter::default();
+    let report = ingest_small(&mut writer, source(&content), options());
     assert_eq!(report.unwrap().rows, 30_000);
-    assert!(sink.commits >= 3);
-    assert!(sink.lines("events") == expected(&content));
+    assert!(writer.commits >= 3);
+    assert!(writer.lines("events") == expected(&content));
 }

@@ -1,11 +1,10 @@
-//! The table of blobs. It is made frame by frame, and decodes a frame only when sizes, hashes or bytes are asked for; at a glance it reads
-//! the first block of a large blob alone.
+//! The table of blobs. Blobs that are stored together are decoded only if sizes, hashes or bytes are selected; for
+//! previews only the first block of a large blob is read.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use lakebed_format::limits::LARGE_BLOCK;
 use lakebed_format::{BlobId, Encoding, Hash, LargeEntry};
 
 use super::cells::{BLOBS, Cell, int, text};
@@ -17,71 +16,71 @@ use crate::snapshot::Snapshot;
 const BATCH_BLOBS: usize = 2048;
 /// A batch ends also when its data column has this many bytes.
 const BATCH_BYTES: usize = 32 << 20;
-/// A batch of glances ends also when this many bytes of large blobs were read: somebody waits to see the first of them.
-const GLANCED_BYTES: usize = 4 << 20;
-/// Bytes of a blob that a glance shows.
-const GLANCE: usize = 32;
+/// A batch of previews ends also when this many bytes of large blobs were read, so that the first ones show soon.
+const PREVIEW_READ_BYTES: usize = 4 << 20;
+/// Bytes of a large blob that are read for a preview: its first block.
+const READ_FOR_PREVIEW: usize = 1 << 20;
+const _: () = assert!(READ_FOR_PREVIEW as u64 == lakebed_format::limits::LARGE_BLOCK);
+/// Bytes of a blob that a preview shows.
+const PREVIEW_BYTES: usize = 32;
 
-/// All blobs, frame by frame.
+/// Reads the table batch by batch.
 pub(super) struct Blobs {
     snapshot: Snapshot,
     /// Segments whose blobs are still to come, and the place in the first of them.
     segments: VecDeque<Arc<dyn Segment>>,
     place: usize,
     large: VecDeque<LargeEntry>,
-    /// Sizes, hashes or bytes are asked for, so that frames are decoded.
+    /// Sizes, hashes or bytes are selected, so that blobs are decoded.
     bytes: bool,
     hash: bool,
     data: bool,
-    /// Rows are those of the table of glances.
-    glance: bool,
+    /// Whether `data` is a preview.
+    preview: bool,
 }
 
 impl Blobs {
-    pub(super) fn new(snapshot: &Snapshot, places: &[usize], glance: bool) -> Result<Self> {
+    pub(super) fn new(snapshot: &Snapshot, places: &[usize], preview: bool) -> Result<Self> {
         let committed = &snapshot.committed;
         committed.check_whole()?;
-        let asks = |name: &str| {
+        let selects = |name: &str| {
             BLOBS
                 .iter()
                 .position(|(known, _)| *known == name)
                 .is_some_and(|place| places.contains(&place))
         };
-        let (hash, data) = (asks("hash"), asks("data"));
+        let (hash, data) = (selects("hash"), selects("data"));
         Ok(Self {
             snapshot: snapshot.clone(),
             segments: committed.segments().collect(),
             place: 0,
             large: committed.catalogue.large_blobs().copied().collect(),
-            bytes: hash || data || asks("size") || asks("stored_size"),
+            bytes: hash || data || selects("size") || selects("stored_size"),
             hash,
             data,
-            glance,
+            preview,
         })
     }
 
     pub(super) fn rows(&mut self) -> Result<VecDeque<Vec<Cell>>> {
         let mut rows = VecDeque::new();
         let mut bytes = 0;
-        let limit = if self.glance {
-            GLANCED_BYTES
+        let limit = if self.preview {
+            PREVIEW_READ_BYTES
         } else {
             BATCH_BYTES
         };
         while rows.len() < BATCH_BLOBS && bytes < limit {
             if let Some(segment) = self.segments.front().map(Arc::clone) {
-                match self.stored_together(segment.as_ref(), &mut rows)? {
-                    Some(data) => {
-                        self.place += 1;
-                        bytes += data;
-                    }
-                    None => {
-                        self.place = 0;
-                        self.segments.pop_front();
-                    }
+                if let Some(data) = self.stored_together(segment.as_ref(), &mut rows)? {
+                    self.place += 1;
+                    bytes += data;
+                } else {
+                    self.place = 0;
+                    self.segments.pop_front();
                 }
             } else if let Some(entry) = self.large.pop_front() {
-                if self.data && !self.glance && !rows.is_empty() {
+                if self.data && !self.preview && !rows.is_empty() {
                     // An Arrow column holds less than 2 GiB: a large blob is handed over alone.
                     self.large.push_front(entry);
                     break;
@@ -94,7 +93,8 @@ impl Blobs {
         Ok(rows)
     }
 
-    /// The blobs that are stored together at the current place of a segment; returns the bytes of data, `None` behind the last.
+    /// The blobs that are stored together at the current place of a segment; returns the bytes of data, `None` behind
+    /// the last.
     fn stored_together(
         &self,
         segment: &dyn Segment,
@@ -114,7 +114,7 @@ impl Blobs {
             if self.snapshot.catalogue().is_deleted(*id) {
                 continue;
             }
-            let bytes = stored.blobs.get(index).map(|blob| blob.as_slice());
+            let bytes = stored.blobs.get(index).map(crate::blob::Blob::as_slice);
             let size = bytes.map(|bytes| bytes.len() as u64);
             // The stored bytes, shared out by size.
             let share = size.map(|size| {
@@ -146,16 +146,16 @@ impl Blobs {
         }
         let context = &self.snapshot.committed.context;
         let (files, segment) = (&context.segments, context.large.get(entry));
-        let (hash, data, bytes) = if self.glance {
+        let (hash, data, bytes) = if self.preview {
             let start = if self.data {
-                segment.beginning(files, GLANCE)?
+                segment.beginning(files, PREVIEW_BYTES)?
             } else {
                 Vec::new()
             };
-            let bytes = if self.data { LARGE_BLOCK as usize } else { 0 };
+            let bytes = if self.data { READ_FOR_PREVIEW } else { 0 };
             (
                 text(format!("{:016x}…", entry.fingerprint.0)),
-                glance(entry.len, &start),
+                preview(entry.len, &start),
                 bytes,
             )
         } else if self.hash || self.data {
@@ -200,9 +200,10 @@ impl Blobs {
     }
 
     fn bytes_of(&self, bytes: Option<&[u8]>) -> Cell {
-        let bytes = bytes.filter(|_| self.data).unwrap_or_default();
-        if self.glance {
-            return glance(bytes.len() as u64, bytes);
+        // Without the column `data`, or for a blob that was not read, the cell is empty: it is not shown.
+        let bytes = bytes.filter(|_| self.data).unwrap_or(&[]);
+        if self.preview {
+            return preview(bytes.len() as u64, bytes);
         }
         Cell::Bytes(bytes.to_vec())
     }
@@ -219,10 +220,10 @@ impl Blobs {
     }
 }
 
-/// How many bytes there are, and the first of them.
-fn glance(len: u64, bytes: &[u8]) -> Cell {
+/// The number of bytes, and the first of them in hex.
+fn preview(len: u64, bytes: &[u8]) -> Cell {
     let mut shown = format!("{len} ");
-    for byte in bytes.iter().take(GLANCE) {
+    for byte in bytes.iter().take(PREVIEW_BYTES) {
         // Writing to a string cannot fail.
         let _ = write!(shown, "{byte:02x}");
     }

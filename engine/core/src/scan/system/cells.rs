@@ -19,8 +19,9 @@ pub const SYSTEM_TABLES: [&str; 5] = [
     "commits",
 ];
 
-/// `blobs` for a screen, which reads the beginning of a large blob alone. Of such a blob `hash` is what is known without reading it, its
-/// first 16 characters and an ellipsis. `data` is text: how many bytes there are, a space, and the first 32 of them in hex.
+/// The table `blobs` with previews of the bytes, for a screen; only the beginning of a large blob is read. The `hash`
+/// of a large blob is its first 16 characters, which are known without reading it, and an ellipsis. `data` is text: the
+/// number of bytes, a space, and the first 32 bytes in hex.
 pub const GLANCES: &str = "glances";
 
 /// A cell.
@@ -41,7 +42,7 @@ pub(super) enum Kind {
 
 pub(super) type Columns = &'static [(&'static str, Kind)];
 
-/// The columns of blobs, which differ in how their bytes are given.
+/// The columns of the table of blobs; `data` is the kind of the last one.
 const fn blobs(data: Kind) -> [(&'static str, Kind); 10] {
     [
         ("id", Kind::Int),

@@ -1,4 +1,4 @@
-//! What a store tells about itself as tables: blobs, collections, segments, dictionaries, commits.
+//! The system tables: blobs, collections, segments, dictionaries, commits.
 //!
 //! They show what is committed. Only the table of blobs is long: see `blobs`.
 
@@ -22,11 +22,12 @@ pub use self::cells::{GLANCES, SYSTEM_TABLES};
 pub struct SystemScan {
     schema: SchemaRef,
     columns: Vec<(usize, Kind)>,
-    source: Source,
+    rows: RowSource,
 }
 
-enum Source {
-    Rows(VecDeque<Vec<Cell>>),
+/// Where the rows of a system table come from.
+enum RowSource {
+    All(VecDeque<Vec<Cell>>),
     Blobs(Box<Blobs>),
 }
 
@@ -79,18 +80,18 @@ impl Snapshot {
             .filter_map(|place| all.get(*place))
             .map(field_of)
             .collect();
-        let source = match table {
-            "blobs" => Source::Blobs(Box::new(Blobs::new(self, &places, false)?)),
-            GLANCES => Source::Blobs(Box::new(Blobs::new(self, &places, true)?)),
-            "collections" => Source::Rows(self.collection_rows()?),
-            "segments" => Source::Rows(self.segment_rows()?),
-            "dictionaries" => Source::Rows(self.dictionary_rows()?),
-            _ => Source::Rows(self.commit_rows()?),
+        let rows = match table {
+            "blobs" => RowSource::Blobs(Box::new(Blobs::new(self, &places, false)?)),
+            GLANCES => RowSource::Blobs(Box::new(Blobs::new(self, &places, true)?)),
+            "collections" => RowSource::All(self.collection_rows()?),
+            "segments" => RowSource::All(self.segment_rows()?),
+            "dictionaries" => RowSource::All(self.dictionary_rows()?),
+            _ => RowSource::All(self.commit_rows()?),
         };
         Ok(SystemScan {
             schema: Arc::new(ArrowSchema::new(fields)),
             columns,
-            source,
+            rows,
         })
     }
 
@@ -192,15 +193,15 @@ impl Iterator for SystemScan {
     type Item = Result<RecordBatch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let rows = match &mut self.source {
-            Source::Rows(rows) => Ok(std::mem::take(rows)),
-            Source::Blobs(blobs) => blobs.rows(),
+        let rows = match &mut self.rows {
+            RowSource::All(rows) => Ok(std::mem::take(rows)),
+            RowSource::Blobs(blobs) => blobs.rows(),
         };
         let batch = match rows {
             Ok(rows) if rows.is_empty() => return None,
             Ok(rows) => self.batch(&rows),
             Err(error) => {
-                self.source = Source::Rows(VecDeque::new());
+                self.rows = RowSource::All(VecDeque::new());
                 Err(error)
             }
         };

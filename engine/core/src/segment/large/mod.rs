@@ -246,11 +246,11 @@ impl Opened {
         for block in &self.blocks {
             self.stored(block)?;
         }
-        let start = limits::LARGE_START as usize;
-        Ok(Blob::in_mapping(
-            mapping.clone(),
-            start..start + self.tail.len as usize,
-        ))
+        let end = limits::LARGE_START.checked_add(self.tail.len);
+        let range = usize::try_from(limits::LARGE_START)
+            .ok()
+            .zip(end.and_then(|end| usize::try_from(end).ok()));
+        Ok(range.and_then(|(start, end)| Blob::in_mapping(mapping.clone(), start..end)))
     }
 
     /// The checked stored bytes of a block.

@@ -1,4 +1,8 @@
 //! Writing a blob into a segment of its own: whole and synced before the group that names it.
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "lengths of parts of a blob that is in memory"
+)]
 
 use lakebed_codec::Encoder;
 use lakebed_format::{
@@ -114,7 +118,8 @@ fn write_file(
     })
 }
 
-/// Whether some blocks from front to back get smaller by a tenth. Images and archives do not, and are then handed out as they lie.
+/// Whether some blocks from front to back get smaller by a tenth. Images and archives do not, and are then handed out
+/// as they lie.
 fn shrinks(encoder: &mut Encoder, bytes: &[u8]) -> Result<bool> {
     let block = limits::LARGE_BLOCK as usize;
     let blocks = bytes.len().div_ceil(block);

@@ -40,7 +40,7 @@ pub(crate) enum SyncState {
     Done,
     /// The writer has not heard of it yet.
     Running,
-    /// Nobody is writing and nobody says: the commit counts if its group is whole.
+    /// There is no writer, and nothing says whether it returned: the commit counts if its group is whole.
     Unknown,
 }
 
@@ -98,8 +98,9 @@ impl ActiveRows {
         self.blocks.iter().map(|block| block.ids.len()).sum()
     }
 
-    /// The segment as of the newest commit that may be shown, given the catalogue of the manifest before it and what this store object saw
-    /// of it last. `sync` says of a commit's number and time what is known of its sync. `None` when it has no such commit.
+    /// The segment as of the newest commit that may be shown, given the catalogue of the manifest before it and what
+    /// this store object saw of it last. `sync` says of a commit's number and time what is known of its sync. `None`
+    /// when it has no such commit.
     ///
     /// # Errors
     /// `Corrupt`, `FormatTooNew`, `Io`.
@@ -212,7 +213,8 @@ impl ActiveRows {
     }
 }
 
-/// The commit that may be shown, given the last one found: that one, or the one before. `headless`: the segment's header is damaged.
+/// The commit that may be shown, given the last one found: that one, or the one before. `headless`: the segment's
+/// header is damaged.
 fn settled(
     walker: Walker<'_>,
     found: LocatedCommit,

@@ -77,8 +77,8 @@ impl ActiveFile {
         }
     }
 
-    /// Opens a segment that should be written to, by its header. `None` when it does not hold one whole COMMIT behind a header: then
-    /// nothing of it was ever acknowledged.
+    /// Opens a segment that should be written to, by its header. `None` when it does not hold one whole COMMIT behind a
+    /// header: then nothing of it was ever acknowledged.
     ///
     /// # Errors
     /// `Corrupt` when the file is another segment's or another store's; `FormatTooNew`, `Io`.
@@ -110,8 +110,8 @@ impl ActiveFile {
         }
     }
 
-    /// A COMMIT repeats the salt, and the header of the store says the format: with a COMMIT at the end of the file, a damaged header
-    /// loses nothing.
+    /// A COMMIT repeats the salt, and the header of the store says the format: with a COMMIT at the end of the file, a
+    /// damaged header loses nothing.
     fn without_header(
         number: SegmentNumber,
         format: SegmentFormat,

@@ -92,7 +92,8 @@ pub(crate) fn stored(
     })
 }
 
-/// Reads the bytes of the frame at `place`, which ends at or before `limit`; `next` is where the next frame begins, if it is known.
+/// Reads the bytes of the frame at `place`, which ends at or before `limit`; `next` is where the next frame begins, if
+/// it is known.
 pub(crate) fn read(
     file: &dyn ReadFile,
     place: FramePlace,
@@ -127,7 +128,8 @@ pub(crate) fn read(
         return Err(place.error(&FormatError::new("frame", place.offset, Reason::Truncated)));
     }
     extend(file, place, &mut bytes, length)?;
-    bytes.truncate(length as usize);
+    let whole = usize::try_from(length).map_err(|_| Error::internal("a frame is too long"))?;
+    bytes.truncate(whole);
     Ok(bytes)
 }
 

@@ -1,5 +1,5 @@
-//! The *rows* layout: frames of whole blobs in groups, each with its row batches and an index block and ended by a COMMIT; a footer once
-//! the segment is sealed (docs/format.md).
+//! The *rows* layout: frames of whole blobs in groups, each with its row batches and an index block and ended by a
+//! COMMIT; a footer once the segment is sealed (docs/format.md).
 //!
 //! [`walker`] reads the structures and [`writer`] writes them; nothing else does.
 

@@ -85,13 +85,20 @@ impl PagedTable {
     #[cold]
     fn check_now(&self, page: u64) -> Result<()> {
         let range = self.pages.range(page);
-        let range = range.start as usize..range.end as usize;
+        let range = usize::try_from(range.start)
+            .ok()
+            .zip(usize::try_from(range.end).ok());
+        let range = range.map(|(start, end)| start..end);
         // These pages do not begin where the system's do, so that most lie on two of them.
-        self.data.prefetch(range.clone());
-        let bytes = self.data.get(range).ok_or_else(|| {
-            let detail = "a page does not lie within its table";
-            Error::corrupt(self.segment, self.pages.offset, detail)
-        })?;
+        if let Some(range) = &range {
+            self.data.prefetch(range.clone());
+        }
+        let bytes = range
+            .and_then(|range| self.data.get(range))
+            .ok_or_else(|| {
+                let detail = "a page does not lie within its table";
+                Error::corrupt(self.segment, self.pages.offset, detail)
+            })?;
         self.pages
             .sum_of(page, &self.sums)
             .and_then(|stored| self.pages.check(self.salt, page, bytes, stored))

@@ -1,7 +1,7 @@
 //! The pending group as its own store object reads it: what was put, appended and deleted since the last commit.
 //!
-//! A clone is what a snapshot holds. It shares the growing parts (bytes, fingerprints) and looks only at what was there when it was
-//! made; after a rollback those parts are left to it alone.
+//! A clone is what a snapshot holds. It shares the growing parts (bytes, fingerprints) and looks only at what was there
+//! when it was made; after a rollback those parts are left to it alone.
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
@@ -35,8 +35,8 @@ pub(crate) struct PendingFrame {
 #[derive(Debug)]
 pub(crate) struct PendingBytes {
     pub(crate) state: RwLock<BytesState>,
-    /// The frame decoded last, so that reading blob by blob does not decode it again and again. Not the store's cache: after a
-    /// rollback another frame may get the same place.
+    /// The frame decoded last, so that reading blob by blob does not decode it again and again. Not the store's cache:
+    /// after a rollback another frame may get the same place.
     last: Mutex<Option<(u64, Arc<Decoded>)>>,
 }
 
@@ -83,7 +83,8 @@ impl PendingBytes {
             return part(detached, state.start).ok_or_else(lost);
         }
         let file = state.file.as_ref().ok_or_else(lost)?;
-        let mut bytes = vec![0; len as usize];
+        let len = usize::try_from(len).map_err(|_| lost())?;
+        let mut bytes = vec![0; len];
         file.read_exact_at(&mut bytes, offset)
             .map_err(|e| Error::io(&reading(segment), e))?;
         Ok(bytes)
@@ -245,12 +246,11 @@ impl Pending {
             return Ok(None);
         }
         if !self.page.is_empty() && id >= self.page_first {
-            let place = (id.0 - self.page_first.0) as usize;
-            return Ok(self.page.blob(place).map(Blob::owned));
+            return Ok(place_in(&self.page, self.page_first, id));
         }
         let after = self.flying.partition_point(|(first, _)| *first <= id);
         if let Some((first, page)) = after.checked_sub(1).and_then(|at| self.flying.get(at)) {
-            return Ok(page.blob((id.0 - first.0) as usize).map(Blob::owned));
+            return Ok(place_in(page, *first, id));
         }
         let after = self.frames.partition_point(|frame| frame.first <= id);
         let Some(frame) = after.checked_sub(1).and_then(|at| self.frames.get(at)) else {
@@ -277,4 +277,10 @@ impl Pending {
         *self.bytes.last.lock() = Some((at.offset, Arc::clone(&frame)));
         Ok(frame)
     }
+}
+
+/// The blob of a page that begins with `first`.
+fn place_in(page: &Page, first: BlobId, id: BlobId) -> Option<Blob> {
+    let place = usize::try_from(id.0.checked_sub(first.0)?).ok()?;
+    page.blob(place).map(Blob::owned)
 }

@@ -156,6 +156,10 @@ impl SealedRows {
     }
 
     /// The blob where it lies, if the frame is raw, mapped and of one blob.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the header was found within a mapping, whose length is a usize"
+    )]
     fn in_place(&self, opened: &Opened, offset: u64, id: BlobId) -> Result<Option<Blob>> {
         let Some(mapping) = opened.bytes.mapping() else {
             return Ok(None);

@@ -42,7 +42,12 @@ pub(super) struct FoundFrame {
 const PREFETCH: u64 = 64 << 10;
 
 impl Opened {
-    /// Fetches a frame that is about to be decoded. Frames of one blob are left alone: a raw one is read in place, again and again.
+    /// Fetches a frame that is about to be decoded. Frames of one blob are left alone: a raw one is read in place,
+    /// again and again.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "places in a mapping, whose length is a usize"
+    )]
     pub(super) fn prefetch(&self, found: &FoundFrame) {
         let (Some(mapping), Some(next)) = (self.bytes.mapping(), &found.next) else {
             return;
@@ -142,7 +147,9 @@ impl Opened {
         });
         if let Some((ordinal, at, fingerprints)) = found {
             fingerprints.check_range(at..at + 8)?;
-            let bytes = fingerprints.data().get(at as usize..);
+            let bytes = usize::try_from(at)
+                .ok()
+                .and_then(|at| fingerprints.data().get(at..));
             if let Some(bytes) = bytes.and_then(<[u8]>::first_chunk::<8>) {
                 return Ok((u64::from_le_bytes(*bytes), ordinal));
             }

@@ -18,8 +18,8 @@ pub(super) struct RowsTables {
     pub(super) frames: Vec<u64>,
 }
 
-/// Walks back over the groups of a segment from its last COMMIT, at offset `last`, and checks each. Bytes are read from the file as it
-/// is on disk now, not through a mapping.
+/// Walks back over the groups of a segment from its last COMMIT, at offset `last`, and checks each. Bytes are read from
+/// the file as it is on disk now, not through a mapping.
 pub(super) fn verify_rows(
     read: ReadContext<'_>,
     walker: Walker<'_>,

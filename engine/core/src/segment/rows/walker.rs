@@ -1,11 +1,12 @@
 //! The one reader of a rows segment's structures: header, COMMITs and the index blocks that they close, footer.
 //!
-//! COMMITs chain backwards: each names its group, its index block, and the checksum of its predecessor. Opening walks the chain as far as
-//! the index blocks reach, verification walks every group, recovery checks the end of the file, and rebuilding a manifest reads footers:
-//! all through a [`Walker`], which tells damage ([`Damage`]) from every other failure.
+//! COMMITs chain backwards: each names its group, its index block, and the checksum of its predecessor. Opening walks
+//! the chain as far as the index blocks reach, verification walks every group, recovery checks the end of the file, and
+//! rebuilding a manifest reads footers: all through a [`Walker`], which tells damage ([`Damage`]) from every other
+//! failure.
 //!
-//! Place decides what damage means. Whatever follows the last whole COMMIT is a torn write or a group that is being written, and counts
-//! for nothing. Damage before it is corruption, listed beside what could be read.
+//! Place decides what damage means. Whatever follows the last whole COMMIT is a torn write or a group that is being
+//! written, and counts for nothing. Damage before it is corruption, listed beside what could be read.
 
 use std::sync::Arc;
 
@@ -107,7 +108,7 @@ pub(crate) fn read_header(
         .map_err(|error| ReadFailure::of_format(segment, &error, Damage::Header))
 }
 
-impl<'a> Walker<'a> {
+impl Walker<'_> {
     /// Reads a part of the segment; `kind` is the damage of a file that ends too early.
     pub(crate) fn read(
         &self,
@@ -253,7 +254,8 @@ impl<'a> Walker<'a> {
         Ok(block)
     }
 
-    /// What a manifest said when this segment was sealed: the footer repeats it, except for the length of the file it is in.
+    /// What a manifest said when this segment was sealed: the footer repeats it, except for the length of the file it
+    /// is in.
     pub(crate) fn footer_catalogue(&self, len: u64) -> ReadResult<CatalogueBody> {
         let footer = self.footer(len)?;
         let data = self.section_of(&footer, SectionKind::ManifestBody, None, Damage::Footer)?;
@@ -261,8 +263,8 @@ impl<'a> Walker<'a> {
             .map_err(|error| self.refused(&error, Damage::Footer))
     }
 
-    /// Walks back from `last` to what is known already: known blocks that end where a new one begins are kept. `base` is the catalogue
-    /// before the first group.
+    /// Walks back from `last` to what is known already: known blocks that end where a new one begins are kept. `base`
+    /// is the catalogue before the first group.
     ///
     /// # Errors
     /// Anything but damage, which is listed in the result.
@@ -338,7 +340,8 @@ impl<'a> Walker<'a> {
         result
     }
 
-    /// Reads what an open store needs of an index block: everything but the fingerprints, which wait until one is looked up.
+    /// Reads what an open store needs of an index block: everything but the fingerprints, which wait until one is
+    /// looked up.
     fn load(&self, commit: LocatedCommit) -> ReadResult<LoadedBlock> {
         let (offset, len) = (commit.commit.index_offset, commit.commit.index_len);
         let head = if len <= SMALL_BLOCK {
@@ -370,7 +373,8 @@ impl<'a> Walker<'a> {
         })
     }
 
-    /// A section's data, checked; from the first bytes of the block if they reach that far. Empty when the block has none.
+    /// A section's data, checked; from the first bytes of the block if they reach that far. Empty when the block has
+    /// none.
     fn section_of(
         &self,
         block: &IndexBlock,

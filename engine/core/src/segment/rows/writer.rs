@@ -1,7 +1,7 @@
 //! The one writer of a rows segment's bytes: header, frames, row batches, index block and COMMIT of each group, footer.
 //!
-//! A [`SegmentWriter`] encodes each part for the offset where it will lie, because checksums depend on it. Which bytes go to a file, and
-//! when they are synced, is its caller's business: the pending group's, which buffers, and sealing's.
+//! A [`SegmentWriter`] encodes each part for the offset where it will lie, because checksums depend on it. Which bytes
+//! go to a file, and when they are synced, is its caller's business: the pending group's, which buffers, and sealing's.
 
 use std::sync::Arc;
 
@@ -125,7 +125,7 @@ impl SegmentWriter {
 
     /// The bytes at the start of the file.
     pub(crate) fn header(&self) -> Vec<u8> {
-        self.header.encode().to_vec()
+        self.header.encode().clone()
     }
 
     /// A checksum of a group that begins now.
@@ -177,8 +177,8 @@ impl SegmentWriter {
         })
     }
 
-    /// The index block of a group whose bytes so far end at `position`. `own` is the entry of the group's commit; its offset is filled
-    /// in.
+    /// The index block of a group whose bytes so far end at `position`. `own` is the entry of the group's commit; its
+    /// offset is filled in.
     ///
     /// # Errors
     /// `Internal`.
@@ -256,8 +256,8 @@ impl SegmentWriter {
         (bytes, commit)
     }
 
-    /// The footer of a segment that ends with the commit `last`, made from its index blocks. `catalogue_with` gives the catalogue of the
-    /// manifest that will name the segment as this entry says.
+    /// The footer of a segment that ends with the commit `last`, made from its index blocks. `catalogue_with` gives the
+    /// catalogue of the manifest that will name the segment as this entry says.
     ///
     /// # Errors
     /// `Corrupt` when an index block cannot be read; `Io`, `Internal`.
@@ -388,8 +388,8 @@ impl FooterTables {
 }
 
 impl IndexContents {
-    /// Takes in the blocks at the segment's end that the new one is to cover, like a counter that carries. Returns also how many blocks
-    /// stay before it.
+    /// Takes in the blocks at the segment's end that the new one is to cover, like a counter that carries. Returns also
+    /// how many blocks stay before it.
     ///
     /// # Errors
     /// `Corrupt` when one cannot be read; `Io`.

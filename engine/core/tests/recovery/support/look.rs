@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::{cast::AsArray, types::Int64Type};
 use lakebed_core::{CommitNumber, ErrorKind, Hash, ProgressFn, Result, ScanRequest, Seq, Store};
 use lakebed_testkit::{Collection, State};
-use lakebed_vfs::{MemVfs, Vfs};
+use lakebed_vfs::{MemVfs, ReadVfs};
 
 /// Blobs by hash.
 pub(crate) type Blobs = BTreeMap<Hash, Arc<[u8]>>;
@@ -18,7 +18,8 @@ pub(crate) fn everything() -> std::ops::Range<Seq> {
 
 /// Everything the store shows: every row with its blob, and every blob of `known` that answers.
 ///
-/// The ways to ask are held against each other: `get`, `get_many`, `contains` and `blob` by number; counts against what is there.
+/// The ways to ask are held against each other: `get`, `get_many`, `contains` and `blob` by number; counts against what
+/// is there.
 ///
 /// # Panics
 /// When the store contradicts itself or gives wrong bytes: no fault excuses that.

@@ -99,8 +99,8 @@ impl Runner {
         steps.iter().try_for_each(|step| self.step(step))
     }
 
-    /// Runs one step on both, and holds the answers against each other. After an error the model has attempted what the store may have
-    /// done, and holds as pending what it would hold if the step had worked.
+    /// Runs one step on both, and holds the answers against each other. After an error the model has attempted what the
+    /// store may have done, and holds as pending what it would hold if the step had worked.
     pub(crate) fn step(&mut self, step: &Step) -> Result<()> {
         self.open()?;
         let store = self.store.clone().unwrap();
@@ -181,7 +181,6 @@ impl Runner {
                 let source = Source::Reader {
                     name: file.clone(),
                     reader: Box::new(std::io::Cursor::new(text.clone())),
-                    size: Some(text.len() as u64),
                 };
                 let mut options = IngestOptions::into(into.clone());
                 options.train = *train;

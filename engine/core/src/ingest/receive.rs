@@ -1,0 +1,89 @@
+//! Receiving from the reader thread, without losing sight of a request to stop.
+
+use std::time::Duration;
+
+use crossbeam_channel::RecvTimeoutError;
+use lakebed_codec::Promise;
+use lakebed_format::Hash;
+
+use super::pipeline::{Pipeline, Stop};
+use super::reader_thread::Item;
+use super::training::Training;
+use crate::error::{Error, ErrorKind};
+
+/// The longest time between two calls of the caller's progress function.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+impl Pipeline<'_> {
+    /// Writes everything that the reader thread sends. Returns size and hash of the input before decompression.
+    pub(super) fn write_everything(&mut self) -> Result<(u64, Hash), Stop> {
+        loop {
+            match self.receive()? {
+                Item::Begins(compression) => self.sample_file(compression)?,
+                Item::SkippedTo(raw) => self.ticker.progress.bytes = raw,
+                Item::Chunk(promise) => {
+                    let parsed = self.wait(&promise)?;
+                    if matches!(self.training, Training::Done) {
+                        self.write(parsed)?;
+                    } else {
+                        self.hold(parsed)?;
+                    }
+                }
+                Item::Ended {
+                    raw_size,
+                    raw_digest,
+                } => {
+                    if self.is_stream {
+                        // Ctrl-C also ends the program at the other end of a pipe, so this end may not be the real one:
+                        // ask again.
+                        self.ticker.call().map_err(|_| Stop::Interrupted)?;
+                    }
+                    self.end_training()?;
+                    return Ok((raw_size, raw_digest));
+                }
+                Item::Failed(error) if error.kind() == ErrorKind::SourceChanged => {
+                    return Err(Stop::Failed(error));
+                }
+                Item::Failed(error) => {
+                    // The lines before the failure are good, but their group is not complete, and is discarded.
+                    let message = error.message().trim_end_matches('.');
+                    let message = format!("{message}; {}.", self.kept());
+                    return Err(Stop::Failed(
+                        Error::new(error.kind(), message).with_source(error),
+                    ));
+                }
+            }
+        }
+    }
+
+    fn receive(&mut self) -> Result<Item, Stop> {
+        loop {
+            match self.reader.items.recv_timeout(PATIENCE) {
+                Ok(item) => return Ok(item),
+                Err(RecvTimeoutError::Timeout) => self.tick()?,
+                Err(RecvTimeoutError::Disconnected) => {
+                    let message = "the reader thread of an ingest ended without saying why";
+                    return Err(Stop::Failed(Error::internal(message)));
+                }
+            }
+        }
+    }
+
+    /// The result of a worker's job.
+    pub(super) fn wait<T>(&mut self, promise: &Promise<T, Error>) -> Result<T, Stop> {
+        loop {
+            match promise.wait_for(PATIENCE) {
+                Some(result) => return result.map_err(Stop::Failed),
+                None => self.tick()?,
+            }
+        }
+    }
+
+    /// Calls the progress function, if the last call is long enough ago.
+    pub(super) fn tick(&mut self) -> Result<(), Stop> {
+        self.ticker.tick().map_err(|error| match error.kind() {
+            ErrorKind::Interrupted => Stop::Interrupted,
+            _ => Stop::Failed(error),
+        })
+    }
+}

@@ -1,0 +1,132 @@
+//! `lakebed_ingest(store, file, collection := ...)`: ingests a file.
+
+use std::ffi::CStr;
+use std::path::{Path, PathBuf};
+
+use lakebed_core::{
+    CommitNumber, IngestOptions, IngestReport, OnError, Result, Source, collection_name,
+};
+
+use super::mutation::{Mutation, ReportRow, ReportValue, int, text};
+use crate::bind::BindCall;
+use crate::callback::invalid;
+use crate::query_snapshot;
+use crate::types::ParameterType;
+
+/// A call of `lakebed_ingest`.
+pub(crate) struct Ingest {
+    store: String,
+    file: PathBuf,
+    collection: String,
+    on_error: OnError,
+    again: bool,
+    resume: bool,
+    train: bool,
+}
+
+impl Mutation for Ingest {
+    const FUNCTION: &'static CStr = c"lakebed_ingest";
+    const PARAMETERS: &'static [ParameterType] = &[ParameterType::Text, ParameterType::Text];
+    const NAMED_PARAMETERS: &'static [(&'static CStr, ParameterType)] = &[
+        (c"collection", ParameterType::Text),
+        (c"on_error", ParameterType::Text),
+        (c"again", ParameterType::Bool),
+        (c"resume", ParameterType::Bool),
+        (c"train", ParameterType::Bool),
+    ];
+
+    fn bind(call: &BindCall) -> Result<Self> {
+        let file = call.text(1, "the path of a file")?;
+        let collection = match call.named_text(c"collection") {
+            Some(name) => name,
+            None => collection_name(Path::new(&file)).ok_or_else(|| {
+                invalid(format!(
+                    "The file {file:?} has no name to call the collection by: give one with collection := 'NAME'."
+                ))
+            })?,
+        };
+        let on_error = match call.named_text(c"on_error") {
+            None => OnError::Abort,
+            Some(name) => OnError::from_name(&name).ok_or_else(|| {
+                invalid(format!(
+                    "on_error is 'abort', 'skip' or 'quarantine', not {name:?}."
+                ))
+            })?,
+        };
+        Ok(Self {
+            store: call.text(0, "the path of a store")?,
+            file: file.into(),
+            collection,
+            on_error,
+            again: call.named_bool(c"again").unwrap_or(false),
+            resume: call.named_bool(c"resume").unwrap_or(false),
+            train: call.named_bool(c"train").unwrap_or(true),
+        })
+    }
+
+    fn apply(&self) -> Result<ReportRow> {
+        self.check_paths()?;
+        let store = query_snapshot::open_to_write(&self.store, "lakebed_ingest", true)?;
+        let options = IngestOptions {
+            on_error: self.on_error,
+            again: self.again,
+            resume: self.resume,
+            train: self.train,
+            ..IngestOptions::into(&self.collection)
+        };
+        let report = store.ingest(Source::Path(self.file.clone()), options)?;
+        store.close()?;
+        Ok(ingested(&report))
+    }
+
+    fn empty_report() -> ReportRow {
+        ingested(&IngestReport::default())
+    }
+}
+
+impl Ingest {
+    /// Refuses a mistyped path before a store is made for it.
+    fn check_paths(&self) -> Result<()> {
+        if let Err(cause) = std::fs::metadata(&self.file) {
+            let file = self.file.display();
+            return Err(invalid(match cause.kind() {
+                std::io::ErrorKind::NotFound => {
+                    format!(
+                        "There is no file {file}: check its path, which begins where the program runs."
+                    )
+                }
+                _ => format!("{file} cannot be read: {cause}."),
+            }));
+        }
+        match Path::new(&self.store).parent() {
+            Some(above) if above != Path::new("") && !above.is_dir() => Err(invalid(format!(
+                "There is no directory {} to make the store in: check the path, or make the directory first.",
+                above.display()
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn ingested(report: &IngestReport) -> ReportRow {
+    vec![
+        ("collection", text(&report.collection)),
+        ("file", text(&report.file)),
+        ("skipped", ReportValue::Bool(report.skipped)),
+        (
+            "resumed_after_line",
+            ReportValue::Int(report.resumed_after_line),
+        ),
+        ("lines", int(report.lines)),
+        ("rows", int(report.rows)),
+        ("new_blobs", int(report.new_blobs)),
+        ("duplicates", int(report.duplicates)),
+        ("bad_lines", int(report.bad_lines)),
+        ("quarantine", ReportValue::Text(report.quarantine.clone())),
+        ("bytes_in", int(report.bytes_in)),
+        ("bytes_stored", int(report.bytes_stored)),
+        ("trained", ReportValue::Bool(report.trained.is_some())),
+        ("seconds", ReportValue::Float(report.seconds)),
+        ("commit", int(CommitNumber::get(report.commit))),
+    ]
+}

@@ -1,0 +1,196 @@
+//! The connections to one server: configuration, credentials, requests up to the response's head.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Response, StatusCode};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::error::{Error, FailureKind, Result};
+
+/// Bytes that are read of the body of an error response.
+const ERROR_BODY_LIMIT: usize = 64 << 10;
+
+/// Idle connections that are kept open.
+const IDLE_CONNECTIONS: usize = 64;
+
+/// How to reach a server.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `http://127.0.0.1:11434`, without a slash at the end.
+    pub url: String,
+    /// Headers of every request, credentials among them. Their values are never shown in logs.
+    pub headers: Vec<(String, String)>,
+    /// Whether the proxies named in the environment are used.
+    pub use_proxies: bool,
+    /// Time limit of connecting.
+    pub connect_timeout: Duration,
+    /// Time limit from sending a request to the head of its response.
+    pub first_byte_timeout: Duration,
+    /// Time limit between two pieces of a body.
+    pub stall_timeout: Duration,
+    /// Largest length of a line of a stream, in bytes.
+    pub line_limit: usize,
+}
+
+/// The HTTP method of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// GET.
+    Get,
+    /// POST.
+    Post,
+}
+
+/// What a client, its clones and their calls share.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) config: Config,
+    http: reqwest::Client,
+    /// Taken when the connection is dropped, and present before.
+    runtime: Option<Runtime>,
+    aborted: AtomicBool,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // Dropping a runtime waits for its tasks, which are idle connections here.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Connection {
+    /// Prepares the HTTP client; connects to nothing.
+    pub(crate) fn new(config: Config) -> Result<Connection> {
+        // It fails when the process has a provider already, which then serves this client too.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut headers = HeaderMap::new();
+        for (name, value) in &config.headers {
+            let name = HeaderName::try_from(name.as_str()).map_err(unusable)?;
+            let mut value = HeaderValue::try_from(value.as_str()).map_err(unusable)?;
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+        let mut http = reqwest::Client::builder()
+            .user_agent("lakebed")
+            .default_headers(headers)
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(config.connect_timeout)
+            .tcp_nodelay(true)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS);
+        if !config.use_proxies {
+            http = http.no_proxy();
+        }
+        if config.url.starts_with("http://") {
+            // Reading the system's certificates takes tens of milliseconds, and plain HTTP needs none.
+            http = http.tls_certs_only([]);
+        }
+        let http = http.build().map_err(unusable)?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("lakebed-ollama")
+            .enable_all()
+            .build()
+            .map_err(unusable)?;
+        Ok(Connection {
+            config,
+            http,
+            runtime: Some(runtime),
+            aborted: AtomicBool::new(false),
+        })
+    }
+
+    /// Makes every call under way, and every later one, fail.
+    pub(crate) fn abort(&self) {
+        self.aborted.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.aborted.load(Ordering::Relaxed)
+    }
+
+    /// Runs a future on the calling thread, while the sockets are driven by the runtime's thread.
+    ///
+    /// # Errors
+    /// [`FailureKind::Canceled`] when the runtime is shut down.
+    pub(crate) fn block_on<F: Future>(&self, future: F) -> Result<F::Output> {
+        self.runtime
+            .as_ref()
+            .map(|runtime| runtime.block_on(future))
+            .ok_or_else(Error::canceled)
+    }
+
+    /// Sends a request and reads the head of its response, which must be a 200 of a JSON content type.
+    pub(crate) fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+    ) -> impl Future<Output = Result<Response>> + Send + 'static {
+        let config = &self.config;
+        let url = format!("{}{path}", config.url);
+        let connect_seconds = config.connect_timeout.as_secs_f64();
+        let mut request = match method {
+            Method::Get => self.http.get(url),
+            Method::Post => self.http.post(url),
+        };
+        if let Some(body) = body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        async move {
+            let response = request
+                .send()
+                .await
+                .map_err(|error| Error::sending(&error, connect_seconds))?;
+            if response.status() != StatusCode::OK {
+                return Err(status_error(response).await);
+            }
+            let content_type = response.headers().get(CONTENT_TYPE);
+            let content_type = content_type.and_then(|value| value.to_str().ok());
+            match content_type {
+                Some(found) if found.contains("json") => Ok(response),
+                None | Some("") => Err(unexpected_content("no content type")),
+                Some(found) => Err(unexpected_content(found)),
+            }
+        }
+    }
+}
+
+fn unexpected_content(found: &str) -> Error {
+    Error::new(FailureKind::Content, format!("it sends {found}"))
+}
+
+/// The error for a status other than 200, with the beginning of the body.
+async fn status_error(mut response: Response) -> Error {
+    let status = response.status().as_u16();
+    let retry_after = response.headers().get(RETRY_AFTER);
+    let retry_after = retry_after
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| seconds(text.trim()));
+    let mut body = Vec::new();
+    while let Ok(Some(piece)) = response.chunk().await {
+        body.extend_from_slice(&piece);
+        if body.len() > ERROR_BODY_LIMIT {
+            break;
+        }
+    }
+    Error {
+        kind: FailureKind::Status,
+        detail: String::from_utf8_lossy(&body).into_owned(),
+        status: Some(status),
+        retry_after,
+    }
+}
+
+/// The seconds of a `Retry-After` header; a date, the header's other form, is ignored.
+fn seconds(text: &str) -> Option<f64> {
+    let is_count = text.len() < 10 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_count { text.parse().ok() } else { None }
+}
+
+fn unusable(error: impl std::fmt::Display) -> Error {
+    Error::new(FailureKind::Connect, error.to_string())
+}

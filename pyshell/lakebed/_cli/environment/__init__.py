@@ -1,0 +1,1 @@
+"""What verbs run in: settings, arguments, the store, the DuckDB connection and the output."""

@@ -1,0 +1,228 @@
+"""What a verb works with: the settings, the store, and the output.
+
+Data goes to standard output, everything else to standard error. A report of a verb is data: sentences on a terminal,
+one JSON object a line in a pipe and with `--json`.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
+
+from lakebed._cli.messages.file_errors import unwritable
+from lakebed._cli.messages.terminal import wants_color
+from lakebed._cli.verbs.formats import format_of_file
+from lakebed._files import written_whole
+from lakebed.errors import InvalidArgument, StoreIOError, StoreNotFound, error
+
+if TYPE_CHECKING:
+    import lakebed
+    from lakebed._cli.environment.config import Loaded, Settings
+    from lakebed._cli.render import Column, Style
+    from lakebed._cli.results.output import TextLayout
+
+
+class Report(Protocol):
+    """A pydantic model."""
+
+    def model_dump_json(self) -> str:
+        """The model as JSON."""
+        ...
+
+    def model_dump(self, *, mode: str) -> dict[str, Any]:
+        """The model as a dictionary."""
+        ...
+
+
+class Context:
+    """The settings of one command, its store and its output."""
+
+    def __init__(self, flags: Mapping[str, object], *, json: bool = False, safe: bool = False) -> None:
+        self._flags = flags
+        self.json = json
+        """Whether reports are JSON, also on a terminal (`--json`)."""
+        self.safe = safe
+        """Whether programs, and files other than the store's, are forbidden (`--safe`)."""
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        """The settings and where each comes from."""
+        from lakebed._cli.environment import config
+
+        return config.load(self._flags)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings."""
+        return self.loaded.settings
+
+    # --- The
+    # store ------------------------------------------------------------------------------------------------------
+
+    def open(self, mode: Literal["r", "a"] = "r", *, create: bool = False) -> lakebed.Store:
+        """The store, opened; with `create` it is made when it does not exist."""
+        import lakebed
+
+        settings = self.settings
+        if create:
+            _check_parent_directory(settings.store)
+        with self.naming_the_store():
+            return lakebed.open(
+                settings.store,
+                mode,
+                create=create,
+                lock_timeout=settings.lock_timeout,
+                cache_bytes=settings.cache_bytes,
+            )
+
+    @contextmanager
+    def naming_the_store(self) -> Iterator[None]:
+        """Turns `StoreNotFound` into one that says which path was tried, and how to name another."""
+        try:
+            yield
+        except StoreNotFound as error:
+            path = Path(self.settings.store).absolute()
+            message = (
+                f"There is no store at {path}: name one with --store or $LAKEBED_STORE, or make one with "
+                "`lakebed ingest FILE`."
+            )
+            raise StoreNotFound(message) from error
+
+    def allow_file(self, name: str) -> None:
+        """Raises `InvalidArgument` under `--safe`, for a file that a verb is about to read or write."""
+        if self.safe and name != "-":
+            message = f"{name} is a file outside the store, and --safe forbids those."
+            raise InvalidArgument(message)
+
+    # ---
+    # Output ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def on_terminal(self) -> bool:
+        """Whether standard output is a terminal."""
+        return sys.stdout.isatty()
+
+    @property
+    def progress(self) -> bool:
+        """Whether to draw a progress bar."""
+        return sys.stderr.isatty()
+
+    @cached_property
+    def style(self) -> Style:
+        """The style of text on standard output."""
+        from lakebed._cli.render import Style
+
+        return Style(color=wants_color(self.settings.color, sys.stdout))
+
+    @property
+    def width(self) -> int:
+        """The width of the terminal in columns."""
+        import shutil
+
+        return shutil.get_terminal_size((120, 40)).columns
+
+    def text_layout(self, rows: int | None = None, *, to_file: bool = False) -> TextLayout:
+        """How text is laid out on standard output, or in a file. `rows`: the rows of a table, None for the setting, 0
+        for all."""
+        from lakebed._cli.render import PLAIN
+        from lakebed._cli.results.output import UNLIMITED_WIDTH, TextLayout
+
+        return TextLayout(
+            rows=self.settings.rows if rows is None else rows,
+            width=self.width if self.on_terminal and not to_file else UNLIMITED_WIDTH,
+            null=self.settings.null,
+            style=PLAIN if to_file else self.style,
+        )
+
+    def note(self, text: str) -> None:
+        """Writes a remark to standard error."""
+        sys.stdout.flush()
+        sys.stderr.write(text + "\n")
+
+    def confirm(self, question: str) -> bool:
+        """Asks a question on standard error; whether the answer is yes."""
+        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person can answer a question."""
+        return sys.stdin.isatty() and sys.stderr.isatty()
+
+    def report(self, report: Report, lines: Iterable[str]) -> None:
+        """Writes what a verb did or found: the lines on a terminal, else the model as JSON."""
+        self.say(report.model_dump_json() if self.json or not self.on_terminal else "\n".join(lines))
+
+    def say(self, text: str) -> None:
+        """Writes a line of data to standard output."""
+        sys.stdout.write(text + "\n")
+
+    def listing(
+        self,
+        reports: Sequence[Report],
+        columns: Sequence[Column],
+        rows: Sequence[Sequence[object]],
+        requested: str | None,
+        limit: int | None = None,
+    ) -> None:
+        """Writes several reports: as a table of `columns` and `rows` (one for each report), or each as a JSON object.
+
+        `requested` is the value of `--format`, `limit` that of `--rows`.
+        """
+        from lakebed._cli.results.output import write_text
+
+        form = self.format(requested)
+        if form in ("ndjson", "parquet"):
+            for report in reports:
+                self.say(report.model_dump_json())
+        elif form == "json":
+            self.say("[" + ",\n ".join(report.model_dump_json() for report in reports) + "]")
+        else:
+            texts = [[None if value is None else str(value) for value in row] for row in rows]
+            write_text(self.text_layout(limit), form, columns, iter(texts), sys.stdout)
+
+    def format(self, requested: str | None, output: str | None = None) -> str:
+        """The format of a result: the one requested, else that of the `output` file, else the setting."""
+        if requested:
+            return requested
+        if self.json:
+            return "ndjson"
+        if output and (by_name := format_of_file(output)):
+            return by_name
+        if self.settings.format != "auto":
+            return self.settings.format
+        return "table" if self.on_terminal and not output else "ndjson"
+
+    @contextmanager
+    def output(self, path: str | None) -> Iterator[IO[bytes]]:
+        """A binary stream to write to: standard output (None or `-`), or a file, which appears under its name only when
+        it is complete.
+
+        Raises `StoreIOError` when the file cannot be written.
+        """
+        if path is None or path == "-":
+            sys.stdout.flush()
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+            return
+        try:
+            with written_whole(Path(path)) as place, place.open("wb") as stream:
+                yield stream
+        except OSError as problem:
+            if isinstance(problem, BrokenPipeError | StoreIOError):
+                raise
+            raise unwritable(path, problem) from problem
+
+
+def _check_parent_directory(store: str) -> None:
+    """Refuses to make a store in a directory that does not exist, which is probably a typing error."""
+    parent = Path(store).absolute().parent
+    if not parent.exists():
+        message = f"There is no directory {parent} to make the store {Path(store).name} in: check the path, or make the directory first."
+        raise error("io", message, errno.ENOENT)

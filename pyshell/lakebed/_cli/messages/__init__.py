@@ -1,0 +1,1 @@
+"""Errors and other messages on standard error, and the terminal they go to."""

@@ -1,0 +1,71 @@
+"""The functions of the pipe verbs `write`, `into` and `!`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from lakebed._cli import render
+from lakebed._cli.pipes.program import encoded_lines, run_program
+from lakebed._cli.results.output import write_parquet, write_result
+from lakebed._cli.verbs.formats import FORMAT_BY_SUFFIX, format_of_file
+from lakebed.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from lakebed._cli.environment.context import Context
+    from lakebed._cli.pipes.rows import PipedRows
+
+
+class _Counted:
+    """An iterable that counts the items that are taken from it."""
+
+    def __init__(self, items: Iterator[Any]) -> None:
+        self._items = items
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for item in self._items:
+            self.count += 1
+            yield item
+
+
+def write(context: Context, rows: PipedRows, file: str, format: str | None) -> None:
+    """Writes the rows to a file, in the format of `--format`, else of its ending.
+
+    Raises `InvalidArgument` when neither says a format, `StoreIOError` when the file cannot be written.
+    """
+    form = format or format_of_file(file)
+    if form is None:
+        endings = " ".join(sorted(FORMAT_BY_SUFFIX))
+        message = f"The ending of {file} says no format: use one of {endings}, or --format."
+        raise InvalidArgument(message)
+    if form == "parquet":
+        with context.output(file) as target:
+            write_parquet(rows.connection, rows.parsed, target)
+        context.note(f"wrote {file}")
+        return
+    result = rows.result(form)
+    counted = _Counted(result.rows)
+    with context.output(file) as target:
+        write_result(context.text_layout(0, to_file=True), form, result._replace(rows=iter(counted)), target)
+    context.note(f"wrote {render.count(counted.count, 'row')} to {file}")
+
+
+def into(context: Context, rows: PipedRows, collection: str) -> None:
+    """Appends each row as a JSON object to a collection, all in one commit."""
+    objects = rows.objects()
+    with context.open("a") as store:
+        added = store.append(collection, objects)
+    known = f", {added.duplicates:,} of them known before" if added.duplicates else ""
+    context.note(f"appended {render.count(added.rows, 'row')} to {collection}{known}")
+
+
+def program(_context: Context, rows: PipedRows, words: list[str]) -> None:
+    """Runs a program with the rows as NDJSON on its standard input.
+
+    Raises `InvalidArgument` without a program, and as `run_program` does.
+    """
+    if not words:
+        message = "`| !` needs a program: SELECT ... | ! jq -c ."
+        raise InvalidArgument(message)
+    run_program(words, encoded_lines(rows.objects()))

@@ -1,0 +1,34 @@
+"""Results as text: tables, records, Markdown, CSV and JSON. Pure functions over columns and rows of text.
+
+A value is the text of DuckDB's cast to VARCHAR, or None for NULL.
+"""
+
+from lakebed._cli.render.binary import described
+from lakebed._cli.render.cells import count, cut, escaped, size, width
+from lakebed._cli.render.columns import PLAIN, Column, Row, Style
+from lakebed._cli.render.json_text import json_array, json_objects, laid_out
+from lakebed._cli.render.records import csv, markdown, vertical
+from lakebed._cli.render.tables import Box, box, footer, missing
+
+__all__ = [
+    "PLAIN",
+    "Box",
+    "Column",
+    "Row",
+    "Style",
+    "box",
+    "count",
+    "csv",
+    "cut",
+    "described",
+    "escaped",
+    "footer",
+    "json_array",
+    "json_objects",
+    "laid_out",
+    "markdown",
+    "missing",
+    "size",
+    "vertical",
+    "width",
+]

@@ -1,0 +1,296 @@
+"""Runs one SQL statement and gives its rows as text, streamed.
+
+DuckDB turns values into text, exactly and fast; which text depends on the format it is for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from lakebed._cli.messages.error_output import CommandFailed
+from lakebed._cli.render import Column, Row, described
+from lakebed.duck.error_positions import one_line_up
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from lakebed._cli.language.statements import Statement
+
+_BATCH = 2048
+"""Rows that are fetched from DuckDB at a time."""
+
+
+class QueryFailed(CommandFailed):
+    """DuckDB refused a statement, or failed in it; the message is DuckDB's."""
+
+
+# What DuckDB puts around an error of the engine in the middle of a scan.
+_WRAPPING = re.compile(
+    r"^Invalid Input Error: (?:reading the Arrow source failed|exporting a stream from the Arrow source failed|"
+    r"arrow_scan: get_next failed\(\)): (?:\w+: )?(?:External error: )?"
+)
+
+
+@contextlib.contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turns DuckDB's errors into `QueryFailed`, and its error for an interruption into `KeyboardInterrupt`."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.InterruptException:
+        raise KeyboardInterrupt from None
+    except duckdb.Error as problem:
+        raise QueryFailed(re.sub(_WRAPPING, "", str(problem))) from problem
+    except RuntimeError as problem:
+        if "interrupted" in str(problem).lower():
+            raise KeyboardInterrupt from None
+        raise
+
+
+class Result(NamedTuple):
+    """Columns and rows of text."""
+
+    columns: list[Column]
+    rows: Iterator[Any]
+    is_json: list[bool]
+    """Of each column, whether its texts are JSON."""
+    kind: str
+    """DuckDB's name for the kind of statement: `SELECT`, `EXPLAIN`."""
+
+
+class Parsed(Protocol):
+    """A statement that DuckDB has parsed: the attributes of `duckdb.Statement` that are used here."""
+
+    @property
+    def query(self) -> str:
+        """The SQL."""
+        ...
+
+    @property
+    def type(self) -> Any:
+        """The kind of statement."""
+        ...
+
+    @property
+    def expected_result_type(self) -> Any:
+        """The kinds of result that it may have."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Compound:
+    """A query that DuckDB turns into several statements, such as PIVOT, as one."""
+
+    query: str
+    type: Any
+    expected_result_type: Any
+
+
+def parsed(connection: duckdb.DuckDBPyConnection, statement: Statement) -> Sequence[Any]:
+    """The statements that DuckDB makes of a statement's SQL, each a `Parsed`: one, unless several have to be run.
+
+    Raises `duckdb.Error` when DuckDB's parser refuses it.
+    """
+    found = statement.parsed if statement.parsed is not None else connection.extract_statements(statement.sql)
+    return _as_one(connection, statement.sql, found)
+
+
+def parsed_query(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
+    """The one statement that a query without a semicolon is, a `Parsed`.
+
+    Raises `duckdb.Error` when DuckDB's parser refuses it.
+    """
+    (only,) = _as_one(connection, sql, connection.extract_statements(sql))
+    return only
+
+
+def _as_one(connection: duckdb.DuckDBPyConnection, sql: str, found: Sequence[Any]) -> Sequence[Any]:
+    """The statements that were found; where DuckDB made several of one query, that query."""
+    import duckdb
+
+    if all(one.query and one.type.name != "MULTI" for one in found):
+        return found
+    try:
+        (query,) = connection.extract_statements("FROM (SELECT 1)")
+        connection.extract_statements(f"FROM (\n{sql}\n)")
+    except duckdb.ParserException:
+        return found
+    return [_Compound(sql, query.type, query.expected_result_type)]
+
+
+def relation(connection: duckdb.DuckDBPyConnection, statement: Any) -> Any:
+    """The relation of a query, a `Parsed`.
+
+    Raises `duckdb.Error`.
+    """
+    from lakebed.duck.table_scan import has_pushdown
+
+    # DuckDB 2 gives the place of an error when it gets the text. DuckDB 1.x makes no relation from the text of some
+    # statements.
+    return connection.sql(statement.query if has_pushdown() or isinstance(statement, _Compound) else statement)
+
+
+def returns_rows(statement: Parsed) -> bool:
+    """Whether a statement has a result with rows."""
+    kinds = {kind.name for kind in statement.expected_result_type}
+    return "QUERY_RESULT" in kinds and statement.type.name not in ("COPY", "CREATE", "CREATE_FUNC")
+
+
+def run(
+    connection: duckdb.DuckDBPyConnection,
+    statement: Parsed,
+    form: str,
+    *,
+    first: int | None = None,
+    screen: bool = False,
+) -> Result | None:
+    """The result of a statement as text for the format `form`; None when it turns out to have no rows.
+
+    `first` limits the number of rows, and DuckDB stops when it has found them. For a `screen`, binary data is described
+    and, in a table, long texts are cut to their first characters.
+
+    Raises `duckdb.Error`, also while rows are read.
+    """
+    if statement.type.name == "SELECT":
+        return _run_query(connection, statement, form, first, screen)
+    return _run_other(connection, statement)
+
+
+def _run_query(
+    connection: duckdb.DuckDBPyConnection, statement: Parsed, form: str, first: int | None, screen: bool
+) -> Result:
+    import duckdb
+
+    from lakebed.duck.blob_preview import with_previews
+
+    try:
+        found = relation(connection, statement)
+    except duckdb.Error as problem:
+        raise _with_position(connection, statement.query, problem) from None
+    columns = [Column(name, str(kind)) for name, kind in zip(found.columns, found.types, strict=True)]
+    sql = statement.query
+    types = [column.type for column in columns]
+    if screen and "BLOB" in types and (preview := with_previews(connection, sql)) is not None:
+        sql, found = preview, connection.sql(preview)
+        types = [str(kind) for kind in found.types]
+    values = [
+        # A preview has the length and the first bytes in place of binary data.
+        f"#{index}" if column.type == "BLOB" and kind != "BLOB" else _expression(index, column.type, form, screen)
+        for index, (column, kind) in enumerate(zip(columns, types, strict=True), 1)
+    ]
+    if hasattr(found, "fetchmany"):
+        # A relation of DuckDB 1.x streams.
+        shown = found.project(", ".join(values))
+        rows = _without_positions(_fetched(shown if first is None else shown.limit(first)))
+    else:
+        del found
+        # The statement begins on a line of its own, so that the lines in errors are those of the user, plus one.
+        limit = "" if first is None else f" LIMIT {first}"
+        rows = _run_wrapped(connection, f"SELECT {', '.join(values)} FROM (\n{sql}\n) AS result{limit}")
+    rows = _described_blobs(columns, rows) if screen else rows
+    return Result(columns, rows, [_is_json(column.type) for column in columns], "SELECT")
+
+
+def _described_blobs(columns: Sequence[Column], rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows with binary data described; they hold its length and first bytes."""
+    binary = [index for index, column in enumerate(columns) if column.type == "BLOB"]
+    if not binary:
+        yield from rows
+        return
+    for row in rows:
+        cells = list(row)
+        for index in binary:
+            value = cells[index]
+            if value is not None:
+                length, _, beginning = value.partition(" ")
+                cells[index] = described(int(length), bytes.fromhex(beginning))
+        yield cells
+
+
+def _run_wrapped(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[Any]:
+    """The rows of a query that has one line before the user's text."""
+    import duckdb
+
+    try:
+        connection.execute(sql)
+        yield from _fetched(connection)
+    except duckdb.Error as problem:
+        raise one_line_up(problem) from None
+
+
+def _without_positions(rows: Iterator[Any]) -> Iterator[Any]:
+    """The rows; an error in them has no position, which DuckDB 1.x takes from a statement that the user has not
+    written."""
+    import duckdb
+
+    try:
+        yield from rows
+    except duckdb.Error as problem:
+        raise type(problem)(re.sub(r"\n+LINE \d+: .*", "", str(problem), flags=re.DOTALL)) from None
+
+
+def _with_position(connection: duckdb.DuckDBPyConnection, sql: str, problem: duckdb.Error) -> duckdb.Error:
+    """The error with its position in the statement. DuckDB omits it for a relation, and gives it in an EXPLAIN."""
+    import duckdb
+
+    if "\nLINE " in str(problem):
+        return problem
+    try:
+        connection.execute(f"EXPLAIN\n{sql}")
+    except duckdb.Error as again:
+        return one_line_up(again)
+    return problem
+
+
+def _fetched(result: Any) -> Iterator[Any]:
+    while batch := result.fetchmany(_BATCH):
+        yield from batch
+
+
+def _run_other(connection: duckdb.DuckDBPyConnection, statement: Any) -> Result | None:
+    """The result of any other statement with rows: EXPLAIN, PRAGMA, CALL, INSERT ... RETURNING."""
+    connection.execute(statement)
+    description = connection.description or []
+    rows = connection.fetchall()
+    names = [item[0] for item in description]
+    if names in (["Count"], ["Success"]):
+        return None
+    columns = [Column(item[0], str(item[1])) for item in description]
+    texts = ([None if value is None else str(value) for value in row] for row in rows)
+    return Result(columns, texts, [column.is_number for column in columns], statement.type.name)
+
+
+_JSON_AS_TEXT = ("BOOLEAN", "JSON")
+"""The types, numbers apart, whose text is JSON."""
+_NESTED = ("STRUCT", "MAP", "UNION", "VARIANT")
+
+
+def _is_nested(type_name: str) -> bool:
+    return type_name.startswith(_NESTED) or type_name.endswith("]")
+
+
+def _is_json(type_name: str) -> bool:
+    return type_name in _JSON_AS_TEXT or _is_nested(type_name) or Column("", type_name).is_number
+
+
+_LONGEST_CELL = 4096
+"""Characters of a value that a table on a screen reads."""
+
+
+def _expression(index: int, type_name: str, form: str, screen: bool) -> str:
+    """SQL for the text of a column. In JSON formats, JSON where `_is_json` says so; numbers keep all their digits."""
+    if type_name == "BLOB":
+        if form in ("json", "ndjson"):
+            return f"to_base64(#{index})"
+        # The length and the first bytes, for `_described_blobs`.
+        return f"octet_length(#{index}) || ' ' || hex(#{index}[1:32])" if screen else f"#{index}::VARCHAR"
+    if _is_nested(type_name) and (screen or form in ("json", "ndjson", "vertical")):
+        return f"to_json(#{index})::VARCHAR"
+    if screen and form == "table":
+        return f"left(#{index}::VARCHAR, {_LONGEST_CELL})"
+    return f"#{index}::VARCHAR"

@@ -1,0 +1,106 @@
+"""Writing a result in a format."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from lakebed._cli import render
+from lakebed._cli.render import Column, Row, Style
+from lakebed._cli.results import execution
+from lakebed.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from lakebed._cli.results.execution import Parsed, Result
+
+UNLIMITED_WIDTH = 1_000_000
+"""The width of a table that is not cut, in a file or a pipe."""
+
+
+@dataclass(frozen=True)
+class TextLayout:
+    """How text is laid out."""
+
+    rows: int
+    """The most rows of a table; 0 for all."""
+    width: int
+    """The width of a table in columns of a terminal."""
+    null: str
+    """What stands for NULL."""
+    style: Style
+
+
+def write_result(layout: TextLayout, form: str, result: Result, target: IO[bytes]) -> None:
+    """Writes a result in any format but Parquet."""
+    out = io.TextIOWrapper(target, encoding="utf-8", errors="surrogateescape", newline="\n", write_through=False)
+    try:
+        if result.kind == "EXPLAIN" and form == "table":
+            out.writelines(f"{row[-1]}\n" for row in result.rows)
+        elif form == "ndjson":
+            _write_lines(out, render.json_objects(result.columns, result.rows, result.is_json))
+        elif form == "json":
+            _write_lines(out, render.json_array(result.columns, result.rows, result.is_json))
+        else:
+            write_text(layout, form, result.columns, result.rows, out)
+        out.flush()
+    finally:
+        # The caller closes the stream. What a broken pipe left in the wrapper is dropped.
+        with contextlib.suppress(BrokenPipeError):
+            out.detach()
+
+
+def write_text(layout: TextLayout, form: str, columns: Sequence[Column], rows: Iterator[Row], out: IO[str]) -> None:
+    """Writes rows as a table, records, Markdown or CSV."""
+    if form == "vertical":
+        _write_lines(out, render.vertical(columns, rows, null=layout.null, style=layout.style))
+    elif form == "markdown":
+        _write_lines(out, render.markdown(columns, rows, null=layout.null))
+    elif form == "csv":
+        _write_lines(out, render.csv(columns, rows))
+    else:
+        limit = layout.rows
+        # One row more than is shown, to know whether there are more.
+        shown = list(itertools.islice(rows, limit + 1)) if limit else list(rows)
+        more = bool(limit) and len(shown) > limit
+        shown = shown[:limit] if more else shown
+        drawn = render.box(columns, shown, layout.width, null=layout.null, style=layout.style)
+        _write_lines(out, drawn.lines)
+        out.write(layout.style.dim(render.footer(len(shown), len(columns), drawn, more=more)) + "\n")
+
+
+def write_parquet(connection: duckdb.DuckDBPyConnection, statement: Parsed, target: IO[bytes]) -> None:
+    """Runs a statement and writes its result as Parquet.
+
+    Raises `InvalidArgument` when the target is a terminal.
+    """
+    if target is sys.stdout.buffer and sys.stdout.isatty():
+        message = "Parquet is binary: give -o FILE, or a pipe."
+        raise InvalidArgument(message)
+    target.writelines(parquet_pieces(connection, statement))
+
+
+def parquet_pieces(connection: duckdb.DuckDBPyConnection, statement: Parsed) -> Iterator[bytes]:
+    """Runs a statement; the bytes of its result as a Parquet file, in pieces of a MiB.
+
+    DuckDB writes Parquet to files that it can seek in, so the result goes through a temporary file.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "result.parquet"
+        execution.relation(connection, statement).write_parquet(str(path), compression="zstd")
+        with path.open("rb") as written:
+            while piece := written.read(1 << 20):
+                yield piece
+
+
+def _write_lines(out: IO[str], lines: Iterable[str]) -> None:
+    for line in lines:
+        out.write(line + "\n")

@@ -1,0 +1,131 @@
+"""Completion: what may come next in a text. Pure: from the text, the cursor and the catalog; for file names, from the
+directory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from lakebed._cli.language.statements import SQL_KEYWORDS, Statement
+from lakebed._cli.language.words import Word, quote
+from lakebed._cli.shell import statements
+from lakebed._cli.shell.completion_catalog import CompletionCatalog
+from lakebed._cli.shell.dot_commands import DOT_COMMANDS
+from lakebed._cli.shell.sql_completion import suggest_sql
+from lakebed._cli.shell.suggestions import Suggestion, files, with_prefix
+from lakebed._cli.verbs import PIPE_VERBS, Argument, find_in_shell, find_pipe, in_shell
+
+_MOST_SUGGESTIONS = 200
+
+
+def suggest(text: str, cursor: int, catalog: CompletionCatalog, *, requested: bool = False) -> list[Suggestion]:
+    """The suggestions at the cursor, a place in characters.
+
+    Before a word is begun there are none, unless the user has `requested` them or a table must follow.
+    """
+    before = text[:cursor]
+    found = statements.typed(before)
+    statement = found[-1] if found else None
+    if statement is None or statement.terminated:
+        return list(_limited(_first_words(before, cursor, requested)))
+    if statement.kind == "dot":
+        return list(_limited(_dot_command(statement, cursor, catalog)))
+    if statement.kind == "verb" and (statement.words or before[-1:].isspace()):
+        verb = find_in_shell(statement.verb)
+        assert verb is not None, statement
+        return list(_limited(_arguments(verb.arguments, statement.words, before, catalog, json=verb.json)))
+    if statement.kind == "pipe" and (statement.words or before[-1:].isspace()):
+        pipe = find_pipe(statement.verb)
+        assert pipe is not None, statement
+        return list(
+            _limited(_arguments(() if pipe.takes_raw_words else pipe.arguments, statement.words, before, catalog))
+        )
+    if not statement.sql or (re.fullmatch(r"\w+", statement.text) and not before[-1:].isspace()):
+        return list(_limited(_first_words(before, cursor, requested)))
+    whole = next((one for one in statements.typed(text) if one.start <= statement.start <= one.end), statement)
+    return list(_limited(suggest_sql(text, before, statement, whole, catalog, requested=requested)))
+
+
+def _limited(found: Iterable[Suggestion]) -> Iterator[Suggestion]:
+    """The first suggestions, each text once."""
+    seen: set[str] = set()
+    for one in found:
+        if one.text.lower() not in seen and len(seen) < _MOST_SUGGESTIONS:
+            seen.add(one.text.lower())
+            yield one
+
+
+# --- First words and verbs ------------------------------------------------------------------------------------------
+
+
+def _first_words(before: str, cursor: int, requested: bool) -> Iterator[Suggestion]:
+    """What a statement can begin with."""
+    found = re.search(r"[.\w]*\Z", before)
+    typed = found[0] if found else ""
+    start = cursor - len(typed)
+    if typed.startswith("."):
+        yield from (
+            Suggestion(f".{name}", start, "DuckDB's") for name in DOT_COMMANDS if name.startswith(typed[1:].lower())
+        )
+        return
+    if not typed and not requested:
+        return
+    keywords = sorted(word for word in SQL_KEYWORDS if "_" not in word)
+    yield from with_prefix((word if typed.islower() else word.upper() for word in keywords), typed, start, "SQL")
+    yield from with_prefix(in_shell(), typed, start, "verb")
+
+
+def _dot_command(statement: Statement, cursor: int, catalog: CompletionCatalog) -> Iterator[Suggestion]:
+    """The rest of a dot-command."""
+    if not statement.words and not statement.text.endswith(" "):
+        yield from _first_words(statement.text, cursor, requested=True)
+    elif statement.verb in ("schema", "tables"):
+        typed = statement.words[-1].text if statement.words else ""
+        yield from with_prefix((table.name for table in catalog.tables.values()), typed, cursor - len(typed), "table")
+
+
+def _arguments(
+    known: tuple[Argument, ...], words: tuple[Word, ...], before: str, catalog: CompletionCatalog, *, json: bool = False
+) -> Iterator[Suggestion]:
+    """The next word of a verb with the arguments `known`; `words` are those so far."""
+    is_begun = bool(words) and words[-1].end == len(before) and not (words[-1].quoted and words[-1].closed)
+    typed, start = (words[-1].text, words[-1].start) if is_begun else ("", len(before))
+    done = words[:-1] if is_begun else words
+    options = {option: one for one in known for option in one.options}
+    options |= {one.options[0].removeprefix("--"): one for one in known if one.bare}
+    previous = options.get(done[-1].text) if done and not done[-1].quoted else None
+    if previous is not None and previous.kind != "flag":
+        yield from _values(previous, typed, start, catalog)
+        return
+    if typed.startswith("-"):
+        names = [option for one in known for option in one.options if option.startswith("--")]
+        yield from with_prefix([*names, *(["--json"] if json else [])], typed, start, "option")
+        return
+    given = sum(
+        1
+        for index, word in enumerate(done)
+        if word.text not in options and not (index and done[index - 1].text in options)
+    )
+    positional = [one for one in known if not one.options]
+    if positional and (given < len(positional) or positional[-1].many):
+        yield from _values(positional[min(given, len(positional) - 1)], typed, start, catalog)
+    if given:
+        yield from with_prefix((one.options[0].removeprefix("--") for one in known if one.bare), typed, start, "option")
+
+
+def _values(argument: Argument, typed: str, start: int, catalog: CompletionCatalog) -> Iterator[Suggestion]:
+    """The values of an argument."""
+    if argument.choices:
+        yield from with_prefix(argument.choices, typed, start, argument.name)
+    elif argument.completes == "file":
+        yield from files(typed, start)
+    elif argument.completes == "collection":
+        yield from (
+            one._replace(text=quote(one.text)) for one in with_prefix(catalog.collections, typed, start, "collection")
+        )
+    elif argument.completes == "verb":
+        yield from with_prefix([*in_shell(), *(verb.name for verb in PIPE_VERBS)], typed, start, "verb")
+    elif argument.completes == "query":
+        yield from with_prefix(catalog.queries, typed, start, "saved query")
+    elif argument.completes == "model":
+        yield from with_prefix(catalog.models, typed, start, "model")

@@ -1,0 +1,56 @@
+"""The context of verbs in the shell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lakebed._cli.environment.context import Context
+from lakebed._cli.shell.progress_line import ProgressLine
+
+
+class ShellContext(Context):
+    """A context whose format can be chosen, and whose output removes the progress line first."""
+
+    chosen_format: str | None = None
+    """The format chosen by the verb `format`."""
+
+    is_interactive = False
+    """Whether the shell runs on a terminal."""
+
+    progress_line: ProgressLine | None = None
+    """The progress of the running statement, on the line where output would begin."""
+
+    def note(self, text: str) -> None:
+        """Writes a remark to standard error."""
+        self._remove_progress_line()
+        super().note(text)
+
+    def say(self, text: str) -> None:
+        """Writes a line of data to standard output."""
+        self._remove_progress_line()
+        super().say(text)
+
+    def confirm(self, question: str) -> bool:
+        """Asks a question on standard error; whether the answer is yes."""
+        self._remove_progress_line()
+        return super().confirm(question)
+
+    def listing(self, *given: Any, **more: Any) -> None:
+        """Writes several reports."""
+        self._remove_progress_line()
+        super().listing(*given, **more)
+
+    def _remove_progress_line(self) -> None:
+        if self.progress_line is not None:
+            self.progress_line.stop()
+
+    @property
+    def on_terminal(self) -> bool:
+        """Whether standard output is a terminal."""
+        return self.is_interactive or super().on_terminal
+
+    def format(self, requested: str | None, output: str | None = None) -> str:
+        """The format of a result: the one requested, else the one chosen in the shell, else as on the command line."""
+        if requested is None and self.chosen_format not in (None, "auto", "parquet") and not self.json:
+            return str(self.chosen_format)
+        return super().format(requested, output)

@@ -1,0 +1,103 @@
+"""Lays out the result of a query for the screen, for the pager, or whole."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from lakebed._cli import render
+from lakebed._cli.render import Row
+from lakebed._cli.results.execution import Result
+from lakebed._cli.results.output import UNLIMITED_WIDTH
+from lakebed._cli.shell.screen import Screen, screen_lines
+
+_ROWS_TOGETHER = 1000
+"""Rows of a table in the pager that are laid out together, under a heading of their own."""
+
+
+class Display(NamedTuple):
+    """The lines that show a result, and the footer below them."""
+
+    lines: Iterator[str]
+    footer: Callable[[], str]
+    """The footer, known when all lines have been read."""
+    is_wide: bool = False
+    """Whether the lines must not be wrapped: the pager scrolls them sideways."""
+    is_cut: bool = False
+    """Whether something may be left out, so that a script shows the footer, too."""
+
+
+def table(result: Result, screen: Screen, *, records: bool) -> Display:
+    """The rows that fit as a table.
+
+    With `records`, as records where the table would leave something out: of one row always, of several where all
+    records fit.
+    """
+    columns, limit = result.columns, screen.first_rows
+    rows = result.rows
+    shown = list(itertools.islice(rows, limit + 1)) if limit else list(rows)
+    more = bool(limit) and len(shown) > limit
+    shown = shown[:limit] if more else shown
+    drawn = render.box(columns, shown, screen.width, null=screen.null, style=screen.style)
+    if records and not more and shown and (drawn.hidden_columns or drawn.has_cut):
+        lines = list(render.vertical(columns, shown, null=screen.null, style=screen.style))
+        if len(shown) == 1 or sum(screen_lines(line, screen.width) for line in lines) <= screen.height - 4:
+            footer = f"{render.count(len(shown), 'row')}, {render.count(len(columns), 'column')}"
+            return Display(iter(lines), lambda: footer)
+    footer = f"the first {render.count(len(shown), 'row')}, there are more" if more else render.count(len(shown), "row")
+    footer += f", {render.count(len(columns), 'column')}"
+    footer += render.missing(len(columns), drawn)
+    footer += f": {screen.everything}" if more or drawn.hidden_columns or drawn.has_cut else ""
+    return Display(iter(drawn.lines), lambda: footer, is_wide=True, is_cut=True)
+
+
+def whole_table(result: Result, screen: Screen) -> Display:
+    """All rows and columns, nothing cut, as DuckDB finds them: for the pager."""
+    counted = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal counted
+        rows = result.rows
+        while True:
+            chunk = list(itertools.islice(rows, _ROWS_TOGETHER))
+            if not chunk and counted:
+                return
+            counted += len(chunk)
+            yield from render.box(result.columns, chunk, UNLIMITED_WIDTH, null=screen.null, style=screen.style).lines
+            if len(chunk) < _ROWS_TOGETHER:
+                return
+
+    def footer() -> str:
+        return f"{render.count(counted, 'row')}, {render.count(len(result.columns), 'column')}"
+
+    return Display(lines(), footer, is_wide=True)
+
+
+def in_format(result: Result, form: str, screen: Screen) -> Display:
+    """All rows in any format but `table`, as DuckDB finds them."""
+    counted = 0
+
+    def counting(rows: Iterator[Row]) -> Iterator[Row]:
+        nonlocal counted
+        for row in rows:
+            counted += 1
+            yield row
+
+    columns = result.columns
+    rows = counting(result.rows)
+    if form == "vertical":
+        lines = render.vertical(columns, rows, null=screen.null, style=screen.style)
+    elif form == "markdown":
+        lines = render.markdown(columns, rows, null=screen.null)
+    elif form == "csv":
+        lines = render.csv(columns, rows)
+    elif form == "json":
+        lines = render.json_array(columns, rows, result.is_json)
+    else:
+        lines = render.json_objects(columns, rows, result.is_json)
+
+    def footer() -> str:
+        return f"{render.count(counted, 'row')}, {render.count(len(columns), 'column')}"
+
+    return Display(lines, footer, is_wide=form == "markdown")

@@ -1,0 +1,40 @@
+"""What completion suggests, and the suggestions that several places share: names with a prefix, and files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from lakebed._cli.language.words import quote
+
+
+class Suggestion(NamedTuple):
+    """A text to put in place of the text from `start` to the cursor."""
+
+    text: str
+    start: int
+    kind: str
+    """What it is, in a word, or the type of a column: shown beside it."""
+
+
+def with_prefix(names: Iterable[str], typed: str, start: int, kind: str) -> Iterator[Suggestion]:
+    """The names that begin with what is typed, whatever the case."""
+    prefix = typed.lower()
+    for name in names:
+        if name.lower().startswith(prefix):
+            yield Suggestion(name, start, kind)
+
+
+def files(typed: str, start: int) -> Iterator[Suggestion]:
+    """The files whose path begins with what is typed, each as one word."""
+    directory, prefix = os.path.split(typed)
+    try:
+        with os.scandir(os.path.expanduser(directory) or ".") as entries:  # noqa: PTH111
+            found = sorted((entry.name, entry.is_dir()) for entry in entries)
+    except OSError:
+        return
+    for name, is_directory in found:
+        if name.startswith(prefix) and (prefix.startswith(".") or not name.startswith(".")):
+            path = os.path.join(directory, name) + ("/" if is_directory else "")  # noqa: PTH118
+            yield Suggestion(quote(path), start, "directory" if is_directory else "file")

@@ -1,0 +1,61 @@
+"""The verbs to the right of `SELECT ... |`. What they promise is in `lakebed._cli.pipes`."""
+
+from __future__ import annotations
+
+from lakebed._cli.verbs.common_arguments import PROMPT_ARGUMENTS
+from lakebed._cli.verbs.formats import FORMATS
+from lakebed._cli.verbs.verb import Argument, Verb
+
+PIPE_VERBS: tuple[Verb, ...] = (
+    Verb(
+        "write",
+        "Write the rows to a file.",
+        "pipes.functions:write",
+        (
+            Argument("file", "the file; its ending decides the format", "file", metavar="FILE", completes="file"),
+            Argument(
+                "format", "the format, where the ending does not decide it", "choice", ("--format",), choices=FORMATS
+            ),
+        ),
+        "The file appears under its name when it is complete. Endings: .json .ndjson .jsonl .csv .md .parquet .pq .txt.",
+        ("FROM events | write events.parquet", "SELECT type, count(*) FROM events GROUP BY ALL | write report.md"),
+        is_silent=True,
+        kind="pipe",
+        json=False,
+    ),
+    Verb(
+        "into",
+        "Append the rows to a collection, each as a JSON object.",
+        "pipes.functions:into",
+        (Argument("collection", "the collection", metavar="COLLECTION", completes="collection"),),
+        "All rows are committed together, or none.",
+        ("SELECT * EXCLUDE (secret) FROM events | into public_events",),
+        is_silent=True,
+        kind="pipe",
+        json=False,
+    ),
+    Verb(
+        "prompt",
+        "Ask a model about each row, and store the replies.",
+        "commands.prompt:pipe",
+        PROMPT_ARGUMENTS,
+        "Replies are stored as they arrive, and the same pipe sends only what is missing. The first Ctrl-C finishes the requests in "
+        "flight, the second cancels them.",
+        ('SELECT title FROM issues LIMIT 20 | prompt llama3.2 "Summarise: {title}" into summaries',),
+        kind="pipe",
+        json=False,
+        uses_server=True,
+    ),
+    Verb(
+        "!",
+        "Run a program with the rows as NDJSON on its standard input.",
+        "pipes.functions:program",
+        (Argument("words", "the program and its arguments", many=True, metavar="PROGRAM [ARGUMENT...]"),),
+        "No system shell is involved: words are arguments as they are, without patterns, variables or redirection. Not with --safe.",
+        ("FROM events | ! jq -c .user", "FROM events | ! sh -c 'sort | uniq -c'"),
+        takes_raw_words=True,
+        runs_programs=True,
+        kind="pipe",
+        json=False,
+    ),
+)

@@ -1,0 +1,272 @@
+"""The verbs of the command line. The shell has most of them, too."""
+
+from __future__ import annotations
+
+from lakebed._cli.verbs.common_arguments import (
+    COLLECTION,
+    FORMAT,
+    HOST,
+    LISTING_FORMAT,
+    OUTPUT,
+    PROMPT_ARGUMENTS,
+    ROWS,
+    SAFE,
+)
+from lakebed._cli.verbs.verb import Argument, Verb
+
+STORE_VERBS: tuple[Verb, ...] = (
+    Verb(
+        "ingest",
+        "Read NDJSON files into a collection.",
+        "commands.ingest:ingest",
+        (
+            Argument(
+                "files",
+                "files, patterns, or - for standard input; .gz and .zst too",
+                "file",
+                many=True,
+                metavar="FILE...",
+                completes="file",
+            ),
+            Argument(
+                "into",
+                "the collection (default: the file's name without .ndjson, .jsonl, .json, .gz, .zst)",
+                options=("--into",),
+                metavar="NAME",
+                completes="collection",
+                bare=True,
+            ),
+            Argument(
+                "on_error",
+                "what to do with a line that is not valid JSON, or too large",
+                "choice",
+                ("--on-error",),
+                choices=("abort", "skip", "quarantine"),
+                default="abort",
+            ),
+            Argument("again", "ingest a file again that was ingested completely before", "flag", ("--again",)),
+            Argument("resume", "continue where an interrupted ingest of the same file stopped", "flag", ("--resume",)),
+        ),
+        "Creates the store if it does not exist. A file that was ingested completely before is skipped, so the same command "
+        "can run every night. After Ctrl-C, committed rows stay; --resume continues from there.",
+        (
+            "lakebed ingest events.ndjson.gz",
+            "lakebed ingest 'logs/*.ndjson' --into logs --on-error quarantine",
+            "zcat old.gz | lakebed ingest - --into events",
+        ),
+    ),
+    Verb(
+        "query",
+        "Query the store in SQL.",
+        "commands.query:query",
+        (
+            Argument("sql", "statements in DuckDB's SQL (default: standard input)", required=False, metavar="[SQL]"),
+            Argument("command", "the statements, as an option", options=("-c", "--command"), metavar="SQL"),
+            Argument(
+                "file",
+                "read the statements from a file; - is standard input",
+                "file",
+                ("-f", "--file"),
+                metavar="FILE",
+                completes="file",
+            ),
+            FORMAT,
+            OUTPUT,
+            ROWS,
+            SAFE,
+            Argument(
+                "database",
+                "a DuckDB database file to open along with the store",
+                "file",
+                ("--database",),
+                metavar="FILE",
+                completes="file",
+            ),
+        ),
+        "Every collection is a table; the tables blobs, collections, segments, dictionaries and commits describe the store itself. "
+        "Times with a zone are shown in UTC. `SELECT ... | VERB ...` pipes the rows to a verb: write FILE, into COLLECTION, "
+        "! PROGRAM ARGUMENT...",
+        (
+            "lakebed query 'SELECT type, count(*) FROM events GROUP BY ALL'",
+            "lakebed query -f report.sql --format markdown",
+            "lakebed query 'FROM events' -o events.parquet",
+            "lakebed query 'FROM events | into copies'",
+        ),
+        in_shell=False,
+    ),
+    Verb(
+        "prompt",
+        "Ask a model about each row of a query, and store the replies.",
+        "commands.prompt:prompt",
+        (
+            *PROMPT_ARGUMENTS[:2],
+            Argument(
+                "query", "one SELECT: the rows (default: one prompt, of no row)", options=("--from",), metavar="SQL"
+            ),
+            *PROMPT_ARGUMENTS[2:],
+        ),
+        "Replies are stored as they arrive, and the same command sends only what is missing: after Ctrl-C, a crash or a failed row, run it "
+        "again. The first Ctrl-C finishes the requests in flight, the second cancels them. The exit code is 1 when rows failed, 3 when the "
+        "server was lost.",
+        (
+            'lakebed prompt llama3.2 "Summarise: {title}" --from "SELECT title FROM issues" --into summaries -j 4',
+            'lakebed prompt llama3.2 "Why is the sky blue?"',
+        ),
+        uses_server=True,
+    ),
+    Verb(
+        "models",
+        "List the models that Ollama has.",
+        "commands.ollama:models",
+        (HOST, LISTING_FORMAT, ROWS),
+        uses_server=True,
+    ),
+    Verb(
+        "pull",
+        "Download a model to the Ollama server.",
+        "commands.ollama:pull",
+        (Argument("model", "its name", metavar="MODEL"), HOST),
+        examples=("lakebed pull llama3.2",),
+        json=False,
+        uses_server=True,
+    ),
+    Verb(
+        "collections", "List the collections.", "commands.inspect:collections", (LISTING_FORMAT, ROWS), is_silent=True
+    ),
+    Verb(
+        "describe",
+        "Show a collection's columns and types.",
+        "commands.inspect:describe",
+        (COLLECTION, LISTING_FORMAT, ROWS),
+        is_silent=True,
+    ),
+    Verb("stats", "Show the contents of the store and its size on disk.", "commands.inspect:stats", is_silent=True),
+    Verb(
+        "get",
+        "Write the bytes of a blob to standard output.",
+        "commands.blobs:get",
+        (Argument("hash", "64 hex characters, or a unique prefix", metavar="HASH"), OUTPUT),
+        examples=("lakebed get 3f9a1c > image.png",),
+        json=False,
+    ),
+    Verb(
+        "put",
+        "Store any files: images, texts, archives.",
+        "commands.blobs:put",
+        (
+            Argument("files", "files, or - for standard input", "file", many=True, metavar="FILE...", completes="file"),
+            Argument(
+                "into",
+                "the collection that lists them",
+                options=("--into",),
+                metavar="NAME",
+                default="files",
+                completes="collection",
+                bare=True,
+            ),
+            Argument("name", "the name of the file on standard input", options=("--name",), metavar="NAME"),
+            Argument("media_type", "their media type (default: from the name)", options=("--type",), metavar="TYPE"),
+        ),
+        "Each file becomes a blob that stays until it is deleted, and a row with its name, media type, size and hash. "
+        "Creates the store if it does not exist.",
+        ("lakebed put photos/*.jpg --into photos", "lakebed query 'SELECT name, size, hash FROM files'"),
+        is_silent=True,
+    ),
+    Verb(
+        "delete",
+        "Remove blobs and every row that refers to them.",
+        "commands.blobs:delete",
+        (Argument("hashes", "64 hex characters, or a unique prefix", many=True, metavar="HASH..."),),
+        is_silent=True,
+    ),
+    Verb(
+        "drop",
+        "Drop a collection.",
+        "commands.manage:drop",
+        (COLLECTION, Argument("yes", "do not ask for confirmation", "flag", ("--yes", "-y"))),
+        "Asks for confirmation. Blobs stay if another collection or a put refers to them.",
+        is_silent=True,
+    ),
+    Verb(
+        "trim",
+        "Drop the oldest rows of a collection.",
+        "commands.manage:trim",
+        (
+            COLLECTION,
+            Argument(
+                "before_seq",
+                "drop the rows whose _seq is below this",
+                "integer",
+                ("--before-seq",),
+                metavar="N",
+                required=True,
+            ),
+        ),
+        is_silent=True,
+    ),
+    Verb(
+        "train",
+        "Train a compression dictionary on a collection.",
+        "commands.manage:train",
+        (
+            COLLECTION,
+            Argument("size", "the largest size in bytes", "integer", ("--size",), default=112640, metavar="BYTES"),
+        ),
+        "The dictionary is installed if it makes a sample at least 3 % smaller. The first ingest trains one automatically.",
+        is_silent=True,
+    ),
+    Verb("seal", "Finish the segment that is being written.", "commands.manage:seal", is_silent=True),
+    Verb(
+        "export",
+        "Write a collection's records, byte for byte as they were ingested.",
+        "commands.manage:export",
+        (
+            COLLECTION,
+            Argument(
+                "output",
+                "write to this file (default: standard output)",
+                "file",
+                required=False,
+                metavar="[FILE]",
+                completes="file",
+            ),
+        ),
+        examples=("lakebed export events events.ndjson", "lakebed export events | zstd > events.ndjson.zst"),
+    ),
+    Verb(
+        "verify",
+        "Read the whole store and check it.",
+        "commands.manage:verify",
+        details="The exit code is 6 when something is damaged.",
+    ),
+    Verb(
+        "config",
+        "Show the settings and where each comes from.",
+        "commands.settings:config",
+        (
+            Argument(
+                "action",
+                "show: the settings; path: the settings files",
+                "choice",
+                required=False,
+                choices=("show", "path"),
+                default="show",
+                metavar="[show|path]",
+            ),
+        ),
+        "In order of precedence: flags, environment variables (LAKEBED_ROWS), lakebed.toml in this directory or above, "
+        "your own settings file.",
+    ),
+    Verb(
+        "completions",
+        "Print the completion script for your shell.",
+        "commands.settings:completions",
+        (Argument("shell", "your shell", "choice", choices=("bash", "zsh", "fish"), metavar="bash|zsh|fish"),),
+        examples=(
+            'eval "$(lakebed completions bash)"',
+            "lakebed completions fish > ~/.config/fish/completions/lakebed.fish",
+        ),
+        json=False,
+        in_shell=False,
+    ),
+)

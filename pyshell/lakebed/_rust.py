@@ -1,0 +1,13 @@
+"""The backend in Rust: `lakebed._engine` under the names of the `Backend` protocol. Nothing else of the package imports
+the engine."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lakebed._engine import Buffer, Hash, OllamaClient, Row, Rows, collection_name, error_kinds
+from lakebed._engine import open as open_store
+
+__all__ = ["Buffer", "Hash", "OllamaClient", "Row", "Rows", "collection_name", "error_kinds", "name", "open_store"]
+
+name: Final = "rust"

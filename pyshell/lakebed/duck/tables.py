@@ -1,0 +1,100 @@
+"""What the views of an attached store read: protocols, so that tests can put plain tables in the place of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Protocol
+
+from lakebed._backend import ArrowStream
+from lakebed.duck.predicates import Filter
+
+__all__ = ["SEQ", "SnapshotProvider", "Table", "TableSnapshot"]
+
+SEQ = "_seq"
+"""The sequence number of a row: the column of a collection that is cheapest to read."""
+
+
+class Table(Protocol):
+    """One table of one snapshot: a collection or a system table."""
+
+    @property
+    def columns(self) -> dict[str, bool]:
+        """The names of the columns, in the order users see, and whether filters can compare the column with
+        constants."""
+        ...
+
+    @property
+    def casts(self) -> dict[str, str]:
+        """The SQL types of the columns whose Arrow type is another one."""
+        ...
+
+    @property
+    def takes_filters(self) -> bool:
+        """Whether `open` applies filters."""
+        ...
+
+    @property
+    def rows(self) -> int | None:
+        """The number of rows, if it is known without a scan."""
+        ...
+
+    @property
+    def signature(self) -> Hashable:
+        """A value that two tables share if their columns have the same names and types."""
+        ...
+
+    @property
+    def content(self) -> Hashable:
+        """A value that this table shares with the same table of another snapshot if the rows are the same."""
+        ...
+
+    def open(self, columns: list[str], filters: list[Filter], *, views: bool = False) -> ArrowStream:
+        """The rows that pass all filters, with these columns in this order. `views`: `_json` as Arrow string views.
+
+        A filtered stream may contain rows in which every column is NULL, so that DuckDB can cancel a scan that finds
+        nothing.
+        """
+        ...
+
+
+class TableSnapshot(Protocol):
+    """The tables of a store as of one commit."""
+
+    @property
+    def version(self) -> object:
+        """A value that two snapshots share if they show the same."""
+        ...
+
+    def collections(self) -> list[str]:
+        """The names of the collections, oldest first."""
+        ...
+
+    def collection(self, name: str) -> Table:
+        """The collection of this name."""
+        ...
+
+    def system(self, table: str) -> Table:
+        """The system table of this name."""
+        ...
+
+    def active_runs(self) -> frozenset[str]:
+        """The ids of the prompt runs whose process is running."""
+        ...
+
+
+class SnapshotProvider(Protocol):
+    """A store, as a provider of snapshots."""
+
+    @property
+    def path(self) -> str:
+        """The absolute path of the store."""
+        ...
+
+    @property
+    def given_path(self) -> str:
+        """The path as the caller wrote it."""
+        ...
+
+    def snapshot(self) -> TableSnapshot:
+        """The newest state of the store."""
+        ...

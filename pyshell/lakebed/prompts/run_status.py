@@ -1,0 +1,62 @@
+"""The progress of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lakebed.prompts.storage import StoredReply
+
+__all__ = ["Counts", "RunStatus"]
+
+
+@dataclass
+class Counts:
+    """What a run has counted. `results.PromptReport` documents the fields."""
+
+    rows: int = 0
+    asked: int = 0
+    cached: int = 0
+    present: int = 0
+    errors: int = 0
+    cut: int = 0
+    prompt_tokens: int = 0
+    reply_tokens: int = 0
+
+    @property
+    def settled(self) -> int:
+        """Rows that need nothing more."""
+        return self.asked + self.cached + self.present + self.errors
+
+    def add_reply(self, reply: StoredReply) -> None:
+        """Counts the tokens of a reply."""
+        self.prompt_tokens += reply.stats.get("prompt_eval_count", 0)
+        self.reply_tokens += reply.stats.get("eval_count", 0)
+        self.cut += reply.done_reason == "length"
+
+    def stored(self) -> str:
+        """A sentence about what is stored."""
+        return f"{self.asked + self.cached:,} results and {self.asked:,} new replies are stored."
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """The progress of a run."""
+
+    rows: int
+    """Rows that need nothing more."""
+    total: int | None
+    """Input rows, if they were counted."""
+    asked: int
+    cached: int
+    present: int
+    errors: int
+    in_flight: int
+    """Requests that are being sent."""
+    reply_tokens: int
+    tokens_per_second: float
+    seconds: float
+    """Since the run was created."""
+    seconds_left: float | None
+    """An estimate; None if the rows were not counted."""
+    waiting_for: str = field(default="")
+    """Why the run waits for the server; empty if it does not."""

@@ -1,0 +1,59 @@
+"""Which server is asked, and with which client."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Literal
+
+from lakebed.prompts.address import Address, address
+from lakebed.prompts.client import LINE_LIMIT, Client, Timeouts
+
+__all__ = ["Server", "find_server"]
+
+ClientName = Literal["rust", "httpx", ""]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server, and how it is asked."""
+
+    address: Address
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    client_name: ClientName = ""
+    """The client to use; empty: the one in Rust if it is installed, else the one on httpx."""
+
+    def client(self) -> Client:
+        """A new client, which the caller closes. Raises `ImportError` when the client in Rust is demanded and not
+        installed."""
+        if self.client_name != "httpx":
+            try:
+                from lakebed._rust import OllamaClient
+            except ImportError:
+                if self.client_name == "rust":
+                    raise
+            else:
+                return OllamaClient(
+                    self.address.url,
+                    headers=dict(self.address.headers),
+                    proxies=not self.address.is_loopback,
+                    connect=self.timeouts.connect,
+                    first=self.timeouts.first,
+                    stall=self.timeouts.stall,
+                    line_limit=LINE_LIMIT,
+                )
+        from lakebed.prompts.httpx_client import HttpxClient
+
+        return HttpxClient(self.address, self.timeouts)
+
+
+_CLIENTS: dict[str, ClientName] = {"rust": "rust", "httpx": "httpx"}
+
+
+def find_server(host: str | None = None, timeouts: Timeouts | None = None) -> Server:
+    """The server at `host`, else at OLLAMA_HOST, else at the default address. LAKEBED_OLLAMA_CLIENT chooses the client.
+
+    Raises `InvalidArgument` for an address that is not one.
+    """
+    client_name = _CLIENTS.get(os.environ.get("LAKEBED_OLLAMA_CLIENT", ""), "")
+    return Server(address(host, os.environ), timeouts or Timeouts(), client_name)

@@ -1,0 +1,1 @@
+"""Checks the table of rooms, `rooms.toml`, against the source: `python -m scripts.rooms`. Standard library only."""

@@ -1,0 +1,124 @@
+"""The verbs for blobs and for the upkeep of a store."""
+
+from __future__ import annotations
+
+
+class TestBlobs:
+    def test_put_lists_files_and_get_gives_their_bytes(self, run, place):
+        picture = bytes(range(256)) * 4
+        (place / "a.png").write_bytes(picture)
+        (place / "b.txt").write_text("text")
+        rows = run("put", "a.png", "b.txt", "--into", "photos").rows
+        assert [(row["name"], row["media_type"], row["size"]) for row in rows] == [
+            ("a.png", "image/png", 1024),
+            ("b.txt", "text/plain", 4),
+        ]
+        assert run("query", "SELECT name, media_type, size, hash FROM photos ORDER BY _seq").rows == rows
+        assert run("get", rows[0]["hash"]).out == picture
+        assert run("get", rows[0]["hash"][:12], "-o", "copy.png").out == b""
+        assert (place / "copy.png").read_bytes() == picture
+        assert run("query", f"SELECT octet_length(data) AS n FROM blobs WHERE hash = '{rows[0]['hash']}'").rows == [
+            {"n": 1024}
+        ]
+
+    def test_put_from_standard_input(self, run):
+        (row,) = run("put", "-", "--name", "x.bin", "--type", "a/b", stdin=b"\0\1").rows
+        assert (row["name"], row["media_type"], row["size"]) == ("x.bin", "a/b", 2)
+        assert run("get", row["hash"]).out == b"\0\1"
+
+    def test_put_stores_all_files_or_none(self, run, place):
+        (place / "a.txt").write_text("a")
+        assert run("put", "a.txt", "nosuch.txt").code == 7
+        assert not (place / "data.lakebed").exists()
+
+    def test_a_put_survives_the_drop_of_its_list(self, run, place):
+        (place / "a.txt").write_text("a")
+        (row,) = run("put", "a.txt").rows
+        assert run("drop", "files", "--yes").rows == [{"collection": "files", "rows": 1}]
+        assert run("get", row["hash"]).out == b"a"
+
+    def test_binary_is_kept_from_the_terminal(self, run, on_terminal, place):
+        (place / "a.bin").write_bytes(b"\0\1\2")
+        (place / "a.txt").write_text("text\n")
+        binary, text = run("put", "a.bin", "a.txt").rows
+        done = on_terminal("get", binary["hash"])
+        assert (done.code, done.out) == (2, b"")
+        assert "3 bytes of binary data" in done.err
+        assert on_terminal("get", text["hash"]).text == "text\n"
+
+    def test_delete_removes_the_rows_that_are_the_blob(self, run, store):
+        hash = run("query", "SELECT _hash FROM events LIMIT 1").rows[0]["_hash"]
+        assert run("delete", hash[:16]).rows == [{"hash": hash, "rows": 2}]
+        assert run("query", "SELECT count(*) AS n FROM events").rows == [{"n": 3}]
+        assert run("get", hash).code == 5
+
+    def test_delete_removes_all_or_none(self, run, store):
+        hash = run("query", "SELECT _hash FROM events LIMIT 1").rows[0]["_hash"]
+        assert run("delete", hash, "0" * 64).code == 5
+        assert run("get", hash).code == 0
+
+
+class TestUpkeep:
+    def test_export_gives_back_the_very_bytes(self, run, store, place):
+        assert run("export", "events").out == store.read_bytes()
+        done = run("export", "events", "copy.ndjson")
+        assert (place / "copy.ndjson").read_bytes() == store.read_bytes()
+        assert (done.rows[0]["rows"], done.rows[0]["bytes"]) == (5, len(store.read_bytes()))
+
+    def test_drop_asks_on_a_terminal(self, run, on_terminal, store):
+        done = run("drop", "events")
+        assert (done.code, done.err) == (
+            2,
+            "error: Dropping 'events' and its 5 rows needs --yes without a terminal.\n",
+        )
+        assert on_terminal("drop", "events", typed=b"n\n").code == 1
+        assert len(run("collections").rows) == 1
+        done = on_terminal("drop", "events", typed=b"y\n")
+        assert "Drop 'events' and its 5 rows? [y/N]" in done.text
+        assert run("collections").rows == []
+
+    def test_trim(self, run, store):
+        assert run("trim", "events", "--before-seq", "2").rows == [{"collection": "events", "rows": 2}]
+        assert run("query", "SELECT min(_seq) AS n FROM events").rows == [{"n": 2}]
+
+    def test_seal_and_verify(self, run, store, on_terminal):
+        assert run("seal").rows == [{"segments": 1}]
+        (report,) = run("verify").rows
+        assert (report["ok"], report["rows"]) == (True, 5)
+        assert on_terminal("verify").text.startswith("whole: ")
+
+    def test_verify_ends_with_6_when_something_is_damaged(self, run, store, place):
+        run("seal")
+        (segment,) = (place / "data.lakebed/segments").iterdir()
+        data = bytearray(segment.read_bytes())
+        data[100] ^= 1
+        segment.write_bytes(data)
+        done = run("verify")
+        assert done.code == 6
+        assert done.rows[0]["problems"]
+
+    def test_train(self, run, place):
+        lines = b"".join(b'{"id":%d,"text":"the quick brown fox %d jumps"}\n' % (n, n * 7919) for n in range(20000))
+        run("ingest", "-", "--into", "foxes", stdin=lines)
+        (report,) = run("train", "foxes", "--size", "16384").rows
+        assert report["collection"] == "foxes"
+        assert report["size"] <= 16384
+
+    def test_stats_describe_collections(self, run, on_terminal, store):
+        (report,) = run("stats").rows
+        assert (report["rows"], report["collections"]) == (5, 1)
+        described = {row["name"]: row["type"] for row in run("describe", "events").rows}
+        assert described["at"] == "TIMESTAMP WITH TIME ZONE"
+        assert described["n"] == "UBIGINT"
+        assert described["_seq"] == "BIGINT"
+        assert run("query", "DESCRIBE events").code == 0
+        assert "5 rows in 1 collection" in on_terminal("stats").text
+        assert "│ events" in on_terminal("collections").text
+        assert run("collections", "--format", "csv").text.startswith("name,rows,")
+
+    def test_types_are_the_same_in_describe_and_in_sql(self, run, store):
+        described = {row["name"]: row["type"] for row in run("describe", "events").rows}
+        sql = {row["column_name"]: row["column_type"] for row in run("query", "DESCRIBE events").rows}
+        assert {name: kind.replace('"', "") for name, kind in described.items()} == {
+            name: kind.replace('"', "") for name, kind in sql.items()
+        }

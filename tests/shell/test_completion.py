@@ -1,0 +1,121 @@
+"""Completion: text in, suggestions out."""
+
+from __future__ import annotations
+
+import pytest
+
+from lakebed._cli.shell.completion import suggest
+from lakebed._cli.shell.completion_catalog import Column, CompletionCatalog, Table
+from lakebed.duck.struct_types import struct_fields
+
+EVENTS = Table(
+    "events",
+    "data.main",
+    (
+        Column("type", "VARCHAR"),
+        Column("n", "BIGINT"),
+        Column("user", 'STRUCT("name" VARCHAR, age BIGINT, home STRUCT(city VARCHAR))'),
+        Column("_seq", "BIGINT"),
+    ),
+)
+ODD = Table("My Events", "data.main", (Column("two words", "VARCHAR"), Column("order", "BIGINT")))
+BLOBS = Table("blobs", "data.sys", (Column("id", "BIGINT"), Column("kind", "VARCHAR")))
+CATALOG = CompletionCatalog(
+    {"events": EVENTS, "my events": ODD, "blobs": BLOBS, "main.events": EVENTS, "sys.blobs": BLOBS},
+    ("count", "count_if", "typeof"),
+    ("select", "from", "order", "count", "table", "type"),
+    frozenset(("select", "from", "order", "table", "user")),
+    ("events", "My Events"),
+    ("daily", "weekly"),
+    ("llama3:8b",),
+)
+
+
+def offered(text, *, requested=False):
+    """What is suggested where | stands."""
+    cursor = text.index("¦")
+    return [one.text for one in suggest(text.replace("¦", ""), cursor, CATALOG, requested=requested)]
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("SELECT * FROM ¦", ["events", '"My Events"', "blobs"]),
+        ("SELECT * FROM ev¦", ["events"]),
+        ("SELECT * FROM events, b¦", ["blobs"]),
+        ("FROM events JOIN bl¦", ["blobs"]),
+        ("DESCRIBE my¦", ['"My Events"']),
+        ("SUMMARIZE e¦", ["events"]),
+        ("WITH x AS (SELECT 1) FROM x¦", ["x"]),
+        ("SELECT ty¦ FROM events", ["type", "typeof"]),
+        ("SELECT e.¦ FROM events e", ["type", "n", '"user"', "_seq"]),
+        ("SELECT e.t¦ FROM events AS e JOIN blobs b", ["type"]),
+        ("SELECT b.k¦ FROM events AS e JOIN blobs b ON true", ["kind"]),
+        ("SELECT user.¦ FROM events", ["name", "age", "home"]),
+        ("SELECT user.home.c¦ FROM events", ["city"]),
+        ("SELECT e.user.a¦ FROM events e", ["age"]),
+        ("SELECT 'é', ki¦ FROM blobs", ["kind"]),
+        ("FROM sys.¦", ["blobs"]),
+        ("FROM data.¦", ["events", '"My Events"']),
+        ('SELECT tw¦ FROM "My Events"', ['"two words"']),
+        ("SELECT CO¦ FROM events", ["COUNT", "count_if"]),
+        ("SELECT type, tw¦", ['"two words"']),
+        ("sel¦", ["select"]),
+        ("SEL¦", ["SELECT"]),
+        ("ing¦", ["ingest"]),
+        ("SELECT 1; hel¦", ["help"]),
+        (".mo¦", [".mode"]),
+        (".schema e¦", ["events"]),
+        ("ingest x --on¦", ["--on-error"]),
+        ("ingest x --on-error s¦", ["skip"]),
+        ("ingest x in¦", ["into"]),
+        ("ingest x into e¦", ["events"]),
+        ("drop ¦", ["events", "'My Events'"]),
+        ("help ing¦", ["ingest"]),
+        ("format v¦", ["vertical"]),
+        ("call d¦", ["daily"]),
+        ("stats --j¦", ["--json"]),
+        ("FROM events | wr¦", ["write"]),
+        ("FROM events |¦", ["write", "into", "prompt", "!"]),
+        ("FROM events | into e¦", ["events"]),
+        ("FROM events | prompt ll¦", ["llama3:8b"]),
+        ("FROM events | write x.csv --format p¦", ["parquet"]),
+    ],
+)
+def test_what_is_offered(text, first):
+    assert offered(text)[: len(first)] == first
+
+
+@pytest.mark.parametrize(
+    "text", ["SELECT ¦ FROM events", "SELECT 'ev¦", "SELECT 1 -- ev¦", "¦", "SELECT 1; ¦", "FROM events | ! l¦"]
+)
+def test_nothing_is_offered_unasked(text):
+    assert offered(text) == []
+
+
+def test_when_asked_columns_and_beginnings_are_offered():
+    assert offered("SELECT ¦ FROM events", requested=True)[:2] == ["type", "n"]
+    assert "ingest" in offered("¦", requested=True)
+
+
+def test_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a b.ndjson").touch()
+    (tmp_path / "abc.csv").touch()
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "x.json").touch()
+    assert offered("ingest a¦") == ["'a b.ndjson'", "abc.csv"]
+    assert offered("ingest s¦") == ["sub/"]
+    assert offered("read sub/¦") == ["sub/x.json"]
+    assert offered("FROM 'ab¦") == ["abc.csv"]
+    assert offered("FROM events | write sub/x¦") == ["sub/x.json"]
+
+
+def test_the_fields_of_a_struct():
+    assert [
+        one.name
+        for one in struct_fields(
+            'STRUCT("a, b" STRUCT(x BIGINT, y DECIMAL(3,1)), "q""t" VARCHAR[], n MAP(VARCHAR, BIGINT))'
+        )
+    ] == ["a, b", 'q"t', "n"]
+    assert struct_fields("VARCHAR") == []
