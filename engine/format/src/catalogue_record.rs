@@ -1,4 +1,4 @@
-//! Catalogue records: everything that changes besides blobs and rows, in the order it changed.
+//! Catalogue records: the changes of a group besides its blobs and rows, in order.
 
 use crate::coding::{Reader, put_str, put_varint, until_error};
 use crate::error::{FormatError, Result};
@@ -26,40 +26,40 @@ pub enum CatalogueRecord {
     CollectionCreated(NewCollection),
     /// A collection was dropped.
     CollectionDropped(CollectionId),
-    /// A summary of values that is to be merged with the collection's.
+    /// A summary of values, to be merged into the collection's.
     Schema {
         /// The collection.
         collection: CollectionId,
-        /// The summary, encoded as `docs/types.md` says.
+        /// The summary; `docs/types.md` has its encoding.
         summary: Vec<u8>,
     },
     /// A dictionary was installed.
     Dictionary(DictionaryEntry),
-    /// A file got its number.
+    /// A number was given to a file.
     File(FileEntry),
     /// How far a file was ingested.
     Ingest(IngestEntry),
     /// A blob was deleted, and with it rows.
     Deleted {
-        /// The blob; its id dies.
+        /// The blob; its id is not used again.
         blob: BlobId,
         /// How many rows each collection lost.
         rows: Vec<(CollectionId, u64)>,
     },
     /// Blobs were pinned.
     Pinned(IdSet),
-    /// Rows before a sequence number were released.
+    /// Rows before a sequence number were trimmed.
     Trimmed {
         /// The collection.
         collection: CollectionId,
         /// First live sequence number.
         first_live: Seq,
-        /// How many of the rows now released had been counted as deleted; they no longer are.
+        /// How many of the rows trimmed had been counted as deleted before; they are no longer counted.
         deleted_rows: u64,
     },
     /// A large blob was written to a segment of its own.
     Large(LargeEntry),
-    /// The next numbers to give.
+    /// The next numbers to assign.
     Next {
         /// Next collection id.
         collection: CollectionId,
@@ -215,7 +215,7 @@ impl CatalogueRecord {
         Ok(record)
     }
 
-    /// Reads a whole section, record by record; ends after an error. `base` is its place in the file.
+    /// Decodes a whole section, record by record; ends after an error. `base` is its offset in the file.
     pub fn decode_all(data: &[u8], base: u64) -> impl Iterator<Item = Result<Self>> + '_ {
         let mut r = Reader::new(WHAT, data, base);
         until_error(move || (!r.is_empty()).then(|| Self::decode(&mut r)))

@@ -1,4 +1,4 @@
-//! COMMIT: the 96 bytes that end a group and make it count.
+//! COMMIT: the 96 bytes that end a group and make it valid.
 
 use crate::checksum::checksum;
 use crate::coding::{Reader, align8, put_u64};
@@ -12,16 +12,16 @@ const MAGIC: [u8; 8] = *b"LKCOMMIT";
 /// Bytes of a COMMIT.
 pub const COMMIT_LEN: usize = 96;
 
-/// What a COMMIT says.
+/// The fields of a COMMIT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Commit {
     /// Its number.
     pub number: CommitNumber,
-    /// When, microseconds since 1970 UTC.
+    /// Time of the commit, microseconds since 1970 UTC.
     pub time: i64,
-    /// Where the group starts; a multiple of 8.
+    /// Offset of the group; a multiple of 8.
     pub group: u64,
-    /// Where the index block is; a multiple of 8.
+    /// Offset of the index block; a multiple of 8.
     pub index_offset: u64,
     /// Bytes of the index block.
     pub index_len: u64,
@@ -29,7 +29,7 @@ pub struct Commit {
     pub segment: SegmentNumber,
     /// The segment's salt.
     pub salt: u64,
-    /// The checksum field of the COMMIT before, in whatever segment it lies; 0 for the first of a store.
+    /// The last field of the COMMIT before, in whatever segment that is; 0 for the first of a store.
     pub predecessor: u64,
     /// The next blob id after this commit.
     pub next_blob: BlobId,
@@ -37,31 +37,31 @@ pub struct Commit {
     pub group_checksum: u64,
 }
 
-/// A COMMIT and its place.
+/// A COMMIT and where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LocatedCommit {
-    /// Where it is in its segment; a multiple of 8.
+    /// Its offset in the segment; a multiple of 8.
     pub offset: u64,
-    /// Its own checksum field, which the next COMMIT repeats.
+    /// Its last field, which the next COMMIT repeats.
     pub checksum: u64,
-    /// What it says.
+    /// Its other fields.
     pub commit: Commit,
 }
 
 impl LocatedCommit {
-    /// Where the next group starts.
+    /// Offset of the next group.
     pub fn end(&self) -> u64 {
         self.offset.saturating_add(COMMIT_LEN as u64)
     }
 }
 
 impl Commit {
-    /// Appends the 96 bytes, which will be at `offset`.
+    /// Appends the 96 bytes, which will be at `offset` in the segment.
     pub fn encode(&self, offset: u64, out: &mut Vec<u8>) -> LocatedCommit {
-        let from = out.len();
-        out.extend_from_slice(&MAGIC);
-        put_u64(out, self.number.0);
-        out.extend_from_slice(&self.time.to_le_bytes());
+        let mut bytes = Vec::with_capacity(COMMIT_LEN);
+        bytes.extend_from_slice(&MAGIC);
+        put_u64(&mut bytes, self.number.0);
+        bytes.extend_from_slice(&self.time.to_le_bytes());
         for field in [
             self.group,
             self.index_offset,
@@ -72,10 +72,11 @@ impl Commit {
             self.next_blob.0,
             self.group_checksum,
         ] {
-            put_u64(out, field);
+            put_u64(&mut bytes, field);
         }
-        let checksum = checksum(self.salt, offset, out.get(from..).unwrap_or_default());
-        put_u64(out, checksum);
+        let checksum = checksum(self.salt, offset, &bytes);
+        put_u64(&mut bytes, checksum);
+        out.extend_from_slice(&bytes);
         LocatedCommit {
             offset,
             checksum,
@@ -83,8 +84,11 @@ impl Commit {
         }
     }
 
-    /// Reads and checks the COMMIT at the start of `bytes` and at `offset` in the segment with this number and salt. The group checksum is
-    /// not asked: the group is not at hand.
+    /// Decodes and checks the COMMIT at the start of `bytes` and at `offset` in the segment with this number and salt. The checksum of its
+    /// group is not checked.
+    ///
+    /// # Errors
+    /// The bytes are not a COMMIT of this segment and offset.
     pub fn decode(
         bytes: &[u8],
         offset: u64,
@@ -105,12 +109,7 @@ impl Commit {
             next_blob: BlobId(r.u64()?),
             group_checksum: r.u64()?,
         };
-        let checksum = checksum(
-            salt,
-            offset,
-            bytes.get(..COMMIT_LEN - 8).unwrap_or_default(),
-        );
-        r.checksum(checksum)?;
+        let checksum = r.checksum(salt)?;
         if commit.salt != salt || commit.segment != segment {
             return Err(FormatError::new(
                 WHAT,
@@ -130,7 +129,7 @@ impl Commit {
             return Err(FormatError::new(
                 WHAT,
                 offset,
-                Reason::Value("its places do not fit each other"),
+                Reason::Value("its offsets contradict each other"),
             ));
         }
         Ok(LocatedCommit {
@@ -141,24 +140,25 @@ impl Commit {
     }
 }
 
-/// The last valid COMMIT in `bytes`, which begin at `base` in the segment with this number and salt. Only whole ones at multiples of 8
-/// count, so overlap successive windows by 88 bytes.
+/// The last valid COMMIT in `bytes`, which begin at `base` in the segment with this number and salt. It lies wholly within `bytes`, at a
+/// multiple of 8 in the file; so a search in windows overlaps them by 88 bytes.
 pub fn find_last_commit(
     bytes: &[u8],
     base: u64,
     segment: SegmentNumber,
     salt: u64,
 ) -> Option<LocatedCommit> {
-    let skip = base.wrapping_neg() & 7;
-    let start = base.wrapping_add(skip);
-    let aligned = bytes.get(skip as usize..)?;
+    let start = base.checked_next_multiple_of(8)?;
+    let aligned = bytes.get(usize::try_from(start - base).ok()?..)?;
     let (words, _) = aligned.as_chunks::<8>();
     for (i, word) in words.iter().enumerate().rev() {
         if *word != MAGIC {
             continue;
         }
-        let place = aligned.get(i * 8..).unwrap_or_default();
-        if let Ok(found) = Commit::decode(place, start.wrapping_add(i as u64 * 8), segment, salt) {
+        let at = i * 8;
+        if let Some(bytes) = aligned.get(at..)
+            && let Ok(found) = Commit::decode(bytes, start.wrapping_add(at as u64), segment, salt)
+        {
             return Some(found);
         }
     }

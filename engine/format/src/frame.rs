@@ -1,11 +1,11 @@
 //! Frames: one compressed unit of one or more blobs.
 //!
-//! Headers are decoded without allocation from the bytes at hand. Whether the checksum over header and payload is asked is the caller's
-//! choice: what was checked once need not be again.
+//! A header is decoded without allocation. Checking the checksum over header and payload is a call of its own, so that a frame that was
+//! checked before is not checked again.
 
-use crate::checksum::checksum;
+use crate::checksum::{checksum, fill_checksum};
 use crate::coding::{Reader, put_varint, take_varint};
-use crate::error::{Reason, Result};
+use crate::error::{FormatError, Reason, Result};
 use crate::id_set::IdRun;
 use crate::ids::{BlobId, DictionaryNumber};
 use crate::limits;
@@ -43,14 +43,14 @@ impl Encoding {
     }
 }
 
-/// What stands before a frame's payload.
+/// The part of a frame before its payload.
 #[derive(Debug, Clone, Copy)]
 pub struct FrameHeader<'a> {
     /// How the payload is stored.
     pub encoding: Encoding,
     /// Bytes of the payload in the file.
     pub stored_len: u64,
-    /// Bytes of the decoded payload: the lengths in front, where there are several blobs, and the blobs.
+    /// Bytes of the decoded payload: the blobs, and with several blobs their lengths.
     pub raw_len: u64,
     /// The ids of the blobs, in their order in the payload.
     pub ids: FrameIds<'a>,
@@ -59,8 +59,11 @@ pub struct FrameHeader<'a> {
 }
 
 impl<'a> FrameHeader<'a> {
-    /// Decodes the header of the frame that starts at `bytes` and at `offset` in its file. The checksum is not asked;
-    /// see [`FrameHeader::check`]. The payload need not be there.
+    /// Decodes the header of the frame that starts at `bytes` and at `offset` in its file. `bytes` need not hold the payload, and the
+    /// checksum is left to [`FrameHeader::check`].
+    ///
+    /// # Errors
+    /// The bytes end within the header, or a field has a forbidden value.
     pub fn decode(bytes: &'a [u8], offset: u64) -> Result<Self> {
         let mut fixed = Reader::new(WHAT, bytes, offset);
         fixed.bytes(8)?;
@@ -108,26 +111,37 @@ impl<'a> FrameHeader<'a> {
         self.header_len as u64 + self.stored_len
     }
 
-    /// The stored payload of the frame that starts at `bytes`.
+    /// The stored payload of the frame that starts at `bytes` and at `offset` in its file.
+    ///
+    /// # Errors
+    /// The bytes end within the frame.
     pub fn payload<'b>(&self, bytes: &'b [u8], offset: u64) -> Result<&'b [u8]> {
         let mut r = Reader::new("frame", bytes, offset);
         r.bytes(self.header_len)?;
-        // `stored_len` is at most MAX_FRAME.
-        r.bytes(self.stored_len as usize)
+        let stored_len = usize::try_from(self.stored_len);
+        r.bytes(stored_len.map_err(|_| r.error(Reason::Truncated))?)
     }
 
     /// Checks the frame's checksum. `bytes` start where the header was decoded from and hold the whole frame.
+    ///
+    /// # Errors
+    /// The bytes end within the frame, or the checksum does not match.
     pub fn check(&self, bytes: &[u8], salt: u64, offset: u64) -> Result<()> {
         let mut r = Reader::new("frame", bytes, offset);
-        let frame = r.clone().bytes(self.frame_len() as usize)?;
-        r.checksum(checksum(
-            salt,
-            offset.wrapping_add(8),
-            frame.get(8..).unwrap_or_default(),
-        ))
+        let stored = r.u64()?;
+        let summed_len = usize::try_from(self.frame_len() - 8);
+        let summed = r.bytes(summed_len.map_err(|_| r.error(Reason::Truncated))?)?;
+        if checksum(salt, offset.wrapping_add(8), summed) == stored {
+            Ok(())
+        } else {
+            Err(FormatError::new("frame", offset, Reason::Checksum))
+        }
     }
 
-    /// [`FrameHeader::decode`] and [`FrameHeader::check`] in one.
+    /// [`FrameHeader::decode`] and [`FrameHeader::check`].
+    ///
+    /// # Errors
+    /// Those of both.
     pub fn decode_checked(bytes: &'a [u8], salt: u64, offset: u64) -> Result<Self> {
         let header = Self::decode(bytes, offset)?;
         header.check(bytes, salt, offset)?;
@@ -135,20 +149,19 @@ impl<'a> FrameHeader<'a> {
     }
 }
 
-/// The ids of a frame's blobs: ascending, nearly always one run.
+/// The ids of a frame's blobs: ascending, usually one run.
 #[derive(Debug, Clone, Copy)]
 pub struct FrameIds<'a> {
     first: IdRun,
     blobs: u32,
-    /// The encoded runs after the first; known to be well-formed.
+    /// The encoded runs after the first; known to be valid.
     more: &'a [u8],
 }
 
 impl<'a> FrameIds<'a> {
     fn decode(r: &mut Reader<'a>, blobs: u32) -> Result<Self> {
         let first = IdRun::decode(r, None)?;
-        let more = r.rest();
-        let start = r.taken();
+        let behind_first = r.rest();
         let (mut end, mut used, mut runs) = (first.end(), first.len, 1);
         while used < u64::from(blobs) && runs < limits::MAX_FRAME_RUNS {
             let run = IdRun::decode(r, Some(end))?;
@@ -159,7 +172,7 @@ impl<'a> FrameIds<'a> {
         if used != u64::from(blobs) {
             return Err(r.value("the runs of ids do not add up to the number of blobs"));
         }
-        let more = more.get(..r.taken() - start).unwrap_or_default();
+        let more = r.since(behind_first)?;
         Ok(Self { first, blobs, more })
     }
 
@@ -198,12 +211,14 @@ impl<'a> FrameIds<'a> {
         self.runs().flat_map(|run| run.range().map(BlobId))
     }
 
-    /// Place of `id` among the blobs; `None` when the frame does not hold it.
+    /// The position of `id` among the blobs, from 0; `None` when the frame does not hold it.
     #[inline]
     pub fn position(&self, id: BlobId) -> Option<u32> {
         if self.more.is_empty() {
-            let place = id.0.wrapping_sub(self.first.first.0);
-            return (place < self.first.len).then_some(place as u32);
+            let position = id.0.wrapping_sub(self.first.first.0);
+            return u32::try_from(position)
+                .ok()
+                .filter(|position| u64::from(*position) < self.first.len);
         }
         let mut before = 0;
         for run in self.runs() {
@@ -211,7 +226,7 @@ impl<'a> FrameIds<'a> {
                 return None;
             }
             if id.0 < run.end() {
-                return Some((before + id.0 - run.first.0) as u32);
+                return u32::try_from(before + id.0 - run.first.0).ok();
             }
             before += run.len;
         }
@@ -231,21 +246,20 @@ impl Iterator for FrameRuns<'_> {
 
     fn next(&mut self) -> Option<IdRun> {
         let run = self.next.take()?;
-        if let Some((gap, a)) = take_varint(self.more)
-            && let Some(rest) = self.more.get(a..)
-            && let Some((len, b)) = take_varint(rest)
+        if let Some((gap, rest)) = take_varint(self.more)
+            && let Some((len, rest)) = take_varint(rest)
         {
             self.next = Some(IdRun {
                 first: BlobId(run.end() + gap),
                 len,
             });
-            self.more = rest.get(b..).unwrap_or_default();
+            self.more = rest;
         }
         Some(run)
     }
 }
 
-/// What a new frame is to say of its payload.
+/// What the header of a new frame says of its payload.
 #[derive(Debug, Clone, Copy)]
 pub struct FrameSpec<'a> {
     /// How the payload is stored.
@@ -257,8 +271,10 @@ pub struct FrameSpec<'a> {
 }
 
 impl FrameSpec<'_> {
-    /// Appends the frame, which will be at `offset` in a file with `salt`, and returns the length of its header. An error names what does
-    /// not fit the format (see [`crate::limits`]); then nothing was appended.
+    /// Appends the frame, which will be at `offset` in a file with `salt`, and returns the length of its header in bytes.
+    ///
+    /// # Errors
+    /// The frame exceeds a limit of the format (see [`crate::limits`]); then nothing was appended.
     pub fn encode(
         &self,
         payload: &[u8],
@@ -266,58 +282,50 @@ impl FrameSpec<'_> {
         offset: u64,
         out: &mut Vec<u8>,
     ) -> Result<usize> {
-        let error = |text| crate::FormatError::new(WHAT, offset, Reason::Value(text));
+        let error = |reason| FormatError::new(WHAT, offset, reason);
         let blobs: u64 = self.runs.iter().map(|run| run.len).sum();
         if self.runs.len() > limits::MAX_FRAME_RUNS || u32::try_from(blobs).is_err() || blobs == 0 {
-            return Err(error("too many runs of ids or blobs, or none"));
+            return Err(error(Reason::Value(
+                "too many runs of ids or blobs, or none",
+            )));
         }
         if self.raw_len > limits::MAX_FRAME || payload.len() as u64 > limits::MAX_FRAME {
-            return Err(error("the payload is too large for a frame"));
+            return Err(error(Reason::Value("the payload is too large for a frame")));
         }
-        let from = out.len();
-        out.reserve(payload.len() + FIXED + 96);
-        out.extend_from_slice(&[0; 10]);
-        out.extend_from_slice(&[self.encoding.code(), 0]);
-        put_varint(out, payload.len() as u64);
-        put_varint(out, self.raw_len);
+        let mut fields = Vec::with_capacity(96);
+        fields.extend_from_slice(&[self.encoding.code(), 0]);
+        put_varint(&mut fields, payload.len() as u64);
+        put_varint(&mut fields, self.raw_len);
         if let Encoding::ZstdDictionary(number) = self.encoding {
-            put_varint(out, number.0);
+            put_varint(&mut fields, number.0);
         }
-        put_varint(out, blobs);
+        put_varint(&mut fields, blobs);
         let mut end = 0;
         for run in self.runs {
-            run.encode(end, out);
+            run.encode(end, &mut fields);
             end = run.end();
         }
         if self.encoding == Encoding::Raw && blobs == 1 {
-            let at = offset + (out.len() - from) as u64;
-            out.resize(
-                out.len() + (at.next_multiple_of(limits::RAW_ALIGN) - at) as usize,
-                0,
-            );
+            while !(offset + (10 + fields.len()) as u64).is_multiple_of(limits::RAW_ALIGN) {
+                fields.push(0);
+            }
         }
-        let header_len = out.len() - from;
+        let header_len = 10 + fields.len();
+        // 2,048 runs of at most 20 bytes and 63 bytes of padding fit 16 bits.
+        let stored_header_len = u16::try_from(header_len)
+            .map_err(|_| error(Reason::Internal("a header is longer than its limits allow")))?;
+        let from = out.len();
+        out.reserve(header_len + payload.len());
+        out.extend_from_slice(&[0; 8]);
+        out.extend_from_slice(&stored_header_len.to_le_bytes());
+        out.extend_from_slice(&fields);
         out.extend_from_slice(payload);
-        // 2,048 runs of at most 20 bytes, 63 bytes of padding: it fits 16 bits.
-        set(out, from + 8, &(header_len as u16).to_le_bytes());
-        let sum = checksum(
-            salt,
-            offset.wrapping_add(8),
-            out.get(from + 8..).unwrap_or_default(),
-        );
-        set(out, from, &sum.to_le_bytes());
+        fill_checksum(out, from, salt, offset)?;
         Ok(header_len)
     }
 }
 
-/// Overwrites bytes that are there.
-pub(crate) fn set(out: &mut [u8], at: usize, bytes: &[u8]) {
-    if let Some(place) = out.get_mut(at..at + bytes.len()) {
-        place.copy_from_slice(bytes);
-    }
-}
-
-/// Appends the lengths that stand before the blobs in a payload of two or more.
+/// Appends the lengths of the blobs, which are in front of them in a payload of two or more.
 pub fn put_lengths(lengths: impl IntoIterator<Item = u64>, out: &mut Vec<u8>) {
     for len in lengths {
         put_varint(out, len);
@@ -326,46 +334,55 @@ pub fn put_lengths(lengths: impl IntoIterator<Item = u64>, out: &mut Vec<u8>) {
 
 /// Where the blobs lie in a decoded payload: `offsets` becomes `blobs + 1` positions, blob `i` is
 /// `payload[offsets[i]..offsets[i + 1]]`.
+///
+/// # Errors
+/// There is no blob, or the lengths do not fit the payload.
 pub fn decode_offsets(payload: &[u8], blobs: u32, offsets: &mut Vec<u32>) -> Result<()> {
     offsets.clear();
-    let n = blobs as usize;
-    if payload.len() as u64 > limits::MAX_FRAME {
-        return Err(lengths_error());
+    let end = payload_end(payload)?;
+    if blobs < 2 {
+        offsets.extend_from_slice(&[0, end]);
+        return if blobs == 1 {
+            Ok(())
+        } else {
+            Err(bad_lengths())
+        };
     }
-    if n < 2 {
-        offsets.extend_from_slice(&[0, payload.len() as u32]);
-        return if n == 1 { Ok(()) } else { Err(lengths_error()) };
+    if blobs > end {
+        return Err(bad_lengths());
     }
-    if n > payload.len() {
-        return Err(lengths_error());
-    }
-    offsets.reserve(n + 1);
-    // Cut to at most 2^26 each, so that the sum of at most 2^26 lengths cannot wrap and a too large one still shows at the end.
+    // 2^26 lengths of at most 2^26 each do not overflow.
     let mut total = 0_u64;
     let mut rest = payload;
-    for _ in 0..n {
-        let Some((len, took)) = take_varint(rest) else {
-            return Err(lengths_error());
+    for _ in 0..blobs {
+        let Some((len, behind)) = take_varint(rest) else {
+            return Err(bad_lengths());
         };
-        offsets.push(total as u32);
-        total += len.min(limits::MAX_FRAME + 1);
-        rest = rest.get(took..).unwrap_or_default();
+        offsets.push(u32::try_from(total).map_err(|_| bad_lengths())?);
+        if len > u64::from(end) {
+            return Err(bad_lengths());
+        }
+        total += len;
+        rest = behind;
     }
     if total != rest.len() as u64 {
-        return Err(lengths_error());
+        return Err(bad_lengths());
     }
-    let table = (payload.len() - rest.len()) as u32;
+    let first = end - u32::try_from(rest.len()).map_err(|_| bad_lengths())?;
     for offset in offsets.iter_mut() {
-        *offset += table;
+        *offset += first;
     }
-    offsets.push(payload.len() as u32);
+    offsets.push(end);
     Ok(())
 }
 
-/// Where blob `index` of `blobs` lies in a decoded payload, without listing the others.
+/// Where blob `index` of `blobs` lies in a decoded payload.
+///
+/// # Errors
+/// There is no such blob, or the lengths do not fit the payload.
 pub fn locate(payload: &[u8], blobs: u32, index: u32) -> Result<std::ops::Range<usize>> {
     if index >= blobs {
-        return Err(lengths_error());
+        return Err(bad_lengths());
     }
     if blobs == 1 {
         return Ok(0..payload.len());
@@ -373,28 +390,36 @@ pub fn locate(payload: &[u8], blobs: u32, index: u32) -> Result<std::ops::Range<
     let (mut before, mut own) = (0_u64, 0_u64);
     let mut rest = payload;
     for i in 0..blobs {
-        let Some((len, took)) = take_varint(rest) else {
-            return Err(lengths_error());
+        let Some((len, behind)) = take_varint(rest) else {
+            return Err(bad_lengths());
         };
         if i < index {
-            before += len.min(limits::MAX_FRAME + 1);
+            before = before.saturating_add(len);
         } else if i == index {
             own = len;
         }
-        rest = rest.get(took..).unwrap_or_default();
+        rest = behind;
     }
-    let table = (payload.len() - rest.len()) as u64;
-    let start = table + before;
+    let first = (payload.len() - rest.len()) as u64;
+    let start = first.saturating_add(before);
     let end = start.saturating_add(own);
-    if end > payload.len() as u64 {
-        return Err(lengths_error());
+    match (usize::try_from(start), usize::try_from(end)) {
+        (Ok(start), Ok(end)) if end <= payload.len() => Ok(start..end),
+        _ => Err(bad_lengths()),
     }
-    Ok(start as usize..end as usize)
+}
+
+/// The length of a payload, which is at most [`limits::MAX_FRAME`].
+fn payload_end(payload: &[u8]) -> Result<u32> {
+    u32::try_from(payload.len())
+        .ok()
+        .filter(|len| u64::from(*len) <= limits::MAX_FRAME)
+        .ok_or_else(bad_lengths)
 }
 
 #[cold]
-fn lengths_error() -> crate::FormatError {
-    crate::FormatError::new(
+fn bad_lengths() -> FormatError {
+    FormatError::new(
         "payload of a frame",
         0,
         Reason::Value("the lengths of the blobs do not fit the payload"),

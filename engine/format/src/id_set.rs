@@ -1,4 +1,4 @@
-//! Sets of blob ids as sorted, disjoint runs: as large as the number of gaps, not of ids.
+//! Sets of blob ids as sorted, disjoint runs. Their size follows from the number of gaps, not of ids.
 
 use std::ops::Range;
 
@@ -153,7 +153,7 @@ impl IdSet {
         self.len > before
     }
 
-    /// Adds all ids of a run (ids at or above the limit of 2^62 are not ids and are ignored).
+    /// Adds all ids of a run; numbers from 2^62 on are not ids and are ignored.
     pub fn insert_run(&mut self, run: IdRun) {
         let (mut start, mut end) = (run.first.0, run.end().min(limits::MAX_NUMBER));
         if start >= end {
@@ -176,20 +176,11 @@ impl IdSet {
             start = start.min(first.first.0);
             end = end.max(last.end());
         }
-        let replaced: u64 = self
-            .runs
-            .get(from..to)
-            .unwrap_or_default()
-            .iter()
-            .map(|old| old.len)
-            .sum();
-        self.runs.splice(
-            from..to,
-            [IdRun {
-                first: BlobId(start),
-                len: end - start,
-            }],
-        );
+        let union = IdRun {
+            first: BlobId(start),
+            len: end - start,
+        };
+        let replaced: u64 = self.runs.splice(from..to, [union]).map(|old| old.len).sum();
         self.len = self.len - replaced + (end - start);
     }
 
@@ -200,7 +191,7 @@ impl IdSet {
         }
     }
 
-    /// Takes an id out; false when it was not there.
+    /// Removes an id; false when it was not there.
     pub fn remove(&mut self, id: BlobId) -> bool {
         let at = self.search(id.0);
         let Some(run) = self.runs.get(at).copied().filter(|run| run.first <= id) else {
@@ -237,7 +228,10 @@ impl IdSet {
         self.encode(out);
     }
 
-    /// Reads runs to the end of the bytes.
+    /// Decodes runs to the end of the bytes.
+    ///
+    /// # Errors
+    /// The bytes end within a run, or the runs touch, are empty or exceed the largest id.
     pub fn decode(reader: &mut Reader<'_>) -> Result<Self> {
         let mut set = Self::new();
         while !reader.is_empty() {
@@ -246,7 +240,10 @@ impl IdSet {
         Ok(set)
     }
 
-    /// Reads what [`Self::encode_counted`] wrote.
+    /// Decodes what [`Self::encode_counted`] appends.
+    ///
+    /// # Errors
+    /// As [`IdSet::decode`].
     pub fn decode_counted(reader: &mut Reader<'_>) -> Result<Self> {
         let runs = reader.count(2)?;
         let mut set = Self {

@@ -1,4 +1,4 @@
-//! Names of things: the hash that identifies a blob, and typed numbers. None of them is ever a bare integer across a border.
+//! The hash that identifies a blob, and typed numbers for everything else, so that one is not taken for another.
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,10 +25,8 @@ impl Hash {
 
     /// The first 8 bytes as a big-endian number, so that fingerprints sort like hashes.
     pub const fn fingerprint(&self) -> Fingerprint {
-        match self.0.first_chunk() {
-            Some(first) => Fingerprint(u64::from_be_bytes(*first)),
-            None => Fingerprint(0),
-        }
+        let [b0, b1, b2, b3, b4, b5, b6, b7, ..] = self.0;
+        Fingerprint(u64::from_be_bytes([b0, b1, b2, b3, b4, b5, b6, b7]))
     }
 }
 
@@ -37,12 +35,14 @@ impl fmt::Display for Hash {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0_u8; 64];
         for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
-            *pair = [
+            #[expect(clippy::indexing_slicing, reason = "half a byte is below 16")]
+            let digits = [
                 DIGITS[usize::from(byte >> 4)],
                 DIGITS[usize::from(byte & 15)],
             ];
+            *pair = digits;
         }
-        f.pad(std::str::from_utf8(&text).unwrap_or_default())
+        f.pad(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -52,12 +52,12 @@ impl fmt::Debug for Hash {
     }
 }
 
-/// Why a text is no hash.
+/// Why a text is not a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HashParseError {
     /// Not 64 characters; how many there are.
     Length(usize),
-    /// A character that is no hex digit, and its index from 0.
+    /// A character that is not a hex digit, and its index from 0.
     Digit(usize, char),
 }
 
@@ -148,7 +148,7 @@ macro_rules! number {
                 self.0
             }
 
-            /// The number after this one (the highest stays where it is).
+            /// The next number; the highest one for the highest.
             pub const fn next(self) -> Self {
                 Self(self.0.saturating_add(1))
             }
@@ -181,11 +181,11 @@ macro_rules! number {
 }
 
 number!(
-    /// A blob's arrival number: stable for its life, never given twice.
+    /// A blob's arrival number: stable for the blob's life, never given twice.
     BlobId
 );
 number!(
-    /// A collection; one that is dropped and created again has a new number.
+    /// A collection; one that is created again after a drop has a new number.
     CollectionId
 );
 number!(
@@ -205,16 +205,16 @@ number!(
     DictionaryNumber
 );
 number!(
-    /// A file that rows were read from; 0 is none.
+    /// A file that rows were read from; 0 means none.
     FileNumber
 );
 
 impl FileNumber {
-    /// Rows that came from no file.
+    /// The file number of rows without a file.
     pub const NONE: Self = Self(0);
 }
 
-/// The first 8 bytes of a hash: finds candidates, proves nothing.
+/// The first 8 bytes of a hash as a big-endian number: it finds candidates, whose bytes then prove the hash.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Fingerprint(pub u64);
 

@@ -1,4 +1,4 @@
-//! Store-wide runs: sorted fingerprints of many sealed segments, and the blobs they belong to. Derived; may be deleted.
+//! Index runs: the fingerprints of many sealed segments in order, and the ids of their blobs. Derived; may be deleted.
 
 use crate::checksum::checksum;
 use crate::coding::{Reader, align8, put_u64};
@@ -8,10 +8,12 @@ use crate::index_block::Pages;
 use crate::limits;
 
 const WHAT: &str = "run header";
+/// Bytes of the padded header.
+const START: usize = 4096;
 const MAGIC: [u8; 8] = *b"LKRUN\0\0\n";
 
-/// Where the fingerprints of a run start: its header, padded.
-pub const RUN_START: u64 = 4096;
+/// Offset of the fingerprints of a run: behind its header, which is padded.
+pub const RUN_START: u64 = START as u64;
 /// Bytes of a run's header.
 pub const RUN_HEADER_LEN: usize = 72;
 
@@ -28,21 +30,25 @@ pub struct IndexRunHeader {
     pub first_segment: SegmentNumber,
     /// Last segment covered.
     pub last_segment: SegmentNumber,
-    /// Bytes an id takes, 1 to 8.
+    /// Bytes of an id in the file, 1 to 8.
     pub id_width: u8,
     /// Subtracted from each id.
     pub base: BlobId,
 }
 
 impl IndexRunHeader {
-    /// The width for ids that are at most `largest` above the base.
+    /// The width in bytes for ids that are at most `largest` above the base.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "64 bits are at most 8 bytes"
+    )]
     pub const fn width_for(largest: u64) -> u8 {
         (64 - (largest | 1).leading_zeros()).div_ceil(8) as u8
     }
 
     /// The first 4,096 bytes of the file.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(RUN_START as usize);
+        let mut out = Vec::with_capacity(START);
         out.extend_from_slice(&MAGIC);
         for field in [
             self.number,
@@ -57,22 +63,21 @@ impl IndexRunHeader {
         }
         let sum = checksum(self.salt, 0, &out);
         put_u64(&mut out, sum);
-        out.resize(RUN_START as usize, 0);
+        out.resize(START, 0);
         out
     }
 
-    /// Reads the header at the start of `bytes`.
+    /// Decodes the header at the start of `bytes`.
+    ///
+    /// # Errors
+    /// The bytes are not the header of a run.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let mut r = Reader::new(WHAT, bytes, 0);
         r.magic(&MAGIC)?;
         let (number, salt, entries) = (r.u64()?, r.u64()?, r.u64()?);
         let (first_segment, last_segment) = (SegmentNumber(r.u64()?), SegmentNumber(r.u64()?));
         let (width, base) = (r.u64()?, BlobId(r.u64()?));
-        r.checksum(checksum(
-            salt,
-            0,
-            bytes.get(..RUN_HEADER_LEN - 8).unwrap_or_default(),
-        ))?;
+        r.checksum(salt)?;
         let id_width = u8::try_from(width)
             .ok()
             .filter(|width| (1..=8).contains(width));
@@ -123,7 +128,7 @@ impl IndexRunHeader {
         self.ids().end()
     }
 
-    /// Appends an id, which is not below the base and fits the width.
+    /// Appends an id, which must be at least the base and fit the width.
     pub fn put_id(&self, id: BlobId, out: &mut Vec<u8>) {
         let bytes = id.0.saturating_sub(self.base.0).to_le_bytes();
         out.extend(bytes.into_iter().take(usize::from(self.id_width)));

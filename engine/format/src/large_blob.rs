@@ -12,18 +12,18 @@ const MAGIC: [u8; 8] = *b"LKLARGE\n";
 /// How the blocks of a large blob are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LargeEncoding {
-    /// As they are, contiguous.
+    /// Each raw; together they are the blob.
     Raw,
-    /// A zstd frame each.
+    /// Each a zstd frame, or raw where that is not smaller.
     Zstd,
 }
 
 /// One block of a large blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LargeBlock {
-    /// Where it is in the segment.
+    /// Its offset in the segment.
     pub offset: u64,
-    /// Its stored bytes.
+    /// Its bytes in the file.
     pub stored_len: u32,
     /// `checksum(salt, offset, stored bytes)`.
     pub checksum: u64,
@@ -42,6 +42,9 @@ impl LargeBlock {
     }
 
     /// Checks the block's stored bytes.
+    ///
+    /// # Errors
+    /// Their length or checksum does not match.
     pub fn check(&self, salt: u64, stored: &[u8]) -> Result<()> {
         if stored.len() as u64 != u64::from(self.stored_len)
             || checksum(salt, self.offset, stored) != self.checksum
@@ -56,18 +59,18 @@ impl LargeBlock {
     }
 }
 
-/// The tail of the segment of a large blob.
+/// The trailer of the segment of a large blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LargeTrailer {
     /// The blob.
     pub blob: BlobId,
-    /// Its bytes.
+    /// Its length in bytes.
     pub len: u64,
     /// How its blocks are stored.
     pub encoding: LargeEncoding,
-    /// Where the block table is; a multiple of 8.
+    /// Offset of the block table; a multiple of 8.
     pub table_offset: u64,
-    /// Number of blocks: one a started MiB.
+    /// Number of blocks: one for each MiB that is begun.
     pub blocks: u64,
     /// Checksum of the table.
     pub table_checksum: u64,
@@ -88,11 +91,14 @@ impl LargeTrailer {
         encode_trailer(MAGIC, fields, salt, offset, out);
     }
 
-    /// Reads the tail at the start of `bytes`, which is at `offset`: 64 bytes before the end of the segment.
+    /// Decodes the trailer at the start of `bytes` and at `offset` in the segment, which is 64 bytes before the segment's end.
+    ///
+    /// # Errors
+    /// The bytes are not a trailer of this salt and offset.
     pub fn decode(bytes: &[u8], salt: u64, offset: u64) -> Result<Self> {
         let [blob, len, encoding, table_offset, blocks, table_checksum] =
-            decode_trailer("tail of a large blob", MAGIC, bytes, salt, offset)?;
-        let error = |text| FormatError::new("tail of a large blob", offset, Reason::Value(text));
+            decode_trailer("trailer of a large blob", MAGIC, bytes, salt, offset)?;
+        let error = |text| FormatError::new("trailer of a large blob", offset, Reason::Value(text));
         let encoding = match encoding {
             0 => LargeEncoding::Raw,
             1 => LargeEncoding::Zstd,
@@ -129,7 +135,10 @@ impl LargeTrailer {
         self.blocks * LargeBlock::LEN as u64
     }
 
-    /// Reads and checks the block table, which `bytes` are.
+    /// Decodes and checks the block table, which is all of `bytes`.
+    ///
+    /// # Errors
+    /// The bytes are not this trailer's table, or its blocks do not follow each other.
     pub fn decode_table(&self, bytes: &[u8], salt: u64) -> Result<Vec<LargeBlock>> {
         let what = "block table of a large blob";
         if bytes.len() as u64 != self.table_len() {

@@ -1,16 +1,29 @@
 //! lakebed's file format: bytes to types and back.
 //!
-//! `docs/format.md` describes every byte; the modules follow its order. Nothing here opens a file, asks a clock, draws a random number
-//! or compresses. Decoders accept any bytes: what is not whole and not as described is a [`FormatError`], never a panic, and nothing is
-//! allocated that the bytes at hand could not fill. What is accepted is what an encoder could have written.
+//! `docs/format.md` describes every byte. This crate does not open files, read clocks, draw random numbers or compress.
+//!
+//! Decoders take any bytes. What is incomplete or not as described is a [`FormatError`], not a panic, and no more memory is allocated than
+//! the bytes at hand can fill. What a decoder accepts is what an encoder could have written.
 
 #![forbid(unsafe_code)]
+#![warn(
+    missing_docs,
+    clippy::missing_errors_doc,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::indexing_slicing
+)]
 #![cfg_attr(
     test,
     allow(
         clippy::unwrap_used,
         clippy::expect_used,
         clippy::panic,
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::indexing_slicing,
         reason = "tests"
     )
 )]

@@ -1,8 +1,8 @@
-//! What the format can hold at most; `docs/format.md` lists the same numbers.
+//! Versions, limits and alignments of the format, as `docs/format.md` has them.
 
-/// Format version of a store, major part: a reader refuses a higher one.
+/// Format version of a store, major part. A reader refuses a higher one.
 pub const MAJOR: u16 = 1;
-/// Format version of a store, minor part.
+/// Format version of a new store, minor part. A reader accepts any.
 pub const MINOR: u16 = 1;
 /// Incompatible feature of a store: segments of [`crate::SegmentFormat::V2`] occur.
 pub const FEATURE_ROW_COMMITS: u64 = 1;
@@ -15,7 +15,7 @@ pub const MAX_BLOB: u64 = u32::MAX as u64;
 pub const LARGE_BLOB: u64 = 16 << 20;
 /// Raw bytes of one block of a large blob.
 pub const LARGE_BLOCK: u64 = 1 << 20;
-/// Where the data of a large blob starts in its segment.
+/// Offset of the first block of a large blob in its segment.
 pub const LARGE_START: u64 = 4096;
 /// Longest line of NDJSON and longest appended record, in bytes.
 pub const MAX_LINE: u64 = 256 << 20;
@@ -27,15 +27,15 @@ pub const MAX_NAME: usize = 1024;
 pub const MAX_NUMBER: u64 = 1 << 62;
 /// Most rows of one batch.
 pub const MAX_BATCH_ROWS: u64 = 65_536;
-/// Length of a sealed segment is a multiple of this.
+/// The length of a sealed segment is a multiple of this.
 pub const SEGMENT_ALIGN: u64 = 16 << 10;
 /// The payload of a raw frame of one blob starts at a multiple of this.
 pub const RAW_ALIGN: u64 = 64;
-/// A paged section has one checksum for each page of `1 << PAGE_SHIFT` bytes.
+/// A paged section has a checksum for each page of `1 << PAGE_SHIFT` bytes.
 pub const PAGE_SHIFT: u8 = 12;
-/// Where the first group of a segment starts.
+/// Offset of the first group of a segment.
 pub const FIRST_GROUP: u64 = 64;
-/// Largest decoded payload of a frame, in bytes; so the page size is at most half of it.
+/// Largest decoded payload of a frame, in bytes; the page size is at most half of it.
 pub const MAX_FRAME: u64 = 64 << 20;
 /// Most runs of ids in one frame: the header then fits its 16-bit length whatever the ids.
 pub const MAX_FRAME_RUNS: usize = 2048;

@@ -1,25 +1,25 @@
-//! The text of the file `LOCK`: who wrote last, and up to which commit the disk is known to be in step.
+//! The text of the file `LOCK`: who holds the writer's lock, and the last commit whose sync returned.
 
 use std::fmt::Write as _;
 
 use crate::ids::CommitNumber;
 
-/// What the lock file says. The lock itself is the operating system's; nothing here is needed to open a store.
+/// The fields of the lock file. The lock itself is the operating system's; no field is needed to open a store.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LockText {
     /// Process id of the holder.
     pub pid: Option<u64>,
-    /// Its command.
+    /// The holder's command.
     pub command: Option<String>,
-    /// Since when, microseconds since 1970 UTC.
+    /// When the lock was taken, microseconds since 1970 UTC.
     pub since: Option<i64>,
     /// The last commit whose sync returned.
     pub synced: Option<CommitNumber>,
 }
 
 impl LockText {
-    /// The text. Control characters of the command become spaces, so that it stays on its line. `synced` stands at the start and at
-    /// the end: a torn write leaves two that differ.
+    /// Encodes the text. Control characters of the command become spaces, so that it stays on one line. `synced` is the first and the last
+    /// line: a torn write leaves two that differ.
     pub fn encode(&self) -> String {
         let mut text = String::new();
         // Writing into a String cannot fail.
@@ -45,8 +45,8 @@ impl LockText {
         text
     }
 
-    /// Reads the text. Lines that are cut off, unknown or unreadable count as missing, since the text is only information: a line counts
-    /// when its line break is there. `synced`, on which more is built, counts when it is there twice and the same.
+    /// Decodes the text. Lines that are unknown, unreadable or without a line break count as missing, since the text is only information.
+    /// `synced`, on which recovery relies, counts when it is there twice and both are the same.
     pub fn decode(bytes: &[u8]) -> Self {
         let mut lock = Self::default();
         let mut synced = Vec::new();

@@ -1,4 +1,4 @@
-//! Names of the files of a store, relative to its directory, with `/` between the parts.
+//! Names of the files in a store, relative to its directory, with `/` between the parts.
 
 use crate::ids::SegmentNumber;
 
@@ -6,15 +6,15 @@ use crate::ids::SegmentNumber;
 pub const FORMAT: &str = "FORMAT";
 /// The writer's lock.
 pub const LOCK: &str = "LOCK";
-/// Room for a drop on a full disk.
+/// The file whose removal makes room for a drop on a full disk.
 pub const RESERVE: &str = "reserve";
 /// The directory of manifests.
 pub const MANIFESTS: &str = "manifests";
 /// The directory of segments.
 pub const SEGMENTS: &str = "segments";
-/// The directory of derived runs.
+/// The directory of index runs.
 pub const INDEX: &str = "index";
-/// The directory of bytes cut from torn tails.
+/// The directory of bytes that were cut off after a torn write.
 pub const ASIDE: &str = "aside";
 
 /// `segments/000000000001.seg`
@@ -32,12 +32,12 @@ pub fn manifest_temporary(number: u64) -> String {
     format!("{MANIFESTS}/.{number:020}.tmp")
 }
 
-/// `index/000000000001.run`
+/// `index/000000000001.run`: an index run.
 pub fn run(number: u64) -> String {
     format!("{INDEX}/{number:012}.run")
 }
 
-/// `index/.000000000001.tmp`: a run that is being written.
+/// `index/.000000000001.tmp`: an index run that is being written.
 pub fn run_temporary(number: u64) -> String {
     format!("{INDEX}/.{number:012}.tmp")
 }
@@ -52,7 +52,7 @@ pub fn parse_manifest(name: &str) -> Option<u64> {
     number(name, 20)
 }
 
-/// The number in the name of a run (without its directory).
+/// The number in the name of an index run (without its directory).
 pub fn parse_run(name: &str) -> Option<u64> {
     number(name.strip_suffix(".run")?, 12)
 }

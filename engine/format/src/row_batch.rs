@@ -1,10 +1,9 @@
 //! Row batches: consecutive rows of one collection, file and time, as two columns that are read run by run.
 
-use crate::checksum::checksum;
+use crate::checksum::{checksum, fill_checksum};
 use crate::coding::{Reader, put_varint};
 use crate::column::{ColumnWriter, NumberRun, NumberRuns, rows_differ};
 use crate::error::{FormatError, Reason, Result};
-use crate::frame::set;
 use crate::ids::{BlobId, CollectionId, CommitNumber, FileNumber, Seq};
 use crate::limits;
 use crate::segment_header::SegmentFormat;
@@ -16,15 +15,15 @@ const WHAT: &str = "row batch";
 pub struct RowBatchHeader {
     /// The collection.
     pub collection: CollectionId,
-    /// Sequence number of the first row; the others follow one by one.
+    /// Sequence number of the first row; those of the others are consecutive.
     pub first_seq: Seq,
-    /// The file the rows came from; [`FileNumber::NONE`] for none, and then there are no line numbers.
+    /// The file of the rows. With [`FileNumber::NONE`] the rows have no line numbers.
     pub file: FileNumber,
     /// Time of ingest, microseconds since 1970 UTC.
     pub time: i64,
 }
 
-/// Consecutive rows whose line numbers and blob ids both go up by one.
+/// Consecutive rows whose line numbers and blob ids are consecutive too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowRun {
     /// Sequence number of the first row.
@@ -70,7 +69,7 @@ impl RowBatchWriter {
         self.rows() >= limits::MAX_BATCH_ROWS
     }
 
-    /// Appends a row. The line is not kept in a batch without file.
+    /// Appends a row. A batch without file ignores the line.
     #[inline]
     pub fn push(&mut self, line: u64, blob: BlobId) {
         if self.head.file != FileNumber::NONE {
@@ -87,10 +86,11 @@ impl RowBatchWriter {
         self.ids.push_run(NumberRun { first: blob.0, len });
     }
 
-    /// Appends the batch, which will be at `offset` in a segment of this format and salt, and returns its length in bytes.
+    /// Appends the batch, which `commit` adds and which will be at `offset` in a segment of this format and salt. Returns its length in
+    /// bytes. [`SegmentFormat::V1`] does not store the commit.
     ///
     /// # Errors
-    /// The batch has no rows or too many.
+    /// The batch has no rows or too many; then nothing was appended.
     pub fn encode(
         self,
         format: SegmentFormat,
@@ -128,12 +128,7 @@ impl RowBatchWriter {
         out.extend_from_slice(&[0; 8]);
         put_varint(out, body.len() as u64);
         out.extend_from_slice(&body);
-        let sum = checksum(
-            salt,
-            offset.wrapping_add(8),
-            out.get(from + 8..).unwrap_or_default(),
-        );
-        set(out, from, &sum.to_le_bytes());
+        fill_checksum(out, from, salt, offset)?;
         Ok((out.len() - from) as u64)
     }
 }
@@ -156,37 +151,41 @@ pub struct RowBatch<'a> {
 }
 
 impl<'a> RowBatch<'a> {
-    /// Reads the head of the batch that starts at `bytes` and at `offset` in its file, and checks its checksum. The columns are
-    /// read by the iterators.
+    /// Reads the fields in front of the columns of the batch that starts at `bytes` and at `offset` in a segment of this format, and checks
+    /// its checksum. The columns are decoded by the iterators.
+    ///
+    /// # Errors
+    /// The bytes end within the batch, the checksum does not match, or a field has a forbidden value.
     pub fn decode(bytes: &'a [u8], format: SegmentFormat, salt: u64, offset: u64) -> Result<Self> {
         let mut outer = Reader::new(WHAT, bytes, offset);
         let stored = outer.u64()?;
-        let after_sum = outer.rest();
+        let summed_from = outer.rest();
         outer.block()?;
-        let len = outer.taken();
-        let summed = after_sum.get(..len - 8).unwrap_or_default();
+        let summed = outer.since(summed_from)?;
         if stored != checksum(salt, offset.wrapping_add(8), summed) {
             return Err(FormatError::new(WHAT, offset, Reason::Checksum));
         }
         Self::decode_unchecked(bytes, format, offset)
     }
 
-    /// The same without the checksum, for a batch that was checked before.
+    /// [`RowBatch::decode`] without the checksum, for a batch that was checked before.
+    ///
+    /// # Errors
+    /// The bytes end within the batch, or a field has a forbidden value.
     pub fn decode_unchecked(bytes: &'a [u8], format: SegmentFormat, offset: u64) -> Result<Self> {
         let mut outer = Reader::new(WHAT, bytes, offset);
         outer.u64()?;
         let body = outer.block()?;
-        let len = outer.taken();
-        let mut r = Reader::new(WHAT, body, offset.wrapping_add((len - body.len()) as u64));
+        let body_at = outer.offset().wrapping_sub(body.len() as u64);
+        let mut r = Reader::new(WHAT, body, body_at);
         let collection = CollectionId(r.varint()?);
         let first_seq = Seq(r.varint()?);
         let rows = r.varint()?;
         let file = FileNumber(r.varint()?);
         let time = r.i64()?;
-        let commit = if format >= SegmentFormat::V2 {
-            Some(CommitNumber(r.varint()?))
-        } else {
-            None
+        let commit = match format {
+            SegmentFormat::V1 => None,
+            SegmentFormat::V2 => Some(CommitNumber(r.varint()?)),
         };
         if rows == 0 || rows > limits::MAX_BATCH_ROWS || first_seq.0 > limits::MAX_NUMBER - rows {
             return Err(r.value("the number of rows is out of its range"));
@@ -207,7 +206,7 @@ impl<'a> RowBatch<'a> {
             head,
             commit,
             rows,
-            len: len as u64,
+            len: outer.taken() as u64,
             lines,
             lines_at,
             ids: r.rest(),
@@ -242,12 +241,15 @@ impl<'a> RowBatch<'a> {
             skip: skip.min(self.rows),
             with_lines: self.head.file != FileNumber::NONE,
             lines: self.lines(),
-            line: NumberRun { first: 0, len: 0 },
+            line: NO_LINES,
             ids: self.ids(),
             at: self.ids_at,
         }
     }
 }
+
+/// A run of lines that is used up.
+const NO_LINES: NumberRun = NumberRun { first: 0, len: 0 };
 
 /// Iterator over the rows of a batch, in runs; constant memory; ends after an error.
 #[derive(Debug, Clone)]
@@ -256,7 +258,7 @@ pub struct RowRuns<'a> {
     skip: u64,
     with_lines: bool,
     lines: NumberRuns<'a>,
-    /// The part of the present run of lines that has not been given.
+    /// What is left of the present run of lines.
     line: NumberRun,
     ids: NumberRuns<'a>,
     at: u64,
@@ -270,39 +272,38 @@ impl RowRuns<'_> {
             self.seq += self.skip;
             self.skip = 0;
         }
-        let mut most = u64::MAX;
-        if self.with_lines {
-            if self.line.len == 0 {
-                self.line = self
-                    .lines
-                    .next()
-                    .transpose()?
-                    .unwrap_or(NumberRun { first: 0, len: 0 });
-            }
-            most = self.line.len;
-        }
-        let Some(ids) = self.ids.next_at_most(most).transpose()? else {
-            return if self.with_lines && most > 0 {
-                Err(rows_differ(WHAT, self.at))
-            } else {
-                Ok(None)
+        if !self.with_lines {
+            let Some(ids) = self.ids.next().transpose()? else {
+                return Ok(None);
             };
-        };
-        if most == 0 {
-            return Err(rows_differ(WHAT, self.at));
+            return Ok(Some(self.run(None, ids)));
         }
-        let run = RowRun {
-            seq: Seq(self.seq),
-            line: self.with_lines.then_some(self.line.first),
+        if self.line.len == 0 {
+            match self.lines.next().transpose()? {
+                Some(lines) => self.line = lines,
+                None if self.ids.next().transpose()?.is_none() => return Ok(None),
+                None => return Err(rows_differ(WHAT, self.at)),
+            }
+        }
+        let Some(ids) = self.ids.next_at_most(self.line.len).transpose()? else {
+            return Err(rows_differ(WHAT, self.at));
+        };
+        let line = self.line.first;
+        self.line.first += ids.len;
+        self.line.len -= ids.len;
+        Ok(Some(self.run(Some(line), ids)))
+    }
+
+    /// The next rows, which have these ids.
+    fn run(&mut self, line: Option<u64>, ids: NumberRun) -> RowRun {
+        let seq = Seq(self.seq);
+        self.seq += ids.len;
+        RowRun {
+            seq,
+            line,
             blob: BlobId(ids.first),
             len: ids.len,
-        };
-        self.seq += ids.len;
-        if self.with_lines {
-            self.line.first += ids.len;
-            self.line.len -= ids.len;
         }
-        Ok(Some(run))
     }
 }
 
@@ -314,7 +315,7 @@ impl Iterator for RowRuns<'_> {
         if matches!(step, Some(Err(_))) {
             self.ids = NumberRuns::new(&[], 0, self.at);
             self.lines = NumberRuns::new(&[], 0, self.at);
-            self.line.len = 0;
+            self.line = NO_LINES;
             self.with_lines = false;
         }
         step

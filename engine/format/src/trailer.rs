@@ -11,7 +11,7 @@ pub const TRAILER_LEN: usize = 64;
 
 const MAGIC: [u8; 8] = *b"LKFOOTER";
 
-/// Appends magic, fields and checksum of a tail that will be at `offset` in a file with `salt`.
+/// Appends magic bytes, fields and checksum of a trailer that will be at `offset` in a file with `salt`.
 pub(crate) fn encode_trailer(
     magic: [u8; 8],
     fields: [u64; 6],
@@ -19,16 +19,17 @@ pub(crate) fn encode_trailer(
     offset: u64,
     out: &mut Vec<u8>,
 ) {
-    let from = out.len();
-    out.extend_from_slice(&magic);
+    let mut bytes = Vec::with_capacity(TRAILER_LEN);
+    bytes.extend_from_slice(&magic);
     for field in fields {
-        put_u64(out, field);
+        put_u64(&mut bytes, field);
     }
-    let sum = checksum(salt, offset, out.get(from..).unwrap_or_default());
-    put_u64(out, sum);
+    let checksum = checksum(salt, offset, &bytes);
+    put_u64(&mut bytes, checksum);
+    out.extend_from_slice(&bytes);
 }
 
-/// Reads magic, fields and checksum of the tail at the start of `bytes`.
+/// Decodes magic bytes, fields and checksum of the trailer at the start of `bytes` and at `offset` in its file.
 pub(crate) fn decode_trailer(
     what: &'static str,
     magic: [u8; 8],
@@ -42,18 +43,18 @@ pub(crate) fn decode_trailer(
     for field in &mut fields {
         *field = r.u64()?;
     }
-    r.checksum(checksum(salt, offset, bytes.get(..56).unwrap_or_default()))?;
+    r.checksum(salt)?;
     Ok(fields)
 }
 
-/// The tail of a sealed segment of layout 0.
+/// The trailer of a sealed segment of the rows layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FooterTrailer {
-    /// Where the footer's block is.
+    /// Offset of the footer's index block.
     pub block_offset: u64,
-    /// Its bytes.
+    /// Bytes of that block.
     pub block_len: u64,
-    /// Where the last COMMIT is.
+    /// Offset of the last COMMIT.
     pub last_commit: u64,
     /// The segment.
     pub segment: SegmentNumber,
@@ -77,7 +78,10 @@ impl FooterTrailer {
         encode_trailer(MAGIC, fields, salt, offset, out);
     }
 
-    /// Reads the tail at the start of `bytes`, which is at `offset`: 64 bytes before the end of the segment.
+    /// Decodes the trailer at the start of `bytes` and at `offset` in the segment, which is 64 bytes before the segment's end.
+    ///
+    /// # Errors
+    /// The bytes are not a trailer of this salt and offset.
     pub fn decode(bytes: &[u8], salt: u64, offset: u64) -> Result<Self> {
         let [
             block_offset,
@@ -86,15 +90,15 @@ impl FooterTrailer {
             segment,
             blobs,
             header_checksum,
-        ] = decode_trailer("footer tail", MAGIC, bytes, salt, offset)?;
+        ] = decode_trailer("footer trailer", MAGIC, bytes, salt, offset)?;
         let fits = block_offset
             .checked_add(block_len)
             .is_some_and(|end| end <= offset);
         if !fits || last_commit >= block_offset.max(1) || blobs > limits::MAX_NUMBER {
             return Err(FormatError::new(
-                "footer tail",
+                "footer trailer",
                 offset,
-                Reason::Value("its places do not fit each other"),
+                Reason::Value("its offsets contradict each other"),
             ));
         }
         Ok(Self {

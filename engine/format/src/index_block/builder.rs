@@ -7,7 +7,7 @@ use crate::coding::{align8, pad8, put_u64};
 use crate::error::{FormatError, Reason, Result};
 use crate::limits::{self, PAGE_SHIFT};
 
-/// Collects the sections of a block and lays them out.
+/// Collects the sections of a block and encodes the block.
 #[derive(Debug, Clone)]
 pub struct IndexBlockBuilder {
     kind: BlockKind,
@@ -38,7 +38,7 @@ impl IndexBlockBuilder {
         }
     }
 
-    /// Puts a section in, in the place of one of the same kind; empty data takes it out.
+    /// Sets a section, in place of one of the same kind; empty data removes it.
     pub fn set(&mut self, kind: SectionKind, paged: bool, data: Vec<u8>) -> &mut Self {
         self.sections.retain(|(old, ..)| *old != kind);
         if !data.is_empty() {
@@ -49,7 +49,7 @@ impl IndexBlockBuilder {
         self
     }
 
-    /// Bytes the block will have, at whatever place.
+    /// Length of the block in bytes; it does not depend on the offset.
     pub fn encoded_len(&self) -> u64 {
         let mut end = (FIXED + self.sections.len() * ENTRY + 8) as u64;
         for (kind, page_shift, data) in &self.sections {
@@ -66,23 +66,27 @@ impl IndexBlockBuilder {
         end
     }
 
-    /// Where the COMMIT behind the block will be, when the block is at `offset`.
+    /// Offset of the COMMIT behind the block, if the block is at `offset`.
     pub fn commit_offset(&self, offset: u64) -> u64 {
         align8(offset.saturating_add(self.encoded_len()))
     }
 
     /// Appends the block, which will be at `offset` (a multiple of 8) in a file with `salt`, and returns its header as
-    /// [`IndexBlock::decode`] will.
+    /// [`IndexBlock::decode`] gives it.
+    ///
+    /// # Errors
+    /// The offset is not a multiple of 8.
     pub fn encode(&self, salt: u64, offset: u64, out: &mut Vec<u8>) -> Result<IndexBlock> {
         if !offset.is_multiple_of(8) {
             return Err(FormatError::new(
                 WHAT,
                 offset,
-                Reason::Value("the offset is no multiple of 8"),
+                Reason::Value("the offset is not a multiple of 8"),
             ));
         }
         let header_len = FIXED + self.sections.len() * ENTRY + 8;
-        let mut body = Vec::with_capacity(self.encoded_len() as usize - header_len);
+        let data_len: usize = self.sections.iter().map(|(_, _, data)| data.len()).sum();
+        let mut body = Vec::with_capacity(data_len + data_len / 256);
         let body_at = offset + header_len as u64;
         let mut sections = Vec::with_capacity(self.sections.len());
         for (kind, page_shift, data) in &self.sections {
@@ -93,13 +97,11 @@ impl IndexBlockBuilder {
                 checksum(salt, at, data)
             } else {
                 pad8(&mut body, 0, body_at);
-                let sums = body.len();
-                put_page_sums(salt, at, data, &mut body);
-                checksum(
-                    salt,
-                    body_at + sums as u64,
-                    body.get(sums..).unwrap_or_default(),
-                )
+                let mut sums = Vec::new();
+                put_page_sums(salt, at, data, &mut sums);
+                let sums_at = body_at + body.len() as u64;
+                body.extend_from_slice(&sums);
+                checksum(salt, sums_at, &sums)
             };
             let len = data.len() as u64;
             sections.push(Section {
@@ -110,20 +112,26 @@ impl IndexBlockBuilder {
                 checksum,
             });
         }
-        let from = out.len();
-        out.extend_from_slice(&self.kind.magic());
-        out.extend_from_slice(&[self.level, 0]);
-        out.extend_from_slice(&(sections.len() as u16).to_le_bytes());
-        put_u64(out, self.first_group);
+        let internal = |_| {
+            let reason = Reason::Internal("a block has more sections than kinds");
+            FormatError::new(WHAT, offset, reason)
+        };
+        let count = u16::try_from(sections.len()).map_err(internal)?;
+        let mut header = Vec::with_capacity(header_len);
+        header.extend_from_slice(&self.kind.magic());
+        header.extend_from_slice(&[self.level, 0]);
+        header.extend_from_slice(&count.to_le_bytes());
+        put_u64(&mut header, self.first_group);
         for section in &sections {
-            out.extend_from_slice(&(section.kind as u16).to_le_bytes());
-            out.extend_from_slice(&[section.page_shift, 0, 0, 0, 0, 0]);
-            put_u64(out, section.offset);
-            put_u64(out, section.len);
-            put_u64(out, section.checksum);
+            header.extend_from_slice(&section.kind.code().to_le_bytes());
+            header.extend_from_slice(&[section.page_shift, 0, 0, 0, 0, 0]);
+            put_u64(&mut header, section.offset);
+            put_u64(&mut header, section.len);
+            put_u64(&mut header, section.checksum);
         }
-        let header_checksum = checksum(salt, offset, out.get(from..).unwrap_or_default());
-        put_u64(out, header_checksum);
+        let header_checksum = checksum(salt, offset, &header);
+        put_u64(&mut header, header_checksum);
+        out.extend_from_slice(&header);
         out.extend_from_slice(&body);
         Ok(IndexBlock {
             kind: self.kind,

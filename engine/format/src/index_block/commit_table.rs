@@ -9,9 +9,9 @@ use crate::ids::CommitNumber;
 pub struct CommitEntry {
     /// Its number.
     pub number: CommitNumber,
-    /// When, microseconds since 1970 UTC.
+    /// Time of the commit, microseconds since 1970 UTC.
     pub time: i64,
-    /// Where its COMMIT is in the segment.
+    /// Offset of its COMMIT in the segment.
     pub offset: u64,
     /// New blobs.
     pub blobs: u64,
@@ -22,8 +22,8 @@ pub struct CommitEntry {
 }
 
 impl CommitEntry {
-    /// Encodes a section's data; the commits ascend. Its length does not depend on the offsets, so that a block can be laid out before
-    /// the place of its own COMMIT is known.
+    /// Encodes a section's data; the commits ascend. The length does not depend on the offsets, so a block's length is known
+    /// before the offset of its own COMMIT is.
     pub fn encode_all(commits: &[Self]) -> Vec<u8> {
         let mut out = Vec::with_capacity(commits.len() * 20);
         let mut last = 0;
@@ -39,7 +39,7 @@ impl CommitEntry {
         out
     }
 
-    /// Reads the whole section, entry by entry; ends after an error. `base` is its place in the file.
+    /// Decodes the whole section, entry by entry; ends after an error. `base` is its offset in the file.
     pub fn decode_all(data: &[u8], base: u64) -> impl Iterator<Item = Result<Self>> + '_ {
         let mut r = Reader::new("commit table", data, base);
         let mut last = 0_u64;

@@ -16,7 +16,7 @@ pub fn put_fingerprints(fingerprints: impl IntoIterator<Item = Fingerprint>, out
     }
 }
 
-/// An array of fingerprints, read where it lies.
+/// An array of fingerprints, read in its encoded form.
 #[derive(Debug, Clone, Copy)]
 pub struct Fingerprints<'a> {
     entries: &'a [[u8; 8]],
@@ -24,6 +24,9 @@ pub struct Fingerprints<'a> {
 
 impl<'a> Fingerprints<'a> {
     /// The array in a section's data.
+    ///
+    /// # Errors
+    /// The length is not a multiple of 8.
     pub fn new(data: &'a [u8]) -> Result<Self> {
         let (entries, rest) = data.as_chunks::<8>();
         if rest.is_empty() {
@@ -68,9 +71,9 @@ pub struct FingerprintExtent {
     pub first_ordinal: u64,
     /// How many fingerprints.
     pub count: u64,
-    /// Where they are in the segment.
+    /// Offset of the fingerprints in the segment.
     pub offset: u64,
-    /// Where their page checksums are.
+    /// Offset of their page checksums.
     pub sums_offset: u64,
 }
 
@@ -95,7 +98,10 @@ impl FingerprintExtent {
         put_u64(out, self.sums_offset);
     }
 
-    /// Reads the whole section. The extents follow each other without hole.
+    /// Decodes the whole section; `base` is its offset in the file.
+    ///
+    /// # Errors
+    /// The bytes end within an extent, or an extent does not begin at the ordinal at which the one before ended.
     pub fn decode_all(data: &[u8], base: u64) -> Result<Vec<Self>> {
         let mut r = Reader::new("fingerprint extents", data, base);
         let mut extents = Vec::with_capacity(data.len() / Self::LEN);
@@ -120,7 +126,7 @@ impl FingerprintExtent {
     }
 }
 
-/// Ordinals of a segment's blobs, ordered by fingerprint, read where they lie.
+/// Ordinals of a segment's blobs, ordered by fingerprint, read in their encoded form.
 #[derive(Debug, Clone, Copy)]
 pub struct Ordinals<'a> {
     width: usize,
@@ -131,7 +137,10 @@ impl<'a> Ordinals<'a> {
     /// Bytes before the first ordinal.
     pub const START: usize = 8;
 
-    /// The ordinals in a section's data, the first page of which has been checked.
+    /// The ordinals in a section's data, of which the first page was checked.
+    ///
+    /// # Errors
+    /// The width is unknown, or the length is not a multiple of it.
     pub fn new(data: &'a [u8]) -> Result<Self> {
         let mut r = Reader::new("ordinals", data, 0);
         let width = usize::from(r.u8()?);
@@ -145,7 +154,7 @@ impl<'a> Ordinals<'a> {
         Ok(Self { width, data })
     }
 
-    /// Encodes a section's data. The width follows from the number of ordinals, each of which is below it.
+    /// Encodes a section's data. The width follows from the number of ordinals; each ordinal is below that number.
     pub fn encode(ordinals: &[u32]) -> Vec<u8> {
         let width: u8 = match ordinals.len() {
             0..=0x1_0000 => 2,
@@ -170,7 +179,7 @@ impl<'a> Ordinals<'a> {
         self.len() == 0
     }
 
-    /// Where ordinal `index` is within the section's data: which pages to check before it is read.
+    /// The range of ordinal `index` in the section's data: the pages to check before it is read.
     pub fn place(&self, index: usize) -> Range<u64> {
         let start = (Self::START + index * self.width) as u64;
         start..start + self.width as u64

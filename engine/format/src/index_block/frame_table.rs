@@ -6,7 +6,10 @@ use crate::coding::put_u64;
 use crate::error::Result;
 use crate::ids::BlobId;
 
-/// A frame: the id of its first blob, and where it is in the segment.
+/// Two little-endian numbers: first blob id and offset.
+type EncodedEntry = [[u8; 8]; 2];
+
+/// A frame: the id of its first blob, and its offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameEntry {
     /// Smallest blob id in the frame.
@@ -25,27 +28,29 @@ impl FrameEntry {
         put_u64(out, self.offset);
     }
 
-    fn decode(bytes: &[u8; 16]) -> Self {
-        let (first, offset) = bytes.split_at(8);
-        let number = |b: &[u8]| b.first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
+    fn decode([first, offset]: &EncodedEntry) -> Self {
         Self {
-            first: BlobId(number(first)),
-            offset: number(offset),
+            first: BlobId(u64::from_le_bytes(*first)),
+            offset: u64::from_le_bytes(*offset),
         }
     }
 }
 
-/// The frame table, searched where it lies.
+/// The frame table, searched in its encoded form.
 #[derive(Debug, Clone, Copy)]
 pub struct FrameTable<'a> {
-    entries: &'a [[u8; 16]],
+    entries: &'a [EncodedEntry],
 }
 
 impl<'a> FrameTable<'a> {
     /// The table in a section's data.
+    ///
+    /// # Errors
+    /// The length is not a multiple of an entry's.
     pub fn new(data: &'a [u8]) -> Result<Self> {
-        let (entries, rest) = data.as_chunks::<16>();
-        if rest.is_empty() {
+        let (numbers, rest) = data.as_chunks::<8>();
+        let (entries, odd) = numbers.as_chunks::<2>();
+        if rest.is_empty() && odd.is_empty() {
             Ok(Self { entries })
         } else {
             Err(uneven_length("frame table"))
@@ -72,11 +77,7 @@ impl<'a> FrameTable<'a> {
         &self,
         index: usize,
     ) -> impl DoubleEndedIterator<Item = FrameEntry> + ExactSizeIterator + use<'a> {
-        self.entries
-            .get(index..)
-            .unwrap_or_default()
-            .iter()
-            .map(FrameEntry::decode)
+        self.entries.iter().skip(index).map(FrameEntry::decode)
     }
 
     /// Index of the frame that holds `id`, if any does: the last one whose first id is not above it.
@@ -87,16 +88,19 @@ impl<'a> FrameTable<'a> {
             .checked_sub(1)
     }
 
-    /// [`FrameTable::find`], which tells `touch` each page of the section (see [`Pages`]) before it trusts it.
+    /// [`FrameTable::find`], which calls `check` with each page of the section (see [`Pages`]) before it reads it.
+    ///
+    /// # Errors
+    /// Those of `check`.
     pub fn find_checked<E>(
         &self,
         id: BlobId,
-        mut touch: impl FnMut(u64) -> std::result::Result<(), E>,
+        mut check: impl FnMut(u64) -> std::result::Result<(), E>,
     ) -> std::result::Result<Option<usize>, E> {
         let (mut low, mut high) = (0, self.entries.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            touch(Pages::page_of((middle * FrameEntry::LEN) as u64))?;
+            check(Pages::page_of((middle * FrameEntry::LEN) as u64))?;
             if self.entry(middle).is_some_and(|entry| entry.first <= id) {
                 low = middle + 1;
             } else {

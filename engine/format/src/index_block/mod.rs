@@ -1,6 +1,6 @@
-//! Index blocks of groups and footers: a small header that says where sections are, and the sections.
+//! Index blocks of groups and footers: a small header that says where the sections are, and the sections.
 //!
-//! The header is read alone; a section is sliced and checked when it is wanted, large ones page by page.
+//! The header is decoded alone. A section is checked when it is read, a paged one page by page.
 
 mod builder;
 mod commit_table;
@@ -27,15 +27,15 @@ const ENTRY: usize = 32;
 
 /// Level of a footer's block.
 pub const FOOTER_LEVEL: u8 = 255;
-/// No header of a block is longer than this: what to read at least, where the block has that many bytes.
+/// Bytes of the longest header of a block.
 pub const MAX_BLOCK_HEADER: usize = FIXED + ENTRY * SectionKind::ALL.len() + 8;
 
-/// Which block.
+/// The kinds of index blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BlockKind {
-    /// Of one group, or of several that it covers.
+    /// That of one group, or of several that it covers.
     Group,
-    /// Of a sealed segment.
+    /// That of a sealed segment's footer.
     Footer,
 }
 
@@ -52,21 +52,21 @@ impl BlockKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u16)]
 pub enum SectionKind {
-    /// [`crate::index_block::FrameTable`].
+    /// [`FrameTable`].
     Frames = 1,
-    /// Fingerprints of the blobs in ascending id order, 8 bytes each; always paged.
+    /// [`Fingerprints`] of the blobs in ascending id order; always paged.
     Fingerprints = 2,
     /// The ids of the blobs: an [`crate::IdSet`] without count.
     Ids = 3,
-    /// The row directory: [`crate::index_block::RowBatchEntry`].
+    /// The row directory: [`RowBatchEntry`].
     Rows = 4,
-    /// The commits covered: [`crate::index_block::CommitEntry`].
+    /// The commits covered: [`CommitEntry`].
     Commits = 5,
     /// Catalogue records in order: [`crate::CatalogueRecord`].
     Records = 6,
-    /// Where the segment's fingerprints are: [`crate::index_block::FingerprintExtent`].
+    /// Where the segment's fingerprints are: [`FingerprintExtent`].
     Extents = 7,
-    /// [`crate::index_block::Ordinals`].
+    /// [`Ordinals`].
     Ordinals = 8,
     /// The body of the manifest as of the seal: [`crate::ManifestBody`].
     ManifestBody = 9,
@@ -86,11 +86,16 @@ impl SectionKind {
     ];
 
     fn from_code(code: u16) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| *kind as u16 == code)
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+
+    /// The number in the file.
+    const fn code(self) -> u16 {
+        self as u16
     }
 }
 
-/// The part of `bytes` at `offset` in the file, where `bytes` begin at `base`.
+/// `len` bytes at `offset` in the file, out of `bytes`, which begin at `base`.
 fn slice<'a>(
     bytes: &'a [u8],
     base: u64,
@@ -105,23 +110,23 @@ fn slice<'a>(
     range().ok_or_else(|| FormatError::new(what, offset, Reason::Truncated))
 }
 
-/// Where a section is and how it is checked.
+/// A section as the header of its block lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Section {
     /// What it holds.
     pub kind: SectionKind,
-    /// 0: one checksum; 12: one a page of 4 KiB.
+    /// 0: one checksum for the data; 12: one for each page of 4 KiB.
     pub page_shift: u8,
-    /// Where its data is in the file; a multiple of 8.
+    /// Offset of its data in the file; a multiple of 8.
     pub offset: u64,
     /// Bytes of data.
     pub len: u64,
-    /// Checksum of the data; for a paged section, of the page checksums.
+    /// Checksum of the data, or of the page checksums if it is paged.
     pub checksum: u64,
 }
 
 impl Section {
-    /// True when each page has its checksum.
+    /// True when each page has a checksum.
     pub fn is_paged(&self) -> bool {
         self.page_shift != 0
     }
@@ -135,7 +140,7 @@ impl Section {
         }
     }
 
-    /// One after its last byte in the file, page checksums included.
+    /// The offset in the file behind its last byte, page checksums included.
     pub fn end(&self) -> u64 {
         if self.is_paged() {
             self.pages().end()
@@ -144,12 +149,18 @@ impl Section {
         }
     }
 
-    /// Its data, out of bytes of the file that begin at `base`.
+    /// Its data, out of bytes of the file that begin at `base`; not checked.
+    ///
+    /// # Errors
+    /// The bytes do not hold it.
     pub fn data<'a>(&self, bytes: &'a [u8], base: u64) -> Result<&'a [u8]> {
         slice(bytes, base, self.offset, self.len, "section")
     }
 
     /// Its page checksums, out of bytes of the file that begin at `base`; none when it is not paged.
+    ///
+    /// # Errors
+    /// The bytes do not hold them.
     pub fn sums<'a>(&self, bytes: &'a [u8], base: u64) -> Result<&'a [u8]> {
         let pages = self.pages();
         let len = if self.is_paged() { pages.sums_len() } else { 0 };
@@ -157,6 +168,9 @@ impl Section {
     }
 
     /// Checks the page checksums themselves, before pages are checked against them.
+    ///
+    /// # Errors
+    /// Their number or checksum does not match.
     pub fn check_sums(&self, salt: u64, sums: &[u8]) -> Result<()> {
         let at = self.pages().sums_offset;
         if sums.len() as u64 != self.pages().sums_len() || checksum(salt, at, sums) != self.checksum
@@ -167,6 +181,9 @@ impl Section {
     }
 
     /// Checks the whole section, out of bytes of the file that begin at `base`, and returns its data.
+    ///
+    /// # Errors
+    /// The bytes do not hold it, or a checksum does not match.
     pub fn check_whole<'a>(&self, salt: u64, bytes: &'a [u8], base: u64) -> Result<&'a [u8]> {
         let data = self.data(bytes, base)?;
         if self.is_paged() {
@@ -183,25 +200,28 @@ impl Section {
 /// The header of an index block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexBlock {
-    /// Which block.
+    /// Group or footer.
     pub kind: BlockKind,
-    /// Level: 0 covers its own group; [`FOOTER_LEVEL`] in footers.
+    /// 0 when it covers its own group alone; [`FOOTER_LEVEL`] in footers.
     pub level: u8,
     /// Offset of the first group covered.
     pub first_group: u64,
-    /// Where the block is in the file.
+    /// Offset of the block in the file.
     pub offset: u64,
     /// Bytes of the whole block.
     pub len: u64,
-    /// The checksum of the header; a footer's tail repeats it.
+    /// The checksum of the header; a footer's trailer repeats it.
     pub header_checksum: u64,
-    /// The sections, by ascending kind; absent ones are empty.
+    /// The sections, by ascending kind; one that is absent has no data.
     pub sections: Vec<Section>,
 }
 
 impl IndexBlock {
-    /// Reads the header of the block of `len` bytes at `offset`. `bytes` begin there and hold at least the header: the first
-    /// [`MAX_BLOCK_HEADER`] bytes, or all when there are fewer.
+    /// Decodes the header of the block of `len` bytes at `offset`. `bytes` begin there and hold at least the header: [`MAX_BLOCK_HEADER`]
+    /// bytes, or `len` if that is less.
+    ///
+    /// # Errors
+    /// The bytes are not the header of a block of this offset and length.
     pub fn decode(bytes: &[u8], salt: u64, offset: u64, len: u64) -> Result<Self> {
         let mut r = Reader::new(WHAT, bytes, offset);
         let kind = if bytes.starts_with(&BlockKind::Footer.magic()) {
@@ -217,17 +237,12 @@ impl IndexBlock {
         if count > SectionKind::ALL.len() {
             return Err(r.value("there are more sections than kinds"));
         }
-        let header_len = FIXED + count * ENTRY + 8;
-        let Some(summed) = bytes.get(..header_len - 8) else {
-            return Err(r.error(Reason::Truncated));
-        };
-        let header_checksum = checksum(salt, offset, summed);
         let mut end_of_header = r.clone();
         end_of_header.bytes(count * ENTRY)?;
-        end_of_header.checksum(header_checksum)?;
+        let header_checksum = end_of_header.checksum(salt)?;
 
         let mut sections: Vec<Section> = Vec::with_capacity(count);
-        let mut end = offset.saturating_add(header_len as u64);
+        let mut end = end_of_header.offset();
         for _ in 0..count {
             let code = r.u16()?;
             let Some(section_kind) = SectionKind::from_code(code) else {
@@ -274,17 +289,20 @@ impl IndexBlock {
         })
     }
 
-    /// A section; `None` when it is empty.
+    /// A section; `None` when it is absent.
     pub fn section(&self, kind: SectionKind) -> Option<&Section> {
         self.sections.iter().find(|section| section.kind == kind)
     }
 
-    /// One after the block's last byte in the file.
+    /// The offset in the file behind the block's last byte.
     pub fn end(&self) -> u64 {
         self.offset.saturating_add(self.len)
     }
 
-    /// A section's data out of bytes that begin at `base`, checked whole; empty when the section is absent.
+    /// A section's data out of bytes of the file that begin at `base`, checked; empty when the section is absent.
+    ///
+    /// # Errors
+    /// As [`Section::check_whole`].
     pub fn checked<'a>(
         &self,
         kind: SectionKind,
@@ -302,6 +320,6 @@ fn uneven_length(what: &'static str) -> FormatError {
     FormatError::new(
         what,
         0,
-        Reason::Value("the length is no multiple of an entry's"),
+        Reason::Value("the length is not a multiple of an entry's"),
     )
 }

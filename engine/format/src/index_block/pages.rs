@@ -1,4 +1,4 @@
-//! Checksums a page: a reader checks the pages it touches and no others.
+//! Paged data: each page has a checksum, so that a reader checks only the pages it reads.
 
 use std::ops::Range;
 
@@ -7,14 +7,14 @@ use crate::coding::put_u64;
 use crate::error::{FormatError, Reason, Result};
 use crate::limits::PAGE_SHIFT;
 
-/// Bytes in a file whose pages of 4 KiB have a checksum each. The last page may be short.
+/// Bytes in a file of which each page of 4 KiB has a checksum. The last page may be short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pages {
-    /// Where the bytes are in the file.
+    /// Offset of the bytes in the file.
     pub offset: u64,
-    /// How many they are.
+    /// Number of bytes.
     pub len: u64,
-    /// Where the page checksums are in the file: one u64 a page.
+    /// Offset of the page checksums in the file: a u64 for each page.
     pub sums_offset: u64,
 }
 
@@ -39,13 +39,16 @@ impl Pages {
         at >> PAGE_SHIFT
     }
 
-    /// Where page `n` is within the data.
+    /// The range of page `n` in the data.
     pub fn range(&self, n: u64) -> Range<u64> {
         let start = n.saturating_mul(1 << PAGE_SHIFT).min(self.len);
         start..start.saturating_add(1 << PAGE_SHIFT).min(self.len)
     }
 
-    /// The checksum of page `n` as `sums` (all of them) has it.
+    /// The checksum of page `n` in `sums`, which are all page checksums.
+    ///
+    /// # Errors
+    /// `sums` ends before it.
     pub fn sum_of(&self, n: u64, sums: &[u8]) -> Result<u64> {
         let at = usize::try_from(n).ok().and_then(|n| n.checked_mul(8));
         let bytes = at
@@ -55,7 +58,10 @@ impl Pages {
         bytes.map(|b| u64::from_le_bytes(*b)).ok_or_else(truncated)
     }
 
-    /// Checks page `n`, the bytes of which are `page`, against `stored`.
+    /// Checks page `n`, whose bytes are `page`, against the checksum `stored`.
+    ///
+    /// # Errors
+    /// The page has another length or checksum.
     pub fn check(&self, salt: u64, n: u64, page: &[u8], stored: u64) -> Result<()> {
         let range = self.range(n);
         let at = self.offset.wrapping_add(range.start);
@@ -68,13 +74,15 @@ impl Pages {
         Ok(())
     }
 
-    /// Checks all pages.
+    /// Checks all pages: the data, against all page checksums.
+    ///
+    /// # Errors
+    /// The data has another length, a page has another checksum, or `sums` is too short.
     pub fn check_all(&self, salt: u64, data: &[u8], sums: &[u8]) -> Result<()> {
-        for n in 0..self.count() {
-            let range = self.range(n);
-            let page = data
-                .get(range.start as usize..range.end as usize)
-                .unwrap_or_default();
+        if data.len() as u64 != self.len {
+            return Err(FormatError::new("page", self.offset, Reason::Truncated));
+        }
+        for (n, page) in (0..).zip(data.chunks(1 << PAGE_SHIFT)) {
             self.check(salt, n, page, self.sum_of(n, sums)?)?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The row directory: which row batches there are, and what is in them.
+//! The row directory: the row batches of the groups that an index block covers.
 
 use super::commit_table::CommitEntry;
 use crate::coding::{Reader, put_varint, until_error};
@@ -18,13 +18,13 @@ pub struct RowBatchEntry {
     pub first_seq: Seq,
     /// Number of rows, at least 1.
     pub rows: u64,
-    /// The file, or none.
+    /// The file; [`FileNumber::NONE`] for none.
     pub file: FileNumber,
     /// Time of ingest, microseconds since 1970 UTC.
     pub time: i64,
-    /// Where the batch is in the segment.
+    /// Offset of the batch in the segment.
     pub offset: u64,
-    /// Its whole length in bytes.
+    /// Length of the batch in bytes.
     pub len: u64,
     /// Smallest blob id named.
     pub min_blob: BlobId,
@@ -89,9 +89,9 @@ impl RowBatchEntry {
         })
     }
 
-    /// Reads the whole section of a block in a segment of this format, entry by entry; ends after an error. `base` is the section's place
-    /// in the file. `commits` are those of the same block: format 1 says nowhere else which commit added a batch, later ones do not need
-    /// them.
+    /// Decodes the whole section of a block in a segment of this format, entry by entry; ends after an error. `base` is the section's offset
+    /// in the file. `commits` are those of the same block: they say which commit added a batch in [`SegmentFormat::V1`]; other
+    /// formats ignore them.
     pub fn decode_all<'a>(
         data: &'a [u8],
         base: u64,

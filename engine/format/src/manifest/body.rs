@@ -12,13 +12,13 @@ use crate::limits;
 /// The body of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ManifestBody {
-    /// The last commit it sums up.
+    /// The last commit before the seal.
     pub last_commit: CommitNumber,
-    /// The checksum field of that COMMIT; 0 before the first.
+    /// The last field of that COMMIT; 0 before the first.
     pub last_commit_checksum: u64,
     /// Next blob id.
     pub next_blob: BlobId,
-    /// The segment that is written next; its file may not exist yet.
+    /// The segment that takes the next group; its file may not exist yet.
     pub active_segment: SegmentNumber,
     /// Next collection id.
     pub next_collection: CollectionId,
@@ -53,7 +53,7 @@ fn encode_list<T>(entries: &[T], out: &mut Vec<u8>, mut encode: impl FnMut(&T, &
     }
 }
 
-/// Reads a counted list of entries of at least `least` bytes each.
+/// Decodes a number of entries, of at least `least` bytes each, and the entries.
 fn decode_list<'a, T>(
     r: &mut Reader<'a>,
     least: usize,
@@ -93,7 +93,10 @@ impl ManifestBody {
         encode_list(&self.large, out, LargeEntry::encode);
     }
 
-    /// Reads a body; `base` is its place in its file.
+    /// Decodes a body; `base` is its offset in its file.
+    ///
+    /// # Errors
+    /// The bytes are not a manifest's body.
     pub fn decode(bytes: &[u8], base: u64) -> Result<Self> {
         let mut reader = Reader::new("catalogue", bytes, base);
         let r = &mut reader;

@@ -1,4 +1,4 @@
-//! The catalogue: what a store holds besides blobs and rows, as of one commit; manifests and footers carry it.
+//! Entries of the catalogue: what a store holds besides blobs and rows.
 
 use crate::coding::{Reader, put_bytes, put_str, put_u64, put_varint};
 use crate::error::{Reason, Result};
@@ -32,9 +32,9 @@ pub struct SegmentEntry {
     pub layout: Layout,
     /// Bytes of the file.
     pub len: u64,
-    /// First blob id that may occur.
+    /// The first blob id that may occur.
     pub first_blob: BlobId,
-    /// One after the last blob id that may occur.
+    /// The id behind the last blob id that may occur.
     pub end_blob: BlobId,
     /// Blobs in it.
     pub blobs: u64,
@@ -68,6 +68,7 @@ impl SegmentEntry {
 
     pub(super) fn decode(r: &mut Reader<'_>) -> Result<Self> {
         let number = SegmentNumber(r.varint()?);
+        // A number over 16 bits is as unknown as the highest.
         let code = u16::try_from(r.varint()?).unwrap_or(u16::MAX);
         let layout = Layout::from_code(code).ok_or_else(|| r.error(Reason::UnknownLayout(code)))?;
         let entry = Self {
@@ -100,11 +101,11 @@ pub struct CollectionEntry {
     pub created: i64,
     /// The next sequence number.
     pub next_seq: Seq,
-    /// First live sequence number: rows before it were trimmed.
+    /// The first live sequence number; rows before it were trimmed.
     pub first_live: Seq,
-    /// Live rows that were deleted with their blobs.
+    /// Rows from the first live one on that were deleted with their blobs.
     pub deleted_rows: u64,
-    /// The summary of its values, encoded as `docs/types.md` says.
+    /// The summary of its values; `docs/types.md` has its encoding.
     pub schema: Vec<u8>,
 }
 
@@ -139,13 +140,13 @@ pub struct DictionaryEntry {
     pub number: DictionaryNumber,
     /// The collection it was trained on.
     pub collection: CollectionId,
-    /// Which one of that collection, from 1.
+    /// Its generation in that collection, from 1.
     pub generation: u64,
     /// The blob that is the dictionary.
     pub blob: BlobId,
     /// Its hash.
     pub hash: Hash,
-    /// Its bytes.
+    /// Its length in bytes.
     pub size: u64,
 }
 
@@ -207,11 +208,11 @@ pub struct IngestEntry {
     pub file: FileNumber,
     /// True when the file was ingested to its end.
     pub complete: bool,
-    /// Bytes of the file as it is stored (compressed), as far as known; 0 when not.
+    /// Bytes of the file as it lies on disk, possibly compressed; 0 when not known.
     pub raw_size: u64,
-    /// Hash of the file as it is stored, where it was read to its end.
+    /// Hash of those bytes, if the file was read to its end.
     pub raw_digest: Option<Hash>,
-    /// Bytes of (decompressed) content that were ingested.
+    /// Bytes of decompressed content that were ingested.
     pub content_offset: u64,
     /// Lines that were ingested.
     pub lines: u64,
@@ -266,13 +267,13 @@ impl IngestEntry {
 /// A large blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LargeEntry {
-    /// The segment it has for itself.
+    /// The segment that holds it alone.
     pub segment: SegmentNumber,
     /// The blob.
     pub blob: BlobId,
-    /// Its bytes.
+    /// Its length in bytes.
     pub len: u64,
-    /// Bytes it takes as stored.
+    /// Bytes of all blocks in the file.
     pub stored_len: u64,
     /// Its fingerprint.
     pub fingerprint: Fingerprint,

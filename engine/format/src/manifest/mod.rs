@@ -1,4 +1,4 @@
-//! Manifests: the catalogue in a file of its own.
+//! Manifests: the catalogue of a store as of a seal, in a file.
 
 mod body;
 mod entries;
@@ -33,7 +33,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// The whole file.
+    /// Encodes the file.
     pub fn encode(&self) -> Vec<u8> {
         let mut body = Vec::new();
         self.catalogue.encode(&mut body);
@@ -49,26 +49,27 @@ impl Manifest {
         out
     }
 
-    /// Reads a whole file.
+    /// Decodes a file.
+    ///
+    /// # Errors
+    /// The bytes are not a manifest. [`FormatError::is_too_new`] is true when a segment has an unknown layout.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let mut r = Reader::new(WHAT, bytes, 0);
         r.magic(&MAGIC)?;
         let number = r.u64()?;
         let uuid = StoreUuid(r.array()?);
         let salt = r.u64()?;
-        let len = r.u64()?;
-        if len > r.remaining() as u64 {
-            return Err(FormatError::new(WHAT, 40, Reason::Truncated));
-        }
-        let body = r.bytes(len as usize)?;
-        let summed = bytes.get(..FIXED + body.len()).unwrap_or_default();
-        r.checksum(checksum(salt, 0, summed))?;
+        let len = usize::try_from(r.u64()?);
+        let len = len.map_err(|_| FormatError::new(WHAT, 40, Reason::Truncated))?;
+        let body_at = r.offset();
+        let body = r.bytes(len)?;
+        r.checksum(salt)?;
         r.finish()?;
         Ok(Self {
             number,
             uuid,
             salt,
-            catalogue: ManifestBody::decode(body, FIXED as u64)?,
+            catalogue: ManifestBody::decode(body, body_at)?,
         })
     }
 }
