@@ -1,4 +1,4 @@
-//! Bytes that nobody wrote: cut off, flipped, random. A decoder says so and never panics.
+//! Invalid bytes: cut off, flipped, random. A decoder returns an error and does not panic.
 
 use proptest::prelude::*;
 

@@ -3,5 +3,6 @@
 mod golden;
 mod hostile;
 mod roundtrip;
+mod rows;
 mod samples;
 mod small;
