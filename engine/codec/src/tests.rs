@@ -6,25 +6,11 @@ use proptest::prelude::*;
 
 use super::*;
 use lakebed_format::{DictionaryNumber, Encoding, Hash};
+use lakebed_testkit::records::similar;
+use lakebed_testkit::strategies::noise;
 
 fn lines(from: usize, count: usize) -> Vec<Vec<u8>> {
-    (from..from + count)
-        .map(|n| {
-            format!(
-                r#"{{"id":{n},"name":"user {}","tags":["red","green"],"score":{}}}"#,
-                n * 7919 % 1000,
-                n * n % 97
-            )
-            .into_bytes()
-        })
-        .collect()
-}
-
-/// Bytes that do not compress.
-fn noise(length: usize) -> Vec<u8> {
-    let mut bytes = vec![0; length];
-    blake3::Hasher::new().finalize_xof().fill(&mut bytes);
-    bytes
+    (from..from + count).map(similar).collect()
 }
 
 fn dictionary(number: u64) -> Arc<Dictionary> {
@@ -65,7 +51,7 @@ fn decoded(frame: &Frame<u32>, dictionary: Option<&Arc<Dictionary>>) -> Decoded 
 
 #[test]
 fn blobs_come_back_as_they_went_in() {
-    let random = noise(5000);
+    let random = noise(0, 5000);
     let cases: Vec<Vec<Vec<u8>>> = vec![
         vec![vec![]],
         vec![vec![], vec![]],
@@ -96,7 +82,7 @@ fn blobs_come_back_as_they_went_in() {
 
 #[test]
 fn what_does_not_shrink_stays_raw_and_names_no_dictionary() {
-    let random = noise(5000);
+    let random = noise(0, 5000);
     let frame = frame_of(std::slice::from_ref(&random), Some(&dictionary(1)), 3);
     assert_eq!(frame.encoding, Encoding::Raw);
     assert_eq!(frame.payload, random);

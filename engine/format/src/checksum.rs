@@ -1,4 +1,5 @@
-//! Checksums: XXH3-64, seeded with a file's salt and the offset of the bytes, so that bytes of another file or offset do not pass.
+//! Checksums: XXH3-64, seeded with a file's salt and the offset of the bytes, so that bytes of another file or offset
+//! do not pass.
 
 use std::fmt;
 
@@ -16,8 +17,8 @@ pub fn checksum(salt: u64, offset: u64, bytes: &[u8]) -> u64 {
     xxh3_64_with_seed(bytes, salt.wrapping_add(offset.wrapping_mul(SPREAD)))
 }
 
-/// Writes the checksum of a structure that begins with it: the structure is what `out` holds from `from` on, its first 8 bytes are reserved,
-/// and it will be at `offset` in a file with this `salt`.
+/// Writes the checksum of a structure that begins with it: the structure is what `out` holds from `from` on, its first
+/// 8 bytes are reserved, and it will be at `offset` in a file with this `salt`.
 ///
 /// # Errors
 /// An internal error when `out` does not hold the reserved bytes.

@@ -1,7 +1,8 @@
-//! The primitive values of the format: fixed little-endian integers, varints, zigzag numbers, strings; and a cursor that reads them.
+//! The primitive values of the format: fixed little-endian integers, varints, zigzag numbers, strings; and a cursor
+//! that reads them.
 //!
-//! The cursor does not panic and does not read past its bytes, and its errors name structure and offset. Lengths are checked against the
-//! bytes at hand before memory is allocated.
+//! The cursor does not panic and does not read past its bytes, and its errors name structure and offset. Lengths are
+//! checked against the bytes at hand before memory is allocated.
 
 use crate::checksum::checksum;
 use crate::error::{FormatError, Reason, Result};
@@ -56,7 +57,8 @@ pub fn put_u64(out: &mut Vec<u8>, n: u64) {
     out.extend_from_slice(&n.to_le_bytes());
 }
 
-/// Appends zero bytes until the file offset of the end is a multiple of 8. The byte at index `from` of `out` is at `start` in the file.
+/// Appends zero bytes until the file offset of the end is a multiple of 8. The byte at index `from` of `out` is at
+/// `start` in the file.
 pub fn pad8(out: &mut Vec<u8>, from: usize, start: u64) {
     let mut end = start + (out.len() - from) as u64;
     while !end.is_multiple_of(8) {
@@ -65,8 +67,8 @@ pub fn pad8(out: &mut Vec<u8>, from: usize, start: u64) {
     }
 }
 
-/// Decodes one varint at the start of `bytes`: the number and the bytes behind it. `None` when it is cut off, too large, or not in its
-/// shortest form.
+/// Decodes one varint at the start of `bytes`: the number and the bytes behind it. `None` when it is cut off, too
+/// large, or not in its shortest form.
 #[inline]
 pub fn take_varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     match bytes {
@@ -97,8 +99,8 @@ fn take_long_varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
 /// Reads the fields of one structure in order.
 ///
 /// # Errors
-/// Each method that reads a field fails with an error at the field's offset when the bytes end before it does, or when its value is not
-/// allowed. The cursor then stays where it was or within that field.
+/// Each method that reads a field fails with an error at the field's offset when the bytes end before it does, or when
+/// its value is not allowed. The cursor then stays where it was or within that field.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
     whole: &'a [u8],

@@ -84,8 +84,8 @@ impl Commit {
         }
     }
 
-    /// Decodes and checks the COMMIT at the start of `bytes` and at `offset` in the segment with this number and salt. The checksum of its
-    /// group is not checked.
+    /// Decodes and checks the COMMIT at the start of `bytes` and at `offset` in the segment with this number and salt.
+    /// The checksum of its group is not checked.
     ///
     /// # Errors
     /// The bytes are not a COMMIT of this segment and offset.
@@ -140,8 +140,8 @@ impl Commit {
     }
 }
 
-/// The last valid COMMIT in `bytes`, which begin at `base` in the segment with this number and salt. It lies wholly within `bytes`, at a
-/// multiple of 8 in the file; so a search in windows overlaps them by 88 bytes.
+/// The last valid COMMIT in `bytes`, which begin at `base` in the segment with this number and salt. It lies wholly
+/// within `bytes`, at a multiple of 8 in the file; so a search in windows overlaps them by 88 bytes.
 pub fn find_last_commit(
     bytes: &[u8],
     base: u64,

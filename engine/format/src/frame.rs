@@ -1,7 +1,7 @@
 //! Frames: one compressed unit of one or more blobs.
 //!
-//! A header is decoded without allocation. Checking the checksum over header and payload is a call of its own, so that a frame that was
-//! checked before is not checked again.
+//! A header is decoded without allocation. Checking the checksum over header and payload is a call of its own, so that
+//! a frame that was checked before is not checked again.
 
 use crate::checksum::{checksum, fill_checksum};
 use crate::coding::{Reader, put_varint, take_varint};
@@ -59,8 +59,8 @@ pub struct FrameHeader<'a> {
 }
 
 impl<'a> FrameHeader<'a> {
-    /// Decodes the header of the frame that starts at `bytes` and at `offset` in its file. `bytes` need not hold the payload, and the
-    /// checksum is left to [`FrameHeader::check`].
+    /// Decodes the header of the frame that starts at `bytes` and at `offset` in its file. `bytes` need not hold the
+    /// payload, and the checksum is left to [`FrameHeader::check`].
     ///
     /// # Errors
     /// The bytes end within the header, or a field has a forbidden value.
@@ -271,7 +271,8 @@ pub struct FrameSpec<'a> {
 }
 
 impl FrameSpec<'_> {
-    /// Appends the frame, which will be at `offset` in a file with `salt`, and returns the length of its header in bytes.
+    /// Appends the frame, which will be at `offset` in a file with `salt`, and returns the length of its header in
+    /// bytes.
     ///
     /// # Errors
     /// The frame exceeds a limit of the format (see [`crate::limits`]); then nothing was appended.

@@ -91,7 +91,8 @@ impl LargeTrailer {
         encode_trailer(MAGIC, fields, salt, offset, out);
     }
 
-    /// Decodes the trailer at the start of `bytes` and at `offset` in the segment, which is 64 bytes before the segment's end.
+    /// Decodes the trailer at the start of `bytes` and at `offset` in the segment, which is 64 bytes before the
+    /// segment's end.
     ///
     /// # Errors
     /// The bytes are not a trailer of this salt and offset.

@@ -2,8 +2,8 @@
 //!
 //! `docs/format.md` describes every byte. This crate does not open files, read clocks, draw random numbers or compress.
 //!
-//! Decoders take any bytes. What is incomplete or not as described is a [`FormatError`], not a panic, and no more memory is allocated than
-//! the bytes at hand can fill. What a decoder accepts is what an encoder could have written.
+//! Decoders take any bytes. What is incomplete or not as described is a [`FormatError`], not a panic, and no more
+//! memory is allocated than the bytes at hand can fill. What a decoder accepts is what an encoder could have written.
 
 #![forbid(unsafe_code)]
 #![warn(

@@ -18,8 +18,8 @@ pub struct LockText {
 }
 
 impl LockText {
-    /// Encodes the text. Control characters of the command become spaces, so that it stays on one line. `synced` is the first and the last
-    /// line: a torn write leaves two that differ.
+    /// Encodes the text. Control characters of the command become spaces, so that it stays on one line. `synced` is the
+    /// first and the last line: a torn write leaves two that differ.
     pub fn encode(&self) -> String {
         let mut text = String::new();
         // Writing into a String cannot fail.
@@ -45,8 +45,8 @@ impl LockText {
         text
     }
 
-    /// Decodes the text. Lines that are unknown, unreadable or without a line break count as missing, since the text is only information.
-    /// `synced`, on which recovery relies, counts when it is there twice and both are the same.
+    /// Decodes the text. Lines that are unknown, unreadable or without a line break count as missing, since the text is
+    /// only information. `synced`, on which recovery relies, counts when it is there twice and both are the same.
     pub fn decode(bytes: &[u8]) -> Self {
         let mut lock = Self::default();
         let mut synced = Vec::new();

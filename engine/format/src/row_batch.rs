@@ -86,8 +86,8 @@ impl RowBatchWriter {
         self.ids.push_run(NumberRun { first: blob.0, len });
     }
 
-    /// Appends the batch, which `commit` adds and which will be at `offset` in a segment of this format and salt. Returns its length in
-    /// bytes. [`SegmentFormat::V1`] does not store the commit.
+    /// Appends the batch, which `commit` adds and which will be at `offset` in a segment of this format and salt.
+    /// Returns its length in bytes. [`SegmentFormat::V1`] does not store the commit.
     ///
     /// # Errors
     /// The batch has no rows or too many; then nothing was appended.
@@ -151,8 +151,8 @@ pub struct RowBatch<'a> {
 }
 
 impl<'a> RowBatch<'a> {
-    /// Reads the fields in front of the columns of the batch that starts at `bytes` and at `offset` in a segment of this format, and checks
-    /// its checksum. The columns are decoded by the iterators.
+    /// Reads the fields in front of the columns of the batch that starts at `bytes` and at `offset` in a segment of
+    /// this format, and checks its checksum. The columns are decoded by the iterators.
     ///
     /// # Errors
     /// The bytes end within the batch, the checksum does not match, or a field has a forbidden value.

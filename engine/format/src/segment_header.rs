@@ -107,7 +107,8 @@ impl SegmentHeader {
     /// Decodes the header at the start of `bytes`.
     ///
     /// # Errors
-    /// The bytes are not a segment's header. For a newer format and an unknown layout [`FormatError::is_too_new`] is true.
+    /// The bytes are not a segment's header. For a newer format and an unknown layout [`FormatError::is_too_new`] is
+    /// true.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let mut r = Reader::new("segment header", bytes, 0);
         r.magic(&MAGIC)?;

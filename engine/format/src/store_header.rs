@@ -39,8 +39,8 @@ impl StoreHeader {
         }
     }
 
-    /// The format of the segments that a writer adds to the store. A store of version 1.0 keeps its own, so that a lakebed that knows no
-    /// other still reads it.
+    /// The format of the segments that a writer adds to the store. A store of version 1.0 keeps its own, so that a
+    /// lakebed that knows no other still reads it.
     pub const fn segment_format(&self) -> SegmentFormat {
         if self.incompatible & limits::FEATURE_ROW_COMMITS == 0 {
             SegmentFormat::V1
@@ -68,7 +68,8 @@ impl StoreHeader {
     /// Decodes the file.
     ///
     /// # Errors
-    /// The bytes are not a store's header. For a newer version and for unknown incompatible features [`FormatError::is_too_new`] is true.
+    /// The bytes are not a store's header. For a newer version and for unknown incompatible features
+    /// [`FormatError::is_too_new`] is true.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let mut r = Reader::new("store header", bytes, 0);
         r.magic(&MAGIC)?;

@@ -78,7 +78,8 @@ impl FooterTrailer {
         encode_trailer(MAGIC, fields, salt, offset, out);
     }
 
-    /// Decodes the trailer at the start of `bytes` and at `offset` in the segment, which is 64 bytes before the segment's end.
+    /// Decodes the trailer at the start of `bytes` and at `offset` in the segment, which is 64 bytes before the
+    /// segment's end.
     ///
     /// # Errors
     /// The bytes are not a trailer of this salt and offset.

@@ -1,10 +1,19 @@
-//! JSON texts of every form the grammar allows, for the tests of parsers.
+//! JSON texts of every form that the grammar allows.
 
 use proptest::prelude::*;
 
-/// Documents as text, with blanks, escapes, equal keys and numbers of every form.
+/// Documents: any value, with blanks, escapes, equal keys and numbers of every form.
 pub fn document() -> impl Strategy<Value = String> {
-    let blank = || prop_oneof![6 => Just(""), 1 => Just(" "), 1 => Just("\t\r\n")];
+    document_with("\t\r\n")
+}
+
+/// Documents without raw line breaks: lines of NDJSON.
+pub fn line() -> impl Strategy<Value = String> {
+    document_with("\t ")
+}
+
+fn document_with(blanks: &'static str) -> impl Strategy<Value = String> {
+    let blank = move || prop_oneof![6 => Just(""), 1 => Just(" "), 1 => Just(blanks)];
     let scalar = prop_oneof![
         Just("null".to_owned()),
         any::<bool>().prop_map(|value| value.to_string()),

@@ -1,16 +1,20 @@
-//! What tests of the engine lean on: storage that fails, forgets and crashes, a model of what a store should hold, and strategies.
+//! Tools for the tests of the engine: storage that fails, loses writes and crashes, a model of a store, and generators
+//! of data.
 //!
-//! - [`FaultVfs`]: a `Vfs` in memory that knows, of every file and directory, what is only in the system's memory and what is on the
-//!   disk. A [`Plan`] makes a chosen operation fail or crash; [`FaultVfs::crash_images`] gives the states a disk may be in after
-//!   the power went, [`FaultVfs::restart`] what a killed process leaves behind.
-//! - [`Model`] and [`State`]: the store as plain maps, with every commit's state kept, so that a recovered store can be held
-//!   against what was acknowledged and what was attempted.
-//! - [`Unmapped`]: another `Vfs` without mappings.
+//! - [`FaultVfs`]: a `Vfs` in memory that keeps apart what is only in the system's memory and what is on the disk. A
+//!   [`Plan`] makes a chosen operation fail or crash. [`FaultVfs::crash_images`] gives the states a disk may be in
+//!   after a power failure, [`FaultVfs::restart`] the state after a process was killed.
+//! - [`Model`] and [`State`]: the store as plain maps, with the state of every commit, so that a recovered store can be
+//!   compared with what was acknowledged and what was attempted.
+//! - [`Unmapped`]: a `Vfs` without mappings over another.
 //! - [`json`]: JSON texts with blanks, escapes, equal keys and numbers of every form.
-//! - [`strategies`]: JSON documents, near-duplicate records and sequences of store operations for proptest.
+//! - [`records`]: NDJSON records by number.
+//! - [`strategies`]: blobs, near-duplicate records and sequences of store operations.
 //!
-//! Everything is deterministic: the same calls and seeds give the same images. Nothing here depends on the engine's core.
+//! Everything is deterministic: the same calls and seeds give the same images. Nothing here depends on the engine's
+//! core.
 
+#![warn(missing_docs)]
 #![cfg_attr(
     test,
     allow(
@@ -24,6 +28,7 @@
 mod fault;
 pub mod json;
 mod model;
+pub mod records;
 mod rng;
 pub mod strategies;
 mod unmapped;

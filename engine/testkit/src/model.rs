@@ -12,19 +12,19 @@ pub struct Collection {
     pub rows: BTreeMap<u64, Hash>,
 }
 
-/// What somebody who looks at a store sees.
+/// What a reader of a store sees.
 ///
-/// Blobs that nothing reaches any more are there until they are compacted away; a deleted blob is not.
+/// Blobs that nothing reaches any more stay until the store is compacted; a deleted blob does not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
-    /// Every blob that answers.
+    /// Every blob that is found.
     pub blobs: BTreeMap<Hash, Arc<[u8]>>,
     /// Every collection that has not been dropped.
     pub collections: BTreeMap<String, Collection>,
 }
 
 impl State {
-    /// The first difference, said so that a failed test can be understood; `None` when both are the same.
+    /// The first difference, as the message of a failed test; `None` when both are the same.
     pub fn difference(&self, found: &Self) -> Option<String> {
         for (hash, bytes) in &self.blobs {
             match found.blobs.get(hash) {
@@ -68,8 +68,9 @@ impl State {
             .map(|name| format!("collection {name:?} should not be there"))
     }
 
-    /// Whether `full` is this state and something appended: the same rows first, in order and without holes, and no blob
-    /// that `full` does not have. For work that commits on its way, such as an ingest, between the states before and after it.
+    /// Whether `full` is this state and something appended: the same rows first, in order and without holes, and no
+    /// blob that `full` does not have. For work that commits on its way, such as an ingest, between the states before
+    /// and after it.
     pub fn check_prefix_of(&self, full: &Self) -> Result<(), String> {
         for (hash, bytes) in &self.blobs {
             if full.blobs.get(hash) != Some(bytes) {
@@ -120,7 +121,7 @@ pub struct Model {
     known: BTreeMap<Hash, Arc<[u8]>>,
 }
 
-/// A state, and what it takes to go on from it.
+/// A state, and what is needed to continue from it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Draft {
     state: State,
@@ -150,7 +151,7 @@ impl Model {
         &self.pending.state
     }
 
-    /// What others see, and what a crash may not take away.
+    /// What others see, and what a crash must not lose.
     pub fn durable(&self) -> &State {
         self.acknowledged
             .last()
@@ -162,7 +163,7 @@ impl Model {
         self.acknowledged.iter().map(|draft| &draft.state)
     }
 
-    /// Every blob that was ever handed in, rolled back and deleted ones included: none of them may ever come back with other bytes.
+    /// Every blob that was ever put, rolled back and deleted ones included: none of them may be found with other bytes.
     pub fn known(&self) -> &BTreeMap<Hash, Arc<[u8]>> {
         &self.known
     }
@@ -213,7 +214,8 @@ impl Model {
         Some(rows)
     }
 
-    /// `drop`: how many rows went, `None` when there is no such collection. A later one of that name counts afresh.
+    /// `drop`: how many rows went, `None` when there is no such collection. A later one of that name counts from the
+    /// start.
     pub fn drop_collection(&mut self, name: &str) -> Option<u64> {
         let collection = self.pending.state.collections.remove(name)?;
         self.pending.next_seq.remove(name);
@@ -234,7 +236,8 @@ impl Model {
         self.pending = newest.cloned().unwrap_or_default();
     }
 
-    /// A commit begins: from now on a crash may leave the state before it or after it. Without pending work it is none.
+    /// A commit begins: from now on a crash may leave the state before it or after it. Without pending work there is no
+    /// commit.
     pub fn attempt(&mut self) {
         let newest = self.attempted.last().or(self.acknowledged.last());
         if newest != Some(&self.pending) {
@@ -242,19 +245,19 @@ impl Model {
         }
     }
 
-    /// What was attempted returned well: it must outlive every crash.
+    /// What was attempted succeeded: it must survive every crash.
     pub fn acknowledge(&mut self) {
         self.acknowledged.append(&mut self.attempted);
     }
 
-    /// A commit that worked.
+    /// A commit that succeeds.
     pub fn commit(&mut self) {
         self.attempt();
         self.acknowledge();
     }
 
-    /// A store was opened after a crash and shows `found`: it must be the last acknowledged state or one attempted after it. The
-    /// model goes on from there; the answer is how many attempted commits came through.
+    /// A store was opened after a crash and shows `found`: it must be the last acknowledged state or one attempted
+    /// after it. The model continues from there; the result is how many attempted commits survived.
     pub fn recover(&mut self, found: &State) -> Result<usize, String> {
         let candidates = self.acknowledged.last().into_iter().chain(&self.attempted);
         let mut wrong = Vec::new();

@@ -1,4 +1,4 @@
-//! A `Vfs` that leaves mapping out.
+//! A `Vfs` without mappings.
 
 use std::io;
 use std::sync::Arc;

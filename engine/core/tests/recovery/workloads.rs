@@ -1,6 +1,7 @@
 //! The work that is interrupted: what was there before, and the steps under test.
 
 use lakebed_core::{Hash, Options};
+pub(crate) use lakebed_testkit::records::similar as record;
 use lakebed_testkit::{Model, strategies::noise};
 use lakebed_vfs::MemVfs;
 use std::sync::Arc;
@@ -52,17 +53,6 @@ impl Workload {
         store.close().unwrap();
         (disk, runner.model)
     }
-}
-
-/// A record like many others.
-pub(crate) fn record(n: usize) -> Vec<u8> {
-    format!(
-        "{{\"id\":{n},\"type\":\"PushEvent\",\"actor\":{{\"id\":{},\"login\":\"user-{}\"}},\"ok\":{}}}",
-        n % 7,
-        n % 7,
-        n.is_multiple_of(2)
-    )
-    .into_bytes()
 }
 
 pub(crate) fn records(range: std::ops::Range<usize>) -> impl Iterator<Item = Vec<u8>> {

@@ -1,12 +1,10 @@
 use lakebed_core::{ErrorKind, Hash, Options, Seq, Store};
+use lakebed_testkit::records::similar;
 
 use super::*;
 
 fn record(n: usize) -> String {
-    format!(
-        r#"{{"id":{n},"name":"user {}","tags":["red","green"]}}"#,
-        n * 7919 % 1000
-    )
+    String::from_utf8(similar(n)).unwrap()
 }
 
 #[test]

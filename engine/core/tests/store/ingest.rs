@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use lakebed_core::{
     Error, ErrorKind, Hash, IngestOptions, IngestReport, OnError, ProgressFn, Result, Source, Store,
 };
+use lakebed_testkit::records::{ndjson, with_words};
 use proptest::prelude::*;
 
 use super::{memory, open, options};
@@ -37,15 +38,7 @@ fn exported(store: &Store, collection: &str) -> Vec<u8> {
 }
 
 fn records(from: usize, count: usize) -> Vec<u8> {
-    let lines = (from..from + count).map(|n| {
-        let word = Hash::of(&(n % 700).to_le_bytes()).to_string();
-        format!(
-            "{{\"id\":{n},\"name\":\"{}\",\"street\":\"{}\"}}\n",
-            &word[..20],
-            &word[20..50]
-        )
-    });
-    lines.collect::<String>().into_bytes()
+    ndjson((from..from + count).map(with_words))
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use lakebed_core::{ErrorKind, Hash, Options, ProgressFn, SegmentState, Seq, Store};
+use lakebed_testkit::records::with_words;
 use lakebed_vfs::Vfs;
 
 use super::{append, assert_whole, memory, open, options, rows};
@@ -16,20 +17,12 @@ fn impatient(vfs: &Arc<dyn Vfs>) -> Store {
     Store::open_on(Arc::clone(vfs), options).unwrap()
 }
 
-fn records(count: u64) -> Vec<String> {
-    let word = |n: u64| n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
-    (0..count)
-        .map(|n| {
-            format!(
-                r#"{{"number":{n},"kind":"event","text":"{} {}"}}"#,
-                word(n),
-                word(n + 1)
-            )
-        })
-        .collect()
+fn records(count: usize) -> Vec<String> {
+    let record = |n| String::from_utf8(with_words(n)).unwrap();
+    (0..count).map(record).collect()
 }
 
-fn filled(count: u64) -> Arc<dyn Vfs> {
+fn filled(count: usize) -> Arc<dyn Vfs> {
     let vfs = memory();
     let store = open(&vfs);
     let records = records(count);

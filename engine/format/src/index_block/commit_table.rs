@@ -22,8 +22,8 @@ pub struct CommitEntry {
 }
 
 impl CommitEntry {
-    /// Encodes a section's data; the commits ascend. The length does not depend on the offsets, so a block's length is known
-    /// before the offset of its own COMMIT is.
+    /// Encodes a section's data; the commits ascend. The length does not depend on the offsets, so a block's length is
+    /// known before the offset of its own COMMIT is.
     pub fn encode_all(commits: &[Self]) -> Vec<u8> {
         let mut out = Vec::with_capacity(commits.len() * 20);
         let mut last = 0;

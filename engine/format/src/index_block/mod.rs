@@ -217,8 +217,8 @@ pub struct IndexBlock {
 }
 
 impl IndexBlock {
-    /// Decodes the header of the block of `len` bytes at `offset`. `bytes` begin there and hold at least the header: [`MAX_BLOCK_HEADER`]
-    /// bytes, or `len` if that is less.
+    /// Decodes the header of the block of `len` bytes at `offset`. `bytes` begin there and hold at least the header:
+    /// [`MAX_BLOCK_HEADER`] bytes, or `len` if that is less.
     ///
     /// # Errors
     /// The bytes are not the header of a block of this offset and length.

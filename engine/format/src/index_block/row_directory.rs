@@ -89,9 +89,9 @@ impl RowBatchEntry {
         })
     }
 
-    /// Decodes the whole section of a block in a segment of this format, entry by entry; ends after an error. `base` is the section's offset
-    /// in the file. `commits` are those of the same block: they say which commit added a batch in [`SegmentFormat::V1`]; other
-    /// formats ignore them.
+    /// Decodes the whole section of a block in a segment of this format, entry by entry; ends after an error. `base` is
+    /// the section's offset in the file. `commits` are those of the same block: they say which commit added a batch in
+    /// [`SegmentFormat::V1`]; other formats ignore them.
     pub fn decode_all<'a>(
         data: &'a [u8],
         base: u64,

@@ -60,7 +60,8 @@ fn decode_list<'a, T>(
     mut decode: impl FnMut(&mut Reader<'a>) -> Result<T>,
 ) -> Result<Vec<T>> {
     let count = r.count(least)?;
-    // An entry in memory is larger than its smallest form in the file: reserve by what the bytes prove, not by what they claim.
+    // An entry in memory is larger than its smallest form in the file: reserve by what the bytes prove, not by what
+    // they claim.
     let mut list = Vec::with_capacity(count.min(1024));
     for _ in 0..count {
         list.push(decode(r)?);

@@ -1,5 +1,5 @@
-//! The bytes of every structure, fixed: a change of them is a change of the format. A change that is meant raises the version and adds
-//! samples; those of earlier versions stay.
+//! The bytes of every structure, fixed: a change of them is a change of the format. A change that is meant raises the
+//! version and adds samples; those of earlier versions stay.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,5 @@
-//! Two views of every file and directory: what the system shows, and what the disk holds; and, between them, what is on its way.
+//! Each file and directory twice: as the system shows it, and as the disk holds it; and the changes between them that
+//! are not durable.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -226,7 +227,8 @@ impl Node {
         self.pending = forgotten;
     }
 
-    /// A sync that fails: the written bytes count as clean from now on. Lengths are the file system's own, and stay pending.
+    /// A sync that fails: the written bytes count as clean from now on. Lengths are the file system's own, and stay
+    /// pending.
     pub(super) fn fail_sync(&mut self) {
         let mut pending = Vec::new();
         for (number, mut change) in self.pending.drain(..) {
@@ -242,7 +244,7 @@ impl Node {
     }
 }
 
-/// The forgotten writes less the bytes in `from..to`, which were written anew or cut off.
+/// The lost writes less the bytes in `from..to`, which were written again or cut off.
 fn without(changes: Vec<(u64, Change)>, from: usize, to: usize) -> Vec<(u64, Change)> {
     let mut rest = Vec::new();
     for (number, change) in changes {
@@ -271,7 +273,7 @@ fn without(changes: Vec<(u64, Change)>, from: usize, to: usize) -> Vec<(u64, Cha
     rest
 }
 
-/// The whole machine: disk, system memory, open files, what is planned and what was done.
+/// The whole machine: disk, system memory, open files, plan and log.
 #[derive(Debug, Default)]
 pub(super) struct World {
     pub(super) nodes: Vec<Node>,
@@ -326,7 +328,7 @@ impl World {
     }
 }
 
-/// Files and directories as an ordinary storage in memory. Names in directories that are not there are left out.
+/// Files and directories as ordinary storage in memory. Names in missing directories are left out.
 pub(super) fn to_mem(
     tree: &Tree,
     mut bytes_of: impl FnMut(NodeId) -> Vec<u8>,

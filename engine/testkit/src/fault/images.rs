@@ -1,4 +1,4 @@
-//! What the disk may hold after the power went.
+//! The states the disk may be in after a power failure.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::fmt;
@@ -10,22 +10,22 @@ use lakebed_vfs::MemVfs;
 use super::disk::{Change, DirChange, Image, NodeId, Tree, World, to_mem};
 use crate::rng::Rng;
 
-/// Up to this many combinations of whole changes, lost or kept each, all are given; beyond it, samples.
+/// Up to this many combinations of changes, each lost or kept whole, all are given; beyond it, samples.
 pub const EXHAUSTIVE: u64 = 4096;
 
 /// Places where one write may be torn that are tried at sectors; more are sampled.
 const SECTOR_CUTS: usize = 32;
 /// The same for the last write, at bytes.
 const BYTE_CUTS: usize = 256;
-/// Samples that were all there before: enough to believe that there are no others.
+/// So many samples in a row that were given before are taken to mean that there are no others.
 const STALE: usize = 200;
 
 /// One state of the disk.
 #[derive(Debug, Clone)]
 pub struct CrashImage {
-    /// The files, as whoever starts next finds them.
+    /// The files after a restart.
     pub vfs: MemVfs,
-    /// Which changes survived, to tell images apart in a failed test.
+    /// Which changes survived, for the message of a failed test.
     pub what: String,
 }
 
@@ -86,7 +86,7 @@ impl Item {
     }
 }
 
-/// The disk and all that was under way to it, frozen.
+/// The durable state and the changes that are not durable, at one moment.
 #[derive(Debug)]
 struct Frozen {
     tree: Tree,
@@ -97,13 +97,13 @@ struct Frozen {
 /// The states the disk may be in, see [`super::FaultVfs::crash_images`].
 ///
 /// Every pending change counts on its own: the bytes of a write, the length it gave the file, a `set_len`, a created,
-/// renamed or removed name, a made directory. Bytes that arrive without their length need no image of their own: until a later
-/// length covers them they are as good as lost, and then as good as kept.
+/// renamed or removed name, a made directory. Bytes that arrive without their length need no image of their own: until
+/// a later length covers them they are as good as lost, and then as good as kept.
 ///
-/// First come the image without any change and the one with all of them. Then, taking turns: everything up to one change; one change
-/// alone, lost or kept; writes torn at 512-byte sectors (4 KiB ones among them) and, for the last write, between any two
-/// bytes; and every combination of whole changes while there are at most [`EXHAUSTIVE`] of them, else samples in which every change
-/// may be lost, kept, torn or full of holes. Equal images are given once.
+/// The first are the image without any change and the one with all of them. Then, in turns: everything up to one
+/// change; one change alone, lost or kept; writes torn at 512-byte sectors (4 KiB ones among them) and, for the last
+/// write, between any two bytes; and every combination of whole changes while there are at most [`EXHAUSTIVE`] of them,
+/// else samples in which every change may be lost, kept, torn or full of holes. Equal images are given once.
 #[derive(Debug)]
 pub struct CrashImages {
     frozen: Arc<Frozen>,

@@ -1,7 +1,9 @@
-//! Storage that fails, forgets and crashes as told.
+//! Storage that fails, loses writes and crashes by a plan.
 
 mod disk;
+mod file;
 mod images;
+mod operation;
 mod plan;
 mod vfs;
 

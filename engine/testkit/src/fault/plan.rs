@@ -1,4 +1,4 @@
-//! What goes wrong, when, and what was done until then.
+//! Plans of faults, and the log of operations.
 
 use std::error::Error;
 use std::fmt;
@@ -9,12 +9,12 @@ pub const EIO: i32 = 5;
 /// No space left on device.
 pub const ENOSPC: i32 = 28;
 
-/// What kind of operation a call was.
+/// The kinds of operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OpKind {
-    /// `open` of a file that is there, or that is missing and stays so.
+    /// `open` of a file that exists, or that is missing and is not created.
     Open,
-    /// `open` that makes a file.
+    /// `open` that creates a file.
     Create,
     /// `read_at`.
     Read,
@@ -45,7 +45,7 @@ pub enum OpKind {
 }
 
 impl OpKind {
-    /// Whether it changes what is in memory or on the disk: the only places where a crash makes a difference.
+    /// Whether it changes what is in memory or on the disk: only there a crash makes a difference.
     pub const fn changes(self) -> bool {
         matches!(
             self,
@@ -61,17 +61,17 @@ impl OpKind {
     }
 }
 
-/// What happens at the chosen operation.
+/// What happens to an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// It fails with this errno and does nothing; a failed `sync_data` also forgets what it should have written
-    /// (see [`super::FaultVfs`]). `ENOSPC` happens only to what needs space.
+    /// It fails with this errno and does nothing; a failed `sync_data` also loses what it should have written
+    /// (see [`super::FaultVfs`]). `ENOSPC` happens only to operations that need space.
     Errno(i32),
     /// A `read_at` or `write_at` moves at most this many bytes, at least one.
     Short(usize),
     /// A `write_at` writes nothing and reports 0.
     Zero,
-    /// A `read_at` or `write_at` fails with EINTR and does nothing; never twice running, so that retrying ends.
+    /// A `read_at` or `write_at` fails with EINTR and does nothing; not twice in a row, so that a retry ends.
     Interrupted,
     /// The operation may or may not reach the disk, the call fails, and so does every later one, see [`is_crash`].
     Crash,
@@ -171,7 +171,7 @@ impl Plan {
         chosen && self.fault.can_happen_to(kind) && name.starts_with(&self.under)
     }
 
-    /// The fault of the next operation, if it is its turn.
+    /// The fault that happens to the next operation, if any.
     pub(super) fn strike(&mut self, kind: OpKind, name: &str) -> Option<Fault> {
         if !self.is_about(kind, name) {
             return None;
@@ -192,20 +192,20 @@ impl Plan {
     }
 }
 
-/// One operation of the log.
+/// An operation in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Op {
-    /// From 0, counting every operation.
+    /// Its number among all operations, from 0.
     pub number: u64,
-    /// What it was.
+    /// Its kind.
     pub kind: OpKind,
-    /// On which file or directory; a rename's is where it goes.
+    /// The file or directory; the new name of a rename.
     pub name: String,
-    /// Where in the file, the new length of `set_len`, the length of `map`; else 0.
+    /// The offset in the file, the new length of `set_len`, the length of `map`; else 0.
     pub offset: u64,
-    /// Bytes asked to be read or written; else 0.
+    /// Bytes to be read or written; else 0.
     pub len: usize,
-    /// What the plan did to it.
+    /// The fault that happened to it.
     pub fault: Option<Fault>,
 }
 

@@ -235,8 +235,8 @@ enum Step {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// The image in which everything survived is what programs saw; the one in which nothing did, the durable one; and after
-    /// syncing all there is only one image left.
+    /// The image in which everything survived is what programs saw; the one in which nothing did, the durable one; and
+    /// after syncing all there is only one image left.
     #[test]
     fn images_lie_between_durable_and_live(steps in prop::collection::vec(prop_oneof![
         4 => (any::<bool>(), 0..40_u8, 1..20_u8).prop_map(|(file, at, len)| Step::Write(file, at, len)),

@@ -8,6 +8,7 @@ mod training;
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
 
+use lakebed_testkit::records::{ndjson, with_words};
 use memory_writer::MemoryWriter;
 
 use super::pipeline;
@@ -80,20 +81,9 @@ fn expected(content: &[u8]) -> Vec<(u64, Vec<u8>)> {
         .collect()
 }
 
-/// Records that differ and that have something in common.
+/// Records that differ and share words.
 fn records(from: usize, count: usize) -> Vec<u8> {
-    let mut out = Vec::new();
-    for n in from..from + count {
-        let word = blake3::hash(&(n % 700).to_le_bytes()).to_hex();
-        writeln!(
-            out,
-            r#"{{"id":{n},"name":"{}","place":{{"street":"{}"}},"tags":["a","b"]}}"#,
-            &word[..20],
-            &word[20..50]
-        )
-        .unwrap();
-    }
-    out
+    ndjson((from..from + count).map(with_words))
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
