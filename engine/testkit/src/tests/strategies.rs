@@ -23,7 +23,7 @@ fn value(text: &str) -> Option<&str> {
     if let Some(rest) = text.strip_prefix('{') {
         return items(rest, '}', |field| {
             let rest = string(field.trim_start_matches([' ', '\t']))?;
-            value(rest.strip_prefix(':')?)
+            value(rest.trim_start_matches([' ', '\t']).strip_prefix(':')?)
         });
     }
     number(text)
