@@ -53,6 +53,15 @@ impl FormatError {
         }
     }
 
+    /// The error of a table whose length is not a multiple of an entry's.
+    pub(crate) fn uneven_length(what: &'static str) -> Self {
+        Self::new(
+            what,
+            0,
+            Reason::Value("the length is not a multiple of an entry's"),
+        )
+    }
+
     /// True when the bytes may be whole and were written by a newer lakebed.
     pub fn is_too_new(&self) -> bool {
         matches!(

@@ -1,7 +1,9 @@
 //! Writing an index block.
 
+use super::header::{
+    BlockKind, ENTRY, FIXED, FOOTER_LEVEL, IndexBlock, Section, SectionKind, WHAT,
+};
 use super::pages::put_page_sums;
-use super::{BlockKind, ENTRY, FIXED, FOOTER_LEVEL, IndexBlock, Section, SectionKind, WHAT};
 use crate::checksum::checksum;
 use crate::coding::{align8, pad8, put_u64};
 use crate::error::{FormatError, Reason, Result};

@@ -3,9 +3,8 @@
 use std::ops::Range;
 
 use super::pages::Pages;
-use super::uneven_length;
 use crate::coding::{Reader, put_u64};
-use crate::error::Result;
+use crate::error::{FormatError, Result};
 use crate::ids::Fingerprint;
 use crate::limits;
 
@@ -32,7 +31,7 @@ impl<'a> Fingerprints<'a> {
         if rest.is_empty() {
             Ok(Self { entries })
         } else {
-            Err(uneven_length("fingerprints"))
+            Err(FormatError::uneven_length("fingerprints"))
         }
     }
 
@@ -149,7 +148,7 @@ impl<'a> Ordinals<'a> {
             return Err(r.value("the width is not 2, 3 or 4"));
         }
         if !r.remaining().is_multiple_of(width) {
-            return Err(uneven_length("ordinals"));
+            return Err(FormatError::uneven_length("ordinals"));
         }
         Ok(Self { width, data })
     }

@@ -1,9 +1,8 @@
 //! The frame table: which frame holds a blob, and where the frame is.
 
 use super::pages::Pages;
-use super::uneven_length;
 use crate::coding::put_u64;
-use crate::error::Result;
+use crate::error::{FormatError, Result};
 use crate::ids::BlobId;
 
 /// Two little-endian numbers: first blob id and offset.
@@ -53,7 +52,7 @@ impl<'a> FrameTable<'a> {
         if rest.is_empty() && odd.is_empty() {
             Ok(Self { entries })
         } else {
-            Err(uneven_length("frame table"))
+            Err(FormatError::uneven_length("frame table"))
         }
     }
 
