@@ -1,9 +1,10 @@
-"""Makes the fixture of a format version: a small store that contains each structure of the format, and what a reader must answer about it.
+"""Makes the fixture of a format version: a small store that contains each structure of the format, and what a reader
+must answer about it.
 
     python -m tests.fixture tests/fixtures/store-1.0
 
-writes `store.lakebed/` (the store) and `answers.json` into that directory. A fixture is made once, by the first lakebed that writes its
-version, and never again; `tests/api/test_fixtures.py` reads all of them with the lakebed at hand.
+writes `store.lakebed/` (the store) and `answers.json` into that directory. A fixture is made once, by the first lakebed
+that writes its version, and never again; `tests/api/test_fixtures.py` reads all of them with the lakebed at hand.
 """
 
 from __future__ import annotations

@@ -36,7 +36,9 @@ def drop(context: Context, collection: str, yes: bool) -> int | None:
             raise CollectionNotFound(collection)
         if not yes:
             if not context.can_ask:
-                message = f"Dropping {collection!r} and its {render.count(found.rows, 'row')} needs --yes without a terminal."
+                message = (
+                    f"Dropping {collection!r} and its {render.count(found.rows, 'row')} needs --yes without a terminal."
+                )
                 raise InvalidArgument(message)
             if not context.confirm(f"Drop {collection!r} and its {render.count(found.rows, 'row')}?"):
                 context.note("Nothing was dropped.")
