@@ -485,8 +485,7 @@ fn files_of_another_store() {
     }
 }
 
-/// `verify` reports an acknowledged commit that is missing, also where the store opens in an older state without an
-/// error.
+/// `verify` reports a missing acknowledged commit, also where the store opens in an older state without an error.
 #[test]
 fn verify_misses_acknowledged_commits() {
     let whole = whole();
