@@ -30,13 +30,15 @@ impl Payload {
     /// The bytes of a blob as text; `None` where they are not UTF-8.
     #[inline]
     pub(super) fn text(&self, range: Range<usize>) -> Option<&str> {
-        match self.all_text() {
-            // `get` fails for a blob that starts or ends inside a character.
-            Some(all) => {
-                all.get(range.start.checked_sub(self.blobs)?..range.end.checked_sub(self.blobs)?)
-            }
-            None => simdutf8::basic::from_utf8(self.bytes.get(range)?).ok(),
-        }
+        let in_all = || {
+            let (start, end) = (
+                range.start.checked_sub(self.blobs)?,
+                range.end.checked_sub(self.blobs)?,
+            );
+            // Fails where a blob starts or ends inside a character. Such a blob is not text, unless it is empty.
+            self.all_text()?.get(start..end)
+        };
+        in_all().or_else(|| simdutf8::basic::from_utf8(self.bytes.get(range.clone())?).ok())
     }
 
     #[expect(

@@ -228,6 +228,14 @@ fn a_table_of_lengths_must_fill_the_payload() {
 }
 
 #[test]
+fn a_blob_is_text_where_its_own_bytes_are() {
+    let blobs = [&b"a\xC3"[..], b"", b"\xA9", b"b", "\u{e9}".as_bytes()].map(<[u8]>::to_vec);
+    let decoded = Decoded::new(page(&blobs).payload(&mut Vec::new()).to_vec(), 5).unwrap();
+    let texts = [None, Some(""), None, Some("b"), Some("\u{e9}"), None];
+    assert_eq!(std::array::from_fn(|index| decoded.text(index)), texts);
+}
+
+#[test]
 fn proof_is_remembered_blob_by_blob() {
     let blobs: Vec<Vec<u8>> = (0..130_u32).map(|n| n.to_string().into_bytes()).collect();
     let decoded = Decoded::new(page(&blobs).payload(&mut Vec::new()).to_vec(), 130).unwrap();

@@ -29,7 +29,9 @@ fuzz_target!(|data: &[u8]| {
     for projection in [projection, (0..schema.columns.len()).collect()] {
         let mut extractor = Extractor::new(&schema, &projection);
         for record in &records {
-            extractor.push(record.as_bytes()).expect("the schema is of these");
+            extractor
+                .push(record.as_bytes())
+                .expect("the schema is of these");
         }
         let arrays = extractor.finish().expect("as above");
         assert_eq!(arrays.len(), extractor.schema().fields().len());

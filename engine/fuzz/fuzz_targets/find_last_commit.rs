@@ -1,7 +1,9 @@
 //! The search for the last COMMIT: one that is planted behind arbitrary bytes is found, arbitrary bytes are none.
 #![no_main]
 
-use lakebed_format::{BlobId, Commit, CommitNumber, SegmentNumber, find_last_commit, coding::align8};
+use lakebed_format::{
+    BlobId, Commit, CommitNumber, SegmentNumber, coding::align8, find_last_commit,
+};
 use libfuzzer_sys::fuzz_target;
 
 const SALT: u64 = 0x5eed;

@@ -12,7 +12,12 @@ fn dictionary() -> &'static Dictionary {
     static DICTIONARY: OnceLock<Dictionary> = OnceLock::new();
     DICTIONARY.get_or_init(|| {
         let text: String = (0..200)
-            .map(|n| format!("{{\"id\":{n},\"name\":\"user {}\",\"tags\":[\"red\"]}}", n * 7919 % 1000))
+            .map(|n| {
+                format!(
+                    "{{\"id\":{n},\"name\":\"user {}\",\"tags\":[\"red\"]}}",
+                    n * 7919 % 1000
+                )
+            })
             .collect();
         Dictionary::new(DictionaryNumber(1), Arc::from(text.as_bytes())).expect("there is memory")
     })

@@ -4,12 +4,13 @@
 
 use lakebed_format::{
     COMMIT_LEN, Commit, FooterTrailer, HEADER_LEN, IndexRunHeader, LargeTrailer, SegmentHeader,
-    StoreHeader, TRAILER_LEN, checksum, index_run::RUN_HEADER_LEN,
+    SegmentNumber, StoreHeader, TRAILER_LEN, checksum, index_run::RUN_HEADER_LEN,
 };
 use lakebed_fuzz::{seal, u64_at};
 use libfuzzer_sys::fuzz_target;
 
 const SALT: u64 = 0x5eed;
+const SEGMENT: SegmentNumber = SegmentNumber(1);
 /// The trailer's offset in its file.
 const AT: u64 = 1 << 24;
 
@@ -44,7 +45,7 @@ fuzz_target!(|data: &[u8]| {
     let _ = StoreHeader::decode(data);
     let _ = SegmentHeader::decode(data);
     let _ = IndexRunHeader::decode(data);
-    let _ = Commit::decode(data, 4096, SALT);
+    let _ = Commit::decode(data, 4096, SEGMENT, SALT);
 
     let bytes = sealed(data, b"", 64, 0, 0);
     if let Ok(header) = StoreHeader::decode(&bytes) {
@@ -69,7 +70,7 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     let bytes = sealed(data, b"", COMMIT_LEN, SALT, 4096);
-    let _ = Commit::decode(&bytes, 4096, SALT);
+    let _ = Commit::decode(&bytes, 4096, SEGMENT, SALT);
     let bytes = sealed(data, b"LKFOOTER", TRAILER_LEN, SALT, AT);
     if let Ok(trailer) = FooterTrailer::decode(&bytes, SALT, AT) {
         let mut again = Vec::new();

@@ -2,8 +2,9 @@
 #![no_main]
 
 use lakebed_format::{
-    BlobId, ManifestBody, CommitEntry, CommitNumber, FingerprintExtent, Fingerprints, FrameTable, IdSet,
-    IndexBlock, Ordinals, CatalogueRecord, RowBatchEntry, SectionKind, SegmentFormat, checksum, coding::Reader,
+    BlobId, CatalogueRecord, CommitEntry, CommitNumber, FingerprintExtent, Fingerprints,
+    FrameTable, IdSet, IndexBlock, ManifestBody, Ordinals, RowBatchEntry, SectionKind,
+    SegmentFormat, checksum, coding::Reader,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -54,7 +55,7 @@ fn read(kind: SectionKind, data: &[u8]) {
             }
         }
         SectionKind::ManifestBody => {
-            let _ = Catalogue::decode(data, AT);
+            let _ = ManifestBody::decode(data, AT);
         }
     }
 }

@@ -2,7 +2,9 @@
 #![no_main]
 
 use lakebed_fuzz::JsonSource;
-use lakebed_json::{Cursor, MAX_DEPTH, Malformed, Value, looks_like_array, unescape_into, validate};
+use lakebed_json::{
+    Cursor, MAX_DEPTH, Malformed, Value, looks_like_array, unescape_into, validate,
+};
 use libfuzzer_sys::fuzz_target;
 use serde_json::value::RawValue;
 

@@ -22,7 +22,10 @@ fuzz_target!(|data: &[u8]| {
         let mut twice = summary.clone();
         twice.merge(&summary);
         let bytes = twice.encode();
-        assert_eq!(Summary::decode(&bytes).expect("just encoded").encode(), bytes);
+        assert_eq!(
+            Summary::decode(&bytes).expect("just encoded").encode(),
+            bytes
+        );
     }
 
     let mut source = JsonSource::new(data);

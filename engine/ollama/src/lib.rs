@@ -32,6 +32,8 @@ mod client;
 mod connection;
 mod error;
 mod events;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod lines;
 mod stream;
 

@@ -68,7 +68,7 @@ impl Parts {
     pub fn take(&self) -> Option<Result<Part>> {
         let number = self.taken.fetch_add(1, Ordering::Relaxed);
         self.tasks.get(number).map(|task| {
-            if self.plan.is_of_numbers() {
+            if self.plan.only_sequence_numbers() {
                 self.numbers(task).map(Part::Numbers)
             } else {
                 self.plan.run(task).map(Part::Batches)

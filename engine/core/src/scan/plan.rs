@@ -9,9 +9,9 @@ use lakebed_json::schema::{DataType, SYSTEM_COLUMNS, Schema, arrow_field};
 
 use super::column_types::{self, TypeOverrides};
 use super::columns::{ScanColumn, column_named, system_field};
-use super::filter;
+use super::filter::{self, Operand};
 use super::record_filter::RecordFilter;
-use super::request::{Filter, Op, ScanRequest, Value};
+use super::request::{Filter, Op, ScanRequest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::Snapshot;
 
@@ -133,27 +133,20 @@ impl ScanPlan {
         Arc::clone(&self.schema)
     }
 
-    /// Whether rows of a batch may pass the filters on what all rows of a batch share.
+    /// Whether rows of a batch can match the filters on values that all its rows share.
     pub(super) fn may_match(&self, entry: &RowBatchEntry, request: &ScanRequest) -> bool {
         request
             .filters
             .iter()
             .all(|filter| match (filter.column.as_str(), &filter.op) {
-                ("_ingested_at", op) => {
-                    let time = i128::from(entry.time);
-                    match op {
-                        Op::Eq(Value::Int(n)) => time == *n,
-                        Op::Lt(Value::Int(n)) => time < *n,
-                        Op::Le(Value::Int(n)) => time <= *n,
-                        Op::Gt(Value::Int(n)) => time > *n,
-                        Op::Ge(Value::Int(n)) => time >= *n,
-                        _ => true,
-                    }
+                ("_ingested_at", op) => filter::matches(op, &Operand::Int(entry.time.into())),
+                ("_file", op) => {
+                    let file = self.snapshot.file_name(entry.file);
+                    let operand = file
+                        .as_deref()
+                        .map_or(Operand::Null, |file| Operand::Text(file.as_bytes()));
+                    filter::matches(op, &operand)
                 }
-                ("_file", Op::Eq(Value::Text(name))) => self
-                    .snapshot
-                    .file_name(entry.file)
-                    .is_some_and(|file| *file == **name),
                 _ => true,
             })
     }
@@ -175,16 +168,16 @@ impl ScanPlan {
     }
 
     /// Whether the sequence numbers of all rows are all that is selected.
-    pub(super) fn is_of_numbers(&self) -> bool {
+    pub(super) fn only_sequence_numbers(&self) -> bool {
         self.columns == [ScanColumn::System("_seq")]
             && self.filters.is_empty()
             && self.record_filters.is_empty()
     }
 
     #[cold]
-    pub(super) fn refused(&self, filter: &RecordFilter, refused: ValueError) -> Error {
+    pub(super) fn filter_error(&self, filter: &RecordFilter, error: ValueError) -> Error {
         let (name, data_type) = filter.column();
-        let what = match refused {
+        let what = match error {
             ValueError::TypeMismatch => {
                 format!("its value in column {name:?} is not of type {data_type}")
             }
@@ -199,14 +192,14 @@ impl ScanPlan {
         )
     }
 
-    pub(super) fn misfit(&self, error: &ExtractError) -> Error {
+    pub(super) fn extraction_error(&self, error: &ExtractError) -> Error {
         if let ExtractError::TypeMismatch {
             column, data_type, ..
         } = error
             && let Some(number) = self.typed.position(column)
             && self.overrides.changed.contains(&number)
         {
-            return self.unasked(column, data_type);
+            return self.type_cannot_hold(column, data_type);
         }
         Error::new(
             ErrorKind::Corrupt,
@@ -219,10 +212,10 @@ impl ScanPlan {
 
     pub(super) fn no_text(&self, number: usize) -> Error {
         let column = self.typed.columns.get(number);
-        self.unasked(column.map_or("", |column| &column.name), "VARCHAR")
+        self.type_cannot_hold(column.map_or("", |column| &column.name), "VARCHAR")
     }
 
-    fn unasked(&self, column: &str, data_type: &str) -> Error {
+    fn type_cannot_hold(&self, column: &str, data_type: &str) -> Error {
         Error::new(
             ErrorKind::InvalidArgument,
             format!(

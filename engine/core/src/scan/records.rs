@@ -120,7 +120,7 @@ impl<'a> RecordColumns<'a> {
         if let Some(passed) = &mut self.passed {
             for filter in &self.plan.record_filters {
                 let passes = filter.matches(record);
-                if !passes.map_err(|refused| self.plan.refused(filter, refused))? {
+                if !passes.map_err(|error| self.plan.filter_error(filter, error))? {
                     passed.append(false);
                     return Ok(());
                 }
@@ -132,7 +132,7 @@ impl<'a> RecordColumns<'a> {
         if let Some(extractor) = &mut self.extractor {
             extractor
                 .push(record)
-                .map_err(|error| self.plan.misfit(&error))?;
+                .map_err(|error| self.plan.extraction_error(&error))?;
         }
         if let Some(hashes) = &mut self.hashes {
             hashes.append_value(Hash::of(record).to_string());
@@ -158,7 +158,9 @@ impl<'a> RecordColumns<'a> {
 
     pub(super) fn finish_typed(&mut self) -> Result<Vec<ArrayRef>> {
         match &mut self.extractor {
-            Some(extractor) => extractor.finish().map_err(|error| self.plan.misfit(&error)),
+            Some(extractor) => extractor
+                .finish()
+                .map_err(|error| self.plan.extraction_error(&error)),
             None => Ok(Vec::new()),
         }
     }

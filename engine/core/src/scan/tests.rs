@@ -89,7 +89,7 @@ fn system_columns_say_where_a_row_comes_from() {
 }
 
 #[test]
-fn filters_keep_what_passes_also_on_columns_not_asked_for() {
+fn filters_also_apply_to_columns_outside_the_projection() {
     let store = store(300);
     let oslo = Op::Eq(Value::Text("Oslo".to_owned()));
     let filters = vec![
@@ -185,7 +185,7 @@ fn system_tables_tell_what_is_stored() {
 }
 
 #[test]
-fn a_scan_that_finds_nothing_gives_heartbeat_when_asked() {
+fn a_scan_without_matches_gives_heartbeats_on_request() {
     let store = store(20_000);
     let filter = || vec![("n", Op::Eq(Value::Int(17_000)))];
     let quiet = scan(&store, &asking(&["_seq", "n"], filter()));
@@ -218,7 +218,7 @@ fn parts_taken_by_several_threads_are_the_whole() {
         std::iter::from_fn(|| parts.take())
             .flat_map(|part| match part.unwrap() {
                 Part::Batches(batches) => batches,
-                Part::Numbers(_) => panic!("a typed column was asked for"),
+                Part::Numbers(_) => panic!("a typed column was requested"),
             })
             .collect::<Vec<_>>()
     };
@@ -316,7 +316,7 @@ fn a_scan_as_of_a_commit_has_the_rows_that_were_there() {
 }
 
 #[test]
-fn types_that_are_asked_for_take_every_value_or_say_so() {
+fn requested_types_hold_every_value_or_are_an_error() {
     let store = Store::open_on(Arc::new(MemVfs::new()), Options::default()).unwrap();
     let lines = [
         r#"{"a":1,"t":"x\n"}"#,

@@ -1,10 +1,11 @@
 //! Commits a group: row batches, catalogue records, the index block, COMMIT, one sync.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, CatalogueRecord, CommitEntry, CommitNumber, FrameEntry, IdRun, IdSet, RowBatchEntry,
-    names, put_fingerprints,
+    BlobId, CatalogueRecord, CollectionId, CommitEntry, CommitNumber, FrameEntry, IdRun, IdSet,
+    RowBatchEntry, names, put_fingerprints,
 };
 
 use super::group::Group;
@@ -103,29 +104,35 @@ fn finish_records(group: &mut Group) -> Vec<CatalogueRecord> {
     records
 }
 
-/// The same records with one summary for each collection in place of several.
+/// The same records with one summary for each collection in place of several. It takes the place of the first.
 fn one_schema_each(records: &[CatalogueRecord]) -> Vec<CatalogueRecord> {
-    let mut out: Vec<CatalogueRecord> = Vec::with_capacity(records.len());
+    let mut parts: HashMap<CollectionId, Vec<Arc<[u8]>>> = HashMap::new();
     for record in records {
         if let CatalogueRecord::Schema {
-            collection: new,
-            summary: more,
+            collection,
+            summary,
         } = record
         {
-            let known = out.iter_mut().find_map(|record| match record {
-                CatalogueRecord::Schema {
-                    collection,
-                    summary,
-                } if collection == new => Some(summary),
-                _ => None,
-            });
-            let merged = known.as_ref().and_then(|summary| {
-                merge_summaries(&[summary.as_slice().into(), more.as_slice().into()]).ok()
-            });
-            if let (Some(summary), Some(merged)) = (known, merged) {
-                *summary = merged;
-                continue;
-            }
+            let summaries = parts.entry(*collection).or_default();
+            summaries.push(summary.as_slice().into());
+        }
+    }
+    // Summaries that cannot be merged stay as they are.
+    let mut merged: HashMap<CollectionId, Option<Vec<u8>>> = parts
+        .into_iter()
+        .filter_map(|(collection, parts)| Some((collection, Some(merge_summaries(&parts).ok()?))))
+        .collect();
+    let mut out = Vec::with_capacity(records.len());
+    for record in records {
+        if let CatalogueRecord::Schema { collection, .. } = record
+            && let Some(merged) = merged.get_mut(collection)
+        {
+            let collection = *collection;
+            out.extend(merged.take().map(|summary| CatalogueRecord::Schema {
+                collection,
+                summary,
+            }));
+            continue;
         }
         out.push(record.clone());
     }
