@@ -252,7 +252,7 @@ class Store(Readable):
             into = default_collection(sources)
         reports = []
         for item in sources:
-            name = name_of(item)
+            name = utf8_name(name_of(item))
             with _progress.reporting(progress, f"{name} -> {into}") as report:
                 done = self._engine.ingest(
                     item,
