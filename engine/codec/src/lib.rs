@@ -4,7 +4,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`Page`], [`Compressor`], [`Frame`] | blobs into pages, pages into frames, on several threads and in order |
-//! | [`Encoder`], [`decode`] | the payload of one frame |
+//! | [`Encoder`], [`decode()`] | the payload of one frame |
 //! | [`Decoded`] | a decoded frame: its blobs, and which of their hashes were verified |
 //! | [`Dictionary`], [`Dictionaries`] | a dictionary ready for use, and those in use |
 //! | [`Workers`], [`Ordered`] | worker threads, and results in the order of the jobs |

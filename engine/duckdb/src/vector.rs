@@ -183,7 +183,7 @@ unsafe fn write(
 }
 
 /// # Safety
-/// As [`write`].
+/// As [`write()`].
 unsafe fn nulls(
     api: &'static Api,
     vector: Vector,
@@ -211,7 +211,7 @@ unsafe fn nulls(
 }
 
 /// # Safety
-/// As [`write`], for a type whose values in Arrow and DuckDB are the same bytes.
+/// As [`write()`], for a type whose values in Arrow and DuckDB are the same bytes.
 unsafe fn primitives<T: ArrowPrimitiveType>(
     api: &'static Api,
     vector: Vector,
@@ -231,7 +231,7 @@ unsafe fn primitives<T: ArrowPrimitiveType>(
 }
 
 /// # Safety
-/// As [`write`].
+/// As [`write()`].
 unsafe fn booleans(
     api: &'static Api,
     vector: Vector,
@@ -248,7 +248,7 @@ unsafe fn booleans(
 }
 
 /// # Safety
-/// As [`write`].
+/// As [`write()`].
 #[expect(
     clippy::cast_sign_loss,
     reason = "a negative offset becomes one beyond any buffer, which the checked access refuses"
@@ -276,7 +276,7 @@ unsafe fn texts(
 }
 
 /// # Safety
-/// As [`write`].
+/// As [`write()`].
 #[expect(
     clippy::cast_possible_truncation,
     reason = "the lower 32 bits of a view are its length"
@@ -343,7 +343,7 @@ fn duck_string(bytes: &[u8]) -> DuckString {
 /// from: its start and its length.
 ///
 /// # Safety
-/// As [`write`].
+/// As [`write()`].
 #[expect(
     clippy::cast_sign_loss,
     reason = "offsets ascend, by the type of Arrow's lists"

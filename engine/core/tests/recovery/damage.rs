@@ -1,5 +1,5 @@
-//! Files that are not what was written: flipped bits, cut and lengthened files, missing and swapped ones. Damage is
-//! noticed or harmless; wrong bytes are never handed out; what is not damaged stays readable.
+//! Damaged files: flipped bits, cut and lengthened files, missing and exchanged ones. Damage is detected or harmless;
+//! wrong bytes are never returned; undamaged data stays readable.
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -80,12 +80,12 @@ fn disk_of(files: &Files) -> MemVfs {
     disk
 }
 
-/// What became of a damaged store.
+/// The behaviour of a damaged store.
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
     /// Everything is there.
     Harmless,
-    /// It shows what it showed before its last commits, as after a torn write.
+    /// It shows the state before its last commits, as after a torn write.
     Older,
     /// Something cannot be read, and says so.
     Noticed,
@@ -136,7 +136,7 @@ fn outcome(
         }
         Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupt, "{error:?}\n{}", what()),
     }
-    // Whatever is not damaged can still be read.
+    // Undamaged blobs can be read.
     for (hash, bytes) in &whole.model.now().blobs {
         match store.get(hash) {
             Ok(blob) => assert!(blob.as_slice() == &**bytes, "wrong bytes\n{}", what()),
@@ -191,7 +191,7 @@ fn write_on(whole: &Whole, files: &Files, what: &dyn Fn() -> String) {
         return;
     };
     let Ok(before) = look(&store, whole.model.known()) else {
-        // Damaged: whether it writes is its choice; it must not make things worse.
+        // Damaged: it may write or refuse, and must not make things worse.
         let readable = |store: &Store| -> Vec<Hash> {
             let known = whole.model.known().keys();
             known
@@ -485,8 +485,7 @@ fn files_of_another_store() {
     }
 }
 
-/// What was acknowledged and is not there is told by `verify`, also where a store shows an older state without an
-/// error.
+/// `verify` reports a missing acknowledged commit, also where the store opens in an older state without an error.
 #[test]
 fn verify_misses_acknowledged_commits() {
     let whole = whole();

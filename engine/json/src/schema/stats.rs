@@ -55,7 +55,7 @@ pub(super) struct Stats {
     pub(super) max: i128,
     /// See [`value_mark`].
     pub(super) marks: u8,
-    /// See [`format`].
+    /// See [`mod@format`].
     pub(super) formats: u8,
 }
 

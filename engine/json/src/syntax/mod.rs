@@ -1,6 +1,6 @@
 //! JSON texts: strict validation, and walking validated text in place.
 //!
-//! [`validate`] accepts exactly the texts of RFC 8259 in UTF-8 with nesting up to [`MAX_DEPTH`], and reports for any
+//! [`validate()`] accepts exactly the texts of RFC 8259 in UTF-8 with nesting up to [`MAX_DEPTH`], and reports for any
 //! other which byte is wrong and why. A text may hold values that other types cannot represent (lone surrogates,
 //! numbers beyond every machine type, equal keys): that is valid JSON, and `schema` decides on the types.
 //!
