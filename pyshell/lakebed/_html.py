@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from lakebed._progress_bar import amounts
-
 _NUMBER = ' style="text-align:right;font-variant-numeric:tabular-nums"'
 _TEXT = ' style="text-align:left"'
 
@@ -47,7 +45,20 @@ def rows(items: Sequence[Mapping[str, object]]) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
+def _amounts(done: int, total: int | None, rows: int, seconds: float) -> str:
+    """The amounts of work done as text: `12.3 of 45.6 MB, 7,890 rows, 24.6 MB/s, 1 s left`.
+
+    `done` and `total` are bytes. Speed and remaining time are left out where they are not known.
+    """
+    parts = [f"{done / 1e6:,.1f}{f' of {total / 1e6:,.1f}' if total else ''} MB", f"{rows:,} rows"]
+    if seconds > 0 and done:
+        parts.append(f"{done / 1e6 / seconds:,.1f} MB/s")
+        if total and total > done:
+            parts.append(f"{(total - done) * seconds / done:,.0f} s left")
+    return ", ".join(parts)
+
+
 def bar(title: str, done: int, total: int | None, rows: int, seconds: float) -> str:
     """A progress bar with bytes, rows, speed and, if the total is known, the remaining time in seconds."""
     position = f' value="{done}" max="{total}"' if total else ""
-    return f"{escape(title)} <progress{position}></progress> {amounts(done, total, rows, seconds)}"
+    return f"{escape(title)} <progress{position}></progress> {_amounts(done, total, rows, seconds)}"

@@ -20,6 +20,7 @@ PURPOSES = {
     "platformdirs": "Finding your settings and history",
     "prompt_toolkit": "The shell",
     "pydantic": "A report of a store",
+    "rich": "A progress bar",
     "wcwidth": "A table on a terminal",
 }
 """What needs each package, by the name that it is imported under."""

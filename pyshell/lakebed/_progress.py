@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeAlias
 
 from lakebed import _html
-from lakebed._progress_bar import TerminalBar
+from lakebed._packages import required
 
 
 class Progress(NamedTuple):
@@ -78,9 +78,12 @@ def _notebook_bar(title: str) -> Iterator[EngineProgress]:
 
 @contextlib.contextmanager
 def _bar(title: str) -> Iterator[EngineProgress]:
-    """A progress bar on standard error, if that is a terminal. It disappears when the work is done."""
-    bar = TerminalBar(title)
-    try:
-        yield bar.update
-    finally:
-        bar.close()
+    """A progress bar on standard error, if that is a terminal. It disappears when the work is done.
+
+    What draws on a terminal belongs to the command line, and is loaded only when a bar is wanted: nothing else below it
+    depends on rich.
+    """
+    with required():
+        drawn = importlib.import_module("lakebed._cli.progress_bar")
+    with drawn.progress_bar(title) as report:
+        yield report

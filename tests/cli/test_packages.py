@@ -95,6 +95,24 @@ def test_a_library_with_sql_needs_three_packages(environment):
     assert (done.stdout, done.returncode) == ("1\n1\n", 0), done.stderr
 
 
+def test_a_progress_bar_needs_rich(environment):
+    python = environment(*REPORTS)
+    code = (
+        "import io, lakebed\n"
+        "with lakebed.open('data.lakebed') as store:\n"
+        "    try:\n"
+        "        store.ingest(io.BytesIO(b'{}\\n'), into='events', progress=True)\n"
+        "    except lakebed.PackageMissing as problem:\n"
+        "        print(problem)\n"
+        "    print(store.ingest(io.BytesIO(b'{}\\n'), into='events').rows)\n"
+    )
+    done = python("-c", code)
+    assert done.stdout.splitlines() == [
+        "A progress bar needs the package rich, which is not installed: pip install rich.",
+        "1",
+    ], done.stderr
+
+
 @pytest.mark.parametrize(
     ("missing", "arguments"),
     [

@@ -1,0 +1,51 @@
+"""The progress bar of long calls on a terminal: one line on standard error."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.text import Text
+
+
+class _RowsColumn(ProgressColumn):
+    """The number of rows done."""
+
+    def render(self, task: Task) -> Text:
+        """The number as text."""
+        return Text(f"{task.fields.get('rows', 0):,} rows")
+
+
+@contextlib.contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[int, int | None, int, float], None]]:
+    """A bar with bytes, rows, speed and remaining time after `title`; it disappears when the work is done.
+
+    The function takes bytes done, all bytes (None when not known), rows done and seconds since the beginning. Nothing
+    is drawn where standard error is not a terminal.
+    """
+    columns = [
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        _RowsColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    ]
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+
+        def report(done: int, total: int | None, rows: int, seconds: float) -> None:
+            bar.update(task, completed=done, total=total, rows=rows, seconds=seconds)
+
+        yield report
