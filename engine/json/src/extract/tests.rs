@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::*;
-use crate::schema::{Column, DataType, Summary, to_columns, validate_and_observe};
+use crate::schema::{Column, DataType, Settings, Summary, to_columns, validate_and_observe};
 use crate::time::{Moment, moment};
 use lakebed_testkit::json::record;
 
@@ -19,7 +19,7 @@ fn schema_of<T: AsRef<str>>(records: &[T]) -> Schema {
     for record in records {
         validate_and_observe(record.as_ref().as_bytes(), &mut summary).unwrap();
     }
-    to_columns(&summary)
+    to_columns(&summary, &Settings::default())
 }
 
 fn extract<T: AsRef<str>>(extractor: &mut Extractor, records: &[T]) -> Vec<ArrayRef> {
@@ -167,8 +167,7 @@ fn wanted_column(record: &str, column: &Column) -> String {
             &column.data_type,
         ),
         ColumnSource::NonObject if !object => wanted(Some(record), &column.data_type),
-        ColumnSource::Record => wanted(Some(record), &column.data_type),
-        ColumnSource::Key(_) | ColumnSource::NonObject => "NULL".to_owned(),
+        _ => "NULL".to_owned(),
     }
 }
 

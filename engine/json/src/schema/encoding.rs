@@ -5,11 +5,10 @@
 
 use std::fmt;
 
+use super::description::Description;
 use super::node::{MAX_DEPTH, NONE, NodeId, ROOT};
 use super::stats::{Stats, format, key_mark, value_mark};
 use super::summary::Summary;
-
-const VERSION: u8 = 1;
 
 /// The bytes are not a summary: cut, damaged, or of a newer version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +25,7 @@ impl fmt::Display for BadSummary {
 
 impl std::error::Error for BadSummary {}
 
-const fn bad<T>(reason: &'static str) -> Result<T, BadSummary> {
+pub(super) const fn bad<T>(reason: &'static str) -> Result<T, BadSummary> {
     Err(BadSummary { reason })
 }
 
@@ -58,9 +57,24 @@ fn counts(stats: &mut Stats) -> [&mut u64; 7] {
 impl Summary {
     /// Its canonical bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = vec![VERSION, self.key_marks];
-        self.encode_node(ROOT, &mut out);
+        let version = if self.needs_second_version() { 2 } else { 1 };
+        let mut out = vec![version];
+        if version == 2 {
+            out.push(0);
+        }
+        self.encode_body(&mut out);
         out
+    }
+
+    /// Whether the record collapsed and kept keys, which version 1 cannot say.
+    pub(super) fn needs_second_version(&self) -> bool {
+        let root = self.node(ROOT);
+        root.value != NONE && root.fields.len() > 0
+    }
+
+    pub(super) fn encode_body(&self, out: &mut Vec<u8>) {
+        out.push(self.key_marks);
+        self.encode_node(ROOT, out);
     }
 
     fn encode_node(&self, id: NodeId, out: &mut Vec<u8>) {
@@ -135,21 +149,25 @@ impl Summary {
     }
 
     /// As [`Summary::decode`], with the limits of `self`, which must be empty.
-    pub(super) fn decoded(mut self, bytes: &[u8]) -> Result<Self, BadSummary> {
-        let mut input = Input { bytes };
-        match input.byte()? {
-            VERSION => {}
-            _ => return bad("has a version this program does not know; use a newer one"),
+    pub(super) fn decoded(self, bytes: &[u8]) -> Result<Self, BadSummary> {
+        let description = Description::decode_into(self, bytes)?;
+        if description.replaces || description.settings.is_some() {
+            return bad("has settings where none can be");
         }
+        Ok(description.summary)
+    }
+
+    /// Reads the rest of the bytes; `self` must be empty.
+    pub(super) fn decode_body(&mut self, input: &mut Input<'_>) -> Result<(), BadSummary> {
         self.key_marks = input.byte()?;
         if self.key_marks & !key_mark::ALL != 0 {
             return bad("has unknown marks");
         }
-        self.decode_node(ROOT, &mut input)?;
+        self.decode_node(ROOT, input)?;
         if !input.bytes.is_empty() {
             return bad("is followed by other bytes");
         }
-        Ok(self)
+        Ok(())
     }
 
     /// Recurses into at most `MAX_DEPTH` levels.
@@ -206,7 +224,7 @@ impl Summary {
             self.node_mut(id).duplicates = input.count()?;
         }
         let inside = has(part::FIELDS) || has(part::VALUE);
-        if (has(part::FIELDS) && has(part::VALUE))
+        if (has(part::FIELDS) && has(part::VALUE) && id != ROOT)
             || (inside && !objects)
             || (has(part::ELEMENT) && !arrays)
             || ((inside || has(part::ELEMENT)) && depth >= MAX_DEPTH)
@@ -262,8 +280,8 @@ impl Summary {
     }
 }
 
-struct Input<'a> {
-    bytes: &'a [u8],
+pub(super) struct Input<'a> {
+    pub(super) bytes: &'a [u8],
 }
 
 impl<'a> Input<'a> {
@@ -278,7 +296,7 @@ impl<'a> Input<'a> {
         Ok(taken)
     }
 
-    fn byte(&mut self) -> Result<u8, BadSummary> {
+    pub(super) fn byte(&mut self) -> Result<u8, BadSummary> {
         let [byte] = self.array()?;
         Ok(byte)
     }
@@ -291,7 +309,7 @@ impl<'a> Input<'a> {
         Ok(*taken)
     }
 
-    fn varint(&mut self) -> Result<u64, BadSummary> {
+    pub(super) fn varint(&mut self) -> Result<u64, BadSummary> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -307,6 +325,12 @@ impl<'a> Input<'a> {
         bad("has a number that is too long")
     }
 
+    /// A varint length, and as many bytes.
+    pub(super) fn block(&mut self) -> Result<&'a [u8], BadSummary> {
+        let length = self.varint()?;
+        self.take(length)
+    }
+
     /// A varint that is written only where it is not zero.
     fn count(&mut self) -> Result<u64, BadSummary> {
         match self.varint()? {
@@ -320,7 +344,7 @@ impl<'a> Input<'a> {
     clippy::cast_possible_truncation,
     reason = "the lowest seven bits are written at a time"
 )]
-fn varint(mut value: u64, out: &mut Vec<u8>) {
+pub(super) fn varint(mut value: u64, out: &mut Vec<u8>) {
     while value > 0x7F {
         out.push(value as u8 | 0x80);
         value >>= 7;

@@ -1,6 +1,8 @@
 //! Types, columns and schemas.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 /// The type of a column.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -75,15 +77,35 @@ impl fmt::Display for DataType {
     }
 }
 
-/// The part of a record that a column holds.
+/// The part of a record that a column holds. Keys are unescaped, as by [`crate::unescape_into`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ColumnSource {
-    /// The value of this key, where the record is an object. The key is unescaped, as by [`crate::unescape_into`].
+    /// The value of this key, where the record is an object.
     Key(Box<[u8]>),
+    /// The value of a field inside objects: a key of the record, then the keys that lead to the field.
+    Path(Vec<Box<[u8]>>),
     /// The record itself, where it is not an object.
     NonObject,
-    /// The record itself.
-    Record,
+    /// An object of the keys that are not among these, where the record is an object that has any.
+    Rest(Arc<BTreeSet<Box<[u8]>>>),
+}
+
+/// A step of a path into a value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Step {
+    /// To the value of a key of an object.
+    Key(Box<[u8]>),
+    /// To every element of an array.
+    Element,
+}
+
+/// A part of a column whose type was declared: a value that does not fit it is NULL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declared {
+    /// Where it is in the column; empty for the whole column.
+    pub path: Vec<Step>,
+    /// Texts that stand for NULL: strings, or numbers and words as they are written.
+    pub nulls: Arc<[Box<str>]>,
 }
 
 /// A column of a collection.
@@ -106,6 +128,17 @@ pub struct Column {
     /// Whether the bytes `"key"` followed by a colon are this column's key in every row: no other path has the key, and
     /// no key is written with an escape. Set by [`super::to_columns`] alone; [`crate::extract`] relies on it.
     pub unique: bool,
+    /// The parts of it whose type was declared.
+    pub declared: Vec<Declared>,
+    /// The number of values that a declared type cannot hold; 0 where they were not counted.
+    pub misfits: u64,
+}
+
+impl Column {
+    /// Whether its type as a whole was declared.
+    pub fn is_declared(&self) -> bool {
+        self.declared.iter().any(|part| part.path.is_empty())
+    }
 }
 
 /// The typed columns of a collection.
@@ -115,6 +148,8 @@ pub struct Schema {
     pub columns: Vec<Column>,
     /// The number of rows it was made from, deleted ones included.
     pub rows: u64,
+    /// Fields inside objects that a search for their key finds, as [`Column::unique`] says of columns.
+    pub unique_paths: BTreeSet<Vec<Box<[u8]>>>,
 }
 
 impl Schema {
