@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use lakebed_format::{BlobId, CollectionId, Hash, SegmentNumber, StoreHeader, names};
+use lakebed_format::{BlobId, CollectionId, Hash, SegmentNumber, Seq, StoreHeader, names};
 use lakebed_vfs::Vfs;
 use parking_lot::Mutex;
 
 use crate::blob::Blob;
-use crate::catalogue::{Collection, merged_summary};
+use crate::catalogue::{Collection, merged_description};
 use crate::directory_cache::{DirectoryCache, DirectoryState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fingerprints::filter::Filters;
@@ -17,7 +17,7 @@ use crate::segment::files::SegmentFiles;
 use crate::segment::frame_cache::FrameCache;
 use crate::segment::large::LargeSegments;
 use lakebed_codec::Dictionaries;
-use lakebed_json::schema::{Schema, to_columns};
+use lakebed_json::schema::{Description, Schema};
 
 /// Hashes remembered of blobs that are read in place, which have no decoded frame to remember them.
 const PROVEN_IN_PLACE: usize = 4096;
@@ -41,6 +41,7 @@ pub(crate) struct StoreContext {
     pub(crate) pid: u32,
     proven: Mutex<HashMap<BlobId, Hash>>,
     schemas: Mutex<HashMap<CollectionId, KnownSchema>>,
+    counted: Mutex<HashMap<CollectionId, (CountedState, Arc<Schema>)>>,
     warnings: Mutex<Vec<String>>,
 }
 
@@ -49,6 +50,14 @@ pub(crate) struct StoreContext {
 struct KnownSchema {
     parts: Vec<Arc<[u8]>>,
     schema: Arc<Schema>,
+}
+
+/// What the counts of a collection's rows depend on.
+#[derive(Debug)]
+pub(crate) struct CountedState {
+    pub(crate) rows: std::ops::Range<Seq>,
+    pub(crate) deleted_rows: u64,
+    pub(crate) schema: Arc<Schema>,
 }
 
 impl StoreContext {
@@ -69,6 +78,7 @@ impl StoreContext {
             pid: std::process::id(),
             proven: Mutex::default(),
             schemas: Mutex::default(),
+            counted: Mutex::default(),
             warnings: Mutex::default(),
             vfs,
             options,
@@ -129,7 +139,7 @@ impl StoreContext {
         {
             return Ok(Arc::clone(&known.schema));
         }
-        let summary = merged_summary(parts).map_err(|e| {
+        let description = merged_description(parts).map_err(|e| {
             Error::new(
                 ErrorKind::Corrupt,
                 format!(
@@ -138,13 +148,34 @@ impl StoreContext {
                 ),
             )
         })?;
-        let schema = Arc::new(summary.map_or_else(Schema::default, |all| to_columns(&all)));
+        let columns = description.as_ref().map(Description::columns);
+        let schema = Arc::new(columns.unwrap_or_default());
         let known = KnownSchema {
             parts: parts.clone(),
             schema: Arc::clone(&schema),
         };
         self.schemas.lock().insert(collection.id, known);
         Ok(schema)
+    }
+
+    /// The schema with counts that was made of the same rows.
+    pub(crate) fn counted(&self, id: CollectionId, state: &CountedState) -> Option<Arc<Schema>> {
+        let counted = self.counted.lock();
+        let (known, schema) = counted.get(&id)?;
+        (known.rows == state.rows
+            && known.deleted_rows == state.deleted_rows
+            && Arc::ptr_eq(&known.schema, &state.schema))
+        .then(|| Arc::clone(schema))
+    }
+
+    /// Keeps a schema with counts.
+    pub(crate) fn remember_counted(
+        &self,
+        id: CollectionId,
+        state: CountedState,
+        schema: Arc<Schema>,
+    ) {
+        self.counted.lock().insert(id, (state, schema));
     }
 
     /// Forgets what is remembered of blobs from this id on: after a rollback ids are given again.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from lakebed._process import is_alive
+from lakebed.duck.struct_types import struct_fields
 from lakebed.store import Store
 from lakebed.store import open as open_store
 
@@ -75,7 +76,9 @@ class StoreTables:
 
     def collection(self, name: str) -> CollectionTable:
         info = self._collections[name]
-        content = (info.id, info.first_seq, info.next_seq, info.rows, info.deleted_rows, self._pending)
+        # Declared types, and types inferred anew, change the columns without the rows.
+        schema = self._snapshot.schema_digest(name)
+        content = (info.id, info.first_seq, info.next_seq, info.rows, info.deleted_rows, schema, self._pending)
         return CollectionTable(self._snapshot, name, info.rows, content)
 
     def system(self, table: str) -> SystemTable:
@@ -111,13 +114,22 @@ class CollectionTable:
         # A schema of very many columns is expensive, and a collection that did not change needs none.
         with self._lock:
             if self._types is None:
-                schema = self._snapshot.schema(self._name)
-                self._types = {column.name: column.type for column in schema.columns}
+                self._types = self._snapshot.column_types(self._name)
             return self._types
 
     @property
     def columns(self) -> dict[str, bool]:
         return {name: kind in _COMPARABLE for name, kind in self.types.items()}
+
+    def field(self, names: tuple[str, ...]) -> tuple[str, bool] | None:
+        path = ".".join(names)
+        # A name with one of these could be read as another path.
+        if path in self.types or any(mark in name for name in names for mark in ".[]"):
+            return None
+        kind = self.types.get(names[0], "")
+        for name in names[1:]:
+            kind = next((field.type for field in struct_fields(kind) if field.name == name), "")
+        return (path, kind in _COMPARABLE) if kind else None
 
     @property
     def casts(self) -> dict[str, str]:
@@ -149,6 +161,9 @@ class SystemTable:
     @property
     def columns(self) -> dict[str, bool]:
         return dict.fromkeys(self._names, False)
+
+    def field(self, _names: tuple[str, ...]) -> None:
+        return None
 
     @property
     def signature(self) -> Hashable:

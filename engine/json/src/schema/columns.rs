@@ -13,7 +13,7 @@ use super::summary::Summary;
 use super::types::{Column, ColumnSource, DataType, Schema};
 
 /// The most columns of a collection. Where the records have more keys, one of these holds the keys without a column.
-pub(super) const MAX_COLUMNS: usize = 4_096;
+pub const MAX_COLUMNS: usize = 4_096;
 
 /// The typed columns of the records that `summary` describes.
 pub fn to_columns(summary: &Summary, settings: &Settings) -> Schema {
@@ -29,9 +29,7 @@ pub(super) fn columns_of(
     let root = summary.node(ROOT);
     let rows = summary.rows();
     let all = root.fields.len();
-    let is_wide = settings.names.contains_key(&Named::Rest)
-        || root.value != NONE
-        || all > MAX_COLUMNS;
+    let is_wide = settings.names.contains_key(&Named::Rest) || summary.is_wide();
     let mut fields: Vec<NodeId> = if is_wide {
         chosen_fields(summary, settings, admitted)
     } else {

@@ -30,7 +30,7 @@ mod types;
 mod tests;
 
 pub use arrow::{arrow_field, arrow_schema};
-pub use columns::to_columns;
+pub use columns::{MAX_COLUMNS, to_columns};
 pub use description::Description;
 pub use encoding::BadSummary;
 pub use observe::validate_and_observe;

@@ -175,8 +175,12 @@ impl Settings {
     pub fn forget_all_but(&mut self, live: &Summary) {
         let keys: BTreeSet<Box<[u8]>> = live.top_keys().map(Into::into).collect();
         let declared: BTreeSet<Box<[u8]>> = self.declared_keys().map(|(key, _)| key.into()).collect();
-        self.names.retain(|named, _| match named {
-            Named::Key(key) => keys.contains(key) || declared.contains(key),
+        let was_wide = self.names.contains_key(&Named::Rest);
+        self.names.retain(|named, name| match named {
+            Named::Key(key) => {
+                let chosen = !was_wide || name.as_bytes() != &**key;
+                (chosen && keys.contains(key)) || declared.contains(key)
+            }
             Named::NonObject => live.non_objects() > 0,
             Named::Rest => false,
         });

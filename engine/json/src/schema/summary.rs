@@ -19,6 +19,7 @@ use std::collections::HashSet;
 use super::node::{
     Entry, LIMITS, Limits, NONE, Node, NodeId, ROOT, key_length, own_weight, prefix,
 };
+use super::columns::MAX_COLUMNS;
 use super::scratch::Scratch;
 
 /// What is known of the values of a collection: paths, types, counts and ranges. See the [module](super).
@@ -132,6 +133,17 @@ impl Summary {
     /// The keys of the lines that have a node of their own.
     pub fn top_keys(&self) -> impl Iterator<Item = &[u8]> {
         self.node(ROOT).fields.ids().map(|field| &*self.node(field).key)
+    }
+
+    /// Whether the lines have this key, and it has a node of its own.
+    pub fn has_top_key(&self, key: &[u8]) -> bool {
+        self.field(ROOT, key).is_some()
+    }
+
+    /// Whether the lines have more keys than there are columns.
+    pub fn is_wide(&self) -> bool {
+        let root = self.node(ROOT);
+        root.value != NONE || root.fields.len() > MAX_COLUMNS
     }
 
     /// Whether it describes no lines.

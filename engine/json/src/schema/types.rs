@@ -161,5 +161,65 @@ impl Schema {
     }
 }
 
+impl Schema {
+    /// What a path names: a column, in whatever case, and the steps from its value to the field that follows its name:
+    /// `o.price`, `items[].price`.
+    pub fn resolve(&self, path: &str) -> Option<(&Column, Vec<Step>)> {
+        let ends = path.match_indices(['.', '[']).map(|(at, _)| at);
+        let mut ends: Vec<usize> = ends.chain([path.len()]).collect();
+        ends.reverse();
+        ends.into_iter().find_map(|end| {
+            let (name, rest) = path.split_at_checked(end)?;
+            let column = self.columns.get(self.position(name)?)?;
+            Some((column, column.data_type.steps(rest)?))
+        })
+    }
+}
+
+impl DataType {
+    /// The steps of a path such as `.a[].b` into values of this type.
+    fn steps(&self, path: &str) -> Option<Vec<Step>> {
+        if path.is_empty() {
+            return Some(Vec::new());
+        }
+        let (step, inside, rest) = match self {
+            Self::List(element) => (Step::Element, &**element, path.strip_prefix("[]")?),
+            Self::Struct(fields) => {
+                let path = path.strip_prefix('.')?;
+                // A field's name may hold a dot: the longest one that fits.
+                let field = fields
+                    .iter()
+                    .filter(|field| {
+                        let begins = path.get(..field.name.len());
+                        begins.is_some_and(|begins| begins.eq_ignore_ascii_case(&field.name))
+                            && matches!(path.as_bytes().get(field.name.len()), None | Some(b'.' | b'['))
+                    })
+                    .max_by_key(|field| field.name.len())?;
+                let step = Step::Key(field.name.as_bytes().into());
+                (step, &field.data_type, path.get(field.name.len()..)?)
+            }
+            _ => return None,
+        };
+        let mut steps = vec![step];
+        steps.extend(inside.steps(rest)?);
+        Some(steps)
+    }
+
+    /// The type of what these steps lead to.
+    pub fn at(&self, steps: &[Step]) -> Option<&Self> {
+        let Some((first, rest)) = steps.split_first() else {
+            return Some(self);
+        };
+        match (self, first) {
+            (Self::List(element), Step::Element) => element.at(rest),
+            (Self::Struct(fields), Step::Key(key)) => {
+                let field = fields.iter().find(|field| field.name.as_bytes() == &**key)?;
+                field.data_type.at(rest)
+            }
+            _ => None,
+        }
+    }
+}
+
 /// Names of the columns that every collection has besides those of its records.
 pub const SYSTEM_COLUMNS: [&str; 6] = ["_seq", "_hash", "_file", "_line", "_ingested_at", "_json"];
