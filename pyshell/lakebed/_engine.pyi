@@ -117,8 +117,8 @@ class SnapshotEngine:
         """Descriptions of the commits, as `CommitInfo`."""
 
     def schema(self, collection: str, counted: bool, /) -> dict[str, Any]:
-        """The columns of a collection, as `Schema`; `counted`: with the counts of the rows there are, for which they may
-        have to be read. Raises `CollectionNotFound`, `Interrupted`."""
+        """The columns of a collection, as `Schema`; `counted`: with the counts of the rows there are, for which they
+        may have to be read. Raises `CollectionNotFound`, `Interrupted`."""
 
     def schema_digest(self, collection: str, /) -> int:
         """A number that changes when the columns of a collection do. Raises `CollectionNotFound`."""
@@ -260,9 +260,7 @@ class StoreEngine:
         """Train a dictionary of at most `size` bytes. Returns a `TrainReport`. Raises `CollectionNotFound`,
         `InvalidArgument`."""
 
-    def declare(
-        self, collection: str, changes: list[tuple[str, str | None, list[str]]], create: bool, /
-    ) -> None:
+    def declare(self, collection: str, changes: list[tuple[str, str | None, list[str]]], create: bool, /) -> None:
         """Declare types: path, type (None: inferred again), and texts that mean NULL. `create` makes the collection,
         and takes columns that no row has yet. Raises `CollectionNotFound`, `InvalidArgument`."""
 

@@ -196,7 +196,7 @@ class IngestReport(Model):
     commit: int
     """The number of its last commit."""
     misfits: int = 0
-    """Values of the rows added that the declared types of the collection cannot hold: they are NULL in their columns."""
+    """Values of the rows added that the declared types of the collection cannot hold: NULL in their columns."""
     notes: tuple[str, ...] = ()
     """What a reader of the collection should know, such as that its records have too many keys for columns."""
     files: tuple[IngestReport, ...] = ()

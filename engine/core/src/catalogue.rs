@@ -417,10 +417,7 @@ pub(crate) fn merge_later_summaries(parts: &[Arc<[u8]>]) -> crate::Result<Vec<u8
     encoded(parts, |_| ())
 }
 
-fn encoded(
-    parts: &[Arc<[u8]>],
-    change: impl FnOnce(&mut Description),
-) -> crate::Result<Vec<u8>> {
+fn encoded(parts: &[Arc<[u8]>], change: impl FnOnce(&mut Description)) -> crate::Result<Vec<u8>> {
     match merged_description(parts) {
         Ok(None) => Ok(Vec::new()),
         Ok(Some(mut all)) => {
@@ -428,7 +425,9 @@ fn encoded(
             Ok(all.encode())
         }
         // One that a newer version wrote is kept as it is.
-        Err(_) if parts.len() == 1 => Ok(parts.iter().flat_map(|part| part.iter().copied()).collect()),
+        Err(_) if parts.len() == 1 => {
+            Ok(parts.iter().flat_map(|part| part.iter().copied()).collect())
+        }
         Err(error) => Err(crate::Error::new(
             crate::ErrorKind::Corrupt,
             format!("The summary of a collection's values is damaged: {error}."),

@@ -1,6 +1,7 @@
 //! What all parts of one store object share: directory, options, caches, warnings.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use lakebed_format::{BlobId, CollectionId, Hash, SegmentNumber, Seq, StoreHeader, names};
@@ -41,7 +42,7 @@ pub(crate) struct StoreContext {
     pub(crate) pid: u32,
     proven: Mutex<HashMap<BlobId, Hash>>,
     schemas: Mutex<HashMap<CollectionId, KnownSchema>>,
-    counted: Mutex<HashMap<CollectionId, (CountedState, Arc<Schema>)>>,
+    counted: Mutex<HashMap<CollectionId, (CountedRows, Arc<Schema>)>>,
     warnings: Mutex<Vec<String>>,
 }
 
@@ -52,13 +53,8 @@ struct KnownSchema {
     schema: Arc<Schema>,
 }
 
-/// What the counts of a collection's rows depend on.
-#[derive(Debug)]
-pub(crate) struct CountedState {
-    pub(crate) rows: std::ops::Range<Seq>,
-    pub(crate) deleted_rows: u64,
-    pub(crate) schema: Arc<Schema>,
-}
+/// What the counts of a collection's rows depend on: the range of its rows, the deleted ones, its schema.
+type CountedRows = (Range<Seq>, u64, Arc<Schema>);
 
 impl StoreContext {
     /// Reads `FORMAT`.
@@ -159,23 +155,16 @@ impl StoreContext {
     }
 
     /// The schema with counts that was made of the same rows.
-    pub(crate) fn counted(&self, id: CollectionId, state: &CountedState) -> Option<Arc<Schema>> {
+    pub(crate) fn counted(&self, id: CollectionId, of: &CountedRows) -> Option<Arc<Schema>> {
         let counted = self.counted.lock();
         let (known, schema) = counted.get(&id)?;
-        (known.rows == state.rows
-            && known.deleted_rows == state.deleted_rows
-            && Arc::ptr_eq(&known.schema, &state.schema))
-        .then(|| Arc::clone(schema))
+        (known.0 == of.0 && known.1 == of.1 && Arc::ptr_eq(&known.2, &of.2))
+            .then(|| Arc::clone(schema))
     }
 
     /// Keeps a schema with counts.
-    pub(crate) fn remember_counted(
-        &self,
-        id: CollectionId,
-        state: CountedState,
-        schema: Arc<Schema>,
-    ) {
-        self.counted.lock().insert(id, (state, schema));
+    pub(crate) fn remember_counted(&self, id: CollectionId, of: CountedRows, schema: Arc<Schema>) {
+        self.counted.lock().insert(id, (of, schema));
     }
 
     /// Forgets what is remembered of blobs from this id on: after a rollback ids are given again.

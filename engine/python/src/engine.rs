@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lakebed_core::{
-    Blob, CommitNumber, Error, ErrorKind, IngestOptions, Mode, OnError, Options, Seq, Source, Store, TypeChange, declaration};
+    Blob, CommitNumber, Error, ErrorKind, IngestOptions, Mode, OnError, Options, Seq, Source,
+    Store, TypeChange, declaration,
+};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyMemoryView};
 

@@ -1,8 +1,8 @@
 """DuckDB's predicates as the engine's filters, where both mean exactly the same.
 
 DuckDB does not apply a predicate that a scan object has accepted, so one that the engine evaluates differently would
-give wrong rows. Accepted are comparisons of a column, or of a field inside structs, with a constant, IN, IS NULL and IS NOT
-NULL, alone or joined by AND; DuckDB applies all others itself.
+give wrong rows. Accepted are comparisons of a column, or of a field inside structs, with a constant, IN, IS NULL and
+IS NOT NULL, alone or joined by AND; DuckDB applies all others itself.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ Fields = Callable[[tuple[str, ...]], tuple[str, bool] | None]
 compare it with constants; None where the engine does not know the field."""
 
 Filter = tuple[str, str, Any]
-"""Column or path of a field, operator (`=`, `!=`, `<`, `<=`, `>`, `>=`, `in`, `is_null`, `is_not_null`), value; a list of them is joined
-by AND.
+"""Column or path of a field, operator (`=`, `!=`, `<`, `<=`, `>`, `>=`, `in`, `is_null`, `is_not_null`), value;
+a list of them is joined by AND.
 
 Values are bool, int, float and str; a date is days, a timestamp microseconds since 1970 (UTC, when it has a zone).
 """
@@ -29,9 +29,7 @@ _EPOCH = datetime.datetime(1970, 1, 1)  # naive timestamps are counted as UTC
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
 
-def filters_of(
-    node: Any, columns: Mapping[str, bool], fields: Fields = lambda _names: None
-) -> list[Filter] | None:
+def filters_of(node: Any, columns: Mapping[str, bool], fields: Fields = lambda _names: None) -> list[Filter] | None:
     """The predicate as filters joined by AND; None if no filters mean exactly the same.
 
     `columns` are the names of the columns, and whether the engine can compare the column with constants; the others it

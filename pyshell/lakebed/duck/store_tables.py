@@ -121,7 +121,7 @@ class CollectionTable:
     def columns(self) -> dict[str, bool]:
         return {name: kind in _COMPARABLE for name, kind in self.types.items()}
 
-    def field(self, names: tuple[str, ...]) -> tuple[str, bool] | None:
+    def struct_field(self, names: tuple[str, ...]) -> tuple[str, bool] | None:
         path = ".".join(names)
         # A name with one of these could be read as another path.
         if path in self.types or any(mark in name for name in names for mark in ".[]"):
@@ -162,7 +162,7 @@ class SystemTable:
     def columns(self) -> dict[str, bool]:
         return dict.fromkeys(self._names, False)
 
-    def field(self, _names: tuple[str, ...]) -> None:
+    def struct_field(self, _names: tuple[str, ...]) -> None:
         return None
 
     @property

@@ -23,9 +23,9 @@ class Table(Protocol):
         constants."""
         ...
 
-    def field(self, names: tuple[str, ...]) -> tuple[str, bool] | None:
-        """A field inside structs, by the names that lead to it: its path for filters, and whether filters can compare it
-        with constants; None where filters do not know it."""
+    def struct_field(self, names: tuple[str, ...]) -> tuple[str, bool] | None:
+        """A field inside structs, by the names that lead to it: its path for filters, and whether filters can compare
+        it with constants; None where filters do not know it."""
         ...
 
     @property

@@ -154,7 +154,7 @@ class _RetiredTable:
         self.casts = table.casts
         self.signature = table.signature
 
-    def field(self, _names: tuple[str, ...]) -> None:
+    def struct_field(self, _names: tuple[str, ...]) -> None:
         return None
 
     def open(self, _columns: list[str], _filters: list[Any], *, views: bool = False) -> Any:

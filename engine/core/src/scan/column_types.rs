@@ -94,7 +94,9 @@ pub(super) fn apply(schema: &mut Arc<Schema>, request: &ScanRequest) -> Result<T
 pub(super) fn add_paths(schema: &mut Arc<Schema>, request: &ScanRequest) {
     let filtered = request.filters.iter().map(|filter| &filter.column);
     for name in request.columns.iter().flatten().chain(filtered) {
-        let is_system = SYSTEM_COLUMNS.iter().any(|own| own.eq_ignore_ascii_case(name));
+        let is_system = SYSTEM_COLUMNS
+            .iter()
+            .any(|own| own.eq_ignore_ascii_case(name));
         if is_system || schema.position(name).is_some() {
             continue;
         }

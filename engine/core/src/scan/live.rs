@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use arrow_array::Array as _;
 use arrow_array::cast::AsArray as _;
+use arrow_schema::ArrowError;
 use lakebed_json::extract::Extractor;
 use lakebed_json::schema::{ColumnSource, Schema, Summary, to_columns, validate_and_observe};
 
 use super::request::ScanRequest;
-use crate::context::CountedState;
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::Snapshot;
 
@@ -50,14 +50,17 @@ impl Snapshot {
             return Ok(schema);
         }
         let context = &self.committed.context;
-        let state = CountedState {
-            rows: entry.first_live..entry.next_seq,
-            deleted_rows: entry.deleted_rows,
-            schema: Arc::clone(&schema),
-        };
+        let counted_rows = (
+            entry.first_live..entry.next_seq,
+            entry.deleted_rows,
+            Arc::clone(&schema),
+        );
         // Pending rows may be rolled back and replaced by as many others.
         let reusable = self.pending.is_none();
-        if let Some(known) = context.counted(entry.id, &state).filter(|_| reusable) {
+        if let Some(known) = context
+            .counted(entry.id, &counted_rows)
+            .filter(|_| reusable)
+        {
             return Ok(known);
         }
         let mut counted = Schema::clone(&schema);
@@ -69,7 +72,7 @@ impl Snapshot {
         }
         let counted = Arc::new(counted);
         if reusable {
-            context.remember_counted(entry.id, state, Arc::clone(&counted));
+            context.remember_counted(entry.id, counted_rows, Arc::clone(&counted));
         }
         Ok(counted)
     }
@@ -102,10 +105,10 @@ impl Snapshot {
                 ColumnSource::Rest(_) => matches!(found.source, ColumnSource::Rest(_)),
                 source => found.source == *source,
             });
-            (column.values, column.nulls, column.missing) = found.map_or(
-                (0, 0, live.rows()),
-                |found| (found.values, found.nulls, found.missing),
-            );
+            (column.values, column.nulls, column.missing) = found
+                .map_or((0, 0, live.rows()), |found| {
+                    (found.values, found.nulls, found.missing)
+                });
         }
         Ok(())
     }
@@ -121,7 +124,10 @@ impl Snapshot {
         let failed = |error| {
             Error::new(
                 ErrorKind::Corrupt,
-                format!("A record of collection {} cannot be read: {error}.", request.collection),
+                format!(
+                    "A record of collection {} cannot be read: {error}.",
+                    request.collection
+                ),
             )
         };
         let mut finish = |extractor: &mut Extractor| -> Result<()> {
@@ -171,13 +177,16 @@ impl Snapshot {
         for batch in self.scan(&request)? {
             self.committed.context.options.check_interrupted()?;
             let batch = batch.map_err(|error| match error {
-                arrow_schema::ArrowError::ExternalError(error) => match error.downcast::<Error>() {
+                ArrowError::ExternalError(error) => match error.downcast::<Error>() {
                     Ok(error) => *error,
                     Err(error) => Error::internal(&format!("a scan failed: {error}")),
                 },
                 error => Error::internal(&format!("a scan failed: {error}")),
             })?;
-            let records = batch.columns().first().and_then(|column| column.as_string_view_opt());
+            let records = batch
+                .columns()
+                .first()
+                .and_then(|column| column.as_string_view_opt());
             let records = records.ok_or_else(|| Error::internal("a scan lost its records"))?;
             for record in records.iter().flatten() {
                 take(record)?;

@@ -314,9 +314,9 @@ impl Store {
         Ok(rows)
     }
 
-    /// Declares types of columns and of fields inside them, or lets them be inferred again: a value that a declared type
-    /// cannot hold is NULL. Commits pending work first, and the change itself. `create` makes the collection if there is
-    /// none, and takes names of columns that no row has yet.
+    /// Declares types of columns and of fields inside them, or lets them be inferred again: a value that a declared
+    /// type cannot hold is NULL. Commits pending work first, and the change itself. `create` makes the collection if
+    /// there is none, and takes names of columns that no row has yet.
     ///
     /// # Errors
     /// `CollectionNotFound`; `InvalidArgument` for a column or field that the collection does not have.

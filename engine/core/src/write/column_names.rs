@@ -1,7 +1,7 @@
 //! Keeps the names of columns: a name that a commit gave to a key stays with it.
 //!
-//! Nearly always the keys alone give the names, and nothing is kept. Names are fixed, in the collection's settings, when
-//! a key comes that wants the name of another one, or when there are too many keys for columns.
+//! Nearly always the keys alone give the names, and nothing is kept. Names are fixed, in the collection's settings,
+//! when a key comes that wants the name of another one, or when there are too many keys for columns.
 
 use std::collections::{HashMap, HashSet};
 
@@ -32,7 +32,8 @@ struct Keys {
 impl Keys {
     fn of(schema: &Schema) -> Self {
         let columns = || schema.columns.iter();
-        let has = |wanted: fn(&ColumnSource) -> bool| columns().any(|column| wanted(&column.source));
+        let has =
+            |wanted: fn(&ColumnSource) -> bool| columns().any(|column| wanted(&column.source));
         Self {
             keys: columns()
                 .filter_map(|column| match &column.source {
@@ -40,7 +41,9 @@ impl Keys {
                     _ => None,
                 })
                 .collect(),
-            names: columns().map(|column| column.name.to_ascii_lowercase()).collect(),
+            names: columns()
+                .map(|column| column.name.to_ascii_lowercase())
+                .collect(),
             has_non_objects: has(|source| *source == ColumnSource::NonObject),
             has_rest: has(|source| matches!(source, ColumnSource::Rest(_))),
             rows: schema.rows,

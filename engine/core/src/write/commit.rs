@@ -120,7 +120,9 @@ fn one_schema_each(records: &[CatalogueRecord]) -> Vec<CatalogueRecord> {
     // Summaries that cannot be merged stay as they are.
     let mut merged: HashMap<CollectionId, Option<Vec<u8>>> = parts
         .into_iter()
-        .filter_map(|(collection, parts)| Some((collection, Some(merge_later_summaries(&parts).ok()?))))
+        .filter_map(|(collection, parts)| {
+            Some((collection, Some(merge_later_summaries(&parts).ok()?)))
+        })
         .collect();
     let mut out = Vec::with_capacity(records.len());
     for record in records {

@@ -64,10 +64,14 @@ pub(crate) fn declare(
     if settings == before {
         return Ok(());
     }
-    record(session, collection.id, Description {
-        settings: Some(settings),
-        ..Description::default()
-    })
+    record(
+        session,
+        collection.id,
+        Description {
+            settings: Some(settings),
+            ..Description::default()
+        },
+    )
 }
 
 /// Makes the summary of the live rows that of the collection. Declared types stay.
@@ -82,11 +86,15 @@ pub(crate) fn infer(session: &mut Session<'_>, name: &str) -> Result<()> {
     let mut settings = snapshot.settings(name)?;
     settings.forget_all_but(&live);
     settings.keep_names(&kept(&before, &live), &live);
-    record(session, collection.id, Description {
-        summary: live,
-        settings: Some(settings),
-        replaces: true,
-    })
+    record(
+        session,
+        collection.id,
+        Description {
+            summary: live,
+            settings: Some(settings),
+            replaces: true,
+        },
+    )
 }
 
 /// The columns whose names stay: those of keys that live rows have. Where the record has too many keys, those with a
@@ -125,7 +133,10 @@ fn path_of(
     settings: &Settings,
     new: bool,
 ) -> Result<Vec<Step>> {
-    if SYSTEM_COLUMNS.iter().any(|own| own.eq_ignore_ascii_case(path)) {
+    if SYSTEM_COLUMNS
+        .iter()
+        .any(|own| own.eq_ignore_ascii_case(path))
+    {
         return Err(invalid(format!(
             "{path} is a column of its own in every collection, and its type is fixed: only columns of the records can have a \
              declared type."
@@ -145,7 +156,9 @@ fn path_of(
     let plain = vec![Step::Key(path.as_bytes().into())];
     if new || schema.rows == 0 || known(&plain) {
         return if path.is_empty() || path.contains('\0') {
-            Err(invalid("A type is declared for a column by its name, which is not empty.".to_owned()))
+            Err(invalid(
+                "A type is declared for a column by its name, which is not empty.".to_owned(),
+            ))
         } else {
             Ok(plain)
         };
@@ -153,7 +166,10 @@ fn path_of(
     let names = schema.columns.iter().map(|column| column.name.as_str());
     let hint = match closest_name(path, names) {
         Some(near) => format!("did you mean {near:?}?"),
-        None => format!("describe {} lists its columns and their fields.", collection.name),
+        None => format!(
+            "describe {} lists its columns and their fields.",
+            collection.name
+        ),
     };
     Err(invalid(format!(
         "Collection {} has no column or field {path:?}; {hint}",
@@ -167,7 +183,9 @@ fn path_of(
 /// `InvalidArgument` for a text that is no type.
 pub fn declaration(path: &str, data_type: &str, nulls: Vec<String>) -> Result<Declaration> {
     let data_type: DataType = data_type.parse().map_err(|reason| {
-        invalid(format!("The type {data_type:?} of {path} cannot be read: {reason}."))
+        invalid(format!(
+            "The type {data_type:?} of {path} cannot be read: {reason}."
+        ))
     })?;
     Ok(Declaration { data_type, nulls })
 }

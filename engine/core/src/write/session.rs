@@ -294,10 +294,9 @@ impl<'a> Session<'a> {
         } = &mut record
         {
             let catalogue = group.shared.read().catalogue.clone();
-            let named =
-                group
-                    .known_keys
-                    .with_names(&context, &catalogue, *collection, summary)?;
+            let named = group
+                .known_keys
+                .with_names(&context, &catalogue, *collection, summary)?;
             *summary = named.unwrap_or_else(|| std::mem::take(summary));
         }
         group.add_record(record)

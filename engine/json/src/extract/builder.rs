@@ -1,5 +1,6 @@
 //! Builds Arrow arrays from JSON, value by value.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::types::{
@@ -8,42 +9,15 @@ use arrow_array::types::{
 use arrow_array::{
     ArrayRef, ArrowPrimitiveType, BooleanArray, ListArray, MapArray, PrimitiveArray, StructArray,
 };
-use arrow_buffer::{
-    BooleanBufferBuilder, NullBuffer, NullBufferBuilder, ScalarBuffer,
-};
-use arrow_schema::{ArrowError, Field};
+use arrow_buffer::{BooleanBufferBuilder, NullBuffer, NullBufferBuilder, ScalarBuffer};
+use arrow_schema::{ArrowError, Field, FieldRef, Fields};
 
-use super::containers::{Lists, Maps, Structs, Texts, last, offsets};
 use super::fit::{Fitted, fit};
+use super::texts::{Texts, last, offsets};
+use super::value_error::ValueError;
 use crate::schema::{DataType, Declared, Step, arrow_field};
-use crate::syntax::{
-    Cursor, Integer, Malformed, Text, Value, fitting_double, integer,
-};
+use crate::syntax::{Cursor, Integer, Text, Value, fitting_double, integer};
 use crate::time::{Moment, moment};
-
-/// Why a value cannot be added to a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ValueError {
-    /// The bytes are not JSON.
-    Malformed,
-    /// The column's type cannot hold the value.
-    TypeMismatch,
-    /// The column would exceed the 2 GiB of an Arrow array.
-    TooLarge,
-}
-
-impl From<Malformed> for ValueError {
-    fn from(_: Malformed) -> Self {
-        Self::Malformed
-    }
-}
-
-/// When an array is assembled, the only check that can still fail is that its text is UTF-8.
-impl From<ArrowError> for ValueError {
-    fn from(_: ArrowError) -> Self {
-        Self::Malformed
-    }
-}
 
 /// The values of one column of the current batch.
 #[derive(Debug)]
@@ -78,13 +52,15 @@ impl Builder {
     pub(super) fn new(data_type: &DataType, declared: &[Declared]) -> Self {
         let whole = declared.iter().find(|part| part.path.is_empty());
         let inside = |step: &Step| -> Vec<Declared> {
-            let parts = declared.iter().filter_map(|part| match part.path.split_first() {
-                None => Some(part.clone()),
-                Some((first, rest)) => (first == step).then(|| Declared {
-                    path: rest.to_vec(),
-                    nulls: Arc::clone(&part.nulls),
-                }),
-            });
+            let parts = declared
+                .iter()
+                .filter_map(|part| match part.path.split_first() {
+                    None => Some(part.clone()),
+                    Some((first, rest)) => (first == step).then(|| Declared {
+                        path: rest.to_vec(),
+                        nulls: Arc::clone(&part.nulls),
+                    }),
+                });
             parts.collect()
         };
         let values = match data_type {
@@ -378,4 +354,99 @@ fn primitive<T: ArrowPrimitiveType>(
     let room = values.len();
     let taken = std::mem::replace(values, Vec::with_capacity(room));
     PrimitiveArray::try_new(ScalarBuffer::from(taken), nulls)
+}
+
+#[derive(Debug)]
+struct Lists {
+    offsets: Vec<i32>,
+    field: FieldRef,
+    elements: Builder,
+}
+
+impl Lists {
+    fn push(&mut self, cursor: &mut Cursor<'_>) -> Result<(), ValueError> {
+        cursor.enter()?;
+        let mut end = last(&self.offsets);
+        while cursor.element()? {
+            self.elements.append(cursor)?;
+            end = end.checked_add(1).ok_or(ValueError::TooLarge)?;
+        }
+        self.offsets.push(end);
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Structs {
+    names: Vec<Box<[u8]>>,
+    fields: Fields,
+    builders: Vec<Builder>,
+    /// For each field, the number of the last object that had it.
+    stamps: Vec<u64>,
+    /// The number of the current object.
+    stamp: u64,
+}
+
+impl Structs {
+    fn push(&mut self, cursor: &mut Cursor<'_>) -> Result<(), ValueError> {
+        self.stamp += 1;
+        cursor.enter()?;
+        let mut expected = 0;
+        while let Some(key) = cursor.key()? {
+            let found = self.position(key, expected);
+            if let Some(found) = found
+                && let Some(stamp) = self.stamps.get_mut(found)
+                && *stamp != self.stamp
+                && let Some(builder) = self.builders.get_mut(found)
+            {
+                *stamp = self.stamp;
+                expected = found + 1;
+                builder.append(cursor)?;
+            } else {
+                cursor.skip()?;
+            }
+        }
+        for (builder, stamp) in self.builders.iter_mut().zip(&self.stamps) {
+            if *stamp != self.stamp {
+                builder.append_null();
+            }
+        }
+        Ok(())
+    }
+
+    fn position(&self, key: Text<'_>, expected: usize) -> Option<usize> {
+        let key = key.unescaped();
+        if self.names.get(expected).is_some_and(|name| **name == *key) {
+            return Some(expected);
+        }
+        self.names.iter().position(|name| **name == *key)
+    }
+}
+
+#[derive(Debug)]
+struct Maps {
+    offsets: Vec<i32>,
+    fields: Fields,
+    keys: Texts,
+    values: Builder,
+}
+
+impl Maps {
+    /// Of equal keys the first is taken: readers of Arrow reject maps with equal keys.
+    fn push(&mut self, cursor: &mut Cursor<'_>) -> Result<(), ValueError> {
+        cursor.enter()?;
+        let mut end = last(&self.offsets);
+        let mut seen = HashSet::new();
+        while let Some(key) = cursor.key()? {
+            if !seen.insert(key.unescaped()) {
+                cursor.skip()?;
+                continue;
+            }
+            self.keys.push(key)?;
+            self.values.append(cursor)?;
+            end = end.checked_add(1).ok_or(ValueError::TooLarge)?;
+        }
+        self.offsets.push(end);
+        Ok(())
+    }
 }

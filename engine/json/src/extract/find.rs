@@ -11,7 +11,8 @@ use std::collections::{BTreeSet, HashSet};
 
 use memchr::memmem::Finder;
 
-use super::builder::{Builder, ValueError};
+use super::builder::Builder;
+use super::value_error::ValueError;
 use crate::schema::{Column, ColumnSource, DataType, Declared};
 use crate::syntax::{Cursor, Malformed, Text};
 

@@ -47,7 +47,10 @@ pub fn fit<'a>(
     }
     let number = || match value {
         Value::Number(bytes) => Some(bytes),
-        Value::String(Text { raw, escaped: false }) => number_in(raw),
+        Value::String(Text {
+            raw,
+            escaped: false,
+        }) => number_in(raw),
         _ => None,
     };
     let whole = || whole_number(number()?);
@@ -62,8 +65,12 @@ pub fn fit<'a>(
             Value::String(_) if written.eq_ignore_ascii_case(b"false") => Some(Fitted::Bool(false)),
             _ => None,
         },
-        DataType::BigInt => i64::try_from(whole()?).ok().map(|value| Fitted::Int(value.into())),
-        DataType::UBigInt => u64::try_from(whole()?).ok().map(|value| Fitted::Int(value.into())),
+        DataType::BigInt => i64::try_from(whole()?)
+            .ok()
+            .map(|value| Fitted::Int(value.into())),
+        DataType::UBigInt => u64::try_from(whole()?)
+            .ok()
+            .map(|value| Fitted::Int(value.into())),
         DataType::HugeInt => {
             let value = whole()?;
             (value.unsigned_abs() < 10u128.pow(38)).then_some(Fitted::Int(value))
@@ -71,7 +78,9 @@ pub fn fit<'a>(
         DataType::Double => double(number()?).map(Fitted::Float),
         DataType::Varchar => {
             let text = text.unwrap_or(Cow::Borrowed(raw));
-            simdutf8::basic::from_utf8(&text).is_ok().then_some(Fitted::Text(text))
+            simdutf8::basic::from_utf8(&text)
+                .is_ok()
+                .then_some(Fitted::Text(text))
         }
         DataType::Date => match time()? {
             Moment::Date(days) => Some(Fitted::Days(days)),
@@ -174,15 +183,31 @@ mod tests {
                     ("\"1-2\"", "misfit"),
                 ],
             ),
-            (DataType::UBigInt, &[("-1", "misfit"), ("18446744073709551615", "Int(18446744073709551615)")]),
+            (
+                DataType::UBigInt,
+                &[
+                    ("-1", "misfit"),
+                    ("18446744073709551615", "Int(18446744073709551615)"),
+                ],
+            ),
             (
                 DataType::HugeInt,
                 &[
-                    ("99999999999999999999999999999999999999", "Int(99999999999999999999999999999999999999)"),
+                    (
+                        "99999999999999999999999999999999999999",
+                        "Int(99999999999999999999999999999999999999)",
+                    ),
                     ("100000000000000000000000000000000000000", "misfit"),
                 ],
             ),
-            (DataType::Boolean, &[("true", "Bool(true)"), ("\"False\"", "Bool(false)"), ("1", "misfit")]),
+            (
+                DataType::Boolean,
+                &[
+                    ("true", "Bool(true)"),
+                    ("\"False\"", "Bool(false)"),
+                    ("1", "misfit"),
+                ],
+            ),
             (
                 DataType::Varchar,
                 &[
@@ -192,7 +217,13 @@ mod tests {
                     ("\"\\ud800\"", "misfit"),
                 ],
             ),
-            (DataType::Date, &[("\"1970-01-02\"", "Days(1)"), ("\"1970-01-02T00:00:00\"", "misfit")]),
+            (
+                DataType::Date,
+                &[
+                    ("\"1970-01-02\"", "Days(1)"),
+                    ("\"1970-01-02T00:00:00\"", "misfit"),
+                ],
+            ),
             (
                 DataType::Timestamp,
                 &[
@@ -205,7 +236,10 @@ mod tests {
             ),
             (
                 DataType::TimestampTz,
-                &[("\"1970-01-01T00:00:01Z\"", "Micros(1000000)"), ("\"1970-01-01\"", "misfit")],
+                &[
+                    ("\"1970-01-01T00:00:01Z\"", "Micros(1000000)"),
+                    ("\"1970-01-01\"", "misfit"),
+                ],
             ),
         ];
         for (data_type, values) in cases {

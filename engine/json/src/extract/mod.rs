@@ -12,9 +12,10 @@
 //! Records must be validated JSON. Other bytes give errors or arbitrary values, never a panic.
 
 mod builder;
-mod containers;
 mod find;
 mod fit;
+mod texts;
+mod value_error;
 
 #[cfg(test)]
 mod tests;
@@ -25,9 +26,9 @@ use std::sync::Arc;
 use arrow_array::ArrayRef;
 use arrow_schema::SchemaRef;
 
-pub use self::builder::ValueError;
 pub use self::find::ValueFinder;
 pub use self::fit::{Fitted, fit};
+pub use self::value_error::ValueError;
 
 use self::builder::Builder;
 use self::find::{KeyLookup, Projected};
@@ -200,7 +201,11 @@ impl Extractor {
     /// For each column of the projection, how many values its declared types could not hold, since the extractor was
     /// made.
     pub fn misfits(&self) -> Vec<u64> {
-        let of = |place: &usize| self.columns.get(*place).map_or(0, |column| column.builder.misfits());
+        let of = |place: &usize| {
+            self.columns
+                .get(*place)
+                .map_or(0, |column| column.builder.misfits())
+        };
         self.order.iter().map(of).collect()
     }
 

@@ -1,19 +1,15 @@
 //! Typed columns from a summary and from what is fixed of them.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::infer::{Notes, infer_column};
 use super::names::{NamedKey, names};
-use super::node::{NONE, Node, NodeId, ROOT};
+use super::node::{MAX_COLUMNS, NONE, NodeId, ROOT, by_place};
 use super::settings::{Named, Settings};
 use super::stats::key_mark;
 use super::summary::Summary;
 use super::types::{Column, ColumnSource, DataType, Schema};
-
-/// The most columns of a collection. Where the records have more keys, one of these holds the keys without a column.
-pub const MAX_COLUMNS: usize = 4_096;
 
 /// The typed columns of the records that `summary` describes.
 pub fn to_columns(summary: &Summary, settings: &Settings) -> Schema {
@@ -36,7 +32,10 @@ pub(super) fn columns_of(
         root.fields.ids().collect()
     };
     fields.sort_by(|a, b| by_place(summary.node(*a), summary.node(*b)));
-    let shown: HashSet<&[u8]> = fields.iter().map(|field| &*summary.node(*field).key).collect();
+    let shown: HashSet<&[u8]> = fields
+        .iter()
+        .map(|field| &*summary.node(*field).key)
+        .collect();
     let absent: Vec<(&[u8], DataType, String)> = settings
         .declared_keys()
         .filter(|(key, _)| !shown.contains(key))
@@ -44,7 +43,10 @@ pub(super) fn columns_of(
         .collect();
     let of_fields = fields.iter().map(|field| {
         let node = summary.node(*field);
-        NamedKey { key: &node.key, rows: node.stats.total() }
+        NamedKey {
+            key: &node.key,
+            rows: node.stats.total(),
+        }
     });
     let of_absent = absent.iter().map(|(key, _, _)| NamedKey { key, rows: 0 });
     let keys: Vec<NamedKey<'_>> = of_fields.chain(of_absent).collect();
@@ -156,9 +158,8 @@ fn chosen_fields(
     settings: &Settings,
     admitted: &BTreeSet<Box<[u8]>>,
 ) -> Vec<NodeId> {
-    let keeps = |key: &[u8]| {
-        settings.names.contains_key(&Named::Key(key.into())) || admitted.contains(key)
-    };
+    let keeps =
+        |key: &[u8]| settings.names.contains_key(&Named::Key(key.into())) || admitted.contains(key);
     let mut chosen: Vec<NodeId> = summary
         .node(ROOT)
         .fields
@@ -172,12 +173,6 @@ fn chosen_fields(
         chosen.extend(frequent.into_iter().take(room));
     }
     chosen
-}
-
-/// Orders by mean position, then by key. Cross-multiplied, so that it is exact.
-pub(super) fn by_place(a: &Node, b: &Node) -> Ordering {
-    let mean = |of: &Node, other: &Node| u128::from(of.order) * u128::from(other.stats.total());
-    mean(a, b).cmp(&mean(b, a)).then_with(|| a.key.cmp(&b.key))
 }
 
 /// Keys that occur at no other path and that a search for their bytes finds; see [`Column::unique`].

@@ -3,8 +3,8 @@
 //! A store keeps descriptions in the order of its commits. Their sum is the description of the collection: summaries
 //! merge, settings take the place of those before, and a description that *replaces* starts the summary anew.
 
+use super::bytes::{BadSummary, Input, bad};
 use super::columns::to_columns;
-use super::encoding::{BadSummary, Input, bad};
 use super::settings::Settings;
 use super::summary::Summary;
 use super::types::Schema;
@@ -101,7 +101,8 @@ impl Description {
             }
         }
         description.summary.decode_body(&mut input)?;
-        let second = flags.is_some_and(|flags| flags != 0) || description.summary.needs_second_version();
+        let second =
+            flags.is_some_and(|flags| flags != 0) || description.summary.needs_second_version();
         if second != flags.is_some() {
             return bad("has the wrong version");
         }

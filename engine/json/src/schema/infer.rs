@@ -2,9 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::columns::by_place;
 use super::names::plain_name;
-use super::node::{MAX_DEPTH, NONE, Node, NodeId, ROOT};
+use super::node::{MAX_DEPTH, NONE, Node, NodeId, ROOT, by_place};
 use super::settings::Settings;
 use super::stats::{Stats, format, key_mark, value_mark};
 use super::summary::Summary;

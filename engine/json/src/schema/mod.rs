@@ -5,17 +5,19 @@
 //! records hold. [`Summary::encode`] gives the bytes that a store keeps.
 //!
 //! [`to_columns`] makes a [`Schema`] from a summary: names, [`DataType`]s and notes for the user about each column. The
-//! rule behind every type: it holds every value seen without loss, or it is `JSON`, which is the exact bytes. [`Settings`]
-//! are what is fixed all the same: names that were given, and types that somebody declared.
+//! rule behind every type: it holds every value seen without loss, or it is `JSON`, which is the exact bytes.
+//! [`Settings`] are what is fixed all the same: names that were given, and types that somebody declared.
 //! `docs/types.md` has the lattice.
 //!
 //! Arrow is used here only for its names of types.
 
 mod arrow;
+mod bytes;
 mod columns;
 mod description;
 mod encoding;
 mod infer;
+mod keep_names;
 mod names;
 mod node;
 mod observe;
@@ -30,12 +32,11 @@ mod types;
 mod tests;
 
 pub use arrow::{arrow_field, arrow_schema};
-pub use columns::{MAX_COLUMNS, to_columns};
+pub use bytes::BadSummary;
+pub use columns::to_columns;
 pub use description::Description;
-pub use encoding::BadSummary;
+pub use node::MAX_COLUMNS;
 pub use observe::validate_and_observe;
 pub use settings::{Declaration, Settings};
 pub use summary::Summary;
-pub use types::{
-    Column, ColumnSource, DataType, Declared, Field, SYSTEM_COLUMNS, Schema, Step,
-};
+pub use types::{Column, ColumnSource, DataType, Declared, Field, SYSTEM_COLUMNS, Schema, Step};

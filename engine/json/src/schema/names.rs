@@ -45,11 +45,14 @@ impl Names {
     }
 }
 
-/// Names of the columns of `keys`: a fixed one; else the key, where SQL allows it. Of keys that differ only in case, the
-/// one in most rows keeps its name.
+/// Names of the columns of `keys`: a fixed one; else the key, where SQL allows it. Of keys that differ only in case,
+/// the one in most rows keeps its name.
 pub(super) fn names(keys: &[NamedKey<'_>], settings: &Settings) -> Names {
     let system = SYSTEM_COLUMNS.iter().map(|name| (*name).to_owned());
-    let fixed = settings.names.values().map(|name| name.to_ascii_lowercase());
+    let fixed = settings
+        .names
+        .values()
+        .map(|name| name.to_ascii_lowercase());
     let mut names = Names {
         of_keys: Vec::with_capacity(keys.len()),
         taken: system.chain(fixed).collect(),
@@ -69,7 +72,11 @@ pub(super) fn names(keys: &[NamedKey<'_>], settings: &Settings) -> Names {
     for (place, key) in keys.iter().enumerate() {
         let shown = shown_key(key.key);
         let name = own.remove(&place).unwrap_or_else(|| {
-            names.free(if shown.is_empty() { "empty_key" } else { &shown })
+            names.free(if shown.is_empty() {
+                "empty_key"
+            } else {
+                &shown
+            })
         });
         let note = (name.as_bytes() != key.key).then(|| format!("renamed from \"{shown}\""));
         names.of_keys.push(Name { name, note });
@@ -100,4 +107,3 @@ pub(super) fn shown_key(key: &[u8]) -> String {
     }
     shown + &text(rest)
 }
-

@@ -1,11 +1,10 @@
 //! What is fixed of a collection's columns, whatever its rows hold: names that were given, and declared types.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::columns::{MAX_COLUMNS, columns_of};
-use super::encoding::{BadSummary, Input, bad, varint};
+use super::bytes::{BadSummary, Input, bad, varint};
 use super::summary::Summary;
-use super::types::{Column, ColumnSource, DataType, Declared, Schema, Step};
+use super::types::{ColumnSource, DataType, Declared, Step};
 
 const VERSION: u8 = 1;
 
@@ -18,7 +17,7 @@ pub(super) enum Named {
 }
 
 impl Named {
-    fn of(source: &ColumnSource) -> Option<Self> {
+    pub(super) fn of(source: &ColumnSource) -> Option<Self> {
         match source {
             ColumnSource::Key(key) => Some(Self::Key(key.clone())),
             ColumnSource::NonObject => Some(Self::NonObject),
@@ -100,7 +99,11 @@ impl Settings {
             };
             (**first == *key).then(|| Declared {
                 path: rest.to_vec(),
-                nulls: declaration.nulls.iter().map(|text| text.as_str().into()).collect(),
+                nulls: declaration
+                    .nulls
+                    .iter()
+                    .map(|text| text.as_str().into())
+                    .collect(),
             })
         });
         inside.collect()
@@ -108,10 +111,12 @@ impl Settings {
 
     /// The keys of the record for which a type is declared as a whole.
     pub(super) fn declared_keys(&self) -> impl Iterator<Item = (&[u8], &Declaration)> {
-        self.declared.iter().filter_map(|(path, declaration)| match path.as_slice() {
-            [Step::Key(key)] => Some((&**key, declaration)),
-            _ => None,
-        })
+        self.declared
+            .iter()
+            .filter_map(|(path, declaration)| match path.as_slice() {
+                [Step::Key(key)] => Some((&**key, declaration)),
+                _ => None,
+            })
     }
 
     /// Fixes the name of a key's column.
@@ -119,62 +124,11 @@ impl Settings {
         self.names.insert(Named::Key(key.into()), name.to_owned());
     }
 
-    /// Fixes names so that the columns of `before` keep theirs when the rows are those of `after`, and so do the new
-    /// columns later. Names that would be given again in any case are not kept.
-    pub fn keep_names(&mut self, before: &Schema, after: &Summary) {
-        let mut all = self.clone();
-        for column in &before.columns {
-            if let Some(named) = Named::of(&column.source) {
-                all.names.insert(named, column.name.clone());
-            }
-        }
-        let admitted = match self.names.get(&Named::Rest) {
-            Some(name) => {
-                all.names.insert(Named::Rest, name.clone());
-                self.frequent_keys(after)
-            }
-            // The columns are chosen among all keys.
-            None => {
-                all.names.remove(&Named::Rest);
-                BTreeSet::new()
-            }
-        };
-        let schema = columns_of(after, &all, &admitted);
-        let rest = schema.columns.iter().any(|column| matches!(column.source, ColumnSource::Rest(_)));
-        let mut alike: HashMap<String, usize> = HashMap::new();
-        for column in &schema.columns {
-            if let ColumnSource::Key(key) = &column.source {
-                *alike.entry(folded(key)).or_default() += 1;
-            }
-        }
-        let derived = |column: &Column| match &column.source {
-            ColumnSource::Key(key) => {
-                column.name.as_bytes() == &**key
-                    && alike.get(&folded(key)).is_none_or(|count| *count == 1)
-            }
-            _ => false,
-        };
-        for column in &schema.columns {
-            if let Some(named) = Named::of(&column.source)
-                && (rest || !derived(column))
-            {
-                self.names.insert(named, column.name.clone());
-            }
-        }
-    }
-
-    /// Keys that get a column because many rows have them by now, although the record has too many keys.
-    fn frequent_keys(&self, after: &Summary) -> BTreeSet<Box<[u8]>> {
-        let room = MAX_COLUMNS.saturating_sub(self.names.len() + 1);
-        let known = |key: &[u8]| self.names.contains_key(&Named::Key(key.into()));
-        let fields = after.frequent_fields(known).into_iter().take(room);
-        fields.map(|field| after.node(field).key.clone()).collect()
-    }
-
     /// Forgets the names of keys that `live` has not, and which keys have a column of their own.
     pub fn forget_all_but(&mut self, live: &Summary) {
         let keys: BTreeSet<Box<[u8]>> = live.top_keys().map(Into::into).collect();
-        let declared: BTreeSet<Box<[u8]>> = self.declared_keys().map(|(key, _)| key.into()).collect();
+        let declared: BTreeSet<Box<[u8]>> =
+            self.declared_keys().map(|(key, _)| key.into()).collect();
         let was_wide = self.names.contains_key(&Named::Rest);
         self.names.retain(|named, name| match named {
             Named::Key(key) => {
@@ -234,7 +188,11 @@ impl Settings {
                 2 => Named::Rest,
                 _ => return bad("has a name of an unknown kind"),
             };
-            if settings.names.last_key_value().is_some_and(|(last, _)| *last >= named) {
+            if settings
+                .names
+                .last_key_value()
+                .is_some_and(|(last, _)| *last >= named)
+            {
                 return bad("has its names out of order");
             }
             let name = text(input)?;
@@ -250,7 +208,10 @@ impl Settings {
                 });
             }
             if !matches!(path.first(), Some(Step::Key(_)))
-                || settings.declared.last_key_value().is_some_and(|(last, _)| *last >= path)
+                || settings
+                    .declared
+                    .last_key_value()
+                    .is_some_and(|(last, _)| *last >= path)
             {
                 return bad("has its declared types out of order");
             }
@@ -261,14 +222,12 @@ impl Settings {
             for _ in 0..input.varint()? {
                 nulls.push(text(input)?);
             }
-            settings.declared.insert(path, Declaration { data_type, nulls });
+            settings
+                .declared
+                .insert(path, Declaration { data_type, nulls });
         }
         Ok(settings)
     }
-}
-
-fn folded(key: &[u8]) -> String {
-    String::from_utf8_lossy(key).to_ascii_lowercase()
 }
 
 fn block(bytes: &[u8], out: &mut Vec<u8>) {

@@ -17,9 +17,8 @@
 use std::collections::HashSet;
 
 use super::node::{
-    Entry, LIMITS, Limits, NONE, Node, NodeId, ROOT, key_length, own_weight, prefix,
+    Entry, LIMITS, Limits, MAX_COLUMNS, NONE, Node, NodeId, ROOT, key_length, own_weight, prefix,
 };
-use super::columns::MAX_COLUMNS;
 use super::scratch::Scratch;
 
 /// What is known of the values of a collection: paths, types, counts and ranges. See the [module](super).
@@ -132,7 +131,10 @@ impl Summary {
 
     /// The keys of the lines that have a node of their own.
     pub fn top_keys(&self) -> impl Iterator<Item = &[u8]> {
-        self.node(ROOT).fields.ids().map(|field| &*self.node(field).key)
+        self.node(ROOT)
+            .fields
+            .ids()
+            .map(|field| &*self.node(field).key)
     }
 
     /// Whether the lines have this key, and it has a node of its own.
@@ -365,7 +367,9 @@ impl Summary {
         if inner > most {
             self.collapse(id);
             let left = self.node(id).fields.ids();
-            let inner = left.map(|field| self.share(field)).fold(0, u32::saturating_add);
+            let inner = left
+                .map(|field| self.share(field))
+                .fold(0, u32::saturating_add);
             self.node_mut(id).inner = inner;
         }
         let node = self.node(id);

@@ -192,7 +192,10 @@ impl DataType {
                     .filter(|field| {
                         let begins = path.get(..field.name.len());
                         begins.is_some_and(|begins| begins.eq_ignore_ascii_case(&field.name))
-                            && matches!(path.as_bytes().get(field.name.len()), None | Some(b'.' | b'['))
+                            && matches!(
+                                path.as_bytes().get(field.name.len()),
+                                None | Some(b'.' | b'[')
+                            )
                     })
                     .max_by_key(|field| field.name.len())?;
                 let step = Step::Key(field.name.as_bytes().into());
@@ -213,7 +216,9 @@ impl DataType {
         match (self, first) {
             (Self::List(element), Step::Element) => element.at(rest),
             (Self::Struct(fields), Step::Key(key)) => {
-                let field = fields.iter().find(|field| field.name.as_bytes() == &**key)?;
+                let field = fields
+                    .iter()
+                    .find(|field| field.name.as_bytes() == &**key)?;
                 field.data_type.at(rest)
             }
             _ => None,

@@ -16,8 +16,8 @@ from lakebed._cli.language.statements import Statement, hinting_at_pipe_verbs
 from lakebed._cli.pipes.execute import run_pipe, verb_of
 from lakebed._cli.pipes.program import encoded_lines, run_program
 from lakebed._cli.results import execution
-from lakebed._cli.results.transactions import run_without_rows
 from lakebed._cli.results.output import parquet_pieces, write_result
+from lakebed._cli.results.transactions import run_without_rows
 from lakebed._cli.shell import display, pager
 from lakebed._cli.shell.display import Display
 from lakebed._cli.shell.progress_line import ProgressLine

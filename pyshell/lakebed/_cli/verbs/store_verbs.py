@@ -255,7 +255,9 @@ STORE_VERBS: tuple[Verb, ...] = (
         is_silent=True,
         changes_store=True,
     ),
-    Verb("seal", "Finish the segment that is being written.", "commands.manage:seal", is_silent=True, changes_store=True),
+    Verb(
+        "seal", "Finish the segment that is being written.", "commands.manage:seal", is_silent=True, changes_store=True
+    ),
     Verb(
         "export",
         "Write a collection's records, byte for byte as they were ingested.",
