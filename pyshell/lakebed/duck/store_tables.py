@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -34,10 +35,11 @@ _COMPARABLE = frozenset(
 
 
 def provider_of(path: str | os.PathLike[str] | Store) -> StoreSnapshots:
-    """The snapshots of an open store, with its pending changes, or of a path, which is opened here for reading."""
+    """The snapshots of an open store, with its pending changes, or of whatever store is at a path, which is opened here
+    for reading."""
     if isinstance(path, Store):
         return StoreSnapshots(path)
-    return StoreSnapshots(open_store(path, "r"))
+    return StoresAtPath(path)
 
 
 class StoreSnapshots:
@@ -47,6 +49,8 @@ class StoreSnapshots:
         self._store = store
         self.path = str(Path(store.path).resolve())
         self.given_path = store.path
+        self._number = 0
+        """How many times another store took the place of this one."""
 
     def snapshot(self) -> StoreTables:
         """The newest state of the store."""
@@ -56,20 +60,52 @@ class StoreSnapshots:
         # Pending changes may be rolled back and replaced by as many others: two snapshots with pending changes are
         # never equal.
         pending = stats is not None and stats.pending_blobs + stats.pending_rows > 0
-        return StoreTables(snapshot, object() if pending else None)
+        return StoreTables(snapshot, object() if pending else None, self._number)
+
+
+class StoresAtPath(StoreSnapshots):
+    """The snapshots of the store at a path. When that is another one than before, it is opened; a warning says so."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        # Read before the store is opened: if it is replaced in between, the next snapshot opens the new one.
+        self._identity = _identity(os.fspath(path))
+        super().__init__(open_store(path, "r"))
+
+    def snapshot(self) -> StoreTables:
+        """The newest state of the store at the path. Raises `StoreNotFound` when there is none any more."""
+        identity = _identity(self.path)
+        if identity != self._identity:
+            store = open_store(self.path, "r")
+            before, self._store, self._identity = self._store, store, identity
+            self._number += 1
+            if identity is not None and before.stats().uuid != store.stats().uuid:
+                message = f"The store {self.given_path} was replaced by another one, which the tables show from now on."
+                warnings.warn(message, RuntimeWarning, stacklevel=2)
+        return super().snapshot()
+
+
+def _identity(store: str) -> tuple[int, ...] | None:
+    """What tells the store in a directory from another one: the file that is written once, when a store is made. None
+    where there is none."""
+    try:
+        found = os.stat(os.path.join(store, "FORMAT"))  # noqa: PTH116, PTH118  (for each statement of the shell)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
 
 
 class StoreTables:
     """The tables of one snapshot."""
 
-    def __init__(self, snapshot: Snapshot, pending: object | None = None) -> None:
+    def __init__(self, snapshot: Snapshot, pending: object | None = None, store_number: int = 0) -> None:
         self._snapshot = snapshot
         self._pending = pending
+        self._store_number = store_number
         self._collections = {info.name: info for info in snapshot.collections()}
 
     @property
     def version(self) -> Hashable:
-        return self._snapshot.commit, self._pending
+        return self._store_number, self._snapshot.commit, self._pending
 
     def collections(self) -> list[str]:
         return [info.name for info in sorted(self._collections.values(), key=lambda info: info.id)]
@@ -78,7 +114,16 @@ class StoreTables:
         info = self._collections[name]
         # Declared types, and types inferred anew, change the columns without the rows.
         schema = self._snapshot.schema_digest(name)
-        content = (info.id, info.first_seq, info.next_seq, info.rows, info.deleted_rows, schema, self._pending)
+        content = (
+            self._store_number,
+            info.id,
+            info.first_seq,
+            info.next_seq,
+            info.rows,
+            info.deleted_rows,
+            schema,
+            self._pending,
+        )
         return CollectionTable(self._snapshot, name, info.rows, content)
 
     def system(self, table: str) -> SystemTable:
