@@ -25,12 +25,12 @@ from lakebed.prompts import storage
 from lakebed.prompts.client import Chunk
 from lakebed.prompts.failures import Canceled
 from lakebed.prompts.input_rows import END, InputRow
+from lakebed.prompts.result_index import ResultIndex
 from lakebed.prompts.result_rows import SettledRow, result_of
 from lakebed.prompts.results import Outcome, PromptReport, PromptResult
 from lakebed.prompts.run_plan import RunPlan
 from lakebed.prompts.run_status import Counts, RunStatus
 from lakebed.prompts.sender import PendingRequest, SenderThreads
-from lakebed.prompts.storage import ResultIndex
 
 __all__ = ["Run"]
 
@@ -242,7 +242,9 @@ class Run(Iterator[PromptResult]):
 
     def _take(self, row: InputRow) -> None:
         prepared = self._plan.prepare(row)
-        if self._present is not None and self._present.take(prepared.request, prepared.values, row.sources):
+        if self._present is not None and self._present.take(
+            prepared.request, prepared.input, prepared.values, row.sources_json, row.sources
+        ):
             self._counts.present += 1
             return
         settled = SettledRow(row, prepared)
