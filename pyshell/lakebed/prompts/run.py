@@ -205,13 +205,13 @@ class Run(Iterator[PromptResult]):
         self._take_rows()
         self._collect()
         unsaved = len(self._sent) + len(self._to_store)
-        if not unsaved and not self._in_flight and (self._rows_ended or self._stopping):
+        is_last = not self._sending and (self._rows_ended or self._stopping)
+        early = self._last_commit + _COMMIT_SECONDS - time.monotonic()
+        if not unsaved and not self._in_flight and is_last:
             self._end(self._natural_outcome(), self._failure)
         elif not unsaved:
             self._collect(timeout=None)
-        elif (early := self._last_commit + _COMMIT_SECONDS - time.monotonic()) <= 0 or unsaved >= _MAX_TOGETHER:
-            self._save()
-        elif not self._sending and (self._rows_ended or self._stopping):
+        elif early <= 0 or unsaved >= _MAX_TOGETHER or is_last:
             self._save()
         elif self._counts.rows == taken:
             self._collect(timeout=early)
