@@ -82,9 +82,18 @@ if TYPE_CHECKING:
         TrainReport,
         VerifyReport,
     )
-    from lakebed.prompts import Chat, Ollama, Run, dry_run, prompt
+    from lakebed.prompts import Chat, Ollama, Run, dry_run, forget, prompt
     from lakebed.prompts.client import Timeouts
-    from lakebed.prompts.results import DryRun, ModelInfo, PromptReport, PromptResult, RowError, SourceRow
+    from lakebed.prompts.results import (
+        CollectionRows,
+        DryRun,
+        ForgetReport,
+        ModelInfo,
+        PromptReport,
+        PromptResult,
+        RowError,
+        SourceRow,
+    )
 
     __version__: str
 
@@ -101,12 +110,14 @@ __all__ = [
     "CloudRefused",
     "CollectionInfo",
     "CollectionNotFound",
+    "CollectionRows",
     "Column",
     "CommitInfo",
     "Corrupt",
     "DictionaryInfo",
     "DryRun",
     "ExportReport",
+    "ForgetReport",
     "FormatTooNew",
     "Hash",
     "IngestReport",
@@ -163,6 +174,7 @@ __all__ = [
     "connect",
     "dry_run",
     "extension_path",
+    "forget",
     "has_rust_backend",
     "open",
     "prompt",
@@ -176,9 +188,9 @@ _LAZY = {
         "AppendReport BadLine CollectionInfo Column CommitInfo DictionaryInfo ExportReport IngestReport Listing "
         "Problem Schema SegmentInfo Settings Stats TrainReport VerifyReport"
     ),
-    "lakebed.prompts": "Chat Ollama Run dry_run prompt",
+    "lakebed.prompts": "Chat Ollama Run dry_run forget prompt",
     "lakebed.prompts.client": "Timeouts",
-    "lakebed.prompts.results": "DryRun ModelInfo PromptReport PromptResult RowError SourceRow",
+    "lakebed.prompts.results": "CollectionRows DryRun ForgetReport ModelInfo PromptReport PromptResult RowError SourceRow",
 }
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names.split()}
 

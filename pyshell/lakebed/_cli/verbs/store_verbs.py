@@ -180,6 +180,31 @@ STORE_VERBS: tuple[Verb, ...] = (
         is_silent=True,
     ),
     Verb(
+        "forget",
+        "Remove rows, and all that prompts stored because of them.",
+        "commands.forget:forget",
+        (
+            Argument(
+                "collections",
+                "where to search (default: every collection that has the columns of the condition)",
+                many=True,
+                required=False,
+                metavar="[COLLECTION...]",
+                completes="collection",
+            ),
+            Argument("where", "the condition, in SQL", options=("--where",), required=True, metavar="CONDITION"),
+            Argument("dry_run", "show what would be removed and kept, and remove nothing", "flag", ("--dry-run",)),
+            Argument("yes", "do not ask for confirmation", "flag", ("--yes", "-y")),
+        ),
+        "Removes the rows, rows with the same bytes, results that have them as sources, and the requests, replies, files "
+        "and images of these. What other rows need is kept, which the report says. Asks for confirmation.",
+        (
+            "lakebed forget --where \"email = 'zoe@example.com'\" --dry-run",
+            'lakebed forget customers orders --where "customer_id = 4711" --yes',
+        ),
+        is_silent=True,
+    ),
+    Verb(
         "drop",
         "Drop a collection.",
         "commands.manage:drop",
