@@ -87,12 +87,14 @@ if TYPE_CHECKING:
     from lakebed.prompts.results import (
         CollectionRows,
         DryRun,
+        FailureReason,
         ForgetReport,
         ModelInfo,
         PromptReport,
         PromptResult,
         RowError,
         SourceRow,
+        TemplateVersion,
     )
 
     __version__: str
@@ -117,6 +119,7 @@ __all__ = [
     "DictionaryInfo",
     "DryRun",
     "ExportReport",
+    "FailureReason",
     "ForgetReport",
     "FormatTooNew",
     "Hash",
@@ -165,6 +168,7 @@ __all__ = [
     "StoreIOError",
     "StoreLocked",
     "StoreNotFound",
+    "TemplateVersion",
     "Timeouts",
     "TrainReport",
     "VerifyReport",
@@ -190,7 +194,10 @@ _LAZY = {
     ),
     "lakebed.prompts": "Chat Ollama Run dry_run forget prompt",
     "lakebed.prompts.client": "Timeouts",
-    "lakebed.prompts.results": "CollectionRows DryRun ForgetReport ModelInfo PromptReport PromptResult RowError SourceRow",
+    "lakebed.prompts.results": (
+        "CollectionRows DryRun FailureReason ForgetReport ModelInfo PromptReport PromptResult RowError SourceRow "
+        "TemplateVersion"
+    ),
 }
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names.split()}
 

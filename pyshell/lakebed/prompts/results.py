@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from lakebed.models import HashField, Model
+from lakebed.models import HashField, Model, Time
 
 __all__ = [
     "CollectionRows",
@@ -71,6 +71,17 @@ class PromptResult(Model):
     """Ollama's counts, and durations in nanoseconds."""
 
 
+class FailureReason(Model):
+    """A kind of error with which rows failed."""
+
+    kind: str
+    """As in `lakebed.LakebedError.kind`."""
+    rows: int
+    """Rows that failed with it."""
+    message: str
+    """The message of the first of them."""
+
+
 class PromptReport(Model):
     """What a run did."""
 
@@ -100,6 +111,8 @@ class PromptReport(Model):
     seconds: float
     notes: tuple[str, ...] = ()
     """Remarks for the user."""
+    reasons: tuple[FailureReason, ...] = ()
+    """Why rows failed, the commonest first."""
 
 
 class DryRun(Model):
@@ -188,6 +201,22 @@ class ForgetReport(Model):
                 "blobs": self.blobs + later.blobs,
             }
         )
+
+
+class TemplateVersion(Model):
+    """A version of a saved template."""
+
+    name: str
+    """`@name` names its newest version."""
+    version: str
+    """`@name:version` names this one: the first characters of the row's hash."""
+    template: str
+    system: str | None
+    """The system prompt that is saved with it."""
+    format: str | dict[str, Any] | None
+    """The format that is saved with it."""
+    saved: Time
+    """When it was saved."""
 
 
 class ModelInfo(Model):

@@ -29,7 +29,7 @@ from lakebed.prompts.result_index import ResultIndex
 from lakebed.prompts.result_rows import SettledRow, result_of
 from lakebed.prompts.results import Outcome, PromptReport, PromptResult
 from lakebed.prompts.run_plan import RunPlan
-from lakebed.prompts.run_status import Counts, RunStatus
+from lakebed.prompts.run_status import Counts, Reasons, RunStatus
 from lakebed.prompts.sender import PendingRequest, SenderThreads
 
 __all__ = ["Run"]
@@ -87,6 +87,7 @@ class Run(Iterator[PromptResult]):
         self._outcome: Outcome | None = None
         self._start = time.perf_counter()
         self._counts = Counts()
+        self._reasons = Reasons()
 
     # --- For the
     # caller -------------------------------------------------------------------------------------------------
@@ -168,6 +169,7 @@ class Run(Iterator[PromptResult]):
             outcome=self._outcome or "interrupted",
             seconds=time.perf_counter() - self._start,
             notes=tuple(self._plan.notes),
+            reasons=self._reasons.report(),
             **dataclasses.asdict(self._counts),
         )
 
@@ -331,6 +333,7 @@ class Run(Iterator[PromptResult]):
         for one, (_, result) in zip(settled, results, strict=True):
             if result.error is not None:
                 self._counts.errors += 1
+                self._reasons.add(result.error)
             elif one.cached:
                 self._counts.cached += 1
             else:

@@ -107,10 +107,11 @@ STORE_VERBS: tuple[Verb, ...] = (
         ),
         "Replies are stored as they arrive, and the same command sends only what is missing: after Ctrl-C, a crash or a failed row, run it "
         "again. The first Ctrl-C finishes the requests in flight, the second cancels them. The exit code is 1 when rows failed, 3 when the "
-        "server was lost.",
+        "server was lost. Creates the store if it does not exist; with --no-store nothing is stored.",
         (
             'lakebed prompt llama3.2 "Summarise: {title}" --from "SELECT title FROM issues" --into summaries -j 4',
             'lakebed prompt llama3.2 "Why is the sky blue?"',
+            "git diff | lakebed prompt llama3.2 - --system 'Write a commit message.' --no-store",
         ),
         uses_server=True,
     ),
@@ -129,6 +130,19 @@ STORE_VERBS: tuple[Verb, ...] = (
         examples=("lakebed pull llama3.2",),
         json=False,
         uses_server=True,
+    ),
+    Verb(
+        "templates",
+        "List the saved templates of prompts.",
+        "commands.ollama:templates",
+        (
+            Argument("name", "list all versions of this one", required=False, metavar="[NAME]"),
+            LISTING_FORMAT,
+            ROWS,
+        ),
+        "`lakebed prompt --save NAME` saves one, and `@NAME` uses it; `@NAME:VERSION` an older version.",
+        ("lakebed templates", "lakebed templates summary"),
+        is_silent=True,
     ),
     Verb(
         "collections", "List the collections.", "commands.inspect:collections", (LISTING_FORMAT, ROWS), is_silent=True
