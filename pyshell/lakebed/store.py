@@ -157,12 +157,16 @@ class Store(Readable):
 
         `put` pins the blob: it stays until `delete`, whatever happens to rows with the same bytes.
         """
-        return self._engine.put(data)
+        hash = self._engine.put(data)
+        self._show_warnings()
+        return hash
 
     def delete(self, hash: HashLike) -> int:
         """Remove a blob and every row that names it. Returns the number of these rows. Raises `BlobNotFound`,
         `AmbiguousPrefix`."""
-        return self._engine.delete(hash)
+        rows = self._engine.delete(hash)
+        self._show_warnings()
+        return rows
 
     # --- Commits ---
 
@@ -179,7 +183,9 @@ class Store(Readable):
 
     def refresh(self) -> bool:
         """Move this object to the newest commit of the store. Returns whether there was a newer one."""
-        return self._engine.refresh()
+        found = self._engine.refresh()
+        self._show_warnings()
+        return found
 
     @property
     def snapshot(self) -> Snapshot:
@@ -191,6 +197,7 @@ class Store(Readable):
         """Commit, and close the files. Closing twice has no effect. Buffers stay valid."""
         if not self.closed:
             self._engine.close()
+            self._show_warnings()
 
     # --- Rows ---
 
@@ -211,7 +218,9 @@ class Store(Readable):
         """
         from lakebed import models
 
-        return models.AppendReport(**self._engine.append(collection, _records.batches(rows)))
+        report = models.AppendReport(**self._engine.append(collection, _records.batches(rows)))
+        self._show_warnings()
+        return report
 
     def ingest(
         self,
@@ -275,7 +284,9 @@ class Store(Readable):
         """
         from lakebed import models
 
-        return models.TrainReport(**self._engine.train(collection, number(size, "The size of a dictionary")))
+        report = models.TrainReport(**self._engine.train(collection, number(size, "The size of a dictionary")))
+        self._show_warnings()
+        return report
 
     def drop(self, collection: str) -> int:
         """Drop a collection. Returns the number of its rows. Blobs stay that rows of other collections name, or that
@@ -283,14 +294,18 @@ class Store(Readable):
 
         Raises `CollectionNotFound`.
         """
-        return self._engine.drop(collection)
+        rows = self._engine.drop(collection)
+        self._show_warnings()
+        return rows
 
     def trim(self, collection: str, *, before_seq: int) -> int:
         """Drop the rows of a collection with sequence numbers below `before_seq`. Returns their number.
 
         Raises `CollectionNotFound`, `InvalidArgument`.
         """
-        return self._engine.trim(collection, number(before_seq, "A sequence number"))
+        rows = self._engine.trim(collection, number(before_seq, "A sequence number"))
+        self._show_warnings()
+        return rows
 
     def export(
         self, collection: str, target: str | os.PathLike[str] | IO[bytes], *, progress: ProgressLike = None
@@ -334,6 +349,7 @@ class Store(Readable):
     def seal(self) -> None:
         """Complete the active segment. From then on `buffer` gives its uncompressed blobs without a copy."""
         self._engine.seal()
+        self._show_warnings()
 
     def verify(self, *, progress: ProgressLike = None) -> models.VerifyReport:
         """Read the whole store and check it against its checksums and hashes. `progress` is as for `ingest`.
@@ -343,7 +359,9 @@ class Store(Readable):
         from lakebed import models
 
         with _progress.reporting(progress, "verify") as report:
-            return models.VerifyReport(**self._engine.verify(report))
+            done = models.VerifyReport(**self._engine.verify(report))
+        self._show_warnings()
+        return done
 
     def _show_warnings(self) -> None:
         """Issue the engine's warnings as Python's, such as that of a torn write that was set aside."""
