@@ -96,8 +96,8 @@ impl CommittedState {
             .map_or(&[], |active| active.damage.as_slice())
     }
 
-    /// `commit 7` or `commits 7 to 9`: those that were on disk when `synced` was written and are not in this state; `None`
-    /// when there are none.
+    /// `commit 7` or `commits 7 to 9`: those that were on disk when `synced` was written and are not in this state;
+    /// `None` when there are none.
     pub(crate) fn lost_commits(&self, synced: Option<CommitNumber>) -> Option<String> {
         let last = synced.filter(|synced| *synced > self.commit)?;
         let first = self.commit.next();

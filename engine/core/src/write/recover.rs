@@ -268,7 +268,12 @@ pub(crate) fn sweep(context: &StoreContext, committed: &CommittedState) -> Resul
 
 /// Moves a segment file to `aside/` under a name that is free, and warns.
 fn keep_segment(context: &StoreContext, number: SegmentNumber) -> Result<()> {
-    let io = |error| Error::io(&format!("moving segment {number} to {}", names::ASIDE), error);
+    let io = |error| {
+        Error::io(
+            &format!("moving segment {number} to {}", names::ASIDE),
+            error,
+        )
+    };
     context.vfs.create_dir(names::ASIDE).map_err(io)?;
     let known = context.vfs.list(names::ASIDE).map_err(io)?;
     let now = context.options.clock.now();

@@ -1,5 +1,5 @@
-//! Acknowledged commits are never destroyed: a writer refuses where some are missing, and what it cuts off or removes is
-//! kept first, complete and on disk.
+//! Acknowledged commits are never destroyed: a writer refuses where some are missing, and what it cuts off or removes
+//! is kept first, complete and on disk.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -143,8 +143,8 @@ fn nothing_is_cut_without_a_complete_copy() {
     }
 }
 
-/// An older manifest was put back and the lock's text is lost: segments that it does not name hold commits, and are moved,
-/// not removed.
+/// An older manifest was put back and the lock's text is lost: segments that it does not name hold commits, and are
+/// moved, not removed.
 #[test]
 fn segments_that_no_manifest_names_are_kept() {
     let disk = MemVfs::new();
@@ -189,7 +189,10 @@ fn segments_that_no_manifest_names_are_kept() {
         .filter(|text| text.contains("the newest manifest does not name it"))
         .collect();
     let kept = kept(&disk);
-    assert!(moved.len() >= 3 && kept.len() == moved.len(), "{warnings:?}");
+    assert!(
+        moved.len() >= 3 && kept.len() == moved.len(),
+        "{warnings:?}"
+    );
     for bytes in kept {
         assert!(whole.values().any(|known| *known == bytes));
     }
