@@ -277,8 +277,8 @@ fn keep_segment(context: &StoreContext, number: SegmentNumber) -> Result<()> {
     context.vfs.create_dir(names::ASIDE).map_err(io)?;
     let known = context.vfs.list(names::ASIDE).map_err(io)?;
     let now = context.options.clock.now();
-    let name = (0..)
-        .map(|step: i64| format!("{:012}-{}.seg", number.0, now.saturating_add(step)))
+    let name = (0..=known.len() as u64)
+        .map(|step| format!("{:012}-{}.seg", number.0, now.saturating_add_unsigned(step)))
         .find(|name| !known.contains(name))
         .ok_or_else(|| Error::internal("no name is free in aside/"))?;
     let name = format!("{}/{name}", names::ASIDE);

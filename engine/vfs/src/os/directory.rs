@@ -83,7 +83,6 @@ impl Directory {
             rustix::fs::statat(&self.fd, dir, AtFlags::empty())?
         };
         #[expect(
-            clippy::unnecessary_fallible_conversions,
             clippy::useless_conversion,
             reason = "the types of the fields depend on the system"
         )]
@@ -162,7 +161,6 @@ fn is_missing(error: &io::Error) -> bool {
 
 #[expect(
     clippy::useless_conversion,
-    clippy::cast_sign_loss,
     clippy::unnecessary_cast,
     reason = "the types of the fields depend on the system"
 )]

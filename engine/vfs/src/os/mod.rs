@@ -48,13 +48,11 @@ impl OsVfs {
     }
 
     fn directory(&self) -> io::Result<&Arc<Directory>> {
-        match self.opened.get() {
-            Some(opened) => Ok(opened),
-            None => {
-                let opened = Arc::new(Directory::open(&self.root)?);
-                Ok(self.opened.get_or_init(|| opened))
-            }
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
         }
+        let opened = Arc::new(Directory::open(&self.root)?);
+        Ok(self.opened.get_or_init(|| opened))
     }
 }
 
