@@ -214,7 +214,9 @@ def test_counts_are_of_the_rows_there_are(store):
 
 
 def test_fields_inside_objects_are_columns_by_their_path(store, path):
-    rows: list[dict[str, object]] = [{"kind": "k", "commit": {"collection": f"c{n % 3}", "at": {"s": n}}} for n in range(9)]
+    rows: list[dict[str, object]] = [
+        {"kind": "k", "commit": {"collection": f"c{n % 3}", "at": {"s": n}}} for n in range(9)
+    ]
     rows += [{"kind": "none"}, {"commit": None}, {"commit": {"collection": None}}]
     store.append("t", rows)
     store.commit()
