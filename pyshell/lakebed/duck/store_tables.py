@@ -174,6 +174,9 @@ class CollectionTable:
         # A name with one of these could be read as another path.
         if path in self.types or any(mark in name for name in names for mark in ".[]"):
             return None
+        # It may be the field of the keys that have none of their own, which is no key itself.
+        if any(name.startswith("other_keys") for name in names[1:]):
+            return None
         kind = self.types.get(names[0], "")
         for name in names[1:]:
             kind = next((field.type for field in struct_fields(kind) if field.name == name), "")

@@ -13,7 +13,7 @@ use arrow_buffer::{BooleanBufferBuilder, NullBuffer, NullBufferBuilder, ScalarBu
 use arrow_schema::{ArrowError, Field, FieldRef, Fields};
 
 use super::fit::{Fitted, fit};
-use super::texts::{Texts, last, offsets};
+use super::texts::{Texts, last, offsets, put_member};
 use super::value_error::ValueError;
 use crate::schema::{DataType, Declared, Step, arrow_field};
 use crate::syntax::{Cursor, Integer, Text, Value, fitting_double, integer};
@@ -80,10 +80,16 @@ impl Builder {
                 elements: Self::new(element, &inside(&Step::Element)),
             })),
             DataType::Struct(fields) => Values::Struct(Box::new(Structs {
+                // No key equals the byte that stands for the field of all other keys.
                 names: fields
                     .iter()
-                    .map(|field| field.name.as_bytes().into())
+                    .map(|field| match field.rest {
+                        false => field.name.as_bytes().into(),
+                        true => [0xFF].into(),
+                    })
                     .collect(),
+                rest: fields.iter().position(|field| field.rest),
+                rest_text: Vec::new(),
                 fields: data_type.arrow_fields(),
                 builders: fields
                     .iter()
@@ -385,6 +391,9 @@ struct Structs {
     stamps: Vec<u64>,
     /// The number of the current object.
     stamp: u64,
+    /// The field of the keys that have none of their own.
+    rest: Option<usize>,
+    rest_text: Vec<u8>,
 }
 
 impl Structs {
@@ -392,6 +401,8 @@ impl Structs {
         self.stamp += 1;
         cursor.enter()?;
         let mut expected = 0;
+        let mut others = HashSet::new();
+        self.rest_text.clear();
         while let Some(key) = cursor.key()? {
             let found = self.position(key, expected);
             if let Some(found) = found
@@ -402,9 +413,20 @@ impl Structs {
                 *stamp = self.stamp;
                 expected = found + 1;
                 builder.append(cursor)?;
-            } else {
-                cursor.skip()?;
+                continue;
             }
+            let value = cursor.skip()?;
+            if found.is_none() && self.rest.is_some() && others.insert(key.unescaped()) {
+                put_member(key, value, &mut self.rest_text);
+            }
+        }
+        if let Some(rest) = self.rest.filter(|_| !self.rest_text.is_empty())
+            && let Some(builder) = self.builders.get_mut(rest)
+            && let Some(stamp) = self.stamps.get_mut(rest)
+        {
+            *stamp = self.stamp;
+            self.rest_text.push(b'}');
+            builder.append_text(&self.rest_text)?;
         }
         for (builder, stamp) in self.builders.iter_mut().zip(&self.stamps) {
             if *stamp != self.stamp {

@@ -12,6 +12,7 @@ use std::collections::{BTreeSet, HashSet};
 use memchr::memmem::Finder;
 
 use super::builder::Builder;
+use super::texts::put_member;
 use super::value_error::ValueError;
 use crate::schema::{Column, ColumnSource, DataType, Declared};
 use crate::syntax::{Cursor, Malformed, Text};
@@ -68,11 +69,7 @@ pub(super) fn rest_of(
         if known.contains(&*unescaped) || !seen.insert(unescaped) {
             continue;
         }
-        out.push(if out.is_empty() { b'{' } else { b',' });
-        out.push(b'"');
-        out.extend_from_slice(key.raw);
-        out.extend_from_slice(b"\":");
-        out.extend_from_slice(value);
+        put_member(key, value, out);
     }
     if !out.is_empty() {
         out.push(b'}');

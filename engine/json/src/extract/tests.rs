@@ -1,5 +1,7 @@
 //! What is extracted, against serde_json and between the two ways of finding it.
 
+mod rest;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType, UInt64Type,

@@ -81,3 +81,12 @@ impl Texts {
         StringArray::try_new(offsets(&mut self.offsets), Buffer::from_vec(bytes), nulls)
     }
 }
+
+/// Adds a member to the text of an object, which begins empty and which the caller closes.
+pub(super) fn put_member(key: Text<'_>, value: &[u8], out: &mut Vec<u8>) {
+    out.push(if out.is_empty() { b'{' } else { b',' });
+    out.push(b'"');
+    out.extend_from_slice(key.raw);
+    out.extend_from_slice(b"\":");
+    out.extend_from_slice(value);
+}

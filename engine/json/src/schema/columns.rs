@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::infer::{Notes, infer_column};
+use super::infer::{Notes, REST, infer_column};
 use super::names::{NamedKey, names};
 use super::node::{MAX_COLUMNS, NONE, NodeId, ROOT, by_place};
 use super::settings::{Named, Settings};
@@ -91,7 +91,7 @@ pub(super) fn columns_of(
         let known = keys.iter().map(|key| key.key.into()).collect();
         columns.push(rest_column(
             summary,
-            names.other(settings, &Named::Rest, "other_keys"),
+            names.other(settings, &Named::Rest, REST),
             known,
             all - fields.len(),
         ));
@@ -169,7 +169,7 @@ fn chosen_fields(
     if !settings.names.contains_key(&Named::Rest) {
         // One column is for the rest, and one for records that are no objects.
         let room = (MAX_COLUMNS - 2).saturating_sub(chosen.len());
-        let frequent = summary.frequent_fields(keeps);
+        let frequent = summary.frequent_fields(ROOT, keeps);
         chosen.extend(frequent.into_iter().take(room));
     }
     chosen

@@ -44,10 +44,22 @@ impl Summary {
         out
     }
 
-    /// Whether the record collapsed and kept keys, which version 1 cannot say.
+    /// Whether an object collapsed and kept keys, which version 1 cannot say.
     pub(super) fn needs_second_version(&self) -> bool {
-        let root = self.node(ROOT);
-        root.value != NONE && root.fields.len() > 0
+        let mut open = vec![ROOT];
+        while let Some(id) = open.pop() {
+            let node = self.node(id);
+            if node.value != NONE && node.fields.len() > 0 {
+                return true;
+            }
+            open.extend(node.fields.ids());
+            open.extend(
+                [node.element, node.value]
+                    .into_iter()
+                    .filter(|id| *id != NONE),
+            );
+        }
+        false
     }
 
     pub(super) fn encode_body(&self, out: &mut Vec<u8>) {
@@ -202,8 +214,7 @@ impl Summary {
             self.node_mut(id).duplicates = input.count()?;
         }
         let inside = has(part::FIELDS) || has(part::VALUE);
-        if (has(part::FIELDS) && has(part::VALUE) && id != ROOT)
-            || (inside && !objects)
+        if (inside && !objects)
             || (has(part::ELEMENT) && !arrays)
             || ((inside || has(part::ELEMENT)) && depth >= MAX_DEPTH)
         {

@@ -15,6 +15,9 @@ const MAP_KEYS: usize = 200;
 /// The largest integer of 38 digits: Arrow's decimals hold no more.
 const MAX_HUGEINT: i128 = 10i128.pow(38) - 1;
 
+/// The name of the column or field of the keys that have none of their own.
+pub(super) const REST: &str = "other_keys";
+
 /// The greatest number of notes of one column.
 const MAX_NOTES: usize = 8;
 
@@ -215,25 +218,26 @@ fn object(
         notes.add(path, "nested too deeply for types");
         return DataType::Json;
     }
-    if node.value != NONE {
-        return map(summary, node.value, path, place, notes);
-    }
-    let fields = node.fields.len();
-    if fields == 0 {
+    let mut fields: Vec<NodeId> = node.fields.ids().collect();
+    if fields.is_empty() && node.value == NONE {
         notes.add(path, "only empty objects so far");
         return DataType::Json;
     }
-    if fields > MAP_KEYS {
-        let filled = node
-            .fields
-            .ids()
-            .map(|field| u128::from(summary.node(field).stats.total()))
-            .sum::<u128>();
-        if filled * 10 < u128::from(node.stats.objects) * fields as u128 {
+    let is_sparse = fields.len() > MAP_KEYS && {
+        let filled = fields
+            .iter()
+            .map(|field| u128::from(summary.node(*field).stats.total()));
+        filled.sum::<u128>() * 10 < u128::from(node.stats.objects) * fields.len() as u128
+    };
+    let has_rest = node.value != NONE || is_sparse;
+    if is_sparse && node.value == NONE {
+        fields = summary.frequent_fields(id, |_| false);
+        if fields.is_empty() {
             return map(&summary.values_of(id), ROOT, path, place, notes);
         }
+    } else if fields.is_empty() {
+        return map(summary, node.value, path, place, notes);
     }
-    let mut fields: Vec<NodeId> = node.fields.ids().collect();
     fields.sort_by(|a, b| by_place(summary.node(*a), summary.node(*b)));
     let mut taken = HashSet::new();
     let mut typed = Vec::with_capacity(fields.len());
@@ -256,6 +260,22 @@ fn object(
             data_type: place.inside(Step::Key(summary.node(field).key.clone()), |place| {
                 infer(summary, field, &below, place, notes)
             }),
+            rest: false,
+        });
+    }
+    if has_rest {
+        let mut name = REST.to_owned();
+        while !taken.insert(name.clone()) {
+            name.push('_');
+        }
+        notes.add(
+            path,
+            &format!("very many keys: those that most objects lack are in the field {name}"),
+        );
+        typed.push(Field {
+            name,
+            data_type: DataType::Json,
+            rest: true,
         });
     }
     DataType::Struct(typed)

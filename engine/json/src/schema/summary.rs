@@ -6,9 +6,9 @@
 //! *Size.* An object whose paths weigh more than the limit of its depth *collapses*: its keys are dropped and all their
 //! values share one node. The weight of a path never falls when lines are added, a collapsed object weighs one more
 //! than the heaviest that is not, and a collapsed object keeps the merge of everything under it. So whether and how an
-//! object collapses depends on the set of lines and not on their order. The record itself keeps the keys that are in
-//! many lines: a key stays only while each of the summaries that were merged has it, so that its node describes all its
-//! values. Which keys these are may depend on the order.
+//! object collapses depends on the set of lines and not on their order. It keeps the keys that are in many objects: a
+//! key stays only while each of the summaries that were merged has it, so that its node describes all its values. Which
+//! keys these are may depend on the order.
 //!
 //! *Order of keys.* Each key sums up its positions, as fractions of its object; keys sort by the mean. On records that
 //! lack some keys this is closer to their common order than the order of first appearance, which would also depend on
@@ -285,14 +285,18 @@ impl Summary {
         self.absorb(target, field);
     }
 
-    /// Collapses `id`: merges its fields into one node of values. The record keeps those that are in many lines, up to
-    /// half of its limit.
+    /// Collapses `id`: merges its fields into one node of values. Those that are in many objects stay, up to half of
+    /// the limit.
     fn collapse(&mut self, id: NodeId) {
-        let kept = if id == ROOT {
-            self.kept_fields()
-        } else {
-            HashSet::new()
-        };
+        let most = self.limit(self.node(id).depth) / 2;
+        let mut weight = 0u32;
+        let frequent = self.frequent_fields(id, |_| false).into_iter();
+        let kept: HashSet<NodeId> = frequent
+            .take_while(|field| {
+                weight = weight.saturating_add(self.share(*field));
+                weight <= most
+            })
+            .collect();
         self.value_of(id);
         self.drop_keys(id, |field| kept.contains(&field));
     }
@@ -312,33 +316,22 @@ impl Summary {
         }
     }
 
-    /// The fields of the record that are in most lines, up to half of its limit.
-    fn kept_fields(&self) -> HashSet<NodeId> {
-        let most = self.limit(0) / 2;
-        let mut weight = 0u32;
-        let fields = self.frequent_fields(|_| false).into_iter();
-        fields
-            .take_while(|field| {
-                weight = weight.saturating_add(self.share(*field));
-                weight <= most
-            })
-            .collect()
-    }
-
-    /// The fields of the record that are not in few lines only, without those that `skip` names: those in most lines
-    /// first.
-    pub(super) fn frequent_fields(&self, skip: impl Fn(&[u8]) -> bool) -> Vec<NodeId> {
-        let root = self.node(ROOT);
-        let lines = |id: NodeId| self.node(id).stats.total();
-        let mut fields: Vec<NodeId> = root
+    /// The fields of `id` that are in many of its objects, without those that `skip` names: those in most objects
+    /// first. Of the record these are all that are not rare; inside it, those that at least half of the objects have,
+    /// since objects with other keys each are rather a MAP.
+    pub(super) fn frequent_fields(&self, id: NodeId, skip: impl Fn(&[u8]) -> bool) -> Vec<NodeId> {
+        let node = self.node(id);
+        let share = if id == ROOT { RARE } else { 2 };
+        let objects = |field: NodeId| self.node(field).stats.total();
+        let mut fields: Vec<NodeId> = node
             .fields
             .ids()
-            .filter(|field| lines(*field).saturating_mul(RARE) >= root.stats.objects)
+            .filter(|field| objects(*field).saturating_mul(share) >= node.stats.objects)
             .filter(|field| !skip(&self.node(*field).key))
             .collect();
         fields.sort_by(|a, b| {
-            let by_lines = lines(*b).cmp(&lines(*a));
-            by_lines.then_with(|| self.node(*a).key.cmp(&self.node(*b).key))
+            let by_objects = objects(*b).cmp(&objects(*a));
+            by_objects.then_with(|| self.node(*a).key.cmp(&self.node(*b).key))
         });
         fields
     }
@@ -445,7 +438,7 @@ impl Summary {
                     self.scratch.too_heavy.push(parent);
                 }
             } else {
-                // Only the record has keys beside its values; those may become too heavy again.
+                // What stayed of its keys may become too heavy again.
                 if node.value != id {
                     let was = node.inner;
                     node.inner += more;

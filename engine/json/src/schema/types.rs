@@ -42,6 +42,8 @@ pub struct Field {
     pub name: String,
     /// Its type.
     pub data_type: DataType,
+    /// Whether it holds the keys that have no field, as one JSON object, instead of the key of its name.
+    pub rest: bool,
 }
 
 impl fmt::Display for DataType {
@@ -189,6 +191,7 @@ impl DataType {
                 // A field's name may hold a dot: the longest one that fits.
                 let field = fields
                     .iter()
+                    .filter(|field| !field.rest)
                     .filter(|field| {
                         let begins = path.get(..field.name.len());
                         begins.is_some_and(|begins| begins.eq_ignore_ascii_case(&field.name))

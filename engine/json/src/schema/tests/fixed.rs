@@ -199,3 +199,27 @@ fn descriptions_add_up_in_their_order() {
     assert_eq!(shown(&all.columns()), "b BIGINT");
     assert_eq!(all.columns().rows, 2);
 }
+
+#[test]
+fn objects_inside_keep_the_fields_that_most_of_them_have() {
+    let objects = |wide: &str| -> Vec<String> {
+        let plain = |id: u32| format!("{{\"o\":{{\"id\":{id},\"level\":\"info\"}}}}");
+        let mut lines: Vec<String> = (0..100).map(plain).collect();
+        lines.push(format!("{{\"o\":{wide}}}"));
+        lines
+    };
+    let expected = "o STRUCT(\"id\" BIGINT, \"level\" VARCHAR, \"other_keys\" JSON)";
+    for keys in [300, 4000, 5000, 40_000] {
+        let lines = objects(&wide_record(0..keys));
+        let summary = summary_of(Summary::new(), &lines);
+        assert_eq!(Summary::decode(&summary.encode()).as_ref(), Ok(&summary));
+        let schema = to_columns(&summary, &Settings::default());
+        assert_eq!(shown(&schema), expected, "{keys} keys");
+    }
+    // In the other order, and merged.
+    let mut lines = objects(&wide_record(0..5000));
+    lines.reverse();
+    let mut merged = summary_of(Summary::new(), &lines[..50]);
+    merged.merge(&summary_of(Summary::new(), &lines[50..]));
+    assert!(shown(&to_columns(&merged, &Settings::default())).starts_with("o STRUCT("));
+}
