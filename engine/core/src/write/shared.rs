@@ -143,8 +143,9 @@ impl Shared {
     /// object holds the lock.
     ///
     /// # Errors
-    /// `Corrupt`, `Io`.
+    /// `StoreNotFound` when the store was moved, removed or replaced, or restored to another state; `Corrupt`, `Io`.
     pub(crate) fn refresh(&self) -> Result<bool> {
+        self.context.place.check(self.context.vfs.as_ref())?;
         let _writer = match self.writer.try_lock() {
             Some(writer) if writer.group.is_none() && writer.lock.is_none() => writer,
             // This store object is writing, so no other one is.
@@ -155,9 +156,7 @@ impl Shared {
             return Ok(false);
         };
         let newer = committed.commit > before.commit;
-        if newer || committed.manifest.number > before.manifest.number {
-            self.show(Arc::new(committed), None);
-        }
+        self.show(Arc::new(committed), None);
         Ok(newer)
     }
 
