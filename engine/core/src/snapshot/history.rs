@@ -47,7 +47,11 @@ pub(super) fn check_history(
             };
             match walker.commit_at(known.last.offset) {
                 Ok(found) => found.checksum == known.last.checksum,
-                Err(failure) => failure.into_damage().map(|_| true)?,
+                Err(failure) => {
+                    failure.into_damage()?;
+                    // The same file, damaged; or another one, while the one that was opened is whole.
+                    !known.is_in(known.file.walker())?
+                }
             }
         }
     };
