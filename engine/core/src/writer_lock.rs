@@ -146,7 +146,7 @@ impl WriterLock {
         self.file.write_all_at(&bytes, 0).map_err(writing)
     }
 
-    /// Puts a file of its own in the place of a hard link, which is another store's lock, too, and its text: a copy made
+    /// Puts a file of its own in the place of a hard link, which is the lock of another store, too: a copy that was made
     /// with links. The lock is held throughout.
     fn unshare(&mut self, vfs: &dyn Vfs, text: &[u8]) -> std::io::Result<()> {
         match vfs.unlink(TEMPORARY) {

@@ -163,8 +163,8 @@ pub trait File: ReadFile {
     /// it again.
     fn try_lock(&self, kind: Lock) -> io::Result<bool>;
 
-    /// Who keeps this open file from [`Lock::Write`] at this moment. Takes nothing, on Linux; elsewhere it takes a shared
-    /// lock for a moment.
+    /// Who keeps this open file from [`Lock::Write`] at this moment. On Linux it takes nothing; elsewhere it takes a
+    /// shared lock for a moment.
     ///
     /// # Errors
     /// The system's.

@@ -29,8 +29,10 @@ pub(crate) fn write_manifest(
     )
 }
 
-/// Writes a whole file, whose bytes `write` writes, under a temporary name, syncs it, and renames it. A rename that reports an error may have happened:
-/// then the file is there, and only if that cannot be found out is the state unknown.
+/// Writes a whole file, whose bytes `write` writes, under a temporary name, syncs it, and renames it.
+///
+/// A rename that reports an error may have happened: then the file is there. Only if that cannot be found out is the
+/// state unknown.
 pub(crate) fn put_file(
     vfs: &dyn Vfs,
     dir: &str,

@@ -30,8 +30,8 @@ use crate::{DirStamp, File, Open, ReadFile, ReadVfs, Vfs};
 /// moved and whatever takes its place ([`ReadVfs::is_in_place`] tells). Clones share it.
 ///
 /// Locks belong to the open file, so that two opens in one process exclude each other, and they are released with the
-/// process. They are flock's on Unix; on Linux [`Lock::Write`](crate::Lock::Write) is a record lock of the open file. Files are closed on
-/// exec.
+/// process. They are flock's on Unix; on Linux [`Lock::Write`](crate::Lock::Write) is a record lock of the open file.
+/// Files are closed on exec.
 #[derive(Debug, Clone)]
 pub struct OsVfs {
     root: PathBuf,

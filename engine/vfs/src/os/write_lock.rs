@@ -1,6 +1,6 @@
 //! The lock of writers on Linux: a record lock of the open file (`F_OFD_SETLK`) over all of it.
 //!
-//! Unlike flock's, it takes a file open for writing, so that whoever may only read cannot take it, and what holds it can
+//! Unlike flock's, it takes a file open for writing, so that whoever may only read cannot take it, and who holds it can
 //! be asked without taking anything.
 
 use std::fs::File;
@@ -26,8 +26,8 @@ fn whole(kind: libc::c_int) -> libc::flock {
 
 fn call(file: &File, command: libc::c_int, lock: &mut libc::flock) -> io::Result<()> {
     loop {
-        // SAFETY: the descriptor is open for as long as `file` is borrowed, the command takes a pointer to this structure,
-        // and the structure outlives the call.
+        // SAFETY: the descriptor is open for as long as `file` is borrowed, the command takes a pointer to this
+        // structure, and the structure outlives the call.
         #[expect(unsafe_code, reason = "no safe interface has these locks")]
         let result = unsafe { libc::fcntl(file.as_raw_fd(), command, std::ptr::from_mut(lock)) };
         if result != -1 {
