@@ -41,6 +41,7 @@ pub(crate) struct StoreContext {
     pub(crate) missing: DirectoryCache<SegmentNumber>,
     /// The process that opened the store.
     pub(crate) pid: u32,
+    forks: u64,
     proven: Mutex<HashMap<BlobId, Hash>>,
     schemas: Mutex<HashMap<CollectionId, KnownSchema>>,
     warnings: Mutex<Vec<String>>,
@@ -69,6 +70,7 @@ impl StoreContext {
             manifests: DirectoryCache::default(),
             missing: DirectoryCache::default(),
             pid: std::process::id(),
+            forks: lakebed_vfs::forks(),
             proven: Mutex::default(),
             schemas: Mutex::default(),
             warnings: Mutex::default(),
@@ -77,6 +79,31 @@ impl StoreContext {
             header,
             place,
         })
+    }
+
+    /// Whether this is another process than the one that opened the store: a child of it, where no lock may be taken that
+    /// a thread of the parent may have held.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.forks != lakebed_vfs::forks()
+    }
+
+    /// Refuses what was taken from a store object before the process forked.
+    ///
+    /// # Errors
+    /// `InvalidArgument`.
+    pub(crate) fn check_not_forked(&self) -> Result<()> {
+        if !self.is_forked() {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!(
+                "What is read from {} was taken in process {}, before this process was forked from it: take a new snapshot, scan or \
+                 iterator from the store object, which reads in this process, too.",
+                self.vfs.describe(),
+                self.pid
+            ),
+        ))
     }
 
     /// The state of one of the store's directories, to be read before looking into it.

@@ -146,8 +146,8 @@ impl WriterLock {
         self.file.write_all_at(&bytes, 0).map_err(writing)
     }
 
-    /// Puts a file of its own in the place of a hard link, which is the lock of another store, too: a copy that was made
-    /// with links. The lock is held throughout.
+    /// Puts a file of its own in the place of a hard link, which is the lock of another store, too: of a copy made with
+    /// links. The lock is held throughout.
     fn unshare(&mut self, vfs: &dyn Vfs, text: &[u8]) -> std::io::Result<()> {
         match vfs.unlink(TEMPORARY) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),

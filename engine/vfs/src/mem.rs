@@ -333,8 +333,10 @@ impl File for MemFile {
         let mut locks = self.node.locks.lock();
         if kind == Lock::Write {
             self.check_writable()?;
-            let free = locks.write.is_none();
-            locks.write = locks.write.or(Some(self.opened));
+            let free = locks.write.or(locks.exclusive).is_none();
+            if free {
+                locks.write = Some(self.opened);
+            }
             return Ok(free);
         }
         if locks.exclusive.is_some() || (kind == Lock::Exclusive && !locks.shared.is_empty()) {
@@ -362,7 +364,8 @@ impl File for MemFile {
 
     fn holder(&self) -> io::Result<Holder> {
         let others = |opened: &u64| *opened != self.opened;
-        Ok(match self.node.locks.lock().write.filter(others) {
+        let locks = self.node.locks.lock();
+        Ok(match locks.write.or(locks.exclusive).filter(others) {
             Some(_) => Holder::Writer,
             None => Holder::Nobody,
         })

@@ -25,10 +25,10 @@ pub enum Open {
 pub enum Lock {
     /// Compatible with other shared locks.
     Shared,
-    /// Excludes every other lock but [`Lock::Write`].
+    /// Excludes every other lock; [`Lock::Write`] perhaps not.
     Exclusive,
-    /// Excludes other locks of this kind alone, and takes a file that is open for writing. Where the system has no such
-    /// lock it is [`Lock::Exclusive`].
+    /// Excludes other locks of this kind, and takes a file that is open for writing. Shared locks are not in its way,
+    /// except where the system has no such lock: there it is [`Lock::Exclusive`].
     Write,
 }
 

@@ -155,6 +155,7 @@ impl CommittedState {
         range: &RangeInclusive<Fingerprint>,
         each: &mut dyn FnMut(&[BlobId]) -> Result<bool>,
     ) -> Result<()> {
+        self.context.check_not_forked()?;
         let files = &self.context.segments;
         let mut found = Vec::new();
         let searched = match &self.active {

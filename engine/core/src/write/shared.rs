@@ -4,17 +4,19 @@
 //! pending group's.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use lakebed_format::{CommitNumber, SegmentNumber};
 use lakebed_vfs::File;
 use parking_lot::{Mutex, RwLock};
 
+use super::begin::check_process;
 use super::group::Group;
 use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
+use crate::options::{Mode, Options};
 use crate::segment::rows::pending::Pending;
-use crate::snapshot::open::newer;
+use crate::snapshot::open::{Caller, newer, newest};
 use crate::snapshot::{CommittedState, Snapshot};
 use crate::writer_lock::WriterLock;
 use lakebed_codec::Workers;
@@ -30,6 +32,8 @@ pub(crate) struct Shared {
     version: AtomicU64,
     /// The states of the snapshots that callers hold.
     given: Mutex<Vec<Weak<CommittedState>>>,
+    /// In a child of the process that opened the store: what reads there in its place.
+    child: OnceLock<Arc<Shared>>,
 }
 
 /// What readers see.
@@ -71,6 +75,42 @@ impl Shared {
             closed: AtomicBool::new(false),
             version: AtomicU64::new(0),
             given: Mutex::default(),
+            child: OnceLock::new(),
+        }
+    }
+
+    /// What reads in this process: itself, or in a child of the process that opened the store another store object, opened
+    /// for reading, since locks of this one may have been held by threads that the child does not have. It shows the
+    /// newest commit of that moment and no pending work.
+    ///
+    /// # Errors
+    /// Those of opening a store.
+    pub(crate) fn here(self: &Arc<Self>) -> Result<&Arc<Self>> {
+        if !self.context.is_forked() {
+            return Ok(self);
+        }
+        if let Some(child) = self.child.get() {
+            return child.here();
+        }
+        let vfs = Arc::clone(&self.context.vfs);
+        self.context.place.check(vfs.as_ref())?;
+        let options = Options {
+            mode: Mode::Read,
+            create: false,
+            ..self.context.options.clone()
+        };
+        let context = Arc::new(StoreContext::open(vfs, options)?);
+        let committed = newest(&context, None, Caller::Reader)?;
+        let opened = Arc::new(Self::new(context, committed));
+        Ok(self.child.get_or_init(|| opened))
+    }
+
+    /// As [`Shared::here`]; `None` in a child that has not read yet.
+    pub(crate) fn opened_here(self: &Arc<Self>) -> Option<&Arc<Self>> {
+        if self.context.is_forked() {
+            self.child.get()?.opened_here()
+        } else {
+            Some(self)
         }
     }
 
@@ -161,8 +201,18 @@ impl Shared {
     }
 
     /// Whether there is pending work.
+    ///
+    /// # Errors
+    /// `Poisoned`; `InvalidArgument` in a child process, if the parent was writing.
     pub(crate) fn has_pending(&self) -> Result<bool> {
-        let writer = self.writer.lock();
+        let writer = if self.context.is_forked() {
+            match self.writer.try_lock() {
+                Some(writer) if writer.group.is_none() => writer,
+                _ => return check_process(self).map(|()| true),
+            }
+        } else {
+            self.writer.lock()
+        };
         if let Some(why) = &writer.poisoned {
             return Err(Error::new(ErrorKind::Poisoned, why.clone()));
         }

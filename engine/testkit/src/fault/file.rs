@@ -154,8 +154,10 @@ impl File for FaultFile {
         self.on_node(OpKind::Lock, 0, 0, |node, _| {
             node.release(self.opened);
             if kind == Lock::Write {
-                let free = node.write.is_none();
-                node.write = node.write.or(Some(self.opened));
+                let free = node.write.or(node.exclusive).is_none();
+                if free {
+                    node.write = Some(self.opened);
+                }
                 return Ok(free);
             }
             if node.exclusive.is_some() || (kind == Lock::Exclusive && !node.shared.is_empty()) {
@@ -172,7 +174,8 @@ impl File for FaultFile {
 
     fn holder(&self) -> io::Result<Holder> {
         self.on_node(OpKind::Lock, 0, 0, |node, _| {
-            Ok(match node.write.filter(|opened| *opened != self.opened) {
+            let holder = node.write.or(node.exclusive);
+            Ok(match holder.filter(|opened| *opened != self.opened) {
                 Some(_) => Holder::Writer,
                 None => Holder::Nobody,
             })
