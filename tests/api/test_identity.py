@@ -71,7 +71,7 @@ def test_a_writer_whose_lock_file_was_removed_commits_nothing(path):
     store.append("rows", [{"n": n} for n in range(5)])
     (path / "LOCK").unlink()
     in_another_process(WRITE, path, "another writer's")
-    with pytest.raises(lakebed.StoreLocked, match="LOCK of .* was removed or replaced"):
+    with pytest.raises(lakebed.StoreLocked, match=r"LOCK of .* was removed or replaced"):
         store.commit()
     whole(path, 2)
     put(store, b"again")
@@ -171,7 +171,10 @@ print(os.getpid(), flush=True)
 sys.stdin.read()
 """
     holder = subprocess.Popen(
-        [sys.executable, "-c", f"import sys\n{code}", str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", f"import sys\n{code}", str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert holder.stdout is not None
     pid = holder.stdout.readline().strip()

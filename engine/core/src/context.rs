@@ -81,8 +81,8 @@ impl StoreContext {
         })
     }
 
-    /// Whether this is another process than the one that opened the store: a child of it, where no lock may be taken that
-    /// a thread of the parent may have held.
+    /// Whether this is another process than the one that opened the store: a child of it, where no lock may be taken
+    /// that a thread of the parent may have held.
     pub(crate) fn is_forked(&self) -> bool {
         self.forks != lakebed_vfs::forks()
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::links::own_active;
 use super::recover;
 use super::shared::{Shared, Writer};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::snapshot::CommittedState;
 use crate::snapshot::open::{Caller, newest};
 use crate::writer_lock::WriterLock;
@@ -61,23 +61,4 @@ pub(crate) fn take_lock(shared: &Shared, writer: &mut Writer) -> Result<Arc<Comm
     writer.file = file.map(|file| (committed.manifest.active, file));
     writer.lock = Some(lock);
     Ok(committed)
-}
-
-/// Refuses to write in a process forked from the one that opened the store: both would take the pending group for
-/// theirs.
-///
-/// # Errors
-/// `InvalidArgument`.
-pub(crate) fn check_process(shared: &Shared) -> Result<()> {
-    let now = std::process::id();
-    if now == shared.context.pid {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::InvalidArgument,
-        format!(
-            "This store object was opened in process {} and cannot write in its child {now}; open the store again in this process.",
-            shared.context.pid
-        ),
-    ))
 }

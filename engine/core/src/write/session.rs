@@ -13,7 +13,7 @@ use lakebed_format::{
 use lakebed_vfs::Open;
 use parking_lot::MutexGuard;
 
-use super::begin::{check_process, take_lock};
+use super::begin::take_lock;
 use super::dedupe::{self, NewBlob};
 use super::group::{Group, Mark};
 use super::group_rows::Lines;
@@ -64,7 +64,7 @@ impl<'a> Session<'a> {
                 ),
             ));
         }
-        check_process(shared)?;
+        shared.check_process()?;
         recover::check_writable(context)?;
         let mut writer = shared.writer.lock();
         if let Some(why) = &writer.poisoned {

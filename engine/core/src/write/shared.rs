@@ -10,7 +10,6 @@ use lakebed_format::{CommitNumber, SegmentNumber};
 use lakebed_vfs::File;
 use parking_lot::{Mutex, RwLock};
 
-use super::begin::check_process;
 use super::group::Group;
 use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
@@ -79,9 +78,9 @@ impl Shared {
         }
     }
 
-    /// What reads in this process: itself, or in a child of the process that opened the store another store object, opened
-    /// for reading, since locks of this one may have been held by threads that the child does not have. It shows the
-    /// newest commit of that moment and no pending work.
+    /// What reads in this process: itself, or in a child of the process that opened the store another store object,
+    /// opened for reading, since locks of this one may have been held by threads that the child does not have. It
+    /// shows the newest commit of that moment and no pending work.
     ///
     /// # Errors
     /// Those of opening a store.
@@ -200,6 +199,25 @@ impl Shared {
         Ok(newer)
     }
 
+    /// Refuses to write in a process forked from the one that opened the store: both would take the pending group for
+    /// theirs.
+    ///
+    /// # Errors
+    /// `InvalidArgument`.
+    pub(crate) fn check_process(&self) -> Result<()> {
+        let now = std::process::id();
+        if now == self.context.pid {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!(
+                "This store object was opened in process {} and cannot write in its child {now}; open the store again in this process.",
+                self.context.pid
+            ),
+        ))
+    }
+
     /// Whether there is pending work.
     ///
     /// # Errors
@@ -208,7 +226,7 @@ impl Shared {
         let writer = if self.context.is_forked() {
             match self.writer.try_lock() {
                 Some(writer) if writer.group.is_none() => writer,
-                _ => return check_process(self).map(|()| true),
+                _ => return self.check_process().map(|()| true),
             }
         } else {
             self.writer.lock()
