@@ -13,6 +13,7 @@ pub(crate) mod declare;
 pub(crate) mod dedupe;
 pub(crate) mod group;
 mod group_rows;
+mod links;
 pub(crate) mod manifest;
 pub(crate) mod recover;
 pub(crate) mod remove;
