@@ -15,11 +15,11 @@ use crate::error::Result;
 /// The keys that the collections of a group have.
 #[derive(Debug, Default)]
 pub(super) struct KnownKeys {
-    collections: HashMap<CollectionId, Keys>,
+    collections: HashMap<CollectionId, CollectionNames>,
 }
 
 #[derive(Debug)]
-struct Keys {
+struct CollectionNames {
     keys: HashSet<Box<[u8]>>,
     /// Names that are taken, in lower case.
     names: HashSet<String>,
@@ -29,7 +29,7 @@ struct Keys {
     rows: u64,
 }
 
-impl Keys {
+impl CollectionNames {
     fn of(schema: &Schema) -> Self {
         let columns = || schema.columns.iter();
         let has =
@@ -116,7 +116,7 @@ impl KnownKeys {
                 return Ok(None);
             }
         } else {
-            let mut keys = Keys::of(&*context.schema(collection)?);
+            let mut keys = CollectionNames::of(&*context.schema(collection)?);
             let known = keys.add(&new.summary);
             if known {
                 self.collections.insert(id, keys);

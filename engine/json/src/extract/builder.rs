@@ -19,13 +19,19 @@ use crate::schema::{DataType, Declared, Step, arrow_field};
 use crate::syntax::{Cursor, Integer, Text, Value, fitting_double, integer};
 use crate::time::{Moment, moment};
 
+/// A declared type, and the texts that mean NULL.
+#[derive(Debug)]
+struct DeclaredType {
+    data_type: DataType,
+    nulls: Arc<[Box<str>]>,
+}
+
 /// The values of one column of the current batch.
 #[derive(Debug)]
 pub(super) struct Builder {
     valid: NullBufferBuilder,
     values: Values,
-    /// Of a declared type: it, and the texts that mean NULL.
-    declared: Option<Box<(DataType, Arc<[Box<str>]>)>>,
+    declared: Option<Box<DeclaredType>>,
     /// Values that the declared type could not hold.
     misfits: u64,
 }
@@ -83,9 +89,12 @@ impl Builder {
                 // No key equals the byte that stands for the field of all other keys.
                 names: fields
                     .iter()
-                    .map(|field| match field.rest {
-                        false => field.name.as_bytes().into(),
-                        true => [0xFF].into(),
+                    .map(|field| {
+                        if field.rest {
+                            [0xFF].into()
+                        } else {
+                            field.name.as_bytes().into()
+                        }
                     })
                     .collect(),
                 rest: fields.iter().position(|field| field.rest),
@@ -111,7 +120,12 @@ impl Builder {
         Self {
             valid: NullBufferBuilder::new(0),
             values,
-            declared: whole.map(|part| Box::new((data_type.clone(), Arc::clone(&part.nulls)))),
+            declared: whole.map(|part| {
+                Box::new(DeclaredType {
+                    data_type: data_type.clone(),
+                    nulls: Arc::clone(&part.nulls),
+                })
+            }),
             misfits: 0,
         }
     }
@@ -151,7 +165,7 @@ impl Builder {
                 let fitted = self
                     .declared
                     .as_ref()
-                    .and_then(|declared| fit(&declared.0, value, raw, &declared.1));
+                    .and_then(|declared| fit(&declared.data_type, value, raw, &declared.nulls));
                 return self.append_fitted(fitted);
             }
         }

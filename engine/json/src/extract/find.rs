@@ -198,6 +198,14 @@ fn length_bit(length: usize) -> u64 {
     1 << length.min(63)
 }
 
+/// What is projected under one key.
+struct KeyGroup<'a> {
+    key: &'a [u8],
+    column: Option<usize>,
+    /// Columns of what is inside its value, with the rest of their paths.
+    inside: Vec<(usize, &'a [Box<[u8]>])>,
+}
+
 type Pushed = Result<(), (usize, ValueError)>;
 
 const fn malformed(_: Malformed) -> (usize, ValueError) {
@@ -254,32 +262,37 @@ impl Walk {
     }
 
     fn of_paths<'a>(paths: impl Iterator<Item = (usize, &'a [Box<[u8]>])>) -> Self {
-        let mut keys: Vec<(&Box<[u8]>, Option<usize>, Vec<(usize, &[Box<[u8]>])>)> = Vec::new();
+        let mut groups: Vec<KeyGroup<'a>> = Vec::new();
         for (column, path) in paths {
             let Some((first, rest)) = path.split_first() else {
                 continue;
             };
-            let known = keys.iter().position(|(key, _, _)| *key == first);
+            let known = groups.iter().position(|group| group.key == &**first);
             let place = known.unwrap_or_else(|| {
-                keys.push((first, None, Vec::new()));
-                keys.len() - 1
+                groups.push(KeyGroup {
+                    key: first,
+                    column: None,
+                    inside: Vec::new(),
+                });
+                groups.len() - 1
             });
-            if let Some((_, whole, inside)) = keys.get_mut(place) {
+            if let Some(group) = groups.get_mut(place) {
                 if rest.is_empty() {
-                    *whole = Some(column);
+                    group.column = Some(column);
                 } else {
-                    inside.push((column, rest));
+                    group.inside.push((column, rest));
                 }
             }
         }
-        let lengths = keys
+        let lengths = groups
             .iter()
-            .fold(0, |bits, (key, _, _)| bits | length_bit(key.len()));
-        let keys = keys.into_iter().enumerate();
-        let keys = keys.map(|(number, (bytes, column, inside))| Key {
-            bytes: bytes.clone(),
-            column,
-            inside: (!inside.is_empty()).then(|| Box::new(Self::of_paths(inside.into_iter()))),
+            .fold(0, |bits, group| bits | length_bit(group.key.len()));
+        let keys = groups.into_iter().enumerate();
+        let keys = keys.map(|(number, group)| Key {
+            bytes: group.key.into(),
+            column: group.column,
+            inside: (!group.inside.is_empty())
+                .then(|| Box::new(Self::of_paths(group.inside.into_iter()))),
             stamp: 0,
             follow: number + 1,
         });

@@ -18,17 +18,14 @@ impl Settings {
                 all.names.insert(named, column.name.clone());
             }
         }
-        let admitted = match self.names.get(&Named::Rest) {
-            Some(name) => {
-                all.names.insert(Named::Rest, name.clone());
-                self.frequent_keys(after)
-            }
+        let mut admitted = BTreeSet::new();
+        if let Some(name) = self.names.get(&Named::Rest) {
+            all.names.insert(Named::Rest, name.clone());
+            admitted = self.frequent_keys(after);
+        } else {
             // The columns are chosen among all keys.
-            None => {
-                all.names.remove(&Named::Rest);
-                BTreeSet::new()
-            }
-        };
+            all.names.remove(&Named::Rest);
+        }
         let schema = columns_of(after, &all, &admitted);
         let rest = schema
             .columns

@@ -39,12 +39,12 @@ pub struct Declaration {
 impl Declaration {
     /// What it means for the values, for the user.
     pub(super) fn note(&self) -> String {
-        let mut note = "declared: what does not fit is NULL, and in _json".to_owned();
-        if !self.nulls.is_empty() {
-            let texts: Vec<String> = self.nulls.iter().map(|text| format!("{text:?}")).collect();
-            note.push_str(&format!("; {} mean NULL", texts.join(", ")));
+        let note = "declared: what does not fit is NULL, and in _json";
+        if self.nulls.is_empty() {
+            return note.to_owned();
         }
-        note
+        let texts: Vec<String> = self.nulls.iter().map(|text| format!("{text:?}")).collect();
+        format!("{note}; {} mean NULL", texts.join(", "))
     }
 }
 
