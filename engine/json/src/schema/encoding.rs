@@ -83,9 +83,12 @@ impl Summary {
         set(part::MARKS, marks != 0);
         set(part::FORMATS, formats != format::ALL);
         set(part::DUPLICATES, node.duplicates > 0);
-        set(part::ELEMENT, node.element != NONE);
-        set(part::VALUE, node.value != NONE);
-        set(part::FIELDS, node.fields.len() > 0);
+        let element = node.element != NONE && stats.arrays > 0;
+        let value = node.value != NONE && stats.objects > 0;
+        set(part::ELEMENT, element);
+        set(part::VALUE, value);
+        let mut fields: Vec<NodeId> = self.written_fields(id).collect();
+        set(part::FIELDS, !fields.is_empty());
 
         varint(parts, out);
         for count in counts.into_iter().filter(|count| *count > 0) {
@@ -110,14 +113,13 @@ impl Summary {
         if node.duplicates > 0 {
             varint(node.duplicates, out);
         }
-        if node.element != NONE {
+        if element {
             self.encode_node(node.element, out);
         }
-        if node.value != NONE {
+        if value {
             self.encode_node(node.value, out);
         }
-        if node.fields.len() > 0 {
-            let mut fields: Vec<NodeId> = node.fields.ids().collect();
+        if !fields.is_empty() {
             fields.sort_by(|a, b| self.node(*a).key.cmp(&self.node(*b).key));
             varint(fields.len() as u64, out);
             for field in fields {
