@@ -12,7 +12,6 @@ from lakebed._types import Hash
 from lakebed.errors import InvalidArgument
 from lakebed.models import Listing
 from lakebed.prompts import model_options, server_models, storage
-from lakebed.prompts.address import full_name
 from lakebed.prompts.client import Client, Pulled, Timeouts
 from lakebed.prompts.reply_format import ReplyFormat
 from lakebed.prompts.request import RequestBuilder, RequestSettings, checked_messages
@@ -221,12 +220,12 @@ class Ollama:
         server_models.check_capabilities(info, think=think, images=any("images" in one for one in checked))
         form = ReplyFormat(format) if format is not None else None
         settings = RequestSettings(
-            full_name(model),
+            info.name,
             info.digest,
             form.requested if form is not None else None,
             model_options.checked(options or {}),
             model_options.think(think),
-            keep_alive,
+            model_options.keep_alive(keep_alive),
         )
         return Chat(self, RequestBuilder(settings), checked, images, form, fresh=fresh)
 
@@ -244,7 +243,7 @@ class Ollama:
 
     def models(self) -> Listing[ModelInfo]:
         """The models of the server."""
-        return Listing(server_models.models(self.client))
+        return Listing(server_models.models(self.client, self.url))
 
     def show(self, model: str) -> dict[str, Any]:
         """What the server returns for `/api/show`: everything about a model."""

@@ -15,6 +15,7 @@ from lakebed.prompts import storage
 from lakebed.prompts.circuit_breaker import CircuitBreaker
 from lakebed.prompts.client import Chunk, Client
 from lakebed.prompts.input_rows import InputRow, InputRows
+from lakebed.prompts.model_names import name_key
 from lakebed.prompts.reply_format import ReplyFormat
 from lakebed.prompts.request import RequestBuilder, RequestSettings, user_message, without_digest
 from lakebed.prompts.sender import PendingRequest, Sender
@@ -233,4 +234,5 @@ def begin_rows(store: Store) -> Iterator[dict[str, Any]]:
 
 def last_digest(store: Store, model: str) -> str | None:
     """The digest of the model in its last run; None if there was none."""
-    return next((one["digest"] for one in reversed(list(begin_rows(store))) if one["model"] == model), None)
+    key = name_key(model)
+    return next((one["digest"] for one in reversed(list(begin_rows(store))) if name_key(one["model"]) == key), None)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 from dataclasses import dataclass, field
 from typing import Literal
 
+from lakebed.errors import InvalidArgument
 from lakebed.prompts.address import Address, address
 from lakebed.prompts.client import LINE_LIMIT, Client, Timeouts
 
@@ -26,6 +28,7 @@ class Server:
     def client(self) -> Client:
         """A new client, which the caller closes. Raises `ImportError` when the client in Rust is demanded and not
         installed."""
+        scope = scope_id(self.address)
         if self.client_name != "httpx":
             try:
                 from lakebed._rust import OllamaClient
@@ -36,15 +39,28 @@ class Server:
                 return OllamaClient(
                     self.address.url,
                     headers=dict(self.address.headers),
-                    proxies=not self.address.is_loopback,
+                    proxies=not self.address.is_direct,
+                    scope_id=scope,
                     connect=self.timeouts.connect,
                     first=self.timeouts.first,
                     stall=self.timeouts.stall,
+                    total=self.timeouts.total,
                     line_limit=LINE_LIMIT,
                 )
         from lakebed.prompts.httpx_client import HttpxClient
 
-        return HttpxClient(self.address, self.timeouts)
+        return HttpxClient(self.address, self.timeouts, scope)
+
+
+def scope_id(found: Address) -> int:
+    """The index of the network interface of an address; 0 for an address without one. Raises `InvalidArgument`."""
+    if not found.zone:
+        return 0
+    try:
+        return int(found.zone) if found.zone.isdecimal() else socket.if_nametoindex(found.zone)
+    except OSError:
+        message = f"This machine has no network interface {found.zone}, which the address of the server names."
+        raise InvalidArgument(message) from None
 
 
 _CLIENTS: dict[str, ClientName] = {"rust": "rust", "httpx": "httpx"}

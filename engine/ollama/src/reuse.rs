@@ -1,0 +1,56 @@
+//! Whether a request was sent on a connection that was opened for it, or on one that an earlier request left open.
+
+use std::cell::Cell;
+use std::task::{Context, Poll};
+
+use tower_layer::Layer;
+use tower_service::Service;
+
+tokio::task_local! {
+    /// Whether the request that this task sends has opened a connection.
+    static OPENED: Cell<bool>;
+}
+
+/// The output of a future that sends a request, and whether it opened a connection.
+///
+/// A request that began to open a connection and then took one that became idle meanwhile counts as one that opened it.
+pub(crate) async fn noting_connections<F: Future>(sending: F) -> (F::Output, bool) {
+    OPENED
+        .scope(Cell::new(false), async {
+            let outcome = sending.await;
+            (outcome, OPENED.with(Cell::get))
+        })
+        .await
+}
+
+/// A layer around the connector of the HTTP client, for [`noting_connections`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NoteConnections;
+
+impl<S> Layer<S> for NoteConnections {
+    type Service = NotingConnector<S>;
+
+    fn layer(&self, inner: S) -> NotingConnector<S> {
+        NotingConnector(inner)
+    }
+}
+
+/// The connector with its layer.
+#[derive(Debug, Clone)]
+pub(crate) struct NotingConnector<S>(S);
+
+impl<S: Service<R>, R> Service<R> for NotingConnector<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: R) -> S::Future {
+        // Outside of such a future, nobody wants to know.
+        let _ = OPENED.try_with(|opened| opened.set(true));
+        self.0.call(request)
+    }
+}
