@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from json.encoder import encode_basestring as quote
 from typing import Any
@@ -26,7 +26,11 @@ class Number(str):
 
 def parse(text: str | bytes) -> Any:
     """The value of JSON, with numbers as `Number`."""
-    return json.loads(text, parse_float=Number, parse_int=Number, parse_constant=Number)
+    return _decode(text if isinstance(text, str) else text.decode("utf-8", "surrogatepass"))
+
+
+# `json.loads` with these arguments would build a decoder for every row.
+_decode: Callable[[str], Any] = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant=Number).decode
 
 
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|\\[nt\\]|[{}]")
