@@ -363,6 +363,7 @@ async def _overthinker(_server: ServerState, answer: Answer, speech: Speech, tex
     thoughts = [] if body.get("think") is False else [speech.frame("", f"thought {n} ") for n in range(8)]
     frames = [*thoughts, *(speech.frame(piece) for piece in pieces(text))]
     kept = frames if limit < 0 else frames[:limit]
+    speech.count = len(kept)
     await _frames(answer, *kept, speech.last("stop" if kept == frames else "length"))
 
 

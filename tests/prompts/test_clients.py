@@ -356,7 +356,7 @@ def test_calls_and_pulls(client, server):
         "The pull of nosuch failed: pull model manifest: file does not exist; check the name of the model."
     )
     with pytest.raises(
-        lakebed.ReplyCut, match="^The pull of broken ended without saying that it is complete: the same"
+        lakebed.ReplyCut, match=r"^The pull of broken ended without saying that it is complete: the same"
     ):
         list(client.pull(b'{"model":"broken"}', "broken"))
 

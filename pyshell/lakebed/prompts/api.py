@@ -11,6 +11,7 @@ from lakebed.prompts import model_options, saved_templates, server_models
 from lakebed.prompts.client import Timeouts
 from lakebed.prompts.input_rows import GivenRows, InputRows, QueryRows
 from lakebed.prompts.model_names import full_name
+from lakebed.prompts.model_watch import ModelWatch
 from lakebed.prompts.preview import preview
 from lakebed.prompts.reply_format import ReplyFormat
 from lakebed.prompts.request import RequestSettings
@@ -198,6 +199,8 @@ def _prepare(
             thinking,
             keep,
         )
+        watch = ModelWatch(server.hasty().client, server.address.url, settings.model, settings.digest)
+        at_end.append(watch.close)
         try:
             plan = RunPlan(
                 store,
@@ -205,6 +208,7 @@ def _prepare(
                 settings,
                 parsed,
                 input_rows,
+                watch,
                 system=saved.system,
                 image=image,
                 format=reply_format,

@@ -14,8 +14,10 @@ from email.utils import parsedate_to_datetime
 from typing import Literal, TypeAlias
 
 from lakebed.errors import (
+    CloudRefused,
     FormatRefused,
     Interrupted,
+    LakebedError,
     ModelMissing,
     NotOllama,
     OllamaBusy,
@@ -29,6 +31,7 @@ from lakebed.errors import (
     ReplyGarbled,
     ReplyTimeout,
     ReplyTooLarge,
+    ThinkingCut,
 )
 
 Fact: TypeAlias = Literal[
@@ -226,6 +229,24 @@ def missing(model: str) -> ModelMissing:
     return ModelMissing(
         f"The model {model!r} is not there: pull it with `ollama pull {model}` or `lakebed pull {model}`."
     )
+
+
+def cloud_refused(model: str, host: str) -> LakebedError:
+    """The error for a model that does not run on the server itself."""
+    return CloudRefused(
+        f"{model} runs at {host}, not on this server, and prompts hold your data: allow it with --allow-cloud (allow_cloud=True)."
+    )
+
+
+def thinking_cut(model: str, tokens: int | None, thinking: str) -> ThinkingCut:
+    """The error for a reply that a limit stopped before its text began; `tokens` is the length of the thinking."""
+    used = "" if tokens is None else f" {tokens:,}"
+    error = ThinkingCut(
+        f"{model} was stopped after{used} tokens while it was still thinking, before any text: allow more with "
+        "-o num_predict=N (or num_ctx), or turn thinking off with --think off."
+    )
+    error.thinking = thinking
+    return error
 
 
 def _words(body: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lakebed.prompts.storage import StoredReply
+from lakebed.prompts.request_cost import RequestCost
 
 __all__ = ["Counts", "RunStatus"]
 
@@ -15,6 +15,7 @@ class Counts:
 
     rows: int = 0
     asked: int = 0
+    new: int = 0
     cached: int = 0
     present: int = 0
     errors: int = 0
@@ -25,17 +26,17 @@ class Counts:
     @property
     def settled(self) -> int:
         """Rows that need nothing more."""
-        return self.asked + self.cached + self.present + self.errors
+        return self.new + self.cached + self.present + self.errors
 
-    def add_reply(self, reply: StoredReply) -> None:
-        """Counts the tokens of a reply."""
-        self.prompt_tokens += reply.stats.get("prompt_eval_count", 0)
-        self.reply_tokens += reply.stats.get("eval_count", 0)
-        self.cut += reply.done_reason == "length"
+    def add_cost(self, cost: RequestCost) -> None:
+        """Counts what a request has cost."""
+        self.asked += cost.asked
+        self.prompt_tokens += cost.prompt_tokens
+        self.reply_tokens += cost.reply_tokens
 
     def stored(self) -> str:
         """A sentence about what is stored."""
-        return f"{self.asked + self.cached:,} results and {self.asked:,} new replies are stored."
+        return f"{self.new + self.cached:,} results and {self.new:,} new replies are stored."
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class RunStatus:
     total: int | None
     """Input rows, if they were counted."""
     asked: int
+    new: int
     cached: int
     present: int
     errors: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from lakebed.errors import InvalidArgument
@@ -13,6 +13,8 @@ from lakebed.prompts.client import LINE_LIMIT, Client, Timeouts
 
 __all__ = ["Server", "find_server"]
 
+_HASTE = 10.0
+"""Seconds for the list of models, at most."""
 ClientName = Literal["rust", "httpx", ""]
 
 
@@ -24,6 +26,11 @@ class Server:
     timeouts: Timeouts = field(default_factory=Timeouts)
     client_name: ClientName = ""
     """The client to use; empty: the one in Rust if it is installed, else the one on httpx."""
+
+    def hasty(self) -> Server:
+        """The same server, asked what it can answer at once."""
+        waits = self.timeouts
+        return replace(self, timeouts=Timeouts(waits.connect, min(_HASTE, waits.first), min(_HASTE, waits.stall)))
 
     def client(self) -> Client:
         """A new client, which the caller closes. Raises `ImportError` when the client in Rust is demanded and not

@@ -9,10 +9,9 @@ from typing import Any
 from lakebed.errors import InvalidArgument, NotOllama, OllamaError, OllamaRefused, ReplyGarbled
 from lakebed.prompts.address import Address
 from lakebed.prompts.client import Client, Pulled
-from lakebed.prompts.failures import failure, missing, other_server
+from lakebed.prompts.failures import cloud_refused, failure, missing, other_server
 from lakebed.prompts.model_names import is_cloud_name, name_key
 from lakebed.prompts.results import ModelInfo
-from lakebed.prompts.sender import cloud_refused
 
 
 def call(
