@@ -40,6 +40,8 @@ _MAX_WAITING = 4096
 """Rows that wait for replies, at most."""
 _MAX_TOGETHER = 256
 """Rows that are stored in one commit, at most."""
+_MOST_REPLIES = 32
+"""Replies that wait to be stored, at most: so much a killed run can lose."""
 _COMMIT_SECONDS = 0.03
 """The time between two commits, at least, while requests are being sent: a commit takes two kilobytes besides its rows,
 and a sync of the disk."""
@@ -159,6 +161,11 @@ class Run(Iterator[PromptResult]):
         """Whether a single prompt is sent, without an input row."""
         return self._plan.query is None and not self._plan.rows.columns
 
+    @property
+    def is_raw(self) -> bool:
+        """Whether thoughts and fences are left in the text."""
+        return self._plan.raw
+
     def count_rows(self) -> None:
         """Count the input rows, for `status`; the query runs once for it."""
         self.total = self._plan.rows.count()
@@ -221,7 +228,7 @@ class Run(Iterator[PromptResult]):
             self._collect(timeout=self._record.seconds_left if self._sending else None)
             if self._record_costs():
                 self._store.commit()
-        elif early <= 0 or unsaved >= _MAX_TOGETHER or is_last:
+        elif early <= 0 or unsaved >= _MAX_TOGETHER or len(self._sent) >= _MOST_REPLIES or is_last:
             self._save()
         elif self._counts.rows == taken:
             self._collect(timeout=early)
@@ -337,7 +344,8 @@ class Run(Iterator[PromptResult]):
         unknown = [data for request, data in requests.items() if request not in self._store]
         if unknown:
             self._store.append(storage.REQUESTS, unknown)
-        results = [result_of(one, self.id, with_value=self._plan.format is not None) for one in settled]
+        plan = self._plan
+        results = [result_of(one, self.id, with_value=plan.format is not None, raw=plan.raw) for one in settled]
         if self._plan.into is not None and results:
             self._store.append(self._plan.into, [data for data, _ in results])
         self._record_costs()
