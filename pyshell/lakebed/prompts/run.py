@@ -79,7 +79,7 @@ class Run(Iterator[PromptResult]):
         self._threads = SenderThreads(plan.sender(self._listener), plan.jobs, self._events.put)
         self._breaker = plan.breaker
         self._in_flight: dict[str, PendingRequest] = {}
-        self._sending = self._waiting = 0
+        self._sending = self._waiting = self._failed = 0
         self._last_commit = 0.0
         self._to_store: list[SettledRow] = []
         self._sent: list[PendingRequest] = []
@@ -221,6 +221,8 @@ class Run(Iterator[PromptResult]):
         self._collect()
         unsaved = len(self._sent) + len(self._to_store)
         is_last = not self._sending and (self._rows_ended or self._stopping)
+        # A failure is stored at once: further rows with the same prompt would only wait to fail with it.
+        is_full = unsaved >= _MAX_TOGETHER or len(self._sent) >= _MOST_REPLIES or any(one.error for one in self._sent)
         early = self._last_commit + _COMMIT_SECONDS - time.monotonic()
         if not unsaved and not self._in_flight and is_last:
             self._end(self._natural_outcome(), self._failure)
@@ -228,7 +230,7 @@ class Run(Iterator[PromptResult]):
             self._collect(timeout=self._record.seconds_left if self._sending else None)
             if self._record_costs():
                 self._store.commit()
-        elif early <= 0 or unsaved >= _MAX_TOGETHER or len(self._sent) >= _MOST_REPLIES or is_last:
+        elif early <= 0 or is_full or is_last:
             self._save()
         elif self._counts.rows == taken:
             self._collect(timeout=early)
@@ -276,6 +278,7 @@ class Run(Iterator[PromptResult]):
         settled = SettledRow(row, prepared)
         if prepared.error is not None:
             self._to_store.append(settled)
+            self._notice_errors(1)
             return
         in_flight = self._in_flight.get(prepared.request)
         if in_flight is None and not self._plan.fresh:
@@ -323,6 +326,14 @@ class Run(Iterator[PromptResult]):
                 self._breaker.cancel()
             else:
                 self._sent.append(pending)
+                if pending.error is not None:
+                    self._notice_errors(len(pending.rows))
+
+    def _notice_errors(self, rows: int) -> None:
+        """Takes no more rows after too many errors, those that are not stored yet included."""
+        self._failed += rows
+        if self._failed >= self._plan.max_errors:
+            self._stopping = True
 
     def _remove(self, pending: PendingRequest) -> None:
         self._in_flight.pop(pending.key, None)
@@ -360,8 +371,6 @@ class Run(Iterator[PromptResult]):
             else:
                 self._counts.new += 1
             self._ready.append(result)
-        if self._counts.errors >= self._plan.max_errors:
-            self._stopping = True
 
     def _store_replies(self, sent: list[PendingRequest]) -> list[SettledRow]:
         """Stores the replies to requests, unless another process has stored one meanwhile; the rows of the requests,
@@ -369,7 +378,10 @@ class Run(Iterator[PromptResult]):
         # Only the first change takes the write lock, so other processes may store the same replies up to then.
         while True:
             # Two requests with different digests may have become one.
-            distinct = {pending.hash: pending for pending in reversed(sent) if pending.reply is not None}
+            distinct: dict[str, PendingRequest] = {}
+            for pending in sent:
+                if pending.reply is not None:
+                    distinct.setdefault(pending.hash, pending)
             new = [pending for pending in distinct.values() if not self._is_stored(pending)]
             data = [pending.reply.data() for pending in new if pending.reply is not None]
             if not data or self._plan.replies.add(data):
