@@ -69,7 +69,8 @@ class TestTrouble:
     def test_one_bad_row_does_not_end_the_run_and_many_do(self, server, store):
         given = [{"a": "word" * 100 if number % 2 else f"{number}"} for number in range(20)]
         results, report = ask(store, "small", "{a}", query=None, rows=given, max_errors=100)
-        assert (report.errors, report.new, report.asked, len(results)) == (10, 10, 11, 20)
+        assert (report.errors, report.new, len(results)) == (10, 10, 20)
+        assert 11 <= report.asked <= 20
         _, report = ask(store, "small", "{a}!", query=None, rows=given, max_errors=3, jobs=1)
         assert report.outcome == "too_many_errors"
         assert report.errors < 6

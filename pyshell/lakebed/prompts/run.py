@@ -31,7 +31,7 @@ from lakebed.prompts.result_rows import SettledRow, result_of
 from lakebed.prompts.results import Outcome, PromptReport, PromptResult
 from lakebed.prompts.run_plan import RunPlan
 from lakebed.prompts.run_record import RunRecord
-from lakebed.prompts.run_status import Counts, RunStatus
+from lakebed.prompts.run_status import Counts, Reasons, RunStatus
 from lakebed.prompts.sender import PendingRequest, SenderThreads
 
 __all__ = ["Run"]
@@ -91,6 +91,7 @@ class Run(Iterator[PromptResult]):
         self._counts = Counts()
         self._record = RunRecord(self.id)
         self._digests = ReplyDigests(plan)
+        self._reasons = Reasons()
 
     # --- For the
     # caller -------------------------------------------------------------------------------------------------
@@ -173,6 +174,7 @@ class Run(Iterator[PromptResult]):
             outcome=self._outcome or "interrupted",
             seconds=time.perf_counter() - self._start,
             notes=tuple(self._plan.notes),
+            reasons=self._reasons.report(),
             **dataclasses.asdict(self._totals()),
         )
 
@@ -344,6 +346,7 @@ class Run(Iterator[PromptResult]):
         for one, (_, result) in zip(settled, results, strict=True):
             if result.error is not None:
                 self._counts.errors += 1
+                self._reasons.add(result.error)
             elif one.cached:
                 self._counts.cached += 1
             else:
@@ -358,7 +361,10 @@ class Run(Iterator[PromptResult]):
         # Only the first change takes the write lock, so other processes may store the same replies up to then.
         while True:
             # Two requests with different digests may have become one.
-            distinct = {pending.hash: pending for pending in reversed(sent) if pending.reply is not None}
+            distinct: dict[str, PendingRequest] = {}
+            for pending in sent:
+                if pending.reply is not None:
+                    distinct.setdefault(pending.hash, pending)
             new = [pending for pending in distinct.values() if not self._is_stored(pending)]
             data = [pending.reply.data() for pending in new if pending.reply is not None]
             if not data or self._plan.replies.add(data):

@@ -1,5 +1,5 @@
-"""Prompts from templates: `{column}`, `{struct.field}`, `{list.0}`; `{{` and `}}` for braces; `\\n`, `\\t` and `\\\\`.
-Pure.
+"""Prompts from templates: `{column}`, `{struct.field}`, `{list.0}`; `{{` and `}}` for braces; `\\n`, `\\t`, `\\\\`
+and `\\@`. Pure.
 
 A field looks a value up and does nothing else: no attributes, no calls, no formats. Braces in the values of a row mean
 nothing.
@@ -33,8 +33,14 @@ def parse(text: str | bytes) -> Any:
 _decode: Callable[[str], Any] = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant=Number).decode
 
 
-_PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|\\[nt\\]|[{}]")
-_ESCAPES = {"{{": "{", "}}": "}", "\\n": "\n", "\\t": "\t", "\\\\": "\\"}
+_PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|\\[nt@\\]|[{}]")
+_ESCAPES = {"{{": "{", "}}": "}", "\\n": "\n", "\\t": "\t", "\\@": "@", "\\\\": "\\"}
+
+
+def verbatim(text: str) -> str:
+    """The template whose prompt is exactly this text."""
+    escaped = text.replace("\\", "\\\\").replace("{", "{{").replace("}", "}}")
+    return "\\" + escaped if escaped.startswith("@") else escaped
 
 
 class Template:
