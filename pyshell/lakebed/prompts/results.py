@@ -11,12 +11,14 @@ from lakebed.models import HashField, Model, Time
 __all__ = [
     "CollectionRows",
     "DryRun",
+    "FailureReason",
     "ForgetReport",
     "ModelInfo",
     "PromptReport",
     "PromptResult",
     "RowError",
     "SourceRow",
+    "TemplateVersion",
 ]
 
 Outcome = Literal["complete", "errors", "too_many_errors", "server_lost", "interrupted", "failed"]

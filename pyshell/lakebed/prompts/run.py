@@ -89,9 +89,9 @@ class Run(Iterator[PromptResult]):
         self._outcome: Outcome | None = None
         self._start = time.perf_counter()
         self._counts = Counts()
+        self._reasons = Reasons()
         self._record = RunRecord(self.id)
         self._digests = ReplyDigests(plan)
-        self._reasons = Reasons()
 
     # --- For the
     # caller -------------------------------------------------------------------------------------------------

@@ -131,7 +131,7 @@ class Context:
         """The width and the height of the terminal, in columns and lines."""
         import shutil
 
-        return shutil.get_terminal_size((120, 40))
+        return shutil.get_terminal_size((80, 24))
 
     def text_layout(self, rows: int | None = None, *, to_file: bool = False) -> TextLayout:
         """How text is laid out on standard output, or in a file. `rows`: the rows of a table, None for the setting, 0
