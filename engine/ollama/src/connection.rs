@@ -1,8 +1,9 @@
 //! The connections to one server: configuration, credentials, requests up to the response's head.
 
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::header::{
     CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
@@ -11,7 +12,7 @@ use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{Error, FailureKind, Result};
-use crate::reuse;
+use crate::reuse::{self, IdleClock};
 
 /// Bytes that are read of the body of an error response.
 const ERROR_BODY_LIMIT: usize = 64 << 10;
@@ -61,6 +62,7 @@ pub(crate) struct Connection {
     http: reqwest::Client,
     /// The URL that requests go to, without a slash at the end.
     base: String,
+    idle_clock: Arc<IdleClock>,
     /// Taken when the connection is dropped, and present before.
     runtime: Option<Runtime>,
     aborted: AtomicBool,
@@ -121,9 +123,15 @@ impl Connection {
             config,
             http,
             base,
+            idle_clock: Arc::new(IdleClock::new()),
             runtime: Some(runtime),
             aborted: AtomicBool::new(false),
         })
+    }
+
+    /// Records that a response was read to its end, so that its connection becomes idle.
+    pub(crate) fn note_idle(&self) {
+        self.idle_clock.tick();
     }
 
     /// Makes every call under way, and every later one, fail.
@@ -163,12 +171,15 @@ impl Connection {
         if let Some(body) = body {
             request = request.header(CONTENT_TYPE, "application/json").body(body);
         }
+        let idle_clock = Arc::clone(&self.idle_clock);
         async move {
-            let response = send_once(request)
+            let response = send_on_open(request, &idle_clock)
                 .await
                 .map_err(|error| Error::sending(&error, connect_seconds))?;
             if response.status() != StatusCode::OK {
-                return Err(status_error(response).await);
+                let error = status_error(response).await;
+                idle_clock.tick();
+                return Err(error);
             }
             let encoding = response.headers().get(CONTENT_ENCODING);
             if let Some(found) = encoding.and_then(|value| value.to_str().ok())
@@ -214,19 +225,28 @@ async fn status_error(mut response: Response) -> Error {
 
 /// Sends a request; again if it was sent on an idle connection that turns out to be closed. Each such failure takes a
 /// connection from the pool, so that a new one is opened in the end.
-async fn send_once(mut request: RequestBuilder) -> reqwest::Result<Response> {
+async fn send_on_open(
+    mut request: RequestBuilder,
+    idle_clock: &IdleClock,
+) -> reqwest::Result<Response> {
+    let mut doubts = 1;
     for _ in 0..IDLE_CONNECTIONS {
         let Some(again) = request.try_clone() else {
             break;
         };
-        match reuse::noting_connections(request.send()).await {
-            (Err(error), false)
-                if !error.is_connect() && !error.is_timeout() && !error.is_builder() =>
-            {
-                request = again;
-            }
-            (outcome, _) => return outcome,
+        let begin = Instant::now();
+        let (outcome, opened) = reuse::noting_connections(request.send()).await;
+        let Err(error) = outcome else {
+            return outcome;
+        };
+        let is_closed = !error.is_connect() && !error.is_timeout() && !error.is_builder();
+        // It opened a connection, and may have taken another one.
+        let is_doubtful = opened && doubts > 0 && idle_clock.ticked_since(begin);
+        doubts -= usize::from(is_doubtful);
+        if !is_closed || (opened && !is_doubtful) {
+            return Err(error);
         }
+        request = again;
     }
     request.send().await
 }

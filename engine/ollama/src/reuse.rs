@@ -2,7 +2,9 @@
 
 use std::cell::Cell;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use tower_layer::Layer;
 use tower_service::Service;
@@ -14,8 +16,8 @@ tokio::task_local! {
 
 /// The output of a future that sends a request, and whether it opened a connection for it.
 ///
-/// A request may begin to open a connection and then take one that became idle meanwhile; the opening then goes on in
-/// another task.
+/// A request may open a connection and still take another one, which became idle in the same moment: [`IdleClock`]
+/// tells when that is possible.
 pub(crate) async fn noting_connections<F: Future>(sending: F) -> (F::Output, bool) {
     OPENED
         .scope(Cell::new(false), async {
@@ -23,6 +25,40 @@ pub(crate) async fn noting_connections<F: Future>(sending: F) -> (F::Output, boo
             (outcome, OPENED.with(Cell::get))
         })
         .await
+}
+
+/// How long a connection takes at most to become idle after the end of a response was read.
+const IDLE_DELAY: Duration = Duration::from_secs(1);
+
+/// When a connection became idle the last time.
+#[derive(Debug)]
+pub(crate) struct IdleClock {
+    origin: Instant,
+    /// Microseconds after the origin; 0 for never.
+    last: AtomicU64,
+}
+
+impl IdleClock {
+    pub(crate) fn new() -> IdleClock {
+        IdleClock {
+            origin: Instant::now(),
+            last: AtomicU64::new(0),
+        }
+    }
+
+    /// Records that a response was read to its end.
+    pub(crate) fn tick(&self) {
+        let passed = self.origin.elapsed().as_micros();
+        self.last
+            .store(u64::try_from(passed).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Whether a connection may have become idle after a request began.
+    pub(crate) fn ticked_since(&self, begin: Instant) -> bool {
+        let last = self.last.load(Ordering::Relaxed);
+        let begin = begin.saturating_duration_since(self.origin);
+        last != 0 && Duration::from_micros(last) + IDLE_DELAY > begin
+    }
 }
 
 /// A layer around the connector of the HTTP client, for [`noting_connections`].

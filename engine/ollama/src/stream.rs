@@ -174,6 +174,7 @@ impl<T: Event> EventStream<T> {
             let _ = self
                 .connection
                 .block_on(async { timeout(DRAIN_TIMEOUT, rest).await });
+            self.connection.note_idle();
         }
     }
 }

@@ -11,8 +11,8 @@ __all__ = ["ReplyDigests"]
 
 
 class ReplyDigests:
-    """Gives replies the digest of the version that gave them: the one that the server listed both before the request and
-    after the reply. A reply in between two versions gets none. Changes are notes of the run."""
+    """Gives replies the digest of the version that gave them: the one that the server listed both before the request
+    and after the reply. A reply in between two versions gets none. Changes are notes of the run."""
 
     def __init__(self, plan: RunPlan) -> None:
         self._plan = plan

@@ -49,7 +49,18 @@ PROMPT_OPTIONS: tuple[Argument, ...] = (
         ("--think",),
         choices=("on", "off", "low", "medium", "high", "max"),
     ),
-    Argument("keep_alive", "how long the model stays loaded, as in 10m", options=("--keep-alive",), metavar="TIME"),
+    Argument(
+        "keep_alive",
+        "how long the model stays loaded: as in 10m, or in seconds; -1: for ever",
+        options=("--keep-alive",),
+        metavar="TIME",
+    ),
+    Argument(
+        "timeout",
+        "how long a request may take, as in 90s, after which its row fails (default: 10m of silence, then 2m)",
+        options=("--timeout",),
+        metavar="TIME",
+    ),
     Argument(
         "wait",
         "how long to wait for a server that is unreachable or overloaded",
