@@ -77,7 +77,7 @@ class Run(Iterator[PromptResult]):
         self._threads = SenderThreads(plan.sender(self._listener), plan.jobs, self._events.put)
         self._breaker = plan.breaker
         self._in_flight: dict[str, PendingRequest] = {}
-        self._sending = self._waiting = 0
+        self._sending = self._waiting = self._unsaved_errors = 0
         self._last_commit = 0.0
         self._to_store: list[SettledRow] = []
         self._sent: list[PendingRequest] = []
@@ -269,6 +269,7 @@ class Run(Iterator[PromptResult]):
         settled = SettledRow(row, prepared)
         if prepared.error is not None:
             self._to_store.append(settled)
+            self._note_errors(1)
             return
         in_flight = self._in_flight.get(prepared.request)
         if in_flight is None and not self._plan.fresh:
@@ -316,6 +317,14 @@ class Run(Iterator[PromptResult]):
                 self._breaker.cancel()
             else:
                 self._sent.append(pending)
+                if pending.error is not None:
+                    self._note_errors(len(pending.rows))
+
+    def _note_errors(self, rows: int) -> None:
+        """Takes no more rows after too many errors, also if these are not stored yet."""
+        self._unsaved_errors += rows
+        if self._counts.errors + self._unsaved_errors >= self._plan.max_errors:
+            self._stopping = True
 
     def _remove(self, pending: PendingRequest) -> None:
         self._in_flight.pop(pending.key, None)
@@ -325,7 +334,7 @@ class Run(Iterator[PromptResult]):
     def _save(self) -> None:
         """Stores the replies that arrived and the rows that are settled, in one commit."""
         sent, settled = self._sent, self._to_store
-        self._sent, self._to_store = [], []
+        self._sent, self._to_store, self._unsaved_errors = [], [], 0
         self._digests.settle([pending for pending in sent if pending.reply is not None])
         requests = {pending.hash: pending.data for pending in sent}
         requests |= {one.prepared.request: one.prepared.data for one in settled if one.prepared.error is None}
