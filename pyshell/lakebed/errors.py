@@ -306,6 +306,12 @@ class ThinkingCut(OllamaError, ValueError):
     """The model's thinking."""
 
 
+class ReplyEmpty(OllamaError, ValueError):
+    """The reply is complete and has no text."""
+
+    kind = "reply_empty"
+
+
 class ReplyGarbled(OllamaError, ValueError):
     """The stream contains bytes that are not UTF-8, or a line that is not a JSON object."""
 
@@ -398,6 +404,7 @@ BY_KIND: dict[str, type[_Error]] = {
         ReplyCut,
         ReplyTimeout,
         ThinkingCut,
+        ReplyEmpty,
         ReplyGarbled,
         ReplyTooLarge,
         ReplyInvalid,

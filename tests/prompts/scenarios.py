@@ -24,6 +24,9 @@ weak            a context of 64 tokens, and a process that ends when a prompt ha
 overthinker     thinks until num_predict             kept       resets a connection that had a request before
 resetfirst      resets every connection              gzip       compressed for clients that accept it
 unasked         compressed for all
+tagged          thinks in its text, in <think>       tagcut     the same, and stops at num_predict before the end
+fenced          JSON in a fence                      wordy      the same with words around it
+silent          no text                              silentonce no text the first time
 slow            200 ms before the first frame        sneaky     answers from a remote host and says so
 vision, embedder, big:cloud, remote                  capabilities, a cloud model, a local name of a remote one
 """
@@ -58,6 +61,7 @@ class ServerState(Protocol):
 MODELS = (
     "llama3.2 instant thinker tools length nocounts eof cut midstream crash stall stallfirst early drip bytes multibyte two blank noeol "
     "error-400 error-401 error-403 error-404 error-429 error-499 error-500 error-502 error-503 "
+    "tagged tagcut fenced wordy silent silentonce "
     "weak overthinker kept resetfirst gzip unasked "
     "after huge giant flood html badutf8 badjson array redirect json prose proseonce small slow sneaky vision embedder big:cloud remote"
 ).split()
@@ -314,6 +318,32 @@ async def _json(_server: ServerState, answer: Answer, speech: Speech, _text: str
 
 async def _prose(_server: ServerState, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
     await _frames(answer, speech.frame("Sure! Here is "), speech.frame("your JSON."), speech.last())
+
+
+async def _tagged(_server: ServerState, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
+    said = f"<think>\nLet me see: a < b.\n</think>\n\n{text}"
+    await _frames(answer, *(speech.frame(said[at : at + 3]) for at in range(0, len(said), 3)), speech.last())
+
+
+async def _tagcut(_server: ServerState, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
+    await _frames(answer, speech.frame("<think>\nLet me"), speech.frame(" see"), speech.last("length"))
+
+
+async def _fenced(_server: ServerState, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
+    await _frames(answer, speech.frame('```json\n{"mood":'), speech.frame(' "good"}\n```\n'), speech.last())
+
+
+async def _wordy(_server: ServerState, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
+    await _frames(answer, speech.frame('Sure:\n```json\n{"mood": "good"}\n```\nAs you asked.'), speech.last())
+
+
+async def _silent(_server: ServerState, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
+    await _frames(answer, speech.frame(""), speech.last())
+
+
+async def _silentonce(server: ServerState, answer: Answer, speech: Speech, text: str, body: Any) -> None:
+    once = server.asked["silentonce", prompt_of(body)] == 1
+    await _frames(answer, speech.frame("" if once else text), speech.last())
 
 
 async def _proseonce(server: ServerState, answer: Answer, speech: Speech, text: str, body: Any) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import lakebed
 from lakebed.prompts import model_options
 from lakebed.prompts.address import address
+from lakebed.prompts.digest_bag import DigestBag, digest_of
 from lakebed.prompts.model_names import full_name, is_cloud_name, name_key
 from lakebed.prompts.reply_format import ReplyFormat
 from lakebed.prompts.request import RequestBuilder, RequestSettings, canonical, user_message, without_digest
@@ -331,3 +332,22 @@ def test_the_index_finds_what_was_added_newest_first(monkeypatch):
         known.setdefault(key, []).insert(0, seq)
     assert len(index) == 1_050
     assert {key: list(index.find(key)) for key in range(301)} == {key: known.get(key, []) for key in range(301)}
+
+
+def test_a_bag_of_digests_counts_and_takes_no_halves_for_wholes():
+    bag = DigestBag()
+    first, second = bytes(8) + b"\0\1aaaaaa", bytes(8) + b"\0\2bbbbbb"
+    between = first[8:] + second[:8]
+    for digest in (first, second, first):
+        bag.add(digest)
+    assert between not in bag
+    assert not bag.take(between)
+    assert [bag.take(first), bag.take(first), bag.take(first), bag.take(second)] == [True, True, False, True]
+    assert len(bag) == 0
+    many = [digest_of(b"%d" % number) for number in range(5000)]
+    for digest in many:
+        bag.add(digest)
+    assert len(bag) == 5000
+    assert all(digest in bag for digest in many)
+    assert all(bag.take(digest) for digest in reversed(many))
+    assert len(bag) == 0

@@ -49,6 +49,7 @@ def prompt(
     fresh: bool = False,
     any_digest: bool = False,
     allow_cloud: bool = False,
+    raw: bool = False,
     save: str | None = None,
     host: str | None = None,
     timeouts: Timeouts | None = None,
@@ -71,6 +72,7 @@ def prompt(
       end the run.
     - `fresh`: send also requests whose reply is in the store. `any_digest`: accept replies of other versions of the
       model.
+    - `raw`: leave thoughts in `<think>` tags, and the fence around JSON, in the text.
     - `allow_cloud`: allow models that run elsewhere. `save`: a name under which the template is saved.
     - `host`: the server; without it OLLAMA_HOST, else this machine's. `timeouts`: time limits of a request.
 
@@ -100,6 +102,7 @@ def prompt(
         fresh=fresh,
         any_digest=any_digest,
         allow_cloud=allow_cloud,
+        raw=raw,
     )
     return Run(prepared.plan)
 

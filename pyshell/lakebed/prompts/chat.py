@@ -14,9 +14,10 @@ from lakebed.errors import InvalidArgument, OllamaError
 from lakebed.models import Listing
 from lakebed.prompts import model_options, server_models, storage
 from lakebed.prompts.client import Client, Pulled, Timeouts
-from lakebed.prompts.failures import thinking_cut
+from lakebed.prompts.failures import reply_empty, thinking_cut
 from lakebed.prompts.reply_builder import ReplyBuilder, is_cut_while_thinking
 from lakebed.prompts.reply_format import ReplyFormat
+from lakebed.prompts.reply_text import ThoughtFilter
 from lakebed.prompts.request import RequestBuilder, RequestSettings, checked_messages
 from lakebed.prompts.results import ModelInfo
 from lakebed.prompts.server import Server, find_server
@@ -44,7 +45,9 @@ class Chat:
         format: ReplyFormat | None,
         *,
         fresh: bool,
+        raw: bool,
     ) -> None:
+        self._raw = raw
         self._owner, self._builder, self._messages, self._images, self._format = (
             owner,
             builder,
@@ -96,21 +99,17 @@ class Chat:
         if known is not None:
             self.cached = True
             self._take(known)
-            yield known.text
+            yield self.text
             return
-        reply_builder = ReplyBuilder(self._builder.settings, allow_cloud=self._owner.allow_cloud)
-        stream = self._owner.client.chat(self._builder.body(self._messages, self._image), self._builder.settings.model)
-        try:
-            for chunk in stream:
-                reply_builder.add(chunk)
-                if chunk.content:
-                    yield chunk.content
-        finally:
-            stream.close()
-        reply = reply_builder.reply(str(self.request), 1)
+        reply = yield from self._send(1)
+        if reply.is_empty and not is_cut_while_thinking(reply):
+            reply = yield from self._send(2)
         if is_cut_while_thinking(reply):
             self.thinking, self.done_reason, self.stats = reply.thinking, reply.done_reason, dict(reply.stats)
             raise thinking_cut(reply.model, reply.stats.get("eval_count"), reply.thinking)
+        if reply.is_empty:
+            self.done_reason, self.stats = reply.done_reason, dict(reply.stats)
+            raise reply_empty(reply.model, reply.done_reason)
         if store is not None and not self._owner.is_unchanged(self._builder.settings):
             # The model became another version meanwhile: which of them replied is not known.
             self._data = RequestBuilder(replace(self._builder.settings, digest="")).request(self._messages)
@@ -121,6 +120,22 @@ class Chat:
         if store is not None:
             self.reply = Hash.of(data)
             self._store(store, data)
+
+    def _send(self, attempt: int) -> Generator[str, None, storage.Reply]:
+        """Sends the request, and yields the pieces of the text. Returns the reply."""
+        builder = ReplyBuilder(self._builder.settings, allow_cloud=self._owner.allow_cloud)
+        stream = self._owner.client.chat(self._builder.body(self._messages, self._image), self._builder.settings.model)
+        thoughts = None if self._raw else ThoughtFilter()
+        try:
+            for chunk in stream:
+                builder.add(chunk)
+                if piece := chunk.content if thoughts is None else thoughts.feed(chunk.content):
+                    yield piece
+        finally:
+            stream.close()
+        if thoughts is not None and (rest := thoughts.end()):
+            yield rest
+        return builder.reply(str(self.request), attempt)
 
     def _image(self, hash: str) -> bytes:
         """The bytes of the image with this hash, of the messages or of the store."""
@@ -141,7 +156,8 @@ class Chat:
         store.commit()
 
     def _take(self, reply: StoredReply) -> None:
-        self.text, self.thinking, self.tool_calls = reply.text, reply.thinking, reply.tool_calls
+        self.text = reply.raw if self._raw else reply.text
+        self.thinking, self.tool_calls = reply.thinking, reply.tool_calls
         self.done_reason, self.stats = reply.done_reason, reply.stats
         self.reply = Hash(reply.hash) if self.cached else None
         if self._format is not None:
@@ -212,12 +228,15 @@ class Ollama:
         think: bool | str | None = None,
         keep_alive: str | float | None = None,
         fresh: bool = False,
+        raw: bool = False,
     ) -> Chat:
         """Send a chat to a model. Returns the reply, an iterator over pieces of text.
 
         `messages` is a prompt, or a list of Ollama's messages, whose images are bytes or hashes of blobs. `format` is
         "json" or a JSON schema, against which the reply is checked. `options`, `think` and `keep_alive` are Ollama's. A
-        reply to the same request that the store has is returned again, unless `fresh`.
+        reply to the same request that the store has is returned again, unless `fresh`. Thoughts in `<think>` tags at
+        the beginning go to `thinking`, and a fence around JSON is no part of `text`, unless `raw`. An empty reply is
+        requested once more.
 
         Raises `ModelMissing`, `CloudRefused`, `InvalidArgument`, `OllamaError`.
         """
@@ -234,7 +253,7 @@ class Ollama:
             model_options.think(think),
             model_options.keep_alive(keep_alive),
         )
-        return Chat(self, RequestBuilder(settings), checked, images, form, fresh=fresh)
+        return Chat(self, RequestBuilder(settings), checked, images, form, fresh=fresh, raw=raw)
 
     def is_unchanged(self, settings: RequestSettings) -> bool:
         """Whether the model still has the digest of `settings`, as far as the server can be asked."""

@@ -28,6 +28,7 @@ from lakebed.errors import (
     OllamaUnreachable,
     PromptTooLong,
     ReplyCut,
+    ReplyEmpty,
     ReplyGarbled,
     ReplyTimeout,
     ReplyTooLarge,
@@ -238,6 +239,15 @@ def cloud_refused(model: str, host: str) -> LakebedError:
     )
 
 
+def reply_empty(model: str, reason: str) -> ReplyEmpty:
+    """The error for a reply without text. `reason` is why it ended."""
+    if reason == "length":
+        return ReplyEmpty(
+            f"The reply of {model} is empty: a limit stopped it at once; give it more room with -o num_predict=N."
+        )
+    return ReplyEmpty(f"The reply of {model} is empty: the model ended it at once; word the prompt in another way.")
+
+
 def thinking_cut(model: str, tokens: int | None, thinking: str) -> ThinkingCut:
     """The error for a reply that a limit stopped before its text began; `tokens` is the length of the thinking."""
     used = "" if tokens is None else f" {tokens:,}"
@@ -276,7 +286,7 @@ def is_server_trouble(error: BaseException) -> bool:
 def attempts_worthwhile(error: BaseException) -> int:
     """How many attempts in all are worthwhile for a request that fails with this error."""
     match error:
-        case ReplyCut():
+        case ReplyCut() | ReplyEmpty():
             return 2
         case OllamaFailed(status=502):
             return 3

@@ -8,6 +8,7 @@ from typing import Any
 from lakebed.errors import InternalError, ReplyTooLarge
 from lakebed.prompts.client import REPLY_LIMIT, Chunk
 from lakebed.prompts.failures import cloud_refused
+from lakebed.prompts.reply_text import split_reply
 from lakebed.prompts.request import RequestSettings
 from lakebed.prompts.storage import Reply, timestamp
 
@@ -56,12 +57,15 @@ class ReplyBuilder:
             raise InternalError(
                 "The stream of a reply ended without its last chunk and without an error. Please report this."
             )
+        raw = "".join(self._content)
+        split = split_reply(raw, json=self._settings.format is not None)
         return Reply(
             request=request,
             model=self._settings.model,
             digest=self._settings.digest,
-            text="".join(self._content),
-            thinking="".join(self._thinking),
+            text=split.text,
+            raw=raw if split.text != raw else None,
+            thinking="".join(self._thinking) or split.thinking,
             tool_calls=tuple(self._calls),
             done_reason=self._last.done_reason,
             stats=self._last.stats or {},

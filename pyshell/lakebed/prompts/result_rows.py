@@ -34,12 +34,14 @@ class SettledRow:
         return SettledRow(self.row, prepared, None, self.cached)
 
 
-def result_of(settled: SettledRow, run: str, *, with_value: bool) -> tuple[bytes, PromptResult]:
+def result_of(settled: SettledRow, run: str, *, with_value: bool, raw: bool = False) -> tuple[bytes, PromptResult]:
     """The row that is stored and the result that is returned. `run` is the id of the run; `with_value`: the reply is
-    JSON."""
+    JSON; `raw`: the text is that which the model wrote."""
     row, prepared, reply = settled.row, settled.prepared, settled.reply
     error = prepared.error
-    text = prepared.text if error is not None else reply.text if reply is not None else None
+    text = prepared.text if error is not None else None
+    if error is None and reply is not None:
+        text = reply.raw if raw else reply.text
     value: Any = None
     row_error: RowError | None = None
     if error is not None:

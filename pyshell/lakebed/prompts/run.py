@@ -40,6 +40,8 @@ _MAX_WAITING = 4096
 """Rows that wait for replies, at most."""
 _MAX_TOGETHER = 256
 """Rows that are stored in one commit, at most."""
+_MOST_REPLIES = 32
+"""Replies that wait to be stored, at most: so much a killed run can lose."""
 _COMMIT_SECONDS = 0.03
 """The time between two commits, at least, while requests are being sent: a commit takes two kilobytes besides its rows,
 and a sync of the disk."""
@@ -77,7 +79,7 @@ class Run(Iterator[PromptResult]):
         self._threads = SenderThreads(plan.sender(self._listener), plan.jobs, self._events.put)
         self._breaker = plan.breaker
         self._in_flight: dict[str, PendingRequest] = {}
-        self._sending = self._waiting = self._unsaved_errors = 0
+        self._sending = self._waiting = self._failed = 0
         self._last_commit = 0.0
         self._to_store: list[SettledRow] = []
         self._sent: list[PendingRequest] = []
@@ -159,6 +161,11 @@ class Run(Iterator[PromptResult]):
         """Whether a single prompt is sent, without an input row."""
         return self._plan.query is None and not self._plan.rows.columns
 
+    @property
+    def is_raw(self) -> bool:
+        """Whether thoughts and fences are left in the text."""
+        return self._plan.raw
+
     def count_rows(self) -> None:
         """Count the input rows, for `status`; the query runs once for it."""
         self.total = self._plan.rows.count()
@@ -214,6 +221,8 @@ class Run(Iterator[PromptResult]):
         self._collect()
         unsaved = len(self._sent) + len(self._to_store)
         is_last = not self._sending and (self._rows_ended or self._stopping)
+        # A failure is stored at once: further rows with the same prompt would only wait to fail with it.
+        is_full = unsaved >= _MAX_TOGETHER or len(self._sent) >= _MOST_REPLIES or any(one.error for one in self._sent)
         early = self._last_commit + _COMMIT_SECONDS - time.monotonic()
         if not unsaved and not self._in_flight and is_last:
             self._end(self._natural_outcome(), self._failure)
@@ -221,7 +230,7 @@ class Run(Iterator[PromptResult]):
             self._collect(timeout=self._record.seconds_left if self._sending else None)
             if self._record_costs():
                 self._store.commit()
-        elif early <= 0 or unsaved >= _MAX_TOGETHER or is_last:
+        elif early <= 0 or is_full or is_last:
             self._save()
         elif self._counts.rows == taken:
             self._collect(timeout=early)
@@ -269,7 +278,7 @@ class Run(Iterator[PromptResult]):
         settled = SettledRow(row, prepared)
         if prepared.error is not None:
             self._to_store.append(settled)
-            self._note_errors(1)
+            self._notice_errors(1)
             return
         in_flight = self._in_flight.get(prepared.request)
         if in_flight is None and not self._plan.fresh:
@@ -318,12 +327,12 @@ class Run(Iterator[PromptResult]):
             else:
                 self._sent.append(pending)
                 if pending.error is not None:
-                    self._note_errors(len(pending.rows))
+                    self._notice_errors(len(pending.rows))
 
-    def _note_errors(self, rows: int) -> None:
-        """Takes no more rows after too many errors, also if these are not stored yet."""
-        self._unsaved_errors += rows
-        if self._counts.errors + self._unsaved_errors >= self._plan.max_errors:
+    def _notice_errors(self, rows: int) -> None:
+        """Takes no more rows after too many errors, those that are not stored yet included."""
+        self._failed += rows
+        if self._failed >= self._plan.max_errors:
             self._stopping = True
 
     def _remove(self, pending: PendingRequest) -> None:
@@ -334,7 +343,7 @@ class Run(Iterator[PromptResult]):
     def _save(self) -> None:
         """Stores the replies that arrived and the rows that are settled, in one commit."""
         sent, settled = self._sent, self._to_store
-        self._sent, self._to_store, self._unsaved_errors = [], [], 0
+        self._sent, self._to_store = [], []
         self._digests.settle([pending for pending in sent if pending.reply is not None])
         requests = {pending.hash: pending.data for pending in sent}
         requests |= {one.prepared.request: one.prepared.data for one in settled if one.prepared.error is None}
@@ -346,7 +355,8 @@ class Run(Iterator[PromptResult]):
         unknown = [data for request, data in requests.items() if request not in self._store]
         if unknown:
             self._store.append(storage.REQUESTS, unknown)
-        results = [result_of(one, self.id, with_value=self._plan.format is not None) for one in settled]
+        plan = self._plan
+        results = [result_of(one, self.id, with_value=plan.format is not None, raw=plan.raw) for one in settled]
         if self._plan.into is not None and results:
             self._store.append(self._plan.into, [data for data, _ in results])
         self._record_costs()
@@ -361,8 +371,6 @@ class Run(Iterator[PromptResult]):
             else:
                 self._counts.new += 1
             self._ready.append(result)
-        if self._counts.errors >= self._plan.max_errors:
-            self._stopping = True
 
     def _store_replies(self, sent: list[PendingRequest]) -> list[SettledRow]:
         """Stores the replies to requests, unless another process has stored one meanwhile; the rows of the requests,

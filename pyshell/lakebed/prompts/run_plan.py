@@ -80,6 +80,8 @@ class RunPlan:
     any_digest: bool = False
     """Accept replies of other versions of the model."""
     allow_cloud: bool = False
+    raw: bool = False
+    """Leave thoughts and fences in the text of results."""
     backoff: float = 0.5
     """Seconds before the second attempt of a request, and before the first probe of a server in trouble."""
     notes: list[str] = field(default_factory=list)

@@ -11,7 +11,7 @@ from typing import Any
 from lakebed.errors import OllamaError, OllamaStalled, ReplyCut, ReplyInvalid
 from lakebed.prompts.circuit_breaker import CircuitBreaker
 from lakebed.prompts.client import Chunk, Client
-from lakebed.prompts.failures import attempts_worthwhile, is_server_trouble, thinking_cut
+from lakebed.prompts.failures import attempts_worthwhile, is_server_trouble, reply_empty, thinking_cut
 from lakebed.prompts.model_watch import ModelWatch
 from lakebed.prompts.reply_builder import ReplyBuilder, is_cut_while_thinking
 from lakebed.prompts.reply_format import ReplyFormat
@@ -95,6 +95,8 @@ class Sender:
                 self.breaker.answered()
                 if is_cut_while_thinking(reply):
                     raise thinking_cut(reply.model, reply.stats.get("eval_count"), reply.thinking)
+                if reply.is_empty:
+                    raise reply_empty(reply.model, reply.done_reason)
                 if self.format is not None:
                     pending.value = self.format.value(reply.text, cut=reply.done_reason == "length")
                 pending.reply = reply

@@ -162,7 +162,7 @@ def _run(context: Context, run: Run, again: str) -> int:
         context.note(f"note: {note}")
     as_rows = context.json or not context.on_terminal
     line = StatusLine(run) if context.progress else None
-    display = None if as_rows else ReplyDisplay(context, run, line)
+    display = None if as_rows else ReplyDisplay(context, run, line, raw=run.is_raw)
     try:
         with _interruptible(context, run), run, line or contextlib.nullcontext():
             if line is not None:

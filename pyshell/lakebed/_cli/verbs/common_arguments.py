@@ -71,6 +71,7 @@ PROMPT_OPTIONS: tuple[Argument, ...] = (
     Argument("max_errors", "stop after this many failed rows", "integer", ("--max-errors",), default=50, metavar="N"),
     Argument("fresh", "send requests again whose replies are stored already", "flag", ("--fresh",)),
     Argument("any_digest", "accept stored replies of other versions of the model", "flag", ("--any-digest",)),
+    Argument("raw", "leave <think> tags, and the fence around JSON, in the text", "flag", ("--raw",)),
     Argument("allow_cloud", "allow models that run on other machines", "flag", ("--allow-cloud",)),
     Argument(
         "save", "save the template, the system text and the schema under this name", options=("--save",), metavar="NAME"
