@@ -28,7 +28,7 @@ pub(crate) async fn noting_connections<F: Future>(sending: F) -> (F::Output, boo
 }
 
 /// How long a connection takes at most to become idle after the end of a response was read.
-const IDLE_DELAY: Duration = Duration::from_secs(1);
+const IDLE_DELAY: Duration = Duration::from_millis(100);
 
 /// When a connection became idle the last time.
 #[derive(Debug)]
