@@ -15,6 +15,16 @@ FORMAT = Argument(
     ("--format",),
     choices=FORMATS,
 )
+SET_TYPES = Argument(
+    "types",
+    "declare the type of a column, or of a field inside it: price=DOUBLE, commit.at=TIMESTAMP",
+    options=("--set",),
+    many=True,
+    metavar="COLUMN=TYPE",
+)
+NULL_TEXTS = Argument(
+    "nulls", "a text that means NULL in the columns of --set", options=("--null",), many=True, metavar="TEXT"
+)
 LISTING_FORMAT = replace(FORMAT, choices=LISTING_FORMATS)
 ROWS = Argument("rows", "rows that a table shows; 0 shows all (default: 40)", "integer", ("--rows",), metavar="N")
 SAFE = Argument("safe", "run no programs, read and write no files but the store's", "flag", ("--safe",))
