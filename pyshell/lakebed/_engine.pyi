@@ -323,17 +323,20 @@ class OllamaClient:
         *,
         headers: dict[str, str],
         proxies: bool,
+        scope_id: int,
         connect: float,
         first: float,
         stall: float,
+        total: float | None,
         line_limit: int,
     ) -> Self:
         """A client of the server at `url`, which does not connect yet.
 
         - `headers`: of every request.
         - `proxies`: whether the proxies named in the environment are used.
-        - `connect`, `first`, `stall`: time limits in seconds, of connecting, of the response's head, and between two
-          pieces of a body.
+        - `scope_id`: the index of the network interface, for a link-local IPv6 address; else 0.
+        - `connect`, `first`, `stall`, `total`: time limits in seconds, of connecting, of the response's head, between
+          two pieces of a body, and of a stream as a whole.
         - `line_limit`: largest length of a line of a stream, in bytes.
 
         Raises `InvalidArgument` for a negative time limit, `OllamaUnreachable` for headers or a URL that HTTP does not

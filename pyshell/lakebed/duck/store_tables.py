@@ -138,7 +138,7 @@ class StoreTables:
             if event.get("event") == "begin":
                 begun[event["run"]] = event
                 into.add(str(event.get("into")))
-            else:
+            elif event.get("event") == "end":
                 begun.pop(event.get("run"), None)
         return Runs(frozenset(run for run, event in begun.items() if is_alive(event)), frozenset(into))
 
