@@ -49,15 +49,14 @@ impl Summary {
         let mut open = vec![ROOT];
         while let Some(id) = open.pop() {
             let node = self.node(id);
-            if node.value != NONE && node.fields.len() > 0 {
+            let collapsed = node.value != NONE && node.stats.objects > 0;
+            if collapsed && self.written_fields(id).next().is_some() {
                 return true;
             }
-            open.extend(node.fields.ids());
-            open.extend(
-                [node.element, node.value]
-                    .into_iter()
-                    .filter(|id| *id != NONE),
-            );
+            open.extend(self.written_fields(id));
+            open.extend(collapsed.then_some(node.value));
+            let has_elements = node.element != NONE && node.stats.arrays > 0;
+            open.extend(has_elements.then_some(node.element));
         }
         false
     }

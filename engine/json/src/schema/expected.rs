@@ -41,10 +41,9 @@ impl Summary {
     /// only expected, since that they were not seen says something.
     pub(super) fn written_fields(&self, id: NodeId) -> impl Iterator<Item = NodeId> {
         let node = self.node(id);
-        let all = node.value != NONE;
-        node.fields
-            .ids()
-            .filter(move |field| all || !self.is_blank(*field))
+        let (any, all) = (node.stats.objects > 0, node.value != NONE);
+        let is_written = move |field: &NodeId| any && (all || !self.is_blank(*field));
+        node.fields.ids().filter(is_written)
     }
 }
 

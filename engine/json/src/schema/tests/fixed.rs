@@ -249,6 +249,15 @@ fn keys_that_wide_lines_lack_are_not_forgotten() {
             "{o}"
         );
     }
+    // Again, with what collapsed before among what is expected.
+    let mut all = before.clone();
+    all.merge(&new);
+    for lines in [&wide[..1], &wide[1..2], &[r#"{"id":3}"#.to_owned()]] {
+        let more = summary_of(all.expecting(), lines);
+        assert_eq!(Summary::decode(&more.encode()).as_ref(), Ok(&more));
+        all.merge(&more);
+        assert_eq!(Summary::decode(&all.encode()).as_ref(), Ok(&all));
+    }
     // What was expected and did not come leaves no trace where nothing collapsed.
     let lines = [r#"{"id":7}"#];
     assert_eq!(
