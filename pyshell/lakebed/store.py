@@ -351,6 +351,15 @@ class Store(Readable):
             warnings.warn(message, RuntimeWarning, stacklevel=3)
 
 
+def has_pending(store: Store) -> bool:
+    """Whether changes are pending in a store object."""
+    engine = store._engine  # noqa: SLF001
+    if engine.settings()["mode"] == "r":
+        return False
+    stats = engine.stats()
+    return bool(stats["pending_blobs"] or stats["pending_rows"])
+
+
 def _check_writable(target: object) -> None:
     """Raises `TypeError` unless bytes can be written to `target`."""
     if not hasattr(target, "write"):

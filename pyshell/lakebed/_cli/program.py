@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +162,30 @@ def _command(verb: Verb) -> VerbCommand:
     return VerbCommand(verb, lambda values: _run(verb, values), _common(json=verb.json))
 
 
+class _Commands(dict[str, click.Command]):
+    """The command of each verb, made when it is asked for."""
+
+    def __init__(self, verbs: Sequence[Verb]) -> None:
+        super().__init__()
+        self._verbs = {verb.name: verb for verb in verbs}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._verbs
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._verbs)
+
+    def __missing__(self, name: str) -> click.Command:
+        self[name] = _command(self._verbs[name])
+        return self[name]
+
+    def __len__(self) -> int:
+        return len(self._verbs)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if name in self._verbs else default
+
+
 class _Root(click.Group):
     """The verbs, in the order of the registry."""
 
@@ -242,7 +266,7 @@ _SHELL = click.Command("shell", callback=_shell, params=[click.Argument(["store"
 
 root = _Root(
     PROGRAM,
-    commands={verb.name: _command(verb) for verb in STORE_VERBS},
+    commands=_Commands(STORE_VERBS),
     callback=_shell,
     params=[
         *_shell_options(),

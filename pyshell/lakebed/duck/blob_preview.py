@@ -12,14 +12,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from lakebed.duck.attachment import PREVIEW_SCHEMA
+
 if TYPE_CHECKING:
     import duckdb
 
-SCHEMA = "glance"
-"""The schema of the view of previews, in the database of the attached store."""
 TABLE = "blobs"
-ENGINE_TABLE = "glances"
-"""The engine's name of the system table that the view reads."""
 
 _SHORTENED = ("data", "hash")
 _UNCHANGED = frozenset(("id", "kind", "size", "stored_size", "encoding", "dictionary", "segment", "frame"))
@@ -34,7 +32,7 @@ Node = dict[str, Any]
 
 def with_previews(connection: duckdb.DuckDBPyConnection, sql: str) -> str | None:
     """The query over previews; None if it needs whole blobs, or does not read the table of blobs."""
-    import duckdb
+    from lakebed._duckdb import duckdb
 
     if TABLE not in sql.lower():
         return None
@@ -59,9 +57,9 @@ def _rewritten(connection: duckdb.DuckDBPyConnection, sql: str) -> str | None:
     path = [name for name in (table["catalog_name"], table["schema_name"]) if name]
     if [name.lower() for name in path] not in ([], ["sys"], [database.lower(), "sys"]):
         return None
-    table.update(catalog_name=database, schema_name=SCHEMA, alias=table["alias"] or table["table_name"])
+    table.update(catalog_name=database, schema_name=PREVIEW_SCHEMA, alias=table["alias"] or table["table_name"])
     if "qualified_name" in table:
-        table["qualified_name"] = {"path": [database, SCHEMA, TABLE]}
+        table["qualified_name"] = {"path": [database, PREVIEW_SCHEMA, TABLE]}
     row = connection.execute("SELECT json_deserialize_sql(?::JSON)", [json.dumps(tree)]).fetchone()
     return str(row[0]) if row else None
 
@@ -73,7 +71,10 @@ def _database(connection: duckdb.DuckDBPyConnection) -> str | None:
         "UNION ALL SELECT database_name, schema_name FROM duckdb_tables() WHERE lower(table_name) = ?",
         [TABLE, TABLE],
     ).fetchall()
-    if sorted(schema for _, schema in named) != [SCHEMA, "sys"] or len({database for database, _ in named}) != 1:
+    if (
+        sorted(schema for _, schema in named) != [PREVIEW_SCHEMA, "sys"]
+        or len({database for database, _ in named}) != 1
+    ):
         return None
     return str(named[0][0])
 

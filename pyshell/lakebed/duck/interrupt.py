@@ -8,8 +8,8 @@ error.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
-import socket
 import threading
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
@@ -50,22 +50,22 @@ def interruptible(connection: duckdb.DuckDBPyConnection, numbers: Collection[int
         yield
         return
     _pending.clear()
-    receiver, sender = socket.socketpair()
-    sender.setblocking(False)
+    receive, send = os.pipe()
+    os.set_blocking(send, False)
 
     def listen() -> None:
-        while signals := receiver.recv(64):
+        while signals := os.read(receive, 64):
             if not set(signals).isdisjoint(numbers):
                 connection.interrupt()
                 _pending.set()
 
     listener = threading.Thread(target=listen, name="lakebed-interrupt", daemon=True)
     listener.start()
-    before = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+    before = signal.set_wakeup_fd(send, warn_on_full_buffer=False)
     try:
         yield
     finally:
         signal.set_wakeup_fd(before)
-        sender.close()
+        os.close(send)
         listener.join()
-        receiver.close()
+        os.close(receive)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Hashable
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lakebed._process import is_alive
-from lakebed.store import Store
+from lakebed._snapshot import engine_of
+from lakebed.store import Store, has_pending
 from lakebed.store import open as open_store
 
 if TYPE_CHECKING:
@@ -51,11 +53,9 @@ class StoreSnapshots:
         """The newest state of the store."""
         self._store.refresh()
         snapshot = self._store.snapshot
-        stats = self._store.stats() if self._store.settings.mode == "a" else None
         # Pending changes may be rolled back and replaced by as many others: two snapshots with pending changes are
         # never equal.
-        pending = stats is not None and stats.pending_blobs + stats.pending_rows > 0
-        return StoreTables(snapshot, object() if pending else None)
+        return StoreTables(snapshot, object() if has_pending(self._store) else None)
 
 
 class StoreTables:
@@ -64,19 +64,23 @@ class StoreTables:
     def __init__(self, snapshot: Snapshot, pending: object | None = None) -> None:
         self._snapshot = snapshot
         self._pending = pending
-        self._collections = {info.name: info for info in snapshot.collections()}
+
+    @cached_property
+    def _collections(self) -> dict[str, dict[str, Any]]:
+        """The descriptions of the collections, by name."""
+        return {info["name"]: info for info in engine_of(self._snapshot).collections()}
 
     @property
     def version(self) -> Hashable:
         return self._snapshot.commit, self._pending
 
     def collections(self) -> list[str]:
-        return [info.name for info in sorted(self._collections.values(), key=lambda info: info.id)]
+        return sorted(self._collections, key=lambda name: int(self._collections[name]["id"]))
 
     def collection(self, name: str) -> CollectionTable:
         info = self._collections[name]
-        content = (info.id, info.first_seq, info.next_seq, info.rows, info.deleted_rows, self._pending)
-        return CollectionTable(self._snapshot, name, info.rows, content)
+        content = tuple(info[key] for key in ("id", "first_seq", "next_seq", "rows", "deleted_rows"))
+        return CollectionTable(self._snapshot, name, info["rows"], (*content, self._pending))
 
     def system(self, table: str) -> SystemTable:
         return SystemTable(self._snapshot, table, (self.version, table))
@@ -111,8 +115,8 @@ class CollectionTable:
         # A schema of very many columns is expensive, and a collection that did not change needs none.
         with self._lock:
             if self._types is None:
-                schema = self._snapshot.schema(self._name)
-                self._types = {column.name: column.type for column in schema.columns}
+                schema = engine_of(self._snapshot).schema(self._name)
+                self._types = {column["name"]: column["type"] for column in schema["columns"]}
             return self._types
 
     @property

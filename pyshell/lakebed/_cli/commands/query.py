@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-import lakebed
-from lakebed._cli.environment.duckdb_connection import attach_store, connect
+from lakebed._cli.environment.duckdb_connection import attach_store, connect, show_named
 from lakebed._cli.environment.statement_input import given_statements
 from lakebed._cli.language.statements import Statement, hinting_at_pipe_verbs, split
 from lakebed._cli.pipes.execute import run_pipe
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from lakebed._cli.environment.context import Context
     from lakebed._cli.results.execution import Parsed
+    from lakebed.duck.attachment import Attachment
 
 _NO_STATEMENT = 'There is no statement: try lakebed query "SELECT count(*) FROM events".'
 
@@ -42,9 +42,9 @@ def query(
     connection = connect(context, database)
     try:
         with context.naming_the_store():
-            attach_store(context, connection)
+            store = attach_store(context, connection)
         with execution.translated_errors(), interruptible(connection), context.output(output) as target:
-            return _QueryCommand(context, connection, form, target, rows, to_file=output is not None).run(text)
+            return _QueryCommand(context, connection, store, form, target, rows, to_file=output is not None).run(text)
     finally:
         connection.close()
 
@@ -66,6 +66,7 @@ class _QueryCommand:
 
     context: Context
     connection: duckdb.DuckDBPyConnection
+    store: Attachment
     form: str
     target: IO[bytes]
     rows: int | None
@@ -77,11 +78,12 @@ class _QueryCommand:
     def run(self, text: str) -> int | None:
         statement = None
         for statement in split(text):
+            show_named(self.store, self.connection, statement)
             if statement.kind == "pipe":
                 if code := run_pipe(self.context, self.connection, statement):
                     return code
                 # The next statement sees what the pipe wrote.
-                lakebed.refresh(self.connection)
+                self.store.refresh(self.connection)
             else:
                 self._run_sql(statement)
         if statement is None:
@@ -94,7 +96,7 @@ class _QueryCommand:
                 if execution.returns_rows(parsed):
                     self._write_result(parsed)
                 else:
-                    self.connection.execute(parsed)
+                    execution.execute(self.connection, parsed)
 
     def _write_result(self, parsed: Parsed) -> None:
         self.results += 1

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lakebed.duck.connection import attach_for_display, search
+from lakebed._cli.language.names import names_in
+from lakebed._duckdb import duckdb
+from lakebed.duck.connection import attach_on_demand, search
 from lakebed.duck.functions import ALLOWED
 
 if TYPE_CHECKING:
-    import duckdb
-
     from lakebed._cli.environment.context import Context
+    from lakebed._cli.language.statements import Statement
+    from lakebed.duck.attachment import Attachment
 
 DATABASE = "data"
 """The name of the store's database in SQL."""
@@ -22,8 +24,6 @@ def connect(context: Context, database: str | None = None) -> duckdb.DuckDBPyCon
 
     Raises `InvalidArgument` for a database file under `--safe`.
     """
-    import duckdb
-
     if database is not None:
         context.allow_file(database)
     config: dict[str, str | bool | int | float | list[str]] = {
@@ -38,13 +38,19 @@ def connect(context: Context, database: str | None = None) -> duckdb.DuckDBPyCon
     return connection
 
 
-def attach_store(context: Context, connection: duckdb.DuckDBPyConnection) -> None:
-    """Attaches the context's store. Under `--safe`, without the functions of lakebed's extension, which open any store
-    and file.
+def attach_store(context: Context, connection: duckdb.DuckDBPyConnection) -> Attachment:
+    """Attaches the context's store; `show_named` then makes what a statement names. Under `--safe`, without the
+    functions of lakebed's extension, which open any store and file.
 
     Raises `StoreNotFound` when there is no store.
     """
-    attach_for_display(connection, context.settings.store, DATABASE, functions=not context.safe)
+    attachment = attach_on_demand(connection, context.settings.store, DATABASE, functions=not context.safe)
     search(connection, DATABASE)
     if context.safe:
         connection.execute("SET lock_configuration = true")
+    return attachment
+
+
+def show_named(attachment: Attachment, connection: duckdb.DuckDBPyConnection, statement: Statement) -> None:
+    """Makes the views and functions of an attached store that a statement names."""
+    attachment.show(connection, names_in(statement))

@@ -8,7 +8,6 @@ handed on. Tokens are read only up to where a statement ends or its pipe begins,
 from __future__ import annotations
 
 import contextlib
-import difflib
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -62,7 +61,7 @@ def parse(sql: str) -> list[duckdb.Statement]:
 
     DuckDB turns some statements, such as PIVOT, into several.
     """
-    import duckdb
+    from lakebed._duckdb import duckdb
 
     try:
         return duckdb.extract_statements(sql)
@@ -246,7 +245,7 @@ def hinting_at_pipe_verbs(statement: Statement) -> Iterator[None]:
 
     Raises `InvalidArgument` instead of DuckDB's error where the statement is not valid SQL for that reason.
     """
-    import duckdb
+    from lakebed._duckdb import duckdb
 
     try:
         yield
@@ -271,6 +270,8 @@ def _misspelt_pipe_verb(statement: Statement) -> tuple[str, str] | None:
         found = _PIPE.match(statement.sql, bar) if token.kind == "operator" else None
         if found is None or find_pipe(found[1]) is not None:
             continue
+        import difflib
+
         similar = difflib.get_close_matches(found[1].lower(), [verb.name for verb in PIPE_VERBS], n=1)
         if similar and parse(statement.sql[:bar]):
             return found[1], similar[0]

@@ -6,7 +6,6 @@ import contextlib
 import io
 import itertools
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +92,8 @@ def parquet_pieces(connection: duckdb.DuckDBPyConnection, statement: Parsed) -> 
 
     DuckDB writes Parquet to files that it can seek in, so the result goes through a temporary file.
     """
+    import tempfile
+
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "result.parquet"
         execution.relation(connection, statement).write_parquet(str(path), compression="zstd")

@@ -20,6 +20,8 @@ from lakebed.errors import StoreNotFound
 if TYPE_CHECKING:
     import duckdb
 
+    from lakebed.duck.attachment import Attachment
+
 LAST = "_"
 """The name of the table of the last result."""
 
@@ -60,6 +62,8 @@ class Session:
         self._last_is_kept = False
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._connecting = threading.Lock()
+        self.store: Attachment | None = None
+        """The attached store."""
         self._attached: bytes | None = None
         """The identity of the attached store."""
 
@@ -97,7 +101,7 @@ class Session:
 
         has_history = self.history is not None and self.history.is_kept and not self.safe
         try:
-            attach_store(self.context, connection)
+            self.store = attach_store(self.context, connection)
         except StoreNotFound:
             if has_history:
                 connection.execute(f"CREATE OR REPLACE TEMP VIEW history AS {self._history_sql()}")
@@ -118,15 +122,18 @@ class Session:
             "ignore_errors = true) WHERE statement IS NOT NULL"
         )
 
-    def refresh(self) -> None:
-        """Moves to the newest commit of the store, or to a store that has been made since."""
-        import lakebed
+    def refresh(self, statement: Statement | None = None) -> None:
+        """Moves to the newest commit of the store, or to a store that has been made since, and shows what a statement
+        names."""
+        from lakebed._cli.environment.duckdb_connection import show_named
 
         connection = self.connection
-        if self._attached is None:
+        if self.store is None:
             self._attach(connection)
         else:
-            lakebed.refresh(connection)
+            self.store.refresh(connection)
+        if self.store is not None and statement is not None:
+            show_named(self.store, connection, statement)
 
     def reconnect_to_new_store(self) -> None:
         """Drops the connection when the store at the path is not the attached one any more, and says so."""
@@ -134,7 +141,7 @@ class Session:
             return
         if self._connection is not None:
             self._connection.close()
-        self._connection = self._attached = self.last_query = None
+        self._connection = self._attached = self.store = self.last_query = None
         self.context.note(
             f"note: {self.context.settings.store} is not the same store as before: the old one was removed. "
             "What was created in this shell is gone."

@@ -50,7 +50,7 @@ def run_sql(session: Session, statement: Statement) -> int | None:
     with _running(session) as connection:
         session.last_statement = statement.text
         session.keep_last(statement)
-        session.refresh()
+        session.refresh(statement)
         if statement.kind == "pipe":
             verb = verb_of(statement)
             session.uses_server = session.uses_server or verb.uses_server
@@ -84,7 +84,7 @@ def _run_parsed(session: Session, connection: duckdb.DuckDBPyConnection, parsed:
     began = time.monotonic()
     with ProgressLine(connection, shown=session.interactive) as line:
         if not execution.returns_rows(parsed):
-            connection.execute(parsed)
+            execution.execute(connection, parsed)
             _done(session, began, line)
             return
         form = _format(session)
