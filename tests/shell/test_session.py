@@ -10,15 +10,14 @@ import shutil
 import stat
 import time
 
-import duckdb
 import pytest
 
 import lakebed
-from lakebed._cli.environment.duckdb_connection import DATABASE
 from lakebed._cli.shell import statements
 from lakebed._cli.shell.completion_catalog import CompletionCatalog, read_catalog
 from lakebed._cli.shell.execute import run, run_text
 from lakebed._cli.shell.session import Leave, Session
+from lakebed._duckdb import duckdb
 
 
 @pytest.fixture
@@ -490,7 +489,7 @@ class TestHistory:
 def test_the_catalogue_has_tables_columns_functions(session, place):
     session.refresh()
     cursor = session.connection.cursor()
-    found = read_catalog(cursor, CompletionCatalog(), ("daily",), DATABASE)
+    found = read_catalog(cursor, CompletionCatalog(), ("daily",), session.store)
     cursor.close()
     assert {"events", "blobs", "main.events", "sys.blobs"} <= found.tables.keys()
     assert [column.name for column in found.tables["events"].columns][:3] == ["type", "n", "user"]

@@ -76,25 +76,45 @@ def test_a_misspelt_verb_is_told_the_near_one():
     assert "did you mean 'quit'?" in statements.unknown_verb_message("quti;")
     assert "did you mean 'select'?" in statements.unknown_verb_message("selec 1")
     assert "help; lists the verbs" in statements.unknown_verb_message("xyzzy")
-    assert "did you mean .schema?" in dot_commands.unknown_command_message("schma")
+    assert "did you mean .schema?" in dot_commands.unknown_command_message(".schma")
 
 
 @pytest.mark.parametrize(
     ("name", "words", "means"),
     [
-        ("mode", ["line"], "format vertical"),
-        ("mod", ["csv"], "format csv"),
-        ("timer", ["on"], "timing on"),
-        ("q", [], "quit"),
-        ("read", ["a b.sql"], "read 'a b.sql'"),
-        ("schema", ["My Events"], 'DESCRIBE "My Events"'),
-        ("help", ["ingest"], "help ingest"),
-        ("e", [], None),
-        ("nosuch", [], None),
+        (".mode", ["line"], "format vertical"),
+        (".mod", ["csv"], "format csv"),
+        (".timer", ["on"], "timing on"),
+        (".q", [], "quit"),
+        (".read", ["a b.sql"], "read 'a b.sql'"),
+        (".schema", ["My Events"], "describe 'My Events'"),
+        (".schema", [], "tables --columns"),
+        (".help", ["ingest"], "help ingest"),
+        (".once", ["a.csv"], "once a.csv"),
+        (".headers", ["off"], "set headers off"),
+        (".nullvalue", ["∅"], "set null ∅"),
+        (".maxrows", ["50"], "set rows 50"),
+        (".shell", ["ls -l | wc"], "shell 'ls -l | wc'"),
+        (".e", [], None),
+        (".nosuch", [], None),
+        ("\\q", [], "quit"),
+        ("\\d", [], "tables"),
+        ("\\d", ["events"], "describe events"),
+        ("\\dt", ["ev%"], "tables ev%"),
+        ("\\x", [], "format toggle"),
+        ("\\timing", [], "timing toggle"),
+        ("\\i", ["a.sql"], "read a.sql"),
+        ("\\o", ["a.csv"], "output a.csv"),
+        ("\\e", [], "edit"),
+        ("\\?", [], "help"),
+        ("\\nosuch", [], None),
+        ("?", [], "help"),
+        ("!", ["ls"], "shell ls"),
     ],
 )
-def test_dot_commands_are_said_in_the_shells_words(name, words, means):
-    assert dot_commands.translated(name, words) == means
+def test_commands_of_other_shells_are_said_in_the_shells_words(name, words, means):
+    command = dot_commands.found(name)
+    assert (command.translate(words) if command is not None else None) == means
 
 
 def test_only_the_line_editor_imports_prompt_toolkit():

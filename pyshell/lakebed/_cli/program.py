@@ -220,6 +220,7 @@ def _shell(**flags: Any) -> int | None:
         **{name: value for name, value in flags.items() if value not in (None, False)},
     }
     safe = bool(given.pop("safe", False))
+    database = given.pop("database", None)
     text = _script(given.pop("command"), given.pop("file"))
     if text is not None:
         if not text.strip():
@@ -227,13 +228,13 @@ def _shell(**flags: Any) -> int | None:
             return None
         from lakebed._cli.shell.loop import run_script
 
-        return run_script(given, text, safe=safe)
+        return run_script(given, text, safe=safe, database=database)
     if not sys.stdout.isatty():
         message = "The shell needs a terminal: give statements on standard input, or use lakebed query."
         raise click.UsageError(message)
     from lakebed._cli.shell.loop import run_shell
 
-    return run_shell(given, safe=safe)
+    return run_shell(given, safe=safe, database=database)
 
 
 def _script(command: str | None, file: str | None) -> str | None:
@@ -255,6 +256,13 @@ def _shell_options() -> list[click.Parameter]:
             metavar="FILE",
             type=click.Path(allow_dash=True),
             help="run the statements and verbs in a file; - is standard input",
+            shell_complete=complete_files,
+        ),
+        click.Option(
+            ["--database"],
+            metavar="FILE",
+            type=click.Path(readable=False),
+            help="open this DuckDB database, too; what is created is kept there",
             shell_complete=complete_files,
         ),
         click.Option(["--safe"], is_flag=True, help="run no programs, read and write no files but the store's"),

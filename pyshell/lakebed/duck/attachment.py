@@ -41,6 +41,8 @@ MARKER = "lakebed"
 _PROMPT_TABLES = ("requests", "replies", "runs")
 _PROMPT_NAMES = frozenset((*_PROMPT_TABLES, *(f"_{name}" for name in _PROMPT_TABLES), "lakebed_reply"))
 """What comes together: the views over the collections of prompts, those collections, and the macro over them."""
+SYSTEM_NAMES = frozenset((*SYSTEM_TABLES, *_PROMPT_TABLES))
+"""The names of the tables about the store."""
 _FUNCTION_PREFIX = "lakebed_"
 """What the names of the extension's functions begin with."""
 
@@ -143,6 +145,10 @@ class Attachment:
                 self._named |= wanted
             self._show(connection, self._provider.snapshot())
             return True
+
+    def view_names(self) -> list[str]:
+        """The names of the views of all collections, whether they have been made or not."""
+        return list(view_names(self._provider.snapshot().collections()).values())
 
     def tables(self) -> dict[ViewName, Table]:
         """Every table of the store as of now, by the name of its view, whether that view has been made or not."""

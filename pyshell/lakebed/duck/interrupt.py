@@ -39,6 +39,16 @@ def raise_if_interrupted() -> None:
         raise KeyboardInterrupt
 
 
+def was_interrupted() -> bool:
+    """Whether a Ctrl-C was recorded that nothing has raised."""
+    return _pending.is_set()
+
+
+def forget_interrupt() -> None:
+    """Forgets a Ctrl-C that was recorded: it was meant for a program that had the terminal."""
+    _pending.clear()
+
+
 @contextlib.contextmanager
 def interruptible(connection: duckdb.DuckDBPyConnection, numbers: Collection[int] = (signal.SIGINT,)) -> Iterator[None]:
     """A context in which Ctrl-C interrupts the query that `connection` runs in the main thread.
@@ -56,8 +66,9 @@ def interruptible(connection: duckdb.DuckDBPyConnection, numbers: Collection[int
     def listen() -> None:
         while signals := os.read(receive, 64):
             if not set(signals).isdisjoint(numbers):
-                connection.interrupt()
+                # Set first: whoever sees the interrupted query fail can tell why.
                 _pending.set()
+                connection.interrupt()
 
     listener = threading.Thread(target=listen, name="lakebed-interrupt", daemon=True)
     listener.start()

@@ -151,6 +151,10 @@ class SystemTable:
         self._names = snapshot.table(table).columns
 
     @property
+    def types(self) -> dict[str, str]:
+        return dict.fromkeys(self._names, "")
+
+    @property
     def columns(self) -> dict[str, bool]:
         return dict.fromkeys(self._names, False)
 

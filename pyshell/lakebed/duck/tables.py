@@ -24,6 +24,11 @@ class Table(Protocol):
         ...
 
     @property
+    def types(self) -> dict[str, str]:
+        """The SQL types of the columns, by name, in the order users see; of a system table, empty."""
+        ...
+
+    @property
     def casts(self) -> dict[str, str]:
         """The SQL types of the columns whose Arrow type is another one."""
         ...

@@ -145,6 +145,7 @@ class _RetiredTable:
 
     def __init__(self, table: Table) -> None:
         self.columns = table.columns
+        self.types = table.types
         self.casts = table.casts
         self.signature = table.signature
 

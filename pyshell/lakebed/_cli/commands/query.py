@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING
 
 from lakebed._cli.environment.duckdb_connection import attach_store, connect, show_named
 from lakebed._cli.environment.statement_input import given_statements
+from lakebed._cli.environment.store_guard import refuse_changes
 from lakebed._cli.language.statements import Statement, hinting_at_pipe_verbs, split
 from lakebed._cli.pipes.execute import run_pipe
 from lakebed._cli.results import execution
@@ -44,7 +45,9 @@ def query(
         with context.naming_the_store():
             store = attach_store(context, connection)
         with execution.translated_errors(), interruptible(connection), context.output(output) as target:
-            return _QueryCommand(context, connection, store, form, target, rows, to_file=output is not None).run(text)
+            return _QueryCommand(
+                context, connection, store, form, target, rows, to_file=output is not None, keeps=database is not None
+            ).run(text)
     finally:
         connection.close()
 
@@ -72,6 +75,10 @@ class _QueryCommand:
     rows: int | None
     """The most rows of a table; None for the setting, 0 for all."""
     to_file: bool
+    keeps: bool
+    """Whether there is a database file that keeps what statements create."""
+    has_created: bool = False
+    """Whether the last statement created something."""
     results: int = 0
     """The number of results so far."""
 
@@ -88,15 +95,19 @@ class _QueryCommand:
                 self._run_sql(statement)
         if statement is None:
             raise InvalidArgument(_NO_STATEMENT)
+        if self.has_created and not self.keeps:
+            self.context.note("note: what the last statement created is gone now; --database FILE keeps it")
         return None
 
     def _run_sql(self, statement: Statement) -> None:
+        refuse_changes(self.connection, self.store, statement)
         with hinting_at_pipe_verbs(statement):
             for parsed in execution.parsed(self.connection, statement):
                 if execution.returns_rows(parsed):
                     self._write_result(parsed)
                 else:
                     execution.execute(self.connection, parsed)
+                self.has_created = parsed.type.name.startswith("CREATE")
 
     def _write_result(self, parsed: Parsed) -> None:
         self.results += 1

@@ -28,7 +28,7 @@ def names_in(statement: Statement) -> frozenset[str] | None:
     ]
     found: set[str] = set()
     for index, word in enumerate(words):
-        folded = _unquoted(word).casefold()
+        folded = unquoted(word).casefold()
         if folded in ("show", "describe", "desc"):
             following = words[index + 1].casefold() if index + 1 < len(words) else ""
             if following in _LISTS and (folded == "show" or following in ("", ")")):
@@ -39,7 +39,7 @@ def names_in(statement: Statement) -> frozenset[str] | None:
     return frozenset(found)
 
 
-def _unquoted(word: str) -> str:
+def unquoted(word: str) -> str:
     """The name or text that a token stands for."""
     if word[:1] == '"':
         return word.strip('"').replace('""', '"')

@@ -8,8 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from lakebed.duck.attachment import SYSTEM_NAMES
+
 if TYPE_CHECKING:
     import duckdb
+
+    from lakebed.duck.attachment import Attachment
 
 
 class Column(NamedTuple):
@@ -44,7 +48,7 @@ class CompletionCatalog:
 
 _COLUMNS = """
     SELECT database_name, schema_name, table_name, column_name, data_type FROM duckdb_columns()
-    WHERE NOT internal AND table_name <> 'lakebed' AND schema_name NOT IN ('behind', 'glance')
+    WHERE NOT internal AND schema_name NOT IN ('behind', 'glance')
     ORDER BY database_name, schema_name, table_oid, column_index
 """
 _FUNCTIONS = """
@@ -55,27 +59,40 @@ _KEYWORDS = "SELECT keyword_name, keyword_category = 'reserved' FROM duckdb_keyw
 
 
 def read_catalog(
-    connection: duckdb.DuckDBPyConnection, old: CompletionCatalog, queries: tuple[str, ...], store: str
+    connection: duckdb.DuckDBPyConnection,
+    old: CompletionCatalog,
+    queries: tuple[str, ...],
+    attachment: Attachment | None,
 ) -> CompletionCatalog:
     """The catalog now. Functions and keywords never change, so they are taken from the `old` one if it has them.
 
-    `queries` are the names of the saved queries, `store` is the name of the store's database.
+    `queries` are the names of the saved queries. Collections come from the attached store, whose views are made only
+    when a statement names them.
 
     Raises `duckdb.Error`.
     """
     tables: dict[str, Table] = {}
     collections: list[str] = []
     grouped: dict[tuple[str, str, str], list[Column]] = {}
+    store = ""
+    if attachment is not None:
+        store = attachment.name
+        attachment.show(connection, SYSTEM_NAMES)
     for database, schema, table, column, kind in connection.execute(_COLUMNS).fetchall():
-        grouped.setdefault((database, schema, table), []).append(Column(column, kind))
+        if database != store or schema != "main":
+            grouped.setdefault((database, schema, table), []).append(Column(column, kind))
+    if attachment is not None:
+        for view, known in attachment.tables().items():
+            if view.schema == "main":
+                grouped[store, "main", view.name] = [Column(name, kind) for name, kind in known.types.items()]
     # A name finds the table that is added last: tables of the user go before those of the store.
     for (database, schema, table), columns in sorted(grouped.items(), key=lambda item: item[0][0] != store):
-        known = Table(table, f"{database}.{schema}", tuple(columns))
+        found = Table(table, f"{database}.{schema}", tuple(columns))
         if database == store and schema == "sys":
-            tables.setdefault(table.lower(), known)
+            tables.setdefault(table.lower(), found)
         else:
-            tables[table.lower()] = known
-        tables[f"{schema}.{table}".lower()] = known
+            tables[table.lower()] = found
+        tables[f"{schema}.{table}".lower()] = found
         if database == store and schema == "main":
             collections.append(table)
     if old.functions:

@@ -74,8 +74,9 @@ def whole_table(result: Result, screen: Screen) -> Display:
     return Display(lines(), footer, is_wide=True)
 
 
-def in_format(result: Result, form: str, screen: Screen) -> Display:
-    """All rows in any format but `table`, as DuckDB finds them."""
+def in_format(result: Result, form: str, screen: Screen, *, headers: bool = True) -> Display:
+    """All rows in any format but `table`, as DuckDB finds them; CSV without the names of the columns unless there are
+    `headers`."""
     counted = 0
 
     def counting(rows: Iterator[Row]) -> Iterator[Row]:
@@ -91,7 +92,7 @@ def in_format(result: Result, form: str, screen: Screen) -> Display:
     elif form == "markdown":
         lines = render.markdown(columns, rows, null=screen.null)
     elif form == "csv":
-        lines = render.csv(columns, rows)
+        lines = itertools.islice(render.csv(columns, rows), 0 if headers else 1, None)
     elif form == "json":
         lines = render.json_array(columns, rows, result.is_json)
     else:

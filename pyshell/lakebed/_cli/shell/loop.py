@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from lakebed._cli.shell.line_editor import LineEditor
 
 
-def run_script(flags: dict[str, object], text: str, *, safe: bool) -> int:
+def run_script(flags: dict[str, object], text: str, *, safe: bool, database: str | None = None) -> int:
     """Runs the statements of a script up to the first that fails; the exit code.
 
     Raises `StoreNotFound` when there is no store.
     """
-    session = Session(flags, safe=safe)
+    session = Session(flags, safe=safe, database=database)
     try:
         # A script in the wrong directory fails at once, and the error names the path.
         with session.context.open():
@@ -41,11 +41,11 @@ def run_script(flags: dict[str, object], text: str, *, safe: bool) -> int:
         session.close()
 
 
-def run_shell(flags: dict[str, object], *, safe: bool) -> int:
+def run_shell(flags: dict[str, object], *, safe: bool, database: str | None = None) -> int:
     """Runs the shell on a terminal until the user leaves it; the exit code."""
     from lakebed._cli.shell.line_editor import LineEditor
 
-    session = Session(flags, safe=safe, interactive=True)
+    session = Session(flags, safe=safe, interactive=True, database=database)
     settings = session.context.settings
     catalog = CatalogReader(lambda old: _read_catalog(session, old))
     models = ModelReader(lambda: session.uses_server)
@@ -95,11 +95,9 @@ def _loop(
 
 def _read_catalog(session: Session, old: CompletionCatalog) -> CompletionCatalog:
     """The catalog for completion, read on a cursor of its own."""
-    from lakebed._cli.environment.duckdb_connection import DATABASE
-
     cursor = session.connection.cursor()
     try:
-        return read_catalog(cursor, old, tuple(session.saved_queries.names()), DATABASE)
+        return read_catalog(cursor, old, tuple(session.saved_queries.names()), session.store)
     finally:
         cursor.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -24,6 +25,8 @@ class ProgressLine:
     def __init__(self, connection: duckdb.DuckDBPyConnection | None, *, shown: bool) -> None:
         self._connection = connection
         self._done = threading.Event()
+        # The line is drawn over again, which a dumb terminal cannot do.
+        shown = shown and os.environ.get("TERM") != "dumb"
         self._thread = threading.Thread(target=self._draw, name="lakebed-progress", daemon=True) if shown else None
 
     def __enter__(self) -> Self:

@@ -6,14 +6,16 @@ import os
 import sys
 import textwrap
 import threading
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from lakebed._cli.language.statements import Statement
+from lakebed._cli.shell import pager
 from lakebed._cli.shell.context import ShellContext
 from lakebed._cli.shell.history import History, history_file
-from lakebed._cli.shell.pager import pager_command
 from lakebed._cli.shell.saved_queries import SavedQueries
+from lakebed._cli.shell.screen import current_screen
 from lakebed._cli.verbs.formats import format_of_file
 from lakebed.errors import StoreNotFound
 
@@ -33,7 +35,12 @@ class Leave(Exception):
 class Session:
     """One shell on one store."""
 
-    def __init__(self, flags: dict[str, object], *, safe: bool = False, interactive: bool = False) -> None:
+    def __init__(
+        self, flags: dict[str, object], *, safe: bool = False, interactive: bool = False, database: str | None = None
+    ) -> None:
+        self._database = database
+        self.has_hinted = False
+        """Whether it has been said that tables of one's own do not last."""
         self.flags = flags
         self.safe = safe
         self.interactive = interactive
@@ -43,7 +50,10 @@ class Session:
         settings = self.context.settings
         self.timing = settings.timing and interactive
         """Whether to show how long statements took."""
-        self.pager = pager_command(os.environ) if interactive and settings.pager == "auto" and not safe else None
+        self.pager: list[str] | None = None
+        self.apply_settings("pager")
+        self.reading_seconds = 0.0
+        """The seconds that this shell has waited for a person: in the pager and in the editor."""
         self.history = History(history_file(os.environ), settings.store) if interactive else None
         self.saved_queries = SavedQueries(self.context.loaded.files[0].parent / "queries")
         self.target = Target()
@@ -67,6 +77,20 @@ class Session:
         self._attached: bytes | None = None
         """The identity of the attached store."""
 
+    def apply_settings(self, name: str) -> None:
+        """Makes the session follow a setting that has been changed."""
+        settings = self.context.settings
+        if name == "timing":
+            self.timing = settings.timing
+        elif name == "pager":
+            uses_pager = self.interactive and settings.pager == "auto" and not self.safe
+            self.pager = pager.pager_command(os.environ) if uses_pager else None
+
+    @property
+    def has_own_database(self) -> bool:
+        """Whether what is created is kept in a database file."""
+        return self._database is not None
+
     # --- The
     # connection -------------------------------------------------------------------------------------------------
 
@@ -89,7 +113,7 @@ class Session:
     def _connect(self) -> duckdb.DuckDBPyConnection:
         from lakebed._cli.environment.duckdb_connection import connect
 
-        connection = connect(self.context)
+        connection = connect(self.context, self._database)
         connection.execute("SET enable_progress_bar = true")
         connection.execute("SET enable_progress_bar_print = false")
         self._attach(connection)
@@ -191,10 +215,25 @@ class Session:
             sys.stdout.write(self.context.style.dim(f"  {line}") + "\n")
         sys.stdout.flush()
 
+    def show_lines(
+        self, lines: Iterable[str], stop: Callable[[], object] = lambda: None, *, is_wide: bool = False
+    ) -> pager.Shown:
+        """Writes lines to the terminal, as `pager.show` does."""
+        shown = pager.show(lines, current_screen(self.context), self.pager, stop, is_wide=is_wide)
+        self.reading_seconds += shown.seconds
+        return shown
+
     def direct_to_screen(self) -> None:
         """Sends results to the screen from now on."""
         self.target.close()
         self.target = Target()
+
+    def after_result(self) -> None:
+        """Goes back to where results went before, after the one result of `once`."""
+        if self.target.then is not None:
+            then, self.target.then = self.target.then, None
+            self.target.close()
+            self.target = then
 
     def direct_to_file(self, file: IO[bytes], name: str) -> None:
         """Sends results to an open file from now on, which the session closes."""
@@ -224,6 +263,8 @@ class Target:
         """The format of the file's ending, until another is chosen; empty when there is none."""
         self.is_full = False
         """Whether the file can hold one result, and has it."""
+        self.then: Target | None = None
+        """Where results go after the next one, when this target is for one result."""
         self.use_format_of_name(True)
 
     @property
@@ -235,7 +276,15 @@ class Target:
         """Says whether the ending of the file decides the format."""
         self.format = (format_of_file(self.name) or "") if used else ""
 
+    def kept(self) -> Target:
+        """The same target, whose file stays open when this one is closed."""
+        other = Target(self.file, self.name, self.program)
+        other.format, other.is_full, self.file = self.format, self.is_full, None
+        return other
+
     def close(self) -> None:
         """Closes the file."""
         if self.file is not None:
             self.file.close()
+        if self.then is not None and self.then.file is not self.file:
+            self.then.close()

@@ -22,7 +22,7 @@ from lakebed._cli.shell.screen import current_screen
 from lakebed._cli.shell.session import Leave, Session
 from lakebed._cli.shell.sql import run_sql, show_last_result
 from lakebed._cli.verbs import PIPE_VERBS, find_in_shell, find_pipe, in_shell
-from lakebed.duck.interrupt import raise_if_interrupted
+from lakebed.duck.interrupt import forget_interrupt, raise_if_interrupted
 from lakebed.errors import InvalidArgument, error
 
 
@@ -44,7 +44,7 @@ def help_(session: Session, verb: str | None) -> None:
             message = f"There is no verb {verb!r}; {hint}"
             raise InvalidArgument(message)
         lines = help_text(found, width).splitlines()
-    pager.show(lines, screen, session.pager)
+    session.show_lines(lines)
 
 
 def _overview(width: int) -> list[str]:
@@ -81,6 +81,8 @@ def quit_(_session: Session) -> None:
 
 def format_(session: Session, format: str | None) -> None:
     """Chooses the format of results, or shows which is chosen."""
+    if format == "toggle":
+        format = "auto" if session.context.chosen_format == "vertical" else "vertical"
     if format is not None:
         session.choose_format(format)
     session.remark(f"format {session.context.chosen_format or session.context.settings.format}")
@@ -89,7 +91,7 @@ def format_(session: Session, format: str | None) -> None:
 def timing(session: Session, state: str | None) -> None:
     """Switches the display of times on or off, or shows which it is."""
     if state is not None:
-        session.timing = state == "on"
+        session.timing = not session.timing if state == "toggle" else state == "on"
     session.remark(f"timing {'on' if session.timing else 'off'}")
 
 
@@ -243,12 +245,16 @@ def edit(session: Session) -> None:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "statement.sql"
         path.write_text(f"{session.last_statement};\n" if session.last_statement else "", encoding="utf-8")
+        began = time.monotonic()
         with pager.ignoring_ctrl_c():
             try:
                 code = subprocess.run([*editor, str(path)], check=False).returncode
             except OSError as problem:
                 message = f"The editor {editor[0]} cannot be run: set $EDITOR."
                 raise error("io", message, problem.errno) from problem
+            finally:
+                forget_interrupt()
+                session.reading_seconds += time.monotonic() - began
         if code == 0:
             session.next_text = path.read_text(encoding="utf-8").strip()
 
@@ -262,5 +268,5 @@ def history(session: Session, word: str | None) -> None:
         for one in found
         for line in (session.context.style.dim(f"-- {one.at[:19]}"), *map(render.escaped, one.statement.splitlines()))
     ]
-    pager.show(lines, current_screen(session.context), session.pager)
+    session.show_lines(lines)
     sys.stdout.flush()

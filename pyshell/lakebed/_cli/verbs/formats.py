@@ -8,6 +8,9 @@ LISTING_FORMATS = ("table", "vertical", "json", "ndjson", "csv", "markdown")
 """The formats of text."""
 FORMATS = (*LISTING_FORMATS, "parquet")
 
+SESSION_SETTINGS = ("rows", "null", "timing", "pager", "format", "keys", "theme", "color", "headers")
+"""The settings that `set` changes in the shell. None has the name of one of DuckDB's."""
+
 FORMAT_BY_SUFFIX = {
     ".json": "json",
     ".ndjson": "ndjson",
