@@ -23,6 +23,7 @@ from lakebed._cli.environment.arguments import (
     json_option,
     usage_problem,
 )
+from lakebed._cli.environment.opened_file import is_file, is_file_name
 from lakebed._cli.messages.error_output import interruption_message, print_error, report_failure
 from lakebed._cli.messages.terminal import discard
 from lakebed._cli.verbs import STORE_VERBS, Verb
@@ -30,7 +31,8 @@ from lakebed._cli.verbs import STORE_VERBS, Verb
 _HELP = """An embedded, content-addressed store for NDJSON: small on disk, queried in SQL.
 
 \b
-    lakebed                             the shell; lakebed STORE on another store
+    lakebed                             the shell; lakebed STORE on another store,
+                                        lakebed FILE on a file of records
     lakebed ingest events.ndjson
     lakebed query "SELECT count(*) FROM events"
 
@@ -197,8 +199,11 @@ class _Root(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Takes `lakebed STORE` for the shell on that store."""
         first = arguments[0]
-        if first not in self.commands and _is_store(first):
+        if first not in self.commands and (_is_store(first) or is_file(first)):
             return _SHELL.name, _SHELL, arguments
+        if first not in self.commands and is_file_name(first):
+            message = f"There is no file {first}: check the name, and the directory you are in."
+            raise click.UsageError(message)
         return super().resolve_command(context, arguments)
 
 
@@ -220,7 +225,10 @@ def _shell(**flags: Any) -> int | None:
         **{name: value for name, value in flags.items() if value not in (None, False)},
     }
     safe = bool(given.pop("safe", False))
-    database = given.pop("database", None)
+    places: dict[str, str | None] = {"database": given.pop("database", None)}
+    if is_file(str(flags.get("store") or "")):
+        # `lakebed FILE`, not `--store FILE`.
+        places["opened"] = given.pop("store")
     text = _script(given.pop("command"), given.pop("file"))
     if text is not None:
         if not text.strip():
@@ -228,13 +236,13 @@ def _shell(**flags: Any) -> int | None:
             return None
         from lakebed._cli.shell.loop import run_script
 
-        return run_script(given, text, safe=safe, database=database)
+        return run_script(given, text, safe=safe, **places)
     if not sys.stdout.isatty():
         message = "The shell needs a terminal: give statements on standard input, or use lakebed query."
         raise click.UsageError(message)
     from lakebed._cli.shell.loop import run_shell
 
-    return run_shell(given, safe=safe, database=database)
+    return run_shell(given, safe=safe, **places)
 
 
 def _script(command: str | None, file: str | None) -> str | None:

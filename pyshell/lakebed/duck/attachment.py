@@ -67,7 +67,8 @@ class Attachment:
         load_functions: Callable[[duckdb.DuckDBPyConnection], object] | None = None,
     ) -> None:
         self.name = name
-        self._has_previews = previews
+        self.has_previews = previews
+        self._shows_previews = False
         self._named: set[str] | None = set() if on_demand else None
         self._load_functions = load_functions
         self.path = provider.path
@@ -97,7 +98,7 @@ class Attachment:
             cursor.execute(f"ATTACH ':memory:' AS {quoted(self.name)} (READ_WRITE)")
             try:
                 cursor.execute(f"CREATE SCHEMA {quoted(self.name)}.{SYSTEM_SCHEMA}")
-                if self._has_previews:
+                if self.has_previews:
                     cursor.execute(f"CREATE SCHEMA {quoted(self.name)}.{PREVIEW_SCHEMA}")
                 # A type, because lists of tables do not show types.
                 cursor.execute(
@@ -146,6 +147,21 @@ class Attachment:
             self._show(connection, self._provider.snapshot())
             return True
 
+    def show_previews(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Makes the view of previews, for one statement: `hide_previews` drops it, so that lists of tables are without
+        it."""
+        self._set_previews(connection, shown=True)
+
+    def hide_previews(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Drops the view of previews, if it is there."""
+        self._set_previews(connection, shown=False)
+
+    def _set_previews(self, connection: duckdb.DuckDBPyConnection, *, shown: bool) -> None:
+        with self._lock:
+            if self.has_previews and self._shows_previews != shown:
+                self._shows_previews = shown
+                self._show(connection, self._provider.snapshot())
+
     def view_names(self) -> list[str]:
         """The names of the views of all collections, whether they have been made or not."""
         return list(view_names(self._provider.snapshot().collections()).values())
@@ -181,7 +197,7 @@ class Attachment:
     def _show(self, connection: duckdb.DuckDBPyConnection, snapshot: TableSnapshot) -> None:
         """Makes the views show a snapshot."""
         tables = self._tables(snapshot, self._named)
-        if self._has_previews and self._is_named("blobs"):
+        if self._shows_previews:
             tables[ViewName(PREVIEW_SCHEMA, "blobs")] = snapshot.system(_PREVIEW_TABLE)
         if tables or self._has_views:
             self._views.show(connection, tables)

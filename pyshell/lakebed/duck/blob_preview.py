@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from lakebed.duck.attachment import PREVIEW_SCHEMA
+from lakebed.duck.attachment import PREVIEW_SCHEMA, Attachment, attachments
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,8 +52,9 @@ def _rewritten(connection: duckdb.DuckDBPyConnection, sql: str) -> str | None:
     if not _only_shows(query):
         return None
     table = query["from_table"]
-    if (database := _database(connection)) is None:
+    if (store := _store(connection)) is None:
         return None
+    database = store.name
     path = [name for name in (table["catalog_name"], table["schema_name"]) if name]
     if [name.lower() for name in path] not in ([], ["sys"], [database.lower(), "sys"]):
         return None
@@ -61,22 +62,25 @@ def _rewritten(connection: duckdb.DuckDBPyConnection, sql: str) -> str | None:
     if "qualified_name" in table:
         table["qualified_name"] = {"path": [database, PREVIEW_SCHEMA, TABLE]}
     row = connection.execute("SELECT json_deserialize_sql(?::JSON)", [json.dumps(tree)]).fetchone()
-    return str(row[0]) if row else None
+    store.show_previews(connection)
+    # A transaction of the user's does not see the new view.
+    seen = connection.execute(
+        "SELECT 1 FROM duckdb_views() WHERE database_name = ? AND schema_name = ?", [database, PREVIEW_SCHEMA]
+    ).fetchone()
+    return str(row[0]) if row and seen else None
 
 
-def _database(connection: duckdb.DuckDBPyConnection) -> str | None:
-    """The database of the attached store; None if `blobs` may mean another table or view, or another store's."""
+def _store(connection: duckdb.DuckDBPyConnection) -> Attachment | None:
+    """The attached store; None if `blobs` may mean another table or view, or another store's."""
     named = connection.execute(
         "SELECT database_name, schema_name FROM duckdb_views() WHERE lower(view_name) = ? "
         "UNION ALL SELECT database_name, schema_name FROM duckdb_tables() WHERE lower(table_name) = ?",
         [TABLE, TABLE],
     ).fetchall()
-    if (
-        sorted(schema for _, schema in named) != [PREVIEW_SCHEMA, "sys"]
-        or len({database for database, _ in named}) != 1
-    ):
+    places = [(database, schema) for database, schema in named if schema != PREVIEW_SCHEMA]
+    if len(places) != 1 or places[0][1] != "sys":
         return None
-    return str(named[0][0])
+    return next((one for one in attachments(connection) if one.name == places[0][0] and one.has_previews), None)
 
 
 def _only_shows(query: Node) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from lakebed._cli.environment.duckdb_connection import attach_store, connect, show_named
+from lakebed._cli.environment.attached_stores import AttachedStores
+from lakebed._cli.environment.duckdb_connection import connect
 from lakebed._cli.environment.statement_input import given_statements
-from lakebed._cli.environment.store_guard import refuse_changes
 from lakebed._cli.language.statements import Statement, hinting_at_pipe_verbs, split
 from lakebed._cli.pipes.execute import run_pipe
 from lakebed._cli.results import execution
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from lakebed._cli.environment.context import Context
     from lakebed._cli.results.execution import Parsed
-    from lakebed.duck.attachment import Attachment
 
 _NO_STATEMENT = 'There is no statement: try lakebed query "SELECT count(*) FROM events".'
 
@@ -43,10 +42,11 @@ def query(
     connection = connect(context, database)
     try:
         with context.naming_the_store():
-            store = attach_store(context, connection)
+            stores = AttachedStores(context, connection)
+            stores.attach_main()
         with execution.translated_errors(), interruptible(connection), context.output(output) as target:
             return _QueryCommand(
-                context, connection, store, form, target, rows, to_file=output is not None, keeps=database is not None
+                context, connection, stores, form, target, rows, to_file=output is not None, keeps=database is not None
             ).run(text)
     finally:
         connection.close()
@@ -69,7 +69,7 @@ class _QueryCommand:
 
     context: Context
     connection: duckdb.DuckDBPyConnection
-    store: Attachment
+    stores: AttachedStores
     form: str
     target: IO[bytes]
     rows: int | None
@@ -79,18 +79,21 @@ class _QueryCommand:
     """Whether there is a database file that keeps what statements create."""
     has_created: bool = False
     """Whether the last statement created something."""
+    in_transaction: bool = False
+    """Whether the user has begun a transaction."""
     results: int = 0
     """The number of results so far."""
 
     def run(self, text: str) -> int | None:
         statement = None
         for statement in split(text):
-            show_named(self.store, self.connection, statement)
+            if self.stores.prepare(statement):
+                continue
             if statement.kind == "pipe":
                 if code := run_pipe(self.context, self.connection, statement):
                     return code
                 # The next statement sees what the pipe wrote.
-                self.store.refresh(self.connection)
+                self.stores.refresh()
             else:
                 self._run_sql(statement)
         if statement is None:
@@ -100,7 +103,6 @@ class _QueryCommand:
         return None
 
     def _run_sql(self, statement: Statement) -> None:
-        refuse_changes(self.connection, self.store, statement)
         with hinting_at_pipe_verbs(statement):
             for parsed in execution.parsed(self.connection, statement):
                 if execution.returns_rows(parsed):
@@ -108,6 +110,7 @@ class _QueryCommand:
                 else:
                     execution.execute(self.connection, parsed)
                 self.has_created = parsed.type.name.startswith("CREATE")
+                self.in_transaction = execution.in_transaction(parsed, self.in_transaction)
 
     def _write_result(self, parsed: Parsed) -> None:
         self.results += 1
@@ -123,4 +126,6 @@ class _QueryCommand:
         first = layout.rows + 1 if self.form == "table" and layout.rows else None
         result = execution.run(self.connection, parsed, self.form, first=first, screen=screen)
         if result is not None:
+            if self.in_transaction or not self.context.on_terminal:
+                result = result._replace(rest=lambda _last: None)
             write_result(layout, self.form, result, self.target)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lakebed._cli.language.names import names_in
 from lakebed._duckdb import duckdb
 from lakebed.duck.connection import attach_on_demand, search
 from lakebed.duck.functions import ALLOWED
 
 if TYPE_CHECKING:
     from lakebed._cli.environment.context import Context
-    from lakebed._cli.language.statements import Statement
     from lakebed.duck.attachment import Attachment
 
 DATABASE = "data"
@@ -39,7 +37,7 @@ def connect(context: Context, database: str | None = None) -> duckdb.DuckDBPyCon
 
 
 def attach_store(context: Context, connection: duckdb.DuckDBPyConnection) -> Attachment:
-    """Attaches the context's store; `show_named` then makes what a statement names. Under `--safe`, without the
+    """Attaches the context's store; `AttachedStores` then makes what statements name. Under `--safe`, without the
     functions of lakebed's extension, which open any store and file.
 
     Raises `StoreNotFound` when there is no store.
@@ -49,8 +47,3 @@ def attach_store(context: Context, connection: duckdb.DuckDBPyConnection) -> Att
     if context.safe:
         connection.execute("SET lock_configuration = true")
     return attachment
-
-
-def show_named(attachment: Attachment, connection: duckdb.DuckDBPyConnection, statement: Statement) -> None:
-    """Makes the views and functions of an attached store that a statement names."""
-    attachment.show(connection, names_in(statement))

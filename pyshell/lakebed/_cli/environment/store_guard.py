@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from lakebed._cli.environment.duckdb_connection import DATABASE
-from lakebed._cli.language.names import unquoted
-from lakebed.duck.attachment import SYSTEM_NAMES
+from lakebed._cli.language.names import sql_words, unquoted
+from lakebed.duck.attachment import MARKER, SYSTEM_NAMES, SYSTEM_SCHEMA
 from lakebed.duck.names import ViewName
 from lakebed.errors import InvalidArgument
 
@@ -50,17 +49,18 @@ def refuse_changes(connection: duckdb.DuckDBPyConnection, store: Attachment, sta
         return
     *place, name = change.path
     folded = [one.casefold() for one in place]
-    in_store = folded[:1] == [DATABASE] or (folded in (["main"], ["sys"]) and change.kind != "create")
+    database = store.name.casefold()
+    in_store = folded[:1] == [database] or (folded in (["main"], ["sys"]) and change.kind != "create")
     if change.kind == "create":
         if in_store:
             message = (
-                f"{DATABASE} is the store, which SQL only reads: SELECT ... | into {name} makes a collection, and CREATE "
-                f"{change.what.upper()} {name} without {DATABASE}. one of your own."
+                f"{store.name} is a store, which SQL only reads: SELECT ... | into {name} makes a collection, and CREATE "
+                f"{change.what.upper()} {name} without {store.name}. one of your own."
             )
             raise InvalidArgument(message)
         return
     if not place and change.what in ("schema", "database"):
-        in_store = name.casefold() in (DATABASE, "sys")
+        in_store = name.casefold() in (database, "sys")
     if in_store and change.what in ("schema", "database"):
         message = f"{name} belongs to the store, which stays attached: `drop COLLECTION` removes a collection."
         raise InvalidArgument(message)
@@ -86,22 +86,19 @@ def _known_name(store: Attachment, name: str, place: Sequence[str]) -> ViewName 
 
 
 def is_own(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
-    """Whether there is a table or view of the user's own with this name, which goes before the store's."""
+    """Whether there is a table or view of the user's own with this name, which goes before those of stores."""
     found = connection.execute(
         "SELECT 1 FROM (SELECT database_name, table_name FROM duckdb_tables() UNION ALL "
-        "SELECT database_name, view_name FROM duckdb_views()) AS known(d, n) WHERE d <> ? AND lower(n) = lower(?)",
-        [DATABASE, name],
+        "SELECT database_name, view_name FROM duckdb_views()) AS known(d, n) WHERE lower(n) = lower(?) "
+        "AND d NOT IN (SELECT database_name FROM duckdb_types() WHERE schema_name = ? AND type_name = ?)",
+        [name, SYSTEM_SCHEMA, MARKER],
     ).fetchone()
     return found is not None
 
 
 def _change(statement: Statement) -> _Change | None:
     """What a statement changes; None when it changes no table."""
-    words = [
-        statement.sql[token.start - statement.start : token.end - statement.start]
-        for token in statement.tokens
-        if token.kind != "comment"
-    ]
+    words = sql_words(statement)
     if not words:
         return None
     first, *rest = words

@@ -21,11 +21,10 @@ def names_in(statement: Statement) -> frozenset[str] | None:
 
     The names of all tables that the statement names are among them, and much else.
     """
-    words = [
-        statement.sql[token.start - statement.start : token.end - statement.start]
-        for token in statement.tokens
-        if token.kind != "comment"
-    ]
+    words = sql_words(statement)
+    if words and words[0].casefold() in ("begin", "start"):
+        # A transaction does not see what is made after it has begun.
+        return None
     found: set[str] = set()
     for index, word in enumerate(words):
         folded = unquoted(word).casefold()
@@ -37,6 +36,15 @@ def names_in(statement: Statement) -> frozenset[str] | None:
             return None
         found.add(folded)
     return frozenset(found)
+
+
+def sql_words(statement: Statement) -> list[str]:
+    """The texts of the tokens of a statement's SQL, without comments."""
+    return [
+        statement.sql[token.start - statement.start : token.end - statement.start]
+        for token in statement.tokens
+        if token.kind != "comment"
+    ]
 
 
 def unquoted(word: str) -> str:

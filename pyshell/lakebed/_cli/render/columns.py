@@ -27,6 +27,11 @@ class Column:
         return self.type.partition("(")[0] in _NUMBER_TYPES
 
     @property
+    def is_whole(self) -> bool:
+        """Whether a part of a value is of no use: numbers, dates and times, booleans."""
+        return self.is_number or self.type.startswith(("DATE", "TIME", "BOOLEAN"))
+
+    @property
     def is_nested(self) -> bool:
         """Whether its values are JSON, structs, lists, maps or unions."""
         return self.type.startswith(("JSON", "STRUCT", "MAP", "UNION", "VARIANT")) or self.type.endswith("]")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from lakebed._cli.messages.error_output import CommandFailed
 from lakebed._cli.render import Column, Row, described
+from lakebed._cli.results.totals import Rest, rest_of
 from lakebed._duckdb import HAS_RELATIONS, duckdb
 from lakebed.duck.error_positions import one_line_up
 
@@ -58,6 +59,9 @@ class Result(NamedTuple):
     """Of each column, whether its texts are JSON."""
     kind: str
     """DuckDB's name for the kind of statement: `SELECT`, `EXPLAIN`."""
+    rest: Callable[[int], Rest | None] = lambda _last: None
+    """Finds the number of all rows and this many of the last, where that is cheap, once the first have been read. Not
+    for a connection in a transaction, which it might end."""
 
 
 class Parsed(Protocol):
@@ -153,6 +157,13 @@ def _with_all_names(connection: duckdb.DuckDBPyConnection, run: Callable[[], _Ma
     return run()
 
 
+def in_transaction(statement: Parsed, before: bool) -> bool:
+    """Whether the connection is in a transaction of the user's after a statement, if it was `before`."""
+    if statement.type.name != "TRANSACTION":
+        return before
+    return statement.query.lstrip().lower().startswith(("begin", "start"))
+
+
 def returns_rows(statement: Parsed) -> bool:
     """Whether a statement has a result with rows."""
     kinds = {kind.name for kind in statement.expected_result_type}
@@ -204,7 +215,12 @@ def _run_query(
     # The statement begins on a line of its own, so that the lines in errors are those of the user, plus one.
     limit = "" if first is None else f" LIMIT {first}"
     rows = _run_wrapped(connection, f"SELECT {', '.join(values)} FROM (\n{sql}\n) AS result{limit}")
-    return Result(columns, _shown(columns, rows, screen), [_is_json(one.type) for one in columns], "SELECT")
+
+    def rest(last: int) -> Rest | None:
+        found = rest_of(connection, sql, ", ".join(values), last)
+        return found and found._replace(last=list(_shown(columns, iter(found.last), screen)))
+
+    return Result(columns, _shown(columns, rows, screen), [_is_json(one.type) for one in columns], "SELECT", rest)
 
 
 def _shown(columns: Sequence[Column], rows: Iterator[Row], screen: bool) -> Iterator[Row]:

@@ -22,6 +22,7 @@ from lakebed.errors import StoreNotFound
 if TYPE_CHECKING:
     import duckdb
 
+    from lakebed._cli.environment.attached_stores import AttachedStores
     from lakebed.duck.attachment import Attachment
 
 LAST = "_"
@@ -36,9 +37,17 @@ class Session:
     """One shell on one store."""
 
     def __init__(
-        self, flags: dict[str, object], *, safe: bool = False, interactive: bool = False, database: str | None = None
+        self,
+        flags: dict[str, object],
+        *,
+        safe: bool = False,
+        interactive: bool = False,
+        database: str | None = None,
+        opened: str | None = None,
     ) -> None:
         self._database = database
+        self.opened = opened
+        """The file that is a table of the shell."""
         self.has_hinted = False
         """Whether it has been said that tables of one's own do not last."""
         self.flags = flags
@@ -57,6 +66,8 @@ class Session:
         self.history = History(history_file(os.environ), settings.store) if interactive else None
         self.saved_queries = SavedQueries(self.context.loaded.files[0].parent / "queries")
         self.target = Target()
+        self.in_transaction = False
+        """Whether the user has begun a transaction."""
         self.last_query: str | None = None
         """The SQL of the last result."""
         self.last_statement: str | None = None
@@ -72,10 +83,14 @@ class Session:
         self._last_is_kept = False
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._connecting = threading.Lock()
-        self.store: Attachment | None = None
-        """The attached store."""
+        self._stores: AttachedStores | None = None
         self._attached: bytes | None = None
         """The identity of the attached store."""
+
+    @property
+    def store(self) -> Attachment | None:
+        """The attached store; None when there is none."""
+        return self._stores.main if self._stores is not None else None
 
     def apply_settings(self, name: str) -> None:
         """Makes the session follow a setting that has been changed."""
@@ -112,20 +127,27 @@ class Session:
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         from lakebed._cli.environment.duckdb_connection import connect
+        from lakebed._cli.environment.opened_file import open_file
 
         connection = connect(self.context, self._database)
         connection.execute("SET enable_progress_bar = true")
         connection.execute("SET enable_progress_bar_print = false")
         self._attach(connection)
+        if self.opened is not None:
+            self.context.allow_file(self.opened)
+            open_file(connection, self.opened)
         return connection
 
     def _attach(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Adds the store, if there is one, and the table `history`."""
-        from lakebed._cli.environment.duckdb_connection import DATABASE, attach_store
+        from lakebed._cli.environment.attached_stores import AttachedStores
+        from lakebed._cli.environment.duckdb_connection import DATABASE
 
         has_history = self.history is not None and self.history.is_kept and not self.safe
+        if self._stores is None:
+            self._stores = AttachedStores(self.context, connection)
         try:
-            self.store = attach_store(self.context, connection)
+            self._stores.attach_main()
         except StoreNotFound:
             if has_history:
                 connection.execute(f"CREATE OR REPLACE TEMP VIEW history AS {self._history_sql()}")
@@ -146,18 +168,18 @@ class Session:
             "ignore_errors = true) WHERE statement IS NOT NULL"
         )
 
-    def refresh(self, statement: Statement | None = None) -> None:
+    def refresh(self, statement: Statement | None = None) -> bool:
         """Moves to the newest commit of the store, or to a store that has been made since, and shows what a statement
-        names."""
-        from lakebed._cli.environment.duckdb_connection import show_named
+        names.
 
+        Returns whether the statement was one about stores, which has been run. Raises as `AttachedStores.prepare` does.
+        """
         connection = self.connection
+        assert self._stores is not None, connection
         if self.store is None:
             self._attach(connection)
-        else:
-            self.store.refresh(connection)
-        if self.store is not None and statement is not None:
-            show_named(self.store, connection, statement)
+        self._stores.refresh()
+        return statement is not None and self._stores.prepare(statement)
 
     def reconnect_to_new_store(self) -> None:
         """Drops the connection when the store at the path is not the attached one any more, and says so."""
@@ -165,7 +187,8 @@ class Session:
             return
         if self._connection is not None:
             self._connection.close()
-        self._connection = self._attached = self.store = self.last_query = None
+        self._connection = self._attached = self._stores = self.last_query = None
+        self.in_transaction = False
         self.context.note(
             f"note: {self.context.settings.store} is not the same store as before: the old one was removed. "
             "What was created in this shell is gone."

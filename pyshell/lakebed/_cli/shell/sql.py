@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lakebed._cli import render
-from lakebed._cli.environment.store_guard import refuse_changes
 from lakebed._cli.language.statements import Statement, hinting_at_pipe_verbs
 from lakebed._cli.pipes.execute import run_pipe, verb_of
 from lakebed._cli.pipes.program import encoded_lines, run_program
@@ -51,9 +50,9 @@ def run_sql(session: Session, statement: Statement) -> int | None:
     with running(session) as connection:
         session.last_statement = statement.text
         session.keep_last(statement)
-        session.refresh(statement)
-        if session.store is not None and statement.kind == "sql":
-            refuse_changes(connection, session.store, statement)
+        if session.refresh(statement):
+            session.remark("done")
+            return None
         if statement.kind == "pipe":
             verb = verb_of(statement)
             session.uses_server = session.uses_server or verb.uses_server
@@ -66,6 +65,7 @@ def run_sql(session: Session, statement: Statement) -> int | None:
         with hinting_at_pipe_verbs(statement):
             for parsed in execution.parsed(connection, statement):
                 _run_parsed(session, connection, parsed)
+                session.in_transaction = execution.in_transaction(parsed, session.in_transaction)
     return None
 
 
@@ -140,7 +140,7 @@ def _displayed(result: Result, form: str, session: Session) -> Display:
         return display.in_format(result, form, screen, headers=session.context.has_headers)
     if result.kind == "EXPLAIN":
         return Display(iter("\n".join(row[-1] for row in result.rows).splitlines()), lambda: "")
-    return display.table(result, screen, records=form == "auto")
+    return display.table(result, screen, records=form == "auto", totals=not session.in_transaction)
 
 
 def _done(session: Session, began: float, line: ProgressLine) -> None:

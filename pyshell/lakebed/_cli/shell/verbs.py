@@ -13,6 +13,7 @@ from pathlib import Path
 from lakebed._cli import render
 from lakebed._cli.environment.arguments import help_text
 from lakebed._cli.environment.statement_input import read_statements
+from lakebed._cli.language.parameters import parameters_of, with_values
 from lakebed._cli.language.statements import sql_statement
 from lakebed._cli.messages.file_errors import unwritable
 from lakebed._cli.shell import pager, statements
@@ -212,22 +213,51 @@ def save(session: Session, name: str) -> None:
     session.remark(f"saved in {path}; call {name}; runs it")
 
 
-def call(session: Session, name: str | None) -> int | None:
-    """Runs a saved query, or lists them.
+def call(session: Session, name: str | None, values: tuple[str, ...]) -> int | None:
+    """Runs a saved query with the values of its parameters, or lists the queries.
 
-    Raises `InvalidArgument` for an unknown name, and when queries are nested too deeply.
+    Raises `InvalidArgument` for an unknown name, for values that do not fit, and when queries are nested too deeply.
     """
     if name is not None:
         text = session.saved_queries.load(name)
+        text = with_values(text, _values(name, parameters_of(text), values))
         return _nested(session, text, f"{name} calls itself: it was not run again.")
     names = session.saved_queries.names()
     if not names:
         session.remark("no query is saved; save NAME; keeps the last one")
     for one in names:
+        wanted = "".join(f" {each}=..." for each in parameters_of(session.saved_queries.load(one)))
         session.context.say(
-            f"{one}: {render.cut(render.escaped(' '.join(session.saved_queries.load(one).split())), 80)}"
+            f"{one}{wanted}: {render.cut(render.escaped(' '.join(session.saved_queries.load(one).split())), 80)}"
         )
     return None
+
+
+def _values(name: str, wanted: list[str], given: tuple[str, ...]) -> dict[str, str]:
+    """The values of the parameters of a saved query, from the words `NAME=VALUE` and `VALUE` behind its name.
+
+    Raises `InvalidArgument` unless each parameter has one value.
+    """
+    values: dict[str, str] = {}
+    for word in given:
+        key, mark, value = word.partition("=")
+        if mark and key.removeprefix("$") in wanted:
+            values[key.removeprefix("$")] = value
+        elif mark and key.isidentifier() and wanted[:1] != ["1"]:
+            has = f"it has {', '.join(wanted)}" if wanted else "it has none"
+            message = f"{name} has no parameter {key!r}; {has}."
+            raise InvalidArgument(message)
+        else:
+            free = [one for one in wanted if one not in values]
+            if not free:
+                message = f"{name} takes {render.count(len(wanted), 'value')}, and {word!r} is one more."
+                raise InvalidArgument(message)
+            values[free[0]] = word
+    missing = [one for one in wanted if one not in values]
+    if missing:
+        message = f"{name} needs a value: call {name} {' '.join(f'{one}=VALUE' for one in missing)}"
+        raise InvalidArgument(message)
+    return values
 
 
 def edit(session: Session) -> None:

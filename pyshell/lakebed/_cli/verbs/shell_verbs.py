@@ -112,7 +112,14 @@ SHELL_VERBS: tuple[Verb, ...] = (
         "call",
         "Run a saved query; without an argument: list them.",
         "shell.verbs:call",
-        (Argument("name", "the query", required=False, metavar="[NAME]", completes="query"),),
+        (
+            Argument("name", "the query", required=False, metavar="[NAME]", completes="query"),
+            Argument(
+                "values", "a value of a parameter, $NAME in the query", many=True, required=False, metavar="NAME=VALUE"
+            ),
+        ),
+        "A query with $section in it is run by: call big section=libs. $1 and $2 are the values without a name, in order.",
+        ("call daily", "call big section=libs"),
         kind="shell",
         json=False,
     ),
