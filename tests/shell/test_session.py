@@ -243,11 +243,24 @@ class TestVerbs:
 
     def test_tables_and_their_columns(self, say):
         say("CREATE TABLE mine (a INT); format csv;")
-        assert "data,main,events,9\n" in say(".tables ev%")
-        tables = say(".tables").splitlines()
-        assert {"memory,main,mine,1", "data,sys,blobs,10"} <= set(tables)
+        assert "events,collection,3,9\n" in say(".tables ev%")
+        tables = say("tables").splitlines()
+        assert {"mine,table,0,1", "events,collection,3,9", "blobs,system,,10"} <= set(tables)
         assert not [line for line in tables if "glance" in line or "behind" in line]
-        assert 'data,sys,segments,"number, ' in say(".schema")
+        assert "the store: 3 rows, " in say("\\dt")
+        columns = say(".schema").splitlines()
+        assert {"events,n,BIGINT", "mine,a,INTEGER", "segments,number,UINTEGER"} <= set(columns)
+
+    def test_describe_shows_what_the_store_knows_and_of_other_tables_what_duckdb_does(self, say):
+        say('CREATE TABLE mine (a INT); CREATE TABLE "odd one" (b INT); format csv;')
+        for text in ("describe events", "describe Events;", "\\d events", ".schema events"):
+            assert "n,BIGINT,3,0,0," in say(text), text
+        assert "a,INTEGER," in say("describe mine;")
+        assert "b,INTEGER," in say('describe "odd one"')
+        assert "id,UBIGINT," in say("describe blobs;")
+        assert "n,BIGINT," in say("describe data.events;")
+        assert "x,INTEGER," in say("describe SELECT 1 AS x;")
+        assert "nosuch" in say("describe nosuch;", code=5)
 
     def test_help_lists_every_verb_and_shows_one(self, say):
         from lakebed._cli.verbs import PIPE_VERBS, in_shell
@@ -276,7 +289,7 @@ class TestVerbs:
     ("text", "parsed"),
     [
         ("SELECT type, n FROM events WHERE n > 1;", 0),
-        ("describe events;", 1),
+        ("describe select 1;", 1),
         # What is to the left of the pipe, and whether the whole is SQL, too.
         ("SELECT n FROM events | into copies;", 2),
     ],
@@ -416,6 +429,8 @@ class TestSafe:
             assert run_text(session, "SELECT count(*) FROM events;") == 0
             for text in (
                 "SELECT 1 | ! touch bad",
+                "!touch bad",
+                ".shell touch bad",
                 "output ! touch bad",
                 "edit",
                 "FROM events | write bad",

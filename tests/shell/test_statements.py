@@ -29,6 +29,24 @@ from lakebed._cli.verbs import PIPE_VERBS, in_shell
         "quti",
         "hlep ingest",
         "FROM t | write a.csv;",
+        "drop events",
+        "describe events",
+        "delete 3f9a",
+        "export events x.ndjson",
+        "call daily",
+        "set rows 50",
+        "tables",
+        "ls",
+        "list tables",
+        "\\q",
+        "\\d events",
+        "?",
+        "!ls -l | wc 'a",
+        "SELECT * form events",
+        "SELECT * FROM events WEHRE n = 1",
+        "SELECT FROM WHERE",
+        "SELECT * FROM x )",
+        "update x where",
         "",
         "   ",
     ],
@@ -43,9 +61,14 @@ def test_enter_runs_what_is_finished(text):
         "SELECT 1",
         "SELECT ';",
         "SELECT 1 -- ;",
-        "drop events",
         "delete",
-        "describe events",
+        "delete from events",
+        "drop",
+        "drop table",
+        "describe",
+        "set threads",
+        "SELECT (",
+        "SELECT rank() OVER",
         "ingest 'a file",
         "FROM t | write a.csv",
         "stats; SELECT 1",
@@ -59,10 +82,30 @@ def test_enter_goes_on_with_what_is_not(text):
 def test_what_duckdb_parses_stays_sql():
     kinds = {
         text: next(statements.split_text(text)).kind
-        for text in ("describe events", "drop table x", "export database 'x'", "call f()")
+        for text in (
+            "describe select 1",
+            "describe",
+            "drop table x",
+            "DROP VIEW x",
+            "export database 'x'",
+            "call f()",
+            "call f (1)",
+            "delete from events",
+            "set threads = 2",
+        )
     }
     assert set(kinds.values()) == {"sql"}
-    for text in ("drop events;", "export events x.ndjson;", "call daily;", "delete 3f9a;", "describe events --json;"):
+    for text in (
+        "drop events;",
+        "export events x.ndjson;",
+        "call daily;",
+        "delete 3f9a;",
+        "describe events --json;",
+        "describe events",
+        'describe "My Events";',
+        "set rows 5",
+        "set null = x",
+    ):
         assert next(statements.split_text(text)).kind == "verb", text
 
 

@@ -32,7 +32,7 @@ class Settings:
     """The settings. A dataclass, so that the shell starts without pydantic where nothing is set."""
 
     store: str = _setting(DEFAULT_STORE, "the store's directory", min_length=1)
-    format: Literal["auto", "table", "vertical", "json", "ndjson", "csv", "markdown", "parquet"] = _setting(
+    format: Literal["auto", "table", "vertical", "json", "ndjson", "csv", "markdown", "parquet", "chart"] = _setting(
         "auto", "the format of results; auto is a table on a terminal and ndjson in a pipe"
     )
     color: Literal["auto", "always", "never"] = _setting("auto", "auto is: on a terminal, unless NO_COLOR is set")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -266,7 +267,8 @@ def hinting_at_pipe_verbs(statement: Statement) -> Iterator[None]:
         if (misspelt := _misspelt_pipe_verb(statement)) is None:
             raise
         word, suggestion = misspelt
-        hint = f"There is no verb {word!r} to pipe to; did you mean {suggestion!r}?"
+        hint = f"There is no verb {word!r} to pipe to; "
+        hint += f"did you mean {suggestion!r}?" if suggestion else f"`| ! {word}` runs the program {word}."
         if isinstance(problem, duckdb.ParserException):
             raise InvalidArgument(hint) from None
         if f'"{word}"' not in str(problem):
@@ -277,7 +279,7 @@ def hinting_at_pipe_verbs(statement: Statement) -> Iterator[None]:
 
 def _misspelt_pipe_verb(statement: Statement) -> tuple[str, str] | None:
     """The first word behind a `|` that resembles a verb, with a valid statement to the left of the `|`; and that
-    verb."""
+    verb, or nothing where the word is a program."""
     for token in statement.tokens:
         bar = token.start - statement.start
         found = _PIPE.match(statement.sql, bar) if token.kind == "operator" else None
@@ -286,6 +288,8 @@ def _misspelt_pipe_verb(statement: Statement) -> tuple[str, str] | None:
         import difflib
 
         similar = difflib.get_close_matches(found[1].lower(), [verb.name for verb in PIPE_VERBS], n=1)
-        if similar and parse(statement.sql[:bar]):
-            return found[1], similar[0]
+        if not similar and shutil.which(found[1]) is None:
+            continue
+        if parse(statement.sql[:bar]):
+            return found[1], similar[0] if similar else ""
     return None

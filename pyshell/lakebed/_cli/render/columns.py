@@ -20,6 +20,8 @@ class Column:
     name: str
     type: str = "VARCHAR"
     """DuckDB's name of the type."""
+    is_key: bool = False
+    """Whether its values name the rows, so that none is cut."""
 
     @property
     def is_number(self) -> bool:
@@ -28,8 +30,8 @@ class Column:
 
     @property
     def is_whole(self) -> bool:
-        """Whether a part of a value is of no use: numbers, dates and times, booleans."""
-        return self.is_number or self.type.startswith(("DATE", "TIME", "BOOLEAN"))
+        """Whether a part of a value is of no use: numbers, dates and times, booleans, names of rows."""
+        return self.is_key or self.is_number or self.type.startswith(("DATE", "TIME", "BOOLEAN"))
 
     @property
     def is_nested(self) -> bool:

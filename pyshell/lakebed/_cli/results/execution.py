@@ -127,6 +127,9 @@ def relation(connection: duckdb.DuckDBPyConnection, statement: Any) -> Any:
 
     Raises `duckdb.Error`.
     """
+    # The package gives connections of DuckDB 2 their relations.
+    import duckdb as _  # noqa: F401
+
     # DuckDB 2 gives the place of an error when it gets the text. DuckDB 1.x makes no relation from the text of some
     # statements.
     text = statement if HAS_RELATIONS and not isinstance(statement, _Compound) else statement.query

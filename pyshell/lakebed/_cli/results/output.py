@@ -71,8 +71,36 @@ def write_text(
         _write_lines(out, render.markdown(columns, rows, null=layout.null))
     elif form == "csv":
         _write_lines(out, render.csv(columns, rows))
+    elif form == "chart":
+        _write_lines(out, charted(columns, rows, layout.width or CHART_WIDTH, layout.null, layout.style))
     else:
         _write_table(layout, columns, rows, out, rest)
+
+
+CHART_WIDTH = 100
+CHART_HEIGHT = 16
+"""The columns of a chart that is not for a terminal, and the lines of a chart of lines."""
+
+
+def charted(
+    columns: Sequence[Column],
+    rows: Iterable[Row],
+    width: int,
+    null: str,
+    style: Style,
+    *,
+    kind: str | None = None,
+    height: int = CHART_HEIGHT,
+) -> Iterator[str]:
+    """The lines of a chart.
+
+    Raises `InvalidArgument` when the columns do not fit a chart.
+    """
+    try:
+        return render.chart(columns, rows, width, height, kind=kind, null=null, style=style)
+    except render.NoChart as problem:
+        message = f"{problem}."
+        raise InvalidArgument(message) from problem
 
 
 def _write_table(

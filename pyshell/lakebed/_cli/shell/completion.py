@@ -124,6 +124,9 @@ def _values(argument: Argument, typed: str, start: int, catalog: CompletionCatal
         yield from (
             one._replace(text=quote(one.text)) for one in with_prefix(catalog.collections, typed, start, "collection")
         )
+    elif argument.completes == "table":
+        tables = (table.name for key, table in catalog.tables.items() if "." not in key)
+        yield from (one._replace(text=quote(one.text)) for one in with_prefix(tables, typed, start, "table"))
     elif argument.completes == "verb":
         yield from with_prefix([*in_shell(), *(verb.name for verb in PIPE_VERBS)], typed, start, "verb")
     elif argument.completes == "query":

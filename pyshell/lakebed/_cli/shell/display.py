@@ -9,6 +9,7 @@ from typing import NamedTuple
 from lakebed._cli import render
 from lakebed._cli.render import Row
 from lakebed._cli.results.execution import Result
+from lakebed._cli.results.output import CHART_WIDTH, charted
 from lakebed._cli.results.spool import Spool
 from lakebed._cli.results.totals import Rest
 from lakebed._cli.shell.screen import Screen, screen_lines
@@ -153,6 +154,8 @@ def in_format(result: Result, form: str, screen: Screen, *, headers: bool = True
         lines = render.markdown(columns, rows, null=screen.null)
     elif form == "csv":
         lines = itertools.islice(render.csv(columns, rows), 0 if headers else 1, None)
+    elif form == "chart":
+        lines = charted(columns, rows, screen.table_width or CHART_WIDTH, screen.null, screen.style)
     elif form == "json":
         lines = render.json_array(columns, rows, result.is_json)
     else:

@@ -104,6 +104,7 @@ def _run_verb(session: Session, statement: Statement) -> int | None:
         result = function(session, **arguments)
         return result
     context = session.context
+    context.time_zone = session.time_zone()
     context.json = bool(arguments.pop("json", False))
     _check_files(session, verb, arguments)
     try:

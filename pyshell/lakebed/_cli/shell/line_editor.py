@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
@@ -206,5 +206,6 @@ class LineEditor:
         finally:
             after_render -= rendered
 
-    def _continuation(self, width: int, _number: int, _is_soft: Any) -> str:
-        return "- ".rjust(width)
+    def _continuation(self, width: int, _number: int, wraps: int) -> str:
+        # Where the terminal wraps a line nothing is put before the rest of it: what is copied is what was typed.
+        return "" if wraps else "- ".rjust(width)

@@ -117,6 +117,19 @@ class Session:
                 self._connection = self._connect()
             return self._connection
 
+    def time_zone(self) -> str:
+        """The time zone of the connection, which SET TimeZone changes."""
+        from lakebed._duckdb import duckdb
+
+        if self._connection is None:
+            return "UTC"
+        try:
+            found = self._connection.execute("SELECT current_setting('TimeZone')").fetchone()
+        except duckdb.Error:
+            # A transaction that has failed answers nothing.
+            return "UTC"
+        return str(found[0]) if found else "UTC"
+
     def _store_identity(self) -> bytes | None:
         """What distinguishes the store at the path from every other one, for its whole life; None when there is no
         store."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shlex
 import subprocess
@@ -160,10 +162,13 @@ def watch(session: Session, seconds: int) -> None:
     pager_before, session.pager = session.pager, None
     try:
         while True:
-            if os.environ.get("TERM") != "dumb":
-                sys.stdout.write("\x1b[H\x1b[2J")
-            session.remark(f"{time.strftime('%H:%M:%S')}, again every {seconds} s until Ctrl-C")
-            run_sql(session, statement)
+            # The old picture stays until the new one is there.
+            with contextlib.redirect_stdout(io.StringIO()) as picture:
+                session.remark(f"{time.strftime('%H:%M:%S')}, again every {seconds} s until Ctrl-C")
+                run_sql(session, statement)
+            clear = "" if os.environ.get("TERM") == "dumb" else "\x1b[H\x1b[2J"
+            sys.stdout.write(clear + picture.getvalue())
+            sys.stdout.flush()
             # The exception of a Ctrl-C is dropped in code that cannot raise, such as a destructor.
             raise_if_interrupted()
             time.sleep(seconds)
