@@ -202,7 +202,7 @@ def test_ctrl_z_is_no_character(terminal):
 def test_a_table_fits_the_terminal_as_it_is_now(terminal):
     shell = terminal()
     wide = f"SELECT {', '.join(f'repeat(chr(97), 30) AS c{n}' for n in range(4))} FROM range(20);"
-    narrow = shell.ask(wide, "17 rows, there are more, 4 columns (cut to fit)")
+    narrow = shell.ask(wide, "20 rows (first 11 and last 5 shown), 4 columns (cut to fit)")
     assert {len(line) for line in narrow.splitlines() if line.startswith("│")} == {80}
     shell.resize(40, 150)
     broad = shell.ask(wide, "20 rows, 4 columns")
@@ -238,7 +238,7 @@ def test_the_pager_hears_of_another_size(terminal, tmp_path):
     )
     sized.chmod(0o755)
     shell = terminal(PAGER=str(sized))
-    shell.ask("FROM range(100);", "there are more")
+    shell.ask("FROM range(100);", "100 rows (first 11")
     shell.ask("last", "os.terminal_size(columns=80, lines=30)")
     shell.resize(20, 60)
     shell.wait_for("NOW os.terminal_size(columns=60, lines=20)")
@@ -284,7 +284,7 @@ def test_the_pager_may_be_left_at_any_time(terminal, tmp_path):
     counted.write_text("#!/bin/sh\nhead -n 5\necho PAGER ENDED\n")
     counted.chmod(0o755)
     shell = terminal(PAGER=str(counted))
-    shell.ask("FROM range(1000000000);", "there are more")
+    shell.ask("FROM range(1000000000000);", "there are more")
     seen = shell.ask("last", "PAGER ENDED")
     assert "int64" in seen or "bigint" in seen
     shell.ask("SELECT 40 + 2 AS x;", "42")
@@ -429,7 +429,7 @@ class TestWithoutATerminal:
         monkeypatch.setenv("LAKEBED_FORMAT", "table")
         monkeypatch.setenv("LAKEBED_ROWS", "2")
         assert self.run(text="FROM range(5);").stdout.endswith(
-            "  the first 2 rows, there are more, 1 column: format vertical shows everything\n"
+            "  5 rows (first 2 shown), 1 column: format vertical shows everything\n"
         )
 
     def test_what_is_no_text_is_told(self, place):

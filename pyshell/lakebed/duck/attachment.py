@@ -76,6 +76,7 @@ class Attachment:
         self._token = os.urandom(8).hex()
         self._lock = threading.Lock()
         self._version: object = None
+        self._commit = 0
         self._has_views = False
         self._prompt_views: object = None
         self._view_names: frozenset[str] = frozenset()
@@ -162,6 +163,11 @@ class Attachment:
                 self._shows_previews = shown
                 self._show(connection, self._provider.snapshot())
 
+    @property
+    def commit(self) -> int:
+        """The number of the commit that the views show."""
+        return self._commit
+
     def view_names(self) -> list[str]:
         """The names of the views of all collections, whether they have been made or not."""
         return list(view_names(self._provider.snapshot().collections()).values())
@@ -203,6 +209,7 @@ class Attachment:
             self._views.show(connection, tables)
             self._has_views = True
         self._version = snapshot.version
+        self._commit = snapshot.commit
         self._view_names = frozenset(view.name for view in tables if view.schema == "main")
         if self._is_named("runs"):
             self._show_prompts(connection, snapshot, self._view_names)

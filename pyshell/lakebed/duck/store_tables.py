@@ -74,6 +74,10 @@ class StoreTables:
     def version(self) -> Hashable:
         return self._snapshot.commit, self._pending
 
+    @property
+    def commit(self) -> int:
+        return self._snapshot.commit
+
     def collections(self) -> list[str]:
         return sorted(self._collections, key=lambda name: int(self._collections[name]["id"]))
 

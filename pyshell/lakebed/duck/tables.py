@@ -70,6 +70,11 @@ class TableSnapshot(Protocol):
         """A value that two snapshots share if they show the same."""
         ...
 
+    @property
+    def commit(self) -> int:
+        """The number of the commit."""
+        ...
+
     def collections(self) -> list[str]:
         """The names of the collections, oldest first."""
         ...

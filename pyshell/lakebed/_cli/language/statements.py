@@ -142,10 +142,11 @@ def split(
 
 def _sql_or_verb(text: str, begin: int, name: str, options: Collection[str]) -> Statement:
     """A statement whose first word is the name of a verb and a keyword of SQL, too."""
-    if verb_line.is_verb(text, begin + len(name), name):
+    reading = verb_line.reading(text, begin + len(name), name)
+    if reading == "verb":
         return _verb(text, begin, name, line=True)
     found = _sql_or_pipe(text, begin)
-    if found.kind != "sql":
+    if found.kind != "sql" or reading == "sql":
         return found
     starts = tuple(options)
     if any(token.kind == "comment" and text.startswith(starts, token.start) for token in found.tokens):

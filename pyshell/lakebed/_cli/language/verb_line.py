@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from lakebed._cli.verbs.formats import SESSION_SETTINGS
 
@@ -22,16 +23,22 @@ _IN_SQL: dict[str, frozenset[str]] = {
 """By name: the words that follow it in SQL."""
 
 
-def is_verb(text: str, end: int, name: str) -> bool:
-    """Whether the line with the word `name`, which ends at `end`, is that verb and no SQL, as its next word says."""
+_CALL = re.compile(r"[ \t]+[\w.]+\s*\(")
+
+
+def reading(text: str, end: int, name: str) -> Literal["verb", "sql", ""]:
+    """Whether the line with the word `name`, which ends at `end`, is that verb or SQL, as its next words say; empty where
+    they do not."""
     found = _WORD.match(text, end)
     if name not in _IN_SQL or found is None:
-        return False
+        return ""
     following = found[1].lower()
     if name == "set":
-        return following.partition("=")[0] in SESSION_SETTINGS
+        return "verb" if following.partition("=")[0] in SESSION_SETTINGS else "sql"
     if name == "call":
-        return "(" not in following
-    if name == "describe":
-        return following not in _IN_SQL[name] and _ONE_NAME.match(text, end) is not None
-    return following not in _IN_SQL[name] and not following.startswith(("--", "/*"))
+        return "sql" if _CALL.match(text, end) else "verb"
+    if following in _IN_SQL[name]:
+        return "sql"
+    if following.startswith(("--", "/*")) or (name == "describe" and _ONE_NAME.match(text, end) is None):
+        return ""
+    return "verb"

@@ -3,6 +3,7 @@ directory."""
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 
@@ -33,7 +34,14 @@ def suggest(text: str, cursor: int, catalog: CompletionCatalog, *, requested: bo
     if statement.kind == "verb" and (statement.words or before[-1:].isspace()):
         verb = find_in_shell(statement.verb)
         assert verb is not None, statement
-        return list(_limited(_arguments(verb.arguments, statement.words, before, catalog, json=verb.json)))
+        found_arguments = _arguments(verb.arguments, statement.words, before, catalog, json=verb.json)
+        whole_words = statement.words if before[-1:].isspace() else statement.words[:-1]
+        if verb.name == "set" and all(word.text.lower() in ("global", "session", "local") for word in whole_words):
+            # What is no setting of the shell is one of DuckDB's.
+            found_arguments = itertools.chain(
+                found_arguments, suggest_sql(text, before, statement, statement, catalog, requested=True)
+            )
+        return list(_limited(found_arguments))
     if statement.kind == "pipe" and (statement.words or before[-1:].isspace()):
         pipe = find_pipe(statement.verb)
         assert pipe is not None, statement

@@ -39,6 +39,11 @@ class CompletionCatalog:
     tables: Mapping[str, Table] = field(default_factory=dict)
     """By name, and by `schema.name`, in lower case."""
     functions: tuple[str, ...] = ()
+    signatures: Mapping[str, str] = field(default_factory=dict)
+    """The parameters of functions, by name: `(string, start, length)`."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """The values of DuckDB's settings, by name."""
+    pragmas: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
     reserved: frozenset[str] = frozenset()
     collections: tuple[str, ...] = ()
@@ -52,9 +57,11 @@ _COLUMNS = """
     ORDER BY database_name, schema_name, table_oid, column_index
 """
 _FUNCTIONS = """
-    SELECT DISTINCT function_name FROM duckdb_functions()
-    WHERE function_name ~ '^[a-z][a-z0-9_]*$' AND NOT function_name ~ '^(icu|pg)_' ORDER BY 1
+    SELECT function_name, function_type = 'pragma', '(' || array_to_string(min(parameters), ', ') || ')'
+    FROM duckdb_functions()
+    WHERE function_name ~ '^[a-z][a-z0-9_]*$' AND NOT function_name ~ '^(icu|pg)_' GROUP BY ALL ORDER BY 1
 """
+_SETTINGS = "SELECT name, coalesce(value, '') FROM duckdb_settings() ORDER BY 1"
 _KEYWORDS = "SELECT keyword_name, keyword_category = 'reserved' FROM duckdb_keywords() ORDER BY 1"
 
 
@@ -96,13 +103,28 @@ def read_catalog(
         if database == store and schema == "main":
             collections.append(table)
     if old.functions:
-        functions, keywords, reserved = old.functions, old.keywords, old.reserved
+        functions, pragmas, signatures = old.functions, old.pragmas, old.signatures
+        keywords, reserved = old.keywords, old.reserved
     else:
-        functions = tuple(row[0] for row in connection.execute(_FUNCTIONS).fetchall())
+        listed = connection.execute(_FUNCTIONS).fetchall()
+        functions = tuple(dict.fromkeys(name for name, is_pragma, _ in listed if not is_pragma))
+        pragmas = tuple(dict.fromkeys(name for name, is_pragma, _ in listed if is_pragma))
+        signatures = {name: parameters or "()" for name, is_pragma, parameters in listed if not is_pragma}
         words = connection.execute(_KEYWORDS).fetchall()
         keywords = tuple(word for word, _ in words)
         reserved = frozenset(word for word, is_reserved in words if is_reserved)
-    return CompletionCatalog(tables, functions, keywords, reserved, tuple(collections), queries, old.models)
+    return CompletionCatalog(
+        tables=tables,
+        functions=functions,
+        signatures=signatures,
+        settings=dict(connection.execute(_SETTINGS).fetchall()),
+        pragmas=pragmas,
+        keywords=keywords,
+        reserved=reserved,
+        collections=tuple(collections),
+        queries=queries,
+        models=old.models,
+    )
 
 
 class CatalogReader:

@@ -97,9 +97,12 @@ def _run_verb(session: Session, statement: Statement) -> int | None:
     session.uses_server = session.uses_server or verb.uses_server
     function = verb.load()
     result: int | None
-    if verb.name == "describe" and not _is_collection(session, arguments["collection"]):
-        parts = arguments["collection"].split(".")
-        return run_sql(session, sql_statement(f"DESCRIBE {'.'.join(map(quoted, parts))}"))
+    if verb.name == "describe":
+        name = arguments["collection"]
+        collection = _collection(session, name)
+        if collection is None:
+            return run_sql(session, sql_statement(f"DESCRIBE {'.'.join(map(quoted, name.split('.')))}"))
+        arguments["collection"] = collection
     if verb.kind == "shell":
         result = function(session, **arguments)
         return result
@@ -116,15 +119,19 @@ def _run_verb(session: Session, statement: Statement) -> int | None:
     return result
 
 
-def _is_collection(session: Session, name: str) -> bool:
-    """Whether a name is a collection's; of any other table, DuckDB knows the columns."""
-    with running(session) as connection:
+def _collection(session: Session, name: str) -> str | None:
+    """The collection that is meant by a name, whatever its case; None where it is another table, whose columns DuckDB
+    knows."""
+    with running(session):
         session.refresh()
         if session.store is None:
-            return True
-        del connection
+            return name
         names = session.store.view_names()
-    return name in names or ("." not in name and name not in SYSTEM_NAMES and not is_own(session.connection, name))
+        if name in names:
+            return name
+        if "." in name or name.casefold() in SYSTEM_NAMES or is_own(session.connection, name):
+            return None
+    return next((one for one in names if one.casefold() == name.casefold()), name)
 
 
 def _check_files(session: Session, verb: Verb, arguments: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -46,7 +47,7 @@ def run_script(flags: dict[str, object], text: str, *, safe: bool, **places: Any
 
 def run_shell(flags: dict[str, object], *, safe: bool, **places: Any) -> int:
     """Runs the shell on a terminal until the user leaves it; the exit code. `places` are those of `Session`."""
-    from lakebed._cli.shell.line_editor import LineEditor
+    from lakebed._cli.shell.line_editor import LineEditor, theme_of
 
     session = Session(flags, safe=safe, interactive=True, **places)
     settings = session.context.settings
@@ -59,6 +60,8 @@ def run_shell(flags: dict[str, object], *, safe: bool, **places: Any) -> int:
         lambda: replace(catalog.newest, models=models.newest),
         session.history,
         keys=settings.keys,
+        theme=theme_of(settings.theme, os.environ),
+        status=session.status,
         color=session.context.style.color,
         opens_editor=not safe,
     )
@@ -77,6 +80,8 @@ def run_shell(flags: dict[str, object], *, safe: bool, **places: Any) -> int:
 def _loop(
     session: Session, editor: LineEditor, catalog: CatalogReader, models: ModelReader, restore: Callable[[], None]
 ) -> None:
+    from lakebed._cli.shell.line_editor import theme_of
+
     def refresh() -> None:
         # After the prompt is shown, because importing DuckDB takes a while.
         catalog.refresh()
@@ -86,6 +91,8 @@ def _loop(
         try:
             try:
                 beginning, session.next_text = session.next_text or "", None
+                settings = session.context.settings
+                editor.configure(keys=settings.keys, theme=theme_of(settings.theme, os.environ))
                 text = editor.read(beginning, refresh)
                 catalog.wait()
                 run(session, statements.typed(text))

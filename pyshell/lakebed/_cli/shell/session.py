@@ -92,6 +92,22 @@ class Session:
         """The attached store; None when there is none."""
         return self._stores.main if self._stores is not None else None
 
+    def status(self) -> list[str]:
+        """What the line below the prompt says: the store and its commit, and whether a transaction is open."""
+        parts = [self.opened] if self.opened is not None else []
+        store = self.store
+        if store is not None:
+            parts.append(f"{self.context.settings.store}, commit {store.commit:,}")
+        elif not parts:
+            parts.append(self.context.settings.store)
+        if self.has_own_database:
+            parts.append(f"database {self._database}")
+        if self.in_transaction:
+            parts.append("in a transaction")
+        if not self.target.is_screen:
+            parts.append(f"results go to {self.target.name or self.target.program[0]}")
+        return parts
+
     def apply_settings(self, name: str) -> None:
         """Makes the session follow a setting that has been changed."""
         settings = self.context.settings

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from lakebed._cli.language.statements import SQL_KEYWORDS, Statement, split
+from lakebed._cli.language.statements import SQL_KEYWORDS, Statement, split, sql_statement
 from lakebed._cli.verbs import find_in_shell, in_shell
 
 
@@ -52,6 +52,11 @@ def is_misspelt_verb(statement: Statement) -> bool:
         return False
     word = statement.text[first.start - statement.start : first.end - statement.start]
     return word[0].isalpha() and word.lower() not in SQL_KEYWORDS
+
+
+def can_begin(sql: str) -> bool:
+    """Whether a text can be the beginning of a statement of SQL."""
+    return can_continue(sql_statement(sql))
 
 
 _NEAR = re.compile(r'at or near "(.*?)"', re.DOTALL)
