@@ -88,7 +88,7 @@ def offered(text, *, requested=False):
         ("SELECT tags[1].at.d¦ FROM events", ["day"]),
         ("SELECT e.tags[-1].l¦ FROM events e", ["label"]),
         ("SELECT by['x'].¦ FROM events", ["hits"]),
-        ("SET thr¦", ["threads"]),
+        ("SET thread¦", ["threads"]),
         ("SET ¦", ["rows", "null"]),
         ("SET GLOBAL time¦", ["TimeZone"]),
         ("PRAGMA ta¦", ["table_info"]),

@@ -201,3 +201,28 @@ class TestViewsOnDemand:
             assert "events" in shown
             assert "glance" not in shown
             assert "lakebed" not in shown.replace("data.lakebed", "")
+
+
+class TestLists:
+    def test_tables_and_their_columns(self, say):
+        say("CREATE TABLE mine (a INT); format csv;")
+        assert "events,collection,3,9\n" in say(".tables ev%")
+        tables = say("tables").splitlines()
+        assert {"mine,table,0,1", "events,collection,3,9", "blobs,system,,10"} <= set(tables)
+        assert not [line for line in tables if "glance" in line or "behind" in line]
+        assert "the store: 3 rows, " in say("\\dt")
+        columns = say(".schema").splitlines()
+        assert {"events,n,BIGINT", "mine,a,INTEGER", "segments,state,VARCHAR"} <= set(columns)
+
+    def test_describe_shows_what_the_store_knows_and_of_other_tables_what_duckdb_does(self, say):
+        say('CREATE TABLE mine (a INT); CREATE TABLE "odd one" (b INT); format csv;')
+        for text in ("describe events", "describe Events;", "\\d events", ".schema events"):
+            assert "n,BIGINT,3,0,0,1,3," in say(text), text
+            assert "type,VARCHAR,3,0,0,pull,push," in say(text), text
+            assert 'user,"STRUCT(' in say(text), text
+        assert "a,INTEGER," in say("describe mine;")
+        assert "b,INTEGER," in say('describe "odd one"')
+        assert "id,UBIGINT," in say("describe blobs;")
+        assert "n,BIGINT," in say("describe data.events;")
+        assert "x,INTEGER," in say("describe SELECT 1 AS x;")
+        assert "nosuch" in say("describe nosuch;", code=5)

@@ -43,7 +43,7 @@ from lakebed._cli.verbs import PIPE_VERBS, in_shell
         "?",
         "!ls -l | wc 'a",
         "SELECT * form events",
-        "SELECT * FROM events WEHRE n = 1",
+        "SELECT * FROM events x y n = 1",
         "SELECT FROM WHERE",
         "SELECT * FROM x )",
         "update x where",

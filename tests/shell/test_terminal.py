@@ -218,7 +218,7 @@ def test_the_terminal_may_change_while_somebody_types_and_while_a_query_runs(ter
     shell.wait_quiet()
     assert "42 │" in shell.ask("42 AS x;", "1 row")
     # 12 lines: no more than fit, and no pager.
-    lines = shell.ask("FROM range(100);", "the first 4 rows").splitlines()
+    lines = shell.ask("FROM range(100);", "100 rows (first 4 shown)").splitlines()
     assert len([line for line in lines if line.startswith(("│", "┌", "├", "└"))]) == 9
     shell.ask(LONG, "Ctrl-C stops it")
     shell.resize(30, 120)

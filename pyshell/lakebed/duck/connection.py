@@ -102,8 +102,8 @@ def attach_on_demand(connection: duckdb.DuckDBPyConnection, path: str, name: str
     """Attaches a store for statements that are seen before they run, and for results that are shown on a screen: with
     previews of blobs, and with views only of what `Attachment.show` is told.
 
-    `functions` also loads the extension, whose functions open any store by its path, when one is named. The caller keeps
-    the attachment for as long as the connection is used.
+    `functions` also loads the extension, whose functions open any store by its path, when one is named. The caller
+    keeps the attachment for as long as the connection is used.
     """
     found = Attachment(
         _checked(name),

@@ -126,6 +126,6 @@ class _QueryCommand:
         first = layout.rows + 1 if self.form == "table" and layout.rows else None
         result = execution.run(self.connection, parsed, self.form, first=first, screen=screen)
         if result is not None:
-            if self.in_transaction or not self.context.on_terminal:
+            if self.in_transaction:
                 result = result._replace(rest=lambda _last: None)
             write_result(layout, self.form, result, self.target)

@@ -1,4 +1,4 @@
-"""Refuses statements that would change the views of a store, which SQL only reads, and says what does what they mean."""
+"""Refuses statements that would change the views of a store, which SQL only reads, and says what does that instead."""
 
 from __future__ import annotations
 

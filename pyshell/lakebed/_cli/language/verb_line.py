@@ -27,8 +27,8 @@ _CALL = re.compile(r"[ \t]+[\w.]+\s*\(")
 
 
 def reading(text: str, end: int, name: str) -> Literal["verb", "sql", ""]:
-    """Whether the line with the word `name`, which ends at `end`, is that verb or SQL, as its next words say; empty where
-    they do not."""
+    """Whether the line with the word `name`, which ends at `end`, is that verb or SQL, as its next words say; empty
+    where they do not."""
     found = _WORD.match(text, end)
     if name not in _IN_SQL or found is None:
         return ""

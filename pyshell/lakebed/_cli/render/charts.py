@@ -40,8 +40,8 @@ def chart(
     null: str = "NULL",
     style: Style = PLAIN,
 ) -> Iterator[str]:
-    """The lines of a chart of at most `places` columns of a terminal; one of lines is `height` lines high. `kind` is one
-    of `CHARTS`, None for the one that fits the columns.
+    """The lines of a chart of at most `places` columns of a terminal; one of lines is `height` lines high. `kind` is
+    one of `CHARTS`, None for the one that fits the columns.
 
     Raises `NoChart` when the columns do not fit a chart.
     """

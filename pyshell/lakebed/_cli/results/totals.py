@@ -27,27 +27,28 @@ class Rest(NamedTuple):
 def rest_of(
     connection: duckdb.DuckDBPyConnection, sql: str, values: str, last: int, seconds: float = _SECONDS
 ) -> Rest | None:
-    """The number of rows of a query and its `last` rows, each looked for no longer than `seconds`; None where the number
-    is not found. `values` are the SQL expressions of what is shown.
+    """The number of rows of a query and its `last` rows, each looked for no longer than `seconds`; None where the
+    number is not found. `values` are the SQL expressions of what is shown.
 
     The connection must not be in a transaction, which an interrupted query would end.
     """
     if _CHANGES in sql.lower():
         return None
-    found = _within(connection, f"SELECT count(*) FROM (\n{sql}\n) AS result", seconds)
+    found = within(connection, f"SELECT count(*) FROM (\n{sql}\n) AS result", seconds)
     if not found:
         return None
     total = int(found[0][0])
     rows = None
     if last and total > last:
-        rows = _within(
+        rows = within(
             connection, f"SELECT {values} FROM (\n{sql}\n) AS result LIMIT {last} OFFSET {total - last}", seconds
         )
     return Rest(total, rows or [])
 
 
-def _within(connection: duckdb.DuckDBPyConnection, sql: str, seconds: float) -> list[Any] | None:
-    """The rows of a query; None when they take longer than `seconds`, or cannot be found."""
+def within(connection: duckdb.DuckDBPyConnection, sql: str, seconds: float) -> list[Any] | None:
+    """The rows of a query; None when they take longer than `seconds`, or cannot be found. Not for a connection in a
+    transaction, as above."""
     late = threading.Event()
 
     def stop() -> None:

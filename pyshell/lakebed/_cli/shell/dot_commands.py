@@ -89,8 +89,8 @@ PSQL_COMMANDS: dict[str, Command] = {
 
 
 def found(name: str) -> Command | None:
-    """The command that is typed as `name`, such as `.tables`, `.tab`, `\\d`, `?` or `!`; None when there is none, and when
-    several begin like that."""
+    """The command that is typed as `name`, such as `.tables`, `.tab`, `\\d`, `?` or `!`; None when there is none,
+    and when several begin like that."""
     known, rest = _known(name)
     if rest in known:
         return known[rest]

@@ -15,7 +15,7 @@ from lakebed._cli.environment.arguments import parse_words, word_command
 from lakebed._cli.environment.store_guard import is_own
 from lakebed._cli.language.statements import Statement, sql_statement
 from lakebed._cli.messages.error_output import interruption_message, print_error, report_failure
-from lakebed._cli.shell import dot_commands, statements
+from lakebed._cli.shell import dot_commands, statements, tables
 from lakebed._cli.shell.progress_line import ProgressLine
 from lakebed._cli.shell.session import Leave, Session
 from lakebed._cli.shell.sql import duration, run_sql, running
@@ -103,6 +103,9 @@ def _run_verb(session: Session, statement: Statement) -> int | None:
         if collection is None:
             return run_sql(session, sql_statement(f"DESCRIBE {'.'.join(map(quoted, name.split('.')))}"))
         arguments["collection"] = collection
+        if not (arguments["json"] or arguments["format"] or arguments["rows"] is not None):
+            tables.describe(session, collection)
+            return None
     if verb.kind == "shell":
         result = function(session, **arguments)
         return result

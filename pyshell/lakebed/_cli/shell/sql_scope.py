@@ -56,7 +56,7 @@ class Scope:
             index += 1
 
     def _with_query(self, index: int, end: int) -> int | None:
-        """Reads `name [(columns)] AS [MATERIALIZED] (query)`; the index behind it, None where there is no such thing."""
+        """Reads `name [(columns)] AS [MATERIALIZED] (query)`; the index behind it, None where there is none."""
         if index >= end or not re.match(r'[\w"]', self._words[index]):
             return None
         name = _unquoted(self._words[index])

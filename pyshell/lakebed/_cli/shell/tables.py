@@ -10,9 +10,11 @@ from lakebed._cli import render
 from lakebed._cli.environment.duckdb_connection import DATABASE
 from lakebed._cli.render import Column, Row
 from lakebed._cli.results.execution import Result
+from lakebed._cli.results.totals import within
 from lakebed._cli.shell.session import Session
 from lakebed._cli.shell.sql import running, show_result
 from lakebed.duck.attachment import SYSTEM_NAMES, SYSTEM_SCHEMA
+from lakebed.duck.names import quoted
 
 _OWN = """
     SELECT database_name, schema_name, table_name, 'table', estimated_size FROM duckdb_tables() WHERE NOT internal
@@ -60,6 +62,57 @@ def tables(session: Session, pattern: str | None, columns: bool) -> None:
             f"the store: {render.count(stats.rows, 'row')}, {render.size(stats.raw_bytes)} of data in "
             f"{render.size(stats.disk_bytes)} on disk"
         )
+
+
+_RANGE_SECONDS = 1.0
+"""How long the ranges of columns are looked for."""
+_RANGED = ("BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT", "DOUBLE", "DATE", "TIMESTAMP", "TIME", "VARCHAR")
+_LONGEST_END = 24
+"""Characters of the least and the greatest text that are shown."""
+
+
+def describe(session: Session, collection: str) -> None:
+    """Lists the columns of a collection: what the store knows, and the least and the greatest values.
+
+    Raises `CollectionNotFound`.
+    """
+    with session.context.open() as store:
+        schema = store.schema(collection)
+    ranges = (
+        {} if session.in_transaction else _ranges(session, collection, {one.name: one.type for one in schema.columns})
+    )
+    shown = [
+        Column("column", is_key=True), Column("type"), Column("values", "BIGINT"), Column("nulls", "BIGINT"),
+        Column("missing", "BIGINT"), Column("least"), Column("greatest"), Column("notes"),
+    ]  # fmt: skip
+    lines: list[Row] = [
+        [
+            one.name,
+            one.type,
+            *(str(number) for number in (one.values, one.nulls, one.missing)),
+            *ranges.get(one.name, (None, None)),
+            "; ".join(one.notes) or None,
+        ]
+        for one in schema.columns
+    ]
+    show_result(session, Result(shown, iter(lines), [column.is_number for column in shown], "SELECT"))
+
+
+def _ranges(session: Session, collection: str, types: Mapping[str, str]) -> dict[str, tuple[str | None, str | None]]:
+    """The least and the greatest value of each column that has such; none where they are not found in a moment."""
+    assert session.store is not None
+    names = [name for name, kind in types.items() if kind.startswith(_RANGED) and name not in ("_hash", "_file")]
+    if not names:
+        return {}
+    ends = [f"left({end}({quoted(name)})::VARCHAR, {_LONGEST_END})" for name in names for end in ("min", "max")]
+    with running(session) as connection:
+        session.store.show(connection, {collection.casefold()})
+        found = within(
+            connection, f"SELECT {', '.join(ends)} FROM {DATABASE}.main.{quoted(collection)}", _RANGE_SECONDS
+        )
+    if not found:
+        return {}
+    return {name: (found[0][2 * place], found[0][2 * place + 1]) for place, name in enumerate(names)}
 
 
 def _like(pattern: str) -> re.Pattern[str]:
