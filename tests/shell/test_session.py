@@ -37,21 +37,6 @@ class TestAnswers:
         assert "│ push    │      1 │" in shown
         assert shown.endswith("  2 rows, 2 columns\n")
 
-    def test_the_total_and_the_last_rows_are_shown_where_they_are_cheap(self, say):
-        shown = say("FROM range(100);")
-        assert "100 rows (first 11 and last 5 shown), 1 column: type last to see everything" in shown
-        assert "│     10 │\n│      · │\n│     95 │" in shown
-        assert shown.count("\n") <= 30
-        assert "3 rows, 9 columns" in say("set rows 3; FROM events;")
-        assert "63 rows (first 3 shown)" in say("FROM range(63);")
-        # A transaction goes on, and a sequence is not advanced by what is only shown.
-        say("CREATE SEQUENCE s; SELECT nextval('s') FROM range(9);")
-        assert "│     10 │" in say("SELECT nextval('s')::INT AS n;").replace("       10", "     10").replace(
-            "      10", "     10"
-        )
-        assert "first 3 rows, there are more" in say("BEGIN; FROM range(1000);")
-        assert "1 row" in say("COMMIT; SELECT 1;")
-
     def test_more_rows_than_fit_are_said(self, say):
         shown = say("FROM range(1000000000000);")
         assert "the first 17 rows, there are more" in shown
