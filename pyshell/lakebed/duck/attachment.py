@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ from lakebed.errors import InvalidArgument
 if TYPE_CHECKING:
     import duckdb
 
-    from lakebed.duck.tables import SnapshotProvider, Table, TableSnapshot
+    from lakebed.duck.tables import Runs, SnapshotProvider, Table, TableSnapshot
     from lakebed.duck.views import Views
 
 SYSTEM_TABLES = ("blobs", "collections", "segments", "dictionaries", "commits")
@@ -39,9 +39,11 @@ _PREVIEW_TABLE = "glances"
 MARKER = "lakebed"
 
 _PROMPT_TABLES = ("requests", "replies", "runs")
-_PROMPT_NAMES = frozenset((*_PROMPT_TABLES, *(f"_{name}" for name in _PROMPT_TABLES), "lakebed_reply"))
+_PROMPT_NAMES = frozenset(
+    (*_PROMPT_TABLES, *(f"_{name}" for name in _PROMPT_TABLES), "latest_results", "lakebed_reply")
+)
 """What comes together: the views over the collections of prompts, those collections, and the macro over them."""
-SYSTEM_NAMES = frozenset((*SYSTEM_TABLES, *_PROMPT_TABLES))
+SYSTEM_NAMES = frozenset((*SYSTEM_TABLES, *_PROMPT_TABLES, "latest_results"))
 """The names of the tables about the store."""
 _FUNCTION_PREFIX = "lakebed_"
 """What the names of the extension's functions begin with."""
@@ -79,7 +81,6 @@ class Attachment:
         self._commit = 0
         self._has_views = False
         self._prompt_views: object = None
-        self._view_names: frozenset[str] = frozenset()
         self._active_runs: frozenset[str] = frozenset()
         self._paths = (provider.path, provider.given_path)
 
@@ -118,7 +119,9 @@ class Attachment:
             snapshot = self._provider.snapshot()
             if snapshot.version == self._version:
                 # The process of an active run may have been killed.
-                return bool(self._active_runs) and self._show_prompts(connection, snapshot, self._view_names)
+                return bool(self._active_runs) and self._show_prompts(
+                    connection, view_names(snapshot.collections()), snapshot.runs()
+                )
             self._show(connection, snapshot)
             return True
 
@@ -202,7 +205,13 @@ class Attachment:
 
     def _show(self, connection: duckdb.DuckDBPyConnection, snapshot: TableSnapshot) -> None:
         """Makes the views show a snapshot."""
-        tables = self._tables(snapshot, self._named)
+        names = view_names(snapshot.collections()) if self._named is None or self._named else {}
+        wanted = self._named
+        runs = snapshot.runs() if self._is_named("runs") and "_runs" in names else None
+        if runs is not None and wanted is not None:
+            # The results of runs are read by a view over them.
+            wanted = wanted | {view.casefold() for name, view in names.items() if name in runs.into}
+        tables = self._tables(snapshot, wanted)
         if self._shows_previews:
             tables[ViewName(PREVIEW_SCHEMA, "blobs")] = snapshot.system(_PREVIEW_TABLE)
         if tables or self._has_views:
@@ -210,22 +219,23 @@ class Attachment:
             self._has_views = True
         self._version = snapshot.version
         self._commit = snapshot.commit
-        self._view_names = frozenset(view.name for view in tables if view.schema == "main")
         if self._is_named("runs"):
-            self._show_prompts(connection, snapshot, self._view_names)
+            self._show_prompts(connection, names, runs)
 
-    def _show_prompts(
-        self, connection: duckdb.DuckDBPyConnection, snapshot: TableSnapshot, existing: frozenset[str]
-    ) -> bool:
-        """Creates the views over the collections of prompts. Returns whether they changed."""
-        self._active_runs = snapshot.active_runs() if "_runs" in existing else frozenset()
-        state = existing & _PROMPT_NAMES, self._active_runs
+    def _show_prompts(self, connection: duckdb.DuckDBPyConnection, names: Mapping[str, str], runs: Runs | None) -> bool:
+        """Creates the views over the collections of prompts; `names` are the views of all collections, `runs` those that
+        there are. Returns whether they changed."""
+        self._active_runs = runs.active if runs is not None else frozenset()
+        results = {name: view for name, view in names.items() if runs is not None and name in runs.into}
+        state = frozenset(names.values()) & _PROMPT_NAMES, self._active_runs, results
         if state == self._prompt_views:
             return False
-        with helper(connection) as cursor:
-            from lakebed.duck.prompt_views import statements
+        from lakebed.duck.prompt_views import statements
 
-            for statement in statements(self.name, SYSTEM_SCHEMA, state[0], sorted(self._active_runs), self._paths):
+        with helper(connection) as cursor:
+            for statement in statements(
+                self.name, SYSTEM_SCHEMA, state[0], sorted(self._active_runs), results, self._paths
+            ):
                 cursor.execute(statement)
         self._prompt_views = state
         return True
