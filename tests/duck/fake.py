@@ -46,6 +46,10 @@ class FakeTable:
         return {f.name: not pa.types.is_nested(f.type) and f.metadata is None for f in self.table.schema}
 
     @property
+    def types(self):
+        return {f.name: str(f.type) for f in self.table.schema}
+
+    @property
     def signature(self):
         return str(self.table.schema)
 
@@ -120,7 +124,7 @@ class FakeStore:
 
 class _Snapshot:
     def __init__(self, store):
-        self.version = store.commit
+        self.version = self.commit = store.commit
         self.store = store
         self.tables = dict(store.tables)
 

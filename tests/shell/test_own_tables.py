@@ -96,7 +96,7 @@ class TestOtherStores:
         assert "c\n2\n" in say("SELECT count(*) AS c FROM other.names;")
 
     def test_what_cannot_be_attached_is_told(self, say, other):
-        assert "There is no store at nosuch.lakebed" in say("ATTACH 'nosuch.lakebed' AS n;", code=5)
+        assert "nosuch.lakebed; check the path" in say("ATTACH 'nosuch.lakebed' AS n;", code=5)
         assert "takes no options" in say("ATTACH 'other.lakebed' AS n (READ_ONLY);", code=2)
         say("ATTACH ':memory:' AS m; CREATE TABLE m.t AS SELECT 42 AS x; FROM m.t;")
 
@@ -222,7 +222,7 @@ class TestLists:
             assert 'user,"STRUCT(' in say(text), text
         assert "a,INTEGER," in say("describe mine;")
         assert "b,INTEGER," in say('describe "odd one"')
-        assert "id,UBIGINT," in say("describe blobs;")
+        assert "id,BIGINT," in say("describe blobs;")
         assert "n,BIGINT," in say("describe data.events;")
         assert "x,INTEGER," in say("describe SELECT 1 AS x;")
         assert "nosuch" in say("describe nosuch;", code=5)

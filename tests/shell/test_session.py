@@ -268,7 +268,7 @@ class TestVerbs:
     ("text", "parsed"),
     [
         ("SELECT type, n FROM events WHERE n > 1;", 0),
-        ("describe select 1;", 1),
+        ("describe select 1;", 0),
         # What is to the left of the pipe, and whether the whole is SQL, too.
         ("SELECT n FROM events | into copies;", 2),
     ],

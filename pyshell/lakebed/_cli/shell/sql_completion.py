@@ -14,6 +14,7 @@ from lakebed._cli.shell.completion_catalog import Column, CompletionCatalog, Tab
 from lakebed._cli.shell.sql_scope import BEFORE_TABLE, Scope
 from lakebed._cli.shell.suggestions import Suggestion, files, match_rank, with_prefix
 from lakebed._cli.verbs import PIPE_VERBS
+from lakebed._cli.verbs.formats import SESSION_SETTINGS
 from lakebed.duck.names import quoted
 from lakebed.duck.struct_types import StructField, element_type, struct_fields
 
@@ -75,7 +76,9 @@ _SCOPES = frozenset(("global", "session", "local"))
 
 
 def _settings(first: str, typed: str, begin: int, catalog: CompletionCatalog) -> Iterator[Suggestion]:
-    """DuckDB's settings, and after PRAGMA its functions first."""
+    """DuckDB's settings; after SET those of the shell first, after PRAGMA its functions."""
+    if first == "set":
+        yield from with_prefix(SESSION_SETTINGS, typed, begin, "of the shell")
     if first == "pragma":
         yield from with_prefix(catalog.pragmas, typed, begin, "pragma")
     for name in _matching(catalog.settings, typed):

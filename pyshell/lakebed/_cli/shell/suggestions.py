@@ -27,9 +27,10 @@ def with_prefix(names: Iterable[str], typed: str, start: int, kind: str) -> Iter
             yield Suggestion(name, start, kind)
 
 
-def match_rank(name: str, typed: str) -> int | None:
-    """How well a name matches what is typed: 0 where it begins with it, 1 where a word of it does, 2 where its letters
-    occur in it in order, the first at its beginning; None where it does not match."""
+def match_rank(name: str, typed: str) -> float | None:
+    """How well a name matches what is typed: 0 where it begins with it, 1 where a word of it does, from 2 on where its
+    letters occur in it in order, the first at its beginning, the closer together the better; None where it does not
+    match."""
     name, typed = name.lower(), typed.lower()
     if name.startswith(typed):
         return 0
@@ -37,8 +38,12 @@ def match_rank(name: str, typed: str) -> int | None:
         return 1
     if len(typed) < 2 or name[:1] != typed[0]:
         return None
-    letters = iter(name)
-    return 2 if all(letter in letters for letter in typed) else None
+    at = -1
+    for letter in typed:
+        at = name.find(letter, at + 1)
+        if at < 0:
+            return None
+    return 2 + at / 1000
 
 
 def files(typed: str, start: int) -> Iterator[Suggestion]:
