@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lakebed._cli.shell.execute import run_text
+from lakebed._cli.shell.progress_line import progress_text
 
 
 def test_once_sends_one_result_away(say, place):
@@ -68,3 +69,48 @@ def test_the_total_and_the_last_rows_are_shown_where_they_are_cheap(say):
     assert "│       5 │" in say("SELECT nextval('s')::INT AS n;")
     assert "first 3 rows, there are more" in say("BEGIN; FROM range(1000);")
     assert "1 row" in say("COMMIT; SELECT 1;")
+
+
+def test_charts_and_a_program_that_is_no_verb(say):
+    assert "push │████" in say("SELECT type, count(*) AS n FROM events GROUP BY ALL ORDER BY ALL | chart;").replace(
+        "  ", " "
+    )
+    assert "pull │" in say("format chart; SELECT type, n FROM events;")
+    assert "A chart needs a column of numbers" in say("SELECT type FROM events;", code=2)
+    assert "`| ! sort` runs the program sort" in say("FROM events | sort -r;", code=2)
+    assert "`| ! sed` runs the program sed" in say("FROM events | sed s/a/b/;", code=2)
+
+
+def test_clip_needs_a_terminal(say, monkeypatch):
+    monkeypatch.setattr("builtins.open", _no_terminal)
+    assert "`| clip` needs a terminal" in say("SELECT 1 AS x | clip;", code=2)
+    assert "copy fewer rows" in say("SELECT repeat('x', 100000) AS x | clip;", code=2)
+
+
+def _no_terminal(file, *arguments, real=open, **more):
+    if file == "/dev/tty":
+        raise OSError(6, "No such device")
+    return real(file, *arguments, **more)
+
+
+def test_the_line_below_the_prompt_tells_the_state(session, say):
+    assert session.status() == ["data.lakebed"]
+    say("FROM events;")
+    assert session.status() == ["data.lakebed, commit 1"]
+    say("BEGIN; output a.csv;")
+    assert session.status() == ["data.lakebed, commit 1", "in a transaction", "results go to a.csv"]
+    say("COMMIT; output")
+    assert session.status() == ["data.lakebed, commit 1"]
+
+
+def test_the_line_of_a_query_tells_progress_time_left_and_memory():
+    shown = progress_text(25, 10.0, 1_200_000_000)
+    assert shown == "  ━━━━━─────────────── 25 %, 10.0 s, about 30 s left, 1.2 GB of memory (Ctrl-C stops it)"
+    assert progress_text(-1, 0.61, 0) == "  0.6 s (Ctrl-C stops it)"
+    assert len(progress_text(99, 5000.0, 999_000_000_000)) <= 99
+
+
+def test_times_follow_the_time_zone(say):
+    assert "+00 │" in say("collections")
+    say("SET TimeZone = 'Asia/Kolkata'; FROM events;")
+    assert "+05:30 │" in say("collections")

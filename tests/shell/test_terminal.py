@@ -306,6 +306,43 @@ def test_ctrl_c_belongs_to_the_pager_and_stops_its_query(terminal, tmp_path):
     assert shell.leave() == 0
 
 
+def test_ctrl_c_in_the_pager_does_not_reach_the_next_statement(terminal, tmp_path):
+    reading = tmp_path / "pager.sh"
+    reading.write_text("#!/bin/sh\ntrap 'echo HEARD' INT\necho READING\nwhile read -r line; do :; done\nsleep 0.2\n")
+    reading.chmod(0o755)
+    shell = terminal(PAGER=str(reading))
+    for rows in ("range(100)", "range(1000000000000)", "events, range(100000)"):
+        shell.ask("format csv", "format csv")
+        shell.ask(f"FROM {rows};", "READING")
+        shell.send("\x03")
+        shell.wait_for("data>")
+        assert "Interrupted" not in shell.ask("SELECT 40 + 2 AS x FROM events LIMIT 1;", "1 row")
+    assert shell.leave() == 0
+
+
+def test_the_time_in_the_pager_is_not_the_statements(terminal, tmp_path):
+    slow = tmp_path / "pager.sh"
+    slow.write_text("#!/bin/sh\ncat > /dev/null\nsleep 3\necho PAGER ENDED\n")
+    slow.chmod(0o755)
+    shell = terminal(PAGER=str(slow))
+    shell.ask("format csv", "format csv")
+    shell.ask("FROM range(100);", "PAGER ENDED")
+    seconds = re.search(r"100 rows, 1 column, ([\d.]+) (ms|s)", shell.wait_for("data>"))
+    assert seconds is not None
+    assert seconds[2] == "ms" or float(seconds[1]) < 3
+    assert shell.leave() == 0
+
+
+def test_a_dumb_terminal_has_no_pager_and_no_color(terminal, monkeypatch):
+    monkeypatch.delenv("NO_COLOR")
+    shell = terminal(TERM="dumb", PAGER="false")
+    shell.send("format csv\r")
+    shell.send("FROM range(100);\r")
+    shell.wait_for("100 rows, 1 column")
+    assert "\x1b[2m" not in shell.seen
+    assert shell.leave() == 0
+
+
 def test_the_history_is_kept_for_the_next_shell(terminal, place):
     shell = terminal()
     shell.ask("SELECT 4 * 10\r + 2 AS x;", "42")

@@ -223,8 +223,8 @@ class Attachment:
             self._show_prompts(connection, names, runs)
 
     def _show_prompts(self, connection: duckdb.DuckDBPyConnection, names: Mapping[str, str], runs: Runs | None) -> bool:
-        """Creates the views over the collections of prompts; `names` are the views of all collections, `runs` those that
-        there are. Returns whether they changed."""
+        """Creates the views over the collections of prompts; `names` are the views of all collections, `runs` those
+        that there are. Returns whether they changed."""
         self._active_runs = runs.active if runs is not None else frozenset()
         results = {name: view for name, view in names.items() if runs is not None and name in runs.into}
         state = frozenset(names.values()) & _PROMPT_NAMES, self._active_runs, results
