@@ -135,8 +135,9 @@ def _expressions(
         yield Suggestion(word.upper() if upper else word, begin, "keyword")
     for name in others:
         yield _named(name, begin, _short_type(kinds[name]), catalog)
-    for name in _matching(catalog.functions, lowered, fuzzy=False):
-        yield Suggestion(name, begin, catalog.signatures.get(name, "function"))
+    for name in catalog.functions:
+        if name.startswith(lowered):
+            yield Suggestion(name, begin, catalog.signatures.get(name, "function"))
     for word in keywords:
         if word not in strong:
             yield Suggestion(word.upper() if upper else word, begin, "keyword")
@@ -148,10 +149,10 @@ def _following(sql: str, keywords: Sequence[str], catalog: CompletionCatalog) ->
     return [word for word in tried if statements.can_begin(f"{sql}{word}")]
 
 
-def _matching(names: Iterable[str], typed: str, *, fuzzy: bool = True) -> list[str]:
+def _matching(names: Iterable[str], typed: str) -> list[str]:
     """The names that match what is typed, those that begin with it first."""
     typed = typed.strip('"')
-    ranked = [(rank, name) for name in names if (rank := match_rank(name, typed)) is not None and (fuzzy or rank < 2)]
+    ranked = [(rank, name) for name in names if (rank := match_rank(name, typed)) is not None]
     return [name for _, name in sorted(ranked, key=lambda one: one[0])]
 
 
