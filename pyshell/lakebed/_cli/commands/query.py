@@ -12,6 +12,7 @@ from lakebed._cli.language.statements import Statement, hinting_at_pipe_verbs, s
 from lakebed._cli.pipes.execute import run_pipe
 from lakebed._cli.results import execution
 from lakebed._cli.results.output import write_parquet, write_result
+from lakebed._cli.results.transactions import run_without_rows
 from lakebed.duck.interrupt import interruptible
 from lakebed.errors import InvalidArgument
 
@@ -108,7 +109,7 @@ class _QueryCommand:
                 if execution.returns_rows(parsed):
                     self._write_result(parsed)
                 else:
-                    execution.execute(self.connection, parsed)
+                    run_without_rows(self.connection, parsed)
                 self.has_created = parsed.type.name.startswith("CREATE")
                 self.in_transaction = execution.in_transaction(parsed, self.in_transaction)
 

@@ -111,6 +111,8 @@ def _run_verb(session: Session, statement: Statement) -> int | None:
         return result
     context = session.context
     context.time_zone = session.time_zone()
+    if verb.changes_store:
+        context.allow_change(f"`{verb.name}`")
     context.json = bool(arguments.pop("json", False))
     _check_files(session, verb, arguments)
     try:
