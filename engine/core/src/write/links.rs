@@ -66,6 +66,9 @@ pub(super) fn own_active(
 }
 
 fn copy_bytes(from: &dyn File, to: &dyn File) -> std::io::Result<()> {
+    if let Some(access) = from.access()? {
+        to.set_access(access)?;
+    }
     let len = from.len()?;
     let mut bytes = vec![0; STEP];
     let mut at = 0;

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use super::directory::Directory;
 use super::write_lock;
-use crate::{File, Holder, Lock, Mapping, Names, ReadFile};
+use crate::{Access, File, Holder, Lock, Mapping, Names, ReadFile};
 
 #[derive(Debug)]
 pub(super) struct OsFile {
@@ -111,6 +111,36 @@ impl File for OsFile {
             Err(fs::TryLockError::Error(error)) => return Err(error),
         }
         Ok(locked.is_some())
+    }
+
+    #[cfg(unix)]
+    fn access(&self) -> io::Result<Option<Access>> {
+        use std::os::unix::fs::MetadataExt as _;
+
+        let found = self.file.metadata()?;
+        Ok(Some(Access {
+            user: found.uid(),
+            group: found.gid(),
+            mode: found.mode() & 0o7777,
+        }))
+    }
+
+    #[cfg(unix)]
+    fn set_access(&self, access: Access) -> io::Result<()> {
+        use std::os::unix::fs::{PermissionsExt as _, fchown};
+
+        if self.access()? == Some(access) {
+            return Ok(());
+        }
+        // Each alone: a user may give a file to another group of theirs, and only root to another user.
+        for (user, group) in [(None, Some(access.group)), (Some(access.user), None)] {
+            match fchown(&self.file, user, group) {
+                Err(error) if error.kind() != io::ErrorKind::PermissionDenied => return Err(error),
+                _ => {}
+            }
+        }
+        self.file
+            .set_permissions(fs::Permissions::from_mode(access.mode))
     }
 
     fn holder(&self) -> io::Result<Holder> {
