@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lakebed_format::{CommitNumber, LockText, names};
-use lakebed_vfs::{File, Holder, Lock, Open, Vfs};
+use lakebed_vfs::{File, Holder, Lock, Names, Open, Vfs};
 use parking_lot::Mutex;
 
 use crate::context::StoreContext;
@@ -75,11 +75,12 @@ impl WriterLock {
         let mut file = open(vfs, Open::Create)?;
         let began = Instant::now();
         let mut pause = PAUSE.0;
-        loop {
+        let names = loop {
             if file.try_lock(Lock::Write).map_err(|e| locking(vfs, e))? {
                 // The file may have been replaced before it was locked: then another one is the lock.
-                if file.names().map_err(|e| locking(vfs, e))?.opened {
-                    break;
+                let names = file.names().map_err(|e| locking(vfs, e))?;
+                if names.opened {
+                    break names;
                 }
                 file = open(vfs, Open::Create)?;
                 continue;
@@ -106,7 +107,7 @@ impl WriterLock {
             }
             std::thread::sleep(pause.min(timeout.saturating_sub(waited)));
             pause = (pause * 2).min(PAUSE.1);
-        }
+        };
         let text = LockText {
             pid: Some(u64::from(std::process::id())),
             command: Some(shortened(&options.command).to_owned()),
@@ -120,7 +121,7 @@ impl WriterLock {
             file,
             text,
         };
-        lock.write_text(vfs)?;
+        lock.write_text(vfs, names)?;
         Ok(lock)
     }
 
@@ -140,13 +141,14 @@ impl WriterLock {
     /// `Io`, `StoreFull`; the commit stands, and the next writer checks it.
     pub(crate) fn set_synced(&mut self, vfs: &dyn Vfs, commit: CommitNumber) -> Result<()> {
         self.text.synced = Some(commit);
-        self.write_text(vfs)
+        let names = self.file.names().map_err(|e| locking(vfs, e))?;
+        self.write_text(vfs, names)
     }
 
-    fn write_text(&mut self, vfs: &dyn Vfs) -> Result<()> {
+    fn write_text(&mut self, vfs: &dyn Vfs, names: Names) -> Result<()> {
         let writing = |e| Error::io(&format!("writing the lock of {}", vfs.describe()), e);
         let bytes = padded(&self.text);
-        if self.file.names().map_err(writing)?.count <= 1 {
+        if names.count <= 1 {
             return self.file.write_all_at(&bytes, 0).map_err(writing);
         }
         // A hard link, which is the lock of another store, too: of a copy made with links. The lock is held throughout.

@@ -173,8 +173,8 @@ pub trait File: ReadFile {
         Ok(None)
     }
 
-    /// Sets who may open it, for a copy that takes the place of another file. Owner and group stay as they are where this
-    /// process may not change them.
+    /// Sets who may open it, for a copy that takes the place of another file. Owner and group stay as they are where
+    /// this process may not change them.
     ///
     /// # Errors
     /// The system's.

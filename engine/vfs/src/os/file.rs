@@ -2,17 +2,18 @@
 
 use std::fs;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
-use super::directory::Directory;
+use super::directory::{Directory, FileId};
 use super::write_lock;
 use crate::{Access, File, Holder, Lock, Mapping, Names, ReadFile};
 
 #[derive(Debug)]
 pub(super) struct OsFile {
     file: fs::File,
+    id: OnceLock<FileId>,
     /// Where it was opened, and by which name.
     directory: Arc<Directory>,
     name: Box<str>,
@@ -25,6 +26,7 @@ impl OsFile {
     pub(super) fn new(file: fs::File, directory: &Arc<Directory>, name: &str) -> Self {
         Self {
             file,
+            id: OnceLock::new(),
             directory: Arc::clone(directory),
             name: name.into(),
             process: std::process::id(),
@@ -60,7 +62,7 @@ impl ReadFile for OsFile {
     }
 
     fn names(&self) -> io::Result<Names> {
-        self.directory.names_of(&self.name, &self.file)
+        self.directory.names_of(&self.name, &self.file, &self.id)
     }
 }
 
