@@ -245,7 +245,9 @@ STORE_VERBS: tuple[Verb, ...] = (
                 metavar="[COLLECTION...]",
                 completes="collection",
             ),
-            Argument("where", "the condition, in SQL", options=("--where",), required=True, metavar="CONDITION"),
+            Argument(
+                "where", "the condition, in SQL", options=("--where",), required=True, metavar="CONDITION", bare=True
+            ),
             Argument("dry_run", "show what would be removed and kept, and remove nothing", "flag", ("--dry-run",)),
             Argument("yes", "do not ask for confirmation", "flag", ("--yes", "-y")),
         ),
