@@ -346,6 +346,14 @@ impl Catalogue {
         &self.ingests
     }
 
+    /// Whether rows were ever released, by a drop or a trim: some blobs may be reached no more. Collection ids are given
+    /// in order, so that one that is missing was dropped.
+    pub(crate) fn has_released(&self) -> bool {
+        let given = self.next_collection.0.saturating_sub(1);
+        given > self.collections.len() as u64
+            || self.collections.values().any(|c| c.first_live > Seq(0))
+    }
+
     /// Whether a blob was deleted.
     #[inline]
     pub(crate) fn is_deleted(&self, blob: BlobId) -> bool {

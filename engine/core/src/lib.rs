@@ -33,6 +33,7 @@ pub(crate) mod ingest;
 pub mod options;
 pub(crate) mod progress;
 pub(crate) mod random;
+pub(crate) mod reach;
 pub mod scan;
 pub(crate) mod segment;
 pub mod snapshot;

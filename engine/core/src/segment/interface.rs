@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use lakebed_codec::{Decoded, Dictionary};
 use lakebed_format::{
-    BlobId, CommitEntry, DictionaryNumber, Encoding, Fingerprint, RowBatch, RowBatchEntry,
-    SegmentFormat, SegmentNumber, Seq,
+    BlobId, CommitEntry, CommitNumber, DictionaryNumber, Encoding, Fingerprint, RowBatch,
+    RowBatchEntry, SegmentFormat, SegmentNumber, Seq,
 };
 
 use super::bytes::Slice;
@@ -67,6 +67,20 @@ pub(crate) trait Segment: Send + Sync + std::fmt::Debug {
 
     /// The row directory: an entry for each batch of rows, in the order they were written.
     fn rows(&self, files: &SegmentFiles) -> Result<Arc<[RowBatchEntry]>>;
+
+    /// The entries of the row directory for rows that commits after `since` added.
+    fn rows_since(
+        &self,
+        files: &SegmentFiles,
+        since: CommitNumber,
+    ) -> Result<Arc<[RowBatchEntry]>> {
+        let all = self.rows(files)?;
+        if since == CommitNumber(0) {
+            return Ok(all);
+        }
+        let newer = all.iter().filter(|entry| entry.commit > since);
+        Ok(newer.copied().collect())
+    }
 
     /// The batch of rows that an entry of the row directory stands for.
     fn row_batch(&self, files: &SegmentFiles, entry: &RowBatchEntry) -> Result<RowBatchBytes>;

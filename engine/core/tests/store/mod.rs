@@ -5,6 +5,7 @@ mod ingest;
 mod interrupts;
 mod places;
 mod readers;
+mod releases;
 mod segments;
 
 use std::sync::Arc;

@@ -321,6 +321,19 @@ impl Segment for ActiveRows {
         Ok(Arc::clone(self.rows.get_or_init(|| rows.into())))
     }
 
+    fn rows_since(&self, _: &SegmentFiles, since: CommitNumber) -> Result<Arc<[RowBatchEntry]>> {
+        let walker = self.file.walker();
+        let newer = self
+            .blocks
+            .partition_point(|block| block.commit.commit.number <= since);
+        let mut rows = Vec::new();
+        for block in self.blocks.iter().skip(newer) {
+            let entries = walker.rows(&block.header)?;
+            rows.extend(entries.into_iter().filter(|entry| entry.commit > since));
+        }
+        Ok(rows.into())
+    }
+
     fn row_batch(&self, _: &SegmentFiles, entry: &RowBatchEntry) -> Result<RowBatchBytes> {
         let bytes = self
             .file

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, CommitNumber, Fingerprint, Hash, RowBatchEntry, RowBatchHeader, RowBatchWriter,
+    BlobId, CommitNumber, Fingerprint, Hash, IdSet, RowBatchEntry, RowBatchHeader, RowBatchWriter,
     SegmentFormat, SegmentNumber,
 };
 use lakebed_vfs::File;
@@ -211,6 +211,8 @@ pub(crate) struct Pending {
     pub(crate) large_blobs: u64,
     pub(crate) rows: u64,
     pub(crate) raw_bytes: u64,
+    /// Committed blobs that nothing reached and that the group's rows or pins reach again.
+    pub(crate) revived: IdSet,
     /// The catalogue with what is pending.
     pub(crate) catalogue: Catalogue,
 }
