@@ -70,6 +70,7 @@ if TYPE_CHECKING:
         CollectionInfo,
         Column,
         CommitInfo,
+        CompactReport,
         DictionaryInfo,
         ExportReport,
         IngestReport,
@@ -103,6 +104,7 @@ __all__ = [
     "CollectionNotFound",
     "Column",
     "CommitInfo",
+    "CompactReport",
     "Corrupt",
     "DictionaryInfo",
     "DryRun",
@@ -173,8 +175,8 @@ __all__ = [
 _LAZY = {
     "lakebed.duck": "attach connect refresh",
     "lakebed.models": (
-        "AppendReport BadLine CollectionInfo Column CommitInfo DictionaryInfo ExportReport IngestReport Listing "
-        "Problem Schema SegmentInfo Settings Stats TrainReport VerifyReport"
+        "AppendReport BadLine CollectionInfo Column CommitInfo CompactReport DictionaryInfo ExportReport IngestReport "
+        "Listing Problem Schema SegmentInfo Settings Stats TrainReport VerifyReport"
     ),
     "lakebed.prompts": "Chat Ollama Run dry_run prompt",
     "lakebed.prompts.client": "Timeouts",

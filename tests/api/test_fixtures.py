@@ -19,7 +19,15 @@ def fixture(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, dict[
     """A copy of a fixture's store, and what it must answer."""
     path = tmp_path / "store.lakebed"
     shutil.copytree(request.param / "store.lakebed", path)
-    return path, json.loads((request.param / "answers.json").read_text())
+    return path, held(json.loads((request.param / "answers.json").read_text()))
+
+
+def held(expected: dict[str, Any]) -> dict[str, Any]:
+    """The answers without blobs that nothing holds: lakebed 0.1 of format 1.0 and 1.1 listed those, too."""
+    named = {blob for rows in expected["rows"].values() for _, blob, *_ in rows}
+    expected["blobs"] = [blob for blob in expected["blobs"] if blob[2] != "record" or blob[0] in named]
+    expected["stats"]["blobs"] = sum(blob[2] != "dictionary" for blob in expected["blobs"])
+    return expected
 
 
 def files(path: Path) -> dict[str, str]:

@@ -4,7 +4,7 @@
 //! part that changes, and only while it is shared. It is the sum of the records applied to it, in order, on top of a
 //! manifest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use lakebed_format::{
@@ -217,6 +217,21 @@ impl Catalogue {
             }
         }
         Ok(())
+    }
+
+    /// Forgets dictionaries that no frame uses, and large blobs that nothing reaches.
+    pub(crate) fn forget(
+        &mut self,
+        dictionaries: &BTreeSet<DictionaryNumber>,
+        large: &BTreeSet<BlobId>,
+    ) {
+        if !dictionaries.is_empty() {
+            Arc::make_mut(&mut self.dictionaries)
+                .retain(|number, _| !dictionaries.contains(number));
+        }
+        if !large.is_empty() {
+            Arc::make_mut(&mut self.large).retain(|blob, _| !large.contains(blob));
+        }
     }
 
     /// Counts the rows of a batch that ends before `end`. Those of a dropped collection need no counting.

@@ -23,6 +23,7 @@
 
 pub(crate) mod blob;
 pub(crate) mod catalogue;
+pub(crate) mod compact;
 pub(crate) mod context;
 pub(crate) mod directory_cache;
 pub mod error;
@@ -44,6 +45,7 @@ pub(crate) mod write;
 pub(crate) mod writer_lock;
 
 pub use blob::Blob;
+pub use compact::{CompactOptions, CompactReport};
 pub use error::{Error, ErrorKind, Result};
 pub use ingest::{BadLine, IngestOptions, IngestReport, OnError, Source, collection_name};
 pub use lakebed_format::{

@@ -202,4 +202,9 @@ impl Reach {
     pub(crate) fn blobs(&self) -> u64 {
         self.count(0..u64::MAX).saturating_sub(self.dictionaries)
     }
+
+    /// Why not all rows could be read.
+    pub(crate) fn unread(&self) -> Option<&Error> {
+        self.unread.as_deref()
+    }
 }

@@ -176,7 +176,8 @@ impl Snapshot {
 
     fn reached_blobs(&self) -> Result<u64> {
         let committed = &self.committed;
-        if !committed.catalogue.has_released() {
+        // Ids that are given are there until a compaction: then deleted ones need not be.
+        if !committed.catalogue.has_released() && committed.blobs() == committed.next_blob.0 {
             return Ok(self.stored_blobs());
         }
         let reach = committed.reach()?;

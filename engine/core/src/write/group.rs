@@ -343,7 +343,9 @@ impl Group {
             let bytes = Arc::clone(&pending.bytes);
             let mut state = bytes.state.write();
             let offset = state.written + state.buffer.len() as u64;
-            let len = self.writer.frame(&frame, offset, &mut state.buffer)?;
+            let len = self
+                .writer
+                .frame(&[frame.tag], &frame, offset, &mut state.buffer)?;
             pending.frames.push(PendingFrame {
                 first: frame.tag.first,
                 offset,

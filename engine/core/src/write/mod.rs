@@ -14,6 +14,7 @@ mod group_rows;
 pub(crate) mod manifest;
 pub(crate) mod recover;
 pub(crate) mod remove;
+pub(crate) mod replace;
 pub(crate) mod seal;
 pub(crate) mod session;
 mod session_commit;

@@ -368,7 +368,7 @@ impl<'a> Session<'a> {
         self.group()?.go_back(mark)
     }
 
-    pub(super) fn poison(&mut self, error: &Error) {
+    pub(crate) fn poison(&mut self, error: &Error) {
         self.writer.poisoned = Some(error.message().to_owned());
         self.writer.lock = None;
         self.writer.group = None;

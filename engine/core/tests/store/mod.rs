@@ -1,6 +1,7 @@
 //! Tests of stores in memory and on disk.
 
 mod basics;
+mod compaction;
 mod ingest;
 mod interrupts;
 mod places;

@@ -215,6 +215,24 @@ STORE_VERBS: tuple[Verb, ...] = (
         "The dictionary is installed if it makes a sample at least 3 % smaller. The first ingest trains one automatically.",
         is_silent=True,
     ),
+    Verb(
+        "compact",
+        "Give back the space of what was dropped, trimmed and deleted.",
+        "commands.manage:compact",
+        (
+            Argument(
+                "level",
+                "encode everything again at this zstd level, 1 to 22, with the newest dictionaries",
+                "integer",
+                ("--level",),
+                metavar="N",
+            ),
+            Argument("dry_run", "only say what would be done", "flag", ("--dry-run",)),
+        ),
+        "Afterwards the bytes are gone from the files. Small frames and segments become full ones. Readers go on; it may be interrupted at "
+        "any time, and needs little free space. The setting `compact = \"automatic\"` does it when enough can go.",
+        ("lakebed compact --dry-run", "lakebed compact --level 12"),
+    ),
     Verb("seal", "Finish the segment that is being written.", "commands.manage:seal", is_silent=True),
     Verb(
         "export",

@@ -18,7 +18,9 @@ use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
 use crate::segment::damage::{Damage, DamagedPlace};
 use crate::segment::files::{SegmentFiles, len_of};
-use crate::segment::interface::{ReadContext, RowBatchBytes, Segment, StoredBlobs, blob_in};
+use crate::segment::interface::{
+    Contents, ReadContext, RowBatchBytes, Segment, StoredBlobs, StoredFrame, blob_in,
+};
 use crate::segment::verify::Verification;
 
 /// The active segment as of one commit.
@@ -369,6 +371,30 @@ impl Segment for ActiveRows {
         let place = self.file.place(found.offset);
         let bytes = frame::read(self.file.file.as_ref(), place, found.next, found.limit)?;
         frame::stored(read, place, &bytes, decode).map(Some)
+    }
+
+    fn contents(&self, _: &SegmentFiles) -> Result<Contents> {
+        let mut contents = Contents::default();
+        for block in &self.blocks {
+            contents.ids.extend(&block.ids);
+            contents.frames += block.frames.len() as u64;
+        }
+        Ok(contents)
+    }
+
+    fn frame(
+        &self,
+        _: &SegmentFiles,
+        place: usize,
+        pass: &mut dyn FnMut(&StoredFrame<'_>) -> Result<()>,
+    ) -> Result<bool> {
+        let Some(found) = self.frame_at(place) else {
+            return Ok(false);
+        };
+        let place = self.file.place(found.offset);
+        let bytes = frame::read(self.file.file.as_ref(), place, found.next, found.limit)?;
+        frame::pass(place, &bytes, pass)?;
+        Ok(true)
     }
 
     fn verify(&self, read: ReadContext<'_>, verification: &mut dyn Verification) -> Result<()> {

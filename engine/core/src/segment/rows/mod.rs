@@ -9,6 +9,7 @@ pub(crate) mod footer;
 pub(crate) mod frame;
 mod paged;
 pub(crate) mod pending;
+pub(crate) mod rewrite;
 pub(crate) mod sealed;
 mod sealed_tables;
 mod verify;

@@ -157,6 +157,13 @@ impl PendingBatch {
         self.max_blob = self.max_blob.max(blob);
     }
 
+    /// Appends `len` rows with consecutive lines and ids.
+    pub(crate) fn push_run(&mut self, line: u64, blob: BlobId, len: u64) {
+        self.writer.push_run(line, blob, len);
+        self.min_blob = self.min_blob.min(blob);
+        self.max_blob = self.max_blob.max(BlobId(blob.0 + len - 1));
+    }
+
     /// Its entry in the row directory if `commit` adds it, as far as it is known: it has no place yet.
     pub(crate) fn entry(&self, commit: CommitNumber) -> RowBatchEntry {
         let head = self.writer.head();
