@@ -163,6 +163,20 @@ def test_what_was_pending_is_committed_first(path):
             assert list(other.scan("kept"))[-1].data == b'"pending"'
 
 
+def fill(store):
+    for part in range(1000):
+        store.append("kept", [text(f"kept {part} {n}") for n in range(10)])
+        store.append("dropped", [text(f"dropped {part} {n}") for n in range(90)])
+        store.commit()
+
+
+def fill_disk(file):
+    """To the last byte."""
+    with file.open("wb", buffering=0) as filler:
+        while True:
+            filler.write(bytes(512))
+
+
 def test_on_a_full_disk(path):
     """A drop frees space on a disk that has room for less than a segment."""
     if os.geteuid() != 0:
@@ -176,17 +190,11 @@ def test_on_a_full_disk(path):
         place = mount / "test.lakebed"
         with lakebed.open(place, segment_bytes=512 << 10) as store:
             with pytest.raises(lakebed.StoreFull):
-                for part in range(1000):
-                    store.append("kept", [text(f"kept {part} {n}") for n in range(10)])
-                    store.append("dropped", [text(f"dropped {part} {n}") for n in range(90)])
-                    store.commit()
+                fill(store)
             store.rollback()
             before = rows(store, "kept")
-            # To the last byte.
-            with (mount / "filler").open("wb") as filler, pytest.raises(OSError):
-                while True:
-                    filler.write(bytes(512))
-                    filler.flush()
+            with pytest.raises(OSError, match="No space"):
+                fill_disk(mount / "filler")
             store.drop("dropped")
             report = store.compact()
             assert report.skipped_segments == 0

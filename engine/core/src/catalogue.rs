@@ -361,8 +361,8 @@ impl Catalogue {
         &self.ingests
     }
 
-    /// Whether rows were ever released, by a drop or a trim: some blobs may be reached no more. Collection ids are given
-    /// in order, so that one that is missing was dropped.
+    /// Whether rows were ever released, by a drop or a trim: some blobs may be reached no more. Collection ids are
+    /// given in order, so that one that is missing was dropped.
     pub(crate) fn has_released(&self) -> bool {
         let given = self.next_collection.0.saturating_sub(1);
         given > self.collections.len() as u64

@@ -9,7 +9,7 @@ use lakebed_format::{BlobId, CollectionId, DictionaryNumber, Encoding, IdRun, Ro
 use super::progress::Meter;
 use crate::error::Result;
 use crate::reach::Reach;
-use crate::segment::rows::rewrite::{Keep, Kept};
+use crate::segment::rows::keep::{Keep, Kept};
 use crate::segment::{FindDictionary, Segment};
 use crate::snapshot::Snapshot;
 

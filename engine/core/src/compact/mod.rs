@@ -25,10 +25,11 @@ use crate::catalogue::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
 use crate::reach::Reach;
 use crate::segment::Segment;
-use crate::segment::rows::rewrite::{NewSegment, Rewrite};
+use crate::segment::rows::keep::NewSegment;
+use crate::segment::rows::rewrite::Rewrite;
 use crate::snapshot::{CommittedState, Snapshot};
 use crate::write::create::make_reserve;
-use crate::write::replace::replaced;
+use crate::write::replaced::replaced;
 use crate::write::{Session, Shared};
 
 /// Compacts a store, or says what compacting it would do; see [`crate::Store::compact`].

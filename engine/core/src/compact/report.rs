@@ -13,8 +13,8 @@ use crate::snapshot::{CommittedState, Snapshot};
 /// How to compact.
 #[derive(Debug, Default)]
 pub struct CompactOptions {
-    /// Encode every blob again, at this zstd level from 1 to 22 and with the newest dictionary of its collection. `None`
-    /// encodes only what has to be, at the store's level.
+    /// Encode every blob again, at this zstd level from 1 to 22 and with the newest dictionary of its collection.
+    /// `None` encodes only what has to be, at the store's level.
     pub level: Option<i32>,
     /// Only say what would be done.
     pub dry_run: bool,

@@ -54,7 +54,7 @@ impl Store {
                 .into_iter()
                 .map(|name| self.bytes_of(name))
                 .sum::<u64>();
-        let held = crate::write::replace::replaced(context, &snapshot.committed)?;
+        let held = crate::write::replaced::replaced(context, &snapshot.committed)?;
         let held_bytes: u64 = held.iter().map(|(_, bytes)| bytes).sum();
         let segment_bytes: u64 = segments.iter().map(|segment| segment.file_bytes).sum();
         Ok(Stats {

@@ -325,9 +325,9 @@ impl Store {
         session.leave()
     }
 
-    /// Gives back the space of blobs that nothing reaches, gathers small frames and segments into full ones, and encodes
-    /// again what is asked for. Commits pending work first. What it did before an error or an interrupt stays done, and
-    /// the store is whole at any moment.
+    /// Gives back the space of blobs that nothing reaches, gathers small frames and segments into full ones, and
+    /// encodes again what is asked for. Commits pending work first. What it did before an error or an interrupt stays
+    /// done, and the store is whole at any moment.
     ///
     /// A segment for which there is no room, or that is damaged, is skipped: the report counts it, and a warning says
     /// why.

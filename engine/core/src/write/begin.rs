@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::manifest::remove_old_manifests;
 use super::recover;
-use super::replace::remove_replaced;
+use super::replaced::remove_replaced;
 use super::shared::{Shared, Writer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::CommittedState;

@@ -15,6 +15,7 @@ pub(crate) mod manifest;
 pub(crate) mod recover;
 pub(crate) mod remove;
 pub(crate) mod replace;
+pub(crate) mod replaced;
 pub(crate) mod seal;
 pub(crate) mod session;
 mod session_commit;

@@ -6,7 +6,7 @@ use lakebed_format::CommitNumber;
 
 use super::commit::{self, Failure};
 use super::group::Output;
-use super::replace::remove_replaced;
+use super::replaced::remove_replaced;
 use super::session::Session;
 use super::{manifest, seal};
 use crate::error::{ErrorKind, Result};

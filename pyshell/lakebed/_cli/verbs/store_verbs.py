@@ -230,7 +230,7 @@ STORE_VERBS: tuple[Verb, ...] = (
             Argument("dry_run", "only say what would be done", "flag", ("--dry-run",)),
         ),
         "Afterwards the bytes are gone from the files. Small frames and segments become full ones. Readers go on; it may be interrupted at "
-        "any time, and needs little free space. The setting `compact = \"automatic\"` does it when enough can go.",
+        'any time, and needs little free space. The setting `compact = "automatic"` does it when enough can go.',
         ("lakebed compact --dry-run", "lakebed compact --level 12"),
     ),
     Verb("seal", "Finish the segment that is being written.", "commands.manage:seal", is_silent=True),

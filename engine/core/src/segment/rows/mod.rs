@@ -8,6 +8,7 @@ pub(crate) mod active_file;
 pub(crate) mod footer;
 pub(crate) mod frame;
 mod paged;
+pub(crate) mod keep;
 pub(crate) mod pending;
 pub(crate) mod rewrite;
 pub(crate) mod sealed;

@@ -63,6 +63,7 @@ impl Step {
             StoreOp::Commit => Self::Commit,
             StoreOp::Rollback => Self::Rollback,
             StoreOp::Seal => Self::Seal,
+            StoreOp::Compact(level) => Self::Compact(*level),
             StoreOp::Reopen => Self::Reopen,
             StoreOp::Crash => return None,
         })
