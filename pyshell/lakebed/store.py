@@ -361,9 +361,7 @@ class Store(Readable):
             # The engine refuses what is above its own limit.
             level = min(number(level, "A compression level"), 2**31 - 1)
         with _progress.reporting(progress, "compact") as report:
-            done = models.CompactReport(**self._engine.compact(level, dry_run, report))
-        self._show_warnings()
-        return done
+            return models.CompactReport(**self._warning(self._engine.compact, level, dry_run, report))
 
     def verify(self, *, progress: ProgressLike = None) -> models.VerifyReport:
         """Read the whole store and check it against its checksums and hashes. `progress` is as for `ingest`.

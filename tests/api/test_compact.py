@@ -92,7 +92,7 @@ with lakebed.open(sys.argv[1], "r") as store:
     snapshot = store.snapshot
     print("open", flush=True)
     sys.stdin.readline()
-    print(sum(len(row.data) for row in snapshot.scan("dropped")), snapshot.commit_number, flush=True)
+    print(sum(len(row.data) for row in snapshot.scan("dropped")), snapshot.commit, flush=True)
     store.refresh()
     print([collection.name for collection in store.collections()], flush=True)
 """
@@ -101,7 +101,7 @@ with lakebed.open(sys.argv[1], "r") as store:
 def test_a_reader_in_another_process_goes_on(path):
     with filled(path) as store:
         expected = sum(len(row.data) for row in store.scan("dropped"))
-        commit = store.snapshot.commit_number
+        commit = store.snapshot.commit
         reader = subprocess.Popen(
             [sys.executable, "-c", READER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

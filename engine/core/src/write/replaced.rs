@@ -6,6 +6,7 @@ use lakebed_format::{SegmentNumber, names};
 
 use crate::context::StoreContext;
 use crate::error::Result;
+use crate::segment::unnamed::{is_large, may_hold_commits, sealed_commits};
 use crate::snapshot::CommittedState;
 
 /// The segments that others replaced and whose files are still there, with the bytes of each. Their numbers were given
@@ -41,7 +42,39 @@ pub(crate) fn remove_replaced(context: &StoreContext, committed: &CommittedState
         return;
     }
     for (number, _) in replaced(context, committed).unwrap_or_default() {
-        // What stays is removed later.
-        let _ = context.vfs.unlink(&names::segment(number));
+        // A file that holds commits which no other one has is never removed, whatever a manifest says.
+        let needed = may_hold_commits(&context.segments, number).unwrap_or(true)
+            && !is_large(&context.segments, number).unwrap_or(false)
+            && !is_covered(context, committed, number).unwrap_or(false);
+        if !needed {
+            // What stays is removed later.
+            let _ = context.vfs.unlink(&names::segment(number));
+        }
     }
+}
+
+/// Whether all commits of a segment file are listed by segments that the manifest names and whose files are there.
+///
+/// # Errors
+/// `Io`.
+pub(crate) fn is_covered(
+    context: &StoreContext,
+    committed: &CommittedState,
+    number: SegmentNumber,
+) -> Result<bool> {
+    let Some((mut next, last)) = sealed_commits(&context.segments, number)? else {
+        return Ok(false);
+    };
+    for sealed in &committed.manifest.sealed {
+        let entry = &sealed.entry;
+        if entry.first_commit > next || entry.last_commit < next {
+            continue;
+        }
+        let file = context.segments.open_if_there(entry.number)?;
+        if file.is_none_or(|file| file.len().is_ok_and(|len| len < entry.len)) {
+            return Ok(false);
+        }
+        next = entry.last_commit.next();
+    }
+    Ok(next > last)
 }

@@ -101,7 +101,7 @@ impl Rewrite {
         for place in 0.. {
             let more = source.frame(read.files, place, &mut |frame| {
                 read_bytes += frame.payload.len() as u64;
-                self.add_frame(read, &frame, keep)
+                self.add_frame(read, frame, keep)
             })?;
             if !more || place % FRAMES == FRAMES - 1 {
                 keep.advance(std::mem::take(&mut read_bytes))?;
