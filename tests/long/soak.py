@@ -3,8 +3,8 @@
 ever sees half a commit.
 
 The writer appends to two collections and puts a blob in each commit, deletes rows of both at once, ingests a file into
-a third, trims, seals, compacts, rolls back, drops, and is killed and replaced every few seconds. One reader keeps its store
-object and refreshes it, and sometimes runs SQL; the other opens the store for each check.
+a third, trims, seals, compacts, rolls back, drops, and is killed and replaced every few seconds. One reader keeps its
+store object and refreshes it, and sometimes runs SQL; the other opens the store for each check.
 """
 
 from __future__ import annotations

@@ -50,8 +50,8 @@ pub(crate) fn is_large(files: &SegmentFiles, number: SegmentNumber) -> Result<bo
     }
 }
 
-/// The first and the last commit of a segment that was sealed or that compaction wrote, as its footer lists them; `None`
-/// for every other file.
+/// The first and the last commit of a segment that was sealed or that compaction wrote, as its footer lists them;
+/// `None` for every other file.
 ///
 /// # Errors
 /// `Io`.
