@@ -126,6 +126,13 @@ class Context:
 
         return shutil.get_terminal_size((120, 40)).columns
 
+    @property
+    def screen(self) -> tuple[int, int]:
+        """The width and the height of the terminal, in columns and lines."""
+        import shutil
+
+        return shutil.get_terminal_size((80, 24))
+
     def text_layout(self, rows: int | None = None, *, to_file: bool = False) -> TextLayout:
         """How text is laid out on standard output, or in a file. `rows`: the rows of a table, None for the setting, 0
         for all."""
