@@ -56,6 +56,8 @@ pub(crate) struct CommittedState {
     /// The checksum of that COMMIT.
     pub(crate) checksum: u64,
     pub(crate) next_blob: BlobId,
+    /// Whether rows were ever released.
+    released: bool,
     /// The blobs that are reached, once somebody asked.
     reach: OnceLock<Arc<Reach>>,
 }
@@ -81,6 +83,7 @@ impl CommittedState {
                 manifest.next_blob,
             ),
         };
+        let released = catalogue.has_released();
         Self {
             context,
             manifest,
@@ -89,6 +92,7 @@ impl CommittedState {
             commit,
             checksum,
             next_blob,
+            released,
             reach: OnceLock::new(),
         }
     }
@@ -150,12 +154,17 @@ impl CommittedState {
         Ok(self.reach.get_or_init(|| found))
     }
 
+    /// Whether some blobs may be there that nothing reaches, or some ids have no blob any more.
+    pub(crate) fn has_gaps(&self) -> bool {
+        self.released || self.blobs() != self.next_blob.0
+    }
+
     /// Whether a committed blob is reached: nothing is computed while nothing was released.
     ///
     /// # Errors
     /// `Io`, `Interrupted`.
     pub(crate) fn is_reached(&self, id: BlobId) -> Result<bool> {
-        if !self.catalogue.has_released() {
+        if !self.released {
             return Ok(!self.catalogue.is_deleted(id));
         }
         Ok(self.reach()?.contains(id))

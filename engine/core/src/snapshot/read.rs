@@ -176,8 +176,8 @@ impl Snapshot {
 
     fn reached_blobs(&self) -> Result<u64> {
         let committed = &self.committed;
-        // Ids that are given are there until a compaction: then deleted ones need not be.
-        if !committed.catalogue.has_released() && committed.blobs() == committed.next_blob.0 {
+        // Until then every id that was given has its blob, and only deleted ones do not count.
+        if !committed.has_gaps() {
             return Ok(self.stored_blobs());
         }
         let reach = committed.reach()?;
