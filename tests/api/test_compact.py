@@ -48,7 +48,7 @@ def test_space_comes_back(path):
         foreseen = store.compact(dry_run=True)
         assert foreseen.dry_run
         assert size(path) == whole
-        seen = []
+        seen: list[lakebed.Progress] = []
         report = store.compact(progress=seen.append)
         assert seen
         assert report.removed_blobs == foreseen.removed_blobs == 8 * 180
@@ -106,6 +106,8 @@ def test_a_reader_in_another_process_goes_on(path):
             [sys.executable, "-c", READER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         with reader:
+            assert reader.stdin is not None
+            assert reader.stdout is not None
             assert reader.stdout.readline() == "open\n"
             store.drop("dropped")
             report = store.compact()

@@ -165,4 +165,6 @@ def test_compacting_it_changes_no_answer(fixture, level):
     kept = [blob[:4] for blob in expected["blobs"] if blob[2] != "dictionary"]
     assert [blob[:4] for blob in found["blobs"] if blob[2] != "dictionary"] == kept
     numbers = [(commit["number"], commit["time"], commit["blobs"], commit["rows"]) for commit in expected["commits"]]
-    assert [(one["number"], one["time"], one["blobs"], one["rows"]) for one in found["commits"]][: len(numbers)] == numbers
+    assert [(one["number"], one["time"], one["blobs"], one["rows"]) for one in found["commits"]][
+        : len(numbers)
+    ] == numbers

@@ -38,7 +38,7 @@ def in_sql(path, hash):
     place = str(path).replace("'", "''")
 
     def count(sql):
-        return con.execute(sql).fetchone()[0]
+        return con.execute(sql).fetchall()[0][0]
 
     yield "blobs", count(f"SELECT count(*) FROM blobs WHERE hash = '{hash}'") > 0
     yield "lakebed_blobs", count(f"SELECT count(*) FROM lakebed_blobs('{place}') WHERE hash = '{hash}'") > 0
@@ -47,7 +47,7 @@ def in_sql(path, hash):
         count(f"SELECT count(*) FROM lakebed_blobs('{place}') WHERE data = '{decoded(hash)}'::BLOB") > 0,
     )
     try:
-        yield "lakebed_get", con.execute(f"SELECT lakebed_get('{place}', '{hash}')").fetchone()[0] is not None
+        yield "lakebed_get", con.execute(f"SELECT lakebed_get('{place}', '{hash}')").fetchall()[0][0] is not None
     except duckdb.Error:
         yield "lakebed_get", False
 
@@ -74,7 +74,7 @@ def on_the_command_line(path, hash):
 def everywhere(path, text):
     """Whether a blob is found; all doors must agree."""
     hash = lakebed.Hash.of(text)
-    doors = {}
+    doors: dict[str, bool] = {}
     with lakebed.open(path, "r") as store:
         doors |= dict(in_python(store, hash))
         doors |= {f"snapshot: {door}": found for door, found in in_python(store.snapshot, hash)}

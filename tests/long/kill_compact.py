@@ -15,8 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import lakebed
 from crash_lib import CLI, check, record, run
+
+import lakebed
 
 ROWS = 20_000
 PARTS = 20

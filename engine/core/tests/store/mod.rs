@@ -4,6 +4,7 @@ mod basics;
 mod compaction;
 mod ingest;
 mod interrupts;
+mod leftovers;
 mod places;
 mod readers;
 mod releases;
