@@ -349,6 +349,7 @@ impl Compaction<'_> {
                         len: entry.len,
                         blobs: entry.blobs,
                         kept: entry.blobs,
+                        kept_len: entry.len,
                         uses: BTreeSet::new(),
                         due: true,
                     }],

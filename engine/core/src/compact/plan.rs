@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use lakebed_format::{DictionaryNumber, SegmentNumber, limits};
+use lakebed_format::{DictionaryNumber, IdRun, SegmentNumber, limits};
 
 use crate::error::Result;
 use crate::options::Options;
 use crate::reach::Reach;
-use crate::segment::Segment;
 use crate::segment::files::SegmentFiles;
+use crate::segment::{Contents, Segment};
 
 /// Frames that are on average smaller than this part of a page are gathered into full ones.
 const SMALL_FRAMES: u64 = 3;
@@ -23,18 +23,12 @@ pub(super) struct Weighed {
     pub(super) len: u64,
     pub(super) blobs: u64,
     pub(super) kept: u64,
+    /// About as many bytes as the kept part takes.
+    pub(super) kept_len: u64,
     /// Dictionaries of its frames, of those that are to go.
     pub(super) uses: BTreeSet<DictionaryNumber>,
     /// Whether it is worth writing again, whatever its neighbours are.
     pub(super) due: bool,
-}
-
-impl Weighed {
-    /// About as many bytes as the kept part takes.
-    pub(super) fn kept_len(&self) -> u64 {
-        let part = u128::from(self.len) * u128::from(self.kept) / u128::from(self.blobs.max(1));
-        u64::try_from(part).unwrap_or(u64::MAX)
-    }
 }
 
 /// Neighbouring segments that become one.
@@ -51,7 +45,7 @@ impl Step {
 
     /// About as many bytes as the new file will have.
     pub(super) fn kept_len(&self) -> u64 {
-        let kept: u64 = self.segments.iter().map(Weighed::kept_len).sum();
+        let kept: u64 = self.segments.iter().map(|one| one.kept_len).sum();
         kept.next_multiple_of(limits::SEGMENT_ALIGN)
             .max(limits::SEGMENT_ALIGN)
     }
@@ -104,8 +98,7 @@ impl Scales<'_> {
     pub(super) fn weigh(&self, segment: &dyn Segment, len: u64, raw_bytes: u64) -> Result<Weighed> {
         self.options.check_interrupted()?;
         let contents = segment.contents(self.files)?;
-        let runs = contents.ids.runs().iter();
-        let kept = runs.map(|run| self.reach.count(run.range())).sum();
+        let (kept, kept_len) = self.kept(&contents, len);
         let mut uses = BTreeSet::new();
         for place in 0..if self.retired.is_empty() {
             0
@@ -127,16 +120,52 @@ impl Scales<'_> {
         }
         let blobs = contents.ids.len();
         let page = self.options.page_bytes as u64;
-        let small_frames =
-            contents.frames > FEW_FRAMES && raw_bytes / contents.frames < page / SMALL_FRAMES;
+        let frames = contents.frames.len() as u64;
+        let small_frames = frames > FEW_FRAMES && raw_bytes / frames < page / SMALL_FRAMES;
         Ok(Weighed {
             number: segment.number(),
             len,
             blobs,
             kept,
+            kept_len,
             due: self.all || kept < blobs || !uses.is_empty() || small_frames,
             uses,
         })
+    }
+}
+
+impl Scales<'_> {
+    /// How many blobs are kept, and about how many bytes: of each frame the part of its blobs, and as much of the rest.
+    fn kept(&self, contents: &Contents, len: u64) -> (u64, u64) {
+        let part = |of: u64, some: u64, all: u64| {
+            let part = u128::from(of) * u128::from(some) / u128::from(all.max(1));
+            u64::try_from(part).unwrap_or(u64::MAX)
+        };
+        let (mut kept, mut kept_bytes, mut frame_bytes) = (0, 0, 0);
+        let mut runs = contents.ids.runs().iter().map(IdRun::range).peekable();
+        let ends = contents.frames.iter().skip(1).map(|(first, _)| first.0);
+        for ((_, bytes), end) in contents.frames.iter().zip(ends.chain([u64::MAX])) {
+            let (mut blobs, mut some) = (0, 0);
+            while let Some(run) = runs.peek_mut() {
+                if run.start >= end {
+                    break;
+                }
+                let own = run.start..run.end.min(end);
+                blobs += own.end - own.start;
+                some += self.reach.count(own.clone());
+                if own.end == run.end {
+                    runs.next();
+                } else {
+                    run.start = own.end;
+                    break;
+                }
+            }
+            kept += some;
+            kept_bytes += part(*bytes, some, blobs);
+            frame_bytes += bytes;
+        }
+        let rest = len.saturating_sub(frame_bytes);
+        (kept, kept_bytes + part(rest, kept, contents.ids.len()))
     }
 }
 
@@ -147,8 +176,8 @@ pub(super) fn steps(weighed: Vec<Weighed>, options: &Options) -> Vec<Step> {
     let mut step = Step::default();
     for segment in weighed {
         // A large segment that is well as it is does not become better by a small neighbour.
-        let heavy = |s: &Weighed| !s.due && s.kept_len() > options.segment_bytes / 2;
-        let fits = step.kept_len() + segment.kept_len() <= options.segment_bytes
+        let heavy = |s: &Weighed| !s.due && s.kept_len > options.segment_bytes / 2;
+        let fits = step.kept_len() + segment.kept_len <= options.segment_bytes
             && step.blobs() + segment.kept <= options.segment_blobs
             && !heavy(&segment)
             && !step.segments.iter().any(heavy);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use lakebed_codec::{Decoded, Dictionary};
 use lakebed_format::{
-    BlobId, CommitEntry, CommitNumber, DictionaryNumber, Encoding, Fingerprint, IdRun, IdSet,
-    RowBatch, RowBatchEntry, SegmentFormat, SegmentNumber, Seq,
+    BlobId, CommitEntry, CommitNumber, DictionaryNumber, Encoding, Fingerprint, FrameEntry, IdRun,
+    IdSet, RowBatch, RowBatchEntry, SegmentFormat, SegmentNumber, Seq,
 };
 
 use super::bytes::Slice;
@@ -109,7 +109,7 @@ pub(crate) trait Segment: Send + Sync + std::fmt::Debug {
         decode: bool,
     ) -> Result<Option<StoredBlobs>>;
 
-    /// The ids of its blobs, and how many frames they lie in.
+    /// The ids of its blobs, and the frames they lie in.
     fn contents(&self, files: &SegmentFiles) -> Result<Contents>;
 
     /// Passes the frame at a place in the segment's order, counted from 0, as it is stored; false past the last.
@@ -131,7 +131,18 @@ pub(crate) trait Segment: Send + Sync + std::fmt::Debug {
 #[derive(Debug, Default)]
 pub(crate) struct Contents {
     pub(crate) ids: IdSet,
-    pub(crate) frames: u64,
+    /// By ascending ids: the smallest id of each, and about how many bytes it takes in the file.
+    pub(crate) frames: Vec<(BlobId, u64)>,
+}
+
+impl Contents {
+    /// Adds frames that end before `end`, by their entries of the frame table.
+    pub(crate) fn add_frames(&mut self, entries: &[FrameEntry], end: u64) {
+        let ends = entries.iter().skip(1).map(|next| next.offset).chain([end]);
+        let frames = entries.iter().zip(ends);
+        self.frames
+            .extend(frames.map(|(frame, end)| (frame.first, end.saturating_sub(frame.offset))));
+    }
 }
 
 /// A frame as it is stored; its checksum was checked.

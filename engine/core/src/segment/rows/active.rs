@@ -377,7 +377,7 @@ impl Segment for ActiveRows {
         let mut contents = Contents::default();
         for block in &self.blocks {
             contents.ids.extend(&block.ids);
-            contents.frames += block.frames.len() as u64;
+            contents.add_frames(&block.frames, block.header.offset);
         }
         Ok(contents)
     }

@@ -347,8 +347,11 @@ impl Segment for SealedRows {
         for (_, run) in &opened.ids {
             contents.ids.insert_run(*run);
         }
-        if let Some(frames) = &opened.frames {
-            contents.frames = (frames.data().len() / FrameEntry::LEN) as u64;
+        if let Some(table) = &opened.frames {
+            table.check_all()?;
+            let frames = FrameTable::new(table.data()).map_err(|e| self.refused(&e))?;
+            let entries: Vec<FrameEntry> = frames.iter_from(0).collect();
+            contents.add_frames(&entries, opened.footer.offset);
         }
         Ok(contents)
     }
