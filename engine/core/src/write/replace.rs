@@ -8,15 +8,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use lakebed_format::{ManifestBody, SegmentEntry, SegmentNumber, names};
-use lakebed_vfs::Open;
 
 use super::commit::Failure;
 use super::manifest::write_manifest;
 use super::seal::body_of;
 use super::session::Session;
 use crate::catalogue::Catalogue;
-use crate::context::StoreContext;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::snapshot::CommittedState;
 
 /// Makes a segment of this number, given what its manifest will say of it.
@@ -62,6 +60,7 @@ impl Session<'_> {
         let made = make(number, &body).and_then(|entry| {
             let synced = context.vfs.sync_dir(names::SEGMENTS);
             synced.map_err(|e| Error::io(&format!("writing {name}"), e))?;
+            self.check_lock()?;
             Ok((entry, body(entry)?))
         });
         let (entry, new) = match made {
@@ -75,16 +74,11 @@ impl Session<'_> {
         let manifest = committed.manifest.number + 1;
         match write_manifest(&context, manifest, new) {
             Ok(()) => {}
-            Err(Failure::Undone(error)) if is_missing(&context, manifest) => {
+            Err(Failure::Undone(error)) => {
                 let _ = context.vfs.unlink(&name);
                 return Err(error);
             }
             // The manifest may count: nothing of either state may be removed.
-            Err(Failure::Undone(error)) => {
-                let error = Error::new(ErrorKind::Poisoned, error.message()).with_source(error);
-                self.poison(&error);
-                return Err(error);
-            }
             Err(Failure::Unsynced(error)) => {
                 self.poison(&error);
                 return Err(error);
@@ -95,10 +89,4 @@ impl Session<'_> {
         self.adopt_manifest()?;
         Ok(entry)
     }
-}
-
-/// Whether there surely is no manifest of this number.
-fn is_missing(context: &StoreContext, number: u64) -> bool {
-    let opened = context.vfs.open(&names::manifest(number), Open::Read);
-    opened.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }

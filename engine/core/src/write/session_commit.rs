@@ -94,6 +94,10 @@ impl Session<'_> {
         let Some((_, file)) = self.writer.file.clone() else {
             return Ok(());
         };
+        if let Err(error) = self.check_lock() {
+            self.give_up();
+            return Err(error);
+        }
         match seal::seal(&context, &self.committed, file.as_ref()) {
             Ok(()) => {}
             Err(Failure::Undone(error)) => {
@@ -123,6 +127,15 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Checks that the lock, and the store, are still those that the lock was taken of.
+    ///
+    /// # Errors
+    /// As [`crate::writer_lock::HeldLock::check`].
+    pub(super) fn check_lock(&self) -> Result<()> {
+        let lock = self.writer.lock.as_ref().map(WriterLock::held);
+        lock.map_or(Ok(()), |lock| lock.check(&self.shared.context))
+    }
+
     /// Goes on with the manifest that was just written; nothing is active.
     pub(super) fn adopt_manifest(&mut self) -> Result<()> {
         let context = Arc::clone(&self.shared.context);
@@ -148,6 +161,10 @@ impl Session<'_> {
     /// Removes older manifests, and the segments that only they name, unless a reader holds one.
     pub(crate) fn release(&self) {
         let context = &self.shared.context;
+        // Whoever has the lock now decides.
+        if self.check_lock().is_err() {
+            return;
+        }
         manifest::remove_old_manifests(context, self.committed.manifest.number);
         remove_replaced(context, &self.committed);
     }
