@@ -98,7 +98,7 @@ impl Scales<'_> {
     pub(super) fn weigh(&self, segment: &dyn Segment, len: u64, raw_bytes: u64) -> Result<Weighed> {
         self.options.check_interrupted()?;
         let contents = segment.contents(self.files)?;
-        let (kept, kept_len) = self.kept(&contents, len);
+        let (kept, kept_len) = self.kept(segment, &contents, len)?;
         let mut uses = BTreeSet::new();
         for place in 0..if self.retired.is_empty() {
             0
@@ -136,7 +136,7 @@ impl Scales<'_> {
 
 impl Scales<'_> {
     /// How many blobs are kept, and about how many bytes: of each frame the part of its blobs, and as much of the rest.
-    fn kept(&self, contents: &Contents, len: u64) -> (u64, u64) {
+    fn kept(&self, segment: &dyn Segment, contents: &Contents, len: u64) -> Result<(u64, u64)> {
         let part = |of: u64, some: u64, all: u64| {
             let part = u128::from(of) * u128::from(some) / u128::from(all.max(1));
             u64::try_from(part).unwrap_or(u64::MAX)
@@ -144,7 +144,16 @@ impl Scales<'_> {
         let (mut kept, mut kept_bytes, mut frame_bytes) = (0, 0, 0);
         let mut runs = contents.ids.runs().iter().map(IdRun::range).peekable();
         let ends = contents.frames.iter().skip(1).map(|(first, _)| first.0);
-        for ((_, bytes), end) in contents.frames.iter().zip(ends.chain([u64::MAX])) {
+        let frames = contents.frames.iter().zip(ends.chain([u64::MAX]));
+        for (place, ((_, bytes), end)) in frames.enumerate() {
+            let mut bytes = *bytes;
+            if bytes > self.options.page_bytes as u64 {
+                // A large blob, or the tables of a group lie between this frame and the next.
+                segment.frame(self.files, place, &mut |frame| {
+                    bytes = frame.payload.len() as u64;
+                    Ok(())
+                })?;
+            }
             let (mut blobs, mut some) = (0, 0);
             while let Some(run) = runs.peek_mut() {
                 if run.start >= end {
@@ -161,11 +170,11 @@ impl Scales<'_> {
                 }
             }
             kept += some;
-            kept_bytes += part(*bytes, some, blobs);
+            kept_bytes += part(bytes, some, blobs);
             frame_bytes += bytes;
         }
         let rest = len.saturating_sub(frame_bytes);
-        (kept, kept_bytes + part(rest, kept, contents.ids.len()))
+        Ok((kept, kept_bytes + part(rest, kept, contents.ids.len())))
     }
 }
 
