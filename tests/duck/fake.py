@@ -45,6 +45,9 @@ class FakeTable:
     def columns(self):
         return {f.name: not pa.types.is_nested(f.type) and f.metadata is None for f in self.table.schema}
 
+    def struct_field(self, _names):
+        return None
+
     @property
     def signature(self):
         return str(self.table.schema)

@@ -63,3 +63,4 @@ pub use store::{
     SegmentState, Stats, Store, VerifyReport,
 };
 pub use train::TrainReport;
+pub use write::declare::{TypeChange, declaration};

@@ -32,6 +32,11 @@ class Table(Protocol):
         constants."""
         ...
 
+    def struct_field(self, names: tuple[str, ...]) -> tuple[str, bool] | None:
+        """A field inside structs, by the names that lead to it: its path for filters, and whether filters can compare
+        it with constants; None where filters do not know it."""
+        ...
+
     @property
     def casts(self) -> dict[str, str]:
         """The SQL types of the columns whose Arrow type is another one."""

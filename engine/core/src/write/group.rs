@@ -12,6 +12,7 @@ use lakebed_format::{
 use lakebed_vfs::File;
 use parking_lot::RwLock;
 
+use super::column_names::KnownKeys;
 use crate::catalogue::Catalogue;
 use crate::context::StoreContext;
 use crate::error::{Error, Result};
@@ -61,6 +62,7 @@ pub(crate) struct Group {
     /// The checksum of what was spilled.
     sum: RunningChecksum,
     pub(crate) records: Vec<CatalogueRecord>,
+    pub(super) known_keys: KnownKeys,
     pub(crate) pins: IdSet,
     /// Segments of large blobs this group wrote.
     pub(crate) large: Vec<SegmentNumber>,
@@ -131,6 +133,7 @@ impl Group {
             made_file: false,
             sum: writer.group_sum(),
             records: Vec::new(),
+            known_keys: KnownKeys::default(),
             pins: IdSet::new(),
             large: Vec::new(),
             before: committed.catalogue.clone(),
@@ -279,6 +282,7 @@ impl Group {
             pending.revived = mark.revived;
             self.open = mark.open;
             self.records.truncate(mark.records);
+            self.known_keys.clear();
             let large: Vec<LargeEntry> = large
                 .large_blobs()
                 .filter(|entry| entry.blob >= mark.next)

@@ -7,10 +7,12 @@ from lakebed._cli.verbs.common_arguments import (
     FORMAT,
     HOST,
     LISTING_FORMAT,
+    NULL_TEXTS,
     OUTPUT,
     PROMPT_ARGUMENTS,
     ROWS,
     SAFE,
+    SET_TYPES,
 )
 from lakebed._cli.verbs.verb import Argument, Verb
 
@@ -46,6 +48,8 @@ STORE_VERBS: tuple[Verb, ...] = (
             ),
             Argument("again", "ingest a file again that was ingested completely before", "flag", ("--again",)),
             Argument("resume", "continue where an interrupted ingest of the same file stopped", "flag", ("--resume",)),
+            SET_TYPES,
+            NULL_TEXTS,
         ),
         "Creates the store if it does not exist. A file that was ingested completely before is skipped, so the same command "
         "can run every night. After Ctrl-C, committed rows stay; --resume continues from there.",
@@ -54,6 +58,7 @@ STORE_VERBS: tuple[Verb, ...] = (
             "lakebed ingest 'logs/*.ndjson' --into logs --on-error quarantine",
             "zcat old.gz | lakebed ingest - --into events",
         ),
+        changes_store=True,
     ),
     Verb(
         "query",
@@ -114,6 +119,7 @@ STORE_VERBS: tuple[Verb, ...] = (
             "git diff | lakebed prompt llama3.2 - --system 'Write a commit message.' --no-store",
         ),
         uses_server=True,
+        changes_store=True,
     ),
     Verb(
         "models",
@@ -154,6 +160,35 @@ STORE_VERBS: tuple[Verb, ...] = (
         (COLLECTION, LISTING_FORMAT, ROWS),
         is_silent=True,
     ),
+    Verb(
+        "schema",
+        "Declare the types of a collection's columns, or infer them anew.",
+        "commands.schema:schema",
+        (
+            COLLECTION,
+            SET_TYPES,
+            NULL_TEXTS,
+            Argument(
+                "inferred",
+                "infer the type of this column again",
+                options=("--unset",),
+                many=True,
+                metavar="COLUMN",
+            ),
+            Argument("infer", "infer all types anew, from the rows there are now", "flag", ("--infer",)),
+            LISTING_FORMAT,
+            ROWS,
+        ),
+        "Shows the columns as they are then; without options it changes nothing. A value that does not fit its declared type is "
+        "NULL and counted; its text is in _json. Declared types stay with --infer.",
+        (
+            "lakebed schema events --set price=DOUBLE --null '-'",
+            "lakebed schema events --unset price",
+            "lakebed schema events --infer",
+        ),
+        is_silent=True,
+        changes_store=True,
+    ),
     Verb("stats", "Show the contents of the store and its size on disk.", "commands.inspect:stats", is_silent=True),
     Verb(
         "get",
@@ -185,6 +220,7 @@ STORE_VERBS: tuple[Verb, ...] = (
         "Creates the store if it does not exist.",
         ("lakebed put photos/*.jpg --into photos", "lakebed query 'SELECT name, size, hash FROM files'"),
         is_silent=True,
+        changes_store=True,
     ),
     Verb(
         "delete",
@@ -192,6 +228,7 @@ STORE_VERBS: tuple[Verb, ...] = (
         "commands.blobs:delete",
         (Argument("hashes", "64 hex characters, or a unique prefix", many=True, metavar="HASH..."),),
         is_silent=True,
+        changes_store=True,
     ),
     Verb(
         "forget",
@@ -225,6 +262,7 @@ STORE_VERBS: tuple[Verb, ...] = (
         (COLLECTION, Argument("yes", "do not ask for confirmation", "flag", ("--yes", "-y"))),
         "Asks for confirmation. Blobs stay if another collection or a put refers to them.",
         is_silent=True,
+        changes_store=True,
     ),
     Verb(
         "trim",
@@ -242,6 +280,7 @@ STORE_VERBS: tuple[Verb, ...] = (
             ),
         ),
         is_silent=True,
+        changes_store=True,
     ),
     Verb(
         "train",
@@ -253,6 +292,10 @@ STORE_VERBS: tuple[Verb, ...] = (
         ),
         "The dictionary is installed if it makes a sample at least 3 % smaller. The first ingest trains one automatically.",
         is_silent=True,
+        changes_store=True,
+    ),
+    Verb(
+        "seal", "Finish the segment that is being written.", "commands.manage:seal", is_silent=True, changes_store=True
     ),
     Verb(
         "compact",
@@ -271,8 +314,8 @@ STORE_VERBS: tuple[Verb, ...] = (
         "Afterwards the bytes are gone from the files. Small frames and segments become full ones. Readers go on; it may be interrupted at "
         'any time, and needs little free space. The setting `compact = "automatic"` does it when enough can go.',
         ("lakebed compact --dry-run", "lakebed compact --level 12"),
+        changes_store=True,
     ),
-    Verb("seal", "Finish the segment that is being written.", "commands.manage:seal", is_silent=True),
     Verb(
         "export",
         "Write a collection's records, byte for byte as they were ingested.",
