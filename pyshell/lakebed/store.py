@@ -441,6 +441,15 @@ class Store(Readable):
             warnings.warn(message, RuntimeWarning, stacklevel=stacklevel)
 
 
+def has_pending(store: Store) -> bool:
+    """Whether changes are pending in a store object."""
+    engine = store._engine  # noqa: SLF001
+    if engine.settings()["mode"] == "r":
+        return False
+    stats = engine.stats()
+    return bool(stats["pending_blobs"] or stats["pending_rows"])
+
+
 def _changes(types: Mapping[str, str | None], nulls: Sequence[str]) -> list[tuple[str, str | None, list[str]]]:
     """The declarations as an engine takes them. Raises `InvalidArgument` for texts that mean NULL in no column."""
     if isinstance(nulls, str):

@@ -97,7 +97,7 @@ def test_rows_that_fail_end_with_1_and_the_command_that_goes_on(run, issues, ser
     told = sorted(row["error"]["message"] for row in done.rows)
     assert told[0].startswith("Row 1: The prompt is longer than the model's context: ")
     assert "the same command sends failed rows again: lakebed prompt small '{title} " in done.err
-    assert "2 rows: 2 asked, 2 failed (2 prompt_too_long), in " in done.err
+    assert "2 rows: 0 asked, 2 failed (2 prompt_too_long), in " in done.err
     assert "note: prompt_too_long: Row " in done.err
 
 

@@ -83,7 +83,8 @@ impl Store {
         if let Some(lost) = committed.lost_commits(synced) {
             context.warn(format!(
                 "{} has lost {lost}: the last commit that can be read is {}. Keep a copy of the directory and restore the store from \
-                 a backup; until then it can be read and not written.",
+                 a backup; until then it can be read and not written. If the directory is a copy that was made while the store was \
+                 written, copy it again.",
                 context.vfs.describe(),
                 committed.commit,
             ));

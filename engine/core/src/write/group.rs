@@ -59,6 +59,8 @@ pub(crate) struct Group {
     pub(crate) writer: SegmentWriter,
     /// Whether this group created the file, whose name is not durable then.
     pub(crate) made_file: bool,
+    /// Whether anything was written to it.
+    touched: bool,
     /// The checksum of what was spilled.
     sum: RunningChecksum,
     pub(crate) records: Vec<CatalogueRecord>,
@@ -131,6 +133,7 @@ impl Group {
             output,
             writer,
             made_file: false,
+            touched: false,
             sum: writer.group_sum(),
             records: Vec::new(),
             known_keys: KnownKeys::default(),
@@ -396,6 +399,7 @@ impl Group {
     pub(crate) fn spill(&mut self, context: &StoreContext) -> Result<()> {
         self.lock.check(context)?;
         let file = self.file(context)?;
+        self.touched = true;
         let bytes = Arc::clone(&self.shared.read().bytes);
         let mut state = bytes.state.write();
         file.write_all_at(&state.buffer, state.written)
@@ -419,6 +423,7 @@ impl Group {
         }
         let file = create_file(context.vfs.as_ref(), self.writer.number())?;
         self.made_file = true;
+        self.touched = true;
         self.output = Output::File(Arc::clone(&file));
         file.write_all_at(&self.writer.header(), 0)
             .map_err(|e| Error::io(&self.writing(), e))?;
@@ -435,9 +440,11 @@ impl Group {
         if kept {
             detach(&pending.bytes);
         }
-        let mine = self.lock.check(context).is_ok();
+        let touched = self.touched || !self.large.is_empty();
+        let mine = !touched || self.lock.check(context).is_ok();
         let mut clean = mine;
         if let Output::File(file) = &self.output
+            && self.touched
             && mine
         {
             clean = if self.made_file {

@@ -17,7 +17,7 @@ use super::begin::take_lock;
 use super::dedupe::{self, NewBlob};
 use super::group::{Group, Mark};
 use super::group_rows::Lines;
-use super::links::own_active;
+use super::links::{ITS_OWN, own_active};
 use super::recover;
 use super::shared::{Shared, Writer};
 use crate::blob::Blob;
@@ -105,10 +105,12 @@ impl<'a> Session<'a> {
         let lock = self.writer.lock.as_ref();
         let lock = lock.ok_or_else(|| Error::internal("a group without the writer's lock"))?;
         let held = lock.held();
-        if let Some((number, known)) = self.writer.file.clone() {
+        if let Some((number, known)) = self.writer.file.clone()
+            && !matches!(known.names(), Ok(names) if names == ITS_OWN)
+        {
             let context = &self.shared.context;
             let committed = Arc::clone(&self.committed);
-            let owned = own_active(context, committed, lock, Some(known.as_ref()))?;
+            let owned = own_active(context, committed, lock)?;
             if !Arc::ptr_eq(&owned, &self.committed) {
                 let name = names::segment(number);
                 let file = context.vfs.open(&name, Open::ReadWrite);

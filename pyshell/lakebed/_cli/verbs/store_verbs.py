@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lakebed._cli.verbs.common_arguments import (
     COLLECTION,
     FORMAT,
@@ -157,7 +159,7 @@ STORE_VERBS: tuple[Verb, ...] = (
         "describe",
         "Show a collection's columns and types.",
         "commands.inspect:describe",
-        (COLLECTION, LISTING_FORMAT, ROWS),
+        (replace(COLLECTION, completes="table"), LISTING_FORMAT, ROWS),
         is_silent=True,
     ),
     Verb(
@@ -243,7 +245,9 @@ STORE_VERBS: tuple[Verb, ...] = (
                 metavar="[COLLECTION...]",
                 completes="collection",
             ),
-            Argument("where", "the condition, in SQL", options=("--where",), required=True, metavar="CONDITION"),
+            Argument(
+                "where", "the condition, in SQL", options=("--where",), required=True, metavar="CONDITION", bare=True
+            ),
             Argument("dry_run", "show what would be removed and kept, and remove nothing", "flag", ("--dry-run",)),
             Argument("yes", "do not ask for confirmation", "flag", ("--yes", "-y")),
         ),
