@@ -133,10 +133,10 @@ def test_queries_of_the_extension_go_on_with_the_store_that_is_there(path):
     connection.close()
 
 
-def test_an_attached_store_that_was_replaced_says_so_at_refresh(path):
+def test_an_attached_store_object_whose_store_was_replaced_says_so_at_refresh(path):
     with lakebed.open(path) as store:
         store.append("rows", [{"n": 1}])
-    with lakebed.connect(path) as connection:
+    with lakebed.open(path, "r") as reader, lakebed.connect(reader) as connection:
         shutil.rmtree(path)
         in_another_process(WRITE, path, "new")
         assert connection.sql("SELECT n FROM rows").fetchall() == [(1,)]

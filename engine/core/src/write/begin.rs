@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::links::{ITS_OWN, own_active};
+use super::manifest::remove_old_manifests;
 use super::recover;
+use super::replaced::remove_replaced;
 use super::shared::{Shared, Writer};
 use crate::error::Result;
 use crate::snapshot::CommittedState;
@@ -63,6 +65,8 @@ pub(crate) fn take_lock(shared: &Shared, writer: &mut Writer) -> Result<Arc<Comm
     let file = recover::active_file(context, &committed, &mut lock, known)?;
     if !writer.swept {
         recover::sweep(context, &committed)?;
+        remove_old_manifests(context, committed.manifest.number);
+        remove_replaced(context, &committed);
         writer.swept = true;
     }
     writer.file = file.map(|file| (committed.manifest.active, file));

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, CatalogueRecord, CollectionId, Hash, IdRun, IdSet, RunningChecksum, SegmentNumber,
-    limits, names,
+    BlobId, CatalogueRecord, CollectionId, Hash, IdRun, IdSet, LargeEntry, RunningChecksum,
+    SegmentNumber, limits, names,
 };
 use lakebed_vfs::File;
 use parking_lot::RwLock;
@@ -44,6 +44,8 @@ pub(crate) struct Mark {
     catalogue: Catalogue,
     records: usize,
     rows: u64,
+    next: BlobId,
+    revived: IdSet,
 }
 
 /// The pending group.
@@ -121,6 +123,7 @@ impl Group {
             large_blobs: 0,
             rows: 0,
             raw_bytes: 0,
+            revived: IdSet::new(),
             catalogue: committed.catalogue.clone(),
         };
         Ok(Self {
@@ -264,18 +267,43 @@ impl Group {
             catalogue: pending.catalogue.clone(),
             records: self.records.len(),
             rows: pending.rows,
+            next: pending.next,
+            revived: pending.revived.clone(),
         }
     }
 
-    /// Rolls rows and records back to a mark; blobs that were added since stay, and nothing names them.
-    pub(crate) fn go_back(&mut self, mark: Mark) {
-        let mut pending = self.shared.write();
-        pending.batches = mark.batches;
-        pending.catalogue = mark.catalogue;
-        pending.rows = mark.rows;
-        self.open = mark.open;
-        self.records.truncate(mark.records);
-        self.known_keys.clear();
+    /// Rolls rows and records back to a mark. Blobs that were added since stay in the file and count as deleted.
+    pub(crate) fn go_back(&mut self, mark: Mark) -> Result<()> {
+        let added = {
+            let mut pending = self.shared.write();
+            pending.batches = mark.batches;
+            // Segments of large blobs and their numbers stay.
+            let (large, next_segment) = (pending.catalogue.clone(), pending.catalogue.next_segment);
+            pending.catalogue = mark.catalogue;
+            pending.catalogue.next_segment = next_segment;
+            pending.rows = mark.rows;
+            pending.revived = mark.revived;
+            self.open = mark.open;
+            self.records.truncate(mark.records);
+            self.known_keys.clear();
+            let large: Vec<LargeEntry> = large
+                .large_blobs()
+                .filter(|entry| entry.blob >= mark.next)
+                .copied()
+                .collect();
+            (large, mark.next.0..pending.next.0)
+        };
+        let (large, ids) = added;
+        for entry in large {
+            self.add_record(CatalogueRecord::Large(entry))?;
+        }
+        for id in ids {
+            self.add_record(CatalogueRecord::Deleted {
+                blob: BlobId(id),
+                rows: Vec::new(),
+            })?;
+        }
+        Ok(())
     }
 
     /// Ends the page being filled.
@@ -327,7 +355,9 @@ impl Group {
             let bytes = Arc::clone(&pending.bytes);
             let mut state = bytes.state.write();
             let offset = state.written + state.buffer.len() as u64;
-            let len = self.writer.frame(&frame, offset, &mut state.buffer)?;
+            let len = self
+                .writer
+                .frame(&[frame.tag], &frame, offset, &mut state.buffer)?;
             pending.frames.push(PendingFrame {
                 first: frame.tag.first,
                 offset,

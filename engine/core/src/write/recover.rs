@@ -8,6 +8,7 @@ use lakebed_vfs::{File, Open};
 
 use super::commit::Failure;
 use super::manifest::write_manifest;
+use super::replaced::is_covered;
 use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::segment::rows::active::ActiveRows;
@@ -280,7 +281,9 @@ pub(crate) fn sweep(context: &StoreContext, committed: &CommittedState) -> Resul
         if number < committed.catalogue.next_segment || number == committed.manifest.active {
             continue;
         }
-        if may_hold_commits(&context.segments, number)? {
+        // What a compaction wrote before it could put it in the place of others holds nothing of its own.
+        if may_hold_commits(&context.segments, number)? && !is_covered(context, committed, number)?
+        {
             keep_segment(context, number)?;
         } else {
             remove(context, &names::segment(number))?;

@@ -235,7 +235,12 @@ impl<'a> Session<'a> {
                 None => self.pending_blob(&blob.hash)?,
             };
             if let Some(id) = known {
-                counts.known += 1;
+                if self.revive(id)? {
+                    counts.new += 1;
+                    counts.new_bytes += blob.bytes.len() as u64;
+                } else {
+                    counts.known += 1;
+                }
                 ids.push(id);
                 continue;
             }
@@ -259,6 +264,15 @@ impl<'a> Session<'a> {
         let tried = hashes.iter().step_by(hashes.len().div_ceil(TRIED).max(1));
         let count = tried.len();
         Ok(dedupe::guess(&committed, tried)? * 4 > count)
+    }
+
+    /// Notes that the group reaches a blob; true if nothing reached it before: to its user it is new.
+    fn revive(&mut self, id: BlobId) -> Result<bool> {
+        let committed = Arc::clone(&self.committed);
+        if id >= committed.next_blob || committed.is_reached(id)? {
+            return Ok(false);
+        }
+        Ok(self.group()?.shared.write().revived.insert(id))
     }
 
     fn pending_blob(&mut self, hash: &Hash) -> Result<Option<BlobId>> {
@@ -389,13 +403,12 @@ impl<'a> Session<'a> {
         Ok(self.group()?.mark())
     }
 
-    /// Rolls rows and records back to a mark. Blobs that were added since stay, and nothing names them.
+    /// Rolls rows and records back to a mark. Blobs that were added since count as deleted.
     pub(crate) fn go_back(&mut self, mark: Mark) -> Result<()> {
-        self.group()?.go_back(mark);
-        Ok(())
+        self.group()?.go_back(mark)
     }
 
-    pub(super) fn poison(&mut self, error: &Error) {
+    pub(crate) fn poison(&mut self, error: &Error) {
         self.writer.poisoned = Some(error.message().to_owned());
         self.writer.lock = None;
         self.writer.group = None;
