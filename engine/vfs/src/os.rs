@@ -49,6 +49,13 @@ impl OsVfs {
     }
 }
 
+/// What a symbolic link names that leads nowhere; `None` for any other path.
+pub fn dangling_link(path: &Path) -> Option<PathBuf> {
+    let target = fs::read_link(path).ok()?;
+    let missing = fs::metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    missing.then_some(target)
+}
+
 /// The names in a directory that are UTF-8, in no order.
 ///
 /// `std::fs::read_dir` allocates 32 KiB each time, before which glibc coalesces all small free chunks; readers may list

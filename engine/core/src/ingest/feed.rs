@@ -56,6 +56,7 @@ impl Feed {
                         return;
                     }
                 };
+                let mut ended = false;
                 loop {
                     let mut block = vec![0; BLOCK];
                     let read = loop {
@@ -67,8 +68,14 @@ impl Feed {
                         }
                     };
                     let sent = match read {
-                        Ok(0) => return,
+                        Ok(0) if ended => return,
+                        // Ctrl-C also ends the program at the other end of a pipe: a second read notices it.
+                        Ok(0) => {
+                            ended = true;
+                            continue;
+                        }
                         Ok(count) => {
+                            ended = false;
                             block.truncate(count);
                             send.send(Ok(block))
                         }

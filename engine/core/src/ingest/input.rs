@@ -130,14 +130,20 @@ impl Input {
     }
 
     /// The hash of the bytes of the file that holds the input; `None` if there is none.
-    pub(super) fn digest_of_file(
+    pub(super) fn digest_of_file(&self, tick: impl FnMut() -> Result<()>) -> Result<Option<Hash>> {
+        self.digest_of_beginning(u64::MAX, tick)
+    }
+
+    /// The hash of so many bytes at the beginning of that file.
+    pub(super) fn digest_of_beginning(
         &self,
+        bytes: u64,
         mut tick: impl FnMut() -> Result<()>,
     ) -> Result<Option<Hash>> {
         let Some(path) = self.original() else {
             return Ok(None);
         };
-        let mut file = open_file(&self.name, path)?;
+        let mut file = open_file(&self.name, path)?.take(bytes);
         let mut hasher = blake3::Hasher::new();
         let mut block = Vec::with_capacity(BLOCK);
         loop {

@@ -207,7 +207,7 @@ impl Lines {
                     good_lines.push(line);
                 }
                 Err(error) => {
-                    if let Some(line) = self.replace(line, rules)? {
+                    if let Some(line) = self.replace(line, rules) {
                         self.add_number(number)?;
                         self.replaced
                             .push((self.good.len(), self.replacements.len()));
@@ -237,13 +237,10 @@ impl Lines {
     }
 
     /// The line with other values in the place of NaN and infinities, if that is asked for and makes it good.
-    fn replace(&mut self, line: &[u8], rules: Rules) -> Result<Option<Vec<u8>>> {
-        let Some(line) = rules.nan.and_then(|by| non_finite::replaced(line, by)) else {
-            return Ok(None);
-        };
-        Ok(validate_and_observe(&line, &mut self.summary)
-            .is_ok()
-            .then_some(line))
+    fn replace(&mut self, line: &[u8], rules: Rules) -> Option<Vec<u8>> {
+        let line = rules.nan.and_then(|by| non_finite::replaced(line, by))?;
+        let good = validate_and_observe(&line, &mut self.summary).is_ok();
+        good.then_some(line)
     }
 
     /// Adds the number of the next good line, if the numbers are not just 0, 1, 2, ...

@@ -54,8 +54,8 @@ pub(super) fn bad_line(
     let from = text.get(at.saturating_sub(1)..).unwrap_or_default();
     let wrong = text.get(at..).unwrap_or_default();
     let advice = if non_finite::is_at_start(wrong) || non_finite::is_at_start(from) {
-        "have such numbers stored as null or as text (`nan` null or string; on the command line --nan), or have bad lines left out or \
-         kept aside (`on_error` skip or quarantine; --on-error)"
+        "have such numbers stored as null or as text (`nan` null or `nan` string), or have bad lines left out (`on_error` skip) or kept \
+         aside (`on_error` quarantine)"
     } else {
         "correct the line, or have bad lines left out (`on_error` skip) or kept aside (`on_error` quarantine)"
     };

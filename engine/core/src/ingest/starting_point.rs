@@ -98,7 +98,10 @@ pub(super) fn find(
             content = Content::begin(&mut input, sizes)?;
             content.chunker.skip_prefix(&prefix(entry), &mut tick)?;
         }
-        None => content = Content::begin(&mut input, sizes)?,
+        None => {
+            refuse_if_rewritten(&input, records, ticker)?;
+            content = Content::begin(&mut input, sizes)?;
+        }
     }
     // What has no file of its own to be known by is over when nothing follows.
     if let Some((name, entry)) = &after
@@ -158,6 +161,41 @@ fn ingested_in_full(
     Ok(of_this_size
         .find(|(_, entry)| digest.is_some() && entry.raw_digest == digest)
         .map(|(name, _)| name.clone()))
+}
+
+/// Refuses a made text that differs from what was ingested under its name, although the file that it is made from has
+/// only grown: its rows would be there twice.
+fn refuse_if_rewritten(
+    input: &Input,
+    records: &[(String, IngestEntry)],
+    ticker: &mut Ticker<'_>,
+) -> Result<()> {
+    if !matches!(
+        input.origin,
+        Origin::Made {
+            original: Some(_),
+            ..
+        }
+    ) {
+        return Ok(());
+    }
+    for (name, entry) in records.iter().rev() {
+        if *name == input.name
+            && entry.complete
+            && entry.raw_digest.is_some()
+            && input.size.is_some_and(|size| size > entry.raw_size)
+            && input.digest_of_beginning(entry.raw_size, || ticker.tick())? == entry.raw_digest
+        {
+            return Err(Error::new(
+                ErrorKind::SourceChanged,
+                format!(
+                    "{name} has grown, and the rows that were ingested of it before would now be written otherwise, because a column has \
+                     values of another kind; `again` ingests all of it as new rows."
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The latest ingest of this name.

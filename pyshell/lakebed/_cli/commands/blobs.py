@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from lakebed._cli.environment.context import Context
 from lakebed._cli.messages.file_errors import unreadable
 from lakebed._cli.render import count, size
-from lakebed._ingest_sources import utf8_name
+from lakebed._inputs import utf8_name
 from lakebed.errors import InvalidArgument, error
 
 LARGEST = 2**32 - 1

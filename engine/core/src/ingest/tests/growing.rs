@@ -203,3 +203,24 @@ fn a_made_text_with_an_original_is_known_by_that() {
     let entry = writer.committed.ingests[0];
     assert_eq!(entry.raw_digest, Some(lakebed_format::Hash::of(b"a\n1\n")));
 }
+
+#[test]
+fn a_table_that_has_grown_and_is_written_otherwise_is_refused() {
+    let (_directory, path) = file("table.csv", b"a\n1\n");
+    let made = |text: &'static [u8]| Source::Made {
+        name: "table.csv".to_owned(),
+        original: Some(path.clone()),
+        open: Box::new(move || Ok(Box::new(Cursor::new(text)))),
+    };
+    let mut writer = MemoryWriter::default();
+    ingest_small(&mut writer, made(b"{\"a\":1}\n"), options()).unwrap();
+    append(&path, b"x\n");
+    let result = ingest_small(
+        &mut writer,
+        made(b"{\"a\":\"1\"}\n{\"a\":\"x\"}\n"),
+        options(),
+    );
+    assert_eq!(result.unwrap_err().kind(), ErrorKind::SourceChanged);
+    let report = ingest_small(&mut writer, made(b"{\"a\":1}\n{\"a\":2}\n"), options());
+    assert_eq!(report.unwrap().rows, 1);
+}

@@ -133,7 +133,7 @@ fn nan_is_refused_with_a_way_out_and_replaced_if_asked() {
         let (_, result) = run(format!("{{\"a\":{sign}}}\n").as_bytes(), options());
         let message = message(result);
         assert!(
-            message.contains("--nan") && message.contains("--on-error"),
+            message.contains("`nan` null") && message.contains("`on_error` skip"),
             "{message}"
         );
     }

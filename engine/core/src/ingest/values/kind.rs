@@ -98,8 +98,7 @@ fn of_values(text: &[u8], all: bool) -> Option<Layout> {
             let after = text.get(end..)?.trim_ascii_start();
             let good = match after.first() {
                 None if !all => return None,
-                None => true,
-                Some(b'{' | b'[' | b'"') => true,
+                None | Some(b'{' | b'[' | b'"') => true,
                 Some(_) => false,
             };
             let container = matches!(text.first(), Some(b'{' | b'['));
