@@ -1,6 +1,7 @@
 """Tables in other formats as lines of JSON, through DuckDB's readers: one object a row, in the order of the file.
 
-A cell of a CSV file is text, and nothing of it is lost. A column is written as numbers, with the digits they have, if
+The first line of a CSV file names the columns and tells the delimiter, which is a comma, semicolon, tab or bar. A cell is
+text, and nothing of it is lost. A column is written as numbers, with the digits they have, if
 each of its cells is a JSON number; as true and false if each is one of these; else as strings. An empty cell is null, a
 quoted empty one an empty string. Rows of a Parquet file are written as `append` writes a table.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from csv import reader
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -52,19 +54,29 @@ def csv(path: str, name: str, form: str, begin: bytes) -> Any:
         raise BadRecord(message)
     if begin.startswith((b"\xfd7zXZ\x00", b"BZh")):
         return _of_copy(files.unpacked(Path(path).open("rb"), name), name, form)
-    options = ["all_varchar = true", "header = true", "allow_quoted_nulls = false", "sample_size = -1"]
-    if form == ".tsv":
-        options.append("delim = '\t'")
     if begin.startswith(b"\x1f\x8b"):
-        options.append("compression = 'gzip'")
+        compression = "gzip"
     elif begin.startswith(b"\x28\xb5\x2f\xfd"):
-        options.append("compression = 'zstd'")
+        compression = "zstd"
     else:
-        options.append("compression = 'none'")
+        compression = "none"
     connection = _connection()
     with _errors(name):
-        rows = f"read_csv({_text(path)}, {', '.join(options)})"
-        columns = [row[0] for row in connection.execute(f"DESCRIBE FROM {rows}").fetchall()]
+        # Nothing is guessed but the delimiter: a guess may leave out rows.
+        given = f"auto_detect = false, compression = '{compression}', null_padding = false"
+        first = connection.execute(
+            f"SELECT line FROM read_csv({_text(path)}, {given}, header = false, columns = {{'line': 'VARCHAR'}}, "
+            "delim = '\x01', quote = '', escape = '') LIMIT 1"
+        ).fetchone()
+        if first is None or not first[0]:
+            message = f"{name} has no first line with the names of its columns."
+            raise BadRecord(message)
+        columns, delimiter = _header(first[0], form)
+        types = ", ".join(f"{_text(column)}: 'VARCHAR'" for column in columns)
+        rows = (
+            f"read_csv({_text(path)}, {given}, header = true, columns = {{{types}}}, delim = {_text(delimiter)}, quote = '\"', "
+            "escape = '\"', allow_quoted_nulls = false)"
+        )
         tests = [
             f"coalesce(bool_and(regexp_full_match({_name(column)}, {_text(test)})), false)"
             for column in columns
@@ -80,6 +92,26 @@ def csv(path: str, name: str, form: str, begin: bytes) -> Any:
             parts.append(f"{_text(key)} || coalesce({value}, 'null')")
         connection.execute(f"SELECT {' || '.join(parts)} || '}}' FROM {rows}")
     return _Lines(name, connection)
+
+
+def _header(line: str, form: str) -> tuple[list[str], str]:
+    """The names of the columns, made different, and the delimiter: of the usual ones that with the most columns."""
+    line = line.removeprefix("\ufeff").rstrip("\r\n")
+    parsed = {
+        delimiter: next(reader([line], delimiter=delimiter), []) for delimiter in ("\t" if form == ".tsv" else ",;\t|")
+    }
+    delimiter = max(parsed, key=lambda one: len(parsed[one]))
+    columns: list[str] = []
+    taken: set[str] = set()
+    for number, name in enumerate(parsed[delimiter]):
+        unique, repeated = name or f"column{number}", 0
+        # DuckDB's names differ in more than case.
+        while unique.lower() in taken:
+            repeated += 1
+            unique = f"{name}_{repeated}"
+        taken.add(unique.lower())
+        columns.append(unique)
+    return columns, delimiter
 
 
 def parquet(path: str, name: str) -> Any:

@@ -135,7 +135,7 @@ class _Download(io.RawIOBase):
             weak = not tag or tag.startswith("W/")
             self._tag = response.headers.get("Last-Modified") if weak else tag
         self._response = response
-        self._blocks = response.iter_raw(_BLOCK)
+        self._blocks = response.iter_raw()
 
     def _failed(self, why: str) -> StoreIOError:
         advice = "check the address" if self._position == 0 else "try again"
