@@ -6,7 +6,7 @@ import filecmp
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from lakebed import _progress
 from lakebed._inputs import Made, Source, default_collection, expanded, inputs, is_address, name_of, utf8_name
@@ -38,9 +38,9 @@ def ingest(
     dry_run: bool,
     train: bool,
     progress: ProgressLike,
-    after_each: Callable[[], None],
+    call: Callable[..., dict[str, Any]],
 ) -> models.IngestReport:
-    """See `Store.ingest`. `after_each` is called after each input."""
+    """See `Store.ingest`. `call` calls the engine."""
     from lakebed import models
 
     files = list(expanded(source, recursive=recursive))
@@ -59,7 +59,8 @@ def ingest(
         name = utf8_name(item.name if isinstance(item, Made) else name_of(item))
         try:
             with _progress.reporting(progress, f"{name} -> {into}") as report:
-                done = engine.ingest(
+                done = call(
+                    engine.ingest,
                     item,
                     into=into,
                     name=name,
@@ -79,7 +80,6 @@ def ingest(
         if dry_run and not again:
             done |= _as_after(item, done["skipped"], planned)
         reports.append(models.IngestReport(**done))
-        after_each()
     if not reports:
         raise InvalidArgument("There is nothing to ingest: the archive has no members.")
     return reports[0] if len(reports) == 1 else models.total(reports)

@@ -10,9 +10,9 @@ import io
 import os
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 from lakebed import _backend, _pending, _progress, _records
 from lakebed._files import written_whole
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from lakebed._types import Hash, HashLike
 
 __all__ = ["Store", "open"]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 def open(
@@ -104,7 +107,8 @@ class Store(Readable):
         super().__init__(engine)
         self._engine = engine
         _pending.watch(self, engine)
-        self._show_warnings()
+        # Those of opening it: frames are this one, `open` and the caller's.
+        self._show_warnings(stacklevel=4)
 
     def __enter__(self) -> Self:
         return self
@@ -157,21 +161,19 @@ class Store(Readable):
 
         `put` pins the blob: it stays until `delete`, whatever happens to rows with the same bytes.
         """
-        return self._engine.put(data)
+        return self._warning(self._engine.put, data)
 
     def delete(self, hash: HashLike) -> int:
         """Remove a blob and every row that names it. Returns the number of these rows. Raises `BlobNotFound`,
         `AmbiguousPrefix`."""
-        return self._engine.delete(hash)
+        return self._warning(self._engine.delete, hash)
 
     # --- Commits ---
 
     def commit(self) -> int:
         """Make pending changes durable and visible to others. Returns the number of the commit that this object then
         shows."""
-        number = self._engine.commit()
-        self._show_warnings()
-        return number
+        return self._warning(self._engine.commit)
 
     def rollback(self) -> None:
         """Discard pending changes."""
@@ -179,7 +181,7 @@ class Store(Readable):
 
     def refresh(self) -> bool:
         """Move this object to the newest commit of the store. Returns whether there was a newer one."""
-        return self._engine.refresh()
+        return self._warning(self._engine.refresh)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -190,7 +192,7 @@ class Store(Readable):
     def close(self) -> None:
         """Commit, and close the files. Closing twice has no effect. Buffers stay valid."""
         if not self.closed:
-            self._engine.close()
+            self._warning(self._engine.close)
 
     # --- Rows ---
 
@@ -211,7 +213,7 @@ class Store(Readable):
         """
         from lakebed import models
 
-        return models.AppendReport(**self._engine.append(collection, _records.batches(rows)))
+        return models.AppendReport(**self._warning(self._engine.append, collection, _records.batches(rows)))
 
     def ingest(
         self,
@@ -274,7 +276,7 @@ class Store(Readable):
             dry_run=dry_run,
             train=train,
             progress=progress,
-            after_each=self._show_warnings,
+            call=self._warning,
         )
 
     def train(self, collection: str, size: int = 112640) -> models.TrainReport:
@@ -284,7 +286,8 @@ class Store(Readable):
         """
         from lakebed import models
 
-        return models.TrainReport(**self._engine.train(collection, number(size, "The size of a dictionary")))
+        wanted = number(size, "The size of a dictionary")
+        return models.TrainReport(**self._warning(self._engine.train, collection, wanted))
 
     def drop(self, collection: str) -> int:
         """Drop a collection. Returns the number of its rows. Blobs stay that rows of other collections name, or that
@@ -292,14 +295,14 @@ class Store(Readable):
 
         Raises `CollectionNotFound`.
         """
-        return self._engine.drop(collection)
+        return self._warning(self._engine.drop, collection)
 
     def trim(self, collection: str, *, before_seq: int) -> int:
         """Drop the rows of a collection with sequence numbers below `before_seq`. Returns their number.
 
         Raises `CollectionNotFound`, `InvalidArgument`.
         """
-        return self._engine.trim(collection, number(before_seq, "A sequence number"))
+        return self._warning(self._engine.trim, collection, number(before_seq, "A sequence number"))
 
     def export(
         self, collection: str, target: str | os.PathLike[str] | IO[bytes], *, progress: ProgressLike = None
@@ -342,7 +345,7 @@ class Store(Readable):
 
     def seal(self) -> None:
         """Complete the active segment. From then on `buffer` gives its uncompressed blobs without a copy."""
-        self._engine.seal()
+        self._warning(self._engine.seal)
 
     def verify(self, *, progress: ProgressLike = None) -> models.VerifyReport:
         """Read the whole store and check it against its checksums and hashes. `progress` is as for `ingest`.
@@ -352,12 +355,19 @@ class Store(Readable):
         from lakebed import models
 
         with _progress.reporting(progress, "verify") as report:
-            return models.VerifyReport(**self._engine.verify(report))
+            return models.VerifyReport(**self._warning(self._engine.verify, report))
 
-    def _show_warnings(self) -> None:
+    def _warning(self, call: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
+        """What `call` returns; the engine's warnings since the last call are issued, also when it raises."""
+        try:
+            return call(*args, **named)
+        finally:
+            self._show_warnings(stacklevel=4)
+
+    def _show_warnings(self, stacklevel: int) -> None:
         """Issue the engine's warnings as Python's, such as that of a torn write that was set aside."""
         for message in self._engine.take_warnings():
-            warnings.warn(message, RuntimeWarning, stacklevel=3)
+            warnings.warn(message, RuntimeWarning, stacklevel=stacklevel)
 
 
 def _check_writable(target: object) -> None:

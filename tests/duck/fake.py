@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakebed.duck.tables import Runs
+
 OPERATORS = {
     "=": pc.equal,
     "!=": pc.not_equal,
@@ -131,8 +133,8 @@ class _Snapshot:
         self.store.tables_read[name] = reader
         return reader
 
-    def active_runs(self):
-        return frozenset()
+    def runs(self):
+        return Runs()
 
     def system(self, table):
         reader = self.store.tables_read[table] = FakeTable(SYSTEM)

@@ -151,6 +151,36 @@ def test_the_pager_gets_everything():
     assert lines[0] == "┌─────────┐"
 
 
+def test_the_pager_shows_long_values_whole_and_pads_only_what_is_near_them():
+    long = "begin" + "x" * 1_500_000 + "end"
+    rows = [[str(number), long if number == 700 else "short"] for number in range(2000)]
+    lines, footer = shown(whole_table(result([Column("n", "BIGINT"), Column("text")], rows), SCREEN))
+    assert sum(long in line for line in lines) == 1
+    assert footer == "2,000 rows, 2 columns"
+    assert sum(map(len, lines)) < 20_000_000
+
+
+def test_all_rows_of_a_long_table_fit_the_width():
+    screen = replace(SCREEN, rows=0)
+    rows = [[str(number), "long " * number] for number in range(3000)]
+    lines, footer = shown(table(result([Column("n", "BIGINT"), Column("text")], rows), screen, records=True))
+    assert len(lines) == 3000 + 5
+    assert {width(line) for line in lines} == {60}
+    assert footer == "3,000 rows, 2 columns (cut to fit): type last to see everything"
+
+
+def test_a_long_value_in_a_record_is_whole():
+    long = "begin" + "x" * 17_000 + "end"
+    lines, _ = shown(table(result([Column("message")], [[long]]), SCREEN, records=True))
+    assert lines[1] == f"message  {long}"
+
+
+def test_a_cell_that_is_cut_has_its_mark_also_after_characters_without_width():
+    (line,) = render.box([Column("a")], [["\u0301" * 5000 + "rest"]], 20).lines[4:5]
+    assert "…" in line
+    assert render.width(line) <= 20
+
+
 def test_json_is_laid_out_in_records_and_keeps_its_digits():
     text = '{"a":[1,2.50,{"b":"x, {y}: \\"z\\""}],"c":{},"d":[ ],"e":12345678901234567890.10,"f":null}'
     assert laid_out(text).splitlines() == [

@@ -29,6 +29,15 @@ pub enum Lock {
     Exclusive,
 }
 
+/// The names of an open file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Names {
+    /// Whether the name it was opened by still leads to it: not once it was removed, renamed or replaced.
+    pub opened: bool,
+    /// How many it has: 0 once removed, more than 1 when hard links were made.
+    pub count: u64,
+}
+
 /// Identity and times of a directory. Equal stamps mean that no name was added or removed in between, provided that the
 /// two moments are further apart than the resolution of the file system's times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +83,17 @@ pub trait ReadFile: Send + Sync + Debug {
     /// # Errors
     /// `UnexpectedEof` if the file is shorter than `len`.
     fn map(&self, len: u64) -> io::Result<Mapping>;
+
+    /// Its names. Files that come from elsewhere than a directory have the one they were opened by.
+    ///
+    /// # Errors
+    /// The system's.
+    fn names(&self) -> io::Result<Names> {
+        Ok(Names {
+            opened: true,
+            count: 1,
+        })
+    }
 
     /// Fills `buf`. Retries interrupted and short reads.
     ///
@@ -135,12 +155,6 @@ pub trait File: ReadFile {
     /// The system's.
     fn unlock(&self) -> io::Result<()>;
 
-    /// Whether the file still has a name.
-    ///
-    /// # Errors
-    /// The system's.
-    fn is_linked(&self) -> io::Result<bool>;
-
     /// Writes all of `buf`. Retries interrupted and short writes.
     ///
     /// # Errors
@@ -192,6 +206,15 @@ pub trait ReadVfs: Send + Sync + Debug {
 
     /// The directory, for messages.
     fn describe(&self) -> String;
+
+    /// Whether the directory is still where it was when it was opened: not once it was moved or removed, or another one
+    /// took its place.
+    ///
+    /// # Errors
+    /// The system's.
+    fn is_in_place(&self) -> io::Result<bool> {
+        Ok(true)
+    }
 
     /// Whether mapping is safe here. It is not on network file systems, where a file that another machine truncates, or
     /// a lost connection, is a fatal signal instead of an error: those are read without mapping.

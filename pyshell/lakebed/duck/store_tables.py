@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from lakebed._process import is_alive
+from lakebed.duck.tables import Runs
 from lakebed.store import Store
 from lakebed.store import open as open_store
 
@@ -81,15 +82,17 @@ class StoreTables:
     def system(self, table: str) -> SystemTable:
         return SystemTable(self._snapshot, table, (self.version, table))
 
-    def active_runs(self) -> frozenset[str]:
+    def runs(self) -> Runs:
         begun: dict[str, dict[str, object]] = {}
+        into: set[str] = set()
         for row in self._snapshot.scan("_runs"):
             event = row.json()
             if event.get("event") == "begin":
                 begun[event["run"]] = event
+                into.add(str(event.get("into")))
             else:
                 begun.pop(event.get("run"), None)
-        return frozenset(run for run, event in begun.items() if is_alive(event))
+        return Runs(frozenset(run for run, event in begun.items() if is_alive(event)), frozenset(into))
 
 
 class CollectionTable:

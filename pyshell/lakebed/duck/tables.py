@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from lakebed._backend import ArrowStream
 from lakebed.duck.predicates import Filter
 
-__all__ = ["SEQ", "SnapshotProvider", "Table", "TableSnapshot"]
+__all__ = ["SEQ", "Runs", "SnapshotProvider", "Table", "TableSnapshot"]
 
 SEQ = "_seq"
 """The sequence number of a row: the column of a collection that is cheapest to read."""
+
+
+class Runs(NamedTuple):
+    """The runs of prompts."""
+
+    active: frozenset[str] = frozenset()
+    """The ids of those whose process is running."""
+    into: frozenset[str] = frozenset()
+    """The collections of their results."""
 
 
 class Table(Protocol):
@@ -77,8 +86,8 @@ class TableSnapshot(Protocol):
         """The system table of this name."""
         ...
 
-    def active_runs(self) -> frozenset[str]:
-        """The ids of the prompt runs whose process is running."""
+    def runs(self) -> Runs:
+        """What the collection `_runs` says of the runs of prompts."""
         ...
 
 

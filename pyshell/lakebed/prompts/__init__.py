@@ -6,7 +6,9 @@
     circuit_breaker, sender                            sending a request until there is a reply; waiting for a server in trouble
     input_rows, row_sources                            input rows, and the rows of collections that they come from
     run_plan, run, run_status, result_rows, preview    the plan of a run, the run, its status, its results, its dry run
-    storage, seq_index, saved_templates                what is stored, and the indexes that find it
+    storage, seq_index, saved_templates                what is stored, and the index that finds it
+    result_index, digest_bag                           which input rows have a result already
+    removal                                            removing rows and all that stems from them
     chat, server_models, results                       single chats, the models of the server, what is returned
 
 A stream is a reply only if it ends in `done: true`. Requests are identified by their hash, so the same call again sends
@@ -17,10 +19,11 @@ from __future__ import annotations
 
 from lakebed.prompts.api import dry_run, prompt
 from lakebed.prompts.chat import Chat, Ollama
+from lakebed.prompts.removal import forget
 from lakebed.prompts.run import Run
 
-__all__ = ["Chat", "Ollama", "Run", "dry_run", "prompt"]
+__all__ = ["Chat", "Ollama", "Run", "dry_run", "forget", "prompt"]
 
 # Names print as lakebed.X, whichever module defines them.
 Chat.__module__ = Ollama.__module__ = Run.__module__ = "lakebed"
-prompt.__module__ = dry_run.__module__ = "lakebed"
+prompt.__module__ = dry_run.__module__ = forget.__module__ = "lakebed"

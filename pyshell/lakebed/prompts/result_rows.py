@@ -8,7 +8,6 @@ from typing import Any
 
 from lakebed._types import Hash
 from lakebed.prompts.input_rows import InputRow
-from lakebed.prompts.request import canonical
 from lakebed.prompts.results import PromptResult, RowError, SourceRow
 from lakebed.prompts.run_plan import PreparedRow
 from lakebed.prompts.sender import PendingRequest
@@ -51,7 +50,7 @@ def result_of(settled: SettledRow, run: str, *, with_value: bool) -> tuple[bytes
         run,
         row.n,
         prepared.input,
-        canonical(row.sources) if row.sources else "[]",
+        row.sources_json,
         prepared.request,
         reply.hash if reply is not None else None,
         text,

@@ -2,8 +2,8 @@
 
 One thread, the caller's, does everything with the store; it works when the next result is requested. Other threads send
 requests, and one reads the query. Every queue is bounded, so memory does not grow with the number of rows. Replies that
-arrive during a commit are stored together in the next one: a killed run loses at most the replies that arrived during
-one commit.
+arrive during a commit, or within `_COMMIT_SECONDS` after it, are stored together in the next one: those a killed run
+loses.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from lakebed.prompts import storage
 from lakebed.prompts.client import Chunk
 from lakebed.prompts.failures import Canceled
 from lakebed.prompts.input_rows import END, InputRow
+from lakebed.prompts.result_index import ResultIndex
 from lakebed.prompts.result_rows import SettledRow, result_of
 from lakebed.prompts.results import Outcome, PromptReport, PromptResult
 from lakebed.prompts.run_plan import RunPlan
-from lakebed.prompts.run_status import Counts, RunStatus
+from lakebed.prompts.run_status import Counts, Reasons, RunStatus
 from lakebed.prompts.sender import PendingRequest, SenderThreads
-from lakebed.prompts.storage import ResultIndex
 
 __all__ = ["Run"]
 
@@ -38,6 +38,9 @@ _MAX_WAITING = 4096
 """Rows that wait for replies, at most."""
 _MAX_TOGETHER = 256
 """Rows that are stored in one commit, at most."""
+_COMMIT_SECONDS = 0.03
+"""The time between two commits, at least, while requests are being sent: a commit takes two kilobytes besides its rows,
+and a sync of the disk."""
 
 
 class _ChunkListener:
@@ -72,7 +75,8 @@ class Run(Iterator[PromptResult]):
         self._threads = SenderThreads(plan.sender(self._listener), plan.jobs, self._events.put)
         self._breaker = plan.breaker
         self._in_flight: dict[str, PendingRequest] = {}
-        self._waiting = 0
+        self._sending = self._waiting = 0
+        self._last_commit = 0.0
         self._to_store: list[SettledRow] = []
         self._sent: list[PendingRequest] = []
         self._ready: deque[PromptResult] = deque()
@@ -83,6 +87,7 @@ class Run(Iterator[PromptResult]):
         self._outcome: Outcome | None = None
         self._start = time.perf_counter()
         self._counts = Counts()
+        self._reasons = Reasons()
 
     # --- For the
     # caller -------------------------------------------------------------------------------------------------
@@ -164,6 +169,7 @@ class Run(Iterator[PromptResult]):
             outcome=self._outcome or "interrupted",
             seconds=time.perf_counter() - self._start,
             notes=tuple(self._plan.notes),
+            reasons=self._reasons.report(),
             **dataclasses.asdict(self._counts),
         )
 
@@ -182,7 +188,7 @@ class Run(Iterator[PromptResult]):
             cached=counts.cached,
             present=counts.present,
             errors=counts.errors,
-            in_flight=len(self._in_flight),
+            in_flight=self._sending,
             reply_tokens=counts.reply_tokens,
             tokens_per_second=counts.reply_tokens / seconds if seconds > 0 else 0.0,
             seconds=seconds,
@@ -197,15 +203,20 @@ class Run(Iterator[PromptResult]):
         """Takes rows while there is room, stores what can be stored, or waits for an event."""
         if not self._began:
             self._begin()
+        taken = self._counts.rows
         self._take_rows()
-        self._collect(wait=False)
-        if not self._sent and not self._to_store:
-            if not self._in_flight and (self._rows_ended or self._stopping):
-                self._end(self._natural_outcome(), self._failure)
-                return
-            self._collect(wait=True)
-        if self._sent or self._to_store:
+        self._collect()
+        unsaved = len(self._sent) + len(self._to_store)
+        is_last = not self._sending and (self._rows_ended or self._stopping)
+        early = self._last_commit + _COMMIT_SECONDS - time.monotonic()
+        if not unsaved and not self._in_flight and is_last:
+            self._end(self._natural_outcome(), self._failure)
+        elif not unsaved:
+            self._collect(timeout=None)
+        elif early <= 0 or unsaved >= _MAX_TOGETHER or is_last:
             self._save()
+        elif self._counts.rows == taken:
+            self._collect(timeout=early)
 
     def _begin(self) -> None:
         self._began = True
@@ -225,7 +236,7 @@ class Run(Iterator[PromptResult]):
         while (
             not self._rows_ended
             and not self._stopping
-            and len(self._in_flight) < 2 * plan.jobs
+            and self._sending < 2 * plan.jobs
             and self._waiting < _MAX_WAITING
             and len(self._to_store) < _MAX_TOGETHER
         ):
@@ -242,7 +253,9 @@ class Run(Iterator[PromptResult]):
 
     def _take(self, row: InputRow) -> None:
         prepared = self._plan.prepare(row)
-        if self._present is not None and self._present.take(prepared.request, prepared.values, row.sources):
+        if self._present is not None and self._present.take(
+            prepared.request, prepared.input, prepared.values, row.sources_json, row.sources
+        ):
             self._counts.present += 1
             return
         settled = SettledRow(row, prepared)
@@ -263,19 +276,21 @@ class Run(Iterator[PromptResult]):
             return
         pending = PendingRequest(prepared.request, prepared.data, prepared.messages, prepared.images, [settled])
         self._in_flight[prepared.request] = pending
+        self._sending += 1
         self._threads.submit(pending)
 
-    def _collect(self, *, wait: bool) -> None:
-        """Takes the requests that were sent. With `wait` it waits for an event: such a request, a new row, or a call to
-        stop."""
+    def _collect(self, timeout: float | None = 0) -> None:
+        """Takes the requests that were sent. It waits up to `timeout` seconds (None: for ever) for an event: such a
+        request, a new row, or a call to stop."""
         while len(self._sent) < _MAX_TOGETHER:
             try:
-                pending = self._events.get(block=wait)
+                pending = self._events.get(timeout=timeout)
             except queue.Empty:
                 return
-            wait = False
+            timeout = 0
             if pending is None:
                 continue
+            self._sending -= 1
             lost = self._breaker.lost
             if isinstance(pending.error, Canceled) or (lost is not None and pending.error is lost):
                 # Its rows have no result; the next run sends the request.
@@ -314,9 +329,11 @@ class Run(Iterator[PromptResult]):
         if self._plan.into is not None and results:
             self._store.append(self._plan.into, [data for data, _ in results])
         self._store.commit()
+        self._last_commit = time.monotonic()
         for one, (_, result) in zip(settled, results, strict=True):
             if result.error is not None:
                 self._counts.errors += 1
+                self._reasons.add(result.error)
             elif one.cached:
                 self._counts.cached += 1
             else:
@@ -378,10 +395,10 @@ class Run(Iterator[PromptResult]):
         self.abort()
         self._threads.close()
         try:
-            self._collect(wait=False)
+            self._collect()
             while self._sent or self._to_store:
                 self._save()
-                self._collect(wait=False)
+                self._collect()
         finally:
             self._end("interrupted", None)
 

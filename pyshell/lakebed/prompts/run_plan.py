@@ -6,6 +6,7 @@ import base64
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from lakebed._process import machine, process_mark
@@ -93,8 +94,12 @@ class RunPlan:
             Template(f"{{{self.image}}}").check(self.rows.columns)
         self.builder = RequestBuilder(self.settings)
         self.breaker = CircuitBreaker(self.wait, self.backoff)
-        self.replies = ReplyIndex(self.store)
         self._older = self._older_requests() if self.any_digest else {}
+
+    @cached_property
+    def replies(self) -> ReplyIndex:
+        """The replies of the store; read when the first row needs one."""
+        return ReplyIndex(self.store)
 
     # --- Rows ---
 

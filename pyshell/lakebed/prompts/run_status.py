@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
+from lakebed.prompts.results import FailureReason, RowError
 from lakebed.prompts.storage import StoredReply
 
-__all__ = ["Counts", "RunStatus"]
+__all__ = ["Counts", "Reasons", "RunStatus"]
 
 
 @dataclass
@@ -36,6 +38,25 @@ class Counts:
     def stored(self) -> str:
         """A sentence about what is stored."""
         return f"{self.asked + self.cached:,} results and {self.asked:,} new replies are stored."
+
+
+class Reasons:
+    """Why rows failed."""
+
+    def __init__(self) -> None:
+        self._rows: Counter[str] = Counter()
+        self._messages: dict[str, str] = {}
+
+    def add(self, error: RowError) -> None:
+        """Counts the error of a row."""
+        self._rows[error.kind] += 1
+        self._messages.setdefault(error.kind, error.message)
+
+    def report(self) -> tuple[FailureReason, ...]:
+        """The reasons, the commonest first."""
+        return tuple(
+            FailureReason(kind=kind, rows=rows, message=self._messages[kind]) for kind, rows in self._rows.most_common()
+        )
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,18 @@ impl CommittedState {
             .map_or(&[], |active| active.damage.as_slice())
     }
 
+    /// `commit 7` or `commits 7 to 9`: those that were on disk when `synced` was written and are not in this state;
+    /// `None` when there are none.
+    pub(crate) fn lost_commits(&self, synced: Option<CommitNumber>) -> Option<String> {
+        let last = synced.filter(|synced| *synced > self.commit)?;
+        let first = self.commit.next();
+        Some(if first == last {
+            format!("commit {last}")
+        } else {
+            format!("commits {first} to {last}")
+        })
+    }
+
     /// Checks that all of the active segment's tables are readable, so that what is unreadable is not taken for
     /// missing.
     ///

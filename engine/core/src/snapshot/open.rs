@@ -163,8 +163,8 @@ fn no_manifest(context: &StoreContext) -> Error {
     Error::new(
         ErrorKind::Corrupt,
         format!(
-            "{} has no whole manifest, and the footers of its segments do not tell for certain what it said; restore the \
-             directory manifests from a backup.",
+            "{} has no whole manifest, and the footers of its segments do not tell for certain what it said. Keep a copy of the \
+             directory and restore the whole store from a backup.",
             context.vfs.describe()
         ),
     )
@@ -208,7 +208,7 @@ fn hold(
         Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {}
         Err(error) => return Err(io(error)),
     }
-    if !file.is_linked().map_err(io)? {
+    if !file.names().map_err(io)?.opened {
         return Ok(None);
     }
     let len = file.len().map_err(io)?;
@@ -236,7 +236,10 @@ fn hold(
         Err(error) => {
             return Err(Error::new(
                 ErrorKind::Corrupt,
-                format!("{name} is damaged ({error}); restore it from a backup."),
+                format!(
+                    "{name} is damaged ({error}). Keep a copy of the directory and restore the whole store from a backup: an older \
+                     manifest alone does not know the segments written after it."
+                ),
             ));
         }
     };

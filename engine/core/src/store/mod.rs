@@ -28,6 +28,7 @@ use crate::snapshot::open::{Caller, newest};
 use crate::snapshot::{Rows, Snapshot};
 use crate::train::TrainReport;
 use crate::write::{NewBlob, Session, Shared, create, remove};
+use crate::writer_lock::read_synced;
 use lakebed_json::schema::Schema;
 
 pub use crate::snapshot::{CollectionInfo, CommitInfo, DictionaryInfo, SegmentInfo, SegmentState};
@@ -84,7 +85,17 @@ impl Store {
             result => result?,
         };
         let context = Arc::new(context);
+        // What the lock says before the newest commit is looked for, that commit must include.
+        let synced = read_synced(context.vfs.as_ref());
         let committed = newest(&context, None, Caller::Reader)?;
+        if let Some(lost) = committed.lost_commits(synced) {
+            context.warn(format!(
+                "{} has lost {lost}: the last commit that can be read is {}. Keep a copy of the directory and restore the store from \
+                 a backup; until then it can be read and not written.",
+                context.vfs.describe(),
+                committed.commit,
+            ));
+        }
         Ok(Self {
             shared: Arc::new(Shared::new(context, committed)),
         })

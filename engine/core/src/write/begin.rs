@@ -28,6 +28,7 @@ pub(crate) fn take_lock(shared: &Shared, writer: &mut Writer) -> Result<Arc<Comm
         shared.show(Arc::clone(&committed), None);
         committed
     };
+    recover::check_acknowledged(context, &committed, lock.synced())?;
     let committed = if writer.manifest == Some(committed.manifest.number) {
         committed
     } else {

@@ -159,6 +159,16 @@ fn append_trailer(
     let mut kept = 0;
     if let Some(active) = &committed.active {
         (contents, kept) = contents.merged_with(active.file.walker(), &active.blocks)?;
+        // The summaries of many small commits would be most of the segment.
+        if contents.level > 0
+            && let Ok(covered) = CatalogueRecord::decode_all(&contents.records, 0)
+                .collect::<lakebed_format::Result<Vec<_>>>()
+        {
+            contents.records.clear();
+            for record in one_schema_each(&covered) {
+                record.encode(&mut contents.records);
+            }
+        }
     }
     let (own, next_blob, catalogue) = {
         let pending = group.shared.read();

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use lakebed_vfs::{File, Lock, Mapping, ReadFile};
+use lakebed_vfs::{File, Lock, Mapping, Names, ReadFile};
 use parking_lot::Mutex;
 
 use super::disk::{Node, NodeId, World};
@@ -88,6 +88,18 @@ impl ReadFile for FaultFile {
             Ok(Mapping::from(bytes))
         })
     }
+
+    fn names(&self) -> io::Result<Names> {
+        let mut world = self.world.lock();
+        world.enter(self.life, OpKind::Stat, &self.name, 0, 0)?;
+        let names = world.live.files.iter();
+        let mut own = names.filter(|(_, node)| **node == self.node);
+        let name = own.next();
+        Ok(Names {
+            opened: name.is_some_and(|(name, _)| *name == self.name),
+            count: u64::from(name.is_some()),
+        })
+    }
 }
 
 impl File for FaultFile {
@@ -154,12 +166,6 @@ impl File for FaultFile {
             node.release(self.opened);
             Ok(())
         })
-    }
-
-    fn is_linked(&self) -> io::Result<bool> {
-        let mut world = self.world.lock();
-        world.enter(self.life, OpKind::Stat, &self.name, 0, 0)?;
-        Ok(world.live.files.values().any(|node| *node == self.node))
     }
 }
 

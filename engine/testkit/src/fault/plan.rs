@@ -26,7 +26,7 @@ pub enum OpKind {
     SyncData,
     /// `map`.
     Map,
-    /// `len` or `is_linked`.
+    /// `len` or `names`.
     Stat,
     /// `try_lock` or `unlock`.
     Lock,

@@ -120,9 +120,6 @@ impl File for Scripted {
     fn unlock(&self) -> io::Result<()> {
         unimplemented!()
     }
-    fn is_linked(&self) -> io::Result<bool> {
-        unimplemented!()
-    }
 }
 
 fn interrupted() -> io::Result<usize> {

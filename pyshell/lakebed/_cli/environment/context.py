@@ -126,15 +126,22 @@ class Context:
 
         return shutil.get_terminal_size((120, 40)).columns
 
+    @property
+    def screen(self) -> tuple[int, int]:
+        """The width and the height of the terminal, in columns and lines."""
+        import shutil
+
+        return shutil.get_terminal_size((80, 24))
+
     def text_layout(self, rows: int | None = None, *, to_file: bool = False) -> TextLayout:
         """How text is laid out on standard output, or in a file. `rows`: the rows of a table, None for the setting, 0
         for all."""
         from lakebed._cli.render import PLAIN
-        from lakebed._cli.results.output import UNLIMITED_WIDTH, TextLayout
+        from lakebed._cli.results.output import TextLayout
 
         return TextLayout(
             rows=self.settings.rows if rows is None else rows,
-            width=self.width if self.on_terminal and not to_file else UNLIMITED_WIDTH,
+            width=self.width if self.on_terminal and not to_file else None,
             null=self.settings.null,
             style=PLAIN if to_file else self.style,
         )

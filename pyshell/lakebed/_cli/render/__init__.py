@@ -8,12 +8,14 @@ from lakebed._cli.render.cells import count, cut, escaped, size, width
 from lakebed._cli.render.columns import PLAIN, Column, Row, Style
 from lakebed._cli.render.json_text import json_array, json_objects, laid_out
 from lakebed._cli.render.records import csv, markdown, vertical
-from lakebed._cli.render.tables import Box, box, footer, missing
+from lakebed._cli.render.tables import Box, Drawing, Measure, box, footer, missing
 
 __all__ = [
     "PLAIN",
     "Box",
     "Column",
+    "Drawing",
+    "Measure",
     "Row",
     "Style",
     "box",

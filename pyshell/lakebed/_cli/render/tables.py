@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 from lakebed._cli.render.cells import ELLIPSIS, count, cut, escaped, padded, width
 from lakebed._cli.render.columns import PLAIN, Column, Row, Style
@@ -71,69 +71,130 @@ def _shown_columns(widths: Sequence[int], places: int) -> list[int]:
     return left + right[::-1]
 
 
-def box(
-    columns: Sequence[Column], rows: Sequence[Row], places: int, *, null: str = "NULL", style: Style = PLAIN
-) -> Box:
-    """A table of at most `places` columns of a terminal: types under the names, numbers aligned to the right."""
-    names = [escaped(column.name) for column in columns]
-    types = [column.shown_type for column in columns]
-    cells = [[null if value is None else escaped(value) for value in row] for row in rows]
-    # A cell is measured up to the width of the screen.
-    natural = [
-        max(width(names[index]), min(width(types[index]), 20), *(min(width(line[index]), places) for line in cells), 1)
-        for index in range(len(columns))
-    ]
-    kept = _shown_columns(natural, places)
-    hidden = len(columns) - len(kept)
-    ellipsis_at = (
-        kept.index(next(index for number, index in enumerate(kept) if index != number))
-        if hidden and _has_gap(kept)
-        else len(kept)
-    )
-    available = places - 1 - 3 * len(kept) - (4 if hidden else 0)
-    widths = fitted([natural[index] for index in kept], available)
-    has_cut = False
+class Measure:
+    """The widths that the columns of a table need, from its rows.
 
-    def line(texts: Sequence[str], right: Sequence[bool], looks: Sequence[int]) -> str:
-        nonlocal has_cut
+    A cell is measured up to `places`, the columns of the terminal; None for a table that is as wide as its values.
+    """
+
+    def __init__(self, columns: Sequence[Column], places: int | None, null: str = "NULL") -> None:
+        self.columns = columns
+        self.places = places
+        self.null = null
+        self.names = [escaped(column.name) for column in columns]
+        self.types = [escaped(column.shown_type) for column in columns]
+        self.widths = [max(width(name), 1) for name in self.names]
+        """Of names and cells, in columns of a terminal."""
+
+    def add(self, row: Row) -> None:
+        """Measures one more row."""
+        widths = self.widths
+        for index, value in enumerate(row):
+            wide = width(self.shown(value))
+            widths[index] = max(widths[index], wide)
+
+    def shown(self, value: str | None) -> str:
+        """A value as a cell shows it, before it is cut. Of a value that is too long for a line the end may be missing;
+        what is left is too long for a line, too."""
+        if value is None:
+            return self.null
+        if self.places is not None and len(value) > _LONGEST * (self.places + 1):
+            value = value[: _LONGEST * self.places]
+            short = escaped(value)
+            return short if width(short) > self.places else short + ELLIPSIS * (self.places + 1)
+        return escaped(value)
+
+
+_LONGEST = 8
+"""Characters of a value that are read for each column of a terminal: some have no width."""
+
+
+class Drawing:
+    """A table whose columns have been measured: which columns it shows, how wide, and its lines."""
+
+    def __init__(self, measure: Measure, style: Style = PLAIN) -> None:
+        self._measure = measure
+        self._style = style
+        count, places = len(measure.columns), measure.places
+        natural = [max(wide, min(width(kind), 20)) for wide, kind in zip(measure.widths, measure.types, strict=True)]
+        if places is None:
+            self._kept, self._widths = list(range(count)), natural
+        else:
+            natural = [min(wide, places) for wide in natural]
+            self._kept = _shown_columns(natural, places)
+            hidden = len(self._kept) < count
+            available = places - 1 - 3 * len(self._kept) - (4 if hidden else 0)
+            self._widths = fitted([natural[index] for index in self._kept], available)
+        self.hidden_columns = count - len(self._kept)
+        """The number of columns left out."""
+        self.has_cut = any(measure.widths[index] > wide for index, wide in zip(self._kept, self._widths, strict=True))
+        """Whether a name or a value is cut."""
+        gap = next((place for place, index in enumerate(self._kept) if index != place), len(self._kept))
+        self._ellipsis_at = gap if self.hidden_columns else None
+
+    def lines(self, rows: Iterable[Row]) -> Iterator[str]:
+        """The lines of the table. The rows are those that were measured."""
+        measure = self._measure
+        bars = [wide + 2 for wide in self._widths]
+        if self._ellipsis_at is not None:
+            bars.insert(self._ellipsis_at, 3)
+        yield "┌" + "┬".join("─" * bar for bar in bars) + "┐"
+        yield self._line(measure.names, self._style.bold)
+        yield self._line(measure.types, self._style.dim)
+        yield "├" + "┼".join("─" * bar for bar in bars) + "┤"
+        for row in rows:
+            yield self._row(row)
+        yield "└" + "┴".join("─" * bar for bar in bars) + "┘"
+
+    def _row(self, row: Row) -> str:
         parts = []
-        for place, (text, one, on_right, look) in enumerate(zip(texts, widths, right, looks, strict=True)):
-            if hidden and place == ellipsis_at:
-                parts.append(style.dim(ELLIPSIS))
-            short = cut(text, one)
-            has_cut = has_cut or (short != text and look != _TYPE)
-            filled = padded(short, one, right=on_right)
-            parts.append(
-                style.bold(filled) if look == _NAME else style.dim(filled) if look in (_TYPE, _NULL) else filled
-            )
-        if hidden and ellipsis_at == len(kept):
-            parts.append(style.dim(ELLIPSIS))
+        for index, wide in zip(self._kept, self._widths, strict=True):
+            value = row[index]
+            cell = self._cell(index, wide, self._measure.shown(value))
+            parts.append(self._style.dim(cell) if value is None else cell)
+        return self._joined(parts)
+
+    def _line(self, texts: Sequence[str], look: Callable[[str], str]) -> str:
+        return self._joined(
+            [look(self._cell(index, wide, texts[index])) for index, wide in zip(self._kept, self._widths, strict=True)]
+        )
+
+    def _cell(self, index: int, wide: int, text: str) -> str:
+        return padded(cut(text, wide), wide, right=self._measure.columns[index].is_number)
+
+    def _joined(self, parts: list[str]) -> str:
+        if self._ellipsis_at is not None:
+            parts.insert(self._ellipsis_at, self._style.dim(ELLIPSIS))
         return "│ " + " │ ".join(parts) + " │"
 
-    bars = [one + 2 for one in widths]
-    if hidden:
-        bars.insert(ellipsis_at, 3)
-    right = [columns[index].is_number for index in kept]
-    lines = ["┌" + "┬".join("─" * bar for bar in bars) + "┐"]
-    lines.append(line([names[index] for index in kept], right, [_NAME] * len(kept)))
-    lines.append(line([types[index] for index in kept], right, [_TYPE] * len(kept)))
-    lines.append("├" + "┼".join("─" * bar for bar in bars) + "┤")
-    for row, texts in zip(rows, cells, strict=True):
-        lines.append(
-            line([texts[index] for index in kept], right, [_NULL if row[index] is None else _CELL for index in kept])
-        )
-    lines.append("└" + "┴".join("─" * bar for bar in bars) + "┘")
-    return Box(lines, hidden, has_cut)
+
+def box(
+    columns: Sequence[Column], rows: Sequence[Row], places: int | None, *, null: str = "NULL", style: Style = PLAIN
+) -> Box:
+    """A table of at most `places` columns of a terminal, None for as many as it needs: types under the names, numbers
+    aligned to the right."""
+    measure = Measure(columns, places, null)
+    for row in rows:
+        measure.add(row)
+    drawing = Drawing(measure, style)
+    return Box(list(drawing.lines(rows)), drawing.hidden_columns, drawing.has_cut)
 
 
-_NAME, _TYPE, _NULL, _CELL = range(4)
+class Omission(Protocol):
+    """What a table does not show: a `Box`, or a `Drawing`."""
+
+    @property
+    def hidden_columns(self) -> int:
+        """The number of columns left out."""
+        ...
+
+    @property
+    def has_cut(self) -> bool:
+        """Whether a name or a value is cut."""
+        ...
 
 
-def _has_gap(kept: Sequence[int]) -> bool:
-    return any(index != number for number, index in enumerate(kept))
-
-
-def missing(columns: int, drawn: Box) -> str:
+def missing(columns: int, drawn: Omission) -> str:
     """The part of a footer that says what a table leaves out, in parentheses; empty where it shows everything."""
     notes = [f"{columns - drawn.hidden_columns} shown"] if drawn.hidden_columns else []
     if drawn.has_cut:
@@ -141,7 +202,7 @@ def missing(columns: int, drawn: Box) -> str:
     return f" ({', '.join(notes)})" if notes else ""
 
 
-def footer(shown: int, columns: int, drawn: Box, *, more: bool) -> str:
+def footer(shown: int, columns: int, drawn: Omission, *, more: bool) -> str:
     """The line below a table: rows, columns, and what it does not show. `more`: whether rows are left out."""
     rows = f"the first {count(shown, 'row')}; there are more (--rows 0 shows all)" if more else count(shown, "row")
     parts = [rows, count(columns, "column") + missing(columns, drawn)]

@@ -151,8 +151,8 @@ def run(
 ) -> Result | None:
     """The result of a statement as text for the format `form`; None when it turns out to have no rows.
 
-    `first` limits the number of rows, and DuckDB stops when it has found them. For a `screen`, binary data is described
-    and, in a table, long texts are cut to their first characters.
+    `first` limits the number of rows, and DuckDB stops when it has found them. For a `screen`, binary data is
+    described.
 
     Raises `duckdb.Error`, also while rows are read.
     """
@@ -278,10 +278,6 @@ def _is_json(type_name: str) -> bool:
     return type_name in _JSON_AS_TEXT or _is_nested(type_name) or Column("", type_name).is_number
 
 
-_LONGEST_CELL = 4096
-"""Characters of a value that a table on a screen reads."""
-
-
 def _expression(index: int, type_name: str, form: str, screen: bool) -> str:
     """SQL for the text of a column. In JSON formats, JSON where `_is_json` says so; numbers keep all their digits."""
     if type_name == "BLOB":
@@ -291,6 +287,4 @@ def _expression(index: int, type_name: str, form: str, screen: bool) -> str:
         return f"octet_length(#{index}) || ' ' || hex(#{index}[1:32])" if screen else f"#{index}::VARCHAR"
     if _is_nested(type_name) and (screen or form in ("json", "ndjson", "vertical")):
         return f"to_json(#{index})::VARCHAR"
-    if screen and form == "table":
-        return f"left(#{index}::VARCHAR, {_LONGEST_CELL})"
     return f"#{index}::VARCHAR"

@@ -15,15 +15,13 @@ from typing import IO, TYPE_CHECKING
 from lakebed._cli import render
 from lakebed._cli.render import Column, Row, Style
 from lakebed._cli.results import execution
+from lakebed._cli.results.spool import Spool
 from lakebed.errors import InvalidArgument
 
 if TYPE_CHECKING:
     import duckdb
 
     from lakebed._cli.results.execution import Parsed, Result
-
-UNLIMITED_WIDTH = 1_000_000
-"""The width of a table that is not cut, in a file or a pipe."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +30,8 @@ class TextLayout:
 
     rows: int
     """The most rows of a table; 0 for all."""
-    width: int
-    """The width of a table in columns of a terminal."""
+    width: int | None
+    """The width of a table in columns of a terminal; None for one that is not cut, in a file or a pipe."""
     null: str
     """What stands for NULL."""
     style: Style
@@ -67,14 +65,20 @@ def write_text(layout: TextLayout, form: str, columns: Sequence[Column], rows: I
     elif form == "csv":
         _write_lines(out, render.csv(columns, rows))
     else:
-        limit = layout.rows
-        # One row more than is shown, to know whether there are more.
-        shown = list(itertools.islice(rows, limit + 1)) if limit else list(rows)
-        more = bool(limit) and len(shown) > limit
-        shown = shown[:limit] if more else shown
-        drawn = render.box(columns, shown, layout.width, null=layout.null, style=layout.style)
-        _write_lines(out, drawn.lines)
-        out.write(layout.style.dim(render.footer(len(shown), len(columns), drawn, more=more)) + "\n")
+        _write_table(layout, columns, rows, out)
+
+
+def _write_table(layout: TextLayout, columns: Sequence[Column], rows: Iterator[Row], out: IO[str]) -> None:
+    """Writes a table. Memory is bounded, however many rows there are."""
+    limit = layout.rows
+    measure = render.Measure(columns, layout.width, layout.null)
+    with Spool() as spool:
+        for row in spool.added(itertools.islice(rows, limit) if limit else rows):
+            measure.add(row)
+        more = bool(limit) and next(rows, None) is not None
+        drawing = render.Drawing(measure, layout.style)
+        _write_lines(out, drawing.lines(spool))
+        out.write(layout.style.dim(render.footer(spool.count, len(columns), drawing, more=more)) + "\n")
 
 
 def write_parquet(connection: duckdb.DuckDBPyConnection, statement: Parsed, target: IO[bytes]) -> None:

@@ -9,11 +9,12 @@ from typing import NamedTuple
 from lakebed._cli import render
 from lakebed._cli.render import Row
 from lakebed._cli.results.execution import Result
-from lakebed._cli.results.output import UNLIMITED_WIDTH
+from lakebed._cli.results.spool import Spool
 from lakebed._cli.shell.screen import Screen, screen_lines
 
 _ROWS_TOGETHER = 1000
-"""Rows of a table in the pager that are laid out together, under a heading of their own."""
+_CHARACTERS_TOGETHER = 4_000_000
+"""Rows of a table in the pager, and characters of it, that are laid out together, under a heading of their own."""
 
 
 class Display(NamedTuple):
@@ -36,10 +37,12 @@ def table(result: Result, screen: Screen, *, records: bool) -> Display:
     """
     columns, limit = result.columns, screen.first_rows
     rows = result.rows
-    shown = list(itertools.islice(rows, limit + 1)) if limit else list(rows)
+    shown = list(itertools.islice(rows, limit + 1 if limit else _ROWS_TOGETHER))
+    if not limit and len(shown) == _ROWS_TOGETHER:
+        return _long_table(result, itertools.chain(shown, rows), screen)
     more = bool(limit) and len(shown) > limit
     shown = shown[:limit] if more else shown
-    drawn = render.box(columns, shown, screen.width, null=screen.null, style=screen.style)
+    drawn = render.box(columns, shown, screen.table_width, null=screen.null, style=screen.style)
     if records and not more and shown and (drawn.hidden_columns or drawn.has_cut):
         lines = list(render.vertical(columns, shown, null=screen.null, style=screen.style))
         if len(shown) == 1 or sum(screen_lines(line, screen.width) for line in lines) <= screen.height - 4:
@@ -52,26 +55,56 @@ def table(result: Result, screen: Screen, *, records: bool) -> Display:
     return Display(iter(drawn.lines), lambda: footer, is_wide=True, is_cut=True)
 
 
+def _long_table(result: Result, rows: Iterator[Row], screen: Screen) -> Display:
+    """All rows as one table that fits the width, in bounded memory."""
+    columns = result.columns
+    measure = render.Measure(columns, screen.table_width, screen.null)
+    footer = ""
+
+    def lines() -> Iterator[str]:
+        nonlocal footer
+        with Spool() as spool:
+            for row in spool.added(rows):
+                measure.add(row)
+            drawing = render.Drawing(measure, screen.style)
+            footer = f"{render.count(spool.count, 'row')}, {render.count(len(columns), 'column')}"
+            footer += render.missing(len(columns), drawing)
+            footer += f": {screen.everything}" if drawing.hidden_columns or drawing.has_cut else ""
+            yield from drawing.lines(spool)
+
+    return Display(lines(), lambda: footer, is_wide=True, is_cut=True)
+
+
 def whole_table(result: Result, screen: Screen) -> Display:
     """All rows and columns, nothing cut, as DuckDB finds them: for the pager."""
     counted = 0
 
     def lines() -> Iterator[str]:
         nonlocal counted
-        rows = result.rows
-        while True:
-            chunk = list(itertools.islice(rows, _ROWS_TOGETHER))
-            if not chunk and counted:
-                return
+        for chunk in _chunks(result.rows):
             counted += len(chunk)
-            yield from render.box(result.columns, chunk, UNLIMITED_WIDTH, null=screen.null, style=screen.style).lines
-            if len(chunk) < _ROWS_TOGETHER:
-                return
+            yield from render.box(result.columns, chunk, None, null=screen.null, style=screen.style).lines
 
     def footer() -> str:
         return f"{render.count(counted, 'row')}, {render.count(len(result.columns), 'column')}"
 
     return Display(lines(), footer, is_wide=True)
+
+
+def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    """The rows in groups that are laid out together, at least one: a long value makes all lines of its group long."""
+    chunk: list[Row] = []
+    longest = given = 0
+    for row in rows:
+        length = sum(len(value) for value in row if value is not None)
+        if chunk and (len(chunk) == _ROWS_TOGETHER or max(longest, length) * (len(chunk) + 1) > _CHARACTERS_TOGETHER):
+            yield chunk
+            given += 1
+            chunk, longest = [], 0
+        chunk.append(row)
+        longest = max(longest, length)
+    if chunk or not given:
+        yield chunk
 
 
 def in_format(result: Result, form: str, screen: Screen) -> Display:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from lakebed._cli import render
 from lakebed._cli.render import Style
-from lakebed._cli.results.output import UNLIMITED_WIDTH
 
 if TYPE_CHECKING:
     from lakebed._cli.shell.context import ShellContext
@@ -19,7 +18,8 @@ _LINES_BESIDE_ROWS = 13
 _LINES_OF_FRAME = 8
 """Lines that the frame of a table, its footer and the next prompt take: a table that fits in what is left needs no
 pager."""
-_UNLIMITED_HEIGHT = 1_000_000
+_UNLIMITED = 1_000_000
+"""The width and the height where there is no terminal."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ class Screen:
     """How to see what a table leaves out."""
 
     @property
+    def table_width(self) -> int | None:
+        """The width of a table in columns of the terminal; None for one that is not cut, without a terminal."""
+        return None if self.width == _UNLIMITED else self.width
+
+    @property
     def first_rows(self) -> int:
         """The rows of a table that fit; 0 for all."""
         if not self.rows:
@@ -54,8 +59,8 @@ def current_screen(context: ShellContext) -> Screen:
         return Screen(size.columns, size.lines, settings.rows, settings.null, context.style)
     # The user of a script cannot type `last`.
     return Screen(
-        size.columns if context.on_terminal else UNLIMITED_WIDTH,
-        _UNLIMITED_HEIGHT,
+        size.columns if context.on_terminal else _UNLIMITED,
+        _UNLIMITED,
         settings.rows,
         settings.null,
         context.style,

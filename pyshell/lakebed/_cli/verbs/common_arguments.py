@@ -71,7 +71,7 @@ PROMPT_ARGUMENTS: tuple[Argument, ...] = (
     Argument("model", "the model, as Ollama names it", metavar="MODEL", completes="model"),
     Argument(
         "template",
-        "the prompt; {column} stands for the row's value, {{ for a brace; @NAME is a saved one",
+        "the prompt; {column} stands for the row's value, {{ for a brace; @NAME is a saved one or else a file, - standard input",
         metavar="TEMPLATE",
     ),
     Argument(
@@ -85,4 +85,5 @@ PROMPT_ARGUMENTS: tuple[Argument, ...] = (
     ),
     *PROMPT_OPTIONS,
     Argument("dry_run", "report what would be sent, and send nothing", "flag", ("--dry-run",)),
+    Argument("no_store", "write the replies, and store nothing", "flag", ("--no-store",)),
 )

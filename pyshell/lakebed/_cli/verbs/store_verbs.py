@@ -121,10 +121,11 @@ STORE_VERBS: tuple[Verb, ...] = (
         ),
         "Replies are stored as they arrive, and the same command sends only what is missing: after Ctrl-C, a crash or a failed row, run it "
         "again. The first Ctrl-C finishes the requests in flight, the second cancels them. The exit code is 1 when rows failed, 3 when the "
-        "server was lost.",
+        "server was lost. Creates the store if it does not exist; with --no-store nothing is stored.",
         (
             'lakebed prompt llama3.2 "Summarise: {title}" --from "SELECT title FROM issues" --into summaries -j 4',
             'lakebed prompt llama3.2 "Why is the sky blue?"',
+            "git diff | lakebed prompt llama3.2 - --system 'Write a commit message.' --no-store",
         ),
         uses_server=True,
     ),
@@ -143,6 +144,19 @@ STORE_VERBS: tuple[Verb, ...] = (
         examples=("lakebed pull llama3.2",),
         json=False,
         uses_server=True,
+    ),
+    Verb(
+        "templates",
+        "List the saved templates of prompts.",
+        "commands.ollama:templates",
+        (
+            Argument("name", "list all versions of this one", required=False, metavar="[NAME]"),
+            LISTING_FORMAT,
+            ROWS,
+        ),
+        "`lakebed prompt --save NAME` saves one, and `@NAME` uses it; `@NAME:VERSION` an older version.",
+        ("lakebed templates", "lakebed templates summary"),
+        is_silent=True,
     ),
     Verb(
         "collections", "List the collections.", "commands.inspect:collections", (LISTING_FORMAT, ROWS), is_silent=True
@@ -191,6 +205,31 @@ STORE_VERBS: tuple[Verb, ...] = (
         "Remove blobs and every row that refers to them.",
         "commands.blobs:delete",
         (Argument("hashes", "64 hex characters, or a unique prefix", many=True, metavar="HASH..."),),
+        is_silent=True,
+    ),
+    Verb(
+        "forget",
+        "Remove rows, and all that prompts stored because of them.",
+        "commands.forget:forget",
+        (
+            Argument(
+                "collections",
+                "where to search (default: every collection that has the columns of the condition)",
+                many=True,
+                required=False,
+                metavar="[COLLECTION...]",
+                completes="collection",
+            ),
+            Argument("where", "the condition, in SQL", options=("--where",), required=True, metavar="CONDITION"),
+            Argument("dry_run", "show what would be removed and kept, and remove nothing", "flag", ("--dry-run",)),
+            Argument("yes", "do not ask for confirmation", "flag", ("--yes", "-y")),
+        ),
+        "Removes the rows, rows with the same bytes, results that have them as sources, and the requests, replies, files "
+        "and images of these. What other rows need is kept, which the report says. Asks for confirmation.",
+        (
+            "lakebed forget --where \"email = 'zoe@example.com'\" --dry-run",
+            'lakebed forget customers orders --where "customer_id = 4711" --yes',
+        ),
         is_silent=True,
     ),
     Verb(
