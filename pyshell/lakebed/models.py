@@ -42,7 +42,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def _time(value: object) -> object:
     # The engine gives times in microseconds since 1970 UTC; pydantic would read such a number as seconds.
-    return _EPOCH + timedelta(microseconds=value) if isinstance(value, int) else value
+    if not isinstance(value, int):
+        return value
+    try:
+        return _EPOCH + timedelta(microseconds=value)
+    except OverflowError:
+        # A clock that was set outside the years 1 to 9999: the nearest time that Python has.
+        return datetime.min.replace(tzinfo=UTC) if value < 0 else datetime.max.replace(tzinfo=UTC)
 
 
 def _hash(value: object) -> object:

@@ -241,7 +241,7 @@ class TestGrowing:
         file = tmp_path / "app.log"
         file.write_bytes(LINES)
         began = time.monotonic()
-        appended = []
+        appended: list[int] = []
 
         def progress(done):
             assert time.monotonic() - began < 60
@@ -268,6 +268,7 @@ class TestGrowing:
     def test_standard_input_is_committed_as_it_comes(self, path):
         code = f"import lakebed\nwith lakebed.open({str(path)!r}) as store: store.ingest('-', into='x')"
         with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
+            assert process.stdin is not None
             process.stdin.write(LINES)
             process.stdin.flush()
             began = time.monotonic()
