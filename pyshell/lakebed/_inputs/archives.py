@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from lakebed._inputs import names
+from lakebed._inputs import names, tables
 from lakebed._inputs.made import Made
+from lakebed._inputs.unpack import unpacked
 from lakebed.errors import BadRecord
 
 __all__ = ["is_tar", "of_tar", "of_zip"]
@@ -83,22 +84,17 @@ def _wanted(members: Sequence[_M], called: Sequence[str]) -> list[_M]:
 
 
 def _of_member(name: str, opened: Any) -> Iterator[Made]:
-    from lakebed._inputs import files
-
     if names.suffixes(name)[0] not in names.TABLES:
-        yield Made(name, lambda: files.unpacked(io.BufferedReader(opened()), name))
+        yield Made(name, lambda: unpacked(io.BufferedReader(opened()), name))
         return
-    # Tables are read from a file of their own.
+    # Tables are read from a file of their own. It is another one each time, so what was ingested is known by its rows.
     with tempfile.TemporaryDirectory(prefix="lakebed-") as directory:
         place = Path(directory) / Path(name).name
-        file = opened()
-        with file, place.open("wb") as out:
+        with opened() as file, place.open("wb") as out:
             shutil.copyfileobj(file, out)
-        for made in files.of_path(str(place), name):
-            if isinstance(made, Made):
-                # The file is another one each time.
-                made.original = None
-                yield made
+        with place.open("rb") as copy:
+            table = tables.opener(str(place), name, copy.read(8))
+        yield Made(name, table or (lambda: place.open("rb")))
 
 
 class _Member(io.RawIOBase):

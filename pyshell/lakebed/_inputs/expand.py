@@ -81,8 +81,8 @@ def is_address(path: str) -> bool:
 
 
 def inputs(named: Named) -> Iterator[Input]:
-    """The inputs in a file, at an address or of a file object: one, or the members of an archive. Each can be read until
-    the next one is asked for.
+    """The inputs in a file, at an address or of a file object: one, or the members of an archive. Each can be read
+    until the next one is asked for.
 
     Raises `BadRecord` for an archive that cannot be unpacked, `StoreIOError` for an address that cannot be read.
     """

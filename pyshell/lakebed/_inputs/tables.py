@@ -1,7 +1,7 @@
 """Tables in other formats as lines of JSON, through DuckDB's readers: one object a row, in the order of the file.
 
-The first line of a CSV file names the columns and tells the delimiter, which is a comma, semicolon, tab or bar. A cell is
-text, and nothing of it is lost. A column is written as numbers, with the digits they have, if
+The first line of a CSV file names the columns and tells the delimiter, which is a comma, semicolon, tab or bar. A cell
+is text, and nothing of it is lost. A column is written as numbers, with the digits they have, if
 each of its cells is a JSON number; as true and false if each is one of these; else as strings. An empty cell is null, a
 quoted empty one an empty string. Rows of a Parquet file are written as `append` writes a table.
 """
@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Callable
 from csv import reader
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from lakebed._inputs import names
+from lakebed._inputs.unpack import BZ2, XZ, unpacked
 from lakebed._packages import required
 from lakebed.errors import BadRecord
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["csv", "parquet"]
+__all__ = ["opener"]
 
 _ROWS = 8192
 _NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
@@ -45,15 +48,23 @@ class _Lines:
         self._connection.close()
 
 
+def opener(path: str, name: str, begin: bytes) -> Callable[[], Any] | None:
+    """A function that opens the rows of a file with this beginning as lines; None for a file that is no table."""
+    form = names.suffixes(name)[0]
+    if begin.startswith(b"PAR1"):
+        return lambda: parquet(path, name)
+    if form in (".csv", ".tsv"):
+        return lambda: csv(path, name, form, begin)
+    return None
+
+
 def csv(path: str, name: str, form: str, begin: bytes) -> Any:
     """The rows of a CSV or TSV file, whose first line names the columns."""
-    from lakebed._inputs import files
-
     if begin.startswith((b"\xff\xfe", b"\xfe\xff")):
         message = f"{name} is UTF-16 text; convert it first (iconv -f UTF-16 -t UTF-8)."
         raise BadRecord(message)
-    if begin.startswith((b"\xfd7zXZ\x00", b"BZh")):
-        return _of_copy(files.unpacked(Path(path).open("rb"), name), name, form)
+    if begin.startswith((XZ, BZ2)):
+        return _of_copy(unpacked(Path(path).open("rb"), name), name, form)
     if begin.startswith(b"\x1f\x8b"):
         compression = "gzip"
     elif begin.startswith(b"\x28\xb5\x2f\xfd"):

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from lakebed._inputs import names
+from lakebed._inputs import files, names
 from lakebed._inputs.made import Made
+from lakebed._inputs.unpack import unpacked
 from lakebed._packages import required
 from lakebed.errors import StoreIOError
 
@@ -45,12 +46,10 @@ def file_name(address: str) -> str:
 
 def inputs(address: str) -> Iterator[Made]:
     """The inputs at an address: a stream, or, of an archive or table, what a downloaded copy holds."""
-    from lakebed._inputs import files
-
     name = shown(address)
     form = names.suffixes(name)[0]
     if form not in (*names.TABLES, *names.ARCHIVES):
-        yield Made(name, lambda: files.unpacked(io.BufferedReader(_Download(address), _BLOCK), name))
+        yield Made(name, lambda: unpacked(io.BufferedReader(_Download(address), _BLOCK), name))
         return
     with tempfile.TemporaryDirectory(prefix="lakebed-") as directory:
         place = Path(directory) / file_name(address)
@@ -63,8 +62,8 @@ def inputs(address: str) -> Iterator[Made]:
 
 
 class _Download(io.RawIOBase):
-    """The bytes at an address. After a broken connection it asks for the rest, if the server says that it is the rest of
-    the same."""
+    """The bytes at an address. After a broken connection it asks for the rest, if the server says that it is the rest
+    of the same."""
 
     def __init__(self, address: str) -> None:
         super().__init__()

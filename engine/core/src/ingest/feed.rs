@@ -1,5 +1,5 @@
-//! The bytes of a content as the chunker takes them: read when they are wanted, or, where a read may wait for long, read
-//! ahead by a thread, so that the lines that are there can be written.
+//! The bytes of a content as the chunker takes them: read when they are wanted, or, where a read may wait for long,
+//! read ahead by a thread, so that the lines that are there can be written.
 
 use std::io::{self, Read};
 use std::time::Duration;

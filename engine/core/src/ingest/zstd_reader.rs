@@ -6,8 +6,8 @@ use zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, ResetDirective};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The largest window in powers of two: what `zstd --ultra -22 --long=31` writes. Its memory, 2 GiB, is taken only for a
-/// file that asks for it.
+/// The largest window in powers of two: what `zstd --ultra -22 --long=31` writes. Its memory, 2 GiB, is taken only for
+/// a file that asks for it.
 const WINDOW_LOG_MAX: u32 = if cfg!(target_pointer_width = "64") {
     31
 } else {

@@ -105,10 +105,10 @@ def _notes(report: IngestReport) -> Iterator[str]:
     """Remarks on standard error: what was skipped, left or changed."""
     file = report.file
     if report.skipped:
-        same = "" if report.same_as in (None, file) else f" as {report.same_as}, whose content is the same"
+        same = "" if _is(report.same_as, file) else f" as {report.same_as}, whose content is the same"
         yield f"note: {file} was ingested into {report.collection} before{same}: skipped (--again ingests it again)"
     if report.resumed_after_line is not None and not report.skipped:
-        name = "" if report.resumed_from in (None, file) else f", as {report.resumed_from}"
+        name = "" if _is(report.resumed_from, file) else f", as {report.resumed_from}"
         yield (
             f"note: {file} was ingested up to line {report.resumed_after_line:,} before{name}: went on from there "
             "(--again ingests all of it again)"
@@ -131,6 +131,16 @@ def _notes(report: IngestReport) -> Iterator[str]:
             yield f"  line {bad.line:,}, column {bad.column:,}: {bad.reason}"
         if report.bad_lines > 5:
             yield "  ..."
+
+
+def _is(name: str | None, file: str) -> bool:
+    """Whether an earlier name is that of the file, also spelt otherwise."""
+    if name in (None, file):
+        return True
+    try:
+        return Path(str(name)).samefile(file)
+    except OSError:
+        return False
 
 
 def _lines(report: IngestReport) -> Iterator[str]:

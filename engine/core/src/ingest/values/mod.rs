@@ -1,40 +1,26 @@
-//! Content that is not one JSON value a line: a JSON array, or values one after the other, over several lines or several
-//! on one. It is read as lines all the same: each element or value becomes a line, and the number of the line is the
-//! number of the value.
+//! Content that is not one JSON value a line: a JSON array, or values one after the other, over several lines or
+//! several on one. It is read as lines all the same: each element or value becomes a line, and the number of the line
+//! is the number of the value.
 //!
 //! A value keeps its own text. Only one with line breaks in it is minified: blanks between its parts are left out,
 //! because a record is one line. Values are cut apart by their brackets and quotes alone, and are validated as lines
 //! afterwards, so that a wrong one can be left out like any other bad line.
 
 mod kind;
+mod minified;
 mod splitter;
 
 use std::io::{self, Read};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(super) use kind::Layout;
 use kind::layout;
+pub(super) use minified::Minified;
 use splitter::Splitter;
 
 /// Bytes per read of the content.
 const BLOCK: usize = 64 << 10;
 /// The most bytes that are read to tell how the values are laid out.
 const LOOK_AHEAD: usize = 1 << 20;
-
-/// How many values were minified because of line breaks in them. Shared with the reader.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Minified(Arc<AtomicU64>);
-
-impl Minified {
-    pub(super) fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
 
 /// Content as one value a line.
 pub(super) struct Values<R> {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::Minified;
+use super::minified::Minified;
 use crate::error::{Error, ErrorKind};
 
 /// The longest value in bytes; a longer one is cut, which makes it a bad line that is too long.
