@@ -13,6 +13,7 @@ use crate::directory_cache::{DirectoryCache, DirectoryState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fingerprints::filter::Filters;
 use crate::options::Options;
+use crate::place::Place;
 use crate::segment::files::SegmentFiles;
 use crate::segment::frame_cache::FrameCache;
 use crate::segment::large::LargeSegments;
@@ -28,6 +29,7 @@ pub(crate) struct StoreContext {
     pub(crate) vfs: Arc<dyn Vfs>,
     pub(crate) options: Options,
     pub(crate) header: StoreHeader,
+    pub(crate) place: Place,
     pub(crate) cache: FrameCache,
     pub(crate) dictionaries: Dictionaries,
     pub(crate) filters: Filters,
@@ -39,6 +41,7 @@ pub(crate) struct StoreContext {
     pub(crate) missing: DirectoryCache<SegmentNumber>,
     /// The process that opened the store.
     pub(crate) pid: u32,
+    forks: u64,
     proven: Mutex<HashMap<BlobId, Hash>>,
     schemas: Mutex<HashMap<CollectionId, KnownSchema>>,
     warnings: Mutex<Vec<String>>,
@@ -57,7 +60,7 @@ impl StoreContext {
     /// # Errors
     /// `StoreNotFound`, `NotAStore`, `FormatTooNew`, `Io`.
     pub(crate) fn open(vfs: Arc<dyn Vfs>, options: Options) -> Result<Self> {
-        let header = read_header(vfs.as_ref())?;
+        let (header, place) = read_header(vfs.as_ref())?;
         Ok(Self {
             cache: FrameCache::new(options.cache_bytes),
             dictionaries: Dictionaries::default(),
@@ -67,13 +70,40 @@ impl StoreContext {
             manifests: DirectoryCache::default(),
             missing: DirectoryCache::default(),
             pid: std::process::id(),
+            forks: lakebed_vfs::forks(),
             proven: Mutex::default(),
             schemas: Mutex::default(),
             warnings: Mutex::default(),
             vfs,
             options,
             header,
+            place,
         })
+    }
+
+    /// Whether this is another process than the one that opened the store: a child of it, where no lock may be taken
+    /// that a thread of the parent may have held.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.forks != lakebed_vfs::forks()
+    }
+
+    /// Refuses what was taken from a store object before the process forked.
+    ///
+    /// # Errors
+    /// `InvalidArgument`.
+    pub(crate) fn check_not_forked(&self) -> Result<()> {
+        if !self.is_forked() {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!(
+                "What is read from {} was taken in process {}, before this process was forked from it: take a new snapshot, scan or \
+                 iterator from the store object, which reads in this process, too.",
+                self.vfs.describe(),
+                self.pid
+            ),
+        ))
     }
 
     /// The state of one of the store's directories, to be read before looking into it.
@@ -154,9 +184,17 @@ impl StoreContext {
     }
 }
 
-fn read_header(vfs: &dyn Vfs) -> Result<StoreHeader> {
-    let bytes = match vfs.read(names::FORMAT) {
-        Ok(bytes) => bytes,
+fn read_header(vfs: &dyn Vfs) -> Result<(StoreHeader, Place)> {
+    let read = || -> std::io::Result<_> {
+        let file = vfs.open_read(names::FORMAT)?;
+        // A file that is longer is not one of ours.
+        let len = usize::try_from(file.len()?).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; len.min(StoreHeader::LEN + 1)];
+        file.read_exact_at(&mut bytes, 0)?;
+        Ok((bytes, file))
+    };
+    let (bytes, file) = match read() {
+        Ok(read) => read,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(without_format(vfs));
         }
@@ -176,7 +214,7 @@ fn read_header(vfs: &dyn Vfs) -> Result<StoreHeader> {
             ));
         }
     };
-    StoreHeader::decode(&bytes).map_err(|error| {
+    let header = StoreHeader::decode(&bytes).map_err(|error| {
         if error.is_too_new() {
             return Error::new(
                 ErrorKind::FormatTooNew,
@@ -193,7 +231,9 @@ fn read_header(vfs: &dyn Vfs) -> Result<StoreHeader> {
                 vfs.describe()
             ),
         )
-    })
+    })?;
+    let place = Place::new(file, &header);
+    Ok((header, place))
 }
 
 /// Whether the directory holds segments.

@@ -9,7 +9,7 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use crate::{Advice, File, Lock, Names, Open, Vfs};
+use crate::{Advice, File, Holder, Lock, Names, Open, Vfs};
 
 fn write(vfs: &dyn Vfs, name: &str, bytes: &[u8]) -> Arc<dyn File> {
     let file = vfs.open(name, Open::Create).unwrap();
@@ -241,6 +241,37 @@ fn locking(vfs: &dyn Vfs) {
     assert!(!old.try_lock(Lock::Exclusive).unwrap());
 }
 
+fn write_locks(vfs: &dyn Vfs) {
+    let open = || vfs.open("LOCK", Open::Create).unwrap();
+    let reader = vfs.open("a", Open::Read);
+    assert_eq!(kind(reader), ErrorKind::NotFound);
+    let (a, b) = (open(), open());
+    let reader = vfs.open("LOCK", Open::Read).unwrap();
+    reader.try_lock(Lock::Write).unwrap_err();
+    assert_eq!(reader.holder().unwrap(), Holder::Nobody);
+    assert!(a.try_lock(Lock::Write).unwrap());
+    assert!(!b.try_lock(Lock::Write).unwrap());
+    for (file, holder) in [
+        (&a, Holder::Nobody),
+        (&b, Holder::Writer),
+        (&reader, Holder::Writer),
+    ] {
+        assert_eq!(file.holder().unwrap(), holder);
+    }
+    drop(b);
+    assert_eq!(
+        reader.holder().unwrap(),
+        Holder::Writer,
+        "not b's to give up"
+    );
+    a.unlock().unwrap();
+    assert_eq!(reader.holder().unwrap(), Holder::Nobody);
+    let b = open();
+    assert!(b.try_lock(Lock::Write).unwrap());
+    drop(b);
+    assert!(a.try_lock(Lock::Write).unwrap(), "closing gives up");
+}
+
 fn names(vfs: &dyn Vfs) {
     write(vfs, "a", b"");
     for bad in [
@@ -265,7 +296,7 @@ fn names(vfs: &dyn Vfs) {
 }
 
 /// Every check; each wants an empty directory and panics when something is not as the traits say.
-pub const CHECKS: [fn(&dyn Vfs); 8] = [
+pub const CHECKS: [fn(&dyn Vfs); 9] = [
     opening,
     reading_and_writing,
     directories,
@@ -273,5 +304,6 @@ pub const CHECKS: [fn(&dyn Vfs); 8] = [
     unlinking,
     mapping,
     locking,
+    write_locks,
     names,
 ];

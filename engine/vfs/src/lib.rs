@@ -35,6 +35,7 @@
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod error;
+mod forks;
 mod mapping;
 mod mem;
 mod name;
@@ -46,6 +47,7 @@ mod traits;
 mod tests;
 
 pub use error::{errno, named};
+pub use forks::forks;
 #[doc(hidden)]
 pub use mapping::force_advice;
 pub use mapping::{Advice, Mapping};
@@ -55,4 +57,4 @@ pub use os::{OsVfs, dangling_link};
 #[doc(hidden)]
 pub use pages::{PretendedPageSize, pretend_page_size};
 pub use pages::{page_size, round_to_pages};
-pub use traits::{DirStamp, File, Lock, Names, Open, ReadFile, ReadVfs, Vfs};
+pub use traits::{DirStamp, File, Holder, Lock, Names, Open, ReadFile, ReadVfs, Vfs};

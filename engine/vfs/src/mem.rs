@@ -9,7 +9,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::mapping::check_len;
 use crate::name::{check_dir_name, check_file_name, parent};
-use crate::{File, Lock, Mapping, Names, Open, ReadFile, ReadVfs, Vfs};
+use crate::{File, Holder, Lock, Mapping, Names, Open, ReadFile, ReadVfs, Vfs};
 
 /// A directory in memory. Clones share it; [`MemVfs::snapshot`] makes an independent copy.
 ///
@@ -40,6 +40,7 @@ struct Node {
 struct Locks {
     shared: BTreeSet<u64>,
     exclusive: Option<u64>,
+    write: Option<u64>,
 }
 
 impl MemVfs {
@@ -330,10 +331,19 @@ impl File for MemFile {
     fn try_lock(&self, kind: Lock) -> io::Result<bool> {
         self.unlock()?;
         let mut locks = self.node.locks.lock();
+        if kind == Lock::Write {
+            self.check_writable()?;
+            let free = locks.write.or(locks.exclusive).is_none();
+            if free {
+                locks.write = Some(self.opened);
+            }
+            return Ok(free);
+        }
         if locks.exclusive.is_some() || (kind == Lock::Exclusive && !locks.shared.is_empty()) {
             return Ok(false);
         }
         match kind {
+            Lock::Write => {}
             Lock::Shared => _ = locks.shared.insert(self.opened),
             Lock::Exclusive => locks.exclusive = Some(self.opened),
         }
@@ -346,7 +356,19 @@ impl File for MemFile {
         if locks.exclusive == Some(self.opened) {
             locks.exclusive = None;
         }
+        if locks.write == Some(self.opened) {
+            locks.write = None;
+        }
         Ok(())
+    }
+
+    fn holder(&self) -> io::Result<Holder> {
+        let others = |opened: &u64| *opened != self.opened;
+        let locks = self.node.locks.lock();
+        Ok(match locks.write.or(locks.exclusive).filter(others) {
+            Some(_) => Holder::Writer,
+            None => Holder::Nobody,
+        })
     }
 }
 

@@ -25,8 +25,22 @@ pub enum Open {
 pub enum Lock {
     /// Compatible with other shared locks.
     Shared,
-    /// Excludes every other lock.
+    /// Excludes every other lock; [`Lock::Write`] perhaps not.
     Exclusive,
+    /// Excludes other locks of this kind, and takes a file that is open for writing. Shared locks are not in its way,
+    /// except where the system has no such lock: there it is [`Lock::Exclusive`].
+    Write,
+}
+
+/// Who keeps an open file from [`Lock::Write`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// Nobody.
+    Nobody,
+    /// Another open file that has the lock.
+    Writer,
+    /// A program that has a shared lock of the same kind, with its process where the system knows it.
+    Reader(Option<u32>),
 }
 
 /// The names of an open file.
@@ -148,6 +162,13 @@ pub trait File: ReadFile {
     /// `Unsupported` in a child process if the file was opened before the fork: it would share the parent's lock. Open
     /// it again.
     fn try_lock(&self, kind: Lock) -> io::Result<bool>;
+
+    /// Who keeps this open file from [`Lock::Write`] at this moment. On Linux it takes nothing; elsewhere it takes a
+    /// shared lock for a moment.
+    ///
+    /// # Errors
+    /// The system's.
+    fn holder(&self) -> io::Result<Holder>;
 
     /// Releases the lock, if any. In a child process after a fork it does nothing: the lock is the parent's.
     ///

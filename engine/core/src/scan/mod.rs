@@ -73,6 +73,7 @@ impl Snapshot {
     /// # Errors
     /// `CollectionNotFound`, `Corrupt`.
     pub fn schema(&self, collection: &str) -> Result<Arc<Schema>> {
+        self.committed.context.check_not_forked()?;
         self.committed.context.schema(self.named(collection)?)
     }
 

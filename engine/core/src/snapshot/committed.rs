@@ -37,7 +37,6 @@ pub(crate) struct HeldManifest {
     /// Segments of large blobs.
     pub(crate) large: Vec<SegmentEntry>,
     /// The open file, which holds the lock.
-    #[expect(dead_code, reason = "only its lock is used")]
     pub(crate) held: Arc<dyn File>,
     /// What the manifest should say, if it is damaged or missing and this was rebuilt from footers.
     pub(crate) rebuilt: Option<Box<ManifestBody>>,
@@ -156,6 +155,7 @@ impl CommittedState {
         range: &RangeInclusive<Fingerprint>,
         each: &mut dyn FnMut(&[BlobId]) -> Result<bool>,
     ) -> Result<()> {
+        self.context.check_not_forked()?;
         let files = &self.context.segments;
         let mut found = Vec::new();
         let searched = match &self.active {

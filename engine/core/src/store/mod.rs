@@ -114,7 +114,8 @@ impl Store {
     /// Warnings since the last call: what a user should know and is not an error, such as a torn tail that was set
     /// aside.
     pub fn take_warnings(&self) -> Vec<String> {
-        self.shared.context.take_warnings()
+        let here = self.shared.opened_here();
+        here.map_or_else(Vec::new, |shared| shared.context.take_warnings())
     }
 
     /// Commits and closes: later calls fail with [`ErrorKind::Closed`]. Closing a closed store does nothing.
@@ -135,7 +136,7 @@ impl Store {
     /// The state that this store object reads.
     fn reader(&self) -> Result<Snapshot> {
         self.shared.check_open()?;
-        Ok(self.shared.snapshot())
+        Ok(self.shared.here()?.snapshot())
     }
 
     /// Stores bytes as a blob and pins it, also if it exists.
@@ -198,7 +199,8 @@ impl Store {
 
     /// Live blobs, dictionaries not counted.
     pub fn len(&self) -> u64 {
-        self.shared.snapshot().len()
+        let here = self.shared.here();
+        here.map_or(0, |shared| shared.snapshot().len())
     }
 
     /// Whether the store has no live blob.
@@ -227,7 +229,7 @@ impl Store {
     pub fn commit(&self) -> Result<CommitNumber> {
         self.shared.check_open()?;
         if !self.shared.has_pending()? {
-            return Ok(self.shared.committed().commit);
+            return Ok(self.commit_number());
         }
         let mut session = Session::begin(&self.shared, None)?;
         session.commit()?;
@@ -252,12 +254,13 @@ impl Store {
     /// `Corrupt`, `Io`.
     pub fn refresh(&self) -> Result<bool> {
         self.shared.check_open()?;
-        self.shared.refresh()
+        self.shared.here()?.refresh()
     }
 
     /// The commit that this store object sees.
     pub fn commit_number(&self) -> CommitNumber {
-        self.shared.committed().commit
+        let here = self.shared.here();
+        here.map_or(CommitNumber(0), |shared| shared.committed().commit)
     }
 
     /// What this store object sees now, pending work included; it stays readable for as long as it is held.
@@ -266,7 +269,7 @@ impl Store {
     /// `Closed`.
     pub fn snapshot(&self) -> Result<Snapshot> {
         let snapshot = self.reader()?;
-        self.shared.remember(&snapshot);
+        self.shared.here()?.remember(&snapshot);
         Ok(snapshot)
     }
 

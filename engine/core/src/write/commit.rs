@@ -27,6 +27,15 @@ pub(crate) enum Failure {
     Unsynced(Error),
 }
 
+impl Failure {
+    /// The error alone.
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Failure::Undone(error) | Failure::Unsynced(error) => error,
+        }
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Failure::Undone(error)
@@ -64,7 +73,40 @@ pub(crate) fn commit(
     if group.made_file {
         context.vfs.sync_dir(names::SEGMENTS).map_err(unsynced)?;
     }
+    // Whoever took the lock's or the store's place before this moment may not know the commit.
+    let kept = group
+        .lock
+        .check(context)
+        .and_then(|()| check_named(&file, group));
+    kept.map_err(|error| {
+        Failure::Unsynced(
+            Error::new(
+                ErrorKind::Poisoned,
+                format!(
+                    "Commit {number} was written to {}, but the store or one of its files was replaced meanwhile, or cannot be looked at: \
+                     whether the commit is kept is unknown; this store object writes no more. Open the store again and look.",
+                    context.vfs.describe()
+                ),
+            )
+            .with_source(error),
+        )
+    })?;
     Ok(next_view(context, committed, group, &file, made))
+}
+
+/// Checks that the segment's file is still there by its name.
+fn check_named(file: &Arc<dyn lakebed_vfs::File>, group: &Group) -> Result<()> {
+    let names = file.names().map_err(|e| Error::io(&group.writing(), e))?;
+    if names.opened {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Io,
+        format!(
+            "The file of the segment was replaced while {}.",
+            group.writing()
+        ),
+    ))
 }
 
 /// The row batches behind the frames.

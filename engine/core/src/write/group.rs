@@ -21,6 +21,7 @@ use crate::segment::rows::pending::{
 };
 use crate::segment::rows::writer::SegmentWriter;
 use crate::snapshot::CommittedState;
+use crate::writer_lock::HeldLock;
 use lakebed_codec::{Compressor, Dictionary, Frame, Page, Workers};
 
 /// Bytes of finished frames held in memory before they go to the file.
@@ -48,6 +49,8 @@ pub(crate) struct Mark {
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) shared: Arc<RwLock<Pending>>,
+    /// The lock under which it is written.
+    pub(crate) lock: HeldLock,
     pub(crate) start: u64,
     pub(crate) output: Output,
     pub(crate) writer: SegmentWriter,
@@ -76,6 +79,7 @@ impl Group {
     pub(crate) fn new(
         context: &StoreContext,
         committed: &CommittedState,
+        lock: HeldLock,
         output: Option<Arc<dyn File>>,
         workers: Arc<Workers>,
     ) -> Result<Self> {
@@ -117,6 +121,7 @@ impl Group {
         };
         Ok(Self {
             shared: Arc::new(RwLock::new(pending)),
+            lock,
             start,
             output,
             writer,
@@ -355,6 +360,7 @@ impl Group {
 
     /// Writes the bytes in memory to the file.
     pub(crate) fn spill(&mut self, context: &StoreContext) -> Result<()> {
+        self.lock.check(context)?;
         let file = self.file(context)?;
         let bytes = Arc::clone(&self.shared.read().bytes);
         let mut state = bytes.state.write();
@@ -386,7 +392,7 @@ impl Group {
     }
 
     /// Undoes everything: cuts the file back, removes files that were created. Returns whether the file is as it was
-    /// before the group.
+    /// before the group. Files that may be another writer's by now are left alone.
     pub(crate) fn roll_back(mut self, context: &StoreContext) -> bool {
         self.compressor.clear();
         let pending = self.shared.read();
@@ -395,15 +401,18 @@ impl Group {
         if kept {
             detach(&pending.bytes);
         }
-        let mut clean = true;
-        if let Output::File(file) = &self.output {
+        let mine = self.lock.check(context).is_ok();
+        let mut clean = mine;
+        if let Output::File(file) = &self.output
+            && mine
+        {
             clean = if self.made_file {
                 context.vfs.unlink(&names::segment(pending.segment)).is_ok()
             } else {
                 file.set_len(self.start).is_ok()
             };
         }
-        for number in &self.large {
+        for number in self.large.iter().filter(|_| mine) {
             // The next writer removes what stays.
             let _ = context.vfs.unlink(&names::segment(*number));
         }

@@ -11,6 +11,7 @@ pub(crate) mod create;
 pub(crate) mod dedupe;
 pub(crate) mod group;
 mod group_rows;
+mod links;
 pub(crate) mod manifest;
 pub(crate) mod recover;
 pub(crate) mod remove;

@@ -64,10 +64,8 @@ pub(crate) fn manifest(
     let Some(body) = &committed.manifest.rebuilt else {
         return Ok(committed);
     };
-    match write_manifest(context, committed.manifest.number + 1, (**body).clone()) {
-        Ok(()) => {}
-        Err(Failure::Undone(error) | Failure::Unsynced(error)) => return Err(error),
-    }
+    write_manifest(context, committed.manifest.number + 1, (**body).clone())
+        .map_err(Failure::into_error)?;
     let committed = newest(context, Some(&committed), Caller::Writer(lock.synced()))?;
     Ok(Arc::new(committed))
 }
@@ -235,6 +233,14 @@ fn walker_of<'a>(active: &ActiveRows, file: &'a dyn File) -> Walker<'a> {
 /// # Errors
 /// `Io`, `StoreFull`.
 pub(crate) fn sweep(context: &StoreContext, committed: &CommittedState) -> Result<()> {
+    // A writer that was stopped may have moved a segment there, and nothing more may be done about its old name before
+    // the new one is on disk.
+    match sync_aside(context) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(Error::io(&format!("syncing {}", names::ASIDE), error));
+        }
+        _ => {}
+    }
     let list = |dir: &str| match context.vfs.list(dir) {
         Ok(names) => Ok(names),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -253,7 +259,7 @@ pub(crate) fn sweep(context: &StoreContext, committed: &CommittedState) -> Resul
             remove(context, &names::segment(number))?;
         }
     }
-    for dir in [names::MANIFESTS, names::INDEX] {
+    for dir in [names::SEGMENTS, names::MANIFESTS, names::INDEX] {
         for name in list(dir)? {
             let temporary = std::path::Path::new(&name)
                 .extension()
@@ -282,10 +288,14 @@ fn keep_segment(context: &StoreContext, number: SegmentNumber) -> Result<()> {
         .find(|name| !known.contains(name))
         .ok_or_else(|| Error::internal("no name is free in aside/"))?;
     let name = format!("{}/{name}", names::ASIDE);
-    context
-        .vfs
-        .rename(&names::segment(number), &name)
-        .map_err(io)?;
+    let segment = names::segment(number);
+    let file = context.vfs.open(&segment, Open::Read).map_err(io)?;
+    // A rename that reports an error may have happened.
+    if let Err(error) = context.vfs.rename(&segment, &name)
+        && file.names().map_err(io)?.opened
+    {
+        return Err(io(error));
+    }
     sync_aside(context).map_err(io)?;
     context.vfs.sync_dir(names::SEGMENTS).map_err(io)?;
     context.warn(format!(

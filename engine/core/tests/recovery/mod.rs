@@ -7,6 +7,7 @@ mod acknowledged;
 mod crashes;
 mod damage;
 mod faults;
+mod identity;
 mod machine;
 mod support;
 mod threads;

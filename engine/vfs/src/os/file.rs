@@ -7,7 +7,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::directory::Directory;
-use crate::{File, Lock, Mapping, Names, ReadFile};
+use super::write_lock;
+use crate::{File, Holder, Lock, Mapping, Names, ReadFile};
 
 #[derive(Debug)]
 pub(super) struct OsFile {
@@ -17,7 +18,7 @@ pub(super) struct OsFile {
     name: Box<str>,
     /// The process that opened it: after a fork a child shares the open file and its lock.
     process: u32,
-    locked: Mutex<bool>,
+    locked: Mutex<Option<Lock>>,
 }
 
 impl OsFile {
@@ -27,7 +28,14 @@ impl OsFile {
             directory: Arc::clone(directory),
             name: name.into(),
             process: std::process::id(),
-            locked: Mutex::new(false),
+            locked: Mutex::new(None),
+        }
+    }
+
+    fn release(&self, held: Lock) -> io::Result<()> {
+        match held {
+            Lock::Shared | Lock::Exclusive => self.file.unlock(),
+            Lock::Write => write_lock::release(&self.file),
         }
     }
 }
@@ -84,20 +92,32 @@ impl File for OsFile {
             ));
         }
         let mut locked = self.locked.lock();
-        if *locked {
-            self.file.unlock()?;
-            *locked = false;
+        if let Some(held) = *locked {
+            self.release(held)?;
+            *locked = None;
         }
         let outcome = match kind {
             Lock::Shared => self.file.try_lock_shared(),
             Lock::Exclusive => self.file.try_lock(),
+            Lock::Write => {
+                let taken = write_lock::take(&self.file)?;
+                *locked = taken.then_some(kind);
+                return Ok(taken);
+            }
         };
         match outcome {
-            Ok(()) => *locked = true,
+            Ok(()) => *locked = Some(kind),
             Err(fs::TryLockError::WouldBlock) => {}
             Err(fs::TryLockError::Error(error)) => return Err(error),
         }
-        Ok(*locked)
+        Ok(locked.is_some())
+    }
+
+    fn holder(&self) -> io::Result<Holder> {
+        if self.locked.lock().is_some() {
+            return Ok(Holder::Nobody);
+        }
+        write_lock::holder(&self.file)
     }
 
     fn unlock(&self) -> io::Result<()> {
@@ -106,9 +126,9 @@ impl File for OsFile {
             return Ok(());
         }
         let mut locked = self.locked.lock();
-        if *locked {
-            self.file.unlock()?;
-            *locked = false;
+        if let Some(held) = *locked {
+            self.release(held)?;
+            *locked = None;
         }
         Ok(())
     }

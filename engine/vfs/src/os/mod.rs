@@ -7,6 +7,11 @@ mod directory;
 mod directory;
 mod file;
 mod local;
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+#[path = "flock_write_lock.rs"]
+mod write_lock;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod write_lock;
 
 use std::fs;
 use std::io;
@@ -24,8 +29,9 @@ use crate::{DirStamp, File, Open, ReadFile, ReadVfs, Vfs};
 /// The directory is opened when it is used first. From then on names are looked up in that directory, wherever it is
 /// moved and whatever takes its place ([`ReadVfs::is_in_place`] tells). Clones share it.
 ///
-/// Locks are flock's on Unix: they belong to the open file, so that two opens in one process exclude each other, and
-/// they are released with the process. Files are closed on exec.
+/// Locks belong to the open file, so that two opens in one process exclude each other, and they are released with the
+/// process. They are flock's on Unix; on Linux [`Lock::Write`](crate::Lock::Write) is a record lock of the open file.
+/// Files are closed on exec.
 #[derive(Debug, Clone)]
 pub struct OsVfs {
     root: PathBuf,

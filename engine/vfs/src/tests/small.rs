@@ -120,6 +120,9 @@ impl File for Scripted {
     fn unlock(&self) -> io::Result<()> {
         unimplemented!()
     }
+    fn holder(&self) -> io::Result<crate::Holder> {
+        unimplemented!()
+    }
 }
 
 fn interrupted() -> io::Result<usize> {
