@@ -39,8 +39,14 @@ def ingest(
     train: bool,
     progress: ProgressLike,
     call: Callable[..., dict[str, Any]],
+    prepare: Callable[[Input, str], int],
+    noted: Callable[[str, int], dict[str, Any]],
 ) -> models.IngestReport:
-    """See `Store.ingest`. `call` calls the engine."""
+    """See `Store.ingest`.
+
+    `call` calls the engine; `prepare` is called before each input and returns the sequence number of the first new row,
+    from which on `noted` then describes the rows.
+    """
     from lakebed import models
 
     files = list(expanded(source, recursive=recursive))
@@ -57,6 +63,7 @@ def ingest(
     planned: list[str] = []
     for item in [files[0]] if follow else (one for file in files for one in inputs(file)):
         name = utf8_name(item.name if isinstance(item, Made) else name_of(item))
+        first = prepare(item, into)
         try:
             with _progress.reporting(progress, f"{name} -> {into}") as report:
                 done = call(
@@ -77,6 +84,8 @@ def ingest(
         finally:
             if isinstance(item, Made):
                 item.close()
+        if done["rows"] and not dry_run:
+            done |= noted(into, first)
         if dry_run and not again:
             done |= _as_after(item, done["skipped"], planned)
         reports.append(models.IngestReport(**done))

@@ -10,7 +10,7 @@ import io
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
@@ -228,6 +228,8 @@ class Store(Readable):
         follow: bool = False,
         dry_run: bool = False,
         train: bool = True,
+        types: Mapping[str, str | None] | None = None,
+        nulls: Sequence[str] = (),
         progress: ProgressLike = None,
     ) -> models.IngestReport:
         """Read records into a collection and commit them.
@@ -254,6 +256,7 @@ class Store(Readable):
           writers get their turn in between.
         - `dry_run`: read and check everything and write nothing; the report says what would be done.
         - `train`: train a compression dictionary first if the collection has none and it pays.
+        - `types`, `nulls`: types to declare first, as by `declare`; columns may be named that no row has yet.
         - `progress`: None, True for a progress bar, or a callable that takes a `lakebed.Progress`.
 
         Pending changes are committed first. At least every 64 MiB of input is a commit, of a stream at least every
@@ -263,6 +266,15 @@ class Store(Readable):
 
         Raises `BadRecord`, `SourceChanged`, `StoreIOError` (a file cannot be read), `InvalidArgument`, `Interrupted`.
         """
+        changes = _changes(types or {}, nulls)
+
+        def prepare(item: object, collection: str) -> int:
+            """Declares the types, once there is something to ingest; the sequence number of the first new row."""
+            if changes and not dry_run and not (isinstance(item, str) and not Path(item).exists()):
+                self._engine.declare(collection, changes, True)
+                changes.clear()
+            return self._next_seq(collection)
+
         return ingest(
             self._engine,
             source,
@@ -277,7 +289,55 @@ class Store(Readable):
             train=train,
             progress=progress,
             call=self._warning,
+            prepare=prepare,
+            noted=self._ingest_notes,
         )
+
+    def _next_seq(self, collection: str) -> int:
+        """The sequence number of the next row of a collection."""
+        found = (one["next_seq"] for one in self._engine.collections() if one["name"] == collection)
+        return next(found, 0)
+
+    def _ingest_notes(self, collection: str, first: int) -> dict[str, Any]:
+        """What a report says of the columns of the rows from the sequence number `first` on."""
+        snapshot = self._engine.snapshot()
+        columns = snapshot.schema(collection, False)["columns"]
+        notes = [
+            f"column {column['name']} {note}"
+            for column in columns
+            for note in column.get("notes", ())
+            if "no column of their own" in note
+        ]
+        declared = any(column.get("declared") for column in columns)
+        return {"misfits": snapshot.misfits(collection, first) if declared else 0, "notes": tuple(notes)}
+
+    def declare(
+        self, collection: str, types: Mapping[str, str | None], *, nulls: Sequence[str] = (), create: bool = False
+    ) -> models.Schema:
+        """Declare the types of columns, whatever their values are: `store.declare("events", {"price": "DOUBLE"},
+        nulls=["-"])`.
+
+        `types` maps names of columns, or paths to fields inside them (`"commit.at"`, `"items[].price"`), to SQL types;
+        None lets the type be inferred again. A value that does not fit its declared type is NULL; its text is in
+        `_json`, and `schema` counts such values. Numbers, booleans and times in strings fit. `nulls` are texts that
+        mean NULL in these columns and are not counted. `create` makes the collection if there is none, and takes names
+        of columns that no row has yet.
+
+        Pending changes are committed first, and so is the declaration. Returns the new schema. Raises
+        `CollectionNotFound`; `InvalidArgument` for an unknown column, field or type.
+        """
+        self._warning(self._engine.declare, collection, _changes(types, nulls), create)
+        return self.schema(collection)
+
+    def infer(self, collection: str) -> models.Schema:
+        """Infer the types of a collection's columns anew, from the rows there are: those of trimmed and deleted rows no
+        longer count. Declared types stay.
+
+        Reads all rows. Pending changes are committed first, and so is the result. Returns the new schema. Raises
+        `CollectionNotFound`, `Interrupted`.
+        """
+        self._warning(self._engine.infer, collection)
+        return self.schema(collection)
 
     def train(self, collection: str, size: int = 112640) -> models.TrainReport:
         """Train a compression dictionary of at most `size` bytes on a collection, and use it for new rows if it pays.
@@ -368,6 +428,24 @@ class Store(Readable):
         """Issue the engine's warnings as Python's, such as that of a torn write that was set aside."""
         for message in self._engine.take_warnings():
             warnings.warn(message, RuntimeWarning, stacklevel=stacklevel)
+
+
+def has_pending(store: Store) -> bool:
+    """Whether changes are pending in a store object."""
+    engine = store._engine  # noqa: SLF001
+    if engine.settings()["mode"] == "r":
+        return False
+    stats = engine.stats()
+    return bool(stats["pending_blobs"] or stats["pending_rows"])
+
+
+def _changes(types: Mapping[str, str | None], nulls: Sequence[str]) -> list[tuple[str, str | None, list[str]]]:
+    """The declarations as an engine takes them. Raises `InvalidArgument` for texts that mean NULL in no column."""
+    if isinstance(nulls, str):
+        raise TypeError('nulls is a list of texts, as in nulls=["-"], not one text')
+    if nulls and not any(types.values()):
+        raise InvalidArgument("A text that means NULL belongs to a declared type: declare one, as in price=DOUBLE.")
+    return [(path, kind, list(nulls)) for path, kind in types.items()]
 
 
 def _check_writable(target: object) -> None:

@@ -45,6 +45,13 @@ class FakeTable:
     def columns(self):
         return {f.name: not pa.types.is_nested(f.type) and f.metadata is None for f in self.table.schema}
 
+    def struct_field(self, _names):
+        return None
+
+    @property
+    def types(self):
+        return {f.name: str(f.type) for f in self.table.schema}
+
     @property
     def signature(self):
         return str(self.table.schema)
@@ -120,7 +127,7 @@ class FakeStore:
 
 class _Snapshot:
     def __init__(self, store):
-        self.version = store.commit
+        self.version = self.commit = store.commit
         self.store = store
         self.tables = dict(store.tables)
 

@@ -62,9 +62,12 @@ def test_the_views_show_requests_replies_and_runs(server, issues, con):
     runs = con.execute(
         'SELECT status, model, "rows", asked, cached, errors, "into", query FROM runs ORDER BY began'
     ).fetchall()
+    # The two rows with the same prompt may share a request.
+    asked = runs[1][3]
+    assert asked in (11, 12)
     assert runs == [
         ("complete", "llama3.2:latest", 12, 11, 1, 0, "results", TITLES),
-        ("errors", "small:latest", 12, 0, 0, 12, "results", TITLES),
+        ("errors", "small:latest", 12, asked, 0, 12, "results", TITLES),
     ]
 
 

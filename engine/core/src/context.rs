@@ -1,14 +1,15 @@
 //! What all parts of one store object share: directory, options, caches, warnings.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
-use lakebed_format::{BlobId, CollectionId, Hash, SegmentNumber, StoreHeader, names};
+use lakebed_format::{BlobId, CollectionId, Hash, SegmentNumber, Seq, StoreHeader, names};
 use lakebed_vfs::Vfs;
 use parking_lot::Mutex;
 
 use crate::blob::Blob;
-use crate::catalogue::{Collection, merged_summary};
+use crate::catalogue::{Collection, merged_description};
 use crate::directory_cache::{DirectoryCache, DirectoryState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fingerprints::filter::Filters;
@@ -18,7 +19,7 @@ use crate::segment::files::SegmentFiles;
 use crate::segment::frame_cache::FrameCache;
 use crate::segment::large::LargeSegments;
 use lakebed_codec::Dictionaries;
-use lakebed_json::schema::{Schema, to_columns};
+use lakebed_json::schema::{Description, Schema};
 
 /// Hashes remembered of blobs that are read in place, which have no decoded frame to remember them.
 const PROVEN_IN_PLACE: usize = 4096;
@@ -44,6 +45,7 @@ pub(crate) struct StoreContext {
     forks: u64,
     proven: Mutex<HashMap<BlobId, Hash>>,
     schemas: Mutex<HashMap<CollectionId, KnownSchema>>,
+    counted: Mutex<HashMap<CollectionId, (CountedRows, Arc<Schema>)>>,
     warnings: Mutex<Vec<String>>,
 }
 
@@ -53,6 +55,9 @@ struct KnownSchema {
     parts: Vec<Arc<[u8]>>,
     schema: Arc<Schema>,
 }
+
+/// What the counts of a collection's rows depend on: the range of its rows, the deleted ones, its schema.
+type CountedRows = (Range<Seq>, u64, Arc<Schema>);
 
 impl StoreContext {
     /// Reads `FORMAT`.
@@ -73,6 +78,7 @@ impl StoreContext {
             forks: lakebed_vfs::forks(),
             proven: Mutex::default(),
             schemas: Mutex::default(),
+            counted: Mutex::default(),
             warnings: Mutex::default(),
             vfs,
             options,
@@ -159,7 +165,7 @@ impl StoreContext {
         {
             return Ok(Arc::clone(&known.schema));
         }
-        let summary = merged_summary(parts).map_err(|e| {
+        let description = merged_description(parts).map_err(|e| {
             Error::new(
                 ErrorKind::Corrupt,
                 format!(
@@ -168,13 +174,27 @@ impl StoreContext {
                 ),
             )
         })?;
-        let schema = Arc::new(summary.map_or_else(Schema::default, |all| to_columns(&all)));
+        let columns = description.as_ref().map(Description::columns);
+        let schema = Arc::new(columns.unwrap_or_default());
         let known = KnownSchema {
             parts: parts.clone(),
             schema: Arc::clone(&schema),
         };
         self.schemas.lock().insert(collection.id, known);
         Ok(schema)
+    }
+
+    /// The schema with counts that was made of the same rows.
+    pub(crate) fn counted(&self, id: CollectionId, of: &CountedRows) -> Option<Arc<Schema>> {
+        let counted = self.counted.lock();
+        let (known, schema) = counted.get(&id)?;
+        (known.0 == of.0 && known.1 == of.1 && Arc::ptr_eq(&known.2, &of.2))
+            .then(|| Arc::clone(schema))
+    }
+
+    /// Keeps a schema with counts.
+    pub(crate) fn remember_counted(&self, id: CollectionId, of: CountedRows, schema: Arc<Schema>) {
+        self.counted.lock().insert(id, (of, schema));
     }
 
     /// Forgets what is remembered of blobs from this id on: after a rollback ids are given again.

@@ -62,3 +62,4 @@ pub use store::{
     SegmentState, Stats, Store, VerifyReport,
 };
 pub use train::TrainReport;
+pub use write::declare::{TypeChange, declaration};

@@ -42,7 +42,7 @@ def statements(
     by_hash = f"(SELECT arg_max(r.text, r.n) FROM {place}.replies AS r WHERE r.request = request_)"
     by_prompt = (
         f"(SELECT arg_max(r.text, r.n) FROM {place}.replies AS r JOIN {place}.requests AS q ON q.request = r.request "
-        "WHERE q.prompt = prompt_ AND r.model IN (model_, model_ || ':latest'))"
+        f"WHERE q.prompt = prompt_ AND {_short('r.model')} IN ({_short('model_')}, {_short('model_')} || ':latest'))"
     )
     made.append(
         f"CREATE OR REPLACE MACRO {quoted(database)}.main.lakebed_reply(store_, request_) AS ({store}{by_hash}{other}), "
@@ -67,6 +67,11 @@ def _requests(source: str, _active: Collection[str]) -> str:
     )
 
 
+def _short(model: str) -> str:
+    """The name of a model without what Ollama adds where it is missing, but the tag."""
+    return rf"regexp_replace(lower(trim({model})), '^(https?://)?(registry\.ollama\.ai/)?(library/)?', '')"
+
+
 def _replies(source: str, _active: Collection[str]) -> str:
     fields = "request model digest text thinking done_reason stats.prompt_eval_count stats.eval_count stats.eval_duration attempts asked_at"
     paths = ", ".join(literal(f"$.{name}") for name in (*fields.split(), "seconds", "first_seconds"))
@@ -82,21 +87,25 @@ def _replies(source: str, _active: Collection[str]) -> str:
 
 def _runs(source: str, active: Collection[str]) -> str:
     begin = "run model digest template system query into sources at".split()
-    end = "run outcome rows asked cached present errors cut prompt_tokens reply_tokens at".split()
+    last = "run outcome rows asked new cached present errors cut prompt_tokens reply_tokens at".split()
 
-    def rows(event: str, fields: list[str]) -> str:
+    def rows(condition: str, fields: list[str], more: str = "") -> str:
         paths = ", ".join(literal(f"$.{name}") for name in fields)
-        return f"(SELECT json_extract_string(_json, [{paths}]) AS t FROM {source} WHERE _json->>'$.event' = '{event}')"
+        return f"(SELECT json_extract_string(_json, [{paths}]) AS t FROM {source} WHERE _json->>'$.event' {condition}{more})"
 
     running = f"b.t[1] IN ({', '.join(map(literal, active))})" if active else "false"
     numbers = ", ".join(
-        f"TRY_CAST(e.t[{place}] AS BIGINT) AS {name}" for place, name in enumerate(end, 1) if 3 <= place <= 10
+        f"TRY_CAST(e.t[{place}] AS BIGINT) AS {name}" for place, name in enumerate(last, 1) if 3 <= place <= 11
     )
+    # Of a run that was killed, the last row is the one of its middle.
+    newest = " QUALIFY row_number() OVER (PARTITION BY _json->>'$.run' ORDER BY _seq DESC) = 1"
+    first, rest = rows("= 'begin'", begin), rows("IN ('progress', 'end')", last, newest)
+    ended = "CASE WHEN e.t[2] IS NOT NULL THEN TRY_CAST(e.t[12] AS TIMESTAMPTZ) END"
     return (
         f"SELECT b.t[1] AS run, CASE WHEN e.t[2] IS NOT NULL THEN e.t[2] WHEN {running} THEN 'running' ELSE 'interrupted' END AS status, "
-        "TRY_CAST(b.t[9] AS TIMESTAMPTZ) AS began, TRY_CAST(e.t[11] AS TIMESTAMPTZ) AS ended, b.t[2] AS model, b.t[3] AS digest, "
+        f"TRY_CAST(b.t[9] AS TIMESTAMPTZ) AS began, {ended} AS ended, b.t[2] AS model, b.t[3] AS digest, "
         f'b.t[4] AS template, b.t[5] AS system, b.t[6] AS query, b.t[7] AS "into", b.t[8] AS sources, {numbers} '
-        f"FROM {rows('begin', begin)} AS b LEFT JOIN {rows('end', end)} AS e ON e.t[1] = b.t[1]"
+        f"FROM {first} AS b LEFT JOIN {rest} AS e ON e.t[1] = b.t[1]"
     )
 
 

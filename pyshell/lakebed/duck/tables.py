@@ -32,6 +32,16 @@ class Table(Protocol):
         constants."""
         ...
 
+    def struct_field(self, names: tuple[str, ...]) -> tuple[str, bool] | None:
+        """A field inside structs, by the names that lead to it: its path for filters, and whether filters can compare
+        it with constants; None where filters do not know it."""
+        ...
+
+    @property
+    def types(self) -> dict[str, str]:
+        """The SQL types of the columns, by name, in the order users see; of a system table, empty."""
+        ...
+
     @property
     def casts(self) -> dict[str, str]:
         """The SQL types of the columns whose Arrow type is another one."""
@@ -72,6 +82,11 @@ class TableSnapshot(Protocol):
     @property
     def version(self) -> object:
         """A value that two snapshots share if they show the same."""
+        ...
+
+    @property
+    def commit(self) -> int:
+        """The number of the commit."""
         ...
 
     def collections(self) -> list[str]:

@@ -10,9 +10,10 @@ import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from lakebed.duck.names import quoted
+from lakebed.duck.cursors import helper
+from lakebed.duck.names import ViewName, quoted
 from lakebed.duck.table_scan import TableScan, has_pushdown, table_scan
 from lakebed.duck.tables import SEQ, Table
 from lakebed.errors import InvalidArgument
@@ -24,13 +25,6 @@ if TYPE_CHECKING:
 
 OBJECT_SCHEMA = "behind"
 """The schema of the views that own objects, on DuckDB 1.x."""
-
-
-class ViewName(NamedTuple):
-    """The name of a view in the database of an attached store."""
-
-    schema: str
-    name: str
 
 
 class Views(Protocol):
@@ -151,23 +145,17 @@ class _RetiredTable:
 
     def __init__(self, table: Table) -> None:
         self.columns = table.columns
+        self.types = table.types
         self.casts = table.casts
         self.signature = table.signature
+
+    def struct_field(self, _names: tuple[str, ...]) -> None:
+        return None
 
     def open(self, _columns: list[str], _filters: list[Any], *, views: bool = False) -> Any:
         del views
         message = "The columns of this view changed while the statement was being prepared: run it again."
         raise InvalidArgument(message)
-
-
-@contextmanager
-def helper(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A second connection to the same database, with a transaction and settings of its own."""
-    cursor = connection.cursor()
-    try:
-        yield cursor
-    finally:
-        cursor.close()
 
 
 @contextmanager

@@ -1,11 +1,14 @@
 """Prompts over rows: each row of a query, or of a Python iterable, becomes a prompt; replies go into the store.
 
     template, model_options, request, reply_format     pure: a row as canonical bytes, and whether a reply matches its format
-    address, failures, stream_lines                    pure: the server's address, errors, lines of a stream
+    address, model_names, failures, stream_lines       pure: the server's address, models, errors, lines of a stream
     client, httpx_client, server                       what a client does, the client on httpx, which client is used
     circuit_breaker, sender                            sending a request until there is a reply; waiting for a server in trouble
+    reply_builder, request_cost                        a reply from its chunks; what requests cost in tokens
+    model_watch, reply_digests                         the digest of the model during a run, and which replies have it
     input_rows, row_sources                            input rows, and the rows of collections that they come from
     run_plan, run, run_status, result_rows, preview    the plan of a run, the run, its status, its results, its dry run
+    run_record                                         what a run records of itself
     storage, seq_index, saved_templates                what is stored, and the index that finds it
     result_index, digest_bag                           which input rows have a result already
     removal                                            removing rows and all that stems from them

@@ -62,7 +62,16 @@ def forget(
         store.refresh()
         found = _Search(store, where, names, allow_nothing=True)
         report = report.plus(found.report)
-    return report.model_copy(update={"removed": True})
+    return report.model_copy(update={"removed": True, "erased": _erased(store)})
+
+
+def _erased(store: Store) -> bool:
+    """Takes what was removed out of the store's files, where the store can do that. Returns whether it is gone."""
+    compact = getattr(store, "compact", None)
+    if compact is None:
+        return False
+    done = compact()
+    return not (done.held_bytes or done.skipped_segments or done.aside_bytes)
 
 
 class _Search:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from lakebed.prompts.digest_bag import DigestBag, digest_of
-from lakebed.prompts.storage import collection_rows, with_numbers
+from lakebed.prompts.storage import collection_rows, stored_reply, with_numbers
 from lakebed.prompts.template import parse
 from lakebed.store import Store
 
@@ -17,6 +17,7 @@ _START = b'{"run":"'
 _INPUT = b',"input":'
 _REQUEST = b'],"request":"'
 _OK = b'"error":null}'
+_EMPTY = b',"text":"","value":null,"error":null}'
 
 
 class ResultIndex:
@@ -34,9 +35,7 @@ class ResultIndex:
         self._requests = DigestBag()
         self._values: DigestBag | None = None
         self._has_others = False
-        for _, data in collection_rows(store, collection):
-            if _OK not in data[-16:]:
-                continue
+        for data in self._rows():
             key = _bytes_of(data)
             if key is None:
                 self._has_others = True
@@ -60,12 +59,21 @@ class ResultIndex:
             self._values = self._by_values()
         return self._values.take(_value_digest(request, values, sources))
 
+    def _rows(self) -> Iterator[bytes]:
+        """The results without an error. An empty reply is one, which older versions did not know."""
+        for _, data in collection_rows(self._store, self._collection):
+            if _OK in data[-16:] and not (data.endswith(_EMPTY) and self._is_empty(data)):
+                yield data
+
+    def _is_empty(self, data: bytes) -> bool:
+        """Whether a result without text has a reply that says nothing."""
+        reply = json.loads(data).get("reply")
+        return reply is None or reply not in self._store or stored_reply(reply, self._store.get(reply)).is_empty
+
     def _by_values(self) -> DigestBag:
         """The results that are not taken, by their values."""
         bag = DigestBag()
-        for _, data in collection_rows(self._store, self._collection):
-            if _OK not in data[-16:]:
-                continue
+        for data in self._rows():
             key = _bytes_of(data)
             if key is not None and not self._bytes.take(digest_of(key)):
                 continue

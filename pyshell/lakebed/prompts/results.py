@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from lakebed.models import HashField, Model, Time
 
@@ -40,6 +40,12 @@ class RowError(Model):
     kind: str
     """The kind of the error, as in `lakebed.LakebedError.kind`."""
     message: str
+    thinking: str | None = None
+    """The model's thinking, if a limit stopped the model before the text of its reply."""
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in serialize(self).items() if value is not None}
 
 
 class PromptResult(Model):
@@ -99,6 +105,8 @@ class PromptReport(Model):
     rows: int
     """Input rows taken."""
     asked: int
+    """Requests sent, those that failed or were stopped among them."""
+    new: int
     """Rows whose reply the model gave in this run."""
     cached: int
     """Rows whose reply was in the store."""
@@ -109,7 +117,9 @@ class PromptReport(Model):
     cut: int
     """Replies that a limit stopped (`done_reason` is `length`)."""
     prompt_tokens: int
+    """Tokens of all requests sent; estimated for those that the server did not answer to the end."""
     reply_tokens: int
+    """Tokens of all replies, incomplete ones among them."""
     seconds: float
     notes: tuple[str, ...] = ()
     """Remarks for the user."""

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from lakebed._records import to_json
 from lakebed.errors import CollectionNotFound
+from lakebed.prompts.reply_text import split_reply
 from lakebed.prompts.seq_index import SeqIndex, key_of
 from lakebed.prompts.template import Number
 from lakebed.store import Store
@@ -51,6 +52,7 @@ class Reply:
     model: str
     digest: str
     text: str
+    """The text without thoughts and the fence around JSON."""
     thinking: str
     tool_calls: tuple[Any, ...]
     done_reason: str
@@ -63,6 +65,13 @@ class Reply:
     """From sending to the end of the reply."""
     first_seconds: float
     """From sending to the first chunk."""
+    raw: str | None = None
+    """The text as the model wrote it, if it is another."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it says nothing."""
+        return not self.text.strip() and not self.tool_calls
 
     def data(self) -> bytes:
         """The bytes that are stored."""
@@ -72,6 +81,7 @@ class Reply:
                 "model": self.model,
                 "digest": self.digest,
                 "text": self.text,
+                **({} if self.raw is None else {"raw": self.raw}),
                 "thinking": self.thinking or None,
                 "tool_calls": list(self.tool_calls) or None,
                 "done_reason": self.done_reason,
@@ -90,20 +100,33 @@ class StoredReply(NamedTuple):
     hash: str
     request: str
     text: str
+    raw: str
+    """The text as the model wrote it."""
     thinking: str
     tool_calls: list[Any]
     done_reason: str
     stats: dict[str, int]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it says nothing: such a reply was stored by an older version, and is no answer."""
+        return not self.text.strip() and not self.tool_calls
+
 
 def stored_reply(hash: str, data: bytes) -> StoredReply:
     """The reply with this hash and these bytes."""
     value = json.loads(data)
+    text, thinking = value["text"], value.get("thinking") or ""
+    if "raw" not in value:
+        # An older version stored the text as it was.
+        text, thoughts = split_reply(text)
+        thinking = thinking or thoughts
     return StoredReply(
         hash,
         value["request"],
-        value["text"],
-        value.get("thinking") or "",
+        text,
+        value.get("raw", value["text"]),
+        thinking,
         value.get("tool_calls") or [],
         value.get("done_reason") or "",
         value.get("stats") or {},
@@ -126,11 +149,11 @@ class ReplyIndex:
             self._next = seq + 1
 
     def find(self, request: str) -> StoredReply | None:
-        """The newest reply to the request with this hash."""
+        """The newest reply to the request with this hash that says something."""
         for seq in self._index.find(key_of(bytes.fromhex(request))):
             for row in self._store.scan(REPLIES, seq, seq + 1):
-                if _request_of(row.data) == request:
-                    return stored_reply(str(row.hash), row.data)
+                if _request_of(row.data) == request and not (reply := stored_reply(str(row.hash), row.data)).is_empty:
+                    return reply
         return None
 
     def add(self, replies: Sequence[bytes]) -> bool:

@@ -9,7 +9,7 @@ use lakebed_format::{
 };
 
 use super::group::Group;
-use crate::catalogue::merge_summaries;
+use crate::catalogue::merge_later_summaries;
 use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::segment::rows::active::ActiveRows;
@@ -162,7 +162,9 @@ fn one_schema_each(records: &[CatalogueRecord]) -> Vec<CatalogueRecord> {
     // Summaries that cannot be merged stay as they are.
     let mut merged: HashMap<CollectionId, Option<Vec<u8>>> = parts
         .into_iter()
-        .filter_map(|(collection, parts)| Some((collection, Some(merge_summaries(&parts).ok()?))))
+        .filter_map(|(collection, parts)| {
+            Some((collection, Some(merge_later_summaries(&parts).ok()?)))
+        })
         .collect();
     let mut out = Vec::with_capacity(records.len());
     for record in records {

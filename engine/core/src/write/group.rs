@@ -12,6 +12,7 @@ use lakebed_format::{
 use lakebed_vfs::File;
 use parking_lot::RwLock;
 
+use super::column_names::KnownKeys;
 use crate::catalogue::Catalogue;
 use crate::context::StoreContext;
 use crate::error::{Error, Result};
@@ -59,6 +60,7 @@ pub(crate) struct Group {
     /// The checksum of what was spilled.
     sum: RunningChecksum,
     pub(crate) records: Vec<CatalogueRecord>,
+    pub(super) known_keys: KnownKeys,
     pub(crate) pins: IdSet,
     /// Segments of large blobs this group wrote.
     pub(crate) large: Vec<SegmentNumber>,
@@ -128,6 +130,7 @@ impl Group {
             made_file: false,
             sum: writer.group_sum(),
             records: Vec::new(),
+            known_keys: KnownKeys::default(),
             pins: IdSet::new(),
             large: Vec::new(),
             before: committed.catalogue.clone(),
@@ -269,6 +272,7 @@ impl Group {
         pending.rows = mark.rows;
         self.open = mark.open;
         self.records.truncate(mark.records);
+        self.known_keys.clear();
     }
 
     /// Ends the page being filled.

@@ -6,8 +6,10 @@
 
 pub(crate) mod append;
 pub(crate) mod begin;
+mod column_names;
 pub(crate) mod commit;
 pub(crate) mod create;
+pub(crate) mod declare;
 pub(crate) mod dedupe;
 pub(crate) mod group;
 mod group_rows;

@@ -303,8 +303,21 @@ impl<'a> Session<'a> {
     }
 
     /// Adds a catalogue record.
-    pub(crate) fn record(&mut self, record: CatalogueRecord) -> Result<()> {
-        self.group()?.add_record(record)
+    pub(crate) fn record(&mut self, mut record: CatalogueRecord) -> Result<()> {
+        let context = Arc::clone(&self.shared.context);
+        let group = self.group()?;
+        if let CatalogueRecord::Schema {
+            collection,
+            summary,
+        } = &mut record
+        {
+            let catalogue = group.shared.read().catalogue.clone();
+            let named = group
+                .known_keys
+                .with_names(&context, &catalogue, *collection, summary)?;
+            *summary = named.unwrap_or_else(|| std::mem::take(summary));
+        }
+        group.add_record(record)
     }
 
     /// Stores a dictionary as the collection's next generation; new frames use it after [`Session::encode_for`].

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lakebed._cli import render
+from lakebed._cli.commands.schema import declared_types
 from lakebed._cli.environment.context import Context
 from lakebed._inputs import expanded, is_address
 from lakebed.errors import InvalidArgument, error
@@ -31,6 +32,8 @@ def ingest(
     recursive: bool,
     follow: bool,
     dry_run: bool,
+    types: tuple[str, ...],
+    nulls: tuple[str, ...],
 ) -> None:
     """Ingests files, and reports on each.
 
@@ -38,6 +41,7 @@ def ingest(
     `Store.ingest` raises.
     """
     # Refused before a store is made.
+    declared = declared_types(types)
     sources = [source for file in files for source in _words(file, recursive)]
     if into is None and (len(sources) > 1 or sources == ["-"]):
         message = "Several files, and standard input, need a collection: --into NAME."
@@ -59,6 +63,8 @@ def ingest(
                 recursive=recursive,
                 follow=follow,
                 dry_run=dry_run,
+                types=declared,
+                nulls=nulls,
                 progress=context.progress,
             )
             for report in done.files or (done,):
@@ -124,6 +130,11 @@ def _notes(report: IngestReport) -> Iterator[str]:
         yield f"note: NaN or an infinity was replaced in {render.count(report.replaced, 'record')} of {file}"
     if report.rotations:
         yield f"note: {file} was renamed or cut {render.count(report.rotations, 'time')}, and was followed under its name"
+    if report.misfits:
+        fitting = render.count(report.misfits, "value does not fit its", "values do not fit their")
+        yield f"note: {fitting} declared type in {report.collection}: NULL in the column, kept in _json"
+    for text in report.notes:
+        yield f"note: {report.collection}: {text}"
     if report.bad_lines:
         fate = f"put into {report.quarantine}" if report.quarantine else "skipped"
         yield f"note: {render.count(report.bad_lines, 'bad line')} of {file} {fate}"

@@ -9,7 +9,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import lakebed
@@ -19,7 +19,7 @@ from lakebed._cli.commands.prompt_store import opened_or_scratch, scratch
 from lakebed._cli.commands.prompt_text import prompt_text
 from lakebed._cli.environment.context import Context
 from lakebed._cli.results import execution
-from lakebed.errors import Interrupted, InvalidArgument, OllamaError
+from lakebed.errors import FormatRefused, Interrupted, InvalidArgument, OllamaError
 
 if TYPE_CHECKING:
     from lakebed._cli.pipes.rows import PipedRows
@@ -130,6 +130,13 @@ def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
     settings["format"] = read_schema(schema) if schema is not None else None
     settings["options"] = model_options.from_words(tuple(settings.pop("option")))
     settings["wait"] = _seconds(settings["wait"])
+    limit = settings.pop("timeout")
+    if limit is not None:
+        seconds = _seconds(limit)
+        if seconds <= 0:
+            message = "A time limit is more than 0 seconds; write it like 90s, 30m or 2h."
+            raise InvalidArgument(message)
+        settings["timeouts"] = lakebed.Timeouts(first=seconds, stall=seconds, total=seconds)
     return settings
 
 
@@ -150,11 +157,12 @@ def _seconds(text: str) -> float:
 
 def _run(context: Context, run: Run, again: str) -> int:
     """Writes the results of a run as they arrive; the exit code. `again` is the command that continues the run."""
-    for note in run.report.notes:
+    before = run.report.notes
+    for note in before:
         context.note(f"note: {note}")
     as_rows = context.json or not context.on_terminal
     line = StatusLine(run) if context.progress else None
-    display = None if as_rows else ReplyDisplay(context, run, line)
+    display = None if as_rows else ReplyDisplay(context, run, line, raw=run.is_raw)
     try:
         with _interruptible(context, run), run, line or contextlib.nullcontext():
             if line is not None:
@@ -167,15 +175,15 @@ def _run(context: Context, run: Run, again: str) -> int:
                     else:
                         display.show(result)
     except (Interrupted, OllamaError) as error:
-        context.note(f"note: {_summary(run.report)}")
-        if again:
+        _show_end(context, run.report, before)
+        if again and not isinstance(error, FormatRefused):
             context.note(f"note: to continue: {again}")
         if isinstance(error, Interrupted):
             context.note("Interrupted.")
             return 130
         raise
     report = run.report
-    context.note(f"note: {_summary(report)}")
+    _show_end(context, report, before)
     if report.cut:
         context.note(f"note: {render.count(report.cut, 'reply', 'replies')} ended at a limit (done_reason: length)")
     for reason in report.reasons[:_REASONS]:
@@ -188,9 +196,17 @@ def _run(context: Context, run: Run, again: str) -> int:
     return 1 if report.errors else 0
 
 
+def _show_end(context: Context, report: PromptReport, before: Collection[str]) -> None:
+    """Writes the notes that have come since `before`, and what the run did."""
+    for note in report.notes:
+        if note not in before:
+            context.note(f"note: {note}")
+    context.note(f"note: {_summary(report)}")
+
+
 def _summary(report: PromptReport) -> str:
     """What a run did, in one line."""
-    parts = [f"{report.asked:,} asked"]
+    parts = [f"{report.new:,} asked"]
     for number, what in ((report.cached, "from the store"), (report.present, "done before")):
         if number:
             parts.append(f"{number:,} {what}")
@@ -205,7 +221,8 @@ def _summary(report: PromptReport) -> str:
         else ""
     )
     into = f" -> {report.into}" if report.into else ""
-    return f"{render.count(report.rows, 'row')}: {', '.join(parts)}, in {report.seconds:.1f} s{speed}{into}"
+    requests = f" with {render.count(report.asked, 'request')}" if report.asked != report.new else ""
+    return f"{render.count(report.rows, 'row')}: {', '.join(parts)}, in {report.seconds:.1f} s{requests}{speed}{into}"
 
 
 @contextlib.contextmanager

@@ -32,7 +32,7 @@ class Settings:
     """The settings. A dataclass, so that the shell starts without pydantic where nothing is set."""
 
     store: str = _setting(DEFAULT_STORE, "the store's directory", min_length=1)
-    format: Literal["auto", "table", "vertical", "json", "ndjson", "csv", "markdown", "parquet"] = _setting(
+    format: Literal["auto", "table", "vertical", "json", "ndjson", "csv", "markdown", "parquet", "chart"] = _setting(
         "auto", "the format of results; auto is a table on a terminal and ndjson in a pipe"
     )
     color: Literal["auto", "always", "never"] = _setting("auto", "auto is: on a terminal, unless NO_COLOR is set")
@@ -43,6 +43,7 @@ class Settings:
         "auto", "whether output that is longer than the screen goes through $PAGER (less)"
     )
     keys: Literal["emacs", "vi"] = _setting("emacs", "key bindings of the shell")
+    theme: Literal["auto", "dark", "light"] = _setting("auto", "the background that the shell's colors are for")
     lock_timeout: float = _setting(10.0, "seconds to wait for another process that writes the store", ge=0)
     cache_bytes: int = _setting(64 << 20, "memory for decompressed data", ge=0)
 
@@ -163,6 +164,15 @@ def _foreign_owner(path: Path) -> str | None:
             except (ImportError, KeyError):
                 return str(owner)
     return None
+
+
+def checked(name: str, text: str) -> object:
+    """The value that a text is for a setting.
+
+    Raises `InvalidArgument` for an unknown setting and an invalid value.
+    """
+    _check(name, text, "set")
+    return getattr(_model().model_validate({name: text}), name)
 
 
 def _read_file(path: Path) -> dict[str, object] | None:

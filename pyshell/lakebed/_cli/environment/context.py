@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
@@ -21,6 +22,8 @@ from lakebed._files import written_whole
 from lakebed.errors import InvalidArgument, StoreIOError, StoreNotFound, error
 
 if TYPE_CHECKING:
+    from datetime import datetime, tzinfo
+
     import lakebed
     from lakebed._cli.environment.config import Loaded, Settings
     from lakebed._cli.render import Column, Style
@@ -48,6 +51,8 @@ class Context:
         """Whether reports are JSON, also on a terminal (`--json`)."""
         self.safe = safe
         """Whether programs, and files other than the store's, are forbidden (`--safe`)."""
+        self.in_transaction: Callable[[], bool] = lambda: False
+        """Whether a transaction of SQL is open."""
 
     @cached_property
     def loaded(self) -> Loaded:
@@ -97,6 +102,16 @@ class Context:
                 "`lakebed ingest FILE`."
             )
             raise StoreNotFound(message) from error
+
+    def allow_change(self, verb: str) -> None:
+        """Raises `InvalidArgument` while a transaction is open: its ROLLBACK would not undo what `verb` writes to the
+        store."""
+        if self.in_transaction():
+            message = (
+                f"{verb} writes to the store, which a ROLLBACK would not undo, and a transaction is open: COMMIT or ROLLBACK "
+                "it first."
+            )
+            raise InvalidArgument(message)
 
     def allow_file(self, name: str) -> None:
         """Raises `InvalidArgument` under `--safe`, for a file that a verb is about to read or write."""
@@ -150,6 +165,20 @@ class Context:
             null=self.settings.null,
             style=PLAIN if to_file else self.style,
         )
+
+    time_zone = "UTC"
+    """The zone that times are shown in."""
+
+    def time_text(self, time: datetime) -> str:
+        """A time to the second, in DuckDB's notation: `2026-11-29 16:30:00+01`."""
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+        try:
+            zone: tzinfo = ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            zone = UTC
+        shown = time.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S%z")
+        return shown.removesuffix("00") if shown.endswith("00") else f"{shown[:-2]}:{shown[-2:]}"
 
     def note(self, text: str) -> None:
         """Writes a remark to standard error."""

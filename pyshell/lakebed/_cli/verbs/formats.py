@@ -6,7 +6,10 @@ from pathlib import PurePath
 
 LISTING_FORMATS = ("table", "vertical", "json", "ndjson", "csv", "markdown")
 """The formats of text."""
-FORMATS = (*LISTING_FORMATS, "parquet")
+FORMATS = (*LISTING_FORMATS, "parquet", "chart")
+
+SESSION_SETTINGS = ("rows", "null", "timing", "pager", "format", "keys", "theme", "color", "headers")
+"""The settings that `set` changes in the shell. None has the name of one of DuckDB's."""
 
 FORMAT_BY_SUFFIX = {
     ".json": "json",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lakebed._cli.verbs.common_arguments import (
     COLLECTION,
     FORMAT,
     HOST,
     LISTING_FORMAT,
+    NULL_TEXTS,
     OUTPUT,
     PROMPT_ARGUMENTS,
     ROWS,
     SAFE,
+    SET_TYPES,
 )
 from lakebed._cli.verbs.verb import Argument, Verb
 
@@ -57,6 +61,8 @@ STORE_VERBS: tuple[Verb, ...] = (
             Argument("recursive", "take the files in directories", "flag", ("--recursive",)),
             Argument("follow", "go on with what is appended to the file, until Ctrl-C", "flag", ("--follow",)),
             Argument("dry_run", "say what would happen to each file, and write nothing", "flag", ("--dry-run",)),
+            SET_TYPES,
+            NULL_TEXTS,
         ),
         "Creates the store if it does not exist. A file that was ingested completely before is skipped, and one that has "
         "grown goes on from where it was, so the same command can run every night. After Ctrl-C, committed rows stay, and "
@@ -68,6 +74,7 @@ STORE_VERBS: tuple[Verb, ...] = (
             "lakebed ingest app.log --follow",
             "zcat old.gz | lakebed ingest - --into events",
         ),
+        changes_store=True,
     ),
     Verb(
         "query",
@@ -128,6 +135,7 @@ STORE_VERBS: tuple[Verb, ...] = (
             "git diff | lakebed prompt llama3.2 - --system 'Write a commit message.' --no-store",
         ),
         uses_server=True,
+        changes_store=True,
     ),
     Verb(
         "models",
@@ -165,8 +173,37 @@ STORE_VERBS: tuple[Verb, ...] = (
         "describe",
         "Show a collection's columns and types.",
         "commands.inspect:describe",
-        (COLLECTION, LISTING_FORMAT, ROWS),
+        (replace(COLLECTION, completes="table"), LISTING_FORMAT, ROWS),
         is_silent=True,
+    ),
+    Verb(
+        "schema",
+        "Declare the types of a collection's columns, or infer them anew.",
+        "commands.schema:schema",
+        (
+            COLLECTION,
+            SET_TYPES,
+            NULL_TEXTS,
+            Argument(
+                "inferred",
+                "infer the type of this column again",
+                options=("--unset",),
+                many=True,
+                metavar="COLUMN",
+            ),
+            Argument("infer", "infer all types anew, from the rows there are now", "flag", ("--infer",)),
+            LISTING_FORMAT,
+            ROWS,
+        ),
+        "Shows the columns as they are then; without options it changes nothing. A value that does not fit its declared type is "
+        "NULL and counted; its text is in _json. Declared types stay with --infer.",
+        (
+            "lakebed schema events --set price=DOUBLE --null '-'",
+            "lakebed schema events --unset price",
+            "lakebed schema events --infer",
+        ),
+        is_silent=True,
+        changes_store=True,
     ),
     Verb("stats", "Show the contents of the store and its size on disk.", "commands.inspect:stats", is_silent=True),
     Verb(
@@ -199,6 +236,7 @@ STORE_VERBS: tuple[Verb, ...] = (
         "Creates the store if it does not exist.",
         ("lakebed put photos/*.jpg --into photos", "lakebed query 'SELECT name, size, hash FROM files'"),
         is_silent=True,
+        changes_store=True,
     ),
     Verb(
         "delete",
@@ -206,6 +244,7 @@ STORE_VERBS: tuple[Verb, ...] = (
         "commands.blobs:delete",
         (Argument("hashes", "64 hex characters, or a unique prefix", many=True, metavar="HASH..."),),
         is_silent=True,
+        changes_store=True,
     ),
     Verb(
         "forget",
@@ -239,6 +278,7 @@ STORE_VERBS: tuple[Verb, ...] = (
         (COLLECTION, Argument("yes", "do not ask for confirmation", "flag", ("--yes", "-y"))),
         "Asks for confirmation. Blobs stay if another collection or a put refers to them.",
         is_silent=True,
+        changes_store=True,
     ),
     Verb(
         "trim",
@@ -256,6 +296,7 @@ STORE_VERBS: tuple[Verb, ...] = (
             ),
         ),
         is_silent=True,
+        changes_store=True,
     ),
     Verb(
         "train",
@@ -267,8 +308,11 @@ STORE_VERBS: tuple[Verb, ...] = (
         ),
         "The dictionary is installed if it makes a sample at least 3 % smaller. The first ingest trains one automatically.",
         is_silent=True,
+        changes_store=True,
     ),
-    Verb("seal", "Finish the segment that is being written.", "commands.manage:seal", is_silent=True),
+    Verb(
+        "seal", "Finish the segment that is being written.", "commands.manage:seal", is_silent=True, changes_store=True
+    ),
     Verb(
         "export",
         "Write a collection's records, byte for byte as they were ingested.",
