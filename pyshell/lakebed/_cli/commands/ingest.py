@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lakebed._cli import render
+from lakebed._cli.commands.compaction import compact_if_due
 from lakebed._cli.commands.schema import declared_types
 from lakebed._cli.environment.context import Context
 from lakebed._inputs import expanded, is_address
@@ -71,6 +72,8 @@ def ingest(
                 context.report(report, _lines(report))
                 for note in _notes(report):
                     context.note(note)
+        if not dry_run:
+            compact_if_due(context, store)
 
 
 @contextmanager

@@ -29,6 +29,8 @@ def _lines(report: Stats, created: str) -> Iterator[str]:
     yield f"  {count(report.rows, 'row')} in {count(report.collections, 'collection')}, {count(report.blobs, 'blob')}"
     yield f"  {count(report.segments, 'segment')} of {size(report.segment_bytes)}, {dictionaries}"
     yield f"  indexes {size(report.index_bytes)}, everything else {size(report.other_bytes)}"
+    if report.held_bytes:
+        yield f"  {size(report.held_bytes)} of replaced segments that readers of older commits hold"
     yield f"  at commit {report.commit:,}; the store was made {created}, {report.uuid}"
 
 

@@ -46,6 +46,11 @@ class Settings:
     theme: Literal["auto", "dark", "light"] = _setting("auto", "the background that the shell's colors are for")
     lock_timeout: float = _setting(10.0, "seconds to wait for another process that writes the store", ge=0)
     cache_bytes: int = _setting(64 << 20, "memory for decompressed data", ge=0)
+    compact: Literal["manual", "automatic"] = _setting(
+        "manual", "automatic: drop, trim, delete and ingest compact the store when enough of it can go"
+    )
+    compact_share: float = _setting(0.5, "enough is this part of the segments", ge=0, le=1)
+    compact_bytes: int = _setting(64 << 20, "and at least so many bytes", ge=0)
 
 
 TRUSTED = frozenset({"store"})

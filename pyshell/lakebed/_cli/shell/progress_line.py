@@ -53,9 +53,9 @@ class ProgressLine:
         if self._done.wait(_FIRST_SECONDS):
             return
         while True:
-            text = progress_text(self._percent(), time.monotonic() - began, self._memory())
-            width = shutil.get_terminal_size((80, 24)).columns
-            sys.stderr.write(f"\r\x1b[K{render.cut(text, width - 1)}")
+            width = shutil.get_terminal_size((80, 24)).columns - 1
+            text = progress_text(self._percent(), time.monotonic() - began, self._memory(), width)
+            sys.stderr.write(f"\r\x1b[K{render.cut(text, width)}")
             sys.stderr.flush()
             if self._done.wait(_INTERVAL_SECONDS):
                 break
@@ -90,18 +90,21 @@ _LEAST_SHOWN = 10_000_000
 """Bytes of memory that are worth a remark."""
 
 
-def progress_text(percent: float, seconds: float, memory: int) -> str:
-    """The line of a query of which `percent` are done, -1 where that is not known, after some seconds."""
-    parts = []
-    if 0 <= percent <= 100:
-        done = round(percent / 100 * _BAR_WIDTH)
-        parts.append("━" * done + "─" * (_BAR_WIDTH - done) + f" {percent:.0f} %")
-    parts.append(f"{seconds:.1f} s")
-    if 1 <= percent < 100 and seconds >= 1:
-        parts.append(f"about {_rounded(seconds / percent * (100 - percent))} left")
-    if memory >= _LEAST_SHOWN:
-        parts.append(f"{render.size(memory)} of memory")
-    return f"  {', '.join(parts)} (Ctrl-C stops it)"
+def progress_text(percent: float, seconds: float, memory: int, width: int = 1000) -> str:
+    """The line of a query of which `percent` are done, -1 where that is not known, after some seconds. What does not
+    fit in `width` columns is left out: first the bar, then memory, then the time left."""
+    is_known = 0 <= percent <= 100
+    done = round(percent / 100 * _BAR_WIDTH) if is_known else 0
+    bar = "━" * done + "─" * (_BAR_WIDTH - done) + " " if is_known else ""
+    number = f"{percent:.0f} %, " if is_known else ""
+    took = f"{seconds:.1f} s"
+    left = (
+        f", about {_rounded(seconds / percent * (100 - percent))} left" if 1 <= percent < 100 and seconds >= 1 else ""
+    )
+    used = f", {render.size(memory)} of memory" if memory >= _LEAST_SHOWN else ""
+    lines = (bar + number + took + left + used, number + took + left + used, number + took + left, number + took)
+    texts = [f"  {line} (Ctrl-C stops it)" for line in lines]
+    return next((text for text in texts if len(text) <= width), texts[-1])
 
 
 def _rounded(seconds: float) -> str:
