@@ -45,11 +45,8 @@ def _time(value: object) -> object:
     # The engine gives times in microseconds since 1970 UTC; pydantic would read such a number as seconds.
     if not isinstance(value, int):
         return value
-    try:
-        return _EPOCH + timedelta(microseconds=value)
-    except OverflowError:
-        # A clock that was set outside the years 1 to 9999: the nearest time that Python has.
-        return datetime.min.replace(tzinfo=UTC) if value < 0 else datetime.max.replace(tzinfo=UTC)
+    # A clock that was set outside the years 1 to 9999 gives the nearest time that Python has.
+    return _EPOCH + timedelta(microseconds=max(-62_135_596_800_000_000, min(value, 253_402_300_799_999_999)))
 
 
 def _hash(value: object) -> object:
