@@ -6,7 +6,7 @@ protocols here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from lakebed._installed import BACKENDS, missing_backend
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from lakebed import _rust
     from lakebed._progress import EngineProgress
-    from lakebed._records import Batch
+    from lakebed._records import ArrowStreamExportable, Batch
     from lakebed._types import Buffer, Hash, HashLike, Rows
 
 __all__ = [
@@ -106,14 +106,18 @@ class StoreEngine(ReadEngine, Protocol):
     def append(self, collection: str, batches: Iterator[Batch], /) -> dict[str, Any]: ...
     def ingest(
         self,
-        source: str | os.PathLike[str] | IO[bytes],
+        source: str | os.PathLike[str] | IO[bytes] | Callable[[], Any],
         /,
         *,
         into: str,
         name: str,
+        original: str | None,
         on_error: str,
+        nan: str | None,
         again: bool,
         resume: bool,
+        follow: bool,
+        dry_run: bool,
         train: bool,
         progress: EngineProgress | None,
     ) -> dict[str, Any]: ...
@@ -163,6 +167,10 @@ class Backend(Protocol):
         The case of the suffixes is ignored; bytes that are not UTF-8 become U+FFFD. None for a path without a file
         name.
         """
+        ...
+
+    def json_lines(self, table: ArrowStreamExportable, /) -> Any:
+        """A file object to read from: one JSON object a line for each row of a table, as `append` stores it."""
         ...
 
     def error_kinds(self) -> list[str]:

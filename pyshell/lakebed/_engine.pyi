@@ -5,12 +5,12 @@ Every call that reads or changes a store can raise a class of `lakebed.errors`, 
 `progress` argument, `append` and `seal` stop on Ctrl-C.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from os import PathLike
 from typing import IO, Any, Final, Generic, Literal, Self, TypeVar, final
 
 from lakebed._progress import EngineProgress
-from lakebed._records import Batch
+from lakebed._records import ArrowStreamExportable, Batch
 from lakebed._types import Buffer, Hash, HashLike, Row, Rows
 from lakebed.prompts.client import Chunk, Pulled
 
@@ -18,6 +18,7 @@ __all__ = [
     "ArrowStream",
     "Buffer",
     "Hash",
+    "JsonLines",
     "OllamaClient",
     "OllamaStream",
     "Row",
@@ -44,6 +45,14 @@ def collection_name(path: str | PathLike[str], /) -> str | None:
     It is the file's name without `.gz` or `.zst`, then without `.ndjson`, `.jsonl` or `.json`, in upper or lower case;
     a suffix that is the whole name stays. Bytes that are not UTF-8 become U+FFFD. None for a path without a file name.
     """
+
+@final
+class JsonLines:
+    """A file object to read from: one JSON object a line for each row of a table, as `append` stores it."""
+
+    def __new__(cls, table: ArrowStreamExportable, /) -> Self: ...
+    def read1(self, size: int = -1, /) -> bytes:
+        """The lines of the next rows; empty at the end. `size` is not kept to. Raises `BadRecord`."""
 
 def open(
     path: str | PathLike[str],
@@ -238,19 +247,24 @@ class StoreEngine:
 
     def ingest(
         self,
-        source: str | PathLike[str] | IO[bytes],
+        source: str | PathLike[str] | IO[bytes] | Callable[[], Any],
         /,
         *,
         into: str,
         name: str,
+        original: str | None,
         on_error: str,
+        nan: str | None,
         again: bool,
         resume: bool,
+        follow: bool,
+        dry_run: bool,
         train: bool,
         progress: EngineProgress | None,
     ) -> dict[str, Any]:
-        """Ingest a file, or a file object, whose rows then name `name` as their file; the arguments are those of
-        `lakebed.Store.ingest`.
+        """Ingest a file, a file object, or what a function opens; rows of the latter two name `name` as their file. A
+        function opens the same bytes each time, made from the file `original`, if there is one. The other arguments are
+        those of `lakebed.Store.ingest`.
 
         Returns an `IngestReport`. Raises `BadRecord`, `SourceChanged`, `StoreIOError`, `InvalidArgument`,
         `Interrupted`.

@@ -5,9 +5,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from lakebed._engine import Buffer, Hash, OllamaClient, Row, Rows, collection_name, error_kinds
+from lakebed._engine import Buffer, Hash, JsonLines, OllamaClient, Row, Rows, collection_name, error_kinds
 from lakebed._engine import open as open_store
 
-__all__ = ["Buffer", "Hash", "OllamaClient", "Row", "Rows", "collection_name", "error_kinds", "name", "open_store"]
+__all__ = [
+    "Buffer",
+    "Hash",
+    "OllamaClient",
+    "Row",
+    "Rows",
+    "collection_name",
+    "error_kinds",
+    "json_lines",
+    "name",
+    "open_store",
+]
+
+json_lines = JsonLines
 
 name: Final = "rust"

@@ -43,7 +43,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def _time(value: object) -> object:
     # The engine gives times in microseconds since 1970 UTC; pydantic would read such a number as seconds.
-    return _EPOCH + timedelta(microseconds=value) if isinstance(value, int) else value
+    if not isinstance(value, int):
+        return value
+    # A clock that was set outside the years 1 to 9999 gives the nearest time that Python has.
+    return _EPOCH + timedelta(microseconds=max(-62_135_596_800_000_000, min(value, 253_402_300_799_999_999)))
 
 
 def _hash(value: object) -> object:
@@ -171,8 +174,22 @@ class IngestReport(Model):
     """The name stored with the rows."""
     skipped: bool
     """The file was ingested in full before; nothing was done."""
+    same_as: str | None = None
+    """The name under which all of it was ingested before, if it was skipped."""
     resumed_after_line: int | None
-    """The last line of the interrupted ingest that was resumed."""
+    """The last line that was ingested before, if the ingest went on from there."""
+    resumed_from: str | None = None
+    """The name under which the lines up to there were ingested."""
+    unfinished_bytes: int = 0
+    """Bytes of a half-written last line, which is left for the next ingest."""
+    minified: int = 0
+    """Values stored without the blanks between their parts, because they went over several lines."""
+    replaced: int = 0
+    """Records in which NaN or an infinity was replaced."""
+    rotations: int = 0
+    """How often the followed file was renamed, replaced or cut."""
+    dry_run: bool = False
+    """Nothing was written: the report says what would be done."""
     lines: int
     """Lines read, blank ones included."""
     rows: int
@@ -455,6 +472,10 @@ def total(reports: Sequence[IngestReport]) -> IngestReport:
         file=f"{len(reports)} files",
         skipped=all(report.skipped for report in reports),
         resumed_after_line=None,
+        unfinished_bytes=added("unfinished_bytes"),
+        minified=added("minified"),
+        replaced=added("replaced"),
+        dry_run=reports[0].dry_run,
         lines=added("lines"),
         rows=added("rows"),
         new_blobs=added("new_blobs"),

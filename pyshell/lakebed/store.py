@@ -12,11 +12,12 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
-from lakebed import _backend, _progress, _records
+from lakebed import _backend, _pending, _progress, _records
 from lakebed._files import written_whole
-from lakebed._ingest_sources import Source, default_collection, expanded, name_of, utf8_name
+from lakebed._ingest import Nan, OnError, ingest
+from lakebed._inputs import Source, name_of, utf8_name
 from lakebed._snapshot import Readable, Snapshot, number
 from lakebed.errors import InvalidArgument, StoreIOError, error
 
@@ -34,7 +35,6 @@ __all__ = ["Store", "open"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-OnError: TypeAlias = Literal["abort", "skip", "quarantine"]
 
 
 def open(
@@ -106,6 +106,7 @@ class Store(Readable):
     def __init__(self, engine: StoreEngine) -> None:
         super().__init__(engine)
         self._engine = engine
+        _pending.watch(self, engine)
         # Those of opening it: frames are this one, `open` and the caller's.
         self._show_warnings(stacklevel=4)
 
@@ -220,63 +221,77 @@ class Store(Readable):
         into: str | None = None,
         *,
         on_error: OnError = "abort",
+        nan: Nan | None = None,
         again: bool = False,
         resume: bool = False,
+        recursive: bool = False,
+        follow: bool = False,
+        dry_run: bool = False,
         train: bool = True,
         types: Mapping[str, str | None] | None = None,
         nulls: Sequence[str] = (),
         progress: ProgressLike = None,
     ) -> models.IngestReport:
-        """Read NDJSON into a collection and commit it.
+        """Read records into a collection and commit them.
 
-        `source` is a path, a pattern such as `"logs/*.ndjson.gz"`, `"-"` for standard input, a file object open in
-        binary mode, or an iterable of these. gzip and zstd are recognised by content. `into` is the collection; without
-        it a single file goes into the one named like the file without `.ndjson .jsonl .json .gz .zst`.
+        `source` is a path, a pattern such as `"logs/*.ndjson.gz"`, a directory (with `recursive`), an `http(s)://`
+        address, `"-"` for standard input, a file object open in binary mode, or an iterable of these. `into` is the
+        collection; without it a single file goes into the one named like the file without its suffixes.
+
+        Files hold JSON, one value a line, or an array, or values over several lines; CSV, TSV or Parquet, whose rows
+        become records; or they are zip or tar archives of such files. gzip, zstd, xz and bzip2 are recognised by
+        content.
 
         - `on_error`: what a bad line does: `"abort"` raises `BadRecord`, `"skip"` lists it in the report,
           `"quarantine"` also puts it into the collection `{into}_quarantine`.
-        - `again`: ingest also a file that was ingested in full before, which is skipped otherwise.
-        - `resume`: continue after the last committed line of an interrupted ingest of this file.
+        - `nan`: what NaN and infinities become, which are not JSON: `"null"`, or `"string"` for `"NaN"`, `"Infinity"`
+          and `"-Infinity"`. Without it they make a line bad.
+        - `again`: ingest from the first byte also what was ingested before. Without it a file that was ingested in full
+          is skipped, and one that has grown goes on from where it was.
+        - `resume`: go on after what an earlier ingest under this name committed, also in a stream, and raise
+          `SourceChanged` when that has changed.
+        - `recursive`: take the files in directories, by suffix.
+        - `follow`: go on with what is appended to the file, under its name also after it was renamed or cut, until
+          Ctrl-C, which ends it as the end of a file does. What came is committed at least every second, and other
+          writers get their turn in between.
+        - `dry_run`: read and check everything and write nothing; the report says what would be done.
         - `train`: train a compression dictionary first if the collection has none and it pays.
         - `types`, `nulls`: types to declare first, as by `declare`; columns may be named that no row has yet.
         - `progress`: None, True for a progress bar, or a callable that takes a `lakebed.Progress`.
 
-        Pending changes are committed first. At least every 64 MiB of input is a commit; Ctrl-C raises `Interrupted` and
-        what was committed stays. Several files give one report, the sum, with the report of each in `files`.
+        Pending changes are committed first. At least every 64 MiB of input is a commit, of a stream at least every
+        second; Ctrl-C raises `Interrupted` and what was committed stays. The last line of a plain file, if it has no
+        end and is half a record, is left for the next ingest. Several files give one report, the sum, with the report
+        of each in `files`.
 
-        Raises `BadRecord`, `SourceChanged` (`resume` of a file that changed), `StoreIOError` (a file cannot be read),
-        `InvalidArgument`, `Interrupted`.
+        Raises `BadRecord`, `SourceChanged`, `StoreIOError` (a file cannot be read), `InvalidArgument`, `Interrupted`.
         """
-        from lakebed import models
-
-        sources = list(expanded(source))
-        if not sources:
-            raise InvalidArgument("There is nothing to ingest: the list of files is empty.")
-        if into is None:
-            into = default_collection(sources)
         changes = _changes(types or {}, nulls)
-        reports = []
-        for item in sources:
-            name = utf8_name(name_of(item))
-            if changes and not (isinstance(item, str) and not Path(item).exists()):
-                self._engine.declare(into, changes, True)
-                changes = []
-            first = self._next_seq(into)
-            with _progress.reporting(progress, f"{name} -> {into}") as report:
-                done = self._warning(
-                    self._engine.ingest,
-                    item,
-                    into=into,
-                    name=name,
-                    on_error=on_error,
-                    again=again,
-                    resume=resume,
-                    train=train,
-                    progress=report,
-                )
-            done |= self._ingest_notes(into, first) if done["rows"] else {}
-            reports.append(models.IngestReport(**done))
-        return reports[0] if len(reports) == 1 else models.total(reports)
+
+        def prepare(item: object, collection: str) -> int:
+            """Declares the types, once there is something to ingest; the sequence number of the first new row."""
+            if changes and not dry_run and not (isinstance(item, str) and not Path(item).exists()):
+                self._engine.declare(collection, changes, True)
+                changes.clear()
+            return self._next_seq(collection)
+
+        return ingest(
+            self._engine,
+            source,
+            into,
+            on_error=on_error,
+            nan=nan,
+            again=again,
+            resume=resume,
+            recursive=recursive,
+            follow=follow,
+            dry_run=dry_run,
+            train=train,
+            progress=progress,
+            call=self._warning,
+            prepare=prepare,
+            noted=self._ingest_notes,
+        )
 
     def _next_seq(self, collection: str) -> int:
         """The sequence number of the next row of a collection."""

@@ -89,6 +89,7 @@ def test_close_commits_and_may_be_called_twice(path):
         assert store.get(hash) == b"hello"
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_a_dropped_object_commits_nothing(path):
     store = lakebed.open(path)
     store.commit()

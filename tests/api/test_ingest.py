@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import json
 import os
 import subprocess
 import sys
@@ -216,13 +215,6 @@ class TestBadLines:
     def test_another_way_is_refused(self, store, bad):
         with pytest.raises(lakebed.InvalidArgument, match="quarantine"):
             store.ingest(bad, on_error="ignore")
-
-
-def test_one_json_array_is_recognised(store, tmp_path):
-    file = tmp_path / "array.json"
-    file.write_text(json.dumps([{"a": 1}, {"a": 2}], indent=1))
-    with pytest.raises(lakebed.BadRecord, match="array"):
-        store.ingest(file)
 
 
 class TestExport:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from lakebed._cli.environment import config
@@ -77,3 +79,39 @@ def test_a_wrong_variable_is_told(places):
 def test_the_users_file_lies_where_the_platform_keeps_settings(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     assert config.user_file({}).parts[-2:] == ("lakebed", "config.toml")
+
+
+def test_a_project_file_of_another_user_names_no_store(places, monkeypatch):
+    _, project, _ = places
+    project.write_text("store = 'data/events.lakebed'\nrows = 7")
+    assert load(places).notes == ()
+    own = project.stat().st_uid
+    monkeypatch.setattr("os.geteuid", lambda: own + 4242)
+    if own == 0:
+        os.chown(project, 4241, -1)
+    found = load(places)
+    assert found.settings.store == config.DEFAULT_STORE
+    assert found.settings.rows == 7
+    assert "does not count" in found.notes[0]
+    assert str(project) in found.notes[0]
+    assert load(places, {"store": "mine"}).settings.store == "mine"
+    # A link to a file of the user's own is the other user's word, too.
+    monkeypatch.undo()
+    if own == 0:
+        os.chown(project, 0, -1)
+        target = project.rename(project.with_name("target.toml"))
+        project.symlink_to(target)
+        os.chown(project, 4241, -1, follow_symlinks=False)
+        assert load(places).settings.store == config.DEFAULT_STORE
+
+
+def test_the_note_is_on_standard_error(run, place):
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file away")
+    (place / "lakebed.toml").write_text("store = 'theirs.lakebed'")
+    os.chown(place / "lakebed.toml", 4241, -1)
+    (place / "x.ndjson").write_text("{}\n")
+    done = run("ingest", "x.ndjson")
+    assert "note: the setting 'store' of" in done.err
+    assert not (place / "theirs.lakebed").exists()
+    assert (place / "data.lakebed").exists()

@@ -62,9 +62,10 @@ def test_what_is_no_ndjson_is_refused_whole(run, store, place):
         (1, b'{"a":1}\n{"a":"\xff"}\n', "line 2, column 7", "UTF-8"),
         (1, b'{"a":"\x00"}\n', "line 1, column 7", "control character"),
         (1, b"1\n" + b"[" * 1025 + b"]" * 1025, "line 2, column 1025", "1,024 levels"),
-        (1, b'[\n {"a":1},\n {"a":2}\n]\n', "one JSON array", "jq -c '.[]'"),
-        (1, b'{\n "a": 1\n}\n', "over several lines", "jq -c ."),
-        (1, b'{"a":1} {"a":2}\n', "line 1, column 9"),
+        (1, b'[\n {"a":1},\n {"a":2}\n', "after its value 2", "the array has no end"),
+        (1, b'[\n {"a":1},\n {"a":2}\n] tail', "text follows the end of the array"),
+        (1, b'{\n "a": 1\n}\n{\n "a": }\n', "line 2, column 6"),
+        (1, b'{"a":1} tail\n', "line 1, column 9"),
         (1, "{}\n".encode("utf-16"), "UTF-16", "iconv"),
         (7, gzip.compress(b'{"a":1}\n' * 9999)[:-20], "bad.json", "the gzip data is cut off"),
     ]

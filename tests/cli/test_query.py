@@ -200,3 +200,16 @@ class TestPipes:
                 process.kill()
         assert (process.returncode, out, err.strip()) == (130, b"", b"error: Interrupted.")
         assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("condition", ["v > 1", "v = 'n/a'", "v + 1 > 2", "v::INT = 1", "o.a = 1", "l[1] > 1"])
+def test_an_error_of_a_mixed_column_leads_to_the_recipes(run, place, condition):
+    rows = '{"v":1,"o":{"a":1},"l":[1]}\n{"v":"n/a","o":{"a":"x"},"l":["x",2]}\n{"v":{"k":1},"o":null,"l":null}\n'
+    run("ingest", "-", "--into", "mixed", stdin=rows.encode())
+    done = run("query", f"SELECT count(*) AS n FROM mixed WHERE {condition}")
+    assert done.code == 1
+    assert "TRY_CAST(v->>'$' AS DOUBLE)" in done.err
+    assert "docs/recipes.md" in done.err
+    done = run("query", "SELECT count(*) AS n FROM mixed WHERE TRY_CAST(v->>'$' AS DOUBLE) >= 1")
+    assert done.rows == [{"n": 1}]
+    assert "hint" not in run("query", "SELECT nosuch FROM mixed").err

@@ -211,7 +211,14 @@ class TestAddresses:
 
     def test_credentials_are_sent_to_named_hosts_and_never_shown(self):
         assert address(None, {"OLLAMA_API_KEY": "k"}).headers == {}
-        assert address("h", {"OLLAMA_API_KEY": "k"}).headers == {"Authorization": "Bearer k"}
+        key = {"OLLAMA_API_KEY": "k"}
+        for safe in ("https://h", "127.0.0.1", "http://localhost:1", "[::1]", "ollama.com"):
+            assert address(safe, key).headers == {"Authorization": "Bearer k"}, safe
+        for plain in ("h", "http://h", "10.0.0.7:11434", "http://ollama.com"):
+            assert address(plain, key).headers == {}, plain
+        for spelling in ("https://ollama.com.", "OLLAMA.com", "https://api.ollama.com.:443/x"):
+            assert address(spelling, key).is_cloud, spelling
+            assert address(spelling, key).url.startswith("https://")
         found = address("https://me:pa%40ss@h", {"OLLAMA_API_KEY": "k"})
         assert found.headers == {"Authorization": "Basic bWU6cGFAc3M="}
         assert "pa" not in repr(found)

@@ -48,7 +48,9 @@ pub(crate) mod writer_lock;
 pub use blob::Blob;
 pub use compact::{CompactOptions, CompactReport};
 pub use error::{Error, ErrorKind, Result};
-pub use ingest::{BadLine, IngestOptions, IngestReport, OnError, Source, collection_name};
+pub use ingest::{
+    BadLine, IngestOptions, IngestReport, NonFinite, OnError, Opener, Source, collection_name,
+};
 pub use lakebed_format::{
     BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Fingerprint, Hash,
     SegmentNumber, Seq,

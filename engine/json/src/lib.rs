@@ -38,6 +38,6 @@ pub mod time;
 pub mod writer;
 
 pub use syntax::{
-    Cursor, Integer, JsonError, Kind, MAX_DEPTH, MAX_LENGTH, Malformed, Text, Value,
-    fitting_double, has_lone_surrogate, integer, looks_like_array, unescape_into, validate,
+    Cursor, Integer, JsonError, Kind, MAX_DEPTH, MAX_LENGTH, Malformed, Text, Value, first_value,
+    fitting_double, has_lone_surrogate, integer, is_unfinished, unescape_into, validate,
 };

@@ -1,8 +1,9 @@
 //! Dates and timestamps in strings: the accepted formats, and their values.
 //!
 //! A format is accepted when the type holds everything it states: `YYYY-MM-DD`; the same, `T` or a blank, `HH:MM:SS`
-//! and up to six digits of fraction; and that with `Z`, `+HH`, `+HH:MM` or their negatives. Years run from 0001
-//! to 9999. Leap seconds, 24:00 and nanoseconds are text, because the types cannot hold them.
+//! and up to nine digits of fraction, those after the sixth zero; and that with `Z`, `+HH`, `+HHMM`, `+HH:MM` or their
+//! negatives. Years run from 0001 to 9999. Leap seconds, 24:00 and parts of a microsecond are text, because the types
+//! cannot hold them.
 
 /// A date or a timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub enum Moment {
 #[inline]
 pub fn moment(raw: &[u8]) -> Option<Moment> {
     // Rejects nearly all other strings at once.
-    if raw.len() < 10 || raw.len() > 32 || raw.get(4) != Some(&b'-') || raw.get(7) != Some(&b'-') {
+    if raw.len() < 10 || raw.len() > 35 || raw.get(4) != Some(&b'-') || raw.get(7) != Some(&b'-') {
         return None;
     }
     parse(raw)
@@ -39,6 +40,16 @@ fn number(bytes: &[u8], from: usize, digits: usize) -> Option<u32> {
                 .is_ascii_digit()
                 .then(|| value * 10 + u32::from(digit - b'0'))
         })
+}
+
+/// Microseconds of a fraction with these digits; `None` where it is finer than a microsecond.
+fn micros_of(fraction: &[u8]) -> Option<u32> {
+    let (own, finer) = fraction.split_at_checked(6).unwrap_or((fraction, &[]));
+    if fraction.len() > 9 || finer.iter().any(|digit| *digit != b'0') {
+        return None;
+    }
+    let scale = SCALES.get(own.len().checked_sub(1)?)?;
+    Some(number(own, 0, own.len())? * scale)
 }
 
 /// Microseconds of the last digit of a fraction with one to six digits.
@@ -72,8 +83,7 @@ fn parse(raw: &[u8]) -> Option<Moment> {
             .iter()
             .take_while(|byte| byte.is_ascii_digit())
             .count();
-        let scale = SCALES.get(digits.checked_sub(1)?)?;
-        fraction = number(after, 0, digits)? * scale;
+        fraction = micros_of(after.get(..digits)?)?;
         rest = after.get(digits..)?;
     }
     let seconds = i64::from(date) * 86_400 + i64::from(hour * 3600 + minute * 60 + second);
@@ -87,6 +97,7 @@ fn parse(raw: &[u8]) -> Option<Moment> {
     let hours = number(rest, 1, 2)?;
     let minutes = match rest.get(3..) {
         Some(b"") => 0,
+        Some(minutes) if minutes.len() == 2 => number(minutes, 0, 2)?,
         Some(minutes) if minutes.len() == 3 && minutes.first() == Some(&b':') => {
             number(minutes, 1, 2)?
         }
@@ -128,3 +139,6 @@ fn days(year: u32, month: u32, day: u32) -> i32 {
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     (era * 146_097 + day_of_era) as i32 - 719_468
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,13 +42,38 @@ pub(crate) fn detached_long<T: Send>(
     py: Python<'_>,
     call: impl FnOnce(&CallingThread) -> lakebed_core::Result<T> + Send,
 ) -> PyResult<T> {
+    match run_long(py, call) {
+        (Ok(Ok(value)), None) => Ok(value),
+        (outcome, raised) => settle(py, outcome, raised),
+    }
+}
+
+/// [`detached_long`], for a call that Ctrl-C ends: its value is then the value.
+pub(crate) fn detached_until_stopped<T: Send>(
+    py: Python<'_>,
+    call: impl FnOnce(&CallingThread) -> lakebed_core::Result<T> + Send,
+) -> PyResult<T> {
+    match run_long(py, call) {
+        (Ok(Ok(value)), None) => Ok(value),
+        (Ok(Ok(value)), Some(raised)) if raised.is_instance_of::<PyKeyboardInterrupt>(py) => {
+            Ok(value)
+        }
+        (outcome, raised) => settle(py, outcome, raised),
+    }
+}
+
+/// What a long call came to, and the exception that Python code raised meanwhile.
+fn run_long<T: Send>(
+    py: Python<'_>,
+    call: impl FnOnce(&CallingThread) -> lakebed_core::Result<T> + Send,
+) -> (Outcome<T>, Option<PyErr>) {
     let (sender, requests) = mpsc::channel();
     let caller = CallingThread {
         requests: sender,
         stop: Arc::default(),
     };
     let stop = Arc::clone(&caller.stop);
-    let (outcome, raised) = py.detach(|| {
+    py.detach(|| {
         std::thread::scope(|scope| {
             let builder = std::thread::Builder::new().name("lakebed-call".into());
             let spawned = builder.spawn_scoped(scope, move || {
@@ -66,11 +91,7 @@ pub(crate) fn detached_long<T: Send>(
                 Err(cause) => (Ok(Err(Error::io("Starting a thread", cause))), None),
             }
         })
-    });
-    match (outcome, raised) {
-        (Ok(Ok(value)), None) => Ok(value),
-        (outcome, raised) => settle(py, outcome, raised),
-    }
+    })
 }
 
 /// Runs on the calling thread what the engine requests of it, until the engine is done. The first exception stops the

@@ -8,17 +8,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lakebed_core::{
-    Blob, CommitNumber, CompactOptions, Error, ErrorKind, IngestOptions, Mode, OnError, Options,
-    Seq, Source, Store, TypeChange, declaration,
+    Blob, CommitNumber, CompactOptions, Error, ErrorKind, IngestOptions, Mode, NonFinite, OnError,
+    Options, Seq, Source, Store, TypeChange, declaration,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyMemoryView};
 
 use crate::append::{InputBatch, PyBatches, RecordIterator};
 use crate::buffer::Buffer;
-use crate::detach::{self, detached, detached_long};
+use crate::detach::{self, CallingThread, detached, detached_long, detached_until_stopped};
 use crate::errors::{invalid, raise};
-use crate::file_objects::{PyReader, PyWriter};
+use crate::file_objects::{self, PyReader, PyWriter};
 use crate::hash::{Key, PyHash, with_bytes};
 use crate::read_methods::{self, ReadMethods as _};
 use crate::reports;
@@ -220,16 +220,24 @@ impl StoreEngine {
         reports::append(py, collection, &appended)
     }
 
-    #[pyo3(signature = (source, /, *, into, name, on_error, again, resume, train, progress))]
-    #[expect(clippy::too_many_arguments, reason = "one for each option")]
+    #[pyo3(signature = (source, /, *, into, name, original, on_error, nan, again, resume, follow, dry_run, train, progress))]
+    #[expect(
+        clippy::too_many_arguments,
+        clippy::fn_params_excessive_bools,
+        reason = "one for each option"
+    )]
     fn ingest<'py>(
         &self,
         source: &Bound<'py, PyAny>,
         into: &str,
         name: String,
+        original: Option<PathBuf>,
         on_error: &str,
+        nan: Option<&str>,
         again: bool,
         resume: bool,
+        follow: bool,
+        dry_run: bool,
         train: bool,
         progress: Option<Py<PyAny>>,
     ) -> reports::Dict<'py> {
@@ -239,11 +247,24 @@ impl StoreEngine {
                 format!("on_error is \"abort\", \"skip\" or \"quarantine\", not {on_error:?}.");
             invalid(py, &message)
         })?;
+        let nan = match nan {
+            None => None,
+            Some(name) => Some(NonFinite::from_name(name).ok_or_else(|| {
+                let message = format!("nan is \"null\" or \"string\", not {name:?}.");
+                invalid(py, &message)
+            })?),
+        };
         let path = source.extract::<PathBuf>().ok();
         let file = source.clone().unbind();
-        let report = detached_long(py, |caller| {
+        let opens = source.is_callable();
+        let run = |caller: &CallingThread| {
             let source = match path {
                 Some(path) => Source::Path(path),
+                None if opens => Source::Made {
+                    name,
+                    original,
+                    open: file_objects::opener(caller, file),
+                },
                 None => Source::Reader {
                     name,
                     reader: Box::new(caller.run({
@@ -257,13 +278,22 @@ impl StoreEngine {
                 IngestOptions {
                     into: into.to_owned(),
                     on_error,
+                    nan,
                     again,
                     resume,
+                    follow,
+                    dry_run,
                     train,
                     progress: caller.progress(progress),
                 },
             )
-        })?;
+        };
+        let report = if follow {
+            // Ctrl-C is how following ends.
+            detached_until_stopped(py, run)?
+        } else {
+            detached_long(py, run)?
+        };
         reports::ingest(py, &report)
     }
 

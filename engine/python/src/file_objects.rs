@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
+use lakebed_core::Opener;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
@@ -37,6 +38,19 @@ impl PyReader {
             consumed: 0,
         })
     }
+}
+
+/// Opens an input by calling a Python function that returns a file object.
+pub(crate) fn opener(caller: &CallingThread, open: Py<PyAny>) -> Opener {
+    let (caller, open) = (caller.clone(), Arc::new(open));
+    Box::new(move || {
+        let (of_reader, open) = (caller.clone(), Arc::clone(&open));
+        let reader = caller.run(move |py| {
+            let file = open.bind(py).call0()?;
+            PyReader::new(&of_reader, file.unbind(), py)
+        })?;
+        Ok(Box::new(reader))
+    })
 }
 
 impl Read for PyReader {

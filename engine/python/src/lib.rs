@@ -20,6 +20,7 @@ mod engine;
 mod errors;
 mod file_objects;
 mod hash;
+mod json_lines;
 mod json_objects;
 mod ollama;
 mod read_methods;
@@ -43,6 +44,8 @@ mod _engine {
     use crate::engine::open;
     #[pymodule_export]
     use crate::hash::PyHash;
+    #[pymodule_export]
+    use crate::json_lines::JsonLines;
     #[pymodule_export]
     use crate::ollama::OllamaClient;
     #[pymodule_export]

@@ -68,7 +68,9 @@ impl Row {
         let utc = PyTzInfo::utc(py)?.to_owned();
         // Exact: 53 bits hold the microseconds since 1970 up to the year 2255, and Python rounds to the nearest
         // microsecond.
-        PyDateTime::from_timestamp(py, self.row.time as f64 / 1e6, Some(&utc))
+        // A clock that was set outside the years 1 to 9999 gives the nearest time that Python has.
+        let time = self.row.time.clamp(FIRST_TIME, LAST_TIME);
+        PyDateTime::from_timestamp(py, time as f64 / 1e6, Some(&utc))
     }
 
     /// Its bytes, parsed with `json.loads`.
@@ -82,6 +84,10 @@ impl Row {
         Ok(format!("Row(seq={}, data={data})", self.row.seq))
     }
 }
+
+/// The beginning of the year 1 and the last whole second of the year 9999, in microseconds since 1970 UTC.
+const FIRST_TIME: i64 = -62_135_596_800_000_000;
+const LAST_TIME: i64 = 253_402_300_799_000_000;
 
 /// An iterator over rows, in order. It shows the collection as it was when the iterator was made.
 #[pyclass(frozen, module = "lakebed")]

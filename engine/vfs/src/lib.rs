@@ -53,7 +53,7 @@ pub use mapping::force_advice;
 pub use mapping::{Advice, Mapping};
 pub use mem::MemVfs;
 pub use name::{check_dir_name, check_file_name};
-pub use os::OsVfs;
+pub use os::{OsVfs, dangling_link};
 #[doc(hidden)]
 pub use pages::{PretendedPageSize, pretend_page_size};
 pub use pages::{page_size, round_to_pages};

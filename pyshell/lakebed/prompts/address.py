@@ -63,8 +63,8 @@ def address(host: str | None, environment: Mapping[str, str]) -> Address:
 
     `host:port`, `http://host`, `https://host:port/path`, `[::1]`, `[fe80::1%eth0]`; without a scheme the port is 11434.
     Short IPv4 addresses (`127.1`) become long ones, and an address to listen on (`0.0.0.0`, `0`) that of this machine.
-    OLLAMA_API_KEY is sent to servers that were given, ollama.com
-    among them, and never to the default. Raises `InvalidArgument`.
+    OLLAMA_API_KEY is sent to servers that were given, ollama.com among them, and never to the default; and over http://
+    only to this machine, since others on the way could read it. Raises `InvalidArgument`.
     """
     text = host if host is not None else environment.get("OLLAMA_HOST", "")
     text = text.strip().strip("\"'").strip()
@@ -82,7 +82,9 @@ def address(host: str | None, environment: Mapping[str, str]) -> Address:
     place, slash, path = rest.partition("/")
     credentials, at, place = place.rpartition("@")
     name, number = _split(place)
-    if not found and name == "ollama.com" and not number:
+    # A dot at the end is another spelling of the same name.
+    name = name.removesuffix(".")
+    if not found and name.lower() == "ollama.com" and not number:
         scheme, port = "https", 443
     if number:
         if not number.isdigit() or not 0 < int(number) < 65536:
@@ -107,12 +109,13 @@ def address(host: str | None, environment: Mapping[str, str]) -> Address:
     if at:
         basic = base64.b64encode(unquote(credentials).encode()).decode()
         headers["Authorization"] = f"Basic {basic}"
-    elif key and named:
+    found_address = Address(f"{scheme}://{name}:{port}{slash}{path}".rstrip("/"), name.lower(), named, headers, zone)
+    if not at and key and named and (scheme == "https" or found_address.is_loopback):
         if not key.isascii() or not key.isprintable():
             message = "OLLAMA_API_KEY holds characters that no key has; copy it again."
             raise InvalidArgument(message)
         headers["Authorization"] = f"Bearer {key}"
-    return Address(f"{scheme}://{name}:{port}{slash}{path}".rstrip("/"), name.lower(), named, headers, zone)
+    return found_address
 
 
 def _split(place: str) -> tuple[str, str]:

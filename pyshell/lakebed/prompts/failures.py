@@ -181,7 +181,8 @@ def _by_status(status: int, body: str, host: str, model: str) -> BaseException:
             return NotOllama(f"What answers at {host} has no such address (404): check the path in OLLAMA_HOST.")
         case 401:
             return OllamaRefused(
-                f"Ollama at {host} wants you to sign in (401): `ollama signin`, or set OLLAMA_API_KEY."
+                f"Ollama at {host} wants you to sign in (401): `ollama signin`, or set OLLAMA_API_KEY, which is sent to other "
+                "machines over https:// only."
             )
         case 403:
             reason = f": {_brief(words)}" if words else ""

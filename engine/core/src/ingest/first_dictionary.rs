@@ -1,9 +1,12 @@
 //! Holding chunks back until the collection's first dictionary is trained.
 
+use std::path::PathBuf;
+use std::time::Instant;
+
 use lakebed_codec::training::Trained;
 use lakebed_format::Hash;
 
-use super::input::Compression;
+use super::LEAST_TRAINED;
 use super::lines::Parsed;
 use super::pipeline::{Pipeline, Stop};
 use super::training::{self, Training};
@@ -11,14 +14,11 @@ use crate::error::{Error, Result};
 use crate::train::TrainReport;
 
 impl Pipeline<'_> {
-    /// Starts to sample the file where it is, if it is not compressed. Any other input has to be read first.
-    pub(super) fn sample_file(&mut self, compression: Compression) -> Result<()> {
-        if let (Training::Gathering, Compression::None, Some(path), Some(size)) = (
-            &self.training,
-            compression,
-            self.file_to_sample.take(),
-            self.input_size,
-        ) {
+    /// Starts to sample a plain file where it is. Any other input has to be read first.
+    pub(super) fn sample_file(&mut self, plain_file: Option<PathBuf>) -> Result<()> {
+        if let (Training::Gathering, Some(path), Some(size)) =
+            (&self.training, plain_file, self.input_size)
+        {
             self.training = training::of_file(
                 &self.workers,
                 path,
@@ -30,12 +30,28 @@ impl Pipeline<'_> {
         Ok(())
     }
 
+    /// Writes the held chunks of a stream that gives little, and goes on gathering for a dictionary.
+    pub(super) fn flush_held(&mut self) -> Result<(), Stop> {
+        let held = match (self.held.first(), self.held.last()) {
+            (Some(first), Some(last)) => last.end.content - first.offset,
+            _ => return Ok(()),
+        };
+        if held >= LEAST_TRAINED || !matches!(self.training, Training::Gathering) {
+            return self.end_training();
+        }
+        for parsed in std::mem::take(&mut self.held) {
+            self.write(parsed)?;
+        }
+        Ok(())
+    }
+
     /// Holds a chunk until there is a dictionary, or it is known that there will be none.
     pub(super) fn hold(&mut self, parsed: Parsed) -> Result<(), Stop> {
         self.ticker.progress.bytes = parsed.end.raw;
         // An error of the chunk stops the ingest before anything is trained.
         let lines_held: u64 = self.held.iter().map(|held| held.line_count).sum();
         self.check(&parsed, self.lines + lines_held)?;
+        self.held_since.get_or_insert_with(Instant::now);
         self.held.push(parsed);
         self.tick()?;
         match &self.training {
@@ -95,12 +111,12 @@ impl Pipeline<'_> {
     fn install(&mut self, trained: Option<Trained>) -> Result<(), Stop> {
         self.training = Training::Done;
         if let Some(trained) = trained.filter(|trained| trained.pays) {
-            let number = self
-                .writer
-                .install_dictionary(self.collection, &trained.bytes)?;
+            self.begin_group()?;
+            let collection = self.places()?.collection;
+            let number = self.writer.install_dictionary(collection, &trained.bytes)?;
             let generation = self
                 .writer
-                .use_dictionary(self.collection)?
+                .use_dictionary(collection)?
                 .ok_or_else(|| Error::internal("a dictionary that was installed is missing"))?;
             self.report.trained = Some(TrainReport {
                 collection: self.report.collection.clone(),

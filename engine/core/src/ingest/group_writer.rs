@@ -12,6 +12,12 @@ use crate::write::{BlobCounts, Lines, NewBlob};
 
 /// A pending group. It is committed by `commit`, after which the next one begins, and rolled back when it is dropped.
 pub(crate) trait GroupWriter {
+    /// Lets others write until [`GroupWriter::take_up`]. Nothing may be pending.
+    fn release(&mut self) -> Result<()>;
+    /// Gets ready to write again, after what others may have changed.
+    fn take_up(&mut self) -> Result<()>;
+    /// Whether the collection of this name has a dictionary.
+    fn has_dictionary(&self, collection: &str) -> Result<bool>;
     /// The ingests recorded for the collection of this name, in order, each with the name of its file.
     fn ingests(&self, collection: &str) -> Result<Vec<(String, IngestEntry)>>;
     /// The collection of this name, created if it does not exist.
@@ -42,7 +48,7 @@ pub(crate) trait GroupWriter {
     /// Keeps a blob that no row names.
     fn pin(&mut self, blob: BlobId) -> Result<()>;
     /// A summary of no rows that expects the keys of a collection's rows.
-    fn expected(&self, collection: CollectionId) -> Summary;
+    fn expected(&mut self, collection: CollectionId) -> Result<Summary>;
     /// Appends a record to the catalogue.
     fn record(&mut self, record: CatalogueRecord) -> Result<()>;
     /// Makes the group durable; the next one begins, without a dictionary.

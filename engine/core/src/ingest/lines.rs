@@ -5,12 +5,22 @@ use lakebed_json as json;
 use lakebed_json::schema::{Summary, validate_and_observe};
 
 use super::chunks::{Chunk, KEPT_OF_OVERLONG_LINE, Position};
-use super::request::OnError;
+use super::non_finite;
+use super::request::{NonFinite, OnError};
 use crate::error::{Error, Result};
 use crate::hashing::hash_each;
 
 /// How many bad lines are listed, of a chunk and in the report.
 pub(super) const LISTED: usize = 20;
+
+/// How lines are judged.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    pub(super) on_error: OnError,
+    pub(super) nan: Option<NonFinite>,
+    /// Whether a last line without an end may be half written, and is then left for the next ingest.
+    pub(super) leave_unfinished: bool,
+}
 
 /// A chunk, split into lines.
 #[derive(Debug)]
@@ -29,8 +39,10 @@ pub(super) struct Parsed {
     pub(super) line_count: u64,
     /// The summary of the good lines.
     pub(super) summary: Summary,
-    /// Whether the content is a single JSON array.
-    pub(super) is_array: bool,
+    /// Good lines in which NaN or an infinity was replaced.
+    pub(super) replaced: u64,
+    /// The bytes of a half-written last line, which is not part of the lines.
+    pub(super) unfinished: Option<u64>,
     /// The offset of the chunk in the content.
     pub(super) offset: u64,
     /// The position after the chunk.
@@ -91,20 +103,20 @@ impl Parsed {
 }
 
 /// Splits a chunk into lines. With [`OnError::Abort`] it stops after the first bad line.
-pub(super) fn parse(chunk: Chunk, on_error: OnError) -> Result<Parsed> {
+pub(super) fn parse(chunk: Chunk, rules: Rules) -> Result<Parsed> {
     let Chunk {
-        bytes,
+        mut bytes,
         lines_start,
         offset,
         end,
-        last,
+        unterminated,
         overlong,
     } = chunk;
     let Some(content) = bytes.get(lines_start..) else {
         return Err(Error::internal("the lines of a chunk begin behind its end"));
     };
     let mut lines = Lines::default();
-    let mut is_array = false;
+    let mut unfinished = None;
     if let Some(length) = overlong {
         lines.bad.push(BadSpan {
             number: 0,
@@ -115,10 +127,17 @@ pub(super) fn parse(chunk: Chunk, on_error: OnError) -> Result<Parsed> {
         });
         lines.bad_count = 1;
         lines.next_number = 1;
+    } else if rules.leave_unfinished && unterminated && is_half_a_line(content) {
+        unfinished = Some(content.len() as u64);
     } else {
-        is_array = offset == 0 && looks_like_one_array(content, last);
-        if !is_array {
-            lines.split(content, lines_start, on_error)?;
+        lines.split(content, lines_start, rules)?;
+    }
+    let length = bytes.len();
+    let replacements = std::mem::take(&mut lines.replacements);
+    bytes.extend_from_slice(&replacements);
+    for (index, at) in &lines.replaced {
+        if let Some(span) = lines.good.get_mut(*index) {
+            span.start = narrow(length + at)?;
         }
     }
     Ok(Parsed {
@@ -129,11 +148,21 @@ pub(super) fn parse(chunk: Chunk, on_error: OnError) -> Result<Parsed> {
         bad_count: lines.bad_count,
         line_count: u64::from(lines.next_number),
         summary: lines.summary,
-        is_array,
+        replaced: lines.replaced.len() as u64,
+        unfinished,
         bytes,
         offset,
         end,
     })
+}
+
+/// Whether the last of these lines, which lacks an end, is the beginning of a record.
+fn is_half_a_line(content: &[u8]) -> bool {
+    let start = memchr::memrchr(b'\n', content).map_or(0, |at| at + 1);
+    let line = content.get(start..).unwrap_or_default();
+    start == 0
+        && !is_blank(line)
+        && json::validate(line).is_err_and(|error| json::is_unfinished(line, &error))
 }
 
 /// The lines found so far.
@@ -146,12 +175,16 @@ struct Lines {
     bad_count: u64,
     next_number: u32,
     summary: Summary,
+    /// The texts of lines in which NaN or an infinity was replaced.
+    replacements: Vec<u8>,
+    /// The index of each of these among the good lines, and where its text begins.
+    replaced: Vec<(usize, usize)>,
 }
 
 impl Lines {
     /// Splits `content`, which begins at `offset` in the bytes of the chunk.
-    fn split(&mut self, content: &[u8], offset: usize, on_error: OnError) -> Result<()> {
-        let mut good_lines = Vec::new();
+    fn split(&mut self, content: &[u8], offset: usize, rules: Rules) -> Result<()> {
+        let mut good_lines: Vec<&[u8]> = Vec::new();
         let mut start = 0;
         let unterminated =
             (!content.is_empty() && !content.ends_with(b"\n")).then_some(content.len());
@@ -174,15 +207,40 @@ impl Lines {
                     good_lines.push(line);
                 }
                 Err(error) => {
-                    self.add_bad(number, span, &error, on_error)?;
-                    if on_error == OnError::Abort {
+                    if let Some(line) = self.replace(line, rules) {
+                        self.add_number(number)?;
+                        self.replaced
+                            .push((self.good.len(), self.replacements.len()));
+                        self.good.push(LineSpan::new(0, line.len())?);
+                        self.replacements.extend_from_slice(&line);
+                        // Its hash is computed below.
+                        good_lines.push(b"");
+                        continue;
+                    }
+                    self.add_bad(number, span, &error, rules.on_error)?;
+                    if rules.on_error == OnError::Abort {
                         break;
                     }
                 }
             }
         }
         self.hashes = hash_each(&good_lines);
+        for (index, at) in &self.replaced {
+            let (Some(hash), Some(span)) = (self.hashes.get_mut(*index), self.good.get(*index))
+            else {
+                continue;
+            };
+            let text = self.replacements.get(*at..at + span.length as usize);
+            *hash = Hash::of(text.unwrap_or_default());
+        }
         Ok(())
+    }
+
+    /// The line with other values in the place of NaN and infinities, if that is asked for and makes it good.
+    fn replace(&mut self, line: &[u8], rules: Rules) -> Option<Vec<u8>> {
+        let line = rules.nan.and_then(|by| non_finite::replaced(line, by))?;
+        let good = validate_and_observe(&line, &mut self.summary).is_ok();
+        good.then_some(line)
     }
 
     /// Adds the number of the next good line, if the numbers are not just 0, 1, 2, ...
@@ -231,15 +289,4 @@ fn is_blank(line: &[u8]) -> bool {
         Some(b' ' | b'\t' | b'\r') => line.trim_ascii().is_empty(),
         Some(_) => false,
     }
-}
-
-/// Whether content with this beginning is a single JSON array instead of one value a line. A first line that is a
-/// complete array of objects is a record, unless nothing follows it.
-fn looks_like_one_array(content: &[u8], last: bool) -> bool {
-    if !json::looks_like_array(content) {
-        return false;
-    }
-    let content = content.trim_ascii_start();
-    let first_line = memchr::memchr(b'\n', content).map_or(content, |end| content.split_at(end).0);
-    last || json::validate(first_line).is_err()
 }

@@ -1,6 +1,7 @@
 //! The messages of an ingest: bad lines, interruptions, and what is kept then.
 
 use super::lines::{BadSpan, Parsed};
+use super::non_finite;
 use super::report::BadLine;
 use crate::error::{Error, ErrorKind};
 
@@ -24,7 +25,9 @@ pub(super) fn kept(committed_lines: u64, is_stream: bool) -> String {
              are stored a second time"
         )
     } else {
-        format!("its lines up to {committed_lines} are kept, `resume` goes on after them")
+        format!(
+            "its lines up to {committed_lines} are kept, and the next ingest of it goes on after them"
+        )
     }
 }
 
@@ -42,14 +45,19 @@ pub(super) fn bad_line(
         reason,
     } = listed(bad, lines_before);
     let text = match parsed.bytes_of(bad.line) {
-        Ok(text) => text.trim_ascii(),
+        Ok(text) => text,
         Err(error) => return error,
     };
-    let advice = if line == 1 && text == b"{" {
-        format!("it looks like one JSON value over several lines, which jq -c . {file} puts on one")
+    let at = usize::try_from(column)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(1);
+    let from = text.get(at.saturating_sub(1)..).unwrap_or_default();
+    let wrong = text.get(at..).unwrap_or_default();
+    let advice = if non_finite::is_at_start(wrong) || non_finite::is_at_start(from) {
+        "have such numbers stored as null or as text (`nan` null or `nan` string), or have bad lines left out (`on_error` skip) or kept \
+         aside (`on_error` quarantine)"
     } else {
         "correct the line, or have bad lines left out (`on_error` skip) or kept aside (`on_error` quarantine)"
-            .to_owned()
     };
     Error::new(
         ErrorKind::BadRecord,
@@ -57,13 +65,20 @@ pub(super) fn bad_line(
     )
 }
 
-/// The error for a file that is a single JSON array.
-pub(super) fn one_array(file: &str) -> Error {
+/// The error for what is no file and is to be followed.
+pub(super) fn only_files_are_followed() -> Error {
     Error::new(
-        ErrorKind::BadRecord,
+        ErrorKind::InvalidArgument,
+        "Only a plain file can be followed; a stream is read as it comes without `follow`.",
+    )
+}
+
+/// The error for a compressed file that is to be followed.
+pub(super) fn compressed_follow(file: &str) -> Error {
+    Error::new(
+        ErrorKind::InvalidArgument,
         format!(
-            "{file} is one JSON array, not one JSON value a line; convert it with jq -c '.[]' {file} > {}.ndjson and ingest that.",
-            file.strip_suffix(".json").unwrap_or(file)
+            "{file} is compressed, and what is appended to it cannot be followed; ingest it without `follow`."
         ),
     )
 }

@@ -5,6 +5,9 @@ use std::path::Path;
 /// Suffixes of compressed files.
 const COMPRESSED: [&str; 2] = [".gz", ".zst"];
 
+/// Suffixes of compressed logs.
+const ALL_COMPRESSED: [&str; 4] = [".gz", ".zst", ".xz", ".bz2"];
+
 /// Suffixes of files of JSON.
 const JSON: [&str; 3] = [".ndjson", ".jsonl", ".json"];
 
@@ -15,6 +18,20 @@ pub fn collection_name(file: &Path) -> Option<String> {
     let name = file.file_name()?.to_string_lossy();
     let name = without_suffix(without_suffix(&name, &COMPRESSED), &JSON);
     Some(name.to_owned())
+}
+
+/// The name that the files of one rotated log have in common: without suffixes of compression, numbers and dates at the
+/// end (`app.log`, `app.log.1`, `app.log-20260131.gz`).
+pub(super) fn rotation_name(file: &str) -> &str {
+    let mut name = without_suffix(file, &ALL_COMPRESSED);
+    loop {
+        let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        let shorter = stem.strip_suffix(['.', '-', '_']);
+        match shorter {
+            Some(shorter) if stem.len() < name.len() && !shorter.is_empty() => name = shorter,
+            _ => return name,
+        }
+    }
 }
 
 /// The name without the first of the suffixes that it ends with.
@@ -30,7 +47,7 @@ fn without_suffix<'a>(name: &'a str, suffixes: &[&str]) -> &'a str {
 mod tests {
     use std::path::Path;
 
-    use super::collection_name;
+    use super::{collection_name, rotation_name};
 
     #[test]
     fn a_collection_is_named_for_its_file() {
@@ -43,5 +60,19 @@ mod tests {
         assert_eq!(name("a.gz.gz").as_deref(), Some("a.gz"));
         assert_eq!(name("/"), None);
         assert_eq!(name(".json").as_deref(), Some(".json"));
+    }
+
+    #[test]
+    fn rotated_logs_have_a_name_in_common() {
+        for name in [
+            "x/app.log.1",
+            "x/app.log.12.gz",
+            "x/app.log-20260131",
+            "x/app.log.2026-01-31.zst",
+        ] {
+            assert_eq!(rotation_name(name), "x/app.log", "{name}");
+        }
+        assert_eq!(rotation_name("part1.ndjson"), "part1.ndjson");
+        assert_eq!(rotation_name("2026"), "2026");
     }
 }

@@ -1,26 +1,25 @@
 //! Receiving from the reader thread, without losing sight of a request to stop.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::RecvTimeoutError;
 use lakebed_codec::Promise;
 use lakebed_format::Hash;
 
+use super::PATIENCE;
 use super::pipeline::{Pipeline, Stop};
 use super::reader_thread::Item;
 use super::training::Training;
 use crate::error::{Error, ErrorKind};
 
-/// The longest time between two calls of the caller's progress function.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// The longest time for which lines of a stream wait for their commit, as far as this side goes.
+const COMMIT: Duration = Duration::from_millis(400);
 
 impl Pipeline<'_> {
     /// Writes everything that the reader thread sends. Returns size and hash of the input before decompression.
     pub(super) fn write_everything(&mut self) -> Result<(u64, Hash), Stop> {
         loop {
             match self.receive()? {
-                Item::Begins(compression) => self.sample_file(compression)?,
-                Item::SkippedTo(raw) => self.ticker.progress.bytes = raw,
                 Item::Chunk(promise) => {
                     let parsed = self.wait(&promise)?;
                     if matches!(self.training, Training::Done) {
@@ -28,6 +27,7 @@ impl Pipeline<'_> {
                     } else {
                         self.hold(parsed)?;
                     }
+                    self.commit_if_due()?;
                 }
                 Item::Ended {
                     raw_size,
@@ -60,13 +60,29 @@ impl Pipeline<'_> {
         loop {
             match self.reader.items.recv_timeout(PATIENCE) {
                 Ok(item) => return Ok(item),
-                Err(RecvTimeoutError::Timeout) => self.tick()?,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.tick()?;
+                    self.commit_if_due()?;
+                }
                 Err(RecvTimeoutError::Disconnected) => {
                     let message = "the reader thread of an ingest ended without saying why";
                     return Err(Stop::Failed(Error::internal(message)));
                 }
             }
         }
+    }
+
+    /// Commits what a stream gave, if that is long enough ago.
+    fn commit_if_due(&mut self) -> Result<(), Stop> {
+        let is_due = |since: Option<Instant>| since.is_some_and(|since| since.elapsed() >= COMMIT);
+        if self.is_stream && is_due(self.held_since) {
+            self.held_since = None;
+            self.flush_held()?;
+        }
+        if self.is_stream && is_due(self.group.began) {
+            self.commit(None)?;
+        }
+        Ok(())
     }
 
     /// The result of a worker's job.

@@ -13,8 +13,22 @@ pub struct IngestReport {
     pub file: String,
     /// The file was ingested in full before: nothing was done.
     pub skipped: bool,
-    /// The last line of the interrupted ingest that was resumed.
+    /// The name under which all of it was ingested before, if it was skipped.
+    pub same_as: Option<String>,
+    /// The last line that was ingested before, if the ingest went on from there.
     pub resumed_after_line: Option<u64>,
+    /// The name under which the lines up to there were ingested.
+    pub resumed_from: Option<String>,
+    /// Bytes of a half-written last line, which is left for the next ingest.
+    pub unfinished_bytes: u64,
+    /// Values that were stored without the blanks between their parts, because they went over several lines.
+    pub minified: u64,
+    /// Records in which NaN or an infinity was replaced.
+    pub replaced: u64,
+    /// How often the followed file was replaced, renamed or cut.
+    pub rotations: u64,
+    /// Nothing was written: the report says what would be done.
+    pub dry_run: bool,
     /// Lines read, blank ones included.
     pub lines: u64,
     /// Rows added.
@@ -42,6 +56,25 @@ pub struct IngestReport {
 }
 
 impl IngestReport {
+    /// Adds what was done with the next file under the name of a followed one.
+    pub(super) fn add(&mut self, next: IngestReport) {
+        self.lines += next.lines;
+        self.rows += next.rows;
+        self.new_blobs += next.new_blobs;
+        self.duplicates += next.duplicates;
+        self.bad_lines += next.bad_lines;
+        let room = super::lines::LISTED.saturating_sub(self.first_bad.len());
+        self.first_bad.extend(next.first_bad.into_iter().take(room));
+        self.quarantine = self.quarantine.take().or(next.quarantine);
+        self.unfinished_bytes = next.unfinished_bytes;
+        self.replaced += next.replaced;
+        self.bytes_in += next.bytes_in;
+        self.bytes_stored += next.bytes_stored;
+        self.trained = self.trained.take().or(next.trained);
+        self.seconds += next.seconds;
+        self.commit = next.commit;
+    }
+
     /// Bytes read for each byte stored.
     pub fn ratio(&self) -> f64 {
         if self.bytes_stored == 0 {

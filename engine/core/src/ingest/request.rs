@@ -4,18 +4,32 @@ use std::fmt;
 use std::io::Read;
 use std::path::PathBuf;
 
+use crate::error::Result;
 use crate::progress::ProgressFn;
+
+/// Opens an input at its first byte.
+pub type Opener = Box<dyn FnMut() -> Result<Box<dyn Read + Send>> + Send>;
 
 /// What an ingest reads. Compression is recognised by content.
 pub enum Source {
     /// A file.
     Path(PathBuf),
-    /// A reader.
+    /// A reader, which can be read once.
     Reader {
         /// The name stored with the rows.
         name: String,
         /// The bytes.
         reader: Box<dyn Read + Send>,
+    },
+    /// Text that is made from something else, and is the same each time it is opened: a member of an archive, the rows
+    /// of a table in another format.
+    Made {
+        /// The name stored with the rows.
+        name: String,
+        /// The file that all of it is made from; what was ingested before is recognised by the bytes of that file.
+        original: Option<PathBuf>,
+        /// Opens it.
+        open: Opener,
     },
 }
 
@@ -26,6 +40,11 @@ impl fmt::Debug for Source {
             Source::Reader { name, .. } => f
                 .debug_struct("Reader")
                 .field("name", name)
+                .finish_non_exhaustive(),
+            Source::Made { name, original, .. } => f
+                .debug_struct("Made")
+                .field("name", name)
+                .field("original", original)
                 .finish_non_exhaustive(),
         }
     }
@@ -55,6 +74,26 @@ impl OnError {
     }
 }
 
+/// What replaces NaN, Infinity and -Infinity, which some programs write and JSON does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NonFinite {
+    /// `null`.
+    Null,
+    /// The word as a string: `"NaN"`, `"Infinity"`, `"-Infinity"`.
+    Text,
+}
+
+impl NonFinite {
+    /// The choice with this name: `null` or `string`.
+    pub fn from_name(name: &str) -> Option<NonFinite> {
+        match name {
+            "null" => Some(NonFinite::Null),
+            "string" => Some(NonFinite::Text),
+            _ => None,
+        }
+    }
+}
+
 /// The options of an ingest.
 #[derive(Debug)]
 pub struct IngestOptions {
@@ -62,10 +101,16 @@ pub struct IngestOptions {
     pub into: String,
     /// What happens to bad lines.
     pub on_error: OnError,
-    /// Ingest also a file that was ingested in full before.
+    /// What replaces NaN and infinities; without it they make a line bad.
+    pub nan: Option<NonFinite>,
+    /// Begin at the first byte also of what was ingested before.
     pub again: bool,
-    /// Continue where an interrupted ingest of the same file stopped.
+    /// Go on after what an earlier ingest of the same name committed, and fail when that has changed.
     pub resume: bool,
+    /// Go on with what is appended to the file, until the caller stops it.
+    pub follow: bool,
+    /// Read and check everything, write nothing, and report what would be done.
+    pub dry_run: bool,
     /// Train a dictionary if the collection has none and it pays.
     pub train: bool,
     /// Called with the progress.
@@ -78,8 +123,11 @@ impl IngestOptions {
         Self {
             into: collection.into(),
             on_error: OnError::Abort,
+            nan: None,
             again: false,
             resume: false,
+            follow: false,
+            dry_run: false,
             train: true,
             progress: ProgressFn::none(),
         }

@@ -1,4 +1,4 @@
-//! An ingest into a store: the write session as the pipeline's group writer.
+//! An ingest into a store: its write sessions as the pipeline's group writer.
 
 use std::sync::Arc;
 
@@ -12,8 +12,10 @@ use lakebed_json::schema::Summary;
 
 use super::group_writer::GroupWriter;
 use super::pipeline::{self, Resources};
-use super::{IngestOptions, IngestReport, SIZES, Source};
+use super::{IngestOptions, IngestReport, SIZES, Source, dry_run};
+use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
+use crate::snapshot::Snapshot;
 use crate::write::{BlobCounts, Lines, NewBlob, Session, Shared};
 
 /// Ingests into a store; see [`crate::Store::ingest`]. Commits pending changes first.
@@ -29,41 +31,96 @@ pub(crate) fn ingest(
         page_bytes: store_options.page_bytes,
         sizes: SIZES,
     };
-    let mut session = Session::begin(shared, Some(Arc::clone(&resources.workers)))?;
-    session.commit()?;
+    if options.dry_run {
+        let recorded = recorded(shared.snapshot().catalogue(), &options.into)?;
+        return dry_run::ingest(&recorded, source, options, &resources);
+    }
+    let mut writer = StoreWriter {
+        shared,
+        workers: Arc::clone(&resources.workers),
+        session: None,
+    };
+    writer.take_up()?;
+    writer.session()?.commit()?;
     // After an error the session is dropped, which discards what is not committed.
-    let report = pipeline::ingest(&mut session, source, options, resources)?;
-    session.leave()?;
+    let report = pipeline::ingest(&mut writer, source, options, &resources)?;
+    writer.release()?;
     Ok(report)
 }
 
-impl GroupWriter for Session<'_> {
+/// Write sessions of a store, one after the other.
+struct StoreWriter<'a> {
+    shared: &'a Shared,
+    workers: Arc<Workers>,
+    session: Option<Session<'a>>,
+}
+
+impl<'a> StoreWriter<'a> {
+    fn session(&mut self) -> Result<&mut Session<'a>> {
+        self.session
+            .as_mut()
+            .ok_or_else(|| Error::internal("an ingest writes without a session"))
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        match &self.session {
+            Some(session) => session.snapshot(),
+            None => self.shared.snapshot(),
+        }
+    }
+}
+
+/// The ingests recorded for the collection of this name, in order, each with the name of its file.
+fn recorded(catalogue: &Catalogue, collection: &str) -> Result<Vec<(String, IngestEntry)>> {
+    let Some(collection) = catalogue.named(collection) else {
+        return Ok(Vec::new());
+    };
+    let entries = catalogue
+        .ingests()
+        .iter()
+        .filter(|entry| entry.collection == collection.id);
+    entries
+        .map(|entry| {
+            let name = catalogue.file(entry.file).ok_or_else(|| {
+                Error::internal("an ingest names a file that the catalogue lacks")
+            })?;
+            Ok((name.to_string(), *entry))
+        })
+        .collect()
+}
+
+impl GroupWriter for StoreWriter<'_> {
+    fn release(&mut self) -> Result<()> {
+        self.session.take().map_or(Ok(()), Session::leave)
+    }
+
+    fn take_up(&mut self) -> Result<()> {
+        if self.session.is_none() {
+            let workers = Some(Arc::clone(&self.workers));
+            self.session = Some(Session::begin(self.shared, workers)?);
+        }
+        Ok(())
+    }
+
+    fn has_dictionary(&self, collection: &str) -> Result<bool> {
+        let snapshot = self.snapshot();
+        let catalogue = snapshot.catalogue();
+        let collection = catalogue.named(collection);
+        Ok(collection.is_some_and(|collection| catalogue.dictionary_of(collection.id).is_some()))
+    }
+
     fn ingests(&self, collection: &str) -> Result<Vec<(String, IngestEntry)>> {
-        let catalogue = self.catalogue();
-        let Some(collection) = catalogue.named(collection) else {
-            return Ok(Vec::new());
-        };
-        let entries = catalogue
-            .ingests()
-            .iter()
-            .filter(|entry| entry.collection == collection.id);
-        entries
-            .map(|entry| {
-                let name = catalogue.file(entry.file).ok_or_else(|| {
-                    Error::internal("an ingest names a file that the catalogue lacks")
-                })?;
-                Ok((name.to_string(), *entry))
-            })
-            .collect()
+        recorded(self.snapshot().catalogue(), collection)
     }
 
     fn use_dictionary(&mut self, collection: CollectionId) -> Result<Option<u64>> {
-        let generation = self
+        let session = self.session()?;
+        let generation = session
             .catalogue()
             .dictionary_of(collection)
             .map(|entry| entry.generation);
         if generation.is_some() {
-            self.encode_for(collection)?;
+            session.encode_for(collection)?;
         }
         Ok(generation)
     }
@@ -73,18 +130,16 @@ impl GroupWriter for Session<'_> {
         Ok(segments.iter().map(|segment| segment.file_bytes).sum())
     }
 
-    // The inherent methods of the session.
-
-    fn expected(&self, collection: CollectionId) -> Summary {
-        Session::expected(self, collection)
+    fn expected(&mut self, collection: CollectionId) -> Result<Summary> {
+        Ok(self.session()?.expected(collection))
     }
 
     fn collection(&mut self, name: &str) -> Result<CollectionId> {
-        Session::collection(self, name)
+        self.session()?.collection(name)
     }
 
     fn file(&mut self, name: &str) -> Result<FileNumber> {
-        Session::file(self, name)
+        self.session()?.file(name)
     }
 
     fn install_dictionary(
@@ -92,15 +147,18 @@ impl GroupWriter for Session<'_> {
         collection: CollectionId,
         bytes: &[u8],
     ) -> Result<DictionaryNumber> {
-        Session::install_dictionary(self, collection, bytes)
+        self.session()?.install_dictionary(collection, bytes)
     }
 
     fn blobs(&mut self, batch: &[NewBlob<'_>], ids: &mut Vec<BlobId>) -> Result<BlobCounts> {
-        Session::blobs(self, batch, ids)
+        self.session()?.blobs(batch, ids)
     }
 
     fn seem_known(&self, hashes: &[Hash]) -> Result<bool> {
-        Session::seem_known(self, hashes)
+        match &self.session {
+            Some(session) => session.seem_known(hashes),
+            None => Ok(false),
+        }
     }
 
     fn rows(
@@ -110,18 +168,18 @@ impl GroupWriter for Session<'_> {
         lines: Lines<'_>,
         ids: &[BlobId],
     ) -> Result<()> {
-        Session::rows(self, collection, file, lines, ids)
+        self.session()?.rows(collection, file, lines, ids)
     }
 
     fn pin(&mut self, blob: BlobId) -> Result<()> {
-        Session::pin(self, blob)
+        self.session()?.pin(blob)
     }
 
     fn record(&mut self, record: CatalogueRecord) -> Result<()> {
-        Session::record(self, record)
+        self.session()?.record(record)
     }
 
     fn commit(&mut self) -> Result<CommitNumber> {
-        Session::commit(self)
+        self.session()?.commit()
     }
 }

@@ -1,5 +1,7 @@
 //! Writing parsed chunks: blobs, rows, bad lines.
 
+use std::time::Instant;
+
 use lakebed_format::{BlobId, Hash};
 use lakebed_json::schema::validate_and_observe;
 
@@ -12,9 +14,6 @@ use crate::write::{BlobCounts, Lines, NewBlob};
 impl Pipeline<'_> {
     /// The error of a chunk that stops the ingest, if it has one; `lines_before` lines precede it.
     pub(super) fn check(&self, parsed: &Parsed, lines_before: u64) -> Result<()> {
-        if parsed.is_array {
-            return Err(messages::one_array(&self.report.file));
-        }
         match parsed.bad.first() {
             Some(bad) if self.on_error == OnError::Abort => Err(messages::bad_line(
                 &self.report.file,
@@ -30,13 +29,20 @@ impl Pipeline<'_> {
     /// Writes a chunk, or gathers it to be written with others. Commits first if the group is full.
     pub(super) fn write(&mut self, parsed: Parsed) -> Result<(), Stop> {
         self.check(&parsed, self.lines)?;
+        if let Some(bytes) = parsed.unfinished {
+            self.report.unfinished_bytes = bytes;
+            return Ok(());
+        }
+        self.begin_group()?;
         let rows = parsed.lines.len() as u64;
         let bytes = parsed.end.content - parsed.offset;
         let is_full = self.group.bytes + bytes > self.sizes.commit_bytes
             || self.group.rows + rows > self.sizes.commit_rows;
         if is_full && self.group.bytes > 0 {
             self.commit(None)?;
+            self.begin_group()?;
         }
+        self.group.began.get_or_insert_with(Instant::now);
         self.group.bytes += bytes;
         self.group.rows += rows;
         let lines_before = self.lines;
@@ -115,10 +121,13 @@ impl Pipeline<'_> {
                 .collect();
             Lines::Each(&numbers)
         };
-        self.writer.rows(self.collection, self.file, lines, ids)?;
+        let places = self.places()?;
+        self.writer
+            .rows(places.collection, places.file, lines, ids)?;
+        self.report.replaced += parsed.replaced;
         self.report.rows += ids.len() as u64;
         if self.group.summary.is_none() {
-            self.group.summary = Some(self.writer.expected(self.collection));
+            self.group.summary = Some(self.writer.expected(places.collection)?);
         }
         if let Some(summary) = &mut self.group.summary {
             if summary.would_forget(&parsed.summary) {
@@ -185,8 +194,9 @@ impl Pipeline<'_> {
             self.writer.pin(id)?;
         }
         let ids = self.write_blobs(&rows)?;
+        let file = self.places()?.file;
         self.writer
-            .rows(collection, self.file, Lines::Each(&numbers), &ids)
+            .rows(collection, file, Lines::Each(&numbers), &ids)
     }
 
     fn write_blobs<B: AsRef<[u8]>>(&mut self, blobs: &[B]) -> Result<Vec<BlobId>> {

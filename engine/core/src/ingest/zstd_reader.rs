@@ -2,9 +2,17 @@
 
 use std::io::{self, BufRead, Read};
 
-use zstd_safe::{DCtx, InBuffer, OutBuffer, ResetDirective};
+use zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, ResetDirective};
 
 use crate::error::{Error, ErrorKind, Result};
+
+/// The largest window in powers of two: what `zstd --ultra -22 --long=31` writes. Its memory, 2 GiB, is taken only for
+/// a file that asks for it.
+const WINDOW_LOG_MAX: u32 = if cfg!(target_pointer_width = "64") {
+    31
+} else {
+    30
+};
 
 /// Decompresses the bytes of `inner`.
 pub(super) struct ZstdReader<R> {
@@ -26,6 +34,7 @@ impl<R: BufRead> ZstdReader<R> {
         })?;
         context
             .init()
+            .and_then(|_| context.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX)))
             .map_err(|code| Error::io("setting up decompression", damaged(code)))?;
         Ok(Self {
             inner,

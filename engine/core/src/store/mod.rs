@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lakebed_format::{BlobId, CommitNumber, Hash, Seq};
-use lakebed_vfs::{OsVfs, Vfs};
+use lakebed_vfs::{OsVfs, Vfs, dangling_link};
 
 use crate::blob::Blob;
 use crate::compact::{CompactOptions, CompactReport};
@@ -52,6 +52,16 @@ impl Store {
     /// # Errors
     /// `StoreNotFound`, `NotAStore`, `FormatTooNew`, `Corrupt`, `Io`.
     pub fn open(path: &Path, options: Options) -> Result<Self> {
+        if let Some(target) = dangling_link(path) {
+            return Err(Error::new(
+                ErrorKind::StoreNotFound,
+                format!(
+                    "{} is a symbolic link to {}, which does not exist; make that directory, or correct the link.",
+                    path.display(),
+                    target.display()
+                ),
+            ));
+        }
         Self::open_on(Arc::new(OsVfs::new(path)), options)
     }
 

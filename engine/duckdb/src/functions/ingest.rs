@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 
 use lakebed_core::{
-    CommitNumber, IngestOptions, IngestReport, OnError, Result, Source, collection_name,
+    CommitNumber, IngestOptions, IngestReport, NonFinite, OnError, Result, Source, collection_name,
 };
 
 use super::mutation::{Mutation, ReportRow, ReportValue, int, text};
@@ -22,6 +22,8 @@ pub(crate) struct Ingest {
     again: bool,
     resume: bool,
     train: bool,
+    nan: Option<NonFinite>,
+    dry_run: bool,
 }
 
 impl Mutation for Ingest {
@@ -33,6 +35,8 @@ impl Mutation for Ingest {
         (c"again", ParameterType::Bool),
         (c"resume", ParameterType::Bool),
         (c"train", ParameterType::Bool),
+        (c"nan", ParameterType::Text),
+        (c"dry_run", ParameterType::Bool),
     ];
 
     fn bind(call: &BindCall) -> Result<Self> {
@@ -53,6 +57,13 @@ impl Mutation for Ingest {
                 ))
             })?,
         };
+        let nan = match call.named_text(c"nan") {
+            None => None,
+            Some(name) => Some(
+                NonFinite::from_name(&name)
+                    .ok_or_else(|| invalid(format!("nan is 'null' or 'string', not {name:?}.")))?,
+            ),
+        };
         Ok(Self {
             store: call.text(0, "the path of a store")?,
             file: file.into(),
@@ -61,6 +72,8 @@ impl Mutation for Ingest {
             again: call.named_bool(c"again").unwrap_or(false),
             resume: call.named_bool(c"resume").unwrap_or(false),
             train: call.named_bool(c"train").unwrap_or(true),
+            nan,
+            dry_run: call.named_bool(c"dry_run").unwrap_or(false),
         })
     }
 
@@ -72,6 +85,8 @@ impl Mutation for Ingest {
             again: self.again,
             resume: self.resume,
             train: self.train,
+            nan: self.nan,
+            dry_run: self.dry_run,
             ..IngestOptions::into(&self.collection)
         };
         let report = store.ingest(Source::Path(self.file.clone()), options)?;
@@ -113,10 +128,18 @@ fn ingested(report: &IngestReport) -> ReportRow {
         ("collection", text(&report.collection)),
         ("file", text(&report.file)),
         ("skipped", ReportValue::Bool(report.skipped)),
+        ("same_as", ReportValue::Text(report.same_as.clone())),
         (
             "resumed_after_line",
             ReportValue::Int(report.resumed_after_line),
         ),
+        (
+            "resumed_from",
+            ReportValue::Text(report.resumed_from.clone()),
+        ),
+        ("unfinished_bytes", int(report.unfinished_bytes)),
+        ("minified", int(report.minified)),
+        ("replaced", int(report.replaced)),
         ("lines", int(report.lines)),
         ("rows", int(report.rows)),
         ("new_blobs", int(report.new_blobs)),

@@ -12,6 +12,11 @@ pub struct JsonError {
     pub reason: &'static str,
 }
 
+/// The reason where a text ends inside a string.
+pub(super) const INSIDE_STRING: &str = "the line ends inside a string";
+/// The reason where something follows the value.
+pub(super) const TEXT_AFTER: &str = "unexpected text after the JSON value";
+
 impl JsonError {
     pub(crate) fn new(at: usize, reason: &'static str) -> Self {
         Self {
@@ -20,9 +25,14 @@ impl JsonError {
         }
     }
 
-    /// Whether the text is a valid start of JSON that ends too early.
-    pub(crate) fn at_end(&self, text: &[u8]) -> bool {
+    /// Whether `text`, the text of this error, is a valid start of JSON that ends too early.
+    pub fn at_end(&self, text: &[u8]) -> bool {
         self.column > text.trim_ascii_end().len()
+    }
+
+    /// Whether the text ends inside a string.
+    pub fn is_inside_string(&self) -> bool {
+        self.reason == INSIDE_STRING
     }
 }
 

@@ -28,5 +28,5 @@ pub use string::{has_lone_surrogate, unescape_into};
 pub use token::Kind;
 pub(crate) use token::{Flags, Ignore, Sink, Token, TokenKind};
 pub(crate) use validate::check_encoding;
-pub use validate::{MAX_LENGTH, looks_like_array, validate};
+pub use validate::{MAX_LENGTH, first_value, is_unfinished, validate};
 pub use walk::{Cursor, Malformed, Text, Value};

@@ -1,6 +1,6 @@
 //! One pass over a text: the grammar of RFC 8259 as a loop. A bit per open container takes the place of recursion.
 
-use super::error::JsonError;
+use super::error::{INSIDE_STRING, JsonError, TEXT_AFTER};
 use super::token::{Flags, Kind, Sink, Token, TokenKind};
 use super::{scan, string};
 
@@ -107,7 +107,7 @@ pub(crate) fn parse<S: Sink>(text: &[u8], sink: &mut S) -> Result<Kind, JsonErro
             let Some(object) = open.top() else {
                 return match parser.peek() {
                     None => Ok(kind),
-                    Some(_) => Err(parser.wrong("unexpected text after the JSON value")),
+                    Some(_) => Err(parser.wrong(TEXT_AFTER)),
                 };
             };
             let next = parser.peek();
@@ -254,7 +254,7 @@ impl<S: Sink> Parser<'_, S> {
                     return Err(self.wrong("a line break or tab in a string must be escaped"));
                 }
                 Some(_) => return Err(self.wrong("control character in a string")),
-                None => return Err(self.wrong("the line ends inside a string")),
+                None => return Err(self.wrong(INSIDE_STRING)),
             }
             self.at = scan::special(self.bytes, self.at);
         }
@@ -269,7 +269,7 @@ impl<S: Sink> Parser<'_, S> {
             Some(b'u') => {}
             None => {
                 self.at += 1;
-                return Err(self.wrong("the line ends inside a string"));
+                return Err(self.wrong(INSIDE_STRING));
             }
             Some(_) => return Err(self.wrong("unknown escape in a string")),
         }

@@ -175,26 +175,35 @@ fn every_byte_in_every_place_of_a_long_string_is_looked_at() {
 }
 
 #[test]
-fn a_file_that_is_one_array_is_recognised() {
-    for chunk in [
-        "[\n  {\"a\": 1},\n  {\"a\": 2}\n]\n",
-        "\u{feff} [{\"a\":1},\n{\"a\":2}]",
-        "[{\"a\":1},{\"a\":2}]\n\n",
-        "[\r\n",
-        "[1,\n2]",
+fn the_first_value_of_several_is_found() {
+    for (text, end) in [
+        ("{\"a\":1}", 7),
+        (" {\"a\":1} {\"b\":2}", 8),
+        ("{\n\"a\": 1\n}\n\n[2]", 10),
+        ("\"x\"7", 3),
     ] {
-        assert!(looks_like_array(chunk.as_bytes()), "{chunk}");
+        assert_eq!(first_value(text.as_bytes()).unwrap(), end, "{text}");
     }
-    for chunk in [
-        "[1,2]\n[3,4]\n",
-        "[{\"a\":1}]\n[{\"a\":2}]\n",
-        "{\"a\":[\n",
-        "",
-        "[1,2]",
-        "[x\n",
-        "[1 2,\n",
+    assert!(first_value(b"{\"a\":").unwrap_err().at_end(b"{\"a\":"));
+    assert!(first_value(b"nope {}").is_err());
+}
+
+#[test]
+fn half_a_text_is_told_from_a_wrong_one() {
+    let whole = "{\"a\": [1.5e3, true, null, \"\\u00e9 é\"]}".as_bytes();
+    for end in 1..whole.len() {
+        let error = validate(&whole[..end]).unwrap_err();
+        assert!(is_unfinished(&whole[..end], &error), "{end}");
+    }
+    for wrong in [
+        &b"nope"[..],
+        b"{]",
+        b"{\"a\":1}}",
+        b"[1,\xFF",
+        b"{\"a\":\"\xFFx",
     ] {
-        assert!(!looks_like_array(chunk.as_bytes()), "{chunk}");
+        let error = validate(wrong).unwrap_err();
+        assert!(!is_unfinished(wrong, &error), "{wrong:?}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whether a text is one JSON value.
 
-use super::error::JsonError;
+use super::error::{JsonError, TEXT_AFTER};
 use super::parse::parse;
 use super::token::{Ignore, Kind};
 
@@ -34,21 +34,36 @@ pub(crate) fn check_encoding(text: &[u8]) -> Result<(), JsonError> {
     }
 }
 
-/// Whether a file that starts with `chunk` is a single JSON array (spread over lines, or one line that is an array of
-/// objects) instead of one JSON value per line.
-pub fn looks_like_array(chunk: &[u8]) -> bool {
-    let chunk = chunk
-        .strip_prefix(b"\xEF\xBB\xBF")
-        .unwrap_or(chunk)
-        .trim_ascii_start();
-    let Some(inside) = chunk.strip_prefix(b"[") else {
-        return false;
-    };
-    let end = chunk.iter().position(|byte| *byte == b'\n');
-    let (first, rest) = chunk.split_at(end.unwrap_or(chunk.len()));
-    if validate(first).is_ok() {
-        return rest.trim_ascii().is_empty() && inside.trim_ascii_start().starts_with(b"{");
+/// The offset after the first value of a text; blanks may precede it, and anything may follow.
+///
+/// # Errors
+/// As [`validate()`], without the check that the text is UTF-8.
+pub fn first_value(text: &[u8]) -> Result<usize, JsonError> {
+    let text = text.get(..MAX_LENGTH).unwrap_or(text);
+    match parse(text, &mut Ignore) {
+        Ok(_) => Ok(text.len()),
+        Err(error) if error.reason == TEXT_AFTER => {
+            let value = text.get(..error.column - 1).unwrap_or(text);
+            Ok(value.trim_ascii_end().len())
+        }
+        Err(error) => Err(error),
     }
-    // An array that continues after its first line: the line must be the start of a valid text.
-    validate(first).is_err_and(|error| error.at_end(first))
+}
+
+/// Whether a text that [`validate()`] refused with this error is the beginning of a JSON text: more may follow.
+pub fn is_unfinished(text: &[u8], error: &JsonError) -> bool {
+    if error.at_end(text) {
+        return true;
+    }
+    // Cut inside a character or an escape: the part before it decides.
+    let before = match std::str::from_utf8(text) {
+        Err(cut) if cut.error_len().is_none() => cut.valid_up_to(),
+        Err(_) => return false,
+        Ok(_) => match memchr::memrchr(b'\\', text) {
+            Some(at) if text.len() - at < 6 => at,
+            _ => return false,
+        },
+    };
+    let before = text.get(..before).unwrap_or_default();
+    parse(before, &mut Ignore).is_err_and(|error| error.at_end(before))
 }

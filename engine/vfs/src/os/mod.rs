@@ -62,6 +62,13 @@ impl OsVfs {
     }
 }
 
+/// What a symbolic link names that leads nowhere; `None` for any other path.
+pub fn dangling_link(path: &Path) -> Option<PathBuf> {
+    let target = fs::read_link(path).ok()?;
+    let missing = fs::metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    missing.then_some(target)
+}
+
 impl ReadVfs for OsVfs {
     fn open_read(&self, name: &str) -> io::Result<Arc<dyn ReadFile>> {
         Ok(self.open(name, Open::Read)?)

@@ -16,7 +16,7 @@ from lakebed._cli.commands.compaction import compact_if_due
 from lakebed._cli.environment.context import Context
 from lakebed._cli.messages.file_errors import unreadable
 from lakebed._cli.render import count, size
-from lakebed._ingest_sources import utf8_name
+from lakebed._inputs import utf8_name
 from lakebed.errors import InvalidArgument, error
 
 LARGEST = 2**32 - 1

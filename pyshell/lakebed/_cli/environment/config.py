@@ -53,6 +53,9 @@ class Settings:
     compact_bytes: int = _setting(64 << 20, "and at least so many bytes", ge=0)
 
 
+TRUSTED = frozenset({"store"})
+"""Settings that name a place or a program: in a project's file they count only if the user or root owns the file."""
+
 HELP: dict[str, str] = {one.name: one.metadata["help"] for one in fields(Settings)}
 """The description of each setting."""
 
@@ -82,6 +85,8 @@ class Loaded(NamedTuple):
     settings: Settings
     origins: dict[str, str]
     files: list[Path]
+    notes: tuple[str, ...] = ()
+    """What the user is to know, such as settings that do not count."""
 
     def values(self) -> dict[str, Value]:
         """Every setting with its origin."""
@@ -115,11 +120,20 @@ def load(
     directory = Path.cwd() if directory is None else directory
     layers: list[tuple[str, dict[str, object]]] = []
     files = [user_file(environ)]
+    notes: list[str] = []
     if (user := _read_file(files[0])) is not None:
         layers.append((str(files[0]), user))
     if (path := project_file(directory)) is not None:
         files.append(path)
         project = _read_file(path) or {}
+        if (owner := _foreign_owner(path)) is not None:
+            # Another user could have data go into a store of their own.
+            for name in TRUSTED & project.keys():
+                del project[name]
+                notes.append(
+                    f"note: the setting {name!r} of {path} does not count, because the file belongs to user {owner}, who is "
+                    "neither you nor root"
+                )
         if isinstance(project.get("store"), str):
             # A path in a settings file is relative to that file.
             project["store"] = str(path.parent / str(project["store"]))
@@ -138,8 +152,23 @@ def load(
             values[name], origins[name] = value, origin
     if all(origin in ("default", "flag") for origin in origins.values()):
         # Flags have been checked when they were parsed.
-        return Loaded(Settings(**values), origins, files)  # type: ignore[arg-type]
-    return Loaded(Settings(**_model().model_validate(values).model_dump()), origins, files)
+        return Loaded(Settings(**values), origins, files, tuple(notes))  # type: ignore[arg-type]
+    return Loaded(Settings(**_model().model_validate(values).model_dump()), origins, files, tuple(notes))
+
+
+def _foreign_owner(path: Path) -> str | None:
+    """The owner of a file, or of a link to it, who is neither this user nor root; None where there is none."""
+    if not hasattr(os, "geteuid"):
+        return None
+    for owner in (path.lstat().st_uid, path.stat().st_uid):
+        if owner not in (0, os.geteuid()):
+            try:
+                import pwd
+
+                return pwd.getpwuid(owner).pw_name
+            except (ImportError, KeyError):
+                return str(owner)
+    return None
 
 
 def checked(name: str, text: str) -> object:

@@ -59,7 +59,10 @@ class Context:
         """The settings and where each comes from."""
         from lakebed._cli.environment import config
 
-        return config.load(self._flags)
+        loaded = config.load(self._flags)
+        for note in loaded.notes:
+            self.note(note)
+        return loaded
 
     @property
     def settings(self) -> Settings:
@@ -91,6 +94,8 @@ class Context:
         try:
             yield
         except StoreNotFound as error:
+            if Path(self.settings.store).is_symlink():
+                raise
             path = Path(self.settings.store).absolute()
             message = (
                 f"There is no store at {path}: name one with --store or $LAKEBED_STORE, or make one with "

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from lakebed._cli.messages.error_output import CommandFailed
 from lakebed._cli.render import Column, Row, described
+from lakebed._cli.results.hints import with_hint
 from lakebed._cli.results.totals import Rest, rest_of
 from lakebed._duckdb import HAS_RELATIONS, duckdb
 from lakebed.duck.error_positions import one_line_up
@@ -43,7 +44,7 @@ def translated_errors() -> Iterator[None]:
     except duckdb.InterruptException:
         raise KeyboardInterrupt from None
     except duckdb.Error as problem:
-        raise QueryFailed(re.sub(_WRAPPING, "", str(problem))) from problem
+        raise QueryFailed(with_hint(re.sub(_WRAPPING, "", str(problem)))) from problem
     except RuntimeError as problem:
         if "interrupted" in str(problem).lower():
             raise KeyboardInterrupt from None

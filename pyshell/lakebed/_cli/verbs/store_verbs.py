@@ -21,12 +21,12 @@ from lakebed._cli.verbs.verb import Argument, Verb
 STORE_VERBS: tuple[Verb, ...] = (
     Verb(
         "ingest",
-        "Read NDJSON files into a collection.",
+        "Read files into a collection.",
         "commands.ingest:ingest",
         (
             Argument(
                 "files",
-                "files, patterns, or - for standard input; .gz and .zst too",
+                "files, patterns, directories, http(s) addresses, or - for standard input",
                 "file",
                 many=True,
                 metavar="FILE...",
@@ -34,7 +34,7 @@ STORE_VERBS: tuple[Verb, ...] = (
             ),
             Argument(
                 "into",
-                "the collection (default: the file's name without .ndjson, .jsonl, .json, .gz, .zst)",
+                "the collection (default: the file's name without suffixes such as .ndjson, .csv, .gz)",
                 options=("--into",),
                 metavar="NAME",
                 completes="collection",
@@ -48,16 +48,30 @@ STORE_VERBS: tuple[Verb, ...] = (
                 choices=("abort", "skip", "quarantine"),
                 default="abort",
             ),
-            Argument("again", "ingest a file again that was ingested completely before", "flag", ("--again",)),
-            Argument("resume", "continue where an interrupted ingest of the same file stopped", "flag", ("--resume",)),
+            Argument(
+                "nan",
+                "store NaN and infinities, which are not JSON, as null or as strings",
+                "choice",
+                ("--nan",),
+                required=False,
+                choices=("null", "string"),
+            ),
+            Argument("again", "ingest from the beginning also what was ingested before", "flag", ("--again",)),
+            Argument("resume", "go on after what an earlier ingest committed, or fail", "flag", ("--resume",)),
+            Argument("recursive", "take the files in directories", "flag", ("--recursive",)),
+            Argument("follow", "go on with what is appended to the file, until Ctrl-C", "flag", ("--follow",)),
+            Argument("dry_run", "say what would happen to each file, and write nothing", "flag", ("--dry-run",)),
             SET_TYPES,
             NULL_TEXTS,
         ),
-        "Creates the store if it does not exist. A file that was ingested completely before is skipped, so the same command "
-        "can run every night. After Ctrl-C, committed rows stay; --resume continues from there.",
+        "Creates the store if it does not exist. A file that was ingested completely before is skipped, and one that has "
+        "grown goes on from where it was, so the same command can run every night. After Ctrl-C, committed rows stay, and "
+        "the same command goes on after them. Files hold JSON (lines, an array, or values over several lines), CSV, TSV or "
+        "Parquet, or are zip or tar archives; .gz, .zst, .xz and .bz2 too.",
         (
             "lakebed ingest events.ndjson.gz",
             "lakebed ingest 'logs/*.ndjson' --into logs --on-error quarantine",
+            "lakebed ingest app.log --follow",
             "zcat old.gz | lakebed ingest - --into events",
         ),
         changes_store=True,

@@ -97,6 +97,27 @@ fn compressed_inputs_are_recognised_whatever_they_are_called() {
 }
 
 #[test]
+fn a_zstd_file_may_ask_for_the_largest_window() {
+    let content = records(0, 2000);
+    let mut context = zstd_safe::CCtx::create();
+    context
+        .set_parameter(zstd_safe::CParameter::WindowLog(31))
+        .unwrap();
+    context
+        .set_parameter(zstd_safe::CParameter::ContentSizeFlag(false))
+        .unwrap();
+    let mut packed = Vec::with_capacity(content.len() + 1000);
+    let mut from = zstd_safe::InBuffer::around(&content);
+    let mut out = zstd_safe::OutBuffer::around(&mut packed);
+    // Not told the size, it writes the window that it was asked for.
+    context.compress_stream(&mut out, &mut from).unwrap();
+    while context.end_stream(&mut out).unwrap() > 0 {}
+    let (writer, report) = run(&packed, options());
+    assert_eq!(report.unwrap().rows, 2000);
+    assert!(writer.lines("events") == expected(&content));
+}
+
+#[test]
 fn damaged_compression_is_an_error_that_keeps_nothing() {
     let content = records(0, 20_000);
     for whole in [gzip(&content), zstd(&content)] {

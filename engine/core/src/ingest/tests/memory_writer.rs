@@ -46,6 +46,8 @@ pub(super) struct MemoryWriter {
     /// This commit, counted from 1, fails.
     pub(super) fail_at: Option<u64>,
     pub(super) encoding_for: Option<CollectionId>,
+    /// How often others could write.
+    pub(super) released: u64,
 }
 
 impl Default for MemoryWriter {
@@ -57,6 +59,7 @@ impl Default for MemoryWriter {
             commits: 0,
             fail_at: None,
             encoding_for: None,
+            released: 0,
         }
     }
 }
@@ -122,6 +125,29 @@ fn index_of(names: &mut Vec<String>, name: &str) -> u64 {
 }
 
 impl GroupWriter for MemoryWriter {
+    fn release(&mut self) -> Result<()> {
+        self.released += 1;
+        assert_eq!(self.now.rows.len(), self.committed.rows.len());
+        Ok(())
+    }
+
+    fn take_up(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn has_dictionary(&self, collection: &str) -> Result<bool> {
+        let at = self
+            .now
+            .collections
+            .iter()
+            .position(|name| name == collection);
+        Ok(self
+            .now
+            .dictionaries
+            .iter()
+            .any(|(id, _)| Some(id.0 as usize) == at))
+    }
+
     fn ingests(&self, collection: &str) -> Result<Vec<(String, IngestEntry)>> {
         let at = self
             .now
@@ -223,8 +249,8 @@ impl GroupWriter for MemoryWriter {
         Ok(())
     }
 
-    fn expected(&self, _: CollectionId) -> Summary {
-        Summary::new()
+    fn expected(&mut self, _: CollectionId) -> Result<Summary> {
+        Ok(Summary::new())
     }
 
     fn record(&mut self, record: CatalogueRecord) -> Result<()> {

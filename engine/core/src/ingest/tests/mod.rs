@@ -1,9 +1,12 @@
 mod bad;
+mod growing;
 mod inputs;
 mod memory_writer;
 mod pieces;
 mod resume;
+mod streams;
 mod training;
+mod values;
 
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
@@ -38,7 +41,7 @@ fn ingest(
     options: IngestOptions,
 ) -> Result<IngestReport> {
     let resources = writer.resources(SIZES);
-    pipeline::ingest(writer, source, options, resources)
+    pipeline::ingest(writer, source, options, &resources)
 }
 
 /// [`ingest`] in small pieces.
@@ -48,7 +51,7 @@ fn ingest_small(
     options: IngestOptions,
 ) -> Result<IngestReport> {
     let resources = writer.resources(SMALL);
-    pipeline::ingest(writer, source, options, resources)
+    pipeline::ingest(writer, source, options, &resources)
 }
 
 fn options() -> IngestOptions {

@@ -195,39 +195,6 @@ fn a_changed_beginning_is_refused() {
 }
 
 #[test]
-fn an_interrupted_file_is_not_begun_anew_by_accident() {
-    let content = large();
-    let (_directory, path) = file("large.ndjson", &content);
-    let mut writer = interrupted(&path);
-    let error = ingest_small(&mut writer, Source::Path(path.clone()), options()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
-    assert!(
-        error.message().contains("`resume` goes on from there"),
-        "{error}"
-    );
-    // Another file of the same name is not held up.
-    std::fs::write(&path, b"1\n2\n").unwrap();
-    assert_eq!(
-        ingest_small(&mut writer, Source::Path(path.clone()), options())
-            .unwrap()
-            .rows,
-        2
-    );
-    std::fs::write(&path, &content).unwrap();
-    let mut writer = interrupted(&path);
-    let again = IngestOptions {
-        again: true,
-        ..options()
-    };
-    assert_eq!(
-        ingest_small(&mut writer, Source::Path(path), again)
-            .unwrap()
-            .rows,
-        101
-    );
-}
-
-#[test]
 fn what_was_ingested_in_full_is_skipped_under_any_name() {
     let content = records(0, 500);
     let packed = gzip(&content);
