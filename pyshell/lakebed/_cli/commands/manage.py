@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import IO, cast
+
 from pydantic import BaseModel
 
 from lakebed._cli import render
@@ -78,8 +80,8 @@ def export(context: Context, collection: str, output: str | None) -> None:
             context.report(report, [f"{output}: {render.count(report.rows, 'row')}, {render.size(report.bytes)}"])
             return
         # On a terminal, a progress bar would mix with the data.
-        with context.output(None) as stream:
-            store.export(collection, stream, progress=context.progress and not context.on_terminal)
+        with context.text_output(None, json=True) as stream:
+            store.export(collection, cast("IO[bytes]", stream), progress=context.progress and not context.on_terminal)
 
 
 def verify(context: Context) -> int | None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lakebed._cli import render
-from lakebed._cli.commands.prompt_display import ReplyDisplay, StatusLine, safe_text
+from lakebed._cli.commands.prompt_display import ReplyDisplay, StatusLine
 from lakebed._cli.environment.context import Context
 from lakebed._cli.results import execution
 from lakebed.errors import Interrupted, InvalidArgument, OllamaError
@@ -108,7 +108,7 @@ def _run(context: Context, run: Run, again: str) -> int:
             for result in run:
                 with line.hidden() if line is not None else contextlib.nullcontext():
                     if display is None:
-                        context.say(result.model_dump_json())
+                        context.say(result.model_dump_json(), json=True)
                         sys.stdout.flush()
                     else:
                         display.show(result)
@@ -179,4 +179,4 @@ def _planned_lines(planned: DryRun) -> Iterator[str]:
         yield f"  note: {note}"
     if planned.first_prompt is not None:
         yield "the first prompt:"
-        yield safe_text(planned.first_prompt)
+        yield planned.first_prompt

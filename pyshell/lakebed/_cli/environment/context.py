@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
 from lakebed._cli.messages.file_errors import unwritable
-from lakebed._cli.messages.terminal import wants_color
+from lakebed._cli.messages.terminal import TerminalWriter, shown, wants_color
 from lakebed._cli.verbs.formats import format_of_file
 from lakebed._files import written_whole
 from lakebed.errors import InvalidArgument, StoreIOError, StoreNotFound, error
@@ -137,16 +137,17 @@ class Context:
             width=self.width if self.on_terminal and not to_file else None,
             null=self.settings.null,
             style=PLAIN if to_file else self.style,
+            raw=to_file or not self.on_terminal,
         )
 
     def note(self, text: str) -> None:
         """Writes a remark to standard error."""
         sys.stdout.flush()
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(shown(text, sys.stderr) + "\n")
 
     def confirm(self, question: str) -> bool:
         """Asks a question on standard error; whether the answer is yes."""
-        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.write(f"{shown(question, sys.stderr)} [y/N] ")
         sys.stderr.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
@@ -157,11 +158,15 @@ class Context:
 
     def report(self, report: Report, lines: Iterable[str]) -> None:
         """Writes what a verb did or found: the lines on a terminal, else the model as JSON."""
-        self.say(report.model_dump_json() if self.json or not self.on_terminal else "\n".join(lines))
+        if self.json or not self.on_terminal:
+            self.say(report.model_dump_json(), json=True)
+        else:
+            self.say("\n".join(lines))
 
-    def say(self, text: str) -> None:
-        """Writes a line of data to standard output."""
-        sys.stdout.write(text + "\n")
+    def say(self, text: str, *, json: bool = False) -> None:
+        """Writes a line of data, which is JSON or not, to standard output. Control characters never reach a
+        terminal."""
+        sys.stdout.write(shown(text, sys.stdout, json=json) + "\n")
 
     def listing(
         self,
@@ -180,9 +185,9 @@ class Context:
         form = self.format(requested)
         if form in ("ndjson", "parquet"):
             for report in reports:
-                self.say(report.model_dump_json())
+                self.say(report.model_dump_json(), json=True)
         elif form == "json":
-            self.say("[" + ",\n ".join(report.model_dump_json() for report in reports) + "]")
+            self.say("[" + ",\n ".join(report.model_dump_json() for report in reports) + "]", json=True)
         else:
             texts = [[None if value is None else str(value) for value in row] for row in rows]
             write_text(self.text_layout(limit), form, columns, iter(texts), sys.stdout)
@@ -198,6 +203,16 @@ class Context:
         if self.settings.format != "auto":
             return self.settings.format
         return "table" if self.on_terminal and not output else "ndjson"
+
+    @contextmanager
+    def text_output(self, path: str | None, *, json: bool = False) -> Iterator[IO[bytes] | TerminalWriter]:
+        """As `output`, for bytes that are text, or `json`: a terminal shows control characters as escapes."""
+        if self.on_terminal and path in (None, "-"):
+            yield TerminalWriter(sys.stdout, json=json)
+            sys.stdout.flush()
+            return
+        with self.output(path) as stream:
+            yield stream
 
     @contextmanager
     def output(self, path: str | None) -> Iterator[IO[bytes]]:

@@ -4,7 +4,7 @@ A value is the text of DuckDB's cast to VARCHAR, or None for NULL.
 """
 
 from lakebed._cli.render.binary import described
-from lakebed._cli.render.cells import count, cut, escaped, size, width
+from lakebed._cli.render.cells import count, cut, escaped, printable, printable_json, size, width
 from lakebed._cli.render.columns import PLAIN, Column, Row, Style
 from lakebed._cli.render.json_text import json_array, json_objects, laid_out
 from lakebed._cli.render.records import csv, markdown, vertical
@@ -30,6 +30,8 @@ __all__ = [
     "laid_out",
     "markdown",
     "missing",
+    "printable",
+    "printable_json",
     "size",
     "vertical",
     "width",

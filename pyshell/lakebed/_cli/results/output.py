@@ -35,6 +35,8 @@ class TextLayout:
     null: str
     """What stands for NULL."""
     style: Style
+    raw: bool
+    """Whether control characters stay as they are: in a pipe or a file. A terminal shows them as escapes."""
 
 
 def write_result(layout: TextLayout, form: str, result: Result, target: IO[bytes]) -> None:
@@ -42,11 +44,11 @@ def write_result(layout: TextLayout, form: str, result: Result, target: IO[bytes
     out = io.TextIOWrapper(target, encoding="utf-8", errors="surrogateescape", newline="\n", write_through=False)
     try:
         if result.kind == "EXPLAIN" and form == "table":
-            out.writelines(f"{row[-1]}\n" for row in result.rows)
-        elif form == "ndjson":
-            _write_lines(out, render.json_objects(result.columns, result.rows, result.is_json))
-        elif form == "json":
-            _write_lines(out, render.json_array(result.columns, result.rows, result.is_json))
+            _write_lines(out, (row[-1] if layout.raw else render.printable(row[-1]) for row in result.rows))
+        elif form in ("json", "ndjson"):
+            make = render.json_array if form == "json" else render.json_objects
+            lines = make(result.columns, result.rows, result.is_json)
+            _write_lines(out, lines if layout.raw else map(render.printable_json, lines))
         else:
             write_text(layout, form, result.columns, result.rows, out)
         out.flush()
@@ -59,11 +61,11 @@ def write_result(layout: TextLayout, form: str, result: Result, target: IO[bytes
 def write_text(layout: TextLayout, form: str, columns: Sequence[Column], rows: Iterator[Row], out: IO[str]) -> None:
     """Writes rows as a table, records, Markdown or CSV."""
     if form == "vertical":
-        _write_lines(out, render.vertical(columns, rows, null=layout.null, style=layout.style))
+        _write_lines(out, render.vertical(columns, rows, null=layout.null, style=layout.style, raw=layout.raw))
     elif form == "markdown":
-        _write_lines(out, render.markdown(columns, rows, null=layout.null))
+        _write_lines(out, render.markdown(columns, rows, null=layout.null, raw=layout.raw))
     elif form == "csv":
-        _write_lines(out, render.csv(columns, rows))
+        _write_lines(out, render.csv(columns, rows, raw=layout.raw))
     else:
         _write_table(layout, columns, rows, out)
 
@@ -71,7 +73,7 @@ def write_text(layout: TextLayout, form: str, columns: Sequence[Column], rows: I
 def _write_table(layout: TextLayout, columns: Sequence[Column], rows: Iterator[Row], out: IO[str]) -> None:
     """Writes a table. Memory is bounded, however many rows there are."""
     limit = layout.rows
-    measure = render.Measure(columns, layout.width, layout.null)
+    measure = render.Measure(columns, layout.width, layout.null, raw=layout.raw)
     with Spool() as spool:
         for row in spool.added(itertools.islice(rows, limit) if limit else rows):
             measure.add(row)

@@ -25,10 +25,10 @@ class ShellContext(Context):
         self._remove_progress_line()
         super().note(text)
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, *, json: bool = False) -> None:
         """Writes a line of data to standard output."""
         self._remove_progress_line()
-        super().say(text)
+        super().say(text, json=json)
 
     def confirm(self, question: str) -> bool:
         """Asks a question on standard error; whether the answer is yes."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from lakebed._cli import render
 from lakebed._cli.shell import statements
 from lakebed._cli.shell.completion_catalog import CatalogReader, CompletionCatalog, ModelReader, read_catalog
 from lakebed._cli.shell.execute import run, run_text
@@ -111,7 +112,10 @@ def _greet(session: Session) -> None:
     style = session.context.style
     missing = "" if store.exists() else ": there is no store yet, `ingest FILE` makes one"
     sys.stdout.write(
-        style.dim(f"lakebed {__version__} on {store}{missing}. help lists the verbs, Ctrl-D leaves.") + "\n"
+        style.dim(
+            f"lakebed {__version__} on {render.escaped(str(store))}{missing}. help lists the verbs, Ctrl-D leaves."
+        )
+        + "\n"
     )
 
 

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from lakebed._cli import render
 from lakebed._cli.language.statements import Statement
 from lakebed._cli.shell.context import ShellContext
 from lakebed._cli.shell.history import History, history_file
@@ -180,7 +181,7 @@ class Session:
         if not self.interactive:
             return
         width = max(self.context.width - 2, 20)
-        for line in textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False):
+        for line in textwrap.wrap(render.escaped(text), width, break_long_words=False, break_on_hyphens=False):
             sys.stdout.write(self.context.style.dim(f"  {line}") + "\n")
         sys.stdout.flush()
 

@@ -123,7 +123,7 @@ def _displayed(result: Result, form: str, session: Session) -> Display:
     if form not in ("auto", "table"):
         return display.in_format(result, form, screen)
     if result.kind == "EXPLAIN":
-        return Display(iter("\n".join(row[-1] for row in result.rows).splitlines()), lambda: "")
+        return Display(iter(render.printable("\n".join(row[-1] for row in result.rows)).splitlines()), lambda: "")
     return display.table(result, screen, records=form == "auto")
 
 
@@ -180,7 +180,7 @@ def _send(session: Session, result: Result, form: str) -> None:
     """Writes a result to the file or the program that results go to."""
     target = session.target
     if target.program:
-        screen = replace(current_screen(session.context), style=render.PLAIN)
+        screen = replace(current_screen(session.context), style=render.PLAIN, raw=True)
         shown = display.whole_table(result, screen) if form == "table" else display.in_format(result, form, screen)
         run_program(target.program, encoded_lines(shown.lines))
         return
