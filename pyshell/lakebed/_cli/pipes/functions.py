@@ -53,7 +53,7 @@ def write(context: Context, rows: PipedRows, file: str, format: str | None) -> N
 
 def into(context: Context, rows: PipedRows, collection: str) -> None:
     """Appends each row as a JSON object to a collection, all in one commit."""
-    objects = rows.objects()
+    objects = rows.objects(stored=True)
     with context.open("a") as store:
         added = store.append(collection, objects)
     known = f", {added.duplicates:,} of them known before" if added.duplicates else ""

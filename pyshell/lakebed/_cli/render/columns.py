@@ -29,7 +29,7 @@ class Column:
     @property
     def is_nested(self) -> bool:
         """Whether its values are JSON, structs, lists, maps or unions."""
-        return self.type.startswith(("JSON", "STRUCT", "MAP", "UNION", "VARIANT")) or self.type.endswith("]")
+        return self.type.startswith(("JSON", "STRUCT", "TUPLE", "MAP", "UNION", "VARIANT")) or self.type.endswith("]")
 
     @property
     def shown_type(self) -> str:
