@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from lakebed.duck.cursors import plain_cursor
 from lakebed.duck.names import quoted
 from lakebed.duck.table_scan import TableScan, has_pushdown, table_scan
 from lakebed.duck.tables import SEQ, Table
@@ -137,7 +138,7 @@ class StandingViews:
                 self._maker = None
                 self._object_views.clear()
         if self._maker is None:
-            self._maker = connection.cursor()
+            self._maker = plain_cursor(connection)
             self._maker.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self._database)}.{OBJECT_SCHEMA}")
         return self._maker
 
@@ -163,7 +164,7 @@ class _RetiredTable:
 @contextmanager
 def helper(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
     """A second connection to the same database, with a transaction and settings of its own."""
-    cursor = connection.cursor()
+    cursor = plain_cursor(connection)
     try:
         yield cursor
     finally:
