@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from lakebed import _rust
     from lakebed._progress import EngineProgress
-    from lakebed._records import Batch
+    from lakebed._records import ArrowStreamExportable, Batch
     from lakebed._types import Buffer, Hash, HashLike, Rows
 
 __all__ = [
@@ -124,6 +124,21 @@ class StoreEngine(ReadEngine, Protocol):
     def export(self, collection: str, target: Any, progress: EngineProgress | None, /) -> dict[str, Any]: ...
 
 
+class ZstdStream(Protocol):
+    """Compresses a stream of bytes into one zstd frame."""
+
+    def __init__(self, level: int) -> None: ...
+    def compress(self, data: bytes, /) -> bytes: ...
+    def finish(self) -> bytes: ...
+
+
+class ArrowFile(Protocol):
+    """The bytes of an Arrow file with the rows of a table, in pieces."""
+
+    def __init__(self, table: ArrowStreamExportable) -> None: ...
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
 class Backend(Protocol):
     """An implementation of the store."""
 
@@ -158,6 +173,16 @@ class Backend(Protocol):
         The case of the suffixes is ignored; bytes that are not UTF-8 become U+FFFD. None for a path without a file
         name.
         """
+        ...
+
+    @property
+    def ZstdStream(self) -> type[ZstdStream]:  # noqa: N802  (the name of the class)
+        """Compresses a stream into one zstd frame."""
+        ...
+
+    @property
+    def ArrowFile(self) -> type[ArrowFile]:  # noqa: N802  (the name of the class)
+        """The bytes of an Arrow file with the rows of a table."""
         ...
 
     def error_kinds(self) -> list[str]:

@@ -10,11 +10,12 @@ from os import PathLike
 from typing import IO, Any, Final, Generic, Literal, Self, TypeVar, final
 
 from lakebed._progress import EngineProgress
-from lakebed._records import Batch
+from lakebed._records import ArrowStreamExportable, Batch
 from lakebed._types import Buffer, Hash, HashLike, Row, Rows
 from lakebed.prompts.client import Chunk, Pulled
 
 __all__ = [
+    "ArrowFile",
     "ArrowStream",
     "Buffer",
     "Hash",
@@ -24,6 +25,7 @@ __all__ = [
     "Rows",
     "SnapshotEngine",
     "StoreEngine",
+    "ZstdStream",
     "__version__",
     "collection_name",
     "error_kinds",
@@ -223,7 +225,8 @@ class StoreEngine:
         """The store as this object sees it now, what is pending included."""
 
     def append(self, collection: str, batches: Iterator[Batch], /) -> dict[str, Any]:
-        """Append records to a collection. A batch is a list of `bytes`, or a table through `__arrow_c_stream__`.
+        """Append records to a collection. A batch is a list of `bytes`, or a table with
+        `__arrow_c_stream__` and the places of its text that is JSON.
 
         Returns an `AppendReport`. Raises `BadRecord`.
         """
@@ -291,6 +294,25 @@ class StoreEngine:
     def rows(self, collection: str, start: int, stop: int | None, /) -> Rows:
         """The rows with sequence numbers from `start` to below `stop`; None means to the end. Raises
         `CollectionNotFound`."""
+
+@final
+class ZstdStream:
+    """Compresses a stream of bytes into one zstd frame."""
+
+    def __new__(cls, level: int) -> Self: ...
+    def compress(self, data: bytes, /) -> bytes:
+        """Add bytes. Returns what is ready of the frame, which may be nothing."""
+
+    def finish(self) -> bytes:
+        """End the frame. Returns the rest of it."""
+
+@final
+class ArrowFile:
+    """The bytes of an Arrow file (IPC) with the rows of a table that has `__arrow_c_stream__`, in pieces."""
+
+    def __new__(cls, table: ArrowStreamExportable) -> Self: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> bytes: ...
 
 @final
 class OllamaClient:

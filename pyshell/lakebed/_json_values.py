@@ -104,7 +104,9 @@ def _of_numpy(value: Any, numpy: Any) -> str:
         return str(int(value))
     if isinstance(value, numpy.floating):
         text = numpy.format_float_positional(value, unique=True, trim="0")
-        return _float(value, text if len(text) <= _LONGEST_POSITIONAL else numpy.format_float_scientific(value, trim="0"))
+        return _float(
+            value, text if len(text) <= _LONGEST_POSITIONAL else numpy.format_float_scientific(value, trim="0")
+        )
     if isinstance(value, numpy.datetime64 | numpy.timedelta64):
         return _time_of_numpy(value, numpy)
     item = value.item()

@@ -5,9 +5,31 @@ from __future__ import annotations
 
 from typing import Final
 
-from lakebed._engine import Buffer, Hash, OllamaClient, Row, Rows, collection_name, error_kinds
+from lakebed._engine import (
+    ArrowFile,
+    Buffer,
+    Hash,
+    OllamaClient,
+    Row,
+    Rows,
+    ZstdStream,
+    collection_name,
+    error_kinds,
+)
 from lakebed._engine import open as open_store
 
-__all__ = ["Buffer", "Hash", "OllamaClient", "Row", "Rows", "collection_name", "error_kinds", "name", "open_store"]
+__all__ = [
+    "ArrowFile",
+    "Buffer",
+    "Hash",
+    "OllamaClient",
+    "Row",
+    "Rows",
+    "ZstdStream",
+    "collection_name",
+    "error_kinds",
+    "name",
+    "open_store",
+]
 
 name: Final = "rust"

@@ -10,7 +10,7 @@ LINES = [
     '{"id":1,"o":{"v":12345678901234567.89,"w":[{"x":1.50}]},"g":[1.10,"a"],"m":1E400}',
     '{"id":2,"o":{"v":"n/a","w":[{"x":"?"}]},"g":[],"m":"none"}',
 ]
-O, G, M = '{"v":12345678901234567.89,"w":[{"x":1.50}]}', '[1.10,"a"]', "1E400"
+NESTED, LIST, HUGE = '{"v":12345678901234567.89,"w":[{"x":1.50}]}', '[1.10,"a"]', "1E400"
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def numbers(run, place):
 
 
 def test_every_format_has_them(run, numbers):
-    line = f'{{"o":{O},"g":{G},"m":{M}}}\n'
+    line = f'{{"o":{NESTED},"g":{LIST},"m":{HUGE}}}\n'
     assert run("query", numbers).text == line
     assert run("query", numbers, "--format", "json").text == f"[\n {line}]\n"
     for form in ("csv", "markdown", "table", "vertical"):
@@ -36,15 +36,15 @@ def test_a_terminal_has_them(on_terminal, numbers):
 
 def test_pipes_have_them(run, numbers, place):
     assert run("query", f"{numbers} | into copy").code == 0
-    assert run("export", "copy").text == f'{{"o":{O},"g":{G},"m":{M}}}\n'
-    assert run("query", f"{numbers} | ! cat").text == f'{{"o":{O},"g":{G},"m":{M}}}\n'
+    assert run("export", "copy").text == f'{{"o":{NESTED},"g":{LIST},"m":{HUGE}}}\n'
+    assert run("query", f"{numbers} | ! cat").text == f'{{"o":{NESTED},"g":{LIST},"m":{HUGE}}}\n'
     assert run("query", f"{numbers} | write rows.json").code == 0
-    assert O in (place / "rows.json").read_text()
+    assert NESTED in (place / "rows.json").read_text()
 
 
 def test_prepared_statements_have_them(run, numbers):
     text = run("query", f"PREPARE q AS {numbers}; EXECUTE q").text
-    assert text == f'{{"o":{O},"g":{G},"m":{M}}}\n'
+    assert text == f'{{"o":{NESTED},"g":{LIST},"m":{HUGE}}}\n'
     query = "SELECT MAP {1: '1.10'::JSON} AS m, 0.1::FLOAT AS f, [0.1::FLOAT] AS l, true AS b, '\\xAA'::BLOB AS d, 1.50 AS n"
     text = run("query", f"PREPARE q AS {query}; EXECUTE q").text
     assert text == '{"m":{"1":1.10},"f":0.1,"l":[0.1],"b":true,"d":"qg==","n":1.50}\n'
@@ -79,4 +79,4 @@ def test_equal_column_names_are_not_stored(run, numbers):
 def test_prompts_have_them(run, numbers, place):
     with lakebed.open("data.lakebed", "r") as store:
         planned = lakebed.dry_run(store, "llama3.2", "{o.v} {g} {m}", numbers)
-    assert planned.first_prompt == f"12345678901234567.89 {G} {M}"
+    assert planned.first_prompt == f"12345678901234567.89 {LIST} {HUGE}"

@@ -88,7 +88,9 @@ def test_cursors_threads_and_libraries_find_the_collections(con):
         warnings.simplefilter("ignore")
         assert pd.read_sql(query, con).total.tolist() == [4950]
     assert pl.read_database(query, con)["total"].to_list() == [4950]
-    assert duckdb.sql(query, connection=con.cursor()).fetchall() == expected
+    relation = duckdb.sql(query, connection=con.cursor())
+    assert relation is not None
+    assert relation.fetchall() == expected
 
 
 def test_a_cursor_of_a_detached_store_is_a_cursor(con):

@@ -105,8 +105,8 @@ impl PyBatches {
             // A table, and the places of its text that is JSON without saying so.
             let (table, json): (Bound<'_, PyAny>, Vec<Vec<usize>>) = next.extract()?;
             let reader = arrow_capsules::read(&table)?;
-            let mut writer =
-                Writer::new(&reader.schema()).map_err(|error| to_python(py, &bad_record(&error)))?;
+            let mut writer = Writer::new(&reader.schema())
+                .map_err(|error| to_python(py, &bad_record(&error)))?;
             writer.set_json(&json);
             *self.table.lock() = Some(Table {
                 reader,

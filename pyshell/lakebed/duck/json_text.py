@@ -52,7 +52,9 @@ def _text(value: str, kind: Any, depth: int, finite: str | None) -> str:
         return f"concat('\"', to_base64({value}), '\"')" if depth else f"to_json(to_base64({value}))::VARCHAR"
     if name == "VARIANT" or (nested in _NESTED and _is_exact(kind)):
         return f"to_json({value})::VARCHAR"
-    written = _nested(value, kind, nested, depth, finite) if nested in _NESTED else f"to_json({value}::VARCHAR)::VARCHAR"
+    written = (
+        _nested(value, kind, nested, depth, finite) if nested in _NESTED else f"to_json({value}::VARCHAR)::VARCHAR"
+    )
     return f"CASE WHEN {value} IS NOT NULL THEN {written} END"
 
 
@@ -68,11 +70,14 @@ def _nested(value: str, kind: Any, nested: str, depth: int, finite: str | None) 
     one = f"value_{depth}"
     if nested in ("struct", "tuple"):
         fields = [
-            (name, f"struct_extract_at({value}, {place})", child) for place, (name, child) in enumerate(kind.children, 1)
+            (name, f"struct_extract_at({value}, {place})", child)
+            for place, (name, child) in enumerate(kind.children, 1)
         ]
         if any(name for name, *_ in fields):
             return _object(fields, depth + 1, finite)
-        items = " || ',' || ".join(f"coalesce({_text(one, child, depth + 1, finite)}, 'null')" for _, one, child in fields)
+        items = " || ',' || ".join(
+            f"coalesce({_text(one, child, depth + 1, finite)}, 'null')" for _, one, child in fields
+        )
         return f"'[' || {items} || ']'"
     if nested == "union":
         members = [(name, child) for name, child in kind.children if name]

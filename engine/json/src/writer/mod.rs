@@ -18,10 +18,13 @@
 //! Dates outside the years 0000 to 9999 are an error: ISO 8601 has no four digits for them. So are equal names of columns,
 //! and types of other systems that Arrow does not know.
 
+mod error;
 mod shape;
 mod text;
 mod time;
 
+#[cfg(test)]
+mod extension_tests;
 #[cfg(test)]
 mod tests;
 
@@ -34,21 +37,10 @@ use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, RecordBatch};
 use arrow_buffer::ArrowNativeType as _;
 use arrow_schema::{DataType, Schema};
 
+pub use self::error::WriteError;
 use self::shape::{Form, Shape};
 use self::text::{base64, key, string};
 use self::time::time;
-
-/// A value without a JSON form. The message is a sentence that names the column and what to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WriteError(String);
-
-impl Display for WriteError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for WriteError {}
 
 /// Writes the rows of batches with one schema.
 #[derive(Clone, Debug)]
@@ -67,7 +59,11 @@ impl Writer {
     pub fn new(schema: &Schema) -> Result<Self, WriteError> {
         let names = schema.fields().iter().map(|field| field.name().clone());
         Ok(Self {
-            keys: schema.fields().iter().map(|field| key(field.name())).collect(),
+            keys: schema
+                .fields()
+                .iter()
+                .map(|field| key(field.name()))
+                .collect(),
             names: names.collect(),
             shapes: Shape::of_columns(schema)?,
         })
@@ -97,7 +93,8 @@ impl Writer {
             let mut out = Vec::with_capacity(size);
             out.push(b'{');
             let columns = self.keys.iter().zip(&self.names).zip(&self.shapes);
-            for (index, (((key, name), shape), column)) in columns.zip(batch.columns()).enumerate() {
+            for (index, (((key, name), shape), column)) in columns.zip(batch.columns()).enumerate()
+            {
                 if index > 0 {
                     out.push(b',');
                 }
@@ -190,9 +187,15 @@ fn value(array: &ArrayRef, row: usize, shape: &Shape, out: &mut Vec<u8>) -> Resu
         | DataType::Interval(_) => time(array, row, out).ok_or(BEYOND)?,
         DataType::List(_) => list(&array.as_list::<i32>().value(row), shape.child(0), out)?,
         DataType::LargeList(_) => list(&array.as_list::<i64>().value(row), shape.child(0), out)?,
-        DataType::ListView(_) => list(&array.as_list_view::<i32>().value(row), shape.child(0), out)?,
-        DataType::LargeListView(_) => list(&array.as_list_view::<i64>().value(row), shape.child(0), out)?,
-        DataType::FixedSizeList(..) => list(&array.as_fixed_size_list().value(row), shape.child(0), out)?,
+        DataType::ListView(_) => {
+            list(&array.as_list_view::<i32>().value(row), shape.child(0), out)?
+        }
+        DataType::LargeListView(_) => {
+            list(&array.as_list_view::<i64>().value(row), shape.child(0), out)?
+        }
+        DataType::FixedSizeList(..) => {
+            list(&array.as_fixed_size_list().value(row), shape.child(0), out)?
+        }
         DataType::Struct(fields) => {
             out.push(b'{');
             for (index, (field, column)) in
@@ -259,12 +262,7 @@ fn value(array: &ArrayRef, row: usize, shape: &Shape, out: &mut Vec<u8>) -> Resu
 }
 
 /// Writes a value of an extension type; false where its storage is another one than the extension type has.
-fn extension(
-    array: &ArrayRef,
-    row: usize,
-    form: Form,
-    out: &mut Vec<u8>,
-) -> Result<bool, Reason> {
+fn extension(array: &ArrayRef, row: usize, form: Form, out: &mut Vec<u8>) -> Result<bool, Reason> {
     match (form, array.data_type()) {
         (Form::Json, DataType::Utf8) => json(array.as_string::<i32>().value(row), out)?,
         (Form::Json, DataType::LargeUtf8) => json(array.as_string::<i64>().value(row), out)?,
@@ -293,7 +291,13 @@ fn extension(
 fn json(text: &str, out: &mut Vec<u8>) -> Result<(), Reason> {
     crate::validate(text.as_bytes())
         .map_err(|error| format!("holds text that is not JSON ({error}); CAST it AS VARCHAR."))?;
-    out.extend(text.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
+    out.extend(text.bytes().map(|byte| {
+        if matches!(byte, b'\n' | b'\r') {
+            b' '
+        } else {
+            byte
+        }
+    }));
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use arrow_schema::{DataType, Field, Fields, Schema};
 
-use super::WriteError;
+use super::error::WriteError;
 
 const NAME: &str = "ARROW:extension:name";
 const METADATA: &str = "ARROW:extension:metadata";

@@ -16,7 +16,8 @@ from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
 from lakebed._cli.messages.file_errors import unwritable
 from lakebed._cli.messages.terminal import TerminalWriter, shown, wants_color
-from lakebed._cli.verbs.formats import format_of_file
+from lakebed._encodings import compressed
+from lakebed._file_formats import BINARY, compression_of, file_format
 from lakebed._files import written_whole
 from lakebed.errors import InvalidArgument, StoreIOError, StoreNotFound, error
 
@@ -183,7 +184,7 @@ class Context:
         from lakebed._cli.results.output import write_text
 
         form = self.format(requested)
-        if form in ("ndjson", "parquet"):
+        if form == "ndjson" or form in BINARY:
             for report in reports:
                 self.say(report.model_dump_json(), json=True)
         elif form == "json":
@@ -193,12 +194,16 @@ class Context:
             write_text(self.text_layout(limit), form, columns, iter(texts), sys.stdout)
 
     def format(self, requested: str | None, output: str | None = None) -> str:
-        """The format of a result: the one requested, else that of the `output` file, else the setting."""
+        """The format of a result: the one requested, else that of the `output` file, else the setting.
+
+        Raises `InvalidArgument` when the file's ending says no format that is known.
+        """
+        by_name = file_format(output, requested).name if output else ""
         if requested:
             return requested
         if self.json:
             return "ndjson"
-        if output and (by_name := format_of_file(output)):
+        if by_name:
             return by_name
         if self.settings.format != "auto":
             return self.settings.format
@@ -215,9 +220,9 @@ class Context:
             yield stream
 
     @contextmanager
-    def output(self, path: str | None) -> Iterator[IO[bytes]]:
+    def output(self, path: str | None, *, compress: bool = False) -> Iterator[IO[bytes]]:
         """A binary stream to write to: standard output (None or `-`), or a file, which appears under its name only when
-        it is complete.
+        it is complete. With `compress` it is compressed where its name ends in `.gz` or `.zst`.
 
         Raises `StoreIOError` when the file cannot be written.
         """
@@ -227,7 +232,8 @@ class Context:
             sys.stdout.buffer.flush()
             return
         try:
-            with written_whole(Path(path)) as place, place.open("wb") as stream:
+            compression = compression_of(path) if compress else ""
+            with written_whole(Path(path)) as place, place.open("wb") as file, compressed(file, compression) as stream:
                 yield stream
         except OSError as problem:
             if isinstance(problem, BrokenPipeError | StoreIOError):

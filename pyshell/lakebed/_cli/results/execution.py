@@ -178,12 +178,18 @@ def _run_query(
     columns = [Column(name, str(kind)) for name, kind in zip(found.columns, found.types, strict=True)]
     sql = statement.query
     types = found.types
-    if screen and any(column.type == "BLOB" for column in columns) and (preview := with_previews(connection, sql)) is not None:
+    if (
+        screen
+        and any(column.type == "BLOB" for column in columns)
+        and (preview := with_previews(connection, sql)) is not None
+    ):
         sql, found = preview, connection.sql(preview)
         types = found.types
     values = [
         # A preview has the length and the first bytes in place of binary data.
-        f"#{index}" if column.type == "BLOB" and str(kind) != "BLOB" else _expression(index, kind, form, screen, column.name if stored else None)
+        f"#{index}"
+        if column.type == "BLOB" and str(kind) != "BLOB"
+        else _expression(index, kind, form, screen, column.name if stored else None)
         for index, (column, kind) in enumerate(zip(columns, types, strict=True), 1)
     ]
     if hasattr(found, "fetchmany"):

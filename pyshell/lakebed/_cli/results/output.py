@@ -15,7 +15,10 @@ from typing import IO, TYPE_CHECKING
 from lakebed._cli import render
 from lakebed._cli.render import Column, Row, Style
 from lakebed._cli.results import execution
+from lakebed._cli.results.exact_types import exactly
 from lakebed._cli.results.spool import Spool
+from lakebed._cli.results.workbook import write_workbook
+from lakebed._encodings import arrow_pieces
 from lakebed.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ class TextLayout:
 
 
 def write_result(layout: TextLayout, form: str, result: Result, target: IO[bytes]) -> None:
-    """Writes a result in any format but Parquet."""
+    """Writes a result in any format of text."""
     out = io.TextIOWrapper(target, encoding="utf-8", errors="surrogateescape", newline="\n", write_through=False)
     try:
         if result.kind == "EXPLAIN" and form == "table":
@@ -59,13 +62,16 @@ def write_result(layout: TextLayout, form: str, result: Result, target: IO[bytes
 
 
 def write_text(layout: TextLayout, form: str, columns: Sequence[Column], rows: Iterator[Row], out: IO[str]) -> None:
-    """Writes rows as a table, records, Markdown or CSV."""
+    """Writes rows as a table, records, Markdown, HTML, CSV or TSV."""
     if form == "vertical":
         _write_lines(out, render.vertical(columns, rows, null=layout.null, style=layout.style, raw=layout.raw))
     elif form == "markdown":
         _write_lines(out, render.markdown(columns, rows, null=layout.null, raw=layout.raw))
-    elif form == "csv":
-        _write_lines(out, render.csv(columns, rows, raw=layout.raw))
+    elif form in ("csv", "tsv"):
+        comma = "," if form == "csv" else "\t"
+        _write_lines(out, render.csv(columns, rows, comma=comma, raw=layout.raw))
+    elif form == "html":
+        _write_lines(out, render.html(columns, rows, null=layout.null, raw=layout.raw))
     else:
         _write_table(layout, columns, rows, out)
 
@@ -83,25 +89,40 @@ def _write_table(layout: TextLayout, columns: Sequence[Column], rows: Iterator[R
         out.write(layout.style.dim(render.footer(spool.count, len(columns), drawing, more=more)) + "\n")
 
 
-def write_parquet(connection: duckdb.DuckDBPyConnection, statement: Parsed, target: IO[bytes]) -> None:
-    """Runs a statement and writes its result as Parquet.
+TITLES = {"parquet": "A Parquet file", "arrow": "An Arrow file", "xlsx": "An Excel file"}
+"""The binary formats as sentences begin with them."""
 
-    Raises `InvalidArgument` when the target is a terminal.
+
+def write_binary(connection: duckdb.DuckDBPyConnection, statement: Parsed, form: str, target: IO[bytes]) -> None:
+    """Runs a statement and writes its result in a binary format.
+
+    Raises `InvalidArgument` when the target is a terminal, and for what the format cannot hold exactly.
     """
     if target is sys.stdout.buffer and sys.stdout.isatty():
-        message = "Parquet is binary: give -o FILE, or a pipe."
+        message = f"{TITLES[form]} is binary: give -o FILE, or a pipe."
         raise InvalidArgument(message)
-    target.writelines(parquet_pieces(connection, statement))
+    target.writelines(binary_pieces(connection, statement, form))
 
 
-def parquet_pieces(connection: duckdb.DuckDBPyConnection, statement: Parsed) -> Iterator[bytes]:
-    """Runs a statement; the bytes of its result as a Parquet file, in pieces of a MiB.
+def binary_pieces(connection: duckdb.DuckDBPyConnection, statement: Parsed, form: str) -> Iterator[bytes]:
+    """Runs a statement; the bytes of its result as a file of a binary format, in pieces.
 
-    DuckDB writes Parquet to files that it can seek in, so the result goes through a temporary file.
+    DuckDB writes Parquet to files that it can seek in, so such a result goes through a temporary file; a workbook does,
+    too.
     """
+    if form == "arrow":
+        yield from arrow_pieces(exactly(execution.relation(connection, statement), form))
+        return
     with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "result.parquet"
-        execution.relation(connection, statement).write_parquet(str(path), compression="zstd")
+        path = Path(directory) / "result"
+        if form == "parquet":
+            found = exactly(execution.relation(connection, statement), form)
+            found.write_parquet(str(path), compression="zstd")
+        else:
+            result = execution.run(connection, statement, "csv")
+            assert result is not None, statement
+            with path.open("wb") as file:
+                write_workbook(result.columns, result.rows, file)
         with path.open("rb") as written:
             while piece := written.read(1 << 20):
                 yield piece

@@ -6,6 +6,7 @@ from typing import Any
 
 from lakebed._cli.environment.context import Context
 from lakebed._cli.shell.progress_line import ProgressLine
+from lakebed._file_formats import BINARY
 
 
 class ShellContext(Context):
@@ -51,6 +52,6 @@ class ShellContext(Context):
 
     def format(self, requested: str | None, output: str | None = None) -> str:
         """The format of a result: the one requested, else the one chosen in the shell, else as on the command line."""
-        if requested is None and self.chosen_format not in (None, "auto", "parquet") and not self.json:
+        if requested is None and self.chosen_format not in (None, "auto", *BINARY) and not self.json:
             return str(self.chosen_format)
         return super().format(requested, output)

@@ -125,8 +125,10 @@ def in_format(result: Result, form: str, screen: Screen) -> Display:
         lines = render.vertical(columns, rows, null=screen.null, style=screen.style, raw=screen.raw)
     elif form == "markdown":
         lines = render.markdown(columns, rows, null=screen.null, raw=screen.raw)
-    elif form == "csv":
-        lines = render.csv(columns, rows, raw=screen.raw)
+    elif form in ("csv", "tsv"):
+        lines = render.csv(columns, rows, comma="," if form == "csv" else "\t", raw=screen.raw)
+    elif form == "html":
+        lines = render.html(columns, rows, null=screen.null, raw=screen.raw)
     else:
         make = render.json_array if form == "json" else render.json_objects
         lines = make(columns, rows, result.is_json)

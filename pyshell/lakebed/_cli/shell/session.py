@@ -15,7 +15,7 @@ from lakebed._cli.shell.context import ShellContext
 from lakebed._cli.shell.history import History, history_file
 from lakebed._cli.shell.pager import pager_command
 from lakebed._cli.shell.saved_queries import SavedQueries
-from lakebed._cli.verbs.formats import format_of_file
+from lakebed._file_formats import file_format
 from lakebed.errors import StoreNotFound
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ class Target:
 
     def use_format_of_name(self, used: bool) -> None:
         """Says whether the ending of the file decides the format."""
-        self.format = (format_of_file(self.name) or "") if used else ""
+        self.format = file_format(self.name).name if used else ""
 
     def close(self) -> None:
         """Closes the file."""

@@ -16,13 +16,14 @@ from lakebed._cli.language.statements import Statement, hinting_at_pipe_verbs
 from lakebed._cli.pipes.execute import run_pipe, verb_of
 from lakebed._cli.pipes.program import encoded_lines, run_program
 from lakebed._cli.results import execution
-from lakebed._cli.results.output import parquet_pieces, write_result
+from lakebed._cli.results.output import TITLES, binary_pieces, write_result
 from lakebed._cli.shell import display, pager
 from lakebed._cli.shell.display import Display
 from lakebed._cli.shell.progress_line import ProgressLine
 from lakebed._cli.shell.screen import current_screen
 from lakebed._cli.shell.session import Session
 from lakebed._cli.shell.signals import ENDING_SIGNALS
+from lakebed._file_formats import BINARY
 from lakebed.duck.interrupt import interruptible
 from lakebed.errors import InvalidArgument
 
@@ -91,8 +92,8 @@ def _run_parsed(session: Session, connection: duckdb.DuckDBPyConnection, parsed:
         if session.target.program:
             # The program may write to the screen.
             line.stop()
-        if form == "parquet":
-            _send_parquet(session, parsed)
+        if form in BINARY:
+            _send_binary(session, parsed, form)
             line.stop()
             _remember(session, parsed)
             return
@@ -190,28 +191,29 @@ def _send(session: Session, result: Result, form: str) -> None:
     session.remark(f"written to {target.name}")
 
 
-def _send_parquet(session: Session, parsed: Parsed) -> None:
-    """Writes a result as Parquet to a program, a file or standard output.
+def _send_binary(session: Session, parsed: Parsed, form: str) -> None:
+    """Writes a result in a binary format to a program, a file or standard output.
 
     Raises `InvalidArgument` for a terminal, and for a second result in one file.
     """
     target = session.target
     if target.program:
-        run_program(target.program, parquet_pieces(session.connection, parsed))
+        run_program(target.program, binary_pieces(session.connection, parsed, form))
         return
     if target.file is None and session.context.on_terminal:
         message = (
-            "Parquet is binary, and this is a terminal: SELECT ... | write FILE.parquet, or output FILE.parquet first."
+            f"{TITLES[form]} is binary, and this is a terminal: SELECT ... | write FILE.{form}, "
+            f"or output FILE.{form} first."
         )
         raise InvalidArgument(message)
     name = target.name or "standard output"
     if target.is_full:
-        message = f"A Parquet file holds one result, and {name} has one: output another file."
+        message = f"{TITLES[form]} holds one result, and {name} has one: output another file."
         raise InvalidArgument(message)
     target.is_full = True
     sys.stdout.flush()
     stream = target.file or sys.stdout.buffer
-    stream.writelines(parquet_pieces(session.connection, parsed))
+    stream.writelines(binary_pieces(session.connection, parsed, form))
     stream.flush()
     if target.file is not None:
         session.remark(f"written to {name}")

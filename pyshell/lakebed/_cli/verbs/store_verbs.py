@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lakebed._cli.verbs.common_arguments import (
     COLLECTION,
     FORMAT,
@@ -13,6 +15,7 @@ from lakebed._cli.verbs.common_arguments import (
     SAFE,
 )
 from lakebed._cli.verbs.verb import Argument, Verb
+from lakebed._file_formats import endings
 
 STORE_VERBS: tuple[Verb, ...] = (
     Verb(
@@ -218,7 +221,7 @@ STORE_VERBS: tuple[Verb, ...] = (
     Verb("seal", "Finish the segment that is being written.", "commands.manage:seal", is_silent=True),
     Verb(
         "export",
-        "Write a collection's records, byte for byte as they were ingested.",
+        "Write a collection to a file: its records byte for byte, or its columns in another format.",
         "commands.manage:export",
         (
             COLLECTION,
@@ -230,8 +233,11 @@ STORE_VERBS: tuple[Verb, ...] = (
                 metavar="[FILE]",
                 completes="file",
             ),
+            replace(FORMAT, help="the format (default: that of the file's ending, else ndjson)"),
         ),
-        examples=("lakebed export events events.ndjson", "lakebed export events | zstd > events.ndjson.zst"),
+        "In ndjson and json the records are byte for byte as they were ingested; other formats have the columns without those that "
+        f"lakebed adds. Endings: {endings()}.",
+        examples=("lakebed export events events.ndjson.zst", "lakebed export events events.parquet"),
     ),
     Verb(
         "verify",
