@@ -17,6 +17,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import json
+import math
 import sys
 from collections.abc import Mapping
 from decimal import Decimal
@@ -58,9 +59,9 @@ def _key(key: Any) -> str:
 
 
 def _float(value: Any, text: str) -> str:
-    if value != value:  # noqa: PLR0124  (NaN)
+    if math.isnan(value):
         return "null"
-    if value - value != 0:
+    if math.isinf(value):
         raise ValueError(f"{text} is infinite")
     return text
 
@@ -98,6 +99,9 @@ def _of_numpy(value: Any, numpy: Any) -> str:
     if isinstance(value, numpy.ndarray):
         # Each item as a scalar of its own type: `tolist` would widen floats and lose units of time.
         return dumped(value[()]) if value.ndim == 0 else "[" + ",".join(map(dumped, value)) + "]"
+    if isinstance(value, numpy.datetime64 | numpy.timedelta64):
+        # Of NumPy's classes, timedelta64 is an integer.
+        return _time_of_numpy(value, numpy)
     if isinstance(value, numpy.bool_):
         return "true" if value else "false"
     if isinstance(value, numpy.integer):
@@ -107,8 +111,6 @@ def _of_numpy(value: Any, numpy: Any) -> str:
         return _float(
             value, text if len(text) <= _LONGEST_POSITIONAL else numpy.format_float_scientific(value, trim="0")
         )
-    if isinstance(value, numpy.datetime64 | numpy.timedelta64):
-        return _time_of_numpy(value, numpy)
     item = value.item()
     if isinstance(item, numpy.generic):
         raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")

@@ -101,7 +101,7 @@ def test_nothing_appended(store):
         b"01",
         b"NaN",
         "\ud800",
-        {"a": math.nan},
+        {"a": math.inf},
         {"a": object()},
         b"[" * 2000,
     ],
@@ -283,7 +283,7 @@ def test_json_columns_of_relations_go_in_as_json_at_any_depth(store):
     """
     text = (
         '{"j":1.10,"s":{"v":12345678901234567.89,"t":"1.10"},"l":[2.50,null],"m":{"k":3.0},"d":{"a":[{"b":{"1":4.0}}]},'
-        '"f":[5.0],"u":6.0,"w":{"x":7.1}}'
+        '"f":[5.0],"u":6.0,"w":{"x":7.10}}'
     )
     with duckdb.connect() as con:
         store.append("rows", con.sql(query))

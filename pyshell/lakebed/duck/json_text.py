@@ -50,7 +50,9 @@ def _text(value: str, kind: Any, depth: int, finite: str | None) -> str:
         return f"CASE WHEN isnan({value}) THEN 'null' WHEN isinf({value}) THEN {infinite} ELSE {value}::VARCHAR END"
     if name == "BLOB":
         return f"concat('\"', to_base64({value}), '\"')" if depth else f"to_json(to_base64({value}))::VARCHAR"
-    if name == "VARIANT" or (nested in _NESTED and _is_exact(kind)):
+    if name == "VARIANT":
+        return f"CAST({value} AS JSON)::VARCHAR"
+    if nested in _NESTED and _is_exact(kind):
         return f"to_json({value})::VARCHAR"
     written = (
         _nested(value, kind, nested, depth, finite) if nested in _NESTED else f"to_json({value}::VARCHAR)::VARCHAR"

@@ -24,7 +24,7 @@ class Column:
     @property
     def is_number(self) -> bool:
         """Whether its values are numbers: aligned to the right, unquoted in JSON."""
-        return self.type.partition("(")[0] in _NUMBER_TYPES
+        return self.type.partition("(")[0] in _NUMBER_TYPES and not self.type.endswith("]")
 
     @property
     def is_nested(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import textwrap
@@ -15,8 +16,9 @@ from lakebed._cli.shell.context import ShellContext
 from lakebed._cli.shell.history import History, history_file
 from lakebed._cli.shell.pager import pager_command
 from lakebed._cli.shell.saved_queries import SavedQueries
-from lakebed._file_formats import file_format
-from lakebed.errors import StoreNotFound
+from lakebed._encodings import compressed
+from lakebed._file_formats import compression_of, file_format
+from lakebed.errors import InvalidArgument, StoreNotFound
 
 if TYPE_CHECKING:
     import duckdb
@@ -210,6 +212,10 @@ class Target:
     """Where results go: the screen, a file or a program."""
 
     def __init__(self, file: IO[bytes] | None = None, name: str = "", program: list[str] | None = None) -> None:
+        self._closing = contextlib.ExitStack()
+        if file is not None:
+            self._closing.callback(file.close)
+            file = self._closing.enter_context(compressed(file, compression_of(name)))
         self.file = file
         self.name = name
         self.program = program or []
@@ -227,9 +233,12 @@ class Target:
 
     def use_format_of_name(self, used: bool) -> None:
         """Says whether the ending of the file decides the format."""
-        self.format = file_format(self.name).name if used else ""
+        self.format = ""
+        if used:
+            # Without a format, the ending was refused; with one, it may be any.
+            with contextlib.suppress(InvalidArgument):
+                self.format = file_format(self.name).name
 
     def close(self) -> None:
         """Closes the file."""
-        if self.file is not None:
-            self.file.close()
+        self._closing.close()
