@@ -5,6 +5,9 @@
 Each contender runs in its own process. Measured are seconds, rows a second, the client's processor time for each row,
 and resident memory after a tenth of the rows and at the end. lakebed renders, hashes, asks and stores durably; the
 official client asks and appends lines to a file.
+
+Then ten times as many rows of a collection are finished, and a new process resumes them: it has to find that each has
+its result. Measured are the same, and the size of the store.
 """
 
 from __future__ import annotations
@@ -12,15 +15,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from bench.prompts.resuming import fill, memory, resume
 from bench.records import titles
 
 if TYPE_CHECKING:
@@ -28,12 +31,7 @@ if TYPE_CHECKING:
 
 BODY = "some words of a body " * 5
 CONTENDERS = ("lakebed-rust", "lakebed-httpx", "ollama-threads")
-
-
-def memory() -> float:
-    """Resident memory of this process in MB."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 1e6
+FILL, RESUME = "fill", "lakebed, resumed"
 
 
 def run_lakebed(rows: int, jobs: int, place: Path, mark: Callable[[int], None]) -> int:
@@ -98,13 +96,34 @@ def contend(name: str, rows: int, jobs: int) -> None:
     print(json.dumps({"name": name, "seconds": seconds, "cpu": used, "memory": marks}))
 
 
+def measured(name: str, url: str, rows: int, jobs: int, place: str = "") -> dict[str, Any]:
+    """The figures of one contender, which runs in a process of its own."""
+    client = {"ollama-threads": "", "lakebed-httpx": "httpx"}.get(name, "rust")
+    command = [sys.executable, "-m", "bench.prompts", "--only", name, "--rows", str(rows), "--jobs", str(jobs)]
+    done = subprocess.run(
+        [*command, "--place", place],
+        env={**os.environ, "OLLAMA_HOST": url, "LAKEBED_OLLAMA_CLIENT": client},
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures
+
+
 def main() -> None:
     """Runs all contenders against one server, and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--jobs", type=int, default=4)
-    parser.add_argument("--only", choices=CONTENDERS)
+    parser.add_argument("--finished", type=int, help="rows that are resumed (default: ten times --rows)")
+    parser.add_argument("--only", choices=(*CONTENDERS, FILL, RESUME))
+    parser.add_argument("--place")
     options = parser.parse_args()
+    if options.only in (FILL, RESUME):
+        place = Path(options.place)
+        figures = fill(place, options.rows, options.jobs) if options.only == FILL else resume(place, options.rows)
+        print(json.dumps(figures))
+        return
     if options.only:
         contend(options.only, options.rows, options.jobs)
         return
@@ -116,27 +135,22 @@ def main() -> None:
         print(f"{'':16} {'seconds':>8} {'rows/s':>8} {'CPU ms/row':>11} {'MB at 10 %':>11} {'MB at end':>10}")
         try:
             for name in CONTENDERS:
-                environment = {**os.environ, "OLLAMA_HOST": url, "LAKEBED_OLLAMA_CLIENT": name.removeprefix("lakebed-")}
-                done = subprocess.run(
-                    [
-                        sys.executable,
-                        "-m",
-                        "bench.prompts",
-                        "--only",
-                        name,
-                        "--rows",
-                        str(options.rows),
-                        "--jobs",
-                        str(options.jobs),
-                    ],
-                    env=environment,
-                    check=True,
-                    stdout=subprocess.PIPE,
-                )
-                figures = json.loads(done.stdout)
+                figures = measured(name, url, options.rows, options.jobs)
                 rate, cpu = options.rows / figures["seconds"], figures["cpu"] / options.rows * 1e3
                 early, late = figures["memory"]
                 print(f"{name:16} {figures['seconds']:8.1f} {rate:8,.0f} {cpu:11.3f} {early:11.0f} {late:10.0f}")
+            finished = options.finished or 10 * options.rows
+            with tempfile.TemporaryDirectory() as scratch:
+                filled = measured(FILL, url, finished, options.jobs, scratch)
+                figures = measured(RESUME, url, finished, options.jobs, scratch)
+            rate, cpu = finished / figures["seconds"], figures["cpu"] / finished * 1e3
+            early, late = figures["memory"]
+            print(f"\n{finished:,} finished rows resumed")
+            print(f"{RESUME:16} {figures['seconds']:8.1f} {rate:8,.0f} {cpu:11.3f} {early:11.0f} {late:10.0f}")
+            print(
+                f"\ntheir store: {filled['bytes'] / 1e6:.1f} MB, {filled['bytes'] / filled['rows_bytes']:.2f} times the rows"
+            )
+            print(f"filled in {filled['seconds']:.0f} s, {filled['commits']:,} commits")
         finally:
             server.terminate()
 

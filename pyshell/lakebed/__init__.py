@@ -32,6 +32,7 @@ from lakebed.errors import (
     CloudRefused,
     CollectionNotFound,
     Corrupt,
+    FormatRefused,
     FormatTooNew,
     InternalError,
     Interrupted,
@@ -51,14 +52,17 @@ from lakebed.errors import (
     PromptTooLong,
     ReadOnly,
     ReplyCut,
+    ReplyEmpty,
     ReplyGarbled,
     ReplyInvalid,
+    ReplyTimeout,
     ReplyTooLarge,
     SourceChanged,
     StoreFull,
     StoreIOError,
     StoreLocked,
     StoreNotFound,
+    ThinkingCut,
 )
 from lakebed.store import Store, open
 
@@ -82,9 +86,20 @@ if TYPE_CHECKING:
         TrainReport,
         VerifyReport,
     )
-    from lakebed.prompts import Chat, Ollama, Run, dry_run, prompt
+    from lakebed.prompts import Chat, Ollama, Run, dry_run, forget, prompt
     from lakebed.prompts.client import Timeouts
-    from lakebed.prompts.results import DryRun, ModelInfo, PromptReport, PromptResult, RowError, SourceRow
+    from lakebed.prompts.results import (
+        CollectionRows,
+        DryRun,
+        FailureReason,
+        ForgetReport,
+        ModelInfo,
+        PromptReport,
+        PromptResult,
+        RowError,
+        SourceRow,
+        TemplateVersion,
+    )
 
     __version__: str
 
@@ -101,12 +116,16 @@ __all__ = [
     "CloudRefused",
     "CollectionInfo",
     "CollectionNotFound",
+    "CollectionRows",
     "Column",
     "CommitInfo",
     "Corrupt",
     "DictionaryInfo",
     "DryRun",
     "ExportReport",
+    "FailureReason",
+    "ForgetReport",
+    "FormatRefused",
     "FormatTooNew",
     "Hash",
     "IngestReport",
@@ -135,8 +154,10 @@ __all__ = [
     "PromptTooLong",
     "ReadOnly",
     "ReplyCut",
+    "ReplyEmpty",
     "ReplyGarbled",
     "ReplyInvalid",
+    "ReplyTimeout",
     "ReplyTooLarge",
     "Row",
     "RowError",
@@ -154,6 +175,8 @@ __all__ = [
     "StoreIOError",
     "StoreLocked",
     "StoreNotFound",
+    "TemplateVersion",
+    "ThinkingCut",
     "Timeouts",
     "TrainReport",
     "VerifyReport",
@@ -163,6 +186,7 @@ __all__ = [
     "connect",
     "dry_run",
     "extension_path",
+    "forget",
     "has_rust_backend",
     "open",
     "prompt",
@@ -176,9 +200,12 @@ _LAZY = {
         "AppendReport BadLine CollectionInfo Column CommitInfo DictionaryInfo ExportReport IngestReport Listing "
         "Problem Schema SegmentInfo Settings Stats TrainReport VerifyReport"
     ),
-    "lakebed.prompts": "Chat Ollama Run dry_run prompt",
+    "lakebed.prompts": "Chat Ollama Run dry_run forget prompt",
     "lakebed.prompts.client": "Timeouts",
-    "lakebed.prompts.results": "DryRun ModelInfo PromptReport PromptResult RowError SourceRow",
+    "lakebed.prompts.results": (
+        "CollectionRows DryRun FailureReason ForgetReport ModelInfo PromptReport PromptResult RowError SourceRow "
+        "TemplateVersion"
+    ),
 }
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names.split()}
 

@@ -118,8 +118,16 @@ class SnapshotEngine:
     def commits(self) -> list[dict[str, Any]]:
         """Descriptions of the commits, as `CommitInfo`."""
 
-    def schema(self, collection: str, /) -> dict[str, Any]:
-        """The columns of a collection, as `Schema`. Raises `CollectionNotFound`."""
+    def schema(self, collection: str, counted: bool, /) -> dict[str, Any]:
+        """The columns of a collection, as `Schema`; `counted`: with the counts of the rows there are, for which they
+        may have to be read. Raises `CollectionNotFound`, `Interrupted`."""
+
+    def schema_digest(self, collection: str, /) -> int:
+        """A number that changes when the columns of a collection do. Raises `CollectionNotFound`."""
+
+    def misfits(self, collection: str, start: int, /) -> int:
+        """How many values the declared types cannot hold, in rows with sequence numbers from `start` on. Raises
+        `CollectionNotFound`, `Interrupted`."""
 
     def arrow(
         self,
@@ -255,6 +263,14 @@ class StoreEngine:
         """Train a dictionary of at most `size` bytes. Returns a `TrainReport`. Raises `CollectionNotFound`,
         `InvalidArgument`."""
 
+    def declare(self, collection: str, changes: list[tuple[str, str | None, list[str]]], create: bool, /) -> None:
+        """Declare types: path, type (None: inferred again), and texts that mean NULL. `create` makes the collection,
+        and takes columns that no row has yet. Raises `CollectionNotFound`, `InvalidArgument`."""
+
+    def infer(self, collection: str, /) -> None:
+        """Infer the types of a collection anew, from the rows there are. Raises `CollectionNotFound`,
+        `Interrupted`."""
+
     def drop(self, collection: str, /) -> int:
         """Drop a collection. Returns the number of its rows. Raises `CollectionNotFound`."""
 
@@ -329,17 +345,20 @@ class OllamaClient:
         *,
         headers: dict[str, str],
         proxies: bool,
+        scope_id: int,
         connect: float,
         first: float,
         stall: float,
+        total: float | None,
         line_limit: int,
     ) -> Self:
         """A client of the server at `url`, which does not connect yet.
 
         - `headers`: of every request.
         - `proxies`: whether the proxies named in the environment are used.
-        - `connect`, `first`, `stall`: time limits in seconds, of connecting, of the response's head, and between two
-          pieces of a body.
+        - `scope_id`: the index of the network interface, for a link-local IPv6 address; else 0.
+        - `connect`, `first`, `stall`, `total`: time limits in seconds, of connecting, of the response's head, between
+          two pieces of a body, and of a stream as a whole.
         - `line_limit`: largest length of a line of a stream, in bytes.
 
         Raises `InvalidArgument` for a negative time limit, `OllamaUnreachable` for headers or a URL that HTTP does not

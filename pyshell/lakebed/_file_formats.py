@@ -54,8 +54,8 @@ def endings() -> str:
 def file_format(path: str, given: str | None = None) -> FileFormat:
     """The format of a file: the `given` one, else that of the ending of its name.
 
-    A name without an ending says no format. Raises `InvalidArgument` for an unknown ending, and for a compressed file of
-    a format that is binary.
+    A name without an ending says no format. Raises `InvalidArgument` for an unknown ending, and for a compressed file
+    of a format that is binary.
     """
     name = PurePath(path)
     compression = compression_of(path)

@@ -2,7 +2,8 @@
 
 | Python | JSON |
 |---|---|
-| `datetime`, `date`, `time`, `timedelta` | strings, ISO 8601, as many digits of a second as there are; with a zone: in UTC, ending in `Z` |
+| `datetime`, `date`, `time`, `timedelta` | strings, ISO 8601, as many digits of a second as there are |
+| `datetime` with a zone | the same in UTC, ending in `Z` |
 | `Decimal` | a number with all its digits |
 | `UUID`, `lakebed.Hash` | strings |
 | `bytes` | strings, base64 |
@@ -128,7 +129,7 @@ def _time_of_numpy(value: Any, numpy: Any) -> str:
         if unit in ("Y", "M", "D", "W"):
             return f'"{value.astype("datetime64[D]")}"'
         text = str(value.astype("datetime64[s]") if unit in ("h", "m") else value)
-        return f'"{_without_zeros(text)}"'
+        return f'"{_in_groups(text)}"'
     unit, count = numpy.datetime_data(value.dtype)
     if unit not in _NANOSECONDS:
         raise TypeError(f"a timedelta64 in units of {unit!r} is not a length of time")
@@ -145,7 +146,7 @@ def _date_time(value: dt.datetime) -> str:
     if zoned:
         value = value.astimezone(dt.UTC)
     text = value.replace(tzinfo=None).isoformat()
-    return _without_zeros(text) + ("Z" if zoned else "")
+    return _in_groups(text) + ("Z" if zoned else "")
 
 
 def _time(value: dt.time) -> str:
@@ -156,6 +157,13 @@ def _time(value: dt.time) -> str:
 def _without_zeros(text: str) -> str:
     """The text of a time without zeros at the end of its fraction."""
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _in_groups(text: str) -> str:
+    """The text of a timestamp with 0, 3, 6 or 9 digits of its fraction."""
+    whole, _, fraction = text.partition(".")
+    fraction = fraction.rstrip("0")
+    return f"{whole}.{fraction}{'0' * (-len(fraction) % 3)}" if fraction else whole
 
 
 def _duration(value: dt.timedelta) -> str:

@@ -1,7 +1,7 @@
 """DuckDB relations as tables of `Store.append`.
 
-In Arrow DuckDB says neither which text is JSON, nor has it a type for every value: UHUGEINT wraps around, BIT and TIMETZ
-lose what they mean. So such columns are cast to text first, and the places of JSON are told apart.
+In Arrow DuckDB says neither which text is JSON, nor has it a type for every value: UHUGEINT wraps around, BIT and
+TIMETZ lose what they mean. So such columns are cast to text first, and the places of JSON are told apart.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def is_relation(value: object) -> bool:
 
 def with_exact_types(relation: Any) -> tuple[Any, list[Path]]:
     """The relation with columns whose Arrow form is exact, and the places of its text that is JSON: the position of a
-    column, then of a field of a struct or a member of a union; 0 is the item of a list, 0 and 1 the key and the value of
-    a map."""
+    column, then of a field of a struct or a member of a union; 0 is the item of a list, 0 and 1 the key and the value
+    of a map."""
     kinds = relation.types
     casts = [cast_type(kind, _replacement) for kind in kinds]
     paths = [[column, *path] for column, kind in enumerate(kinds) for path in _json_places(kind)]

@@ -97,13 +97,27 @@ class Readable:
         raise NotImplementedError
 
     def schema(self, collection: str) -> models.Schema:
-        """The columns of a collection as SQL and Arrow show them, inferred over all its rows, system columns last.
+        """The columns of a collection as SQL and Arrow show them, system columns last: types inferred over all its
+        rows, or declared.
 
-        Raises `CollectionNotFound`.
+        Counts are of the rows there are. Where rows were trimmed or deleted since the types were inferred, and where
+        types are declared, this reads all rows. Raises `CollectionNotFound`, `Interrupted`.
         """
         from lakebed import models
 
-        return models.Schema(**self._snapshot_engine().schema(collection))
+        return models.Schema(**self._snapshot_engine().schema(collection, True))
+
+    def schema_digest(self, collection: str) -> int:
+        """A number that stays the same while the columns of a collection do. Raises `CollectionNotFound`."""
+        return self._snapshot_engine().schema_digest(collection)
+
+    def column_types(self, collection: str) -> dict[str, str]:
+        """The SQL types of the columns of a collection by name, system columns last, without reading rows.
+
+        Raises `CollectionNotFound`.
+        """
+        found = self._snapshot_engine().schema(collection, False)["columns"]
+        return {column["name"]: column["type"] for column in found}
 
     def arrow(
         self,
@@ -119,7 +133,8 @@ class Readable:
         """Typed rows of a collection, as an object with `__arrow_c_stream__` that pyarrow, Polars, pandas and DuckDB
         read.
 
-        - `columns`: names of typed and system columns, in the order of the result; None means all.
+        - `columns`: names of typed and system columns, in the order of the result; None means all. A field inside
+          objects is a column of its own by its path: `"commit.collection"`.
         - `filters`: `(column, operator, constant)`, joined by AND; operators are `=`, `!=`, `<`, `<=`, `>`, `>=`, `in`
           (a list), `is_null` and `is_not_null`. Dates are compared as days, timestamps as microseconds since 1970
           (UTC).

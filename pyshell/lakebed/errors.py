@@ -265,6 +265,13 @@ class OllamaRefused(OllamaError, ValueError):
     kind = "ollama_refused"
 
 
+class FormatRefused(OllamaRefused):
+    """The server rejects the format that replies must have, and so every request that has it."""
+
+    kind = "format_refused"
+    exit_code = 2
+
+
 class PromptTooLong(OllamaError, ValueError):
     """The prompt does not fit into the model's context."""
 
@@ -275,12 +282,34 @@ class OllamaFailed(OllamaError, RuntimeError):
     """The server or the model failed."""
 
     kind = "ollama_failed"
+    crashed: bool = False
+    """Whether the process that runs the model ended; the server starts it again for the next request."""
 
 
 class ReplyCut(OllamaError, EOFError):
     """The stream ended before the reply was complete."""
 
     kind = "reply_cut"
+
+
+class ReplyTimeout(OllamaError, TimeoutError):
+    """The reply was not complete within the time limit of a request."""
+
+    kind = "reply_timeout"
+
+
+class ThinkingCut(OllamaError, ValueError):
+    """A limit stopped the model while it was thinking, before any text of the reply."""
+
+    kind = "thinking_cut"
+    thinking: str = ""
+    """The model's thinking."""
+
+
+class ReplyEmpty(OllamaError, ValueError):
+    """The reply is complete and has no text."""
+
+    kind = "reply_empty"
 
 
 class ReplyGarbled(OllamaError, ValueError):
@@ -369,9 +398,13 @@ BY_KIND: dict[str, type[_Error]] = {
         ModelMissing,
         CloudRefused,
         OllamaRefused,
+        FormatRefused,
         PromptTooLong,
         OllamaFailed,
         ReplyCut,
+        ReplyTimeout,
+        ThinkingCut,
+        ReplyEmpty,
         ReplyGarbled,
         ReplyTooLarge,
         ReplyInvalid,

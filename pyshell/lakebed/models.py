@@ -195,6 +195,10 @@ class IngestReport(Model):
     seconds: float
     commit: int
     """The number of its last commit."""
+    misfits: int = 0
+    """Values of the rows added that the declared types of the collection cannot hold: NULL in their columns."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the collection should know, such as that its records have too many keys for columns."""
     files: tuple[IngestReport, ...] = ()
     """The report of each file, if there were several."""
 
@@ -254,16 +258,20 @@ class Column(Model):
     """Rows without the key."""
     notes: tuple[str, ...] = ()
     """Why the type is JSON, what the column was renamed from, what the type does not show."""
+    declared: bool = False
+    """Whether its type, or that of something inside it, was declared (`Store.declare`)."""
+    misfits: int = 0
+    """Values that a declared type cannot hold: they are NULL here, and in `_json`."""
     system: bool = False
     """Whether it is a system column (`_seq`, `_hash`, ...), which describes the row."""
 
 
 class Schema(Model):
-    """The typed columns of a collection, inferred over all its rows: `schema["name"]` is one of them."""
+    """The typed columns of a collection, inferred over all its rows or declared: `schema["name"]` is one of them."""
 
     collection: str
     rows: int
-    """Rows it was inferred from, deleted ones included."""
+    """Its rows, without trimmed and deleted ones."""
     columns: tuple[Column, ...]
 
     def __getitem__(self, name: str) -> Column:
@@ -417,6 +425,8 @@ def total(reports: Sequence[IngestReport]) -> IngestReport:
         new_blobs=added("new_blobs"),
         duplicates=added("duplicates"),
         bad_lines=added("bad_lines"),
+        misfits=added("misfits"),
+        notes=tuple(dict.fromkeys(note for report in reports for note in report.notes)),
         first_bad=tuple(bad for report in reports for bad in report.first_bad)[:20],
         quarantine=next((report.quarantine for report in reports if report.quarantine), None),
         bytes_in=added("bytes_in"),

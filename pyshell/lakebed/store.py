@@ -10,9 +10,9 @@ import io
 import os
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypeVar
 
 from lakebed import _backend, _progress, _records
 from lakebed._files import written_whole
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Store", "open"]
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 OnError: TypeAlias = Literal["abort", "skip", "quarantine"]
 
 
@@ -104,7 +106,8 @@ class Store(Readable):
     def __init__(self, engine: StoreEngine) -> None:
         super().__init__(engine)
         self._engine = engine
-        self._show_warnings()
+        # Those of opening it: frames are this one, `open` and the caller's.
+        self._show_warnings(stacklevel=4)
 
     def __enter__(self) -> Self:
         return self
@@ -157,21 +160,19 @@ class Store(Readable):
 
         `put` pins the blob: it stays until `delete`, whatever happens to rows with the same bytes.
         """
-        return self._engine.put(data)
+        return self._warning(self._engine.put, data)
 
     def delete(self, hash: HashLike) -> int:
         """Remove a blob and every row that names it. Returns the number of these rows. Raises `BlobNotFound`,
         `AmbiguousPrefix`."""
-        return self._engine.delete(hash)
+        return self._warning(self._engine.delete, hash)
 
     # --- Commits ---
 
     def commit(self) -> int:
         """Make pending changes durable and visible to others. Returns the number of the commit that this object then
         shows."""
-        number = self._engine.commit()
-        self._show_warnings()
-        return number
+        return self._warning(self._engine.commit)
 
     def rollback(self) -> None:
         """Discard pending changes."""
@@ -179,7 +180,7 @@ class Store(Readable):
 
     def refresh(self) -> bool:
         """Move this object to the newest commit of the store. Returns whether there was a newer one."""
-        return self._engine.refresh()
+        return self._warning(self._engine.refresh)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -190,7 +191,7 @@ class Store(Readable):
     def close(self) -> None:
         """Commit, and close the files. Closing twice has no effect. Buffers stay valid."""
         if not self.closed:
-            self._engine.close()
+            self._warning(self._engine.close)
 
     # --- Rows ---
 
@@ -200,9 +201,11 @@ class Store(Readable):
         `rows` is an iterable of records, one record, or a table:
 
         - bytes or text: one JSON value, stored as it is;
-        - dicts, lists, numbers, bools, None: written as compact UTF-8 JSON in insertion order (`lakebed.to_json`);
+        - dicts, lists, numbers, bools, None, times, dates, `Decimal`, `UUID`, bytes, NumPy values: written as compact
+          UTF-8 JSON in insertion order (`lakebed.to_json`);
         - anything with `__arrow_c_stream__` (a DuckDB relation, a pyarrow table, a Polars or pandas frame): one JSON
-          object a row; numbers keep all their digits, times become ISO 8601 text, binary base64, NULL null.
+          object a row; numbers keep all their digits, JSON its text, times become ISO 8601 text, binary base64, NULL
+          and NaN null. Equal column names are an error.
 
         A list is an iterable of records; to append one record that is a list, wrap it: `[[1, 2]]`.
 
@@ -211,7 +214,7 @@ class Store(Readable):
         """
         from lakebed import models
 
-        return models.AppendReport(**self._engine.append(collection, _records.batches(rows)))
+        return models.AppendReport(**self._warning(self._engine.append, collection, _records.batches(rows)))
 
     def ingest(
         self,
@@ -222,6 +225,8 @@ class Store(Readable):
         again: bool = False,
         resume: bool = False,
         train: bool = True,
+        types: Mapping[str, str | None] | None = None,
+        nulls: Sequence[str] = (),
         progress: ProgressLike = None,
     ) -> models.IngestReport:
         """Read NDJSON into a collection and commit it.
@@ -235,6 +240,7 @@ class Store(Readable):
         - `again`: ingest also a file that was ingested in full before, which is skipped otherwise.
         - `resume`: continue after the last committed line of an interrupted ingest of this file.
         - `train`: train a compression dictionary first if the collection has none and it pays.
+        - `types`, `nulls`: types to declare first, as by `declare`; columns may be named that no row has yet.
         - `progress`: None, True for a progress bar, or a callable that takes a `lakebed.Progress`.
 
         Pending changes are committed first. At least every 64 MiB of input is a commit; Ctrl-C raises `Interrupted` and
@@ -250,11 +256,17 @@ class Store(Readable):
             raise InvalidArgument("There is nothing to ingest: the list of files is empty.")
         if into is None:
             into = default_collection(sources)
+        changes = _changes(types or {}, nulls)
         reports = []
         for item in sources:
             name = utf8_name(name_of(item))
+            if changes and not (isinstance(item, str) and not Path(item).exists()):
+                self._engine.declare(into, changes, True)
+                changes = []
+            first = self._next_seq(into)
             with _progress.reporting(progress, f"{name} -> {into}") as report:
-                done = self._engine.ingest(
+                done = self._warning(
+                    self._engine.ingest,
                     item,
                     into=into,
                     name=name,
@@ -264,9 +276,55 @@ class Store(Readable):
                     train=train,
                     progress=report,
                 )
+            done |= self._ingest_notes(into, first) if done["rows"] else {}
             reports.append(models.IngestReport(**done))
-            self._show_warnings()
         return reports[0] if len(reports) == 1 else models.total(reports)
+
+    def _next_seq(self, collection: str) -> int:
+        """The sequence number of the next row of a collection."""
+        found = (one["next_seq"] for one in self._engine.collections() if one["name"] == collection)
+        return next(found, 0)
+
+    def _ingest_notes(self, collection: str, first: int) -> dict[str, Any]:
+        """What a report says of the columns of the rows from the sequence number `first` on."""
+        snapshot = self._engine.snapshot()
+        columns = snapshot.schema(collection, False)["columns"]
+        notes = [
+            f"column {column['name']} {note}"
+            for column in columns
+            for note in column.get("notes", ())
+            if "no column of their own" in note
+        ]
+        declared = any(column.get("declared") for column in columns)
+        return {"misfits": snapshot.misfits(collection, first) if declared else 0, "notes": tuple(notes)}
+
+    def declare(
+        self, collection: str, types: Mapping[str, str | None], *, nulls: Sequence[str] = (), create: bool = False
+    ) -> models.Schema:
+        """Declare the types of columns, whatever their values are: `store.declare("events", {"price": "DOUBLE"},
+        nulls=["-"])`.
+
+        `types` maps names of columns, or paths to fields inside them (`"commit.at"`, `"items[].price"`), to SQL types;
+        None lets the type be inferred again. A value that does not fit its declared type is NULL; its text is in
+        `_json`, and `schema` counts such values. Numbers, booleans and times in strings fit. `nulls` are texts that
+        mean NULL in these columns and are not counted. `create` makes the collection if there is none, and takes names
+        of columns that no row has yet.
+
+        Pending changes are committed first, and so is the declaration. Returns the new schema. Raises
+        `CollectionNotFound`; `InvalidArgument` for an unknown column, field or type.
+        """
+        self._warning(self._engine.declare, collection, _changes(types, nulls), create)
+        return self.schema(collection)
+
+    def infer(self, collection: str) -> models.Schema:
+        """Infer the types of a collection's columns anew, from the rows there are: those of trimmed and deleted rows no
+        longer count. Declared types stay.
+
+        Reads all rows. Pending changes are committed first, and so is the result. Returns the new schema. Raises
+        `CollectionNotFound`, `Interrupted`.
+        """
+        self._warning(self._engine.infer, collection)
+        return self.schema(collection)
 
     def train(self, collection: str, size: int = 112640) -> models.TrainReport:
         """Train a compression dictionary of at most `size` bytes on a collection, and use it for new rows if it pays.
@@ -275,7 +333,8 @@ class Store(Readable):
         """
         from lakebed import models
 
-        return models.TrainReport(**self._engine.train(collection, number(size, "The size of a dictionary")))
+        wanted = number(size, "The size of a dictionary")
+        return models.TrainReport(**self._warning(self._engine.train, collection, wanted))
 
     def drop(self, collection: str) -> int:
         """Drop a collection. Returns the number of its rows. Blobs stay that rows of other collections name, or that
@@ -283,14 +342,14 @@ class Store(Readable):
 
         Raises `CollectionNotFound`.
         """
-        return self._engine.drop(collection)
+        return self._warning(self._engine.drop, collection)
 
     def trim(self, collection: str, *, before_seq: int) -> int:
         """Drop the rows of a collection with sequence numbers below `before_seq`. Returns their number.
 
         Raises `CollectionNotFound`, `InvalidArgument`.
         """
-        return self._engine.trim(collection, number(before_seq, "A sequence number"))
+        return self._warning(self._engine.trim, collection, number(before_seq, "A sequence number"))
 
     def export(
         self, collection: str, target: str | os.PathLike[str] | IO[bytes], *, progress: ProgressLike = None
@@ -333,7 +392,7 @@ class Store(Readable):
 
     def seal(self) -> None:
         """Complete the active segment. From then on `buffer` gives its uncompressed blobs without a copy."""
-        self._engine.seal()
+        self._warning(self._engine.seal)
 
     def verify(self, *, progress: ProgressLike = None) -> models.VerifyReport:
         """Read the whole store and check it against its checksums and hashes. `progress` is as for `ingest`.
@@ -343,12 +402,28 @@ class Store(Readable):
         from lakebed import models
 
         with _progress.reporting(progress, "verify") as report:
-            return models.VerifyReport(**self._engine.verify(report))
+            return models.VerifyReport(**self._warning(self._engine.verify, report))
 
-    def _show_warnings(self) -> None:
+    def _warning(self, call: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
+        """What `call` returns; the engine's warnings since the last call are issued, also when it raises."""
+        try:
+            return call(*args, **named)
+        finally:
+            self._show_warnings(stacklevel=4)
+
+    def _show_warnings(self, stacklevel: int) -> None:
         """Issue the engine's warnings as Python's, such as that of a torn write that was set aside."""
         for message in self._engine.take_warnings():
-            warnings.warn(message, RuntimeWarning, stacklevel=3)
+            warnings.warn(message, RuntimeWarning, stacklevel=stacklevel)
+
+
+def _changes(types: Mapping[str, str | None], nulls: Sequence[str]) -> list[tuple[str, str | None, list[str]]]:
+    """The declarations as an engine takes them. Raises `InvalidArgument` for texts that mean NULL in no column."""
+    if isinstance(nulls, str):
+        raise TypeError('nulls is a list of texts, as in nulls=["-"], not one text')
+    if nulls and not any(types.values()):
+        raise InvalidArgument("A text that means NULL belongs to a declared type: declare one, as in price=DOUBLE.")
+    return [(path, kind, list(nulls)) for path, kind in types.items()]
 
 
 def _check_writable(target: object) -> None:

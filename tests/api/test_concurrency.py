@@ -222,6 +222,65 @@ class TestFork:
         assert [row.data for row in store.scan("rows")] == ([b"1", b"3"] if pending else [b"3"])
         assert store.verify().ok
 
+    def test_the_child_reads_whatever_the_threads_of_the_parent_hold(self, path):
+        with lakebed.open(path, segment_bytes=200_000, cache_bytes=1 << 20) as store:
+            for k in range(5):
+                store.append("rows", [{"n": k * 500 + i, "text": "y" * 100 + str(i * k)} for i in range(500)])
+                store.commit()
+            hashes = [row.hash for row in store.scan("rows")]
+            stop = threading.Event()
+
+            def read() -> None:
+                at = 0
+                while not stop.is_set():
+                    store.get(hashes[at % len(hashes)])
+                    at += 37
+
+            def write() -> None:
+                k = 0
+                while not stop.is_set():
+                    store.append("more", [{"k": k, "j": j} for j in range(50)])
+                    store.commit()
+                    k += 1
+
+            threads = [threading.Thread(target=work) for work in (read, read, write)]
+            for thread in threads:
+                thread.start()
+
+            def work() -> None:
+                for hash in hashes[:50]:
+                    store.get(hash)
+                assert len(store) >= len(hashes)
+                assert store.snapshot.commit >= 5
+                assert next(store.scan("rows")).json()["n"] == 0
+
+            try:
+                for _ in range(40):
+                    self.child(work)
+            finally:
+                stop.set()
+                for thread in threads:
+                    thread.join()
+
+    def test_what_was_taken_before_the_fork_is_refused(self, store):
+        store.append("rows", range(5))
+        hash = store.put(b"hello")
+        store.commit()
+        snapshot, rows = store.snapshot, store.scan("rows")
+
+        def work() -> None:
+            for call in (lambda: snapshot.get(hash), lambda: list(snapshot.scan("rows")), lambda: list(rows)):
+                try:
+                    call()
+                except lakebed.InvalidArgument as error:
+                    assert "before this process was forked" in str(error), error  # noqa: PT017
+                else:
+                    raise AssertionError("read through a snapshot of the parent")
+
+        self.child(work)
+        assert [row.json() for row in rows] == list(range(5))
+        assert snapshot.get(hash) == b"hello"
+
     def test_the_child_opens_its_own(self, store, path):
         hash = store.put(b"parent")
         store.commit()

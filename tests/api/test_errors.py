@@ -38,11 +38,14 @@ OF_PROMPTS = {
     "model_missing": (lakebed.ModelMissing, KeyError, 5),
     "cloud_refused": (lakebed.CloudRefused, PermissionError, 2),
     "ollama_refused": (lakebed.OllamaRefused, ValueError, 1),
+    "format_refused": (lakebed.FormatRefused, ValueError, 2),
     "prompt_too_long": (lakebed.PromptTooLong, ValueError, 1),
     "ollama_failed": (lakebed.OllamaFailed, RuntimeError, 1),
     "reply_cut": (lakebed.ReplyCut, EOFError, 1),
     "reply_garbled": (lakebed.ReplyGarbled, ValueError, 1),
     "reply_too_large": (lakebed.ReplyTooLarge, ValueError, 1),
+    "reply_timeout": (lakebed.ReplyTimeout, TimeoutError, 1),
+    "thinking_cut": (lakebed.ThinkingCut, ValueError, 1),
     "reply_invalid": (lakebed.ReplyInvalid, ValueError, 1),
 }
 OF_PYTHON = {

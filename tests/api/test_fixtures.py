@@ -40,6 +40,15 @@ def of_shape(found: Any, expected: Any) -> Any:
     return found
 
 
+def names_and_types(schemas: dict[str, Any]) -> dict[str, Any]:
+    """The columns of schemas without counts: those of version 0.1 were of all rows, and later ones are of those that
+    were not deleted."""
+    return {
+        collection: [(column["name"], column["type"]) for column in schema["columns"]]
+        for collection, schema in schemas.items()
+    }
+
+
 def test_there_is_a_fixture_of_each_released_version():
     assert [path.name for path in FIXTURES] == ["store-1.0"]
 
@@ -49,7 +58,10 @@ def test_reading_answers_what_was_written_and_changes_no_byte(fixture):
     before = files(path)
     found = answers(path)
     for part, wanted in expected.items():
-        assert of_shape(found[part], wanted) == wanted, part
+        if part == "schemas":
+            assert names_and_types(found[part]) == names_and_types(wanted)
+        else:
+            assert of_shape(found[part], wanted) == wanted, part
     assert files(path) == before
 
 

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import zipfile
+from typing import Any
 from xml.etree import ElementTree
 
 import duckdb
@@ -37,7 +38,7 @@ def sheet(path):
             ElementTree.fromstring(file.read(name))
     rows = []
     for row in root.iter(f"{NS}row"):
-        cells = []
+        cells: list[Any] = []
         for cell in row.iter(f"{NS}c"):
             value, text = cell.find(f"{NS}v"), cell.find(f"{NS}is/{NS}t")
             if text is not None:
@@ -45,7 +46,7 @@ def sheet(path):
             elif value is None:
                 cells.append(None)
             else:
-                cells.append(value.text == "1" if cell.get("t") == "b" else float(value.text))
+                cells.append(value.text == "1" if cell.get("t") == "b" else float(value.text or ""))
         rows.append(cells)
     return rows
 
@@ -88,7 +89,8 @@ def test_binary_formats_are_what_their_endings_say(run, store, place, way):
         assert (place / f"q.{ending}").stat().st_size
     numbers = [1, 2, 3, 12345678901234567890, 1]
     for ending in ("parquet", "pq"):
-        found = duckdb.sql(f"SELECT n FROM '{place}/q.{ending}'").fetchall()
+        with duckdb.connect() as con:
+            found = con.execute(f"SELECT n FROM '{place}/q.{ending}'").fetchall()
         assert [n for (n,) in found] == numbers
     for ending in ("arrow", "feather"):
         with pa.memory_map(str(place / f"q.{ending}")) as file:
@@ -158,9 +160,10 @@ def test_huge_integers_are_exact_in_parquet_and_arrow(run, store, place):
     query = f"SELECT '{WIDE}'::HUGEINT AS h, [{{'u': '-5'::HUGEINT}}] AS n, 7::UHUGEINT AS u"
     for ending in ("parquet", "arrow"):
         assert run("query", query, "-o", f"h.{ending}").code == 0
-    found = duckdb.sql(f"FROM '{place}/h.parquet'")
-    assert [str(kind) for kind in found.types][::2] == ["DECIMAL(38,0)", "DECIMAL(38,0)"]
-    assert found.fetchall() == [(WIDE, [{"u": -5}], 7)]
+    with duckdb.connect() as con:
+        found = con.execute(f"FROM '{place}/h.parquet'")
+        assert [str(kind) for _, kind, *_ in found.description or ()][::2] == ["DECIMAL(38,0)", "DECIMAL(38,0)"]
+        assert found.fetchall() == [(WIDE, [{"u": -5}], 7)]
     with pa.memory_map(str(place / "h.arrow")) as file:
         assert pa.ipc.open_file(file).read_all().to_pylist() == [{"h": WIDE, "n": [{"u": -5}], "u": 7}]
 
@@ -168,7 +171,6 @@ def test_huge_integers_are_exact_in_parquet_and_arrow(run, store, place):
 @pytest.mark.parametrize(
     ("ending", "value", "what"),
     [
-        
         ("parquet", "'100000000000000000000000000000000000000'::HUGEINT", "holds 1000000000000"),
         ("parquet", "['100000000000000000000000000000000000000'::HUGEINT]", "holds [1000000000000"),
         ("parquet", "'340282366920938463463374607431768211455'::UHUGEINT", "holds 3402823669"),
@@ -192,7 +194,11 @@ def test_what_a_format_cannot_hold_exactly_names_column_and_cast(run, store, pla
 
 def test_a_workbook_is_written_every_way(run, store, place):
     query = "SELECT * EXCLUDE (n) FROM events WHERE _seq < 2 ORDER BY _seq"
-    ways = [("query", query, "-o", "w0.xlsx"), ("query", f"{query} | write w1.xlsx"), ("-c", f"output w2.xlsx; {query};")]
+    ways = [
+        ("query", query, "-o", "w0.xlsx"),
+        ("query", f"{query} | write w1.xlsx"),
+        ("-c", f"output w2.xlsx; {query};"),
+    ]
     for number, way in enumerate(ways):
         done = run(*way)
         assert done.code == 0, done.err
@@ -226,7 +232,7 @@ def test_binary_formats_do_not_go_to_a_terminal_and_hold_one_result(run, on_term
 
 
 def test_html_and_tsv_quote_what_they_must(run, store):
-    query = "SELECT '<b>&\"' AS \"a<b\", 1 AS n, NULL AS z"
+    query = 'SELECT \'<b>&"\' AS "a<b", 1 AS n, NULL AS z'
     assert run("query", query, "--format", "html").text.splitlines()[3:6] == [
         "<thead><tr><th>a&lt;b</th><th>n</th><th>z</th></tr></thead>",
         "<tbody>",

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakebed.duck.tables import Runs
+
 OPERATORS = {
     "=": pc.equal,
     "!=": pc.not_equal,
@@ -42,6 +44,9 @@ class FakeTable:
     @property
     def columns(self):
         return {f.name: not pa.types.is_nested(f.type) and f.metadata is None for f in self.table.schema}
+
+    def struct_field(self, _names):
+        return None
 
     @property
     def signature(self):
@@ -131,8 +136,8 @@ class _Snapshot:
         self.store.tables_read[name] = reader
         return reader
 
-    def active_runs(self):
-        return frozenset()
+    def runs(self):
+        return Runs()
 
     def system(self, table):
         reader = self.store.tables_read[table] = FakeTable(SYSTEM)

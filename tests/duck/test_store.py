@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 import lakebed
+from lakebed.duck.table_scan import has_pushdown
 
 RECORDS = [
     {
@@ -106,3 +107,47 @@ def test_cursors_see_tables_of_the_own_database_first(tmp_path, con):
         assert own.cursor().execute("SELECT n FROM mine UNION ALL SELECT n FROM things").fetchall() == [(7,), (8,)]
         own.cursor().execute("CREATE TABLE more AS SELECT 9 AS n")
         assert own.execute("SELECT n FROM memory.more").fetchall() == [(9,)]
+
+
+def test_a_store_that_was_replaced_is_seen_by_views_and_functions_alike(tmp_path):
+    path = tmp_path / "test.lakebed"
+    for place, text in ((path, "old"), (tmp_path / "new.lakebed", "new")):
+        with lakebed.open(place) as store:
+            store.append("notes", [{"text": text}])
+    scan = f"SELECT text FROM lakebed_scan('{path}', 'notes')"
+    with lakebed.connect(path) as con, lakebed.open(path, "r") as opened:
+        assert con.sql("SELECT text FROM notes").fetchall() == con.sql(scan).fetchall() == [("old",)]
+        path.rename(tmp_path / "away.lakebed")
+        with pytest.raises(lakebed.StoreNotFound):
+            lakebed.refresh(con)
+        with pytest.raises(Exception, match="no store"):
+            con.sql(scan).fetchall()
+        (tmp_path / "new.lakebed").rename(path)
+        with pytest.warns(RuntimeWarning, match="was replaced by another one"):
+            assert lakebed.refresh(con) is True
+        assert con.sql("SELECT text FROM notes").fetchall() == con.sql(scan).fetchall() == [("new",)]
+        assert lakebed.refresh(con) is False
+        # A store object stays with the store that was opened.
+        assert [row.json() for row in opened.scan("notes")] == [{"text": "old"}]
+        with pytest.raises(lakebed.StoreNotFound):
+            opened.refresh()
+
+
+def test_filters_of_fields_inside_structs_reach_the_engine(tmp_path):
+    path = tmp_path / "test.lakebed"
+    with lakebed.open(path) as store:
+        rows = [{"c": {"kind": ["a", "b", None][n % 3], "at": {"n": n}}} for n in range(30)]
+        store.append("t", [*rows, {}, {"c": None}])
+    with lakebed.connect(path) as con:
+        for condition, count in (
+            ("c.kind = 'a'", 10),
+            ("c.at.n BETWEEN 3 AND 5", 3),
+            ("c.kind IS NULL", 12),
+            ("c.kind IN ('a', 'b') AND c.at.n < 3", 2),
+            ("c.kind <> 'a'", 10),
+        ):
+            query = f"SELECT count(*) FROM t WHERE {condition}"
+            assert con.sql(query).fetchall() == [(count,)], condition
+            if has_pushdown():
+                plan = con.sql(f"EXPLAIN {query}").fetchall()[0][1]
+                assert "Filters" in plan, condition

@@ -38,7 +38,8 @@ CALLS = {
     "rename,renameat,renameat2": ("error=EIO", "signal=KILL"),
     "unlink,unlinkat": ("error=EIO", "signal=KILL"),
     "ftruncate": ("error=EIO", "signal=KILL"),
-    "flock": ("error=EIO", "signal=KILL"),
+    "flock,fcntl": ("error=EIO", "signal=KILL"),
+    "fstat,newfstatat,statx": ("error=EIO", "signal=KILL"),
 }
 
 

@@ -19,6 +19,14 @@ error-CODE      this status, as Ollama words it      flaky-CODE-N  the same for 
 flakyeof-N      eof for the first N requests         redirect   a redirect to another host
 json            what the schema asks for             prose      text in spite of a schema
 proseonce       prose the first time                 small      a context of 64 tokens
+weak            a context of 64 tokens, and a process that ends when a prompt has the words `end now` or `end later`
+                for the first time: before the first frame, or after it
+overthinker     thinks until num_predict             kept       resets a connection that had a request before
+resetfirst      resets every connection              gzip       compressed for clients that accept it
+unasked         compressed for all
+tagged          thinks in its text, in <think>       tagcut     the same, and stops at num_predict before the end
+fenced          JSON in a fence                      wordy      the same with words around it
+silent          no text                              silentonce no text the first time
 slow            200 ms before the first frame        sneaky     answers from a remote host and says so
 vision, embedder, big:cloud, remote                  capabilities, a cloud model, a local name of a remote one
 """
@@ -26,12 +34,14 @@ vision, embedder, big:cloud, remote                  capabilities, a cloud model
 from __future__ import annotations
 
 import asyncio
-import base64
+import gzip
 import itertools
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
+
+from tests.prompts.speech import Speech, normal, pieces, prompt_of, reply_to, tokens
 
 if TYPE_CHECKING:
     from tests.prompts.wire import Answer
@@ -42,6 +52,7 @@ class ServerState(Protocol):
 
     delay: float
     retry_after: str | None
+    last_words: dict[str, str]
     asked: Counter[tuple[str, str]]
 
     async def forever(self) -> None: ...
@@ -50,95 +61,12 @@ class ServerState(Protocol):
 MODELS = (
     "llama3.2 instant thinker tools length nocounts eof cut midstream crash stall stallfirst early drip bytes multibyte two blank noeol "
     "error-400 error-401 error-403 error-404 error-429 error-499 error-500 error-502 error-503 "
+    "tagged tagcut fenced wordy silent silentonce "
+    "weak overthinker kept resetfirst gzip unasked "
     "after huge giant flood html badutf8 badjson array redirect json prose proseonce small slow sneaky vision embedder big:cloud remote"
 ).split()
 
 RUNNER_OPTIONS = ("num_ctx", "num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread", "draft_num_predict")
-STATS = {
-    "total_duration": 50_000_000,
-    "load_duration": 1_000_000,
-    "prompt_eval_duration": 4_000_000,
-    "eval_duration": 40_000_000,
-}
-
-
-def tokens(text: str) -> int:
-    """What the fake model counts: words and punctuation, more or less."""
-    return max(1, len(text) // 4)
-
-
-def prompt_of(body: dict[str, Any]) -> str:
-    """The prompt: the last message of the user."""
-    if "prompt" in body:
-        return str(body["prompt"])
-    return next((str(one.get("content", "")) for one in reversed(body["messages"]) if one["role"] == "user"), "")
-
-
-def reply_to(body: dict[str, Any]) -> str:
-    """What a well-behaved model says."""
-    prompt = prompt_of(body)
-    images = [image for one in body.get("messages", []) for image in one.get("images") or []]
-    seen = "".join(f" [image of {len(base64.b64decode(image))} bytes]" for image in images)
-    return f"You said: {prompt}{seen}"
-
-
-class Speech:
-    """Frames of one chat or generate call."""
-
-    def __init__(self, body: dict[str, Any], *, chat: bool) -> None:
-        self._body = body
-        self._chat = chat
-        self.count = 0
-
-    def frame(self, content: str = "", thinking: str | None = None, **more: object) -> dict[str, Any]:
-        """A frame in the middle."""
-        self.count += 1
-        return self._frame(content, thinking, done=False, **more)
-
-    def last(
-        self, reason: str = "stop", tool_calls: object = None, *, counts: bool = True, **more: object
-    ) -> dict[str, Any]:
-        """The last frame."""
-        stats: dict[str, object] = dict(STATS)
-        if counts:
-            text = "".join(str(one.get("content", "")) for one in self._body.get("messages", ())) or prompt_of(
-                self._body
-            )
-            stats |= {"prompt_eval_count": tokens(text), "eval_count": max(1, self.count)}
-        return self._frame("", None, done=True, done_reason=reason, tool_calls=tool_calls, **stats, **more)
-
-    def _frame(
-        self, content: str, thinking: str | None, *, done: bool, tool_calls: object = None, **more: object
-    ) -> dict[str, Any]:
-        frame: dict[str, Any] = {"model": self._body["model"], "created_at": "2026-08-21T10:00:00.000000Z"}
-        if self._chat:
-            message: dict[str, Any] = {"role": "assistant", "content": content}
-            if thinking is not None:
-                message["thinking"] = thinking
-            if tool_calls is not None:
-                message["tool_calls"] = tool_calls
-            frame["message"] = message
-        else:
-            frame["response"] = content
-            if thinking is not None:
-                frame["thinking"] = thinking
-        return {**frame, "done": done, **more}
-
-
-def pieces(text: str) -> Iterator[str]:
-    """The words of a text with the spaces before them."""
-    start = 0
-    for place, letter in enumerate(text):
-        if letter == " " and place > start:
-            yield text[start:place]
-            start = place
-    yield text[start:]
-
-
-def normal(speech: Speech, text: str) -> bytes:
-    """The whole stream of a plain reply."""
-    frames = [speech.frame(piece) for piece in pieces(text)]
-    return b"".join(json.dumps(one, ensure_ascii=False).encode() + b"\n" for one in (*frames, speech.last()))
 
 
 ERRORS: dict[int, tuple[object, dict[str, str]]] = {
@@ -392,6 +320,32 @@ async def _prose(_server: ServerState, answer: Answer, speech: Speech, _text: st
     await _frames(answer, speech.frame("Sure! Here is "), speech.frame("your JSON."), speech.last())
 
 
+async def _tagged(_server: ServerState, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
+    said = f"<think>\nLet me see: a < b.\n</think>\n\n{text}"
+    await _frames(answer, *(speech.frame(said[at : at + 3]) for at in range(0, len(said), 3)), speech.last())
+
+
+async def _tagcut(_server: ServerState, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
+    await _frames(answer, speech.frame("<think>\nLet me"), speech.frame(" see"), speech.last("length"))
+
+
+async def _fenced(_server: ServerState, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
+    await _frames(answer, speech.frame('```json\n{"mood":'), speech.frame(' "good"}\n```\n'), speech.last())
+
+
+async def _wordy(_server: ServerState, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
+    await _frames(answer, speech.frame('Sure:\n```json\n{"mood": "good"}\n```\nAs you asked.'), speech.last())
+
+
+async def _silent(_server: ServerState, answer: Answer, speech: Speech, _text: str, _body: Any) -> None:
+    await _frames(answer, speech.frame(""), speech.last())
+
+
+async def _silentonce(server: ServerState, answer: Answer, speech: Speech, text: str, body: Any) -> None:
+    once = server.asked["silentonce", prompt_of(body)] == 1
+    await _frames(answer, speech.frame("" if once else text), speech.last())
+
+
 async def _proseonce(server: ServerState, answer: Answer, speech: Speech, text: str, body: Any) -> None:
     once = server.asked["proseonce", prompt_of(body)] == 1
     await (_prose if once else _json)(server, answer, speech, text, body)
@@ -413,6 +367,69 @@ async def _small(_server: ServerState, answer: Answer, speech: Speech, text: str
         return await answer.whole(400, {"error": json.dumps(told)})
     cut = {"prompt_eval_count": limit // 2 + 2} if needed > limit else {}
     return await _frames(answer, speech.frame(text), {**speech.last(), **cut})
+
+
+async def _weak(server: ServerState, answer: Answer, speech: Speech, text: str, body: Any) -> None:
+    prompt = prompt_of(body)
+    needed = tokens(prompt)
+    if needed > 64:
+        server.last_words["weak"] = (
+            f"error: task id = 0, error: request ({needed} tokens) exceeds the available context size (64 tokens), try increasing it"
+        )
+        return await _small(server, answer, speech, text, body)
+    words = server.last_words.get("weak", "")
+    first = server.asked["weak", prompt] == 1
+    if "end now" in prompt and first:
+        status = f"llama-server process no longer running: unknown {words}".rstrip()
+        return await answer.whole(500, {"error": status})
+    if "end later" in prompt and first:
+        line = f"an error was encountered while running the model: {words or 'unexpected EOF'}"
+        return await _frames(answer, speech.frame("Half a"), {"error": line})
+    return await _frames(answer, *(speech.frame(piece) for piece in pieces(text)), speech.last())
+
+
+async def _overthinker(_server: ServerState, answer: Answer, speech: Speech, text: str, body: Any) -> None:
+    limit = body.get("options", {}).get("num_predict", -1)
+    thoughts = [] if body.get("think") is False else [speech.frame("", f"thought {n} ") for n in range(8)]
+    frames = [*thoughts, *(speech.frame(piece) for piece in pieces(text))]
+    kept = frames if limit < 0 else frames[:limit]
+    speech.count = len(kept)
+    await _frames(answer, *kept, speech.last("stop" if kept == frames else "length"))
+
+
+async def _kept(server: ServerState, answer: Answer, speech: Speech, text: str, body: Any) -> None:
+    if answer.place > 1:
+        return await answer.reset()
+    return await _instant(server, answer, speech, text, body)
+
+
+async def _resetfirst(_server: ServerState, answer: Answer, *_rest: Any) -> None:
+    await answer.reset()
+
+
+async def _gzip(_server: ServerState, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
+    await _compressed(answer, normal(speech, text), wanted="gzip" in answer.encodings)
+
+
+async def _unasked(_server: ServerState, answer: Answer, speech: Speech, text: str, _body: Any) -> None:
+    await _compressed(answer, normal(speech, text), wanted=True)
+
+
+async def _compressed(answer: Answer, data: bytes, *, wanted: bool) -> None:
+    answer.begin(headers={"Content-Encoding": "gzip"} if wanted else None)
+    await answer.chunk(gzip.compress(data) if wanted else data)
+    await answer.end()
+
+
+def refused_schema(schema: Any) -> dict[str, Any] | None:
+    """The error of llama-server for a schema that it cannot make a grammar of."""
+    if not isinstance(schema, dict):
+        return None
+    pattern = schema.get("pattern", "^$")
+    if not (pattern.startswith("^") and pattern.endswith("$")):
+        message = "JSON schema conversion failed:\nPattern must start with '^' and end with '$'"
+        return {"error": {"code": 400, "message": message, "type": "invalid_request_error"}}
+    return next((told for one in schema.get("properties", {}).values() if (told := refused_schema(one))), None)
 
 
 async def _sneaky(_server: ServerState, answer: Answer, speech: Speech, text: str, _body: Any) -> None:

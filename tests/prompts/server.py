@@ -13,21 +13,39 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import re
 import socket
 import threading
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tests.prompts import scenarios
+from tests.prompts import scenarios, speech
 from tests.prompts.wire import Answer, Request, read_request
 
 VERSION = "0.33.0"
 
 
 def full(name: str) -> str:
-    """A model's name with its tag."""
-    return name if ":" in name else f"{name}:latest"
+    """A model's name as the server lists it."""
+    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+
+
+def parts(name: str) -> tuple[str, ...]:
+    """What Ollama compares of a model's name: host, namespace, model and tag, whatever their case."""
+    given = full(name).lower().split("/")
+    return *("registry.ollama.ai", "library")[: max(0, 3 - len(given))], *given
+
+
+def refused_keep_alive(value: object) -> str | None:
+    """Ollama's words for a `keep_alive` that is neither a number nor one of Go's durations."""
+    if value is None or isinstance(value, int | float):
+        return None
+    text = str(value)
+    if text in ("0", "-0", "+0") or re.fullmatch(r"[+-]?((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+", text):
+        return None
+    known = re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)", text)
+    return f'time: {"missing unit in" if known else "invalid"} duration "{text}"'
 
 
 def digest(name: str, edition: int = 0) -> str:
@@ -38,11 +56,18 @@ def digest(name: str, edition: int = 0) -> str:
 class FakeOllama:
     """The server: `start`, then `url`; or `serve` in an event loop of one's own."""
 
-    def __init__(self, *, delay: float = 0.0) -> None:
+    def __init__(self, *, delay: float = 0.0, host: str = "127.0.0.1") -> None:
+        self.host = host
         self.delay = delay
         """Seconds between the words of a plain reply."""
         self.retry_after: str | None = None
         """What 429 and 503 say in Retry-After."""
+        self.flavor = "ollama"
+        """What it is: `ollama`, `llama.cpp`, or `openai`, another server of OpenAI's interface."""
+        self.on_chat: Callable[[str, int], None] | None = None
+        """Called before a chat is answered, with the name of its model and the number of chats so far."""
+        self.last_words: dict[str, str] = {}
+        """The last error that the process of each model has written, which the server adds to the news of its end."""
         self.models = {full(name): digest(name) for name in scenarios.MODELS}
         self.requests: list[Request] = []
         """Every request but HEAD; unless `remember` is off."""
@@ -55,6 +80,7 @@ class FakeOllama:
         """Chats now, at most at once, model loads because of other options, connections, answers that the client
         closed."""
         self.port = 0
+        self._chats = 0
         self._loaded: dict[str, tuple[object, ...]] = {}
         self._sockets: set[socket.socket] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -67,7 +93,7 @@ class FakeOllama:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     @property
     def chats(self) -> list[Any]:
@@ -115,10 +141,11 @@ class FakeOllama:
     # --- The
     # server -----------------------------------------------------------------------------------------------------
 
-    async def serve(self, port: int, ready: threading.Event | None = None, host: str = "127.0.0.1") -> None:
+    async def serve(self, port: int, ready: threading.Event | None = None) -> None:
         """Serves until it is cancelled."""
         loop = asyncio.get_running_loop()
-        listening = socket.create_server((host, port), backlog=512)
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        listening = socket.create_server((self.host, port), family=family, backlog=512)
         listening.setblocking(False)
         self.port = listening.getsockname()[1]
         loop.add_reader(listening, self._accept, listening)
@@ -159,8 +186,10 @@ class FakeOllama:
         self.connections += 1
         reader, writer = await asyncio.open_connection(sock=connection, limit=1 << 26)
         try:
+            place = 0
             while request := await read_request(reader):
-                answer = Answer(writer)
+                place += 1
+                answer = Answer(writer, place, request.headers.get("accept-encoding", ""))
                 if self.remember:
                     self.requests.append(request)
                 talking = self._task(self._answer(request, answer))
@@ -194,6 +223,8 @@ class FakeOllama:
             body = request.json if request.body else {}
         except ValueError:
             return await answer.whole(400, {"error": "invalid character in the body"})
+        if self.flavor != "ollama":
+            return await self._other(request, answer)
         match request.method, request.path:
             case "GET", "/":
                 return await answer.whole(200, b"Ollama is running", kind="text/plain; charset=utf-8")
@@ -214,9 +245,39 @@ class FakeOllama:
                 return await self._chat(answer, body, chat=request.path == "/api/chat")
         return await answer.whole(404, b"404 page not found", kind="text/plain")
 
+    async def _other(self, request: Request, answer: Answer) -> None:
+        """Answers as another server of models does."""
+        served = [{"id": "served", "object": "model", "created": 1785000000, "owned_by": self.flavor}]
+        match self.flavor, request.path:
+            case _, "/v1/models":
+                return await answer.whole(200, {"object": "list", "data": served})
+            case "llama.cpp", "/api/tags":
+                # It lists its model in Ollama's way too, for programs that only look.
+                tag = {
+                    "name": "served",
+                    "model": "served",
+                    "modified_at": "",
+                    "size": "",
+                    "digest": "",
+                    "type": "model",
+                }
+                return await answer.whole(200, {"models": [tag], "object": "list", "data": served})
+            case "llama.cpp", "/api/chat" | "/v1/chat/completions":
+                answer.begin("text/event-stream")
+                frame = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": "Hello"}}]}
+                await answer.chunk(b"data: " + json.dumps(frame).encode() + b"\n\ndata: [DONE]\n\n")
+                return await answer.end()
+        body = {"error": {"code": 404, "message": "File Not Found", "type": "not_found_error"}}
+        return await answer.whole(404, body)
+
     def _tag(self, name: str) -> dict[str, Any]:
         short = name.removesuffix(":latest")
-        abilities = {"thinker": ["thinking"], "vision": ["vision"], "tools": ["tools"]}.get(short, [])
+        abilities = {
+            "thinker": ["thinking"],
+            "overthinker": ["thinking"],
+            "vision": ["vision"],
+            "tools": ["tools"],
+        }.get(short, [])
         tag: dict[str, Any] = {
             "name": name,
             "model": name,
@@ -250,17 +311,19 @@ class FakeOllama:
             "context_length": 4096,
         }
 
-    def _known(self, name: str) -> bool:
+    def _listed(self, name: str) -> str | None:
+        """The name in the list of a model that is named in any way."""
         patterns = ("error-", "flaky-", "flakyeof-", "split-")
         if name.startswith(patterns):
             self.models.setdefault(full(name), digest(name))
-        return full(name) in self.models
+        return next((one for one in self.models if parts(one) == parts(name)), None)
 
     async def _show(self, answer: Answer, body: dict[str, Any]) -> None:
         name = body.get("model", "")
-        if not self._known(name):
+        listed = self._listed(name)
+        if listed is None:
             return await answer.whole(404, {"error": f"model '{name}' not found"})
-        tag = self._tag(full(name))
+        tag = self._tag(listed)
         shown = {
             "modelfile": "FROM x",
             "parameters": "stop x",
@@ -302,15 +365,20 @@ class FakeOllama:
         name = body.get("model", "")
         if not name:
             return await answer.whole(400, {"error": "model is required"})
-        if not self._known(name):
+        listed = self._listed(name)
+        if listed is None:
             return await answer.whole(404, {"error": f"model '{name}' not found"})
+        if wrong := refused_keep_alive(body.get("keep_alive")):
+            return await answer.whole(400, {"error": wrong})
         if not isinstance(body.get("format", ""), str | dict) or (
             body.get("format") not in ("", "json", None) and isinstance(body["format"], str)
         ):
             return await answer.whole(500, {"error": 'invalid format: expected "json" or a valid JSON Schema object'})
-        if "embedding" in self._tag(full(name))["capabilities"]:
+        if told := scenarios.refused_schema(body.get("format")):
+            return await answer.whole(400, {"error": json.dumps(told)})
+        if "embedding" in self._tag(listed)["capabilities"]:
             return await answer.whole(400, {"error": f'"{name}" does not support chat'})
-        if body.get("think") and "thinking" not in self._tag(full(name))["capabilities"]:
+        if body.get("think") and "thinking" not in self._tag(listed)["capabilities"]:
             return await answer.whole(400, {"error": f'"{name}" does not support thinking'})
         if chat and not body.get("messages"):
             return await answer.whole(
@@ -318,16 +386,19 @@ class FakeOllama:
             )
         options = body.get("options") or {}
         runner = tuple(options.get(option) for option in scenarios.RUNNER_OPTIONS)
-        if self._loaded.get(full(name), runner) != runner:
+        if self._loaded.get(listed, runner) != runner:
             self.reloads += 1
             await asyncio.sleep(self.delay)
-        self._loaded[full(name)] = runner
-        asked = name.removesuffix(":latest"), scenarios.prompt_of(body)
+        self._loaded[listed] = runner
+        asked = listed.removesuffix(":latest"), speech.prompt_of(body)
         self.asked[asked] += 1
+        self._chats += 1
+        if self.on_chat is not None:
+            self.on_chat(listed, self._chats)
         self.active += 1
         self.peak = max(self.peak, self.active)
         try:
-            await scenarios.play(self, answer, body, chat=chat)
+            await scenarios.play(self, answer, {**body, "model": listed}, chat=chat)
             self.answered[asked] += 1
         finally:
             self.active -= 1

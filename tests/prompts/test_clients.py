@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 
@@ -13,7 +14,8 @@ from lakebed.prompts.client import Timeouts
 from lakebed.prompts.failures import Canceled
 from lakebed.prompts.server import find_server
 from tests.prompts.conftest import eventually
-from tests.prompts.scenarios import Speech, normal
+from tests.prompts.server import FakeOllama
+from tests.prompts.speech import Speech, normal
 
 SAID = "You said: a b c"
 QUICK = Timeouts(connect=1.0, first=0.4, stall=0.4)
@@ -136,20 +138,128 @@ def test_the_servers_words_are_passed_on(client):
             ask(client, model)
 
 
-def test_retry_after_is_passed_on(client, server):
-    server.retry_after = "7"
+def in_a_minute(form):
+    return time.strftime(form, time.gmtime(time.time() + 60))
+
+
+@pytest.mark.parametrize(
+    ("header", "least", "most"),
+    [
+        ("7", 7, 7),
+        (" 2.5 ", 2.5, 2.5),
+        ("0", 0, 0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0),
+        (in_a_minute("%a, %d %b %Y %H:%M:%S GMT"), 1, 60),
+        (in_a_minute("%A, %d-%b-%y %H:%M:%S GMT"), 1, 60),
+        (in_a_minute("%a %b %d %H:%M:%S %Y"), 1, 60),
+        ("soon", None, None),
+        ("-1", None, None),
+    ],
+)
+def test_retry_after_is_passed_on(client, server, header, least, most):
+    server.retry_after = header
     with pytest.raises(lakebed.OllamaBusy) as caught:
         ask(client, "error-503")
-    assert caught.value.retry_after == 7
-    server.retry_after = "Wed, 21 Oct 2026 07:28:00 GMT"
-    with pytest.raises(lakebed.OllamaBusy) as caught:
-        ask(client, "error-503")
-    assert caught.value.retry_after is None
+    found = caught.value.retry_after
+    assert found is None if least is None else least <= found <= most
 
 
 def test_a_prompt_beyond_the_context_says_by_how_much(client):
     with pytest.raises(lakebed.PromptTooLong, match="100 tokens, and 64 fit"):
         ask(client, "small", "word" * 100, truncate=False)
+
+
+LONG = "word" * 100
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("end now", "The process that runs weak ended (500): llama-server process no longer running."),
+        (
+            "end later",
+            "The process that runs weak ended in the middle of a reply: an error was encountered while running the model.",
+        ),
+    ],
+)
+def test_an_end_of_the_process_is_never_a_prompt_that_is_too_long(client, prompt, words):
+    with pytest.raises(lakebed.PromptTooLong):
+        ask(client, "weak", LONG, truncate=False)
+    # From here on the server adds that prompt's error to the news of each end.
+    with pytest.raises(lakebed.OllamaFailed) as caught:
+        ask(client, "weak", prompt)
+    assert (caught.value.message, caught.value.crashed) == (words, True)
+    assert text(ask(client, "weak", prompt)) == f"You said: {prompt}"
+
+
+def test_the_end_of_a_process_says_what_is_known_of_it(client):
+    with pytest.raises(
+        lakebed.OllamaFailed, match=r"ended \(500\): llama-server process no longer running: unknown\.$"
+    ):
+        ask(client, "weak", "end now")
+    with pytest.raises(lakebed.OllamaFailed, match=r"while running the model: unexpected EOF\.$"):
+        ask(client, "weak", "end later")
+
+
+def test_a_connection_that_was_kept_and_is_closed_is_opened_again(client, server):
+    for _ in range(5):
+        assert text(ask(client, "kept")) == SAID
+    assert sum(server.asked.values()) == 9
+    # A new one that is closed before an answer is an error.
+    before = sum(server.asked.values())
+    with pytest.raises(lakebed.ReplyCut, match="broke before the reply of resetfirst was complete"):
+        ask(client, "resetfirst")
+    assert sum(server.asked.values()) - before <= 3
+
+
+def test_a_server_that_was_started_again_is_asked_without_an_error(client, server):
+    for _ in range(3):
+        assert text(ask(client, "llama3.2")) == SAID
+        server.stop()
+        server.start()
+
+
+def test_nothing_is_accepted_that_is_not_decoded(client, server):
+    assert text(ask(client, "gzip")) == SAID
+    assert server.requests[-1].headers.get("accept-encoding", "identity") == "identity"
+    with pytest.raises(lakebed.NotOllama, match="it sends gzip, unasked"):
+        ask(client, "unasked")
+
+
+def test_a_request_has_a_time_limit(client_name):
+    client = find_server(timeouts=Timeouts(connect=1.0, first=10.0, stall=10.0, total=0.4)).client()
+    assert text(ask(client, "llama3.2")) == SAID
+    for model in ("drip", "stall", "stallfirst"):
+        start = time.monotonic()
+        with pytest.raises(lakebed.ReplyTimeout, match="not complete in time: allow more with --timeout"):
+            ask(client, model, "a " * 200)
+        assert time.monotonic() - start < 4
+    client.close()
+
+
+def test_a_schema_that_the_server_refuses_is_an_error_of_its_own(client):
+    schema = {"type": "object", "properties": {"zip": {"type": "string", "pattern": "[0-9]+"}}}
+    with pytest.raises(lakebed.FormatRefused) as caught:
+        ask(client, "json", format=schema)
+    assert caught.value.message == (
+        "Ollama refuses the schema (400): JSON schema conversion failed: Pattern must start with '^' and end with '$': "
+        "simplify it, or take any JSON with --schema json."
+    )
+
+
+def test_another_server_is_told_what_it_is(client, server):
+    server.flavor = "llama.cpp"
+    with pytest.raises(lakebed.NotOllama, match=r"llama\.cpp's, and not Ollama \(it sends text/event-stream\)"):
+        ask(client, "served")
+
+
+@pytest.mark.parametrize("flavor", ["llama.cpp", "openai"])
+def test_the_models_of_another_server_are_not_taken(client_name, server, store, flavor):
+    server.flavor = flavor
+    with lakebed.Ollama(store) as ollama:
+        for act in (ollama.models, lambda: ollama.chat("served", "x")):
+            with pytest.raises(lakebed.NotOllama, match=r"a server of OpenAI's interface, such as llama\.cpp's"):
+                act()
 
 
 @pytest.mark.parametrize("model", ["stall", "stallfirst"])
@@ -240,9 +350,14 @@ def test_calls_and_pulls(client, server):
     assert parts[0].status == "pulling manifest"
     assert parts[-1].status == "success"
     assert max(part.completed for part in parts) == 4_000_000
-    with pytest.raises(lakebed.OllamaFailed, match="file does not exist"):
+    with pytest.raises(lakebed.OllamaFailed) as caught:
         list(client.pull(b'{"model":"nosuch"}', "nosuch"))
-    with pytest.raises(lakebed.ReplyCut):
+    assert caught.value.message == (
+        "The pull of nosuch failed: pull model manifest: file does not exist; check the name of the model."
+    )
+    with pytest.raises(
+        lakebed.ReplyCut, match=r"^The pull of broken ended without saying that it is complete: the same"
+    ):
         list(client.pull(b'{"model":"broken"}', "broken"))
 
 
@@ -252,6 +367,23 @@ def test_no_proxy_is_used_for_this_machine(client_name, server, monkeypatch):
     client = find_server().client()
     assert text(ask(client, "llama3.2")) == SAID
     client.close()
+
+
+def test_an_address_may_name_a_network_interface(client_name, monkeypatch):
+    try:
+        server = FakeOllama(host="::1").start()
+    except AssertionError:
+        pytest.skip("this machine has no IPv6")
+    interface = next(name for _, name in socket.if_nameindex() if name.startswith("lo"))
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    for host in (f"[::1%{interface}]:{server.port}", f"http://[::1%25{interface}]:{server.port}/"):
+        client = find_server(host).client()
+        assert text(ask(client, "llama3.2")) == SAID
+        assert server.requests[-1].headers["host"] == f"[::1]:{server.port}"
+        client.close()
+    server.stop()
+    with pytest.raises(lakebed.InvalidArgument, match="no network interface nosuch0"):
+        find_server("[fe80::1%nosuch0]").client()
 
 
 def test_the_key_goes_to_a_named_host_and_a_redirect_takes_it_nowhere(client_name, server, monkeypatch):

@@ -105,6 +105,8 @@ def test_rows_that_fail_end_with_1_and_the_command_that_goes_on(run, issues, ser
     told = sorted(row["error"]["message"] for row in done.rows)
     assert told[0].startswith("Row 1: The prompt is longer than the model's context: ")
     assert "the same command sends failed rows again: lakebed prompt small '{title} " in done.err
+    assert "2 rows: 0 asked, 2 failed (2 prompt_too_long), in " in done.err
+    assert "note: prompt_too_long: Row " in done.err
 
 
 def test_a_server_that_is_lost_ends_with_3_and_the_command_that_goes_on(run, issues, server):
@@ -220,3 +222,107 @@ def test_schema_system_image_and_saved_templates(run, issues, place, server):
     assert row["text"] == "You said: What is cat.png? [image of 5 bytes]"
     (row,) = run("prompt", "vision", "@what", "--from", "SELECT 'it' AS name").rows
     assert row["text"] == "You said: What is it?"
+
+
+class TestWithoutAStore:
+    def test_one_prompt_makes_a_store(self, run, place, server):
+        done = run("prompt", "llama3.2", "Hello")
+        assert (done.code, done.rows[0]["text"]) == (0, "You said: Hello")
+        assert run("query", "SELECT text FROM results").rows == [{"text": "You said: Hello"}]
+        again = run("prompt", "llama3.2", "Hello")
+        assert (again.code, again.out, len(server.chats)) == (0, b"", 1)
+
+    @pytest.mark.parametrize(
+        "arguments", [["nope", "x"], ["llama3.2", "{a}"], ["llama3.2", "@no"], ["llama3.2", "x", "--wait", "y"]]
+    )
+    def test_a_wrong_command_makes_none(self, run, place, server, arguments):
+        assert run("prompt", *arguments).code in (2, 5)
+        server.stop()
+        assert run("prompt", "llama3.2", "x").code == 3
+        assert not list(place.glob("*.lakebed"))
+
+    def test_rows_of_no_store_are_said_to_be_missing(self, run, place, server):
+        done = run("prompt", "llama3.2", "{title}", "--from", TITLES)
+        assert (done.code, "There is no store at" in done.err) == (5, True)
+        assert not list(place.iterdir())
+        done = run("prompt", "llama3.2", "{a}", "--from", "SELECT 1 AS a")
+        assert (done.code, done.rows[0]["text"]) == (0, "You said: 1")
+
+    def test_no_store_stores_nothing(self, run, place, server):
+        done = run("prompt", "llama3.2", "Hello", "--no-store")
+        assert (done.code, done.rows[0]["text"]) == (0, "You said: Hello")
+        assert not list(place.iterdir())
+        refused = run("prompt", "llama3.2", "Hello", "--no-store", "--save", "x")
+        assert (refused.code, "--no-store uses none" in refused.err) == (2, True)
+        planned = run("prompt", "llama3.2", "Hello", "--dry-run")
+        assert (planned.code, planned.rows[0]["rows"]) == (0, 1)
+        assert not list(place.iterdir())
+
+    def test_no_store_reads_the_rows_of_one(self, run, place, issues, server):
+        assert (
+            run("prompt", "llama3.2", "Say {title}", "--from", TITLES, "--save", "say", "--system", "Be brief").code
+            == 0
+        )
+        before = run("stats").rows[0]["commit"]
+        done = run("prompt", "llama3.2", "@say", "--from", TITLES + " LIMIT 2", "--no-store")
+        assert sorted(row["text"] for row in done.rows) == ["You said: Say title 0", "You said: Say title 1"]
+        assert server.chats[-1]["messages"][0] == {"role": "system", "content": "Be brief"}
+        piped = run("query", f"{TITLES} LIMIT 1 | prompt llama3.2 @say --no-store")
+        assert piped.rows[0]["text"] == "You said: Say title 0"
+        assert run("stats").rows[0]["commit"] == before
+
+
+class TestTheText:
+    def test_it_comes_from_standard_input_as_it_is(self, run, place, server):
+        text = '@if (a < {b}) { return "\\n"; }'
+        done = run("prompt", "llama3.2", "-", "--no-store", stdin=text.encode() + b"\n")
+        assert done.rows[0]["text"] == f"You said: {text}"
+        empty = run("prompt", "llama3.2", "-", stdin=b"\n")
+        assert (empty.code, empty.err) == (2, "error: Standard input is empty: there is no prompt to send.\n")
+
+    def test_with_rows_it_is_a_template(self, run, issues, server):
+        done = run("prompt", "llama3.2", "-", "--from", TITLES + " LIMIT 1", stdin=b"Say {title}")
+        assert done.rows[0]["text"] == "You said: Say title 0"
+
+    def test_it_comes_from_a_file(self, run, place, issues, server):
+        (place / "ask.txt").write_text("Ask {title}\nagain\n")
+        for name in ("@ask.txt", "@./ask.txt", f"@{place}/ask.txt"):
+            done = run("prompt", "llama3.2", name, "--from", TITLES + " LIMIT 1", "--no-store")
+            assert done.rows[0]["text"] == "You said: Ask title 0\nagain"
+        assert run("prompt", "llama3.2", "Saved {title}", "--from", TITLES + " LIMIT 1", "--save", "ask.txt").code == 0
+        done = run("prompt", "llama3.2", "@ask.txt", "--from", TITLES + " LIMIT 1", "--no-store")
+        assert done.rows[0]["text"] == "You said: Saved title 0"
+        missing = run("prompt", "llama3.2", "@no.txt")
+        assert (missing.code, "There is no file no.txt either." in missing.err) == (2, True)
+        missing = run("prompt", "llama3.2", "@./no.txt")
+        assert (missing.code, "./no.txt cannot be read" in missing.err) == (7, True)
+        unsafe = run("query", "--safe", f"{TITLES} | prompt llama3.2 @./ask.txt")
+        assert (unsafe.code, "--safe forbids" in unsafe.err) == (2, True)
+
+
+def test_saved_templates_are_listed(run, issues, server):
+    assert run("templates").out == b""
+    for text in ("Say {title}", "Shout {title}"):
+        run("prompt", "llama3.2", text, "--from", TITLES + " LIMIT 1", "--save", "say")
+    run("prompt", "json", "Mood", "--schema", "json", "--system", "Be brief", "--save", "mood")
+    rows = run("templates").rows
+    assert [(row["name"], row["template"], row["system"], row["format"]) for row in rows] == [
+        ("mood", "Mood", "Be brief", "json"),
+        ("say", "Shout {title}", None, None),
+    ]
+    both = run("templates", "say").rows
+    assert [row["template"] for row in both] == ["Shout {title}", "Say {title}"]
+    done = run("prompt", "llama3.2", f"@say:{both[1]['version']}", "--from", TITLES + " LIMIT 1", "--no-store")
+    assert done.rows[0]["text"] == "You said: Say title 0"
+    wrong = run("templates", "shout")
+    assert (wrong.code, "no saved template shout; there is mood, say" in wrong.err) == (2, True)
+
+
+def test_a_dry_run_shows_a_screen_of_the_prompt(on_terminal, run, issues, server):
+    long = "SELECT repeat('word ', 40000) || 'end' AS text"
+    shown = on_terminal("prompt", "llama3.2", "Sum up: {text}", "--from", long, "--dry-run").text
+    assert "the first prompt:\nSum up: word word" in shown
+    assert len(shown.splitlines()) <= 24
+    assert "characters more\n" in shown
+    short = on_terminal("prompt", "llama3.2", "one\\ntwo", "--dry-run").text
+    assert short.endswith("the first prompt:\none\ntwo\n")

@@ -160,3 +160,80 @@ def test_concurrency_is_counted_and_closing_cancels(server, official):
         __import__("time").sleep(0.02)
     assert server.dropped == 1
     assert server.active == 0
+
+
+@pytest.mark.parametrize("value", ["-1", "5", "forever", "10 m"])
+def test_a_keep_alive_that_is_no_duration_is_refused(official, value):
+    with pytest.raises(ollama.ResponseError, match=r"time: (missing unit in|invalid) duration") as caught:
+        said(official, "llama3.2", keep_alive=value)
+    assert caught.value.status_code == 400
+
+
+@pytest.mark.parametrize("value", [-1, 0, 5, "-1s", "10m", "1h30m", "1.5h", "0"])
+def test_numbers_and_durations_are_a_keep_alive(official, value):
+    assert text(said(official, "llama3.2", keep_alive=value)) == "You said: a b c"
+
+
+def test_models_have_several_names(server, official):
+    for name in ("LLAMA3.2", "library/llama3.2", "registry.ollama.ai/Library/llama3.2:LATEST", "llama3.2:latest"):
+        assert text(said(official, name)) == "You said: a b c"
+        assert official.show(name).modelinfo["llama.context_length"] == 131072
+    for name in ("me/llama3.2", "llama3.2:7b"):
+        with pytest.raises(ollama.ResponseError, match="not found"):
+            said(official, name)
+
+
+def test_the_end_of_a_process_repeats_an_older_error(server, official):
+    long = {"model": "weak", "messages": [{"role": "user", "content": "word " * 100}], "truncate": False}
+    assert "exceed_context_size" in httpx.post(f"{server.url}/api/chat", json=long).json()["error"]
+    with pytest.raises(
+        ollama.ResponseError, match=r"no longer running: unknown error: .*exceeds the available"
+    ) as caught:
+        said(official, "weak", "end now")
+    assert caught.value.status_code == 500
+    with pytest.raises(
+        ollama.ResponseError, match=r"while running the model: error: .*exceeds the available"
+    ) as caught:
+        said(official, "weak", "end later")
+    assert caught.value.status_code == -1
+    assert text(said(official, "weak", "end now")) == "You said: end now"
+
+
+def test_a_schema_without_a_grammar_is_refused(official):
+    schema = {"type": "object", "properties": {"zip": {"type": "string", "pattern": "[0-9]+"}}}
+    with pytest.raises(ollama.ResponseError, match="JSON schema conversion failed") as caught:
+        said(official, "json", format=schema)
+    assert caught.value.status_code == 400
+
+
+def test_a_limit_may_end_the_thinking(official):
+    chunks = said(official, "overthinker", options={"num_predict": 3})
+    assert "".join(chunk.message.thinking or "" for chunk in chunks) == "thought 0 thought 1 thought 2 "
+    assert (text(chunks), chunks[-1].done_reason, chunks[-1].eval_count) == ("", "length", 3)
+    assert text(said(official, "overthinker", think=False)) == "You said: a b c"
+
+
+def test_a_connection_that_was_kept_may_be_reset(server, official):
+    assert text(said(official, "kept")) == "You said: a b c"
+    with pytest.raises(httpx.TransportError):
+        said(official, "kept")
+    assert text(said(official, "kept")) == "You said: a b c"
+
+
+def test_clients_that_accept_compression_get_it(server, official):
+    # The official client decodes what it asked for.
+    assert text(said(official, "gzip")) == "You said: a b c"
+    assert "gzip" in server.requests[-1].headers["accept-encoding"]
+
+
+def test_a_model_that_is_created_anew_has_another_digest(server, official):
+    before = next(model.digest for model in official.list().models if model.model == "llama3.2:latest")
+    server.repull("llama3.2")
+    after = next(model.digest for model in official.list().models if model.model == "llama3.2:latest")
+    assert before != after
+
+
+def test_llama_cpps_server_lists_models_and_does_not_chat(server, official):
+    server.flavor = "llama.cpp"
+    with pytest.raises(Exception):  # noqa: B017, PT011  (what it is depends on the client's models)
+        said(official, "served")

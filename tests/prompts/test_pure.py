@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 import lakebed
 from lakebed.prompts import model_options
-from lakebed.prompts.address import address, full_name, is_cloud_name
+from lakebed.prompts.address import address
+from lakebed.prompts.digest_bag import DigestBag, digest_of
+from lakebed.prompts.model_names import full_name, is_cloud_name, name_key
 from lakebed.prompts.reply_format import ReplyFormat
 from lakebed.prompts.request import RequestBuilder, RequestSettings, canonical, user_message, without_digest
 from lakebed.prompts.seq_index import SeqIndex
@@ -116,6 +118,28 @@ class TestOptions:
         with pytest.raises(lakebed.InvalidArgument, match="NAME=VALUE"):
             model_options.from_words(("temperature",))
 
+    def test_keep_alive_is_a_number_or_a_duration(self):
+        given = {"-1": -1, "5": 5, " 0 ": 0, "1.5": 1.5, "10m": "10m", "1h30m": "1h30m", "-1s": "-1s", "1.5h": "1.5h"}
+        assert {text: model_options.keep_alive(text) for text in given} == given
+        assert [model_options.keep_alive(one) for one in (None, 300, -1.0, 2.5)] == [None, 300, -1, 2.5]
+        refused: list[object] = [
+            "forever",
+            "",
+            "10 m",
+            "10min",
+            "1d",
+            "nan",
+            "inf",
+            float("nan"),
+            float("inf"),
+            True,
+            [],
+            "1e3",
+        ]
+        for wrong in refused:
+            with pytest.raises(lakebed.InvalidArgument, match="keep_alive is a number of seconds or a duration"):
+                model_options.keep_alive(wrong)
+
     def test_think(self):
         assert [model_options.think(one) for one in (None, True, "on", "off", "high")] == [
             None,
@@ -144,13 +168,43 @@ class TestAddresses:
             ("::1", "http://[::1]:11434"),
             ("[2001:db8::1]", "http://[2001:db8::1]:11434"),
             ("ollama.com", "https://ollama.com:443"),
+            ("http://0", "http://127.0.0.1:80"),
+            ("0:11434", "http://127.0.0.1:11434"),
+            ("127.1", "http://127.0.0.1:11434"),
+            ("http://2130706433:8080", "http://127.0.0.1:8080"),
+            ("0x7f.0.0.1", "http://127.0.0.1:11434"),
+            ("192.168.257", "http://192.168.1.1:11434"),
+            ("[fe80::1%eth0]", "http://[fe80::1]:11434"),
+            ("http://[fe80::1%25eth0]:8080/x", "http://[fe80::1]:8080/x"),
+            ("fe80::1%2", "http://[fe80::1]:11434"),
+            ("http://v1.example.com", "http://v1.example.com:80"),
         ],
     )
     def test_hosts_are_read_as_ollama_reads_them(self, host, url):
         assert address(None, {"OLLAMA_HOST": host}).url == url
         assert address(host, {}).url == url
 
-    @pytest.mark.parametrize("host", ["ftp://x", "http://x:99999", "http://x:y", "a b", "http://x/a?b", "x\ny"])
+    @pytest.mark.parametrize(
+        "host",
+        [
+            "ftp://x",
+            "http://x:99999",
+            "http://x:y",
+            "a b",
+            "http://x/a?b",
+            "x\ny",
+            "1.2.3.4.5",
+            "256.1.1.1",
+            "127.0.0.256",
+            "[fe80::1%]",
+            "[fe80::1%a b]",
+            "[fe80]",
+            "https://[fe80::1%eth0]",
+            "http://localhost:11434/v1",
+            "https://host/api/v1/",
+            "http://localhost:8080/v1/chat/completions",
+        ],
+    )
     def test_what_is_no_address_is_refused(self, host):
         with pytest.raises(lakebed.InvalidArgument, match=r"address|port"):
             address(host, {})
@@ -166,13 +220,46 @@ class TestAddresses:
         assert "secret" not in str(caught.value)
 
     def test_what_runs_elsewhere(self):
-        assert address("127.0.0.1", {}).is_loopback
-        assert address("[::1]", {}).is_loopback
-        assert not address("example.com", {}).is_loopback
+        here = [
+            "127.0.0.1",
+            "[::1]",
+            "localhost",
+            "LOCALHOST:80",
+            "a.localhost",
+            "127.1",
+            "http://0",
+            "[::ffff:127.0.0.1]",
+        ]
+        assert all(address(host, {}).is_loopback and address(host, {}).is_direct for host in here)
+        link = ["[fe80::1%eth0]", "fe80::1", "169.254.1.1"]
+        assert all(address(host, {}).is_direct and not address(host, {}).is_loopback for host in link)
+        away = ["example.com", "10.0.0.1", "[2001:db8::1]", "localhost.example.com"]
+        assert not any(address(host, {}).is_direct for host in away)
         assert address("https://api.ollama.com", {}).is_cloud
         names = {"gpt-oss:120b-cloud": True, "x:cloud": True, "cloud": False, "my-cloud": False, "x:7b": False}
         assert {name: is_cloud_name(name) for name in names} == names
-        full_names = {"a": "a:latest", "a:7b": "a:7b", "host:1/a": "host:1/a:latest", "host:1/a:b": "host:1/a:b"}
+        assert is_cloud_name("Library/GPT-OSS:120B-Cloud")
+
+    def test_names_are_compared_as_ollama_compares_them(self):
+        same = [
+            "m",
+            "M:latest",
+            "library/m",
+            "Registry.Ollama.ai/library/M:LATEST",
+            "https://registry.ollama.ai/library/m",
+        ]
+        assert len({name_key(name) for name in same}) == 1
+        others = ["m", "m:7b", "me/m", "host/me/m", "host/library/m", "me/m:7b"]
+        assert len({name_key(name) for name in others}) == len(others)
+        full_names = {
+            "a": "a:latest",
+            "a:7b": "a:7b",
+            "host:1/a": "host:1/a:latest",
+            "host:1/a:b": "host:1/a:b",
+            "Library/A": "A:latest",
+            "registry.ollama.ai/me/a:b": "me/a:b",
+            "hf.co/me/A-GGUF:Q4_K_M": "hf.co/me/A-GGUF:Q4_K_M",
+        }
         assert {name: full_name(name) for name in full_names} == full_names
 
 
@@ -245,3 +332,22 @@ def test_the_index_finds_what_was_added_newest_first(monkeypatch):
         known.setdefault(key, []).insert(0, seq)
     assert len(index) == 1_050
     assert {key: list(index.find(key)) for key in range(301)} == {key: known.get(key, []) for key in range(301)}
+
+
+def test_a_bag_of_digests_counts_and_takes_no_halves_for_wholes():
+    bag = DigestBag()
+    first, second = bytes(8) + b"\0\1aaaaaa", bytes(8) + b"\0\2bbbbbb"
+    between = first[8:] + second[:8]
+    for digest in (first, second, first):
+        bag.add(digest)
+    assert between not in bag
+    assert not bag.take(between)
+    assert [bag.take(first), bag.take(first), bag.take(first), bag.take(second)] == [True, True, False, True]
+    assert len(bag) == 0
+    many = [digest_of(b"%d" % number) for number in range(5000)]
+    for digest in many:
+        bag.add(digest)
+    assert len(bag) == 5000
+    assert all(digest in bag for digest in many)
+    assert all(bag.take(digest) for digest in reversed(many))
+    assert len(bag) == 0

@@ -183,6 +183,29 @@ class TestAgain:
         _, report = ask(store, template="{a}", query=None, rows=[*given, {"a": "x"}])
         assert (report.present, report.cached, sum(server.asked.values())) == (3, 1, 1)
 
+    def test_the_order_of_columns_and_the_form_of_numbers_make_no_other_row(self, server, issues):
+        ask(issues, query="SELECT id, title FROM issues")
+        issues.append("issues", [{"id": 12, "title": "title 3"}])
+        _, report = ask(issues, query="SELECT title, id FROM issues ORDER BY id DESC")
+        assert (report.present, report.cached, report.asked) == (12, 1, 0)
+        for _ in range(2):
+            _, report = ask(issues, query="SELECT id, title FROM issues")
+            assert (report.present, report.asked) == (13, 0)
+
+    def test_results_as_input_are_recognised(self, server, issues):
+        ask(issues)
+        for expected in ((0, 12), (12, 0)):
+            _, report = ask(
+                issues, template="Repeat {text}", query="SELECT * EXCLUDE (_ingested_at) FROM results", into="more"
+            )
+            assert (report.present, report.asked + report.cached) == expected
+
+    def test_rows_that_others_wrote_into_the_collection_are_passed_over(self, server, issues):
+        issues.append("results", [{"run": "x"}, {"input": 1, "error": None}, [1], 2])
+        for expected in ((0, 12), (12, 0)):
+            _, report = ask(issues)
+            assert (report.present, report.asked + report.cached) == expected
+
     def test_fresh_asks_again_and_keeps_both(self, server, issues):
         first, _ = ask(issues)
         again, report = ask(issues, fresh=True)

@@ -69,7 +69,9 @@ class TestTrouble:
     def test_one_bad_row_does_not_end_the_run_and_many_do(self, server, store):
         given = [{"a": "word" * 100 if number % 2 else f"{number}"} for number in range(20)]
         results, report = ask(store, "small", "{a}", query=None, rows=given, max_errors=100)
-        assert (report.errors, report.asked, len(results)) == (10, 10, 20)
+        assert (report.errors, report.new, len(results)) == (10, 10, 20)
+        # The bad rows have one prompt: those that come after its error is stored send it again.
+        assert 11 <= report.asked <= 20
         _, report = ask(store, "small", "{a}!", query=None, rows=given, max_errors=3, jobs=1)
         assert report.outcome == "too_many_errors"
         assert report.errors < 6
@@ -160,7 +162,12 @@ class TestTrouble:
 
     def test_a_run_that_was_to_finish_and_did_is_complete(self, server, store):
         run = lakebed.prompt(store, "slow", "Say {a}", rows=[{"a": 1}, {"a": 2}])
-        threading.Timer(0.05, run.finish).start()
+
+        def finish():
+            eventually(lambda: server.active == 2)
+            run.finish()
+
+        threading.Thread(target=finish).start()
         assert len(list(run)) == 2
         assert run.report.outcome == "complete"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import struct
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,8 +58,12 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
 class Answer:
     """Writes one answer. `sent` says whether the next request of the connection can follow."""
 
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, writer: asyncio.StreamWriter, place: int = 1, encodings: str = "") -> None:
         self._writer = writer
+        self.place = place
+        """The number of the request on its connection, from 1."""
+        self.encodings = encodings
+        """The encodings that the client accepts."""
         self._streaming = False
         self.keep = True
 
@@ -71,9 +77,9 @@ class Answer:
         self._writer.write(data)
         await self._writer.drain()
 
-    def begin(self, kind: str = "application/x-ndjson") -> None:
+    def begin(self, kind: str = "application/x-ndjson", headers: dict[str, str] | None = None) -> None:
         """Begins a stream of chunks."""
-        self._head(200, {"Content-Type": kind, "Transfer-Encoding": "chunked"})
+        self._head(200, {"Content-Type": kind, "Transfer-Encoding": "chunked", **(headers or {})})
         self._streaming = True
 
     async def chunk(self, data: bytes) -> None:
@@ -95,6 +101,13 @@ class Answer:
         """Closes the connection in the middle."""
         self.keep = False
         self._writer.close()
+
+    async def reset(self) -> None:
+        """Ends the connection with a reset, as a server does that was stopped."""
+        self.keep = False
+        linger = struct.pack("ii", 1, 0)
+        self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self._writer.transport.abort()
 
     def raw(self, data: bytes) -> None:
         """Bytes as they are: no HTTP."""

@@ -19,7 +19,7 @@ use lakebed_format::{
     SegmentFormat,
 };
 use lakebed_json::extract::Extractor;
-use lakebed_json::schema::{Summary, to_columns, validate_and_observe};
+use lakebed_json::schema::{Settings, Summary, to_columns, validate_and_observe};
 use lakebed_json::validate;
 use lakebed_vfs::MemVfs;
 
@@ -231,7 +231,7 @@ fn extract(text: &[u8], rounds: u64) -> Outcome<usize> {
     for line in lines(text) {
         validate_and_observe(line, &mut summary)?;
     }
-    let schema = to_columns(&summary);
+    let schema = to_columns(&summary, &Settings::default());
     let asked: Vec<usize> = (0..schema.columns.len()).step_by(2).collect();
     let mut extractor = Extractor::new(&schema, &asked);
     for _ in 0..rounds {

@@ -14,7 +14,7 @@ use lakebed_format::{
 };
 use lakebed_format::{Fingerprint, IdSet};
 
-use lakebed_json::schema::{BadSummary, Summary};
+use lakebed_json::schema::{BadSummary, Description};
 
 /// A collection's summaries are merged when there are more than this.
 const MOST_SUMMARIES: usize = 16;
@@ -30,7 +30,7 @@ pub(crate) struct Collection {
     pub(crate) first_live: Seq,
     /// Rows from `first_live` on whose blobs were deleted.
     pub(crate) deleted_rows: u64,
-    /// Encoded summaries of its values that together describe all rows; they may be merged in any order.
+    /// Encoded descriptions of its values, in the order they apply, that together describe all rows.
     pub(crate) schema: Vec<Arc<[u8]>>,
 }
 
@@ -394,26 +394,40 @@ impl Catalogue {
     }
 }
 
-/// The sum of summaries that together describe a collection; `None` without any.
-pub(crate) fn merged_summary(parts: &[Arc<[u8]>]) -> Result<Option<Summary>, BadSummary> {
-    let mut all: Option<Summary> = None;
+/// The sum of descriptions that together describe a collection; `None` without any.
+pub(crate) fn merged_description(parts: &[Arc<[u8]>]) -> Result<Option<Description>, BadSummary> {
+    let mut all: Option<Description> = None;
     for part in parts {
-        let part = Summary::decode(part)?;
+        let part = Description::decode(part)?;
         match &mut all {
-            Some(all) => all.merge(&part),
+            Some(all) => all.add(part),
             None => all = Some(part),
         }
     }
     Ok(all)
 }
 
-/// [`merged_summary`], encoded; empty without any.
+/// [`merged_description`] of all descriptions of a collection, encoded; empty without any.
 pub(crate) fn merge_summaries(parts: &[Arc<[u8]>]) -> crate::Result<Vec<u8>> {
-    if let [one] = parts {
-        return Ok(one.to_vec());
-    }
-    match merged_summary(parts) {
-        Ok(all) => Ok(all.as_ref().map_or_else(Vec::new, Summary::encode)),
+    encoded(parts, |all| all.replaces = false)
+}
+
+/// [`merged_description`] of descriptions that others precede, encoded.
+pub(crate) fn merge_later_summaries(parts: &[Arc<[u8]>]) -> crate::Result<Vec<u8>> {
+    encoded(parts, |_| ())
+}
+
+fn encoded(parts: &[Arc<[u8]>], change: impl FnOnce(&mut Description)) -> crate::Result<Vec<u8>> {
+    match merged_description(parts) {
+        Ok(None) => Ok(Vec::new()),
+        Ok(Some(mut all)) => {
+            change(&mut all);
+            Ok(all.encode())
+        }
+        // One that a newer version wrote is kept as it is.
+        Err(_) if parts.len() == 1 => {
+            Ok(parts.iter().flat_map(|part| part.iter().copied()).collect())
+        }
         Err(error) => Err(crate::Error::new(
             crate::ErrorKind::Corrupt,
             format!("The summary of a collection's values is damaged: {error}."),

@@ -1,23 +1,25 @@
 //! What all parts of one store object share: directory, options, caches, warnings.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
-use lakebed_format::{BlobId, CollectionId, Hash, SegmentNumber, StoreHeader, names};
+use lakebed_format::{BlobId, CollectionId, Hash, SegmentNumber, Seq, StoreHeader, names};
 use lakebed_vfs::Vfs;
 use parking_lot::Mutex;
 
 use crate::blob::Blob;
-use crate::catalogue::{Collection, merged_summary};
+use crate::catalogue::{Collection, merged_description};
 use crate::directory_cache::{DirectoryCache, DirectoryState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fingerprints::filter::Filters;
 use crate::options::Options;
+use crate::place::Place;
 use crate::segment::files::SegmentFiles;
 use crate::segment::frame_cache::FrameCache;
 use crate::segment::large::LargeSegments;
 use lakebed_codec::Dictionaries;
-use lakebed_json::schema::{Schema, to_columns};
+use lakebed_json::schema::{Description, Schema};
 
 /// Hashes remembered of blobs that are read in place, which have no decoded frame to remember them.
 const PROVEN_IN_PLACE: usize = 4096;
@@ -28,6 +30,7 @@ pub(crate) struct StoreContext {
     pub(crate) vfs: Arc<dyn Vfs>,
     pub(crate) options: Options,
     pub(crate) header: StoreHeader,
+    pub(crate) place: Place,
     pub(crate) cache: FrameCache,
     pub(crate) dictionaries: Dictionaries,
     pub(crate) filters: Filters,
@@ -39,8 +42,10 @@ pub(crate) struct StoreContext {
     pub(crate) missing: DirectoryCache<SegmentNumber>,
     /// The process that opened the store.
     pub(crate) pid: u32,
+    forks: u64,
     proven: Mutex<HashMap<BlobId, Hash>>,
     schemas: Mutex<HashMap<CollectionId, KnownSchema>>,
+    counted: Mutex<HashMap<CollectionId, (CountedRows, Arc<Schema>)>>,
     warnings: Mutex<Vec<String>>,
 }
 
@@ -51,13 +56,16 @@ struct KnownSchema {
     schema: Arc<Schema>,
 }
 
+/// What the counts of a collection's rows depend on: the range of its rows, the deleted ones, its schema.
+type CountedRows = (Range<Seq>, u64, Arc<Schema>);
+
 impl StoreContext {
     /// Reads `FORMAT`.
     ///
     /// # Errors
     /// `StoreNotFound`, `NotAStore`, `FormatTooNew`, `Io`.
     pub(crate) fn open(vfs: Arc<dyn Vfs>, options: Options) -> Result<Self> {
-        let header = read_header(vfs.as_ref())?;
+        let (header, place) = read_header(vfs.as_ref())?;
         Ok(Self {
             cache: FrameCache::new(options.cache_bytes),
             dictionaries: Dictionaries::default(),
@@ -67,13 +75,41 @@ impl StoreContext {
             manifests: DirectoryCache::default(),
             missing: DirectoryCache::default(),
             pid: std::process::id(),
+            forks: lakebed_vfs::forks(),
             proven: Mutex::default(),
             schemas: Mutex::default(),
+            counted: Mutex::default(),
             warnings: Mutex::default(),
             vfs,
             options,
             header,
+            place,
         })
+    }
+
+    /// Whether this is another process than the one that opened the store: a child of it, where no lock may be taken
+    /// that a thread of the parent may have held.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.forks != lakebed_vfs::forks()
+    }
+
+    /// Refuses what was taken from a store object before the process forked.
+    ///
+    /// # Errors
+    /// `InvalidArgument`.
+    pub(crate) fn check_not_forked(&self) -> Result<()> {
+        if !self.is_forked() {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!(
+                "What is read from {} was taken in process {}, before this process was forked from it: take a new snapshot, scan or \
+                 iterator from the store object, which reads in this process, too.",
+                self.vfs.describe(),
+                self.pid
+            ),
+        ))
     }
 
     /// The state of one of the store's directories, to be read before looking into it.
@@ -129,7 +165,7 @@ impl StoreContext {
         {
             return Ok(Arc::clone(&known.schema));
         }
-        let summary = merged_summary(parts).map_err(|e| {
+        let description = merged_description(parts).map_err(|e| {
             Error::new(
                 ErrorKind::Corrupt,
                 format!(
@@ -138,13 +174,27 @@ impl StoreContext {
                 ),
             )
         })?;
-        let schema = Arc::new(summary.map_or_else(Schema::default, |all| to_columns(&all)));
+        let columns = description.as_ref().map(Description::columns);
+        let schema = Arc::new(columns.unwrap_or_default());
         let known = KnownSchema {
             parts: parts.clone(),
             schema: Arc::clone(&schema),
         };
         self.schemas.lock().insert(collection.id, known);
         Ok(schema)
+    }
+
+    /// The schema with counts that was made of the same rows.
+    pub(crate) fn counted(&self, id: CollectionId, of: &CountedRows) -> Option<Arc<Schema>> {
+        let counted = self.counted.lock();
+        let (known, schema) = counted.get(&id)?;
+        (known.0 == of.0 && known.1 == of.1 && Arc::ptr_eq(&known.2, &of.2))
+            .then(|| Arc::clone(schema))
+    }
+
+    /// Keeps a schema with counts.
+    pub(crate) fn remember_counted(&self, id: CollectionId, of: CountedRows, schema: Arc<Schema>) {
+        self.counted.lock().insert(id, (of, schema));
     }
 
     /// Forgets what is remembered of blobs from this id on: after a rollback ids are given again.
@@ -154,9 +204,17 @@ impl StoreContext {
     }
 }
 
-fn read_header(vfs: &dyn Vfs) -> Result<StoreHeader> {
-    let bytes = match vfs.read(names::FORMAT) {
-        Ok(bytes) => bytes,
+fn read_header(vfs: &dyn Vfs) -> Result<(StoreHeader, Place)> {
+    let read = || -> std::io::Result<_> {
+        let file = vfs.open_read(names::FORMAT)?;
+        // A file that is longer is not one of ours.
+        let len = usize::try_from(file.len()?).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; len.min(StoreHeader::LEN + 1)];
+        file.read_exact_at(&mut bytes, 0)?;
+        Ok((bytes, file))
+    };
+    let (bytes, file) = match read() {
+        Ok(read) => read,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(without_format(vfs));
         }
@@ -176,7 +234,7 @@ fn read_header(vfs: &dyn Vfs) -> Result<StoreHeader> {
             ));
         }
     };
-    StoreHeader::decode(&bytes).map_err(|error| {
+    let header = StoreHeader::decode(&bytes).map_err(|error| {
         if error.is_too_new() {
             return Error::new(
                 ErrorKind::FormatTooNew,
@@ -193,7 +251,9 @@ fn read_header(vfs: &dyn Vfs) -> Result<StoreHeader> {
                 vfs.describe()
             ),
         )
-    })
+    })?;
+    let place = Place::new(file, &header);
+    Ok((header, place))
 }
 
 /// Whether the directory holds segments.

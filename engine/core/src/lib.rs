@@ -31,6 +31,7 @@ pub(crate) mod hashing;
 pub(crate) mod index;
 pub(crate) mod ingest;
 pub mod options;
+pub(crate) mod place;
 pub(crate) mod progress;
 pub(crate) mod random;
 pub mod scan;
@@ -59,3 +60,4 @@ pub use store::{
     SegmentState, Stats, Store, VerifyReport,
 };
 pub use train::TrainReport;
+pub use write::declare::{TypeChange, declaration};

@@ -8,13 +8,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lakebed_format::{CommitNumber, LockText, names};
-use lakebed_vfs::{File, Lock, Open, Vfs};
+use lakebed_vfs::{File, Holder, Lock, Open, Vfs};
+use parking_lot::Mutex;
 
+use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
 
 /// The text is padded to this many bytes, so that one write replaces all of it.
 const TEXT_BYTES: usize = 1024;
+/// The name of a lock file that is being made.
+const TEMPORARY: &str = ".LOCK.tmp";
 /// Longest command kept in the text, in bytes.
 const COMMAND_BYTES: usize = 512;
 /// First and longest pause between two tries.
@@ -23,8 +27,41 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mi
 /// The held lock. Dropping it releases it.
 #[derive(Debug)]
 pub(crate) struct WriterLock {
+    /// The open file that is locked.
     file: Arc<dyn File>,
+    held: HeldLock,
     text: LockText,
+}
+
+/// The lock, for those who write under it and do not own it.
+#[derive(Clone, Debug)]
+pub(crate) struct HeldLock {
+    /// The file `LOCK`, opened by that name.
+    named: Arc<Mutex<Arc<dyn File>>>,
+}
+
+impl HeldLock {
+    /// Checks that what is written now is written to the store that was opened, and by nobody else: its directory, its
+    /// file `FORMAT` and the lock are still there.
+    ///
+    /// # Errors
+    /// `StoreNotFound` when the store was moved, removed or replaced; `StoreLocked` when the lock was; `Io`.
+    pub(crate) fn check(&self, context: &StoreContext) -> Result<()> {
+        let vfs = context.vfs.as_ref();
+        context.place.check(vfs)?;
+        let names = self.named.lock().names();
+        if names.map_err(|e| locking(vfs, e))?.opened {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::StoreLocked,
+            format!(
+                "The file LOCK of {} was removed or replaced while this object was writing, so that another program may have written, \
+                 too. What was pending is undone; do it again.",
+                vfs.describe()
+            ),
+        ))
+    }
 }
 
 impl WriterLock {
@@ -35,21 +72,21 @@ impl WriterLock {
     /// forked from the one that opened the store's files; `Interrupted`.
     pub(crate) fn acquire(vfs: &dyn Vfs, options: &Options) -> Result<Self> {
         let timeout = options.lock_timeout;
-        let file = vfs
-            .open(names::LOCK, Open::Create)
-            .map_err(|e| Error::io(&format!("opening the lock of {}", vfs.describe()), e))?;
+        let mut file = open(vfs, Open::Create)?;
         let began = Instant::now();
         let mut pause = PAUSE.0;
         loop {
-            let taken = file
-                .try_lock(Lock::Exclusive)
-                .map_err(|e| Error::io(&format!("locking {}", vfs.describe()), e))?;
-            if taken {
-                break;
+            if file.try_lock(Lock::Write).map_err(|e| locking(vfs, e))? {
+                // The file may have been replaced before it was locked: then another one is the lock.
+                if file.names().map_err(|e| locking(vfs, e))?.opened {
+                    break;
+                }
+                file = open(vfs, Open::Create)?;
+                continue;
             }
             let waited = began.elapsed();
             if waited >= timeout {
-                return Err(held_by_another(vfs, &read_text(file.as_ref()), waited));
+                return Err(held_by_another(vfs, file.as_ref(), waited));
             }
             if (options.interrupted)() {
                 return Err(Error::new(
@@ -69,9 +106,20 @@ impl WriterLock {
             since: Some(options.clock.now()),
             synced: read_text(file.as_ref()).synced,
         };
-        let lock = Self { file, text };
+        let mut lock = Self {
+            held: HeldLock {
+                named: Arc::new(Mutex::new(Arc::clone(&file))),
+            },
+            file,
+            text,
+        };
         lock.write_text(vfs)?;
         Ok(lock)
+    }
+
+    /// The lock, for those who write under it.
+    pub(crate) fn held(&self) -> HeldLock {
+        self.held.clone()
     }
 
     /// The last commit whose sync returned, as the last writer left it.
@@ -88,12 +136,37 @@ impl WriterLock {
         self.write_text(vfs)
     }
 
-    fn write_text(&self, vfs: &dyn Vfs) -> Result<()> {
+    fn write_text(&mut self, vfs: &dyn Vfs) -> Result<()> {
+        let writing = |e| Error::io(&format!("writing the lock of {}", vfs.describe()), e);
         let mut bytes = self.text.encode().into_bytes();
         bytes.resize(TEXT_BYTES, b'\n');
-        self.file
-            .write_all_at(&bytes, 0)
-            .map_err(|e| Error::io(&format!("writing the lock of {}", vfs.describe()), e))
+        if self.file.names().map_err(writing)?.count > 1 {
+            return self.unshare(vfs, &bytes).map_err(writing);
+        }
+        self.file.write_all_at(&bytes, 0).map_err(writing)
+    }
+
+    /// Puts a file of its own in the place of a hard link, which is the lock of another store, too: of a copy made with
+    /// links. The lock is held throughout.
+    fn unshare(&mut self, vfs: &dyn Vfs, text: &[u8]) -> std::io::Result<()> {
+        match vfs.unlink(TEMPORARY) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let file = vfs.open(TEMPORARY, Open::CreateNew)?;
+        file.write_all_at(text, 0)?;
+        file.sync_data()?;
+        if !file.try_lock(Lock::Write)? {
+            return Err(std::io::ErrorKind::WouldBlock.into());
+        }
+        if let Err(error) = vfs.rename(TEMPORARY, names::LOCK)
+            && file.names()?.opened
+        {
+            return Err(error);
+        }
+        *self.held.named.lock() = vfs.open(names::LOCK, Open::Read)?;
+        self.file = file;
+        Ok(())
     }
 }
 
@@ -131,23 +204,48 @@ fn shortened(command: &str) -> &str {
     command.split_at(end).0
 }
 
-fn held_by_another(vfs: &dyn Vfs, text: &LockText, waited: Duration) -> Error {
+fn open(vfs: &dyn Vfs, how: Open) -> Result<Arc<dyn File>> {
+    vfs.open(names::LOCK, how)
+        .map_err(|e| Error::io(&format!("opening the lock of {}", vfs.describe()), e))
+}
+
+fn locking(vfs: &dyn Vfs, error: std::io::Error) -> Error {
+    Error::io(&format!("locking {}", vfs.describe()), error)
+}
+
+/// Who has the lock that could not be taken.
+fn held_by_another(vfs: &dyn Vfs, file: &dyn File, waited: Duration) -> Error {
+    let text = read_text(file);
     let own = text.pid == Some(u64::from(std::process::id()));
-    let holder = match (text.pid, text.command.as_deref().filter(|c| !c.is_empty())) {
-        _ if own => "another store object of this same process".to_owned(),
-        (Some(pid), Some(command)) => format!("process {pid} ({command})"),
-        (Some(pid), None) => format!("process {pid}"),
-        (None, _) => "another process".to_owned(),
-    };
-    let advice = if own {
-        "commit or close that one first"
-    } else {
-        "try again when it has committed, or allow a longer lock_timeout"
+    let (doing, holder, advice) = match file.holder() {
+        // Not a writer: the text says who wrote last, and not who this is.
+        Ok(Holder::Reader(process)) => (
+            "kept from writers",
+            process.map_or_else(
+                || "a program that has a shared lock on its file LOCK".to_owned(),
+                |process| format!("process {process}, which has a shared lock on its file LOCK"),
+            ),
+            "end that program, which is no writer",
+        ),
+        _ if own => (
+            "being written",
+            "another store object of this same process".to_owned(),
+            "commit or close that one first",
+        ),
+        _ => (
+            "being written",
+            match (text.pid, text.command.as_deref().filter(|c| !c.is_empty())) {
+                (Some(pid), Some(command)) => format!("process {pid} ({command})"),
+                (Some(pid), None) => format!("process {pid}"),
+                (None, _) => "another process".to_owned(),
+            },
+            "try again when it has committed, or allow a longer lock_timeout",
+        ),
     };
     Error::new(
         ErrorKind::StoreLocked,
         format!(
-            "{} is being written by {holder}, and stayed so for the {:.1} s that were waited; {advice}.",
+            "{} is {doing} by {holder}, and stayed so for the {:.1} s that were waited; {advice}.",
             vfs.describe(),
             waited.as_secs_f64(),
         ),

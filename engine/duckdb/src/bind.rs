@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString, c_char};
 use arrow_schema::Field;
 use lakebed_core::Result;
 
-use crate::c_api::{Api, BindInfo, Index, ValueHandle, type_id};
+use crate::c_api::{Api, BindInfo, Index, LogicalTypeHandle, ValueHandle, type_id};
 use crate::callback::{c_text, invalid};
 use crate::types::LogicalType;
 
@@ -54,6 +54,17 @@ unsafe fn owned_text(api: &'static Api, text: *mut c_char) -> String {
     // SAFETY: DuckDB allocated it, and this was its last use.
     unsafe { (api.free)(text.cast()) };
     copy
+}
+
+/// Columns that a call asks for.
+#[derive(Debug)]
+pub(crate) enum Columns {
+    /// All there are.
+    All,
+    /// These, in this order.
+    Named(Vec<String>),
+    /// All there are, some of them with these types, and further ones.
+    Typed(Vec<(String, String)>),
 }
 
 /// A column of a table function's result.
@@ -136,22 +147,41 @@ impl BindCall {
             .map(|value| unsafe { (self.api.get_timestamp_tz)(value.raw) }.micros)
     }
 
-    /// The field names and texts of a named argument that is a STRUCT of texts, such as `{a: 'BIGINT'}`.
-    pub(crate) fn named_text_struct(&self, name: &'static CStr) -> Result<Vec<(String, String)>> {
+    /// A named argument that is a list of names, such as `['id', 'commit.collection']`, or a STRUCT of texts, such as
+    /// `{id: 'BIGINT'}`.
+    pub(crate) fn named_columns(&self, name: &'static CStr) -> Result<Columns> {
         let Some(value) = self.named(name) else {
-            return Ok(Vec::new());
+            return Ok(Columns::All);
         };
-        let mut pairs = Vec::new();
         // SAFETY: the type belongs to the value and lives as long.
         let data_type = unsafe { (self.api.get_value_type)(value.raw) };
         // SAFETY: a type that lives during the call.
-        if unsafe { (self.api.get_type_id)(data_type) } != type_id::STRUCT {
-            let (function, name) = (self.function(), name.to_string_lossy());
-            return Err(invalid(format!(
-                "{function} was given {name} := {}: it is a STRUCT of types, as in {{id: 'BIGINT', tags: 'VARCHAR[]'}}.",
-                value.text()
-            )));
+        match unsafe { (self.api.get_type_id)(data_type) } {
+            type_id::STRUCT => Ok(Columns::Typed(self.fields(&value, data_type))),
+            type_id::LIST => {
+                // SAFETY: a value that lives during the call, and is a list.
+                let count = unsafe { (self.api.get_list_size)(value.raw) };
+                let items = (0..count).filter_map(|number| {
+                    // SAFETY: the number is in range; the value is owned by the caller.
+                    let item = unsafe { (self.api.get_list_child)(value.raw, number) };
+                    SqlValue::new(self.api, item).map(|item| item.text())
+                });
+                Ok(Columns::Named(items.collect()))
+            }
+            _ => {
+                let (function, name) = (self.function(), name.to_string_lossy());
+                Err(invalid(format!(
+                    "{function} was given {name} := {}: it is a list of columns, as in ['id', 'commit.collection'], or a STRUCT of types, \
+                     as in {{id: 'BIGINT', tags: 'VARCHAR[]'}}.",
+                    value.text()
+                )))
+            }
         }
+    }
+
+    /// The field names and texts of a STRUCT.
+    fn fields(&self, value: &SqlValue, data_type: LogicalTypeHandle) -> Vec<(String, String)> {
+        let mut pairs = Vec::new();
         // SAFETY: a type that lives during the call, and is a STRUCT.
         let count = unsafe { (self.api.struct_type_child_count)(data_type) };
         for number in 0..count {
@@ -168,7 +198,7 @@ impl BindCall {
                 pairs.push((field, child.text()));
             }
         }
-        Ok(pairs)
+        pairs
     }
 
     /// The result column for the values of an Arrow field; it can be added to any call.

@@ -44,6 +44,7 @@ pub(crate) mod type_id {
     pub(crate) const HUGEINT: u32 = 16;
     pub(crate) const VARCHAR: u32 = 17;
     pub(crate) const BLOB: u32 = 18;
+    pub(crate) const LIST: u32 = 24;
     pub(crate) const STRUCT: u32 = 25;
     pub(crate) const TIMESTAMP_TZ: u32 = 31;
     pub(crate) const ANY: u32 = 34;
@@ -199,6 +200,8 @@ api! {
     136 get_value_type: fn(ValueHandle) -> LogicalTypeHandle;
     142 get_varchar: fn(ValueHandle) -> *mut c_char;
     149 is_null_value: fn(ValueHandle) -> bool;
+    151 get_list_size: fn(ValueHandle) -> Index;
+    152 get_list_child: fn(ValueHandle, Index) -> ValueHandle;
     155 get_struct_child: fn(ValueHandle, Index) -> ValueHandle;
     156 create_logical_type: fn(u32) -> LogicalTypeHandle;
     158 logical_type_set_alias: fn(LogicalTypeHandle, *const c_char);

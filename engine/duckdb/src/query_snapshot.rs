@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use arrow_schema::SchemaRef;
-use lakebed_core::{CommitNumber, Mode, Options, Result, ScanRequest, Snapshot, Store};
+use lakebed_core::{CommitNumber, ErrorKind, Mode, Options, Result, ScanRequest, Snapshot, Store};
 use parking_lot::Mutex;
 
 use crate::cache::stores::{self, CachedStore};
@@ -156,8 +156,21 @@ pub(crate) fn join_query(
 
 /// The store in this directory, as of its newest commit.
 pub(crate) fn open(path: &str) -> Result<OpenStore> {
-    let store = stores::open(checked(path)?)?;
-    let snapshot = store.newest()?;
+    let path = checked(path)?;
+    let store = stores::open(path)?;
+    let (store, snapshot) = match store.newest() {
+        // It was replaced or restored while it was open.
+        Err(error) if error.kind() == ErrorKind::StoreNotFound => {
+            stores::forget(&store);
+            let store = stores::open(path)?;
+            let snapshot = store.newest()?;
+            (store, snapshot)
+        }
+        snapshot => {
+            let snapshot = snapshot?;
+            (store, snapshot)
+        }
+    };
     Ok(OpenStore { store, snapshot })
 }
 

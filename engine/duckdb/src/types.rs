@@ -121,8 +121,8 @@ pub(crate) enum ParameterType {
     Int,
     Bool,
     Time,
-    /// A STRUCT whose fields are texts.
-    TextStruct,
+    /// A list of texts, or a STRUCT whose fields are texts.
+    Columns,
 }
 
 impl ParameterType {
@@ -135,7 +135,7 @@ impl ParameterType {
                 Self::Int => type_id::BIGINT,
                 Self::Bool => type_id::BOOLEAN,
                 Self::Time => type_id::TIMESTAMP_TZ,
-                Self::TextStruct => type_id::ANY,
+                Self::Columns => type_id::ANY,
             },
         )
     }

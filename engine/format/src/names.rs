@@ -22,6 +22,11 @@ pub fn segment(number: SegmentNumber) -> String {
     format!("{SEGMENTS}/{:012}.seg", number.0)
 }
 
+/// `segments/.000000000001.tmp`: a copy of a segment that is being written.
+pub fn segment_temporary(number: SegmentNumber) -> String {
+    format!("{SEGMENTS}/.{:012}.tmp", number.0)
+}
+
 /// `manifests/00000000000000000001`
 pub fn manifest(number: u64) -> String {
     format!("{MANIFESTS}/{number:020}")

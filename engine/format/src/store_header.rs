@@ -27,6 +27,9 @@ pub struct StoreHeader {
 }
 
 impl StoreHeader {
+    /// Bytes of the file.
+    pub const LEN: usize = HEADER_LEN;
+
     /// The header of a new store of the newest version.
     pub fn new(uuid: StoreUuid, created: i64) -> Self {
         Self {

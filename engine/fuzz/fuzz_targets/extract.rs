@@ -4,7 +4,7 @@
 
 use lakebed_fuzz::JsonSource;
 use lakebed_json::extract::{Extractor, ValueFinder};
-use lakebed_json::schema::{Summary, to_columns, validate_and_observe};
+use lakebed_json::schema::{Settings, Summary, to_columns, validate_and_observe};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -21,7 +21,7 @@ fuzz_target!(|data: &[u8]| {
         validate_and_observe(record.as_bytes(), &mut summary).expect("valid");
         records.push(record);
     }
-    let schema = to_columns(&summary);
+    let schema = to_columns(&summary, &Settings::default());
     let projection: Vec<usize> = choice
         .iter()
         .map(|byte| usize::from(*byte) % (schema.columns.len() + 1))

@@ -8,7 +8,7 @@ use arrow_array::types::*;
 use arrow_array::{ArrayRef, Float64Array, PrimitiveArray, RecordBatch};
 use lakebed_fuzz::JsonSource;
 use lakebed_json::extract::Extractor;
-use lakebed_json::schema::{Summary, to_columns, validate_and_observe};
+use lakebed_json::schema::{Settings, Summary, to_columns, validate_and_observe};
 use lakebed_json::{validate, writer};
 use libfuzzer_sys::fuzz_target;
 
@@ -77,7 +77,7 @@ fuzz_target!(|data: &[u8]| {
         validate_and_observe(record.as_bytes(), &mut summary).expect("valid");
         records.push(record);
     }
-    let schema = to_columns(&summary);
+    let schema = to_columns(&summary, &Settings::default());
     let all: Vec<usize> = (0..schema.columns.len()).collect();
     let mut extractor = Extractor::new(&schema, &all);
     for record in &records {

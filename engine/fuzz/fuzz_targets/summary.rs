@@ -2,11 +2,11 @@
 #![no_main]
 
 use lakebed_fuzz::JsonSource;
-use lakebed_json::schema::{Summary, arrow_schema, to_columns, validate_and_observe};
+use lakebed_json::schema::{Settings, Summary, arrow_schema, to_columns, validate_and_observe};
 use libfuzzer_sys::fuzz_target;
 
 fn use_columns(summary: &Summary) {
-    let schema = to_columns(summary);
+    let schema = to_columns(summary, &Settings::default());
     for column in &schema.columns {
         let written = column.data_type.to_string();
         assert_eq!(written.parse().as_ref(), Ok(&column.data_type));

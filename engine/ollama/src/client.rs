@@ -41,7 +41,8 @@ impl Client {
 
     /// Any other call: the body of its response.
     pub fn call(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> PendingCall<Vec<u8>> {
-        let sent = self.connection.send(method, path, body);
+        let connection = Arc::clone(&self.connection);
+        let sent = connection.send(method, path, body);
         let config = &self.connection.config;
         let (first_byte, stall) = (config.first_byte_timeout, config.stall_timeout);
         let whole = async move {
@@ -59,6 +60,7 @@ impl Client {
                     ));
                 }
             }
+            connection.note_idle();
             Ok(data)
         };
         PendingCall::new(Arc::clone(&self.connection), whole, None)

@@ -14,13 +14,15 @@ pub enum FailureKind {
     FirstByte,
     /// The next piece of the body did not arrive in time.
     Stall,
+    /// The whole reply did not arrive in time.
+    Total,
     /// The connection broke.
     Closed,
     /// The stream ended before its last event.
     EndOfStream,
     /// The status was not 200.
     Status,
-    /// The content type was not JSON.
+    /// The content was not JSON, or was compressed.
     Content,
     /// A line or a body exceeded its limit.
     Large,
@@ -41,6 +43,7 @@ impl FailureKind {
             FailureKind::Connect => "connect",
             FailureKind::FirstByte => "first",
             FailureKind::Stall => "stall",
+            FailureKind::Total => "total",
             FailureKind::Closed => "closed",
             FailureKind::EndOfStream => "eof",
             FailureKind::Status => "status",
@@ -63,8 +66,8 @@ pub struct Error {
     pub detail: String,
     /// The HTTP status, for [`FailureKind::Status`].
     pub status: Option<u16>,
-    /// Seconds the server asks the client to wait before it tries again.
-    pub retry_after: Option<f64>,
+    /// The header `Retry-After` of an error response: seconds or a date.
+    pub retry_after: Option<String>,
 }
 
 impl Error {

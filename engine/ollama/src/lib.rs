@@ -35,6 +35,7 @@ mod events;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod lines;
+mod reuse;
 mod stream;
 
 pub use call::{PendingCall, Step};

@@ -34,6 +34,8 @@ pub struct EventStream<T> {
     lines: Lines,
     /// When the last bytes arrived.
     last_arrival: Instant,
+    /// When the stream must be complete; set by the first step.
+    deadline: Option<Instant>,
     complete: bool,
     canceled: Arc<AtomicBool>,
     event: std::marker::PhantomData<fn() -> T>,
@@ -56,6 +58,7 @@ impl<T: Event> EventStream<T> {
             state: State::Sending(call),
             lines: Lines::new(limit),
             last_arrival: Instant::now(),
+            deadline: None,
             complete: false,
             canceled: Arc::default(),
             event: std::marker::PhantomData,
@@ -73,7 +76,17 @@ impl<T: Event> EventStream<T> {
     /// # Errors
     /// Any [`FailureKind`].
     pub fn step(&mut self, slice: Duration) -> Result<Step<T>> {
-        let outcome = self.advance(slice);
+        if self.deadline.is_none() {
+            let limit = self.connection.config.total_timeout;
+            self.deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        }
+        let mut outcome = self.advance(slice);
+        if let Err(error) = &mut outcome
+            && matches!(error.kind, FailureKind::FirstByte | FailureKind::Stall)
+            && self.is_late()
+        {
+            error.kind = FailureKind::Total;
+        }
         if outcome.is_err() {
             self.state = State::Ended;
             self.complete = true;
@@ -81,12 +94,19 @@ impl<T: Event> EventStream<T> {
         outcome
     }
 
+    fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|end| Instant::now() >= end)
+    }
+
     fn advance(&mut self, slice: Duration) -> Result<Step<T>> {
         if self.complete {
             self.drain();
             return Ok(Step::End);
         }
-        let end = Instant::now() + slice;
+        let mut end = Instant::now() + slice;
+        if let Some(deadline) = self.deadline {
+            end = end.min(deadline);
+        }
         loop {
             if self.connection.is_aborted() || self.canceled.load(Ordering::Relaxed) {
                 return Err(Error::canceled());
@@ -96,6 +116,9 @@ impl<T: Event> EventStream<T> {
                     self.complete = event.is_last();
                     return Ok(Step::Item(event));
                 }
+            }
+            if self.is_late() {
+                return Err(Error::new(FailureKind::Total, ""));
             }
             let wait = end.saturating_duration_since(Instant::now());
             match &mut self.state {
@@ -151,6 +174,7 @@ impl<T: Event> EventStream<T> {
             let _ = self
                 .connection
                 .block_on(async { timeout(DRAIN_TIMEOUT, rest).await });
+            self.connection.note_idle();
         }
     }
 }

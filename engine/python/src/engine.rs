@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lakebed_core::{
-    Blob, CommitNumber, Error, ErrorKind, IngestOptions, Mode, OnError, Options, Seq, Source, Store,
+    Blob, CommitNumber, Error, ErrorKind, IngestOptions, Mode, OnError, Options, Seq, Source,
+    Store, TypeChange, declaration,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyMemoryView};
@@ -270,6 +271,32 @@ impl StoreEngine {
     fn train<'py>(&self, py: Python<'py>, collection: &str, size: usize) -> reports::Dict<'py> {
         let trained = detached_long(py, |_| self.store.train(collection, size))?;
         reports::train(py, &trained)
+    }
+
+    #[pyo3(signature = (collection, changes, create, /))]
+    fn declare(
+        &self,
+        py: Python<'_>,
+        collection: &str,
+        changes: Vec<(String, Option<String>, Vec<String>)>,
+        create: bool,
+    ) -> PyResult<()> {
+        detached(py, || {
+            let changes = changes.into_iter().map(|(path, data_type, nulls)| {
+                let declared = data_type.map(|text| declaration(&path, &text, nulls));
+                Ok(TypeChange {
+                    declaration: declared.transpose()?,
+                    path,
+                })
+            });
+            let changes: Vec<TypeChange> = changes.collect::<lakebed_core::Result<_>>()?;
+            self.store.declare(collection, &changes, create)
+        })
+    }
+
+    #[pyo3(signature = (collection, /))]
+    fn infer(&self, py: Python<'_>, collection: &str) -> PyResult<()> {
+        detached_long(py, |_| self.store.infer(collection))
     }
 
     #[pyo3(signature = (collection, /))]

@@ -29,16 +29,18 @@ pub(crate) struct OllamaClient {
 #[pymethods]
 impl OllamaClient {
     #[new]
-    #[pyo3(signature = (url, /, *, headers, proxies, connect, first, stall, line_limit))]
+    #[pyo3(signature = (url, /, *, headers, proxies, scope_id, connect, first, stall, total, line_limit))]
     #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn new(
         py: Python<'_>,
         url: String,
         headers: HashMap<String, String>,
         proxies: bool,
+        scope_id: u32,
         connect: f64,
         first: f64,
         stall: f64,
+        total: Option<f64>,
         line_limit: usize,
     ) -> PyResult<Self> {
         let seconds = |value: f64| {
@@ -51,27 +53,39 @@ impl OllamaClient {
         };
         let config = Config {
             url: url.clone(),
+            scope_id,
             headers: headers.into_iter().collect(),
             use_proxies: proxies,
             connect_timeout: seconds(connect)?,
             first_byte_timeout: seconds(first)?,
             stall_timeout: seconds(stall)?,
+            total_timeout: total.map(seconds).transpose()?,
             line_limit,
         };
         let client = py
             .detach(|| Client::new(config))
-            .map_err(|error| failure(py, &error, &url, ""))?;
+            .map_err(|error| failure(py, &error, &url, "", ""))?;
         Ok(OllamaClient { client, url })
     }
 
     #[pyo3(signature = (body, model, /))]
     fn chat(&self, body: &[u8], model: String) -> OllamaStream {
-        OllamaStream::new(self.client.chat(body.to_vec()), &self.url, model)
+        OllamaStream::new(
+            self.client.chat(body.to_vec()),
+            &self.url,
+            model,
+            "/api/chat",
+        )
     }
 
     #[pyo3(signature = (body, model, /))]
     fn pull(&self, body: &[u8], model: String) -> OllamaStream {
-        OllamaStream::new(self.client.pull(body.to_vec()), &self.url, model)
+        OllamaStream::new(
+            self.client.pull(body.to_vec()),
+            &self.url,
+            model,
+            "/api/pull",
+        )
     }
 
     #[pyo3(signature = (method, path, body, model, /))]
@@ -93,7 +107,7 @@ impl OllamaClient {
             match py.detach(|| call.step(SIGNAL_INTERVAL)) {
                 Ok(Step::Item(data)) => return Ok(PyBytes::new(py, &data)),
                 Ok(_) => py.check_signals()?,
-                Err(error) => return Err(failure(py, &error, &self.url, model)),
+                Err(error) => return Err(failure(py, &error, &self.url, model, path)),
             }
         }
     }
@@ -113,12 +127,18 @@ impl OllamaClient {
 pub(crate) struct OllamaStream(Box<dyn PyEvents>);
 
 impl OllamaStream {
-    fn new<T: ToPython>(stream: EventStream<T>, url: &str, model: String) -> Self {
+    fn new<T: ToPython>(
+        stream: EventStream<T>,
+        url: &str,
+        model: String,
+        path: &'static str,
+    ) -> Self {
         Self(Box::new(Events {
             canceled: stream.canceler(),
             stream: Mutex::new(Some(stream)),
             url: url.to_owned(),
             model,
+            path,
         }))
     }
 }
@@ -151,6 +171,7 @@ struct Events<T> {
     canceled: Arc<AtomicBool>,
     url: String,
     model: String,
+    path: &'static str,
 }
 
 impl<T: ToPython> PyEvents for Events<T> {
@@ -170,7 +191,7 @@ impl<T: ToPython> PyEvents for Events<T> {
                 Ok(Step::Item(event)) => return event.to_python(py).map(Some),
                 Ok(Step::End) => return Ok(None),
                 Ok(Step::Waiting) => py.check_signals()?,
-                Err(error) => return Err(failure(py, &error, &self.url, &self.model)),
+                Err(error) => return Err(failure(py, &error, &self.url, &self.model, self.path)),
             }
         }
     }
@@ -227,15 +248,16 @@ impl ToPython for PullProgress {
 
 /// The exception of `lakebed.prompts.failures` for an error of the client.
 #[cold]
-fn failure(py: Python<'_>, error: &Error, url: &str, model: &str) -> PyErr {
+fn failure(py: Python<'_>, error: &Error, url: &str, model: &str, path: &str) -> PyErr {
     static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let fields = (
         error.kind.as_str(),
         &error.detail,
         error.status,
-        error.retry_after,
+        error.retry_after.as_deref(),
         url,
         model,
+        path,
     );
     MAKE.import(py, "lakebed.prompts.failures", "failure")
         .and_then(|make| make.call1(fields))

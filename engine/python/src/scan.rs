@@ -10,7 +10,7 @@ use lakebed_core::{Filter, Op, ScanRequest, Seq, Snapshot, Value};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyCapsule, PyDict, PyFloat, PyInt, PyList, PyString};
 
-use crate::detach::detached;
+use crate::detach::{detached, detached_long};
 use crate::errors::invalid;
 
 /// How long a scan whose filters match no row goes on before it returns a row of NULLs, so that the consumer can check
@@ -131,13 +131,19 @@ pub(crate) fn system(
     })
 }
 
-/// The columns of a collection, typed ones first, as `lakebed.models.Schema` takes them.
+/// The columns of a collection, typed ones first, as `lakebed.models.Schema` takes them. `counted`: with the counts of
+/// the rows there are, for which they may have to be read.
 pub(crate) fn schema<'py>(
     py: Python<'py>,
     snapshot: &Snapshot,
     collection: &str,
+    counted: bool,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let schema = detached(py, || snapshot.schema(collection))?;
+    let schema = if counted {
+        detached_long(py, |_| snapshot.counted_schema(collection))?
+    } else {
+        detached(py, || snapshot.schema(collection))?
+    };
     let columns = PyList::empty(py);
     for column in &schema.columns {
         columns.append(typed_column(py, column)?)?;
@@ -167,6 +173,8 @@ fn typed_column<'py>(py: Python<'py>, column: &Column) -> PyResult<Bound<'py, Py
     entry.set_item("nulls", column.nulls)?;
     entry.set_item("missing", column.missing)?;
     entry.set_item("notes", &column.notes)?;
+    entry.set_item("declared", !column.declared.is_empty())?;
+    entry.set_item("misfits", column.misfits)?;
     Ok(entry)
 }
 

@@ -1,11 +1,11 @@
 //! `SnapshotEngine`: the store as of one commit, behind `lakebed.Snapshot`.
 
-use lakebed_core::Snapshot;
+use lakebed_core::{ScanRequest, Seq, Snapshot};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::buffer::Buffer;
-use crate::detach::detached;
+use crate::detach::{detached, detached_long};
 use crate::hash::PyHash;
 use crate::read_methods;
 use crate::rows::Rows;
@@ -89,9 +89,28 @@ impl SnapshotEngine {
         read_methods::commits(py, &self.snapshot)
     }
 
+    #[pyo3(signature = (collection, counted, /))]
+    fn schema<'py>(
+        &self,
+        py: Python<'py>,
+        collection: &str,
+        counted: bool,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        scan::schema(py, &self.snapshot, collection, counted)
+    }
+
     #[pyo3(signature = (collection, /))]
-    fn schema<'py>(&self, py: Python<'py>, collection: &str) -> PyResult<Bound<'py, PyDict>> {
-        scan::schema(py, &self.snapshot, collection)
+    fn schema_digest(&self, py: Python<'_>, collection: &str) -> PyResult<u64> {
+        detached(py, || self.snapshot.schema_digest(collection))
+    }
+
+    #[pyo3(signature = (collection, start, /))]
+    fn misfits(&self, py: Python<'_>, collection: &str, start: u64) -> PyResult<u64> {
+        let request = ScanRequest {
+            range: Some(Seq(start)..Seq(u64::MAX)),
+            ..ScanRequest::of(collection)
+        };
+        detached_long(py, |_| self.snapshot.count_misfits(&request))
     }
 
     #[expect(

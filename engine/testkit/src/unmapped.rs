@@ -22,6 +22,10 @@ impl ReadVfs for Unmapped {
         self.0.describe()
     }
 
+    fn is_in_place(&self) -> io::Result<bool> {
+        self.0.is_in_place()
+    }
+
     fn can_map(&self) -> bool {
         false
     }

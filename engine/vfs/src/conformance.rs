@@ -9,7 +9,7 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use crate::{Advice, File, Lock, Open, Vfs};
+use crate::{Advice, File, Holder, Lock, Names, Open, Vfs};
 
 fn write(vfs: &dyn Vfs, name: &str, bytes: &[u8]) -> Arc<dyn File> {
     let file = vfs.open(name, Open::Create).unwrap();
@@ -121,13 +121,16 @@ fn renaming(vfs: &dyn Vfs) {
     assert_eq!(kind(vfs.rename("a", "b")), ErrorKind::NotFound);
     let a = write(vfs, "a", b"new");
     let b = write(vfs, "d/b", b"old");
+    let names = |opened, count| Names { opened, count };
     vfs.rename("a", "a").unwrap();
-    assert!(a.is_linked().unwrap());
+    assert_eq!(a.names().unwrap(), names(true, 1));
     vfs.rename("a", "d/b").unwrap();
     assert_eq!(vfs.read("d/b").unwrap(), b"new");
     assert_eq!(kind(vfs.read("a")), ErrorKind::NotFound);
-    assert!(a.is_linked().unwrap(), "it has the other name");
-    assert!(!b.is_linked().unwrap(), "it was replaced");
+    assert_eq!(a.names().unwrap(), names(false, 1), "the other name");
+    assert_eq!(b.names().unwrap(), names(false, 0), "it was replaced");
+    let same = vfs.open("d/b", Open::Read).unwrap();
+    assert_eq!(same.names().unwrap(), names(true, 1));
     let mut buf = [0; 3];
     b.read_exact_at(&mut buf, 0).unwrap();
     assert_eq!(&buf, b"old");
@@ -143,11 +146,16 @@ fn unlinking(vfs: &dyn Vfs) {
     let map = file.map(5).unwrap();
     vfs.unlink("a").unwrap();
     assert_eq!(kind(vfs.read("a")), ErrorKind::NotFound);
-    assert!(!file.is_linked().unwrap());
+    let gone = Names {
+        opened: false,
+        count: 0,
+    };
+    assert_eq!(file.names().unwrap(), gone);
     let mut buf = [0; 5];
     file.read_exact_at(&mut buf, 0).unwrap();
     assert_eq!(&buf, b"bytes");
     write(vfs, "a", b"another");
+    assert_eq!(file.names().unwrap(), gone, "the name is another's");
     drop(file);
     assert_eq!(&*map, b"bytes", "the mapping outlives name and file");
     assert_eq!(vfs.read("a").unwrap(), b"another");
@@ -233,6 +241,37 @@ fn locking(vfs: &dyn Vfs) {
     assert!(!old.try_lock(Lock::Exclusive).unwrap());
 }
 
+fn write_locks(vfs: &dyn Vfs) {
+    let open = || vfs.open("LOCK", Open::Create).unwrap();
+    let reader = vfs.open("a", Open::Read);
+    assert_eq!(kind(reader), ErrorKind::NotFound);
+    let (a, b) = (open(), open());
+    let reader = vfs.open("LOCK", Open::Read).unwrap();
+    reader.try_lock(Lock::Write).unwrap_err();
+    assert_eq!(reader.holder().unwrap(), Holder::Nobody);
+    assert!(a.try_lock(Lock::Write).unwrap());
+    assert!(!b.try_lock(Lock::Write).unwrap());
+    for (file, holder) in [
+        (&a, Holder::Nobody),
+        (&b, Holder::Writer),
+        (&reader, Holder::Writer),
+    ] {
+        assert_eq!(file.holder().unwrap(), holder);
+    }
+    drop(b);
+    assert_eq!(
+        reader.holder().unwrap(),
+        Holder::Writer,
+        "not b's to give up"
+    );
+    a.unlock().unwrap();
+    assert_eq!(reader.holder().unwrap(), Holder::Nobody);
+    let b = open();
+    assert!(b.try_lock(Lock::Write).unwrap());
+    drop(b);
+    assert!(a.try_lock(Lock::Write).unwrap(), "closing gives up");
+}
+
 fn names(vfs: &dyn Vfs) {
     write(vfs, "a", b"");
     for bad in [
@@ -257,7 +296,7 @@ fn names(vfs: &dyn Vfs) {
 }
 
 /// Every check; each wants an empty directory and panics when something is not as the traits say.
-pub const CHECKS: [fn(&dyn Vfs); 8] = [
+pub const CHECKS: [fn(&dyn Vfs); 9] = [
     opening,
     reading_and_writing,
     directories,
@@ -265,5 +304,6 @@ pub const CHECKS: [fn(&dyn Vfs); 8] = [
     unlinking,
     mapping,
     locking,
+    write_locks,
     names,
 ];

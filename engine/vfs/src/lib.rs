@@ -8,7 +8,8 @@
 //!
 //! Guaranteed: a call does what its documentation says or returns an error that keeps its [`std::io::ErrorKind`] and,
 //! inside, its errno. No call is retried except where it says so. Not guaranteed: durability without
-//! [`File::sync_data`] and [`Vfs::sync_dir`], and atomicity of anything but [`Vfs::rename`].
+//! [`File::sync_data`] and [`Vfs::sync_dir`], and atomicity of anything but [`Vfs::rename`]. A call that changes
+//! something and fails may have done it all the same: whoever must know looks.
 //!
 //! Linux is tested. The branches for macOS and Windows are compile-checked and untested.
 
@@ -34,6 +35,7 @@
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod error;
+mod forks;
 mod mapping;
 mod mem;
 mod name;
@@ -45,6 +47,7 @@ mod traits;
 mod tests;
 
 pub use error::{errno, named};
+pub use forks::forks;
 #[doc(hidden)]
 pub use mapping::force_advice;
 pub use mapping::{Advice, Mapping};
@@ -54,4 +57,4 @@ pub use os::OsVfs;
 #[doc(hidden)]
 pub use pages::{PretendedPageSize, pretend_page_size};
 pub use pages::{page_size, round_to_pages};
-pub use traits::{DirStamp, File, Lock, Open, ReadFile, ReadVfs, Vfs};
+pub use traits::{DirStamp, File, Holder, Lock, Names, Open, ReadFile, ReadVfs, Vfs};

@@ -9,7 +9,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::mapping::check_len;
 use crate::name::{check_dir_name, check_file_name, parent};
-use crate::{File, Lock, Mapping, Open, ReadFile, ReadVfs, Vfs};
+use crate::{File, Holder, Lock, Mapping, Names, Open, ReadFile, ReadVfs, Vfs};
 
 /// A directory in memory. Clones share it; [`MemVfs::snapshot`] makes an independent copy.
 ///
@@ -31,7 +31,8 @@ struct Tree {
 #[derive(Debug, Default)]
 struct Node {
     data: RwLock<Vec<u8>>,
-    linked: Mutex<bool>,
+    /// Its name, while it has one.
+    name: Mutex<Option<String>>,
     locks: Mutex<Locks>,
 }
 
@@ -39,6 +40,7 @@ struct Node {
 struct Locks {
     shared: BTreeSet<u64>,
     exclusive: Option<u64>,
+    write: Option<u64>,
 }
 
 impl MemVfs {
@@ -54,7 +56,7 @@ impl MemVfs {
         let files = tree.files.iter().map(|(name, node)| {
             let node = Node {
                 data: RwLock::new(node.data.read().clone()),
-                linked: Mutex::new(true),
+                name: Mutex::new(Some(name.clone())),
                 locks: Mutex::default(),
             };
             (name.clone(), Arc::new(node))
@@ -147,7 +149,7 @@ impl Vfs for MemVfs {
                     && tree.is_dir(parent(name)) =>
             {
                 let node = Arc::new(Node {
-                    linked: Mutex::new(true),
+                    name: Mutex::new(Some(name.to_owned())),
                     ..Node::default()
                 });
                 tree.files.insert(name.to_owned(), node.clone());
@@ -160,6 +162,7 @@ impl Vfs for MemVfs {
         };
         Ok(Arc::new(MemFile {
             node,
+            name: name.to_owned(),
             opened: NEXT.fetch_add(1, Ordering::Relaxed),
             writable: how != Open::Read,
         }))
@@ -197,8 +200,9 @@ impl Vfs for MemVfs {
             return Ok(());
         }
         tree.files.remove(from);
+        *node.name.lock() = Some(to.to_owned());
         if let Some(replaced) = tree.files.insert(to.to_owned(), node) {
-            *replaced.linked.lock() = false;
+            *replaced.name.lock() = None;
         }
         Ok(())
     }
@@ -206,7 +210,7 @@ impl Vfs for MemVfs {
     fn unlink(&self, name: &str) -> io::Result<()> {
         check_file_name(name)?;
         let mut tree = self.tree.lock();
-        *tree.find(name)?.linked.lock() = false;
+        *tree.find(name)?.name.lock() = None;
         tree.files.remove(name);
         Ok(())
     }
@@ -228,6 +232,8 @@ impl Vfs for MemVfs {
 #[derive(Debug)]
 struct MemFile {
     node: Arc<Node>,
+    /// The name it was opened by.
+    name: String,
     /// Distinguishes this open from others of the same file, for locks.
     opened: u64,
     writable: bool,
@@ -271,6 +277,14 @@ impl ReadFile for MemFile {
         check_len(data.len() as u64, len)?;
         let (bytes, _) = data.split_at(to_index(len)?);
         Ok(Mapping::from(Arc::<[u8]>::from(bytes)))
+    }
+
+    fn names(&self) -> io::Result<Names> {
+        let name = self.node.name.lock();
+        Ok(Names {
+            opened: name.as_ref() == Some(&self.name),
+            count: u64::from(name.is_some()),
+        })
     }
 }
 
@@ -317,10 +331,19 @@ impl File for MemFile {
     fn try_lock(&self, kind: Lock) -> io::Result<bool> {
         self.unlock()?;
         let mut locks = self.node.locks.lock();
+        if kind == Lock::Write {
+            self.check_writable()?;
+            let free = locks.write.or(locks.exclusive).is_none();
+            if free {
+                locks.write = Some(self.opened);
+            }
+            return Ok(free);
+        }
         if locks.exclusive.is_some() || (kind == Lock::Exclusive && !locks.shared.is_empty()) {
             return Ok(false);
         }
         match kind {
+            Lock::Write => {}
             Lock::Shared => _ = locks.shared.insert(self.opened),
             Lock::Exclusive => locks.exclusive = Some(self.opened),
         }
@@ -333,11 +356,19 @@ impl File for MemFile {
         if locks.exclusive == Some(self.opened) {
             locks.exclusive = None;
         }
+        if locks.write == Some(self.opened) {
+            locks.write = None;
+        }
         Ok(())
     }
 
-    fn is_linked(&self) -> io::Result<bool> {
-        Ok(*self.node.linked.lock())
+    fn holder(&self) -> io::Result<Holder> {
+        let others = |opened: &u64| *opened != self.opened;
+        let locks = self.node.locks.lock();
+        Ok(match locks.write.or(locks.exclusive).filter(others) {
+            Some(_) => Holder::Writer,
+            None => Holder::Nobody,
+        })
     }
 }
 

@@ -25,8 +25,31 @@ pub enum Open {
 pub enum Lock {
     /// Compatible with other shared locks.
     Shared,
-    /// Excludes every other lock.
+    /// Excludes every other lock; [`Lock::Write`] perhaps not.
     Exclusive,
+    /// Excludes other locks of this kind, and takes a file that is open for writing. Shared locks are not in its way,
+    /// except where the system has no such lock: there it is [`Lock::Exclusive`].
+    Write,
+}
+
+/// Who keeps an open file from [`Lock::Write`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// Nobody.
+    Nobody,
+    /// Another open file that has the lock.
+    Writer,
+    /// A program that has a shared lock of the same kind, with its process where the system knows it.
+    Reader(Option<u32>),
+}
+
+/// The names of an open file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Names {
+    /// Whether the name it was opened by still leads to it: not once it was removed, renamed or replaced.
+    pub opened: bool,
+    /// How many it has: 0 once removed, more than 1 when hard links were made.
+    pub count: u64,
 }
 
 /// Identity and times of a directory. Equal stamps mean that no name was added or removed in between, provided that the
@@ -74,6 +97,17 @@ pub trait ReadFile: Send + Sync + Debug {
     /// # Errors
     /// `UnexpectedEof` if the file is shorter than `len`.
     fn map(&self, len: u64) -> io::Result<Mapping>;
+
+    /// Its names. Files that come from elsewhere than a directory have the one they were opened by.
+    ///
+    /// # Errors
+    /// The system's.
+    fn names(&self) -> io::Result<Names> {
+        Ok(Names {
+            opened: true,
+            count: 1,
+        })
+    }
 
     /// Fills `buf`. Retries interrupted and short reads.
     ///
@@ -129,17 +163,18 @@ pub trait File: ReadFile {
     /// it again.
     fn try_lock(&self, kind: Lock) -> io::Result<bool>;
 
+    /// Who keeps this open file from [`Lock::Write`] at this moment. On Linux it takes nothing; elsewhere it takes a
+    /// shared lock for a moment.
+    ///
+    /// # Errors
+    /// The system's.
+    fn holder(&self) -> io::Result<Holder>;
+
     /// Releases the lock, if any. In a child process after a fork it does nothing: the lock is the parent's.
     ///
     /// # Errors
     /// The system's.
     fn unlock(&self) -> io::Result<()>;
-
-    /// Whether the file still has a name.
-    ///
-    /// # Errors
-    /// The system's.
-    fn is_linked(&self) -> io::Result<bool>;
 
     /// Writes all of `buf`. Retries interrupted and short writes.
     ///
@@ -192,6 +227,15 @@ pub trait ReadVfs: Send + Sync + Debug {
 
     /// The directory, for messages.
     fn describe(&self) -> String;
+
+    /// Whether the directory is still where it was when it was opened: not once it was moved or removed, or another one
+    /// took its place.
+    ///
+    /// # Errors
+    /// The system's.
+    fn is_in_place(&self) -> io::Result<bool> {
+        Ok(true)
+    }
 
     /// Whether mapping is safe here. It is not on network file systems, where a file that another machine truncates, or
     /// a lost connection, is a fatal signal instead of an error: those are read without mapping.

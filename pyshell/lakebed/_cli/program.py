@@ -64,6 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # click wraps the exception; the engine's message about an interrupted call is in its cause.
         print_error(interruption_message(problem.__cause__ or problem))
         return 130
+    except _Failed as problem:
+        _flush()
+        return report_failure(problem.error)
     except Exception as problem:  # noqa: BLE001  (every error becomes a sentence here)
         _flush()
         return report_failure(problem)
@@ -71,6 +74,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 class _OutputClosed(Exception):
     """A broken pipe. click would turn `BrokenPipeError` into exit code 1."""
+
+
+class _Failed(Exception):
+    """An error that is an `EOFError`, such as that of an incomplete reply. click would take it for Ctrl-D."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
 
 
 def _usage_message(problem: click.ClickException) -> str:
@@ -155,6 +166,8 @@ def _run(verb: Verb, values: dict[str, Any]) -> int | None:
         sys.stdout.flush()
     except BrokenPipeError as error:
         raise _OutputClosed from error
+    except EOFError as error:
+        raise _Failed(error) from error
     return result
 
 

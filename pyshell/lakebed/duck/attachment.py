@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from lakebed.duck import blob_preview
 from lakebed.duck.names import literal, quoted, view_names
 from lakebed.duck.prompt_views import NAMES, statements
-from lakebed.duck.tables import SnapshotProvider, TableSnapshot
+from lakebed.duck.tables import Runs, SnapshotProvider, TableSnapshot
 from lakebed.duck.views import ViewName, helper, views
 from lakebed.errors import InvalidArgument
 
@@ -87,7 +87,7 @@ class Attachment:
             snapshot = self._provider.snapshot()
             if snapshot.version == self._version:
                 # The process of an active run may have been killed.
-                return self._active_runs != frozenset() and self._show_prompts(connection, snapshot, self._view_names)
+                return self._active_runs != frozenset() and self._show_prompts(connection, snapshot, self._named)
             self._show(connection, snapshot)
             return True
 
@@ -100,19 +100,24 @@ class Attachment:
             tables[ViewName(blob_preview.SCHEMA, blob_preview.TABLE)] = snapshot.system(blob_preview.ENGINE_TABLE)
         self._views.show(connection, tables)
         self._version = snapshot.version
-        self._view_names = frozenset(named.values())
-        self._show_prompts(connection, snapshot, self._view_names)
+        self._named = named
+        self._show_prompts(connection, snapshot, named)
 
     def _show_prompts(
-        self, connection: duckdb.DuckDBPyConnection, snapshot: TableSnapshot, existing: frozenset[str]
+        self, connection: duckdb.DuckDBPyConnection, snapshot: TableSnapshot, named: dict[str, str]
     ) -> bool:
-        """Creates the views over the collections of prompts. Returns whether they changed."""
-        self._active_runs = snapshot.active_runs() if "_runs" in existing else frozenset()
-        state = existing & {f"_{name}" for name in NAMES}, self._active_runs
+        """Creates the views over the collections of prompts; `named` are the views of all collections. Returns whether
+        they changed."""
+        runs = snapshot.runs() if "_runs" in named else Runs()
+        self._active_runs = runs.active
+        results = {name: view for name, view in named.items() if name in runs.into}
+        state = frozenset(named.values()) & {f"_{name}" for name in NAMES}, self._active_runs, results
         if state == self._prompt_views:
             return False
         with helper(connection) as cursor:
-            for statement in statements(self.name, SYSTEM_SCHEMA, state[0], sorted(self._active_runs), self._paths):
+            for statement in statements(
+                self.name, SYSTEM_SCHEMA, state[0], sorted(self._active_runs), results, self._paths
+            ):
                 cursor.execute(statement)
         self._prompt_views = state
         return True

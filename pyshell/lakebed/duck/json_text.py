@@ -1,7 +1,7 @@
 """SQL for the JSON text of a value, in which numbers keep their digits.
 
-DuckDB's `to_json` reads JSON inside structs, lists and maps, and writes its numbers as doubles: `1.10` becomes `1.1`. The
-expressions here put the text together instead. Values of the type JSON are their own text at any depth.
+DuckDB's `to_json` reads JSON inside structs, lists and maps, and writes its numbers as doubles: `1.10` becomes `1.1`.
+The expressions here put the text together instead. Values of the type JSON are their own text at any depth.
 """
 
 from __future__ import annotations

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from lakebed._process import is_alive
+from lakebed.duck.struct_types import struct_fields
+from lakebed.duck.tables import Runs
 from lakebed.store import Store
 from lakebed.store import open as open_store
 
@@ -33,10 +36,11 @@ _COMPARABLE = frozenset(
 
 
 def provider_of(path: str | os.PathLike[str] | Store) -> StoreSnapshots:
-    """The snapshots of an open store, with its pending changes, or of a path, which is opened here for reading."""
+    """The snapshots of an open store, with its pending changes, or of whatever store is at a path, which is opened here
+    for reading."""
     if isinstance(path, Store):
         return StoreSnapshots(path)
-    return StoreSnapshots(open_store(path, "r"))
+    return StoresAtPath(path)
 
 
 class StoreSnapshots:
@@ -46,6 +50,8 @@ class StoreSnapshots:
         self._store = store
         self.path = str(Path(store.path).resolve())
         self.given_path = store.path
+        self._number = 0
+        """How many times another store took the place of this one."""
 
     def snapshot(self) -> StoreTables:
         """The newest state of the store."""
@@ -55,41 +61,86 @@ class StoreSnapshots:
         # Pending changes may be rolled back and replaced by as many others: two snapshots with pending changes are
         # never equal.
         pending = stats is not None and stats.pending_blobs + stats.pending_rows > 0
-        return StoreTables(snapshot, object() if pending else None)
+        return StoreTables(snapshot, object() if pending else None, self._number)
+
+
+class StoresAtPath(StoreSnapshots):
+    """The snapshots of the store at a path. When that is another one than before, it is opened; a warning says so."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        # Read before the store is opened: if it is replaced in between, the next snapshot opens the new one.
+        self._identity = _identity(os.fspath(path))
+        super().__init__(open_store(path, "r"))
+
+    def snapshot(self) -> StoreTables:
+        """The newest state of the store at the path. Raises `StoreNotFound` when there is none any more."""
+        identity = _identity(self.path)
+        if identity != self._identity:
+            store = open_store(self.path, "r")
+            before, self._store, self._identity = self._store, store, identity
+            self._number += 1
+            if identity is not None and before.stats().uuid != store.stats().uuid:
+                message = f"The store {self.given_path} was replaced by another one, which the tables show from now on."
+                warnings.warn(message, RuntimeWarning, stacklevel=2)
+        return super().snapshot()
+
+
+def _identity(store: str) -> tuple[int, ...] | None:
+    """What tells the store in a directory from another one: the file that is written once, when a store is made. None
+    where there is none."""
+    try:
+        found = os.stat(os.path.join(store, "FORMAT"))  # noqa: PTH116, PTH118  (for each statement of the shell)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
 
 
 class StoreTables:
     """The tables of one snapshot."""
 
-    def __init__(self, snapshot: Snapshot, pending: object | None = None) -> None:
+    def __init__(self, snapshot: Snapshot, pending: object | None = None, store_number: int = 0) -> None:
         self._snapshot = snapshot
         self._pending = pending
+        self._store_number = store_number
         self._collections = {info.name: info for info in snapshot.collections()}
 
     @property
     def version(self) -> Hashable:
-        return self._snapshot.commit, self._pending
+        return self._store_number, self._snapshot.commit, self._pending
 
     def collections(self) -> list[str]:
         return [info.name for info in sorted(self._collections.values(), key=lambda info: info.id)]
 
     def collection(self, name: str) -> CollectionTable:
         info = self._collections[name]
-        content = (info.id, info.first_seq, info.next_seq, info.rows, info.deleted_rows, self._pending)
+        # Declared types, and types inferred anew, change the columns without the rows.
+        schema = self._snapshot.schema_digest(name)
+        content = (
+            self._store_number,
+            info.id,
+            info.first_seq,
+            info.next_seq,
+            info.rows,
+            info.deleted_rows,
+            schema,
+            self._pending,
+        )
         return CollectionTable(self._snapshot, name, info.rows, content)
 
     def system(self, table: str) -> SystemTable:
         return SystemTable(self._snapshot, table, (self.version, table))
 
-    def active_runs(self) -> frozenset[str]:
+    def runs(self) -> Runs:
         begun: dict[str, dict[str, object]] = {}
+        into: set[str] = set()
         for row in self._snapshot.scan("_runs"):
             event = row.json()
             if event.get("event") == "begin":
                 begun[event["run"]] = event
-            else:
+                into.add(str(event.get("into")))
+            elif event.get("event") == "end":
                 begun.pop(event.get("run"), None)
-        return frozenset(run for run, event in begun.items() if is_alive(event))
+        return Runs(frozenset(run for run, event in begun.items() if is_alive(event)), frozenset(into))
 
 
 class CollectionTable:
@@ -111,13 +162,25 @@ class CollectionTable:
         # A schema of very many columns is expensive, and a collection that did not change needs none.
         with self._lock:
             if self._types is None:
-                schema = self._snapshot.schema(self._name)
-                self._types = {column.name: column.type for column in schema.columns}
+                self._types = self._snapshot.column_types(self._name)
             return self._types
 
     @property
     def columns(self) -> dict[str, bool]:
         return {name: kind in _COMPARABLE for name, kind in self.types.items()}
+
+    def struct_field(self, names: tuple[str, ...]) -> tuple[str, bool] | None:
+        path = ".".join(names)
+        # A name with one of these could be read as another path.
+        if path in self.types or any(mark in name for name in names for mark in ".[]"):
+            return None
+        # It may be the field of the keys that have none of their own, which is no key itself.
+        if any(name.startswith("other_keys") for name in names[1:]):
+            return None
+        kind = self.types.get(names[0], "")
+        for name in names[1:]:
+            kind = next((field.type for field in struct_fields(kind) if field.name == name), "")
+        return (path, kind in _COMPARABLE) if kind else None
 
     @property
     def casts(self) -> dict[str, str]:
@@ -149,6 +212,9 @@ class SystemTable:
     @property
     def columns(self) -> dict[str, bool]:
         return dict.fromkeys(self._names, False)
+
+    def struct_field(self, _names: tuple[str, ...]) -> None:
+        return None
 
     @property
     def signature(self) -> Hashable:

@@ -100,7 +100,8 @@ if _sources is not None:
             return self.table.rows
 
         def accepts(self, predicate: Any) -> bool:
-            filters = filters_of(predicate, self.table.columns) if self.table.takes_filters else None
+            table = self.table
+            filters = filters_of(predicate, table.columns, table.struct_field) if table.takes_filters else None
             # `_seq IS NOT NULL` stays with DuckDB: it is how DuckDB drops the all-NULL rows of a filtered stream.
             return filters is not None and not any(column == SEQ and value is None for column, _, value in filters)
 
@@ -114,7 +115,7 @@ if _sources is not None:
 
 def _accepted(node: Any, table: Table) -> list[Filter]:
     """The filters of a predicate that `accepts` took over."""
-    found = filters_of(node, table.columns)
+    found = filters_of(node, table.columns, table.struct_field)
     if found is None:
         message = f"DuckDB passed a predicate that was not accepted: {node}. Please report this."
         raise InternalError(message)

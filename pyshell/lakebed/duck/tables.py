@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from lakebed._backend import ArrowStream
 from lakebed.duck.predicates import Filter
 
-__all__ = ["SEQ", "SnapshotProvider", "Table", "TableSnapshot"]
+__all__ = ["SEQ", "Runs", "SnapshotProvider", "Table", "TableSnapshot"]
 
 SEQ = "_seq"
 """The sequence number of a row: the column of a collection that is cheapest to read."""
+
+
+class Runs(NamedTuple):
+    """The runs of prompts."""
+
+    active: frozenset[str] = frozenset()
+    """The ids of those whose process is running."""
+    into: frozenset[str] = frozenset()
+    """The collections of their results."""
 
 
 class Table(Protocol):
@@ -21,6 +30,11 @@ class Table(Protocol):
     def columns(self) -> dict[str, bool]:
         """The names of the columns, in the order users see, and whether filters can compare the column with
         constants."""
+        ...
+
+    def struct_field(self, names: tuple[str, ...]) -> tuple[str, bool] | None:
+        """A field inside structs, by the names that lead to it: its path for filters, and whether filters can compare
+        it with constants; None where filters do not know it."""
         ...
 
     @property
@@ -77,8 +91,8 @@ class TableSnapshot(Protocol):
         """The system table of this name."""
         ...
 
-    def active_runs(self) -> frozenset[str]:
-        """The ids of the prompt runs whose process is running."""
+    def runs(self) -> Runs:
+        """What the collection `_runs` says of the runs of prompts."""
         ...
 
 

@@ -155,6 +155,9 @@ class _RetiredTable:
         self.casts = table.casts
         self.signature = table.signature
 
+    def struct_field(self, _names: tuple[str, ...]) -> None:
+        return None
+
     def open(self, _columns: list[str], _filters: list[Any], *, views: bool = False) -> Any:
         del views
         message = "The columns of this view changed while the statement was being prepared: run it again."

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lakebed.duck.names import view_names
 from lakebed.errors import InvalidArgument, OllamaUnreachable
 from lakebed.prompts import model_options, saved_templates, server_models
-from lakebed.prompts.address import full_name
 from lakebed.prompts.client import Timeouts
 from lakebed.prompts.input_rows import GivenRows, InputRows, QueryRows
+from lakebed.prompts.model_names import full_name
+from lakebed.prompts.model_watch import ModelWatch
 from lakebed.prompts.preview import preview
 from lakebed.prompts.reply_format import ReplyFormat
 from lakebed.prompts.request import RequestSettings
@@ -48,6 +49,7 @@ def prompt(
     fresh: bool = False,
     any_digest: bool = False,
     allow_cloud: bool = False,
+    raw: bool = False,
     save: str | None = None,
     host: str | None = None,
     timeouts: Timeouts | None = None,
@@ -70,6 +72,7 @@ def prompt(
       end the run.
     - `fresh`: send also requests whose reply is in the store. `any_digest`: accept replies of other versions of the
       model.
+    - `raw`: leave thoughts in `<think>` tags, and the fence around JSON, in the text.
     - `allow_cloud`: allow models that run elsewhere. `save`: a name under which the template is saved.
     - `host`: the server; without it OLLAMA_HOST, else this machine's. `timeouts`: time limits of a request.
 
@@ -99,6 +102,7 @@ def prompt(
         fresh=fresh,
         any_digest=any_digest,
         allow_cloud=allow_cloud,
+        raw=raw,
     )
     return Run(prepared.plan)
 
@@ -163,6 +167,7 @@ def _prepare(
     parsed = Template(saved.template)
     checked = model_options.checked(options or {})
     thinking = model_options.think(think)
+    keep = model_options.keep_alive(keep_alive)
     reply_format = ReplyFormat(saved.format) if saved.format is not None else None
     server = find_server(host, timeouts)
     client = server.client()
@@ -170,16 +175,17 @@ def _prepare(
     notes: list[str] = []
     try:
         reachable = True
+        name, digest = full_name(model), None
         try:
             info = server_models.find(client, server.address, model, allow_cloud=allow_cloud)
             server_models.check_capabilities(info, think=thinking, images=image is not None)
-            digest: str | None = info.digest
+            name, digest = info.name, info.digest or None
         except OllamaUnreachable as error:
             if needs_server:
                 raise
-            reachable, digest = False, last_digest(store, full_name(model))
+            reachable, digest = False, last_digest(store, name)
             notes.append(error.message)
-        if reachable and (before := last_digest(store, full_name(model))) not in (None, digest):
+        if reachable and (before := last_digest(store, name)) not in (None, digest):
             accepted = "accepted" if any_digest else "not used (--any-digest accepts them)"
             notes.append(
                 f"{model} is another version than in its last run ({str(before)[:12]} then, {str(digest)[:12]} now): "
@@ -189,13 +195,15 @@ def _prepare(
         if input_rows.why_no_sources and query is not None:
             notes.append(f"the rows that each prompt came from are not recorded: {input_rows.why_no_sources}")
         settings = RequestSettings(
-            full_name(model),
+            name,
             digest or "",
             reply_format.requested if reply_format is not None else None,
             checked,
             thinking,
-            keep_alive,
+            keep,
         )
+        watch = ModelWatch(server.hasty().client, server.address.url, settings.model, settings.digest)
+        at_end.append(watch.close)
         try:
             plan = RunPlan(
                 store,
@@ -203,6 +211,7 @@ def _prepare(
                 settings,
                 parsed,
                 input_rows,
+                watch,
                 system=saved.system,
                 image=image,
                 format=reply_format,

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 from lakebed._progress import ProgressLike, reporting
 from lakebed._types import Hash
-from lakebed.errors import InvalidArgument
+from lakebed.errors import InvalidArgument, OllamaError
 from lakebed.models import Listing
 from lakebed.prompts import model_options, server_models, storage
-from lakebed.prompts.address import full_name
 from lakebed.prompts.client import Client, Pulled, Timeouts
+from lakebed.prompts.failures import reply_empty, thinking_cut
+from lakebed.prompts.reply_builder import ReplyBuilder, is_cut_while_thinking
 from lakebed.prompts.reply_format import ReplyFormat
+from lakebed.prompts.reply_text import ThoughtFilter
 from lakebed.prompts.request import RequestBuilder, RequestSettings, checked_messages
 from lakebed.prompts.results import ModelInfo
-from lakebed.prompts.sender import ReplyBuilder
 from lakebed.prompts.server import Server, find_server
 from lakebed.prompts.storage import ReplyIndex, StoredReply
 from lakebed.store import Store
@@ -43,7 +45,9 @@ class Chat:
         format: ReplyFormat | None,
         *,
         fresh: bool,
+        raw: bool,
     ) -> None:
+        self._raw = raw
         self._owner, self._builder, self._messages, self._images, self._format = (
             owner,
             builder,
@@ -95,22 +99,43 @@ class Chat:
         if known is not None:
             self.cached = True
             self._take(known)
-            yield known.text
+            yield self.text
             return
-        reply_builder = ReplyBuilder(self._builder.settings, allow_cloud=self._owner.allow_cloud)
-        stream = self._owner.client.chat(self._builder.body(self._messages, self._image), self._builder.settings.model)
-        try:
-            for chunk in stream:
-                reply_builder.add(chunk)
-                if chunk.content:
-                    yield chunk.content
-        finally:
-            stream.close()
-        data = reply_builder.reply(str(self.request), 1).data()
+        reply = yield from self._send(1)
+        if reply.is_empty and not is_cut_while_thinking(reply):
+            reply = yield from self._send(2)
+        if is_cut_while_thinking(reply):
+            self.thinking, self.done_reason, self.stats = reply.thinking, reply.done_reason, dict(reply.stats)
+            raise thinking_cut(reply.model, reply.stats.get("eval_count"), reply.thinking)
+        if reply.is_empty:
+            self.done_reason, self.stats = reply.done_reason, dict(reply.stats)
+            raise reply_empty(reply.model, reply.done_reason)
+        if store is not None and not self._owner.is_unchanged(self._builder.settings):
+            # The model became another version meanwhile: which of them replied is not known.
+            self._data = RequestBuilder(replace(self._builder.settings, digest="")).request(self._messages)
+            self.request = Hash.of(self._data)
+            reply = replace(reply, request=str(self.request), digest="")
+        data = reply.data()
         self._take(storage.stored_reply(str(Hash.of(data)), data))
         if store is not None:
             self.reply = Hash.of(data)
             self._store(store, data)
+
+    def _send(self, attempt: int) -> Generator[str, None, storage.Reply]:
+        """Sends the request, and yields the pieces of the text. Returns the reply."""
+        builder = ReplyBuilder(self._builder.settings, allow_cloud=self._owner.allow_cloud)
+        stream = self._owner.client.chat(self._builder.body(self._messages, self._image), self._builder.settings.model)
+        thoughts = None if self._raw else ThoughtFilter()
+        try:
+            for chunk in stream:
+                builder.add(chunk)
+                if piece := chunk.content if thoughts is None else thoughts.feed(chunk.content):
+                    yield piece
+        finally:
+            stream.close()
+        if thoughts is not None and (rest := thoughts.end()):
+            yield rest
+        return builder.reply(str(self.request), attempt)
 
     def _image(self, hash: str) -> bytes:
         """The bytes of the image with this hash, of the messages or of the store."""
@@ -131,7 +156,8 @@ class Chat:
         store.commit()
 
     def _take(self, reply: StoredReply) -> None:
-        self.text, self.thinking, self.tool_calls = reply.text, reply.thinking, reply.tool_calls
+        self.text = reply.raw if self._raw else reply.text
+        self.thinking, self.tool_calls = reply.thinking, reply.tool_calls
         self.done_reason, self.stats = reply.done_reason, reply.stats
         self.reply = Hash(reply.hash) if self.cached else None
         if self._format is not None:
@@ -165,7 +191,6 @@ class Ollama:
         self.allow_cloud = allow_cloud
         self._server: Server = find_server(host, Timeouts(connect_timeout, first_timeout, stall_timeout))
         self._client: Client | None = None
-        self._found: dict[str, ModelInfo] = {}
 
     @property
     def url(self) -> str:
@@ -203,32 +228,40 @@ class Ollama:
         think: bool | str | None = None,
         keep_alive: str | float | None = None,
         fresh: bool = False,
+        raw: bool = False,
     ) -> Chat:
         """Send a chat to a model. Returns the reply, an iterator over pieces of text.
 
         `messages` is a prompt, or a list of Ollama's messages, whose images are bytes or hashes of blobs. `format` is
         "json" or a JSON schema, against which the reply is checked. `options`, `think` and `keep_alive` are Ollama's. A
-        reply to the same request that the store has is returned again, unless `fresh`.
+        reply to the same request that the store has is returned again, unless `fresh`. Thoughts in `<think>` tags at
+        the beginning go to `thinking`, and a fence around JSON is no part of `text`, unless `raw`. An empty reply is
+        requested once more.
 
         Raises `ModelMissing`, `CloudRefused`, `InvalidArgument`, `OllamaError`.
         """
-        info = self._found.get(model) or server_models.find(
-            self.client, self._server.address, model, allow_cloud=self.allow_cloud
-        )
-        self._found[model] = info
+        info = server_models.find(self.client, self._server.address, model, allow_cloud=self.allow_cloud)
         images: dict[str, bytes] = {}
         checked = checked_messages(messages, lambda image: self._image_name(image, images))
         server_models.check_capabilities(info, think=think, images=any("images" in one for one in checked))
         form = ReplyFormat(format) if format is not None else None
         settings = RequestSettings(
-            full_name(model),
+            info.name,
             info.digest,
             form.requested if form is not None else None,
             model_options.checked(options or {}),
             model_options.think(think),
-            keep_alive,
+            model_options.keep_alive(keep_alive),
         )
-        return Chat(self, RequestBuilder(settings), checked, images, form, fresh=fresh)
+        return Chat(self, RequestBuilder(settings), checked, images, form, fresh=fresh, raw=raw)
+
+    def is_unchanged(self, settings: RequestSettings) -> bool:
+        """Whether the model still has the digest of `settings`, as far as the server can be asked."""
+        try:
+            info = server_models.listed(self.client, self.url, settings.model)
+        except OllamaError:
+            return True
+        return info is not None and info.digest == settings.digest
 
     def _image_name(self, image: object, images: dict[str, bytes]) -> str:
         """The hash of an image. Bytes are added to `images`."""
@@ -244,7 +277,7 @@ class Ollama:
 
     def models(self) -> Listing[ModelInfo]:
         """The models of the server."""
-        return Listing(server_models.models(self.client))
+        return Listing(server_models.models(self.client, self.url))
 
     def show(self, model: str) -> dict[str, Any]:
         """What the server returns for `/api/show`: everything about a model."""
@@ -262,7 +295,6 @@ class Ollama:
         """Have the server fetch a model. `progress` is as for `Store.ingest`."""
         start = time.perf_counter()
         parts: dict[str, Pulled] = {}
-        self._found.pop(model, None)
         with reporting(progress, f"pull {model}") as report:
             for part in server_models.pull(self.client, model):
                 if part.digest:

@@ -36,8 +36,11 @@ class CircuitBreaker:
         self.answers = 0
         """The number of requests that the server answered."""
 
-    def wait_to_send(self) -> None:
-        """Waits until this thread may send a request. Raises `Canceled`, or `lost` once the server counts as lost."""
+    def wait_to_send(self) -> bool:
+        """Waits until this thread may send a request. Returns whether it is a probe.
+
+        Raises `Canceled`, or `lost` once the server counts as lost.
+        """
         with self._changed:
             while True:
                 if self._canceled:
@@ -45,11 +48,11 @@ class CircuitBreaker:
                 if self.lost is not None:
                     raise self.lost
                 if self._open_since is None:
-                    return
+                    return False
                 left = self._next_probe - time.monotonic()
                 if self._probing_thread is None and left <= 0:
                     self._probing_thread = threading.get_ident()
-                    return
+                    return True
                 self._changed.wait(max(left, 0.01) if self._probing_thread is None else None)
 
     def failed(self, error: OllamaError) -> None:

@@ -30,6 +30,8 @@ class Timeouts:
     """Until the first byte of the response: loading a large model, and waiting in the server's queue, take long."""
     stall: float = 120.0
     """Between two pieces of the response."""
+    total: float | None = None
+    """From sending a request for a reply to the end of the reply; None: no limit."""
 
 
 Timeouts.__module__ = "lakebed"

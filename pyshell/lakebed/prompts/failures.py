@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Literal, TypeAlias
 
 from lakebed.errors import (
+    CloudRefused,
+    FormatRefused,
     Interrupted,
+    LakebedError,
     ModelMissing,
     NotOllama,
     OllamaBusy,
@@ -23,19 +28,38 @@ from lakebed.errors import (
     OllamaUnreachable,
     PromptTooLong,
     ReplyCut,
+    ReplyEmpty,
     ReplyGarbled,
+    ReplyTimeout,
     ReplyTooLarge,
+    ThinkingCut,
 )
 
 Fact: TypeAlias = Literal[
-    "connect", "first", "stall", "closed", "eof", "status", "content", "large", "utf8", "json", "line", "canceled"
+    "connect",
+    "first",
+    "stall",
+    "total",
+    "closed",
+    "eof",
+    "status",
+    "content",
+    "large",
+    "utf8",
+    "json",
+    "line",
+    "canceled",
 ]
-"""What a client observed: no connection; no first line, or no further one, in time; a broken connection; a stream that
-ended without `done:true`; a status other than 200; another content type; a line that is too long, not UTF-8, not a JSON
-object; an error line; `abort`."""
+"""What a client observed: no connection; no first line, no further one, or no last one in time; a broken connection; a
+stream that ended without its last line; a status other than 200; content that is not plain JSON; a line that is too
+long, not UTF-8, not a JSON object; an error line; `abort`."""
 
+_CRASHED = re.compile(
+    r"no longer running|has terminated|unexpectedly stopped|error was encountered while running the model",
+    re.IGNORECASE,
+)
 _TOO_LONG = re.compile(r"context (?:length|size)|exceed_context|longer than the context", re.IGNORECASE)
-_DIED = re.compile(r"terminated|unexpectedly stopped|error was encountered while running the model", re.IGNORECASE)
+_FORMAT = re.compile(r"invalid format|schema conversion|json_schema|grammar", re.IGNORECASE)
 
 
 class Canceled(Interrupted):
@@ -43,22 +67,36 @@ class Canceled(Interrupted):
 
 
 def failure(
-    fact: Fact, detail: str, status: int | None, retry_after: float | None, host: str, model: str
+    fact: Fact, detail: str, status: int | None, retry_after: str | None, host: str, model: str, path: str
 ) -> BaseException:
     """The error for a fact.
 
-    `detail` is the body of a response, the text of an error line, or the cause; `retry_after` is in seconds; `host` and
-    `model` are named in the message.
+    `detail` is the body of a response, the text of an error line, or the cause; `retry_after` is the header of that
+    name; `host` and `model` are named in the message; `path` is that of the request.
     """
-    error = _failure(fact, detail, status, host, model)
+    error = _failure(fact, detail, status, host, model, path)
     if isinstance(error, OllamaError):
         error.status = status
-        error.retry_after = retry_after
+        error.retry_after = seconds_of(retry_after) if retry_after else None
     return error
 
 
-def _failure(fact: Fact, detail: str, status: int | None, host: str, model: str) -> BaseException:
-    of_model = f" of {model}" if model else ""
+def seconds_of(retry_after: str) -> float | None:
+    """The seconds of the header `Retry-After`: a number, or the time until a date; None for anything else."""
+    text = retry_after.strip()
+    if re.fullmatch(r"\d{1,9}(\.\d*)?", text, re.ASCII):
+        return float(text)
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=UTC)
+    return max(0.0, (date - datetime.now(UTC)).total_seconds())
+
+
+def _failure(fact: Fact, detail: str, status: int | None, host: str, model: str, path: str) -> BaseException:
+    subject = {"/api/chat": f"reply of {model}", "/api/pull": f"pull of {model}"}.get(path, "response")
     match fact:
         case "connect":
             return OllamaUnreachable(
@@ -66,37 +104,58 @@ def _failure(fact: Fact, detail: str, status: int | None, host: str, model: str)
                 "OLLAMA_HOST. What was stored before can be queried without it."
             )
         case "first":
-            return OllamaStalled(
-                f"Ollama at {host} did not begin to answer in time: the model may be loading, or the queue is long."
-            )
+            cause = ": the model may be loading, or the queue is long" if path == "/api/chat" else ""
+            return OllamaStalled(f"Ollama at {host} did not begin to answer in time{cause}.")
         case "stall":
-            return OllamaStalled(f"Ollama at {host} stopped in the middle of a reply{of_model}.")
+            return OllamaStalled(f"Ollama at {host} stopped in the middle of the {subject}.")
+        case "total":
+            return ReplyTimeout(
+                f"The {subject} was not complete in time: allow more with --timeout, or shorter replies with -o num_predict=N."
+            )
         case "closed":
-            return ReplyCut(f"The connection to Ollama at {host} broke before the reply{of_model} was complete.")
+            return ReplyCut(f"The connection to Ollama at {host} broke before the {subject} was complete.")
+        case "eof" if path == "/api/pull":
+            return ReplyCut(
+                f"The {subject} ended without saying that it is complete: the same again goes on from there."
+            )
         case "eof":
             return ReplyCut(
-                f"The reply{of_model} ended without saying that it is complete: the model may have repeated itself, or the "
+                f"The {subject} ended without saying that it is complete: the model may have repeated itself, or the "
                 "server stopped it."
             )
         case "content":
-            return NotOllama(
-                f"What answers at {host} is not Ollama ({_brief(detail)}): a proxy or a sign-in page may stand in between; check "
-                "OLLAMA_HOST."
-            )
+            return _not_ollama(host, detail)
         case "large":
             return ReplyTooLarge(
-                f"A reply{of_model} is larger than is accepted ({_brief(detail)}): nothing of it was kept."
+                f"The {subject} is larger than is accepted ({_brief(detail)}): nothing of it was kept."
             )
         case "utf8":
-            return ReplyGarbled(f"A reply{of_model} holds bytes that are no UTF-8 text: nothing of it was kept.")
+            return ReplyGarbled(f"The {subject} holds bytes that are no UTF-8 text: nothing of it was kept.")
         case "json":
-            return ReplyGarbled(f"A reply{of_model} holds a line that is no JSON object: nothing of it was kept.")
+            return ReplyGarbled(f"The {subject} holds a line that is no JSON object: nothing of it was kept.")
         case "canceled":
             return Canceled("The request was cancelled.")
         case "line":
-            return _by_words(_words(detail), model)
+            return _by_line(_words(detail), model, path)
         case "status":
             return _by_status(status or 0, detail, host, model)
+
+
+def _not_ollama(host: str, detail: str) -> NotOllama:
+    if "event-stream" in detail:
+        return other_server(host, _brief(detail))
+    return NotOllama(
+        f"What answers at {host} is not Ollama ({_brief(detail)}): a proxy or a sign-in page may stand in between; check "
+        "OLLAMA_HOST."
+    )
+
+
+def other_server(host: str, sign: str) -> NotOllama:
+    """The error for a server of OpenAI's interface; `sign` says how it was recognised."""
+    return NotOllama(
+        f"What answers at {host} is a server of OpenAI's interface, such as llama.cpp's, and not Ollama ({sign}): prompts "
+        "use Ollama's own interface; name an Ollama server with OLLAMA_HOST."
+    )
 
 
 def _by_status(status: int, body: str, host: str, model: str) -> BaseException:
@@ -105,8 +164,16 @@ def _by_status(status: int, body: str, host: str, model: str) -> BaseException:
         return NotOllama(
             f"{host} redirects elsewhere, and no redirect is followed: name the right server with OLLAMA_HOST."
         )
+    # Before anything else that the text may say: Ollama adds the last error of the process that ended, which may be
+    # that of another prompt.
+    if (status >= 500 or "no longer running" in words) and _CRASHED.search(words):
+        return _crashed(words, f"The process that runs {model or 'the model'} ended ({status})")
     if _TOO_LONG.search(words):
         return _too_long(words)
+    if status in (400, 500) and _FORMAT.search(words):
+        return FormatRefused(
+            f"Ollama refuses the schema ({status}): {_brief(words)}: simplify it, or take any JSON with --schema json."
+        )
     match status:
         case 404 if "model" in words:
             return missing(model)
@@ -129,10 +196,25 @@ def _by_status(status: int, body: str, host: str, model: str) -> BaseException:
     return OllamaFailed(f"Ollama failed ({status}){reason}.")
 
 
-def _by_words(words: str, model: str) -> BaseException:
+def _by_line(words: str, model: str, path: str) -> BaseException:
+    if path == "/api/pull":
+        hint = "; check the name of the model" if "manifest" in words else ""
+        return OllamaFailed(f"The pull of {model} failed: {_brief(words)}{hint}.")
+    if _CRASHED.search(words):
+        return _crashed(words, f"The process that runs {model or 'the model'} ended in the middle of a reply")
     if _TOO_LONG.search(words):
         return _too_long(words)
     return OllamaFailed(f"{model or 'The model'} failed in the middle of its reply: {_brief(words)}.")
+
+
+def _crashed(words: str, what: str) -> OllamaFailed:
+    """The error for a process that ended. What the server adds about a prompt that was too long is of an earlier
+    request, and not repeated."""
+    if (long := _TOO_LONG.search(words)) and (found := _CRASHED.search(words)) and found.end() < long.start():
+        words = words[: found.end()]
+    error = OllamaFailed(f"{what}: {_brief(words)}.")
+    error.crashed = True
+    return error
 
 
 def _too_long(words: str) -> PromptTooLong:
@@ -148,6 +230,33 @@ def missing(model: str) -> ModelMissing:
     return ModelMissing(
         f"The model {model!r} is not there: pull it with `ollama pull {model}` or `lakebed pull {model}`."
     )
+
+
+def cloud_refused(model: str, host: str) -> LakebedError:
+    """The error for a model that does not run on the server itself."""
+    return CloudRefused(
+        f"{model} runs at {host}, not on this server, and prompts hold your data: allow it with --allow-cloud (allow_cloud=True)."
+    )
+
+
+def reply_empty(model: str, reason: str) -> ReplyEmpty:
+    """The error for a reply without text. `reason` is why it ended."""
+    if reason == "length":
+        return ReplyEmpty(
+            f"The reply of {model} is empty: a limit stopped it at once; give it more room with -o num_predict=N."
+        )
+    return ReplyEmpty(f"The reply of {model} is empty: the model ended it at once; word the prompt in another way.")
+
+
+def thinking_cut(model: str, tokens: int | None, thinking: str) -> ThinkingCut:
+    """The error for a reply that a limit stopped before its text began; `tokens` is the length of the thinking."""
+    used = "" if tokens is None else f" {tokens:,}"
+    error = ThinkingCut(
+        f"{model} was stopped after{used} tokens while it was still thinking, before any text: allow more with "
+        "-o num_predict=N (or num_ctx), or turn thinking off with --think off."
+    )
+    error.thinking = thinking
+    return error
 
 
 def _words(body: str) -> str:
@@ -177,10 +286,10 @@ def is_server_trouble(error: BaseException) -> bool:
 def attempts_worthwhile(error: BaseException) -> int:
     """How many attempts in all are worthwhile for a request that fails with this error."""
     match error:
-        case ReplyCut():
+        case ReplyCut() | ReplyEmpty():
             return 2
         case OllamaFailed(status=502):
             return 3
-        case OllamaFailed() if _DIED.search(error.message):
+        case OllamaFailed() if error.crashed:
             return 3
     return 1

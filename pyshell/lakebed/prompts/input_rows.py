@@ -19,8 +19,12 @@ from lakebed.prompts.template import dump, parse
 if TYPE_CHECKING:
     import duckdb
 
-_BATCH_ROWS = 32
-_BATCHES_AHEAD = 8
+_BATCHES_AHEAD = 4
+_FIRST_BATCH = 32
+_MOST_BATCH = 512
+"""Rows of the first batch, and of any batch at most."""
+_BATCH_BYTES = 1 << 18
+"""About how large a batch is, if it has more rows than one."""
 END = object()
 """What `InputRows.poll` returns at the end."""
 
@@ -39,7 +43,9 @@ class InputRow(NamedTuple):
     json: str
     """The same as JSON."""
     sources: list[dict[str, Any]]
-    """`{"collection", "seq", "hash"}` of each row of a collection that it came from."""
+    """`{"collection", "hash", "seq"}` of each row of a collection that it came from."""
+    sources_json: str
+    """The same as canonical JSON."""
     blobs: dict[str, bytes]
     """The binary columns."""
 
@@ -99,7 +105,7 @@ class GivenRows:
             name: bytes(value) for name, value in given.items() if isinstance(value, bytes | bytearray | memoryview)
         }
         values = parse(to_json({name: value for name, value in given.items() if name not in blobs}))
-        return InputRow(self._n, values, dump(values), [], blobs)
+        return InputRow(self._n, values, dump(values), [], "[]", blobs)
 
     def count(self) -> int | None:
         return None
@@ -171,7 +177,8 @@ class QueryRows:
             for name, kind, *_ in found
             if kind.startswith("STRUCT(") and kind.endswith(")")
         }
-        inner, self._collections, self.why_no_sources = with_sources(self._connection, query, self.columns, collections)
+        inner, names, self.why_no_sources = with_sources(self._connection, query, self.columns, collections)
+        self._collections = [(name, dump(name)) for name in names]
         plain = [
             (name, quoted(name), self._connection.sqltype(kind)) for name, kind, *_ in found if name not in self._binary
         ]
@@ -196,7 +203,9 @@ class QueryRows:
     def _read(self) -> None:
         try:
             self._connection.execute(self._sql)
-            while not self._closed and (batch := self._connection.fetchmany(_BATCH_ROWS)):
+            size = _FIRST_BATCH
+            while not self._closed and (batch := self._connection.fetchmany(size)):
+                size = _next_size(batch)
                 self._room.acquire()
                 self._ready.put(batch)
                 self._wake()
@@ -224,16 +233,21 @@ class QueryRows:
     def _row(self, row: tuple[Any, ...]) -> InputRow:
         self._n += 1
         values = parse(row[0])
-        sources = []
-        for index, collection in enumerate(self._collections):
-            seq, hash = row[1 + 2 * index : 3 + 2 * index]
+        sources, written = [], []
+        for index, (collection, quoted_name) in enumerate(self._collections):
+            seq, hash = row[1 + 2 * index], row[2 + 2 * index]
             if seq is not None:
-                sources.append({"collection": collection, "seq": int(seq), "hash": str(hash)})
-        binary = row[1 + 2 * len(self._collections) :]
-        blobs = {name: bytes(value) for name, value in zip(self._binary, binary, strict=True) if value is not None}
+                sources.append({"collection": collection, "hash": str(hash), "seq": int(seq)})
+                written.append(f'{{"collection":{quoted_name},"hash":"{hash}","seq":{seq}}}')
+        blobs: dict[str, bytes] = {}
+        if self._binary:
+            binary = row[1 + 2 * len(self._collections) :]
+            blobs = {name: bytes(value) for name, value in zip(self._binary, binary, strict=True) if value is not None}
+        text = row[0]
         # NaN and the infinities, which JSON does not have, become null.
-        text = dump(values) if _replace_non_finite(values) else row[0]
-        return InputRow(self._n, values, text, sources, blobs)
+        if ("NaN" in text or "Infinity" in text) and _replace_non_finite(values):
+            text = dump(values)
+        return InputRow(self._n, values, text, sources, f"[{','.join(written)}]", blobs)
 
     def close(self) -> None:
         self._closed = True
@@ -243,6 +257,12 @@ class QueryRows:
         if self._thread is not None:
             self._thread.join()
         self._connection.close()
+
+
+def _next_size(batch: list[Any]) -> int:
+    """How many rows the next batch has, so that few large rows, or many small ones, wait in memory."""
+    size = sum(len(value) for row in batch for value in row if isinstance(value, str | bytes)) + 1
+    return max(1, min(_MOST_BATCH, len(batch) * _BATCH_BYTES // size))
 
 
 def _replace_non_finite(values: Any) -> bool:

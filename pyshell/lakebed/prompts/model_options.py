@@ -4,6 +4,7 @@ Pure."""
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -84,4 +85,24 @@ def think(value: object) -> bool | str | None:
         case "low" | "medium" | "high" | "max":
             return str(value)
     message = f"think is one of {', '.join(THINK)}, not {value!r}."
+    raise InvalidArgument(message)
+
+
+_DURATION = re.compile(r"[+-]?((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+", re.ASCII)
+
+
+def keep_alive(value: object) -> str | float | None:
+    """The value of Ollama's `keep_alive`: None, a number of seconds, or a duration. A number that is given as text
+    becomes a number, which is how Ollama accepts it. Raises `InvalidArgument`."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        text = value.strip()
+        if _DURATION.fullmatch(text):
+            return text
+        if re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)", text, re.ASCII):
+            value = float(text)
+    if isinstance(value, int | float) and not isinstance(value, bool) and -1e9 < value < 1e9:
+        return int(value) if value == int(value) else value
+    message = f"keep_alive is a number of seconds or a duration such as 90s, 10m or 1h30m (0: not at all, -1: for ever), not {value!r}."
     raise InvalidArgument(message)

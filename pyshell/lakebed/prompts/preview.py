@@ -9,6 +9,7 @@ import queue
 from lakebed.errors import CollectionNotFound
 from lakebed.prompts import storage
 from lakebed.prompts.input_rows import END, InputRow
+from lakebed.prompts.result_index import ResultIndex
 from lakebed.prompts.results import DryRun
 from lakebed.prompts.run_plan import RunPlan
 from lakebed.store import Store
@@ -19,7 +20,7 @@ _DEFAULT_RATIO = 4.0
 
 def preview(plan: RunPlan, *, reachable: bool, digest: str | None) -> DryRun:
     """Reads the rows as a run would. `reachable` and `digest` are put into the report; the plan is closed."""
-    results = None if plan.fresh or plan.into is None else storage.ResultIndex(plan.store, plan.into)
+    results = None if plan.fresh or plan.into is None else ResultIndex(plan.store, plan.into)
     ratio = characters_per_token(plan.store, plan.settings.model)
     rows = answered = present = 0
     characters = 0
@@ -35,7 +36,9 @@ def preview(plan: RunPlan, *, reachable: bool, digest: str | None) -> DryRun:
             rows += 1
             prepared = plan.prepare(row)
             first = prepared.prompt if first is None else first
-            if results is not None and results.take(prepared.request, prepared.values, row.sources):
+            if results is not None and results.take(
+                prepared.request, prepared.input, prepared.values, row.sources_json, row.sources
+            ):
                 present += 1
             key = int(prepared.request[:16], 16)
             if key in seen:

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from lakebed.models import HashField, Model
+from lakebed.models import HashField, Model, Time
 
-__all__ = ["DryRun", "ModelInfo", "PromptReport", "PromptResult", "RowError", "SourceRow"]
+__all__ = [
+    "CollectionRows",
+    "DryRun",
+    "FailureReason",
+    "ForgetReport",
+    "ModelInfo",
+    "PromptReport",
+    "PromptResult",
+    "RowError",
+    "SourceRow",
+    "TemplateVersion",
+]
 
 Outcome = Literal["complete", "errors", "too_many_errors", "server_lost", "interrupted", "failed"]
 
@@ -29,6 +40,12 @@ class RowError(Model):
     kind: str
     """The kind of the error, as in `lakebed.LakebedError.kind`."""
     message: str
+    thinking: str | None = None
+    """The model's thinking, if a limit stopped the model before the text of its reply."""
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in serialize(self).items() if value is not None}
 
 
 class PromptResult(Model):
@@ -62,6 +79,17 @@ class PromptResult(Model):
     """Ollama's counts, and durations in nanoseconds."""
 
 
+class FailureReason(Model):
+    """A kind of error with which rows failed."""
+
+    kind: str
+    """As in `lakebed.LakebedError.kind`."""
+    rows: int
+    """Rows that failed with it."""
+    message: str
+    """The message of the first of them."""
+
+
 class PromptReport(Model):
     """What a run did."""
 
@@ -77,6 +105,8 @@ class PromptReport(Model):
     rows: int
     """Input rows taken."""
     asked: int
+    """Requests sent, those that failed or were stopped among them."""
+    new: int
     """Rows whose reply the model gave in this run."""
     cached: int
     """Rows whose reply was in the store."""
@@ -87,10 +117,14 @@ class PromptReport(Model):
     cut: int
     """Replies that a limit stopped (`done_reason` is `length`)."""
     prompt_tokens: int
+    """Tokens of all requests sent; estimated for those that the server did not answer to the end."""
     reply_tokens: int
+    """Tokens of all replies, incomplete ones among them."""
     seconds: float
     notes: tuple[str, ...] = ()
     """Remarks for the user."""
+    reasons: tuple[FailureReason, ...] = ()
+    """Why rows failed, the commonest first."""
 
 
 class DryRun(Model):
@@ -117,6 +151,84 @@ class DryRun(Model):
     """The first prompt, rendered."""
     notes: tuple[str, ...] = ()
     """Remarks for the user."""
+
+
+class CollectionRows(Model):
+    """Rows of one collection."""
+
+    collection: str
+    rows: int
+
+
+class ForgetReport(Model):
+    """What `forget` found, and whether it was removed."""
+
+    where: str
+    """The condition."""
+    searched: tuple[str, ...]
+    """The collections that have its columns."""
+    rows: tuple[CollectionRows, ...]
+    """Rows for which it holds."""
+    equal: tuple[CollectionRows, ...]
+    """Other rows with the same bytes, which are removed with them."""
+    results: tuple[CollectionRows, ...]
+    """Results that stem from them."""
+    requests: int
+    """Requests that only these results need."""
+    replies: int
+    """Their replies."""
+    blobs: int
+    """Files and images that only these rows and requests name."""
+    kept_requests: int
+    """Requests of these results that stay, because other results need them."""
+    kept_replies: int
+    """Replies that stay with them."""
+    kept_blobs: int
+    """Files and images that stay, because other rows or requests name them."""
+    kept_for: tuple[CollectionRows, ...]
+    """The other results that need them."""
+    unknown_sources: int
+    """Results whose source rows are not recorded: they may stem from the rows, and are not removed."""
+    removed: bool = False
+    """Whether what was found is removed: found by no query and no hash."""
+    erased: bool = False
+    """Whether the bytes are gone from the store's files."""
+
+    def plus(self, later: ForgetReport) -> ForgetReport:
+        """This report with what another search found later."""
+
+        def sums(before: tuple[CollectionRows, ...], after: tuple[CollectionRows, ...]) -> tuple[CollectionRows, ...]:
+            rows: dict[str, int] = {}
+            for one in (*before, *after):
+                rows[one.collection] = rows.get(one.collection, 0) + one.rows
+            return tuple(CollectionRows(collection=name, rows=count) for name, count in rows.items())
+
+        return self.model_copy(
+            update={
+                "rows": sums(self.rows, later.rows),
+                "equal": sums(self.equal, later.equal),
+                "results": sums(self.results, later.results),
+                "requests": self.requests + later.requests,
+                "replies": self.replies + later.replies,
+                "blobs": self.blobs + later.blobs,
+            }
+        )
+
+
+class TemplateVersion(Model):
+    """A version of a saved template."""
+
+    name: str
+    """`@name` names its newest version."""
+    version: str
+    """`@name:version` names this one: the first characters of the row's hash."""
+    template: str
+    system: str | None
+    """The system prompt that is saved with it."""
+    format: str | dict[str, Any] | None
+    """The format that is saved with it."""
+    saved: Time
+    """When it was saved."""
 
 
 class ModelInfo(Model):

@@ -2,8 +2,8 @@
 
 One thread, the caller's, does everything with the store; it works when the next result is requested. Other threads send
 requests, and one reads the query. Every queue is bounded, so memory does not grow with the number of rows. Replies that
-arrive during a commit are stored together in the next one: a killed run loses at most the replies that arrived during
-one commit.
+arrive during a commit, or within `_COMMIT_SECONDS` after it, are stored together in the next one: those a killed run
+loses.
 """
 
 from __future__ import annotations
@@ -20,17 +20,19 @@ from typing import Self
 
 from lakebed._records import to_json
 from lakebed._types import Hash
-from lakebed.errors import InternalError, Interrupted, LakebedError, ModelMissing, OllamaError
+from lakebed.errors import FormatRefused, InternalError, Interrupted, LakebedError, ModelMissing, OllamaError
 from lakebed.prompts import storage
 from lakebed.prompts.client import Chunk
 from lakebed.prompts.failures import Canceled
 from lakebed.prompts.input_rows import END, InputRow
+from lakebed.prompts.reply_digests import ReplyDigests
+from lakebed.prompts.result_index import ResultIndex
 from lakebed.prompts.result_rows import SettledRow, result_of
 from lakebed.prompts.results import Outcome, PromptReport, PromptResult
 from lakebed.prompts.run_plan import RunPlan
-from lakebed.prompts.run_status import Counts, RunStatus
+from lakebed.prompts.run_record import RunRecord
+from lakebed.prompts.run_status import Counts, Reasons, RunStatus
 from lakebed.prompts.sender import PendingRequest, SenderThreads
-from lakebed.prompts.storage import ResultIndex
 
 __all__ = ["Run"]
 
@@ -38,6 +40,11 @@ _MAX_WAITING = 4096
 """Rows that wait for replies, at most."""
 _MAX_TOGETHER = 256
 """Rows that are stored in one commit, at most."""
+_MOST_REPLIES = 32
+"""Replies that wait to be stored, at most: so much a killed run can lose."""
+_COMMIT_SECONDS = 0.03
+"""The time between two commits, at least, while requests are being sent: a commit takes two kilobytes besides its rows,
+and a sync of the disk."""
 
 
 class _ChunkListener:
@@ -72,7 +79,8 @@ class Run(Iterator[PromptResult]):
         self._threads = SenderThreads(plan.sender(self._listener), plan.jobs, self._events.put)
         self._breaker = plan.breaker
         self._in_flight: dict[str, PendingRequest] = {}
-        self._waiting = 0
+        self._sending = self._waiting = self._failed = 0
+        self._last_commit = 0.0
         self._to_store: list[SettledRow] = []
         self._sent: list[PendingRequest] = []
         self._ready: deque[PromptResult] = deque()
@@ -83,6 +91,9 @@ class Run(Iterator[PromptResult]):
         self._outcome: Outcome | None = None
         self._start = time.perf_counter()
         self._counts = Counts()
+        self._reasons = Reasons()
+        self._record = RunRecord(self.id)
+        self._digests = ReplyDigests(plan)
 
     # --- For the
     # caller -------------------------------------------------------------------------------------------------
@@ -117,6 +128,7 @@ class Run(Iterator[PromptResult]):
         """End also the requests that are being sent. For signal handlers and other threads too."""
         self._stopping = True
         self._breaker.cancel()
+        self._plan.watch.abort()
         self._plan.client.abort()
         self._events.put(None)
 
@@ -149,6 +161,11 @@ class Run(Iterator[PromptResult]):
         """Whether a single prompt is sent, without an input row."""
         return self._plan.query is None and not self._plan.rows.columns
 
+    @property
+    def is_raw(self) -> bool:
+        """Whether thoughts and fences are left in the text."""
+        return self._plan.raw
+
     def count_rows(self) -> None:
         """Count the input rows, for `status`; the query runs once for it."""
         self.total = self._plan.rows.count()
@@ -164,25 +181,27 @@ class Run(Iterator[PromptResult]):
             outcome=self._outcome or "interrupted",
             seconds=time.perf_counter() - self._start,
             notes=tuple(self._plan.notes),
-            **dataclasses.asdict(self._counts),
+            reasons=self._reasons.report(),
+            **dataclasses.asdict(self._totals()),
         )
 
     @property
     def status(self) -> RunStatus:
         """The progress of the run; cheap, and for any thread."""
-        counts, seconds = self._counts, time.perf_counter() - self._start
+        counts, seconds = self._totals(), time.perf_counter() - self._start
         left = None
-        if self.total is not None and counts.asked + counts.errors:
-            left = max(0, self.total - counts.settled) * seconds / (counts.asked + counts.errors)
+        if self.total is not None and counts.new + counts.errors:
+            left = max(0, self.total - counts.settled) * seconds / (counts.new + counts.errors)
         trouble = self._breaker.trouble
         return RunStatus(
             rows=counts.settled,
             total=self.total,
             asked=counts.asked,
+            new=counts.new,
             cached=counts.cached,
             present=counts.present,
             errors=counts.errors,
-            in_flight=len(self._in_flight),
+            in_flight=self._sending,
             reply_tokens=counts.reply_tokens,
             tokens_per_second=counts.reply_tokens / seconds if seconds > 0 else 0.0,
             seconds=seconds,
@@ -197,15 +216,24 @@ class Run(Iterator[PromptResult]):
         """Takes rows while there is room, stores what can be stored, or waits for an event."""
         if not self._began:
             self._begin()
+        taken = self._counts.rows
         self._take_rows()
-        self._collect(wait=False)
-        if not self._sent and not self._to_store:
-            if not self._in_flight and (self._rows_ended or self._stopping):
-                self._end(self._natural_outcome(), self._failure)
-                return
-            self._collect(wait=True)
-        if self._sent or self._to_store:
+        self._collect()
+        unsaved = len(self._sent) + len(self._to_store)
+        is_last = not self._sending and (self._rows_ended or self._stopping)
+        # A failure is stored at once: further rows with the same prompt would only wait to fail with it.
+        is_full = unsaved >= _MAX_TOGETHER or len(self._sent) >= _MOST_REPLIES or any(one.error for one in self._sent)
+        early = self._last_commit + _COMMIT_SECONDS - time.monotonic()
+        if not unsaved and not self._in_flight and is_last:
+            self._end(self._natural_outcome(), self._failure)
+        elif not unsaved:
+            self._collect(timeout=self._record.seconds_left if self._sending else None)
+            if self._record_costs():
+                self._store.commit()
+        elif early <= 0 or is_full or is_last:
             self._save()
+        elif self._counts.rows == taken:
+            self._collect(timeout=early)
 
     def _begin(self) -> None:
         self._began = True
@@ -225,7 +253,7 @@ class Run(Iterator[PromptResult]):
         while (
             not self._rows_ended
             and not self._stopping
-            and len(self._in_flight) < 2 * plan.jobs
+            and self._sending < 2 * plan.jobs
             and self._waiting < _MAX_WAITING
             and len(self._to_store) < _MAX_TOGETHER
         ):
@@ -242,12 +270,15 @@ class Run(Iterator[PromptResult]):
 
     def _take(self, row: InputRow) -> None:
         prepared = self._plan.prepare(row)
-        if self._present is not None and self._present.take(prepared.request, prepared.values, row.sources):
+        if self._present is not None and self._present.take(
+            prepared.request, prepared.input, prepared.values, row.sources_json, row.sources
+        ):
             self._counts.present += 1
             return
         settled = SettledRow(row, prepared)
         if prepared.error is not None:
             self._to_store.append(settled)
+            self._notice_errors(1)
             return
         in_flight = self._in_flight.get(prepared.request)
         if in_flight is None and not self._plan.fresh:
@@ -263,19 +294,21 @@ class Run(Iterator[PromptResult]):
             return
         pending = PendingRequest(prepared.request, prepared.data, prepared.messages, prepared.images, [settled])
         self._in_flight[prepared.request] = pending
+        self._sending += 1
         self._threads.submit(pending)
 
-    def _collect(self, *, wait: bool) -> None:
-        """Takes the requests that were sent. With `wait` it waits for an event: such a request, a new row, or a call to
-        stop."""
+    def _collect(self, timeout: float | None = 0) -> None:
+        """Takes the requests that were sent. It waits up to `timeout` seconds (None: for ever) for an event: such a
+        request, a new row, or a call to stop."""
         while len(self._sent) < _MAX_TOGETHER:
             try:
-                pending = self._events.get(block=wait)
+                pending = self._events.get(timeout=timeout)
             except queue.Empty:
                 return
-            wait = False
+            timeout = 0
             if pending is None:
                 continue
+            self._sending -= 1
             lost = self._breaker.lost
             if isinstance(pending.error, Canceled) or (lost is not None and pending.error is lost):
                 # Its rows have no result; the next run sends the request.
@@ -284,22 +317,34 @@ class Run(Iterator[PromptResult]):
                 if lost is not None and self._failure is None:
                     self._failure = lost
                 self._stopping = True
-            elif isinstance(pending.error, ModelMissing) or not isinstance(pending.error, LakebedError | None):
+            elif isinstance(pending.error, ModelMissing | FormatRefused) or not isinstance(
+                pending.error, LakebedError | None
+            ):
                 self._remove(pending)
                 self._failure = self._failure or pending.error
                 self._stopping = True
                 self._breaker.cancel()
             else:
                 self._sent.append(pending)
+                if pending.error is not None:
+                    self._notice_errors(len(pending.rows))
+
+    def _notice_errors(self, rows: int) -> None:
+        """Takes no more rows after too many errors, those that are not stored yet included."""
+        self._failed += rows
+        if self._failed >= self._plan.max_errors:
+            self._stopping = True
 
     def _remove(self, pending: PendingRequest) -> None:
-        self._in_flight.pop(pending.hash, None)
+        self._in_flight.pop(pending.key, None)
         self._waiting -= len(pending.rows)
+        self._counts.add_cost(pending.cost)
 
     def _save(self) -> None:
         """Stores the replies that arrived and the rows that are settled, in one commit."""
         sent, settled = self._sent, self._to_store
         self._sent, self._to_store = [], []
+        self._digests.settle([pending for pending in sent if pending.reply is not None])
         requests = {pending.hash: pending.data for pending in sent}
         requests |= {one.prepared.request: one.prepared.data for one in settled if one.prepared.error is None}
         settled = settled + self._store_replies(sent)
@@ -310,27 +355,34 @@ class Run(Iterator[PromptResult]):
         unknown = [data for request, data in requests.items() if request not in self._store]
         if unknown:
             self._store.append(storage.REQUESTS, unknown)
-        results = [result_of(one, self.id, with_value=self._plan.format is not None) for one in settled]
+        plan = self._plan
+        results = [result_of(one, self.id, with_value=plan.format is not None, raw=plan.raw) for one in settled]
         if self._plan.into is not None and results:
             self._store.append(self._plan.into, [data for data, _ in results])
+        self._record_costs()
         self._store.commit()
+        self._last_commit = time.monotonic()
         for one, (_, result) in zip(settled, results, strict=True):
             if result.error is not None:
                 self._counts.errors += 1
+                self._reasons.add(result.error)
             elif one.cached:
                 self._counts.cached += 1
             else:
-                self._counts.asked += 1
+                self._counts.new += 1
             self._ready.append(result)
-        if self._counts.errors >= self._plan.max_errors:
-            self._stopping = True
 
     def _store_replies(self, sent: list[PendingRequest]) -> list[SettledRow]:
         """Stores the replies to requests, unless another process has stored one meanwhile; the rows of the requests,
         settled."""
         # Only the first change takes the write lock, so other processes may store the same replies up to then.
         while True:
-            new = [pending for pending in sent if pending.reply is not None and not self._is_stored(pending)]
+            # Two requests with different digests may have become one.
+            distinct: dict[str, PendingRequest] = {}
+            for pending in sent:
+                if pending.reply is not None:
+                    distinct.setdefault(pending.hash, pending)
+            new = [pending for pending in distinct.values() if not self._is_stored(pending)]
             data = [pending.reply.data() for pending in new if pending.reply is not None]
             if not data or self._plan.replies.add(data):
                 break
@@ -343,7 +395,7 @@ class Run(Iterator[PromptResult]):
             self._remove(pending)
             reply = own.get(pending.hash)
             if reply is not None:
-                self._counts.add_reply(reply)
+                self._counts.cut += reply.done_reason == "length"
             elif pending.reply is not None:
                 reply = self._plan.replies.find(pending.hash)
             for number, one in enumerate(pending.rows):
@@ -351,6 +403,20 @@ class Run(Iterator[PromptResult]):
                 one.cached = number > 0 or (reply is not None and pending.hash not in own)
             settled += [one.after(pending) for one in pending.rows]
         return settled
+
+    def _totals(self) -> Counts:
+        """The counts with what the requests that are being sent have cost so far."""
+        totals = dataclasses.replace(self._counts)
+        for pending in list(self._in_flight.values()):
+            totals.add_cost(pending.cost)
+        return totals
+
+    def _record_costs(self) -> bool:
+        """Stores what the run has cost so far, if that is due and has changed. Returns whether it did."""
+        if self._record.seconds_left > 0 or (row := self._record.progress(self._totals())) is None:
+            return False
+        self._store.append(storage.RUNS, [row])
+        return True
 
     def _is_stored(self, pending: PendingRequest) -> bool:
         return not self._plan.fresh and self._plan.replies.find(pending.hash) is not None
@@ -378,10 +444,10 @@ class Run(Iterator[PromptResult]):
         self.abort()
         self._threads.close()
         try:
-            self._collect(wait=False)
+            self._collect()
             while self._sent or self._to_store:
                 self._save()
-                self._collect(wait=False)
+                self._collect()
         finally:
             self._end("interrupted", None)
 
@@ -389,14 +455,17 @@ class Run(Iterator[PromptResult]):
         self._outcome = outcome
         self._failure = failure
         self._breaker.cancel()
+        if outcome in ("complete", "errors", "too_many_errors") and self._counts.asked:
+            self._digests.finish()
+        self._plan.watch.abort()
         if outcome not in ("complete", "errors", "too_many_errors") or self._in_flight:
             self._plan.client.abort()
         self._threads.close()
+        self._counts = self._totals()
+        self._in_flight.clear()
         self._plan.rows.close()
         if self._began and not self._store.closed:
-            counts = dataclasses.asdict(self._counts)
-            ended = {"run": self.id, "event": "end", "at": storage.timestamp(), "outcome": outcome, **counts}
-            self._store.append(storage.RUNS, [to_json(ended)])
+            self._store.append(storage.RUNS, [self._record.end(outcome, self._counts)])
             self._store.commit()
         self._plan.close()
         self._ended.set()

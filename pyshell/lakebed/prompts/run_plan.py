@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from lakebed._process import machine, process_mark
@@ -15,8 +16,11 @@ from lakebed.prompts import storage
 from lakebed.prompts.circuit_breaker import CircuitBreaker
 from lakebed.prompts.client import Chunk, Client
 from lakebed.prompts.input_rows import InputRow, InputRows
+from lakebed.prompts.model_names import name_key
+from lakebed.prompts.model_watch import ModelWatch
 from lakebed.prompts.reply_format import ReplyFormat
 from lakebed.prompts.request import RequestBuilder, RequestSettings, user_message, without_digest
+from lakebed.prompts.request_cost import TokenRatio
 from lakebed.prompts.sender import PendingRequest, Sender
 from lakebed.prompts.storage import ReplyIndex, StoredReply
 from lakebed.prompts.template import Template, dump
@@ -54,6 +58,8 @@ class RunPlan:
     settings: RequestSettings
     template: Template
     rows: InputRows
+    watch: ModelWatch
+    """The digest of the model during the run."""
     system: str | None = None
     image: str | None = None
     """The column with images."""
@@ -74,6 +80,8 @@ class RunPlan:
     any_digest: bool = False
     """Accept replies of other versions of the model."""
     allow_cloud: bool = False
+    raw: bool = False
+    """Leave thoughts and fences in the text of results."""
     backoff: float = 0.5
     """Seconds before the second attempt of a request, and before the first probe of a server in trouble."""
     notes: list[str] = field(default_factory=list)
@@ -93,8 +101,13 @@ class RunPlan:
             Template(f"{{{self.image}}}").check(self.rows.columns)
         self.builder = RequestBuilder(self.settings)
         self.breaker = CircuitBreaker(self.wait, self.backoff)
-        self.replies = ReplyIndex(self.store)
+        self.ratio = TokenRatio()
         self._older = self._older_requests() if self.any_digest else {}
+
+    @cached_property
+    def replies(self) -> ReplyIndex:
+        """The replies of the store; read when the first row needs one."""
+        return ReplyIndex(self.store)
 
     # --- Rows ---
 
@@ -160,6 +173,24 @@ class RunPlan:
                 found[str(Hash.of(without_digest(self.store.get(reply["request"]))))] = reply["request"]
         return found
 
+    # --- Another digest ---
+
+    def use_digest(self, digest: str) -> None:
+        """Makes the requests of further rows with this digest."""
+        self.settings = replace(self.settings, digest=digest)
+        self.builder = RequestBuilder(self.settings)
+
+    def with_digest(self, pending: PendingRequest, digest: str) -> None:
+        """Gives a request that has its reply, the reply and their rows another digest; empty if it is not known."""
+        if pending.reply is None or pending.reply.digest == digest:
+            return
+        builder = RequestBuilder(replace(self.settings, digest=digest))
+        pending.data = builder.request(pending.messages)
+        pending.hash = str(Hash.of(pending.data))
+        pending.reply = replace(pending.reply, digest=digest, request=pending.hash)
+        for one in pending.rows:
+            one.prepared = one.prepared._replace(request=pending.hash, data=pending.data)
+
     # --- Sending ---
 
     def sender(self, on_chunk: Callable[[PendingRequest, Chunk | None], None] | None) -> Sender:
@@ -170,6 +201,8 @@ class RunPlan:
             self._body,
             self.format,
             self.breaker,
+            self.watch,
+            self.ratio,
             self.allow_cloud,
             on_chunk,
             self.backoff,
@@ -233,4 +266,5 @@ def begin_rows(store: Store) -> Iterator[dict[str, Any]]:
 
 def last_digest(store: Store, model: str) -> str | None:
     """The digest of the model in its last run; None if there was none."""
-    return next((one["digest"] for one in reversed(list(begin_rows(store))) if one["model"] == model), None)
+    key = name_key(model)
+    return next((one["digest"] for one in reversed(list(begin_rows(store))) if name_key(one["model"]) == key), None)

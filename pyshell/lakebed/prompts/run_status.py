@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
-from lakebed.prompts.storage import StoredReply
+from lakebed.prompts.request_cost import RequestCost
+from lakebed.prompts.results import FailureReason, RowError
 
-__all__ = ["Counts", "RunStatus"]
+__all__ = ["Counts", "Reasons", "RunStatus"]
 
 
 @dataclass
@@ -15,6 +17,7 @@ class Counts:
 
     rows: int = 0
     asked: int = 0
+    new: int = 0
     cached: int = 0
     present: int = 0
     errors: int = 0
@@ -25,17 +28,36 @@ class Counts:
     @property
     def settled(self) -> int:
         """Rows that need nothing more."""
-        return self.asked + self.cached + self.present + self.errors
+        return self.new + self.cached + self.present + self.errors
 
-    def add_reply(self, reply: StoredReply) -> None:
-        """Counts the tokens of a reply."""
-        self.prompt_tokens += reply.stats.get("prompt_eval_count", 0)
-        self.reply_tokens += reply.stats.get("eval_count", 0)
-        self.cut += reply.done_reason == "length"
+    def add_cost(self, cost: RequestCost) -> None:
+        """Counts what a request has cost."""
+        self.asked += cost.asked
+        self.prompt_tokens += cost.prompt_tokens
+        self.reply_tokens += cost.reply_tokens
 
     def stored(self) -> str:
         """A sentence about what is stored."""
-        return f"{self.asked + self.cached:,} results and {self.asked:,} new replies are stored."
+        return f"{self.new + self.cached:,} results and {self.new:,} new replies are stored."
+
+
+class Reasons:
+    """Why rows failed."""
+
+    def __init__(self) -> None:
+        self._rows: Counter[str] = Counter()
+        self._messages: dict[str, str] = {}
+
+    def add(self, error: RowError) -> None:
+        """Counts the error of a row."""
+        self._rows[error.kind] += 1
+        self._messages.setdefault(error.kind, error.message)
+
+    def report(self) -> tuple[FailureReason, ...]:
+        """The reasons, the commonest first."""
+        return tuple(
+            FailureReason(kind=kind, rows=rows, message=self._messages[kind]) for kind, rows in self._rows.most_common()
+        )
 
 
 @dataclass(frozen=True)
@@ -47,6 +69,7 @@ class RunStatus:
     total: int | None
     """Input rows, if they were counted."""
     asked: int
+    new: int
     cached: int
     present: int
     errors: int

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from lakebed._records import to_json
 from lakebed.errors import CollectionNotFound, InvalidArgument
+from lakebed.prompts.results import TemplateVersion
 from lakebed.prompts.storage import PROMPTS
 from lakebed.store import Store
 
@@ -29,6 +30,27 @@ def row(name: str, saved: SavedTemplate) -> bytes:
     return to_json({"name": name, "template": saved.template, "system": saved.system, "format": saved.format})
 
 
+def versions(store: Store) -> list[TemplateVersion]:
+    """All saved templates, by name; the versions of each newest first."""
+    try:
+        rows = list(store.scan(PROMPTS))
+    except CollectionNotFound:
+        return []
+    found = [
+        TemplateVersion(
+            name=value["name"],
+            version=str(row.hash)[:8],
+            template=value["template"],
+            system=value["system"],
+            format=value["format"],
+            saved=row.ingested_at,
+        )
+        for row in reversed(rows)
+        if (value := json.loads(row.data))
+    ]
+    return sorted(found, key=lambda one: one.name)
+
+
 def load(store: Store, reference: str) -> SavedTemplate:
     """The template that `@name` or `@name:hash` names. Raises `InvalidArgument` if there is none."""
     name, _, version = reference.removeprefix("@").partition(":")
@@ -44,6 +66,6 @@ def load(store: Store, reference: str) -> SavedTemplate:
         pass
     if found is None:
         there = f"there is {', '.join(sorted(names))}" if names else "none is saved yet: --save NAME saves one"
-        message = f"There is no saved template {reference}; {there}. A template that begins with @ is written with \\n before it."
+        message = f"There is no saved template {reference}; {there}. A template that begins with @ is written with \\@."
         raise InvalidArgument(message)
     return found

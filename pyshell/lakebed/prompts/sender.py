@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lakebed.errors import (
-    CloudRefused,
-    InternalError,
-    LakebedError,
-    OllamaError,
-    OllamaStalled,
-    ReplyInvalid,
-    ReplyTooLarge,
-)
+from lakebed.errors import OllamaError, OllamaStalled, ReplyCut, ReplyInvalid
 from lakebed.prompts.circuit_breaker import CircuitBreaker
-from lakebed.prompts.client import REPLY_LIMIT, Chunk, Client
-from lakebed.prompts.failures import attempts_worthwhile, is_server_trouble
+from lakebed.prompts.client import Chunk, Client
+from lakebed.prompts.failures import attempts_worthwhile, is_server_trouble, reply_empty, thinking_cut
+from lakebed.prompts.model_watch import ModelWatch
+from lakebed.prompts.reply_builder import ReplyBuilder, is_cut_while_thinking
 from lakebed.prompts.reply_format import ReplyFormat
 from lakebed.prompts.request import RequestSettings
-from lakebed.prompts.storage import Reply, timestamp
+from lakebed.prompts.request_cost import RequestCost, TokenRatio
+from lakebed.prompts.storage import Reply
 
-__all__ = ["PendingRequest", "ReplyBuilder", "Sender", "SenderThreads", "cloud_refused"]
+__all__ = ["PendingRequest", "Sender", "SenderThreads"]
 
 _STALLS = 3
 """Stalls of one request, while others are answered, after which it fails."""
@@ -36,7 +30,7 @@ class PendingRequest:
     """A request that is being sent, with its outcome, and the rows that wait for it."""
 
     hash: str
-    """The hash of the request."""
+    """The hash of the request, whose digest may turn out to be another one."""
     data: bytes
     """The canonical bytes of the request."""
     messages: str
@@ -50,6 +44,13 @@ class PendingRequest:
     text: str | None = None
     """The text of a reply that is invalid."""
     error: BaseException | None = None
+    cost: RequestCost = field(default_factory=RequestCost)
+    epoch: int = 0
+    """The epoch of the model's digest when the request was sent the last time."""
+
+    def __post_init__(self) -> None:
+        self.key = self.hash
+        """The hash of the request when it was made."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class Sender:
     body: Callable[[PendingRequest], bytes]
     format: ReplyFormat | None
     breaker: CircuitBreaker
+    watch: ModelWatch
+    ratio: TokenRatio
     allow_cloud: bool = False
     on_chunk: Callable[[PendingRequest, Chunk | None], None] | None = None
     """Called with each chunk, and with None when the chunks so far are discarded because the request is sent again."""
@@ -77,13 +80,23 @@ class Sender:
     def _send_until_done(self, pending: PendingRequest) -> None:
         body = self.body(pending)
         failures = invalid = stalls = attempts = 0
+        broke = False
         while True:
-            self.breaker.wait_to_send()
+            is_probe = self.breaker.wait_to_send()
             answers = self.breaker.answers
-            attempts += 1
             try:
+                # While the server was away, the model may have changed.
+                if is_probe:
+                    self.watch.look()
+                elif broke:
+                    self.watch.look_if_due(always=True)
+                attempts += 1
                 reply = self._send_once(pending, body, attempts)
                 self.breaker.answered()
+                if is_cut_while_thinking(reply):
+                    raise thinking_cut(reply.model, reply.stats.get("eval_count"), reply.thinking)
+                if reply.is_empty:
+                    raise reply_empty(reply.model, reply.done_reason)
                 if self.format is not None:
                     pending.value = self.format.value(reply.text, cut=reply.done_reason == "length")
                 pending.reply = reply
@@ -101,6 +114,7 @@ class Sender:
                         raise
                     self.breaker.failed(error)
                 else:
+                    broke = isinstance(error, ReplyCut)
                     self.breaker.answered()
                     failures += 1
                     if failures >= attempts_worthwhile(error):
@@ -111,80 +125,19 @@ class Sender:
 
     def _send_once(self, pending: PendingRequest, body: bytes, attempt: int) -> Reply:
         builder = ReplyBuilder(self.settings, allow_cloud=self.allow_cloud)
+        pending.epoch = self.watch.epoch
+        pending.cost.begin()
+        characters = len(pending.messages)
         stream = self.client.chat(body, self.settings.model)
         try:
             for chunk in stream:
+                pending.cost.add(chunk, characters, self.ratio)
                 builder.add(chunk)
                 if self.on_chunk is not None:
                     self.on_chunk(pending, chunk)
         finally:
             stream.close()
         return builder.reply(pending.hash, attempt)
-
-
-class ReplyBuilder:
-    """Builds a reply from chunks. A reply that cannot be kept is an error as soon as that is known."""
-
-    def __init__(self, settings: RequestSettings, *, allow_cloud: bool) -> None:
-        self._settings = settings
-        self._allow_cloud = allow_cloud
-        self._content: list[str] = []
-        self._thinking: list[str] = []
-        self._calls: list[Any] = []
-        self._size = 0
-        self._asked_at = timestamp()
-        self._start = time.perf_counter()
-        self._first: float | None = None
-        self._last: Chunk | None = None
-
-    def add(self, chunk: Chunk) -> None:
-        """Adds the next chunk. Raises `CloudRefused`, `ReplyTooLarge`."""
-        if self._first is None:
-            self._first = time.perf_counter() - self._start
-        if chunk.remote_host and not self._allow_cloud:
-            raise cloud_refused(self._settings.model, chunk.remote_host)
-        if chunk.content:
-            self._content.append(chunk.content)
-        if chunk.thinking:
-            self._thinking.append(chunk.thinking)
-        self._calls += chunk.tool_calls
-        self._size += len(chunk.content) + len(chunk.thinking)
-        if self._size > REPLY_LIMIT:
-            message = (
-                f"The reply of {self._settings.model} is larger than {REPLY_LIMIT >> 20} MiB: nothing of it was kept."
-            )
-            raise ReplyTooLarge(message)
-        if chunk.done:
-            self._last = chunk
-
-    def reply(self, request: str, attempt: int) -> Reply:
-        """The complete reply, after the stream has ended. `request` is the hash of the request, `attempt` counts from
-        1."""
-        if self._last is None:
-            raise InternalError(
-                "The stream of a reply ended without its last chunk and without an error. Please report this."
-            )
-        return Reply(
-            request=request,
-            model=self._settings.model,
-            digest=self._settings.digest,
-            text="".join(self._content),
-            thinking="".join(self._thinking),
-            tool_calls=tuple(self._calls),
-            done_reason=self._last.done_reason,
-            stats=self._last.stats or {},
-            attempts=attempt,
-            asked_at=self._asked_at,
-            seconds=time.perf_counter() - self._start,
-            first_seconds=self._first or 0.0,
-        )
-
-
-def cloud_refused(model: str, host: str) -> LakebedError:
-    """The error for a model that does not run on the server itself."""
-    return CloudRefused(
-        f"{model} runs at {host}, not on this server, and prompts hold your data: allow it with --allow-cloud (allow_cloud=True)."
-    )
 
 
 class SenderThreads:

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from json.encoder import encode_basestring as quote
 from typing import Any, NamedTuple
 
 from lakebed._records import to_json
-from lakebed._types import Hash
 from lakebed.errors import CollectionNotFound
+from lakebed.prompts.reply_text import split_reply
 from lakebed.prompts.seq_index import SeqIndex, key_of
-from lakebed.prompts.template import Number, parse
+from lakebed.prompts.template import Number
 from lakebed.store import Store
 
 __all__ = [
@@ -30,10 +30,9 @@ __all__ = [
     "RUNS",
     "Reply",
     "ReplyIndex",
-    "ResultIndex",
     "StoredReply",
+    "collection_rows",
     "new_run_id",
-    "result_key",
     "result_row",
     "stored_reply",
     "timestamp",
@@ -53,6 +52,7 @@ class Reply:
     model: str
     digest: str
     text: str
+    """The text without thoughts and the fence around JSON."""
     thinking: str
     tool_calls: tuple[Any, ...]
     done_reason: str
@@ -65,6 +65,13 @@ class Reply:
     """From sending to the end of the reply."""
     first_seconds: float
     """From sending to the first chunk."""
+    raw: str | None = None
+    """The text as the model wrote it, if it is another."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it says nothing."""
+        return not self.text.strip() and not self.tool_calls
 
     def data(self) -> bytes:
         """The bytes that are stored."""
@@ -74,6 +81,7 @@ class Reply:
                 "model": self.model,
                 "digest": self.digest,
                 "text": self.text,
+                **({} if self.raw is None else {"raw": self.raw}),
                 "thinking": self.thinking or None,
                 "tool_calls": list(self.tool_calls) or None,
                 "done_reason": self.done_reason,
@@ -92,20 +100,33 @@ class StoredReply(NamedTuple):
     hash: str
     request: str
     text: str
+    raw: str
+    """The text as the model wrote it."""
     thinking: str
     tool_calls: list[Any]
     done_reason: str
     stats: dict[str, int]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it says nothing: such a reply was stored by an older version, and is no answer."""
+        return not self.text.strip() and not self.tool_calls
+
 
 def stored_reply(hash: str, data: bytes) -> StoredReply:
     """The reply with this hash and these bytes."""
     value = json.loads(data)
+    text, thinking = value["text"], value.get("thinking") or ""
+    if "raw" not in value:
+        # An older version stored the text as it was.
+        text, thoughts = split_reply(text)
+        thinking = thinking or thoughts
     return StoredReply(
         hash,
         value["request"],
-        value["text"],
-        value.get("thinking") or "",
+        text,
+        value.get("raw", value["text"]),
+        thinking,
         value.get("tool_calls") or [],
         value.get("done_reason") or "",
         value.get("stats") or {},
@@ -123,16 +144,16 @@ class ReplyIndex:
 
     def catch_up(self) -> None:
         """Adds the rows that were appended since the last call."""
-        for seq, data in _rows(self._store, REPLIES, self._next):
+        for seq, data in collection_rows(self._store, REPLIES, self._next):
             self._index.add(_key(data), seq)
             self._next = seq + 1
 
     def find(self, request: str) -> StoredReply | None:
-        """The newest reply to the request with this hash."""
+        """The newest reply to the request with this hash that says something."""
         for seq in self._index.find(key_of(bytes.fromhex(request))):
             for row in self._store.scan(REPLIES, seq, seq + 1):
-                if _request_of(row.data) == request:
-                    return stored_reply(str(row.hash), row.data)
+                if _request_of(row.data) == request and not (reply := stored_reply(str(row.hash), row.data)).is_empty:
+                    return reply
         return None
 
     def add(self, replies: Sequence[bytes]) -> bool:
@@ -145,7 +166,7 @@ class ReplyIndex:
         if first is not None and first > self._next:
             known = len(self._index)
             # This object holds the write lock now: rows before `first` are those that others committed.
-            for seq, data in _rows(self._store, REPLIES, self._next, first):
+            for seq, data in collection_rows(self._store, REPLIES, self._next, first):
                 self._index.add(_key(data), seq)
             self._next = first
             if len(self._index) > known:
@@ -173,7 +194,10 @@ def _key(data: bytes) -> int:
         return 0
 
 
-def _rows(store: Store, collection: str, start: int, stop: int | None = None) -> Iterable[tuple[int, bytes]]:
+def collection_rows(
+    store: Store, collection: str, start: int = 0, stop: int | None = None
+) -> Iterator[tuple[int, bytes]]:
+    """The sequence number and the bytes of each row; none if there is no such collection."""
     try:
         rows = store.scan(collection, start, stop)
     except CollectionNotFound:
@@ -203,52 +227,6 @@ def result_row(
         f'{{"run":"{run}","n":{n},"input":{input},"sources":{sources},"request":"{request}","reply":{reply_json},'
         f'"text":{text_json},"value":{value},"error":{error}}}'
     ).encode()
-
-
-def result_key(request: str, values: object, sources: object) -> int:
-    """The key of a result: equal for results with the same request, input and source rows."""
-    return key_of(bytes(Hash.of(f"{request}{_comparable(values)}{_comparable(sources)}".encode())))
-
-
-_comparable: Callable[[object], str] = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
-
-
-class ResultIndex:
-    """The results without an error that a collection has. Each is the result of one input row."""
-
-    def __init__(self, store: Store, collection: str) -> None:
-        self._store = store
-        self._collection = collection
-        self._index = SeqIndex()
-        self._used = bytearray()
-        for seq, data in _rows(store, collection, 0):
-            if b'"error":null}' not in data[-16:]:
-                continue
-            if (found := _result(data)) is not None:
-                self._index.add(result_key(*found), seq)
-                self._used += bytes(max(0, seq + 1 - len(self._used)))
-
-    def take(self, request: str, values: object, sources: object) -> bool:
-        """Whether there is such a result that no other input row has taken; this input row takes it."""
-        for seq in self._index.find(result_key(request, values, sources)):
-            if self._used[seq]:
-                continue
-            for row in self._store.scan(self._collection, seq, seq + 1):
-                if _result(row.data) == (request, values, sources):
-                    self._used[seq] = 1
-                    return True
-        return False
-
-    def __len__(self) -> int:
-        return len(self._index)
-
-
-def _result(data: bytes) -> tuple[str, Any, object] | None:
-    try:
-        row = parse(data)
-        return row["request"], row["input"], with_numbers(row["sources"])
-    except (ValueError, KeyError, TypeError):
-        return None
 
 
 # --- Runs ---

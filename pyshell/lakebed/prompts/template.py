@@ -1,5 +1,5 @@
-"""Prompts from templates: `{column}`, `{struct.field}`, `{list.0}`; `{{` and `}}` for braces; `\\n`, `\\t` and `\\\\`.
-Pure.
+"""Prompts from templates: `{column}`, `{struct.field}`, `{list.0}`; `{{` and `}}` for braces; `\\n`, `\\t`, `\\\\`
+and `\\@`. Pure.
 
 A field looks a value up and does nothing else: no attributes, no calls, no formats. Braces in the values of a row mean
 nothing.
@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from json.encoder import encode_basestring as quote
 from typing import Any
@@ -26,11 +26,21 @@ class Number(str):
 
 def parse(text: str | bytes) -> Any:
     """The value of JSON, with numbers as `Number`."""
-    return json.loads(text, parse_float=Number, parse_int=Number, parse_constant=Number)
+    return _decode(text if isinstance(text, str) else text.decode("utf-8", "surrogatepass"))
 
 
-_PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|\\[nt\\]|[{}]")
-_ESCAPES = {"{{": "{", "}}": "}", "\\n": "\n", "\\t": "\t", "\\\\": "\\"}
+# `json.loads` with these arguments would build a decoder for every row.
+_decode: Callable[[str], Any] = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant=Number).decode
+
+
+_PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|\\[nt@\\]|[{}]")
+_ESCAPES = {"{{": "{", "}}": "}", "\\n": "\n", "\\t": "\t", "\\@": "@", "\\\\": "\\"}
+
+
+def verbatim(text: str) -> str:
+    """The template whose prompt is exactly this text."""
+    escaped = text.replace("\\", "\\\\").replace("{", "{{").replace("}", "}}")
+    return "\\" + escaped if escaped.startswith("@") else escaped
 
 
 class Template:

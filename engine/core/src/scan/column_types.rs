@@ -8,7 +8,9 @@ use arrow_array::{Array, ArrayRef};
 
 use super::request::ScanRequest;
 use crate::error::{Error, ErrorKind, Result};
-use lakebed_json::schema::{Column, ColumnSource, DataType, SYSTEM_COLUMNS, Schema};
+use lakebed_json::schema::{
+    Column, ColumnSource, DataType, Declared, SYSTEM_COLUMNS, Schema, Step,
+};
 use lakebed_json::{Cursor, Value, unescape_into};
 
 /// The columns with a type set by the request, by their index in the schema.
@@ -52,6 +54,8 @@ pub(super) fn apply(schema: &mut Arc<Schema>, request: &ScanRequest) -> Result<T
                 missing: schema.rows,
                 notes: Vec::new(),
                 unique: false,
+                declared: Vec::new(),
+                misfits: 0,
             });
             schema.columns.len() - 1
         });
@@ -63,6 +67,7 @@ pub(super) fn apply(schema: &mut Arc<Schema>, request: &ScanRequest) -> Result<T
         }
         overrides.changed.push(position);
         column.data_type = data_type.clone();
+        column.declared.clear();
         if *data_type == DataType::Varchar {
             overrides.as_text.push(position);
             column.data_type = DataType::Json;
@@ -83,6 +88,61 @@ pub(super) fn apply(schema: &mut Arc<Schema>, request: &ScanRequest) -> Result<T
             ),
         )),
     }
+}
+
+/// Adds a column to the schema for each requested one that is a field inside objects, such as `commit.collection`.
+pub(super) fn add_paths(schema: &mut Arc<Schema>, request: &ScanRequest) {
+    let filtered = request.filters.iter().map(|filter| &filter.column);
+    for name in request.columns.iter().flatten().chain(filtered) {
+        let is_system = SYSTEM_COLUMNS
+            .iter()
+            .any(|own| own.eq_ignore_ascii_case(name));
+        if is_system || schema.position(name).is_some() {
+            continue;
+        }
+        if let Some(column) = path_column(schema, name) {
+            Arc::make_mut(schema).columns.push(column);
+        }
+    }
+}
+
+/// The column of a field inside objects.
+fn path_column(schema: &Schema, path: &str) -> Option<Column> {
+    let (column, steps) = schema.resolve(path)?;
+    let ColumnSource::Key(key) = &column.source else {
+        return None;
+    };
+    let mut keys = vec![key.clone()];
+    for step in &steps {
+        match step {
+            Step::Key(key) => keys.push(key.clone()),
+            Step::Element => return None,
+        }
+    }
+    let declared = column.declared.iter().filter_map(|part| {
+        // What is declared around the field holds for it too.
+        let path = match part.path.strip_prefix(steps.as_slice()) {
+            Some(inside) => inside.to_vec(),
+            None if steps.starts_with(&part.path) => Vec::new(),
+            None => return None,
+        };
+        Some(Declared {
+            path,
+            nulls: Arc::clone(&part.nulls),
+        })
+    });
+    Some(Column {
+        name: path.to_owned(),
+        data_type: column.data_type.at(&steps)?.clone(),
+        values: 0,
+        nulls: 0,
+        missing: 0,
+        notes: Vec::new(),
+        unique: schema.unique_paths.contains(&keys),
+        declared: declared.collect(),
+        misfits: 0,
+        source: ColumnSource::Path(keys),
+    })
 }
 
 /// Converts JSON values to text: the values of strings, and the exact bytes of all others. `None` when a string has a

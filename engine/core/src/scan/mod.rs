@@ -12,6 +12,7 @@ mod column_types;
 mod columns;
 mod filter;
 mod json_column;
+mod live;
 mod parts;
 mod plan;
 mod record_filter;
@@ -33,10 +34,11 @@ use arrow_array::{RecordBatch, RecordBatchReader, new_null_array};
 use arrow_schema::{ArrowError, Schema as ArrowSchema, SchemaRef};
 use lakebed_format::CommitNumber;
 
+use crate::catalogue::merged_description;
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::{Snapshot, live_range};
 use lakebed_codec::{Ordered, Workers};
-use lakebed_json::schema::{SYSTEM_COLUMNS, Schema, arrow_field};
+use lakebed_json::schema::{SYSTEM_COLUMNS, Schema, Settings, arrow_field};
 
 pub use columns::system_column_type;
 pub use parts::{Part, Parts};
@@ -73,7 +75,35 @@ impl Snapshot {
     /// # Errors
     /// `CollectionNotFound`, `Corrupt`.
     pub fn schema(&self, collection: &str) -> Result<Arc<Schema>> {
+        self.committed.context.check_not_forked()?;
         self.committed.context.schema(self.named(collection)?)
+    }
+
+    /// A number that changes when the columns of a collection do.
+    ///
+    /// # Errors
+    /// `CollectionNotFound`.
+    pub fn schema_digest(&self, collection: &str) -> Result<u64> {
+        use std::hash::{DefaultHasher, Hasher as _};
+
+        let mut hasher = DefaultHasher::new();
+        for part in &self.named(collection)?.schema {
+            hasher.write(part);
+        }
+        Ok(hasher.finish())
+    }
+
+    /// What is fixed of a collection's columns.
+    pub(crate) fn settings(&self, collection: &str) -> Result<Settings> {
+        let entry = self.named(collection)?;
+        let description = merged_description(&entry.schema).map_err(|error| {
+            Error::new(
+                ErrorKind::Corrupt,
+                format!("The summary of the values of {collection} is damaged: {error}."),
+            )
+        })?;
+        let settings = description.and_then(|description| description.settings);
+        Ok(settings.unwrap_or_default())
     }
 
     /// The Arrow schema of a whole row of a collection: typed columns, then system columns.

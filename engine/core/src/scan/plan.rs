@@ -51,6 +51,8 @@ impl ScanPlan {
         request: &ScanRequest,
     ) -> Result<Self> {
         let overrides = column_types::apply(&mut typed, request)?;
+        let own = typed.columns.len();
+        column_types::add_paths(&mut typed, request);
         let collection = request.collection.clone();
         let filtered = |name: &str| {
             request
@@ -79,7 +81,7 @@ impl ScanPlan {
                 columns.push(column_named(&typed, &collection, name)?);
             }
         } else {
-            columns.extend((0..typed.columns.len()).map(ScanColumn::Typed));
+            columns.extend((0..own).map(ScanColumn::Typed));
             columns.extend(SYSTEM_COLUMNS.map(ScanColumn::System));
         }
         let shown = columns.len();

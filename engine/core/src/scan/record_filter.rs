@@ -4,9 +4,11 @@
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use super::filter::{Operand, matches};
 use super::request::Op;
-use lakebed_json::extract::{ValueError, ValueFinder};
+use lakebed_json::extract::{Fitted, ValueError, ValueFinder, fit};
 use lakebed_json::schema::{Column, DataType};
 use lakebed_json::time::{Moment, moment};
 use lakebed_json::{Cursor, Integer, Value as Json, fitting_double, integer};
@@ -17,6 +19,8 @@ pub(super) struct RecordFilter {
     name: String,
     data_type: DataType,
     finder: ValueFinder,
+    /// The texts that mean NULL, if the type was declared: then a value that does not fit is NULL, too.
+    declared: Option<Arc<[Box<str>]>>,
     op: Op,
 }
 
@@ -27,6 +31,11 @@ impl RecordFilter {
             name: column.name.clone(),
             data_type: column.data_type.clone(),
             finder: ValueFinder::new(column),
+            declared: column
+                .declared
+                .iter()
+                .find(|part| part.path.is_empty())
+                .map(|part| Arc::clone(&part.nulls)),
             op,
         }
     }
@@ -49,6 +58,9 @@ impl RecordFilter {
     }
 
     fn matches_value(&self, cursor: &mut Cursor<'_>) -> Result<bool, ValueError> {
+        if let Some(nulls) = &self.declared {
+            return self.matches_fitting(cursor, nulls);
+        }
         if cursor.peek()? == b'n' {
             return Ok(matches(&self.op, &Operand::Null));
         }
@@ -81,6 +93,33 @@ impl RecordFilter {
                 _ => return Err(ValueError::TypeMismatch),
             },
             _ => return Err(ValueError::TypeMismatch),
+        };
+        Ok(matches(&self.op, &operand))
+    }
+
+    fn matches_fitting(
+        &self,
+        cursor: &mut Cursor<'_>,
+        nulls: &[Box<str>],
+    ) -> Result<bool, ValueError> {
+        let mut ahead = *cursor;
+        let raw = ahead.skip()?;
+        let value = cursor.value()?;
+        let kind_fits = matches!(
+            (&self.data_type, value),
+            (DataType::List(_), Json::Array(_))
+                | (DataType::Struct(_) | DataType::Map(_), Json::Object(_))
+        );
+        let fitted = fit(&self.data_type, value, raw, nulls);
+        let operand = match &fitted {
+            _ if kind_fits => Operand::Other,
+            None | Some(Fitted::Null) => Operand::Null,
+            Some(Fitted::Bool(value)) => Operand::Bool(*value),
+            Some(Fitted::Int(value)) => Operand::Int(*value),
+            Some(Fitted::Float(value)) => Operand::Float(*value),
+            Some(Fitted::Text(text)) => Operand::Text(text),
+            Some(Fitted::Days(days)) => Operand::Int((*days).into()),
+            Some(Fitted::Micros(micros)) => Operand::Int((*micros).into()),
         };
         Ok(matches(&self.op, &operand))
     }

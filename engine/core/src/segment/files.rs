@@ -6,6 +6,7 @@ use lakebed_format::{SegmentFormat, SegmentNumber, StoreHeader, StoreUuid, names
 use lakebed_vfs::{ReadFile, ReadVfs};
 
 use crate::error::{Error, Result};
+use crate::place::replaced;
 
 /// The files of a store's segments. Reading takes nothing else of the directory, so that segments may come from
 /// elsewhere.
@@ -37,7 +38,7 @@ impl SegmentFiles {
     pub(crate) fn open(&self, segment: SegmentNumber) -> Result<Arc<dyn ReadFile>> {
         let name = names::segment(segment);
         let opened = self.vfs.open_read(&name);
-        opened.map_err(|error| cannot_open(segment, error))
+        opened.map_err(|error| self.cannot_open(segment, error))
     }
 
     /// Opens the file of a segment; `None` when there is none.
@@ -51,7 +52,7 @@ impl SegmentFiles {
         match self.vfs.open_read(&names::segment(segment)) {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(cannot_open(segment, error)),
+            Err(error) => Err(self.cannot_open(segment, error)),
         }
     }
 
@@ -69,15 +70,17 @@ impl SegmentFiles {
         numbers.sort_unstable();
         Ok(numbers)
     }
-}
 
-fn cannot_open(segment: SegmentNumber, error: std::io::Error) -> Error {
-    if error.kind() == std::io::ErrorKind::NotFound {
+    fn cannot_open(&self, segment: SegmentNumber, error: std::io::Error) -> Error {
+        if error.kind() != std::io::ErrorKind::NotFound {
+            return Error::io(&reading(segment), error);
+        }
+        if matches!(self.vfs.is_in_place(), Ok(false)) {
+            return replaced(self.vfs.as_ref());
+        }
         let name = names::segment(segment);
-        return Error::corrupt(segment, 0, format!("its file {name} is missing"))
-            .with_source(error);
+        Error::corrupt(segment, 0, format!("its file {name} is missing")).with_source(error)
     }
-    Error::io(&reading(segment), error)
 }
 
 /// "reading segment 3"

@@ -24,6 +24,7 @@ mod interface;
 pub(crate) mod large;
 pub(crate) mod rows;
 mod sealed;
+pub(crate) mod unnamed;
 pub(crate) mod verify;
 
 pub(crate) use interface::{

@@ -37,7 +37,6 @@ pub(crate) struct HeldManifest {
     /// Segments of large blobs.
     pub(crate) large: Vec<SegmentEntry>,
     /// The open file, which holds the lock.
-    #[expect(dead_code, reason = "only its lock is used")]
     pub(crate) held: Arc<dyn File>,
     /// What the manifest should say, if it is damaged or missing and this was rebuilt from footers.
     pub(crate) rebuilt: Option<Box<ManifestBody>>,
@@ -96,6 +95,18 @@ impl CommittedState {
             .map_or(&[], |active| active.damage.as_slice())
     }
 
+    /// `commit 7` or `commits 7 to 9`: those that were on disk when `synced` was written and are not in this state;
+    /// `None` when there are none.
+    pub(crate) fn lost_commits(&self, synced: Option<CommitNumber>) -> Option<String> {
+        let last = synced.filter(|synced| *synced > self.commit)?;
+        let first = self.commit.next();
+        Some(if first == last {
+            format!("commit {last}")
+        } else {
+            format!("commits {first} to {last}")
+        })
+    }
+
     /// Checks that all of the active segment's tables are readable, so that what is unreadable is not taken for
     /// missing.
     ///
@@ -144,6 +155,7 @@ impl CommittedState {
         range: &RangeInclusive<Fingerprint>,
         each: &mut dyn FnMut(&[BlobId]) -> Result<bool>,
     ) -> Result<()> {
+        self.context.check_not_forked()?;
         let files = &self.context.segments;
         let mut found = Vec::new();
         let searched = match &self.active {

@@ -133,6 +133,7 @@ impl Cursor {
 
     /// Reads what holds this id; returns its place if that is a frame.
     fn load(&mut self, id: BlobId) -> Result<Option<usize>> {
+        self.snapshot.committed.context.check_not_forked()?;
         self.frame = None;
         self.other = None;
         let pass = match self.order {

@@ -201,6 +201,7 @@ impl Snapshot {
     /// # Errors
     /// `Corrupt`, `Io`.
     pub fn segments(&self) -> Result<Vec<SegmentInfo>> {
+        self.committed.context.check_not_forked()?;
         let manifest = &self.committed.manifest;
         let mut segments: Vec<SegmentInfo> = manifest
             .sealed
@@ -259,6 +260,7 @@ impl Snapshot {
     /// # Errors
     /// `Corrupt`, `Io`.
     pub fn commits(&self) -> Result<Vec<CommitInfo>> {
+        self.committed.context.check_not_forked()?;
         let mut all = Vec::new();
         let mut add = |segment, commits: Vec<lakebed_format::CommitEntry>| {
             all.extend(commits.into_iter().map(|commit| CommitInfo {

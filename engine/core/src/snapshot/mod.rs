@@ -6,6 +6,7 @@
 
 pub(crate) mod committed;
 mod cursor;
+mod history;
 mod info;
 pub(crate) mod open;
 mod read;

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lakebed_format::{CommitNumber, Layout, LockText, Manifest, ManifestBody, names};
-use lakebed_vfs::{File, Lock, Open};
+use lakebed_vfs::{File, Holder, Lock, Names, Open};
 
 use super::committed::{CommittedState, HeldManifest};
+use super::history::check_history;
 use super::rebuild::from_footers;
 use crate::catalogue::Catalogue;
 use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::lookup::Lookup;
+use crate::place::restored;
 use crate::segment::SealedSegment;
 use crate::segment::rows::active::{ActiveRows, Newest, SyncState};
 use crate::writer_lock::{read_synced, read_text};
@@ -75,6 +77,9 @@ fn newest_parts(
         .filter(|committed| committed.manifest.active == manifest.active)
         .and_then(|committed| committed.active.as_ref());
     let active = open_active(context, &manifest, known, caller)?;
+    if let Some(before) = before {
+        check_history(context, before, &manifest, active.as_deref())?;
+    }
     Ok((manifest, active))
 }
 
@@ -102,8 +107,20 @@ fn hold_manifest(
                 .last()
                 .is_none_or(|last| *last <= committed.manifest.number)
         {
-            context.manifests.store(now, committed.manifest.number);
-            return Ok(Arc::clone(&committed.manifest));
+            // No writer removes it while it is held.
+            let io = |error| Error::io("looking for the manifest", error);
+            if committed.manifest.held.names().map_err(io)?.opened {
+                context.manifests.store(now, committed.manifest.number);
+                return Ok(Arc::clone(&committed.manifest));
+            }
+            if numbers.last() < Some(&committed.manifest.number) {
+                // As below.
+                none += 1;
+                if none < 3 {
+                    continue;
+                }
+                return Err(restored(context.vfs.as_ref()));
+            }
         }
         let Some(number) = numbers.last() else {
             // A listing may miss both the manifest that is removed and the one that replaces it.
@@ -163,8 +180,8 @@ fn no_manifest(context: &StoreContext) -> Error {
     Error::new(
         ErrorKind::Corrupt,
         format!(
-            "{} has no whole manifest, and the footers of its segments do not tell for certain what it said; restore the \
-             directory manifests from a backup.",
+            "{} has no whole manifest, and the footers of its segments do not tell for certain what it said. Keep a copy of the \
+             directory and restore the whole store from a backup.",
             context.vfs.describe()
         ),
     )
@@ -208,7 +225,7 @@ fn hold(
         Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {}
         Err(error) => return Err(io(error)),
     }
-    if !file.is_linked().map_err(io)? {
+    if !file.names().map_err(io)?.opened {
         return Ok(None);
     }
     let len = file.len().map_err(io)?;
@@ -236,7 +253,10 @@ fn hold(
         Err(error) => {
             return Err(Error::new(
                 ErrorKind::Corrupt,
-                format!("{name} is damaged ({error}); restore it from a backup."),
+                format!(
+                    "{name} is damaged ({error}). Keep a copy of the directory and restore the whole store from a backup: an older \
+                     manifest alone does not know the segments written after it."
+                ),
             ));
         }
     };
@@ -290,6 +310,11 @@ fn open_active(
     caller: Caller,
 ) -> Result<Option<Arc<ActiveRows>>> {
     let number = manifest.active;
+    // Another file may have taken its name: a copy, after a restore.
+    let io = |error| Error::io(&format!("looking for segment {number}"), error);
+    let named = known.map(|known| known.file.file.names()).transpose();
+    let known = known.filter(|_| matches!(named, Ok(Some(Names { opened: true, .. }))));
+    named.map_err(io)?;
     let before = if known.is_none() {
         let now = context.directory_state(names::SEGMENTS);
         if caller == Caller::Reader && context.missing.is_current(now, &number) {
@@ -304,6 +329,7 @@ fn open_active(
     match ActiveRows::newest(files, number, known, &manifest.catalogue, sync)? {
         Newest::Commit(active) => Ok(Some(active)),
         Newest::NoCommit => Ok(None),
+        Newest::Other => Err(restored(context.vfs.as_ref())),
         Newest::NoFile => {
             if let Some(before) = before {
                 context.missing.store(before, number);
@@ -365,13 +391,14 @@ fn writer_state(context: &StoreContext) -> WriterState {
     let Ok(file) = context.vfs.open(names::LOCK, Open::Read) else {
         return WriterState::Gone(LockText::default());
     };
-    let busy = matches!(file.try_lock(Lock::Shared), Ok(false));
-    // Where there is no writer the text is read under the lock, so that it does not change.
-    let text = read_text(file.as_ref());
-    if busy {
-        return WriterState::Busy(text);
+    let busy = || matches!(file.holder(), Ok(Holder::Writer));
+    if busy() {
+        return WriterState::Busy(read_text(file.as_ref()));
     }
-    // After an error the lock is released when the file closes.
-    let _ = file.unlock();
+    let text = read_text(file.as_ref());
+    // A writer may have come meanwhile and be changing the text.
+    if busy() {
+        return WriterState::Busy(read_text(file.as_ref()));
+    }
     WriterState::Gone(text)
 }

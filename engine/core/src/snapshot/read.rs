@@ -51,6 +51,7 @@ impl Snapshot {
 
     /// The blob of this id, dead or alive; `None` when there never was one.
     pub(crate) fn read(&self, id: BlobId) -> Result<Option<Blob>> {
+        self.committed.context.check_not_forked()?;
         if let Some(pending) = &self.pending
             && id >= self.committed.next_blob
             && self.catalogue().large(id).is_none()
@@ -62,6 +63,7 @@ impl Snapshot {
 
     /// The live blob of this hash, verified, and its id.
     pub(crate) fn find(&self, hash: &Hash) -> Result<Option<(BlobId, Blob)>> {
+        self.committed.context.check_not_forked()?;
         if let Some(pending) = &self.pending
             && let Some(id) = pending.find(hash)
             && !pending.catalogue.is_deleted(id)

@@ -70,6 +70,7 @@ impl Snapshot {
         collection: CollectionId,
         range: &Range<Seq>,
     ) -> Result<Vec<BatchRef>> {
+        self.committed.context.check_not_forked()?;
         self.committed.check_whole()?;
         let mut found = Vec::new();
         self.each_batch(|entry, source| {
@@ -113,6 +114,7 @@ impl Snapshot {
     /// # Errors
     /// `Corrupt`, `Io`.
     pub(crate) fn read_batch(&self, batch: &BatchRef) -> Result<RowBatchBytes> {
+        self.committed.context.check_not_forked()?;
         match &batch.source {
             BatchSource::Segment(segment) => {
                 segment.row_batch(&self.committed.context.segments, &batch.entry)
@@ -131,6 +133,7 @@ impl Snapshot {
         range: &Range<Seq>,
         sink: &mut dyn RowSink,
     ) -> Result<()> {
+        self.committed.context.check_not_forked()?;
         match &batch.source {
             BatchSource::Segment(segment) => {
                 let files = &self.committed.context.segments;

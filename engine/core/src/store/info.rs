@@ -83,6 +83,7 @@ impl Store {
             cache_misses: cache.misses,
             oldest_snapshot: self
                 .shared
+                .here()?
                 .oldest_snapshot()
                 .unwrap_or(snapshot.committed.commit)
                 .0,

@@ -27,7 +27,9 @@ use crate::scan::{Scan, ScanRequest};
 use crate::snapshot::open::{Caller, newest};
 use crate::snapshot::{Rows, Snapshot};
 use crate::train::TrainReport;
+use crate::write::declare::{self, TypeChange};
 use crate::write::{NewBlob, Session, Shared, create, remove};
+use crate::writer_lock::read_synced;
 use lakebed_json::schema::Schema;
 
 pub use crate::snapshot::{CollectionInfo, CommitInfo, DictionaryInfo, SegmentInfo, SegmentState};
@@ -74,7 +76,17 @@ impl Store {
             result => result?,
         };
         let context = Arc::new(context);
+        // What the lock says before the newest commit is looked for, that commit must include.
+        let synced = read_synced(context.vfs.as_ref());
         let committed = newest(&context, None, Caller::Reader)?;
+        if let Some(lost) = committed.lost_commits(synced) {
+            context.warn(format!(
+                "{} has lost {lost}: the last commit that can be read is {}. Keep a copy of the directory and restore the store from \
+                 a backup; until then it can be read and not written.",
+                context.vfs.describe(),
+                committed.commit,
+            ));
+        }
         Ok(Self {
             shared: Arc::new(Shared::new(context, committed)),
         })
@@ -93,7 +105,8 @@ impl Store {
     /// Warnings since the last call: what a user should know and is not an error, such as a torn tail that was set
     /// aside.
     pub fn take_warnings(&self) -> Vec<String> {
-        self.shared.context.take_warnings()
+        let here = self.shared.opened_here();
+        here.map_or_else(Vec::new, |shared| shared.context.take_warnings())
     }
 
     /// Commits and closes: later calls fail with [`ErrorKind::Closed`]. Closing a closed store does nothing.
@@ -114,7 +127,7 @@ impl Store {
     /// The state that this store object reads.
     fn reader(&self) -> Result<Snapshot> {
         self.shared.check_open()?;
-        Ok(self.shared.snapshot())
+        Ok(self.shared.here()?.snapshot())
     }
 
     /// Stores bytes as a blob and pins it, also if it exists.
@@ -177,7 +190,8 @@ impl Store {
 
     /// Live blobs, dictionaries not counted.
     pub fn len(&self) -> u64 {
-        self.shared.snapshot().len()
+        let here = self.shared.here();
+        here.map_or(0, |shared| shared.snapshot().len())
     }
 
     /// Whether the store has no live blob.
@@ -206,7 +220,7 @@ impl Store {
     pub fn commit(&self) -> Result<CommitNumber> {
         self.shared.check_open()?;
         if !self.shared.has_pending()? {
-            return Ok(self.shared.committed().commit);
+            return Ok(self.commit_number());
         }
         let mut session = Session::begin(&self.shared, None)?;
         session.commit()?;
@@ -231,12 +245,13 @@ impl Store {
     /// `Corrupt`, `Io`.
     pub fn refresh(&self) -> Result<bool> {
         self.shared.check_open()?;
-        self.shared.refresh()
+        self.shared.here()?.refresh()
     }
 
     /// The commit that this store object sees.
     pub fn commit_number(&self) -> CommitNumber {
-        self.shared.committed().commit
+        let here = self.shared.here();
+        here.map_or(CommitNumber(0), |shared| shared.committed().commit)
     }
 
     /// What this store object sees now, pending work included; it stays readable for as long as it is held.
@@ -245,7 +260,7 @@ impl Store {
     /// `Closed`.
     pub fn snapshot(&self) -> Result<Snapshot> {
         let snapshot = self.reader()?;
-        self.shared.remember(&snapshot);
+        self.shared.here()?.remember(&snapshot);
         Ok(snapshot)
     }
 
@@ -313,6 +328,36 @@ impl Store {
         Ok(rows)
     }
 
+    /// Declares types of columns and of fields inside them, or lets them be inferred again: a value that a declared
+    /// type cannot hold is NULL. Commits pending work first, and the change itself. `create` makes the collection if
+    /// there is none, and takes names of columns that no row has yet.
+    ///
+    /// # Errors
+    /// `CollectionNotFound`; `InvalidArgument` for a column or field that the collection does not have.
+    pub fn declare(&self, collection: &str, changes: &[TypeChange], create: bool) -> Result<()> {
+        self.change_schema(|session| declare::declare(session, collection, changes, create))
+    }
+
+    /// Infers the types of a collection's columns anew, from the rows there are. Commits pending work first, and the
+    /// change itself.
+    ///
+    /// # Errors
+    /// `CollectionNotFound`, `Corrupt`, `Io`.
+    pub fn infer(&self, collection: &str) -> Result<()> {
+        self.change_schema(|session| declare::infer(session, collection))
+    }
+
+    fn change_schema(&self, change: impl FnOnce(&mut Session<'_>) -> Result<()>) -> Result<()> {
+        self.commit()?;
+        let mut session = Session::begin(&self.shared, None)?;
+        let changed = change(&mut session);
+        if changed.is_ok() {
+            session.commit()?;
+        }
+        session.leave()?;
+        changed
+    }
+
     /// Seals the active segment, after committing pending work. Without one it does nothing.
     ///
     /// # Errors
@@ -338,6 +383,15 @@ impl Store {
     /// `CollectionNotFound`, `Corrupt`.
     pub fn schema(&self, collection: &str) -> Result<Arc<Schema>> {
         self.reader()?.schema(collection)
+    }
+
+    /// The typed columns of a collection, with the counts of the rows there are, and of the values that declared types
+    /// cannot hold.
+    ///
+    /// # Errors
+    /// `CollectionNotFound`, `Corrupt`, `Io`.
+    pub fn counted_schema(&self, collection: &str) -> Result<Arc<Schema>> {
+        self.reader()?.counted_schema(collection)
     }
 
     /// Scans a collection: typed Arrow batches, in order.

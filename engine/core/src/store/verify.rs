@@ -26,7 +26,7 @@ impl Store {
     /// `Io`, `Interrupted`.
     pub fn verify(&self, progress: ProgressFn) -> Result<VerifyReport> {
         self.shared.check_open()?;
-        let snapshot = Snapshot::new(self.shared.committed(), None);
+        let snapshot = Snapshot::new(self.shared.here()?.committed(), None);
         let mut check = Check {
             snapshot: &snapshot,
             report: VerifyReport::default(),

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::links::own_active;
 use super::recover;
 use super::shared::{Shared, Writer};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::snapshot::CommittedState;
 use crate::snapshot::open::{Caller, newest};
 use crate::writer_lock::WriterLock;
@@ -16,7 +17,10 @@ use crate::writer_lock::WriterLock;
 pub(crate) fn take_lock(shared: &Shared, writer: &mut Writer) -> Result<Arc<CommittedState>> {
     let context = &shared.context;
     let options = &context.options;
+    // What is left of a store that was removed gets no new lock.
+    context.place.check(context.vfs.as_ref())?;
     let mut lock = WriterLock::acquire(context.vfs.as_ref(), options)?;
+    lock.held().check(context)?;
     let before = shared.committed();
     let committed = newest(context, Some(&before), Caller::Writer(lock.synced()))?;
     let committed = if committed.commit == before.commit
@@ -28,6 +32,7 @@ pub(crate) fn take_lock(shared: &Shared, writer: &mut Writer) -> Result<Arc<Comm
         shared.show(Arc::clone(&committed), None);
         committed
     };
+    recover::check_acknowledged(context, &committed, lock.synced())?;
     let committed = if writer.manifest == Some(committed.manifest.number) {
         committed
     } else {
@@ -41,6 +46,13 @@ pub(crate) fn take_lock(shared: &Shared, writer: &mut Writer) -> Result<Arc<Comm
         .take()
         .filter(|(number, _)| *number == committed.manifest.active)
         .map(|(_, file)| file);
+    let owned = own_active(context, Arc::clone(&committed), &lock, known.as_deref())?;
+    // Another file may have its name since, a copy or that of a restore.
+    let known = known.filter(|file| matches!(file.names(), Ok(names) if names.opened));
+    if !Arc::ptr_eq(&owned, &committed) {
+        shared.show(Arc::clone(&owned), None);
+    }
+    let committed = owned;
     let file = recover::active_file(context, &committed, &mut lock, known)?;
     if !writer.swept {
         recover::sweep(context, &committed)?;
@@ -49,23 +61,4 @@ pub(crate) fn take_lock(shared: &Shared, writer: &mut Writer) -> Result<Arc<Comm
     writer.file = file.map(|file| (committed.manifest.active, file));
     writer.lock = Some(lock);
     Ok(committed)
-}
-
-/// Refuses to write in a process forked from the one that opened the store: both would take the pending group for
-/// theirs.
-///
-/// # Errors
-/// `InvalidArgument`.
-pub(crate) fn check_process(shared: &Shared) -> Result<()> {
-    let now = std::process::id();
-    if now == shared.context.pid {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::InvalidArgument,
-        format!(
-            "This store object was opened in process {} and cannot write in its child {now}; open the store again in this process.",
-            shared.context.pid
-        ),
-    ))
 }

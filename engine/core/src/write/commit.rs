@@ -9,7 +9,7 @@ use lakebed_format::{
 };
 
 use super::group::Group;
-use crate::catalogue::merge_summaries;
+use crate::catalogue::merge_later_summaries;
 use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::segment::rows::active::ActiveRows;
@@ -25,6 +25,15 @@ pub(crate) enum Failure {
     Undone(Error),
     /// A sync failed: what is on disk is unknown.
     Unsynced(Error),
+}
+
+impl Failure {
+    /// The error alone.
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Failure::Undone(error) | Failure::Unsynced(error) => error,
+        }
+    }
 }
 
 impl From<Error> for Failure {
@@ -64,7 +73,40 @@ pub(crate) fn commit(
     if group.made_file {
         context.vfs.sync_dir(names::SEGMENTS).map_err(unsynced)?;
     }
+    // Whoever took the lock's or the store's place before this moment may not know the commit.
+    let kept = group
+        .lock
+        .check(context)
+        .and_then(|()| check_named(&file, group));
+    kept.map_err(|error| {
+        Failure::Unsynced(
+            Error::new(
+                ErrorKind::Poisoned,
+                format!(
+                    "Commit {number} was written to {}, but the store or one of its files was replaced meanwhile, or cannot be looked at: \
+                     whether the commit is kept is unknown; this store object writes no more. Open the store again and look.",
+                    context.vfs.describe()
+                ),
+            )
+            .with_source(error),
+        )
+    })?;
     Ok(next_view(context, committed, group, &file, made))
+}
+
+/// Checks that the segment's file is still there by its name.
+fn check_named(file: &Arc<dyn lakebed_vfs::File>, group: &Group) -> Result<()> {
+    let names = file.names().map_err(|e| Error::io(&group.writing(), e))?;
+    if names.opened {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Io,
+        format!(
+            "The file of the segment was replaced while {}.",
+            group.writing()
+        ),
+    ))
 }
 
 /// The row batches behind the frames.
@@ -120,7 +162,9 @@ fn one_schema_each(records: &[CatalogueRecord]) -> Vec<CatalogueRecord> {
     // Summaries that cannot be merged stay as they are.
     let mut merged: HashMap<CollectionId, Option<Vec<u8>>> = parts
         .into_iter()
-        .filter_map(|(collection, parts)| Some((collection, Some(merge_summaries(&parts).ok()?))))
+        .filter_map(|(collection, parts)| {
+            Some((collection, Some(merge_later_summaries(&parts).ok()?)))
+        })
         .collect();
     let mut out = Vec::with_capacity(records.len());
     for record in records {
@@ -159,6 +203,16 @@ fn append_trailer(
     let mut kept = 0;
     if let Some(active) = &committed.active {
         (contents, kept) = contents.merged_with(active.file.walker(), &active.blocks)?;
+        // The summaries of many small commits would be most of the segment.
+        if contents.level > 0
+            && let Ok(covered) = CatalogueRecord::decode_all(&contents.records, 0)
+                .collect::<lakebed_format::Result<Vec<_>>>()
+        {
+            contents.records.clear();
+            for record in one_schema_each(&covered) {
+                record.encode(&mut contents.records);
+            }
+        }
     }
     let (own, next_blob, catalogue) = {
         let pending = group.shared.read();

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use lakebed_format::{Manifest, StoreHeader, StoreUuid, names};
-use lakebed_vfs::{Open, Vfs};
+use lakebed_vfs::{File, Open, Vfs};
 
 use super::commit::Failure;
 use super::manifest::put_file;
@@ -84,9 +84,8 @@ pub(crate) fn make_reserve(vfs: &dyn Vfs) -> std::io::Result<()> {
 }
 
 fn put(vfs: &dyn Vfs, dir: &str, temporary: &str, name: &str, bytes: &[u8]) -> Result<()> {
-    put_file(vfs, dir, temporary, name, bytes).map_err(|failure| match failure {
-        Failure::Undone(error) | Failure::Unsynced(error) => error,
-    })
+    let mut write = |file: &dyn File| file.write_all_at(bytes, 0);
+    put_file(vfs, dir, temporary, name, &mut write).map_err(Failure::into_error)
 }
 
 /// Checks that the directory is empty, except for what an interrupted creation leaves.

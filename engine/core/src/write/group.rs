@@ -12,6 +12,7 @@ use lakebed_format::{
 use lakebed_vfs::File;
 use parking_lot::RwLock;
 
+use super::column_names::KnownKeys;
 use crate::catalogue::Catalogue;
 use crate::context::StoreContext;
 use crate::error::{Error, Result};
@@ -21,6 +22,7 @@ use crate::segment::rows::pending::{
 };
 use crate::segment::rows::writer::SegmentWriter;
 use crate::snapshot::CommittedState;
+use crate::writer_lock::HeldLock;
 use lakebed_codec::{Compressor, Dictionary, Frame, Page, Workers};
 
 /// Bytes of finished frames held in memory before they go to the file.
@@ -48,6 +50,8 @@ pub(crate) struct Mark {
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) shared: Arc<RwLock<Pending>>,
+    /// The lock under which it is written.
+    pub(crate) lock: HeldLock,
     pub(crate) start: u64,
     pub(crate) output: Output,
     pub(crate) writer: SegmentWriter,
@@ -56,6 +60,7 @@ pub(crate) struct Group {
     /// The checksum of what was spilled.
     sum: RunningChecksum,
     pub(crate) records: Vec<CatalogueRecord>,
+    pub(super) known_keys: KnownKeys,
     pub(crate) pins: IdSet,
     /// Segments of large blobs this group wrote.
     pub(crate) large: Vec<SegmentNumber>,
@@ -76,6 +81,7 @@ impl Group {
     pub(crate) fn new(
         context: &StoreContext,
         committed: &CommittedState,
+        lock: HeldLock,
         output: Option<Arc<dyn File>>,
         workers: Arc<Workers>,
     ) -> Result<Self> {
@@ -117,12 +123,14 @@ impl Group {
         };
         Ok(Self {
             shared: Arc::new(RwLock::new(pending)),
+            lock,
             start,
             output,
             writer,
             made_file: false,
             sum: writer.group_sum(),
             records: Vec::new(),
+            known_keys: KnownKeys::default(),
             pins: IdSet::new(),
             large: Vec::new(),
             before: committed.catalogue.clone(),
@@ -264,6 +272,7 @@ impl Group {
         pending.rows = mark.rows;
         self.open = mark.open;
         self.records.truncate(mark.records);
+        self.known_keys.clear();
     }
 
     /// Ends the page being filled.
@@ -355,6 +364,7 @@ impl Group {
 
     /// Writes the bytes in memory to the file.
     pub(crate) fn spill(&mut self, context: &StoreContext) -> Result<()> {
+        self.lock.check(context)?;
         let file = self.file(context)?;
         let bytes = Arc::clone(&self.shared.read().bytes);
         let mut state = bytes.state.write();
@@ -386,7 +396,7 @@ impl Group {
     }
 
     /// Undoes everything: cuts the file back, removes files that were created. Returns whether the file is as it was
-    /// before the group.
+    /// before the group. Files that may be another writer's by now are left alone.
     pub(crate) fn roll_back(mut self, context: &StoreContext) -> bool {
         self.compressor.clear();
         let pending = self.shared.read();
@@ -395,15 +405,18 @@ impl Group {
         if kept {
             detach(&pending.bytes);
         }
-        let mut clean = true;
-        if let Output::File(file) = &self.output {
+        let mine = self.lock.check(context).is_ok();
+        let mut clean = mine;
+        if let Output::File(file) = &self.output
+            && mine
+        {
             clean = if self.made_file {
                 context.vfs.unlink(&names::segment(pending.segment)).is_ok()
             } else {
                 file.set_len(self.start).is_ok()
             };
         }
-        for number in &self.large {
+        for number in self.large.iter().filter(|_| mine) {
             // The next writer removes what stays.
             let _ = context.vfs.unlink(&names::segment(*number));
         }

@@ -1,7 +1,7 @@
 //! Writing manifests, and removing those that a newer one replaced.
 
 use lakebed_format::{Manifest, ManifestBody, names};
-use lakebed_vfs::{Lock, Open, Vfs};
+use lakebed_vfs::{File, Lock, Open, Vfs};
 
 use super::commit::Failure;
 use crate::context::StoreContext;
@@ -25,34 +25,46 @@ pub(crate) fn write_manifest(
         names::MANIFESTS,
         &names::manifest_temporary(number),
         &names::manifest(number),
-        &manifest.encode(),
+        &mut |file| file.write_all_at(&manifest.encode(), 0),
     )
 }
 
-/// Writes a whole file under a temporary name, syncs it, and renames it.
+/// Writes a whole file, whose bytes `write` writes, under a temporary name, syncs it, and renames it.
+///
+/// A rename that reports an error may have happened: then the file is there. Only if that cannot be found out is the
+/// state unknown.
 pub(crate) fn put_file(
     vfs: &dyn Vfs,
     dir: &str,
     temporary: &str,
     name: &str,
-    bytes: &[u8],
+    write: &mut dyn FnMut(&dyn File) -> std::io::Result<()>,
 ) -> Result<(), Failure> {
-    let write = || -> std::io::Result<()> {
+    let writing = format!("writing {name}");
+    let mut write = || -> std::io::Result<_> {
         match vfs.unlink(temporary) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
         let file = vfs.open(temporary, Open::CreateNew)?;
-        file.write_all_at(bytes, 0)?;
+        write(file.as_ref())?;
         file.sync_data()?;
-        vfs.rename(temporary, name)
+        Ok(file)
     };
-    write().map_err(|error| {
+    let undone = |error| {
         let _ = vfs.unlink(temporary);
-        Failure::Undone(Error::io(&format!("writing {name}"), error))
-    })?;
+        Failure::Undone(Error::io(&writing, error))
+    };
+    let file = write().map_err(undone)?;
+    if let Err(error) = vfs.rename(temporary, name) {
+        match file.names() {
+            Ok(names) if names.opened => return Err(undone(error)),
+            Ok(_) => {}
+            Err(_) => return Err(Failure::Unsynced(unknown(&writing, error))),
+        }
+    }
     vfs.sync_dir(dir)
-        .map_err(|error| Failure::Unsynced(failed_sync(&format!("writing {name}"), error)))
+        .map_err(|error| Failure::Unsynced(failed_sync(&writing, error)))
 }
 
 /// Removes manifests that a newer one has replaced and that no reader holds.
@@ -72,6 +84,18 @@ pub(crate) fn remove_old_manifests(context: &StoreContext, newest: u64) {
             let _ = context.vfs.unlink(&name);
         }
     }
+}
+
+/// Whether `what` happened is unknown.
+fn unknown(what: &str, error: std::io::Error) -> Error {
+    Error::new(
+        ErrorKind::Poisoned,
+        format!(
+            "An error came while {what} ({error}), and whether it happened all the same is unknown; what was committed is kept, this \
+             store object writes no more. Open the store again to go on."
+        ),
+    )
+    .with_source(error)
 }
 
 /// A sync failed while doing `what`.

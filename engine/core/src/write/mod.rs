@@ -6,11 +6,14 @@
 
 pub(crate) mod append;
 pub(crate) mod begin;
+mod column_names;
 pub(crate) mod commit;
 pub(crate) mod create;
+pub(crate) mod declare;
 pub(crate) mod dedupe;
 pub(crate) mod group;
 mod group_rows;
+mod links;
 pub(crate) mod manifest;
 pub(crate) mod recover;
 pub(crate) mod remove;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lakebed_format::names;
+use lakebed_format::{CommitNumber, SegmentNumber, names};
 use lakebed_vfs::{File, Open};
 
 use super::commit::Failure;
@@ -11,12 +11,39 @@ use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::segment::rows::active::ActiveRows;
 use crate::segment::rows::walker::{WalkedBytes, Walker};
+use crate::segment::unnamed::may_hold_commits;
 use crate::snapshot::CommittedState;
 use crate::snapshot::open::{Caller, newest};
 use crate::writer_lock::WriterLock;
 
 /// Bytes copied at a time.
 const STEP: usize = 1 << 20;
+
+/// Refuses to write where commits that an earlier writer acknowledged are missing: what follows the last commit that
+/// can be read may be all that is left of them, and a writer would cut it off.
+///
+/// # Errors
+/// `Corrupt`.
+pub(crate) fn check_acknowledged(
+    context: &StoreContext,
+    committed: &CommittedState,
+    synced: Option<CommitNumber>,
+) -> Result<()> {
+    let Some(lost) = committed.lost_commits(synced) else {
+        return Ok(());
+    };
+    Err(Error::new(
+        ErrorKind::Corrupt,
+        format!(
+            "{} has lost {lost}: the last writer had them on disk, and the last commit that can be read is {}, in segment {}. Nothing \
+             was written, and everything up to that commit can be read. Keep a copy of the directory and restore the store from a \
+             backup; to go on without what is lost, remove the file LOCK.",
+            context.vfs.describe(),
+            committed.commit,
+            committed.manifest.active,
+        ),
+    ))
+}
 
 /// Makes sure that the manifest to build on is on disk under its name: its writer may have been killed before it could
 /// sync the directory, and what is committed from now on relies on it. A damaged or missing one is written again.
@@ -37,10 +64,8 @@ pub(crate) fn manifest(
     let Some(body) = &committed.manifest.rebuilt else {
         return Ok(committed);
     };
-    match write_manifest(context, committed.manifest.number + 1, (**body).clone()) {
-        Ok(()) => {}
-        Err(Failure::Undone(error) | Failure::Unsynced(error)) => return Err(error),
-    }
+    write_manifest(context, committed.manifest.number + 1, (**body).clone())
+        .map_err(Failure::into_error)?;
     let committed = newest(context, Some(&committed), Caller::Writer(lock.synced()))?;
     Ok(Arc::new(committed))
 }
@@ -102,7 +127,11 @@ fn ends_in_footer(walker: Walker<'_>, len: u64) -> Result<bool> {
     }
 }
 
-/// Keeps a copy of bytes that are about to be cut off, unless they are all zero, and warns.
+/// Keeps a copy of bytes that are about to be cut off, unless they are all zero, and warns. The copy is complete and on
+/// disk when this returns: without room for it nothing is cut.
+///
+/// # Errors
+/// `Io`, `StoreFull`.
 fn set_aside(
     context: &StoreContext,
     committed: &CommittedState,
@@ -111,45 +140,51 @@ fn set_aside(
     len: u64,
 ) -> Result<()> {
     let number = committed.manifest.active;
-    let io = |error| Error::io(&format!("reading segment {number}"), error);
+    let reading = |error| Error::io(&format!("reading segment {number}"), error);
     let name = format!(
         "{}/{:012}-{start}-{}.bin",
         names::ASIDE,
         number.0,
         context.options.clock.now()
     );
+    let keeping = |error| Error::io(&format!("keeping a copy of a torn commit in {name}"), error);
     let mut copy: Option<Arc<dyn File>> = None;
-    let mut kept = true;
     let mut at = start;
     while at < len {
         let mut bytes = vec![0; usize::try_from(len - at).map_or(STEP, |rest| rest.min(STEP))];
-        file.read_exact_at(&mut bytes, at).map_err(io)?;
+        file.read_exact_at(&mut bytes, at).map_err(reading)?;
         if copy.is_none() && bytes.iter().any(|byte| *byte != 0) {
-            copy = context
-                .vfs
-                .create_dir(names::ASIDE)
-                .and_then(|()| context.vfs.open(&name, Open::Create))
-                .ok();
-            kept = copy.is_some();
+            context.vfs.create_dir(names::ASIDE).map_err(keeping)?;
+            copy = Some(context.vfs.open(&name, Open::Create).map_err(keeping)?);
         }
         if let Some(file) = &copy {
-            kept &= file.write_all_at(&bytes, at - start).is_ok();
+            file.write_all_at(&bytes, at - start).map_err(keeping)?;
         }
         at += bytes.len() as u64;
     }
-    let what = if kept && copy.is_some() {
-        format!("they are kept in {name}")
-    } else {
-        "no copy of them was kept".to_owned()
+    let fate = match copy {
+        Some(copy) => {
+            copy.set_len(len - start).map_err(keeping)?;
+            copy.sync_data().map_err(keeping)?;
+            sync_aside(context).map_err(keeping)?;
+            format!("they are kept in {name}")
+        }
+        None => "all of them were zero, and no copy was kept".to_owned(),
     };
     context.warn(format!(
         "An earlier writer of {} stopped in the middle of a commit: {} bytes behind commit {} in segment {number} belong to no commit \
-         and were cut off; {what}.",
+         and were cut off; {fate}.",
         context.vfs.describe(),
         len - start,
         committed.commit,
     ));
     Ok(())
+}
+
+/// Makes the names in `aside/` durable, and its own.
+fn sync_aside(context: &StoreContext) -> std::io::Result<()> {
+    context.vfs.sync_dir(names::ASIDE)?;
+    context.vfs.sync_dir("")
 }
 
 /// A failed or missing sync may have left pages that look clean and are not on disk: they are written again.
@@ -192,11 +227,20 @@ fn walker_of<'a>(active: &ActiveRows, file: &'a dyn File) -> Walker<'a> {
     }
 }
 
-/// Removes files of work that was never committed: segments whose numbers were never assigned, temporary files.
+/// Removes files of work that was never committed: segments whose numbers were never assigned, temporary files. A
+/// segment that holds commits all the same is kept in `aside/`: an older manifest may have been put back.
 ///
 /// # Errors
-/// `Io`.
+/// `Io`, `StoreFull`.
 pub(crate) fn sweep(context: &StoreContext, committed: &CommittedState) -> Result<()> {
+    // A writer that was stopped may have moved a segment there, and nothing more may be done about its old name before
+    // the new one is on disk.
+    match sync_aside(context) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(Error::io(&format!("syncing {}", names::ASIDE), error));
+        }
+        _ => {}
+    }
     let list = |dir: &str| match context.vfs.list(dir) {
         Ok(names) => Ok(names),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -206,11 +250,16 @@ pub(crate) fn sweep(context: &StoreContext, committed: &CommittedState) -> Resul
         let Some(number) = names::parse_segment(&name) else {
             continue;
         };
-        if number >= committed.catalogue.next_segment && number != committed.manifest.active {
+        if number < committed.catalogue.next_segment || number == committed.manifest.active {
+            continue;
+        }
+        if may_hold_commits(&context.segments, number)? {
+            keep_segment(context, number)?;
+        } else {
             remove(context, &names::segment(number))?;
         }
     }
-    for dir in [names::MANIFESTS, names::INDEX] {
+    for dir in [names::SEGMENTS, names::MANIFESTS, names::INDEX] {
         for name in list(dir)? {
             let temporary = std::path::Path::new(&name)
                 .extension()
@@ -220,6 +269,40 @@ pub(crate) fn sweep(context: &StoreContext, committed: &CommittedState) -> Resul
             }
         }
     }
+    Ok(())
+}
+
+/// Moves a segment file to `aside/` under a name that is free, and warns.
+fn keep_segment(context: &StoreContext, number: SegmentNumber) -> Result<()> {
+    let io = |error| {
+        Error::io(
+            &format!("moving segment {number} to {}", names::ASIDE),
+            error,
+        )
+    };
+    context.vfs.create_dir(names::ASIDE).map_err(io)?;
+    let known = context.vfs.list(names::ASIDE).map_err(io)?;
+    let now = context.options.clock.now();
+    let name = (0..=known.len() as u64)
+        .map(|step| format!("{:012}-{}.seg", number.0, now.saturating_add_unsigned(step)))
+        .find(|name| !known.contains(name))
+        .ok_or_else(|| Error::internal("no name is free in aside/"))?;
+    let name = format!("{}/{name}", names::ASIDE);
+    let segment = names::segment(number);
+    let file = context.vfs.open(&segment, Open::Read).map_err(io)?;
+    // A rename that reports an error may have happened.
+    if let Err(error) = context.vfs.rename(&segment, &name)
+        && file.names().map_err(io)?.opened
+    {
+        return Err(io(error));
+    }
+    sync_aside(context).map_err(io)?;
+    context.vfs.sync_dir(names::SEGMENTS).map_err(io)?;
+    context.warn(format!(
+        "Segment {number} of {} holds commits, and the newest manifest does not name it; it was moved to {name}. If an older manifest \
+         was put back, restore the newer one together with this segment.",
+        context.vfs.describe(),
+    ));
     Ok(())
 }
 

@@ -144,7 +144,10 @@ pub(crate) fn commit_small(
     match attempt(session) {
         Err(error) if error.kind() == ErrorKind::StoreFull && !session.is_over() => {
             let vfs = session.vfs();
-            if vfs.unlink(names::RESERVE).is_err() {
+            // Another error may come although it was removed.
+            if let Err(missing) = vfs.unlink(names::RESERVE)
+                && missing.kind() == std::io::ErrorKind::NotFound
+            {
                 return Err(error);
             }
             let result = attempt(session);

@@ -8,14 +8,16 @@ use std::sync::Arc;
 use lakebed_codec::{Dictionary, Workers};
 use lakebed_format::{
     BlobId, CatalogueRecord, CollectionId, DictionaryEntry, DictionaryNumber, FileEntry,
-    FileNumber, Hash, NewCollection, limits,
+    FileNumber, Hash, NewCollection, limits, names,
 };
+use lakebed_vfs::Open;
 use parking_lot::MutexGuard;
 
-use super::begin::{check_process, take_lock};
+use super::begin::take_lock;
 use super::dedupe::{self, NewBlob};
 use super::group::{Group, Mark};
 use super::group_rows::Lines;
+use super::links::own_active;
 use super::recover;
 use super::shared::{Shared, Writer};
 use crate::blob::Blob;
@@ -62,7 +64,7 @@ impl<'a> Session<'a> {
                 ),
             ));
         }
-        check_process(shared)?;
+        shared.check_process()?;
         recover::check_writable(context)?;
         let mut writer = shared.writer.lock();
         if let Some(why) = &writer.poisoned {
@@ -100,9 +102,24 @@ impl<'a> Session<'a> {
         if self.writer.group.is_some() {
             return Ok(());
         }
+        let lock = self.writer.lock.as_ref();
+        let lock = lock.ok_or_else(|| Error::internal("a group without the writer's lock"))?;
+        let held = lock.held();
+        if let Some((number, known)) = self.writer.file.clone() {
+            let context = &self.shared.context;
+            let committed = Arc::clone(&self.committed);
+            let owned = own_active(context, committed, lock, Some(known.as_ref()))?;
+            if !Arc::ptr_eq(&owned, &self.committed) {
+                let name = names::segment(number);
+                let file = context.vfs.open(&name, Open::ReadWrite);
+                let file = file.map_err(|e| Error::io(&format!("opening {name}"), e))?;
+                self.writer.file = Some((number, file));
+                self.committed = owned;
+            }
+        }
         let file = self.writer.file.as_ref().map(|(_, file)| Arc::clone(file));
         let workers = Arc::clone(&self.workers);
-        let group = Group::new(&self.shared.context, &self.committed, file, workers)?;
+        let group = Group::new(&self.shared.context, &self.committed, held, file, workers)?;
         self.shared
             .show(Arc::clone(&self.committed), Some(Arc::clone(&group.shared)));
         self.writer.group = Some(group);
@@ -250,6 +267,7 @@ impl<'a> Session<'a> {
 
     fn large_blob(&mut self, hash: &Hash, bytes: &[u8]) -> Result<BlobId> {
         let context = Arc::clone(&self.shared.context);
+        self.group()?.lock.check(&context)?;
         let segment = self.catalogue().next_segment;
         let id = self
             .group()?
@@ -285,8 +303,21 @@ impl<'a> Session<'a> {
     }
 
     /// Adds a catalogue record.
-    pub(crate) fn record(&mut self, record: CatalogueRecord) -> Result<()> {
-        self.group()?.add_record(record)
+    pub(crate) fn record(&mut self, mut record: CatalogueRecord) -> Result<()> {
+        let context = Arc::clone(&self.shared.context);
+        let group = self.group()?;
+        if let CatalogueRecord::Schema {
+            collection,
+            summary,
+        } = &mut record
+        {
+            let catalogue = group.shared.read().catalogue.clone();
+            let named = group
+                .known_keys
+                .with_names(&context, &catalogue, *collection, summary)?;
+            *summary = named.unwrap_or_else(|| std::mem::take(summary));
+        }
+        group.add_record(record)
     }
 
     /// Stores a dictionary as the collection's next generation; new frames use it after [`Session::encode_for`].

@@ -93,6 +93,11 @@ impl Session<'_> {
         let Some((_, file)) = self.writer.file.clone() else {
             return Ok(());
         };
+        let lock = self.writer.lock.as_ref().map(WriterLock::held);
+        if let Some(Err(error)) = lock.map(|lock| lock.check(&context)) {
+            self.give_up();
+            return Err(error);
+        }
         match seal::seal(&context, &self.committed, file.as_ref()) {
             Ok(()) => {}
             Err(Failure::Undone(error)) => {

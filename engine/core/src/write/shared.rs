@@ -4,7 +4,7 @@
 //! pending group's.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use lakebed_format::{CommitNumber, SegmentNumber};
 use lakebed_vfs::File;
@@ -13,8 +13,9 @@ use parking_lot::{Mutex, RwLock};
 use super::group::Group;
 use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
+use crate::options::{Mode, Options};
 use crate::segment::rows::pending::Pending;
-use crate::snapshot::open::newer;
+use crate::snapshot::open::{Caller, newer, newest};
 use crate::snapshot::{CommittedState, Snapshot};
 use crate::writer_lock::WriterLock;
 use lakebed_codec::Workers;
@@ -30,6 +31,8 @@ pub(crate) struct Shared {
     version: AtomicU64,
     /// The states of the snapshots that callers hold.
     given: Mutex<Vec<Weak<CommittedState>>>,
+    /// In a child of the process that opened the store: what reads there in its place.
+    child: OnceLock<Arc<Shared>>,
 }
 
 /// What readers see.
@@ -71,6 +74,42 @@ impl Shared {
             closed: AtomicBool::new(false),
             version: AtomicU64::new(0),
             given: Mutex::default(),
+            child: OnceLock::new(),
+        }
+    }
+
+    /// What reads in this process: itself, or in a child of the process that opened the store another store object,
+    /// opened for reading, since locks of this one may have been held by threads that the child does not have. It
+    /// shows the newest commit of that moment and no pending work.
+    ///
+    /// # Errors
+    /// Those of opening a store.
+    pub(crate) fn here(self: &Arc<Self>) -> Result<&Arc<Self>> {
+        if !self.context.is_forked() {
+            return Ok(self);
+        }
+        if let Some(child) = self.child.get() {
+            return child.here();
+        }
+        let vfs = Arc::clone(&self.context.vfs);
+        self.context.place.check(vfs.as_ref())?;
+        let options = Options {
+            mode: Mode::Read,
+            create: false,
+            ..self.context.options.clone()
+        };
+        let context = Arc::new(StoreContext::open(vfs, options)?);
+        let committed = newest(&context, None, Caller::Reader)?;
+        let opened = Arc::new(Self::new(context, committed));
+        Ok(self.child.get_or_init(|| opened))
+    }
+
+    /// As [`Shared::here`]; `None` in a child that has not read yet.
+    pub(crate) fn opened_here(self: &Arc<Self>) -> Option<&Arc<Self>> {
+        if self.context.is_forked() {
+            self.child.get()?.opened_here()
+        } else {
+            Some(self)
         }
     }
 
@@ -143,8 +182,9 @@ impl Shared {
     /// object holds the lock.
     ///
     /// # Errors
-    /// `Corrupt`, `Io`.
+    /// `StoreNotFound` when the store was moved, removed or replaced, or restored to another state; `Corrupt`, `Io`.
     pub(crate) fn refresh(&self) -> Result<bool> {
+        self.context.place.check(self.context.vfs.as_ref())?;
         let _writer = match self.writer.try_lock() {
             Some(writer) if writer.group.is_none() && writer.lock.is_none() => writer,
             // This store object is writing, so no other one is.
@@ -155,15 +195,42 @@ impl Shared {
             return Ok(false);
         };
         let newer = committed.commit > before.commit;
-        if newer || committed.manifest.number > before.manifest.number {
-            self.show(Arc::new(committed), None);
-        }
+        self.show(Arc::new(committed), None);
         Ok(newer)
     }
 
+    /// Refuses to write in a process forked from the one that opened the store: both would take the pending group for
+    /// theirs.
+    ///
+    /// # Errors
+    /// `InvalidArgument`.
+    pub(crate) fn check_process(&self) -> Result<()> {
+        let now = std::process::id();
+        if now == self.context.pid {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!(
+                "This store object was opened in process {} and cannot write in its child {now}; open the store again in this process.",
+                self.context.pid
+            ),
+        ))
+    }
+
     /// Whether there is pending work.
+    ///
+    /// # Errors
+    /// `Poisoned`; `InvalidArgument` in a child process, if the parent was writing.
     pub(crate) fn has_pending(&self) -> Result<bool> {
-        let writer = self.writer.lock();
+        let writer = if self.context.is_forked() {
+            match self.writer.try_lock() {
+                Some(writer) if writer.group.is_none() => writer,
+                _ => return self.check_process().map(|()| true),
+            }
+        } else {
+            self.writer.lock()
+        };
         if let Some(why) = &writer.poisoned {
             return Err(Error::new(ErrorKind::Poisoned, why.clone()));
         }

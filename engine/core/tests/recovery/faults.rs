@@ -48,6 +48,12 @@ fn troubles() -> Vec<Trouble> {
             Plan::new(Fault::Errno(EIO)).forever(),
             failed,
         ),
+        trouble("done and EIO once", Plan::new(Fault::Applied(EIO)), failed),
+        trouble(
+            "done and EIO from then on",
+            Plan::new(Fault::Applied(EIO)).forever(),
+            failed,
+        ),
         trouble("ENOSPC once", Plan::new(Fault::Errno(ENOSPC)), full),
         trouble(
             "ENOSPC from then on",

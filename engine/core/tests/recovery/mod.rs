@@ -3,9 +3,11 @@
 //! Tests say how many operations, images and flips they tried (`--nocapture`). By default they are bounded so that all
 //! of them together take a minute or two; with `LAKEBED_LONG=1` the bounds are those of `make test-long`.
 
+mod acknowledged;
 mod crashes;
 mod damage;
 mod faults;
+mod identity;
 mod machine;
 mod support;
 mod threads;

@@ -156,10 +156,30 @@ fn many_small_commits_open_and_read_well() {
     }
     assert_eq!(rows(&other, "c").len(), 300);
     assert_eq!(other.commits().unwrap().len(), 300);
+    assert_eq!(other.schema("c").unwrap(), store.schema("c").unwrap());
     assert_whole(&other);
     other.seal().unwrap();
     assert_whole(&open(&vfs));
     assert_eq!(rows(&open(&vfs), "c").len(), 300);
+}
+
+#[test]
+fn the_summaries_of_many_small_commits_take_little_space() {
+    let vfs = memory();
+    let store = open(&vfs);
+    let long = "k".repeat(2000);
+    let commits = 16 * 16;
+    for n in 0..commits {
+        append(&store, "c", &[&format!("{{\"{long}\":{n}}}")]);
+        store.commit().unwrap();
+    }
+    let bytes = store.segments().unwrap()[0].file_bytes;
+    // One summary a commit, and one for each block that covers others.
+    assert!(bytes < commits * 2_900, "{bytes} bytes");
+    let schema = store.schema("c").unwrap();
+    store.seal().unwrap();
+    assert_eq!(open(&vfs).schema("c").unwrap(), schema);
+    assert_whole(&open(&vfs));
 }
 
 #[test]

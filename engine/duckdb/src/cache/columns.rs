@@ -53,8 +53,10 @@ impl ColumnCache {
         request: &ScanRequest,
     ) -> Result<Arc<ScanColumns>> {
         let typed = snapshot.schema(&request.collection)?;
-        let cacheable =
-            request.types.is_empty() && request.filters.is_empty() && request.as_of.is_none();
+        let cacheable = request.types.is_empty()
+            && request.columns.is_none()
+            && request.filters.is_empty()
+            && request.as_of.is_none();
         if cacheable {
             let cached = self.columns.lock();
             if let Some(found) = cached.iter().find(|one| Arc::ptr_eq(&one.typed, &typed)) {
@@ -63,7 +65,9 @@ impl ColumnCache {
         }
         let schema = snapshot.scan_schema(request)?;
         let mut fields: Vec<FieldRef> = schema.fields().iter().cloned().collect();
-        fields.sort_by_key(|field| field.name() != CHEAPEST);
+        if request.columns.is_none() {
+            fields.sort_by_key(|field| field.name() != CHEAPEST);
+        }
         let result_columns = fields.iter().map(|field| call.result_column(field));
         let columns = Arc::new(ScanColumns {
             result_columns: result_columns.collect::<Result<_>>()?,

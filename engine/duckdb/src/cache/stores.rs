@@ -88,6 +88,11 @@ pub(crate) fn open(path: &Path) -> Result<Arc<CachedStore>> {
     Ok(opened)
 }
 
+/// Drops a store from the cache.
+pub(crate) fn forget(store: &Arc<CachedStore>) {
+    CACHE.lock().retain(|one| !Arc::ptr_eq(one, store));
+}
+
 fn cache_bytes() -> Result<usize> {
     let Ok(text) = std::env::var(CACHE_VARIABLE) else {
         return Ok(CACHE_BYTES);

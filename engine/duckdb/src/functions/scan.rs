@@ -7,7 +7,7 @@ use arrow_schema::FieldRef;
 use lakebed_core::schema::DataType;
 use lakebed_core::{CommitNumber, Filter, Op, Parts, Result, ScanRequest, Seq, Snapshot, Value};
 
-use crate::bind::BindCall;
+use crate::bind::{BindCall, Columns};
 use crate::cache::columns::ScanColumns;
 use crate::callback::{internal, invalid};
 use crate::query_snapshot::{self, CallSnapshot};
@@ -36,7 +36,7 @@ impl TableFunction for ScanFunction {
         (c"file", ParameterType::Text),
         (c"since", ParameterType::Time),
         (c"snapshot", ParameterType::Int),
-        (c"columns", ParameterType::TextStruct),
+        (c"columns", ParameterType::Columns),
     ];
 
     fn bind(call: &BindCall) -> Result<Self> {
@@ -62,13 +62,19 @@ impl TableFunction for ScanFunction {
         }
         request.text_views = true;
         request.as_of = call.named_count(c"snapshot")?.map(CommitNumber);
-        for (name, text) in call.named_text_struct(c"columns")? {
-            let data_type: DataType = text.parse().map_err(|reason| {
-                invalid(format!(
-                    "The type {text:?} of column {name:?} cannot be read: {reason}."
-                ))
-            })?;
-            request.types.push((name, data_type));
+        match call.named_columns(c"columns")? {
+            Columns::All => {}
+            Columns::Named(names) => request.columns = Some(checked(names)?),
+            Columns::Typed(types) => {
+                for (name, text) in types {
+                    let data_type: DataType = text.parse().map_err(|reason| {
+                        invalid(format!(
+                            "The type {text:?} of column {name:?} cannot be read: {reason}."
+                        ))
+                    })?;
+                    request.types.push((name, data_type));
+                }
+            }
         }
         let columns = opened
             .store
@@ -124,6 +130,24 @@ impl TableFunction for ScanFunction {
         }
         Ok(())
     }
+}
+
+/// Names of columns, of which there is at least one and none twice.
+fn checked(names: Vec<String>) -> Result<Vec<String>> {
+    if names.is_empty() {
+        return Err(invalid(
+            "lakebed_scan was given columns := []: name at least one column, or leave the argument out.".to_owned(),
+        ));
+    }
+    for (place, name) in names.iter().enumerate() {
+        let mut before = names.iter().take(place);
+        if before.any(|known| known.eq_ignore_ascii_case(name)) {
+            return Err(invalid(format!(
+                "lakebed_scan was given the column {name:?} twice in columns := [...]: name it once."
+            )));
+        }
+    }
+    Ok(names)
 }
 
 /// An upper bound of the number of rows.

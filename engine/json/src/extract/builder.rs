@@ -7,42 +7,23 @@ use arrow_array::types::{
     Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType, UInt64Type,
 };
 use arrow_array::{
-    ArrayRef, ArrowPrimitiveType, BooleanArray, ListArray, MapArray, PrimitiveArray, StringArray,
-    StructArray,
+    ArrayRef, ArrowPrimitiveType, BooleanArray, ListArray, MapArray, PrimitiveArray, StructArray,
 };
-use arrow_buffer::{
-    BooleanBufferBuilder, Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer,
-};
+use arrow_buffer::{BooleanBufferBuilder, NullBuffer, NullBufferBuilder, ScalarBuffer};
 use arrow_schema::{ArrowError, Field, FieldRef, Fields};
 
-use crate::schema::{DataType, arrow_field};
-use crate::syntax::{
-    Cursor, Integer, Malformed, Text, Value, fitting_double, integer, unescape_into,
-};
+use super::fit::{Fitted, fit};
+use super::texts::{Texts, last, offsets, put_member};
+use super::value_error::ValueError;
+use crate::schema::{DataType, Declared, Step, arrow_field};
+use crate::syntax::{Cursor, Integer, Text, Value, fitting_double, integer};
 use crate::time::{Moment, moment};
 
-/// Why a value cannot be added to a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ValueError {
-    /// The bytes are not JSON.
-    Malformed,
-    /// The column's type cannot hold the value.
-    TypeMismatch,
-    /// The column would exceed the 2 GiB of an Arrow array.
-    TooLarge,
-}
-
-impl From<Malformed> for ValueError {
-    fn from(_: Malformed) -> Self {
-        Self::Malformed
-    }
-}
-
-/// When an array is assembled, the only check that can still fail is that its text is UTF-8.
-impl From<ArrowError> for ValueError {
-    fn from(_: ArrowError) -> Self {
-        Self::Malformed
-    }
+/// A declared type, and the texts that mean NULL.
+#[derive(Debug)]
+struct DeclaredType {
+    data_type: DataType,
+    nulls: Arc<[Box<str>]>,
 }
 
 /// The values of one column of the current batch.
@@ -50,6 +31,9 @@ impl From<ArrowError> for ValueError {
 pub(super) struct Builder {
     valid: NullBufferBuilder,
     values: Values,
+    declared: Option<Box<DeclaredType>>,
+    /// Values that the declared type could not hold.
+    misfits: u64,
 }
 
 #[derive(Debug)]
@@ -70,7 +54,21 @@ enum Values {
 }
 
 impl Builder {
-    pub(super) fn new(data_type: &DataType) -> Self {
+    /// For values of this type; `declared` are the parts of it that were declared.
+    pub(super) fn new(data_type: &DataType, declared: &[Declared]) -> Self {
+        let whole = declared.iter().find(|part| part.path.is_empty());
+        let inside = |step: &Step| -> Vec<Declared> {
+            let parts = declared
+                .iter()
+                .filter_map(|part| match part.path.split_first() {
+                    None => Some(part.clone()),
+                    Some((first, rest)) => (first == step).then(|| Declared {
+                        path: rest.to_vec(),
+                        nulls: Arc::clone(&part.nulls),
+                    }),
+                });
+            parts.collect()
+        };
         let values = match data_type {
             DataType::Boolean => Values::Boolean(BooleanBufferBuilder::new(0)),
             DataType::BigInt => Values::BigInt(Vec::new()),
@@ -85,17 +83,29 @@ impl Builder {
             DataType::List(element) => Values::List(Box::new(Lists {
                 offsets: vec![0],
                 field: Arc::new(arrow_field("item", element)),
-                elements: Self::new(element),
+                elements: Self::new(element, &inside(&Step::Element)),
             })),
             DataType::Struct(fields) => Values::Struct(Box::new(Structs {
+                // No key equals the byte that stands for the field of all other keys.
                 names: fields
                     .iter()
-                    .map(|field| field.name.as_bytes().into())
+                    .map(|field| {
+                        if field.rest {
+                            [0xFF].into()
+                        } else {
+                            field.name.as_bytes().into()
+                        }
+                    })
                     .collect(),
+                rest: fields.iter().position(|field| field.rest),
+                rest_text: Vec::new(),
                 fields: data_type.arrow_fields(),
                 builders: fields
                     .iter()
-                    .map(|field| Self::new(&field.data_type))
+                    .map(|field| {
+                        let step = Step::Key(field.name.as_bytes().into());
+                        Self::new(&field.data_type, &inside(&step))
+                    })
                     .collect(),
                 stamps: vec![0; fields.len()],
                 stamp: 0,
@@ -104,13 +114,97 @@ impl Builder {
                 offsets: vec![0],
                 fields: data_type.arrow_fields(),
                 keys: Texts::default(),
-                values: Self::new(value),
+                values: Self::new(value, whole.map_or(&[], std::slice::from_ref)),
             })),
         };
         Self {
             valid: NullBufferBuilder::new(0),
             values,
+            declared: whole.map(|part| {
+                Box::new(DeclaredType {
+                    data_type: data_type.clone(),
+                    nulls: Arc::clone(&part.nulls),
+                })
+            }),
+            misfits: 0,
         }
+    }
+
+    /// How many values a declared type could not hold, in it and in what is inside, since it was made.
+    pub(super) fn misfits(&self) -> u64 {
+        let inside = match &self.values {
+            Values::List(lists) => lists.elements.misfits(),
+            Values::Struct(structs) => structs.builders.iter().map(Self::misfits).sum(),
+            Values::Map(maps) => maps.values.misfits(),
+            _ => 0,
+        };
+        self.misfits + inside
+    }
+
+    /// Appends a text to a column of JSON or VARCHAR.
+    pub(super) fn append_text(&mut self, text: &[u8]) -> Result<(), ValueError> {
+        match &mut self.values {
+            Values::Varchar(texts) | Values::Json(texts) => texts.push_raw(text)?,
+            _ => return Err(ValueError::TypeMismatch),
+        }
+        self.valid.append_non_null();
+        Ok(())
+    }
+
+    /// As [`Builder::append`], for a declared type: a value that it cannot hold is NULL, and counted.
+    fn append_fitting(&mut self, cursor: &mut Cursor<'_>) -> Result<(), ValueError> {
+        let first = cursor.peek()?;
+        match (&mut self.values, first) {
+            (Values::List(lists), b'[') => lists.push(cursor)?,
+            (Values::Struct(structs), b'{') => structs.push(cursor)?,
+            (Values::Map(maps), b'{') => maps.push(cursor)?,
+            _ => {
+                let mut ahead = *cursor;
+                let raw = ahead.skip()?;
+                let value = cursor.value()?;
+                let fitted = self
+                    .declared
+                    .as_ref()
+                    .and_then(|declared| fit(&declared.data_type, value, raw, &declared.nulls));
+                return self.append_fitted(fitted);
+            }
+        }
+        self.valid.append_non_null();
+        Ok(())
+    }
+
+    fn append_fitted(&mut self, fitted: Option<Fitted<'_>>) -> Result<(), ValueError> {
+        let misfit = |_| ValueError::TypeMismatch;
+        match (&mut self.values, fitted) {
+            (_, Some(Fitted::Null)) => {
+                self.append_null();
+                return Ok(());
+            }
+            (Values::Boolean(values), Some(Fitted::Bool(value))) => values.append(value),
+            (Values::BigInt(values), Some(Fitted::Int(value))) => {
+                values.push(value.try_into().map_err(misfit)?);
+            }
+            (Values::UBigInt(values), Some(Fitted::Int(value))) => {
+                values.push(value.try_into().map_err(misfit)?);
+            }
+            (Values::HugeInt(values), Some(Fitted::Int(value))) => values.push(value),
+            (Values::Double(values), Some(Fitted::Float(value))) => values.push(value),
+            (Values::Varchar(texts) | Values::Json(texts), Some(Fitted::Text(text))) => {
+                texts.push_raw(&text)?;
+            }
+            (Values::Date(values), Some(Fitted::Days(days))) => values.push(days),
+            (
+                Values::Timestamp(values) | Values::TimestampTz(values),
+                Some(Fitted::Micros(micros)),
+            ) => values.push(micros),
+            _ => {
+                self.misfits += 1;
+                self.append_null();
+                return Ok(());
+            }
+        }
+        self.valid.append_non_null();
+        Ok(())
     }
 
     pub(super) fn append_null(&mut self) {
@@ -134,6 +228,9 @@ impl Builder {
     /// Appends the next value of `cursor`, and passes it.
     #[inline]
     pub(super) fn append(&mut self, cursor: &mut Cursor<'_>) -> Result<(), ValueError> {
+        if self.declared.is_some() {
+            return self.append_fitting(cursor);
+        }
         let first = cursor.peek()?;
         if first == b'n' {
             cursor.skip()?;
@@ -270,18 +367,6 @@ fn string<'a>(cursor: &mut Cursor<'a>) -> Result<Text<'a>, ValueError> {
     }
 }
 
-/// The last offset. Offsets start with 0 and never become empty.
-fn last(offsets: &[i32]) -> i32 {
-    offsets.last().copied().unwrap_or(0)
-}
-
-fn offsets(offsets: &mut Vec<i32>) -> OffsetBuffer<i32> {
-    let room = offsets.len();
-    let taken = std::mem::replace(offsets, Vec::with_capacity(room));
-    offsets.push(0);
-    OffsetBuffer::new(ScalarBuffer::from(taken))
-}
-
 fn primitive<T: ArrowPrimitiveType>(
     values: &mut Vec<T::Native>,
     nulls: Option<NullBuffer>,
@@ -289,69 +374,6 @@ fn primitive<T: ArrowPrimitiveType>(
     let room = values.len();
     let taken = std::mem::replace(values, Vec::with_capacity(room));
     PrimitiveArray::try_new(ScalarBuffer::from(taken), nulls)
-}
-
-/// Texts, concatenated.
-#[derive(Debug)]
-struct Texts {
-    offsets: Vec<i32>,
-    bytes: Vec<u8>,
-}
-
-impl Default for Texts {
-    fn default() -> Self {
-        Self {
-            offsets: vec![0],
-            bytes: Vec::new(),
-        }
-    }
-}
-
-impl Texts {
-    #[inline]
-    fn push_raw(&mut self, raw: &[u8]) -> Result<(), ValueError> {
-        if self.bytes.len() + raw.len() > i32::MAX as usize {
-            return Err(ValueError::TooLarge);
-        }
-        self.bytes.extend_from_slice(raw);
-        self.end();
-        Ok(())
-    }
-
-    #[inline]
-    fn push(&mut self, text: Text<'_>) -> Result<(), ValueError> {
-        if !text.escaped {
-            return self.push_raw(text.raw);
-        }
-        if self.bytes.len() + text.raw.len() > i32::MAX as usize {
-            return Err(ValueError::TooLarge);
-        }
-        let start = self.bytes.len();
-        unescape_into(text.raw, &mut self.bytes);
-        // Fails for a lone surrogate, for which a schema of this record has the type JSON.
-        let text = self.bytes.get(start..).map(simdutf8::basic::from_utf8);
-        if !matches!(text, Some(Ok(_))) {
-            return Err(ValueError::TypeMismatch);
-        }
-        self.end();
-        Ok(())
-    }
-
-    /// Ends the current text; an empty one if nothing was added since the last.
-    #[inline]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "`push` and `push_raw` keep the bytes below 2^31"
-    )]
-    fn end(&mut self) {
-        self.offsets.push(self.bytes.len() as i32);
-    }
-
-    fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<StringArray, ArrowError> {
-        let room = self.bytes.len();
-        let bytes = std::mem::replace(&mut self.bytes, Vec::with_capacity(room));
-        StringArray::try_new(offsets(&mut self.offsets), Buffer::from_vec(bytes), nulls)
-    }
 }
 
 #[derive(Debug)]
@@ -383,6 +405,9 @@ struct Structs {
     stamps: Vec<u64>,
     /// The number of the current object.
     stamp: u64,
+    /// The field of the keys that have none of their own.
+    rest: Option<usize>,
+    rest_text: Vec<u8>,
 }
 
 impl Structs {
@@ -390,6 +415,8 @@ impl Structs {
         self.stamp += 1;
         cursor.enter()?;
         let mut expected = 0;
+        let mut others = HashSet::new();
+        self.rest_text.clear();
         while let Some(key) = cursor.key()? {
             let found = self.position(key, expected);
             if let Some(found) = found
@@ -400,9 +427,20 @@ impl Structs {
                 *stamp = self.stamp;
                 expected = found + 1;
                 builder.append(cursor)?;
-            } else {
-                cursor.skip()?;
+                continue;
             }
+            let value = cursor.skip()?;
+            if found.is_none() && self.rest.is_some() && others.insert(key.unescaped()) {
+                put_member(key, value, &mut self.rest_text);
+            }
+        }
+        if let Some(rest) = self.rest.filter(|_| !self.rest_text.is_empty())
+            && let Some(builder) = self.builders.get_mut(rest)
+            && let Some(stamp) = self.stamps.get_mut(rest)
+        {
+            *stamp = self.stamp;
+            self.rest_text.push(b'}');
+            builder.append_text(&self.rest_text)?;
         }
         for (builder, stamp) in self.builders.iter_mut().zip(&self.stamps) {
             if *stamp != self.stamp {

@@ -5,13 +5,17 @@
 //!
 //! A missing key and the JSON null are NULL. Of equal keys the first counts. A JSON column gets the exact bytes of the
 //! value. A value that its column's type cannot hold is an [`ExtractError`], never another value: that happens only
-//! when the schema does not include the record. A key inside a STRUCT that the type lacks is skipped, like a column
-//! outside the projection.
+//! when the schema does not include the record. Where the type was declared, such a value is NULL, and counted
+//! ([`Extractor::misfits`]); [`fit`] says what a declared type holds. A key inside a STRUCT that the type lacks is
+//! skipped, like a column outside the projection.
 //!
 //! Records must be validated JSON. Other bytes give errors or arbitrary values, never a panic.
 
 mod builder;
 mod find;
+mod fit;
+mod texts;
+mod value_error;
 
 #[cfg(test)]
 mod tests;
@@ -22,8 +26,9 @@ use std::sync::Arc;
 use arrow_array::ArrayRef;
 use arrow_schema::SchemaRef;
 
-pub use self::builder::ValueError;
 pub use self::find::ValueFinder;
+pub use self::fit::{Fitted, fit};
+pub use self::value_error::ValueError;
 
 use self::builder::Builder;
 use self::find::{KeyLookup, Projected};
@@ -89,6 +94,8 @@ pub struct Extractor {
     schema: SchemaRef,
     rows: usize,
     bytes: usize,
+    /// The value of a column of [`ColumnSource::Rest`]; kept to reuse its memory.
+    rest: Vec<u8>,
 }
 
 impl Extractor {
@@ -115,6 +122,7 @@ impl Extractor {
             schema: Arc::new(arrow_schema(schema, projection)),
             rows: 0,
             bytes: 0,
+            rest: Vec::new(),
         }
     }
 
@@ -160,26 +168,45 @@ impl Extractor {
         if object {
             match &mut self.lookup {
                 KeyLookup::Search(search) => search.push(&mut self.columns, record)?,
-                KeyLookup::Walk(walk) => walk.push(&mut self.columns, cursor)?,
+                KeyLookup::Walk(walk) => walk.push(&mut self.columns, &mut cursor)?,
             }
         }
         for (number, column) in self.columns.iter_mut().enumerate() {
-            let value = match column.source {
-                ColumnSource::Key(_) if object => continue,
-                ColumnSource::NonObject if !object => true,
-                ColumnSource::Record => true,
-                ColumnSource::Key(_) | ColumnSource::NonObject => false,
+            let appended = match &column.source {
+                ColumnSource::Key(_) | ColumnSource::Path(_) if object => continue,
+                ColumnSource::NonObject if !object => {
+                    column.builder.append(&mut Cursor::new(record))
+                }
+                ColumnSource::Rest(known) if object => {
+                    self.rest.clear();
+                    match find::rest_of(record, known, &mut self.rest) {
+                        Ok(()) if self.rest.is_empty() => {
+                            column.builder.append_null();
+                            Ok(())
+                        }
+                        Ok(()) => column.builder.append_text(&self.rest),
+                        Err(error) => Err(error.into()),
+                    }
+                }
+                _ => {
+                    column.builder.append_null();
+                    Ok(())
+                }
             };
-            if value {
-                column
-                    .builder
-                    .append(&mut Cursor::new(record))
-                    .map_err(|error| (number, error))?;
-            } else {
-                column.builder.append_null();
-            }
+            appended.map_err(|error| (number, error))?;
         }
         Ok(())
+    }
+
+    /// For each column of the projection, how many values its declared types could not hold, since the extractor was
+    /// made.
+    pub fn misfits(&self) -> Vec<u64> {
+        let of = |place: &usize| {
+            self.columns
+                .get(*place)
+                .map_or(0, |column| column.builder.misfits())
+        };
+        self.order.iter().map(of).collect()
     }
 
     #[cold]
@@ -201,7 +228,7 @@ impl Extractor {
 
     fn clear(&mut self) {
         for column in &mut self.columns {
-            column.builder = Builder::new(&column.data_type);
+            column.builder = Builder::new(&column.data_type, &column.declared);
         }
         (self.rows, self.bytes) = (0, 0);
     }

@@ -1,34 +1,11 @@
 //! The bytes of a summary, as docs/types.md describes them. The form is canonical: fields are sorted by key, nothing
 //! can be written in two ways, and so equal summaries have equal bytes.
-//!
-//! The varints are those of `lakebed-format`, read and written here so that this crate does without it.
 
-use std::fmt;
-
+use super::bytes::{BadSummary, Input, bad, varint};
+use super::description::Description;
 use super::node::{MAX_DEPTH, NONE, NodeId, ROOT};
 use super::stats::{Stats, format, key_mark, value_mark};
 use super::summary::Summary;
-
-const VERSION: u8 = 1;
-
-/// The bytes are not a summary: cut, damaged, or of a newer version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadSummary {
-    /// What is wrong: half a sentence, to follow "the schema summary".
-    pub reason: &'static str,
-}
-
-impl fmt::Display for BadSummary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the schema summary {}", self.reason)
-    }
-}
-
-impl std::error::Error for BadSummary {}
-
-const fn bad<T>(reason: &'static str) -> Result<T, BadSummary> {
-    Err(BadSummary { reason })
-}
 
 /// Bits of a node's first varint: which parts follow. The counts are bits 0 to 6.
 mod part {
@@ -58,9 +35,36 @@ fn counts(stats: &mut Stats) -> [&mut u64; 7] {
 impl Summary {
     /// Its canonical bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = vec![VERSION, self.key_marks];
-        self.encode_node(ROOT, &mut out);
+        let version = if self.needs_second_version() { 2 } else { 1 };
+        let mut out = vec![version];
+        if version == 2 {
+            out.push(0);
+        }
+        self.encode_body(&mut out);
         out
+    }
+
+    /// Whether an object collapsed and kept keys, which version 1 cannot say.
+    pub(super) fn needs_second_version(&self) -> bool {
+        let mut open = vec![ROOT];
+        while let Some(id) = open.pop() {
+            let node = self.node(id);
+            if node.value != NONE && node.fields.len() > 0 {
+                return true;
+            }
+            open.extend(node.fields.ids());
+            open.extend(
+                [node.element, node.value]
+                    .into_iter()
+                    .filter(|id| *id != NONE),
+            );
+        }
+        false
+    }
+
+    pub(super) fn encode_body(&self, out: &mut Vec<u8>) {
+        out.push(self.key_marks);
+        self.encode_node(ROOT, out);
     }
 
     fn encode_node(&self, id: NodeId, out: &mut Vec<u8>) {
@@ -135,21 +139,25 @@ impl Summary {
     }
 
     /// As [`Summary::decode`], with the limits of `self`, which must be empty.
-    pub(super) fn decoded(mut self, bytes: &[u8]) -> Result<Self, BadSummary> {
-        let mut input = Input { bytes };
-        match input.byte()? {
-            VERSION => {}
-            _ => return bad("has a version this program does not know; use a newer one"),
+    pub(super) fn decoded(self, bytes: &[u8]) -> Result<Self, BadSummary> {
+        let description = Description::decode_into(self, bytes)?;
+        if description.replaces || description.settings.is_some() {
+            return bad("has settings where none can be");
         }
+        Ok(description.summary)
+    }
+
+    /// Reads the rest of the bytes; `self` must be empty.
+    pub(super) fn decode_body(&mut self, input: &mut Input<'_>) -> Result<(), BadSummary> {
         self.key_marks = input.byte()?;
         if self.key_marks & !key_mark::ALL != 0 {
             return bad("has unknown marks");
         }
-        self.decode_node(ROOT, &mut input)?;
+        self.decode_node(ROOT, input)?;
         if !input.bytes.is_empty() {
             return bad("is followed by other bytes");
         }
-        Ok(self)
+        Ok(())
     }
 
     /// Recurses into at most `MAX_DEPTH` levels.
@@ -206,8 +214,7 @@ impl Summary {
             self.node_mut(id).duplicates = input.count()?;
         }
         let inside = has(part::FIELDS) || has(part::VALUE);
-        if (has(part::FIELDS) && has(part::VALUE))
-            || (inside && !objects)
+        if (inside && !objects)
             || (has(part::ELEMENT) && !arrays)
             || ((inside || has(part::ELEMENT)) && depth >= MAX_DEPTH)
         {
@@ -260,72 +267,6 @@ impl Summary {
         }
         Ok(())
     }
-}
-
-struct Input<'a> {
-    bytes: &'a [u8],
-}
-
-impl<'a> Input<'a> {
-    fn take(&mut self, length: u64) -> Result<&'a [u8], BadSummary> {
-        let taken = usize::try_from(length)
-            .ok()
-            .and_then(|length| self.bytes.split_at_checked(length));
-        let Some((taken, rest)) = taken else {
-            return bad("is cut short");
-        };
-        self.bytes = rest;
-        Ok(taken)
-    }
-
-    fn byte(&mut self) -> Result<u8, BadSummary> {
-        let [byte] = self.array()?;
-        Ok(byte)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], BadSummary> {
-        let Some((taken, rest)) = self.bytes.split_first_chunk() else {
-            return bad("is cut short");
-        };
-        self.bytes = rest;
-        Ok(*taken)
-    }
-
-    fn varint(&mut self) -> Result<u64, BadSummary> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            let bits = u64::from(byte & 0x7F);
-            if bits << shift >> shift != bits || (byte == 0 && shift > 0) {
-                return bad("has a number that is too long");
-            }
-            value |= bits << shift;
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        bad("has a number that is too long")
-    }
-
-    /// A varint that is written only where it is not zero.
-    fn count(&mut self) -> Result<u64, BadSummary> {
-        match self.varint()? {
-            0 => bad("has a zero where none can be"),
-            count => Ok(count),
-        }
-    }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the lowest seven bits are written at a time"
-)]
-fn varint(mut value: u64, out: &mut Vec<u8>) {
-    while value > 0x7F {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
 }
 
 fn zigzag(value: i64) -> u64 {

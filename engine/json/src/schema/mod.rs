@@ -6,16 +6,23 @@
 //!
 //! [`to_columns`] makes a [`Schema`] from a summary: names, [`DataType`]s and notes for the user about each column. The
 //! rule behind every type: it holds every value seen without loss, or it is `JSON`, which is the exact bytes.
+//! [`Settings`] are what is fixed all the same: names that were given, and types that somebody declared.
 //! `docs/types.md` has the lattice.
 //!
 //! Arrow is used here only for its names of types.
 
 mod arrow;
+mod bytes;
 mod columns;
+mod description;
 mod encoding;
+mod infer;
+mod keep_names;
+mod names;
 mod node;
 mod observe;
 mod scratch;
+mod settings;
 mod stats;
 mod summary;
 mod type_names;
@@ -25,8 +32,11 @@ mod types;
 mod tests;
 
 pub use arrow::{arrow_field, arrow_schema};
+pub use bytes::BadSummary;
 pub use columns::to_columns;
-pub use encoding::BadSummary;
+pub use description::Description;
+pub use node::MAX_COLUMNS;
 pub use observe::validate_and_observe;
+pub use settings::{Declaration, Settings};
 pub use summary::Summary;
-pub use types::{Column, ColumnSource, DataType, Field, SYSTEM_COLUMNS, Schema};
+pub use types::{Column, ColumnSource, DataType, Declared, Field, SYSTEM_COLUMNS, Schema, Step};

@@ -1,5 +1,6 @@
 //! The nodes of a summary.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use super::stats::Stats;
@@ -13,6 +14,9 @@ pub(super) const ROOT: NodeId = 0;
 
 /// Containers at this depth are counted, but not what is in them.
 pub(super) const MAX_DEPTH: u8 = 12;
+
+/// The most columns of a collection. Where the records have more keys, one of these holds the keys without a column.
+pub const MAX_COLUMNS: usize = 4_096;
 
 /// The greatest weight that the keys of an object may have together, by its depth.
 pub(super) type Limits = [u32; MAX_DEPTH as usize];
@@ -144,4 +148,10 @@ impl Fields {
 #[inline]
 pub(super) fn position_unit(keys: u32) -> u64 {
     (1 << 23) / u64::from(keys.max(1))
+}
+
+/// Orders by mean position, then by key. Cross-multiplied, so that it is exact.
+pub(super) fn by_place(a: &Node, b: &Node) -> Ordering {
+    let mean = |of: &Node, other: &Node| u128::from(of.order) * u128::from(other.stats.total());
+    mean(a, b).cmp(&mean(b, a)).then_with(|| a.key.cmp(&b.key))
 }

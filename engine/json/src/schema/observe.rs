@@ -239,9 +239,12 @@ impl Observer<'_> {
         let node = self.summary.node(parent);
         if node.value != NONE {
             let value = node.value;
-            self.find_in_collapsed(key, value);
-            return;
+            if self.summary.field(parent, key).is_none() {
+                self.find_in_collapsed(key, value);
+                return;
+            }
         }
+        let node = self.summary.node(parent);
         let guess = if last == NONE {
             node.first
         } else {

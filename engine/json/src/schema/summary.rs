@@ -6,14 +6,18 @@
 //! *Size.* An object whose paths weigh more than the limit of its depth *collapses*: its keys are dropped and all their
 //! values share one node. The weight of a path never falls when lines are added, a collapsed object weighs one more
 //! than the heaviest that is not, and a collapsed object keeps the merge of everything under it. So whether and how an
-//! object collapses depends on the set of lines and not on their order.
+//! object collapses depends on the set of lines and not on their order. It keeps the keys that are in many objects: a
+//! key stays only while each of the summaries that were merged has it, so that its node describes all its values. Which
+//! keys these are may depend on the order.
 //!
 //! *Order of keys.* Each key sums up its positions, as fractions of its object; keys sort by the mean. On records that
 //! lack some keys this is closer to their common order than the order of first appearance, which would also depend on
 //! which line came first.
 
+use std::collections::HashSet;
+
 use super::node::{
-    Entry, LIMITS, Limits, NONE, Node, NodeId, ROOT, key_length, own_weight, prefix,
+    Entry, LIMITS, Limits, MAX_COLUMNS, NONE, Node, NodeId, ROOT, key_length, own_weight, prefix,
 };
 use super::scratch::Scratch;
 
@@ -61,6 +65,10 @@ impl PartialEq for Summary {
 }
 
 impl Eq for Summary {}
+
+/// Where the record has too many keys, those that less than one line in so many has are the first to lose their node or
+/// column.
+const RARE: u64 = 100;
 
 /// What is inside a column adds at most this part of the limit of its depth to the weight of the record, so that a
 /// column that collapses does not make the record collapse.
@@ -113,6 +121,31 @@ impl Summary {
     /// The number of lines it describes.
     pub fn rows(&self) -> u64 {
         self.node(ROOT).stats.total()
+    }
+
+    /// The number of lines that are no objects.
+    pub fn non_objects(&self) -> u64 {
+        // Counts saturate, so that those of a decoded summary need not add up.
+        self.rows().saturating_sub(self.node(ROOT).stats.objects)
+    }
+
+    /// The keys of the lines that have a node of their own.
+    pub fn top_keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.node(ROOT)
+            .fields
+            .ids()
+            .map(|field| &*self.node(field).key)
+    }
+
+    /// Whether the lines have this key, and it has a node of its own.
+    pub fn has_top_key(&self, key: &[u8]) -> bool {
+        self.field(ROOT, key).is_some()
+    }
+
+    /// Whether the lines have more keys than there are columns.
+    pub fn is_wide(&self) -> bool {
+        let root = self.node(ROOT);
+        root.value != NONE || root.fields.len() > MAX_COLUMNS
     }
 
     /// Whether it describes no lines.
@@ -225,20 +258,21 @@ impl Summary {
             if value == NONE {
                 self.node_mut(target).value = source_node.value;
                 self.node_mut(source_node.value).parent = target;
-                self.collapse(target);
             } else {
                 self.absorb(value, source_node.value);
             }
-        } else if value != NONE {
-            for field in source_node.fields.ids() {
-                self.absorb_value(value, field);
-            }
-        } else {
-            for field in source_node.fields.ids() {
-                match self.field(target, &self.node(field).key) {
-                    Some(same) => self.absorb(same, field),
-                    None => self.list(target, field),
-                }
+            // The values of keys that the source has no node of are among those of its other keys.
+            let keys = source_node.fields.ids();
+            let known: HashSet<NodeId> = keys
+                .filter_map(|field| self.field(target, &self.node(field).key))
+                .collect();
+            self.drop_keys(target, |field| known.contains(&field));
+        }
+        for field in source_node.fields.ids() {
+            match self.field(target, &self.node(field).key) {
+                Some(same) => self.absorb(same, field),
+                None if value != NONE => self.absorb_value(value, field),
+                None => self.list(target, field),
             }
         }
         self.weigh(target);
@@ -251,15 +285,55 @@ impl Summary {
         self.absorb(target, field);
     }
 
-    /// Collapses `id`: merges all its fields into one node of values.
+    /// Collapses `id`: merges its fields into one node of values. Those that are in many objects stay, up to half of
+    /// the limit.
     fn collapse(&mut self, id: NodeId) {
+        let most = self.limit(self.node(id).depth) / 2;
+        let mut weight = 0u32;
+        let frequent = self.frequent_fields(id, |_| false).into_iter();
+        let kept: HashSet<NodeId> = frequent
+            .take_while(|field| {
+                weight = weight.saturating_add(self.share(*field));
+                weight <= most
+            })
+            .collect();
+        self.value_of(id);
+        self.drop_keys(id, |field| kept.contains(&field));
+    }
+
+    /// Merges the fields that are not kept into the node of values.
+    fn drop_keys(&mut self, id: NodeId, keep: impl Fn(NodeId) -> bool) {
         let node = self.node_mut(id);
         let fields = std::mem::take(&mut node.fields);
         (node.inner, node.first) = (0, NONE);
-        let value = self.value_of(id);
+        let value = node.value;
         for field in fields.ids() {
-            self.absorb_value(value, field);
+            if keep(field) {
+                self.list(id, field);
+            } else {
+                self.absorb_value(value, field);
+            }
         }
+    }
+
+    /// The fields of `id` that are in many of its objects, without those that `skip` names: those in most objects
+    /// first. Of the record these are all that are not rare; inside it, those that at least half of the objects have,
+    /// since objects with other keys each are rather a MAP.
+    pub(super) fn frequent_fields(&self, id: NodeId, skip: impl Fn(&[u8]) -> bool) -> Vec<NodeId> {
+        let node = self.node(id);
+        let share = if id == ROOT { RARE } else { 2 };
+        let objects = |field: NodeId| self.node(field).stats.total();
+        let mut fields: Vec<NodeId> = node
+            .fields
+            .ids()
+            .filter(|field| objects(*field).saturating_mul(share) >= node.stats.objects)
+            .filter(|field| !skip(&self.node(*field).key))
+            .collect();
+        fields.sort_by(|a, b| {
+            let by_objects = objects(*b).cmp(&objects(*a));
+            by_objects.then_with(|| self.node(*a).key.cmp(&self.node(*b).key))
+        });
+        fields
     }
 
     /// The node of the values of a collapsed object, created if missing.
@@ -282,10 +356,14 @@ impl Summary {
             .map(|field| self.share(field))
             .fold(0, u32::saturating_add);
         let most = self.limit(node.depth);
-        let too_heavy = node.value == NONE && inner > most;
         self.node_mut(id).inner = inner;
-        if too_heavy {
+        if inner > most {
             self.collapse(id);
+            let left = self.node(id).fields.ids();
+            let inner = left
+                .map(|field| self.share(field))
+                .fold(0, u32::saturating_add);
+            self.node_mut(id).inner = inner;
         }
         let node = self.node(id);
         let element = if node.element == NONE {
@@ -360,6 +438,14 @@ impl Summary {
                     self.scratch.too_heavy.push(parent);
                 }
             } else {
+                // What stayed of its keys may become too heavy again.
+                if node.value != id {
+                    let was = node.inner;
+                    node.inner += more;
+                    if was <= most && node.inner > most {
+                        self.scratch.too_heavy.push(parent);
+                    }
+                }
                 return;
             }
             more = self.share(parent) - before;

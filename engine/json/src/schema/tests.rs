@@ -1,5 +1,7 @@
 //! Summaries merge in any order and are bounded; types hold what was seen.
 
+mod fixed;
+
 use proptest::prelude::*;
 
 use super::node::Limits;
@@ -22,7 +24,23 @@ fn summary_of<T: AsRef<[u8]>>(mut summary: Summary, lines: &[T]) -> Summary {
 fn schema_of(lines: &[&str]) -> Schema {
     let summary = summary_of(Summary::new(), lines);
     assert_eq!(Summary::decode(&summary.encode()).as_ref(), Ok(&summary));
-    to_columns(&summary)
+    to_columns(&summary, &Settings::default())
+}
+
+impl Summary {
+    /// Rows and type of the keys that have a node.
+    fn top_columns(&self) -> std::collections::HashMap<ColumnSource, (u64, String)> {
+        let schema = to_columns(self, &Settings::default());
+        let columns = schema.columns.into_iter();
+        let keys = columns.filter(|column| matches!(column.source, ColumnSource::Key(_)));
+        keys.map(|column| {
+            (
+                column.source,
+                (column.missing, column.data_type.to_string()),
+            )
+        })
+        .collect()
+    }
 }
 
 fn shown(schema: &Schema) -> String {
@@ -212,7 +230,12 @@ fn very_many_keys_become_a_map_or_json() {
             })
             .collect()
     };
-    let types = |lines: &[String]| shown(&to_columns(&summary_of(Summary::new(), lines)));
+    let types = |lines: &[String]| {
+        shown(&to_columns(
+            &summary_of(Summary::new(), lines),
+            &Settings::default(),
+        ))
+    };
     assert_eq!(types(&wide("1")), "id BIGINT, tags MAP(VARCHAR, BIGINT)");
     assert_eq!(
         types(&wide("1")[..150]),
@@ -226,12 +249,6 @@ fn very_many_keys_become_a_map_or_json() {
     let mut mixed = wide("1");
     mixed.extend(wide("\"x\""));
     assert_eq!(types(&mixed), "id BIGINT, tags JSON");
-    let records: Vec<String> = (0..5000)
-        .map(|row| format!("{{\"k{row}\":{row}}}"))
-        .collect();
-    let schema = to_columns(&summary_of(Summary::new(), &records));
-    assert_eq!(shown(&schema), "value JSON");
-    assert_eq!(schema.columns[0].source, ColumnSource::Record);
 }
 
 #[test]
@@ -384,7 +401,7 @@ fn other_bytes_are_no_summary() {
     longer.push(0);
     assert!(Summary::decode(&longer).is_err());
     let mut newer = bytes.clone();
-    newer[0] = 2;
+    newer[0] = 3;
     assert!(
         Summary::decode(&newer)
             .unwrap_err()
@@ -429,9 +446,17 @@ proptest! {
         b.merge(&c);
         a.merge(&b);
         a.merge(&empty().decoded(&d.encode()).unwrap());
-        prop_assert_eq!(&a, &whole);
         prop_assert_eq!(a.rows(), lines.len() as u64);
-        prop_assert_eq!(to_columns(&a), to_columns(&whole));
+        if whole.needs_second_version() || a.needs_second_version() {
+            // Which keys a record keeps that has too many may depend on the order; what it says of them does not.
+            let (a, whole) = (a.top_columns(), whole.top_columns());
+            for (key, column) in &a {
+                prop_assert!(whole.get(key).is_none_or(|known| known == column));
+            }
+            return Ok(());
+        }
+        prop_assert_eq!(&a, &whole);
+        prop_assert_eq!(to_columns(&a, &Settings::default()), to_columns(&whole, &Settings::default()));
         // What merging left behind serves further lines as well.
         for line in &lines {
             validate_and_observe(line.as_bytes(), &mut a).unwrap();
@@ -464,7 +489,7 @@ proptest! {
             prop_assert_eq!(summary.encode(), bytes);
             let mut merged = summary.clone();
             merged.merge(&summary);
-            let _ = to_columns(&merged);
+            let _ = to_columns(&merged, &Settings::default());
         }
     }
 }

@@ -155,7 +155,11 @@ impl<'a> Parser<'a> {
                 return Err(format!("the STRUCT has two fields {name:?}"));
             }
             let data_type = self.data_type()?;
-            fields.push(Field { name, data_type });
+            fields.push(Field {
+                name,
+                data_type,
+                rest: false,
+            });
             if !self.takes(',') {
                 self.expect(')')?;
                 return Ok(DataType::Struct(fields));

@@ -1,6 +1,8 @@
 //! Types, columns and schemas.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 /// The type of a column.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -40,6 +42,8 @@ pub struct Field {
     pub name: String,
     /// Its type.
     pub data_type: DataType,
+    /// Whether it holds the keys that have no field, as one JSON object, instead of the key of its name.
+    pub rest: bool,
 }
 
 impl fmt::Display for DataType {
@@ -75,15 +79,35 @@ impl fmt::Display for DataType {
     }
 }
 
-/// The part of a record that a column holds.
+/// The part of a record that a column holds. Keys are unescaped, as by [`crate::unescape_into`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ColumnSource {
-    /// The value of this key, where the record is an object. The key is unescaped, as by [`crate::unescape_into`].
+    /// The value of this key, where the record is an object.
     Key(Box<[u8]>),
+    /// The value of a field inside objects: a key of the record, then the keys that lead to the field.
+    Path(Vec<Box<[u8]>>),
     /// The record itself, where it is not an object.
     NonObject,
-    /// The record itself.
-    Record,
+    /// An object of the keys that are not among these, where the record is an object that has any.
+    Rest(Arc<BTreeSet<Box<[u8]>>>),
+}
+
+/// A step of a path into a value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Step {
+    /// To the value of a key of an object.
+    Key(Box<[u8]>),
+    /// To every element of an array.
+    Element,
+}
+
+/// A part of a column whose type was declared: a value that does not fit it is NULL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declared {
+    /// Where it is in the column; empty for the whole column.
+    pub path: Vec<Step>,
+    /// Texts that stand for NULL: strings, or numbers and words as they are written.
+    pub nulls: Arc<[Box<str>]>,
 }
 
 /// A column of a collection.
@@ -106,6 +130,17 @@ pub struct Column {
     /// Whether the bytes `"key"` followed by a colon are this column's key in every row: no other path has the key, and
     /// no key is written with an escape. Set by [`super::to_columns`] alone; [`crate::extract`] relies on it.
     pub unique: bool,
+    /// The parts of it whose type was declared.
+    pub declared: Vec<Declared>,
+    /// The number of values that a declared type cannot hold; 0 where they were not counted.
+    pub misfits: u64,
+}
+
+impl Column {
+    /// Whether its type as a whole was declared.
+    pub fn is_declared(&self) -> bool {
+        self.declared.iter().any(|part| part.path.is_empty())
+    }
 }
 
 /// The typed columns of a collection.
@@ -115,6 +150,8 @@ pub struct Schema {
     pub columns: Vec<Column>,
     /// The number of rows it was made from, deleted ones included.
     pub rows: u64,
+    /// Fields inside objects that a search for their key finds, as [`Column::unique`] says of columns.
+    pub unique_paths: BTreeSet<Vec<Box<[u8]>>>,
 }
 
 impl Schema {
@@ -123,6 +160,72 @@ impl Schema {
         self.columns
             .iter()
             .position(|column| column.name.eq_ignore_ascii_case(name))
+    }
+}
+
+impl Schema {
+    /// What a path names: a column, in whatever case, and the steps from its value to the field that follows its name:
+    /// `o.price`, `items[].price`.
+    pub fn resolve(&self, path: &str) -> Option<(&Column, Vec<Step>)> {
+        let ends = path.match_indices(['.', '[']).map(|(at, _)| at);
+        let mut ends: Vec<usize> = ends.chain([path.len()]).collect();
+        ends.reverse();
+        ends.into_iter().find_map(|end| {
+            let (name, rest) = path.split_at_checked(end)?;
+            let column = self.columns.get(self.position(name)?)?;
+            Some((column, column.data_type.steps(rest)?))
+        })
+    }
+}
+
+impl DataType {
+    /// The steps of a path such as `.a[].b` into values of this type.
+    fn steps(&self, path: &str) -> Option<Vec<Step>> {
+        if path.is_empty() {
+            return Some(Vec::new());
+        }
+        let (step, inside, rest) = match self {
+            Self::List(element) => (Step::Element, &**element, path.strip_prefix("[]")?),
+            Self::Struct(fields) => {
+                let path = path.strip_prefix('.')?;
+                // A field's name may hold a dot: the longest one that fits.
+                let field = fields
+                    .iter()
+                    .filter(|field| !field.rest)
+                    .filter(|field| {
+                        let begins = path.get(..field.name.len());
+                        begins.is_some_and(|begins| begins.eq_ignore_ascii_case(&field.name))
+                            && matches!(
+                                path.as_bytes().get(field.name.len()),
+                                None | Some(b'.' | b'[')
+                            )
+                    })
+                    .max_by_key(|field| field.name.len())?;
+                let step = Step::Key(field.name.as_bytes().into());
+                (step, &field.data_type, path.get(field.name.len()..)?)
+            }
+            _ => return None,
+        };
+        let mut steps = vec![step];
+        steps.extend(inside.steps(rest)?);
+        Some(steps)
+    }
+
+    /// The type of what these steps lead to.
+    pub fn at(&self, steps: &[Step]) -> Option<&Self> {
+        let Some((first, rest)) = steps.split_first() else {
+            return Some(self);
+        };
+        match (self, first) {
+            (Self::List(element), Step::Element) => element.at(rest),
+            (Self::Struct(fields), Step::Key(key)) => {
+                let field = fields
+                    .iter()
+                    .find(|field| field.name.as_bytes() == &**key)?;
+                field.data_type.at(rest)
+            }
+            _ => None,
+        }
     }
 }
 

@@ -15,8 +15,8 @@
 //! | structs and maps | objects; a key of another type than text is the text of its JSON |
 //! | dictionaries, run ends, unions | the value they stand for |
 //!
-//! Dates outside the years 0000 to 9999 are an error: ISO 8601 has no four digits for them. So are equal names of columns,
-//! and types of other systems that Arrow does not know.
+//! Dates outside the years 0000 to 9999 are an error: ISO 8601 has no four digits for them. So are equal names of
+//! columns, and types of other systems that Arrow does not know.
 
 mod error;
 mod shape;

@@ -123,6 +123,7 @@ pub(super) struct Node {
     pub(super) pending: Vec<(u64, Change)>,
     pub(super) shared: BTreeSet<u64>,
     pub(super) exclusive: Option<u64>,
+    pub(super) write: Option<u64>,
     /// Open files on it, so that bytes without a name still take space while they are open.
     pub(super) opens: usize,
 }

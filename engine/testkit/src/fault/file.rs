@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use lakebed_vfs::{File, Lock, Mapping, ReadFile};
+use lakebed_vfs::{File, Holder, Lock, Mapping, Names, ReadFile};
 use parking_lot::Mutex;
 
 use super::disk::{Node, NodeId, World};
@@ -88,6 +88,18 @@ impl ReadFile for FaultFile {
             Ok(Mapping::from(bytes))
         })
     }
+
+    fn names(&self) -> io::Result<Names> {
+        let mut world = self.world.lock();
+        world.enter(self.life, OpKind::Stat, &self.name, 0, 0)?;
+        let names = world.live.files.iter();
+        let mut own = names.filter(|(_, node)| **node == self.node);
+        let name = own.next();
+        Ok(Names {
+            opened: name.is_some_and(|(name, _)| *name == self.name),
+            count: u64::from(name.is_some()),
+        })
+    }
 }
 
 impl File for FaultFile {
@@ -136,16 +148,37 @@ impl File for FaultFile {
     }
 
     fn try_lock(&self, kind: Lock) -> io::Result<bool> {
+        if kind == Lock::Write {
+            self.check_writable()?;
+        }
         self.on_node(OpKind::Lock, 0, 0, |node, _| {
             node.release(self.opened);
+            if kind == Lock::Write {
+                let free = node.write.or(node.exclusive).is_none();
+                if free {
+                    node.write = Some(self.opened);
+                }
+                return Ok(free);
+            }
             if node.exclusive.is_some() || (kind == Lock::Exclusive && !node.shared.is_empty()) {
                 return Ok(false);
             }
             match kind {
                 Lock::Shared => _ = node.shared.insert(self.opened),
                 Lock::Exclusive => node.exclusive = Some(self.opened),
+                Lock::Write => {}
             }
             Ok(true)
+        })
+    }
+
+    fn holder(&self) -> io::Result<Holder> {
+        self.on_node(OpKind::Lock, 0, 0, |node, _| {
+            let holder = node.write.or(node.exclusive);
+            Ok(match holder.filter(|opened| *opened != self.opened) {
+                Some(_) => Holder::Writer,
+                None => Holder::Nobody,
+            })
         })
     }
 
@@ -155,12 +188,6 @@ impl File for FaultFile {
             Ok(())
         })
     }
-
-    fn is_linked(&self) -> io::Result<bool> {
-        let mut world = self.world.lock();
-        world.enter(self.life, OpKind::Stat, &self.name, 0, 0)?;
-        Ok(world.live.files.values().any(|node| *node == self.node))
-    }
 }
 
 impl Node {
@@ -168,6 +195,9 @@ impl Node {
         self.shared.remove(&opened);
         if self.exclusive == Some(opened) {
             self.exclusive = None;
+        }
+        if self.write == Some(opened) {
+            self.write = None;
         }
     }
 }

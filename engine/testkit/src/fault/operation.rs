@@ -61,7 +61,11 @@ impl World {
     }
 }
 
-/// The result of an operation that was carried out: a crash replaces it.
+/// The result of an operation that was carried out: a crash replaces it, and so does an error that comes all the same.
 pub(super) fn leave<T>(pass: &Pass, result: io::Result<T>) -> io::Result<T> {
-    if pass.crash() { Err(crashed()) } else { result }
+    match pass.fault {
+        Some(Fault::Crash) => Err(crashed()),
+        Some(Fault::Applied(errno)) => result.and(Err(io::Error::from_raw_os_error(errno))),
+        _ => result,
+    }
 }

@@ -26,9 +26,9 @@ pub enum OpKind {
     SyncData,
     /// `map`.
     Map,
-    /// `len` or `is_linked`.
+    /// `len` or `names`.
     Stat,
-    /// `try_lock` or `unlock`.
+    /// `try_lock`, `holder` or `unlock`.
     Lock,
     /// `list`.
     List,
@@ -67,6 +67,8 @@ pub enum Fault {
     /// It fails with this errno and does nothing; a failed `sync_data` also loses what it should have written
     /// (see [`super::FaultVfs`]). `ENOSPC` happens only to operations that need space.
     Errno(i32),
+    /// It is done, and fails with this errno all the same. Only what changes something.
+    Applied(i32),
     /// A `read_at` or `write_at` moves at most this many bytes, at least one.
     Short(usize),
     /// A `write_at` writes nothing and reports 0.
@@ -87,6 +89,7 @@ impl Fault {
             ),
             Self::Short(_) | Self::Interrupted => matches!(kind, Read | Write),
             Self::Zero => kind == Write,
+            Self::Applied(_) => kind.changes(),
             Self::Errno(_) | Self::Crash => true,
         }
     }

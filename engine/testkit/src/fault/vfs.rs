@@ -154,6 +154,7 @@ impl FaultVfs {
         for node in &mut world.nodes {
             node.shared.clear();
             node.exclusive = None;
+            node.write = None;
             node.opens = 0;
         }
         Self {

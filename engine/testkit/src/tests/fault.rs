@@ -50,6 +50,27 @@ fn the_chosen_operation_fails_and_does_nothing() {
     vfs.read("a").unwrap();
 }
 
+#[test]
+fn an_operation_may_happen_and_fail_all_the_same() {
+    let vfs = FaultVfs::new();
+    let file = durable(&vfs, "a", b"old");
+    vfs.create_dir("d").unwrap();
+    vfs.plan(Plan::new(Fault::Applied(EIO)).forever());
+    let failed = |result: std::io::Result<()>| assert_eq!(errno(&result.unwrap_err()), Some(EIO));
+    failed(file.write_at(b"new bytes", 0).map(drop));
+    assert_eq!(vfs.read("a").unwrap(), b"new bytes");
+    failed(file.set_len(3));
+    failed(file.sync_data());
+    assert_eq!(vfs.durable().unwrap().read("a").unwrap(), b"new");
+    failed(vfs.open("b", Open::CreateNew).map(drop));
+    failed(vfs.create_dir("e"));
+    failed(vfs.rename("b", "c"));
+    assert_eq!(vfs.list("").unwrap(), ["a", "c", "d", "e"]);
+    failed(vfs.unlink("c"));
+    failed(vfs.sync_dir(""));
+    assert_eq!(vfs.durable().unwrap().list("").unwrap(), ["a", "d", "e"]);
+}
+
 fn create_fails(vfs: &FaultVfs) {
     vfs.open("new", Open::Create).unwrap_err();
 }

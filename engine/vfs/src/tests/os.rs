@@ -15,6 +15,7 @@ fn other_process_gets(dir: &Path, kind: Lock) -> bool {
     let kind = match kind {
         Lock::Shared => "shared",
         Lock::Exclusive => "exclusive",
+        Lock::Write => "write",
     };
     let status = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "tests::os::other_process", "--ignored"])
@@ -38,6 +39,7 @@ fn other_process() {
     };
     let kind = match std::env::var("LAKEBED_VFS_TEST_KIND").unwrap().as_str() {
         "shared" => Lock::Shared,
+        "write" => Lock::Write,
         _ => Lock::Exclusive,
     };
     let file = OsVfs::new(dir).open("LOCK", Open::ReadWrite).unwrap();
@@ -63,6 +65,48 @@ fn locks_exclude_other_processes() {
 
     file.unlock().unwrap();
     assert!(other_process_gets(dir.path(), Lock::Exclusive));
+}
+
+#[test]
+fn write_locks_exclude_other_processes_and_no_reader() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = OsVfs::new(dir.path()).open("LOCK", Open::Create).unwrap();
+    assert!(file.try_lock(Lock::Write).unwrap());
+    assert!(!other_process_gets(dir.path(), Lock::Write));
+    file.unlock().unwrap();
+    assert!(other_process_gets(dir.path(), Lock::Write));
+    // flock's locks, which every reader can take, are not in the way.
+    let reader = std::fs::File::open(dir.path().join("LOCK")).unwrap();
+    for lock in [std::fs::File::lock_shared, std::fs::File::lock] {
+        lock(&reader).unwrap();
+        assert!(file.try_lock(Lock::Write).unwrap());
+        reader.unlock().unwrap();
+    }
+}
+
+#[test]
+fn an_open_directory_is_used_wherever_it_goes() {
+    let place = tempfile::tempdir().unwrap();
+    let (path, moved) = (place.path().join("s"), place.path().join("moved"));
+    let vfs = OsVfs::new(&path);
+    assert!(vfs.is_in_place().unwrap(), "not opened yet");
+    vfs.create_dir("").unwrap();
+    let file = vfs.open("a", Open::Create).unwrap();
+    assert!(vfs.is_in_place().unwrap());
+    std::fs::rename(&path, &moved).unwrap();
+    assert!(!vfs.is_in_place().unwrap());
+    std::fs::create_dir(&path).unwrap();
+    assert!(!vfs.is_in_place().unwrap(), "another directory");
+    vfs.open("b", Open::Create).unwrap();
+    vfs.create_dir("d/e").unwrap();
+    vfs.rename("b", "d/e/c").unwrap();
+    vfs.sync_dir("d/e").unwrap();
+    assert_eq!(vfs.list("d/e").unwrap(), ["c"]);
+    assert!(moved.join("d/e/c").exists());
+    assert!(std::fs::read_dir(&path).unwrap().next().is_none());
+    assert!(file.names().unwrap().opened);
+    std::fs::hard_link(moved.join("a"), moved.join("b")).unwrap();
+    assert_eq!(file.names().unwrap().count, 2);
 }
 
 /// Runs `check` in a child that shares every open file, and gives its answer.

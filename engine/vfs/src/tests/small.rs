@@ -120,7 +120,7 @@ impl File for Scripted {
     fn unlock(&self) -> io::Result<()> {
         unimplemented!()
     }
-    fn is_linked(&self) -> io::Result<bool> {
+    fn holder(&self) -> io::Result<crate::Holder> {
         unimplemented!()
     }
 }

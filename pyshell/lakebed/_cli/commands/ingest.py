@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lakebed._cli import render
+from lakebed._cli.commands.schema import declared_types
 from lakebed._cli.environment.context import Context
 from lakebed.errors import InvalidArgument, error
 
@@ -23,6 +24,8 @@ def ingest(
     on_error: Literal["abort", "skip", "quarantine"],
     again: bool,
     resume: bool,
+    types: tuple[str, ...],
+    nulls: tuple[str, ...],
 ) -> None:
     """Ingests files, and reports on each.
 
@@ -30,6 +33,7 @@ def ingest(
     `Store.ingest` raises.
     """
     # Refused before a store is made.
+    declared = declared_types(types)
     sources = [source for file in files for source in _expanded(file)]
     if into is None and (len(sources) > 1 or sources == ["-"]):
         message = "Several files, and standard input, need a collection: --into NAME."
@@ -37,7 +41,14 @@ def ingest(
     with context.open("a", create=True) as store:
         for source in sources:
             report = store.ingest(
-                source, into, on_error=on_error, again=again, resume=resume, progress=context.progress
+                source,
+                into,
+                on_error=on_error,
+                again=again,
+                resume=resume,
+                types=declared,
+                nulls=nulls,
+                progress=context.progress,
             )
             context.report(report, _lines(report))
             for note in _notes(report):
@@ -68,6 +79,11 @@ def _notes(report: IngestReport) -> Iterator[str]:
     """Remarks on standard error: skipped files and bad lines."""
     if report.skipped:
         yield f"note: {report.file} was ingested into {report.collection} before: skipped (--again ingests it again)"
+    if report.misfits:
+        fitting = render.count(report.misfits, "value does not fit its", "values do not fit their")
+        yield f"note: {fitting} declared type in {report.collection}: NULL in the column, kept in _json"
+    for text in report.notes:
+        yield f"note: {report.collection}: {text}"
     if report.bad_lines:
         fate = f"put into {report.quarantine}" if report.quarantine else "skipped"
         yield f"note: {render.count(report.bad_lines, 'bad line')} of {report.file} {fate}"

@@ -12,7 +12,8 @@ from lakebed._cli.render import Column
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from lakebed.models import Stats
+    from lakebed import models
+    from lakebed.models import Schema, Stats
 
 
 def stats(context: Context) -> None:
@@ -59,9 +60,23 @@ def describe(context: Context, collection: str, format: str | None, rows: int | 
     """
     with context.open() as store:
         schema = store.schema(collection)
+    show_columns(context, schema, format, rows)
+
+
+def show_columns(context: Context, schema: Schema, format: str | None, rows: int | None) -> None:
+    """Lists the columns of a schema."""
     columns = [
         Column("column"), Column("type"), Column("values", "BIGINT"), Column("nulls", "BIGINT"),
         Column("missing", "BIGINT"), Column("notes"),
     ]  # fmt: skip
-    lines = [[one.name, one.type, one.values, one.nulls, one.missing, "; ".join(one.notes)] for one in schema.columns]
+    lines = [
+        [one.name, one.type, one.values, one.nulls, one.missing, "; ".join(_column_notes(one))]
+        for one in schema.columns
+    ]
     context.listing(list(schema.columns), columns, lines, format, rows)
+
+
+def _column_notes(column: models.Column) -> Iterator[str]:
+    if column.misfits:
+        yield render.count(column.misfits, "value does not fit", "values do not fit")
+    yield from column.notes

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from lakebed._cli import render
 from lakebed._cli.messages.terminal import wants_color
+from lakebed.prompts.reply_text import ThoughtFilter
 
 if TYPE_CHECKING:
     from lakebed._cli.environment.context import Context
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 class ReplyDisplay:
     """Replies on a terminal: a single one as it arrives, several when each is complete."""
 
-    def __init__(self, context: Context, run: Run, line: StatusLine | None) -> None:
+    def __init__(self, context: Context, run: Run, line: StatusLine | None, *, raw: bool) -> None:
         self._context = context
+        self._raw = raw
+        self._thoughts = ThoughtFilter()
         self._streamed = False
         self._line = line
         if run.is_single:
@@ -31,11 +34,15 @@ class ReplyDisplay:
         if chunk is None:
             if self._streamed:
                 sys.stdout.write("\n[again]\n")
+            self._thoughts = ThoughtFilter()
             return
-        if chunk.content:
+        text = chunk.content if self._raw else self._thoughts.feed(chunk.content)
+        if chunk.done and not self._raw:
+            text += self._thoughts.end()
+        if text:
             with self._line.hidden(for_good=True) if self._line is not None else contextlib.nullcontext():
                 self._streamed = True
-                sys.stdout.write(render.printable(chunk.content))
+                sys.stdout.write(render.printable(text))
                 sys.stdout.flush()
 
     def show(self, result: PromptResult) -> None:

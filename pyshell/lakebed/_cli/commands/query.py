@@ -12,6 +12,7 @@ from lakebed._cli.language.statements import Statement, hinting_at_pipe_verbs, s
 from lakebed._cli.pipes.execute import run_pipe
 from lakebed._cli.results import execution
 from lakebed._cli.results.output import TITLES, write_binary, write_result
+from lakebed._cli.results.transactions import run_without_rows
 from lakebed._file_formats import BINARY
 from lakebed.duck.interrupt import interruptible
 from lakebed.errors import InvalidArgument
@@ -95,7 +96,7 @@ class _QueryCommand:
                 if execution.returns_rows(parsed):
                     self._write_result(parsed)
                 else:
-                    self.connection.execute(parsed)
+                    run_without_rows(self.connection, parsed)
 
     def _write_result(self, parsed: Parsed) -> None:
         self.results += 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -49,6 +49,8 @@ class Context:
         """Whether reports are JSON, also on a terminal (`--json`)."""
         self.safe = safe
         """Whether programs, and files other than the store's, are forbidden (`--safe`)."""
+        self.in_transaction: Callable[[], bool] = lambda: False
+        """Whether a transaction of SQL is open."""
 
     @cached_property
     def loaded(self) -> Loaded:
@@ -94,6 +96,16 @@ class Context:
             )
             raise StoreNotFound(message) from error
 
+    def allow_change(self, verb: str) -> None:
+        """Raises `InvalidArgument` while a transaction is open: its ROLLBACK would not undo what `verb` writes to the
+        store."""
+        if self.in_transaction():
+            message = (
+                f"{verb} writes to the store, which a ROLLBACK would not undo, and a transaction is open: COMMIT or ROLLBACK "
+                "it first."
+            )
+            raise InvalidArgument(message)
+
     def allow_file(self, name: str) -> None:
         """Raises `InvalidArgument` under `--safe`, for a file that a verb is about to read or write."""
         if self.safe and name != "-":
@@ -126,6 +138,13 @@ class Context:
         import shutil
 
         return shutil.get_terminal_size((120, 40)).columns
+
+    @property
+    def screen(self) -> tuple[int, int]:
+        """The width and the height of the terminal, in columns and lines."""
+        import shutil
+
+        return shutil.get_terminal_size((80, 24))
 
     def text_layout(self, rows: int | None = None, *, to_file: bool = False) -> TextLayout:
         """How text is laid out on standard output, or in a file. `rows`: the rows of a table, None for the setting, 0

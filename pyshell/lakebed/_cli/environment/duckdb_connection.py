@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lakebed._cli.results.transactions import in_transaction
 from lakebed.duck.connection import attach_for_display, search
 from lakebed.duck.functions import ALLOWED
 
@@ -35,6 +36,7 @@ def connect(context: Context, database: str | None = None) -> duckdb.DuckDBPyCon
     connection.execute("SET TimeZone = 'UTC'")
     if context.safe:
         connection.execute("SET enable_external_access = false")
+    context.in_transaction = lambda: in_transaction(connection)
     return connection
 
 

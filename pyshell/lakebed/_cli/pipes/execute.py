@@ -37,6 +37,8 @@ def run_pipe(context: Context, connection: duckdb.DuckDBPyConnection, statement:
     if verb.runs_programs and context.safe:
         message = f"`| {verb.name}` runs programs, which --safe forbids."
         raise InvalidArgument(message)
+    if verb.changes_store:
+        context.allow_change(f"`| {verb.name}`")
     if any(not word.closed for word in statement.words):
         message = f"A quote after `| {verb.name}` is not closed."
         raise InvalidArgument(message)

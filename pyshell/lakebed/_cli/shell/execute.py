@@ -98,6 +98,8 @@ def _run_verb(session: Session, statement: Statement) -> int | None:
         result = function(session, **arguments)
         return result
     context = session.context
+    if verb.changes_store:
+        context.allow_change(f"`{verb.name}`")
     context.json = bool(arguments.pop("json", False))
     _check_files(session, verb, arguments)
     try:

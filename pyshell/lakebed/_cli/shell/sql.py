@@ -17,6 +17,7 @@ from lakebed._cli.pipes.execute import run_pipe, verb_of
 from lakebed._cli.pipes.program import encoded_lines, run_program
 from lakebed._cli.results import execution
 from lakebed._cli.results.output import TITLES, binary_pieces, write_result
+from lakebed._cli.results.transactions import run_without_rows
 from lakebed._cli.shell import display, pager
 from lakebed._cli.shell.display import Display
 from lakebed._cli.shell.progress_line import ProgressLine
@@ -85,7 +86,7 @@ def _run_parsed(session: Session, connection: duckdb.DuckDBPyConnection, parsed:
     began = time.monotonic()
     with ProgressLine(connection, shown=session.interactive) as line:
         if not execution.returns_rows(parsed):
-            connection.execute(parsed)
+            run_without_rows(connection, parsed)
             _done(session, began, line)
             return
         form = _format(session)

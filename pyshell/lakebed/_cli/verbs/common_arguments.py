@@ -15,6 +15,16 @@ FORMAT = Argument(
     ("--format",),
     choices=FORMATS,
 )
+SET_TYPES = Argument(
+    "types",
+    "declare the type of a column, or of a field inside it: price=DOUBLE, commit.at=TIMESTAMP",
+    options=("--set",),
+    many=True,
+    metavar="COLUMN=TYPE",
+)
+NULL_TEXTS = Argument(
+    "nulls", "a text that means NULL in the columns of --set", options=("--null",), many=True, metavar="TEXT"
+)
 LISTING_FORMAT = replace(FORMAT, choices=LISTING_FORMATS)
 ROWS = Argument("rows", "rows that a table shows; 0 shows all (default: 40)", "integer", ("--rows",), metavar="N")
 SAFE = Argument("safe", "run no programs, read and write no files but the store's", "flag", ("--safe",))
@@ -49,7 +59,18 @@ PROMPT_OPTIONS: tuple[Argument, ...] = (
         ("--think",),
         choices=("on", "off", "low", "medium", "high", "max"),
     ),
-    Argument("keep_alive", "how long the model stays loaded, as in 10m", options=("--keep-alive",), metavar="TIME"),
+    Argument(
+        "keep_alive",
+        "how long the model stays loaded: as in 10m, or in seconds; -1: for ever",
+        options=("--keep-alive",),
+        metavar="TIME",
+    ),
+    Argument(
+        "timeout",
+        "how long a request may take, as in 90s, after which its row fails (default: 10m of silence, then 2m)",
+        options=("--timeout",),
+        metavar="TIME",
+    ),
     Argument(
         "wait",
         "how long to wait for a server that is unreachable or overloaded",
@@ -60,6 +81,7 @@ PROMPT_OPTIONS: tuple[Argument, ...] = (
     Argument("max_errors", "stop after this many failed rows", "integer", ("--max-errors",), default=50, metavar="N"),
     Argument("fresh", "send requests again whose replies are stored already", "flag", ("--fresh",)),
     Argument("any_digest", "accept stored replies of other versions of the model", "flag", ("--any-digest",)),
+    Argument("raw", "leave <think> tags, and the fence around JSON, in the text", "flag", ("--raw",)),
     Argument("allow_cloud", "allow models that run on other machines", "flag", ("--allow-cloud",)),
     Argument(
         "save", "save the template, the system text and the schema under this name", options=("--save",), metavar="NAME"
@@ -71,7 +93,7 @@ PROMPT_ARGUMENTS: tuple[Argument, ...] = (
     Argument("model", "the model, as Ollama names it", metavar="MODEL", completes="model"),
     Argument(
         "template",
-        "the prompt; {column} stands for the row's value, {{ for a brace; @NAME is a saved one",
+        "the prompt; {column} stands for the row's value, {{ for a brace; @NAME is a saved one or else a file, - standard input",
         metavar="TEMPLATE",
     ),
     Argument(
@@ -85,4 +107,5 @@ PROMPT_ARGUMENTS: tuple[Argument, ...] = (
     ),
     *PROMPT_OPTIONS,
     Argument("dry_run", "report what would be sent, and send nothing", "flag", ("--dry-run",)),
+    Argument("no_store", "write the replies, and store nothing", "flag", ("--no-store",)),
 )

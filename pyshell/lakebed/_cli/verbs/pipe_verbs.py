@@ -33,6 +33,7 @@ PIPE_VERBS: tuple[Verb, ...] = (
         "All rows are committed together, or none.",
         ("SELECT * EXCLUDE (secret) FROM events | into public_events",),
         is_silent=True,
+        changes_store=True,
         kind="pipe",
         json=False,
     ),
@@ -46,6 +47,7 @@ PIPE_VERBS: tuple[Verb, ...] = (
         ('SELECT title FROM issues LIMIT 20 | prompt llama3.2 "Summarise: {title}" into summaries',),
         kind="pipe",
         json=False,
+        changes_store=True,
         uses_server=True,
     ),
     Verb(

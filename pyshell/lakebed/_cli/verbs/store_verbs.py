@@ -9,10 +9,12 @@ from lakebed._cli.verbs.common_arguments import (
     FORMAT,
     HOST,
     LISTING_FORMAT,
+    NULL_TEXTS,
     OUTPUT,
     PROMPT_ARGUMENTS,
     ROWS,
     SAFE,
+    SET_TYPES,
 )
 from lakebed._cli.verbs.verb import Argument, Verb
 from lakebed._file_formats import endings
@@ -49,6 +51,8 @@ STORE_VERBS: tuple[Verb, ...] = (
             ),
             Argument("again", "ingest a file again that was ingested completely before", "flag", ("--again",)),
             Argument("resume", "continue where an interrupted ingest of the same file stopped", "flag", ("--resume",)),
+            SET_TYPES,
+            NULL_TEXTS,
         ),
         "Creates the store if it does not exist. A file that was ingested completely before is skipped, so the same command "
         "can run every night. After Ctrl-C, committed rows stay; --resume continues from there.",
@@ -57,6 +61,7 @@ STORE_VERBS: tuple[Verb, ...] = (
             "lakebed ingest 'logs/*.ndjson' --into logs --on-error quarantine",
             "zcat old.gz | lakebed ingest - --into events",
         ),
+        changes_store=True,
     ),
     Verb(
         "query",
@@ -110,12 +115,14 @@ STORE_VERBS: tuple[Verb, ...] = (
         ),
         "Replies are stored as they arrive, and the same command sends only what is missing: after Ctrl-C, a crash or a failed row, run it "
         "again. The first Ctrl-C finishes the requests in flight, the second cancels them. The exit code is 1 when rows failed, 3 when the "
-        "server was lost.",
+        "server was lost. Creates the store if it does not exist; with --no-store nothing is stored.",
         (
             'lakebed prompt llama3.2 "Summarise: {title}" --from "SELECT title FROM issues" --into summaries -j 4',
             'lakebed prompt llama3.2 "Why is the sky blue?"',
+            "git diff | lakebed prompt llama3.2 - --system 'Write a commit message.' --no-store",
         ),
         uses_server=True,
+        changes_store=True,
     ),
     Verb(
         "models",
@@ -134,6 +141,19 @@ STORE_VERBS: tuple[Verb, ...] = (
         uses_server=True,
     ),
     Verb(
+        "templates",
+        "List the saved templates of prompts.",
+        "commands.ollama:templates",
+        (
+            Argument("name", "list all versions of this one", required=False, metavar="[NAME]"),
+            LISTING_FORMAT,
+            ROWS,
+        ),
+        "`lakebed prompt --save NAME` saves one, and `@NAME` uses it; `@NAME:VERSION` an older version.",
+        ("lakebed templates", "lakebed templates summary"),
+        is_silent=True,
+    ),
+    Verb(
         "collections", "List the collections.", "commands.inspect:collections", (LISTING_FORMAT, ROWS), is_silent=True
     ),
     Verb(
@@ -142,6 +162,35 @@ STORE_VERBS: tuple[Verb, ...] = (
         "commands.inspect:describe",
         (COLLECTION, LISTING_FORMAT, ROWS),
         is_silent=True,
+    ),
+    Verb(
+        "schema",
+        "Declare the types of a collection's columns, or infer them anew.",
+        "commands.schema:schema",
+        (
+            COLLECTION,
+            SET_TYPES,
+            NULL_TEXTS,
+            Argument(
+                "inferred",
+                "infer the type of this column again",
+                options=("--unset",),
+                many=True,
+                metavar="COLUMN",
+            ),
+            Argument("infer", "infer all types anew, from the rows there are now", "flag", ("--infer",)),
+            LISTING_FORMAT,
+            ROWS,
+        ),
+        "Shows the columns as they are then; without options it changes nothing. A value that does not fit its declared type is "
+        "NULL and counted; its text is in _json. Declared types stay with --infer.",
+        (
+            "lakebed schema events --set price=DOUBLE --null '-'",
+            "lakebed schema events --unset price",
+            "lakebed schema events --infer",
+        ),
+        is_silent=True,
+        changes_store=True,
     ),
     Verb("stats", "Show the contents of the store and its size on disk.", "commands.inspect:stats", is_silent=True),
     Verb(
@@ -174,12 +223,39 @@ STORE_VERBS: tuple[Verb, ...] = (
         "Creates the store if it does not exist.",
         ("lakebed put photos/*.jpg --into photos", "lakebed query 'SELECT name, size, hash FROM files'"),
         is_silent=True,
+        changes_store=True,
     ),
     Verb(
         "delete",
         "Remove blobs and every row that refers to them.",
         "commands.blobs:delete",
         (Argument("hashes", "64 hex characters, or a unique prefix", many=True, metavar="HASH..."),),
+        is_silent=True,
+        changes_store=True,
+    ),
+    Verb(
+        "forget",
+        "Remove rows, and all that prompts stored because of them.",
+        "commands.forget:forget",
+        (
+            Argument(
+                "collections",
+                "where to search (default: every collection that has the columns of the condition)",
+                many=True,
+                required=False,
+                metavar="[COLLECTION...]",
+                completes="collection",
+            ),
+            Argument("where", "the condition, in SQL", options=("--where",), required=True, metavar="CONDITION"),
+            Argument("dry_run", "show what would be removed and kept, and remove nothing", "flag", ("--dry-run",)),
+            Argument("yes", "do not ask for confirmation", "flag", ("--yes", "-y")),
+        ),
+        "Removes the rows, rows with the same bytes, results that have them as sources, and the requests, replies, files "
+        "and images of these. What other rows need is kept, which the report says. Asks for confirmation.",
+        (
+            "lakebed forget --where \"email = 'zoe@example.com'\" --dry-run",
+            'lakebed forget customers orders --where "customer_id = 4711" --yes',
+        ),
         is_silent=True,
     ),
     Verb(
@@ -189,6 +265,7 @@ STORE_VERBS: tuple[Verb, ...] = (
         (COLLECTION, Argument("yes", "do not ask for confirmation", "flag", ("--yes", "-y"))),
         "Asks for confirmation. Blobs stay if another collection or a put refers to them.",
         is_silent=True,
+        changes_store=True,
     ),
     Verb(
         "trim",
@@ -206,6 +283,7 @@ STORE_VERBS: tuple[Verb, ...] = (
             ),
         ),
         is_silent=True,
+        changes_store=True,
     ),
     Verb(
         "train",
@@ -217,8 +295,11 @@ STORE_VERBS: tuple[Verb, ...] = (
         ),
         "The dictionary is installed if it makes a sample at least 3 % smaller. The first ingest trains one automatically.",
         is_silent=True,
+        changes_store=True,
     ),
-    Verb("seal", "Finish the segment that is being written.", "commands.manage:seal", is_silent=True),
+    Verb(
+        "seal", "Finish the segment that is being written.", "commands.manage:seal", is_silent=True, changes_store=True
+    ),
     Verb(
         "export",
         "Write a collection to a file: its records byte for byte, or its columns in another format.",

@@ -70,6 +70,8 @@ class Verb:
     """Whether the shell has a verb of kind `store`, too."""
     is_silent: bool = False
     """Whether it shows nothing before its end, no progress either: then the shell shows that it runs."""
+    changes_store: bool = False
+    """Whether it writes to the store, in commits of its own: then it is refused while a transaction is open."""
     uses_server: bool = False
     """Whether it contacts a model server."""
     ends_options: bool = False

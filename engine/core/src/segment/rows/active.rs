@@ -1,5 +1,6 @@
 //! The segment that is written to, as of one commit: read at positions of its file, never mapped.
 
+use std::cmp::Ordering;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};
 
@@ -125,11 +126,25 @@ impl ActiveRows {
         };
         let len = len_of(number, file.file.as_ref())?;
         let walker = file.walker();
+        // No writer cuts off a commit that was shown.
+        if known.is_some_and(|known| len < known.end()) {
+            return Ok(Newest::Other);
+        }
         let Some(found) = walker.last_commit(len)? else {
-            return Ok(Newest::NoCommit);
+            return Ok(known.map_or(Newest::NoCommit, |known| Newest::Commit(Arc::clone(known))));
         };
-        if let Some(known) = known.filter(|known| known.last.offset >= found.offset) {
-            return Ok(Newest::Commit(Arc::clone(known)));
+        if let Some(known) = known {
+            let same = match found.offset.cmp(&known.last.offset) {
+                Ordering::Less => return Ok(Newest::Commit(Arc::clone(known))),
+                Ordering::Equal => found.checksum == known.last.checksum,
+                Ordering::Greater => known.is_in(walker)?,
+            };
+            if !same {
+                return Ok(Newest::Other);
+            }
+            if found.offset == known.last.offset {
+                return Ok(Newest::Commit(Arc::clone(known)));
+            }
         }
         let state = sync(found.commit.number, found.commit.time);
         let Some(last) = settled(walker, found, !damage.is_empty(), state)? else {
@@ -143,6 +158,17 @@ impl ActiveRows {
         Ok(Newest::Commit(Arc::new(Self::new(
             file, walk, damage, last,
         ))))
+    }
+
+    /// Whether its last commit is where it was found, read by this walker.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) fn is_in(&self, walker: Walker<'_>) -> Result<bool> {
+        match walker.commit_at(self.last.offset) {
+            Ok(found) => Ok(found.checksum == self.last.checksum),
+            Err(failure) => failure.into_damage().map(|_| false),
+        }
     }
 
     /// Brings the table up to this commit.
@@ -377,6 +403,8 @@ impl Segment for ActiveRows {
 /// What [`ActiveRows::newest`] found.
 #[derive(Debug)]
 pub(crate) enum Newest {
+    /// Not what this store object saw of it: the file holds another state.
+    Other,
     /// No file of that number.
     NoFile,
     /// A file without a commit that may be shown.

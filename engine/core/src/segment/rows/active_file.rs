@@ -82,7 +82,7 @@ impl ActiveFile {
     ///
     /// # Errors
     /// `Corrupt` when the file is another segment's or another store's; `FormatTooNew`, `Io`.
-    pub(super) fn open(
+    pub(in crate::segment) fn open(
         files: &SegmentFiles,
         number: SegmentNumber,
         file: Arc<dyn ReadFile>,

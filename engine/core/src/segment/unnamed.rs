@@ -1,0 +1,54 @@
+//! Segment files that no catalogue names: what is left of work that was never committed, or commits that an older
+//! manifest does not know.
+
+use lakebed_format::{LargeTrailer, Layout, SegmentNumber, TRAILER_LEN};
+use lakebed_vfs::ReadFile;
+
+use super::damage::ReadFailure;
+use super::files::{SegmentFiles, len_of, reading};
+use super::rows::active_file::ActiveFile;
+use super::rows::walker::{WalkedBytes, read_header};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Whether a file may hold acknowledged work: a whole COMMIT, a whole large blob, or bytes of another store. What a
+/// writer left that was stopped before its first commit holds none of these.
+///
+/// # Errors
+/// `Io`.
+pub(crate) fn may_hold_commits(files: &SegmentFiles, number: SegmentNumber) -> Result<bool> {
+    let file = files.open(number)?;
+    let len = len_of(number, file.as_ref())?;
+    if let Ok(header) = read_header(WalkedBytes::File(file.as_ref()), number)
+        && header.layout == Layout::Large
+    {
+        return is_whole_large_blob(file.as_ref(), number, header.salt, len);
+    }
+    let opened = match ActiveFile::open(files, number, file, len) {
+        Ok(Some((opened, _))) => opened,
+        Ok(None) => return Ok(false),
+        Err(error) if error.kind() == ErrorKind::Io => return Err(error),
+        // Another store's, or of a format that this code does not know.
+        Err(_) => return Ok(true),
+    };
+    match opened.walker().last_commit(len) {
+        Ok(found) => Ok(found.is_some()),
+        Err(ReadFailure::Damaged(_)) => Ok(true),
+        Err(ReadFailure::Other(error)) => Err(error),
+    }
+}
+
+/// Whether the file of a large blob was written to its end.
+fn is_whole_large_blob(
+    file: &dyn ReadFile,
+    number: SegmentNumber,
+    salt: u64,
+    len: u64,
+) -> Result<bool> {
+    let Some(at) = len.checked_sub(TRAILER_LEN as u64) else {
+        return Ok(false);
+    };
+    let mut bytes = [0; TRAILER_LEN];
+    file.read_exact_at(&mut bytes, at)
+        .map_err(|error| Error::io(&reading(number), error))?;
+    Ok(LargeTrailer::decode(&bytes, salt, at).is_ok())
+}

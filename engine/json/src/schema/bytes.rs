@@ -1,0 +1,96 @@
+//! Numbers and blocks in the bytes of descriptions.
+//!
+//! The varints are those of `lakebed-format`, read and written here so that this crate does without it.
+
+use std::fmt;
+
+/// The bytes are not a summary: cut, damaged, or of a newer version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadSummary {
+    /// What is wrong: half a sentence, to follow "the schema summary".
+    pub reason: &'static str,
+}
+
+impl fmt::Display for BadSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the schema summary {}", self.reason)
+    }
+}
+
+impl std::error::Error for BadSummary {}
+
+pub(super) const fn bad<T>(reason: &'static str) -> Result<T, BadSummary> {
+    Err(BadSummary { reason })
+}
+
+pub(super) struct Input<'a> {
+    pub(super) bytes: &'a [u8],
+}
+
+impl<'a> Input<'a> {
+    pub(super) fn take(&mut self, length: u64) -> Result<&'a [u8], BadSummary> {
+        let taken = usize::try_from(length)
+            .ok()
+            .and_then(|length| self.bytes.split_at_checked(length));
+        let Some((taken, rest)) = taken else {
+            return bad("is cut short");
+        };
+        self.bytes = rest;
+        Ok(taken)
+    }
+
+    pub(super) fn byte(&mut self) -> Result<u8, BadSummary> {
+        let [byte] = self.array()?;
+        Ok(byte)
+    }
+
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], BadSummary> {
+        let Some((taken, rest)) = self.bytes.split_first_chunk() else {
+            return bad("is cut short");
+        };
+        self.bytes = rest;
+        Ok(*taken)
+    }
+
+    pub(super) fn varint(&mut self) -> Result<u64, BadSummary> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            let bits = u64::from(byte & 0x7F);
+            if bits << shift >> shift != bits || (byte == 0 && shift > 0) {
+                return bad("has a number that is too long");
+            }
+            value |= bits << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        bad("has a number that is too long")
+    }
+
+    /// A varint length, and as many bytes.
+    pub(super) fn block(&mut self) -> Result<&'a [u8], BadSummary> {
+        let length = self.varint()?;
+        self.take(length)
+    }
+
+    /// A varint that is written only where it is not zero.
+    pub(super) fn count(&mut self) -> Result<u64, BadSummary> {
+        match self.varint()? {
+            0 => bad("has a zero where none can be"),
+            count => Ok(count),
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the lowest seven bits are written at a time"
+)]
+pub(super) fn varint(mut value: u64, out: &mut Vec<u8>) {
+    while value > 0x7F {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}

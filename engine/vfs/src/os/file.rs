@@ -1,0 +1,142 @@
+//! An open file of the operating system.
+
+use std::fs;
+use std::io;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::directory::Directory;
+use super::write_lock;
+use crate::{File, Holder, Lock, Mapping, Names, ReadFile};
+
+#[derive(Debug)]
+pub(super) struct OsFile {
+    file: fs::File,
+    /// Where it was opened, and by which name.
+    directory: Arc<Directory>,
+    name: Box<str>,
+    /// The process that opened it: after a fork a child shares the open file and its lock.
+    process: u32,
+    locked: Mutex<Option<Lock>>,
+}
+
+impl OsFile {
+    pub(super) fn new(file: fs::File, directory: &Arc<Directory>, name: &str) -> Self {
+        Self {
+            file,
+            directory: Arc::clone(directory),
+            name: name.into(),
+            process: std::process::id(),
+            locked: Mutex::new(None),
+        }
+    }
+
+    fn release(&self, held: Lock) -> io::Result<()> {
+        match held {
+            Lock::Shared | Lock::Exclusive => self.file.unlock(),
+            Lock::Write => write_lock::release(&self.file),
+        }
+    }
+}
+
+impl ReadFile for OsFile {
+    #[cfg(unix)]
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(&self.file, buf, offset)
+    }
+
+    #[cfg(windows)]
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        std::os::windows::fs::FileExt::seek_read(&self.file, buf, offset)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn map(&self, len: u64) -> io::Result<Mapping> {
+        Mapping::of_file(&self.file, len)
+    }
+
+    fn names(&self) -> io::Result<Names> {
+        self.directory.names_of(&self.name, &self.file)
+    }
+}
+
+impl File for OsFile {
+    #[cfg(unix)]
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::write_at(&self.file, buf, offset)
+    }
+
+    #[cfg(windows)]
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+        std::os::windows::fs::FileExt::seek_write(&self.file, buf, offset)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        // fdatasync; on macOS the standard library uses F_FULLFSYNC, which is what reaches the disk there.
+        self.file.sync_data()
+    }
+
+    fn try_lock(&self, kind: Lock) -> io::Result<bool> {
+        if std::process::id() != self.process {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "the file was opened before this process forked; open it again to lock it",
+            ));
+        }
+        let mut locked = self.locked.lock();
+        if let Some(held) = *locked {
+            self.release(held)?;
+            *locked = None;
+        }
+        let outcome = match kind {
+            Lock::Shared => self.file.try_lock_shared(),
+            Lock::Exclusive => self.file.try_lock(),
+            Lock::Write => {
+                let taken = write_lock::take(&self.file)?;
+                *locked = taken.then_some(kind);
+                return Ok(taken);
+            }
+        };
+        match outcome {
+            Ok(()) => *locked = Some(kind),
+            Err(fs::TryLockError::WouldBlock) => {}
+            Err(fs::TryLockError::Error(error)) => return Err(error),
+        }
+        Ok(locked.is_some())
+    }
+
+    fn holder(&self) -> io::Result<Holder> {
+        if self.locked.lock().is_some() {
+            return Ok(Holder::Nobody);
+        }
+        write_lock::holder(&self.file)
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        // First of all: another thread may have held the mutex when the parent forked.
+        if std::process::id() != self.process {
+            return Ok(());
+        }
+        let mut locked = self.locked.lock();
+        if let Some(held) = *locked {
+            self.release(held)?;
+            *locked = None;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for OsFile {
+    fn drop(&mut self) {
+        // Closing alone would leave the lock to a child process that shares the open file.
+        _ = self.unlock();
+    }
+}
