@@ -188,13 +188,13 @@ fn value(array: &ArrayRef, row: usize, shape: &Shape, out: &mut Vec<u8>) -> Resu
         DataType::List(_) => list(&array.as_list::<i32>().value(row), shape.child(0), out)?,
         DataType::LargeList(_) => list(&array.as_list::<i64>().value(row), shape.child(0), out)?,
         DataType::ListView(_) => {
-            list(&array.as_list_view::<i32>().value(row), shape.child(0), out)?
+            list(&array.as_list_view::<i32>().value(row), shape.child(0), out)?;
         }
         DataType::LargeListView(_) => {
-            list(&array.as_list_view::<i64>().value(row), shape.child(0), out)?
+            list(&array.as_list_view::<i64>().value(row), shape.child(0), out)?;
         }
         DataType::FixedSizeList(..) => {
-            list(&array.as_fixed_size_list().value(row), shape.child(0), out)?
+            list(&array.as_fixed_size_list().value(row), shape.child(0), out)?;
         }
         DataType::Struct(fields) => {
             out.push(b'{');
