@@ -74,6 +74,7 @@ if TYPE_CHECKING:
         CollectionInfo,
         Column,
         CommitInfo,
+        CompactReport,
         DictionaryInfo,
         ExportReport,
         IngestReport,
@@ -119,6 +120,7 @@ __all__ = [
     "CollectionRows",
     "Column",
     "CommitInfo",
+    "CompactReport",
     "Corrupt",
     "DictionaryInfo",
     "DryRun",
@@ -197,8 +199,8 @@ __all__ = [
 _LAZY = {
     "lakebed.duck": "attach connect refresh",
     "lakebed.models": (
-        "AppendReport BadLine CollectionInfo Column CommitInfo DictionaryInfo ExportReport IngestReport Listing "
-        "Problem Schema SegmentInfo Settings Stats TrainReport VerifyReport"
+        "AppendReport BadLine CollectionInfo Column CommitInfo CompactReport DictionaryInfo ExportReport IngestReport "
+        "Listing Problem Schema SegmentInfo Settings Stats TrainReport VerifyReport"
     ),
     "lakebed.prompts": "Chat Ollama Run dry_run forget prompt",
     "lakebed.prompts.client": "Timeouts",

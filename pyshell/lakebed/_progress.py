@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeAlias
 
-from lakebed import _html
 from lakebed._packages import required
 
 
@@ -63,6 +62,8 @@ def _in_notebook() -> bool:
 @contextlib.contextmanager
 def _notebook_bar(title: str) -> Iterator[EngineProgress]:
     """A progress bar in HTML, which needs no widgets."""
+    from lakebed import _html
+
     display = importlib.import_module("IPython.display")
     handle = display.display(display.HTML(""), display_id=True)
 

@@ -207,3 +207,9 @@ class Snapshot(Readable):
 
     def __repr__(self) -> str:
         return f"<lakebed.Snapshot of commit {self.commit}>"
+
+
+def engine_of(snapshot: Snapshot) -> SnapshotEngine:
+    """The backend's snapshot. Its descriptions are plain dictionaries: the models of `Snapshot` need pydantic, which
+    takes longer to import than a short query runs."""
+    return snapshot._snapshot_engine()  # noqa: SLF001

@@ -24,6 +24,7 @@ __all__ = [
     "CollectionInfo",
     "Column",
     "CommitInfo",
+    "CompactReport",
     "DictionaryInfo",
     "ExportReport",
     "IngestReport",
@@ -357,6 +358,8 @@ class Stats(Model):
     """Of these, derived indexes."""
     other_bytes: int
     """Of these, everything else."""
+    held_bytes: int
+    """Of these, segments that a compaction replaced and that snapshots or readers of older commits still hold."""
     pending_blobs: int
     """Blobs not committed yet."""
     pending_rows: int
@@ -377,6 +380,38 @@ class Stats(Model):
     def ratio(self) -> float:
         """Raw bytes for each byte on disk."""
         return self.raw_bytes / self.disk_bytes if self.disk_bytes else 0.0
+
+
+class CompactReport(Model):
+    """What `Store.compact` did, or would do."""
+
+    dry_run: bool
+    """Whether nothing was done: the numbers of "after" are estimates then."""
+    segments_before: int
+    segments_after: int
+    bytes_before: int
+    """Bytes of the segments before."""
+    bytes_after: int
+    """Bytes of the segments after, without `held_bytes`."""
+    rewritten_segments: int
+    """Segments that others took the place of."""
+    skipped_segments: int
+    """Segments that there was no room to write again, or that are damaged; a warning says why."""
+    removed_blobs: int
+    """Blobs that nothing held and that are gone from the files."""
+    held_bytes: int
+    """Bytes of replaced segments that stay until snapshots and readers of older commits end."""
+    aside_bytes: int
+    """Bytes in the directory `aside`: copies of what an interrupted writer left, which compaction does not touch."""
+    read_bytes: int
+    """Bytes of rewritten segments."""
+    seconds: float
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def freed_bytes(self) -> int:
+        """By how much the segments became smaller."""
+        return self.bytes_before - self.bytes_after
 
 
 class Problem(Model):

@@ -394,6 +394,32 @@ class Store(Readable):
         """Complete the active segment. From then on `buffer` gives its uncompressed blobs without a copy."""
         self._warning(self._engine.seal)
 
+    def compact(
+        self, *, level: int | None = None, dry_run: bool = False, progress: ProgressLike = None
+    ) -> models.CompactReport:
+        """Give back the space of what no row and no `put` holds any more, and gather small frames and segments.
+
+        - `level`: encode everything again, at this zstd level from 1 to 22 and with the newest dictionaries; None
+          encodes only what has to be, at the store's level.
+        - `dry_run`: change nothing, and report what would be done.
+        - `progress`: as for `ingest`; its bytes are those of segments.
+
+        Pending changes are committed first. Hashes, ids, rows and commits stay what they are; readers and snapshots of
+        older commits go on, and keep the old files until they end (`held_bytes`). What was done before an error or
+        Ctrl-C stays done. It works with little free space, the emptiest segments first; what there is no room for is
+        skipped with a warning.
+
+        Raises `InvalidArgument`; `Corrupt` when damage hides what is held; `StoreFull` when there is no room to begin;
+        `Interrupted`.
+        """
+        from lakebed import models
+
+        if level is not None:
+            # The engine refuses what is above its own limit.
+            level = min(number(level, "A compression level"), 2**31 - 1)
+        with _progress.reporting(progress, "compact") as report:
+            return models.CompactReport(**self._warning(self._engine.compact, level, dry_run, report))
+
     def verify(self, *, progress: ProgressLike = None) -> models.VerifyReport:
         """Read the whole store and check it against its checksums and hashes. `progress` is as for `ingest`.
 
@@ -415,6 +441,15 @@ class Store(Readable):
         """Issue the engine's warnings as Python's, such as that of a torn write that was set aside."""
         for message in self._engine.take_warnings():
             warnings.warn(message, RuntimeWarning, stacklevel=stacklevel)
+
+
+def has_pending(store: Store) -> bool:
+    """Whether changes are pending in a store object."""
+    engine = store._engine  # noqa: SLF001
+    if engine.settings()["mode"] == "r":
+        return False
+    stats = engine.stats()
+    return bool(stats["pending_blobs"] or stats["pending_rows"])
 
 
 def _changes(types: Mapping[str, str | None], nulls: Sequence[str]) -> list[tuple[str, str | None, list[str]]]:

@@ -46,6 +46,7 @@ OF_PROMPTS = {
     "reply_too_large": (lakebed.ReplyTooLarge, ValueError, 1),
     "reply_timeout": (lakebed.ReplyTimeout, TimeoutError, 1),
     "thinking_cut": (lakebed.ThinkingCut, ValueError, 1),
+    "reply_empty": (lakebed.ReplyEmpty, ValueError, 1),
     "reply_invalid": (lakebed.ReplyInvalid, ValueError, 1),
 }
 OF_PYTHON = {

@@ -111,7 +111,7 @@ def test_a_restore_in_place_ends_open_readers(path, tmp_path):
     whole(path, 1)
 
 
-def test_views_in_duckdb_go_on_with_the_store_that_is_there(path):
+def test_queries_of_the_extension_go_on_with_the_store_that_is_there(path):
     with lakebed.open(path) as store:
         store.append("rows", [{"n": 1}])
     duckdb = pytest.importorskip("duckdb")
@@ -127,7 +127,21 @@ def test_views_in_duckdb_go_on_with_the_store_that_is_there(path):
     shutil.rmtree(path)
     backup.rename(path)
     assert connection.sql(query).fetchall() == [(1,)]
+    with lakebed.open(path) as store:
+        store.append("rows", [{"n": n} for n in range(5)])
+    assert connection.sql(query).fetchall() == [(6,)]
     connection.close()
+
+
+def test_an_attached_store_object_whose_store_was_replaced_says_so_at_refresh(path):
+    with lakebed.open(path) as store:
+        store.append("rows", [{"n": 1}])
+    with lakebed.open(path, "r") as reader, lakebed.connect(reader) as connection:
+        shutil.rmtree(path)
+        in_another_process(WRITE, path, "new")
+        assert connection.sql("SELECT n FROM rows").fetchall() == [(1,)]
+        with pytest.raises(lakebed.StoreNotFound, match="This store was replaced"):
+            lakebed.refresh(connection)
 
 
 def test_a_hard_linked_copy_is_a_store_of_its_own(path, tmp_path):
@@ -160,26 +174,27 @@ def test_locks_that_readers_can_take_are_not_in_the_way(path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the lock is flock's")
-def test_a_shared_lock_in_the_way_is_named_and_no_writer_blamed(path):
+def test_a_program_that_only_reads_cannot_keep_writers_away(path):
     with lakebed.open(path) as store:
         put(store, b"old")
     code = """
-import fcntl, os
+import fcntl
 file = open(sys.argv[1] + "/LOCK", "rb")
 fcntl.lockf(file, fcntl.LOCK_SH)
-print(os.getpid(), flush=True)
+print("held", flush=True)
 sys.stdin.read()
 """
-    holder = subprocess.Popen(
-        [sys.executable, "-c", f"import sys\n{code}", str(path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    command = [sys.executable, "-c", f"import sys\n{code}", str(path)]
+    holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None
-    pid = holder.stdout.readline().strip()
-    with lakebed.open(path, lock_timeout=0.1) as store:
-        with pytest.raises(lakebed.StoreLocked, match=rf"process {pid}, which has a shared lock on its file LOCK"):
-            store.put(b"new")
-        holder.communicate(timeout=30)
+    assert holder.stdout.readline() == "held\n"
+    with lakebed.open(path, lock_timeout=0) as store:
         put(store, b"new")
+        put(store, b"newer")
+        # Other writers still wait for this one.
+        store.put(b"pending")
+        with lakebed.open(path, lock_timeout=0) as other, pytest.raises(lakebed.StoreLocked, match="this same process"):
+            other.put(b"other")
+    holder.communicate(timeout=30)
+    whole(path, 4)
+    assert not (path / ".LOCK.tmp").exists()

@@ -99,7 +99,7 @@ class TestSplitting:
         found = [(piece.kind, piece.text) for piece in split(text, options.get, dots=True)]
         assert found == [
             ("verb", "stats"),
-            ("sql", "describe events"),
+            ("verb", "describe events"),
             ("verb", "describe events --format json"),
             ("sql", "drop table x"),
             ("verb", "drop\nevents --yes"),

@@ -97,7 +97,7 @@ class TestSettings:
         (place / "lakebed.toml").write_text("format = 'table'\nrows = 2\nnull = '-'\n")
         text = run("query", "SELECT NULL AS a FROM range(3)").text
         assert re.search(r"│ +- +│", text)
-        assert "the first 2 rows; there are more" in text
+        assert "(the first 2 shown; --rows 0 shows all)" in text
         assert run("query", "SELECT 1 AS a", "--json").rows == [{"a": 1}]
 
     @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

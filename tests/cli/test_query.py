@@ -68,7 +68,7 @@ class TestQuery:
 
     def test_a_table_says_when_there_are_more_rows(self, on_terminal, store):
         seen = on_terminal("query", "FROM range(100) SELECT range AS n").text
-        assert "the first 40 rows; there are more (--rows 0 shows all)" in seen
+        assert "100 rows (the first 40 shown; --rows 0 shows all)" in seen
         assert "100 rows" in on_terminal("query", "FROM range(100) SELECT range AS n", "--rows", "0").text
 
     @pytest.mark.parametrize(

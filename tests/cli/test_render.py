@@ -62,6 +62,71 @@ def test_columns_in_the_middle_go_first_and_the_footer_says_so():
     assert "--format vertical shows everything" in text
 
 
+def test_system_columns_go_first_then_those_in_the_middle():
+    names = [*(f"c{number}" for number in range(6)), "_seq", "_hash", "_file", "_line", "_ingested_at", "_json"]
+    columns = [render.Column(name) for name in names]
+    row = ["x" * 12] * len(names)
+    heading = render.box(columns, [row], 72).lines[1]
+    assert [name for name in names if name in heading] == ["c0", "c1", "c2", "c3", "c4", "c5"]
+    heading = render.box(columns, [row], 50).lines[1]
+    assert [name for name in names if name in heading] == ["c0", "c1", "c4", "c5"] or "c3" not in heading
+    assert "_" not in heading
+
+
+def test_names_and_numbers_are_whole_in_a_narrow_table():
+    columns = [
+        render.Column("description_of_it"), render.Column("identification", "BIGINT"),
+        render.Column("at", "TIMESTAMP"), render.Column("x"),
+    ]  # fmt: skip
+    box = render.box(columns, [["long " * 40, "1234567890123456", "2026-11-29 17:00:00", "y"]], 80)
+    assert "description_of_it" in box.lines[1]
+    assert "1234567890123456" in box.lines[4]
+    assert "2026-11-29 17:00:00" in box.lines[4]
+    assert box.has_cut
+    assert {len(line) for line in box.lines} == {80}
+
+
+def test_names_that_begin_alike_can_be_told_apart():
+    columns = [render.Column(f"column_with_a_long_common_beginning_{number}") for number in range(5)]
+    heading = render.box(columns, [["x"] * 5], 120).lines[1]
+    assert "_0 " in heading
+    assert "_4 " in heading
+    assert heading.count("…") >= 2
+
+
+class TestCharts:
+    def test_what_is_drawn_follows_from_the_columns(self):
+        name, count = render.Column("name"), render.Column("n", "BIGINT")
+        bars = list(render.chart([name, count], [["one", "4"], ["two", "8"], ["none", None]], 40, 8))
+        assert bars[0].startswith("one  │████")
+        assert bars[1].count("█") == 2 * bars[0].count("█")
+        assert bars[2].split() == ["none", "│", "NULL"]
+        assert all(len(line) <= 40 for line in bars)
+        lines = list(
+            render.chart([count, render.Column("y", "DOUBLE")], [[str(x), str(x * x)] for x in range(9)], 40, 8)
+        )
+        assert lines[0].startswith("64 ┤")
+        assert lines[7].startswith(" 0 ┤")
+        assert lines[-1] == "  y over n, 9 points"
+        times = [["2026-01-01", "1"], ["2026-02-01", "3"]]
+        assert "2026-02-01" in list(render.chart([render.Column("d", "DATE"), count], times, 40, 6))[-2]
+        histogram = list(render.chart([count], [[str(x % 3)] for x in range(9)] + [[None]], 40, 8))
+        assert [line.split()[-1] for line in histogram[1:4]] == ["3", "3", "3"]
+        assert histogram[-1] == "  9 values, 1 row without one"
+
+    def test_negative_values_go_to_the_left(self):
+        bars = list(render.chart([render.Column("k"), render.Column("v", "INTEGER")], [["a", "-5"], ["b", "5"]], 40, 8))
+        assert bars[0].index("█") < bars[1].index("█")
+
+    def test_without_numbers_there_is_none(self):
+        with pytest.raises(render.NoChart, match="column of numbers"):
+            list(render.chart([render.Column("a")], [["x"]], 40, 8))
+
+    def test_nothing_in_a_label_can_move_the_cursor(self):
+        lines = render.chart([render.Column("k"), render.Column("v", "INTEGER")], [["a\x1b[2J", "5"]], 60, 8)
+        assert "\x1b" not in "".join(lines)
+
+
 def test_the_footer_says_when_there_are_more_rows():
     box = render.box([A], [["x"]] * 3, 80)
     assert render.footer(3, 1, box, more=False) == "  3 rows, 1 column"

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import random
+
+
+def store_size(place):
+    """Bytes of all files of the store."""
+    return sum(file.stat().st_size for file in (place / "data.lakebed").rglob("*") if file.is_file())
+
 
 class TestBlobs:
     def test_put_lists_files_and_get_gives_their_bytes(self, run, place):
@@ -79,6 +86,45 @@ class TestUpkeep:
 
     def test_trim(self, run, store):
         assert run("trim", "events", "--before-seq", "2").rows == [{"collection": "events", "rows": 2}]
+        assert run("query", "SELECT min(_seq) AS n FROM events").rows == [{"n": 2}]
+
+    def test_compact(self, run, store, on_terminal, place):
+        secret = b'{"secret": "' + random.Random(1).randbytes(2000).hex().encode() + b'"}'
+        (place / "private.ndjson").write_bytes(secret + b"\n")
+        (place / "secret.bin").write_bytes(random.Random(2).randbytes(5000))
+        run("ingest", "private.ndjson")
+        (put,) = run("put", "secret.bin").rows
+        run("drop", "private", "--yes")
+        run("drop", "files", "--yes")
+        run("delete", put["hash"])
+        size = store_size(place)
+        (report,) = run("compact", "--dry-run").rows
+        assert report["dry_run"]
+        assert store_size(place) == size
+        (report,) = run("compact").rows
+        assert (report["removed_blobs"], report["held_bytes"]) == (3, 0)
+        data = b"".join(file.read_bytes() for file in (place / "data.lakebed").rglob("*") if file.is_file())
+        assert random.Random(2).randbytes(5000)[:64] not in data
+        assert run("export", "events").out == store.read_bytes()
+        assert run("verify").code == 0
+        assert on_terminal("compact").text.startswith("nothing to do: 1 segment, ")
+        assert on_terminal("compact", "--level", "9").text.startswith("compacted: ")
+        assert run("compact", "--level", "23").code == 2
+        assert run("export", "events").out == store.read_bytes()
+
+    def test_compact_by_itself(self, run, store, place):
+        for n in range(20):
+            (place / f"noise-{n}.bin").write_bytes(random.Random(n).randbytes(20_000))
+        puts = run("put", *(f"noise-{n}.bin" for n in range(20))).rows
+        size = store_size(place)
+        settings = {"LAKEBED_COMPACT": "automatic", "LAKEBED_COMPACT_BYTES": "200000"}
+        assert "compacted" not in run("trim", "events", "--before-seq", "1", **settings).err
+        assert store_size(place) > size - 1000
+        done = run("delete", *(put["hash"] for put in puts), LAKEBED_COMPACT="automatic")
+        assert (done.code, "compacted" in done.err) == (0, False), "less than the 64 MiB of the default"
+        done = run("trim", "events", "--before-seq", "2", **settings)
+        assert (done.code, "compacted: " in done.err) == (0, True)
+        assert store_size(place) < size - 350_000
         assert run("query", "SELECT min(_seq) AS n FROM events").rows == [{"n": 2}]
 
     def test_seal_and_verify(self, run, store, on_terminal):

@@ -49,6 +49,10 @@ class FakeTable:
         return None
 
     @property
+    def types(self):
+        return {f.name: str(f.type) for f in self.table.schema}
+
+    @property
     def signature(self):
         return str(self.table.schema)
 
@@ -123,7 +127,7 @@ class FakeStore:
 
 class _Snapshot:
     def __init__(self, store):
-        self.version = store.commit
+        self.version = self.commit = store.commit
         self.store = store
         self.tables = dict(store.tables)
 

@@ -3,8 +3,8 @@
 ever sees half a commit.
 
 The writer appends to two collections and puts a blob in each commit, deletes rows of both at once, ingests a file into
-a third, trims, seals, rolls back, drops, and is killed and replaced every few seconds. One reader keeps its store
-object and refreshes it, and sometimes runs SQL; the other opens the store for each check.
+a third, trims, seals, compacts, rolls back, drops, and is killed and replaced every few seconds. One reader keeps its
+store object and refreshes it, and sometimes runs SQL; the other opens the store for each check.
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ def write(path: Path, done: Event) -> None:
                 store.ingest(file, into="files")
             if round_ % 211 == 0 and any(info.name == "files" for info in store.collections()):
                 store.drop("files")
+            if round_ % 301 == 0:
+                store.compact()
             if round_ % 500 == 0:
                 store.trim("left", before_seq=(round_ - 50) * ROWS)
                 # Another commit than the trim before: readers compare only rows that both have.

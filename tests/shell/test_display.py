@@ -112,7 +112,7 @@ def test_what_does_not_fit_as_a_table_is_shown_as_records_where_those_fit():
     assert lines[1] == " column_0  xxxxxxxxxx"
     lines, footer = shown(table(result(columns, [["x" * 10] * 12] * 3), SCREEN, records=True))
     assert lines[0].startswith("┌")
-    assert "12 columns (6 shown, cut to fit): type last to see everything" in footer
+    assert "12 columns (4 shown): type last to see everything" in footer
     lines, _ = shown(table(result(columns, [["x" * 10] * 12]), SCREEN, records=False))
     assert lines[0].startswith("┌")
 

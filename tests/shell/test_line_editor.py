@@ -18,7 +18,11 @@ from lakebed._cli.shell.line_editor import LineEditor
 
 EVENTS = Table("events", "data.main", (Column("type", "VARCHAR"), Column("number_of_things", "BIGINT")))
 CATALOG = CompletionCatalog(
-    {"events": EVENTS, "main.events": EVENTS}, ("count",), ("select", "from"), frozenset(("select",)), ("events",)
+    {"events": EVENTS, "main.events": EVENTS},
+    functions=("count",),
+    keywords=("select", "from"),
+    reserved=frozenset(("select",)),
+    collections=("events",),
 )
 
 CTRL_C, CTRL_D, CTRL_R, TAB, ENTER, UP, RIGHT, ESCAPE = "\x03", "\x04", "\x12", "\t", "\r", "\x1b[A", "\x1b[C", "\x1b"

@@ -202,7 +202,7 @@ def test_ctrl_z_is_no_character(terminal):
 def test_a_table_fits_the_terminal_as_it_is_now(terminal):
     shell = terminal()
     wide = f"SELECT {', '.join(f'repeat(chr(97), 30) AS c{n}' for n in range(4))} FROM range(20);"
-    narrow = shell.ask(wide, "17 rows, there are more, 4 columns (cut to fit)")
+    narrow = shell.ask(wide, "20 rows (first 11 and last 5 shown), 4 columns (cut to fit)")
     assert {len(line) for line in narrow.splitlines() if line.startswith("│")} == {80}
     shell.resize(40, 150)
     broad = shell.ask(wide, "20 rows, 4 columns")
@@ -218,7 +218,7 @@ def test_the_terminal_may_change_while_somebody_types_and_while_a_query_runs(ter
     shell.wait_quiet()
     assert "42 │" in shell.ask("42 AS x;", "1 row")
     # 12 lines: no more than fit, and no pager.
-    lines = shell.ask("FROM range(100);", "the first 4 rows").splitlines()
+    lines = shell.ask("FROM range(100);", "100 rows (first 4 shown)").splitlines()
     assert len([line for line in lines if line.startswith(("│", "┌", "├", "└"))]) == 9
     shell.ask(LONG, "Ctrl-C stops it")
     shell.resize(30, 120)
@@ -238,7 +238,7 @@ def test_the_pager_hears_of_another_size(terminal, tmp_path):
     )
     sized.chmod(0o755)
     shell = terminal(PAGER=str(sized))
-    shell.ask("FROM range(100);", "there are more")
+    shell.ask("FROM range(100);", "100 rows (first 11")
     shell.ask("last", "os.terminal_size(columns=80, lines=30)")
     shell.resize(20, 60)
     shell.wait_for("NOW os.terminal_size(columns=60, lines=20)")
@@ -284,7 +284,7 @@ def test_the_pager_may_be_left_at_any_time(terminal, tmp_path):
     counted.write_text("#!/bin/sh\nhead -n 5\necho PAGER ENDED\n")
     counted.chmod(0o755)
     shell = terminal(PAGER=str(counted))
-    shell.ask("FROM range(1000000000);", "there are more")
+    shell.ask("FROM range(1000000000000);", "there are more")
     seen = shell.ask("last", "PAGER ENDED")
     assert "int64" in seen or "bigint" in seen
     shell.ask("SELECT 40 + 2 AS x;", "42")
@@ -303,6 +303,43 @@ def test_ctrl_c_belongs_to_the_pager_and_stops_its_query(terminal, tmp_path):
     shell.send("\x03")
     shell.wait_for("PAGER ENDED")
     shell.ask("SELECT 40 + 2 AS x;", "42")
+    assert shell.leave() == 0
+
+
+def test_ctrl_c_in_the_pager_does_not_reach_the_next_statement(terminal, tmp_path):
+    reading = tmp_path / "pager.sh"
+    reading.write_text("#!/bin/sh\ntrap 'echo HEARD' INT\necho READING\nwhile read -r line; do :; done\nsleep 0.2\n")
+    reading.chmod(0o755)
+    shell = terminal(PAGER=str(reading))
+    for rows in ("range(100)", "range(1000000000000)", "events, range(100000)"):
+        shell.ask("format csv", "format csv")
+        shell.ask(f"FROM {rows};", "READING")
+        shell.send("\x03")
+        shell.wait_for("data>")
+        assert "Interrupted" not in shell.ask("SELECT 40 + 2 AS x FROM events LIMIT 1;", "1 row")
+    assert shell.leave() == 0
+
+
+def test_the_time_in_the_pager_is_not_the_statements(terminal, tmp_path):
+    slow = tmp_path / "pager.sh"
+    slow.write_text("#!/bin/sh\ncat > /dev/null\nsleep 3\necho PAGER ENDED\n")
+    slow.chmod(0o755)
+    shell = terminal(PAGER=str(slow))
+    shell.ask("format csv", "format csv")
+    shell.ask("FROM range(100);", "PAGER ENDED")
+    seconds = re.search(r"100 rows, 1 column, ([\d.]+) (ms|s)", shell.wait_for("data>"))
+    assert seconds is not None
+    assert seconds[2] == "ms" or float(seconds[1]) < 3
+    assert shell.leave() == 0
+
+
+def test_a_dumb_terminal_has_no_pager_and_no_color(terminal, monkeypatch):
+    monkeypatch.delenv("NO_COLOR")
+    shell = terminal(TERM="dumb", PAGER="false")
+    shell.send("format csv\r")
+    shell.send("FROM range(100);\r")
+    shell.wait_for("100 rows, 1 column")
+    assert "\x1b[2m" not in shell.seen
     assert shell.leave() == 0
 
 
@@ -429,7 +466,7 @@ class TestWithoutATerminal:
         monkeypatch.setenv("LAKEBED_FORMAT", "table")
         monkeypatch.setenv("LAKEBED_ROWS", "2")
         assert self.run(text="FROM range(5);").stdout.endswith(
-            "  the first 2 rows, there are more, 1 column: format vertical shows everything\n"
+            "  5 rows (first 2 shown), 1 column: format vertical shows everything\n"
         )
 
     def test_what_is_no_text_is_told(self, place):

@@ -4,7 +4,7 @@
 //! part that changes, and only while it is shared. It is the sum of the records applied to it, in order, on top of a
 //! manifest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use lakebed_format::{
@@ -219,6 +219,21 @@ impl Catalogue {
         Ok(())
     }
 
+    /// Forgets dictionaries that no frame uses, and large blobs that nothing reaches.
+    pub(crate) fn forget(
+        &mut self,
+        dictionaries: &BTreeSet<DictionaryNumber>,
+        large: &BTreeSet<BlobId>,
+    ) {
+        if !dictionaries.is_empty() {
+            Arc::make_mut(&mut self.dictionaries)
+                .retain(|number, _| !dictionaries.contains(number));
+        }
+        if !large.is_empty() {
+            Arc::make_mut(&mut self.large).retain(|blob, _| !large.contains(blob));
+        }
+    }
+
     /// Counts the rows of a batch that ends before `end`. Those of a dropped collection need no counting.
     pub(crate) fn add_rows(&mut self, collection: CollectionId, end: Seq) {
         if self
@@ -344,6 +359,14 @@ impl Catalogue {
     /// All ingests, oldest first.
     pub(crate) fn ingests(&self) -> &[IngestEntry] {
         &self.ingests
+    }
+
+    /// Whether rows were ever released, by a drop or a trim: some blobs may be reached no more. Collection ids are
+    /// given in order, so that one that is missing was dropped.
+    pub(crate) fn has_released(&self) -> bool {
+        let given = self.next_collection.0.saturating_sub(1);
+        given > self.collections.len() as u64
+            || self.collections.values().any(|c| c.first_live > Seq(0))
     }
 
     /// Whether a blob was deleted.

@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fingerprints::filter::Filters;
 use crate::options::Options;
 use crate::place::Place;
+use crate::reach::Reach;
 use crate::segment::files::SegmentFiles;
 use crate::segment::frame_cache::FrameCache;
 use crate::segment::large::LargeSegments;
@@ -40,6 +41,8 @@ pub(crate) struct StoreContext {
     pub(crate) manifests: DirectoryCache<u64>,
     /// The number of an active segment without a file.
     pub(crate) missing: DirectoryCache<SegmentNumber>,
+    /// The newest reach that was computed.
+    reach: Mutex<Option<Arc<Reach>>>,
     /// The process that opened the store.
     pub(crate) pid: u32,
     forks: u64,
@@ -75,6 +78,7 @@ impl StoreContext {
             manifests: DirectoryCache::default(),
             missing: DirectoryCache::default(),
             pid: std::process::id(),
+            reach: Mutex::default(),
             forks: lakebed_vfs::forks(),
             proven: Mutex::default(),
             schemas: Mutex::default(),
@@ -182,6 +186,26 @@ impl StoreContext {
         };
         self.schemas.lock().insert(collection.id, known);
         Ok(schema)
+    }
+
+    /// The reach that `compute` finds, given the newest one that was found before.
+    ///
+    /// # Errors
+    /// Those of `compute`.
+    pub(crate) fn reach(
+        &self,
+        compute: impl FnOnce(Option<&Reach>) -> Result<Reach>,
+    ) -> Result<Arc<Reach>> {
+        let mut newest = self.reach.lock();
+        let found = Arc::new(compute(newest.as_deref())?);
+        // A snapshot of an earlier commit must not replace what newer ones build on.
+        if newest
+            .as_ref()
+            .is_none_or(|newest| newest.commit() <= found.commit())
+        {
+            *newest = Some(Arc::clone(&found));
+        }
+        Ok(found)
     }
 
     /// The schema with counts that was made of the same rows.

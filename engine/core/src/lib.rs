@@ -23,6 +23,7 @@
 
 pub(crate) mod blob;
 pub(crate) mod catalogue;
+pub(crate) mod compact;
 pub(crate) mod context;
 pub(crate) mod directory_cache;
 pub mod error;
@@ -34,6 +35,7 @@ pub mod options;
 pub(crate) mod place;
 pub(crate) mod progress;
 pub(crate) mod random;
+pub(crate) mod reach;
 pub mod scan;
 pub(crate) mod segment;
 pub mod snapshot;
@@ -44,6 +46,7 @@ pub(crate) mod write;
 pub(crate) mod writer_lock;
 
 pub use blob::Blob;
+pub use compact::{CompactOptions, CompactReport};
 pub use error::{Error, ErrorKind, Result};
 pub use ingest::{BadLine, IngestOptions, IngestReport, OnError, Source, collection_name};
 pub use lakebed_format::{

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lakebed_format::{CommitNumber, LockText, names};
-use lakebed_vfs::{File, Holder, Lock, Open, Vfs};
+use lakebed_vfs::{File, Holder, Lock, Names, Open, Vfs};
 use parking_lot::Mutex;
 
 use crate::context::StoreContext;
@@ -75,12 +75,20 @@ impl WriterLock {
         let mut file = open(vfs, Open::Create)?;
         let began = Instant::now();
         let mut pause = PAUSE.0;
-        loop {
+        let names = loop {
             if file.try_lock(Lock::Write).map_err(|e| locking(vfs, e))? {
                 // The file may have been replaced before it was locked: then another one is the lock.
-                if file.names().map_err(|e| locking(vfs, e))?.opened {
-                    break;
+                let names = file.names().map_err(|e| locking(vfs, e))?;
+                if names.opened {
+                    break names;
                 }
+                file = open(vfs, Open::Create)?;
+                continue;
+            }
+            // What reads needs no lock on this file, and whoever may only read must not keep writers away.
+            if matches!(file.holder(), Ok(Holder::Reader(_)))
+                && let Ok(Some(_)) = replace(vfs, file.as_ref(), &padded(&read_text(file.as_ref())))
+            {
                 file = open(vfs, Open::Create)?;
                 continue;
             }
@@ -99,7 +107,7 @@ impl WriterLock {
             }
             std::thread::sleep(pause.min(timeout.saturating_sub(waited)));
             pause = (pause * 2).min(PAUSE.1);
-        }
+        };
         let text = LockText {
             pid: Some(u64::from(std::process::id())),
             command: Some(shortened(&options.command).to_owned()),
@@ -113,7 +121,7 @@ impl WriterLock {
             file,
             text,
         };
-        lock.write_text(vfs)?;
+        lock.write_text(vfs, names)?;
         Ok(lock)
     }
 
@@ -133,39 +141,21 @@ impl WriterLock {
     /// `Io`, `StoreFull`; the commit stands, and the next writer checks it.
     pub(crate) fn set_synced(&mut self, vfs: &dyn Vfs, commit: CommitNumber) -> Result<()> {
         self.text.synced = Some(commit);
-        self.write_text(vfs)
+        let names = self.file.names().map_err(|e| locking(vfs, e))?;
+        self.write_text(vfs, names)
     }
 
-    fn write_text(&mut self, vfs: &dyn Vfs) -> Result<()> {
+    fn write_text(&mut self, vfs: &dyn Vfs, names: Names) -> Result<()> {
         let writing = |e| Error::io(&format!("writing the lock of {}", vfs.describe()), e);
-        let mut bytes = self.text.encode().into_bytes();
-        bytes.resize(TEXT_BYTES, b'\n');
-        if self.file.names().map_err(writing)?.count > 1 {
-            return self.unshare(vfs, &bytes).map_err(writing);
+        let bytes = padded(&self.text);
+        if names.count <= 1 {
+            return self.file.write_all_at(&bytes, 0).map_err(writing);
         }
-        self.file.write_all_at(&bytes, 0).map_err(writing)
-    }
-
-    /// Puts a file of its own in the place of a hard link, which is the lock of another store, too: of a copy made with
-    /// links. The lock is held throughout.
-    fn unshare(&mut self, vfs: &dyn Vfs, text: &[u8]) -> std::io::Result<()> {
-        match vfs.unlink(TEMPORARY) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let file = vfs.open(TEMPORARY, Open::CreateNew)?;
-        file.write_all_at(text, 0)?;
-        file.sync_data()?;
-        if !file.try_lock(Lock::Write)? {
-            return Err(std::io::ErrorKind::WouldBlock.into());
-        }
-        if let Err(error) = vfs.rename(TEMPORARY, names::LOCK)
-            && file.names()?.opened
-        {
-            return Err(error);
-        }
-        *self.held.named.lock() = vfs.open(names::LOCK, Open::Read)?;
-        self.file = file;
+        // A hard link, which is the lock of another store, too: of a copy made with links. The lock is held throughout.
+        let replaced = replace(vfs, self.file.as_ref(), &bytes).map_err(writing)?;
+        let own = replaced.ok_or_else(|| writing(std::io::ErrorKind::WouldBlock.into()))?;
+        *self.held.named.lock() = open(vfs, Open::Read)?;
+        self.file = own;
         Ok(())
     }
 }
@@ -204,6 +194,55 @@ fn shortened(command: &str) -> &str {
     command.split_at(end).0
 }
 
+/// Puts a new file with this text in the place of `LOCK`, which `old` is, and returns it locked. `None` when another
+/// program is doing so.
+fn replace(vfs: &dyn Vfs, old: &dyn File, text: &[u8]) -> std::io::Result<Option<Arc<dyn File>>> {
+    let file = match vfs.open(TEMPORARY, Open::CreateNew) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            // What a program left that was stopped here is not locked, and is made again by the next try.
+            if vfs
+                .open(TEMPORARY, Open::ReadWrite)?
+                .try_lock(Lock::Write)?
+            {
+                vfs.unlink(TEMPORARY)?;
+            }
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    if !file.try_lock(Lock::Write)? {
+        return Ok(None);
+    }
+    let fill = || -> std::io::Result<bool> {
+        if let Some(access) = old.access()? {
+            file.set_access(access)?;
+        }
+        file.write_all_at(text, 0)?;
+        file.sync_data()?;
+        // A writer may have got the lock meanwhile: then it stays.
+        if !old.names()?.opened || old.holder()? == Holder::Writer {
+            return Ok(false);
+        }
+        // A rename that reports an error may have happened.
+        match vfs.rename(TEMPORARY, names::LOCK) {
+            Err(error) if file.names()?.opened => Err(error),
+            _ => Ok(true),
+        }
+    };
+    let filled = fill();
+    if !matches!(filled, Ok(true)) {
+        let _ = vfs.unlink(TEMPORARY);
+    }
+    Ok(filled?.then_some(file))
+}
+
+fn padded(text: &LockText) -> Vec<u8> {
+    let mut bytes = text.encode().into_bytes();
+    bytes.resize(TEXT_BYTES, b'\n');
+    bytes
+}
+
 fn open(vfs: &dyn Vfs, how: Open) -> Result<Arc<dyn File>> {
     vfs.open(names::LOCK, how)
         .map_err(|e| Error::io(&format!("opening the lock of {}", vfs.describe()), e))
@@ -218,6 +257,12 @@ fn held_by_another(vfs: &dyn Vfs, file: &dyn File, waited: Duration) -> Error {
     let text = read_text(file);
     let own = text.pid == Some(u64::from(std::process::id()));
     let (doing, holder, advice) = match file.holder() {
+        // It has gone meanwhile, and who it was is not known.
+        Ok(Holder::Nobody) => (
+            "being written",
+            "another program".to_owned(),
+            "try again, or allow a longer lock_timeout",
+        ),
         // Not a writer: the text says who wrote last, and not who this is.
         Ok(Holder::Reader(process)) => (
             "kept from writers",

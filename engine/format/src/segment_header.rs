@@ -47,17 +47,21 @@ pub enum SegmentFormat {
     V1,
     /// Format 1.1: row batches and their entries in the row directory carry the number of their commit.
     V2,
+    /// Format 1.2: a segment that compaction wrote. Its structures are those of [`SegmentFormat::V2`]; its one group
+    /// stands for the commits of its commit table.
+    V3,
 }
 
 impl SegmentFormat {
     /// The newest format.
-    pub const NEWEST: Self = Self::V2;
+    pub const NEWEST: Self = Self::V3;
 
     /// The number in the file.
     pub const fn code(self) -> u32 {
         match self {
             Self::V1 => 1,
             Self::V2 => 2,
+            Self::V3 => 3,
         }
     }
 
@@ -65,6 +69,7 @@ impl SegmentFormat {
         match code {
             1 => Some(Self::V1),
             2 => Some(Self::V2),
+            3 => Some(Self::V3),
             _ => None,
         }
     }

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lakebed_core::{
-    Blob, CommitNumber, Error, ErrorKind, IngestOptions, Mode, OnError, Options, Seq, Source,
-    Store, TypeChange, declaration,
+    Blob, CommitNumber, CompactOptions, Error, ErrorKind, IngestOptions, Mode, OnError, Options,
+    Seq, Source, Store, TypeChange, declaration,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyMemoryView};
@@ -311,6 +311,24 @@ impl StoreEngine {
 
     fn seal(&self, py: Python<'_>) -> PyResult<()> {
         detached_long(py, |_| self.store.seal())
+    }
+
+    #[pyo3(signature = (level, dry_run, progress, /))]
+    fn compact<'py>(
+        &self,
+        py: Python<'py>,
+        level: Option<i32>,
+        dry_run: bool,
+        progress: Option<Py<PyAny>>,
+    ) -> reports::Dict<'py> {
+        let report = detached_long(py, |caller| {
+            self.store.compact(CompactOptions {
+                level,
+                dry_run,
+                progress: caller.progress(progress),
+            })
+        })?;
+        reports::compact(py, &report)
     }
 
     fn collections<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {

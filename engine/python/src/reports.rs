@@ -1,9 +1,9 @@
 //! Reports of the engine as dictionaries, with the fields of their classes in `lakebed.models`.
 
 use lakebed_core::{
-    Appended, BadLine, CollectionInfo, CommitInfo, DictionaryInfo, DictionaryNumber, ErrorKind,
-    ExportReport, IngestReport, Options, Problem, SegmentInfo, SegmentNumber, Seq, Stats,
-    TrainReport, VerifyReport,
+    Appended, BadLine, CollectionInfo, CommitInfo, CompactReport, DictionaryInfo, DictionaryNumber,
+    ErrorKind, ExportReport, IngestReport, Options, Problem, SegmentInfo, SegmentNumber, Seq,
+    Stats, TrainReport, VerifyReport,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -173,6 +173,7 @@ pub(crate) fn stats<'py>(py: Python<'py>, stats: &Stats) -> Dict<'py> {
         segment_bytes: stats.segment_bytes,
         index_bytes: stats.index_bytes,
         other_bytes: stats.other_bytes,
+        held_bytes: stats.held_bytes,
         pending_blobs: stats.pending_blobs,
         pending_rows: stats.pending_rows,
         cache_bytes: stats.cache_bytes,
@@ -180,6 +181,23 @@ pub(crate) fn stats<'py>(py: Python<'py>, stats: &Stats) -> Dict<'py> {
         cache_hits: stats.cache_hits,
         cache_misses: stats.cache_misses,
         oldest_snapshot: stats.oldest_snapshot,
+    })
+}
+
+pub(crate) fn compact<'py>(py: Python<'py>, report: &CompactReport) -> Dict<'py> {
+    dict!(py, {
+        dry_run: report.dry_run,
+        segments_before: report.segments_before,
+        segments_after: report.segments_after,
+        bytes_before: report.bytes_before,
+        bytes_after: report.bytes_after,
+        rewritten_segments: report.rewritten_segments,
+        skipped_segments: report.skipped_segments,
+        removed_blobs: report.removed_blobs,
+        held_bytes: report.held_bytes,
+        aside_bytes: report.aside_bytes,
+        read_bytes: report.read_bytes,
+        seconds: report.seconds,
     })
 }
 

@@ -14,7 +14,7 @@ pub struct Collection {
 
 /// What a reader of a store sees.
 ///
-/// Blobs that nothing reaches any more stay until the store is compacted; a deleted blob does not.
+/// A blob is found while a row or a pin reaches it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
     /// Every blob that is found.
@@ -126,6 +126,20 @@ pub struct Model {
 struct Draft {
     state: State,
     next_seq: BTreeMap<String, u64>,
+    pinned: BTreeSet<Hash>,
+}
+
+impl Draft {
+    /// Forgets the blobs that rows named which are gone, unless others or a pin reach them.
+    fn release(&mut self, gone: impl Iterator<Item = Hash>) {
+        let rows = self.state.collections.values();
+        let named: BTreeSet<Hash> = rows.flat_map(|c| c.rows.values().copied()).collect();
+        for hash in gone {
+            if !named.contains(&hash) && !self.pinned.contains(&hash) {
+                self.state.blobs.remove(&hash);
+            }
+        }
+    }
 }
 
 impl Default for Model {
@@ -176,6 +190,12 @@ impl Model {
 
     /// `put`.
     pub fn put(&mut self, bytes: &[u8]) -> Hash {
+        let hash = self.add(bytes);
+        self.pending.pinned.insert(hash);
+        hash
+    }
+
+    fn add(&mut self, bytes: &[u8]) -> Hash {
         let hash = Hash::of(bytes);
         let bytes: Arc<[u8]> = bytes.into();
         self.known.insert(hash, bytes.clone());
@@ -187,7 +207,7 @@ impl Model {
     pub fn append<B: AsRef<[u8]>>(&mut self, collection: &str, records: &[B]) -> Vec<Hash> {
         let hashes: Vec<Hash> = records
             .iter()
-            .map(|bytes| self.put(bytes.as_ref()))
+            .map(|bytes| self.add(bytes.as_ref()))
             .collect();
         let next = (self.pending.next_seq)
             .entry(collection.to_owned())
@@ -205,6 +225,7 @@ impl Model {
     /// `delete`: how many rows went with the blob, `None` when it is not there.
     pub fn delete(&mut self, hash: &Hash) -> Option<u64> {
         self.pending.state.blobs.remove(hash)?;
+        self.pending.pinned.remove(hash);
         let mut rows = 0;
         for collection in self.pending.state.collections.values_mut() {
             let before = collection.rows.len();
@@ -219,6 +240,7 @@ impl Model {
     pub fn drop_collection(&mut self, name: &str) -> Option<u64> {
         let collection = self.pending.state.collections.remove(name)?;
         self.pending.next_seq.remove(name);
+        self.pending.release(collection.rows.values().copied());
         Some(collection.rows.len() as u64)
     }
 
@@ -227,6 +249,7 @@ impl Model {
         let collection = self.pending.state.collections.get_mut(name)?;
         let kept = collection.rows.split_off(&before_seq);
         let gone = std::mem::replace(&mut collection.rows, kept);
+        self.pending.release(gone.values().copied());
         Some(gone.len() as u64)
     }
 

@@ -38,6 +38,8 @@ pub enum StoreOp {
     Rollback,
     /// `seal`.
     Seal,
+    /// `compact`, at this zstd level if there is one.
+    Compact(Option<i32>),
     /// Close the store and open it again.
     Reopen,
     /// Lose the process or the power, and open the store again.
@@ -103,6 +105,7 @@ pub fn store_op() -> impl Strategy<Value = StoreOp> {
         4 => Just(StoreOp::Commit),
         1 => Just(StoreOp::Rollback),
         1 => Just(StoreOp::Seal),
+        1 => select(vec![None, None, Some(1)]).prop_map(StoreOp::Compact),
         1 => Just(StoreOp::Reopen),
         1 => Just(StoreOp::Crash),
     ]

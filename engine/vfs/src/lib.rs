@@ -57,4 +57,4 @@ pub use os::OsVfs;
 #[doc(hidden)]
 pub use pages::{PretendedPageSize, pretend_page_size};
 pub use pages::{page_size, round_to_pages};
-pub use traits::{DirStamp, File, Holder, Lock, Names, Open, ReadFile, ReadVfs, Vfs};
+pub use traits::{Access, DirStamp, File, Holder, Lock, Names, Open, ReadFile, ReadVfs, Vfs};

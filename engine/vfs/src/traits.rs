@@ -52,6 +52,17 @@ pub struct Names {
     pub count: u64,
 }
 
+/// Who may open a file: owner, group and mode of Unix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access {
+    /// The user it belongs to.
+    pub user: u32,
+    /// The group it belongs to.
+    pub group: u32,
+    /// The permission bits.
+    pub mode: u32,
+}
+
 /// Identity and times of a directory. Equal stamps mean that no name was added or removed in between, provided that the
 /// two moments are further apart than the resolution of the file system's times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,6 +164,24 @@ pub trait File: ReadFile {
     /// The system's. After an error nothing is known about what was written since the last success, and calling again
     /// proves nothing: the system may have marked the lost pages as clean.
     fn sync_data(&self) -> io::Result<()>;
+
+    /// Who may open it; `None` where that has no meaning.
+    ///
+    /// # Errors
+    /// The system's.
+    fn access(&self) -> io::Result<Option<Access>> {
+        Ok(None)
+    }
+
+    /// Sets who may open it, for a copy that takes the place of another file. Owner and group stay as they are where
+    /// this process may not change them.
+    ///
+    /// # Errors
+    /// The system's.
+    fn set_access(&self, access: Access) -> io::Result<()> {
+        _ = access;
+        Ok(())
+    }
 
     /// Tries to lock the file without waiting; `false` if another open file, of this process or of another one, holds a
     /// conflicting lock. A lock that this open file already holds is released first, also if the answer is then

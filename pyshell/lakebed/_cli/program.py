@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from lakebed._cli.environment.arguments import (
     json_option,
     usage_problem,
 )
+from lakebed._cli.environment.opened_file import is_file, is_file_name
 from lakebed._cli.messages.error_output import interruption_message, print_error, report_failure
 from lakebed._cli.messages.terminal import discard, shown
 from lakebed._cli.verbs import STORE_VERBS, Verb
@@ -30,7 +31,8 @@ from lakebed._cli.verbs import STORE_VERBS, Verb
 _HELP = """An embedded, content-addressed store for NDJSON: small on disk, queried in SQL.
 
 \b
-    lakebed                             the shell; lakebed STORE on another store
+    lakebed                             the shell; lakebed STORE on another store,
+                                        lakebed FILE on a file of records
     lakebed ingest events.ndjson
     lakebed query "SELECT count(*) FROM events"
 
@@ -175,6 +177,30 @@ def _command(verb: Verb) -> VerbCommand:
     return VerbCommand(verb, lambda values: _run(verb, values), _common(json=verb.json))
 
 
+class _Commands(dict[str, click.Command]):
+    """The command of each verb, made when it is asked for."""
+
+    def __init__(self, verbs: Sequence[Verb]) -> None:
+        super().__init__()
+        self._verbs = {verb.name: verb for verb in verbs}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._verbs
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._verbs)
+
+    def __missing__(self, name: str) -> click.Command:
+        self[name] = _command(self._verbs[name])
+        return self[name]
+
+    def __len__(self) -> int:
+        return len(self._verbs)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if name in self._verbs else default
+
+
 class _Root(click.Group):
     """The verbs, in the order of the registry."""
 
@@ -186,8 +212,11 @@ class _Root(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Takes `lakebed STORE` for the shell on that store."""
         first = arguments[0]
-        if first not in self.commands and _is_store(first):
+        if first not in self.commands and (_is_store(first) or is_file(first)):
             return _SHELL.name, _SHELL, arguments
+        if first not in self.commands and is_file_name(first):
+            message = f"There is no file {first}: check the name, and the directory you are in."
+            raise click.UsageError(message)
         return super().resolve_command(context, arguments)
 
 
@@ -209,6 +238,10 @@ def _shell(**flags: Any) -> int | None:
         **{name: value for name, value in flags.items() if value not in (None, False)},
     }
     safe = bool(given.pop("safe", False))
+    places: dict[str, str | None] = {"database": given.pop("database", None)}
+    if is_file(str(flags.get("store") or "")):
+        # `lakebed FILE`, not `--store FILE`.
+        places["opened"] = given.pop("store")
     text = _script(given.pop("command"), given.pop("file"))
     if text is not None:
         if not text.strip():
@@ -216,13 +249,13 @@ def _shell(**flags: Any) -> int | None:
             return None
         from lakebed._cli.shell.loop import run_script
 
-        return run_script(given, text, safe=safe)
+        return run_script(given, text, safe=safe, **places)
     if not sys.stdout.isatty():
         message = "The shell needs a terminal: give statements on standard input, or use lakebed query."
         raise click.UsageError(message)
     from lakebed._cli.shell.loop import run_shell
 
-    return run_shell(given, safe=safe)
+    return run_shell(given, safe=safe, **places)
 
 
 def _script(command: str | None, file: str | None) -> str | None:
@@ -246,6 +279,13 @@ def _shell_options() -> list[click.Parameter]:
             help="run the statements and verbs in a file; - is standard input",
             shell_complete=complete_files,
         ),
+        click.Option(
+            ["--database"],
+            metavar="FILE",
+            type=click.Path(readable=False),
+            help="open this DuckDB database, too; what is created is kept there",
+            shell_complete=complete_files,
+        ),
         click.Option(["--safe"], is_flag=True, help="run no programs, read and write no files but the store's"),
     ]
 
@@ -255,7 +295,7 @@ _SHELL = click.Command("shell", callback=_shell, params=[click.Argument(["store"
 
 root = _Root(
     PROGRAM,
-    commands={verb.name: _command(verb) for verb in STORE_VERBS},
+    commands=_Commands(STORE_VERBS),
     callback=_shell,
     params=[
         *_shell_options(),

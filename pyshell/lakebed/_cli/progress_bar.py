@@ -16,6 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 from lakebed._cli.render import escaped
@@ -29,6 +30,10 @@ class _RowsColumn(ProgressColumn):
         return Text(f"{task.fields.get('rows', 0):,} rows")
 
 
+_TITLE_WIDTH = 18
+"""The most columns of a terminal that a title takes."""
+
+
 @contextlib.contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[int, int | None, int, float], None]]:
     """A bar with bytes, rows, speed and remaining time after `title`; it disappears when the work is done.
@@ -37,14 +42,15 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int | None, int, float],
     is drawn where standard error is not a terminal.
     """
     columns = [
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        _RowsColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
+        # What is left of a narrow terminal goes to the bar; a long title is cut.
+        TextColumn("{task.description}", markup=False, table_column=Column(max_width=_TITLE_WIDTH, no_wrap=True)),
+        BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=4)),
+        DownloadColumn(table_column=Column(no_wrap=True)),
+        _RowsColumn(table_column=Column(no_wrap=True)),
+        TransferSpeedColumn(table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
     ]
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True, expand=True) as bar:
         task = bar.add_task(escaped(title), total=None)
 
         def report(done: int, total: int | None, rows: int, seconds: float) -> None:

@@ -12,14 +12,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from lakebed.duck.attachment import PREVIEW_SCHEMA, Attachment, attachments
+
 if TYPE_CHECKING:
     import duckdb
 
-SCHEMA = "glance"
-"""The schema of the view of previews, in the database of the attached store."""
 TABLE = "blobs"
-ENGINE_TABLE = "glances"
-"""The engine's name of the system table that the view reads."""
 
 _SHORTENED = ("data", "hash")
 _UNCHANGED = frozenset(("id", "kind", "size", "stored_size", "encoding", "dictionary", "segment", "frame"))
@@ -34,7 +32,7 @@ Node = dict[str, Any]
 
 def with_previews(connection: duckdb.DuckDBPyConnection, sql: str) -> str | None:
     """The query over previews; None if it needs whole blobs, or does not read the table of blobs."""
-    import duckdb
+    from lakebed._duckdb import duckdb
 
     if TABLE not in sql.lower():
         return None
@@ -54,28 +52,35 @@ def _rewritten(connection: duckdb.DuckDBPyConnection, sql: str) -> str | None:
     if not _only_shows(query):
         return None
     table = query["from_table"]
-    if (database := _database(connection)) is None:
+    if (store := _store(connection)) is None:
         return None
+    database = store.name
     path = [name for name in (table["catalog_name"], table["schema_name"]) if name]
     if [name.lower() for name in path] not in ([], ["sys"], [database.lower(), "sys"]):
         return None
-    table.update(catalog_name=database, schema_name=SCHEMA, alias=table["alias"] or table["table_name"])
+    table.update(catalog_name=database, schema_name=PREVIEW_SCHEMA, alias=table["alias"] or table["table_name"])
     if "qualified_name" in table:
-        table["qualified_name"] = {"path": [database, SCHEMA, TABLE]}
+        table["qualified_name"] = {"path": [database, PREVIEW_SCHEMA, TABLE]}
     row = connection.execute("SELECT json_deserialize_sql(?::JSON)", [json.dumps(tree)]).fetchone()
-    return str(row[0]) if row else None
+    store.show_previews(connection)
+    # A transaction of the user's does not see the new view.
+    seen = connection.execute(
+        "SELECT 1 FROM duckdb_views() WHERE database_name = ? AND schema_name = ?", [database, PREVIEW_SCHEMA]
+    ).fetchone()
+    return str(row[0]) if row and seen else None
 
 
-def _database(connection: duckdb.DuckDBPyConnection) -> str | None:
-    """The database of the attached store; None if `blobs` may mean another table or view, or another store's."""
+def _store(connection: duckdb.DuckDBPyConnection) -> Attachment | None:
+    """The attached store; None if `blobs` may mean another table or view, or another store's."""
     named = connection.execute(
         "SELECT database_name, schema_name FROM duckdb_views() WHERE lower(view_name) = ? "
         "UNION ALL SELECT database_name, schema_name FROM duckdb_tables() WHERE lower(table_name) = ?",
         [TABLE, TABLE],
     ).fetchall()
-    if sorted(schema for _, schema in named) != [SCHEMA, "sys"] or len({database for database, _ in named}) != 1:
+    places = [(database, schema) for database, schema in named if schema != PREVIEW_SCHEMA]
+    if len(places) != 1 or places[0][1] != "sys":
         return None
-    return str(named[0][0])
+    return next((one for one in attachments(connection) if one.name == places[0][0] and one.has_previews), None)
 
 
 def _only_shows(query: Node) -> bool:

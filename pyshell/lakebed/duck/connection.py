@@ -99,14 +99,28 @@ def _show(connection: duckdb.DuckDBPyConnection, provider: SnapshotProvider, nam
     Attachment(_checked(name), provider).install(connection)
 
 
-def attach_for_display(connection: duckdb.DuckDBPyConnection, path: str, name: str, *, functions: bool) -> None:
-    """Attaches a store for results that are shown on a screen: with previews of blobs.
+def attach_on_demand(connection: duckdb.DuckDBPyConnection, path: str, name: str, *, functions: bool) -> Attachment:
+    """Attaches a store for statements that are seen before they run, and for results that are shown on a screen: with
+    previews of blobs, and with views only of what `Attachment.show` is told.
 
-    `functions` also loads the extension, whose functions open any store by its path.
+    `functions` also loads the extension, whose functions open any store by its path, when one is named. The caller
+    keeps the attachment for as long as the connection is used.
     """
-    Attachment(_checked(name), provider_of(path), previews=True).install(connection)
-    if functions:
-        load_functions(connection)
+    found = Attachment(
+        _checked(name),
+        provider_of(path),
+        previews=True,
+        on_demand=True,
+        load_functions=load_functions if functions else None,
+    )
+    found.install(connection)
+    return found
+
+
+def show_everything(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Makes every view and function of the stores attached on demand. Returns whether any was missing."""
+    were_missing = [attachment.show(connection, None) for attachment in attachments(connection)]
+    return any(were_missing)
 
 
 def refresh(connection: duckdb.DuckDBPyConnection) -> bool:

@@ -8,17 +8,17 @@ class of its own, whose cursors begin with the search path of the connection.
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
-if TYPE_CHECKING:
-    import duckdb
+from lakebed._duckdb import duckdb
 
-__all__ = ["plain_cursor", "with_search_path"]
+__all__ = ["helper", "plain_cursor", "with_search_path"]
 
 
 def with_search_path(connection: duckdb.DuckDBPyConnection, path: str) -> None:
     """Sets the search path of a connection, and of all cursors that will be made of it."""
-    import duckdb
 
     class Connection(duckdb.DuckDBPyConnection):
         __slots__ = ()
@@ -61,6 +61,14 @@ def with_search_path(connection: duckdb.DuckDBPyConnection, path: str) -> None:
 
 def plain_cursor(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     """A cursor with DuckDB's default search path, whatever the class of the connection."""
-    import duckdb
-
     return duckdb.DuckDBPyConnection.cursor(connection)
+
+
+@contextmanager
+def helper(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A second connection to the same database, with a transaction and settings of its own."""
+    cursor = plain_cursor(connection)
+    try:
+        yield cursor
+    finally:
+        cursor.close()

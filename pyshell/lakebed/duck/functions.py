@@ -7,8 +7,8 @@ import warnings
 from typing import TYPE_CHECKING
 
 from lakebed._extension import extension_path
+from lakebed.duck.cursors import helper
 from lakebed.duck.names import literal
-from lakebed.duck.views import helper
 from lakebed.errors import LakebedError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _lock = threading.Lock()
 def load_functions(connection: duckdb.DuckDBPyConnection) -> bool:
     """Loads the extension unless it is loaded. Returns whether its functions exist now; if not, a warning says why,
     once in a program."""
-    import duckdb
+    from lakebed._duckdb import duckdb
 
     with helper(connection) as cursor:
         row = cursor.execute(f"SELECT current_setting('{ALLOWED}')").fetchone()

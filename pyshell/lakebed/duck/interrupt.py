@@ -8,8 +8,8 @@ error.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
-import socket
 import threading
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
@@ -39,6 +39,16 @@ def raise_if_interrupted() -> None:
         raise KeyboardInterrupt
 
 
+def was_interrupted() -> bool:
+    """Whether a Ctrl-C was recorded that nothing has raised."""
+    return _pending.is_set()
+
+
+def forget_interrupt() -> None:
+    """Forgets a Ctrl-C that was recorded: it was meant for a program that had the terminal."""
+    _pending.clear()
+
+
 @contextlib.contextmanager
 def interruptible(connection: duckdb.DuckDBPyConnection, numbers: Collection[int] = (signal.SIGINT,)) -> Iterator[None]:
     """A context in which Ctrl-C interrupts the query that `connection` runs in the main thread.
@@ -50,22 +60,23 @@ def interruptible(connection: duckdb.DuckDBPyConnection, numbers: Collection[int
         yield
         return
     _pending.clear()
-    receiver, sender = socket.socketpair()
-    sender.setblocking(False)
+    receive, send = os.pipe()
+    os.set_blocking(send, False)
 
     def listen() -> None:
-        while signals := receiver.recv(64):
+        while signals := os.read(receive, 64):
             if not set(signals).isdisjoint(numbers):
-                connection.interrupt()
+                # Set first: whoever sees the interrupted query fail can tell why.
                 _pending.set()
+                connection.interrupt()
 
     listener = threading.Thread(target=listen, name="lakebed-interrupt", daemon=True)
     listener.start()
-    before = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+    before = signal.set_wakeup_fd(send, warn_on_full_buffer=False)
     try:
         yield
     finally:
         signal.set_wakeup_fd(before)
-        sender.close()
+        os.close(send)
         listener.join()
-        receiver.close()
+        os.close(receive)

@@ -6,6 +6,14 @@ Collections and columns may have any name; SQL identifiers are compared without 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class ViewName(NamedTuple):
+    """The name of a view in the database of an attached store."""
+
+    schema: str
+    name: str
 
 
 def quoted(name: str) -> str:

@@ -6,13 +6,15 @@ import os
 import threading
 import warnings
 from collections.abc import Hashable
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lakebed._process import is_alive
+from lakebed._snapshot import engine_of
 from lakebed.duck.struct_types import struct_fields
 from lakebed.duck.tables import Runs
-from lakebed.store import Store
+from lakebed.store import Store, has_pending
 from lakebed.store import open as open_store
 
 if TYPE_CHECKING:
@@ -57,11 +59,9 @@ class StoreSnapshots:
         """The newest state of the store."""
         self._store.refresh()
         snapshot = self._store.snapshot
-        stats = self._store.stats() if self._store.settings.mode == "a" else None
         # Pending changes may be rolled back and replaced by as many others: two snapshots with pending changes are
         # never equal.
-        pending = stats is not None and stats.pending_blobs + stats.pending_rows > 0
-        return StoreTables(snapshot, object() if pending else None, self._number)
+        return StoreTables(snapshot, object() if has_pending(self._store) else None, self._number)
 
 
 class StoresAtPath(StoreSnapshots):
@@ -102,30 +102,31 @@ class StoreTables:
         self._snapshot = snapshot
         self._pending = pending
         self._store_number = store_number
-        self._collections = {info.name: info for info in snapshot.collections()}
+
+    @cached_property
+    def _collections(self) -> dict[str, dict[str, Any]]:
+        """The descriptions of the collections, by name."""
+        return {info["name"]: info for info in engine_of(self._snapshot).collections()}
 
     @property
     def version(self) -> Hashable:
         return self._store_number, self._snapshot.commit, self._pending
 
+    @property
+    def commit(self) -> int:
+        return self._snapshot.commit
+
     def collections(self) -> list[str]:
-        return [info.name for info in sorted(self._collections.values(), key=lambda info: info.id)]
+        return sorted(self._collections, key=lambda name: int(self._collections[name]["id"]))
 
     def collection(self, name: str) -> CollectionTable:
         info = self._collections[name]
         # Declared types, and types inferred anew, change the columns without the rows.
         schema = self._snapshot.schema_digest(name)
-        content = (
-            self._store_number,
-            info.id,
-            info.first_seq,
-            info.next_seq,
-            info.rows,
-            info.deleted_rows,
-            schema,
-            self._pending,
+        content = tuple(info[key] for key in ("id", "first_seq", "next_seq", "rows", "deleted_rows"))
+        return CollectionTable(
+            self._snapshot, name, info["rows"], (self._store_number, *content, schema, self._pending)
         )
-        return CollectionTable(self._snapshot, name, info.rows, content)
 
     def system(self, table: str) -> SystemTable:
         return SystemTable(self._snapshot, table, (self.version, table))
@@ -208,6 +209,10 @@ class SystemTable:
         self._table = table
         self.content = content
         self._names = snapshot.table(table).columns
+
+    @property
+    def types(self) -> dict[str, str]:
+        return dict.fromkeys(self._names, "")
 
     @property
     def columns(self) -> dict[str, bool]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ["StructField", "struct_fields"]
+__all__ = ["StructField", "element_type", "struct_fields"]
 
 _BEGINNING = "STRUCT("
 _FIELD = re.compile(r'\s*(?:"((?:[^"]|"")*)"|(\S+))\s+(.*)$', re.DOTALL)
@@ -30,6 +30,16 @@ def struct_fields(type_name: str) -> list[StructField]:
             name = match[1].replace('""', '"') if match[1] is not None else match[2]
             found.append(StructField(name, match[3].strip()))
     return found
+
+
+def element_type(type_name: str) -> str:
+    """The type of an element of a list, an array or a map; empty for any other type."""
+    if type_name.endswith("]"):
+        return type_name[: type_name.rindex("[")]
+    if type_name.startswith("MAP(") and type_name.endswith(")"):
+        parts = list(_split_at_commas(type_name[4:-1]))
+        return parts[1].strip() if len(parts) == 2 else ""
+    return ""
 
 
 def _split_at_commas(text: str) -> Iterator[str]:

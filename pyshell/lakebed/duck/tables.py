@@ -38,6 +38,11 @@ class Table(Protocol):
         ...
 
     @property
+    def types(self) -> dict[str, str]:
+        """The SQL types of the columns, by name, in the order users see; of a system table, empty."""
+        ...
+
+    @property
     def casts(self) -> dict[str, str]:
         """The SQL types of the columns whose Arrow type is another one."""
         ...
@@ -77,6 +82,11 @@ class TableSnapshot(Protocol):
     @property
     def version(self) -> object:
         """A value that two snapshots share if they show the same."""
+        ...
+
+    @property
+    def commit(self) -> int:
+        """The number of the commit."""
         ...
 
     def collections(self) -> list[str]:

@@ -10,10 +10,10 @@ import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from lakebed.duck.cursors import plain_cursor
-from lakebed.duck.names import quoted
+from lakebed.duck.cursors import helper, plain_cursor
+from lakebed.duck.names import ViewName, quoted
 from lakebed.duck.table_scan import TableScan, has_pushdown, table_scan
 from lakebed.duck.tables import SEQ, Table
 from lakebed.errors import InvalidArgument
@@ -25,13 +25,6 @@ if TYPE_CHECKING:
 
 OBJECT_SCHEMA = "behind"
 """The schema of the views that own objects, on DuckDB 1.x."""
-
-
-class ViewName(NamedTuple):
-    """The name of a view in the database of an attached store."""
-
-    schema: str
-    name: str
 
 
 class Views(Protocol):
@@ -152,6 +145,7 @@ class _RetiredTable:
 
     def __init__(self, table: Table) -> None:
         self.columns = table.columns
+        self.types = table.types
         self.casts = table.casts
         self.signature = table.signature
 
@@ -162,16 +156,6 @@ class _RetiredTable:
         del views
         message = "The columns of this view changed while the statement was being prepared: run it again."
         raise InvalidArgument(message)
-
-
-@contextmanager
-def helper(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A second connection to the same database, with a transaction and settings of its own."""
-    cursor = plain_cursor(connection)
-    try:
-        yield cursor
-    finally:
-        cursor.close()
 
 
 @contextmanager

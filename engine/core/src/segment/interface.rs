@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use lakebed_codec::{Decoded, Dictionary};
 use lakebed_format::{
-    BlobId, CommitEntry, DictionaryNumber, Encoding, Fingerprint, RowBatch, RowBatchEntry,
-    SegmentFormat, SegmentNumber, Seq,
+    BlobId, CommitEntry, CommitNumber, DictionaryNumber, Encoding, Fingerprint, FrameEntry, IdRun,
+    IdSet, RowBatch, RowBatchEntry, SegmentFormat, SegmentNumber, Seq,
 };
 
 use super::bytes::Slice;
@@ -68,6 +68,20 @@ pub(crate) trait Segment: Send + Sync + std::fmt::Debug {
     /// The row directory: an entry for each batch of rows, in the order they were written.
     fn rows(&self, files: &SegmentFiles) -> Result<Arc<[RowBatchEntry]>>;
 
+    /// The entries of the row directory for rows that commits after `since` added.
+    fn rows_since(
+        &self,
+        files: &SegmentFiles,
+        since: CommitNumber,
+    ) -> Result<Arc<[RowBatchEntry]>> {
+        let all = self.rows(files)?;
+        if since == CommitNumber(0) {
+            return Ok(all);
+        }
+        let newer = all.iter().filter(|entry| entry.commit > since);
+        Ok(newer.copied().collect())
+    }
+
     /// The batch of rows that an entry of the row directory stands for.
     fn row_batch(&self, files: &SegmentFiles, entry: &RowBatchEntry) -> Result<RowBatchBytes>;
 
@@ -95,8 +109,72 @@ pub(crate) trait Segment: Send + Sync + std::fmt::Debug {
         decode: bool,
     ) -> Result<Option<StoredBlobs>>;
 
+    /// The ids of its blobs, and the frames they lie in.
+    fn contents(&self, files: &SegmentFiles) -> Result<Contents>;
+
+    /// Passes the frame at a place in the segment's order, counted from 0, as it is stored; false past the last.
+    ///
+    /// # Errors
+    /// Those of `pass`, too.
+    fn frame(
+        &self,
+        files: &SegmentFiles,
+        place: usize,
+        pass: &mut dyn FnMut(&StoredFrame<'_>) -> Result<()>,
+    ) -> Result<bool>;
+
     /// Reads everything and checks it. Damage goes to `verification`; an error means that checking could not go on.
     fn verify(&self, read: ReadContext<'_>, verification: &mut dyn Verification) -> Result<()>;
+}
+
+/// The blobs of a segment.
+#[derive(Debug, Default)]
+pub(crate) struct Contents {
+    pub(crate) ids: IdSet,
+    /// By ascending ids: the smallest id of each, and about how many bytes it takes in the file.
+    pub(crate) frames: Vec<(BlobId, u64)>,
+}
+
+impl Contents {
+    /// Adds frames that end before `end`, by their entries of the frame table.
+    pub(crate) fn add_frames(&mut self, entries: &[FrameEntry], end: u64) {
+        let ends = entries.iter().skip(1).map(|next| next.offset).chain([end]);
+        let frames = entries.iter().zip(ends);
+        self.frames
+            .extend(frames.map(|(frame, end)| (frame.first, end.saturating_sub(frame.offset))));
+    }
+}
+
+/// A frame as it is stored; its checksum was checked.
+#[derive(Debug)]
+pub(crate) struct StoredFrame<'a> {
+    pub(crate) segment: SegmentNumber,
+    pub(crate) offset: u64,
+    pub(crate) encoding: Encoding,
+    pub(crate) raw_len: u64,
+    pub(crate) ids: Vec<IdRun>,
+    pub(crate) payload: &'a [u8],
+}
+
+impl StoredFrame<'_> {
+    /// The decoded frame; `dictionary` is the one that its encoding names.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub(crate) fn decode(&self, dictionary: Option<&Dictionary>) -> Result<Decoded> {
+        let damaged = |error: lakebed_codec::FrameError| self.damaged(&error.to_string());
+        let raw = lakebed_codec::decode(self.encoding, dictionary, self.payload, self.raw_len)
+            .map_err(damaged)?;
+        let blobs: u64 = self.ids.iter().map(|run| run.len).sum();
+        let blobs = u32::try_from(blobs).map_err(|_| self.damaged("it has too many blobs"))?;
+        let decoded = Decoded::new(raw, blobs).map_err(damaged)?;
+        Ok(decoded.with_ids(self.ids.iter().copied()))
+    }
+
+    /// The frame is not what was written.
+    pub(crate) fn damaged(&self, detail: &str) -> Error {
+        Error::corrupt(self.segment, self.offset, detail)
+    }
 }
 
 /// Takes the rows of a scan; it knows which columns are projected.

@@ -28,6 +28,6 @@ pub(crate) mod unnamed;
 pub(crate) mod verify;
 
 pub(crate) use interface::{
-    FindDictionary, ReadContext, RowBatchBytes, RowSink, Segment, damaged_rows,
+    Contents, FindDictionary, ReadContext, RowBatchBytes, RowSink, Segment, damaged_rows,
 };
 pub(crate) use sealed::SealedSegment;

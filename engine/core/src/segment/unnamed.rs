@@ -1,13 +1,13 @@
 //! Segment files that no catalogue names: what is left of work that was never committed, or commits that an older
 //! manifest does not know.
 
-use lakebed_format::{LargeTrailer, Layout, SegmentNumber, TRAILER_LEN};
+use lakebed_format::{CommitEntry, CommitNumber, LargeTrailer, Layout, SegmentNumber, TRAILER_LEN};
 use lakebed_vfs::ReadFile;
 
-use super::damage::ReadFailure;
+use super::damage::{ReadFailure, ReadResult};
 use super::files::{SegmentFiles, len_of, reading};
 use super::rows::active_file::ActiveFile;
-use super::rows::walker::{WalkedBytes, read_header};
+use super::rows::walker::{WalkedBytes, Walker, read_header};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Whether a file may hold acknowledged work: a whole COMMIT, a whole large blob, or bytes of another store. What a
@@ -34,6 +34,53 @@ pub(crate) fn may_hold_commits(files: &SegmentFiles, number: SegmentNumber) -> R
         Ok(found) => Ok(found.is_some()),
         Err(ReadFailure::Damaged(_)) => Ok(true),
         Err(ReadFailure::Other(error)) => Err(error),
+    }
+}
+
+/// Whether a file is the segment of a large blob.
+///
+/// # Errors
+/// `Io`.
+pub(crate) fn is_large(files: &SegmentFiles, number: SegmentNumber) -> Result<bool> {
+    let file = files.open(number)?;
+    match read_header(WalkedBytes::File(file.as_ref()), number) {
+        Ok(header) => Ok(header.layout == Layout::Large),
+        Err(ReadFailure::Other(error)) if error.kind() == ErrorKind::Io => Err(error),
+        Err(_) => Ok(false),
+    }
+}
+
+/// The first and the last commit of a segment that was sealed or that compaction wrote, as its footer lists them;
+/// `None` for every other file.
+///
+/// # Errors
+/// `Io`.
+pub(crate) fn sealed_commits(
+    files: &SegmentFiles,
+    number: SegmentNumber,
+) -> Result<Option<(CommitNumber, CommitNumber)>> {
+    let file = files.open(number)?;
+    let len = len_of(number, file.as_ref())?;
+    let bytes = WalkedBytes::File(file.as_ref());
+    let read = || -> ReadResult<Vec<CommitEntry>> {
+        let header = read_header(bytes, number)?;
+        let walker = Walker {
+            bytes,
+            segment: number,
+            format: header.format,
+            salt: header.salt,
+        };
+        walker.commits(&walker.footer(len)?)
+    };
+    match read() {
+        Ok(commits) => {
+            let (first, last) = (commits.first(), commits.last());
+            Ok(first
+                .zip(last)
+                .map(|(first, last)| (first.number, last.number)))
+        }
+        Err(ReadFailure::Other(error)) if error.kind() == ErrorKind::Io => Err(error),
+        Err(_) => Ok(None),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The committed store as of one commit: an immutable value that readers share.
 
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use lakebed_format::{
     BlobId, CommitNumber, Fingerprint, ManifestBody, SegmentEntry, SegmentNumber,
@@ -13,6 +13,7 @@ use crate::catalogue::Catalogue;
 use crate::context::StoreContext;
 use crate::error::{ErrorKind, Result};
 use crate::index::lookup::Lookup;
+use crate::reach::{Reach, ReachSource};
 use crate::segment::damage::Damage;
 use crate::segment::rows::active::ActiveRows;
 use crate::segment::{ReadContext, SealedSegment, Segment};
@@ -54,6 +55,10 @@ pub(crate) struct CommittedState {
     /// The checksum of that COMMIT.
     pub(crate) checksum: u64,
     pub(crate) next_blob: BlobId,
+    /// Whether rows were ever released.
+    released: bool,
+    /// The blobs that are reached, once somebody asked.
+    reach: OnceLock<Arc<Reach>>,
 }
 
 impl CommittedState {
@@ -77,6 +82,7 @@ impl CommittedState {
                 manifest.next_blob,
             ),
         };
+        let released = catalogue.has_released();
         Self {
             context,
             manifest,
@@ -85,6 +91,8 @@ impl CommittedState {
             commit,
             checksum,
             next_blob,
+            released,
+            reach: OnceLock::new(),
         }
     }
 
@@ -117,6 +125,48 @@ impl CommittedState {
             Some(damage) => Err(damage.error()),
             None => Ok(()),
         }
+    }
+
+    /// The blobs that are reached. Computed when it is first needed.
+    ///
+    /// # Errors
+    /// `Io`, `Interrupted`.
+    pub(crate) fn reach(&self) -> Result<&Arc<Reach>> {
+        if let Some(reach) = self.reach.get() {
+            return Ok(reach);
+        }
+        let source = ReachSource {
+            commit: self.commit,
+            next_blob: self.next_blob,
+            catalogue: &self.catalogue,
+            files: &self.context.segments,
+            options: &self.context.options,
+        };
+        let sealed = self.manifest.sealed.iter();
+        let sealed = sealed.map(|s| (Arc::clone(&s.segment), s.entry.last_commit));
+        let active = self.active.iter();
+        let active = active.map(|active| (Arc::clone(active) as Arc<dyn Segment>, self.commit));
+        let damage = self.damage().first().map(Damage::error);
+        let found = self
+            .context
+            .reach(|before| Reach::of(source, sealed.chain(active), damage, before))?;
+        Ok(self.reach.get_or_init(|| found))
+    }
+
+    /// Whether some blobs may be there that nothing reaches, or some ids have no blob any more.
+    pub(crate) fn has_gaps(&self) -> bool {
+        self.released || self.blobs() != self.next_blob.0
+    }
+
+    /// Whether a committed blob is reached: nothing is computed while nothing was released.
+    ///
+    /// # Errors
+    /// `Io`, `Interrupted`.
+    pub(crate) fn is_reached(&self, id: BlobId) -> Result<bool> {
+        if !self.released {
+            return Ok(!self.catalogue.is_deleted(id));
+        }
+        Ok(self.reach()?.contains(id))
     }
 
     /// All blobs, deleted ones included.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lakebed_format::{CommitNumber, Layout, LockText, Manifest, ManifestBody, names};
+use lakebed_format::{CommitNumber, LockText, Manifest, ManifestBody, names};
 use lakebed_vfs::{File, Holder, Lock, Names, Open};
 
 use super::committed::{CommittedState, HeldManifest};
@@ -159,8 +159,8 @@ fn rebuild(
     let Some(body) = from_footers(&context.segments)? else {
         return Err(error);
     };
-    let seals = body.segments.iter().filter(|s| s.layout == Layout::Rows);
-    let number = number.unwrap_or(0).max(seals.count() as u64 + 1);
+    // Every manifest gives a segment number at least.
+    let number = number.unwrap_or(0).max(body.next_segment.0);
     context.warn(format!(
         "The newest manifest of {} is damaged or missing; the footers of its segments say the same. The next writer makes a new \
          one.",

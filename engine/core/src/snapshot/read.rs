@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use lakebed_format::{BlobId, CommitNumber, DictionaryNumber, Fingerprint, Hash, Seq};
+use lakebed_format::{BlobId, CommitNumber, DictionaryNumber, Fingerprint, Hash, IdRun, Seq};
 
 use super::Snapshot;
 use crate::blob::Blob;
@@ -83,8 +83,10 @@ impl Snapshot {
                     }
                     match self.read(*id) {
                         Ok(Some(blob)) if self.committed.context.prove(*id, &blob, hash) => {
-                            answer = Some((*id, blob));
-                            return Ok(false);
+                            if self.is_reached(*id)? {
+                                answer = Some((*id, blob));
+                                return Ok(false);
+                            }
                         }
                         Ok(_) => {}
                         // Another one of the same fingerprint may be the one that is wanted.
@@ -135,14 +137,16 @@ impl Snapshot {
     /// # Errors
     /// `BlobNotFound` also when it was deleted.
     pub fn blob(&self, id: BlobId) -> Result<Blob> {
-        if !self.catalogue().is_deleted(id)
-            && let Some(blob) = self.read(id)?
+        if let Some(blob) = self.read(id)?
+            && self.is_reached(id)?
         {
             return Ok(blob);
         }
         Err(Error::new(
             ErrorKind::BlobNotFound,
-            format!("The store has no blob of number {id}; it was never there, or it was deleted."),
+            format!(
+                "The store has no blob of number {id}; it was never there, it was deleted, or nothing holds it any more."
+            ),
         ))
     }
 
@@ -151,8 +155,56 @@ impl Snapshot {
         self.find(hash).map(|found| found.is_some())
     }
 
-    /// Live blobs, dictionaries not counted.
+    /// Whether a row, a pin or a dictionary in use reaches this blob, which the store holds, and it is not deleted.
+    ///
+    /// # Errors
+    /// `Io`, `Interrupted`.
+    pub(crate) fn is_reached(&self, id: BlobId) -> Result<bool> {
+        if self.catalogue().is_deleted(id) {
+            return Ok(false);
+        }
+        if let Some(pending) = &self.pending
+            && (id >= self.committed.next_blob || pending.revived.contains(id))
+        {
+            return Ok(true);
+        }
+        self.committed.is_reached(id)
+    }
+
+    /// Blobs that are reached, dictionaries not counted. Where that cannot be found out, all that are there.
     pub fn len(&self) -> u64 {
+        self.reached_blobs().unwrap_or_else(|_| self.stored_blobs())
+    }
+
+    fn reached_blobs(&self) -> Result<u64> {
+        let committed = &self.committed;
+        // Until then every id that was given has its blob, and only deleted ones do not count.
+        if !committed.has_gaps() {
+            return Ok(self.stored_blobs());
+        }
+        let reach = committed.reach()?;
+        let Some(pending) = &self.pending else {
+            return Ok(reach.blobs());
+        };
+        let before = committed.catalogue.deleted();
+        let after = self.catalogue();
+        let mut blobs = reach.blobs() + pending.new_blobs + pending.revived.len();
+        let deleted = after.deleted().runs().iter();
+        let newly = deleted.flat_map(IdRun::range).map(BlobId);
+        for id in newly.filter(|id| !before.contains(*id)) {
+            let counted =
+                id >= committed.next_blob || pending.revived.contains(id) || reach.contains(id);
+            blobs -= u64::from(counted);
+        }
+        let dictionaries = after.dictionaries().filter(|entry| {
+            entry.blob >= committed.next_blob
+                && committed.catalogue.dictionary(entry.number).is_none()
+        });
+        Ok(blobs.saturating_sub(dictionaries.count() as u64))
+    }
+
+    /// Blobs that are there and not deleted, dictionaries not counted.
+    fn stored_blobs(&self) -> u64 {
         let pending = self
             .pending
             .as_ref()
@@ -192,7 +244,7 @@ impl Snapshot {
                 continue;
             };
             let hash = Hash::of(&blob);
-            if !hash.to_string().starts_with(&lower) {
+            if !hash.to_string().starts_with(&lower) || !self.is_reached(id)? {
                 continue;
             }
             match found {

@@ -54,7 +54,9 @@ impl Store {
                 .into_iter()
                 .map(|name| self.bytes_of(name))
                 .sum::<u64>();
-        let segment_bytes = segments.iter().map(|segment| segment.file_bytes).sum();
+        let held = crate::write::replaced::replaced(context, &snapshot.committed)?;
+        let held_bytes: u64 = held.iter().map(|(_, bytes)| bytes).sum();
+        let segment_bytes: u64 = segments.iter().map(|segment| segment.file_bytes).sum();
         Ok(Stats {
             path: context.vfs.describe(),
             uuid: context
@@ -71,10 +73,11 @@ impl Store {
             dictionaries: snapshot.catalogue().dictionaries().len() as u64,
             segments: segments.len() as u64,
             raw_bytes: segments.iter().map(|segment| segment.raw_bytes).sum(),
-            disk_bytes: segment_bytes + index_bytes + other_bytes,
+            disk_bytes: segment_bytes + index_bytes + other_bytes + held_bytes,
             segment_bytes,
             index_bytes,
             other_bytes,
+            held_bytes,
             pending_blobs: snapshot.pending.as_ref().map_or(0, |p| p.new_blobs),
             pending_rows: snapshot.pending.as_ref().map_or(0, |p| p.rows),
             cache_bytes: cache.bytes,

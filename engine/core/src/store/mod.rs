@@ -18,6 +18,7 @@ use lakebed_format::{BlobId, CommitNumber, Hash, Seq};
 use lakebed_vfs::{OsVfs, Vfs};
 
 use crate::blob::Blob;
+use crate::compact::{CompactOptions, CompactReport};
 use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::{IngestOptions, IngestReport, Source};
@@ -82,7 +83,8 @@ impl Store {
         if let Some(lost) = committed.lost_commits(synced) {
             context.warn(format!(
                 "{} has lost {lost}: the last commit that can be read is {}. Keep a copy of the directory and restore the store from \
-                 a backup; until then it can be read and not written.",
+                 a backup; until then it can be read and not written. If the directory is a copy that was made while the store was \
+                 written, copy it again.",
                 context.vfs.describe(),
                 committed.commit,
             ));
@@ -367,6 +369,25 @@ impl Store {
         let mut session = Session::begin(&self.shared, None)?;
         session.seal_now()?;
         session.leave()
+    }
+
+    /// Gives back the space of blobs that nothing reaches, gathers small frames and segments into full ones, and
+    /// encodes again what is asked for. Commits pending work first. What it did before an error or an interrupt stays
+    /// done, and the store is whole at any moment.
+    ///
+    /// A segment for which there is no room, or that is damaged, is skipped: the report counts it, and a warning says
+    /// why.
+    ///
+    /// # Errors
+    /// `Corrupt` when it cannot be told what is reached; `StoreFull` when there is no room to begin; `Interrupted`;
+    /// those of [`Store::put`].
+    pub fn compact(&self, options: CompactOptions) -> Result<CompactReport> {
+        if options.dry_run {
+            self.shared.check_open()?;
+        } else {
+            self.commit()?;
+        }
+        crate::compact::compact(&self.shared, options)
     }
 
     /// Rows of a collection, in order.

@@ -44,6 +44,8 @@ pub struct Stats {
     pub index_bytes: u64,
     /// Of these, everything else.
     pub other_bytes: u64,
+    /// Of these, segments that others have replaced, and that snapshots or readers of older commits still hold.
+    pub held_bytes: u64,
     /// Blobs pending in this object.
     pub pending_blobs: u64,
     /// Rows pending in this object.

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::links::own_active;
+use super::links::{ITS_OWN, own_active};
+use super::manifest::remove_old_manifests;
 use super::recover;
+use super::replaced::remove_replaced;
 use super::shared::{Shared, Writer};
 use crate::error::Result;
 use crate::snapshot::CommittedState;
@@ -17,9 +19,12 @@ use crate::writer_lock::WriterLock;
 pub(crate) fn take_lock(shared: &Shared, writer: &mut Writer) -> Result<Arc<CommittedState>> {
     let context = &shared.context;
     let options = &context.options;
-    // What is left of a store that was removed gets no new lock.
-    context.place.check(context.vfs.as_ref())?;
-    let mut lock = WriterLock::acquire(context.vfs.as_ref(), options)?;
+    let vfs = context.vfs.as_ref();
+    let mut lock = match WriterLock::acquire(vfs, options) {
+        Ok(lock) => lock,
+        // What is left of a store that was removed can have no lock.
+        Err(error) => return Err(context.place.check(vfs).err().unwrap_or(error)),
+    };
     lock.held().check(context)?;
     let before = shared.committed();
     let committed = newest(context, Some(&before), Caller::Writer(lock.synced()))?;
@@ -46,16 +51,22 @@ pub(crate) fn take_lock(shared: &Shared, writer: &mut Writer) -> Result<Arc<Comm
         .take()
         .filter(|(number, _)| *number == committed.manifest.active)
         .map(|(_, file)| file);
-    let owned = own_active(context, Arc::clone(&committed), &lock, known.as_deref())?;
-    // Another file may have its name since, a copy or that of a restore.
-    let known = known.filter(|file| matches!(file.names(), Ok(names) if names.opened));
-    if !Arc::ptr_eq(&owned, &committed) {
-        shared.show(Arc::clone(&owned), None);
-    }
-    let committed = owned;
+    // Another file may have its name since, that of a restore; or it got further names.
+    let known = known.filter(|file| matches!(file.names(), Ok(names) if names == ITS_OWN));
+    let committed = if known.is_some() {
+        committed
+    } else {
+        let owned = own_active(context, Arc::clone(&committed), &lock)?;
+        if !Arc::ptr_eq(&owned, &committed) {
+            shared.show(Arc::clone(&owned), None);
+        }
+        owned
+    };
     let file = recover::active_file(context, &committed, &mut lock, known)?;
     if !writer.swept {
         recover::sweep(context, &committed)?;
+        remove_old_manifests(context, committed.manifest.number);
+        remove_replaced(context, &committed);
         writer.swept = true;
     }
     writer.file = file.map(|file| (committed.manifest.active, file));

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, CatalogueRecord, CollectionId, Hash, IdRun, IdSet, RunningChecksum, SegmentNumber,
-    limits, names,
+    BlobId, CatalogueRecord, CollectionId, Hash, IdRun, IdSet, LargeEntry, RunningChecksum,
+    SegmentNumber, limits, names,
 };
 use lakebed_vfs::File;
 use parking_lot::RwLock;
@@ -44,6 +44,8 @@ pub(crate) struct Mark {
     catalogue: Catalogue,
     records: usize,
     rows: u64,
+    next: BlobId,
+    revived: IdSet,
 }
 
 /// The pending group.
@@ -57,6 +59,8 @@ pub(crate) struct Group {
     pub(crate) writer: SegmentWriter,
     /// Whether this group created the file, whose name is not durable then.
     pub(crate) made_file: bool,
+    /// Whether anything was written to it.
+    touched: bool,
     /// The checksum of what was spilled.
     sum: RunningChecksum,
     pub(crate) records: Vec<CatalogueRecord>,
@@ -119,6 +123,7 @@ impl Group {
             large_blobs: 0,
             rows: 0,
             raw_bytes: 0,
+            revived: IdSet::new(),
             catalogue: committed.catalogue.clone(),
         };
         Ok(Self {
@@ -128,6 +133,7 @@ impl Group {
             output,
             writer,
             made_file: false,
+            touched: false,
             sum: writer.group_sum(),
             records: Vec::new(),
             known_keys: KnownKeys::default(),
@@ -261,18 +267,43 @@ impl Group {
             catalogue: pending.catalogue.clone(),
             records: self.records.len(),
             rows: pending.rows,
+            next: pending.next,
+            revived: pending.revived.clone(),
         }
     }
 
-    /// Rolls rows and records back to a mark; blobs that were added since stay, and nothing names them.
-    pub(crate) fn go_back(&mut self, mark: Mark) {
-        let mut pending = self.shared.write();
-        pending.batches = mark.batches;
-        pending.catalogue = mark.catalogue;
-        pending.rows = mark.rows;
-        self.open = mark.open;
-        self.records.truncate(mark.records);
-        self.known_keys.clear();
+    /// Rolls rows and records back to a mark. Blobs that were added since stay in the file and count as deleted.
+    pub(crate) fn go_back(&mut self, mark: Mark) -> Result<()> {
+        let added = {
+            let mut pending = self.shared.write();
+            pending.batches = mark.batches;
+            // Segments of large blobs and their numbers stay.
+            let (large, next_segment) = (pending.catalogue.clone(), pending.catalogue.next_segment);
+            pending.catalogue = mark.catalogue;
+            pending.catalogue.next_segment = next_segment;
+            pending.rows = mark.rows;
+            pending.revived = mark.revived;
+            self.open = mark.open;
+            self.records.truncate(mark.records);
+            self.known_keys.clear();
+            let large: Vec<LargeEntry> = large
+                .large_blobs()
+                .filter(|entry| entry.blob >= mark.next)
+                .copied()
+                .collect();
+            (large, mark.next.0..pending.next.0)
+        };
+        let (large, ids) = added;
+        for entry in large {
+            self.add_record(CatalogueRecord::Large(entry))?;
+        }
+        for id in ids {
+            self.add_record(CatalogueRecord::Deleted {
+                blob: BlobId(id),
+                rows: Vec::new(),
+            })?;
+        }
+        Ok(())
     }
 
     /// Ends the page being filled.
@@ -324,7 +355,9 @@ impl Group {
             let bytes = Arc::clone(&pending.bytes);
             let mut state = bytes.state.write();
             let offset = state.written + state.buffer.len() as u64;
-            let len = self.writer.frame(&frame, offset, &mut state.buffer)?;
+            let len = self
+                .writer
+                .frame(&[frame.tag], &frame, offset, &mut state.buffer)?;
             pending.frames.push(PendingFrame {
                 first: frame.tag.first,
                 offset,
@@ -366,6 +399,7 @@ impl Group {
     pub(crate) fn spill(&mut self, context: &StoreContext) -> Result<()> {
         self.lock.check(context)?;
         let file = self.file(context)?;
+        self.touched = true;
         let bytes = Arc::clone(&self.shared.read().bytes);
         let mut state = bytes.state.write();
         file.write_all_at(&state.buffer, state.written)
@@ -389,6 +423,7 @@ impl Group {
         }
         let file = create_file(context.vfs.as_ref(), self.writer.number())?;
         self.made_file = true;
+        self.touched = true;
         self.output = Output::File(Arc::clone(&file));
         file.write_all_at(&self.writer.header(), 0)
             .map_err(|e| Error::io(&self.writing(), e))?;
@@ -405,9 +440,11 @@ impl Group {
         if kept {
             detach(&pending.bytes);
         }
-        let mine = self.lock.check(context).is_ok();
+        let touched = self.touched || !self.large.is_empty();
+        let mine = !touched || self.lock.check(context).is_ok();
         let mut clean = mine;
         if let Output::File(file) = &self.output
+            && self.touched
             && mine
         {
             clean = if self.made_file {

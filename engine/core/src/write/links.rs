@@ -17,8 +17,13 @@ use crate::writer_lock::WriterLock;
 /// Bytes copied at a time.
 const STEP: usize = 1 << 20;
 
-/// Puts a copy in the place of the active segment's file if that has other names, too. `known` is that file, if it is
-/// open.
+/// The names of a file that no other store shares.
+pub(super) const ITS_OWN: Names = Names {
+    opened: true,
+    count: 1,
+};
+
+/// Puts a copy in the place of the active segment's file if that has other names, too.
 ///
 /// # Errors
 /// `Io`, `StoreFull`; `Corrupt`.
@@ -26,12 +31,7 @@ pub(super) fn own_active(
     context: &Arc<StoreContext>,
     committed: Arc<CommittedState>,
     lock: &WriterLock,
-    known: Option<&dyn File>,
 ) -> Result<Arc<CommittedState>> {
-    let own = Names {
-        opened: true,
-        count: 1,
-    };
     let number = committed.manifest.active;
     let io = |error| {
         Error::io(
@@ -39,11 +39,6 @@ pub(super) fn own_active(
             error,
         )
     };
-    if let Some(file) = known
-        && file.names().map_err(io)? == own
-    {
-        return Ok(committed);
-    }
     let name = names::segment(number);
     let file = match context.vfs.open(&name, Open::Read) {
         Ok(file) => file,
@@ -66,6 +61,9 @@ pub(super) fn own_active(
 }
 
 fn copy_bytes(from: &dyn File, to: &dyn File) -> std::io::Result<()> {
+    if let Some(access) = from.access()? {
+        to.set_access(access)?;
+    }
     let len = from.len()?;
     let mut bytes = vec![0; STEP];
     let mut at = 0;

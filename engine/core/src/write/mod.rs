@@ -17,6 +17,8 @@ mod links;
 pub(crate) mod manifest;
 pub(crate) mod recover;
 pub(crate) mod remove;
+pub(crate) mod replace;
+pub(crate) mod replaced;
 pub(crate) mod seal;
 pub(crate) mod session;
 mod session_commit;

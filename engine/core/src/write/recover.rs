@@ -1,5 +1,6 @@
 //! What the next writer repairs: a torn tail, a commit whose sync is unknown, files of work that was never committed.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use lakebed_format::{CommitNumber, SegmentNumber, names};
@@ -7,6 +8,7 @@ use lakebed_vfs::{File, Open};
 
 use super::commit::Failure;
 use super::manifest::write_manifest;
+use super::replaced::is_covered;
 use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::segment::rows::active::ActiveRows;
@@ -140,36 +142,17 @@ fn set_aside(
     len: u64,
 ) -> Result<()> {
     let number = committed.manifest.active;
-    let reading = |error| Error::io(&format!("reading segment {number}"), error);
-    let name = format!(
-        "{}/{:012}-{start}-{}.bin",
-        names::ASIDE,
-        number.0,
-        context.options.clock.now()
-    );
+    let name = free_name(context, &format!("{:012}-{start}", number.0), "bin")?;
     let keeping = |error| Error::io(&format!("keeping a copy of a torn commit in {name}"), error);
-    let mut copy: Option<Arc<dyn File>> = None;
-    let mut at = start;
-    while at < len {
-        let mut bytes = vec![0; usize::try_from(len - at).map_or(STEP, |rest| rest.min(STEP))];
-        file.read_exact_at(&mut bytes, at).map_err(reading)?;
-        if copy.is_none() && bytes.iter().any(|byte| *byte != 0) {
-            context.vfs.create_dir(names::ASIDE).map_err(keeping)?;
-            copy = Some(context.vfs.open(&name, Open::Create).map_err(keeping)?);
-        }
-        if let Some(file) = &copy {
-            file.write_all_at(&bytes, at - start).map_err(keeping)?;
-        }
-        at += bytes.len() as u64;
+    let copied = copy_aside(context, file, start..len, &name);
+    if copied.is_err() {
+        // An incomplete copy only takes room.
+        let _ = context.vfs.unlink(&name);
     }
-    let fate = match copy {
-        Some(copy) => {
-            copy.set_len(len - start).map_err(keeping)?;
-            copy.sync_data().map_err(keeping)?;
-            sync_aside(context).map_err(keeping)?;
-            format!("they are kept in {name}")
-        }
-        None => "all of them were zero, and no copy was kept".to_owned(),
+    let fate = if copied.map_err(keeping)? {
+        format!("they are kept in {name}")
+    } else {
+        "all of them were zero, and no copy was kept".to_owned()
     };
     context.warn(format!(
         "An earlier writer of {} stopped in the middle of a commit: {} bytes behind commit {} in segment {number} belong to no commit \
@@ -179,6 +162,51 @@ fn set_aside(
         committed.commit,
     ));
     Ok(())
+}
+
+/// Copies bytes of a file to a file in `aside/`, durably, unless they are all zero. Whether there is a copy.
+fn copy_aside(
+    context: &StoreContext,
+    file: &dyn File,
+    range: Range<u64>,
+    name: &str,
+) -> std::io::Result<bool> {
+    let mut copy: Option<Arc<dyn File>> = None;
+    let mut at = range.start;
+    while at < range.end {
+        let step = usize::try_from(range.end - at).map_or(STEP, |rest| rest.min(STEP));
+        let mut bytes = vec![0; step];
+        file.read_exact_at(&mut bytes, at)?;
+        if copy.is_none() && bytes.iter().any(|byte| *byte != 0) {
+            context.vfs.create_dir(names::ASIDE)?;
+            copy = Some(context.vfs.open(name, Open::CreateNew)?);
+        }
+        if let Some(copy) = &copy {
+            copy.write_all_at(&bytes, at - range.start)?;
+        }
+        at += step as u64;
+    }
+    let Some(copy) = copy else {
+        return Ok(false);
+    };
+    copy.set_len(range.end - range.start)?;
+    copy.sync_data()?;
+    sync_aside(context)?;
+    Ok(true)
+}
+
+/// `aside/STEM-TIME.EXTENSION`, a name that is free.
+fn free_name(context: &StoreContext, stem: &str, extension: &str) -> Result<String> {
+    let known = match context.vfs.list(names::ASIDE) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        known => known.map_err(|e| Error::io(&format!("listing {}", names::ASIDE), e))?,
+    };
+    let now = context.options.clock.now();
+    (0..=known.len() as u64)
+        .map(|step| format!("{stem}-{}.{extension}", now.saturating_add_unsigned(step)))
+        .find(|name| !known.contains(name))
+        .map(|name| format!("{}/{name}", names::ASIDE))
+        .ok_or_else(|| Error::internal("no name is free in aside/"))
 }
 
 /// Makes the names in `aside/` durable, and its own.
@@ -253,7 +281,9 @@ pub(crate) fn sweep(context: &StoreContext, committed: &CommittedState) -> Resul
         if number < committed.catalogue.next_segment || number == committed.manifest.active {
             continue;
         }
-        if may_hold_commits(&context.segments, number)? {
+        // What a compaction wrote before it could put it in the place of others holds nothing of its own.
+        if may_hold_commits(&context.segments, number)? && !is_covered(context, committed, number)?
+        {
             keep_segment(context, number)?;
         } else {
             remove(context, &names::segment(number))?;
@@ -281,13 +311,7 @@ fn keep_segment(context: &StoreContext, number: SegmentNumber) -> Result<()> {
         )
     };
     context.vfs.create_dir(names::ASIDE).map_err(io)?;
-    let known = context.vfs.list(names::ASIDE).map_err(io)?;
-    let now = context.options.clock.now();
-    let name = (0..=known.len() as u64)
-        .map(|step| format!("{:012}-{}.seg", number.0, now.saturating_add_unsigned(step)))
-        .find(|name| !known.contains(name))
-        .ok_or_else(|| Error::internal("no name is free in aside/"))?;
-    let name = format!("{}/{name}", names::ASIDE);
+    let name = free_name(context, &format!("{:012}", number.0), "seg")?;
     let segment = names::segment(number);
     let file = context.vfs.open(&segment, Open::Read).map_err(io)?;
     // A rename that reports an error may have happened.

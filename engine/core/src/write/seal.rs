@@ -5,13 +5,12 @@
 
 use std::sync::Arc;
 
-use lakebed_format::{Layout, ManifestBody, SegmentEntry};
+use lakebed_format::{Layout, ManifestBody, SegmentEntry, SegmentNumber};
 use lakebed_vfs::File;
 
 use super::commit::Failure;
 use super::manifest::{failed_sync, write_manifest};
-use crate::catalogue::ManifestPoint;
-use crate::catalogue::merge_summaries;
+use crate::catalogue::{Catalogue, ManifestPoint, merge_summaries};
 use crate::context::StoreContext;
 use crate::error::{Error, Result};
 use crate::snapshot::CommittedState;
@@ -32,6 +31,7 @@ pub(crate) fn seal(
         active.file.walker(),
         &active.blocks,
         &active.last,
+        None,
         |entry| body_after(committed, entry),
     )?;
     let body = body_after(committed, footer.entry)?;
@@ -63,7 +63,29 @@ fn body_after(committed: &CommittedState, sealed: SegmentEntry) -> Result<Manife
     let mut segments: Vec<SegmentEntry> =
         committed.manifest.sealed.iter().map(|s| s.entry).collect();
     segments.push(sealed);
+    body_of(committed, &catalogue, segments, next)
+}
+
+/// The body of a manifest as of the last commit with these sealed segments, by their ids; those of large blobs are
+/// added.
+pub(super) fn body_of(
+    committed: &CommittedState,
+    catalogue: &Catalogue,
+    mut segments: Vec<SegmentEntry>,
+    active: SegmentNumber,
+) -> Result<ManifestBody> {
     for large in catalogue.large_blobs() {
+        let mut known = committed.manifest.large.iter();
+        if let Some(entry) = known.find(|entry| entry.number == large.segment) {
+            segments.push(*entry);
+            continue;
+        }
+        // The segment of the group that names it.
+        let sealed = segments.iter().find(|sealed| {
+            sealed.layout == Layout::Rows
+                && sealed.first_blob <= large.blob
+                && large.blob < sealed.end_blob
+        });
         segments.push(SegmentEntry {
             number: large.segment,
             layout: Layout::Large,
@@ -72,8 +94,8 @@ fn body_after(committed: &CommittedState, sealed: SegmentEntry) -> Result<Manife
             end_blob: large.blob.next(),
             blobs: 1,
             rows: 0,
-            first_commit: sealed.first_commit,
-            last_commit: sealed.last_commit,
+            first_commit: sealed.map_or(committed.commit, |sealed| sealed.first_commit),
+            last_commit: sealed.map_or(committed.commit, |sealed| sealed.last_commit),
             raw_bytes: large.len,
         });
     }
@@ -81,7 +103,7 @@ fn body_after(committed: &CommittedState, sealed: SegmentEntry) -> Result<Manife
         last_commit: committed.commit,
         last_commit_checksum: committed.checksum,
         next_blob: committed.next_blob,
-        active_segment: next,
+        active_segment: active,
     };
     catalogue.to_body(&point, segments, merge_summaries)
 }

@@ -17,7 +17,7 @@ use super::begin::take_lock;
 use super::dedupe::{self, NewBlob};
 use super::group::{Group, Mark};
 use super::group_rows::Lines;
-use super::links::own_active;
+use super::links::{ITS_OWN, own_active};
 use super::recover;
 use super::shared::{Shared, Writer};
 use crate::blob::Blob;
@@ -105,10 +105,12 @@ impl<'a> Session<'a> {
         let lock = self.writer.lock.as_ref();
         let lock = lock.ok_or_else(|| Error::internal("a group without the writer's lock"))?;
         let held = lock.held();
-        if let Some((number, known)) = self.writer.file.clone() {
+        if let Some((number, known)) = self.writer.file.clone()
+            && !matches!(known.names(), Ok(names) if names == ITS_OWN)
+        {
             let context = &self.shared.context;
             let committed = Arc::clone(&self.committed);
-            let owned = own_active(context, committed, lock, Some(known.as_ref()))?;
+            let owned = own_active(context, committed, lock)?;
             if !Arc::ptr_eq(&owned, &self.committed) {
                 let name = names::segment(number);
                 let file = context.vfs.open(&name, Open::ReadWrite);
@@ -232,7 +234,12 @@ impl<'a> Session<'a> {
                 None => self.pending_blob(&blob.hash)?,
             };
             if let Some(id) = known {
-                counts.known += 1;
+                if self.revive(id)? {
+                    counts.new += 1;
+                    counts.new_bytes += blob.bytes.len() as u64;
+                } else {
+                    counts.known += 1;
+                }
                 ids.push(id);
                 continue;
             }
@@ -256,6 +263,15 @@ impl<'a> Session<'a> {
         let tried = hashes.iter().step_by(hashes.len().div_ceil(TRIED).max(1));
         let count = tried.len();
         Ok(dedupe::guess(&committed, tried)? * 4 > count)
+    }
+
+    /// Notes that the group reaches a blob; true if nothing reached it before: to its user it is new.
+    fn revive(&mut self, id: BlobId) -> Result<bool> {
+        let committed = Arc::clone(&self.committed);
+        if id >= committed.next_blob || committed.is_reached(id)? {
+            return Ok(false);
+        }
+        Ok(self.group()?.shared.write().revived.insert(id))
     }
 
     fn pending_blob(&mut self, hash: &Hash) -> Result<Option<BlobId>> {
@@ -380,13 +396,12 @@ impl<'a> Session<'a> {
         Ok(self.group()?.mark())
     }
 
-    /// Rolls rows and records back to a mark. Blobs that were added since stay, and nothing names them.
+    /// Rolls rows and records back to a mark. Blobs that were added since count as deleted.
     pub(crate) fn go_back(&mut self, mark: Mark) -> Result<()> {
-        self.group()?.go_back(mark);
-        Ok(())
+        self.group()?.go_back(mark)
     }
 
-    pub(super) fn poison(&mut self, error: &Error) {
+    pub(crate) fn poison(&mut self, error: &Error) {
         self.writer.poisoned = Some(error.message().to_owned());
         self.writer.lock = None;
         self.writer.group = None;

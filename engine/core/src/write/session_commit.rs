@@ -6,6 +6,7 @@ use lakebed_format::CommitNumber;
 
 use super::commit::{self, Failure};
 use super::group::Output;
+use super::replaced::remove_replaced;
 use super::session::Session;
 use super::{manifest, seal};
 use crate::error::{ErrorKind, Result};
@@ -93,8 +94,7 @@ impl Session<'_> {
         let Some((_, file)) = self.writer.file.clone() else {
             return Ok(());
         };
-        let lock = self.writer.lock.as_ref().map(WriterLock::held);
-        if let Some(Err(error)) = lock.map(|lock| lock.check(&context)) {
+        if let Err(error) = self.check_lock() {
             self.give_up();
             return Err(error);
         }
@@ -113,6 +113,32 @@ impl Session<'_> {
                 return Err(error);
             }
         }
+        self.adopt_manifest()?;
+        // After an interrupt the segment is sealed all the same; the next seal brings the index up to date.
+        if let Err(error) = lookup::maintain(&context, &self.committed.manifest.sealed)
+            && error.kind() != ErrorKind::Interrupted
+        {
+            context.warn(format!(
+                "The index of sealed segments could not be brought up to date, so that searches take longer: {}",
+                error.message()
+            ));
+        }
+        self.release();
+        Ok(())
+    }
+
+    /// Checks that the lock, and the store, are still those that the lock was taken of.
+    ///
+    /// # Errors
+    /// As [`crate::writer_lock::HeldLock::check`].
+    pub(super) fn check_lock(&self) -> Result<()> {
+        let lock = self.writer.lock.as_ref().map(WriterLock::held);
+        lock.map_or(Ok(()), |lock| lock.check(&self.shared.context))
+    }
+
+    /// Goes on with the manifest that was just written; nothing is active.
+    pub(super) fn adopt_manifest(&mut self) -> Result<()> {
+        let context = Arc::clone(&self.shared.context);
         self.writer.file = None;
         // An empty group that was begun before goes to another segment now.
         self.writer.group = None;
@@ -126,19 +152,28 @@ impl Session<'_> {
                 return Err(error);
             }
         };
-        // After an interrupt the segment is sealed all the same; the next seal brings the index up to date.
-        if let Err(error) = lookup::maintain(&context, &committed.manifest.sealed)
-            && error.kind() != ErrorKind::Interrupted
-        {
-            context.warn(format!(
-                "The index of sealed segments could not be brought up to date, so that searches take longer: {}",
-                error.message()
-            ));
-        }
         self.shared.show(Arc::clone(&committed), None);
         self.committed = committed;
         self.writer.manifest = Some(self.committed.manifest.number);
-        manifest::remove_old_manifests(&context, self.committed.manifest.number);
         Ok(())
+    }
+
+    /// Removes older manifests, and the segments that only they name, unless a reader holds one.
+    pub(crate) fn release(&self) {
+        let context = &self.shared.context;
+        // Whoever has the lock now decides.
+        if self.check_lock().is_err() {
+            return;
+        }
+        manifest::remove_old_manifests(context, self.committed.manifest.number);
+        remove_replaced(context, &self.committed);
+    }
+
+    /// Brings the index of sealed segments up to date.
+    ///
+    /// # Errors
+    /// `Io`, `StoreFull`, `Interrupted`: searches take longer then.
+    pub(crate) fn maintain_index(&self) -> Result<()> {
+        lookup::maintain(&self.shared.context, &self.committed.manifest.sealed)
     }
 }

@@ -112,6 +112,16 @@ fn without_the_lock_file_the_tail_is_kept_and_writing_goes_on() {
     assert_eq!(kept.len(), 1);
     assert_eq!(damaged.len(), whole.len());
     assert!(damaged.ends_with(&kept[0]) && kept[0].len() > 50);
+    drop(store);
+
+    // A second copy of the same time does not replace the first one.
+    damage_last_commit(&disk);
+    disk.unlink("LOCK").unwrap();
+    let store = Store::open_on(Arc::new(disk.clone()), options()).unwrap();
+    store.put(b"more").unwrap();
+    let both = self::kept(&disk);
+    assert_eq!(both.len(), 2);
+    assert!(both.contains(&kept[0]));
 }
 
 #[test]

@@ -229,6 +229,32 @@ pub(crate) fn all() -> Vec<Workload> {
             )
         },
     ];
+    let released = || {
+        let mut steps = before();
+        steps.extend([
+            Step::Trim("events".to_owned(), 15),
+            Step::Drop("Order Items".to_owned()),
+        ]);
+        steps
+    };
+    all.push(Workload::new(
+        "compact",
+        released(),
+        vec![Step::Compact(None)],
+    ));
+    all.push(Workload::new(
+        "compact, append, compact",
+        released(),
+        vec![
+            Step::put("pending"),
+            Step::Compact(Some(5)),
+            Step::append("events", records(50..60)),
+            Step::Drop("events".to_owned()),
+            Step::Compact(None),
+            Step::append("events", records(3..9)),
+            Step::Commit,
+        ],
+    ));
     let ingest = |range, train| Step::Ingest {
         into: "ingested".to_owned(),
         file: "events.ndjson".to_owned(),

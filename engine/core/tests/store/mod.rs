@@ -1,10 +1,13 @@
 //! Tests of stores in memory and on disk.
 
 mod basics;
+mod compaction;
 mod ingest;
 mod interrupts;
+mod leftovers;
 mod places;
 mod readers;
+mod releases;
 mod segments;
 
 use std::sync::Arc;

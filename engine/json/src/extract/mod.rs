@@ -6,7 +6,7 @@
 //! A missing key and the JSON null are NULL. Of equal keys the first counts. A JSON column gets the exact bytes of the
 //! value. A value that its column's type cannot hold is an [`ExtractError`], never another value: that happens only
 //! when the schema does not include the record. Where the type was declared, such a value is NULL, and counted
-//! ([`Extractor::misfits`]); [`fit`] says what a declared type holds. A key inside a STRUCT that the type lacks is
+//! ([`Extractor::misfits`]); [`fit()`] says what a declared type holds. A key inside a STRUCT that the type lacks is
 //! skipped, like a column outside the projection.
 //!
 //! Records must be validated JSON. Other bytes give errors or arbitrary values, never a panic.

@@ -33,9 +33,12 @@ fn rows_blobs_and_deletes() {
 
     assert_eq!(model.trim("c", 4), Some(1));
     assert_eq!(model.trim("no", 4), None);
-    assert!(model.now().blobs.contains_key(&hashes[1]), "still answers");
+    assert!(!model.now().blobs.contains_key(&hashes[1]), "no row");
+    assert!(model.now().blobs.contains_key(&hashes[0]));
+    model.put(b"{}");
     assert_eq!(model.drop_collection("c"), Some(1));
     assert_eq!(model.drop_collection("c"), None);
+    assert!(model.now().blobs.contains_key(&hashes[0]), "pinned");
     model.append("c", &["1"]);
     assert_eq!(rows(model.now(), "c"), [(1, hashes[1])], "a new collection");
     assert_eq!(model.known().len(), 2);

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::fd::{AsFd, OwnedFd};
@@ -15,11 +16,14 @@ use crate::{DirStamp, Names, Open};
 const FILE_MODE: u32 = 0o666;
 const DIR_MODE: u32 = 0o777;
 
+/// Device and inode.
+pub(super) type FileId = [u64; 2];
+
 /// A directory by its descriptor.
 #[derive(Debug)]
 pub(super) struct Directory {
     fd: OwnedFd,
-    id: [u64; 2],
+    id: FileId,
 }
 
 impl Directory {
@@ -54,20 +58,36 @@ impl Directory {
         Ok(fs::File::from(file))
     }
 
-    /// Whether the name leads to the open file, and how many names the file has.
-    pub(super) fn names_of(&self, name: &str, file: &fs::File) -> io::Result<Names> {
-        let file = rustix::fs::fstat(file)?;
-        let opened = match rustix::fs::statat(&self.fd, name, AtFlags::empty()) {
-            Ok(found) => id_of(&found) == id_of(&file),
+    /// Whether the name leads to the open file, and how many names the file has. `id` is the file's, kept for the next
+    /// call.
+    pub(super) fn names_of(
+        &self,
+        name: &str,
+        file: &fs::File,
+        id: &OnceLock<FileId>,
+    ) -> io::Result<Names> {
+        let own = if let Some(known) = id.get() {
+            *known
+        } else {
+            let found = id_of(&rustix::fs::fstat(file)?);
+            *id.get_or_init(|| found)
+        };
+        match rustix::fs::statat(&self.fd, name, AtFlags::empty()) {
+            Ok(found) if id_of(&found) == own => {
+                return Ok(Names {
+                    opened: true,
+                    count: count_of(&found),
+                });
+            }
+            Ok(_) => {}
             Err(error) => match io::Error::from(error) {
-                error if is_missing(&error) => false,
+                error if is_missing(&error) => {}
                 error => return Err(error),
             },
-        };
+        }
         Ok(Names {
-            opened,
-            #[expect(clippy::useless_conversion, reason = "its width depends on the system")]
-            count: u64::from(file.st_nlink),
+            opened: false,
+            count: count_of(&rustix::fs::fstat(file)?),
         })
     }
 
@@ -148,6 +168,11 @@ impl Directory {
     }
 }
 
+#[expect(clippy::useless_conversion, reason = "its width depends on the system")]
+fn count_of(found: &Stat) -> u64 {
+    u64::from(found.st_nlink)
+}
+
 fn directory_flags() -> OFlags {
     OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC
 }
@@ -164,7 +189,7 @@ fn is_missing(error: &io::Error) -> bool {
     clippy::unnecessary_cast,
     reason = "the types of the fields depend on the system"
 )]
-fn id_of(found: &Stat) -> [u64; 2] {
+fn id_of(found: &Stat) -> FileId {
     [found.st_dev as u64, u64::from(found.st_ino)]
 }
 

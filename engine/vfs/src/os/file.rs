@@ -2,17 +2,18 @@
 
 use std::fs;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
-use super::directory::Directory;
+use super::directory::{Directory, FileId};
 use super::write_lock;
-use crate::{File, Holder, Lock, Mapping, Names, ReadFile};
+use crate::{Access, File, Holder, Lock, Mapping, Names, ReadFile};
 
 #[derive(Debug)]
 pub(super) struct OsFile {
     file: fs::File,
+    id: OnceLock<FileId>,
     /// Where it was opened, and by which name.
     directory: Arc<Directory>,
     name: Box<str>,
@@ -25,6 +26,7 @@ impl OsFile {
     pub(super) fn new(file: fs::File, directory: &Arc<Directory>, name: &str) -> Self {
         Self {
             file,
+            id: OnceLock::new(),
             directory: Arc::clone(directory),
             name: name.into(),
             process: std::process::id(),
@@ -60,7 +62,7 @@ impl ReadFile for OsFile {
     }
 
     fn names(&self) -> io::Result<Names> {
-        self.directory.names_of(&self.name, &self.file)
+        self.directory.names_of(&self.name, &self.file, &self.id)
     }
 }
 
@@ -111,6 +113,36 @@ impl File for OsFile {
             Err(fs::TryLockError::Error(error)) => return Err(error),
         }
         Ok(locked.is_some())
+    }
+
+    #[cfg(unix)]
+    fn access(&self) -> io::Result<Option<Access>> {
+        use std::os::unix::fs::MetadataExt as _;
+
+        let found = self.file.metadata()?;
+        Ok(Some(Access {
+            user: found.uid(),
+            group: found.gid(),
+            mode: found.mode() & 0o7777,
+        }))
+    }
+
+    #[cfg(unix)]
+    fn set_access(&self, access: Access) -> io::Result<()> {
+        use std::os::unix::fs::{PermissionsExt as _, fchown};
+
+        if self.access()? == Some(access) {
+            return Ok(());
+        }
+        // Each alone: a user may give a file to another group of theirs, and only root to another user.
+        for (user, group) in [(None, Some(access.group)), (Some(access.user), None)] {
+            match fchown(&self.file, user, group) {
+                Err(error) if error.kind() != io::ErrorKind::PermissionDenied => return Err(error),
+                _ => {}
+            }
+        }
+        self.file
+            .set_permissions(fs::Permissions::from_mode(access.mode))
     }
 
     fn holder(&self) -> io::Result<Holder> {

@@ -1,4 +1,5 @@
-//! The lock of writers where open files have no record locks: flock's, which readers can get in the way of.
+//! The lock of writers where open files have no record locks: flock's, which any program that may read the file can
+//! take.
 
 use std::fs::{File, TryLockError};
 use std::io;

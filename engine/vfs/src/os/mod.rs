@@ -6,12 +6,12 @@ mod directory;
 #[path = "path.rs"]
 mod directory;
 mod file;
+mod flock_write_lock;
 mod local;
-#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
-#[path = "flock_write_lock.rs"]
-mod write_lock;
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod write_lock;
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+use flock_write_lock as write_lock;
 
 use std::fs;
 use std::io;

@@ -4,8 +4,12 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::{DirStamp, Names, Open};
+
+/// There is none.
+pub(super) type FileId = ();
 
 /// A directory by the path that it had when it was opened, links resolved.
 #[derive(Debug)]
@@ -48,7 +52,12 @@ impl Directory {
     }
 
     /// The names of a file are not counted, and one that was replaced is not told from the new one.
-    pub(super) fn names_of(&self, name: &str, _: &fs::File) -> io::Result<Names> {
+    pub(super) fn names_of(
+        &self,
+        name: &str,
+        _: &fs::File,
+        _: &OnceLock<FileId>,
+    ) -> io::Result<Names> {
         Ok(Names {
             opened: self.join(name).try_exists()?,
             count: 1,

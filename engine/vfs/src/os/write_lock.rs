@@ -1,12 +1,13 @@
 //! The lock of writers on Linux: a record lock of the open file (`F_OFD_SETLK`) over all of it.
 //!
 //! Unlike flock's, it takes a file open for writing, so that whoever may only read cannot take it, and who holds it can
-//! be asked without taking anything.
+//! be asked without taking anything. Kernels and sandboxes that do not know it get flock's.
 
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd as _;
 
+use super::flock_write_lock;
 use crate::Holder;
 
 /// A lock over the whole file.
@@ -47,20 +48,32 @@ pub(super) fn take(file: &File) -> io::Result<bool> {
         Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => {
             Ok(false)
         }
+        Err(error) if is_unknown(&error) => flock_write_lock::take(file),
         Err(error) => Err(error),
     }
 }
 
+/// Whether the system does not know these locks.
+fn is_unknown(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EINVAL)
+}
+
 /// Releases the lock.
 pub(super) fn release(file: &File) -> io::Result<()> {
-    call(file, libc::F_OFD_SETLK, &mut whole(libc::F_UNLCK))
+    match call(file, libc::F_OFD_SETLK, &mut whole(libc::F_UNLCK)) {
+        Err(error) if is_unknown(&error) => flock_write_lock::release(file),
+        released => released,
+    }
 }
 
 /// Who holds a lock on the file that excludes this open file's.
 pub(super) fn holder(file: &File) -> io::Result<Holder> {
     // A shared lock meets only those of writers.
-    if found(file, libc::F_RDLCK)?.is_some() {
-        return Ok(Holder::Writer);
+    match found(file, libc::F_RDLCK) {
+        Ok(None) => {}
+        Ok(Some(_)) => return Ok(Holder::Writer),
+        Err(error) if is_unknown(&error) => return flock_write_lock::holder(file),
+        Err(error) => return Err(error),
     }
     Ok(match found(file, libc::F_WRLCK)? {
         None => Holder::Nobody,

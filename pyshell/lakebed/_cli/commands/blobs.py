@@ -12,6 +12,7 @@ from typing import IO
 
 from pydantic import BaseModel
 
+from lakebed._cli.commands.compaction import compact_if_due
 from lakebed._cli.environment.context import Context
 from lakebed._cli.messages.file_errors import unreadable
 from lakebed._cli.render import count, size
@@ -148,5 +149,6 @@ def delete(context: Context, hashes: tuple[str, ...]) -> None:
     with context.open("a") as store:
         full = [str(store.resolve(text)) for text in hashes]
         deleted = [Deleted(hash=one, rows=store.delete(one)) for one in dict.fromkeys(full)]
+        compact_if_due(context, store)
     for one in deleted:
         context.report(one, [f"deleted {one.hash} and {count(one.rows, 'row')}"])

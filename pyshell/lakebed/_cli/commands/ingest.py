@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lakebed._cli import render
+from lakebed._cli.commands.compaction import compact_if_due
 from lakebed._cli.commands.schema import declared_types
 from lakebed._cli.environment.context import Context
 from lakebed.errors import InvalidArgument, error
@@ -53,6 +54,7 @@ def ingest(
             context.report(report, _lines(report))
             for note in _notes(report):
                 context.note(note)
+        compact_if_due(context, store)
 
 
 def _expanded(file: str) -> list[str]:

@@ -10,8 +10,6 @@ from lakebed._cli.environment.context import Context
 from lakebed._cli.render import Column
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from lakebed import models
     from lakebed.models import Schema, Stats
 
@@ -20,10 +18,10 @@ def stats(context: Context) -> None:
     """Reports what the store holds and its size on disk."""
     with context.open() as store:
         report = store.stats()
-    context.report(report, _lines(report))
+    context.report(report, _lines(report, context.time_text(report.created)))
 
 
-def _lines(report: Stats) -> Iterator[str]:
+def _lines(report: Stats, created: str) -> Iterator[str]:
     count, size = render.count, render.size
     ratio = f" ({report.ratio:.1f} times smaller)" if report.ratio > 1 else ""
     dictionaries = count(report.dictionaries, "dictionary", "dictionaries")
@@ -31,7 +29,9 @@ def _lines(report: Stats) -> Iterator[str]:
     yield f"  {count(report.rows, 'row')} in {count(report.collections, 'collection')}, {count(report.blobs, 'blob')}"
     yield f"  {count(report.segments, 'segment')} of {size(report.segment_bytes)}, {dictionaries}"
     yield f"  indexes {size(report.index_bytes)}, everything else {size(report.other_bytes)}"
-    yield f"  at commit {report.commit:,}; the store was made {_time_text(report.created)}, {report.uuid}"
+    if report.held_bytes:
+        yield f"  {size(report.held_bytes)} of replaced segments that readers of older commits hold"
+    yield f"  at commit {report.commit:,}; the store was made {created}, {report.uuid}"
 
 
 def collections(context: Context, format: str | None, rows: int | None) -> None:
@@ -39,18 +39,14 @@ def collections(context: Context, format: str | None, rows: int | None) -> None:
     with context.open() as store:
         found = store.collections()
     columns = [
-        Column("name"), Column("rows", "BIGINT"), Column("first _seq", "BIGINT"), Column("next _seq", "BIGINT"),
+        Column("name", is_key=True), Column("rows", "BIGINT"), Column("first _seq", "BIGINT"), Column("next _seq", "BIGINT"),
         Column("dictionary", "BIGINT"), Column("created", "TIMESTAMP WITH TIME ZONE"),
     ]  # fmt: skip
     lines = [
-        [one.name, one.rows, one.first_seq, one.next_seq, one.dictionary, _time_text(one.created)] for one in found
+        [one.name, one.rows, one.first_seq, one.next_seq, one.dictionary, context.time_text(one.created)]
+        for one in found
     ]
     context.listing(found, columns, lines, format, rows)
-
-
-def _time_text(time: datetime) -> str:
-    """A time in UTC to the second, in DuckDB's notation."""
-    return time.strftime("%Y-%m-%d %H:%M:%S+00")
 
 
 def describe(context: Context, collection: str, format: str | None, rows: int | None) -> None:
@@ -66,7 +62,7 @@ def describe(context: Context, collection: str, format: str | None, rows: int | 
 def show_columns(context: Context, schema: Schema, format: str | None, rows: int | None) -> None:
     """Lists the columns of a schema."""
     columns = [
-        Column("column"), Column("type"), Column("values", "BIGINT"), Column("nulls", "BIGINT"),
+        Column("column", is_key=True), Column("type"), Column("values", "BIGINT"), Column("nulls", "BIGINT"),
         Column("missing", "BIGINT"), Column("notes"),
     ]  # fmt: skip
     lines = [

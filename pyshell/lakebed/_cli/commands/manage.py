@@ -1,4 +1,4 @@
-"""`lakebed drop`, `trim`, `train`, `seal`, `export`, `verify`."""
+"""`lakebed drop`, `trim`, `train`, `compact`, `seal`, `export`, `verify`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import IO, cast
 from pydantic import BaseModel
 
 from lakebed._cli import render
+from lakebed._cli.commands.compaction import compact_if_due, compact_lines
 from lakebed._cli.commands.export_columns import export_columns
 from lakebed._cli.commands.ingest import training_line
 from lakebed._cli.environment.context import Context
@@ -48,6 +49,7 @@ def drop(context: Context, collection: str, yes: bool) -> int | None:
                 context.note("Nothing was dropped.")
                 return 1
         dropped = Dropped(collection=collection, rows=store.drop(collection))
+        compact_if_due(context, store)
     context.report(dropped, [f"dropped {collection}: {render.count(dropped.rows, 'row')}"])
     return None
 
@@ -56,6 +58,7 @@ def trim(context: Context, collection: str, before_seq: int) -> None:
     """Drops the rows of a collection whose `_seq` is below `before_seq`."""
     with context.open("a") as store:
         trimmed = Dropped(collection=collection, rows=store.trim(collection, before_seq=before_seq))
+        compact_if_due(context, store)
     context.report(trimmed, [f"trimmed {collection}: {render.count(trimmed.rows, 'row')}"])
 
 
@@ -64,6 +67,13 @@ def train(context: Context, collection: str, size: int) -> None:
     with context.open("a") as store:
         report = store.train(collection, size)
     context.report(report, [training_line(report)])
+
+
+def compact(context: Context, level: int | None, dry_run: bool) -> None:
+    """Compacts the store, or says what that would do."""
+    with context.open("r" if dry_run else "a") as store:
+        report = store.compact(level=level, dry_run=dry_run, progress=context.progress)
+    context.report(report, compact_lines(report))
 
 
 def seal(context: Context) -> None:

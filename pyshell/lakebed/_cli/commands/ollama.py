@@ -16,7 +16,7 @@ def models(context: Context, host: str | None, format: str | None, rows: int | N
     with lakebed.Ollama(host=host) as ollama:
         found = ollama.models()
     columns = [
-        Column("name", "VARCHAR"),
+        Column("name", "VARCHAR", is_key=True),
         Column("parameters", "VARCHAR"),
         Column("quantization", "VARCHAR"),
         Column("size", "VARCHAR"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-import lakebed
-from lakebed._cli.environment.duckdb_connection import attach_store, connect
+from lakebed._cli.environment.attached_stores import AttachedStores
+from lakebed._cli.environment.duckdb_connection import connect
 from lakebed._cli.environment.statement_input import given_statements
 from lakebed._cli.language.statements import Statement, hinting_at_pipe_verbs, split
 from lakebed._cli.pipes.execute import run_pipe
@@ -44,9 +44,12 @@ def query(
     connection = connect(context, database)
     try:
         with context.naming_the_store():
-            attach_store(context, connection)
+            stores = AttachedStores(context, connection)
+            stores.attach_main()
         with execution.translated_errors(), interruptible(connection), context.output(output, compress=True) as target:
-            return _QueryCommand(context, connection, form, target, rows, to_file=output is not None).run(text)
+            return _QueryCommand(
+                context, connection, stores, form, target, rows, to_file=output is not None, keeps=database is not None
+            ).run(text)
     finally:
         connection.close()
 
@@ -68,26 +71,37 @@ class _QueryCommand:
 
     context: Context
     connection: duckdb.DuckDBPyConnection
+    stores: AttachedStores
     form: str
     target: IO[bytes]
     rows: int | None
     """The most rows of a table; None for the setting, 0 for all."""
     to_file: bool
+    keeps: bool
+    """Whether there is a database file that keeps what statements create."""
+    has_created: bool = False
+    """Whether the last statement created something."""
+    in_transaction: bool = False
+    """Whether the user has begun a transaction."""
     results: int = 0
     """The number of results so far."""
 
     def run(self, text: str) -> int | None:
         statement = None
         for statement in split(text):
+            if self.stores.prepare(statement):
+                continue
             if statement.kind == "pipe":
                 if code := run_pipe(self.context, self.connection, statement):
                     return code
                 # The next statement sees what the pipe wrote.
-                lakebed.refresh(self.connection)
+                self.stores.refresh()
             else:
                 self._run_sql(statement)
         if statement is None:
             raise InvalidArgument(_NO_STATEMENT)
+        if self.has_created and not self.keeps:
+            self.context.note("note: what the last statement created is gone now; --database FILE keeps it")
         return None
 
     def _run_sql(self, statement: Statement) -> None:
@@ -97,6 +111,8 @@ class _QueryCommand:
                     self._write_result(parsed)
                 else:
                     run_without_rows(self.connection, parsed)
+                self.has_created = parsed.type.name.startswith("CREATE")
+                self.in_transaction = execution.in_transaction(parsed, self.in_transaction)
 
     def _write_result(self, parsed: Parsed) -> None:
         self.results += 1
@@ -112,4 +128,6 @@ class _QueryCommand:
         first = layout.rows + 1 if self.form == "table" and layout.rows else None
         result = execution.run(self.connection, parsed, self.form, first=first, screen=screen)
         if result is not None:
+            if self.in_transaction:
+                result = result._replace(rest=lambda _last: None)
             write_result(layout, self.form, result, self.target)

@@ -75,9 +75,12 @@ def _parameter(argument: Argument) -> click.Parameter:
         # The code that opens the file reports why that fails.
         "file": click.Path(allow_dash=True, readable=False),
     }.get(argument.kind, str)
-    complete = {"file": complete_files, "collection": complete_collections, "model": complete_models}.get(
-        argument.completes
-    )
+    complete = {
+        "file": complete_files,
+        "collection": complete_collections,
+        "table": complete_collections,
+        "model": complete_models,
+    }.get(argument.completes)
     details: dict[str, Any] = {"shell_complete": complete}
     # click takes a default of None for a value that was given.
     if argument.default is not None:

@@ -33,7 +33,19 @@ class Settings:
 
     store: str = _setting(DEFAULT_STORE, "the store's directory", min_length=1)
     format: Literal[
-        "auto", "table", "vertical", "json", "ndjson", "csv", "tsv", "markdown", "html", "parquet", "arrow", "xlsx"
+        "auto",
+        "table",
+        "vertical",
+        "json",
+        "ndjson",
+        "csv",
+        "tsv",
+        "markdown",
+        "html",
+        "parquet",
+        "arrow",
+        "xlsx",
+        "chart",
     ] = _setting("auto", "the format of results; auto is a table on a terminal and ndjson in a pipe")
     color: Literal["auto", "always", "never"] = _setting("auto", "auto is: on a terminal, unless NO_COLOR is set")
     rows: int = _setting(40, "rows a table shows; 0 shows all", ge=0)
@@ -43,8 +55,14 @@ class Settings:
         "auto", "whether output that is longer than the screen goes through $PAGER (less)"
     )
     keys: Literal["emacs", "vi"] = _setting("emacs", "key bindings of the shell")
+    theme: Literal["auto", "dark", "light"] = _setting("auto", "the background that the shell's colors are for")
     lock_timeout: float = _setting(10.0, "seconds to wait for another process that writes the store", ge=0)
     cache_bytes: int = _setting(64 << 20, "memory for decompressed data", ge=0)
+    compact: Literal["manual", "automatic"] = _setting(
+        "manual", "automatic: drop, trim, delete and ingest compact the store when enough of it can go"
+    )
+    compact_share: float = _setting(0.5, "enough is this part of the segments", ge=0, le=1)
+    compact_bytes: int = _setting(64 << 20, "and at least so many bytes", ge=0)
 
 
 HELP: dict[str, str] = {one.name: one.metadata["help"] for one in fields(Settings)}
@@ -134,6 +152,15 @@ def load(
         # Flags have been checked when they were parsed.
         return Loaded(Settings(**values), origins, files)  # type: ignore[arg-type]
     return Loaded(Settings(**_model().model_validate(values).model_dump()), origins, files)
+
+
+def checked(name: str, text: str) -> object:
+    """The value that a text is for a setting.
+
+    Raises `InvalidArgument` for an unknown setting and an invalid value.
+    """
+    _check(name, text, "set")
+    return getattr(_model().model_validate({name: text}), name)
 
 
 def _read_file(path: Path) -> dict[str, object] | None:

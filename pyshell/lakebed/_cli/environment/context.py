@@ -10,6 +10,7 @@ import errno
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
@@ -22,6 +23,8 @@ from lakebed._files import written_whole
 from lakebed.errors import InvalidArgument, StoreIOError, StoreNotFound, error
 
 if TYPE_CHECKING:
+    from datetime import datetime, tzinfo
+
     import lakebed
     from lakebed._cli.environment.config import Loaded, Settings
     from lakebed._cli.render import Column, Style
@@ -159,6 +162,20 @@ class Context:
             style=PLAIN if to_file else self.style,
             raw=to_file or not self.on_terminal,
         )
+
+    time_zone = "UTC"
+    """The zone that times are shown in."""
+
+    def time_text(self, time: datetime) -> str:
+        """A time to the second, in DuckDB's notation: `2026-11-29 16:30:00+01`."""
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+        try:
+            zone: tzinfo = ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            zone = UTC
+        shown = time.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S%z")
+        return shown.removesuffix("00") if shown.endswith("00") else f"{shown[:-2]}:{shown[-2:]}"
 
     def note(self, text: str) -> None:
         """Writes a remark to standard error."""

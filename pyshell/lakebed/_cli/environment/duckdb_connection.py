@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lakebed._cli.results.transactions import in_transaction
-from lakebed.duck.connection import attach_for_display, search
+from lakebed._duckdb import duckdb
+from lakebed.duck.connection import attach_on_demand, search
 from lakebed.duck.functions import ALLOWED
 
 if TYPE_CHECKING:
-    import duckdb
-
     from lakebed._cli.environment.context import Context
+    from lakebed.duck.attachment import Attachment
 
 DATABASE = "data"
 """The name of the store's database in SQL."""
@@ -23,8 +23,6 @@ def connect(context: Context, database: str | None = None) -> duckdb.DuckDBPyCon
 
     Raises `InvalidArgument` for a database file under `--safe`.
     """
-    import duckdb
-
     if database is not None:
         context.allow_file(database)
     config: dict[str, str | bool | int | float | list[str]] = {
@@ -40,13 +38,14 @@ def connect(context: Context, database: str | None = None) -> duckdb.DuckDBPyCon
     return connection
 
 
-def attach_store(context: Context, connection: duckdb.DuckDBPyConnection) -> None:
-    """Attaches the context's store. Under `--safe`, without the functions of lakebed's extension, which open any store
-    and file.
+def attach_store(context: Context, connection: duckdb.DuckDBPyConnection) -> Attachment:
+    """Attaches the context's store; `AttachedStores` then makes what statements name. Under `--safe`, without the
+    functions of lakebed's extension, which open any store and file.
 
     Raises `StoreNotFound` when there is no store.
     """
-    attach_for_display(connection, context.settings.store, DATABASE, functions=not context.safe)
+    attachment = attach_on_demand(connection, context.settings.store, DATABASE, functions=not context.safe)
     search(connection, DATABASE)
     if context.safe:
         connection.execute("SET lock_configuration = true")
+    return attachment

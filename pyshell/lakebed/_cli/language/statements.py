@@ -8,14 +8,15 @@ handed on. Tokens are read only up to where a statement ends or its pipe begins,
 from __future__ import annotations
 
 import contextlib
-import difflib
 import re
+import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from lakebed._cli.language import verb_line
 from lakebed._cli.language.tokens import Token, tokens
-from lakebed._cli.language.words import Word, words
+from lakebed._cli.language.words import Word, Words, words
 from lakebed._cli.verbs import PIPE_VERBS, find_pipe
 from lakebed.errors import InvalidArgument
 
@@ -62,7 +63,7 @@ def parse(sql: str) -> list[duckdb.Statement]:
 
     DuckDB turns some statements, such as PIVOT, into several.
     """
-    import duckdb
+    from lakebed._duckdb import duckdb
 
     try:
         return duckdb.extract_statements(sql)
@@ -71,11 +72,13 @@ def parse(sql: str) -> list[duckdb.Statement]:
 
 
 SQL_KEYWORDS = frozenset(
-    "alter analyze attach begin call checkpoint comment commit copy create deallocate delete describe detach drop execute explain "
+    "abort alter analyze attach begin call checkpoint comment commit connect copy create deallocate delete desc describe "
+    "destroy detach disconnect drop end execute explain "
     "export force from import insert install load merge pivot pivot_longer pivot_wider pragma prepare reindex reset rollback "
     "savepoint select set show start summarize table truncate unpivot update use vacuum values with".split()
 )
-"""The first words of SQL statements. A verb with such a name needs its semicolon: its line may continue as SQL."""
+"""The first words of SQL statements. A verb with such a name ends with its line where its next word is not one of
+SQL's."""
 
 _FIRST_PREFIX = 1024
 """Characters of the first prefix that is tokenized in search of the end of a statement. Each further prefix is twice as
@@ -99,6 +102,8 @@ def _tokens_by_prefixes(text: str, begin: int) -> Iterator[Token]:
 
 _BLANK = r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
 _BEFORE_STATEMENT = re.compile(_BLANK, re.DOTALL)
+_COMMAND = re.compile(r"[.\\][A-Za-z_]\w*\+?|\\?[?!]|\\")
+"""What a dot-command begins with, or one of psql's: `.tables`, `\\d`, `\\?`, `?`, `!`."""
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _PIPE = re.compile(rf"\|{_BLANK}(!|[A-Za-z_]\w*)", re.DOTALL)
 
@@ -118,8 +123,8 @@ def split(
         begin = blank.end() if blank else at
         if begin >= len(text):
             return
-        if dots and text[begin] == "." and _NAME.match(text, begin + 1):
-            found = _dot_command(text, begin)
+        if dots and (command := _COMMAND.match(text, begin)):
+            found = _command(text, command)
         else:
             first = _NAME.match(text, begin)
             name = first[0].lower() if first else ""
@@ -129,7 +134,7 @@ def split(
             elif name in SQL_KEYWORDS:
                 found = _sql_or_verb(text, begin, name, options)
             else:
-                found = _verb(text, begin, name)
+                found = _verb(text, begin, name, line=True)
         if found.text:
             yield found
         at = found.end + (1 if found.terminated else 0)
@@ -137,36 +142,45 @@ def split(
 
 def _sql_or_verb(text: str, begin: int, name: str, options: Collection[str]) -> Statement:
     """A statement whose first word is the name of a verb and a keyword of SQL, too."""
+    reading = verb_line.reading(text, begin + len(name), name)
+    if reading == "verb":
+        return _verb(text, begin, name, line=True)
     found = _sql_or_pipe(text, begin)
-    if found.kind != "sql":
+    if found.kind != "sql" or reading == "sql":
         return found
     starts = tuple(options)
     if any(token.kind == "comment" and text.startswith(starts, token.start) for token in found.tokens):
-        return _verb(text, begin, name)
+        return _verb(text, begin, name, line=False)
     parsed = parse(found.sql)
     return (
         _sql(text, begin, found.end, found.tokens, parsed, terminated=found.terminated)
         if parsed
-        else _verb(text, begin, name)
+        else _verb(text, begin, name, line=False)
     )
 
 
-def _dot_command(text: str, begin: int) -> Statement:
-    found = words(text, begin + 1, line=True)
-    name, *rest = found.words
+_RUNS_SHELL = ("!", "\\!", ".shell", ".system")
+"""The commands whose line is for the system's shell, as it is."""
+
+
+def _command(text: str, name: re.Match[str]) -> Statement:
+    begin = name.start()
+    verb = name[0] if name[0][0] == "\\" else name[0].lower()
+    if verb in _RUNS_SHELL:
+        end = text.find("\n", begin)
+        end, terminated = (end, True) if end >= 0 else (len(text), False)
+        line = text[name.end() : end].strip()
+        start = text.index(line, name.end())
+        found = Words((Word(line, start, start + len(line)),) if line else (), end, terminated)
+    else:
+        found = words(text, name.end(), line=True)
     return Statement(
-        "dot",
-        text[begin : found.end].rstrip(),
-        begin,
-        found.end,
-        found.terminated,
-        verb=name.text.lower(),
-        words=tuple(rest),
+        "dot", text[begin : found.end].rstrip(), begin, found.end, found.terminated, verb=verb, words=found.words
     )
 
 
-def _verb(text: str, begin: int, name: str) -> Statement:
-    found = words(text, begin, line=name not in SQL_KEYWORDS)
+def _verb(text: str, begin: int, name: str, *, line: bool) -> Statement:
+    found = words(text, begin, line=line)
     return Statement(
         "verb", text[begin : found.end].rstrip(), begin, found.end, found.terminated, verb=name, words=found.words[1:]
     )
@@ -246,7 +260,7 @@ def hinting_at_pipe_verbs(statement: Statement) -> Iterator[None]:
 
     Raises `InvalidArgument` instead of DuckDB's error where the statement is not valid SQL for that reason.
     """
-    import duckdb
+    from lakebed._duckdb import duckdb
 
     try:
         yield
@@ -254,7 +268,8 @@ def hinting_at_pipe_verbs(statement: Statement) -> Iterator[None]:
         if (misspelt := _misspelt_pipe_verb(statement)) is None:
             raise
         word, suggestion = misspelt
-        hint = f"There is no verb {word!r} to pipe to; did you mean {suggestion!r}?"
+        hint = f"There is no verb {word!r} to pipe to; "
+        hint += f"did you mean {suggestion!r}?" if suggestion else f"`| ! {word}` runs the program {word}."
         if isinstance(problem, duckdb.ParserException):
             raise InvalidArgument(hint) from None
         if f'"{word}"' not in str(problem):
@@ -265,13 +280,17 @@ def hinting_at_pipe_verbs(statement: Statement) -> Iterator[None]:
 
 def _misspelt_pipe_verb(statement: Statement) -> tuple[str, str] | None:
     """The first word behind a `|` that resembles a verb, with a valid statement to the left of the `|`; and that
-    verb."""
+    verb, or nothing where the word is a program."""
     for token in statement.tokens:
         bar = token.start - statement.start
         found = _PIPE.match(statement.sql, bar) if token.kind == "operator" else None
         if found is None or find_pipe(found[1]) is not None:
             continue
+        import difflib
+
         similar = difflib.get_close_matches(found[1].lower(), [verb.name for verb in PIPE_VERBS], n=1)
-        if similar and parse(statement.sql[:bar]):
-            return found[1], similar[0]
+        if not similar and shutil.which(found[1]) is None:
+            continue
+        if parse(statement.sql[:bar]):
+            return found[1], similar[0] if similar else ""
     return None

@@ -24,7 +24,7 @@ class Token(NamedTuple):
 
 def tokens(text: str, start: int = 0, stop: int | None = None) -> Iterator[Token]:
     """The tokens of `text[start:stop]`. Their places are in `text`."""
-    import duckdb
+    from lakebed._duckdb import duckdb
 
     part = text[start:stop]
     if not part.isascii():
@@ -63,7 +63,7 @@ def _characters(text: str, offsets: list[int]) -> list[int]:
 @cache
 def _tokenizes_all() -> bool:
     """Whether this DuckDB gives tokens for comments and unclosed quotes."""
-    import duckdb
+    from lakebed._duckdb import duckdb
 
     return len(duckdb.tokenize("a -- b")) == 2 and len(duckdb.tokenize("a 'b")) == 2
 

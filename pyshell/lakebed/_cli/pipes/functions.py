@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakebed._cli import render
 from lakebed._cli.pipes.program import encoded_lines, run_program
-from lakebed._cli.results.output import write_binary, write_result
+from lakebed._cli.results.output import CHART_WIDTH, charted, write_binary, write_result
 from lakebed._file_formats import BINARY, endings, file_format
 from lakebed.errors import InvalidArgument
 
@@ -68,6 +71,54 @@ def into(context: Context, rows: PipedRows, collection: str) -> None:
         added = store.append(collection, objects)
     known = f", {added.duplicates:,} of them known before" if added.duplicates else ""
     context.note(f"appended {render.count(added.rows, 'row')} to {collection}{known}")
+
+
+def chart(context: Context, rows: PipedRows, kind: str | None, height: int) -> None:
+    """Draws the rows.
+
+    Raises `InvalidArgument` when they do not fit a chart.
+    """
+    layout = context.text_layout(0)
+    result = rows.result("csv")
+    for line in charted(
+        result.columns, result.rows, layout.width or CHART_WIDTH, layout.null, layout.style, kind=kind, height=height
+    ):
+        context.say(line)
+
+
+_MOST_COPIED = 74_994
+"""Bytes that terminals take for the clipboard at a time."""
+
+
+def clip(context: Context, rows: PipedRows, format: str | None) -> None:
+    """Copies the rows to the terminal's clipboard, with the sequence OSC 52.
+
+    Raises `InvalidArgument` without a terminal, and for more than terminals take.
+    """
+    result = rows.result(format or "csv")
+    counted = _Counted(result.rows)
+    if format is None:
+        lines = ("\t".join("" if value is None else _TAB.sub(" ", value) for value in row) for row in counted)
+        data = ("\n".join(("\t".join(column.name for column in result.columns), *lines)) + "\n").encode()
+    else:
+        target = io.BytesIO()
+        write_result(context.text_layout(0, to_file=True), format, result._replace(rows=iter(counted)), target)
+        data = target.getvalue()
+    if len(data) > _MOST_COPIED:
+        message = (
+            f"{len(data):,} bytes are more than a clipboard takes from a program ({_MOST_COPIED:,}): copy fewer rows."
+        )
+        raise InvalidArgument(message)
+    try:
+        with open("/dev/tty", "wb", buffering=0) as terminal:  # noqa: PTH123
+            terminal.write(b"\x1b]52;c;" + base64.b64encode(data) + b"\x07")
+    except OSError as problem:
+        message = "`| clip` needs a terminal, whose clipboard it is: use | write FILE."
+        raise InvalidArgument(message) from problem
+    context.note(f"copied {render.count(counted.count, 'row')}, if the terminal allows it")
+
+
+_TAB = re.compile(r"[\t\r\n]+")
 
 
 def program(_context: Context, rows: PipedRows, words: list[str]) -> None:

@@ -103,6 +103,17 @@ def cut(text: str, places: int) -> str:
     return "".join(taken).rstrip(_JOINER) + ELLIPSIS
 
 
+def cut_in_middle(text: str, places: int) -> str:
+    """The text, cut to at most `places` columns of a terminal; its beginning and its end are left, so that names that
+    begin or end alike can be told apart."""
+    if width(text) <= places or places < 5:
+        return cut(text, places)
+    end = text[len(text) - (places - 1) // 3 :]
+    while width(end) > (places - 1) // 2:
+        end = end[1:]
+    return cut(text, places - width(end)) + end
+
+
 def padded(text: str, places: int, *, right: bool = False) -> str:
     """The text filled with blanks to `places` columns, on the left where it is aligned to the `right`."""
     fill = " " * max(places - width(text), 0)

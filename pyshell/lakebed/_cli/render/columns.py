@@ -20,11 +20,18 @@ class Column:
     name: str
     type: str = "VARCHAR"
     """DuckDB's name of the type."""
+    is_key: bool = False
+    """Whether its values name the rows, so that none is cut."""
 
     @property
     def is_number(self) -> bool:
         """Whether its values are numbers: aligned to the right, unquoted in JSON."""
         return self.type.partition("(")[0] in _NUMBER_TYPES and not self.type.endswith("]")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a part of a value is of no use: numbers, dates and times, booleans, names of rows."""
+        return self.is_key or self.is_number or self.type.startswith(("DATE", "TIME", "BOOLEAN"))
 
     @property
     def is_nested(self) -> bool:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from lakebed._cli.render.cells import ELLIPSIS, count, cut, escaped, one_line, padded, width
+from lakebed._cli.render.cells import ELLIPSIS, count, cut, cut_in_middle, escaped, one_line, padded, width
 from lakebed._cli.render.columns import PLAIN, Column, Row, Style
 
-_NARROWEST = 6
-"""Columns are not cut below this width; they are left out instead."""
+_NARROWEST = 8
+"""Columns are not cut below this width, nor below their names; they are left out instead."""
+_LONGEST_NAME = 24
+"""Columns of a terminal that a name takes before it is cut."""
+_SYSTEM = ("_seq", "_line", "_file", "_ingested_at", "_hash", "_json")
+"""The system columns, those first that are shown first where there is little room."""
 
 
 class Box(NamedTuple):
@@ -22,19 +26,19 @@ class Box(NamedTuple):
     """Whether a name or a value is cut."""
 
 
-def fitted(widths: Sequence[int], places: int) -> list[int]:
-    """The widths, the widest reduced first, so that their sum is at most `places`; none below the narrowest."""
+def fitted(widths: Sequence[int], floors: Sequence[int], places: int) -> list[int]:
+    """The widths, the widest reduced first, so that their sum is at most `places`; none below its floor."""
     if sum(widths) <= places:
         return list(widths)
-    low, high = _NARROWEST, max(widths, default=0)
+    low, high = 1, max(widths, default=1)
     while low < high:
         middle = (low + high + 1) // 2
-        if sum(min(one, middle) for one in widths) <= places:
+        if sum(max(min(one, middle), floor) for one, floor in zip(widths, floors, strict=True)) <= places:
             low = middle
         else:
             high = middle - 1
     cap = low
-    cut_down = [min(one, cap) for one in widths]
+    cut_down = [max(min(one, cap), floor) for one, floor in zip(widths, floors, strict=True)]
     # The remaining places go to the columns that were cut, from the left.
     left = places - sum(cut_down)
     for index, one in enumerate(widths):
@@ -46,29 +50,22 @@ def fitted(widths: Sequence[int], places: int) -> list[int]:
     return cut_down
 
 
-def _shown_columns(widths: Sequence[int], places: int) -> list[int]:
-    """The indexes of the columns to show within `places`, even at their narrowest: from both ends, the left one
-    first."""
-    room = [min(one, _NARROWEST) for one in widths]
-    if sum(room) + 3 * len(room) + 1 <= places:
-        return list(range(len(widths)))
-    left: list[int] = []
-    right: list[int] = []
+def _shown_columns(names: Sequence[str], floors: Sequence[int], places: int) -> list[int]:
+    """The indexes of the columns to show within `places`, none narrower than its floor: from both ends, the left one
+    first; system columns only where all others are shown."""
+    if sum(floors) + 3 * len(floors) + 1 <= places:
+        return list(range(len(floors)))
+    own = [index for index, name in enumerate(names) if name not in _SYSTEM]
+    ends = [own[place // 2 if place % 2 == 0 else -(place // 2) - 1] for place in range(len(own))]
+    system = sorted(set(range(len(names))) - set(own), key=lambda index: _SYSTEM.index(names[index]))
+    shown: list[int] = []
     used = 1 + 4  # the border, and the column with the ellipsis
-    low, high = 0, len(widths) - 1
-    while low <= high:
-        from_left = len(left) <= len(right)
-        index = low if from_left else high
-        if left and used + room[index] + 3 > places:
+    for index in (*ends, *system):
+        if shown and used + floors[index] + 3 > places:
             break
-        used += room[index] + 3
-        if from_left:
-            left.append(index)
-            low += 1
-        else:
-            right.append(index)
-            high -= 1
-    return left + right[::-1]
+        used += floors[index] + 3
+        shown.append(index)
+    return sorted(shown)
 
 
 class Measure:
@@ -87,13 +84,26 @@ class Measure:
         self.types = [self._one_line(column.shown_type) for column in columns]
         self.widths = [max(width(name), 1) for name in self.names]
         """Of names and cells, in columns of a terminal."""
+        self.cell_widths = [1] * len(columns)
 
     def add(self, row: Row) -> None:
         """Measures one more row."""
-        widths = self.widths
+        widths, cells = self.widths, self.cell_widths
         for index, value in enumerate(row):
             wide = width(self.shown(value))
-            widths[index] = max(widths[index], wide)
+            if wide > cells[index]:
+                cells[index] = wide
+                widths[index] = max(widths[index], wide)
+
+    def floors(self, places: int) -> list[int]:
+        """The widths that columns need at least: for their names, and for values of which a part is of no use."""
+        return [
+            min(
+                max(min(width(name), _LONGEST_NAME), cell if column.is_whole else min(cell, _NARROWEST)),
+                max(places - 8, 1),
+            )
+            for name, cell, column in zip(self.names, self.cell_widths, self.columns, strict=True)
+        ]
 
     def shown(self, value: str | None) -> str:
         """A value as a cell shows it, before it is cut. Of a value that is too long for a line the end may be missing;
@@ -123,10 +133,13 @@ class Drawing:
             self._kept, self._widths = list(range(count)), natural
         else:
             natural = [min(wide, places) for wide in natural]
-            self._kept = _shown_columns(natural, places)
+            floors = measure.floors(places)
+            self._kept = _shown_columns([column.name for column in measure.columns], floors, places)
             hidden = len(self._kept) < count
             available = places - 1 - 3 * len(self._kept) - (4 if hidden else 0)
-            self._widths = fitted([natural[index] for index in self._kept], available)
+            self._widths = fitted(
+                [natural[index] for index in self._kept], [floors[index] for index in self._kept], available
+            )
         self.hidden_columns = count - len(self._kept)
         """The number of columns left out."""
         self.has_cut = any(measure.widths[index] > wide for index, wide in zip(self._kept, self._widths, strict=True))
@@ -148,6 +161,15 @@ class Drawing:
             yield self._row(row)
         yield "└" + "┴".join("─" * bar for bar in bars) + "┘"
 
+    def gap(self) -> str:
+        """The line that stands for rows that are left out."""
+        return self._joined(
+            [
+                self._style.dim(self._cell(index, wide, "·"))
+                for index, wide in zip(self._kept, self._widths, strict=True)
+            ]
+        )
+
     def _row(self, row: Row) -> str:
         parts = []
         for index, wide in zip(self._kept, self._widths, strict=True):
@@ -158,7 +180,10 @@ class Drawing:
 
     def _line(self, texts: Sequence[str], look: Callable[[str], str]) -> str:
         return self._joined(
-            [look(self._cell(index, wide, texts[index])) for index, wide in zip(self._kept, self._widths, strict=True)]
+            [
+                look(self._cell(index, wide, cut_in_middle(texts[index], wide)))
+                for index, wide in zip(self._kept, self._widths, strict=True)
+            ]
         )
 
     def _cell(self, index: int, wide: int, text: str) -> str:
@@ -210,9 +235,14 @@ def missing(columns: int, drawn: Omission) -> str:
     return f" ({', '.join(notes)})" if notes else ""
 
 
-def footer(shown: int, columns: int, drawn: Omission, *, more: bool) -> str:
-    """The line below a table: rows, columns, and what it does not show. `more`: whether rows are left out."""
-    rows = f"the first {count(shown, 'row')}; there are more (--rows 0 shows all)" if more else count(shown, "row")
+def footer(shown: int, columns: int, drawn: Omission, *, more: bool, total: int | None = None) -> str:
+    """The line below a table: rows, columns, and what it does not show. `more`: whether rows are left out; `total`: the
+    number of all rows, if it is known."""
+    rows = count(shown, "row")
+    if more and total is not None:
+        rows = f"{count(total, 'row')} (the first {shown:,} shown; --rows 0 shows all)"
+    elif more:
+        rows = f"the first {rows}; there are more (--rows 0 shows all)"
     parts = [rows, count(columns, "column") + missing(columns, drawn)]
     if drawn.has_cut or drawn.hidden_columns:
         parts.append("--format vertical shows everything")

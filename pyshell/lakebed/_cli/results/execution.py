@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from lakebed._cli.messages.error_output import CommandFailed
 from lakebed._cli.render import Column, Row, described
 from lakebed._cli.results.python_values import value_text
+from lakebed._cli.results.totals import Rest, rest_of
+from lakebed._duckdb import HAS_RELATIONS, duckdb
 from lakebed.duck.error_positions import one_line_up
 from lakebed.duck.json_text import json_text
 
 if TYPE_CHECKING:
-    import duckdb
-
     from lakebed._cli.language.statements import Statement
 
 _BATCH = 2048
@@ -40,8 +40,6 @@ _WRAPPING = re.compile(
 @contextlib.contextmanager
 def translated_errors() -> Iterator[None]:
     """Turns DuckDB's errors into `QueryFailed`, and its error for an interruption into `KeyboardInterrupt`."""
-    import duckdb
-
     try:
         yield
     except duckdb.InterruptException:
@@ -63,6 +61,9 @@ class Result(NamedTuple):
     """Of each column, whether its texts are JSON."""
     kind: str
     """DuckDB's name for the kind of statement: `SELECT`, `EXPLAIN`."""
+    rest: Callable[[int], Rest | None] = lambda _last: None
+    """Finds the number of all rows and this many of the last, where that is cheap, once the first have been read. Not
+    for a connection in a transaction, which it might end."""
 
 
 class Parsed(Protocol):
@@ -113,8 +114,6 @@ def parsed_query(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
 
 def _as_one(connection: duckdb.DuckDBPyConnection, sql: str, found: Sequence[Any]) -> Sequence[Any]:
     """The statements that were found; where DuckDB made several of one query, that query."""
-    import duckdb
-
     if all(one.query and one.type.name != "MULTI" for one in found):
         return found
     try:
@@ -130,11 +129,44 @@ def relation(connection: duckdb.DuckDBPyConnection, statement: Any) -> Any:
 
     Raises `duckdb.Error`.
     """
-    from lakebed.duck.table_scan import has_pushdown
+    # The package gives connections of DuckDB 2 their relations.
+    import duckdb as _  # noqa: F401
 
     # DuckDB 2 gives the place of an error when it gets the text. DuckDB 1.x makes no relation from the text of some
     # statements.
-    return connection.sql(statement.query if has_pushdown() or isinstance(statement, _Compound) else statement)
+    text = statement if HAS_RELATIONS and not isinstance(statement, _Compound) else statement.query
+    return _with_all_names(connection, lambda: connection.sql(text))
+
+
+def execute(connection: duckdb.DuckDBPyConnection, statement: Any) -> None:
+    """Runs a statement, a `Parsed`, whose rows are not read through a relation.
+
+    Raises `duckdb.Error`.
+    """
+    _with_all_names(connection, lambda: connection.execute(statement))
+
+
+_Made = TypeVar("_Made")
+
+
+def _with_all_names(connection: duckdb.DuckDBPyConnection, run: Callable[[], _Made]) -> _Made:
+    """The result of `run`; where DuckDB misses a name, after everything in the store has got one: a view or macro of
+    the user's may use it, and the error is to suggest similar names."""
+    try:
+        return run()
+    except duckdb.CatalogException:
+        from lakebed.duck.connection import show_everything
+
+        if not show_everything(connection):
+            raise
+    return run()
+
+
+def in_transaction(statement: Parsed, before: bool) -> bool:
+    """Whether the connection is in a transaction of the user's after a statement, if it was `before`."""
+    if statement.type.name != "TRANSACTION":
+        return before
+    return statement.query.lstrip().lower().startswith(("begin", "start"))
 
 
 def returns_rows(statement: Parsed) -> bool:
@@ -167,24 +199,18 @@ def run(
 def _run_query(
     connection: duckdb.DuckDBPyConnection, statement: Parsed, form: str, first: int | None, screen: bool, stored: bool
 ) -> Result:
-    import duckdb
-
     from lakebed.duck.blob_preview import with_previews
 
-    try:
-        found = relation(connection, statement)
-    except duckdb.Error as problem:
-        raise _with_position(connection, statement.query, problem) from None
-    columns = [Column(name, str(kind)) for name, kind in zip(found.columns, found.types, strict=True)]
     sql = statement.query
-    types = found.types
+    columns = described_columns(connection, statement)
+    types = _kinds(connection, columns)
     if (
         screen
         and any(column.type == "BLOB" for column in columns)
         and (preview := with_previews(connection, sql)) is not None
     ):
-        sql, found = preview, connection.sql(preview)
-        types = found.types
+        sql = preview
+        types = _kinds(connection, _of_relation(connection.sql(sql)) if HAS_RELATIONS else _described(connection, sql))
     values = [
         # A preview has the length and the first bytes in place of binary data.
         f"#{index}"
@@ -192,17 +218,56 @@ def _run_query(
         else _expression(index, kind, form, screen, column.name if stored else None)
         for index, (column, kind) in enumerate(zip(columns, types, strict=True), 1)
     ]
-    if hasattr(found, "fetchmany"):
-        # A relation of DuckDB 1.x streams.
-        shown = found.project(", ".join(values))
+    if HAS_RELATIONS:
+        source = connection.sql(sql) if sql != statement.query else relation(connection, statement)
+        shown = source.project(", ".join(values))
         rows = _without_positions(_fetched(shown if first is None else shown.limit(first)))
-    else:
-        del found
-        # The statement begins on a line of its own, so that the lines in errors are those of the user, plus one.
-        limit = "" if first is None else f" LIMIT {first}"
-        rows = _run_wrapped(connection, f"SELECT {', '.join(values)} FROM (\n{sql}\n) AS result{limit}")
-    rows = _described_blobs(columns, rows) if screen else rows
-    return Result(columns, rows, [_is_json(column.type) for column in columns], "SELECT")
+        return Result(columns, _shown(columns, rows, screen), [_is_json(one.type) for one in columns], "SELECT")
+    # The statement begins on a line of its own, so that the lines in errors are those of the user, plus one.
+    limit = "" if first is None else f" LIMIT {first}"
+    rows = _run_wrapped(connection, f"SELECT {', '.join(values)} FROM (\n{sql}\n) AS result{limit}")
+
+    def rest(last: int) -> Rest | None:
+        found = rest_of(connection, sql, ", ".join(values), last)
+        return found and found._replace(last=list(_shown(columns, iter(found.last), screen)))
+
+    return Result(columns, _shown(columns, rows, screen), [_is_json(one.type) for one in columns], "SELECT", rest)
+
+
+def _shown(columns: Sequence[Column], rows: Iterator[Row], screen: bool) -> Iterator[Row]:
+    """The rows as they are shown."""
+    return _described_blobs(columns, rows) if screen else rows
+
+
+def described_columns(connection: duckdb.DuckDBPyConnection, statement: Parsed) -> list[Column]:
+    """The columns of a query.
+
+    Raises `duckdb.Error` when DuckDB refuses it.
+    """
+    if HAS_RELATIONS:
+        try:
+            return _of_relation(relation(connection, statement))
+        except duckdb.Error as problem:
+            raise _with_position(connection, statement.query, problem) from None
+    return _with_all_names(connection, lambda: _described(connection, statement.query))
+
+
+def _kinds(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> list[Any]:
+    """The types of columns, as DuckDB's objects."""
+    return [connection.sqltype(column.type) for column in columns]
+
+
+def _of_relation(found: Any) -> list[Column]:
+    return [Column(name, str(kind)) for name, kind in zip(found.columns, found.types, strict=True)]
+
+
+def _described(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Column]:
+    try:
+        # The statement begins on a line of its own, as in `_run_query`.
+        found = connection.execute(f"DESCRIBE\n{sql}").fetchall()
+    except duckdb.Error as problem:
+        raise one_line_up(problem) from None
+    return [Column(str(name), str(kind)) for name, kind, *_ in found]
 
 
 def _described_blobs(columns: Sequence[Column], rows: Iterator[Row]) -> Iterator[Row]:
@@ -223,8 +288,6 @@ def _described_blobs(columns: Sequence[Column], rows: Iterator[Row]) -> Iterator
 
 def _run_wrapped(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[Any]:
     """The rows of a query that has one line before the user's text."""
-    import duckdb
-
     try:
         connection.execute(sql)
         yield from _fetched(connection)
@@ -235,8 +298,6 @@ def _run_wrapped(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[An
 def _without_positions(rows: Iterator[Any]) -> Iterator[Any]:
     """The rows; an error in them has no position, which DuckDB 1.x takes from a statement that the user has not
     written."""
-    import duckdb
-
     try:
         yield from rows
     except duckdb.Error as problem:
@@ -245,8 +306,6 @@ def _without_positions(rows: Iterator[Any]) -> Iterator[Any]:
 
 def _with_position(connection: duckdb.DuckDBPyConnection, sql: str, problem: duckdb.Error) -> duckdb.Error:
     """The error with its position in the statement. DuckDB omits it for a relation, and gives it in an EXPLAIN."""
-    import duckdb
-
     if "\nLINE " in str(problem):
         return problem
     try:
@@ -263,7 +322,7 @@ def _fetched(result: Any) -> Iterator[Any]:
 
 def _run_other(connection: duckdb.DuckDBPyConnection, statement: Any, form: str) -> Result | None:
     """The result of any other statement with rows: EXECUTE, EXPLAIN, PRAGMA, CALL, INSERT ... RETURNING."""
-    connection.execute(statement)
+    execute(connection, statement)
     description = connection.description or []
     if [item[0] for item in description] in (["Count"], ["Success"]):
         return None

@@ -6,8 +6,7 @@ import contextlib
 import io
 import itertools
 import sys
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -17,6 +16,7 @@ from lakebed._cli.render import Column, Row, Style
 from lakebed._cli.results import execution
 from lakebed._cli.results.exact_types import exactly
 from lakebed._cli.results.spool import Spool
+from lakebed._cli.results.totals import Rest
 from lakebed._cli.results.workbook import write_workbook
 from lakebed._encodings import arrow_pieces
 from lakebed.errors import InvalidArgument
@@ -53,7 +53,7 @@ def write_result(layout: TextLayout, form: str, result: Result, target: IO[bytes
             lines = make(result.columns, result.rows, result.is_json)
             _write_lines(out, lines if layout.raw else map(render.printable_json, lines))
         else:
-            write_text(layout, form, result.columns, result.rows, out)
+            write_text(layout, form, result.columns, result.rows, out, result.rest)
         out.flush()
     finally:
         # The caller closes the stream. What a broken pipe left in the wrapper is dropped.
@@ -61,8 +61,15 @@ def write_result(layout: TextLayout, form: str, result: Result, target: IO[bytes
             out.detach()
 
 
-def write_text(layout: TextLayout, form: str, columns: Sequence[Column], rows: Iterator[Row], out: IO[str]) -> None:
-    """Writes rows as a table, records, Markdown, HTML, CSV or TSV."""
+def write_text(
+    layout: TextLayout,
+    form: str,
+    columns: Sequence[Column],
+    rows: Iterator[Row],
+    out: IO[str],
+    rest: Callable[[int], Rest | None] = lambda _last: None,
+) -> None:
+    """Writes rows as a table, records, Markdown, HTML, CSV, TSV or a chart. `rest` is that of `Result`."""
     if form == "vertical":
         _write_lines(out, render.vertical(columns, rows, null=layout.null, style=layout.style, raw=layout.raw))
     elif form == "markdown":
@@ -72,11 +79,45 @@ def write_text(layout: TextLayout, form: str, columns: Sequence[Column], rows: I
         _write_lines(out, render.csv(columns, rows, comma=comma, raw=layout.raw))
     elif form == "html":
         _write_lines(out, render.html(columns, rows, null=layout.null, raw=layout.raw))
+    elif form == "chart":
+        _write_lines(out, charted(columns, rows, layout.width or CHART_WIDTH, layout.null, layout.style))
     else:
-        _write_table(layout, columns, rows, out)
+        _write_table(layout, columns, rows, out, rest)
 
 
-def _write_table(layout: TextLayout, columns: Sequence[Column], rows: Iterator[Row], out: IO[str]) -> None:
+CHART_WIDTH = 100
+CHART_HEIGHT = 16
+"""The columns of a chart that is not for a terminal, and the lines of a chart of lines."""
+
+
+def charted(
+    columns: Sequence[Column],
+    rows: Iterable[Row],
+    width: int,
+    null: str,
+    style: Style,
+    *,
+    kind: str | None = None,
+    height: int = CHART_HEIGHT,
+) -> Iterator[str]:
+    """The lines of a chart.
+
+    Raises `InvalidArgument` when the columns do not fit a chart.
+    """
+    try:
+        return render.chart(columns, rows, width, height, kind=kind, null=null, style=style)
+    except render.NoChart as problem:
+        message = f"{problem}."
+        raise InvalidArgument(message) from problem
+
+
+def _write_table(
+    layout: TextLayout,
+    columns: Sequence[Column],
+    rows: Iterator[Row],
+    out: IO[str],
+    rest: Callable[[int], Rest | None],
+) -> None:
     """Writes a table. Memory is bounded, however many rows there are."""
     limit = layout.rows
     measure = render.Measure(columns, layout.width, layout.null, raw=layout.raw)
@@ -84,9 +125,11 @@ def _write_table(layout: TextLayout, columns: Sequence[Column], rows: Iterator[R
         for row in spool.added(itertools.islice(rows, limit) if limit else rows):
             measure.add(row)
         more = bool(limit) and next(rows, None) is not None
+        found = rest(0) if more else None
+        total = found.total if found is not None else None
         drawing = render.Drawing(measure, layout.style)
         _write_lines(out, drawing.lines(spool))
-        out.write(layout.style.dim(render.footer(spool.count, len(columns), drawing, more=more)) + "\n")
+        out.write(layout.style.dim(render.footer(spool.count, len(columns), drawing, more=more, total=total)) + "\n")
 
 
 TITLES = {"parquet": "A Parquet file", "arrow": "An Arrow file", "xlsx": "An Excel file"}
@@ -113,6 +156,8 @@ def binary_pieces(connection: duckdb.DuckDBPyConnection, statement: Parsed, form
     if form == "arrow":
         yield from arrow_pieces(exactly(execution.relation(connection, statement), form))
         return
+    import tempfile
+
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "result"
         if form == "parquet":

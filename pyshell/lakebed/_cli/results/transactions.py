@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from lakebed._cli.results.execution import QueryFailed
+from lakebed._cli.results.execution import QueryFailed, execute
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,7 +30,7 @@ def is_aborted(connection: duckdb.DuckDBPyConnection) -> bool:
 
 def _number(connection: duckdb.DuckDBPyConnection) -> int | None:
     """The number of the transaction of a statement that runs now; None in an aborted one."""
-    import duckdb
+    from lakebed._duckdb import duckdb
 
     try:
         row = connection.execute("SELECT txid_current()").fetchone()
@@ -50,7 +50,7 @@ def run_without_rows(connection: duckdb.DuckDBPyConnection, statement: Parsed) -
         and _ROLLBACK.search(statement.query) is None
         and is_aborted(connection)
     )
-    connection.execute(statement)  # type: ignore[arg-type]
+    execute(connection, statement)
     if was_aborted:
         message = "The transaction was rolled back, not committed: a statement in it had failed."
         raise QueryFailed(message)

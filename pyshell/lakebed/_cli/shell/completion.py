@@ -3,14 +3,15 @@ directory."""
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 
 from lakebed._cli.language.statements import SQL_KEYWORDS, Statement
 from lakebed._cli.language.words import Word, quote
-from lakebed._cli.shell import statements
+from lakebed._cli.shell import dot_commands, statements
 from lakebed._cli.shell.completion_catalog import CompletionCatalog
-from lakebed._cli.shell.dot_commands import DOT_COMMANDS
+from lakebed._cli.shell.dot_commands import DOT_COMMANDS, PSQL_COMMANDS
 from lakebed._cli.shell.sql_completion import suggest_sql
 from lakebed._cli.shell.suggestions import Suggestion, files, with_prefix
 from lakebed._cli.verbs import PIPE_VERBS, Argument, find_in_shell, find_pipe, in_shell
@@ -29,11 +30,18 @@ def suggest(text: str, cursor: int, catalog: CompletionCatalog, *, requested: bo
     if statement is None or statement.terminated:
         return list(_limited(_first_words(before, cursor, requested)))
     if statement.kind == "dot":
-        return list(_limited(_dot_command(statement, cursor, catalog)))
+        return list(_limited(_dot_command(statement, before, catalog)))
     if statement.kind == "verb" and (statement.words or before[-1:].isspace()):
         verb = find_in_shell(statement.verb)
         assert verb is not None, statement
-        return list(_limited(_arguments(verb.arguments, statement.words, before, catalog, json=verb.json)))
+        found_arguments = _arguments(verb.arguments, statement.words, before, catalog, json=verb.json)
+        whole_words = statement.words if before[-1:].isspace() else statement.words[:-1]
+        if verb.name == "set" and all(word.text.lower() in ("global", "session", "local") for word in whole_words):
+            # What is no setting of the shell is one of DuckDB's.
+            found_arguments = itertools.chain(
+                found_arguments, suggest_sql(text, before, statement, statement, catalog, requested=True)
+            )
+        return list(_limited(found_arguments))
     if statement.kind == "pipe" and (statement.words or before[-1:].isspace()):
         pipe = find_pipe(statement.verb)
         assert pipe is not None, statement
@@ -60,13 +68,12 @@ def _limited(found: Iterable[Suggestion]) -> Iterator[Suggestion]:
 
 def _first_words(before: str, cursor: int, requested: bool) -> Iterator[Suggestion]:
     """What a statement can begin with."""
-    found = re.search(r"[.\w]*\Z", before)
+    found = re.search(r"[.\\\w]*\Z", before)
     typed = found[0] if found else ""
     start = cursor - len(typed)
-    if typed.startswith("."):
-        yield from (
-            Suggestion(f".{name}", start, "DuckDB's") for name in DOT_COMMANDS if name.startswith(typed[1:].lower())
-        )
+    if typed[:1] in (".", "\\"):
+        known, kind = (DOT_COMMANDS, "DuckDB's") if typed[0] == "." else (PSQL_COMMANDS, "psql's")
+        yield from with_prefix((f"{typed[0]}{name}" for name in known), typed, start, kind)
         return
     if not typed and not requested:
         return
@@ -75,13 +82,15 @@ def _first_words(before: str, cursor: int, requested: bool) -> Iterator[Suggesti
     yield from with_prefix(in_shell(), typed, start, "verb")
 
 
-def _dot_command(statement: Statement, cursor: int, catalog: CompletionCatalog) -> Iterator[Suggestion]:
-    """The rest of a dot-command."""
-    if not statement.words and not statement.text.endswith(" "):
-        yield from _first_words(statement.text, cursor, requested=True)
-    elif statement.verb in ("schema", "tables"):
-        typed = statement.words[-1].text if statement.words else ""
-        yield from with_prefix((table.name for table in catalog.tables.values()), typed, cursor - len(typed), "table")
+def _dot_command(statement: Statement, before: str, catalog: CompletionCatalog) -> Iterator[Suggestion]:
+    """The rest of a dot-command: the arguments of the verb that it stands for."""
+    if not statement.words and not before[-1:].isspace():
+        yield from _first_words(before, len(before), requested=True)
+        return
+    command = dot_commands.found(statement.verb)
+    verb = find_in_shell(command.verb) if command is not None else None
+    if command is not None and verb is not None:
+        yield from _arguments(verb.arguments[command.given :], statement.words, before, catalog)
 
 
 def _arguments(
@@ -123,6 +132,9 @@ def _values(argument: Argument, typed: str, start: int, catalog: CompletionCatal
         yield from (
             one._replace(text=quote(one.text)) for one in with_prefix(catalog.collections, typed, start, "collection")
         )
+    elif argument.completes == "table":
+        tables = (table.name for key, table in catalog.tables.items() if "." not in key)
+        yield from (one._replace(text=quote(one.text)) for one in with_prefix(tables, typed, start, "table"))
     elif argument.completes == "verb":
         yield from with_prefix([*in_shell(), *(verb.name for verb in PIPE_VERBS)], typed, start, "verb")
     elif argument.completes == "query":

@@ -8,8 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from lakebed.duck.attachment import SYSTEM_NAMES
+
 if TYPE_CHECKING:
     import duckdb
+
+    from lakebed.duck.attachment import Attachment
 
 
 class Column(NamedTuple):
@@ -35,6 +39,11 @@ class CompletionCatalog:
     tables: Mapping[str, Table] = field(default_factory=dict)
     """By name, and by `schema.name`, in lower case."""
     functions: tuple[str, ...] = ()
+    signatures: Mapping[str, str] = field(default_factory=dict)
+    """The parameters of functions, by name: `(string, start, length)`."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """The values of DuckDB's settings, by name."""
+    pragmas: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
     reserved: frozenset[str] = frozenset()
     collections: tuple[str, ...] = ()
@@ -44,48 +53,78 @@ class CompletionCatalog:
 
 _COLUMNS = """
     SELECT database_name, schema_name, table_name, column_name, data_type FROM duckdb_columns()
-    WHERE NOT internal AND table_name <> 'lakebed' AND schema_name NOT IN ('behind', 'glance')
+    WHERE NOT internal AND schema_name NOT IN ('behind', 'glance')
     ORDER BY database_name, schema_name, table_oid, column_index
 """
 _FUNCTIONS = """
-    SELECT DISTINCT function_name FROM duckdb_functions()
-    WHERE function_name ~ '^[a-z][a-z0-9_]*$' AND NOT function_name ~ '^(icu|pg)_' ORDER BY 1
+    SELECT function_name, function_type = 'pragma', '(' || array_to_string(min(parameters), ', ') || ')'
+    FROM duckdb_functions()
+    WHERE function_name ~ '^[a-z][a-z0-9_]*$' AND NOT function_name ~ '^(icu|pg)_' GROUP BY ALL ORDER BY 1
 """
+_SETTINGS = "SELECT name, coalesce(value, '') FROM duckdb_settings() ORDER BY 1"
 _KEYWORDS = "SELECT keyword_name, keyword_category = 'reserved' FROM duckdb_keywords() ORDER BY 1"
 
 
 def read_catalog(
-    connection: duckdb.DuckDBPyConnection, old: CompletionCatalog, queries: tuple[str, ...], store: str
+    connection: duckdb.DuckDBPyConnection,
+    old: CompletionCatalog,
+    queries: tuple[str, ...],
+    attachment: Attachment | None,
 ) -> CompletionCatalog:
     """The catalog now. Functions and keywords never change, so they are taken from the `old` one if it has them.
 
-    `queries` are the names of the saved queries, `store` is the name of the store's database.
+    `queries` are the names of the saved queries. Collections come from the attached store, whose views are made only
+    when a statement names them.
 
     Raises `duckdb.Error`.
     """
     tables: dict[str, Table] = {}
     collections: list[str] = []
     grouped: dict[tuple[str, str, str], list[Column]] = {}
+    store = ""
+    if attachment is not None:
+        store = attachment.name
+        attachment.show(connection, SYSTEM_NAMES)
     for database, schema, table, column, kind in connection.execute(_COLUMNS).fetchall():
-        grouped.setdefault((database, schema, table), []).append(Column(column, kind))
+        if database != store or schema != "main":
+            grouped.setdefault((database, schema, table), []).append(Column(column, kind))
+    if attachment is not None:
+        for view, known in attachment.tables().items():
+            if view.schema == "main":
+                grouped[store, "main", view.name] = [Column(name, kind) for name, kind in known.types.items()]
     # A name finds the table that is added last: tables of the user go before those of the store.
     for (database, schema, table), columns in sorted(grouped.items(), key=lambda item: item[0][0] != store):
-        known = Table(table, f"{database}.{schema}", tuple(columns))
+        found = Table(table, f"{database}.{schema}", tuple(columns))
         if database == store and schema == "sys":
-            tables.setdefault(table.lower(), known)
+            tables.setdefault(table.lower(), found)
         else:
-            tables[table.lower()] = known
-        tables[f"{schema}.{table}".lower()] = known
+            tables[table.lower()] = found
+        tables[f"{schema}.{table}".lower()] = found
         if database == store and schema == "main":
             collections.append(table)
     if old.functions:
-        functions, keywords, reserved = old.functions, old.keywords, old.reserved
+        functions, pragmas, signatures = old.functions, old.pragmas, old.signatures
+        keywords, reserved = old.keywords, old.reserved
     else:
-        functions = tuple(row[0] for row in connection.execute(_FUNCTIONS).fetchall())
+        listed = connection.execute(_FUNCTIONS).fetchall()
+        functions = tuple(dict.fromkeys(name for name, is_pragma, _ in listed if not is_pragma))
+        pragmas = tuple(dict.fromkeys(name for name, is_pragma, _ in listed if is_pragma))
+        signatures = {name: parameters or "()" for name, is_pragma, parameters in listed if not is_pragma}
         words = connection.execute(_KEYWORDS).fetchall()
         keywords = tuple(word for word, _ in words)
         reserved = frozenset(word for word, is_reserved in words if is_reserved)
-    return CompletionCatalog(tables, functions, keywords, reserved, tuple(collections), queries, old.models)
+    return CompletionCatalog(
+        tables=tables,
+        functions=functions,
+        signatures=signatures,
+        settings=dict(connection.execute(_SETTINGS).fetchall()),
+        pragmas=pragmas,
+        keywords=keywords,
+        reserved=reserved,
+        collections=tuple(collections),
+        queries=queries,
+        models=old.models,
+    )
 
 
 class CatalogReader:

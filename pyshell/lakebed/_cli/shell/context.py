@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from lakebed._cli.environment.context import Context
 from lakebed._cli.shell.progress_line import ProgressLine
 from lakebed._file_formats import BINARY
+
+if TYPE_CHECKING:
+    from lakebed._cli.environment.config import Settings
 
 
 class ShellContext(Context):
@@ -15,11 +20,29 @@ class ShellContext(Context):
     chosen_format: str | None = None
     """The format chosen by the verb `format`."""
 
+    has_headers = True
+    """Whether CSV begins with the names of the columns."""
+
     is_interactive = False
     """Whether the shell runs on a terminal."""
 
     progress_line: ProgressLine | None = None
     """The progress of the running statement, on the line where output would begin."""
+
+    def __init__(self, flags: Mapping[str, object], *, safe: bool = False) -> None:
+        super().__init__(flags, safe=safe)
+        self._changed: dict[str, Any] = {}
+
+    @property
+    def settings(self) -> Settings:
+        """The settings, with those that were changed in this session."""
+        return replace(super().settings, **self._changed) if self._changed else super().settings
+
+    def change_setting(self, name: str, value: object) -> None:
+        """Changes a setting for this session."""
+        self._changed[name] = value
+        # The style depends on a setting.
+        self.__dict__.pop("style", None)
 
     def note(self, text: str) -> None:
         """Writes a remark to standard error."""

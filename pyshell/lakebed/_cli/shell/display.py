@@ -9,7 +9,9 @@ from typing import NamedTuple
 from lakebed._cli import render
 from lakebed._cli.render import Row
 from lakebed._cli.results.execution import Result
+from lakebed._cli.results.output import CHART_WIDTH, charted
 from lakebed._cli.results.spool import Spool
+from lakebed._cli.results.totals import Rest
 from lakebed._cli.shell.screen import Screen, screen_lines
 
 _ROWS_TOGETHER = 1000
@@ -29,8 +31,14 @@ class Display(NamedTuple):
     """Whether something may be left out, so that a script shows the footer, too."""
 
 
-def table(result: Result, screen: Screen, *, records: bool) -> Display:
-    """The rows that fit as a table.
+_LAST_ROWS = 5
+"""Rows at the end of a long result that are shown, too."""
+_ROOM_FOR_LAST = 12
+"""Rows that the screen must have room for, so that the last are shown."""
+
+
+def table(result: Result, screen: Screen, *, records: bool, totals: bool = True) -> Display:
+    """The rows that fit as a table; with `totals`, the number of all rows and the last ones where that is cheap.
 
     With `records`, as records where the table would leave something out: of one row always, of several where all
     records fit.
@@ -42,6 +50,8 @@ def table(result: Result, screen: Screen, *, records: bool) -> Display:
         return _long_table(result, itertools.chain(shown, rows), screen)
     more = bool(limit) and len(shown) > limit
     shown = shown[:limit] if more else shown
+    if more and totals and (rest := result.rest(_LAST_ROWS if limit >= _ROOM_FOR_LAST else 0)) is not None:
+        return _both_ends(result, shown, rest, screen)
     drawn = render.box(columns, shown, screen.table_width, null=screen.null, style=screen.style, raw=screen.raw)
     if records and not more and shown and (drawn.hidden_columns or drawn.has_cut):
         lines = list(render.vertical(columns, shown, null=screen.null, style=screen.style, raw=screen.raw))
@@ -53,6 +63,24 @@ def table(result: Result, screen: Screen, *, records: bool) -> Display:
     footer += render.missing(len(columns), drawn)
     footer += f": {screen.everything}" if more or drawn.hidden_columns or drawn.has_cut else ""
     return Display(iter(drawn.lines), lambda: footer, is_wide=True, is_cut=True)
+
+
+def _both_ends(result: Result, first: list[Row], rest: Rest, screen: Screen) -> Display:
+    """The first rows of a result and the last, with the number of all."""
+    # The last rows and the gap before them take the place of some of the first.
+    first = first[: len(first) - len(rest.last) - 1] if rest.last else first
+    columns = result.columns
+    measure = render.Measure(columns, screen.table_width, screen.null)
+    for row in (*first, *rest.last):
+        measure.add(row)
+    drawing = render.Drawing(measure, screen.style)
+    lines = list(drawing.lines([*first, *rest.last]))
+    if rest.last:
+        lines.insert(len(lines) - 1 - len(rest.last), drawing.gap())
+    shown = f"first {len(first):,}" + (f" and last {len(rest.last):,}" if rest.last else "") + " shown"
+    footer = f"{render.count(rest.total, 'row')} ({shown}), {render.count(len(columns), 'column')}"
+    footer += f"{render.missing(len(columns), drawing)}: {screen.everything}"
+    return Display(iter(lines), lambda: footer, is_wide=True, is_cut=True)
 
 
 def _long_table(result: Result, rows: Iterator[Row], screen: Screen) -> Display:
@@ -109,8 +137,9 @@ def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
         yield chunk
 
 
-def in_format(result: Result, form: str, screen: Screen) -> Display:
-    """All rows in any format but `table`, as DuckDB finds them."""
+def in_format(result: Result, form: str, screen: Screen, *, headers: bool = True) -> Display:
+    """All rows in any format but `table`, as DuckDB finds them; CSV without the names of the columns unless there are
+    `headers`."""
     counted = 0
 
     def counting(rows: Iterator[Row]) -> Iterator[Row]:
@@ -126,9 +155,12 @@ def in_format(result: Result, form: str, screen: Screen) -> Display:
     elif form == "markdown":
         lines = render.markdown(columns, rows, null=screen.null, raw=screen.raw)
     elif form in ("csv", "tsv"):
-        lines = render.csv(columns, rows, comma="," if form == "csv" else "\t", raw=screen.raw)
+        comma = "," if form == "csv" else "\t"
+        lines = itertools.islice(render.csv(columns, rows, comma=comma, raw=screen.raw), 0 if headers else 1, None)
     elif form == "html":
         lines = render.html(columns, rows, null=screen.null, raw=screen.raw)
+    elif form == "chart":
+        lines = charted(columns, rows, screen.table_width or CHART_WIDTH, screen.null, screen.style)
     else:
         make = render.json_array if form == "json" else render.json_objects
         lines = make(columns, rows, result.is_json)

@@ -12,13 +12,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from lakebed._cli.environment.arguments import parse_words, word_command
-from lakebed._cli.language.statements import Statement
+from lakebed._cli.environment.store_guard import is_own
+from lakebed._cli.language.statements import Statement, sql_statement
 from lakebed._cli.messages.error_output import interruption_message, print_error, report_failure
-from lakebed._cli.shell import dot_commands, statements
+from lakebed._cli.shell import dot_commands, statements, tables
 from lakebed._cli.shell.progress_line import ProgressLine
 from lakebed._cli.shell.session import Leave, Session
-from lakebed._cli.shell.sql import duration, run_sql
+from lakebed._cli.shell.sql import duration, run_sql, running
 from lakebed._cli.verbs import Verb, find_in_shell
+from lakebed.duck.attachment import SYSTEM_NAMES
+from lakebed.duck.names import quoted
 from lakebed.errors import InvalidArgument
 
 
@@ -43,7 +46,7 @@ def run(session: Session, found: Iterable[Statement]) -> int:
 
 def _run_contained(session: Session, statement: Statement) -> int:
     """Runs a statement; its exit code. Every failure is a message."""
-    began = time.monotonic()
+    began = time.monotonic() - session.reading_seconds
     try:
         code = _run(session, statement) or 0
     except (Leave, SystemExit):
@@ -61,7 +64,7 @@ def _run_contained(session: Session, statement: Statement) -> int:
             print_error(interruption_message(problem))
             return 130
         return report_failure(problem)
-    seconds = time.monotonic() - began
+    seconds = time.monotonic() - session.reading_seconds - began
     # SQL shows its time itself, and so does the statement that a dot-command stands for.
     if session.timing and code == 0 and statement.kind in ("verb", "pipe") and seconds >= 0.1:
         session.remark(duration(seconds))
@@ -71,10 +74,10 @@ def _run_contained(session: Session, statement: Statement) -> int:
 def _run(session: Session, statement: Statement) -> int | None:
     """Runs a statement; its exit code, if it has one."""
     if statement.kind == "dot":
-        text = dot_commands.translated(statement.verb, [word.text for word in statement.words])
-        if text is None:
+        command = dot_commands.found(statement.verb)
+        if command is None:
             raise InvalidArgument(dot_commands.unknown_command_message(statement.verb))
-        return run_text(session, text + ";")
+        return run_text(session, command.translate([word.text for word in statement.words]) + ";")
     if statement.kind == "verb":
         return _run_verb(session, statement)
     if statement.kind == "sql" and statements.is_misspelt_verb(statement):
@@ -94,10 +97,20 @@ def _run_verb(session: Session, statement: Statement) -> int | None:
     session.uses_server = session.uses_server or verb.uses_server
     function = verb.load()
     result: int | None
+    if verb.name == "describe":
+        name = arguments["collection"]
+        collection = _collection(session, name)
+        if collection is None:
+            return run_sql(session, sql_statement(f"DESCRIBE {'.'.join(map(quoted, name.split('.')))}"))
+        arguments["collection"] = collection
+        if not (arguments["json"] or arguments["format"] or arguments["rows"] is not None):
+            tables.describe(session, collection)
+            return None
     if verb.kind == "shell":
         result = function(session, **arguments)
         return result
     context = session.context
+    context.time_zone = session.time_zone()
     if verb.changes_store:
         context.allow_change(f"`{verb.name}`")
     context.json = bool(arguments.pop("json", False))
@@ -109,6 +122,21 @@ def _run_verb(session: Session, statement: Statement) -> int | None:
     finally:
         context.json = False
     return result
+
+
+def _collection(session: Session, name: str) -> str | None:
+    """The collection that is meant by a name, whatever its case; None where it is another table, whose columns DuckDB
+    knows."""
+    with running(session):
+        session.refresh()
+        if session.store is None:
+            return name
+        names = session.store.view_names()
+        if name in names:
+            return name
+        if "." in name or name.casefold() in SYSTEM_NAMES or is_own(session.connection, name):
+            return None
+    return next((one for one in names if one.casefold() == name.casefold()), name)
 
 
 def _check_files(session: Session, verb: Verb, arguments: dict[str, Any]) -> None:

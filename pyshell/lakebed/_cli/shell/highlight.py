@@ -47,8 +47,7 @@ def _sql_or_pipe(text: str, statement: Statement) -> Iterator[Span]:
 
 
 def _words(statement: Statement) -> Iterator[Span]:
-    length = len(statement.verb) + (statement.kind == "dot")
-    yield Span(statement.start, statement.start + length, "verb")
+    yield Span(statement.start, statement.start + len(statement.verb), "verb")
     yield from map(_word, statement.words)
 
 
@@ -68,7 +67,7 @@ def _sql(text: str, start: int, end: int) -> Iterator[Span]:
     for token in tokens(text, start, end):
         shown = text[token.start : token.end]
         kind = _KINDS.get(token.kind)
-        if token.kind in ("string_const", "identifier", "comment") and not _is_closed(shown, token.kind):
+        if token.kind in ("string_const", "identifier", "comment") and not statements.is_closed(shown, token.kind):
             kind = "error"
         if kind is not None:
             found.append(Span(token.start, token.end, kind))
@@ -81,15 +80,3 @@ def _sql(text: str, start: int, end: int) -> Iterator[Span]:
                 found.append(Span(token.start, token.start + 1, "error"))
     found += [Span(one.start, one.end, "error") for one in open_brackets]
     yield from sorted(found)
-
-
-def _is_closed(shown: str, kind: str) -> bool:
-    """Whether a string, a quoted identifier or a comment is closed."""
-    if kind == "comment":
-        return not shown.startswith("/*") or (shown.endswith("*/") and len(shown) >= 4)
-    if shown.startswith("$"):
-        tag = shown[: shown.find("$", 1) + 1]
-        return len(shown) >= 2 * len(tag) and shown.endswith(tag)
-    quote = '"' if kind == "identifier" else "'"
-    body = shown.replace("\\'", "") if shown[:1] in "eE" and kind == "string_const" else shown
-    return body.count(quote) % 2 == 0

@@ -3,9 +3,9 @@ prompt-toolkit."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
@@ -21,26 +21,55 @@ from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.shortcuts import CompleteStyle
 from prompt_toolkit.styles import Style
 
+from lakebed._cli import render
 from lakebed._cli.shell import statements
 from lakebed._cli.shell.completion import suggest
 from lakebed._cli.shell.completion_catalog import CompletionCatalog
 from lakebed._cli.shell.highlight import spans
 from lakebed._cli.shell.history import History
 
-_STYLE = Style.from_dict(
-    {
-        "keyword": "ansigreen",
-        "string": "ansiyellow",
-        "number": "ansiyellow",
-        "comment": "ansibrightblack italic",
-        "verb": "ansicyan bold",
-        "option": "ansicyan",
-        "pipe": "ansimagenta bold",
-        "error": "ansired",
-        "prompt": "bold",
-        "auto-suggestion": "ansibrightblack",
-    }
-)
+_COMMON = {
+    "comment": "ansibrightblack italic",
+    "pipe": "ansimagenta bold",
+    "error": "ansired",
+    "prompt": "bold",
+    "auto-suggestion": "ansibrightblack",
+    "bottom-toolbar": "noreverse ansibrightblack",
+}
+_STYLES = {
+    "dark": Style.from_dict(
+        {
+            **_COMMON,
+            "keyword": "ansigreen",
+            "string": "ansiyellow",
+            "number": "ansiyellow",
+            "verb": "ansicyan bold",
+            "option": "ansicyan",
+        }
+    ),
+    # Yellow and cyan cannot be read on white.
+    "light": Style.from_dict(
+        {
+            **_COMMON,
+            "keyword": "ansiblue",
+            "string": "ansired",
+            "number": "ansimagenta",
+            "verb": "ansigreen bold",
+            "option": "ansigreen",
+            "error": "bg:ansired ansiwhite",
+            "completion-menu.completion": "bg:ansiwhite ansiblack",
+            "completion-menu.completion.current": "bg:ansiblue ansiwhite",
+        }
+    ),
+}
+
+
+def theme_of(setting: str, environ: Mapping[str, str]) -> str:
+    """The theme of a setting: `dark` or `light`. `auto` follows `$COLORFGBG`, which some terminals set, else it is
+    dark."""
+    if setting != "auto":
+        return setting
+    return "light" if environ.get("COLORFGBG", "").rpartition(";")[2] in ("7", "15") else "dark"
 
 
 class _Highlighter(Lexer):
@@ -162,10 +191,14 @@ class LineEditor:
         history: History | None,
         *,
         keys: Literal["emacs", "vi"] = "emacs",
+        theme: str = "dark",
         color: bool = True,
         opens_editor: bool = True,
+        status: Callable[[], Sequence[str]] = lambda: (),
     ) -> None:
+        """`status` gives the parts of the line below the prompt."""
         self._name = name
+        self._status = status
         self._session: PromptSession[str] = PromptSession(
             lexer=_Highlighter(),
             completer=_Completions(catalog),
@@ -175,15 +208,28 @@ class LineEditor:
             history=_Lines(history),
             multiline=True,
             key_bindings=_bindings(),
-            editing_mode=EditingMode.VI if keys == "vi" else EditingMode.EMACS,
             enable_open_in_editor=opens_editor,
             enable_suspend=True,
             tempfile_suffix=".sql",
-            style=_STYLE,
+            bottom_toolbar=self._toolbar,
             color_depth=None if color else ColorDepth.DEPTH_1_BIT,
             reserve_space_for_menu=5,
             prompt_continuation=self._continuation,
         )
+
+        self.configure(keys=keys, theme=theme)
+
+    def configure(self, *, keys: Literal["emacs", "vi"], theme: str) -> None:
+        """Uses these key bindings and colors from the next prompt on."""
+        self._session.editing_mode = EditingMode.VI if keys == "vi" else EditingMode.EMACS
+        self._session.style = _STYLES[theme]
+
+    def _toolbar(self) -> StyleAndTextTuples:
+        parts = list(self._status())
+        if self._session.editing_mode == EditingMode.VI:
+            mode = self._session.app.vi_state.input_mode.value.removeprefix("vi-")
+            parts.append("vi insert" if mode == "insert" else "vi normal" if mode == "navigation" else f"vi {mode}")
+        return [("class:bottom-toolbar", " " + "  ".join(render.escaped(part) for part in parts))]
 
     def read(self, beginning: str = "", shown: Callable[[], None] | None = None) -> str:
         """The next text that is typed. The line begins with `beginning`; `shown` is called once, when the prompt is on
@@ -206,5 +252,6 @@ class LineEditor:
         finally:
             after_render -= rendered
 
-    def _continuation(self, width: int, _number: int, _is_soft: Any) -> str:
-        return "- ".rjust(width)
+    def _continuation(self, width: int, _number: int, wraps: int) -> str:
+        # Where the terminal wraps a line nothing is put before the rest of it: what is copied is what was typed.
+        return "" if wraps else "- ".rjust(width)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -11,9 +12,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lakebed._cli import render
+from lakebed._cli.environment.opened_file import table_name
 from lakebed._cli.shell import statements
 from lakebed._cli.shell.completion_catalog import CatalogReader, CompletionCatalog, ModelReader, read_catalog
 from lakebed._cli.shell.execute import run, run_text
@@ -25,16 +27,17 @@ if TYPE_CHECKING:
     from lakebed._cli.shell.line_editor import LineEditor
 
 
-def run_script(flags: dict[str, object], text: str, *, safe: bool) -> int:
-    """Runs the statements of a script up to the first that fails; the exit code.
+def run_script(flags: dict[str, object], text: str, *, safe: bool, **places: Any) -> int:
+    """Runs the statements of a script up to the first that fails; the exit code. `places` are those of `Session`.
 
     Raises `StoreNotFound` when there is no store.
     """
-    session = Session(flags, safe=safe)
+    session = Session(flags, safe=safe, **places)
     try:
-        # A script in the wrong directory fails at once, and the error names the path.
-        with session.context.open():
-            pass
+        if session.opened is None:
+            # A script in the wrong directory fails at once, and the error names the path.
+            with session.context.open():
+                pass
         return run_text(session, text)
     except Leave:
         return 0
@@ -42,19 +45,23 @@ def run_script(flags: dict[str, object], text: str, *, safe: bool) -> int:
         session.close()
 
 
-def run_shell(flags: dict[str, object], *, safe: bool) -> int:
-    """Runs the shell on a terminal until the user leaves it; the exit code."""
-    from lakebed._cli.shell.line_editor import LineEditor
+def run_shell(flags: dict[str, object], *, safe: bool, **places: Any) -> int:
+    """Runs the shell on a terminal until the user leaves it; the exit code. `places` are those of `Session`."""
+    from lakebed._cli.shell.line_editor import LineEditor, theme_of
 
-    session = Session(flags, safe=safe, interactive=True)
+    session = Session(flags, safe=safe, interactive=True, **places)
     settings = session.context.settings
     catalog = CatalogReader(lambda old: _read_catalog(session, old))
     models = ModelReader(lambda: session.uses_server)
     editor = LineEditor(
-        Path(settings.store).name.removesuffix(".lakebed") or settings.store,
+        table_name(session.opened)
+        if session.opened
+        else Path(settings.store).name.removesuffix(".lakebed") or settings.store,
         lambda: replace(catalog.newest, models=models.newest),
         session.history,
         keys=settings.keys,
+        theme=theme_of(settings.theme, os.environ),
+        status=session.status,
         color=session.context.style.color,
         opens_editor=not safe,
     )
@@ -73,6 +80,8 @@ def run_shell(flags: dict[str, object], *, safe: bool) -> int:
 def _loop(
     session: Session, editor: LineEditor, catalog: CatalogReader, models: ModelReader, restore: Callable[[], None]
 ) -> None:
+    from lakebed._cli.shell.line_editor import theme_of
+
     def refresh() -> None:
         # After the prompt is shown, because importing DuckDB takes a while.
         catalog.refresh()
@@ -82,6 +91,8 @@ def _loop(
         try:
             try:
                 beginning, session.next_text = session.next_text or "", None
+                settings = session.context.settings
+                editor.configure(keys=settings.keys, theme=theme_of(settings.theme, os.environ))
                 text = editor.read(beginning, refresh)
                 catalog.wait()
                 run(session, statements.typed(text))
@@ -96,11 +107,9 @@ def _loop(
 
 def _read_catalog(session: Session, old: CompletionCatalog) -> CompletionCatalog:
     """The catalog for completion, read on a cursor of its own."""
-    from lakebed._cli.environment.duckdb_connection import DATABASE
-
     cursor = session.connection.cursor()
     try:
-        return read_catalog(cursor, old, tuple(session.saved_queries.names()), DATABASE)
+        return read_catalog(cursor, old, tuple(session.saved_queries.names()), session.store)
     finally:
         cursor.close()
 
@@ -109,6 +118,16 @@ def _greet(session: Session) -> None:
     from lakebed import __version__
 
     store = Path(session.context.settings.store)
+    if session.opened is not None:
+        name = render.escaped(table_name(session.opened))
+        file = render.escaped(session.opened)
+        sys.stdout.write(
+            session.context.style.dim(
+                f"lakebed {__version__}: {file} is the table {name}, and in no store; `ingest {file}` keeps it in {store}."
+            )
+            + "\n"
+        )
+        return
     style = session.context.style
     missing = "" if store.exists() else ": there is no store yet, `ingest FILE` makes one"
     sys.stdout.write(

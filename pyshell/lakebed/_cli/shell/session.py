@@ -7,21 +7,26 @@ import os
 import sys
 import textwrap
 import threading
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from lakebed._cli import render
 from lakebed._cli.language.statements import Statement
+from lakebed._cli.shell import pager
 from lakebed._cli.shell.context import ShellContext
 from lakebed._cli.shell.history import History, history_file
-from lakebed._cli.shell.pager import pager_command
 from lakebed._cli.shell.saved_queries import SavedQueries
+from lakebed._cli.shell.screen import current_screen
 from lakebed._encodings import compressed
 from lakebed._file_formats import compression_of, file_format
 from lakebed.errors import InvalidArgument, StoreNotFound
 
 if TYPE_CHECKING:
     import duckdb
+
+    from lakebed._cli.environment.attached_stores import AttachedStores
+    from lakebed.duck.attachment import Attachment
 
 LAST = "_"
 """The name of the table of the last result."""
@@ -34,7 +39,20 @@ class Leave(Exception):
 class Session:
     """One shell on one store."""
 
-    def __init__(self, flags: dict[str, object], *, safe: bool = False, interactive: bool = False) -> None:
+    def __init__(
+        self,
+        flags: dict[str, object],
+        *,
+        safe: bool = False,
+        interactive: bool = False,
+        database: str | None = None,
+        opened: str | None = None,
+    ) -> None:
+        self._database = database
+        self.opened = opened
+        """The file that is a table of the shell."""
+        self.has_hinted = False
+        """Whether it has been said that tables of one's own do not last."""
         self.flags = flags
         self.safe = safe
         self.interactive = interactive
@@ -44,10 +62,15 @@ class Session:
         settings = self.context.settings
         self.timing = settings.timing and interactive
         """Whether to show how long statements took."""
-        self.pager = pager_command(os.environ) if interactive and settings.pager == "auto" and not safe else None
+        self.pager: list[str] | None = None
+        self.apply_settings("pager")
+        self.reading_seconds = 0.0
+        """The seconds that this shell has waited for a person: in the pager and in the editor."""
         self.history = History(history_file(os.environ), settings.store) if interactive else None
         self.saved_queries = SavedQueries(self.context.loaded.files[0].parent / "queries")
         self.target = Target()
+        self.in_transaction = False
+        """Whether the user has begun a transaction."""
         self.last_query: str | None = None
         """The SQL of the last result."""
         self.last_statement: str | None = None
@@ -63,8 +86,44 @@ class Session:
         self._last_is_kept = False
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._connecting = threading.Lock()
+        self._stores: AttachedStores | None = None
         self._attached: bytes | None = None
         """The identity of the attached store."""
+
+    @property
+    def store(self) -> Attachment | None:
+        """The attached store; None when there is none."""
+        return self._stores.main if self._stores is not None else None
+
+    def status(self) -> list[str]:
+        """What the line below the prompt says: the store and its commit, and whether a transaction is open."""
+        parts = [self.opened] if self.opened is not None else []
+        store = self.store
+        if store is not None:
+            parts.append(f"{self.context.settings.store}, commit {store.commit:,}")
+        elif not parts:
+            parts.append(self.context.settings.store)
+        if self.has_own_database:
+            parts.append(f"database {self._database}")
+        if self.in_transaction:
+            parts.append("in a transaction")
+        if not self.target.is_screen:
+            parts.append(f"results go to {self.target.name or self.target.program[0]}")
+        return parts
+
+    def apply_settings(self, name: str) -> None:
+        """Makes the session follow a setting that has been changed."""
+        settings = self.context.settings
+        if name == "timing":
+            self.timing = settings.timing
+        elif name == "pager":
+            uses_pager = self.interactive and settings.pager == "auto" and not self.safe
+            self.pager = pager.pager_command(os.environ) if uses_pager else None
+
+    @property
+    def has_own_database(self) -> bool:
+        """Whether what is created is kept in a database file."""
+        return self._database is not None
 
     # --- The
     # connection -------------------------------------------------------------------------------------------------
@@ -77,6 +136,19 @@ class Session:
                 self._connection = self._connect()
             return self._connection
 
+    def time_zone(self) -> str:
+        """The time zone of the connection, which SET TimeZone changes."""
+        from lakebed._duckdb import duckdb
+
+        if self._connection is None:
+            return "UTC"
+        try:
+            found = self._connection.execute("SELECT current_setting('TimeZone')").fetchone()
+        except duckdb.Error:
+            # A transaction that has failed answers nothing.
+            return "UTC"
+        return str(found[0]) if found else "UTC"
+
     def _store_identity(self) -> bytes | None:
         """What distinguishes the store at the path from every other one, for its whole life; None when there is no
         store."""
@@ -87,20 +159,27 @@ class Session:
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         from lakebed._cli.environment.duckdb_connection import connect
+        from lakebed._cli.environment.opened_file import open_file
 
-        connection = connect(self.context)
+        connection = connect(self.context, self._database)
         connection.execute("SET enable_progress_bar = true")
         connection.execute("SET enable_progress_bar_print = false")
         self._attach(connection)
+        if self.opened is not None:
+            self.context.allow_file(self.opened)
+            open_file(connection, self.opened)
         return connection
 
     def _attach(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Adds the store, if there is one, and the table `history`."""
-        from lakebed._cli.environment.duckdb_connection import DATABASE, attach_store
+        from lakebed._cli.environment.attached_stores import AttachedStores
+        from lakebed._cli.environment.duckdb_connection import DATABASE
 
         has_history = self.history is not None and self.history.is_kept and not self.safe
+        if self._stores is None:
+            self._stores = AttachedStores(self.context, connection)
         try:
-            attach_store(self.context, connection)
+            self._stores.attach_main()
         except StoreNotFound:
             if has_history:
                 connection.execute(f"CREATE OR REPLACE TEMP VIEW history AS {self._history_sql()}")
@@ -121,15 +200,18 @@ class Session:
             "ignore_errors = true) WHERE statement IS NOT NULL"
         )
 
-    def refresh(self) -> None:
-        """Moves to the newest commit of the store, or to a store that has been made since."""
-        import lakebed
+    def refresh(self, statement: Statement | None = None) -> bool:
+        """Moves to the newest commit of the store, or to a store that has been made since, and shows what a statement
+        names.
 
+        Returns whether the statement was one about stores, which has been run. Raises as `AttachedStores.prepare` does.
+        """
         connection = self.connection
-        if self._attached is None:
+        assert self._stores is not None, connection
+        if self.store is None:
             self._attach(connection)
-        else:
-            lakebed.refresh(connection)
+        self._stores.refresh()
+        return statement is not None and self._stores.prepare(statement)
 
     def reconnect_to_new_store(self) -> None:
         """Drops the connection when the store at the path is not the attached one any more, and says so."""
@@ -137,7 +219,8 @@ class Session:
             return
         if self._connection is not None:
             self._connection.close()
-        self._connection = self._attached = self.last_query = None
+        self._connection = self._attached = self._stores = self.last_query = None
+        self.in_transaction = False
         self.context.note(
             f"note: {self.context.settings.store} is not the same store as before: the old one was removed. "
             "What was created in this shell is gone."
@@ -187,10 +270,25 @@ class Session:
             sys.stdout.write(self.context.style.dim(f"  {line}") + "\n")
         sys.stdout.flush()
 
+    def show_lines(
+        self, lines: Iterable[str], stop: Callable[[], object] = lambda: None, *, is_wide: bool = False
+    ) -> pager.Shown:
+        """Writes lines to the terminal, as `pager.show` does."""
+        shown = pager.show(lines, current_screen(self.context), self.pager, stop, is_wide=is_wide)
+        self.reading_seconds += shown.seconds
+        return shown
+
     def direct_to_screen(self) -> None:
         """Sends results to the screen from now on."""
         self.target.close()
         self.target = Target()
+
+    def after_result(self) -> None:
+        """Goes back to where results went before, after the one result of `once`."""
+        if self.target.then is not None:
+            then, self.target.then = self.target.then, None
+            self.target.close()
+            self.target = then
 
     def direct_to_file(self, file: IO[bytes], name: str) -> None:
         """Sends results to an open file from now on, which the session closes."""
@@ -224,6 +322,8 @@ class Target:
         """The format of the file's ending, until another is chosen; empty when there is none."""
         self.is_full = False
         """Whether the file can hold one result, and has it."""
+        self.then: Target | None = None
+        """Where results go after the next one, when this target is for one result."""
         self.use_format_of_name(True)
 
     @property
@@ -239,6 +339,14 @@ class Target:
             with contextlib.suppress(InvalidArgument):
                 self.format = file_format(self.name).name
 
+    def kept(self) -> Target:
+        """The same target, whose file stays open when this one is closed."""
+        other = Target(self.file, self.name, self.program)
+        other.format, other.is_full, self.file = self.format, self.is_full, None
+        return other
+
     def close(self) -> None:
         """Closes the file."""
         self._closing.close()
+        if self.then is not None and self.then.file is not self.file:
+            self.then.close()

@@ -18,7 +18,7 @@ from lakebed._cli.pipes.program import encoded_lines, run_program
 from lakebed._cli.results import execution
 from lakebed._cli.results.output import TITLES, binary_pieces, write_result
 from lakebed._cli.results.transactions import run_without_rows
-from lakebed._cli.shell import display, pager
+from lakebed._cli.shell import display
 from lakebed._cli.shell.display import Display
 from lakebed._cli.shell.progress_line import ProgressLine
 from lakebed._cli.shell.screen import current_screen
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def _running(session: Session) -> Iterator[duckdb.DuckDBPyConnection]:
+def running(session: Session) -> Iterator[duckdb.DuckDBPyConnection]:
     """The connection to run statements on. While entered, signals interrupt them, and DuckDB's errors are those of the
     command line."""
     session.reconnect_to_new_store()
@@ -49,10 +49,12 @@ def run_sql(session: Session, statement: Statement) -> int | None:
 
     Raises `QueryFailed`, `KeyboardInterrupt` and what a verb raises.
     """
-    with _running(session) as connection:
+    with running(session) as connection:
         session.last_statement = statement.text
         session.keep_last(statement)
-        session.refresh()
+        if session.refresh(statement):
+            session.remark("done")
+            return None
         if statement.kind == "pipe":
             verb = verb_of(statement)
             session.uses_server = session.uses_server or verb.uses_server
@@ -65,6 +67,7 @@ def run_sql(session: Session, statement: Statement) -> int | None:
         with hinting_at_pipe_verbs(statement):
             for parsed in execution.parsed(connection, statement):
                 _run_parsed(session, connection, parsed)
+                session.in_transaction = execution.in_transaction(parsed, session.in_transaction)
     return None
 
 
@@ -73,7 +76,7 @@ def show_last_result(session: Session, query: str) -> None:
 
     Raises as `run_sql` does.
     """
-    with _running(session) as connection:
+    with running(session) as connection:
         began = time.monotonic()
         parsed = execution.parsed_query(connection, query)
         with ProgressLine(connection, shown=session.interactive) as line:
@@ -82,12 +85,23 @@ def show_last_result(session: Session, query: str) -> None:
                 _show(session, display.whole_table(result, current_screen(session.context)), began, line)
 
 
+def show_result(session: Session, result: Result) -> None:
+    """Writes rows that a verb has found where results go, in the format of results."""
+    form = _format(session)
+    with ProgressLine(None, shown=False) as line:
+        if session.target.is_screen:
+            _show(session, _displayed(result, "auto" if form == "parquet" else form, session), time.monotonic(), line)
+        else:
+            _send(session, result, "ndjson" if form == "parquet" else form)
+
+
 def _run_parsed(session: Session, connection: duckdb.DuckDBPyConnection, parsed: Any) -> None:
     began = time.monotonic()
     with ProgressLine(connection, shown=session.interactive) as line:
         if not execution.returns_rows(parsed):
             run_without_rows(connection, parsed)
             _done(session, began, line)
+            _hint_at_database(session, parsed)
             return
         form = _format(session)
         if session.target.program:
@@ -96,6 +110,7 @@ def _run_parsed(session: Session, connection: duckdb.DuckDBPyConnection, parsed:
         if form in BINARY:
             _send_binary(session, parsed, form)
             line.stop()
+            session.after_result()
             _remember(session, parsed)
             return
         to_screen = session.target.is_screen
@@ -115,6 +130,7 @@ def _run_parsed(session: Session, connection: duckdb.DuckDBPyConnection, parsed:
         elif not to_screen:
             _send(session, result, form)
             line.stop()
+            session.after_result()
         else:
             _show(session, _displayed(result, form, session), began, line)
 
@@ -123,10 +139,10 @@ def _displayed(result: Result, form: str, session: Session) -> Display:
     """The result as the screen shows it."""
     screen = current_screen(session.context)
     if form not in ("auto", "table"):
-        return display.in_format(result, form, screen)
+        return display.in_format(result, form, screen, headers=session.context.has_headers)
     if result.kind == "EXPLAIN":
         return Display(iter(render.printable("\n".join(row[-1] for row in result.rows)).splitlines()), lambda: "")
-    return display.table(result, screen, records=form == "auto")
+    return display.table(result, screen, records=form == "auto", totals=not session.in_transaction)
 
 
 def _done(session: Session, began: float, line: ProgressLine) -> None:
@@ -134,6 +150,13 @@ def _done(session: Session, began: float, line: ProgressLine) -> None:
     line.stop()
     if session.timing:
         session.remark(f"done, {duration(time.monotonic() - began)}")
+
+
+def _hint_at_database(session: Session, parsed: Parsed) -> None:
+    """Says once that what a statement has created is gone at the end."""
+    if not session.has_own_database and not session.has_hinted and parsed.type.name.startswith("CREATE"):
+        session.has_hinted = True
+        session.remark("it is gone when the shell ends; `lakebed --database FILE` keeps what you create")
 
 
 def _remember(session: Session, parsed: Parsed) -> None:
@@ -159,15 +182,15 @@ def _show(session: Session, shown: Display, began: float, line: ProgressLine) ->
     """Writes a result to the screen, through the pager when it is longer, and the footer below it."""
     first = next(shown.lines, None)
     line.stop()
+    stopped = ""
     if first is not None:
-        pager.show(
-            itertools.chain([first], shown.lines),
-            current_screen(session.context),
-            session.pager,
-            session.connection.interrupt,
-            is_wide=shown.is_wide,
+        read = session.show_lines(
+            itertools.chain([first], shown.lines), session.connection.interrupt, is_wide=shown.is_wide
         )
-    footer = shown.footer()
+        # The time in which somebody reads is not the statement's.
+        began += read.seconds
+        stopped = "stopped by Ctrl-C after " if read.is_stopped else ""
+    footer = stopped + shown.footer()
     parts = [footer] if footer else []
     if not session.interactive and shown.is_cut:
         sys.stdout.write(session.context.style.dim(f"  {footer}") + "\n")
@@ -183,7 +206,12 @@ def _send(session: Session, result: Result, form: str) -> None:
     target = session.target
     if target.program:
         screen = replace(current_screen(session.context), style=render.PLAIN, raw=True)
-        shown = display.whole_table(result, screen) if form == "table" else display.in_format(result, form, screen)
+        headers = session.context.has_headers
+        shown = (
+            display.whole_table(result, screen)
+            if form == "table"
+            else display.in_format(result, form, screen, headers=headers)
+        )
         run_program(target.program, encoded_lines(shown.lines))
         return
     assert target.file is not None

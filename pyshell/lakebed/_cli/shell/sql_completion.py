@@ -1,21 +1,27 @@
-"""Completion within SQL: tables, columns, fields of structs, functions and keywords. Pure."""
+"""Completion within SQL: tables, columns, fields of structs, settings, functions and keywords. Pure, but for DuckDB's
+tokenizer and parser."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
 
 from lakebed._cli.language.statements import Statement
 from lakebed._cli.language.tokens import Token, tokens
+from lakebed._cli.shell import statements
 from lakebed._cli.shell.completion_catalog import Column, CompletionCatalog, Table
-from lakebed._cli.shell.suggestions import Suggestion, files, with_prefix
+from lakebed._cli.shell.sql_scope import BEFORE_TABLE, Scope
+from lakebed._cli.shell.suggestions import Suggestion, files, match_rank, with_prefix
 from lakebed._cli.verbs import PIPE_VERBS
+from lakebed._cli.verbs.formats import SESSION_SETTINGS
 from lakebed.duck.names import quoted
-from lakebed.duck.struct_types import StructField, struct_fields
+from lakebed.duck.struct_types import StructField, element_type, struct_fields
 
-_WORD = re.compile(r"[\w.\"]*\Z")
-_BEFORE_TABLE = frozenset(("from", "join", "into", "describe", "summarize", "update", "table", "show"))
-"""The words that a table follows."""
+_WORD = re.compile(r'(?:[\w."]|\[[^\[\]]*\])*\Z')
+_MOST_TRIED = 40
+"""Keywords that the parser is asked about."""
+_JOINS = frozenset("join left right inner full cross natural asof positional semi anti using".split())
 
 
 def suggest_sql(
@@ -30,7 +36,7 @@ def suggest_sql(
     """The suggestions within SQL, where `before` is the text up to the cursor.
 
     `statement` is the statement that ends at the cursor, `whole` the same one in the whole text. Before a word is begun
-    there are none, unless the user has `requested` them or a table must follow.
+    there are none, unless the user has `requested` them, or a table, a join's condition or a setting must follow.
     """
     found = list(tokens(before, statement.start))
     if found and found[-1].kind in ("string_const", "comment") and found[-1].end >= len(before.rstrip()):
@@ -41,44 +47,113 @@ def suggest_sql(
         return
     match = _WORD.search(before)
     typed = match[0] if match else ""
+    if "." not in typed.replace("[.", ""):
+        typed = typed.rpartition("]")[2]
     begin = len(before) - len(typed)
     if before[:begin].rstrip().endswith("|"):
         yield from with_prefix((verb.name for verb in PIPE_VERBS), typed, begin, "pipe")
     earlier = [token for token in found if token.end <= begin]
-    in_use = _named_tables(text[whole.start : whole.end], catalog)
+    words = [_word_of(before, token) for token in earlier]
+    if words and words[0] in ("set", "reset", "pragma") and all(word in _SCOPES for word in words[1:]):
+        yield from _settings(words[0], typed, begin, catalog)
+        return
+    # Without the word at the cursor, which would be taken for an alias.
+    scope = Scope(text[whole.start : begin] + text[len(before) : whole.end], catalog)
     if "." in typed:
-        yield from _after_dot(typed, begin, in_use, catalog)
+        yield from _after_dot(typed, begin, {**scope.inner, **scope.tables}, catalog)
         return
-    wants_table = bool(earlier) and _word_of(before, earlier[-1]) in _BEFORE_TABLE
-    wants_table = wants_table or _is_after_table_comma(before, earlier)
-    if wants_table:
-        tables = sorted((table for key, table in catalog.tables.items() if "." not in key), key=_system_tables_last)
-        yield from (
-            _named(table.name, begin, "table", catalog)
-            for table in tables
-            if table.name.lower().startswith(typed.lower().strip('"'))
-        )
-        yield from with_prefix(_names_of_with(before, earlier), typed, begin, "with")
+    if bool(words) and (words[-1] in BEFORE_TABLE or _is_after_table_comma(before, earlier)):
+        yield from _tables(typed, begin, scope, catalog)
         return
+    if words and words[-1] == "on":
+        yield from _conditions(typed, begin, scope.tables)
     if not typed and not requested:
         return
+    yield from _expressions(before, statement, typed, begin, scope, catalog)
+
+
+_SCOPES = frozenset(("global", "session", "local"))
+
+
+def _settings(first: str, typed: str, begin: int, catalog: CompletionCatalog) -> Iterator[Suggestion]:
+    """DuckDB's settings; after SET those of the shell first, after PRAGMA its functions."""
+    if first == "set":
+        yield from with_prefix(SESSION_SETTINGS, typed, begin, "of the shell")
+    if first == "pragma":
+        yield from with_prefix(catalog.pragmas, typed, begin, "pragma")
+    for name in _matching(catalog.settings, typed):
+        yield Suggestion(name, begin, catalog.settings[name][:24] or "setting")
+
+
+def _tables(typed: str, begin: int, scope: Scope, catalog: CompletionCatalog) -> Iterator[Suggestion]:
+    """Tables of the catalog, and queries of WITH."""
+    tables = sorted((table for key, table in catalog.tables.items() if "." not in key), key=_system_tables_last)
+    yield from with_prefix(scope.with_queries, typed, begin, "with")
+    for name in _matching((table.name for table in tables), typed):
+        yield _named(name, begin, "table", catalog)
+
+
+def _conditions(typed: str, begin: int, in_use: Mapping[str, Table]) -> Iterator[Suggestion]:
+    """Conditions of a join on columns that two tables share."""
+    names = list(in_use)
+    for left, right in reversed(list(combinations(names, 2))):
+        if right != names[-1]:
+            continue
+        theirs = {column.name.lower() for column in in_use[right].columns}
+        for column in in_use[left].columns:
+            if column.name.lower() in theirs and not column.name.startswith("_"):
+                both = f"{_plain(left)}.{_plain(column.name)} = {_plain(right)}.{_plain(column.name)}"
+                if match_rank(both, typed) is not None:
+                    yield Suggestion(both, begin, "join")
+
+
+def _plain(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z_]\w*", name) else quoted(name)
+
+
+def _expressions(
+    before: str, statement: Statement, typed: str, begin: int, scope: Scope, catalog: CompletionCatalog
+) -> Iterator[Suggestion]:
+    """Columns, tables in use, keywords that can follow, functions, and other keywords."""
     lowered = typed.lower().strip('"')
-    named = list(in_use.values())
+    named = [*scope.tables.values(), *scope.inner.values()]
     if not named and lowered:
         # In front of FROM the table is not known: the columns of all collections.
         named = [catalog.tables[one.lower()] for one in catalog.collections if one.lower() in catalog.tables]
-    columns = [column for table in dict.fromkeys(named) for column in table.columns]
-    yield from (
-        _named(one.name, begin, _short_type(one.type), catalog)
-        for one in columns
-        if one.name.lower().startswith(lowered)
-    )
-    yield from with_prefix((alias for alias in in_use if lowered), typed, begin, "table")
-    if lowered:
-        upper = not typed.islower()
-        keywords = (word for word in catalog.keywords if len(word) > 1)
-        yield from with_prefix((word.upper() if upper else word for word in keywords), typed, begin, "keyword")
-        yield from with_prefix(catalog.functions, typed, begin, "function")
+    kinds = {column.name: column.type for table in dict.fromkeys(named) for column in table.columns}
+    close = [name for name in kinds if name.lower().startswith(lowered)]
+    others = [name for name in _matching(kinds, lowered) if name not in close] if lowered else []
+    for name in close:
+        yield _named(name, begin, _short_type(kinds[name]), catalog)
+    if not lowered:
+        return
+    yield from with_prefix(scope.tables, lowered, begin, "table")
+    upper = not typed.islower()
+    keywords = [word for word in catalog.keywords if len(word) > 1 and word.startswith(lowered)]
+    strong = _following(before[statement.start : begin], keywords, catalog)
+    for word in strong:
+        yield Suggestion(word.upper() if upper else word, begin, "keyword")
+    for name in others:
+        yield _named(name, begin, _short_type(kinds[name]), catalog)
+    for name in catalog.functions:
+        if name.startswith(lowered):
+            yield Suggestion(name, begin, catalog.signatures.get(name, "function"))
+    for word in keywords:
+        if word not in strong:
+            yield Suggestion(word.upper() if upper else word, begin, "keyword")
+
+
+def _following(sql: str, keywords: Sequence[str], catalog: CompletionCatalog) -> list[str]:
+    """The keywords that begin a part of a statement and can follow this SQL, as the parser says."""
+    tried = [word for word in keywords if word in catalog.reserved or word in _JOINS][:_MOST_TRIED]
+    return [word for word in tried if statements.can_begin(f"{sql}{word}")]
+
+
+def _matching(names: Iterable[str], typed: str) -> list[str]:
+    """The names that match what is typed, those that begin with it first."""
+    typed = typed.strip('"')
+    ranked = [(rank, name) for name in names if (rank := match_rank(name, typed)) is not None]
+    return [name for _, name in sorted(ranked, key=lambda one: one[0])]
 
 
 def _system_tables_last(table: Table) -> tuple[bool, str]:
@@ -120,66 +195,16 @@ def _is_after_table_comma(before: str, earlier: list[Token]) -> bool:
     return False
 
 
-def _names_of_with(before: str, earlier: list[Token]) -> list[str]:
-    """The names of the queries in a WITH clause."""
-    words = [_word_of(before, token) for token in earlier]
-    if "with" not in words:
-        return []
-    return [
-        words[index - 1]
-        for index, word in enumerate(words)
-        if word == "as" and words[index + 1 : index + 2] == ["("] and index
-    ]
+_STEP = re.compile(r'"(?:[^"]|"")*"?|[\w]+|\[[^\[\]]*\]')
 
 
-def _named_tables(statement: str, catalog: CompletionCatalog) -> dict[str, Table]:
-    """The tables that a statement names, by alias or name."""
-    found: dict[str, Table] = {}
-    all_tokens = [token for token in tokens(statement) if token.kind != "comment"]
-    shown = [statement[token.start : token.end] for token in all_tokens]
-    index = 0
-    expecting = False
-    while index < len(shown):
-        word = shown[index].lower()
-        if word in _BEFORE_TABLE or (word == "," and expecting):
-            name, index = _dotted_name(shown, index + 1)
-            table = catalog.tables.get(".".join(name[-2:]).lower()) or (
-                catalog.tables.get(name[-1].lower()) if name else None
-            )
-            alias = name[-1] if name else ""
-            if table is not None:
-                if index < len(shown) and shown[index].lower() == "as":
-                    index += 1
-                if index < len(shown) and all_tokens[index].kind == "identifier":
-                    alias = shown[index].strip('"')
-                    index += 1
-                found[alias] = table
-            expecting = True
-            continue
-        if all_tokens[index].kind == "keyword" and word not in ("as", "on", "using"):
-            expecting = False
-        index += 1
-    return found
-
-
-def _dotted_name(shown: list[str], index: int) -> tuple[list[str], int]:
-    """The parts of the name that begins at a token, and the index of the token behind it."""
-    parts: list[str] = []
-    while index < len(shown) and re.match(r"[\w\"]", shown[index]):
-        parts.append(shown[index].strip('"'))
-        index += 1
-        if index < len(shown) and shown[index] == ".":
-            index += 1
-            continue
-        break
-    return parts, index
-
-
-def _after_dot(typed: str, begin: int, in_use: dict[str, Table], catalog: CompletionCatalog) -> Iterator[Suggestion]:
-    """The suggestions after a dot: columns of a table, fields of a column, tables of a schema."""
-    *path, last = typed.split(".")
-    start = begin + len(typed) - len(last)
-    names = [part.strip('"').lower() for part in path]
+def _after_dot(typed: str, begin: int, in_use: Mapping[str, Table], catalog: CompletionCatalog) -> Iterator[Suggestion]:
+    """The suggestions after a dot: columns of a table, fields of a column or an element, tables of a schema."""
+    before, _, last = typed.rpartition(".")
+    start = begin + len(before) + 1
+    names = [step.strip('"').lower() for step in _STEP.findall(before)]
+    if not names:
+        return
     known = {alias.lower(): table for alias, table in in_use.items()}
     columns: Sequence[Column | StructField] = []
     if names[0] in known and (len(names) == 1 or _column(known[names[0]].columns, names[1]) is not None):
@@ -188,25 +213,26 @@ def _after_dot(typed: str, begin: int, in_use: dict[str, Table], catalog: Comple
         columns = [column for table in in_use.values() for column in table.columns]
         if _column(columns, names[0]) is None:
             columns = []
+    kind = ""
     for name in names:
-        column = _column(columns, name)
-        columns = struct_fields(column.type) if column is not None else []
-    lowered = last.lower().strip('"')
-    yield from (
-        _named(one.name, start, _short_type(one.type), catalog)
-        for one in columns
-        if one.name.lower().startswith(lowered)
-    )
+        if name.startswith("["):
+            kind = element_type(kind)
+        else:
+            column = _column(columns, name)
+            kind = column.type if column is not None else ""
+        columns = struct_fields(kind)
+    kinds = {one.name: one.type for one in columns}
+    for name in _matching(kinds, last) if last else kinds:
+        yield _named(name, start, _short_type(kinds[name]), catalog)
     if not columns:
         schema = ".".join(names)
         tables = [
-            table
+            table.name
             for table in dict.fromkeys(catalog.tables.values())
             if table.schema == schema or table.schema.endswith("." + schema) or table.schema == f"{schema}.main"
         ]
-        yield from (
-            _named(table.name, start, "table", catalog) for table in tables if table.name.lower().startswith(lowered)
-        )
+        for name in _matching(tables, last) if last else tables:
+            yield _named(name, start, "table", catalog)
 
 
 def _column(columns: Iterable[Column | StructField], name: str) -> Column | StructField | None:

@@ -4,10 +4,11 @@ Pure."""
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from lakebed._cli.language.statements import SQL_KEYWORDS, Statement, split
+from lakebed._cli.language.statements import SQL_KEYWORDS, Statement, split, sql_statement
 from lakebed._cli.verbs import find_in_shell, in_shell
 
 
@@ -38,16 +39,79 @@ def is_complete(text: str) -> bool:
     if last.kind == "dot":
         return True
     if last.kind == "verb":
-        return last.verb not in SQL_KEYWORDS and all(word.closed for word in last.words)
-    return last.kind == "sql" and is_misspelt_verb(last)
+        if last.verb in SQL_KEYWORDS and (not last.words or "\n" in last.text):
+            return False
+        return all(word.closed for word in last.words)
+    return last.kind == "sql" and (is_misspelt_verb(last) or not can_continue(last))
 
 
 def is_misspelt_verb(statement: Statement) -> bool:
     """Whether the first word of a statement is one that no SQL statement begins with."""
     first = statement.first_token
-    if first is None or first.kind != "identifier":
+    if first is None or first.kind not in ("identifier", "keyword"):
         return False
-    return statement.text[first.start - statement.start].isalpha()
+    word = statement.text[first.start - statement.start : first.end - statement.start]
+    return word[0].isalpha() and word.lower() not in SQL_KEYWORDS
+
+
+def can_begin(sql: str) -> bool:
+    """Whether a text can be the beginning of a statement of SQL."""
+    return can_continue(sql_statement(sql))
+
+
+_NEAR = re.compile(r'at or near "(.*?)"', re.DOTALL)
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
+
+
+def can_continue(statement: Statement) -> bool:
+    """Whether more text can make a statement SQL.
+
+    A bracket that closes nothing is put behind the text: DuckDB's parser complains about that bracket only when
+    everything before it can be the beginning of a statement.
+    """
+    expected: list[str] = []
+    for token in statement.tokens:
+        shown = statement.sql[token.start - statement.start : token.end - statement.start]
+        if token.kind in ("string_const", "comment") or shown[:1] == '"':
+            if not is_closed(shown, token.kind):
+                return True
+        elif shown[:1] in _CLOSING and token.kind == "operator":
+            expected.append(_CLOSING[shown[0]])
+        elif expected and shown[:1] == expected[-1]:
+            expected.pop()
+    wrong = "]" if expected and expected[-1] == ")" else ")"
+    from lakebed._duckdb import duckdb
+
+    try:
+        duckdb.extract_statements(f"{statement.sql}\n{wrong}")
+    except duckdb.Error as problem:
+        near = _NEAR.search(str(problem))
+        return near is None or (near[1] == wrong and not _closes_nothing(statement))
+    return True
+
+
+def _closes_nothing(statement: Statement) -> bool:
+    """Whether a statement has more closing than opening brackets."""
+    depth = 0
+    for token in statement.tokens:
+        if token.kind == "operator":
+            first = statement.sql[token.start - statement.start]
+            depth += (first in "([{") - (first in ")]}")
+            if depth < 0:
+                return True
+    return False
+
+
+def is_closed(shown: str, kind: str) -> bool:
+    """Whether a string, a quoted identifier or a comment is closed."""
+    if kind == "comment":
+        return not shown.startswith("/*") or (shown.endswith("*/") and len(shown) >= 4)
+    if shown.startswith("$"):
+        tag = shown[: shown.find("$", 1) + 1]
+        return len(shown) >= 2 * len(tag) and shown.endswith(tag)
+    quote = '"' if kind == "identifier" else "'"
+    body = shown.replace("\\'", "") if shown[:1] in "eE" and kind == "string_const" else shown
+    return body.count(quote) % 2 == 0
 
 
 def similar_verb(name: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -24,6 +25,25 @@ def with_prefix(names: Iterable[str], typed: str, start: int, kind: str) -> Iter
     for name in names:
         if name.lower().startswith(prefix):
             yield Suggestion(name, start, kind)
+
+
+def match_rank(name: str, typed: str) -> float | None:
+    """How well a name matches what is typed: 0 where it begins with it, 1 where a word of it does, from 2 on where its
+    letters occur in it in order, the first at its beginning, the closer together the better; None where it does not
+    match."""
+    name, typed = name.lower(), typed.lower()
+    if name.startswith(typed):
+        return 0
+    if re.search(rf"(?:^|[^a-z0-9]){re.escape(typed)}", name):
+        return 1
+    if len(typed) < 2 or name[:1] != typed[0]:
+        return None
+    at = -1
+    for letter in typed:
+        at = name.find(letter, at + 1)
+        if at < 0:
+            return None
+    return 2 + at / 1000
 
 
 def files(typed: str, start: int) -> Iterator[Suggestion]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shlex
 import subprocess
@@ -13,6 +15,7 @@ from pathlib import Path
 from lakebed._cli import render
 from lakebed._cli.environment.arguments import help_text
 from lakebed._cli.environment.statement_input import read_statements
+from lakebed._cli.language.parameters import parameters_of, with_values
 from lakebed._cli.language.statements import sql_statement
 from lakebed._cli.messages.file_errors import unwritable
 from lakebed._cli.shell import pager, statements
@@ -23,7 +26,7 @@ from lakebed._cli.shell.session import Leave, Session
 from lakebed._cli.shell.sql import run_sql, show_last_result
 from lakebed._cli.verbs import PIPE_VERBS, find_in_shell, find_pipe, in_shell
 from lakebed._file_formats import file_format
-from lakebed.duck.interrupt import raise_if_interrupted
+from lakebed.duck.interrupt import forget_interrupt, raise_if_interrupted
 from lakebed.errors import InvalidArgument, error
 
 
@@ -45,7 +48,7 @@ def help_(session: Session, verb: str | None) -> None:
             message = f"There is no verb {verb!r}; {hint}"
             raise InvalidArgument(message)
         lines = help_text(found, width).splitlines()
-    pager.show(lines, screen, session.pager)
+    session.show_lines(lines)
 
 
 def _overview(width: int) -> list[str]:
@@ -82,6 +85,8 @@ def quit_(_session: Session) -> None:
 
 def format_(session: Session, format: str | None) -> None:
     """Chooses the format of results, or shows which is chosen."""
+    if format == "toggle":
+        format = "auto" if session.context.chosen_format == "vertical" else "vertical"
     if format is not None:
         session.choose_format(format)
     session.remark(f"format {session.context.chosen_format or session.context.settings.format}")
@@ -90,7 +95,7 @@ def format_(session: Session, format: str | None) -> None:
 def timing(session: Session, state: str | None) -> None:
     """Switches the display of times on or off, or shows which it is."""
     if state is not None:
-        session.timing = state == "on"
+        session.timing = not session.timing if state == "toggle" else state == "on"
     session.remark(f"timing {'on' if session.timing else 'off'}")
 
 
@@ -161,10 +166,13 @@ def watch(session: Session, seconds: int) -> None:
     pager_before, session.pager = session.pager, None
     try:
         while True:
-            if os.environ.get("TERM") != "dumb":
-                sys.stdout.write("\x1b[H\x1b[2J")
-            session.remark(f"{time.strftime('%H:%M:%S')}, again every {seconds} s until Ctrl-C")
-            run_sql(session, statement)
+            # The old picture stays until the new one is there.
+            with contextlib.redirect_stdout(io.StringIO()) as picture:
+                session.remark(f"{time.strftime('%H:%M:%S')}, again every {seconds} s until Ctrl-C")
+                run_sql(session, statement)
+            clear = "" if os.environ.get("TERM") == "dumb" else "\x1b[H\x1b[2J"
+            sys.stdout.write(clear + picture.getvalue())
+            sys.stdout.flush()
             # The exception of a Ctrl-C is dropped in code that cannot raise, such as a destructor.
             raise_if_interrupted()
             time.sleep(seconds)
@@ -214,22 +222,51 @@ def save(session: Session, name: str) -> None:
     session.remark(f"saved in {path}; call {name}; runs it")
 
 
-def call(session: Session, name: str | None) -> int | None:
-    """Runs a saved query, or lists them.
+def call(session: Session, name: str | None, values: tuple[str, ...]) -> int | None:
+    """Runs a saved query with the values of its parameters, or lists the queries.
 
-    Raises `InvalidArgument` for an unknown name, and when queries are nested too deeply.
+    Raises `InvalidArgument` for an unknown name, for values that do not fit, and when queries are nested too deeply.
     """
     if name is not None:
         text = session.saved_queries.load(name)
+        text = with_values(text, _values(name, parameters_of(text), values))
         return _nested(session, text, f"{name} calls itself: it was not run again.")
     names = session.saved_queries.names()
     if not names:
         session.remark("no query is saved; save NAME; keeps the last one")
     for one in names:
+        wanted = "".join(f" {each}=..." for each in parameters_of(session.saved_queries.load(one)))
         session.context.say(
-            f"{one}: {render.cut(render.escaped(' '.join(session.saved_queries.load(one).split())), 80)}"
+            f"{one}{wanted}: {render.cut(render.escaped(' '.join(session.saved_queries.load(one).split())), 80)}"
         )
     return None
+
+
+def _values(name: str, wanted: list[str], given: tuple[str, ...]) -> dict[str, str]:
+    """The values of the parameters of a saved query, from the words `NAME=VALUE` and `VALUE` behind its name.
+
+    Raises `InvalidArgument` unless each parameter has one value.
+    """
+    values: dict[str, str] = {}
+    for word in given:
+        key, mark, value = word.partition("=")
+        if mark and key.removeprefix("$") in wanted:
+            values[key.removeprefix("$")] = value
+        elif mark and key.isidentifier() and wanted[:1] != ["1"]:
+            has = f"it has {', '.join(wanted)}" if wanted else "it has none"
+            message = f"{name} has no parameter {key!r}; {has}."
+            raise InvalidArgument(message)
+        else:
+            free = [one for one in wanted if one not in values]
+            if not free:
+                message = f"{name} takes {render.count(len(wanted), 'value')}, and {word!r} is one more."
+                raise InvalidArgument(message)
+            values[free[0]] = word
+    missing = [one for one in wanted if one not in values]
+    if missing:
+        message = f"{name} needs a value: call {name} {' '.join(f'{one}=VALUE' for one in missing)}"
+        raise InvalidArgument(message)
+    return values
 
 
 def edit(session: Session) -> None:
@@ -247,12 +284,16 @@ def edit(session: Session) -> None:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "statement.sql"
         path.write_text(f"{session.last_statement};\n" if session.last_statement else "", encoding="utf-8")
+        began = time.monotonic()
         with pager.ignoring_ctrl_c():
             try:
                 code = subprocess.run([*editor, str(path)], check=False).returncode
             except OSError as problem:
                 message = f"The editor {editor[0]} cannot be run: set $EDITOR."
                 raise error("io", message, problem.errno) from problem
+            finally:
+                forget_interrupt()
+                session.reading_seconds += time.monotonic() - began
         if code == 0:
             session.next_text = path.read_text(encoding="utf-8").strip()
 
@@ -266,5 +307,5 @@ def history(session: Session, word: str | None) -> None:
         for one in found
         for line in (session.context.style.dim(f"-- {one.at[:19]}"), *map(render.escaped, one.statement.splitlines()))
     ]
-    pager.show(lines, current_screen(session.context), session.pager)
+    session.show_lines(lines)
     sys.stdout.flush()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lakebed._cli.verbs.common_arguments import PROMPT_ARGUMENTS
-from lakebed._cli.verbs.formats import FORMATS
+from lakebed._cli.verbs.formats import FORMATS, LISTING_FORMATS
 from lakebed._cli.verbs.verb import Argument, Verb
 from lakebed._file_formats import endings
 
@@ -36,6 +36,42 @@ PIPE_VERBS: tuple[Verb, ...] = (
         changes_store=True,
         kind="pipe",
         json=False,
+    ),
+    Verb(
+        "chart",
+        "Draw the rows as bars, lines or a histogram.",
+        "pipes.functions:chart",
+        (
+            Argument(
+                "kind",
+                "the kind of chart; without it: what fits the columns",
+                "choice",
+                required=False,
+                choices=("bar", "line", "histogram"),
+                metavar="[bar|line|histogram]",
+            ),
+            Argument("height", "lines of a chart of lines", "integer", ("--height",), default=16, metavar="N"),
+        ),
+        "One column of numbers is a histogram, numbers over numbers or times are lines, numbers beside anything else are bars.",
+        (
+            "SELECT type, count(*) FROM events GROUP BY ALL | chart",
+            "SELECT day, sum(n) FROM events GROUP BY ALL | chart line",
+            "SELECT size FROM blobs | chart histogram",
+        ),
+        kind="pipe",
+        json=False,
+        is_silent=True,
+    ),
+    Verb(
+        "clip",
+        "Copy the rows to the clipboard of the terminal.",
+        "pipes.functions:clip",
+        (Argument("format", "the format (default: tab-separated)", "choice", ("--format",), choices=LISTING_FORMATS),),
+        "It works where the terminal allows OSC 52, also over ssh. The default pastes into a spreadsheet.",
+        ("SELECT * FROM events LIMIT 5 | clip", "FROM events LIMIT 5 | clip --format markdown"),
+        kind="pipe",
+        json=False,
+        is_silent=True,
     ),
     Verb(
         "prompt",

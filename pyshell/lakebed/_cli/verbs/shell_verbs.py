@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lakebed._cli.verbs.formats import FORMATS
+from lakebed._cli.verbs.formats import FORMATS, SESSION_SETTINGS
 from lakebed._cli.verbs.verb import Argument, Verb
 
 SHELL_VERBS: tuple[Verb, ...] = (
@@ -16,9 +16,18 @@ SHELL_VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         "format",
-        "Choose the format of results; auto is a table, or records where they fit better.",
+        "Choose the format of results; auto is a table, or records where they fit better; toggle changes between both.",
         "shell.verbs:format_",
-        (Argument("format", "the format", "choice", required=False, choices=("auto", *FORMATS), metavar="[FORMAT]"),),
+        (
+            Argument(
+                "format",
+                "the format",
+                "choice",
+                required=False,
+                choices=("auto", *FORMATS, "toggle"),
+                metavar="[FORMAT]",
+            ),
+        ),
         kind="shell",
         json=False,
     ),
@@ -42,6 +51,28 @@ SHELL_VERBS: tuple[Verb, ...] = (
         kind="shell",
         json=False,
         ends_options=True,
+    ),
+    Verb(
+        "once",
+        "Send the next result to a file or a program, and those after it where they went before.",
+        "shell.settings:once",
+        (Argument("target", "a file, or ! PROGRAM ARGUMENT...", many=True, metavar="FILE", completes="file"),),
+        examples=("once report.csv", "once ! jq -c ."),
+        kind="shell",
+        json=False,
+        ends_options=True,
+    ),
+    Verb(
+        "tables",
+        "List the tables: collections with their rows, tables about the store, and your own.",
+        "shell.tables:tables",
+        (
+            Argument("pattern", "only names like this; % stands for any text", required=False, metavar="[PATTERN]"),
+            Argument("columns", "with the columns and types of each", "flag", ("--columns",)),
+        ),
+        kind="shell",
+        json=False,
+        is_silent=True,
     ),
     Verb(
         "last",
@@ -81,7 +112,14 @@ SHELL_VERBS: tuple[Verb, ...] = (
         "call",
         "Run a saved query; without an argument: list them.",
         "shell.verbs:call",
-        (Argument("name", "the query", required=False, metavar="[NAME]", completes="query"),),
+        (
+            Argument("name", "the query", required=False, metavar="[NAME]", completes="query"),
+            Argument(
+                "values", "a value of a parameter, $NAME in the query", many=True, required=False, metavar="NAME=VALUE"
+            ),
+        ),
+        "A query with $section in it is run by: call big section=libs. $1 and $2 are the values without a name, in order.",
+        ("call daily", "call big section=libs"),
         kind="shell",
         json=False,
     ),
@@ -104,9 +142,45 @@ SHELL_VERBS: tuple[Verb, ...] = (
         "timing",
         "Show how long each statement took, or stop showing it.",
         "shell.verbs:timing",
-        (Argument("state", "on or off", "choice", required=False, choices=("on", "off"), metavar="[on|off]"),),
+        (
+            Argument(
+                "state", "on or off", "choice", required=False, choices=("on", "off", "toggle"), metavar="[on|off]"
+            ),
+        ),
         kind="shell",
         json=False,
+    ),
+    Verb(
+        "set",
+        "Change a setting for this session; without arguments: show them.",
+        "shell.settings:set_",
+        (
+            Argument(
+                "name",
+                "the setting; others are DuckDB's, SET NAME = VALUE;",
+                "choice",
+                required=False,
+                choices=SESSION_SETTINGS,
+                metavar="[NAME]",
+            ),
+            Argument("value", "the value", many=True, required=False, metavar="[VALUE]"),
+        ),
+        "The same settings in a settings file last (lakebed config).",
+        ("set rows 50", "set null '∅'", "set theme light"),
+        kind="shell",
+        json=False,
+    ),
+    Verb(
+        "shell",
+        "Run a line in the system's shell.",
+        "shell.settings:shell",
+        (Argument("line", "the line, as it is after !", many=True, metavar="LINE"),),
+        "`!` does the same and takes the line as it is: ! ls *.ndjson | wc -l. Not with --safe.",
+        ("! ls -l *.ndjson",),
+        kind="shell",
+        json=False,
+        ends_options=True,
+        runs_programs=True,
     ),
     Verb("quit", "Leave the shell.", "shell.verbs:quit_", aliases=("exit",), kind="shell", json=False),
 )

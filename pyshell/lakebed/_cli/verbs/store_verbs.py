@@ -160,7 +160,7 @@ STORE_VERBS: tuple[Verb, ...] = (
         "describe",
         "Show a collection's columns and types.",
         "commands.inspect:describe",
-        (COLLECTION, LISTING_FORMAT, ROWS),
+        (replace(COLLECTION, completes="table"), LISTING_FORMAT, ROWS),
         is_silent=True,
     ),
     Verb(
@@ -246,7 +246,9 @@ STORE_VERBS: tuple[Verb, ...] = (
                 metavar="[COLLECTION...]",
                 completes="collection",
             ),
-            Argument("where", "the condition, in SQL", options=("--where",), required=True, metavar="CONDITION"),
+            Argument(
+                "where", "the condition, in SQL", options=("--where",), required=True, metavar="CONDITION", bare=True
+            ),
             Argument("dry_run", "show what would be removed and kept, and remove nothing", "flag", ("--dry-run",)),
             Argument("yes", "do not ask for confirmation", "flag", ("--yes", "-y")),
         ),
@@ -299,6 +301,25 @@ STORE_VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         "seal", "Finish the segment that is being written.", "commands.manage:seal", is_silent=True, changes_store=True
+    ),
+    Verb(
+        "compact",
+        "Give back the space of what was dropped, trimmed and deleted.",
+        "commands.manage:compact",
+        (
+            Argument(
+                "level",
+                "encode everything again at this zstd level, 1 to 22, with the newest dictionaries",
+                "integer",
+                ("--level",),
+                metavar="N",
+            ),
+            Argument("dry_run", "only say what would be done", "flag", ("--dry-run",)),
+        ),
+        "Afterwards the bytes are gone from the files. Small frames and segments become full ones. Readers go on; it may be interrupted at "
+        'any time, and needs little free space. The setting `compact = "automatic"` does it when enough can go.',
+        ("lakebed compact --dry-run", "lakebed compact --level 12"),
+        changes_store=True,
     ),
     Verb(
         "export",

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 ArgumentKind = Literal["text", "file", "integer", "choice", "flag"]
-Completion = Literal["", "file", "collection", "verb", "query", "model"]
-"""What completes the value of an argument: names of files, collections, verbs, saved queries or models; "" for
+Completion = Literal["", "file", "collection", "table", "verb", "query", "model"]
+"""What completes the value of an argument: names of files, collections, tables, verbs, saved queries or models; "" for
 nothing."""
 
 

@@ -37,19 +37,17 @@ pub(crate) struct Choice {
 
 /// The sealed segments that a run covers, as a range of indices; `None` when it was made from others.
 fn covered(sealed: &[SegmentOutline], run: &IndexRunHeader) -> Option<Range<usize>> {
-    let start = sealed.partition_point(|segment| segment.number < run.first_segment);
-    let end = sealed.partition_point(|segment| segment.number <= run.last_segment);
+    let place = |number| sealed.iter().position(|segment| segment.number == number);
+    let start = place(run.first_segment)?;
+    let end = place(run.last_segment)? + 1;
     let segments = sealed.get(start..end)?;
-    let (first, last) = (segments.first()?, segments.last()?);
+    let first = segments.first()?;
     let blobs: u64 = segments.iter().map(|segment| segment.blobs).sum();
-    let same = first.number == run.first_segment
-        && last.number == run.last_segment
-        && first.first_blob == run.base
-        && blobs == run.entries;
+    let same = first.first_blob == run.base && blobs == run.entries;
     same.then_some(start..end)
 }
 
-/// Chooses among the runs there are. `sealed` ascends by number and ids.
+/// Chooses among the runs there are. `sealed` ascends by ids.
 pub(crate) fn choose(sealed: &[SegmentOutline], runs: &[IndexRunHeader]) -> Choice {
     let mut by_size = runs.to_vec();
     by_size.sort_unstable_by_key(|run| std::cmp::Reverse((run.entries, run.number)));

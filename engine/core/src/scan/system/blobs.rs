@@ -111,7 +111,7 @@ impl Blobs {
         };
         let mut data = 0;
         for (index, id) in stored.ids.iter().enumerate() {
-            if self.snapshot.catalogue().is_deleted(*id) {
+            if !self.snapshot.is_reached(*id)? {
                 continue;
             }
             let bytes = stored.blobs.get(index).map(crate::blob::Blob::as_slice);
@@ -141,7 +141,7 @@ impl Blobs {
 
     /// Returns the bytes that were read.
     fn large(&self, entry: &LargeEntry, rows: &mut VecDeque<Vec<Cell>>) -> Result<usize> {
-        if self.snapshot.catalogue().is_deleted(entry.blob) {
+        if !self.snapshot.is_reached(entry.blob)? {
             return Ok(0);
         }
         let context = &self.snapshot.committed.context;

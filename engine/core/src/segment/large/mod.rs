@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 
 use super::bytes::{SegmentBytes, Slice};
 use super::files::SegmentFiles;
-use super::interface::{ReadContext, RowBatchBytes, Segment, StoredBlobs};
+use super::interface::{Contents, ReadContext, RowBatchBytes, Segment, StoredBlobs, StoredFrame};
 use super::verify::Verification;
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
@@ -184,6 +184,20 @@ impl Segment for LargeSegment {
             raw_len: entry.len,
             blobs,
         }))
+    }
+
+    fn contents(&self, _: &SegmentFiles) -> Result<Contents> {
+        // Its blob is not in a frame.
+        Ok(Contents::default())
+    }
+
+    fn frame(
+        &self,
+        _: &SegmentFiles,
+        _: usize,
+        _: &mut dyn FnMut(&StoredFrame<'_>) -> Result<()>,
+    ) -> Result<bool> {
+        Ok(false)
     }
 
     fn verify(&self, read: ReadContext<'_>, verification: &mut dyn Verification) -> Result<()> {

@@ -19,7 +19,9 @@ use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
 use crate::segment::damage::{Damage, DamagedPlace};
 use crate::segment::files::{SegmentFiles, len_of};
-use crate::segment::interface::{ReadContext, RowBatchBytes, Segment, StoredBlobs, blob_in};
+use crate::segment::interface::{
+    Contents, ReadContext, RowBatchBytes, Segment, StoredBlobs, StoredFrame, blob_in,
+};
 use crate::segment::verify::Verification;
 
 /// The active segment as of one commit.
@@ -347,6 +349,19 @@ impl Segment for ActiveRows {
         Ok(Arc::clone(self.rows.get_or_init(|| rows.into())))
     }
 
+    fn rows_since(&self, _: &SegmentFiles, since: CommitNumber) -> Result<Arc<[RowBatchEntry]>> {
+        let walker = self.file.walker();
+        let newer = self
+            .blocks
+            .partition_point(|block| block.commit.commit.number <= since);
+        let mut rows = Vec::new();
+        for block in self.blocks.iter().skip(newer) {
+            let entries = walker.rows(&block.header)?;
+            rows.extend(entries.into_iter().filter(|entry| entry.commit > since));
+        }
+        Ok(rows.into())
+    }
+
     fn row_batch(&self, _: &SegmentFiles, entry: &RowBatchEntry) -> Result<RowBatchBytes> {
         let bytes = self
             .file
@@ -382,6 +397,30 @@ impl Segment for ActiveRows {
         let place = self.file.place(found.offset);
         let bytes = frame::read(self.file.file.as_ref(), place, found.next, found.limit)?;
         frame::stored(read, place, &bytes, decode).map(Some)
+    }
+
+    fn contents(&self, _: &SegmentFiles) -> Result<Contents> {
+        let mut contents = Contents::default();
+        for block in &self.blocks {
+            contents.ids.extend(&block.ids);
+            contents.add_frames(&block.frames, block.header.offset);
+        }
+        Ok(contents)
+    }
+
+    fn frame(
+        &self,
+        _: &SegmentFiles,
+        place: usize,
+        pass: &mut dyn FnMut(&StoredFrame<'_>) -> Result<()>,
+    ) -> Result<bool> {
+        let Some(found) = self.frame_at(place) else {
+            return Ok(false);
+        };
+        let place = self.file.place(found.offset);
+        let bytes = frame::read(self.file.file.as_ref(), place, found.next, found.limit)?;
+        frame::pass(place, &bytes, pass)?;
+        Ok(true)
     }
 
     fn verify(&self, read: ReadContext<'_>, verification: &mut dyn Verification) -> Result<()> {

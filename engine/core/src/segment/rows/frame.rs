@@ -8,7 +8,7 @@ use lakebed_vfs::ReadFile;
 use crate::blob::Blob;
 use crate::error::{Error, Result};
 use crate::segment::files::reading;
-use crate::segment::interface::{ReadContext, StoredBlobs};
+use crate::segment::interface::{ReadContext, StoredBlobs, StoredFrame};
 use lakebed_codec::Decoded;
 
 /// Read of a frame whose length is not known, at first.
@@ -89,6 +89,27 @@ pub(crate) fn stored(
         stored_len: header.stored_len,
         raw_len: header.raw_len,
         blobs,
+    })
+}
+
+/// Passes the frame at the start of `bytes` as it is stored; its checksum is checked.
+pub(crate) fn pass(
+    place: FramePlace,
+    bytes: &[u8],
+    pass: &mut dyn FnMut(&StoredFrame<'_>) -> Result<()>,
+) -> Result<()> {
+    let header = FrameHeader::decode_checked(bytes, place.salt, place.offset)
+        .map_err(|e| place.error(&e))?;
+    let payload = header
+        .payload(bytes, place.offset)
+        .map_err(|e| place.error(&e))?;
+    pass(&StoredFrame {
+        segment: place.segment,
+        offset: place.offset,
+        encoding: header.encoding,
+        raw_len: header.raw_len,
+        ids: header.ids.runs().collect(),
+        payload,
     })
 }
 

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, CommitNumber, Fingerprint, Hash, RowBatchEntry, RowBatchHeader, RowBatchWriter,
+    BlobId, CommitNumber, Fingerprint, Hash, IdSet, RowBatchEntry, RowBatchHeader, RowBatchWriter,
     SegmentFormat, SegmentNumber,
 };
 use lakebed_vfs::File;
@@ -157,6 +157,13 @@ impl PendingBatch {
         self.max_blob = self.max_blob.max(blob);
     }
 
+    /// Appends `len` rows with consecutive lines and ids.
+    pub(crate) fn push_run(&mut self, line: u64, blob: BlobId, len: u64) {
+        self.writer.push_run(line, blob, len);
+        self.min_blob = self.min_blob.min(blob);
+        self.max_blob = self.max_blob.max(BlobId(blob.0 + len - 1));
+    }
+
     /// Its entry in the row directory if `commit` adds it, as far as it is known: it has no place yet.
     pub(crate) fn entry(&self, commit: CommitNumber) -> RowBatchEntry {
         let head = self.writer.head();
@@ -211,6 +218,8 @@ pub(crate) struct Pending {
     pub(crate) large_blobs: u64,
     pub(crate) rows: u64,
     pub(crate) raw_bytes: u64,
+    /// Committed blobs that nothing reached and that the group's rows or pins reach again.
+    pub(crate) revived: IdSet,
     /// The catalogue with what is pending.
     pub(crate) catalogue: Catalogue,
 }

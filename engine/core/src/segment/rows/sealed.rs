@@ -19,7 +19,9 @@ use crate::fingerprints::search;
 use crate::segment::bytes::{Access, Readable};
 use crate::segment::files::SegmentFiles;
 use crate::segment::frame_cache::FrameKey;
-use crate::segment::interface::{ReadContext, RowBatchBytes, Segment, StoredBlobs, blob_in};
+use crate::segment::interface::{
+    Contents, ReadContext, RowBatchBytes, Segment, StoredBlobs, StoredFrame, blob_in,
+};
 use crate::segment::verify::Verification;
 
 /// A segment of layout *rows* that a manifest names. Its file is opened when it is first read.
@@ -337,6 +339,37 @@ impl Segment for SealedRows {
             |place, bytes| frame::stored(read, place, bytes, decode),
         )?;
         Ok(Some(stored))
+    }
+
+    fn contents(&self, files: &SegmentFiles) -> Result<Contents> {
+        let opened = self.opened(files)?;
+        let mut contents = Contents::default();
+        for (_, run) in &opened.ids {
+            contents.ids.insert_run(*run);
+        }
+        if let Some(table) = &opened.frames {
+            table.check_all()?;
+            let frames = FrameTable::new(table.data()).map_err(|e| self.refused(&e))?;
+            let entries: Vec<FrameEntry> = frames.iter_from(0).collect();
+            contents.add_frames(&entries, opened.footer.offset);
+        }
+        Ok(contents)
+    }
+
+    fn frame(
+        &self,
+        files: &SegmentFiles,
+        place: usize,
+        pass: &mut dyn FnMut(&StoredFrame<'_>) -> Result<()>,
+    ) -> Result<bool> {
+        let opened = self.opened(files)?;
+        let Some(found) = self.frame_at(opened, place)? else {
+            return Ok(false);
+        };
+        self.with_frame(files, opened, &found, Access::Sequential, |place, bytes| {
+            frame::pass(place, bytes, pass)
+        })?;
+        Ok(true)
     }
 
     fn verify(&self, read: ReadContext<'_>, verification: &mut dyn Verification) -> Result<()> {

@@ -73,6 +73,13 @@ pub(crate) struct CommitFacts {
     pub(crate) next_blob: lakebed_format::BlobId,
 }
 
+/// Rows and raw bytes of blobs in a segment.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SegmentTotals {
+    pub(crate) rows: u64,
+    pub(crate) raw_bytes: u64,
+}
+
 /// A footer, encoded for its place.
 #[derive(Debug)]
 pub(crate) struct EncodedFooter {
@@ -133,13 +140,14 @@ impl SegmentWriter {
         RunningChecksum::new(self.header.salt)
     }
 
-    /// Appends a frame that will lie at `offset`; returns its length in bytes.
+    /// Appends a frame of these blobs that will lie at `offset`; returns its length in bytes.
     ///
     /// # Errors
     /// `Internal`.
-    pub(crate) fn frame(
+    pub(crate) fn frame<T>(
         &self,
-        frame: &Frame<IdRun>,
+        runs: &[IdRun],
+        frame: &Frame<T>,
         offset: u64,
         out: &mut Vec<u8>,
     ) -> Result<u64> {
@@ -147,7 +155,7 @@ impl SegmentWriter {
         FrameSpec {
             encoding: frame.encoding,
             raw_len: frame.raw_length,
-            runs: &[frame.tag],
+            runs,
         }
         .encode(&frame.payload, self.header.salt, offset, out)
         .map_err(|e| Error::internal(&format!("a frame cannot be encoded: {e}")))?;
@@ -256,8 +264,9 @@ impl SegmentWriter {
         (bytes, commit)
     }
 
-    /// The footer of a segment that ends with the commit `last`, made from its index blocks. `catalogue_with` gives the
-    /// catalogue of the manifest that will name the segment as this entry says.
+    /// The footer of a segment that ends with the commit `last`, made from its index blocks. `totals` are those of what
+    /// it holds, where its commits do not tell. `catalogue_with` gives the catalogue of the manifest that will name the
+    /// segment as this entry says.
     ///
     /// # Errors
     /// `Corrupt` when an index block cannot be read; `Io`, `Internal`.
@@ -266,11 +275,16 @@ impl SegmentWriter {
         walker: Walker<'_>,
         blocks: &[Arc<Block>],
         last: &LocatedCommit,
+        totals: Option<SegmentTotals>,
         catalogue_with: impl FnOnce(SegmentEntry) -> Result<CatalogueBody>,
     ) -> Result<EncodedFooter> {
         let tables = FooterTables::of(walker, blocks)?;
         let last_number = last.commit.number;
         let commits = &tables.commits;
+        let totals = totals.unwrap_or_else(|| SegmentTotals {
+            rows: commits.iter().map(|commit| commit.rows).sum(),
+            raw_bytes: commits.iter().map(|commit| commit.raw_bytes).sum(),
+        });
         let mut entry = SegmentEntry {
             number: self.header.number,
             layout: self.header.layout,
@@ -278,10 +292,10 @@ impl SegmentWriter {
             first_blob: self.header.first_blob,
             end_blob: last.commit.next_blob,
             blobs: tables.ids.len(),
-            rows: commits.iter().map(|commit| commit.rows).sum(),
+            rows: totals.rows,
             first_commit: commits.first().map_or(last_number, |commit| commit.number),
             last_commit: last_number,
-            raw_bytes: commits.iter().map(|commit| commit.raw_bytes).sum(),
+            raw_bytes: totals.raw_bytes,
         };
         // The footer's own copy cannot know the length of the file it is in; it says 0.
         let mut catalogue = Vec::new();

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use lakebed_core::{ErrorKind, Hash, IngestOptions, Options, Result, Seq, Source, Store};
+use lakebed_core::{
+    CompactOptions, ErrorKind, Hash, IngestOptions, Options, Result, Seq, Source, Store,
+};
 use lakebed_testkit::{Model, strategies::StoreOp};
 use lakebed_vfs::Vfs;
 
@@ -18,6 +20,8 @@ pub(crate) enum Step {
     Commit,
     Rollback,
     Seal,
+    /// At this level, if any.
+    Compact(Option<i32>),
     /// Close and open again.
     Reopen,
     /// NDJSON without bad lines, of a file of this name.
@@ -59,6 +63,7 @@ impl Step {
             StoreOp::Commit => Self::Commit,
             StoreOp::Rollback => Self::Rollback,
             StoreOp::Seal => Self::Seal,
+            StoreOp::Compact(level) => Self::Compact(*level),
             StoreOp::Reopen => Self::Reopen,
             StoreOp::Crash => return None,
         })
@@ -157,6 +162,15 @@ impl Runner {
             Step::Seal => {
                 model.attempt();
                 store.seal()?;
+                model.acknowledge();
+            }
+            Step::Compact(level) => {
+                model.attempt();
+                let options = CompactOptions {
+                    level: *level,
+                    ..CompactOptions::default()
+                };
+                store.compact(options)?;
                 model.acknowledge();
             }
             Step::Reopen => {

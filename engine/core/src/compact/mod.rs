@@ -1,0 +1,488 @@
+//! Compaction: gives back the space of what nothing reaches, and fills frames and segments again.
+//!
+//! A compaction is a row of steps. Each puts one new segment in the place of neighbouring sealed ones, by one new
+//! manifest: an error, an interrupt or a crash leaves the store as it was before the step or after it. The emptiest
+//! segments come first, because they need least room. Blob ids, rows and commit numbers stay what they were; readers of
+//! older states keep their files.
+
+mod keeper;
+mod plan;
+mod progress;
+mod report;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
+use std::sync::Arc;
+
+use lakebed_codec::Workers;
+use lakebed_format::{BlobId, DictionaryNumber, SegmentNumber, names};
+
+use self::keeper::Keeper;
+use self::plan::{Scales, Step, Weighed, steps};
+use self::progress::Meter;
+pub use self::report::{CompactOptions, CompactReport};
+use crate::catalogue::Catalogue;
+use crate::error::{Error, ErrorKind, Result};
+use crate::reach::Reach;
+use crate::segment::Segment;
+use crate::segment::rows::keep::NewSegment;
+use crate::segment::rows::rewrite::Rewrite;
+use crate::snapshot::{CommittedState, Snapshot};
+use crate::write::create::make_reserve;
+use crate::write::replaced::replaced;
+use crate::write::{Session, Shared};
+
+/// Compacts a store, or says what compacting it would do; see [`crate::Store::compact`].
+pub(crate) fn compact(shared: &Shared, options: CompactOptions) -> Result<CompactReport> {
+    options.check()?;
+    let mut meter = Meter::new(options.progress);
+    let goals = Goals {
+        level: options.level,
+    };
+    if options.dry_run {
+        let committed = shared.committed();
+        let plan = Plan::of(&committed, &goals)?;
+        let mut report = CompactReport::before(&committed)?;
+        report.dry_run = true;
+        let dead = dead_large(&committed, &plan.reach);
+        report.foresee(&plan.steps, &dead);
+        report.foresee_large(&committed, &dead);
+        report.held_bytes = held_bytes(shared, &committed)?;
+        report.aside_bytes = aside_bytes(shared);
+        report.seconds = meter.seconds();
+        return Ok(report);
+    }
+    let mut session = Session::begin(shared, None)?;
+    session.commit()?;
+    let mut report = CompactReport::before(&session.state())?;
+    let reserve = Reserve::new(shared);
+    let done = run(
+        shared,
+        &mut session,
+        &goals,
+        &mut meter,
+        &mut report,
+        &reserve,
+    );
+    reserve.restore();
+    done?;
+    let committed = session.state();
+    report.after(&committed)?;
+    report.held_bytes = held_bytes(shared, &committed)?;
+    report.aside_bytes = aside_bytes(shared);
+    report.seconds = meter.seconds();
+    drop(committed);
+    session.leave()?;
+    Ok(report)
+}
+
+/// Bytes of replaced segments whose files are still there.
+fn held_bytes(shared: &Shared, committed: &CommittedState) -> Result<u64> {
+    let held = replaced(&shared.context, committed)?;
+    Ok(held.iter().map(|(_, bytes)| bytes).sum())
+}
+
+/// Bytes in `aside/`.
+fn aside_bytes(shared: &Shared) -> u64 {
+    let vfs = &shared.context.vfs;
+    let names = vfs.list(names::ASIDE).unwrap_or_default();
+    names
+        .iter()
+        .filter_map(|name| vfs.open_read(&format!("{}/{name}", names::ASIDE)).ok())
+        .filter_map(|file| file.len().ok())
+        .sum()
+}
+
+/// What is asked for.
+struct Goals {
+    /// Encode everything again at this level.
+    level: Option<i32>,
+}
+
+/// The steps, and what they need to know.
+struct Plan {
+    reach: Arc<Reach>,
+    /// Dictionaries that are to go when no frame uses them.
+    retired: BTreeSet<DictionaryNumber>,
+    /// For each segment, those of them that its frames use.
+    uses: BTreeMap<SegmentNumber, BTreeSet<DictionaryNumber>>,
+    steps: Vec<Step>,
+}
+
+impl Plan {
+    /// What is to be done, the active segment included.
+    ///
+    /// # Errors
+    /// `Corrupt` when what is reached cannot be told; `Io`, `Interrupted`.
+    fn of(committed: &CommittedState, goals: &Goals) -> Result<Self> {
+        let context = &committed.context;
+        committed.check_whole()?;
+        let reach = Arc::clone(committed.reach()?);
+        if let Some(error) = reach.unread() {
+            return Err(Error::new(
+                ErrorKind::Corrupt,
+                format!(
+                    "Rows cannot be read, so that it is not known which blobs they hold, and nothing was compacted: {}",
+                    error.message()
+                ),
+            ));
+        }
+        let retired = retired(&committed.catalogue, goals);
+        let scales = Scales {
+            reach: &reach,
+            files: &context.segments,
+            options: &context.options,
+            retired: &retired,
+            all: goals.level.is_some(),
+        };
+        let dead_large = dead_large(committed, &reach);
+        let mut weighed = Vec::new();
+        for sealed in &committed.manifest.sealed {
+            let entry = &sealed.entry;
+            let mut one = scales.weigh(sealed.segment.as_ref(), entry.len, entry.raw_bytes)?;
+            one.due |= dead_large
+                .range(entry.first_blob..entry.end_blob)
+                .next()
+                .is_some();
+            weighed.push(one);
+        }
+        if let Some(active) = &committed.active {
+            let commits = active.commits(&context.segments)?;
+            let raw = commits.iter().map(|commit| commit.raw_bytes).sum();
+            let mut one = scales.weigh(active.as_ref(), active.end(), raw)?;
+            one.due |= dead_large.range(active.file.first_blob..).next().is_some();
+            weighed.push(one);
+        }
+        let uses = weighed.iter().map(|one| (one.number, one.uses.clone()));
+        Ok(Self {
+            uses: uses.collect(),
+            steps: steps(weighed, &context.options),
+            retired,
+            reach,
+        })
+    }
+}
+
+/// Dictionaries of collections that are gone; where everything is encoded again, also all but the newest ones.
+fn retired(catalogue: &Catalogue, goals: &Goals) -> BTreeSet<DictionaryNumber> {
+    let retires = |entry: &&lakebed_format::DictionaryEntry| {
+        let newest = catalogue.dictionary_of(entry.collection);
+        catalogue.collection(entry.collection).is_none()
+            || goals.level.is_some() && newest.is_some_and(|newest| newest.number != entry.number)
+    };
+    let all = catalogue.dictionaries();
+    all.filter(retires).map(|entry| entry.number).collect()
+}
+
+fn dead_large(committed: &CommittedState, reach: &Reach) -> BTreeSet<BlobId> {
+    let large = committed.catalogue.large_blobs();
+    large
+        .map(|entry| entry.blob)
+        .filter(|blob| !reach.contains(*blob))
+        .collect()
+}
+
+/// The file whose removal makes room on a full disk.
+struct Reserve<'a> {
+    shared: &'a Shared,
+}
+
+impl<'a> Reserve<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        Self { shared }
+    }
+
+    /// Tries `work` again with the room of the file if the disk is full.
+    fn with<'s, T>(
+        &self,
+        session: &mut Session<'s>,
+        mut work: impl FnMut(&mut Session<'s>) -> Result<T>,
+    ) -> Result<T> {
+        match work(session) {
+            Err(error) if error.kind() == ErrorKind::StoreFull && !session.is_over() => {
+                let vfs = &self.shared.context.vfs;
+                if vfs.unlink(names::RESERVE).is_err() {
+                    return Err(error);
+                }
+                work(session)
+            }
+            result => result,
+        }
+    }
+
+    /// Makes it again; that fails while the disk is full.
+    fn restore(&self) {
+        let _ = make_reserve(self.shared.context.vfs.as_ref());
+    }
+}
+
+fn run(
+    shared: &Shared,
+    session: &mut Session<'_>,
+    goals: &Goals,
+    meter: &mut Meter,
+    report: &mut CompactReport,
+    reserve: &Reserve<'_>,
+) -> Result<()> {
+    let first = Plan::of(&session.state(), goals)?;
+    if first.steps.is_empty() {
+        return Ok(());
+    }
+    let plan = if session.state().active.is_some() {
+        drop(first);
+        reserve.with(session, Session::seal_now)?;
+        Plan::of(&session.state(), goals)?
+    } else {
+        first
+    };
+    let options = &shared.context.options;
+    let level = goals.level.unwrap_or(options.level);
+    let workers = Workers::new(options.threads, level).map_err(|e| Error::compressing(&e))?;
+    let mut compaction = Compaction {
+        shared,
+        workers: Arc::new(workers),
+        encode_all: goals.level.is_some(),
+        reach: plan.reach,
+        retired: plan.retired,
+        uses: plan.uses,
+        meter,
+        report,
+    };
+    compaction.meter.total = plan.steps.iter().map(Step::len).sum();
+    compaction.all(session, plan.steps, reserve)?;
+    if let Err(error) = session.maintain_index()
+        && error.kind() != ErrorKind::Interrupted
+    {
+        shared.context.warn(format!(
+            "The index of sealed segments could not be brought up to date, so that searches take longer: {}",
+            error.message()
+        ));
+    }
+    Ok(())
+}
+
+/// A compaction under way.
+struct Compaction<'a> {
+    shared: &'a Shared,
+    workers: Arc<Workers>,
+    encode_all: bool,
+    reach: Arc<Reach>,
+    retired: BTreeSet<DictionaryNumber>,
+    uses: BTreeMap<SegmentNumber, BTreeSet<DictionaryNumber>>,
+    meter: &'a mut Meter,
+    report: &'a mut CompactReport,
+}
+
+impl Compaction<'_> {
+    fn all(
+        &mut self,
+        session: &mut Session<'_>,
+        steps: Vec<Step>,
+        reserve: &Reserve<'_>,
+    ) -> Result<()> {
+        // A dictionary can go when no other segment uses it.
+        let state = session.state();
+        let (holders, others): (Vec<Step>, Vec<Step>) = steps
+            .into_iter()
+            .partition(|step| self.holds_retired(&state, step));
+        drop(state);
+        let mut queue: VecDeque<Step> = others.into_iter().chain(holders).collect();
+        let mut waiting: Vec<Step> = Vec::new();
+        let mut gained = false;
+        loop {
+            let Some(step) = queue.pop_front() else {
+                // What there was no room for may fit now.
+                if waiting.is_empty() || !gained {
+                    break;
+                }
+                gained = false;
+                queue.extend(waiting.drain(..));
+                continue;
+            };
+            match reserve.with(session, |session| self.step(session, &step)) {
+                Ok(()) => gained = true,
+                Err(error) if error.kind() == ErrorKind::StoreFull && !session.is_over() => {
+                    if step.segments.len() > 1 {
+                        for part in step.split().into_iter().rev() {
+                            queue.push_front(part);
+                        }
+                    } else {
+                        waiting.push(step);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Corrupt && !session.is_over() => {
+                    self.report.skipped_segments += step.segments.len() as u64;
+                    let text = format!("Not compacted: {}", error.message());
+                    self.shared.context.warn(text);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if !waiting.is_empty() {
+            let needed = waiting.iter().map(Step::kept_len).min().unwrap_or(0);
+            self.report.skipped_segments += waiting.len() as u64;
+            self.shared.context.warn(format!(
+                "There was no room to compact {} more segments; {needed} bytes of free space are needed for the next one.",
+                waiting.len()
+            ));
+        }
+        self.last_dictionaries(session, reserve)
+    }
+
+    /// Segments that hold dictionaries which others used until now.
+    fn last_dictionaries(
+        &mut self,
+        session: &mut Session<'_>,
+        reserve: &Reserve<'_>,
+    ) -> Result<()> {
+        let state = session.state();
+        let used: BTreeSet<DictionaryNumber> = self.uses.values().flatten().copied().collect();
+        let mut holders = Vec::new();
+        for sealed in &state.manifest.sealed {
+            let entry = &sealed.entry;
+            let range = entry.first_blob..entry.end_blob;
+            let held = self.retired_in(&state, &range);
+            if held.iter().any(|number| !used.contains(number)) {
+                holders.push(Step {
+                    segments: vec![Weighed {
+                        number: entry.number,
+                        len: entry.len,
+                        blobs: entry.blobs,
+                        kept: entry.blobs,
+                        kept_len: entry.len,
+                        uses: BTreeSet::new(),
+                        due: true,
+                    }],
+                });
+            }
+        }
+        drop(state);
+        for step in holders {
+            match reserve.with(session, |session| self.step(session, &step)) {
+                Err(error) if error.kind() == ErrorKind::StoreFull && !session.is_over() => {}
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
+    fn holds_retired(&self, state: &CommittedState, step: &Step) -> bool {
+        places(state, step).is_some_and(|places| {
+            ids_of(state, &places).is_some_and(|ids| !self.retired_in(state, &ids).is_empty())
+        })
+    }
+
+    /// The retired dictionaries whose blobs lie in a range.
+    fn retired_in(
+        &self,
+        state: &CommittedState,
+        ids: &Range<BlobId>,
+    ) -> BTreeSet<DictionaryNumber> {
+        let retired = self.retired.iter();
+        let entries = retired.filter_map(|number| state.catalogue.dictionary(*number));
+        entries
+            .filter(|entry| ids.contains(&entry.blob))
+            .map(|entry| entry.number)
+            .collect()
+    }
+
+    fn step(&mut self, session: &mut Session<'_>, step: &Step) -> Result<()> {
+        let result = self.replace(session, step);
+        // What this step read from is let go by now, and its files with it.
+        if result.is_ok() {
+            session.release();
+        }
+        result
+    }
+
+    fn replace(&mut self, session: &mut Session<'_>, step: &Step) -> Result<()> {
+        let state = session.state();
+        let places = places(&state, step)
+            .ok_or_else(|| Error::internal("a segment to compact is not where it was"))?;
+        let ids = ids_of(&state, &places)
+            .ok_or_else(|| Error::internal("no segment is to be compacted"))?;
+        let own: Vec<SegmentNumber> = step.segments.iter().map(|one| one.number).collect();
+        let elsewhere = |number: &DictionaryNumber| {
+            let others = self
+                .uses
+                .iter()
+                .filter(|(segment, _)| !own.contains(segment));
+            others.into_iter().any(|(_, used)| used.contains(number))
+        };
+        let mut gone = self.retired_in(&state, &ids);
+        gone.retain(|number| !elsewhere(number));
+        let dead = dead_large(&state, &self.reach);
+        let dead: BTreeSet<BlobId> = dead.range(ids.clone()).copied().collect();
+        let mut catalogue = state.catalogue.clone();
+        catalogue.forget(&gone, &dead);
+        let sources: Vec<Arc<dyn Segment>> = state
+            .manifest
+            .sealed
+            .get(places.clone())
+            .unwrap_or_default()
+            .iter()
+            .map(|sealed| Arc::clone(&sealed.segment))
+            .collect();
+        let snapshot = Snapshot::new(state, None);
+        let context = Arc::clone(&self.shared.context);
+        let mut keeper = Keeper::new(
+            &snapshot,
+            &self.reach,
+            &sources,
+            &self.retired,
+            &gone,
+            self.meter,
+        )?;
+        let new = NewSegment {
+            number: SegmentNumber(0),
+            store: context.header.uuid,
+            first_blob: ids.start,
+            end_blob: ids.end,
+            page_bytes: context.options.page_bytes,
+            encode_all: self.encode_all,
+        };
+        let workers = &self.workers;
+        let entry = session.replace(places, catalogue, &mut |number, body| {
+            let new = NewSegment { number, ..new };
+            let mut rewrite = Rewrite::begin(context.vfs.as_ref(), new, Arc::clone(workers))?;
+            for source in &sources {
+                rewrite.add_blobs(snapshot.reader(), source.as_ref(), &mut keeper)?;
+            }
+            for source in &sources {
+                rewrite.add_rows(snapshot.reader(), source.as_ref(), &mut keeper)?;
+            }
+            rewrite.finish(body)
+        })?;
+        for number in &own {
+            self.uses.remove(number);
+        }
+        self.uses.insert(entry.number, BTreeSet::new());
+        self.report.rewritten_segments += own.len() as u64;
+        self.report.removed_blobs += step.dead() + dead.len() as u64;
+        let done = self.meter.total.min(self.report.read_bytes + step.len());
+        self.report.read_bytes = done;
+        self.meter.reach(done)
+    }
+}
+
+/// Where the segments of a step are among the sealed ones; `None` when they are not neighbours.
+fn places(state: &CommittedState, step: &Step) -> Option<Range<usize>> {
+    let first = step.segments.first()?.number;
+    let mut sealed = state.manifest.sealed.iter();
+    let start = sealed.position(|sealed| sealed.entry.number == first)?;
+    let found = state
+        .manifest
+        .sealed
+        .get(start..start + step.segments.len())?;
+    let same = found
+        .iter()
+        .zip(&step.segments)
+        .all(|(sealed, one)| sealed.entry.number == one.number);
+    same.then_some(start..start + step.segments.len())
+}
+
+/// The blob ids that may occur in the segments at these places.
+fn ids_of(state: &CommittedState, places: &Range<usize>) -> Option<Range<BlobId>> {
+    let segments = state.manifest.sealed.get(places.clone())?;
+    Some(segments.first()?.entry.first_blob..segments.last()?.entry.end_blob)
+}
