@@ -133,6 +133,21 @@ class StoreEngine(ReadEngine, Protocol):
     def export(self, collection: str, target: Any, progress: EngineProgress | None, /) -> dict[str, Any]: ...
 
 
+class ZstdStream(Protocol):
+    """Compresses a stream of bytes into one zstd frame."""
+
+    def __init__(self, level: int) -> None: ...
+    def compress(self, data: bytes, /) -> bytes: ...
+    def finish(self) -> bytes: ...
+
+
+class ArrowFile(Protocol):
+    """The bytes of an Arrow file with the rows of a table, in pieces."""
+
+    def __init__(self, table: ArrowStreamExportable) -> None: ...
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
 class Backend(Protocol):
     """An implementation of the store."""
 
@@ -171,6 +186,16 @@ class Backend(Protocol):
 
     def json_lines(self, table: ArrowStreamExportable, /) -> Any:
         """A file object to read from: one JSON object a line for each row of a table, as `append` stores it."""
+        ...
+
+    @property
+    def ZstdStream(self) -> type[ZstdStream]:  # noqa: N802  (the name of the class)
+        """Compresses a stream into one zstd frame."""
+        ...
+
+    @property
+    def ArrowFile(self) -> type[ArrowFile]:  # noqa: N802  (the name of the class)
+        """The bytes of an Arrow file with the rows of a table."""
         ...
 
     def error_kinds(self) -> list[str]:

@@ -15,6 +15,7 @@ from lakebed._types import Buffer, Hash, HashLike, Row, Rows
 from lakebed.prompts.client import Chunk, Pulled
 
 __all__ = [
+    "ArrowFile",
     "ArrowStream",
     "Buffer",
     "Hash",
@@ -25,6 +26,7 @@ __all__ = [
     "Rows",
     "SnapshotEngine",
     "StoreEngine",
+    "ZstdStream",
     "__version__",
     "collection_name",
     "error_kinds",
@@ -240,7 +242,8 @@ class StoreEngine:
         """The store as this object sees it now, what is pending included."""
 
     def append(self, collection: str, batches: Iterator[Batch], /) -> dict[str, Any]:
-        """Append records to a collection. A batch is a list of `bytes`, or a table through `__arrow_c_stream__`.
+        """Append records to a collection. A batch is a list of `bytes`, or a table with
+        `__arrow_c_stream__` and the places of its text that is JSON.
 
         Returns an `AppendReport`. Raises `BadRecord`.
         """
@@ -325,6 +328,25 @@ class StoreEngine:
     def rows(self, collection: str, start: int, stop: int | None, /) -> Rows:
         """The rows with sequence numbers from `start` to below `stop`; None means to the end. Raises
         `CollectionNotFound`."""
+
+@final
+class ZstdStream:
+    """Compresses a stream of bytes into one zstd frame."""
+
+    def __new__(cls, level: int) -> Self: ...
+    def compress(self, data: bytes, /) -> bytes:
+        """Add bytes. Returns what is ready of the frame, which may be nothing."""
+
+    def finish(self) -> bytes:
+        """End the frame. Returns the rest of it."""
+
+@final
+class ArrowFile:
+    """The bytes of an Arrow file (IPC) with the rows of a table that has `__arrow_c_stream__`, in pieces."""
+
+    def __new__(cls, table: ArrowStreamExportable) -> Self: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> bytes: ...
 
 @final
 class OllamaClient:

@@ -11,6 +11,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias, TypeGuard
 
+from lakebed._json_values import dumped
+from lakebed._relations import is_relation, with_exact_types
 from lakebed.errors import BadRecord
 
 _BATCH_ROWS = 4096
@@ -26,7 +28,8 @@ class ArrowStreamExportable(Protocol):
 Json: TypeAlias = Mapping[str, Any] | list[Any] | str | int | float | bool | None
 Record: TypeAlias = bytes | bytearray | memoryview | Json
 Records: TypeAlias = Record | ArrowStreamExportable | Iterable[Record | ArrowStreamExportable]
-Batch: TypeAlias = "list[bytes] | ArrowStreamExportable"
+Batch: TypeAlias = "list[bytes] | tuple[ArrowStreamExportable, list[list[int]]]"
+"""The bytes of records; or a table, and the places of its text that is JSON without saying so (`_relations`)."""
 
 
 def is_table(value: object) -> TypeGuard[ArrowStreamExportable]:
@@ -45,11 +48,16 @@ def to_json(value: object) -> bytes:
     """The bytes as which a JSON-able object is stored.
 
     Compact UTF-8: no spaces, keys in insertion order, characters as they are (only `"`, `\\` and control characters are
-    escaped), numbers as Python prints them. Raises `BadRecord` for NaN, infinities, lone surrogates and types that
-    `json` cannot write.
+    escaped), numbers as Python prints them. Times and dates are ISO 8601 (with a zone in UTC), `Decimal` is a number
+    with all its digits, `UUID` and `Hash` are text, bytes base64, NumPy scalars and arrays what they stand for. NaN is
+    null. Raises `BadRecord` for infinities, lone surrogates and other types.
     """
     try:
-        return _encode(value).encode()
+        try:
+            return _encode(value).encode()
+        except (TypeError, ValueError):
+            # The encoder of the standard library is fast, and does not know these types.
+            return dumped(value).encode()
     except UnicodeEncodeError as error:
         raise BadRecord(
             f"The record holds a lone surrogate ({error.object[error.start]!a}), which UTF-8 cannot write; replace it."
@@ -81,7 +89,7 @@ def batches(rows: Records) -> Iterator[Batch]:
     Raises `TypeError` when `rows` holds no records; the iterator raises `BadRecord`.
     """
     if is_table(rows):
-        yield rows
+        yield _table(rows)
     elif isinstance(rows, bytes | bytearray | memoryview | str | Mapping):
         yield [record(rows)]
     elif isinstance(rows, Iterable):
@@ -92,6 +100,10 @@ def batches(rows: Records) -> Iterator[Batch]:
         )
 
 
+def _table(value: ArrowStreamExportable) -> Batch:
+    return with_exact_types(value) if is_relation(value) else (value, [])
+
+
 def _grouped(rows: Iterator[Record | ArrowStreamExportable]) -> Iterator[Batch]:
     batch: list[bytes] = []
     size = 0
@@ -100,7 +112,7 @@ def _grouped(rows: Iterator[Record | ArrowStreamExportable]) -> Iterator[Batch]:
             if batch:
                 yield batch
                 batch, size = [], 0
-            yield item
+            yield _table(item)
             continue
         data = record(item)
         batch.append(data)

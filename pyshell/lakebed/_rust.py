@@ -5,15 +5,28 @@ from __future__ import annotations
 
 from typing import Final
 
-from lakebed._engine import Buffer, Hash, JsonLines, OllamaClient, Row, Rows, collection_name, error_kinds
+from lakebed._engine import (
+    ArrowFile,
+    Buffer,
+    Hash,
+    JsonLines,
+    OllamaClient,
+    Row,
+    Rows,
+    ZstdStream,
+    collection_name,
+    error_kinds,
+)
 from lakebed._engine import open as open_store
 
 __all__ = [
+    "ArrowFile",
     "Buffer",
     "Hash",
     "OllamaClient",
     "Row",
     "Rows",
+    "ZstdStream",
     "collection_name",
     "error_kinds",
     "json_lines",

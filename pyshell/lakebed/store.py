@@ -202,9 +202,11 @@ class Store(Readable):
         `rows` is an iterable of records, one record, or a table:
 
         - bytes or text: one JSON value, stored as it is;
-        - dicts, lists, numbers, bools, None: written as compact UTF-8 JSON in insertion order (`lakebed.to_json`);
+        - dicts, lists, numbers, bools, None, times, dates, `Decimal`, `UUID`, bytes, NumPy values: written as compact
+          UTF-8 JSON in insertion order (`lakebed.to_json`);
         - anything with `__arrow_c_stream__` (a DuckDB relation, a pyarrow table, a Polars or pandas frame): one JSON
-          object a row; numbers keep all their digits, times become ISO 8601 text, binary base64, NULL null.
+          object a row; numbers keep all their digits, JSON its text, times become ISO 8601 text, binary base64, NULL
+          and NaN null. Equal column names are an error.
 
         A list is an iterable of records; to append one record that is a list, wrap it: `[[1, 2]]`.
 

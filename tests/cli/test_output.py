@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -38,6 +39,91 @@ def test_the_columns_of_a_long_table_are_as_wide_as_all_rows_need(run, store):
     assert len(lines) == 70000 + 6
     assert {len(line) for line in lines[:-1]} == {54}
     assert lines[-1] == "  70,000 rows, 1 column"
+
+
+NASTY = "a\x1b[31mb\x1b]0;title\x07c\rd\x7f\u009b2J\u202egnp"
+"""A color, a window title, a bell, a carriage return, and a control and a mark that reorders text beyond ASCII."""
+DANGER = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+FORMS = ["table", "vertical", "markdown", "csv", "json", "ndjson"]
+
+
+def without_colors(text):
+    return re.sub(r"\x1b\[[012](;31)?m", "", text)
+
+
+@pytest.fixture
+def nasty(run, store, place):
+    """A query whose names and values would all reach the terminal."""
+    (place / "nasty.ndjson").write_text(json.dumps({"text": NASTY, NASTY: 1}) + "\n")
+    assert run("ingest", "nasty.ndjson").code == 0
+    # A JSON column has its own bytes.
+    line = '{"raw":"\u009b2J\u202e\x7f","more":[1,"\u009b"]}'
+    assert run("ingest", "-", "--into", "raw", stdin=f"{line}\n".encode()).code == 0
+    return "SELECT nasty.* EXCLUDE (_file, _ingested_at), raw.* FROM nasty, raw"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_terminal_shows_escape_sequences_and_does_not_obey_them(on_terminal, nasty, form):
+    seen = on_terminal("query", f"SELECT text, {json.dumps(NASTY)} AS other FROM nasty", "--format", form, NO_COLOR="1")
+    assert seen.code == 1, "text in double quotes is a name"
+    seen = on_terminal("query", nasty, "--format", form, COLUMNS="2000", NO_COLOR="1")
+    assert seen.code == 0
+    assert not DANGER.findall(seen.text)
+    assert "u001b" in seen.text or "x1b" in seen.text
+    if form in ("json", "ndjson"):
+        rows = json.loads(seen.text) if form == "json" else [json.loads(line) for line in seen.text.splitlines()]
+        assert rows[0]["text"] == NASTY
+        assert rows[0]["raw"] == "\u009b2J\u202e\x7f"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_pipe_and_a_file_get_the_bytes_as_they_are(run, nasty, place, form):
+    text = "a\x1b[31mb\x07c\x7f\u009b2J\u202egnp"
+    query = f"SELECT '{text}' AS text"
+    out = run("query", query, "--format", form).text
+    run("query", query, "--format", form, "-o", "out.txt")
+    assert (place / "out.txt").read_text() == out
+    assert ("\x7f\u009b2J\u202egnp" if form in ("json", "ndjson") else text) in out
+
+
+def test_records_blobs_and_explanations_are_shown_too(on_terminal, run, nasty):
+    for arguments in (
+        ("export", "raw"),
+        ("query", f"EXPLAIN SELECT '{NASTY}' AS x"),
+        ("query", "SELECT NULL::ENUM('\x1b[31m', '\u202e') AS kind"),
+        ("describe", "nasty"),
+        ("collections",),
+    ):
+        seen = on_terminal(*arguments, NO_COLOR="1")
+        assert seen.code == 0, seen
+        assert not DANGER.findall(seen.text), arguments
+    hash = run("query", "SELECT _hash FROM raw").rows[0]["_hash"]
+    assert not DANGER.findall(on_terminal("get", hash).text)
+    assert "\u009b" in run("get", hash).text
+    assert "\u009b" in run("export", "raw").text
+
+
+def test_errors_notes_and_file_names_are_shown_too(on_terminal, run, nasty, place):
+    name = "n\x1b]0;x\x07\u202e\u009b.ndjson"
+    (place / name).write_text('{"a":1}\n{bad\n')
+    for arguments in (
+        ("ingest", "no" + name),
+        ("ingest", name),
+        ("ingest", name, "--on-error", "skip"),
+        ("ingest", name),
+        ("query", f'SELECT 1 FROM "{NASTY}"'),
+        ("query", f"SELECT error('{NASTY}')"),
+        ("query", f"SELECT 1 | write '{name}.csv'"),
+        (f"--{NASTY}",),
+        ("put", name),
+        ("drop", NASTY),
+        ("-s", NASTY, "stats"),
+        ("-c", f"SELECT '{NASTY}' AS x; verb\x1b[31m;"),
+    ):
+        # Standard error is the terminal, too; nothing is asked.
+        seen = on_terminal(*arguments, typed=b"\n", NO_COLOR="1")
+        assert not DANGER.findall(re.sub(r"\x1b\[(\?25[lh]|2K|1A|[0-9;]*m(?=\D))|\r", "", seen.text)), (arguments, seen)
+    assert name in run("put", "no" + name).err
 
 
 @pytest.mark.parametrize("form", ["table", "vertical", "markdown", "csv", "json", "ndjson"])

@@ -36,6 +36,19 @@ class TestQuery:
         line = run("query", "SELECT _json FROM events LIMIT 1").text
         assert line == '{"_json":' + store.read_text().splitlines()[0] + "}\n"
 
+    @pytest.mark.parametrize("comment", ["-- daily", "--", "--daily=1", "--é", "--format csv", "/* a */ --"])
+    def test_text_may_begin_with_a_comment(self, run, store, comment):
+        for before in ([], ["-c"], ["--"]):
+            done = run("query", *before, f"{comment}\nSELECT 1 AS x")
+            assert (done.code, done.rows) == (0, [{"x": 1}]), done.err
+        assert run("-c", f"{comment}\nSELECT 1 AS x").rows == [{"x": 1}]
+        assert run("query", stdin=f"{comment}\nSELECT 1 AS x".encode()).rows == [{"x": 1}]
+
+    def test_a_comment_alone_is_no_statement_and_a_misspelt_option_is_one(self, run, store):
+        assert "There is no statement" in run("query", "-- nothing here").err
+        assert "Did you mean '--format'?" in run("query", "--fromat", "csv", "SELECT 1").err
+        assert run("query", "--format=csv", "-cSELECT 1 AS x").text == "x\n1\n"
+
     def test_one_array(self, run, store):
         assert json.loads(run("query", "SELECT n FROM events", "--format", "json").text)[0] == {"n": 1}
         assert json.loads(run("query", "SELECT n FROM events WHERE false", "--format", "json").text) == []

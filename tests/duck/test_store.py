@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 
+import duckdb
+import pandas as pd
+import polars as pl
 import pytest
 
 import lakebed
@@ -67,6 +72,41 @@ def test_connecting_again_to_the_same_database_file_is_no_error(con, tmp_path):
         with lakebed.open(tmp_path / "other.lakebed"), pytest.raises(lakebed.InvalidArgument, match="another name"):
             lakebed.connect(tmp_path / "other.lakebed", database=tmp_path / "own.db")
         assert first.sql("SELECT count(*) FROM things JOIN mine USING (n)").fetchall() == [(1,)]
+
+
+def test_cursors_threads_and_libraries_find_the_collections(con):
+    query = "SELECT sum(n) AS total, (SELECT count(*) FROM collections) AS collections FROM things"
+    expected = [(4950, 1)]
+    assert isinstance(con, duckdb.DuckDBPyConnection)
+    assert type(con).__name__ == "DuckDBPyConnection"
+    with con.cursor() as cursor, cursor.cursor() as inner:
+        assert cursor.execute(query).fetchall() == inner.sql(query).fetchall() == expected
+    assert con.duplicate().execute(query).fetchall() == expected
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(lambda _: con.cursor().execute(query).fetchall(), range(8))) == [expected] * 8
+    with warnings.catch_warnings():
+        # pandas says that it was tested with SQLAlchemy and SQLite.
+        warnings.simplefilter("ignore")
+        assert pd.read_sql(query, con).total.tolist() == [4950]
+    assert pl.read_database(query, con)["total"].to_list() == [4950]
+    relation = duckdb.sql(query, connection=con.cursor())
+    assert relation is not None
+    assert relation.fetchall() == expected
+
+
+def test_a_cursor_of_a_detached_store_is_a_cursor(con):
+    con.execute("USE memory")
+    con.execute("DETACH data")
+    assert con.cursor().execute("SELECT 1").fetchall() == [(1,)]
+
+
+def test_cursors_see_tables_of_the_own_database_first(tmp_path, con):
+    with lakebed.connect(tmp_path / "test.lakebed") as own:
+        own.execute("CREATE TABLE mine AS SELECT 7 AS n")
+        own.execute("CREATE TABLE things AS SELECT 8 AS n")
+        assert own.cursor().execute("SELECT n FROM mine UNION ALL SELECT n FROM things").fetchall() == [(7,), (8,)]
+        own.cursor().execute("CREATE TABLE more AS SELECT 9 AS n")
+        assert own.execute("SELECT n FROM memory.more").fetchall() == [(9,)]
 
 
 def test_a_store_that_was_replaced_is_seen_by_views_and_functions_alike(tmp_path):

@@ -46,6 +46,14 @@ def test_one_prompt_is_streamed_on_a_terminal(on_terminal, issues, server):
     assert "You said: Say title 7" in many.text
 
 
+def test_a_reply_cannot_move_the_cursor(on_terminal, run, issues, server):
+    prompt = "a\x1b]0;title\x07\tb\u202e\u009bc"
+    shown = "You said: a\\x1b]0;title\\x07\tb\\u202e\\x9bc\n"
+    assert on_terminal("prompt", "llama3.2", prompt).text == shown
+    assert f"\n{shown}" in on_terminal("prompt", "llama3.2", prompt, "--from", "SELECT 1 UNION ALL SELECT 2").text
+    assert run("prompt", "llama3.2", prompt, "--into", "more").rows[0]["text"] == f"You said: {prompt}"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

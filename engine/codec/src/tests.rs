@@ -381,3 +381,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_stream_becomes_one_standard_frame() {
+    let data: Vec<u8> = (0..400_000_u32)
+        .flat_map(|number| (number % 1000).to_le_bytes())
+        .collect();
+    let mut compressor = StreamCompressor::new(3).unwrap();
+    let mut file = Vec::new();
+    for piece in data.chunks(70_001) {
+        file.extend(compressor.write(piece).unwrap());
+    }
+    file.extend(compressor.finish().unwrap());
+    assert!(file.len() < data.len() / 4);
+    let mut back = Vec::with_capacity(data.len());
+    zstd_safe::decompress(&mut back, &file).unwrap();
+    assert_eq!(back, data);
+}

@@ -45,7 +45,7 @@ fn arrays(numbers: &[i64]) -> Vec<ArrayRef> {
 }
 
 fn check(batch: &RecordBatch) {
-    let Ok(written) = writer::records(batch) else {
+    let Ok(written) = writer::Writer::new(&batch.schema()).and_then(|writer| writer.records(batch)) else {
         return;
     };
     assert_eq!(written.len(), batch.num_rows());
@@ -90,6 +90,6 @@ fuzz_target!(|data: &[u8]| {
         return;
     }
     let batch = RecordBatch::try_new(extractor.schema(), arrays).expect("of one length");
-    assert!(writer::records(&batch).is_ok());
+    assert!(writer::Writer::new(&batch.schema()).and_then(|writer| writer.records(&batch)).is_ok());
     check(&batch);
 });

@@ -2,22 +2,29 @@
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
 use arrow_array::ffi_stream::RecordBatchStreamReader;
+use arrow_array::{RecordBatch, RecordBatchReader as _};
 use lakebed_core::{Error, ErrorKind};
-use lakebed_json::writer;
+use lakebed_json::writer::{WriteError, Writer};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyIterator, PyList};
 
 use crate::arrow_capsules;
 use crate::detach::CallingThread;
+use crate::errors::to_python;
 
 /// A Python iterator of batches.
 pub(crate) struct PyBatches {
     batches: Py<PyIterator>,
     /// The table whose batches come next.
-    table: Mutex<Option<RecordBatchStreamReader>>,
+    table: Mutex<Option<Table>>,
+}
+
+/// The rest of a table, and how its rows are written.
+struct Table {
+    reader: RecordBatchStreamReader,
+    writer: Arc<Writer>,
 }
 
 /// The next records of an append.
@@ -25,7 +32,7 @@ pub(crate) enum InputBatch {
     /// The bytes of each.
     Records(Vec<Vec<u8>>),
     /// Arrow rows, each of which becomes a JSON object.
-    Table(RecordBatch),
+    Table(RecordBatch, Arc<Writer>),
     /// There are no more.
     End,
 }
@@ -35,12 +42,17 @@ impl InputBatch {
     pub(crate) fn records(self) -> lakebed_core::Result<Option<Vec<Vec<u8>>>> {
         match self {
             Self::Records(records) => Ok(Some(records)),
-            Self::Table(batch) => writer::records(&batch)
+            Self::Table(batch, writer) => writer
+                .records(&batch)
                 .map(Some)
-                .map_err(|error| Error::new(ErrorKind::BadRecord, error.to_string())),
+                .map_err(|error| bad_record(&error)),
             Self::End => Ok(None),
         }
     }
+}
+
+fn bad_record(error: &WriteError) -> Error {
+    Error::new(ErrorKind::BadRecord, error.to_string())
 }
 
 impl PyBatches {
@@ -57,14 +69,19 @@ impl PyBatches {
             // Tables are read detached: a producer that needs the interpreter attaches by itself.
             let batch = py.detach(|| {
                 let mut table = self.table.lock();
-                let batch = table.as_mut().and_then(Iterator::next);
+                let batch = table.as_mut().and_then(|table| {
+                    let batch = table.reader.next()?;
+                    Some(batch.map(|batch| (batch, Arc::clone(&table.writer))))
+                });
                 if batch.is_none() {
                     *table = None;
                 }
                 batch
             });
             match batch {
-                Some(Ok(batch)) if batch.num_rows() > 0 => return Ok(InputBatch::Table(batch)),
+                Some(Ok((batch, writer))) if batch.num_rows() > 0 => {
+                    return Ok(InputBatch::Table(batch, writer));
+                }
                 Some(Ok(_)) => continue,
                 Some(Err(cause)) => {
                     return Err(arrow_capsules::failed(
@@ -85,8 +102,16 @@ impl PyBatches {
                 }
                 return Ok(InputBatch::Records(records));
             }
-            let reader = arrow_capsules::read(&next)?;
-            *self.table.lock() = Some(reader);
+            // A table, and the places of its text that is JSON without saying so.
+            let (table, json): (Bound<'_, PyAny>, Vec<Vec<usize>>) = next.extract()?;
+            let reader = arrow_capsules::read(&table)?;
+            let mut writer = Writer::new(&reader.schema())
+                .map_err(|error| to_python(py, &bad_record(&error)))?;
+            writer.set_json(&json);
+            *self.table.lock() = Some(Table {
+                reader,
+                writer: Arc::new(writer),
+            });
         }
     }
 }

@@ -18,6 +18,7 @@ mod buffer;
 mod detach;
 mod engine;
 mod errors;
+mod file_formats;
 mod file_objects;
 mod hash;
 mod json_lines;
@@ -42,6 +43,10 @@ mod _engine {
     use crate::engine::collection_name;
     #[pymodule_export]
     use crate::engine::open;
+    #[pymodule_export]
+    use crate::file_formats::ArrowFile;
+    #[pymodule_export]
+    use crate::file_formats::ZstdStream;
     #[pymodule_export]
     use crate::hash::PyHash;
     #[pymodule_export]

@@ -25,7 +25,7 @@ from lakebed._cli.environment.arguments import (
 )
 from lakebed._cli.environment.opened_file import is_file, is_file_name
 from lakebed._cli.messages.error_output import interruption_message, print_error, report_failure
-from lakebed._cli.messages.terminal import discard
+from lakebed._cli.messages.terminal import discard, shown
 from lakebed._cli.verbs import STORE_VERBS, Verb
 
 _HELP = """An embedded, content-addressed store for NDJSON: small on disk, queried in SQL.
@@ -94,7 +94,7 @@ def _usage_message(problem: click.ClickException) -> str:
 
 
 def _show_warning(message: Warning | str, *_details: object, **_more: object) -> None:
-    sys.stderr.write(f"note: {message}\n")
+    sys.stderr.write(f"note: {shown(str(message), sys.stderr)}\n")
 
 
 def _prepare_streams() -> None:

@@ -19,6 +19,8 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
+from lakebed._cli.render import escaped
+
 
 class _RowsColumn(ProgressColumn):
     """The number of rows done."""
@@ -49,7 +51,7 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int | None, int, float],
         TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
     ]
     with Progress(*columns, console=Console(stderr=True), transient=True, expand=True) as bar:
-        task = bar.add_task(title, total=None)
+        task = bar.add_task(escaped(title), total=None)
 
         def report(done: int, total: int | None, rows: int, seconds: float) -> None:
             bar.update(task, completed=done, total=total, rows=rows, seconds=seconds)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lakebed._packages import required
 from lakebed.duck.attachment import SYSTEM_SCHEMA, Attachment, attachments
+from lakebed.duck.cursors import with_search_path
 from lakebed.duck.functions import ALLOWED, load_functions
 from lakebed.duck.names import literal, quoted
 from lakebed.duck.store_tables import provider_of
@@ -35,8 +36,8 @@ def connect(
 
     `path` is a store's directory, which is opened for reading, or an open store. `database`, `config` and `read_only`
     are those of `duckdb.connect`; `name` is the name of the attached store, the `data` above. A table of the database
-    hides a collection of the same name, and new tables are created in the database. Cursors of the connection see the
-    full names; short names need the setting `search_path`, which only this connection has.
+    hides a collection of the same name, and new tables are created in the database. Cursors of the connection find the
+    same names, so it can be passed to other threads (as `con.cursor()`), pandas, Polars, Ibis and SQLAlchemy.
 
     The functions of lakebed's DuckDB extension (`lakebed_scan`, `lakebed_get`, `lakebed_train`, ...) exist too. For
     these an in-memory database is opened with `allow_unsigned_extensions`; for a database in a file put that into
@@ -67,12 +68,12 @@ def connect(
 
 
 def search(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Sets the search path of the connection, for short names: its own database first, then the attached store
-    `name`."""
+    """Sets the search path of the connection and its cursors, for short names: its own database first, then the
+    attached store `name`."""
     row = connection.execute("SELECT current_database(), current_schema()").fetchone() or ("memory", "main")
     places = [(row[0], row[1]), (name, "main"), (name, SYSTEM_SCHEMA)]
     path_of_search = ",".join(f"{quoted(place)}.{quoted(schema)}" for place, schema in places)
-    connection.execute(f"SET search_path = {literal(path_of_search)}")
+    with_search_path(connection, literal(path_of_search))
 
 
 def attach(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str] | Store, name: str = "data") -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lakebed.duck.cursors import helper
+from lakebed.duck.cursors import helper, plain_cursor
 from lakebed.duck.names import ViewName, quoted
 from lakebed.duck.table_scan import TableScan, has_pushdown, table_scan
 from lakebed.duck.tables import SEQ, Table
@@ -131,7 +131,7 @@ class StandingViews:
                 self._maker = None
                 self._object_views.clear()
         if self._maker is None:
-            self._maker = connection.cursor()
+            self._maker = plain_cursor(connection)
             self._maker.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self._database)}.{OBJECT_SCHEMA}")
         return self._maker
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from lakebed._records import to_json
+from lakebed.duck.json_text import json_object
 from lakebed.duck.names import literal, quoted
 from lakebed.duck.struct_types import struct_fields
 from lakebed.errors import InvalidArgument
@@ -178,11 +179,12 @@ class QueryRows:
         }
         inner, names, self.why_no_sources = with_sources(self._connection, query, self.columns, collections)
         self._collections = [(name, dump(name)) for name in names]
-        plain = [name for name in self.columns if name not in self._binary]
-        packed = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in plain)
+        plain = [
+            (name, quoted(name), self._connection.sqltype(kind)) for name, kind, *_ in found if name not in self._binary
+        ]
         hidden = [name for index in range(len(self._collections)) for name in source_columns(index)]
         shown = [
-            f"to_json(struct_pack({packed}))::VARCHAR" if plain else "'{}'",
+            json_object(plain),
             *map(quoted, hidden),
             *map(quoted, self._binary),
         ]

@@ -51,7 +51,7 @@ def get(context: Context, hash: str, output: str | None) -> None:
             f"The blob is {size(len(data))} of binary data, which would garble the terminal: give -o FILE, or a pipe."
         )
         raise InvalidArgument(message)
-    with context.output(output) as stream:
+    with context.text_output(output) as stream:
         stream.write(data)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import IO, cast
+
 from pydantic import BaseModel
 
 from lakebed._cli import render
 from lakebed._cli.commands.compaction import compact_if_due, compact_lines
+from lakebed._cli.commands.export_columns import export_columns
 from lakebed._cli.commands.ingest import training_line
 from lakebed._cli.environment.context import Context
+from lakebed._file_formats import file_format
 from lakebed.errors import CollectionNotFound, Corrupt, InvalidArgument
 
 
@@ -80,16 +84,26 @@ def seal(context: Context) -> None:
     context.report(sealed, [f"{render.count(sealed.segments, 'segment')} sealed"])
 
 
-def export(context: Context, collection: str, output: str | None) -> None:
-    """Writes the records of a collection, byte for byte as they were ingested."""
+def export(context: Context, collection: str, output: str | None, format: str | None) -> None:
+    """Writes a collection: in ndjson and json its records, byte for byte as they were ingested, in other formats its
+    columns.
+
+    Raises `InvalidArgument` when the ending of the file says no format that is known.
+    """
+    to_file = output is not None and output != "-"
+    form = (file_format(output, format).name if to_file and output else format) or "ndjson"
+    if form != "ndjson":
+        export_columns(context, collection, output, form)
+        return
     with context.open() as store:
-        if output is not None and output != "-":
-            report = store.export(collection, output, progress=context.progress)
+        if to_file and output is not None:
+            with context.output(output, compress=True) as target:
+                report = store.export(collection, target, progress=context.progress)
             context.report(report, [f"{output}: {render.count(report.rows, 'row')}, {render.size(report.bytes)}"])
             return
         # On a terminal, a progress bar would mix with the data.
-        with context.output(None) as stream:
-            store.export(collection, stream, progress=context.progress and not context.on_terminal)
+        with context.text_output(None, json=True) as stream:
+            store.export(collection, cast("IO[bytes]", stream), progress=context.progress and not context.on_terminal)
 
 
 def verify(context: Context) -> int | None:

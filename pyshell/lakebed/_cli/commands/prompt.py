@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import lakebed
 from lakebed._cli import render
-from lakebed._cli.commands.prompt_display import ReplyDisplay, StatusLine, safe_text
+from lakebed._cli.commands.prompt_display import ReplyDisplay, StatusLine
 from lakebed._cli.commands.prompt_store import opened_or_scratch, scratch
 from lakebed._cli.commands.prompt_text import prompt_text
 from lakebed._cli.environment.context import Context
@@ -170,7 +170,7 @@ def _run(context: Context, run: Run, again: str) -> int:
             for result in run:
                 with line.hidden() if line is not None else contextlib.nullcontext():
                     if display is None:
-                        context.say(result.model_dump_json())
+                        context.say(result.model_dump_json(), json=True)
                         sys.stdout.flush()
                     else:
                         display.show(result)
@@ -187,7 +187,7 @@ def _run(context: Context, run: Run, again: str) -> int:
     if report.cut:
         context.note(f"note: {render.count(report.cut, 'reply', 'replies')} ended at a limit (done_reason: length)")
     for reason in report.reasons[:_REASONS]:
-        context.note(f"note: {reason.kind}: {_brief(safe_text(reason.message))}")
+        context.note(f"note: {reason.kind}: {_brief(reason.message)}")
     if report.outcome == "too_many_errors":
         more = f"; to continue: {again}" if again else ""
         context.note(f"note: stopped after {report.errors:,} rows failed (--max-errors){more}")
@@ -276,7 +276,7 @@ def _planned_lines(planned: DryRun, width: int, height: int) -> Iterator[str]:
     shown = 0
     for line in itertools.islice(_folded(planned.first_prompt, width), room):
         shown += len(line)
-        yield safe_text(line.removesuffix("\n"))
+        yield line.removesuffix("\n")
     if shown < len(planned.first_prompt):
         yield f"... and {render.count(len(planned.first_prompt) - shown, 'character')} more"
 

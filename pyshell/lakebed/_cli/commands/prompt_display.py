@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -43,7 +42,7 @@ class ReplyDisplay:
         if text:
             with self._line.hidden(for_good=True) if self._line is not None else contextlib.nullcontext():
                 self._streamed = True
-                sys.stdout.write(safe_text(text))
+                sys.stdout.write(render.printable(text))
                 sys.stdout.flush()
 
     def show(self, result: PromptResult) -> None:
@@ -52,8 +51,8 @@ class ReplyDisplay:
         if self._streamed and result.error is None:
             sys.stdout.write("\n")
         else:
-            text = result.error.message if result.error is not None else safe_text(result.text or "")
-            self._context.say(f"{style.dim(f'── row {result.n:,}')}\n{text}")
+            text = result.error.message if result.error is not None else result.text or ""
+            sys.stdout.write(f"{style.dim(f'── row {result.n:,}')}\n{render.printable(text)}\n")
         sys.stdout.flush()
 
 
@@ -100,7 +99,7 @@ class StatusLine:
             with self._lock:
                 if self._is_off:
                     continue
-                text = self._text()[: shutil.get_terminal_size((80, 24)).columns - 1]
+                text = render.cut(render.escaped(self._text()), shutil.get_terminal_size((80, 24)).columns - 1)
                 sys.stderr.write(f"\r\x1b[2K\x1b[2m{text}\x1b[0m" if self._dim else f"\r\x1b[2K{text}")
                 sys.stderr.flush()
                 self._shown = True
@@ -117,8 +116,3 @@ class StatusLine:
             left = round(status.seconds_left)
             parts.append(f"{left // 3600}:{left // 60 % 60:02}:{left % 60:02} left")
         return " · ".join(parts)
-
-
-def safe_text(text: str) -> str:
-    """Text of a model, with line breaks and tabs; everything else that could move the cursor is escaped."""
-    return "".join(one if one in "\n\t" else render.escaped(one) for one in re.split(r"([\n\t])", text))

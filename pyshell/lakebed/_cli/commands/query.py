@@ -11,8 +11,9 @@ from lakebed._cli.environment.statement_input import given_statements
 from lakebed._cli.language.statements import Statement, hinting_at_pipe_verbs, split
 from lakebed._cli.pipes.execute import run_pipe
 from lakebed._cli.results import execution
-from lakebed._cli.results.output import write_parquet, write_result
+from lakebed._cli.results.output import TITLES, write_binary, write_result
 from lakebed._cli.results.transactions import run_without_rows
+from lakebed._file_formats import BINARY
 from lakebed.duck.interrupt import interruptible
 from lakebed.errors import InvalidArgument
 
@@ -45,7 +46,7 @@ def query(
         with context.naming_the_store():
             stores = AttachedStores(context, connection)
             stores.attach_main()
-        with execution.translated_errors(), interruptible(connection), context.output(output) as target:
+        with execution.translated_errors(), interruptible(connection), context.output(output, compress=True) as target:
             return _QueryCommand(
                 context, connection, stores, form, target, rows, to_file=output is not None, keeps=database is not None
             ).run(text)
@@ -115,11 +116,11 @@ class _QueryCommand:
 
     def _write_result(self, parsed: Parsed) -> None:
         self.results += 1
-        if self.form == "parquet":
+        if self.form in BINARY:
             if self.results > 1:
-                message = "A Parquet file holds one result: give one query."
+                message = f"{TITLES[self.form]} holds one result: give one query."
                 raise InvalidArgument(message)
-            write_parquet(self.connection, parsed, self.target)
+            write_binary(self.connection, parsed, self.form, self.target)
             return
         screen = self.context.on_terminal and not self.to_file and self.form in ("table", "vertical")
         layout = self.context.text_layout(self.rows, to_file=self.to_file)

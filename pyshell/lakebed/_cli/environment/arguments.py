@@ -4,6 +4,7 @@ pipes."""
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -38,6 +39,19 @@ class VerbCommand(click.Command):
             help=verb.summary + ("\n\n" + verb.details if verb.details else ""),
             short_help=verb.summary,
         )
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Parses words. A word that begins with a dash and cannot be an option, because it has white space, is text:
+        SQL that begins with a comment."""
+        left = super().parse_args(context, [_QUOTED + word if self._is_text(context, word) else word for word in args])
+        context.params = {name: _unmarked(value) for name, value in context.params.items()}
+        return left
+
+    def _is_text(self, context: click.Context, word: str) -> bool:
+        if not word.startswith("-") or not re.search(r"\s", word):
+            return False
+        name = word.partition("=")[0] if word.startswith("--") else word[:2]
+        return not any(name in (*one.opts, *one.secondary_opts) for one in self.get_params(context))
 
     def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         words = [(one.metavar.strip("[]."), one.help) for one in self.verb.arguments if not one.options]
@@ -123,7 +137,7 @@ def parse_words(command: VerbCommand, words: Sequence[Word]) -> dict[str, Any] |
     ]
     try:
         with command.make_context(command.name, given) as context:
-            found = {name: _unmarked(value) for name, value in context.params.items()}
+            found = dict(context.params)
     except click.exceptions.Exit:
         return None
     except click.ClickException as problem:

@@ -32,9 +32,21 @@ class Settings:
     """The settings. A dataclass, so that the shell starts without pydantic where nothing is set."""
 
     store: str = _setting(DEFAULT_STORE, "the store's directory", min_length=1)
-    format: Literal["auto", "table", "vertical", "json", "ndjson", "csv", "markdown", "parquet", "chart"] = _setting(
-        "auto", "the format of results; auto is a table on a terminal and ndjson in a pipe"
-    )
+    format: Literal[
+        "auto",
+        "table",
+        "vertical",
+        "json",
+        "ndjson",
+        "csv",
+        "tsv",
+        "markdown",
+        "html",
+        "parquet",
+        "arrow",
+        "xlsx",
+        "chart",
+    ] = _setting("auto", "the format of results; auto is a table on a terminal and ndjson in a pipe")
     color: Literal["auto", "always", "never"] = _setting("auto", "auto is: on a terminal, unless NO_COLOR is set")
     rows: int = _setting(40, "rows a table shows; 0 shows all", ge=0)
     null: str = _setting("NULL", "the text for NULL in tables")

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
 from lakebed._cli.messages.file_errors import unwritable
-from lakebed._cli.messages.terminal import wants_color
-from lakebed._cli.verbs.formats import format_of_file
+from lakebed._cli.messages.terminal import TerminalWriter, shown, wants_color
+from lakebed._encodings import compressed
+from lakebed._file_formats import BINARY, compression_of, file_format
 from lakebed._files import written_whole
 from lakebed.errors import InvalidArgument, StoreIOError, StoreNotFound, error
 
@@ -164,6 +165,7 @@ class Context:
             width=self.width if self.on_terminal and not to_file else None,
             null=self.settings.null,
             style=PLAIN if to_file else self.style,
+            raw=to_file or not self.on_terminal,
         )
 
     time_zone = "UTC"
@@ -183,11 +185,11 @@ class Context:
     def note(self, text: str) -> None:
         """Writes a remark to standard error."""
         sys.stdout.flush()
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(shown(text, sys.stderr) + "\n")
 
     def confirm(self, question: str) -> bool:
         """Asks a question on standard error; whether the answer is yes."""
-        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.write(f"{shown(question, sys.stderr)} [y/N] ")
         sys.stderr.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
@@ -198,11 +200,15 @@ class Context:
 
     def report(self, report: Report, lines: Iterable[str]) -> None:
         """Writes what a verb did or found: the lines on a terminal, else the model as JSON."""
-        self.say(report.model_dump_json() if self.json or not self.on_terminal else "\n".join(lines))
+        if self.json or not self.on_terminal:
+            self.say(report.model_dump_json(), json=True)
+        else:
+            self.say("\n".join(lines))
 
-    def say(self, text: str) -> None:
-        """Writes a line of data to standard output."""
-        sys.stdout.write(text + "\n")
+    def say(self, text: str, *, json: bool = False) -> None:
+        """Writes a line of data, which is JSON or not, to standard output. Control characters never reach a
+        terminal."""
+        sys.stdout.write(shown(text, sys.stdout, json=json) + "\n")
 
     def listing(
         self,
@@ -219,31 +225,45 @@ class Context:
         from lakebed._cli.results.output import write_text
 
         form = self.format(requested)
-        if form in ("ndjson", "parquet"):
+        if form == "ndjson" or form in BINARY:
             for report in reports:
-                self.say(report.model_dump_json())
+                self.say(report.model_dump_json(), json=True)
         elif form == "json":
-            self.say("[" + ",\n ".join(report.model_dump_json() for report in reports) + "]")
+            self.say("[" + ",\n ".join(report.model_dump_json() for report in reports) + "]", json=True)
         else:
             texts = [[None if value is None else str(value) for value in row] for row in rows]
             write_text(self.text_layout(limit), form, columns, iter(texts), sys.stdout)
 
     def format(self, requested: str | None, output: str | None = None) -> str:
-        """The format of a result: the one requested, else that of the `output` file, else the setting."""
+        """The format of a result: the one requested, else that of the `output` file, else the setting.
+
+        Raises `InvalidArgument` when the file's ending says no format that is known.
+        """
+        by_name = file_format(output, requested).name if output else ""
         if requested:
             return requested
         if self.json:
             return "ndjson"
-        if output and (by_name := format_of_file(output)):
+        if by_name:
             return by_name
         if self.settings.format != "auto":
             return self.settings.format
         return "table" if self.on_terminal and not output else "ndjson"
 
     @contextmanager
-    def output(self, path: str | None) -> Iterator[IO[bytes]]:
+    def text_output(self, path: str | None, *, json: bool = False) -> Iterator[IO[bytes] | TerminalWriter]:
+        """As `output`, for bytes that are text, or `json`: a terminal shows control characters as escapes."""
+        if self.on_terminal and path in (None, "-"):
+            yield TerminalWriter(sys.stdout, json=json)
+            sys.stdout.flush()
+            return
+        with self.output(path) as stream:
+            yield stream
+
+    @contextmanager
+    def output(self, path: str | None, *, compress: bool = False) -> Iterator[IO[bytes]]:
         """A binary stream to write to: standard output (None or `-`), or a file, which appears under its name only when
-        it is complete.
+        it is complete. With `compress` it is compressed where its name ends in `.gz` or `.zst`.
 
         Raises `StoreIOError` when the file cannot be written.
         """
@@ -253,7 +273,8 @@ class Context:
             sys.stdout.buffer.flush()
             return
         try:
-            with written_whole(Path(path)) as place, place.open("wb") as stream:
+            compression = compression_of(path) if compress else ""
+            with written_whole(Path(path)) as place, place.open("wb") as file, compressed(file, compression) as stream:
                 yield stream
         except OSError as problem:
             if isinstance(problem, BrokenPipeError | StoreIOError):

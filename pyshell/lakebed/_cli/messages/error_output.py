@@ -7,7 +7,7 @@ import re
 import sys
 from functools import cache
 
-from lakebed._cli.messages.terminal import discard, wants_color
+from lakebed._cli.messages.terminal import discard, shown, wants_color
 from lakebed._cli.verbs import STORE_VERBS
 
 
@@ -55,7 +55,7 @@ def print_error(message: str) -> None:
     try:
         if wants_color("auto", sys.stderr):
             label = f"\x1b[1;31m{label}\x1b[0m"
-        sys.stderr.write(f"{label} {message.rstrip()}\n")
+        sys.stderr.write(f"{label} {shown(message.rstrip(), sys.stderr)}\n")
     except BrokenPipeError:
         discard(sys.stderr)
 

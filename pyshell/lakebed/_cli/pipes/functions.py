@@ -6,12 +6,13 @@ import base64
 import io
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakebed._cli import render
 from lakebed._cli.pipes.program import encoded_lines, run_program
-from lakebed._cli.results.output import CHART_WIDTH, charted, write_parquet, write_result
-from lakebed._cli.verbs.formats import FORMAT_BY_SUFFIX, format_of_file
+from lakebed._cli.results.output import CHART_WIDTH, charted, write_binary, write_result
+from lakebed._file_formats import BINARY, endings, file_format
 from lakebed.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -32,31 +33,40 @@ class _Counted:
             yield item
 
 
-def write(context: Context, rows: PipedRows, file: str, format: str | None) -> None:
-    """Writes the rows to a file, in the format of `--format`, else of its ending.
+def write(context: Context, rows: PipedRows, file: str, format: str | None, force: bool) -> int | None:
+    """Writes the rows to a file, in the format of `--format`, else of its ending; 1 when a file is there that shall
+    stay.
 
-    Raises `InvalidArgument` when neither says a format, `StoreIOError` when the file cannot be written.
+    Raises `InvalidArgument` when neither says a format, and for a file that is there when nobody can be asked;
+    `StoreIOError` when the file cannot be written.
     """
-    form = format or format_of_file(file)
-    if form is None:
-        endings = " ".join(sorted(FORMAT_BY_SUFFIX))
-        message = f"The ending of {file} says no format: use one of {endings}, or --format."
+    form = file_format(file, format).name
+    if not form:
+        message = f"The name of {file} says no format: end it in one of {endings()}, or use --format."
         raise InvalidArgument(message)
-    if form == "parquet":
+    if not force and Path(file).is_file():
+        if not context.can_ask:
+            message = f"{file} is there already: give --force to replace it, or another name."
+            raise InvalidArgument(message)
+        if not context.confirm(f"Replace {file}?"):
+            context.note("Nothing was written.")
+            return 1
+    if form in BINARY:
         with context.output(file) as target:
-            write_parquet(rows.connection, rows.parsed, target)
+            write_binary(rows.connection, rows.parsed, form, target)
         context.note(f"wrote {file}")
-        return
+        return None
     result = rows.result(form)
     counted = _Counted(result.rows)
-    with context.output(file) as target:
+    with context.output(file, compress=True) as target:
         write_result(context.text_layout(0, to_file=True), form, result._replace(rows=iter(counted)), target)
     context.note(f"wrote {render.count(counted.count, 'row')} to {file}")
+    return None
 
 
 def into(context: Context, rows: PipedRows, collection: str) -> None:
     """Appends each row as a JSON object to a collection, all in one commit."""
-    objects = rows.objects()
+    objects = rows.objects(stored=True)
     with context.open("a") as store:
         added = store.append(collection, objects)
     known = f", {added.duplicates:,} of them known before" if added.duplicates else ""

@@ -45,18 +45,28 @@ class PipedRows:
             raise InvalidArgument(message)
         return query
 
-    def result(self, form: str) -> Result:
-        """The columns, and the rows as text for a format of `lakebed._cli.verbs.formats.FORMATS`.
+    def result(self, form: str, *, stored: bool = False) -> Result:
+        """The columns, and the rows as text for a format of `lakebed._cli.verbs.formats.FORMATS`. Of rows that are
+        `stored`, an infinity is an error.
 
         Raises `InvalidArgument` when the query has no result, `duckdb.Error` when it fails.
         """
-        found = execution.run(self.connection, self.parsed, form)
+        found = execution.run(self.connection, self.parsed, form, stored=stored)
         if found is None:
             message = f"{self.parsed.type.name} gave no rows to pipe: put a SELECT to the left of |."
             raise InvalidArgument(message)
         return found
 
-    def objects(self) -> Iterator[str]:
-        """Each row as a JSON object. Numbers keep all their digits, JSON columns their own bytes."""
-        found = self.result("ndjson")
+    def objects(self, *, stored: bool = False) -> Iterator[str]:
+        """Each row as a JSON object. Numbers keep all their digits, JSON its own text at any depth.
+
+        Rows that are `stored` have no infinities and no equal column names.
+
+        Raises `InvalidArgument` for equal column names.
+        """
+        found = self.result("ndjson", stored=stored)
+        names = [column.name for column in found.columns]
+        if stored and (twice := next((name for name in names if names.count(name) > 1), None)) is not None:
+            message = f"Two columns are named {twice!r}, and a JSON object has each key once: rename one with AS."
+            raise InvalidArgument(message)
         return render.json_objects(found.columns, found.rows, found.is_json)

@@ -20,18 +20,55 @@ def escaped(text: str) -> str:
     return "".join(_escape(character) for character in text)
 
 
+def printable(text: str) -> str:
+    """The same for text of several lines: line breaks and tabs stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(character if character in "\n\t" else _escape(character) for character in text)
+
+
+def printable_json(text: str) -> str:
+    """The same for JSON, which stays JSON: the escapes are those of its strings (`\\u001b`)."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        character if character in "\n\t" or not _moves(character) else _json_escape(character) for character in text
+    )
+
+
+def one_line(text: str) -> str:
+    """The text with what would begin a new line, and tabs, written as escapes; every other character stays."""
+    return _LINE_BREAKS.sub(lambda found: _escape(found[0]), text)
+
+
+_LINE_BREAKS = re.compile("[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
+
+
+@lru_cache(maxsize=1024)
+def _moves(character: str) -> bool:
+    """Whether a character is a control, a surrogate, a line or paragraph separator, or a format character that reorders
+    text or hides in it."""
+    category = unicodedata.category(character)
+    return category in ("Cc", "Cs", "Zl", "Zp") or (category == "Cf" and character not in "\u200d\u200c\u00ad")
+
+
 @lru_cache(maxsize=1024)
 def _escape(character: str) -> str:
     named = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(character)
     if named:
         return named
-    # Controls, surrogates, line and paragraph separators, and the format characters that reorder text or hide in it.
-    if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or (
-        unicodedata.category(character) == "Cf" and character not in "\u200d\u200c\u00ad"
-    ):
-        number = ord(character)
-        return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
-    return character
+    if not _moves(character):
+        return character
+    number = ord(character)
+    if 0xDC80 <= number <= 0xDCFF:
+        # A byte that is not UTF-8, as in a file name.
+        number -= 0xDC00
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def _json_escape(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
 
 _JOINER = "\u200d"

@@ -26,7 +26,7 @@ class Column:
     @property
     def is_number(self) -> bool:
         """Whether its values are numbers: aligned to the right, unquoted in JSON."""
-        return self.type.partition("(")[0] in _NUMBER_TYPES
+        return self.type.partition("(")[0] in _NUMBER_TYPES and not self.type.endswith("]")
 
     @property
     def is_whole(self) -> bool:
@@ -36,7 +36,7 @@ class Column:
     @property
     def is_nested(self) -> bool:
         """Whether its values are JSON, structs, lists, maps or unions."""
-        return self.type.startswith(("JSON", "STRUCT", "MAP", "UNION", "VARIANT")) or self.type.endswith("]")
+        return self.type.startswith(("JSON", "STRUCT", "TUPLE", "MAP", "UNION", "VARIANT")) or self.type.endswith("]")
 
     @property
     def shown_type(self) -> str:

@@ -44,9 +44,14 @@ def json_objects(columns: Sequence[Column], rows: Iterable[Row], is_json: Sequen
 
 def json_array(columns: Sequence[Column], rows: Iterable[Row], is_json: Sequence[bool]) -> Iterator[str]:
     """The lines of one JSON array of all rows as objects. `is_json` as in `json_objects`."""
+    return json_values(json_objects(columns, rows, is_json))
+
+
+def json_values(values: Iterable[str]) -> Iterator[str]:
+    """The lines of one JSON array of values, each JSON."""
     before = "["
     last = None
-    for last in json_objects(columns, rows, is_json):
+    for last in map(_json_text, values):
         if before != "[":
             yield before + ","
         else:

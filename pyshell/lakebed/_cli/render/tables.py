@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from lakebed._cli.render.cells import ELLIPSIS, count, cut, cut_in_middle, escaped, padded, width
+from lakebed._cli.render.cells import ELLIPSIS, count, cut, cut_in_middle, escaped, one_line, padded, width
 from lakebed._cli.render.columns import PLAIN, Column, Row, Style
 
 _NARROWEST = 8
@@ -71,15 +71,17 @@ def _shown_columns(names: Sequence[str], floors: Sequence[int], places: int) -> 
 class Measure:
     """The widths that the columns of a table need, from its rows.
 
-    A cell is measured up to `places`, the columns of the terminal; None for a table that is as wide as its values.
+    A cell is measured up to `places`, the columns of the terminal; None for a table that is as wide as its values. With
+    `raw`, for a pipe or a file, control characters stay as they are, line breaks and tabs apart.
     """
 
-    def __init__(self, columns: Sequence[Column], places: int | None, null: str = "NULL") -> None:
+    def __init__(self, columns: Sequence[Column], places: int | None, null: str = "NULL", *, raw: bool = False) -> None:
         self.columns = columns
         self.places = places
         self.null = null
-        self.names = [escaped(column.name) for column in columns]
-        self.types = [escaped(column.shown_type) for column in columns]
+        self._one_line = one_line if raw else escaped
+        self.names = [self._one_line(column.name) for column in columns]
+        self.types = [self._one_line(column.shown_type) for column in columns]
         self.widths = [max(width(name), 1) for name in self.names]
         """Of names and cells, in columns of a terminal."""
         self.cell_widths = [1] * len(columns)
@@ -110,9 +112,9 @@ class Measure:
             return self.null
         if self.places is not None and len(value) > _LONGEST * (self.places + 1):
             value = value[: _LONGEST * self.places]
-            short = escaped(value)
+            short = self._one_line(value)
             return short if width(short) > self.places else short + ELLIPSIS * (self.places + 1)
-        return escaped(value)
+        return self._one_line(value)
 
 
 _LONGEST = 8
@@ -194,11 +196,17 @@ class Drawing:
 
 
 def box(
-    columns: Sequence[Column], rows: Sequence[Row], places: int | None, *, null: str = "NULL", style: Style = PLAIN
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    places: int | None,
+    *,
+    null: str = "NULL",
+    style: Style = PLAIN,
+    raw: bool = False,
 ) -> Box:
     """A table of at most `places` columns of a terminal, None for as many as it needs: types under the names, numbers
-    aligned to the right."""
-    measure = Measure(columns, places, null)
+    aligned to the right. `raw` as in `Measure`."""
+    measure = Measure(columns, places, null, raw=raw)
     for row in rows:
         measure.add(row)
     drawing = Drawing(measure, style)

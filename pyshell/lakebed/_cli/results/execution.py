@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from lakebed._cli.messages.error_output import CommandFailed
 from lakebed._cli.render import Column, Row, described
 from lakebed._cli.results.hints import with_hint
+from lakebed._cli.results.python_values import value_text
 from lakebed._cli.results.totals import Rest, rest_of
 from lakebed._duckdb import HAS_RELATIONS, duckdb
 from lakebed.duck.error_positions import one_line_up
+from lakebed.duck.json_text import json_text
 
 if TYPE_CHECKING:
     from lakebed._cli.language.statements import Statement
@@ -181,34 +183,40 @@ def run(
     *,
     first: int | None = None,
     screen: bool = False,
+    stored: bool = False,
 ) -> Result | None:
     """The result of a statement as text for the format `form`; None when it turns out to have no rows.
 
     `first` limits the number of rows, and DuckDB stops when it has found them. For a `screen`, binary data is
-    described.
+    described. For rows that are `stored`, an infinity is an error.
 
     Raises `duckdb.Error`, also while rows are read.
     """
     if statement.type.name == "SELECT":
-        return _run_query(connection, statement, form, first, screen)
-    return _run_other(connection, statement)
+        return _run_query(connection, statement, form, first, screen, stored)
+    return _run_other(connection, statement, form)
 
 
 def _run_query(
-    connection: duckdb.DuckDBPyConnection, statement: Parsed, form: str, first: int | None, screen: bool
+    connection: duckdb.DuckDBPyConnection, statement: Parsed, form: str, first: int | None, screen: bool, stored: bool
 ) -> Result:
     from lakebed.duck.blob_preview import with_previews
 
     sql = statement.query
     columns = described_columns(connection, statement)
-    types = [column.type for column in columns]
-    if screen and "BLOB" in types and (preview := with_previews(connection, sql)) is not None:
+    types = _kinds(connection, columns)
+    if (
+        screen
+        and any(column.type == "BLOB" for column in columns)
+        and (preview := with_previews(connection, sql)) is not None
+    ):
         sql = preview
-        found = _of_relation(connection.sql(sql)) if HAS_RELATIONS else _described(connection, sql)
-        types = [column.type for column in found]
+        types = _kinds(connection, _of_relation(connection.sql(sql)) if HAS_RELATIONS else _described(connection, sql))
     values = [
         # A preview has the length and the first bytes in place of binary data.
-        f"#{index}" if column.type == "BLOB" and kind != "BLOB" else _expression(index, column.type, form, screen)
+        f"#{index}"
+        if column.type == "BLOB" and str(kind) != "BLOB"
+        else _expression(index, kind, form, screen, column.name if stored else None)
         for index, (column, kind) in enumerate(zip(columns, types, strict=True), 1)
     ]
     if HAS_RELATIONS:
@@ -243,6 +251,11 @@ def described_columns(connection: duckdb.DuckDBPyConnection, statement: Parsed) 
         except duckdb.Error as problem:
             raise _with_position(connection, statement.query, problem) from None
     return _with_all_names(connection, lambda: _described(connection, statement.query))
+
+
+def _kinds(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> list[Any]:
+    """The types of columns, as DuckDB's objects."""
+    return [connection.sqltype(column.type) for column in columns]
 
 
 def _of_relation(found: Any) -> list[Column]:
@@ -308,22 +321,25 @@ def _fetched(result: Any) -> Iterator[Any]:
         yield from batch
 
 
-def _run_other(connection: duckdb.DuckDBPyConnection, statement: Any) -> Result | None:
-    """The result of any other statement with rows: EXPLAIN, PRAGMA, CALL, INSERT ... RETURNING."""
+def _run_other(connection: duckdb.DuckDBPyConnection, statement: Any, form: str) -> Result | None:
+    """The result of any other statement with rows: EXECUTE, EXPLAIN, PRAGMA, CALL, INSERT ... RETURNING."""
     execute(connection, statement)
     description = connection.description or []
-    rows = connection.fetchall()
-    names = [item[0] for item in description]
-    if names in (["Count"], ["Success"]):
+    if [item[0] for item in description] in (["Count"], ["Success"]):
         return None
+    kinds: list[Any] = [item[1] for item in description]
     columns = [Column(item[0], str(item[1])) for item in description]
-    texts = ([None if value is None else str(value) for value in row] for row in rows)
-    return Result(columns, texts, [column.is_number for column in columns], statement.type.name)
+    as_json = form in ("json", "ndjson")
+    texts = (
+        [value_text(value, kind, json=as_json) for value, kind in zip(row, kinds, strict=True)]
+        for row in _fetched(connection)
+    )
+    return Result(columns, texts, [_is_json(column.type) for column in columns], statement.type.name)
 
 
 _JSON_AS_TEXT = ("BOOLEAN", "JSON")
 """The types, numbers apart, whose text is JSON."""
-_NESTED = ("STRUCT", "MAP", "UNION", "VARIANT")
+_NESTED = ("STRUCT", "TUPLE", "MAP", "UNION", "VARIANT")
 
 
 def _is_nested(type_name: str) -> bool:
@@ -334,13 +350,15 @@ def _is_json(type_name: str) -> bool:
     return type_name in _JSON_AS_TEXT or _is_nested(type_name) or Column("", type_name).is_number
 
 
-def _expression(index: int, type_name: str, form: str, screen: bool) -> str:
-    """SQL for the text of a column. In JSON formats, JSON where `_is_json` says so; numbers keep all their digits."""
+def _expression(index: int, kind: Any, form: str, screen: bool, finite: str | None) -> str:
+    """SQL for the text of a column of this DuckDB type. Of nested types it is JSON; in JSON formats it is JSON where
+    `_is_json` says so. Numbers keep all their digits."""
+    type_name = str(kind)
     if type_name == "BLOB":
         if form in ("json", "ndjson"):
             return f"to_base64(#{index})"
         # The length and the first bytes, for `_described_blobs`.
         return f"octet_length(#{index}) || ' ' || hex(#{index}[1:32])" if screen else f"#{index}::VARCHAR"
-    if _is_nested(type_name) and (screen or form in ("json", "ndjson", "vertical")):
-        return f"to_json(#{index})::VARCHAR"
+    if _is_nested(type_name) or (finite is not None and type_name in ("FLOAT", "DOUBLE")):
+        return json_text(f"#{index}", kind, finite=finite)
     return f"#{index}::VARCHAR"

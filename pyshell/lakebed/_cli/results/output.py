@@ -14,8 +14,11 @@ from typing import IO, TYPE_CHECKING
 from lakebed._cli import render
 from lakebed._cli.render import Column, Row, Style
 from lakebed._cli.results import execution
+from lakebed._cli.results.exact_types import exactly
 from lakebed._cli.results.spool import Spool
 from lakebed._cli.results.totals import Rest
+from lakebed._cli.results.workbook import write_workbook
+from lakebed._encodings import arrow_pieces
 from lakebed.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -35,18 +38,20 @@ class TextLayout:
     null: str
     """What stands for NULL."""
     style: Style
+    raw: bool
+    """Whether control characters stay as they are: in a pipe or a file. A terminal shows them as escapes."""
 
 
 def write_result(layout: TextLayout, form: str, result: Result, target: IO[bytes]) -> None:
-    """Writes a result in any format but Parquet."""
+    """Writes a result in any format of text."""
     out = io.TextIOWrapper(target, encoding="utf-8", errors="surrogateescape", newline="\n", write_through=False)
     try:
         if result.kind == "EXPLAIN" and form == "table":
-            out.writelines(f"{row[-1]}\n" for row in result.rows)
-        elif form == "ndjson":
-            _write_lines(out, render.json_objects(result.columns, result.rows, result.is_json))
-        elif form == "json":
-            _write_lines(out, render.json_array(result.columns, result.rows, result.is_json))
+            _write_lines(out, (row[-1] if layout.raw else render.printable(row[-1]) for row in result.rows))
+        elif form in ("json", "ndjson"):
+            make = render.json_array if form == "json" else render.json_objects
+            lines = make(result.columns, result.rows, result.is_json)
+            _write_lines(out, lines if layout.raw else map(render.printable_json, lines))
         else:
             write_text(layout, form, result.columns, result.rows, out, result.rest)
         out.flush()
@@ -64,13 +69,16 @@ def write_text(
     out: IO[str],
     rest: Callable[[int], Rest | None] = lambda _last: None,
 ) -> None:
-    """Writes rows as a table, records, Markdown or CSV. `rest` is that of `Result`."""
+    """Writes rows as a table, records, Markdown, HTML, CSV, TSV or a chart. `rest` is that of `Result`."""
     if form == "vertical":
-        _write_lines(out, render.vertical(columns, rows, null=layout.null, style=layout.style))
+        _write_lines(out, render.vertical(columns, rows, null=layout.null, style=layout.style, raw=layout.raw))
     elif form == "markdown":
-        _write_lines(out, render.markdown(columns, rows, null=layout.null))
-    elif form == "csv":
-        _write_lines(out, render.csv(columns, rows))
+        _write_lines(out, render.markdown(columns, rows, null=layout.null, raw=layout.raw))
+    elif form in ("csv", "tsv"):
+        comma = "," if form == "csv" else "\t"
+        _write_lines(out, render.csv(columns, rows, comma=comma, raw=layout.raw))
+    elif form == "html":
+        _write_lines(out, render.html(columns, rows, null=layout.null, raw=layout.raw))
     elif form == "chart":
         _write_lines(out, charted(columns, rows, layout.width or CHART_WIDTH, layout.null, layout.style))
     else:
@@ -112,7 +120,7 @@ def _write_table(
 ) -> None:
     """Writes a table. Memory is bounded, however many rows there are."""
     limit = layout.rows
-    measure = render.Measure(columns, layout.width, layout.null)
+    measure = render.Measure(columns, layout.width, layout.null, raw=layout.raw)
     with Spool() as spool:
         for row in spool.added(itertools.islice(rows, limit) if limit else rows):
             measure.add(row)
@@ -124,27 +132,42 @@ def _write_table(
         out.write(layout.style.dim(render.footer(spool.count, len(columns), drawing, more=more, total=total)) + "\n")
 
 
-def write_parquet(connection: duckdb.DuckDBPyConnection, statement: Parsed, target: IO[bytes]) -> None:
-    """Runs a statement and writes its result as Parquet.
+TITLES = {"parquet": "A Parquet file", "arrow": "An Arrow file", "xlsx": "An Excel file"}
+"""The binary formats as sentences begin with them."""
 
-    Raises `InvalidArgument` when the target is a terminal.
+
+def write_binary(connection: duckdb.DuckDBPyConnection, statement: Parsed, form: str, target: IO[bytes]) -> None:
+    """Runs a statement and writes its result in a binary format.
+
+    Raises `InvalidArgument` when the target is a terminal, and for what the format cannot hold exactly.
     """
     if target is sys.stdout.buffer and sys.stdout.isatty():
-        message = "Parquet is binary: give -o FILE, or a pipe."
+        message = f"{TITLES[form]} is binary: give -o FILE, or a pipe."
         raise InvalidArgument(message)
-    target.writelines(parquet_pieces(connection, statement))
+    target.writelines(binary_pieces(connection, statement, form))
 
 
-def parquet_pieces(connection: duckdb.DuckDBPyConnection, statement: Parsed) -> Iterator[bytes]:
-    """Runs a statement; the bytes of its result as a Parquet file, in pieces of a MiB.
+def binary_pieces(connection: duckdb.DuckDBPyConnection, statement: Parsed, form: str) -> Iterator[bytes]:
+    """Runs a statement; the bytes of its result as a file of a binary format, in pieces.
 
-    DuckDB writes Parquet to files that it can seek in, so the result goes through a temporary file.
+    DuckDB writes Parquet to files that it can seek in, so such a result goes through a temporary file; a workbook does,
+    too.
     """
+    if form == "arrow":
+        yield from arrow_pieces(exactly(execution.relation(connection, statement), form))
+        return
     import tempfile
 
     with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "result.parquet"
-        execution.relation(connection, statement).write_parquet(str(path), compression="zstd")
+        path = Path(directory) / "result"
+        if form == "parquet":
+            found = exactly(execution.relation(connection, statement), form)
+            found.write_parquet(str(path), compression="zstd")
+        else:
+            result = execution.run(connection, statement, "csv")
+            assert result is not None, statement
+            with path.open("wb") as file:
+                write_workbook(result.columns, result.rows, file)
         with path.open("rb") as written:
             while piece := written.read(1 << 20):
                 yield piece

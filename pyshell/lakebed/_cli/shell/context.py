@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakebed._cli.environment.context import Context
 from lakebed._cli.shell.progress_line import ProgressLine
+from lakebed._file_formats import BINARY
 
 if TYPE_CHECKING:
     from lakebed._cli.environment.config import Settings
@@ -48,10 +49,10 @@ class ShellContext(Context):
         self._remove_progress_line()
         super().note(text)
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, *, json: bool = False) -> None:
         """Writes a line of data to standard output."""
         self._remove_progress_line()
-        super().say(text)
+        super().say(text, json=json)
 
     def confirm(self, question: str) -> bool:
         """Asks a question on standard error; whether the answer is yes."""
@@ -74,6 +75,6 @@ class ShellContext(Context):
 
     def format(self, requested: str | None, output: str | None = None) -> str:
         """The format of a result: the one requested, else the one chosen in the shell, else as on the command line."""
-        if requested is None and self.chosen_format not in (None, "auto", "parquet") and not self.json:
+        if requested is None and self.chosen_format not in (None, "auto", *BINARY) and not self.json:
             return str(self.chosen_format)
         return super().format(requested, output)

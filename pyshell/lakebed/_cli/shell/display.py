@@ -52,9 +52,9 @@ def table(result: Result, screen: Screen, *, records: bool, totals: bool = True)
     shown = shown[:limit] if more else shown
     if more and totals and (rest := result.rest(_LAST_ROWS if limit >= _ROOM_FOR_LAST else 0)) is not None:
         return _both_ends(result, shown, rest, screen)
-    drawn = render.box(columns, shown, screen.table_width, null=screen.null, style=screen.style)
+    drawn = render.box(columns, shown, screen.table_width, null=screen.null, style=screen.style, raw=screen.raw)
     if records and not more and shown and (drawn.hidden_columns or drawn.has_cut):
-        lines = list(render.vertical(columns, shown, null=screen.null, style=screen.style))
+        lines = list(render.vertical(columns, shown, null=screen.null, style=screen.style, raw=screen.raw))
         if len(shown) == 1 or sum(screen_lines(line, screen.width) for line in lines) <= screen.height - 4:
             footer = f"{render.count(len(shown), 'row')}, {render.count(len(columns), 'column')}"
             return Display(iter(lines), lambda: footer)
@@ -86,7 +86,7 @@ def _both_ends(result: Result, first: list[Row], rest: Rest, screen: Screen) -> 
 def _long_table(result: Result, rows: Iterator[Row], screen: Screen) -> Display:
     """All rows as one table that fits the width, in bounded memory."""
     columns = result.columns
-    measure = render.Measure(columns, screen.table_width, screen.null)
+    measure = render.Measure(columns, screen.table_width, screen.null, raw=screen.raw)
     footer = ""
 
     def lines() -> Iterator[str]:
@@ -111,7 +111,9 @@ def whole_table(result: Result, screen: Screen) -> Display:
         nonlocal counted
         for chunk in _chunks(result.rows):
             counted += len(chunk)
-            yield from render.box(result.columns, chunk, None, null=screen.null, style=screen.style).lines
+            yield from render.box(
+                result.columns, chunk, None, null=screen.null, style=screen.style, raw=screen.raw
+            ).lines
 
     def footer() -> str:
         return f"{render.count(counted, 'row')}, {render.count(len(result.columns), 'column')}"
@@ -149,17 +151,20 @@ def in_format(result: Result, form: str, screen: Screen, *, headers: bool = True
     columns = result.columns
     rows = counting(result.rows)
     if form == "vertical":
-        lines = render.vertical(columns, rows, null=screen.null, style=screen.style)
+        lines = render.vertical(columns, rows, null=screen.null, style=screen.style, raw=screen.raw)
     elif form == "markdown":
-        lines = render.markdown(columns, rows, null=screen.null)
-    elif form == "csv":
-        lines = itertools.islice(render.csv(columns, rows), 0 if headers else 1, None)
+        lines = render.markdown(columns, rows, null=screen.null, raw=screen.raw)
+    elif form in ("csv", "tsv"):
+        comma = "," if form == "csv" else "\t"
+        lines = itertools.islice(render.csv(columns, rows, comma=comma, raw=screen.raw), 0 if headers else 1, None)
+    elif form == "html":
+        lines = render.html(columns, rows, null=screen.null, raw=screen.raw)
     elif form == "chart":
         lines = charted(columns, rows, screen.table_width or CHART_WIDTH, screen.null, screen.style)
-    elif form == "json":
-        lines = render.json_array(columns, rows, result.is_json)
     else:
-        lines = render.json_objects(columns, rows, result.is_json)
+        make = render.json_array if form == "json" else render.json_objects
+        lines = make(columns, rows, result.is_json)
+        lines = lines if screen.raw else map(render.printable_json, lines)
 
     def footer() -> str:
         return f"{render.count(counted, 'row')}, {render.count(len(columns), 'column')}"

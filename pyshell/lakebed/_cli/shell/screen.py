@@ -35,6 +35,8 @@ class Screen:
     null: str
     """What stands for NULL."""
     style: Style
+    raw: bool = False
+    """Whether control characters stay as they are: without a terminal."""
     everything: str = "type last to see everything"
     """How to see what a table leaves out."""
 
@@ -64,6 +66,7 @@ def current_screen(context: ShellContext) -> Screen:
         settings.rows,
         settings.null,
         context.style,
+        not context.on_terminal,
         "format vertical shows everything",
     )
 

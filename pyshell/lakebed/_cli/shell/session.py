@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import textwrap
@@ -10,14 +11,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from lakebed._cli import render
 from lakebed._cli.language.statements import Statement
 from lakebed._cli.shell import pager
 from lakebed._cli.shell.context import ShellContext
 from lakebed._cli.shell.history import History, history_file
 from lakebed._cli.shell.saved_queries import SavedQueries
 from lakebed._cli.shell.screen import current_screen
-from lakebed._cli.verbs.formats import format_of_file
-from lakebed.errors import StoreNotFound
+from lakebed._encodings import compressed
+from lakebed._file_formats import compression_of, file_format
+from lakebed.errors import InvalidArgument, StoreNotFound
 
 if TYPE_CHECKING:
     import duckdb
@@ -263,7 +266,7 @@ class Session:
         if not self.interactive:
             return
         width = max(self.context.width - 2, 20)
-        for line in textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False):
+        for line in textwrap.wrap(render.escaped(text), width, break_long_words=False, break_on_hyphens=False):
             sys.stdout.write(self.context.style.dim(f"  {line}") + "\n")
         sys.stdout.flush()
 
@@ -307,6 +310,10 @@ class Target:
     """Where results go: the screen, a file or a program."""
 
     def __init__(self, file: IO[bytes] | None = None, name: str = "", program: list[str] | None = None) -> None:
+        self._closing = contextlib.ExitStack()
+        if file is not None:
+            self._closing.callback(file.close)
+            file = self._closing.enter_context(compressed(file, compression_of(name)))
         self.file = file
         self.name = name
         self.program = program or []
@@ -326,7 +333,11 @@ class Target:
 
     def use_format_of_name(self, used: bool) -> None:
         """Says whether the ending of the file decides the format."""
-        self.format = (format_of_file(self.name) or "") if used else ""
+        self.format = ""
+        if used:
+            # Without a format, the ending was refused; with one, it may be any.
+            with contextlib.suppress(InvalidArgument):
+                self.format = file_format(self.name).name
 
     def kept(self) -> Target:
         """The same target, whose file stays open when this one is closed."""
@@ -336,7 +347,6 @@ class Target:
 
     def close(self) -> None:
         """Closes the file."""
-        if self.file is not None:
-            self.file.close()
+        self._closing.close()
         if self.then is not None and self.then.file is not self.file:
             self.then.close()

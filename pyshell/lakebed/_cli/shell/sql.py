@@ -16,7 +16,7 @@ from lakebed._cli.language.statements import Statement, hinting_at_pipe_verbs
 from lakebed._cli.pipes.execute import run_pipe, verb_of
 from lakebed._cli.pipes.program import encoded_lines, run_program
 from lakebed._cli.results import execution
-from lakebed._cli.results.output import parquet_pieces, write_result
+from lakebed._cli.results.output import TITLES, binary_pieces, write_result
 from lakebed._cli.results.transactions import run_without_rows
 from lakebed._cli.shell import display
 from lakebed._cli.shell.display import Display
@@ -24,6 +24,7 @@ from lakebed._cli.shell.progress_line import ProgressLine
 from lakebed._cli.shell.screen import current_screen
 from lakebed._cli.shell.session import Session
 from lakebed._cli.shell.signals import ENDING_SIGNALS
+from lakebed._file_formats import BINARY
 from lakebed.duck.interrupt import interruptible
 from lakebed.errors import InvalidArgument
 
@@ -106,8 +107,8 @@ def _run_parsed(session: Session, connection: duckdb.DuckDBPyConnection, parsed:
         if session.target.program:
             # The program may write to the screen.
             line.stop()
-        if form == "parquet":
-            _send_parquet(session, parsed)
+        if form in BINARY:
+            _send_binary(session, parsed, form)
             line.stop()
             session.after_result()
             _remember(session, parsed)
@@ -140,7 +141,7 @@ def _displayed(result: Result, form: str, session: Session) -> Display:
     if form not in ("auto", "table"):
         return display.in_format(result, form, screen, headers=session.context.has_headers)
     if result.kind == "EXPLAIN":
-        return Display(iter("\n".join(row[-1] for row in result.rows).splitlines()), lambda: "")
+        return Display(iter(render.printable("\n".join(row[-1] for row in result.rows)).splitlines()), lambda: "")
     return display.table(result, screen, records=form == "auto", totals=not session.in_transaction)
 
 
@@ -204,7 +205,7 @@ def _send(session: Session, result: Result, form: str) -> None:
     """Writes a result to the file or the program that results go to."""
     target = session.target
     if target.program:
-        screen = replace(current_screen(session.context), style=render.PLAIN)
+        screen = replace(current_screen(session.context), style=render.PLAIN, raw=True)
         headers = session.context.has_headers
         shown = (
             display.whole_table(result, screen)
@@ -219,28 +220,29 @@ def _send(session: Session, result: Result, form: str) -> None:
     session.remark(f"written to {target.name}")
 
 
-def _send_parquet(session: Session, parsed: Parsed) -> None:
-    """Writes a result as Parquet to a program, a file or standard output.
+def _send_binary(session: Session, parsed: Parsed, form: str) -> None:
+    """Writes a result in a binary format to a program, a file or standard output.
 
     Raises `InvalidArgument` for a terminal, and for a second result in one file.
     """
     target = session.target
     if target.program:
-        run_program(target.program, parquet_pieces(session.connection, parsed))
+        run_program(target.program, binary_pieces(session.connection, parsed, form))
         return
     if target.file is None and session.context.on_terminal:
         message = (
-            "Parquet is binary, and this is a terminal: SELECT ... | write FILE.parquet, or output FILE.parquet first."
+            f"{TITLES[form]} is binary, and this is a terminal: SELECT ... | write FILE.{form}, "
+            f"or output FILE.{form} first."
         )
         raise InvalidArgument(message)
     name = target.name or "standard output"
     if target.is_full:
-        message = f"A Parquet file holds one result, and {name} has one: output another file."
+        message = f"{TITLES[form]} holds one result, and {name} has one: output another file."
         raise InvalidArgument(message)
     target.is_full = True
     sys.stdout.flush()
     stream = target.file or sys.stdout.buffer
-    stream.writelines(parquet_pieces(session.connection, parsed))
+    stream.writelines(binary_pieces(session.connection, parsed, form))
     stream.flush()
     if target.file is not None:
         session.remark(f"written to {name}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lakebed._cli.verbs.common_arguments import PROMPT_ARGUMENTS
 from lakebed._cli.verbs.formats import FORMATS, LISTING_FORMATS
 from lakebed._cli.verbs.verb import Argument, Verb
+from lakebed._file_formats import endings
 
 PIPE_VERBS: tuple[Verb, ...] = (
     Verb(
@@ -16,8 +17,9 @@ PIPE_VERBS: tuple[Verb, ...] = (
             Argument(
                 "format", "the format, where the ending does not decide it", "choice", ("--format",), choices=FORMATS
             ),
+            Argument("force", "replace a file that is there", "flag", ("--force",)),
         ),
-        "The file appears under its name when it is complete. Endings: .json .ndjson .jsonl .csv .md .parquet .pq .txt.",
+        f"The file appears under its name when it is complete. Endings: {endings()}.",
         ("FROM events | write events.parquet", "SELECT type, count(*) FROM events GROUP BY ALL | write report.md"),
         is_silent=True,
         kind="pipe",

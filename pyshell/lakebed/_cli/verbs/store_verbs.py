@@ -17,6 +17,7 @@ from lakebed._cli.verbs.common_arguments import (
     SET_TYPES,
 )
 from lakebed._cli.verbs.verb import Argument, Verb
+from lakebed._file_formats import endings
 
 STORE_VERBS: tuple[Verb, ...] = (
     Verb(
@@ -336,7 +337,7 @@ STORE_VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         "export",
-        "Write a collection's records, byte for byte as they were ingested.",
+        "Write a collection to a file: its records byte for byte, or its columns in another format.",
         "commands.manage:export",
         (
             COLLECTION,
@@ -348,8 +349,11 @@ STORE_VERBS: tuple[Verb, ...] = (
                 metavar="[FILE]",
                 completes="file",
             ),
+            replace(FORMAT, help="the format (default: that of the file's ending, else ndjson)"),
         ),
-        examples=("lakebed export events events.ndjson", "lakebed export events | zstd > events.ndjson.zst"),
+        "In ndjson and json the records are byte for byte as they were ingested; other formats have the columns without those that "
+        f"lakebed adds. Endings: {endings()}.",
+        examples=("lakebed export events events.ndjson.zst", "lakebed export events events.parquet"),
     ),
     Verb(
         "verify",
