@@ -246,3 +246,25 @@ def test_fields_inside_objects_are_columns_by_their_path(store, path):
         with pytest.raises(Exception, match=words):
             con.execute(f"FROM lakebed_scan('{path}', 't', columns := {columns})")
     con.close()
+
+
+def test_wide_records_in_a_commit_of_their_own_take_no_column_away(store):
+    store.append("t", [{"id": n, "level": "info", "o": {"id": n, "level": "x"}} for n in range(100)])
+    store.commit()
+    for record in (wide(range(40_000)), {"o": wide(range(6000))}, {f"w{n}": wide(range(2000)) for n in range(40)}):
+        store.append("t", [record])
+        store.commit()
+        found = types(store)
+        assert (found["id"], found["level"]) == ("BIGINT", "VARCHAR")
+        assert found["o"].startswith('STRUCT("id" BIGINT, "level" VARCHAR'), found["o"][:100]
+        assert values(store, "o.level").count("x") == 100
+
+
+def test_wide_records_alone_in_an_ingest_take_no_column_away(store, tmp_path):
+    plain, odd = tmp_path / "plain.ndjson", tmp_path / "odd.ndjson"
+    plain.write_text("".join(json.dumps({"id": n, "o": {"level": "x"}}) + "\n" for n in range(100)))
+    odd.write_text("".join(json.dumps({f"w{m}.{n}": wide(range(2000)) for n in range(20)}) + "\n" for m in range(4)))
+    store.ingest(plain, into="t")
+    report = store.ingest(odd, into="t")
+    assert "no column of their own" in report.notes[0]
+    assert types(store) == {"id": "BIGINT", "o": 'STRUCT("level" VARCHAR)', "other_keys": "JSON"}

@@ -128,8 +128,10 @@ def test_a_command_names_the_package_that_it_needs(tmp_path, missing, arguments)
     with lakebed.open(tmp_path / "data.lakebed") as store:
         store.append("events", [{"n": 1}])
     (tmp_path / "schema.json").write_text('{"type": "object"}')
+    # DuckDB consists of two modules.
     code = (
-        f"import sys; sys.modules[{missing!r}] = None; from lakebed._cli.main import main; sys.exit(main(sys.argv[1:]))"
+        f"import sys; sys.modules[{missing!r}] = sys.modules['_{missing}'] = None; "
+        "from lakebed._cli.main import main; sys.exit(main(sys.argv[1:]))"
     )
     environ = {name: value for name, value in os.environ.items() if not name.startswith("LAKEBED")}
     done = subprocess.run(

@@ -20,7 +20,7 @@ use crate::segment::files::SegmentFiles;
 use crate::segment::frame_cache::FrameCache;
 use crate::segment::large::LargeSegments;
 use lakebed_codec::Dictionaries;
-use lakebed_json::schema::{Description, Schema};
+use lakebed_json::schema::{Description, Schema, Summary};
 
 /// Hashes remembered of blobs that are read in place, which have no decoded frame to remember them.
 const PROVEN_IN_PLACE: usize = 4096;
@@ -48,6 +48,7 @@ pub(crate) struct StoreContext {
     forks: u64,
     proven: Mutex<HashMap<BlobId, Hash>>,
     schemas: Mutex<HashMap<CollectionId, KnownSchema>>,
+    expected: Mutex<HashMap<CollectionId, Expected>>,
     counted: Mutex<HashMap<CollectionId, (CountedRows, Arc<Schema>)>>,
     warnings: Mutex<Vec<String>>,
 }
@@ -57,6 +58,17 @@ pub(crate) struct StoreContext {
 struct KnownSchema {
     parts: Vec<Arc<[u8]>>,
     schema: Arc<Schema>,
+}
+
+/// What further rows of a collection may have, and the summaries it was made from.
+#[derive(Debug)]
+struct Expected {
+    parts: Vec<Arc<[u8]>>,
+    summary: Summary,
+}
+
+fn same_parts(a: &[Arc<[u8]>], b: &[Arc<[u8]>]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| Arc::ptr_eq(a, b))
 }
 
 /// What the counts of a collection's rows depend on: the range of its rows, the deleted ones, its schema.
@@ -82,6 +94,7 @@ impl StoreContext {
             forks: lakebed_vfs::forks(),
             proven: Mutex::default(),
             schemas: Mutex::default(),
+            expected: Mutex::default(),
             counted: Mutex::default(),
             warnings: Mutex::default(),
             vfs,
@@ -160,12 +173,7 @@ impl StoreContext {
     pub(crate) fn schema(&self, collection: &Collection) -> Result<Arc<Schema>> {
         let parts = &collection.schema;
         if let Some(known) = self.schemas.lock().get(&collection.id)
-            && known.parts.len() == parts.len()
-            && known
-                .parts
-                .iter()
-                .zip(parts)
-                .all(|(a, b)| Arc::ptr_eq(a, b))
+            && same_parts(&known.parts, parts)
         {
             return Ok(Arc::clone(&known.schema));
         }
@@ -186,6 +194,26 @@ impl StoreContext {
         };
         self.schemas.lock().insert(collection.id, known);
         Ok(schema)
+    }
+
+    /// A summary of no rows that expects the keys of a collection's rows. One that cannot be read expects none.
+    pub(crate) fn expected(&self, collection: &Collection) -> Summary {
+        let mut known = self.expected.lock();
+        if let Some(known) = known.get(&collection.id)
+            && same_parts(&known.parts, &collection.schema)
+        {
+            return known.summary.clone();
+        }
+        let Ok(Some(description)) = merged_description(&collection.schema) else {
+            return Summary::new();
+        };
+        let summary = description.summary.expecting();
+        let entry = Expected {
+            parts: collection.schema.clone(),
+            summary: summary.clone(),
+        };
+        known.insert(collection.id, entry);
+        summary
     }
 
     /// The reach that `compute` finds, given the newest one that was found before.

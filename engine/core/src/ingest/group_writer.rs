@@ -5,6 +5,8 @@ use lakebed_format::{
     IngestEntry,
 };
 
+use lakebed_json::schema::Summary;
+
 use crate::error::Result;
 use crate::write::{BlobCounts, Lines, NewBlob};
 
@@ -39,6 +41,8 @@ pub(crate) trait GroupWriter {
     ) -> Result<()>;
     /// Keeps a blob that no row names.
     fn pin(&mut self, blob: BlobId) -> Result<()>;
+    /// A summary of no rows that expects the keys of a collection's rows.
+    fn expected(&self, collection: CollectionId) -> Summary;
     /// Appends a record to the catalogue.
     fn record(&mut self, record: CatalogueRecord) -> Result<()>;
     /// Makes the group durable; the next one begins, without a dictionary.

@@ -115,7 +115,8 @@ pub(super) struct Pipeline<'a> {
 pub(super) struct Group {
     pub(super) bytes: u64,
     pub(super) rows: u64,
-    pub(super) summary: Summary,
+    /// `None` before the first row.
+    pub(super) summary: Option<Summary>,
     pub(super) quarantine_summary: Summary,
 }
 
@@ -235,11 +236,13 @@ impl<'a> Pipeline<'a> {
         self.write_gathered()?;
         let group = std::mem::take(&mut self.group);
         let schemas = [
-            (Some(self.collection), &group.summary),
-            (self.quarantine, &group.quarantine_summary),
+            (Some(self.collection), group.summary.as_ref()),
+            (self.quarantine, Some(&group.quarantine_summary)),
         ];
         for (collection, summary) in schemas {
-            if let (Some(collection), false) = (collection, summary.is_empty()) {
+            if let (Some(collection), Some(summary)) = (collection, summary)
+                && !summary.is_empty()
+            {
                 self.writer.record(CatalogueRecord::Schema {
                     collection,
                     summary: summary.encode(),

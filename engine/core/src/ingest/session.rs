@@ -8,6 +8,8 @@ use lakebed_format::{
     IngestEntry,
 };
 
+use lakebed_json::schema::Summary;
+
 use super::group_writer::GroupWriter;
 use super::pipeline::{self, Resources};
 use super::{IngestOptions, IngestReport, SIZES, Source};
@@ -72,6 +74,10 @@ impl GroupWriter for Session<'_> {
     }
 
     // The inherent methods of the session.
+
+    fn expected(&self, collection: CollectionId) -> Summary {
+        Session::expected(self, collection)
+    }
 
     fn collection(&mut self, name: &str) -> Result<CollectionId> {
         Session::collection(self, name)

@@ -117,7 +117,22 @@ impl Pipeline<'_> {
         };
         self.writer.rows(self.collection, self.file, lines, ids)?;
         self.report.rows += ids.len() as u64;
-        self.group.summary.merge(&parsed.summary);
+        if self.group.summary.is_none() {
+            self.group.summary = Some(self.writer.expected(self.collection));
+        }
+        if let Some(summary) = &mut self.group.summary {
+            if summary.would_forget(&parsed.summary) {
+                // It was observed without knowing which keys others have.
+                let mut again = summary.expecting();
+                for line in &parsed.lines {
+                    let observed = validate_and_observe(parsed.bytes_of(*line)?, &mut again);
+                    observed.map_err(|_| Error::internal("a good line is not JSON"))?;
+                }
+                summary.merge(&again);
+            } else {
+                summary.merge(&parsed.summary);
+            }
+        }
         Ok(())
     }
 

@@ -65,7 +65,7 @@ fn run(
     let id = session.collection(collection)?;
     session.encode_for(id)?;
     let mut appended = Appended::default();
-    let mut summary = Summary::new();
+    let mut summary = session.expected(id);
     let mut piece: Vec<Vec<u8>> = Vec::new();
     let mut bytes = 0;
     let mut number = 0_u64;

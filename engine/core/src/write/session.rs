@@ -10,6 +10,7 @@ use lakebed_format::{
     BlobId, CatalogueRecord, CollectionId, DictionaryEntry, DictionaryNumber, FileEntry,
     FileNumber, Hash, NewCollection, limits, names,
 };
+use lakebed_json::schema::Summary;
 use lakebed_vfs::Open;
 use parking_lot::MutexGuard;
 
@@ -316,6 +317,12 @@ impl<'a> Session<'a> {
     /// Pins a blob, so that it stays when nothing else names it.
     pub(crate) fn pin(&mut self, id: BlobId) -> Result<()> {
         self.group()?.pin(id)
+    }
+
+    /// A summary of no rows that expects the keys of a collection's committed rows.
+    pub(crate) fn expected(&self, collection: CollectionId) -> Summary {
+        let entry = self.committed.catalogue.collection(collection);
+        entry.map_or_else(Summary::new, |entry| self.shared.context.expected(entry))
     }
 
     /// Adds a catalogue record.

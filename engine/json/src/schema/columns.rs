@@ -24,13 +24,14 @@ pub(super) fn columns_of(
 ) -> Schema {
     let root = summary.node(ROOT);
     let rows = summary.rows();
-    let all = root.fields.len();
+    let all = summary.top_keys().count();
     let is_wide = settings.names.contains_key(&Named::Rest) || summary.is_wide();
     let mut fields: Vec<NodeId> = if is_wide {
         chosen_fields(summary, settings, admitted)
     } else {
         root.fields.ids().collect()
     };
+    fields.retain(|field| !summary.is_blank(*field));
     fields.sort_by(|a, b| by_place(summary.node(*a), summary.node(*b)));
     let shown: HashSet<&[u8]> = fields
         .iter()
@@ -93,7 +94,7 @@ pub(super) fn columns_of(
             summary,
             names.other(settings, &Named::Rest, REST),
             known,
-            all - fields.len(),
+            all.saturating_sub(fields.len()),
         ));
     }
     let others = summary.non_objects();

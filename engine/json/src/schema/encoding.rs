@@ -49,15 +49,14 @@ impl Summary {
         let mut open = vec![ROOT];
         while let Some(id) = open.pop() {
             let node = self.node(id);
-            if node.value != NONE && node.fields.len() > 0 {
+            let collapsed = node.value != NONE && node.stats.objects > 0;
+            if collapsed && self.written_fields(id).next().is_some() {
                 return true;
             }
-            open.extend(node.fields.ids());
-            open.extend(
-                [node.element, node.value]
-                    .into_iter()
-                    .filter(|id| *id != NONE),
-            );
+            open.extend(self.written_fields(id));
+            open.extend(collapsed.then_some(node.value));
+            let has_elements = node.element != NONE && node.stats.arrays > 0;
+            open.extend(has_elements.then_some(node.element));
         }
         false
     }
@@ -83,9 +82,12 @@ impl Summary {
         set(part::MARKS, marks != 0);
         set(part::FORMATS, formats != format::ALL);
         set(part::DUPLICATES, node.duplicates > 0);
-        set(part::ELEMENT, node.element != NONE);
-        set(part::VALUE, node.value != NONE);
-        set(part::FIELDS, node.fields.len() > 0);
+        let element = node.element != NONE && stats.arrays > 0;
+        let value = node.value != NONE && stats.objects > 0;
+        set(part::ELEMENT, element);
+        set(part::VALUE, value);
+        let mut fields: Vec<NodeId> = self.written_fields(id).collect();
+        set(part::FIELDS, !fields.is_empty());
 
         varint(parts, out);
         for count in counts.into_iter().filter(|count| *count > 0) {
@@ -110,14 +112,13 @@ impl Summary {
         if node.duplicates > 0 {
             varint(node.duplicates, out);
         }
-        if node.element != NONE {
+        if element {
             self.encode_node(node.element, out);
         }
-        if node.value != NONE {
+        if value {
             self.encode_node(node.value, out);
         }
-        if node.fields.len() > 0 {
-            let mut fields: Vec<NodeId> = node.fields.ids().collect();
+        if !fields.is_empty() {
             fields.sort_by(|a, b| self.node(*a).key.cmp(&self.node(*b).key));
             varint(fields.len() as u64, out);
             for field in fields {

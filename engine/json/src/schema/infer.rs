@@ -218,7 +218,8 @@ fn object(
         notes.add(path, "nested too deeply for types");
         return DataType::Json;
     }
-    let mut fields: Vec<NodeId> = node.fields.ids().collect();
+    let seen = node.fields.ids().filter(|field| !summary.is_blank(*field));
+    let mut fields: Vec<NodeId> = seen.collect();
     if fields.is_empty() && node.value == NONE {
         notes.add(path, "only empty objects so far");
         return DataType::Json;
@@ -230,13 +231,12 @@ fn object(
         filled.sum::<u128>() * 10 < u128::from(node.stats.objects) * fields.len() as u128
     };
     let has_rest = node.value != NONE || is_sparse;
-    if is_sparse && node.value == NONE {
+    if has_rest {
         fields = summary.frequent_fields(id, |_| false);
+        fields.retain(|field| !summary.is_blank(*field));
         if fields.is_empty() {
             return map(&summary.values_of(id), ROOT, path, place, notes);
         }
-    } else if fields.is_empty() {
-        return map(summary, node.value, path, place, notes);
     }
     fields.sort_by(|a, b| by_place(summary.node(*a), summary.node(*b)));
     let mut taken = HashSet::new();

@@ -16,6 +16,7 @@ mod bytes;
 mod columns;
 mod description;
 mod encoding;
+mod expected;
 mod infer;
 mod keep_names;
 mod names;

@@ -62,6 +62,8 @@ pub(super) struct Node {
     pub(super) first: NodeId,
     /// The number of the last object that had the key.
     pub(super) stamp: u64,
+    /// Whether other lines had it: then it is not forgotten when its object collapses.
+    pub(super) expected: bool,
 }
 
 impl Node {
@@ -82,6 +84,7 @@ impl Node {
             follow: NONE,
             first: NONE,
             stamp: 0,
+            expected: false,
         }
     }
 }

@@ -131,15 +131,18 @@ impl Summary {
 
     /// The keys of the lines that have a node of their own.
     pub fn top_keys(&self) -> impl Iterator<Item = &[u8]> {
-        self.node(ROOT)
+        let seen = self
+            .node(ROOT)
             .fields
             .ids()
-            .map(|field| &*self.node(field).key)
+            .filter(|field| !self.is_blank(*field));
+        seen.map(|field| &*self.node(field).key)
     }
 
     /// Whether the lines have this key, and it has a node of its own.
     pub fn has_top_key(&self, key: &[u8]) -> bool {
-        self.field(ROOT, key).is_some()
+        self.field(ROOT, key)
+            .is_some_and(|field| !self.is_blank(field))
     }
 
     /// Whether the lines have more keys than there are columns.
@@ -151,6 +154,12 @@ impl Summary {
     /// Whether it describes no lines.
     pub fn is_empty(&self) -> bool {
         self.rows() == 0
+    }
+
+    /// Forgets all lines and keeps the keys.
+    pub(super) fn blank(&mut self) {
+        self.nodes.iter_mut().for_each(Node::clear_values);
+        self.key_marks = 0;
     }
 
     /// Adds the lines that `other` describes.
@@ -194,6 +203,7 @@ impl Summary {
         copy.stats = source.stats.clone();
         (copy.order, copy.duplicates) = (source.order, source.duplicates);
         (copy.inner, copy.weight) = (source.inner, source.weight);
+        copy.expected = source.expected;
         let id = self.insert(copy);
         for field in source.fields.ids() {
             let field = self.import(other, field, id);
@@ -326,12 +336,17 @@ impl Summary {
         let mut fields: Vec<NodeId> = node
             .fields
             .ids()
-            .filter(|field| objects(*field).saturating_mul(share) >= node.stats.objects)
+            .filter(|field| {
+                self.node(*field).expected
+                    || objects(*field).saturating_mul(share) >= node.stats.objects
+            })
             .filter(|field| !skip(&self.node(*field).key))
             .collect();
         fields.sort_by(|a, b| {
+            let expected = |id: NodeId| self.node(id).expected;
             let by_objects = objects(*b).cmp(&objects(*a));
-            by_objects.then_with(|| self.node(*a).key.cmp(&self.node(*b).key))
+            let by_need = expected(*b).cmp(&expected(*a)).then(by_objects);
+            by_need.then_with(|| self.node(*a).key.cmp(&self.node(*b).key))
         });
         fields
     }
@@ -390,7 +405,9 @@ impl Summary {
             ..Self::default()
         };
         all.node_mut(ROOT).depth = self.node(id).depth + 1;
-        for field in self.node(id).fields.ids() {
+        let node = self.node(id);
+        let collapsed = (node.value != NONE).then_some(node.value);
+        for field in node.fields.ids().chain(collapsed) {
             let copy = all.import(self, field, NONE);
             all.absorb_value(ROOT, copy);
         }

@@ -447,6 +447,9 @@ proptest! {
         a.merge(&b);
         a.merge(&empty().decoded(&d.encode()).unwrap());
         prop_assert_eq!(a.rows(), lines.len() as u64);
+        let known = summary_of(a.expecting(), &lines[..1]);
+        let decoded = empty().decoded(&known.encode());
+        prop_assert_eq!(decoded.as_ref(), Ok(&known));
         if whole.needs_second_version() || a.needs_second_version() {
             // Which keys a record keeps that has too many may depend on the order; what it says of them does not.
             let (a, whole) = (a.top_columns(), whole.top_columns());

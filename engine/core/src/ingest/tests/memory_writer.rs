@@ -223,6 +223,10 @@ impl GroupWriter for MemoryWriter {
         Ok(())
     }
 
+    fn expected(&self, _: CollectionId) -> Summary {
+        Summary::new()
+    }
+
     fn record(&mut self, record: CatalogueRecord) -> Result<()> {
         match record {
             CatalogueRecord::Schema {

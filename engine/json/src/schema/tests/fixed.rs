@@ -216,10 +216,52 @@ fn objects_inside_keep_the_fields_that_most_of_them_have() {
         let schema = to_columns(&summary, &Settings::default());
         assert_eq!(shown(&schema), expected, "{keys} keys");
     }
-    // In the other order, and merged.
-    let mut lines = objects(&wide_record(0..5000));
-    lines.reverse();
-    let mut merged = summary_of(Summary::new(), &lines[..50]);
-    merged.merge(&summary_of(Summary::new(), &lines[50..]));
-    assert!(shown(&to_columns(&merged, &Settings::default())).starts_with("o STRUCT("));
+}
+
+#[test]
+fn keys_that_wide_lines_lack_are_not_forgotten() {
+    let plain = [r#"{"id":1,"level":"info","o":{"id":1,"level":"x"}}"#; 50];
+    let before = summary_of(Summary::new(), &plain);
+    let wide = [
+        format!("{{\"o\":{}}}", wide_record(0..6000)),
+        wide_record(0..40_000),
+        wide_record(40_000..90_000),
+    ];
+    assert!(before.would_forget(&summary_of(Summary::new(), &wide)));
+    let new = summary_of(before.expecting(), &wide);
+    assert!(!before.would_forget(&new));
+    assert_eq!(new.rows(), 3);
+    let new = Summary::decode(&new.encode()).unwrap();
+    for (first, second) in [(&before, &new), (&new, &before)] {
+        let mut all = first.clone();
+        all.merge(second);
+        let schema = to_columns(&all, &Settings::default());
+        let id = &schema.columns[schema.position("id").unwrap()];
+        assert_eq!(
+            (id.values, id.missing, id.data_type.clone()),
+            (50, 3, DataType::BigInt)
+        );
+        let o = &schema.columns[schema.position("o").unwrap()]
+            .data_type
+            .to_string();
+        assert!(
+            o.starts_with("STRUCT(\"id\" BIGINT, \"level\" VARCHAR"),
+            "{o}"
+        );
+    }
+    // Again, with what collapsed before among what is expected.
+    let mut all = before.clone();
+    all.merge(&new);
+    for lines in [&wide[..1], &wide[1..2], &[r#"{"id":3}"#.to_owned()]] {
+        let more = summary_of(all.expecting(), lines);
+        assert_eq!(Summary::decode(&more.encode()).as_ref(), Ok(&more));
+        all.merge(&more);
+        assert_eq!(Summary::decode(&all.encode()).as_ref(), Ok(&all));
+    }
+    // What was expected and did not come leaves no trace where nothing collapsed.
+    let lines = [r#"{"id":7}"#];
+    assert_eq!(
+        summary_of(before.expecting(), &lines),
+        summary_of(Summary::new(), &lines)
+    );
 }
