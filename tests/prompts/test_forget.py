@@ -47,6 +47,7 @@ def test_all_that_stems_from_a_row_is_removed(server, people):
     assert (counts(done.rows), counts(done.results)) == ({"people": 2}, {"results": 2})
     assert (done.requests, done.replies, done.kept_requests, done.kept_replies) == (2, 2, 0, 0)
     assert done.searched == ("people",)
+    assert done.erased
     assert "Zoë".encode() not in text_of(people)
     assert [len(rows(people, name)) for name in ("people", "results", "_requests", "_replies")] == [1, 1, 1, 1]
     _, report = ask(people, template="Greet {name} of {city}", query="SELECT name, city FROM people")

@@ -39,7 +39,8 @@ def forget(
 
     Removed are the rows, rows with the same bytes in any collection, results that have one of them as a source, the
     requests and replies of these results, files and images that they name. What other rows need is kept. All is removed
-    in one commit, pending changes included. Returns a `lakebed.ForgetReport`.
+    in one commit, pending changes included; then the store is compacted, so that the bytes are gone from its files.
+    Returns a `lakebed.ForgetReport`.
 
     Raises `InvalidArgument` for a condition that is not one, or that fits no collection; `CollectionNotFound`.
     """
@@ -66,11 +67,8 @@ def forget(
 
 
 def _erased(store: Store) -> bool:
-    """Takes what was removed out of the store's files, where the store can do that. Returns whether it is gone."""
-    compact = getattr(store, "compact", None)
-    if compact is None:
-        return False
-    done = compact()
+    """Takes what was removed out of the store's files. Returns whether it is gone."""
+    done = store.compact()
     return not (done.held_bytes or done.skipped_segments or done.aside_bytes)
 
 

@@ -38,7 +38,8 @@ def forget(context: Context, collections: tuple[str, ...], where: str, dry_run: 
     context.report(done, _lines(done))
     if not done.erased:
         context.note(
-            "note: no query and no hash finds it any more; its bytes are in the store's files until they are rewritten"
+            "note: no query and no hash finds it any more; the bytes are in the store's files until snapshots and readers "
+            "of older commits end, and `lakebed compact` says what holds them"
         )
     return None
 
