@@ -146,7 +146,7 @@ class TestVerbs:
     def test_write_refuses_an_unknown_ending_before_the_query_runs(self, run, store, place):
         done = run("query", "SELECT 1 | write a.xyz")
         assert done.code == 2
-        assert "The ending of a.xyz says no format" in done.err
+        assert "a.xyz ends in .xyz, which is no format that is known" in done.err
         assert run("query", "SELECT 1 AS x | write a.xyz --format ndjson").code == 0
         assert (place / "a.xyz").read_text() == '{"x":1}\n'
 
