@@ -184,8 +184,9 @@ class Backend(Protocol):
         """
         ...
 
-    def json_lines(self, table: ArrowStreamExportable, /) -> Any:
-        """A file object to read from: one JSON object a line for each row of a table, as `append` stores it."""
+    def json_lines(self, table: ArrowStreamExportable, json: list[list[int]], /) -> Any:
+        """A file object to read from: one JSON object a line for each row of a table, as `append` stores it. `json` has
+        the places of text that is JSON."""
         ...
 
     @property

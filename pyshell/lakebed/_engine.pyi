@@ -52,7 +52,7 @@ def collection_name(path: str | PathLike[str], /) -> str | None:
 class JsonLines:
     """A file object to read from: one JSON object a line for each row of a table, as `append` stores it."""
 
-    def __new__(cls, table: ArrowStreamExportable, /) -> Self: ...
+    def __new__(cls, table: ArrowStreamExportable, json: list[list[int]], /) -> Self: ...
     def read1(self, size: int = -1, /) -> bytes:
         """The lines of the next rows; empty at the end. `size` is not kept to. Raises `BadRecord`."""
 

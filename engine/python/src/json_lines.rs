@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use arrow_array::RecordBatchReader as _;
 use arrow_array::ffi_stream::RecordBatchStreamReader;
 use lakebed_core::ErrorKind;
-use lakebed_json::writer;
+use lakebed_json::writer::Writer;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -16,15 +17,22 @@ use crate::errors::raise;
 #[pyclass(frozen, module = "lakebed._engine")]
 pub(crate) struct JsonLines {
     table: Arc<Mutex<RecordBatchStreamReader>>,
+    writer: Arc<Writer>,
 }
 
 #[pymethods]
 impl JsonLines {
     #[new]
-    #[pyo3(signature = (table, /))]
-    fn new(table: &Bound<'_, PyAny>) -> PyResult<Self> {
+    #[pyo3(signature = (table, json, /))]
+    fn new(table: &Bound<'_, PyAny>, json: Vec<Vec<usize>>) -> PyResult<Self> {
+        let py = table.py();
+        let reader = arrow_capsules::read(table)?;
+        let mut writer = Writer::new(&reader.schema())
+            .map_err(|error| raise(py, ErrorKind::BadRecord, &error.to_string(), None))?;
+        writer.set_json(&json);
         Ok(Self {
-            table: Arc::new(Mutex::new(arrow_capsules::read(table)?)),
+            table: Arc::new(Mutex::new(reader)),
+            writer: Arc::new(writer),
         })
     }
 
@@ -48,10 +56,11 @@ impl JsonLines {
                 }
             };
             let written = py.detach(|| {
-                let records = writer::records(&batch)?;
-                let mut lines = records.join(&b'\n');
-                lines.push(b'\n');
-                Ok::<_, writer::WriteError>(lines)
+                self.writer.records(&batch).map(|records| {
+                    let mut lines = records.join(&b'\n');
+                    lines.push(b'\n');
+                    lines
+                })
             });
             return match written {
                 Ok(lines) => Ok(PyBytes::new(py, &lines)),

@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 from lakebed._inputs import names
 from lakebed._inputs.unpack import BZ2, XZ, unpacked
 from lakebed._packages import required
+from lakebed._relations import with_exact_types
 from lakebed.errors import BadRecord
 
 if TYPE_CHECKING:
@@ -131,7 +132,8 @@ def parquet(path: str, name: str) -> Any:
 
     connection = _connection()
     with _errors(name):
-        return _Closing(current().json_lines(connection.sql(f"FROM read_parquet({_text(path)})")), name, connection)
+        rows, json_places = with_exact_types(connection.sql(f"FROM read_parquet({_text(path)})"))
+        return _Closing(current().json_lines(rows, json_places), name, connection)
 
 
 class _Closing:
