@@ -70,15 +70,13 @@ impl ArrowFile {
             let Some(Pieces { reader, writer }) = pieces.as_mut() else {
                 return Ok(None);
             };
-            match reader.next() {
-                Some(batch) => writer.write(&batch?)?,
-                None => {
-                    writer.finish()?;
-                    let rest = std::mem::take(writer.get_mut());
-                    *pieces = None;
-                    return Ok(Some(rest));
-                }
-            }
+            let Some(batch) = reader.next() else {
+                writer.finish()?;
+                let rest = std::mem::take(writer.get_mut());
+                *pieces = None;
+                return Ok(Some(rest));
+            };
+            writer.write(&batch?)?;
             Ok(Some(std::mem::take(writer.get_mut())))
         });
         match piece {

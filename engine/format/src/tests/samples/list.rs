@@ -114,7 +114,10 @@ pub(in crate::tests) fn samples() -> Vec<Sample> {
         IdSet::decode_counted(&mut coding::Reader::new("ids", b, 0)).map(drop)
     });
     // What format 1.1 changed.
-    let header = StoreHeader::new(UUID, -5);
+    let header = StoreHeader {
+        minor: 1,
+        ..StoreHeader::new(UUID, -5)
+    };
     add("store header 1.1", header.encode(), true, |b| {
         StoreHeader::decode(b).map(drop)
     });
@@ -138,5 +141,17 @@ pub(in crate::tests) fn samples() -> Vec<Sample> {
                 .map(drop)
         },
     );
+    // What format 1.2 changed.
+    let header = StoreHeader::new(UUID, -5);
+    add("store header 1.2", header.encode(), true, |b| {
+        StoreHeader::decode(b).map(drop)
+    });
+    let header = SegmentHeader {
+        format: SegmentFormat::V3,
+        ..segment_header()
+    };
+    add("segment header 1.2", header.encode(), true, |b| {
+        SegmentHeader::decode(b).map(drop)
+    });
     samples
 }
