@@ -58,7 +58,7 @@ class TestAnswers:
         assert say("SELECT type, n FROM events ORDER BY n;").startswith(begins)
 
     def test_parquet_goes_to_a_file_and_to_a_program_and_not_to_a_terminal(self, session, say, place):
-        assert "Parquet is binary" in say("format parquet; SELECT 1 AS x;", code=2)
+        assert "A Parquet file is binary" in say("format parquet; SELECT 1 AS x;", code=2)
         assert "written to a.parquet" in say("output a.parquet; SELECT 42 AS x;")
         assert "a.parquet has one: output another file." in say("SELECT 43 AS x;", code=2)
         say(

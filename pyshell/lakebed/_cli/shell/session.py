@@ -341,8 +341,10 @@ class Target:
 
     def kept(self) -> Target:
         """The same target, whose file stays open when this one is closed."""
-        other = Target(self.file, self.name, self.program)
-        other.format, other.is_full, self.file = self.format, self.is_full, None
+        other = Target(name=self.name, program=self.program)
+        other.file, self.file = self.file, None
+        other._closing = self._closing.pop_all()
+        other.format, other.is_full = self.format, self.is_full
         return other
 
     def close(self) -> None:
