@@ -65,7 +65,7 @@ def ingest(
         name = utf8_name(item.name if isinstance(item, Made) else name_of(item))
         first = prepare(item, into)
         try:
-            with _progress.reporting(progress, f"{name} -> {into}") as report:
+            with _progress.reporting(progress, name.rpartition("/")[2] or name) as report:
                 done = call(
                     engine.ingest,
                     item,

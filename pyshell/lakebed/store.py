@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 from lakebed import _backend, _pending, _progress, _records
 from lakebed._files import written_whole
 from lakebed._ingest import Nan, OnError, ingest
-from lakebed._inputs import Source, name_of, utf8_name
+from lakebed._inputs import Source, utf8_name
 from lakebed._snapshot import Readable, Snapshot, number
 from lakebed.errors import InvalidArgument, StoreIOError, error
 
@@ -377,7 +377,7 @@ class Store(Readable):
         """
         from lakebed import models
 
-        with _progress.reporting(progress, f"{collection} -> {name_of(target)}") as report:
+        with _progress.reporting(progress, f"export {collection}") as report:
             if not isinstance(target, str | os.PathLike):
                 _check_writable(target)
                 return models.ExportReport(**self._engine.export(collection, target, report))
