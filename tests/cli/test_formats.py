@@ -89,7 +89,7 @@ def test_binary_formats_are_what_their_endings_say(run, store, place, way):
     numbers = [1, 2, 3, 12345678901234567890, 1]
     for ending in ("parquet", "pq"):
         with duckdb.connect() as con:
-            found = con.execute(f"SELECT n FROM '{place}/q.{ending}'").fetchall()
+            found = con.execute(f"SELECT n FROM read_parquet('{place}/q.{ending}')").fetchall()
         assert [n for (n,) in found] == numbers
     for ending in ("arrow", "feather"):
         with pa.memory_map(str(place / f"q.{ending}")) as file:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -27,10 +28,10 @@ def con(issues):
     con.close()
 
 
-def test_without_prompts_the_views_are_empty(con):
+def test_without_prompts_the_views_are_empty(con, path):
     for view in ("requests", "replies", "runs"):
         assert con.execute(f"SELECT count(*) FROM {view}").fetchone() == (0,)
-    assert con.execute("SELECT lakebed_reply(store, 'x') FROM data.sys.lakebed").fetchone() == (None,)
+    assert con.execute("SELECT lakebed_reply(?, 'x')", [str(path)]).fetchone() == (None,)
 
 
 def test_the_views_show_requests_replies_and_runs(server, issues, con):
@@ -96,8 +97,7 @@ def test_a_stored_reply_is_had_by_request_and_by_prompt(server, issues, con, pat
     asked = ask(issues)
     lakebed.refresh(con)
     count = len(server.requests)
-    store = con.execute("SELECT store FROM data.sys.lakebed").fetchone()[0]
-    for name in (store, str(path)):
+    for name in (str(Path(path).resolve()), str(path)):
         one = con.execute(
             "SELECT lakebed_reply(?, ?), lakebed_reply(?, 'f')", [name, str(asked[0].request), name]
         ).fetchone()

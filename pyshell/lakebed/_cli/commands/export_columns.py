@@ -33,7 +33,7 @@ def export_columns(context: Context, collection: str, output: str | None, form: 
     chosen = "_json" if form == "json" else f"* EXCLUDE ({_ADDED})"
     connection = connect(context)
     try:
-        attach_store(context, connection)
+        attach_store(context, connection).show(connection, {view.casefold()})
         layout = context.text_layout(0, to_file=output is not None and output != "-")
         with execution.translated_errors(), interruptible(connection), context.output(output, compress=True) as target:
             parsed = execution.parsed_query(connection, f"SELECT {chosen} FROM {table} ORDER BY _seq")
