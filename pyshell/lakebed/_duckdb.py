@@ -6,6 +6,8 @@ long to import as a short query runs; DuckDB 1.x has both in one.
 
 from __future__ import annotations
 
+from lakebed._packages import required
+
 # HAS_RELATIONS: whether this is DuckDB 1.x, whose relations stream their rows, and whose statements do not.
 try:
     import _duckdb as duckdb
@@ -14,6 +16,7 @@ try:
 except ImportError:
     HAS_RELATIONS = True
 if HAS_RELATIONS:
-    import duckdb  # type: ignore[no-redef]
+    with required():
+        import duckdb  # type: ignore[no-redef]
 
 __all__ = ["HAS_RELATIONS", "duckdb"]

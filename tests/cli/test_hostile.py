@@ -178,7 +178,11 @@ def test_a_full_standard_output_is_told(run, store, place):
 
 
 def test_an_export_names_the_file_that_was_asked_for(run, store):
-    refused(run("export", "events", "no/such/out.ndjson"), 7, "no/such/out.ndjson failed: no such file or directory")
+    refused(
+        run("export", "events", "no/such/out.ndjson"),
+        7,
+        "no/such/out.ndjson cannot be written: No such file or directory.",
+    )
 
 
 def test_resuming_goes_on_and_refuses_another_beginning(run, place):
