@@ -212,6 +212,7 @@ def test_resuming_goes_on_and_refuses_another_beginning(run, place):
     err = process.stderr.read()
     assert process.wait(timeout=60) == 130, err
     process.stdin.close()
+    process.stderr.close()
     kept = run("query", "SELECT count(*) AS n FROM many").rows[0]["n"] - before["rows"]
     assert 0 < kept <= 150_000
     # A pipe cannot be known again: what to do is said, in the words of the command line.
