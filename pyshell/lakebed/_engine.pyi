@@ -53,7 +53,7 @@ class JsonLines:
     """A file object to read from: one JSON object a line for each row of a table, as `append` stores it."""
 
     def __new__(cls, table: ArrowStreamExportable, json: list[list[int]], /) -> Self: ...
-    def read1(self, size: int = -1, /) -> bytes:
+    def read1(self, size: int = ..., /) -> bytes:
         """The lines of the next rows; empty at the end. `size` is not kept to. Raises `BadRecord`."""
 
 def open(

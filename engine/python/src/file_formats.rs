@@ -24,6 +24,7 @@ impl ZstdStream {
         Ok(Self(Mutex::new(compressor)))
     }
 
+    #[pyo3(signature = (data, /))]
     fn compress<'py>(&self, py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
         // The bytes are immutable and held by the caller.
         let done = py.detach(|| self.0.lock().write(data));
