@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from lakebed._sql_text import quoted
+
 __all__ = ["cast_type", "is_relation", "with_exact_types"]
 
 Path = list[int]
@@ -35,7 +37,7 @@ def with_exact_types(relation: Any) -> tuple[Any, list[Path]]:
     # Equal names are an error of the engine, and a projection would make them different.
     if any(casts) and len(set(relation.columns)) == len(kinds):
         shown = (
-            f"CAST(#{place} AS {cast}) AS {_quoted(name)}" if cast else f"#{place}"
+            f"CAST(#{place} AS {cast}) AS {quoted(name)}" if cast else f"#{place}"
             for place, (name, cast) in enumerate(zip(relation.columns, casts, strict=True), 1)
         )
         relation = relation.project(", ".join(shown))
@@ -67,7 +69,7 @@ def cast_type(kind: Any, replacement: Callable[[Any], str | None]) -> str | None
         return f"{types[0]}[{dict(kind.children)['size']}]"
     if nested == "map":
         return f"MAP({', '.join(types)})"
-    fields = ", ".join(f"{_quoted(name)} {one}" for (name, _), one in zip(children, types, strict=True))
+    fields = ", ".join(f"{quoted(name)} {one}" for (name, _), one in zip(children, types, strict=True))
     return f"{nested.upper()}({fields})"
 
 
@@ -80,7 +82,3 @@ def _json_places(kind: Any) -> Iterator[Path]:
     elif kind.id in ("struct", "map", "union"):
         members = [child for name, child in kind.children if name or kind.id != "union"]
         yield from ([place, *path] for place, child in enumerate(members) for path in _json_places(child))
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

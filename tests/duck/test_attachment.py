@@ -11,8 +11,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from lakebed._sql_text import quoted
 from lakebed.duck.attachment import Attachment, attachments
-from lakebed.duck.names import quoted
 from lakebed.duck.table_scan import has_pushdown
 from tests.duck.fake import FakeStore, FakeTable, collection
 

@@ -19,6 +19,7 @@ from lakebed._inputs import names
 from lakebed._inputs.unpack import BZ2, XZ, unpacked
 from lakebed._packages import required
 from lakebed._relations import with_exact_types
+from lakebed._sql_text import literal, quoted
 from lakebed.errors import BadRecord
 
 if TYPE_CHECKING:
@@ -77,20 +78,20 @@ def csv(path: str, name: str, form: str, begin: bytes) -> Any:
         # Nothing is guessed but the delimiter: a guess may leave out rows.
         given = f"auto_detect = false, compression = '{compression}', null_padding = false"
         first = connection.execute(
-            f"SELECT line FROM read_csv({_text(path)}, {given}, header = false, columns = {{'line': 'VARCHAR'}}, "
+            f"SELECT line FROM read_csv({literal(path)}, {given}, header = false, columns = {{'line': 'VARCHAR'}}, "
             "delim = '\x01', quote = '', escape = '') LIMIT 1"
         ).fetchone()
         if first is None or not first[0]:
             message = f"{name} has no first line with the names of its columns."
             raise BadRecord(message)
         columns, delimiter = _header(first[0], form)
-        types = ", ".join(f"{_text(column)}: 'VARCHAR'" for column in columns)
+        types = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns)
         rows = (
-            f"read_csv({_text(path)}, {given}, header = true, columns = {{{types}}}, delim = {_text(delimiter)}, quote = '\"', "
+            f"read_csv({literal(path)}, {given}, header = true, columns = {{{types}}}, delim = {literal(delimiter)}, quote = '\"', "
             "escape = '\"', allow_quoted_nulls = false)"
         )
         tests = [
-            f"coalesce(bool_and(regexp_full_match({_name(column)}, {_text(test)})), false)"
+            f"coalesce(bool_and(regexp_full_match({quoted(column)}, {literal(test)})), false)"
             for column in columns
             for test in (_NUMBER, "true|false")
         ]
@@ -98,10 +99,10 @@ def csv(path: str, name: str, form: str, begin: bytes) -> Any:
         parts = []
         for index, column in enumerate(columns):
             plain = found[2 * index] or found[2 * index + 1]
-            value = _name(column) if plain else f"CAST(to_json({_name(column)}) AS VARCHAR)"
+            value = quoted(column) if plain else f"CAST(to_json({quoted(column)}) AS VARCHAR)"
             comma = "," if index else "{"
             key = comma + json.dumps(column, ensure_ascii=False) + ":"
-            parts.append(f"{_text(key)} || coalesce({value}, 'null')")
+            parts.append(f"{literal(key)} || coalesce({value}, 'null')")
         connection.execute(f"SELECT {' || '.join(parts)} || '}}' FROM {rows}")
     return _Lines(name, connection)
 
@@ -132,7 +133,7 @@ def parquet(path: str, name: str) -> Any:
 
     connection = _connection()
     with _errors(name):
-        rows, json_places = with_exact_types(connection.sql(f"FROM read_parquet({_text(path)})"))
+        rows, json_places = with_exact_types(connection.sql(f"FROM read_parquet({literal(path)})"))
         return _Closing(current().json_lines(rows, json_places), name, connection)
 
 
@@ -204,11 +205,3 @@ class _errors:  # noqa: N801 (a context manager)
             text = " ".join(str(problem).split("\n\n")[0].split())
             message = f"{self._name} cannot be read as a table: {text.rstrip('.')}."
             raise BadRecord(message) from problem
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

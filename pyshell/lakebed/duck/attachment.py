@@ -20,8 +20,9 @@ from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from lakebed._sql_text import literal, quoted
 from lakebed.duck.cursors import helper
-from lakebed.duck.names import ViewName, literal, quoted, view_names
+from lakebed.duck.names import ViewName, view_names
 from lakebed.errors import InvalidArgument
 
 if TYPE_CHECKING:

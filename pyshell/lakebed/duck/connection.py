@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lakebed._packages import required
+from lakebed._sql_text import literal, quoted
 from lakebed.duck.attachment import SYSTEM_SCHEMA, Attachment, attachments
 from lakebed.duck.cursors import with_search_path
 from lakebed.duck.functions import ALLOWED, load_functions
-from lakebed.duck.names import literal, quoted
 from lakebed.duck.store_tables import provider_of
 from lakebed.duck.tables import SnapshotProvider
 from lakebed.errors import InvalidArgument

@@ -7,8 +7,8 @@ import warnings
 from typing import TYPE_CHECKING
 
 from lakebed._extension import extension_path
+from lakebed._sql_text import literal
 from lakebed.duck.cursors import helper
-from lakebed.duck.names import literal
 from lakebed.errors import LakebedError
 
 if TYPE_CHECKING:

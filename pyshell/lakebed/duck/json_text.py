@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from lakebed.duck.names import literal
+from lakebed._sql_text import literal
 
 if TYPE_CHECKING:
     import duckdb

@@ -1,4 +1,4 @@
-"""Names in SQL: quoting, and the view of each collection.
+"""Names in SQL: the view of each collection.
 
 Collections and columns may have any name; SQL identifiers are compared without case. Pure functions.
 """
@@ -14,18 +14,6 @@ class ViewName(NamedTuple):
 
     schema: str
     name: str
-
-
-def quoted(name: str) -> str:
-    """The name as an SQL identifier: `a "b"` becomes `"a ""b\"""`."""
-    escaped = name.replace('"', '""')
-    return f'"{escaped}"'
-
-
-def literal(text: str) -> str:
-    """The text as an SQL string literal."""
-    escaped = text.replace("'", "''")
-    return f"'{escaped}'"
 
 
 def view_names(collections: Iterable[str]) -> dict[str, str]:

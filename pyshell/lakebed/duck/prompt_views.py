@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from lakebed.duck.names import literal, quoted
+from lakebed._sql_text import literal, quoted
 
 NAMES = ("requests", "replies", "runs")
 _COLLECTIONS = {"requests": "_requests", "replies": "_replies", "runs": "_runs"}

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 
+from lakebed._sql_text import quoted
 from lakebed.duck.cursors import helper, plain_cursor
-from lakebed.duck.names import ViewName, quoted
+from lakebed.duck.names import ViewName
 from lakebed.duck.table_scan import TableScan, has_pushdown, table_scan
 from lakebed.duck.tables import SEQ, Table
 from lakebed.errors import InvalidArgument

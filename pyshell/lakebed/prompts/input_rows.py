@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from lakebed._records import to_json
+from lakebed._sql_text import literal, quoted
 from lakebed.duck.json_text import json_object
-from lakebed.duck.names import literal, quoted
 from lakebed.duck.struct_types import struct_fields
 from lakebed.errors import InvalidArgument
 from lakebed.prompts.row_sources import described, source_columns, with_sources

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from lakebed.duck.names import literal, quoted, view_names
+from lakebed._sql_text import literal, quoted
+from lakebed.duck.names import view_names
 from lakebed.errors import BlobNotFound, CollectionNotFound, InvalidArgument
 from lakebed.prompts.results import CollectionRows, ForgetReport
 from lakebed.prompts.storage import REPLIES, REQUESTS

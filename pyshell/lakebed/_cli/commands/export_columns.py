@@ -10,8 +10,9 @@ from lakebed._cli.environment.duckdb_connection import DATABASE, attach_store, c
 from lakebed._cli.results import execution
 from lakebed._cli.results.output import write_binary, write_result
 from lakebed._file_formats import BINARY
+from lakebed._sql_text import quoted
 from lakebed.duck.interrupt import interruptible
-from lakebed.duck.names import quoted, view_names
+from lakebed.duck.names import view_names
 
 if TYPE_CHECKING:
     from lakebed._cli.environment.context import Context

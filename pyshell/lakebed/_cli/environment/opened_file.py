@@ -6,7 +6,7 @@ import re
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from lakebed.duck.names import literal, quoted
+from lakebed._sql_text import literal, quoted
 from lakebed.errors import InvalidArgument
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from lakebed._cli.language.tokens import tokens
+from lakebed._sql_text import literal
 
 _PARAMETER = re.compile(r"\$(\w+)")
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
@@ -22,14 +23,9 @@ def with_values(text: str, values: Mapping[str, str]) -> str:
     at = 0
     for start, end, name in _found(text):
         value = values[name]
-        parts += [text[at:start], value if _NUMBER.fullmatch(value) else _literal(value)]
+        parts += [text[at:start], value if _NUMBER.fullmatch(value) else literal(value)]
         at = end
     return "".join(parts) + text[at:]
-
-
-def _literal(text: str) -> str:
-    doubled = text.replace("'", "''")
-    return f"'{doubled}'"
 
 
 def _found(text: str) -> list[tuple[int, int, str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from lakebed._relations import cast_type
-from lakebed.duck.names import literal, quoted
+from lakebed._sql_text import literal, quoted
 from lakebed.errors import InvalidArgument
 
 __all__ = ["exactly"]

@@ -20,8 +20,8 @@ from lakebed._cli.shell.progress_line import ProgressLine
 from lakebed._cli.shell.session import Leave, Session
 from lakebed._cli.shell.sql import duration, run_sql, running
 from lakebed._cli.verbs import Verb, find_in_shell
+from lakebed._sql_text import quoted
 from lakebed.duck.attachment import SYSTEM_NAMES
-from lakebed.duck.names import quoted
 from lakebed.errors import InvalidArgument
 
 

@@ -191,7 +191,7 @@ class Session:
 
     def _history_sql(self) -> str:
         """The query for the typed statements. It skips damaged lines, as completion and Ctrl-R do."""
-        from lakebed.duck.names import literal
+        from lakebed._sql_text import literal
 
         assert self.history is not None
         columns = "{'at': 'TIMESTAMPTZ', 'store': 'VARCHAR', 'statement': 'VARCHAR'}"

@@ -15,7 +15,7 @@ from lakebed._cli.shell.sql_scope import BEFORE_TABLE, Scope
 from lakebed._cli.shell.suggestions import Suggestion, files, match_rank, with_prefix
 from lakebed._cli.verbs import PIPE_VERBS
 from lakebed._cli.verbs.formats import SESSION_SETTINGS
-from lakebed.duck.names import quoted
+from lakebed._sql_text import quoted
 from lakebed.duck.struct_types import StructField, element_type, struct_fields
 
 _WORD = re.compile(r'(?:[\w."]|\[[^\[\]]*\])*\Z')

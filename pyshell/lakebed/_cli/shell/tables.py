@@ -13,8 +13,8 @@ from lakebed._cli.results.execution import Result
 from lakebed._cli.results.totals import within
 from lakebed._cli.shell.session import Session
 from lakebed._cli.shell.sql import running, show_result
+from lakebed._sql_text import quoted
 from lakebed.duck.attachment import SYSTEM_NAMES, SYSTEM_SCHEMA
-from lakebed.duck.names import quoted
 
 _OWN = """
     SELECT database_name, schema_name, table_name, 'table', estimated_size FROM duckdb_tables() WHERE NOT internal
