@@ -1,0 +1,167 @@
+//! Writing a part: batches of rows into one Parquet file.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::{Field, Schema};
+use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
+use parquet::arrow::ArrowSchemaConverter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::ParquetMetaData;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+
+use crate::choose::choose_encodings;
+use crate::directory::{PageDirectory, ReadPart};
+use crate::error::{ColumnsError, Result};
+use crate::leaf::Leaf;
+
+/// Rows of a row group.
+const GROUP_ROWS: usize = 65_536;
+/// Bytes of a row group in memory, about.
+const GROUP_BYTES: usize = 256 << 20;
+/// Bytes of a page before compression, about.
+const PAGE_BYTES: usize = 16 << 10;
+/// Rows of a page.
+const PAGE_ROWS: usize = 2_048;
+/// Values between two looks at the size of a page.
+const LOOK: usize = 64;
+/// Bytes of a dictionary.
+pub(crate) const DICTIONARY_BYTES: usize = 256 << 10;
+/// Bytes that statistics have of a long value.
+const STATISTICS_BYTES: usize = 16;
+/// Rows that encodings are chosen by.
+const SAMPLE_ROWS: usize = 65_536;
+/// Bytes in memory of these rows.
+const SAMPLE_BYTES: usize = 128 << 20;
+
+/// Writes the Parquet file of a part.
+pub struct PartWriter<W: Write + Send> {
+    schema: Arc<Schema>,
+    level: i32,
+    /// Before the first rows are written.
+    out: Option<W>,
+    sample: Vec<RecordBatch>,
+    sample_rows: usize,
+    sample_bytes: usize,
+    writer: Option<ArrowWriter<W>>,
+}
+
+/// A part that was written; its directory is still to be made.
+#[derive(Debug)]
+pub struct WrittenPart {
+    metadata: ParquetMetaData,
+    leaves: Vec<Leaf>,
+}
+
+impl<W: Write + Send> std::fmt::Debug for PartWriter<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PartWriter").finish_non_exhaustive()
+    }
+}
+
+impl<W: Write + Send> PartWriter<W> {
+    /// A writer of rows with these columns. `level` is zstd's.
+    pub fn new(fields: Vec<Field>, level: i32, out: W) -> Self {
+        Self {
+            schema: Arc::new(Schema::new(fields)),
+            level,
+            out: Some(out),
+            sample: Vec::new(),
+            sample_rows: 0,
+            sample_bytes: 0,
+            writer: None,
+        }
+    }
+
+    /// The columns.
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// Adds rows.
+    ///
+    /// # Errors
+    /// Those of the output; columns of types that parts do not have.
+    pub fn push(&mut self, batch: RecordBatch) -> Result<()> {
+        if let Some(writer) = &mut self.writer {
+            return Ok(writer.write(&batch)?);
+        }
+        self.sample_rows += batch.num_rows();
+        self.sample_bytes += batch.get_array_memory_size();
+        self.sample.push(batch);
+        if self.sample_rows >= SAMPLE_ROWS || self.sample_bytes >= SAMPLE_BYTES {
+            self.begin()?;
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        let out = self
+            .out
+            .take()
+            .ok_or_else(|| ColumnsError::damaged("a part is begun twice"))?;
+        let descriptor = ArrowSchemaConverter::new().convert(&self.schema)?;
+        let zstd = ZstdLevel::try_new(self.level)?;
+        let mut properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(zstd))
+            .set_max_row_group_row_count(Some(GROUP_ROWS))
+            .set_max_row_group_bytes(Some(GROUP_BYTES))
+            .set_data_page_size_limit(PAGE_BYTES)
+            .set_data_page_row_count_limit(PAGE_ROWS)
+            .set_write_batch_size(LOOK)
+            .set_dictionary_page_size_limit(DICTIONARY_BYTES)
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_statistics_truncate_length(Some(STATISTICS_BYTES))
+            .set_column_index_truncate_length(Some(STATISTICS_BYTES))
+            .set_created_by("lakebed".to_owned());
+        for (column, choice) in choose_encodings(&self.sample, &descriptor, self.level)? {
+            properties = properties.set_column_dictionary_enabled(column.clone(), choice.dictionary);
+            if let Some(encoding) = choice.encoding {
+                properties = properties.set_column_encoding(column.clone(), encoding);
+            }
+            if choice.zones {
+                properties = properties
+                    .set_column_statistics_enabled(column.clone(), EnabledStatistics::Page);
+            }
+        }
+        let options = ArrowWriterOptions::new().with_properties(properties.build());
+        let mut writer =
+            ArrowWriter::try_new_with_options(out, Arc::clone(&self.schema), options)?;
+        for batch in self.sample.drain(..) {
+            writer.write(&batch)?;
+        }
+        self.writer = Some(writer);
+        Ok(())
+    }
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    /// As [`PartWriter::push`].
+    pub fn finish(mut self) -> Result<WrittenPart> {
+        if self.writer.is_none() {
+            self.begin()?;
+        }
+        let descriptor = ArrowSchemaConverter::new().convert(&self.schema)?;
+        let leaves = Leaf::all(&descriptor)?;
+        let writer = self
+            .writer
+            .take()
+            .ok_or_else(|| ColumnsError::damaged("a part was not begun"))?;
+        Ok(WrittenPart {
+            metadata: writer.close()?,
+            leaves,
+        })
+    }
+}
+
+impl WrittenPart {
+    /// Its page directory. `read` reads the file; checksums have that salt.
+    ///
+    /// # Errors
+    /// Reading fails.
+    pub fn directory(self, salt: u64, read: &mut ReadPart<'_>) -> Result<PageDirectory> {
+        PageDirectory::of_file(self.leaves, &self.metadata, salt, read)
+    }
+}
