@@ -6,6 +6,7 @@
 //! | [`time`] | dates and timestamps in strings |
 //! | [`schema`] | a mergeable summary of the values of many records, and the typed columns that follow from it |
 //! | [`extract`] | columns of validated records into Arrow arrays |
+//! | [`shapes`] | records as shapes and typed values, and the same bytes back |
 //! | [`writer`] | Arrow rows as JSON objects |
 //!
 //! Nothing here knows of stores, frames or files. The bytes of summaries ([`schema::Summary::encode`]) are read and
@@ -33,6 +34,7 @@
 
 pub mod extract;
 pub mod schema;
+pub mod shapes;
 mod syntax;
 pub mod time;
 pub mod writer;
