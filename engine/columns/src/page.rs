@@ -76,7 +76,7 @@ impl Page {
             .ok_or_else(|| ColumnsError::damaged("a page is malformed"))
     }
 
-    fn of_body(
+    pub(crate) fn of_body(
         leaf: &Leaf,
         entry: &PageEntry,
         rows: usize,
