@@ -1,6 +1,6 @@
 //! Names of the files in a store, relative to its directory, with `/` between the parts.
 
-use crate::ids::SegmentNumber;
+use crate::ids::{CollectionId, SegmentNumber};
 
 /// The store header.
 pub const FORMAT: &str = "FORMAT";
@@ -20,6 +20,11 @@ pub const ASIDE: &str = "aside";
 /// `segments/000000000001.seg`
 pub fn segment(number: SegmentNumber) -> String {
     format!("{SEGMENTS}/{:012}.seg", number.0)
+}
+
+/// `segments/000000000001-1.parquet`: the part of a collection in a segment of layout columns.
+pub fn part(number: SegmentNumber, collection: CollectionId) -> String {
+    format!("{SEGMENTS}/{:012}-{}.parquet", number.0, collection.0)
 }
 
 /// `segments/.000000000001.tmp`: a copy of a segment that is being written.
@@ -50,6 +55,13 @@ pub fn run_temporary(number: u64) -> String {
 /// The number in the name of a segment file (without its directory); `None` for any other name.
 pub fn parse_segment(name: &str) -> Option<SegmentNumber> {
     number(name.strip_suffix(".seg")?, 12).map(SegmentNumber)
+}
+
+/// The segment and the collection in the name of a part (without its directory); `None` for any other name.
+pub fn parse_part(name: &str) -> Option<(SegmentNumber, CollectionId)> {
+    let (segment, collection) = name.strip_suffix(".parquet")?.split_once('-')?;
+    let collection = CollectionId(number(collection, 1)?);
+    Some((SegmentNumber(number(segment, 12)?), collection))
 }
 
 /// The number in the name of a manifest (without its directory).

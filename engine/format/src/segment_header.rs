@@ -19,6 +19,8 @@ pub enum Layout {
     Rows,
     /// One large blob in blocks.
     Large,
+    /// As rows, and with blobs in Parquet files beside the segment's own.
+    Columns,
 }
 
 impl Layout {
@@ -27,6 +29,7 @@ impl Layout {
         match self {
             Self::Rows => 0,
             Self::Large => 1,
+            Self::Columns => 2,
         }
     }
 
@@ -35,6 +38,7 @@ impl Layout {
         match code {
             0 => Some(Self::Rows),
             1 => Some(Self::Large),
+            2 => Some(Self::Columns),
             _ => None,
         }
     }
@@ -50,11 +54,13 @@ pub enum SegmentFormat {
     /// Format 1.2: a segment that compaction wrote. Its structures are those of [`SegmentFormat::V2`]; its one group
     /// stands for the commits of its commit table.
     V3,
+    /// Format 1.3: as [`SegmentFormat::V3`], of layout [`Layout::Columns`].
+    V4,
 }
 
 impl SegmentFormat {
     /// The newest format.
-    pub const NEWEST: Self = Self::V3;
+    pub const NEWEST: Self = Self::V4;
 
     /// The number in the file.
     pub const fn code(self) -> u32 {
@@ -62,6 +68,7 @@ impl SegmentFormat {
             Self::V1 => 1,
             Self::V2 => 2,
             Self::V3 => 3,
+            Self::V4 => 4,
         }
     }
 
@@ -70,6 +77,7 @@ impl SegmentFormat {
             1 => Some(Self::V1),
             2 => Some(Self::V2),
             3 => Some(Self::V3),
+            4 => Some(Self::V4),
             _ => None,
         }
     }

@@ -102,7 +102,19 @@ impl SegmentBytes {
     /// # Errors
     /// `Corrupt` when the file is missing or shorter; `Io`.
     pub(crate) fn open(files: &SegmentFiles, segment: SegmentNumber, len: u64) -> Result<Self> {
-        let file = files.open(segment)?;
+        Self::of_file(files, segment, files.open(segment)?, len)
+    }
+
+    /// The same of a file of the segment that is open.
+    ///
+    /// # Errors
+    /// As [`SegmentBytes::open`].
+    pub(crate) fn of_file(
+        files: &SegmentFiles,
+        segment: SegmentNumber,
+        file: Arc<dyn ReadFile>,
+        len: u64,
+    ) -> Result<Self> {
         let found = len_of(segment, file.as_ref())?;
         if found < len {
             return Err(Error::corrupt(

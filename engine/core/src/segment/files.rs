@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lakebed_format::{SegmentFormat, SegmentNumber, StoreHeader, StoreUuid, names};
+use lakebed_format::{CollectionId, SegmentFormat, SegmentNumber, StoreHeader, StoreUuid, names};
 use lakebed_vfs::{ReadFile, ReadVfs};
 
 use crate::error::{Error, Result};
@@ -56,6 +56,32 @@ impl SegmentFiles {
         }
     }
 
+    /// Opens the part of a collection in a segment of layout columns.
+    ///
+    /// # Errors
+    /// `Corrupt` when it is missing; `Io`.
+    pub(crate) fn open_part(
+        &self,
+        segment: SegmentNumber,
+        collection: CollectionId,
+    ) -> Result<Arc<dyn ReadFile>> {
+        let name = names::part(segment, collection);
+        let opened = self.vfs.open_read(&name);
+        opened.map_err(|error| self.cannot_open_file(segment, &name, error))
+    }
+
+    /// The parts whose files are there, of all segments, by their names.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) fn parts(&self) -> Result<Vec<(SegmentNumber, CollectionId)>> {
+        let listed = self.vfs.list(names::SEGMENTS);
+        let listed = listed.map_err(|e| Error::io("listing the segments", e))?;
+        let mut parts: Vec<_> = listed.iter().filter_map(|name| names::parse_part(name)).collect();
+        parts.sort_unstable();
+        Ok(parts)
+    }
+
     /// The numbers of the segments whose files are there, ascending.
     ///
     /// # Errors
@@ -72,13 +98,21 @@ impl SegmentFiles {
     }
 
     fn cannot_open(&self, segment: SegmentNumber, error: std::io::Error) -> Error {
+        self.cannot_open_file(segment, &names::segment(segment), error)
+    }
+
+    fn cannot_open_file(
+        &self,
+        segment: SegmentNumber,
+        name: &str,
+        error: std::io::Error,
+    ) -> Error {
         if error.kind() != std::io::ErrorKind::NotFound {
             return Error::io(&reading(segment), error);
         }
         if matches!(self.vfs.is_in_place(), Ok(false)) {
             return replaced(self.vfs.as_ref());
         }
-        let name = names::segment(segment);
         Error::corrupt(segment, 0, format!("its file {name} is missing")).with_source(error)
     }
 }

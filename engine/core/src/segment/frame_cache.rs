@@ -1,4 +1,4 @@
-//! Decoded frames kept in memory within a budget of bytes.
+//! Decoded frames, and decoded pages of columns, kept in memory within a budget of bytes.
 //!
 //! Eviction is a clock: each hit gives a frame one more life (at most [`LIVES`]), the hand takes one and removes frames
 //! without any. A frame enters with none, so that frames that were read once go before those that were read again.
@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use lakebed_codec::Decoded;
+use lakebed_columns::{Page, PageDictionary};
 use lakebed_format::SegmentNumber;
 
 const SHARDS: usize = 8;
@@ -62,10 +63,35 @@ struct Shard {
     hand: usize,
 }
 
+/// What is kept under a key.
+#[derive(Clone, Debug)]
+pub(crate) enum Cached {
+    Frame(Arc<Decoded>),
+    Page(Arc<Page>),
+    Dictionary(PageDictionary),
+}
+
+impl Cached {
+    fn cost(&self) -> usize {
+        match self {
+            Self::Frame(frame) => frame.cost(),
+            Self::Page(page) => page.cost(),
+            Self::Dictionary(dictionary) => dictionary.cost(),
+        }
+    }
+
+    fn into_frame(self) -> Option<Arc<Decoded>> {
+        match self {
+            Self::Frame(frame) => Some(frame),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Slot {
     key: FrameKey,
-    frame: Arc<Decoded>,
+    kept: Cached,
     lives: AtomicU8,
 }
 
@@ -84,16 +110,22 @@ impl FrameCache {
     /// The frame at `key`, which thereby stays longer.
     #[inline]
     pub(crate) fn get(&self, key: FrameKey) -> Option<Arc<Decoded>> {
+        self.get_any(key)?.into_frame()
+    }
+
+    /// As [`FrameCache::get`], of whatever is kept there.
+    #[inline]
+    pub(crate) fn get_any(&self, key: FrameKey) -> Option<Cached> {
         let shard = self.shard(key).lock();
         if let Some(slot) = shard.slot(key) {
             let lives = slot.lives.load(Ordering::Relaxed);
             if lives < LIVES {
                 slot.lives.store(lives + 1, Ordering::Relaxed);
             }
-            let frame = Arc::clone(&slot.frame);
+            let kept = slot.kept.clone();
             drop(shard);
             self.hits.fetch_add(1, Ordering::Relaxed);
-            return Some(frame);
+            return Some(kept);
         }
         drop(shard);
         self.misses.fetch_add(1, Ordering::Relaxed);
@@ -102,37 +134,53 @@ impl FrameCache {
 
     /// The frame at `key`, without effect on eviction and counters.
     pub(crate) fn peek(&self, key: FrameKey) -> Option<Arc<Decoded>> {
+        self.peek_any(key)?.into_frame()
+    }
+
+    /// As [`FrameCache::peek`], of whatever is kept there.
+    pub(crate) fn peek_any(&self, key: FrameKey) -> Option<Cached> {
         self.shard(key)
             .lock()
             .slot(key)
-            .map(|slot| Arc::clone(&slot.frame))
+            .map(|slot| slot.kept.clone())
     }
 
     /// Keeps `frame` if there is room for it without evicting another.
     pub(crate) fn fill(&self, key: FrameKey, frame: &Arc<Decoded>) {
-        let cost = frame.cost() + OVERHEAD;
+        self.fill_any(key, &Cached::Frame(Arc::clone(frame)));
+    }
+
+    /// As [`FrameCache::fill`], of anything.
+    pub(crate) fn fill_any(&self, key: FrameKey, what: &Cached) {
+        let cost = what.cost() + OVERHEAD;
         if self.bytes.load(Ordering::Relaxed) + cost <= self.budget {
-            self.insert(key, Arc::clone(frame));
+            self.insert_any(key, what.clone());
         }
     }
 
     /// Keeps `frame`. If another thread inserted the same frame first, that one stays and is returned, with what is
     /// proven about it. A frame larger than half the budget is not kept.
     pub(crate) fn insert(&self, key: FrameKey, frame: Arc<Decoded>) -> Arc<Decoded> {
-        let cost = frame.cost() + OVERHEAD;
+        let kept = self.insert_any(key, Cached::Frame(Arc::clone(&frame)));
+        kept.into_frame().unwrap_or(frame)
+    }
+
+    /// As [`FrameCache::insert`], of anything.
+    pub(crate) fn insert_any(&self, key: FrameKey, what: Cached) -> Cached {
+        let cost = what.cost() + OVERHEAD;
         if cost > self.budget / 2 {
-            return frame;
+            return what;
         }
         let own = index(key);
         {
             let mut shard = self.shard(key).lock();
             if let Some(slot) = shard.slot(key) {
-                return Arc::clone(&slot.frame);
+                return slot.kept.clone();
             }
             let place = shard.ring.len();
             shard.ring.push(Slot {
                 key,
-                frame: Arc::clone(&frame),
+                kept: what.clone(),
                 lives: AtomicU8::new(0),
             });
             shard.places.insert(key, place);
@@ -150,7 +198,7 @@ impl FrameCache {
             total = self.bytes.fetch_sub(freed, Ordering::Relaxed) - freed;
             turn += 1;
         }
-        frame
+        what
     }
 
     pub(crate) fn stats(&self) -> CacheStats {
@@ -210,7 +258,7 @@ impl Shard {
         if let Some(moved) = self.ring.get(place) {
             self.places.insert(moved.key, place);
         }
-        slot.frame.cost() + OVERHEAD
+        slot.kept.cost() + OVERHEAD
     }
 }
 

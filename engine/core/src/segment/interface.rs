@@ -1,5 +1,6 @@
 //! What every segment offers, and what reading one takes.
 
+use std::collections::BTreeSet;
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
@@ -112,7 +113,28 @@ pub(crate) trait Segment: Send + Sync + std::fmt::Debug {
     /// The ids of its blobs, and the frames they lie in.
     fn contents(&self, files: &SegmentFiles) -> Result<Contents>;
 
-    /// Passes the frame at a place in the segment's order, counted from 0, as it is stored; false past the last.
+    /// Bytes of its files besides the one with its number.
+    fn part_bytes(&self, _: &SegmentFiles) -> Result<u64> {
+        Ok(0)
+    }
+
+    /// The dictionaries that its frames are encoded with.
+    fn dictionaries(&self, files: &SegmentFiles) -> Result<BTreeSet<DictionaryNumber>> {
+        let mut used = BTreeSet::new();
+        for place in 0.. {
+            let more = self.frame(files, place, &mut |frame| {
+                used.extend(frame.encoding.dictionary());
+                Ok(())
+            })?;
+            if !more {
+                break;
+            }
+        }
+        Ok(used)
+    }
+
+    /// Passes the frame at a place in the segment's order, counted from 0, as it is stored; false past the last. Blobs
+    /// that do not lie in frames are passed in frames that are made for them, in the order of their ids.
     ///
     /// # Errors
     /// Those of `pass`, too.
@@ -154,6 +176,8 @@ pub(crate) struct StoredFrame<'a> {
     pub(crate) raw_len: u64,
     pub(crate) ids: Vec<IdRun>,
     pub(crate) payload: &'a [u8],
+    /// Whether it was made for blobs that do not lie in frames.
+    pub(crate) is_made: bool,
 }
 
 impl StoredFrame<'_> {

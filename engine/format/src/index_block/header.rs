@@ -55,10 +55,12 @@ pub enum SectionKind {
     Ordinals = 8,
     /// The body of the manifest as of the seal: [`crate::ManifestBody`].
     ManifestBody = 9,
+    /// The Parquet files of the segment: [`crate::PartList`].
+    Parts = 10,
 }
 
 impl SectionKind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Frames,
         Self::Fingerprints,
         Self::Ids,
@@ -68,6 +70,7 @@ impl SectionKind {
         Self::Extents,
         Self::Ordinals,
         Self::ManifestBody,
+        Self::Parts,
     ];
 
     fn from_code(code: u16) -> Option<Self> {

@@ -8,6 +8,7 @@ mod fingerprints;
 mod frame_table;
 mod header;
 mod pages;
+mod parts;
 mod row_directory;
 
 pub use builder::IndexBlockBuilder;
@@ -16,4 +17,5 @@ pub use fingerprints::{FingerprintExtent, Fingerprints, Ordinals, put_fingerprin
 pub use frame_table::{FrameEntry, FrameTable};
 pub use header::{BlockKind, FOOTER_LEVEL, IndexBlock, MAX_BLOCK_HEADER, Section, SectionKind};
 pub use pages::{Pages, put_page_sums};
+pub use parts::{PartEntry, PartList};
 pub use row_directory::RowBatchEntry;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use lakebed_format::{
-    BlobId, FingerprintExtent, FormatError, FrameEntry, IdRun, IdSet, IndexBlock, Layout, Ordinals,
+    BlobId, FingerprintExtent, FormatError, FrameEntry, IdRun, IdSet, IndexBlock, Ordinals,
     Reason, RowBatchEntry, SectionKind, SegmentEntry, SegmentFormat, SegmentNumber, coding::Reader,
 };
 use parking_lot::Mutex;
@@ -65,7 +65,7 @@ impl Opened {
         let header = read_header(WalkedBytes::Complete(&bytes), entry.number)?;
         if header.uuid != files.store
             || header.number != entry.number
-            || header.layout != Layout::Rows
+            || header.layout != entry.layout
         {
             return Err(Error::corrupt(
                 entry.number,

@@ -142,7 +142,10 @@ pub(in crate::tests) fn samples() -> Vec<Sample> {
         },
     );
     // What format 1.2 changed.
-    let header = StoreHeader::new(UUID, -5);
+    let header = StoreHeader {
+        minor: 2,
+        ..StoreHeader::new(UUID, -5)
+    };
     add("store header 1.2", header.encode(), true, |b| {
         StoreHeader::decode(b).map(drop)
     });
@@ -152,6 +155,36 @@ pub(in crate::tests) fn samples() -> Vec<Sample> {
     };
     add("segment header 1.2", header.encode(), true, |b| {
         SegmentHeader::decode(b).map(drop)
+    });
+    // What format 1.3 changed.
+    let header = StoreHeader::new(UUID, -5);
+    add("store header 1.3", header.encode(), true, |b| {
+        StoreHeader::decode(b).map(drop)
+    });
+    let header = SegmentHeader {
+        format: SegmentFormat::V4,
+        layout: Layout::Columns,
+        ..segment_header()
+    };
+    add("segment header 1.3", header.encode(), true, |b| {
+        SegmentHeader::decode(b).map(drop)
+    });
+    let parts = [1, 7].map(|number| PartEntry {
+        collection: CollectionId(number),
+        rows: 60_000,
+        len: 1 << 20,
+        checksum: 0x0123_4567_89ab_cdef,
+        table_offset: 4_096,
+        table_len: 300,
+    });
+    let mut alone = IdSet::new();
+    alone.insert(BlobId(1_007));
+    let list = PartList {
+        parts: parts.to_vec(),
+        alone,
+    };
+    add("list of parts", list.encode(), false, |b| {
+        PartList::decode(b, 0).map(drop)
     });
     samples
 }
