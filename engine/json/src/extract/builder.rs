@@ -115,6 +115,8 @@ impl Builder {
                 fields: data_type.arrow_fields(),
                 keys: Texts::default(),
                 values: Self::new(value, whole.map_or(&[], std::slice::from_ref)),
+                declared: whole.is_some(),
+                misfits: 0,
             })),
         };
         Self {
@@ -135,7 +137,7 @@ impl Builder {
         let inside = match &self.values {
             Values::List(lists) => lists.elements.misfits(),
             Values::Struct(structs) => structs.builders.iter().map(Self::misfits).sum(),
-            Values::Map(maps) => maps.values.misfits(),
+            Values::Map(maps) => maps.misfits + maps.values.misfits(),
             _ => 0,
         };
         self.misfits + inside
@@ -465,6 +467,9 @@ struct Maps {
     fields: Fields,
     keys: Texts,
     values: Builder,
+    declared: bool,
+    /// Entries whose key no VARCHAR can hold.
+    misfits: u64,
 }
 
 impl Maps {
@@ -478,7 +483,14 @@ impl Maps {
                 cursor.skip()?;
                 continue;
             }
-            self.keys.push(key)?;
+            match self.keys.push(key) {
+                Err(ValueError::TypeMismatch) if self.declared => {
+                    self.misfits += 1;
+                    cursor.skip()?;
+                    continue;
+                }
+                pushed => pushed?,
+            }
             self.values.append(cursor)?;
             end = end.checked_add(1).ok_or(ValueError::TooLarge)?;
         }

@@ -59,6 +59,7 @@ impl Texts {
         // Fails for a lone surrogate, for which a schema of this record has the type JSON.
         let text = self.bytes.get(start..).map(simdutf8::basic::from_utf8);
         if !matches!(text, Some(Ok(_))) {
+            self.bytes.truncate(start);
             return Err(ValueError::TypeMismatch);
         }
         self.end();

@@ -100,6 +100,8 @@ pub(super) struct Fields {
     pub(super) nodes: Vec<Node>,
     /// The leaf that holds the members that have no field, as one JSON object.
     pub(super) rest: Option<u32>,
+    /// The fields in the order of the columns, by their place in `nodes`; `None` for the rest.
+    pub(super) order: Vec<Option<usize>>,
     /// Keys that `rest` does not hold though they have no field here; only of the record itself.
     pub(super) known: Option<Arc<BTreeSet<Box<[u8]>>>>,
 }
@@ -109,6 +111,8 @@ pub(super) struct Fields {
 pub struct Leaves {
     leaves: Vec<Leaf>,
     lists: Vec<List>,
+    /// A node for each column.
+    pub(super) columns: Vec<Node>,
     pub(super) record: Fields,
     /// The leaf of records that are not objects.
     pub(super) non_object: Option<u32>,
@@ -126,6 +130,7 @@ impl Leaves {
                 lists: Vec::new(),
             };
             let node = made.node(&column.data_type, &column.declared, &mut place);
+            made.columns.push(node.clone());
             match (&column.source, &node.form) {
                 (ColumnSource::Key(key), _) => {
                     made.record.keys.push(key.clone());
@@ -181,8 +186,12 @@ impl Leaves {
                     let node = self.node(&field.data_type, &inside(declared, &step), place);
                     place.path.pop();
                     match &node.form {
-                        Form::Leaf(leaf, _) if field.rest => made.rest = Some(*leaf),
+                        Form::Leaf(leaf, _) if field.rest => {
+                            made.rest = Some(*leaf);
+                            made.order.push(None);
+                        }
                         _ => {
+                            made.order.push(Some(made.nodes.len()));
                             made.keys.push(field.name.as_bytes().into());
                             made.nodes.push(node);
                         }

@@ -57,8 +57,26 @@
 //! raw where a byte differs. Decoders take arbitrary bytes and give an error, never a panic, and never more than a stated
 //! number of bytes.
 
+mod arrow;
+mod bytes;
+mod fix_writer;
 mod leaves;
+mod rebuild;
+mod shaper;
+mod spell;
+mod table;
+mod template;
 mod values;
+mod walk;
 
+#[cfg(test)]
+mod tests;
+
+pub use arrow::ArrowValues;
+pub use bytes::BadShapes;
 pub use leaves::{Leaf, LeafKind, LeafStep, Leaves, List};
+pub use rebuild::RebuildError;
+pub use shaper::Shaper;
+pub use spell::{DoubleStyle, Fraction, Notation, Spellers, TextStyle, TimeStyle};
+pub use table::{Limits, Shapes};
 pub use values::LeafValues;

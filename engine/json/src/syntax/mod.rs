@@ -24,6 +24,7 @@ pub use number::{Integer, fitting_double, integer};
 pub(crate) use number::{double, significant_digits};
 pub use parse::MAX_DEPTH;
 pub(crate) use parse::parse;
+pub(crate) use scan::special;
 pub use string::{has_lone_surrogate, unescape_into};
 pub use token::Kind;
 pub(crate) use token::{Flags, Ignore, Sink, Token, TokenKind};

@@ -1,0 +1,152 @@
+//! Records as the writers of JSON spell them.
+
+use super::*;
+
+/// The records come back; so many of them are raw, and so many have a `_fix`.
+fn counted(records: &[&str]) -> (usize, usize) {
+    let part = check(records, &Settings::default());
+    (part.raw(), part.fixed())
+}
+
+#[test]
+fn odd_spellings_are_part_of_the_shape_or_of_the_fix() {
+    // Blanks, escapes in keys, keys that differ in case, nulls: all shape.
+    assert_eq!(
+        counted(&[
+            "  { \"a\" : 1 , \"\\u0062\":\t2 , \"A\": 3 }  ",
+            "{\"a\":null,\"b\":{},\"c\":[],\"d\":[ ]}",
+            "{}",
+            "{ }",
+            "{\"c\":[null,null],\"d\":[[],[]]}",
+        ]),
+        (0, 0)
+    );
+    // Numbers that no speller writes.
+    let filler = "x".repeat(60);
+    let odd = ["-0", "1e5", "1E+05", "1.50", "100.0e-1"];
+    let odd = odd.map(|number| format!("{{\"t\":\"{filler}\",\"x\":{number}}}"));
+    let plain = ["1.5", "2.5", "3.25", "4.0", "5.0", "6.0"];
+    let plain = plain.map(|number| format!("{{\"t\":\"{filler}\",\"x\":{number}}}"));
+    let all: Vec<&str> = plain.iter().chain(&odd).map(String::as_str).collect();
+    assert_eq!(counted(&all), (0, 5));
+    // Beyond every type: JSON, which is the text itself.
+    assert_eq!(
+        counted(&[
+            "{\"x\":1e400,\"y\":\"\\ud800\",\"z\":170141183460469231731687303715884105728}",
+            "{\"x\":\"a\",\"y\":\"\\uDFFF\",\"z\":1}",
+        ]),
+        (0, 0)
+    );
+    assert_eq!(
+        counted(&["1", "\"a\"", " [1, 2] ", "null", " null", "{\"a\":1}"]),
+        (0, 0)
+    );
+}
+
+#[test]
+fn keys_that_come_again_are_kept() {
+    let filler = "x".repeat(60);
+    let record = format!("{{\"a\":1,\"t\":\"{filler}\",\"a\":\"again\",\"a\":null}}");
+    assert_eq!(counted(&[&record]), (0, 1));
+}
+
+#[test]
+fn lists_of_any_kind_come_back() {
+    // One shape a list; elements that differ name theirs.
+    assert_eq!(
+        counted(&[
+            "{\"l\":[{\"a\":1,\"b\":\"x\"},{\"a\":2,\"b\":\"y\"}]}",
+            "{\"l\":[{\"a\":1,\"b\":\"x\"}]}",
+        ]),
+        (0, 0)
+    );
+    assert_eq!(
+        counted(&[
+            "{\"l\":[{\"a\":1,\"b\":\"x\"},null,{\"b\":\"y\",\"a\":null},{}]}",
+            "{\"l\":[{\"a\":1,\"b\":\"x\"},{\"b\":\"y\",\"a\":2}]}",
+        ]),
+        (0, 2)
+    );
+    // Lists in lists, of mixed shapes at both levels.
+    assert_eq!(
+        counted(&[
+            "{\"l\":[[{\"a\":1},{\"a\":2}],[{\"a\":3,\"b\":[1,null]},{\"b\":[null,2]}],[],null]}",
+            "{\"l\":[[{\"a\":1e0},{\"b\":[1.50,null]}],[{\"a\":3.5}]]}",
+        ]),
+        (0, 2)
+    );
+    // Separators that differ.
+    let filler = "x".repeat(60);
+    let uneven = format!("{{\"l\":[1,2, 3],\"m\":[[1,2],[3 ,4,5]],\"t\":\"{filler}\"}}");
+    assert_eq!(counted(&[&uneven]), (0, 1));
+}
+
+#[test]
+fn wide_objects_share_shapes() {
+    let mut records = Vec::new();
+    for row in 0..300 {
+        let members: Vec<String> = (0..4)
+            .map(|member| {
+                let key = row * 7 + member;
+                format!("\"k{key}\":{}", key % 10)
+            })
+            .collect();
+        let members = members.join(",");
+        records.push(match row % 4 {
+            0 => format!("{{\"id\":{row},\"o\":{{\"level\":1,{members}}}}}"),
+            1 => format!("{{\"id\":{row},\"o\":{{{members},\"level\":2,\"x{row}\" : 5}}}}"),
+            2 => format!(
+                "{{\"id\":{row},\"o\":{{\"level\":3,{members},\"k{}\":1,\"zz\":null}}}}",
+                row * 7
+            ),
+            _ => format!("{{\"id\":{row},\"m\":{{{members}}},\"o\":{{\"level\":4}}}}"),
+        });
+    }
+    let part = check(&records, &Settings::default());
+    assert!(
+        part.leaves.lists().len() == 1,
+        "m is a MAP: {:?}",
+        part.leaves
+    );
+    assert_eq!(part.raw(), 0);
+    assert!(
+        part.shaper.shapes().len() < 100,
+        "{}",
+        part.shaper.shapes().len()
+    );
+}
+
+#[test]
+fn records_with_very_many_keys_share_shapes() {
+    let mut records = Vec::new();
+    for row in 0..3000 {
+        records.push(format!(
+            "{{\"id\":{row},\"s{}\":1,\"t{}\" : [2],\"name\":\"n\",\"u{row}\":null}}",
+            row * 2,
+            row * 2
+        ));
+    }
+    let part = check(&records, &Settings::default());
+    assert_eq!(part.raw(), 0);
+    assert!(
+        part.shaper.shapes().len() < 20,
+        "{}",
+        part.shaper.shapes().len()
+    );
+}
+
+#[test]
+fn the_escapes_of_a_writer_need_no_fix() {
+    // json.dumps, Go's encoding/json, PHP's json_encode, System.Text.Json.
+    for (text, other) in [
+        ("\\u00e9 \\ud83d\\ude00 /", "a \\u2028 b"),
+        ("\\u003cb\\u003e é \\u2028", "\\u0026 \\u0008"),
+        ("http:\\/\\/x \\u00e9", "\\/"),
+        ("\\u003Cb\\u003E \\u0022 \\u002B \\u0027 \\u00E9", "\\u0022"),
+    ] {
+        let records = [text, other, "plain"]
+            .map(|text| format!("{{\"a\": \"{text}\", \"b\": [\"{text}\"]}}"));
+        let records: Vec<&str> = records.iter().map(String::as_str).collect();
+        assert_eq!(counted(&records), (0, 0));
+    }
+}

@@ -1,0 +1,658 @@
+//! Walks a record once, and writes its template and its `_fix`.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::bytes::{block, varint};
+use super::fix_writer::{FixWriter, Mark};
+use super::leaves::{DeclaredType, Fields, Form, LeafKind, Leaves, Node};
+use super::spell::{LeafValue, Spellers};
+use super::table::Interner;
+use super::template::{MIXED, put_hole, put_list, put_literal, put_members, put_verbatim};
+use crate::extract::{Fitted, fit};
+use crate::schema::DataType;
+use crate::syntax::{Cursor, Malformed, Text, Value, has_lone_surrogate};
+
+/// What is done with the texts of holes.
+pub(super) trait Holes {
+    /// Whether the text is as the leaf's speller writes it. It is without quotes, and `escaped` says that it has escapes.
+    fn is_spelled(&mut self, leaf: u32, kind: LeafKind, raw: &[u8], escaped: bool) -> bool;
+
+    /// The same where the value is known already.
+    fn is_written(&mut self, leaf: u32, raw: &[u8], value: LeafValue<'_>) -> bool;
+}
+
+/// Why a record has no shape.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stop {
+    /// The record is to be raw.
+    Raw,
+    /// The list cannot be told by its elements: separators differ, or a MAP lacks an entry.
+    Irregular,
+}
+
+impl From<Malformed> for Stop {
+    fn from(_: Malformed) -> Self {
+        Self::Raw
+    }
+}
+
+/// The keys of records, and what is remembered of the last ones.
+#[derive(Debug)]
+pub(super) struct Keys {
+    record: Object,
+    non_object: Option<u32>,
+}
+
+/// An object's keys.
+#[derive(Debug)]
+struct Object {
+    keys: Vec<Box<[u8]>>,
+    values: Vec<Place>,
+    /// The numbers of the keys, where they are many.
+    numbers: HashMap<Box<[u8]>, usize>,
+    /// For each key, the number of the last object that had it.
+    stamps: Vec<u64>,
+    stamp: u64,
+    /// For each key, the one that came after it last; before all of them, the one that came first.
+    follow: Vec<usize>,
+    rest: Option<Rest>,
+}
+
+#[derive(Debug)]
+struct Rest {
+    leaf: u32,
+    known: Option<Arc<BTreeSet<Box<[u8]>>>>,
+    /// The separator of the last object: that of an object with one member.
+    separator: Vec<u8>,
+}
+
+/// The value under a key, or an element.
+#[derive(Debug)]
+struct Place {
+    form: PlaceForm,
+    declared: Option<DeclaredType>,
+}
+
+#[derive(Debug)]
+enum PlaceForm {
+    Leaf(u32, LeafKind),
+    Object(Box<Object>),
+    List(Box<ListPlace>),
+}
+
+#[derive(Debug)]
+struct ListPlace {
+    list: u32,
+    /// The leaf of the keys of a MAP.
+    key: Option<u32>,
+    element: Place,
+    /// The separator of the last list: that of a list with one element.
+    separator: Vec<u8>,
+    /// Lists outside.
+    depth: usize,
+}
+
+/// The number of keys from which they are looked up in a table.
+const MANY_KEYS: usize = 12;
+
+impl Keys {
+    pub(super) fn of(leaves: &Leaves) -> Self {
+        Self {
+            record: Object::of(&leaves.record, 0),
+            non_object: leaves.non_object,
+        }
+    }
+}
+
+impl Object {
+    fn of(fields: &Fields, depth: usize) -> Self {
+        let numbered = fields.keys.iter().cloned().enumerate();
+        let is_many = fields.keys.len() >= MANY_KEYS;
+        Self {
+            keys: fields.keys.clone(),
+            values: fields
+                .nodes
+                .iter()
+                .map(|node| Place::of(node, depth))
+                .collect(),
+            numbers: numbered
+                .filter(|_| is_many)
+                .map(|(number, key)| (key, number))
+                .collect(),
+            stamps: vec![0; fields.keys.len()],
+            stamp: 0,
+            follow: (0..=fields.keys.len()).collect(),
+            rest: fields.rest.map(|leaf| Rest {
+                leaf,
+                known: fields.known.clone(),
+                separator: b",".to_vec(),
+            }),
+        }
+    }
+
+    /// The number of a key; `last` is that of the key before it, plus one, and 0 for none.
+    #[inline]
+    fn position(&mut self, key: Text<'_>, last: usize) -> Option<usize> {
+        if key.escaped {
+            let unescaped = key.unescaped();
+            return self.keys.iter().position(|known| **known == *unescaped);
+        }
+        let expected = self.follow.get(last).copied().unwrap_or(0);
+        if self
+            .keys
+            .get(expected)
+            .is_some_and(|known| **known == *key.raw)
+        {
+            return Some(expected);
+        }
+        let found = if self.numbers.is_empty() {
+            self.keys.iter().position(|known| **known == *key.raw)?
+        } else {
+            *self.numbers.get(key.raw)?
+        };
+        if let Some(follow) = self.follow.get_mut(last) {
+            *follow = found;
+        }
+        Some(found)
+    }
+}
+
+impl Place {
+    fn of(node: &Node, depth: usize) -> Self {
+        let list = |list, key, element| {
+            PlaceForm::List(Box::new(ListPlace {
+                list,
+                key,
+                element: Self::of(element, depth + 1),
+                separator: b",".to_vec(),
+                depth,
+            }))
+        };
+        let form = match &node.form {
+            Form::Leaf(leaf, kind) => PlaceForm::Leaf(*leaf, *kind),
+            Form::Struct(fields) => PlaceForm::Object(Box::new(Object::of(fields, depth))),
+            Form::List(number, element) => list(*number, None, element),
+            Form::Map(number, key, value) => list(*number, Some(*key), value),
+        };
+        Self {
+            form,
+            declared: node.declared.clone(),
+        }
+    }
+}
+
+/// Memory of the walk, reused for each record.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    /// The template so far: of the record, or of the element that is walked.
+    pub(super) template: Vec<u8>,
+    /// Where the literal begins that is not in the template yet.
+    from: usize,
+    pub(super) fix: FixWriter,
+    /// Templates to use again.
+    spare: Vec<Vec<u8>>,
+    /// The shapes of the elements of open lists, each with the place in the stream of `_fix` where it began.
+    elements: Vec<(u32, usize)>,
+}
+
+impl Work {
+    pub(super) fn clear(&mut self) {
+        self.template.clear();
+        self.from = 0;
+        self.fix.clear();
+        self.elements.clear();
+    }
+}
+
+/// A walk over one record.
+pub(super) struct Walk<'w, H> {
+    pub(super) record: &'w [u8],
+    pub(super) work: &'w mut Work,
+    pub(super) holes: &'w mut H,
+    pub(super) interner: &'w mut Interner,
+    pub(super) spellers: &'w Spellers,
+}
+
+type Walked = Result<(), Stop>;
+
+/// Members of an object that its rest holds, one after the other.
+struct Run<'w> {
+    start: usize,
+    end: usize,
+    count: u64,
+    separator: Option<&'w [u8]>,
+    colon: &'w [u8],
+}
+
+impl<'w, H: Holes> Walk<'w, H> {
+    /// Writes the template and the `_fix` of the record.
+    #[inline]
+    pub(super) fn record(&mut self, keys: &mut Keys) -> Walked {
+        let mut cursor = Cursor::new(self.record);
+        match (cursor.peek()?, keys.non_object) {
+            (b'{', _) => self.object(&mut keys.record, &mut cursor)?,
+            (b'n', _) => {
+                cursor.skip()?;
+            }
+            (_, Some(leaf)) => {
+                let start = cursor.position();
+                cursor.skip()?;
+                self.hole(leaf, LeafKind::Json, start..cursor.position(), false);
+            }
+            (_, None) => self.verbatim(&mut cursor)?,
+        }
+        self.flush(self.record.len());
+        Ok(())
+    }
+
+    #[inline]
+    fn text(&self, range: std::ops::Range<usize>) -> &'w [u8] {
+        self.record.get(range).unwrap_or_default()
+    }
+
+    /// Where the bytes of a key begin.
+    #[inline]
+    fn offset(&self, part: &[u8]) -> usize {
+        (part.as_ptr().addr()).saturating_sub(self.record.as_ptr().addr())
+    }
+
+    /// Passes the comma after an element, or the bracket after the last one: whether there is another.
+    #[inline]
+    fn next_element(&self, cursor: &mut Cursor<'w>) -> Result<bool, Stop> {
+        let byte = cursor.peek()?;
+        *cursor = Cursor::starting_at(self.record, cursor.position() + 1);
+        match byte {
+            b',' => Ok(true),
+            b']' | b'}' => Ok(false),
+            _ => Err(Stop::Raw),
+        }
+    }
+
+    /// Ends the literal before `end`.
+    #[inline]
+    fn flush(&mut self, end: usize) {
+        let literal = self.record.get(self.work.from..end).unwrap_or_default();
+        put_literal(literal, &mut self.work.template);
+        self.work.from = end;
+    }
+
+    #[inline]
+    fn hole(&mut self, leaf: u32, kind: LeafKind, range: std::ops::Range<usize>, escaped: bool) {
+        let text = self.text(range.clone());
+        let is_spelled = self.holes.is_spelled(leaf, kind, text, escaped);
+        self.put_hole(leaf, range, is_spelled);
+    }
+
+    #[inline]
+    fn put_hole(&mut self, leaf: u32, range: std::ops::Range<usize>, is_spelled: bool) {
+        self.flush(range.start);
+        self.work.from = range.end;
+        put_hole(leaf, &mut self.work.template);
+        if !is_spelled {
+            self.work
+                .fix
+                .exception(self.record.get(range).unwrap_or_default());
+        }
+        self.work.fix.hole += 1;
+    }
+
+    /// Takes a value that no column has.
+    fn verbatim(&mut self, cursor: &mut Cursor<'w>) -> Walked {
+        if cursor.peek()? == b'n' {
+            cursor.skip()?;
+            return Ok(());
+        }
+        let start = cursor.position();
+        let text = cursor.skip()?;
+        self.flush(start);
+        self.work.from = cursor.position();
+        put_verbatim(&mut self.work.template);
+        block(text, &mut self.work.fix.stream);
+        Ok(())
+    }
+
+    #[inline]
+    fn value(&mut self, place: &mut Place, cursor: &mut Cursor<'w>) -> Walked {
+        let first = cursor.peek()?;
+        if let Some(declared) = &place.declared
+            && !matches!(
+                (&place.form, first),
+                (PlaceForm::Object(_), b'{') | (PlaceForm::List(_), b'[' | b'{')
+            )
+        {
+            return self.declared(declared, &place.form, cursor);
+        }
+        if first == b'n' {
+            cursor.skip()?;
+            return Ok(());
+        }
+        match (&mut place.form, first) {
+            (PlaceForm::Leaf(leaf, kind), _) => self.leaf(*leaf, *kind, cursor),
+            (PlaceForm::Object(object), b'{') => self.object(object, cursor),
+            (PlaceForm::List(list), b'[' | b'{') if list.key.is_some() == (first == b'{') => {
+                self.list(list, cursor)
+            }
+            // A declared list has no value here.
+            (PlaceForm::List(_), b'[' | b'{') if place.declared.is_some() => self.verbatim(cursor),
+            _ => Err(Stop::Raw),
+        }
+    }
+
+    #[inline]
+    fn leaf(&mut self, leaf: u32, kind: LeafKind, cursor: &mut Cursor<'w>) -> Walked {
+        let start = cursor.position();
+        if kind == LeafKind::Json {
+            cursor.skip()?;
+            self.hole(leaf, kind, start..cursor.position(), false);
+            return Ok(());
+        }
+        let value = cursor.value()?;
+        let end = cursor.position();
+        match (kind, value) {
+            (
+                LeafKind::Varchar | LeafKind::Date | LeafKind::Timestamp | LeafKind::TimestampTz,
+                Value::String(text),
+            ) => self.hole(leaf, kind, start + 1..end - 1, text.escaped),
+            (
+                LeafKind::BigInt | LeafKind::UBigInt | LeafKind::HugeInt | LeafKind::Double,
+                Value::Number(_),
+            )
+            | (LeafKind::Boolean, Value::Bool(_)) => self.hole(leaf, kind, start..end, false),
+            _ => return Err(Stop::Raw),
+        }
+        Ok(())
+    }
+
+    /// Takes a value whose type was declared, other than the list or object that the type says.
+    #[cold]
+    fn declared(
+        &mut self,
+        declared: &DeclaredType,
+        form: &PlaceForm,
+        cursor: &mut Cursor<'w>,
+    ) -> Walked {
+        let start = cursor.position();
+        let mut ahead = *cursor;
+        let raw = ahead.skip()?;
+        let value = cursor.value()?;
+        let fitted = fit(&declared.data_type, value, raw, &declared.nulls);
+        let PlaceForm::Leaf(leaf, _) = form else {
+            return self.without_value(fitted.is_some(), start, cursor);
+        };
+        let value_of = match &fitted {
+            Some(Fitted::Bool(value)) => LeafValue::Boolean(*value),
+            Some(Fitted::Int(value)) => match declared.data_type {
+                DataType::UBigInt => {
+                    LeafValue::Unsigned(u64::try_from(*value).map_err(|_| Stop::Raw)?)
+                }
+                DataType::HugeInt => LeafValue::Huge(*value),
+                _ => LeafValue::Integer(i64::try_from(*value).map_err(|_| Stop::Raw)?),
+            },
+            Some(Fitted::Float(value)) => LeafValue::Double(*value),
+            Some(Fitted::Text(text)) => LeafValue::Text(text),
+            Some(Fitted::Days(days)) => LeafValue::Integer((*days).into()),
+            Some(Fitted::Micros(micros)) => LeafValue::Integer(*micros),
+            None | Some(Fitted::Null) => {
+                return self.without_value(fitted.is_some(), start, cursor);
+            }
+        };
+        // Quotes belong to the shape, but for the text of JSON.
+        let end = cursor.position();
+        let is_json = declared.data_type == DataType::Json;
+        let range = match value {
+            Value::String(_) if !is_json => start + 1..end - 1,
+            _ => start..end,
+        };
+        let text = self.text(range.clone());
+        let is_spelled = self.holes.is_written(*leaf, text, value_of);
+        self.put_hole(*leaf, range, is_spelled);
+        Ok(())
+    }
+
+    /// Ends a value that is NULL in its column: part of the shape where it is a text that means NULL.
+    fn without_value(&mut self, is_null: bool, start: usize, cursor: &mut Cursor<'w>) -> Walked {
+        if is_null {
+            return Ok(());
+        }
+        *cursor = Cursor::starting_at(self.record, start);
+        self.verbatim(cursor)
+    }
+
+    fn object(&mut self, object: &mut Object, cursor: &mut Cursor<'w>) -> Walked {
+        object.stamp += 1;
+        let stamp = object.stamp;
+        let mut last = 0;
+        let mut run: Option<Run<'w>> = None;
+        let mut others = HashSet::new();
+        cursor.enter()?;
+        while let Some(key) = cursor.key()? {
+            let found = object.position(key, last);
+            if let Some(number) = found
+                && let Some(seen) = object.stamps.get_mut(number)
+                && *seen != stamp
+                && let Some(place) = object.values.get_mut(number)
+            {
+                *seen = stamp;
+                last = number + 1;
+                if let (Some(run), Some(rest)) = (run.take(), &mut object.rest) {
+                    self.end_run(&run, rest);
+                }
+                self.value(place, cursor)?;
+                continue;
+            }
+            if let (None, Some(rest)) = (found, &mut object.rest) {
+                let unescaped = key.unescaped();
+                let is_known = rest
+                    .known
+                    .as_ref()
+                    .is_some_and(|known| known.contains(&*unescaped));
+                if !is_known && others.insert(unescaped) {
+                    self.rest_member(key, &mut run, rest, cursor)?;
+                    continue;
+                }
+                if let Some(run) = run.take() {
+                    self.end_run(&run, rest);
+                }
+            }
+            if let (Some(run), Some(rest)) = (run.take(), &mut object.rest) {
+                self.end_run(&run, rest);
+            }
+            self.verbatim(cursor)?;
+        }
+        if let (Some(run), Some(rest)) = (run, &mut object.rest) {
+            self.end_run(&run, rest);
+        }
+        Ok(())
+    }
+
+    /// Takes a member that the rest holds: in the run, or in a new one where it is spelled otherwise.
+    fn rest_member(
+        &mut self,
+        key: Text<'w>,
+        run: &mut Option<Run<'w>>,
+        rest: &mut Rest,
+        cursor: &mut Cursor<'w>,
+    ) -> Walked {
+        let key_start = self.offset(key.raw).saturating_sub(1);
+        let key_end = key_start + key.raw.len() + 2;
+        cursor.peek()?;
+        let colon = self.text(key_end..cursor.position());
+        cursor.skip()?;
+        let end = cursor.position();
+        if let Some(run) = run {
+            let separator = self.text(run.end..key_start);
+            if run.colon == colon && *run.separator.get_or_insert(separator) == separator {
+                run.end = end;
+                run.count += 1;
+                return Ok(());
+            }
+        }
+        let new = Run {
+            start: key_start,
+            end,
+            count: 1,
+            separator: None,
+            colon,
+        };
+        if let Some(run) = run.replace(new) {
+            self.end_run(&run, rest);
+        }
+        Ok(())
+    }
+
+    fn end_run(&mut self, run: &Run<'w>, rest: &mut Rest) {
+        self.flush(run.start);
+        self.work.from = run.end;
+        if let Some(separator) = run.separator
+            && rest.separator != separator
+        {
+            rest.separator.clear();
+            rest.separator.extend_from_slice(separator);
+        }
+        put_members(
+            rest.leaf,
+            &rest.separator,
+            run.colon,
+            &mut self.work.template,
+        );
+        varint(run.count, &mut self.work.fix.stream);
+    }
+
+    fn list(&mut self, list: &mut ListPlace, cursor: &mut Cursor<'w>) -> Walked {
+        if list.depth > 0 {
+            return self.elements(list, cursor);
+        }
+        let begin = *cursor;
+        let mark = self.mark();
+        match self.elements(list, cursor) {
+            Err(Stop::Irregular) => {
+                self.restore(mark);
+                *cursor = begin;
+                self.verbatim(cursor)
+            }
+            walked => walked,
+        }
+    }
+
+    fn mark(&self) -> (usize, usize, Mark) {
+        (
+            self.work.template.len(),
+            self.work.from,
+            self.work.fix.mark(),
+        )
+    }
+
+    /// Goes back to a mark of a place outside lists.
+    fn restore(&mut self, (template, from, fix): (usize, usize, Mark)) {
+        self.work.template.truncate(template);
+        self.work.from = from;
+        self.work.fix.restore(fix);
+        self.work.elements.clear();
+    }
+
+    /// Takes a list or MAP.
+    fn elements(&mut self, list: &mut ListPlace, cursor: &mut Cursor<'w>) -> Walked {
+        cursor.enter()?;
+        if matches!(cursor.peek()?, b']' | b'}') {
+            self.next_element(cursor)?;
+            return Ok(());
+        }
+        self.flush(cursor.position());
+        let spare = self.work.spare.pop().unwrap_or_default();
+        let outer = std::mem::replace(&mut self.work.template, spare);
+        self.work.template.clear();
+        let first = self.work.elements.len();
+        let stream = self.work.fix.stream.len();
+        let walked = self.each_element(list, cursor);
+        let inner = std::mem::replace(&mut self.work.template, outer);
+        self.work.spare.push(inner);
+        walked?;
+        let element = self.same_shape(first);
+        if element == MIXED {
+            self.name_shapes(first, stream);
+        }
+        self.work.elements.truncate(first);
+        put_list(list.list, element, &list.separator, &mut self.work.template);
+        Ok(())
+    }
+
+    /// The shape that the elements from `first` on have in common.
+    fn same_shape(&self, first: usize) -> u32 {
+        let elements = self.work.elements.get(first..).unwrap_or_default();
+        match elements.split_first() {
+            Some(((shape, _), others)) if others.iter().all(|(other, _)| other == shape) => *shape,
+            _ => MIXED,
+        }
+    }
+
+    /// Puts the shape of each element before what the element has in the stream of `_fix`, which begins at `start`.
+    fn name_shapes(&mut self, first: usize, start: usize) {
+        let stream = &mut self.work.fix.stream;
+        let elements = self.work.elements.get(first..).unwrap_or_default();
+        let tail = stream.split_off(start);
+        let ends = elements.iter().skip(1).map(|(_, end)| *end);
+        for ((shape, at), end) in elements.iter().zip(ends.chain([start + tail.len()])) {
+            varint(u64::from(*shape), stream);
+            stream.extend_from_slice(tail.get(at - start..end - start).unwrap_or_default());
+        }
+    }
+
+    /// Takes the elements of a list, whose bracket was passed, and the bracket that closes it.
+    fn each_element(&mut self, list: &mut ListPlace, cursor: &mut Cursor<'w>) -> Walked {
+        let mut seen = HashSet::new();
+        let mut before: Option<(usize, &'w [u8])> = None;
+        let mut shape = None;
+        loop {
+            // Passes the comma and the blanks around it; the first element has none before it.
+            if let Some((end, _)) = before {
+                if !self.next_element(cursor)? {
+                    self.work.from = end;
+                    return Ok(());
+                }
+                cursor.peek()?;
+            }
+            let start = cursor.position();
+            if let Some((end, separator)) = &mut before {
+                let found = self.text(*end..start);
+                if separator.is_empty() {
+                    *separator = found;
+                    if list.separator != found {
+                        list.separator.clear();
+                        list.separator.extend_from_slice(found);
+                    }
+                } else if *separator != found {
+                    return Err(Stop::Irregular);
+                }
+            }
+            self.work.from = start;
+            let stream = self.work.fix.stream.len();
+            let is_first = before.is_none();
+            if let Some(leaf) = list.key {
+                let key = cursor.key()?.ok_or(Stop::Raw)?;
+                let unescaped = key.unescaped();
+                // The entry of a key with a lone surrogate is not in the column.
+                let is_held = !key.escaped || !has_lone_surrogate(&unescaped);
+                if !is_held || !seen.insert(unescaped) {
+                    return Err(Stop::Irregular);
+                }
+                let range = start + 1..start + 1 + key.raw.len();
+                self.hole(leaf, LeafKind::Varchar, range, key.escaped);
+            }
+            self.value(&mut list.element, cursor)?;
+            let end = cursor.position();
+            self.flush(end);
+            before = Some((end, before.map_or(&[][..], |(_, separator)| separator)));
+            shape = match shape {
+                // Mostly the shape of the element before.
+                Some(number) if !is_first && self.interner.is(number, &self.work.template) => {
+                    Some(number)
+                }
+                _ => self.interner.intern(&self.work.template, self.spellers),
+            };
+            let number = shape.ok_or(Stop::Raw)?;
+            self.work.elements.push((number, stream));
+            self.work.template.clear();
+        }
+    }
+}
