@@ -211,7 +211,7 @@ impl PageDirectory {
     pub fn decode(reader: &mut Reader<'_>) -> lakebed_format::Result<Self> {
         let rows = reader.varint()?;
         let mut leaves = Vec::new();
-        for _ in 0..reader.count(3)? {
+        for _ in 0..reader.count(4)? {
             leaves.push(Leaf::decode(reader)?);
         }
         let mut groups = Vec::new();

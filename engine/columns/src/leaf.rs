@@ -1,6 +1,6 @@
 //! The leaves of a part: how their values lie in pages.
 
-use lakebed_format::coding::{Reader, put_varint};
+use lakebed_format::coding::{Reader, put_str, put_varint};
 use parquet::basic::{Repetition, Type as ParquetPhysical};
 use parquet::schema::types::{ColumnDescPtr, SchemaDescriptor, Type};
 
@@ -26,6 +26,8 @@ pub enum Physical {
 /// A leaf of a part's schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leaf {
+    /// Its column and the fields to it, with dots between them.
+    pub name: String,
     /// How its values are stored.
     pub physical: Physical,
     /// The definition level of a value.
@@ -72,6 +74,7 @@ impl Leaf {
             }
         }
         Ok(Self {
+            name: column.path().string(),
             physical,
             max_def: level,
             lists,
@@ -79,6 +82,7 @@ impl Leaf {
     }
 
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        put_str(out, &self.name);
         out.push(match self.physical {
             Physical::Boolean => 0,
             Physical::Int32 => 1,
@@ -93,6 +97,7 @@ impl Leaf {
     }
 
     pub(crate) fn decode(reader: &mut Reader<'_>) -> lakebed_format::Result<Self> {
+        let name = reader.str()?.to_owned();
         let physical = match reader.u8()? {
             0 => Physical::Boolean,
             1 => Physical::Int32,
@@ -109,6 +114,7 @@ impl Leaf {
             return Err(reader.value("the levels of a leaf do not ascend"));
         }
         Ok(Self {
+            name,
             physical,
             max_def,
             lists,

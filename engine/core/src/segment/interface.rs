@@ -133,8 +133,7 @@ pub(crate) trait Segment: Send + Sync + std::fmt::Debug {
         Ok(used)
     }
 
-    /// Passes the frame at a place in the segment's order, counted from 0, as it is stored; false past the last. Blobs
-    /// that do not lie in frames are passed in frames that are made for them, in the order of their ids.
+    /// Passes the frame at a place in the segment's order, counted from 0, as it is stored; false past the last.
     ///
     /// # Errors
     /// Those of `pass`, too.
@@ -144,6 +143,20 @@ pub(crate) trait Segment: Send + Sync + std::fmt::Debug {
         place: usize,
         pass: &mut dyn FnMut(&StoredFrame<'_>) -> Result<()>,
     ) -> Result<bool>;
+
+    /// As [`Segment::frame`]; blobs that do not lie in frames are passed in frames that are made for them. All are in the
+    /// order of their ids.
+    ///
+    /// # Errors
+    /// Those of `pass`, too.
+    fn frame_by_ids(
+        &self,
+        read: ReadContext<'_>,
+        place: usize,
+        pass: &mut dyn FnMut(&StoredFrame<'_>) -> Result<()>,
+    ) -> Result<bool> {
+        self.frame(read.files, place, pass)
+    }
 
     /// Reads everything and checks it. Damage goes to `verification`; an error means that checking could not go on.
     fn verify(&self, read: ReadContext<'_>, verification: &mut dyn Verification) -> Result<()>;

@@ -7,15 +7,14 @@
 //! - [`rows`]: frames of whole blobs in groups that end in a COMMIT. The segment that is written to ([`rows::active`],
 //!   read at positions of its file and never mapped) and sealed ones ([`rows::sealed`], mapped when first touched).
 //! - [`large`]: one large blob in blocks.
-//!
-//! A layout that keeps typed columns implements the same trait: [`Segment::scan`] hands rows to a [`RowSink`], which
-//! knows what is projected, and takes arrays from a layout that has them as it takes records from one that does not.
+//! - [`columns`]: as rows, and records in Parquet files.
 //!
 //! Bytes are read through [`files::SegmentFiles`], which takes only reads of complete files ([`lakebed_vfs::ReadVfs`]),
 //! or through the file that is written to. What a caller gets passed its checksums, or is an error that names segment
 //! and offset. Nothing here knows hashes or names of collections.
 
 pub(crate) mod bytes;
+pub(crate) mod columns;
 pub(crate) mod create;
 pub(crate) mod damage;
 pub(crate) mod files;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use lakebed_format::{Layout, SegmentEntry};
 
+use super::columns::sealed::SealedColumns;
 use super::interface::Segment;
 use super::rows::sealed::SealedRows;
 
@@ -18,8 +19,9 @@ impl SealedSegment {
     /// The segment of a manifest's entry; its file is opened when it is first read. `None` for a large blob's, which
     /// the catalogue names by its blob.
     pub(crate) fn of_entry(entry: SegmentEntry) -> Option<Self> {
-        let segment = match entry.layout {
+        let segment: Arc<dyn Segment> = match entry.layout {
             Layout::Rows => Arc::new(SealedRows::new(entry)),
+            Layout::Columns => Arc::new(SealedColumns::new(entry)),
             Layout::Large => return None,
         };
         Some(Self { entry, segment })

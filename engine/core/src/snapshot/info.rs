@@ -137,6 +137,7 @@ fn layout_name(layout: Layout) -> &'static str {
     match layout {
         Layout::Rows => "rows",
         Layout::Large => "large",
+        Layout::Columns => "columns",
     }
 }
 

@@ -110,6 +110,7 @@ pub(crate) fn pass(
         raw_len: header.raw_len,
         ids: header.ids.runs().collect(),
         payload,
+        is_made: false,
     })
 }
 

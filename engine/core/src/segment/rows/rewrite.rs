@@ -99,7 +99,7 @@ impl Rewrite {
     ) -> Result<()> {
         let mut read_bytes = 0;
         for place in 0.. {
-            let more = source.frame(read.files, place, &mut |frame| {
+            let more = source.frame_by_ids(read, place, &mut |frame| {
                 read_bytes += frame.payload.len() as u64;
                 self.add_frame(read, frame, keep)
             })?;
@@ -145,7 +145,7 @@ impl Rewrite {
         let decoded = frame.decode(dictionary.as_deref())?;
         let filled = frame.raw_len >= self.new.page_bytes as u64 / 2;
         let alone = matches!(frame.ids.as_slice(), [run] if keep.is_dictionary(run.first));
-        if all && keep.allows(frame.encoding) && (alone || filled && !self.new.encode_all) {
+        if all && !frame.is_made && keep.allows(frame.encoding) && (alone || filled && !self.new.encode_all) {
             return self.copy(frame, &decoded);
         }
         self.add_decoded(frame, &decoded, keep)

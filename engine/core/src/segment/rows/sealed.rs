@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use lakebed_codec::Decoded;
 use lakebed_format::{
     BlobId, CommitEntry, Encoding, Fingerprint, FormatError, FrameEntry, FrameHeader, FrameTable,
-    Reason, RowBatchEntry, SectionKind, SegmentEntry, SegmentNumber,
+    PartList, Reason, RowBatchEntry, SectionKind, SegmentEntry, SegmentNumber,
 };
 use parking_lot::Mutex;
 
@@ -16,7 +16,7 @@ use super::verify::{RowsTables, verify_rows};
 use crate::blob::Blob;
 use crate::error::{Error, Result};
 use crate::fingerprints::search;
-use crate::segment::bytes::{Access, Readable};
+use crate::segment::bytes::{Access, Readable, Slice};
 use crate::segment::files::SegmentFiles;
 use crate::segment::frame_cache::FrameKey;
 use crate::segment::interface::{
@@ -51,6 +51,31 @@ impl SealedRows {
         }
         let opened = Opened::new(files, &self.entry)?;
         Ok(self.opened.get_or_init(|| opened))
+    }
+
+    /// The parts of a segment of layout columns, and the salt of the segment.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub(in crate::segment) fn parts(&self, files: &SegmentFiles) -> Result<(u64, PartList)> {
+        let opened = self.opened(files)?;
+        let walker = opened.walker(self.entry.number);
+        let data = walker.section(&opened.footer, SectionKind::Parts)?;
+        let list = PartList::decode(&data, opened.footer.offset).map_err(|e| self.refused(&e))?;
+        Ok((opened.salt, list))
+    }
+
+    /// Bytes of the file.
+    ///
+    /// # Errors
+    /// `Corrupt` when they are not within it; `Io`.
+    pub(in crate::segment) fn slice(
+        &self,
+        files: &SegmentFiles,
+        offset: u64,
+        len: u64,
+    ) -> Result<Slice> {
+        self.opened(files)?.bytes.slice(offset, len)
     }
 
     fn refused(&self, error: &FormatError) -> Error {

@@ -1,0 +1,137 @@
+//! Rows of a part before they are written: typed columns, and the columns that rebuild records.
+
+use std::sync::Arc;
+
+use arrow_array::builder::{BinaryBuilder, StringBuilder};
+use arrow_array::{ArrayRef, Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
+use arrow_schema::{ArrowError, DataType, Field, Schema as ArrowSchema, TimeUnit};
+use lakebed_json::schema::{Schema, arrow_schema};
+use lakebed_json::shapes::{ArrowValues, Shaper};
+
+use super::write::{PartRow, PartRows};
+
+/// Rows of a batch at most.
+const ROWS: usize = 8_192;
+/// Bytes of its records, about.
+const BYTES: usize = 16 << 20;
+
+/// The columns of a part: the typed ones, then [`super::part::SYSTEM`] more.
+pub(super) fn fields(schema: &Schema) -> Vec<Field> {
+    let all: Vec<usize> = (0..schema.columns.len()).collect();
+    let typed = arrow_schema(schema, &all);
+    let mut fields: Vec<Field> = typed.fields().iter().map(|f| f.as_ref().clone()).collect();
+    let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    fields.extend([
+        Field::new("_seq", DataType::Int64, false),
+        Field::new("_file", DataType::Utf8, true),
+        Field::new("_line", DataType::Int64, true),
+        Field::new("_ingested_at", time, false),
+        Field::new("_shape", DataType::Int32, true),
+        Field::new("_fix", DataType::Binary, true),
+        Field::new("_raw", DataType::Binary, true),
+    ]);
+    fields
+}
+
+/// Rows whose typed values the extractor holds.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    rows: Vec<PartRow>,
+    /// Their records, one after the other, and where each ends.
+    records: Vec<u8>,
+    ends: Vec<usize>,
+    shapes: Vec<Option<u32>>,
+    fixes: Vec<u8>,
+    fix_ends: Vec<usize>,
+    fix: Vec<u8>,
+}
+
+impl Batch {
+    pub(super) fn push(&mut self, row: PartRow, record: &[u8], shaper: &mut Shaper) {
+        self.rows.push(row);
+        self.records.extend_from_slice(record);
+        self.ends.push(self.records.len());
+        let shape = shaper.shape(record, &mut self.fix);
+        self.shapes.push(shape);
+        if shape.is_some() {
+            self.fixes.extend_from_slice(&self.fix);
+        }
+        self.fix_ends.push(self.fixes.len());
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.rows.len() >= ROWS || self.records.len() >= BYTES
+    }
+
+    fn of<'a>(all: &'a [u8], ends: &[usize], place: usize) -> &'a [u8] {
+        let start = place.checked_sub(1).and_then(|before| ends.get(before).copied());
+        let end = ends.get(place).copied().unwrap_or_default();
+        all.get(start.unwrap_or(0)..end).unwrap_or_default()
+    }
+
+    /// Rebuilds each record from the typed values, and keeps those raw that differ. Returns the bytes that are not in
+    /// typed columns.
+    pub(super) fn settle(&mut self, shaper: &Shaper, values: &mut ArrowValues) -> u64 {
+        let mut overflow = 0;
+        let mut rebuilt = Vec::new();
+        for (place, shape) in self.shapes.iter_mut().enumerate() {
+            let record = Self::of(&self.records, &self.ends, place);
+            let fix = Self::of(&self.fixes, &self.fix_ends, place);
+            if let Some(number) = *shape {
+                rebuilt.clear();
+                values.go_to(place);
+                let result = shaper.shapes().rebuild(
+                    shaper.spellers(),
+                    number,
+                    values,
+                    fix,
+                    record.len(),
+                    &mut rebuilt,
+                );
+                if result.is_err() || rebuilt != record {
+                    *shape = None;
+                }
+            }
+            overflow += match shape {
+                Some(_) => fix.len(),
+                None => record.len(),
+            } as u64;
+        }
+        overflow
+    }
+
+    /// The rows as they are written.
+    pub(super) fn into_columns(
+        self,
+        rows: &PartRows,
+        mut arrays: Vec<ArrayRef>,
+    ) -> Result<RecordBatch, ArrowError> {
+        let mut files = StringBuilder::new();
+        let mut times = Vec::with_capacity(self.rows.len());
+        for row in &self.rows {
+            let share = rows.shares.get(row.share as usize);
+            files.append_option(share.and_then(|(file, _)| file.as_deref()));
+            times.push(share.map_or(0, |(_, time)| *time));
+        }
+        let (mut fixes, mut raws) = (BinaryBuilder::new(), BinaryBuilder::new());
+        for (place, shape) in self.shapes.iter().enumerate() {
+            let fix = Self::of(&self.fixes, &self.fix_ends, place);
+            fixes.append_option((shape.is_some() && !fix.is_empty()).then_some(fix));
+            let record = Self::of(&self.records, &self.ends, place);
+            raws.append_option(shape.is_none().then_some(record));
+        }
+        let seqs: Vec<i64> = self.rows.iter().map(|row| row.seq.0.cast_signed()).collect();
+        let lines = self.rows.iter().map(|row| row.line.map(u64::cast_signed));
+        let shapes = self.shapes.iter().map(|shape| shape.map(u32::cast_signed));
+        arrays.extend([
+            Arc::new(Int64Array::from(seqs)) as ArrayRef,
+            Arc::new(files.finish()),
+            Arc::new(lines.collect::<Int64Array>()),
+            Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC")),
+            Arc::new(shapes.collect::<Int32Array>()),
+            Arc::new(fixes.finish()),
+            Arc::new(raws.finish()),
+        ]);
+        RecordBatch::try_new(Arc::new(ArrowSchema::new(fields(&rows.schema))), arrays)
+    }
+}

@@ -1,0 +1,30 @@
+//! The *columns* layout: the structures of the rows layout, and records in Parquet files beside the segment's own.
+//!
+//! ```text
+//! segments/000000000012.seg            ids, fingerprints, row batches, commits of all blobs; frames of the blobs that are in
+//!                                      no part; for each part a table; a footer that lists the parts
+//! segments/000000000012-3.parquet      the part of collection 3: typed columns, and the columns that rebuild its records
+//! ```
+//!
+//! A part has one row for each of its blobs, in the order of their ids: the rank of an id among the part's is its row.
+//! Its *table* ([`table`]) has these ids, the page directory, and the shapes and spellers of [`lakebed_json::shapes`].
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`write`] | rows of a collection into a part; each record is rebuilt from the file and compared |
+//! | [`part`] | an open part: records by row |
+//! | `pages` | decoded pages, from the cache or the file |
+//! | [`sealed`] | the segment: parts and frames behind [`super::Segment`] |
+//!
+//! What a segment of the rows layout can do is not done again here: a [`sealed::SealedColumns`] has one inside, for its
+//! frames and tables. [`super::rows::rewrite`] writes the file of the segment for both layouts.
+
+mod batch;
+mod chunks;
+mod pages;
+pub(crate) mod part;
+pub(crate) mod sealed;
+mod sink;
+pub(crate) mod table;
+mod verify;
+pub(crate) mod write;

@@ -1,0 +1,168 @@
+//! An open part: records by row.
+
+use lakebed_columns::{Lists, RowValues};
+use lakebed_format::{BlobId, CollectionId, IdRun, PartEntry, SegmentNumber, limits, names};
+use lakebed_json::shapes::{Shapes, Spellers};
+
+use super::pages::{Keeping, PartPages};
+use super::table::PartTable;
+use crate::error::{Error, Result};
+use crate::segment::bytes::SegmentBytes;
+use crate::segment::files::SegmentFiles;
+
+/// Columns of a part behind the typed ones: `_seq`, `_file`, `_line`, `_ingested_at`, then these.
+const SHAPE: usize = 4;
+const FIX: usize = 5;
+const RAW: usize = 6;
+/// How many there are.
+pub(super) const SYSTEM: usize = 7;
+
+/// A part whose file is open and whose table was checked.
+#[derive(Debug)]
+pub(crate) struct OpenPart {
+    pub(super) segment: SegmentNumber,
+    /// Its place among the parts of its segment, from 0.
+    pub(super) place: u64,
+    pub(super) collection: CollectionId,
+    /// Of the checksums of its file.
+    pub(super) salt: u64,
+    pub(super) bytes: SegmentBytes,
+    pub(super) table: PartTable,
+    /// Runs of ids with the row of their first.
+    ids: Vec<(u64, IdRun)>,
+    lists: Lists,
+    spellers: Spellers,
+    shapes: Shapes,
+    /// Leaves of the typed columns.
+    typed: usize,
+}
+
+/// Reads records of a part, one after the other.
+#[derive(Debug)]
+pub(super) struct Records<'a> {
+    part: &'a OpenPart,
+    values: RowValues<'a, PartPages<'a>>,
+    fix: Vec<u8>,
+}
+
+impl OpenPart {
+    /// The part of a segment with this entry and this table.
+    ///
+    /// # Errors
+    /// `Corrupt` when its file is missing or shorter, or table and file do not fit; `Io`.
+    pub(crate) fn new(
+        files: &SegmentFiles,
+        (segment, salt): (SegmentNumber, u64),
+        place: usize,
+        entry: &PartEntry,
+        table: PartTable,
+    ) -> Result<Self> {
+        let file = files.open_part(segment, entry.collection)?;
+        let bytes = SegmentBytes::of_file(files, segment, file, entry.len)?;
+        let damaged = |detail: &str| Error::corrupt(segment, entry.table_offset, detail);
+        let spellers = Spellers::decode(&table.spellers)
+            .map_err(|error| damaged(&error.to_string()))?;
+        let shapes = Shapes::decode(&table.shapes, &spellers)
+            .map_err(|error| damaged(&error.to_string()))?;
+        let lists = Lists::new(&table.directory, table.lists.iter().copied())
+            .ok_or_else(|| damaged("the table of a part has lists without leaves"))?;
+        let typed = spellers.leaves();
+        let leaves = table.directory.leaves.len();
+        if typed + SYSTEM != leaves
+            || spellers.lists() != table.lists.len()
+            || table.directory.rows != entry.rows
+        {
+            return Err(damaged("the table of a part does not fit its columns"));
+        }
+        let mut ids = Vec::new();
+        let mut row = 0;
+        for run in table.ids.runs() {
+            ids.push((row, *run));
+            row += run.len;
+        }
+        Ok(Self {
+            segment,
+            place: place as u64,
+            collection: entry.collection,
+            salt: PartEntry::salt(salt, entry.collection),
+            bytes,
+            table,
+            ids,
+            lists,
+            spellers,
+            shapes,
+            typed,
+        })
+    }
+
+    /// Its table.
+    pub(super) fn into_table(self) -> PartTable {
+        self.table
+    }
+
+    /// The row of a blob.
+    #[inline]
+    pub(super) fn row(&self, id: BlobId) -> Option<u64> {
+        let after = self.ids.partition_point(|(_, run)| run.first <= id);
+        let (row, run) = self.ids.get(after.checked_sub(1)?)?;
+        run.range().contains(&id.0).then(|| row + (id.0 - run.first.0))
+    }
+
+    /// A reader of its records.
+    pub(super) fn records<'a>(&'a self, keeping: Keeping<'a>) -> Records<'a> {
+        let pages = PartPages {
+            part: self,
+            keeping,
+            error: None,
+        };
+        Records {
+            part: self,
+            values: RowValues::new(pages, self.table.directory.leaves.len(), &self.lists),
+            fix: Vec::new(),
+        }
+    }
+
+    /// Damage at an offset of its file.
+    pub(super) fn damaged(&self, offset: u64, detail: &str) -> Error {
+        let name = names::part(self.segment, self.collection);
+        Error::corrupt(self.segment, offset, format!("in its file {name} {detail}"))
+    }
+}
+
+impl Records<'_> {
+    /// Appends the record of a row.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub(super) fn append(&mut self, row: u64, out: &mut Vec<u8>) -> Result<()> {
+        self.values.go_to(row);
+        let start = out.len();
+        let found = self.rebuild(row, out);
+        let error = self.values.pages().error.take();
+        if let Some(error) = error {
+            out.truncate(start);
+            return Err(error);
+        }
+        found
+    }
+
+    fn rebuild(&mut self, row: u64, out: &mut Vec<u8>) -> Result<()> {
+        let part = self.part;
+        let damaged =
+            |detail: &str| part.damaged(0, &format!("row {row} cannot be read: {detail}"));
+        let Some(shape) = self.values.next_integer(part.typed + SHAPE) else {
+            let raw = self.values.next_bytes(part.typed + RAW);
+            out.extend_from_slice(raw.ok_or_else(|| damaged("it has neither shape nor text"))?);
+            return Ok(());
+        };
+        self.fix.clear();
+        if let Some(fix) = self.values.next_bytes(part.typed + FIX) {
+            self.fix.extend_from_slice(fix);
+        }
+        let number = u32::try_from(shape).map_err(|_| damaged("its shape has no number"))?;
+        let limit = limits::LARGE_BLOB as usize;
+        part.shapes
+            .rebuild(&part.spellers, number, &mut self.values, &self.fix, limit, out)
+            .map_err(|error| damaged(&error.to_string()))
+    }
+}

@@ -1,0 +1,109 @@
+//! The table of a part: what reading its records takes besides its file.
+
+use lakebed_codec::Encoder;
+use lakebed_columns::PageDirectory;
+use lakebed_format::coding::{Reader, put_bytes, put_u64, put_varint};
+use lakebed_format::{Encoding, IdSet, SegmentNumber, checksum};
+
+use crate::error::{Error, Result};
+
+/// What a part's table says.
+#[derive(Debug)]
+pub(crate) struct PartTable {
+    /// Its blobs, in the order of its rows.
+    pub(crate) ids: IdSet,
+    pub(crate) directory: PageDirectory,
+    /// Of each list of the typed columns: a leaf inside it, and how many lists it lies in.
+    pub(crate) lists: Vec<(usize, usize)>,
+    /// Encoded [`lakebed_json::shapes::Spellers`].
+    pub(crate) spellers: Vec<u8>,
+    /// Encoded [`lakebed_json::shapes::Shapes`].
+    pub(crate) shapes: Vec<u8>,
+}
+
+impl PartTable {
+    /// Its bytes for a place in a segment.
+    ///
+    /// # Errors
+    /// `Internal` when they cannot be compressed.
+    pub(crate) fn encode(&self, salt: u64, offset: u64, level: i32) -> Result<Vec<u8>> {
+        let mut raw = Vec::new();
+        let mut ids = Vec::new();
+        self.ids.encode(&mut ids);
+        put_bytes(&mut raw, &ids);
+        put_varint(&mut raw, self.lists.len() as u64);
+        for (leaf, depth) in &self.lists {
+            put_varint(&mut raw, *leaf as u64);
+            put_varint(&mut raw, *depth as u64);
+        }
+        put_bytes(&mut raw, &self.spellers);
+        put_bytes(&mut raw, &self.shapes);
+        self.directory.encode(&mut raw);
+        let compressing = |error: lakebed_codec::FrameError| Error::compressing(&error);
+        let packed = Encoder::new(level)
+            .and_then(|mut encoder| encoder.encode(&raw, None))
+            .map_err(compressing)?;
+        let mut rest = Vec::new();
+        put_varint(&mut rest, raw.len() as u64);
+        match packed {
+            Some((_, packed)) => rest.extend_from_slice(&packed),
+            None => rest.extend_from_slice(&raw),
+        }
+        let mut out = Vec::with_capacity(8 + rest.len());
+        put_u64(&mut out, checksum(salt, offset + 8, &rest));
+        out.extend_from_slice(&rest);
+        Ok(out)
+    }
+
+    /// Reads the table at `offset` of a segment.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub(crate) fn decode(
+        segment: SegmentNumber,
+        salt: u64,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<Self> {
+        let damaged = |detail: &str| Error::corrupt(segment, offset, detail);
+        let refused = |error: lakebed_format::FormatError| Error::of_format(segment, &error);
+        let mut reader = Reader::new("table of a part", bytes, offset);
+        let stored = reader.u64().map_err(refused)?;
+        if checksum(salt, offset + 8, reader.rest()) != stored {
+            return Err(damaged("the table of a part does not have its checksum"));
+        }
+        let raw_len = reader.varint().map_err(refused)?;
+        let encoding = if raw_len == reader.remaining() as u64 {
+            Encoding::Raw
+        } else {
+            Encoding::Zstd
+        };
+        let raw = lakebed_codec::decode(encoding, None, reader.rest(), raw_len)
+            .map_err(|error| damaged(&error.to_string()))?;
+        let mut reader = Reader::new("table of a part", &raw, offset);
+        Self::decode_raw(&mut reader).map_err(refused)
+    }
+
+    fn decode_raw(reader: &mut Reader<'_>) -> lakebed_format::Result<Self> {
+        let offset = reader.offset();
+        let ids = IdSet::decode(&mut Reader::new("ids of a part", reader.block()?, offset))?;
+        let mut lists = Vec::new();
+        for _ in 0..reader.count(2)? {
+            lists.push((reader.varint32()? as usize, reader.varint32()? as usize));
+        }
+        let spellers = reader.block()?.to_vec();
+        let shapes = reader.block()?.to_vec();
+        let directory = PageDirectory::decode(reader)?;
+        reader.finish()?;
+        if directory.rows != ids.len() {
+            return Err(reader.value("a part has more or fewer rows than ids"));
+        }
+        Ok(Self {
+            ids,
+            directory,
+            lists,
+            spellers,
+            shapes,
+        })
+    }
+}

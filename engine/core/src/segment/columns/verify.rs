@@ -1,0 +1,128 @@
+//! Verification of parts: every byte of their files, and every record.
+
+use lakebed_format::{BlobId, Fingerprint, Hash, IdRun, RunningChecksum};
+
+use super::pages::{Keeping, PartPages};
+use super::part::OpenPart;
+use super::sealed::SealedColumns;
+use crate::error::{Error, Result};
+use crate::segment::files::{SegmentFiles, reading};
+use crate::segment::interface::{ReadContext, Segment};
+use crate::segment::verify::Verification;
+
+/// Bytes of a file read at a time.
+const STEP: usize = 1 << 20;
+
+impl SealedColumns {
+    /// Checks the parts.
+    pub(super) fn verify_parts(
+        &self,
+        read: ReadContext<'_>,
+        verification: &mut dyn Verification,
+    ) -> Result<()> {
+        let number = self.entry.number;
+        let Some(opened) = verification.keep(number, None, self.opened(read.files))? else {
+            return Ok(());
+        };
+        let Some((_, list)) = verification.keep(number, None, self.rows.parts(read.files))? else {
+            return Ok(());
+        };
+        let mut listed: Vec<(BlobId, Fingerprint)> = Vec::new();
+        let result = self.fingerprints(read.files, &mut |id, fingerprint| {
+            listed.push((id, fingerprint));
+        });
+        verification.keep(number, None, result)?;
+        for (part, entry) in opened.parts.iter().zip(&list.parts) {
+            let whole = file_checksum(read.files, part, entry.len, verification)?;
+            let is_whole = whole == Some(entry.checksum);
+            if !is_whole && !verify_pages(part, verification)? {
+                let error = part.damaged(0, "bytes outside the pages are not what was written");
+                verification.problem(number, None, error.message().to_owned());
+            }
+            verify_records(part, &listed, is_whole, verification)?;
+        }
+        Ok(())
+    }
+}
+
+/// The checksum of a part's file as it is on disk now.
+fn file_checksum(
+    files: &SegmentFiles,
+    part: &OpenPart,
+    len: u64,
+    verification: &mut dyn Verification,
+) -> Result<Option<u64>> {
+    let file = files.open_part(part.segment, part.collection);
+    let Some(file) = verification.keep(part.segment, None, file)? else {
+        return Ok(None);
+    };
+    let mut sum = RunningChecksum::new(part.salt);
+    let mut bytes = vec![0; STEP];
+    let mut at = 0;
+    while at < len {
+        let step = usize::try_from(len - at).map_or(STEP, |rest| rest.min(STEP));
+        bytes.resize(step, 0);
+        file.read_exact_at(&mut bytes, at)
+            .map_err(|e| Error::io(&reading(part.segment), e))?;
+        sum.update(&bytes);
+        at += step as u64;
+        verification.advance(step as u64)?;
+    }
+    Ok(Some(sum.finish()))
+}
+
+/// Checks each page; whether one is damaged.
+fn verify_pages(part: &OpenPart, verification: &mut dyn Verification) -> Result<bool> {
+    let pages = PartPages {
+        part,
+        keeping: Keeping::Never,
+        error: None,
+    };
+    let directory = &part.table.directory;
+    let mut damaged = false;
+    for leaf in 0..directory.leaves.len() {
+        let mut row = 0;
+        while let Some(found) = directory.page(leaf, row) {
+            let read = pages.read(found);
+            damaged |= verification.keep(part.segment, Some(found.page.offset), read)?.is_none();
+            row = found.page.first_row + (found.rows as u64).max(1);
+            if row >= directory.rows {
+                break;
+            }
+        }
+    }
+    Ok(damaged)
+}
+
+/// Rebuilds each record and compares its hash. Where the file is whole, a record that cannot be read is a problem; where
+/// it is not, its pages were reported.
+fn verify_records(
+    part: &OpenPart,
+    listed: &[(BlobId, Fingerprint)],
+    is_whole: bool,
+    verification: &mut dyn Verification,
+) -> Result<()> {
+    let mut records = part.records(Keeping::Never);
+    let mut bytes = Vec::new();
+    let ids = part.table.ids.runs().iter().flat_map(IdRun::range);
+    for (row, id) in ids.map(BlobId).enumerate() {
+        bytes.clear();
+        let read = records.append(row as u64, &mut bytes);
+        let read = match read {
+            Err(error) if !is_whole && error.kind() == crate::ErrorKind::Corrupt => continue,
+            read => verification.keep(part.segment, None, read)?,
+        };
+        if read.is_none() {
+            continue;
+        }
+        verification.blob();
+        let place = listed.binary_search_by_key(&id, |(id, _)| *id).ok();
+        let known = place.and_then(|place| listed.get(place));
+        if known.map(|(_, fingerprint)| *fingerprint) != Some(Hash::of(&bytes).fingerprint()) {
+            let text = format!("blob {id} does not have the hash it was stored under");
+            let error = part.damaged(0, &text);
+            verification.problem(part.segment, None, error.message().to_owned());
+        }
+    }
+    Ok(())
+}

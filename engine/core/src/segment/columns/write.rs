@@ -1,0 +1,266 @@
+//! Writing a part: rows of a collection into a Parquet file from which each record is rebuilt.
+
+use std::sync::Arc;
+
+use lakebed_columns::{PageDirectory, PartWriter};
+use lakebed_format::{
+    BlobId, CollectionId, Hash, IdSet, PartEntry, SegmentNumber, Seq, names,
+};
+use lakebed_json::extract::Extractor;
+use lakebed_json::schema::Schema;
+use lakebed_json::shapes::{ArrowValues, Leaves, Limits, Shaper, Spellers};
+use lakebed_vfs::{Open, Vfs};
+
+use super::batch::{Batch, fields};
+use super::pages::Keeping;
+use super::part::OpenPart;
+use super::sink::Sink;
+use super::table::PartTable;
+use crate::error::{Error, ErrorKind, Result};
+use crate::segment::files::SegmentFiles;
+
+/// Fewer rows than this are not worth a file.
+const MIN_ROWS: usize = 64;
+/// Records that spellers are chosen by.
+const SAMPLE_ROWS: usize = 4_096;
+/// Bytes of these records.
+const SAMPLE_BYTES: usize = 8 << 20;
+/// Of the bytes of the records, the part that may lie outside typed columns: a tenth.
+const OVERFLOW: u64 = 10;
+
+/// The rows of a collection that come into its part, by ascending blobs.
+#[derive(Debug)]
+pub(crate) struct PartRows {
+    pub(crate) collection: CollectionId,
+    /// The collection's name, for messages.
+    pub(crate) name: Arc<str>,
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) rows: Vec<PartRow>,
+    /// What rows share: their file, and when they were ingested.
+    pub(crate) shares: Vec<(Option<Arc<str>>, i64)>,
+}
+
+/// A row of a part.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PartRow {
+    pub(crate) blob: BlobId,
+    pub(crate) seq: Seq,
+    pub(crate) line: Option<u64>,
+    /// Its place in [`PartRows::shares`].
+    pub(crate) share: u32,
+}
+
+/// Where parts are written to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PartPlace<'a> {
+    pub(crate) vfs: &'a dyn Vfs,
+    pub(crate) files: &'a SegmentFiles,
+    pub(crate) segment: SegmentNumber,
+    /// Of the segment.
+    pub(crate) salt: u64,
+    pub(crate) level: i32,
+}
+
+/// A part whose file is written and synced.
+#[derive(Debug)]
+pub(crate) struct NewPart {
+    /// Where its table lies is not known yet.
+    pub(crate) entry: PartEntry,
+    pub(crate) table: PartTable,
+    /// Bytes of its records.
+    pub(crate) raw_bytes: u64,
+    /// Blobs that are alone in their chunk.
+    pub(crate) alone: IdSet,
+}
+
+/// What became of the rows.
+#[derive(Debug)]
+pub(crate) enum Written {
+    Part(Box<NewPart>),
+    /// They stay in frames, for this reason: half a sentence.
+    Rows(String),
+}
+
+/// Reads the bytes of a blob.
+pub(crate) trait ReadRecord {
+    /// The bytes.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`, `Interrupted`.
+    fn record(&mut self, id: BlobId) -> Result<&[u8]>;
+}
+
+impl PartPlace<'_> {
+    /// Writes the part of these rows. Where the rows stay in frames, and after an error, no file is left, as far as that
+    /// is possible.
+    ///
+    /// # Errors
+    /// Those of `records`; `Io`, `StoreFull`.
+    pub(crate) fn write(self, rows: &PartRows, records: &mut dyn ReadRecord) -> Result<Written> {
+        if rows.rows.len() < MIN_ROWS {
+            return Ok(Written::Rows(format!("it has only {} rows here", rows.rows.len())));
+        }
+        let written = self.write_file(rows, records);
+        if !matches!(written, Ok(Written::Part(_))) {
+            let _ = self.vfs.unlink(&names::part(self.segment, rows.collection));
+        }
+        written
+    }
+
+    fn write_file(self, rows: &PartRows, records: &mut dyn ReadRecord) -> Result<Written> {
+        let name = names::part(self.segment, rows.collection);
+        let io = |error| Error::io(&format!("writing {name}"), error);
+        let file = self.vfs.open(&name, Open::CreateNew).map_err(io)?;
+        let salt = PartEntry::salt(self.salt, rows.collection);
+        let sink = Sink::new(Arc::clone(&file), salt);
+        let end = sink.end();
+        // An error of the file is told as what it is.
+        let refused = |error: lakebed_columns::ColumnsError| match end.lock().error.take() {
+            Some(error) => io(error),
+            None => Error::internal(&format!("a part cannot be written: {error}")),
+        };
+        let leaves = Leaves::of(&rows.schema.columns);
+        let spellers = spellers(&leaves, rows, records)?;
+        let mut shaper = Shaper::new(&leaves, spellers, Limits::default());
+        let all: Vec<usize> = (0..rows.schema.columns.len()).collect();
+        let mut extractor = Extractor::new(&rows.schema, &all);
+        let mut writer = PartWriter::new(fields(&rows.schema), self.level, sink);
+        let mut batch = Batch::default();
+        let mut checks = Checks::default();
+        for (place, row) in rows.rows.iter().enumerate() {
+            let record = records.record(row.blob)?;
+            if extractor.push(record).is_err() {
+                return Ok(Written::Rows("its values do not fit its types".to_owned()));
+            }
+            checks.see(row.blob, record);
+            batch.push(*row, record, &mut shaper);
+            if batch.is_full() || place + 1 == rows.rows.len() {
+                let arrays = extractor
+                    .finish()
+                    .map_err(|_| Error::internal("records were extracted and are gone"))?;
+                let mut values = ArrowValues::new(&leaves, &arrays)
+                    .ok_or_else(|| Error::internal("arrays are not of the types of their columns"))?;
+                checks.overflow += batch.settle(&shaper, &mut values);
+                let out = std::mem::take(&mut batch).into_columns(rows, arrays);
+                let out = out.map_err(|_| Error::internal("columns of a part differ in length"))?;
+                writer.push(out).map_err(refused)?;
+                let overflow = checks.overflow + shaper.shapes().bytes() as u64;
+                if overflow * OVERFLOW > checks.raw_bytes {
+                    let percent = overflow * 100 / checks.raw_bytes.max(1);
+                    return Ok(Written::Rows(format!(
+                        "{percent} % of its bytes do not fit typed columns or repeated shapes"
+                    )));
+                }
+            }
+        }
+        let written = writer.finish().map_err(refused)?;
+        let (len, sum) = end.lock().finished();
+        file.sync_data().map_err(io)?;
+        let mut read = |offset, into: &mut [u8]| file.read_exact_at(into, offset);
+        let directory = written.directory(salt, &mut read).map_err(refused)?;
+        let part = self.part(rows, &leaves, &shaper, directory, (len, sum), checks)?;
+        Ok(Written::Part(Box::new(part)))
+    }
+
+    /// The part that was written, read back from its file and compared.
+    fn part(
+        self,
+        rows: &PartRows,
+        leaves: &Leaves,
+        shaper: &Shaper,
+        directory: PageDirectory,
+        (len, checksum): (u64, u64),
+        checks: Checks,
+    ) -> Result<NewPart> {
+        let mut ids = IdSet::new();
+        for row in &rows.rows {
+            ids.insert(row.blob);
+        }
+        let (mut spellers, mut shapes) = (Vec::new(), Vec::new());
+        shaper.spellers().encode(&mut spellers);
+        shaper.shapes().encode(&mut shapes);
+        let lists = leaves.lists().iter().map(|list| (list.leaves.start, list.depth));
+        let table = PartTable {
+            ids,
+            directory,
+            lists: lists.collect(),
+            spellers,
+            shapes,
+        };
+        let entry = PartEntry {
+            collection: rows.collection,
+            rows: rows.rows.len() as u64,
+            len,
+            checksum,
+            table_offset: 0,
+            table_len: 0,
+        };
+        let open = OpenPart::new(self.files, (self.segment, self.salt), 0, &entry, table)?;
+        let mut rebuilt = open.records(Keeping::Never);
+        let mut bytes = Vec::new();
+        for (row, hash) in checks.hashes.iter().enumerate() {
+            bytes.clear();
+            rebuilt.append(row as u64, &mut bytes)?;
+            if Hash::of(&bytes) != *hash {
+                return Err(Error::new(
+                    ErrorKind::Internal,
+                    format!(
+                        "Row {row} of {} was not rebuilt byte for byte, and nothing was replaced; please report this.",
+                        names::part(self.segment, rows.collection)
+                    ),
+                ));
+            }
+        }
+        drop(rebuilt);
+        Ok(NewPart {
+            entry,
+            table: open.into_table(),
+            raw_bytes: checks.raw_bytes,
+            alone: checks.alone,
+        })
+    }
+}
+
+/// How values are spelled, by a sample from all over the rows.
+fn spellers(
+    leaves: &Leaves,
+    rows: &PartRows,
+    records: &mut dyn ReadRecord,
+) -> Result<Spellers> {
+    let mut sample: Vec<Vec<u8>> = Vec::new();
+    let mut bytes = 0;
+    // Runs of neighbours, which lie in the same frames.
+    let run = 64;
+    let runs = SAMPLE_ROWS / run;
+    let step = (rows.rows.len() / runs).max(run);
+    'all: for part in rows.rows.chunks(step) {
+        for row in part.iter().take(run) {
+            let record = records.record(row.blob)?;
+            bytes += record.len();
+            sample.push(record.to_vec());
+            if bytes > SAMPLE_BYTES {
+                break 'all;
+            }
+        }
+    }
+    Ok(Spellers::of(leaves, sample.iter().map(Vec::as_slice)))
+}
+
+/// What is known of the records that were written.
+#[derive(Debug, Default)]
+struct Checks {
+    hashes: Vec<Hash>,
+    alone: IdSet,
+    raw_bytes: u64,
+    overflow: u64,
+}
+
+impl Checks {
+    fn see(&mut self, id: BlobId, record: &[u8]) {
+        self.hashes.push(Hash::of(record));
+        self.raw_bytes += record.len() as u64;
+        if record.len() > super::chunks::ALONE_BYTES {
+            self.alone.insert(id);
+        }
+    }
+}
