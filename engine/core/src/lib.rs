@@ -46,7 +46,7 @@ pub(crate) mod write;
 pub(crate) mod writer_lock;
 
 pub use blob::Blob;
-pub use compact::{CompactOptions, CompactReport};
+pub use compact::{CompactOptions, CompactReport, StoredLayout};
 pub use error::{Error, ErrorKind, Result};
 pub use ingest::{
     BadLine, IngestOptions, IngestReport, NonFinite, OnError, Opener, Source, collection_name,

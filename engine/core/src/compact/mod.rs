@@ -6,6 +6,7 @@
 //! older states keep their files.
 
 mod keeper;
+mod layout;
 mod plan;
 mod progress;
 mod report;
@@ -18,13 +19,17 @@ use lakebed_codec::Workers;
 use lakebed_format::{BlobId, DictionaryNumber, SegmentNumber, names};
 
 use self::keeper::Keeper;
+pub use self::layout::StoredLayout;
+use self::layout::{PartMaker, Wanted};
 use self::plan::{Scales, Step, Weighed, steps};
 use self::progress::Meter;
 pub use self::report::{CompactOptions, CompactReport};
 use crate::catalogue::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
 use crate::reach::Reach;
+use crate::random::random_u64;
 use crate::segment::Segment;
+use crate::segment::columns::write::PartPlace;
 use crate::segment::rows::keep::NewSegment;
 use crate::segment::rows::rewrite::Rewrite;
 use crate::snapshot::{CommittedState, Snapshot};
@@ -33,14 +38,12 @@ use crate::write::replaced::replaced;
 use crate::write::{Session, Shared};
 
 /// Compacts a store, or says what compacting it would do; see [`crate::Store::compact`].
-pub(crate) fn compact(shared: &Shared, options: CompactOptions) -> Result<CompactReport> {
+pub(crate) fn compact(shared: &Shared, mut options: CompactOptions) -> Result<CompactReport> {
     options.check()?;
-    let mut meter = Meter::new(options.progress);
-    let goals = Goals {
-        level: options.level,
-    };
+    let mut meter = Meter::new(std::mem::take(&mut options.progress));
     if options.dry_run {
         let committed = shared.committed();
+        let goals = Goals::of(&committed, &options)?;
         let plan = Plan::of(&committed, &goals)?;
         let mut report = CompactReport::before(&committed)?;
         report.dry_run = true;
@@ -54,6 +57,7 @@ pub(crate) fn compact(shared: &Shared, options: CompactOptions) -> Result<Compac
     }
     let mut session = Session::begin(shared, None)?;
     session.commit()?;
+    let goals = Goals::of(&session.state(), &options)?;
     let mut report = CompactReport::before(&session.state())?;
     let reserve = Reserve::new(shared);
     let done = run(
@@ -97,6 +101,39 @@ fn aside_bytes(shared: &Shared) -> u64 {
 struct Goals {
     /// Encode everything again at this level.
     level: Option<i32>,
+    wanted: Wanted,
+}
+
+impl Goals {
+    fn of(committed: &Arc<CommittedState>, options: &CompactOptions) -> Result<Self> {
+        let collection = match &options.collection {
+            Some(name) => {
+                let snapshot = Snapshot::new(Arc::clone(committed), None);
+                Some(snapshot.named(name)?.id)
+            }
+            None => None,
+        };
+        Ok(Self {
+            level: options.level,
+            wanted: Wanted {
+                layout: options.layout,
+                collection,
+            },
+        })
+    }
+
+    /// Marks a segment that is to be written again for its layout.
+    fn weigh(
+        &self,
+        committed: &CommittedState,
+        segment: &dyn Segment,
+        one: &mut Weighed,
+    ) -> Result<()> {
+        let differs = self.wanted.differs(committed, segment)?;
+        one.only_layout = differs && !one.due;
+        one.due |= differs;
+        Ok(())
+    }
 }
 
 /// The steps, and what they need to know.
@@ -139,11 +176,13 @@ impl Plan {
         let mut weighed = Vec::new();
         for sealed in &committed.manifest.sealed {
             let entry = &sealed.entry;
-            let mut one = scales.weigh(sealed.segment.as_ref(), entry.len, entry.raw_bytes)?;
+            let len = sealed.bytes(&context.segments)?;
+            let mut one = scales.weigh(sealed.segment.as_ref(), len, entry.raw_bytes)?;
             one.due |= dead_large
                 .range(entry.first_blob..entry.end_blob)
                 .next()
                 .is_some();
+            goals.weigh(committed, sealed.segment.as_ref(), &mut one)?;
             weighed.push(one);
         }
         if let Some(active) = &committed.active {
@@ -151,6 +190,7 @@ impl Plan {
             let raw = commits.iter().map(|commit| commit.raw_bytes).sum();
             let mut one = scales.weigh(active.as_ref(), active.end(), raw)?;
             one.due |= dead_large.range(active.file.first_blob..).next().is_some();
+            goals.weigh(committed, active.as_ref(), &mut one)?;
             weighed.push(one);
         }
         let uses = weighed.iter().map(|one| (one.number, one.uses.clone()));
@@ -241,10 +281,13 @@ fn run(
     let mut compaction = Compaction {
         shared,
         workers: Arc::new(workers),
+        level,
         encode_all: goals.level.is_some(),
+        wanted: goals.wanted,
         reach: plan.reach,
         retired: plan.retired,
         uses: plan.uses,
+        declined: false,
         meter,
         report,
     };
@@ -265,10 +308,14 @@ fn run(
 struct Compaction<'a> {
     shared: &'a Shared,
     workers: Arc<Workers>,
+    level: i32,
     encode_all: bool,
+    wanted: Wanted,
     reach: Arc<Reach>,
     retired: BTreeSet<DictionaryNumber>,
     uses: BTreeMap<SegmentNumber, BTreeSet<DictionaryNumber>>,
+    /// Whether the last step ended because its segment stays as it is.
+    declined: bool,
     meter: &'a mut Meter,
     report: &'a mut CompactReport,
 }
@@ -301,6 +348,7 @@ impl Compaction<'_> {
             };
             match reserve.with(session, |session| self.step(session, &step)) {
                 Ok(()) => gained = true,
+                Err(_) if self.declined && !session.is_over() => {}
                 Err(error) if error.kind() == ErrorKind::StoreFull && !session.is_over() => {
                     if step.segments.len() > 1 {
                         for part in step.split().into_iter().rev() {
@@ -352,6 +400,7 @@ impl Compaction<'_> {
                         kept_len: entry.len,
                         uses: BTreeSet::new(),
                         due: true,
+                        only_layout: false,
                     }],
                 });
             }
@@ -387,6 +436,7 @@ impl Compaction<'_> {
     }
 
     fn step(&mut self, session: &mut Session<'_>, step: &Step) -> Result<()> {
+        self.declined = false;
         let result = self.replace(session, step);
         // What this step read from is let go by now, and its files with it.
         if result.is_ok() {
@@ -423,6 +473,8 @@ impl Compaction<'_> {
             .iter()
             .map(|sealed| Arc::clone(&sealed.segment))
             .collect();
+        let sealed = state.manifest.sealed.get(places.clone()).unwrap_or_default();
+        let raw_bytes = sealed.iter().map(|sealed| sealed.entry.raw_bytes).sum();
         let snapshot = Snapshot::new(state, None);
         let context = Arc::clone(&self.shared.context);
         let mut keeper = Keeper::new(
@@ -433,8 +485,17 @@ impl Compaction<'_> {
             &gone,
             self.meter,
         )?;
+        let maker = PartMaker {
+            snapshot: &snapshot,
+            sources: &sources,
+            source_bytes: step.len(),
+            source_raw_bytes: raw_bytes,
+            wanted: self.wanted,
+        };
         let new = NewSegment {
             number: SegmentNumber(0),
+            salt: random_u64()?,
+            level: self.level,
             store: context.header.uuid,
             first_blob: ids.start,
             end_blob: ids.end,
@@ -442,9 +503,24 @@ impl Compaction<'_> {
             encode_all: self.encode_all,
         };
         let workers = &self.workers;
+        let (declined, refused) = (&mut self.declined, &mut self.report.stays_rows);
         let entry = session.replace(places, catalogue, &mut |number, body| {
             let new = NewSegment { number, ..new };
-            let mut rewrite = Rewrite::begin(context.vfs.as_ref(), new, Arc::clone(workers))?;
+            let vfs = context.vfs.as_ref();
+            let place = PartPlace {
+                vfs,
+                files: &context.segments,
+                segment: number,
+                salt: new.salt,
+                level: new.level,
+            };
+            let parts = maker.write(place, &keeper)?;
+            refused.extend(parts.refused);
+            if parts.written.is_empty() && step.only_layout() && !maker.unmakes()? {
+                *declined = true;
+                return Err(Error::internal("a segment stays as it is"));
+            }
+            let mut rewrite = Rewrite::begin(vfs, new, Arc::clone(workers), parts.written)?;
             for source in &sources {
                 rewrite.add_blobs(snapshot.reader(), source.as_ref(), &mut keeper)?;
             }

@@ -29,6 +29,8 @@ pub(super) struct Weighed {
     pub(super) uses: BTreeSet<DictionaryNumber>,
     /// Whether it is worth writing again, whatever its neighbours are.
     pub(super) due: bool,
+    /// Whether it is due only for its layout.
+    pub(super) only_layout: bool,
 }
 
 /// Neighbouring segments that become one.
@@ -61,6 +63,11 @@ impl Step {
 
     fn is_worth_it(&self) -> bool {
         self.segments.len() > 1 || self.segments.iter().any(|segment| segment.due)
+    }
+
+    /// Whether nothing is gained but another layout.
+    pub(super) fn only_layout(&self) -> bool {
+        matches!(self.segments.as_slice(), [one] if one.only_layout)
     }
 
     /// The same segments one by one, those that are due.
@@ -130,6 +137,7 @@ impl Scales<'_> {
             kept_len,
             due: self.all || kept < blobs || !uses.is_empty() || small_frames,
             uses,
+            only_layout: false,
         })
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use lakebed_format::BlobId;
 
+use super::layout::StoredLayout;
 use super::plan::Step;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::ProgressFn;
@@ -16,6 +17,10 @@ pub struct CompactOptions {
     /// Encode every blob again, at this zstd level from 1 to 22 and with the newest dictionary of its collection.
     /// `None` encodes only what has to be, at the store's level.
     pub level: Option<i32>,
+    /// How records shall lie in segments; `None` keeps what is there.
+    pub layout: Option<StoredLayout>,
+    /// The collection that `layout` is for; `None`: all.
+    pub collection: Option<String>,
     /// Only say what would be done.
     pub dry_run: bool,
     /// Called a few times a second with the bytes of segments that were read.
@@ -30,6 +35,10 @@ impl CompactOptions {
             Some(level) if !(1..=22).contains(&level) => Err(Error::new(
                 ErrorKind::InvalidArgument,
                 format!("The compression level is from 1 to 22, not {level}."),
+            )),
+            _ if self.collection.is_some() && self.layout.is_none() => Err(Error::new(
+                ErrorKind::InvalidArgument,
+                "A compaction of one collection needs a layout for it: rows, columns or auto.",
             )),
             _ => Ok(()),
         }
@@ -56,6 +65,8 @@ pub struct CompactReport {
     pub skipped_segments: u64,
     /// Blobs that nothing reached and that are gone from the files.
     pub removed_blobs: u64,
+    /// Where records stay rows although columns were asked for, and why: a sentence each.
+    pub stays_rows: Vec<String>,
     /// Bytes of replaced segments that stay until snapshots and readers of older commits end.
     pub held_bytes: u64,
     /// Bytes in `aside/`: what an interrupted writer left, of which compaction does not know whether it is needed.

@@ -1,13 +1,12 @@
 //! What every segment offers, and what reading one takes.
 
-use std::collections::BTreeSet;
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use lakebed_codec::{Decoded, Dictionary};
 use lakebed_format::{
     BlobId, CommitEntry, CommitNumber, DictionaryNumber, Encoding, Fingerprint, FrameEntry, IdRun,
-    IdSet, RowBatch, RowBatchEntry, SegmentFormat, SegmentNumber, Seq,
+    IdSet, PartEntry, RowBatch, RowBatchEntry, SegmentFormat, SegmentNumber, Seq,
 };
 
 use super::bytes::Slice;
@@ -113,24 +112,9 @@ pub(crate) trait Segment: Send + Sync + std::fmt::Debug {
     /// The ids of its blobs, and the frames they lie in.
     fn contents(&self, files: &SegmentFiles) -> Result<Contents>;
 
-    /// Bytes of its files besides the one with its number.
-    fn part_bytes(&self, _: &SegmentFiles) -> Result<u64> {
-        Ok(0)
-    }
-
-    /// The dictionaries that its frames are encoded with.
-    fn dictionaries(&self, files: &SegmentFiles) -> Result<BTreeSet<DictionaryNumber>> {
-        let mut used = BTreeSet::new();
-        for place in 0.. {
-            let more = self.frame(files, place, &mut |frame| {
-                used.extend(frame.encoding.dictionary());
-                Ok(())
-            })?;
-            if !more {
-                break;
-            }
-        }
-        Ok(used)
+    /// Its files besides the one with its number.
+    fn parts(&self, _: &SegmentFiles) -> Result<Vec<PartEntry>> {
+        Ok(Vec::new())
     }
 
     /// Passes the frame at a place in the segment's order, counted from 0, as it is stored; false past the last.

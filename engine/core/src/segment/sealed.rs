@@ -5,8 +5,10 @@ use std::sync::Arc;
 use lakebed_format::{Layout, SegmentEntry};
 
 use super::columns::sealed::SealedColumns;
+use super::files::SegmentFiles;
 use super::interface::Segment;
 use super::rows::sealed::SealedRows;
+use crate::error::Result;
 
 /// A sealed segment, and what the manifest says of it.
 #[derive(Clone, Debug)]
@@ -25,5 +27,14 @@ impl SealedSegment {
             Layout::Large => return None,
         };
         Some(Self { entry, segment })
+    }
+
+    /// Bytes of its files.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub(crate) fn bytes(&self, files: &SegmentFiles) -> Result<u64> {
+        let parts = self.segment.parts(files)?;
+        Ok(self.entry.len + parts.iter().map(|part| part.len).sum::<u64>())
     }
 }

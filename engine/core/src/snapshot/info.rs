@@ -207,8 +207,14 @@ impl Snapshot {
         let mut segments: Vec<SegmentInfo> = manifest
             .sealed
             .iter()
-            .map(|sealed| SegmentInfo::of_entry(&sealed.entry))
-            .collect();
+            .map(|sealed| {
+                let file_bytes = sealed.bytes(&self.committed.context.segments)?;
+                Ok(SegmentInfo {
+                    file_bytes,
+                    ..SegmentInfo::of_entry(&sealed.entry)
+                })
+            })
+            .collect::<Result<_>>()?;
         // Bytes of large blobs that the active segment's commits count.
         let mut active_large = 0;
         for large in self.committed.catalogue.large_blobs() {

@@ -300,6 +300,7 @@ fn own_contents(
         rows: row_bytes,
         commits: Vec::new(),
         records: record_bytes,
+        parts: Vec::new(),
     })
 }
 

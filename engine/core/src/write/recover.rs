@@ -8,7 +8,7 @@ use lakebed_vfs::{File, Open};
 
 use super::commit::Failure;
 use super::manifest::write_manifest;
-use super::replaced::is_covered;
+use super::replaced::{is_covered, orphans};
 use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::segment::rows::active::ActiveRows;
@@ -289,6 +289,9 @@ pub(crate) fn sweep(context: &StoreContext, committed: &CommittedState) -> Resul
             remove(context, &names::segment(number))?;
         }
     }
+    for (number, collection) in orphans(context, committed)? {
+        remove(context, &names::part(number, collection))?;
+    }
     for dir in [names::SEGMENTS, names::MANIFESTS, names::INDEX] {
         for name in list(dir)? {
             let temporary = std::path::Path::new(&name)
@@ -314,6 +317,12 @@ fn keep_segment(context: &StoreContext, number: SegmentNumber) -> Result<()> {
     let name = free_name(context, &format!("{:012}", number.0), "seg")?;
     let segment = names::segment(number);
     let file = context.vfs.open(&segment, Open::Read).map_err(io)?;
+    // Before the segment's own file: parts without it belong to nobody.
+    for (_, collection) in context.segments.parts()?.iter().filter(|(segment, _)| *segment == number) {
+        let stem = format!("{:012}-{}", number.0, collection.0);
+        let aside = free_name(context, &stem, "parquet")?;
+        context.vfs.rename(&names::part(number, *collection), &aside).map_err(io)?;
+    }
     // A rename that reports an error may have happened.
     if let Err(error) = context.vfs.rename(&segment, &name)
         && file.names().map_err(io)?.opened

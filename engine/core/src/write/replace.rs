@@ -11,6 +11,7 @@ use lakebed_format::{ManifestBody, SegmentEntry, SegmentNumber, names};
 
 use super::commit::Failure;
 use super::manifest::write_manifest;
+use super::replaced::remove_files;
 use super::seal::body_of;
 use super::session::Session;
 use crate::catalogue::Catalogue;
@@ -67,7 +68,7 @@ impl Session<'_> {
             Ok(made) => made,
             Err(error) => {
                 // What stays is removed by the next writer.
-                let _ = context.vfs.unlink(&name);
+                remove_files(&context, number);
                 return Err(error);
             }
         };
@@ -75,7 +76,7 @@ impl Session<'_> {
         match write_manifest(&context, manifest, new) {
             Ok(()) => {}
             Err(Failure::Undone(error)) => {
-                let _ = context.vfs.unlink(&name);
+                remove_files(&context, number);
                 return Err(error);
             }
             // The manifest may count: nothing of either state may be removed.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lakebed_format::{SegmentNumber, names};
+use lakebed_format::{CollectionId, SegmentNumber, names};
 
 use crate::context::StoreContext;
 use crate::error::Result;
@@ -25,7 +25,7 @@ pub(crate) fn replaced(
         if number < manifest.catalogue.next_segment && !named.contains(&number) {
             let file = context.segments.open_if_there(number)?;
             let len = file.and_then(|file| file.len().ok());
-            found.extend(len.map(|len| (number, len)));
+            found.extend(len.map(|len| (number, len + part_bytes(context, number))));
         }
     }
     Ok(found)
@@ -48,9 +48,58 @@ pub(crate) fn remove_replaced(context: &StoreContext, committed: &CommittedState
             && !is_covered(context, committed, number).unwrap_or(false);
         if !needed {
             // What stays is removed later.
-            let _ = context.vfs.unlink(&names::segment(number));
+            remove_files(context, number);
         }
     }
+    let orphans = orphans(context, committed).unwrap_or_default();
+    for (number, collection) in orphans {
+        let _ = context.vfs.unlink(&names::part(number, collection));
+    }
+}
+
+/// Removes the files of a segment, as far as that is possible; what stays is removed later.
+pub(super) fn remove_files(context: &StoreContext, number: SegmentNumber) {
+    // The parts of a segment whose own file is gone belong to nobody.
+    let removed = context.vfs.unlink(&names::segment(number));
+    if removed.is_err_and(|error| error.kind() != std::io::ErrorKind::NotFound) {
+        return;
+    }
+    for (segment, collection) in context.segments.parts().unwrap_or_default() {
+        if segment == number {
+            let _ = context.vfs.unlink(&names::part(number, collection));
+        }
+    }
+}
+
+/// Bytes of the parts of a segment, as far as they are there.
+fn part_bytes(context: &StoreContext, number: SegmentNumber) -> u64 {
+    let parts = context.segments.parts().unwrap_or_default().into_iter();
+    let own = parts.filter(|(segment, _)| *segment == number);
+    own.filter_map(|(segment, collection)| {
+        let file = context.segments.open_part(segment, collection).ok()?;
+        file.len().ok()
+    })
+    .sum()
+}
+
+/// The parts of segments that the manifest does not name and whose own file is not there.
+///
+/// # Errors
+/// `Io`.
+pub(super) fn orphans(
+    context: &StoreContext,
+    committed: &CommittedState,
+) -> Result<Vec<(SegmentNumber, CollectionId)>> {
+    let mut parts = context.segments.parts()?;
+    if parts.is_empty() {
+        return Ok(parts);
+    }
+    let files: BTreeSet<SegmentNumber> = context.segments.numbers()?.into_iter().collect();
+    let sealed = &committed.manifest.sealed;
+    parts.retain(|(number, _)| {
+        !files.contains(number) && !sealed.iter().any(|sealed| sealed.entry.number == *number)
+    });
+    Ok(parts)
 }
 
 /// Whether all commits of a segment file are listed by segments that the manifest names and whose files are there.

@@ -82,7 +82,7 @@ pub(super) fn body_of(
         }
         // The segment of the group that names it.
         let sealed = segments.iter().find(|sealed| {
-            sealed.layout == Layout::Rows
+            sealed.layout != Layout::Large
                 && sealed.first_blob <= large.blob
                 && large.blob < sealed.end_blob
         });

@@ -1,6 +1,6 @@
 //! The work that is interrupted: what was there before, and the steps under test.
 
-use lakebed_core::{Hash, Options};
+use lakebed_core::{Hash, Options, StoredLayout};
 pub(crate) use lakebed_testkit::records::similar as record;
 use lakebed_testkit::{Model, strategies::noise};
 use lakebed_vfs::MemVfs;
@@ -253,6 +253,30 @@ pub(crate) fn all() -> Vec<Workload> {
             Step::Compact(None),
             Step::append("events", records(3..9)),
             Step::Commit,
+        ],
+    ));
+    let many = || {
+        vec![
+            Step::append("events", records(0..90)),
+            Step::put(noise(1, 1500)),
+            Step::append("Order Items", records(60..140)),
+            Step::Commit,
+        ]
+    };
+    all.push(Workload::new(
+        "compact to columns",
+        many(),
+        vec![Step::Layout(StoredLayout::Columns)],
+    ));
+    all.push(Workload::new(
+        "columns and back to rows",
+        many(),
+        vec![
+            Step::Layout(StoredLayout::Columns),
+            Step::append("events", records(100..110)),
+            Step::Trim("events".to_owned(), 20),
+            Step::Compact(None),
+            Step::Layout(StoredLayout::Rows),
         ],
     ));
     let ingest = |range, train| Step::Ingest {

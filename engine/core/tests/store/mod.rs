@@ -1,6 +1,7 @@
 //! Tests of stores in memory and on disk.
 
 mod basics;
+mod columns;
 mod compaction;
 mod ingest;
 mod interrupts;

@@ -28,3 +28,5 @@ mod sink;
 pub(crate) mod table;
 mod verify;
 pub(crate) mod write;
+
+pub(crate) use chunks::ALONE_BYTES;

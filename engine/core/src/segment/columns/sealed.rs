@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use lakebed_codec::Decoded;
 use lakebed_format::{
-    BlobId, CommitEntry, Encoding, Fingerprint, IdRun, RowBatchEntry, SegmentEntry, SegmentNumber,
+    BlobId, CommitEntry, Encoding, Fingerprint, IdRun, PartEntry, RowBatchEntry, SegmentEntry, SegmentNumber,
 };
 use parking_lot::Mutex;
 
@@ -106,6 +106,12 @@ impl SealedColumns {
         Ok((lengths, bytes))
     }
 
+    /// Bytes of all its files.
+    fn bytes(&self, files: &SegmentFiles) -> Result<u64> {
+        let parts = self.parts(files)?;
+        Ok(self.entry.len + parts.iter().map(|part| part.len).sum::<u64>())
+    }
+
     fn missing(&self, id: BlobId) -> Error {
         let detail = format!("blob {id} is listed and is in no frame and no part");
         Error::corrupt(self.entry.number, 0, detail)
@@ -190,7 +196,7 @@ impl Segment for SealedColumns {
         };
         let (lengths, bytes) = self.chunk(read, opened, runs)?;
         // Blobs share pages: each chunk has its part of the files, by its bytes.
-        let stored = self.entry.len + self.part_bytes(read.files)?;
+        let stored = self.bytes(read.files)?;
         let part = u128::from(stored) * bytes.len() as u128 / u128::from(self.entry.raw_bytes.max(1));
         let mut blobs = Vec::new();
         if decode {
@@ -217,14 +223,13 @@ impl Segment for SealedColumns {
         let mut contents = self.rows.contents(files)?;
         let first = contents.ids.runs().first().map(|run| run.first);
         // All blobs share the bytes of the files.
-        let all = self.entry.len + self.part_bytes(files)?;
+        let all = self.bytes(files)?;
         contents.frames = first.map(|first| (first, all)).into_iter().collect();
         Ok(contents)
     }
 
-    fn part_bytes(&self, files: &SegmentFiles) -> Result<u64> {
-        let (_, list) = self.rows.parts(files)?;
-        Ok(list.parts.iter().map(|part| part.len).sum())
+    fn parts(&self, files: &SegmentFiles) -> Result<Vec<PartEntry>> {
+        Ok(self.rows.parts(files)?.1.parts)
     }
 
     fn frame(

@@ -102,9 +102,14 @@ impl PartPlace<'_> {
         }
         let written = self.write_file(rows, records);
         if !matches!(written, Ok(Written::Part(_))) {
-            let _ = self.vfs.unlink(&names::part(self.segment, rows.collection));
+            self.remove(rows.collection);
         }
         written
+    }
+
+    /// Removes the file of a part, as far as that is possible.
+    pub(crate) fn remove(self, collection: CollectionId) {
+        let _ = self.vfs.unlink(&names::part(self.segment, collection));
     }
 
     fn write_file(self, rows: &PartRows, records: &mut dyn ReadRecord) -> Result<Written> {

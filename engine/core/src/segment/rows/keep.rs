@@ -17,6 +17,10 @@ pub(crate) struct NewSegment {
     pub(crate) end_blob: BlobId,
     /// Raw bytes of a frame, about.
     pub(crate) page_bytes: usize,
+    /// Seeds the checksums of its files.
+    pub(crate) salt: u64,
+    /// zstd's level for the tables of parts.
+    pub(crate) level: i32,
     /// Whether frames that are well filled are encoded again, too.
     pub(crate) encode_all: bool,
 }

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use lakebed_codec::{Compressor, Decoded, Dictionary, Frame, Page, Workers};
 use lakebed_format::{
-    BlobId, CommitEntry, Fingerprint, FrameEntry, IdRun, IdSet, ManifestBody, RowBatchHeader,
-    RunningChecksum, SegmentEntry, SegmentFormat, SegmentNumber, Seq, limits, put_fingerprints,
+    BlobId, CommitEntry, Fingerprint, FrameEntry, IdRun, IdSet, Layout, ManifestBody, PartEntry,
+    PartList, RowBatchHeader, RunningChecksum, SegmentEntry, SegmentFormat, SegmentHeader,
+    SegmentNumber, Seq, limits, put_fingerprints,
 };
 use lakebed_vfs::{File, ReadFile, Vfs};
 
@@ -20,6 +21,8 @@ use super::walker::{Block, WalkedBytes, Walker};
 use super::writer::{CommitFacts, EncodedIndex, IndexContents, SegmentTotals, SegmentWriter};
 use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
+use crate::segment::columns::ALONE_BYTES;
+use crate::segment::columns::write::NewPart;
 use crate::segment::create::create_file;
 use crate::segment::interface::{ReadContext, Segment, StoredFrame, damaged_rows};
 
@@ -52,16 +55,43 @@ pub(crate) struct Rewrite {
     rows: Vec<u8>,
     commits: Vec<CommitEntry>,
     totals: SegmentTotals,
+    /// Of a segment of layout columns: its parts, their blobs, and blobs that are alone in a chunk.
+    parts: Vec<NewPart>,
+    in_parts: IdSet,
+    alone: IdSet,
 }
 
 impl Rewrite {
-    /// Begins the file.
+    /// Begins the file. `parts` are written and synced; with them the segment is of layout columns.
     ///
     /// # Errors
     /// `Io`, `StoreFull`.
-    pub(crate) fn begin(vfs: &dyn Vfs, new: NewSegment, workers: Arc<Workers>) -> Result<Self> {
-        let format = SegmentFormat::V3;
-        let writer = SegmentWriter::create(format, new.number, new.store, new.first_blob)?;
+    pub(crate) fn begin(
+        vfs: &dyn Vfs,
+        new: NewSegment,
+        workers: Arc<Workers>,
+        parts: Vec<NewPart>,
+    ) -> Result<Self> {
+        let (format, layout) = if parts.is_empty() {
+            (SegmentFormat::V3, Layout::Rows)
+        } else {
+            (SegmentFormat::V4, Layout::Columns)
+        };
+        let writer = SegmentWriter::new(SegmentHeader {
+            format,
+            layout,
+            number: new.number,
+            uuid: new.store,
+            salt: new.salt,
+            first_blob: new.first_blob,
+        });
+        let (mut in_parts, mut alone) = (IdSet::new(), IdSet::new());
+        let mut totals = SegmentTotals::default();
+        for part in &parts {
+            in_parts.extend(&part.table.ids);
+            alone.extend(&part.alone);
+            totals.raw_bytes += part.raw_bytes;
+        }
         let file = create_file(vfs, new.number)?;
         let header = writer.header();
         file.write_all_at(&header, 0)
@@ -83,7 +113,10 @@ impl Rewrite {
             fingerprints: Vec::new(),
             rows: Vec::new(),
             commits: Vec::new(),
-            totals: SegmentTotals::default(),
+            totals,
+            parts,
+            in_parts,
+            alone,
         })
     }
 
@@ -134,6 +167,11 @@ impl Rewrite {
                 Kept::None => all = false,
             }
         }
+        if some && !self.in_parts.is_empty() {
+            let ids = || frame.ids.iter().flat_map(IdRun::range).map(BlobId);
+            all &= !ids().any(|id| self.in_parts.contains(id));
+            some = ids().any(|id| keep.blob(id) && !self.in_parts.contains(id));
+        }
         if !some {
             return Ok(());
         }
@@ -161,7 +199,7 @@ impl Rewrite {
         let mut chosen = false;
         let ids = frame.ids.iter().flat_map(IdRun::range).map(BlobId);
         for (index, id) in ids.enumerate() {
-            if !keep.blob(id) {
+            if !keep.blob(id) || self.in_parts.contains(id) {
                 continue;
             }
             let bytes = decoded
@@ -215,6 +253,9 @@ impl Rewrite {
                 self.page_ids.push(IdRun { first: id, len: 1 });
             }
         }
+        if bytes.len() > ALONE_BYTES {
+            self.alone.insert(id);
+        }
         self.page.push(bytes);
         self.totals.raw_bytes += bytes.len() as u64;
         if self.page.bytes() >= page_bytes || self.page.blobs() >= PAGE_BLOBS {
@@ -254,8 +295,14 @@ impl Rewrite {
 
     fn copy(&mut self, frame: &StoredFrame<'_>, decoded: &Decoded) -> Result<()> {
         self.drain()?;
-        let blobs = (0..decoded.len()).filter_map(|index| decoded.blob(index));
-        self.totals.raw_bytes += blobs.map(|bytes| bytes.len() as u64).sum::<u64>();
+        let ids = frame.ids.iter().flat_map(IdRun::range).map(BlobId);
+        for (index, id) in ids.enumerate() {
+            let len = decoded.blob(index).map_or(0, <[u8]>::len);
+            self.totals.raw_bytes += len as u64;
+            if len > ALONE_BYTES {
+                self.alone.insert(id);
+            }
+        }
         self.write_frame(&Frame {
             tag: frame.ids.clone(),
             encoding: frame.encoding,
@@ -330,6 +377,8 @@ impl Rewrite {
         mut self,
         catalogue_with: impl FnOnce(SegmentEntry) -> Result<ManifestBody>,
     ) -> Result<SegmentEntry> {
+        let list = self.tables()?;
+        self.framed.extend(&self.in_parts);
         if self.framed != self.ids {
             return Err(Error::corrupt(
                 self.new.number,
@@ -351,6 +400,7 @@ impl Rewrite {
             rows: self.rows.clone(),
             commits,
             records: Vec::new(),
+            parts: list.clone(),
         };
         // The length of the block does not depend on where its COMMIT lies, which all of its commits name.
         let position = self.position();
@@ -368,6 +418,29 @@ impl Rewrite {
         drop(probe.bytes);
         let index = self.writer.index(position, contents(moved), own)?;
         self.close(index, own, catalogue_with)
+    }
+
+    /// Writes the tables of the parts; returns the list of the parts, encoded, which is empty without any.
+    fn tables(&mut self) -> Result<Vec<u8>> {
+        if self.parts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut list = PartList {
+            parts: Vec::new(),
+            alone: std::mem::take(&mut self.alone),
+        };
+        for part in std::mem::take(&mut self.parts) {
+            let offset = self.position();
+            let table = part.table.encode(self.writer.salt(), offset, self.new.level)?;
+            list.parts.push(PartEntry {
+                table_offset: offset,
+                table_len: table.len() as u64,
+                ..part.entry
+            });
+            self.buffer.extend_from_slice(&table);
+            self.spill_if_due()?;
+        }
+        Ok(list.encode())
     }
 
     fn close(

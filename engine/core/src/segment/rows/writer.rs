@@ -45,6 +45,8 @@ pub(crate) struct IndexContents {
     pub(crate) commits: Vec<CommitEntry>,
     /// Catalogue records, encoded.
     pub(crate) records: Vec<u8>,
+    /// The list of parts, encoded; empty in the rows layout.
+    pub(crate) parts: Vec<u8>,
 }
 
 /// An index block, encoded for its place.
@@ -211,7 +213,8 @@ impl SegmentWriter {
             .set(SectionKind::Fingerprints, true, contents.fingerprints)
             .set(SectionKind::Ids, false, ids)
             .set(SectionKind::Rows, false, contents.rows)
-            .set(SectionKind::Records, false, contents.records);
+            .set(SectionKind::Records, false, contents.records)
+            .set(SectionKind::Parts, false, contents.parts);
         let mut commits = |own: CommitEntry| {
             contents.commits.push(own);
             let encoded = CommitEntry::encode_all(&contents.commits);
@@ -336,6 +339,7 @@ struct FooterTables {
     extents: Vec<u8>,
     /// Each with its blob's ordinal in the segment.
     fingerprints: Vec<(u64, u32)>,
+    parts: Vec<u8>,
 }
 
 impl FooterTables {
@@ -365,6 +369,8 @@ impl FooterTables {
             let rows = walker.section(&block.header, SectionKind::Rows)?;
             tables.rows.extend_from_slice(&rows);
             tables.commits.extend(walker.commits(&block.header)?);
+            let parts = walker.section(&block.header, SectionKind::Parts)?;
+            tables.parts.extend_from_slice(&parts);
         }
         if tables.fingerprints.len() as u64 != tables.ids.len() {
             return Err(Error::internal(
@@ -396,7 +402,8 @@ impl FooterTables {
             )
             .set(SectionKind::Extents, false, self.extents)
             .set(SectionKind::Ordinals, true, ordinals)
-            .set(SectionKind::ManifestBody, false, catalogue);
+            .set(SectionKind::ManifestBody, false, catalogue)
+            .set(SectionKind::Parts, false, self.parts);
         builder
     }
 }
@@ -440,6 +447,7 @@ impl IndexContents {
             rows: Vec::new(),
             commits: Vec::new(),
             records: Vec::new(),
+            parts: Vec::new(),
         };
         for block in covered {
             let section = |kind| walker.section(&block.header, kind);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use lakebed_core::{
     CompactOptions, ErrorKind, Hash, IngestOptions, Options, Result, Seq, Source, Store,
+    StoredLayout,
 };
 use lakebed_testkit::{Model, strategies::StoreOp};
 use lakebed_vfs::Vfs;
@@ -22,6 +23,8 @@ pub(crate) enum Step {
     Seal,
     /// At this level, if any.
     Compact(Option<i32>),
+    /// Compacts to this layout.
+    Layout(StoredLayout),
     /// Close and open again.
     Reopen,
     /// NDJSON without bad lines, of a file of this name.
@@ -168,6 +171,15 @@ impl Runner {
                 model.attempt();
                 let options = CompactOptions {
                     level: *level,
+                    ..CompactOptions::default()
+                };
+                store.compact(options)?;
+                model.acknowledge();
+            }
+            Step::Layout(layout) => {
+                model.attempt();
+                let options = CompactOptions {
+                    layout: Some(*layout),
                     ..CompactOptions::default()
                 };
                 store.compact(options)?;
