@@ -292,9 +292,17 @@ class StoreEngine:
         """Remove the rows with sequence numbers below `before_seq`. Returns their number. Raises
         `CollectionNotFound`."""
 
-    def compact(self, level: int | None, dry_run: bool, progress: EngineProgress | None, /) -> dict[str, Any]:
-        """Give back the space of what nothing holds. Returns a `CompactReport`. Raises `InvalidArgument`, `Corrupt`,
-        `Interrupted`."""
+    def compact(
+        self,
+        collection: str | None,
+        layout: str | None,
+        level: int | None,
+        dry_run: bool,
+        progress: EngineProgress | None,
+        /,
+    ) -> dict[str, Any]:
+        """Give back the space of what nothing holds; change how the records of all collections or of one are stored.
+        Returns a `CompactReport`. Raises `InvalidArgument`, `CollectionNotFound`, `Corrupt`, `Interrupted`."""
 
     def seal(self) -> None:
         """Seal the active segment."""

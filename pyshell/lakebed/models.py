@@ -416,6 +416,8 @@ class CompactReport(Model):
     """Segments that there was no room to write again, or that are damaged; a warning says why."""
     removed_blobs: int
     """Blobs that nothing held and that are gone from the files."""
+    stays_rows: list[str]
+    """Where records stay rows although columns were asked for, and why: a sentence each."""
     held_bytes: int
     """Bytes of replaced segments that stay until snapshots and readers of older commits end."""
     aside_bytes: int

@@ -12,7 +12,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypeVar
 
 from lakebed import _backend, _pending, _progress, _records
 from lakebed._files import written_whole
@@ -35,6 +35,9 @@ __all__ = ["Store", "open"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+
+Layout: TypeAlias = Literal["columns", "rows", "auto"]
+"""How `Store.compact` stores records."""
 
 
 def open(
@@ -410,10 +413,20 @@ class Store(Readable):
         self._warning(self._engine.seal)
 
     def compact(
-        self, *, level: int | None = None, dry_run: bool = False, progress: ProgressLike = None
+        self,
+        collection: str | None = None,
+        *,
+        layout: Layout | None = None,
+        level: int | None = None,
+        dry_run: bool = False,
+        progress: ProgressLike = None,
     ) -> models.CompactReport:
         """Give back the space of what no row and no `put` holds any more, and gather small frames and segments.
 
+        - `layout`: how the records of `collection`, or of all collections, are stored from then on. `"columns"`: in
+          Parquet files, from which they come back byte for byte; records that do not share shapes stay rows, and
+          `stays_rows` says why. `"rows"`: as whole records. `"auto"`: as columns where that is smaller. None keeps what
+          there is.
         - `level`: encode everything again, at this zstd level from 1 to 22 and with the newest dictionaries; None
           encodes only what has to be, at the store's level.
         - `dry_run`: change nothing, and report what would be done.
@@ -424,8 +437,8 @@ class Store(Readable):
         Ctrl-C stays done. It works with little free space, the emptiest segments first; what there is no room for is
         skipped with a warning.
 
-        Raises `InvalidArgument`; `Corrupt` when damage hides what is held; `StoreFull` when there is no room to begin;
-        `Interrupted`.
+        Raises `InvalidArgument`; `CollectionNotFound`; `Corrupt` when damage hides what is held; `StoreFull` when there
+        is no room to begin; `Interrupted`.
         """
         from lakebed import models
 
@@ -433,7 +446,8 @@ class Store(Readable):
             # The engine refuses what is above its own limit.
             level = min(number(level, "A compression level"), 2**31 - 1)
         with _progress.reporting(progress, "compact") as report:
-            return models.CompactReport(**self._warning(self._engine.compact, level, dry_run, report))
+            compacted = self._warning(self._engine.compact, collection, layout, level, dry_run, report)
+        return models.CompactReport(**compacted)
 
     def verify(self, *, progress: ProgressLike = None) -> models.VerifyReport:
         """Read the whole store and check it against its checksums and hashes. `progress` is as for `ingest`.

@@ -100,7 +100,7 @@ impl Page {
         let present = if leaf.max_def == 0 {
             count
         } else {
-            defs.iter().filter(|level| **level == leaf.max_def).count()
+            defs.iter().map(|level| usize::from(*level == leaf.max_def)).sum()
         };
         let values = Values::decode(
             leaf.physical,

@@ -343,10 +343,12 @@ impl StoreEngine {
         detached_long(py, |_| self.store.seal())
     }
 
-    #[pyo3(signature = (level, dry_run, progress, /))]
+    #[pyo3(signature = (collection, layout, level, dry_run, progress, /))]
     fn compact<'py>(
         &self,
         py: Python<'py>,
+        collection: Option<String>,
+        layout: Option<String>,
         level: Option<i32>,
         dry_run: bool,
         progress: Option<Py<PyAny>>,
@@ -354,6 +356,8 @@ impl StoreEngine {
         let report = detached_long(py, |caller| {
             self.store.compact(CompactOptions {
                 level,
+                layout: layout.as_deref().map(str::parse).transpose()?,
+                collection,
                 dry_run,
                 progress: caller.progress(progress),
             })

@@ -201,6 +201,7 @@ pub(crate) fn compact<'py>(py: Python<'py>, report: &CompactReport) -> Dict<'py>
         rewritten_segments: report.rewritten_segments,
         skipped_segments: report.skipped_segments,
         removed_blobs: report.removed_blobs,
+        stays_rows: &report.stays_rows,
         held_bytes: report.held_bytes,
         aside_bytes: report.aside_bytes,
         read_bytes: report.read_bytes,

@@ -26,6 +26,22 @@ pub enum StoredLayout {
     Auto,
 }
 
+impl std::str::FromStr for StoredLayout {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "rows" => Ok(Self::Rows),
+            "columns" => Ok(Self::Columns),
+            "auto" => Ok(Self::Auto),
+            other => Err(Error::new(
+                ErrorKind::InvalidArgument,
+                format!("The layout is rows, columns or auto, not {other:?}."),
+            )),
+        }
+    }
+}
+
 /// The layout that is asked for.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Wanted {

@@ -26,6 +26,7 @@ def compact_lines(report: CompactReport) -> Iterator[str]:
         yield f"compacted: {before} -> {after}, {count(report.removed_blobs, 'blob')} removed"
         segments = f"{count(report.segments_before, 'segment')} -> {report.segments_after}"
         yield f"  {segments}, {report.rewritten_segments} written again in {report.seconds:.1f} s"
+    yield from (f"  {reason}" for reason in report.stays_rows)
     if report.skipped_segments:
         yield f"  {count(report.skipped_segments, 'segment')} skipped"
     if report.held_bytes:

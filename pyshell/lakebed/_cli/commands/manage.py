@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from pydantic import BaseModel
 
@@ -13,6 +13,9 @@ from lakebed._cli.commands.ingest import training_line
 from lakebed._cli.environment.context import Context
 from lakebed._file_formats import file_format
 from lakebed.errors import CollectionNotFound, Corrupt, InvalidArgument
+
+if TYPE_CHECKING:
+    from lakebed.store import Layout
 
 
 class Dropped(BaseModel):
@@ -69,10 +72,12 @@ def train(context: Context, collection: str, size: int) -> None:
     context.report(report, [training_line(report)])
 
 
-def compact(context: Context, level: int | None, dry_run: bool) -> None:
-    """Compacts the store, or says what that would do."""
+def compact(
+    context: Context, collection: str | None, layout: Layout | None, level: int | None, dry_run: bool
+) -> None:
+    """Compacts the store, or says what that would do; the records of a collection, or of all, get a layout."""
     with context.open("r" if dry_run else "a") as store:
-        report = store.compact(level=level, dry_run=dry_run, progress=context.progress)
+        report = store.compact(collection, layout=layout, level=level, dry_run=dry_run, progress=context.progress)
     context.report(report, compact_lines(report))
 
 

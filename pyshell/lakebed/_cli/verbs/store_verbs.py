@@ -321,6 +321,14 @@ STORE_VERBS: tuple[Verb, ...] = (
         "Give back the space of what was dropped, trimmed and deleted.",
         "commands.manage:compact",
         (
+            replace(COLLECTION, required=False, help="the collection that --layout is for (default: all)", metavar="[COLLECTION]"),
+            Argument(
+                "layout",
+                "store records as columns (Parquet files), as rows, or as what is smaller",
+                "choice",
+                ("--layout",),
+                choices=("columns", "rows", "auto"),
+            ),
             Argument(
                 "level",
                 "encode everything again at this zstd level, 1 to 22, with the newest dictionaries",
@@ -332,7 +340,7 @@ STORE_VERBS: tuple[Verb, ...] = (
         ),
         "Afterwards the bytes are gone from the files. Small frames and segments become full ones. Readers go on; it may be interrupted at "
         'any time, and needs little free space. The setting `compact = "automatic"` does it when enough can go.',
-        ("lakebed compact --dry-run", "lakebed compact --level 12"),
+        ("lakebed compact --dry-run", "lakebed compact --level 12", "lakebed compact events --layout columns"),
         changes_store=True,
     ),
     Verb(

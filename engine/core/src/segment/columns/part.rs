@@ -160,7 +160,7 @@ impl Records<'_> {
             self.fix.extend_from_slice(fix);
         }
         let number = u32::try_from(shape).map_err(|_| damaged("its shape has no number"))?;
-        let limit = limits::LARGE_BLOB as usize;
+        let limit = usize::try_from(limits::LARGE_BLOB).unwrap_or(usize::MAX);
         part.shapes
             .rebuild(&part.spellers, number, &mut self.values, &self.fix, limit, out)
             .map_err(|error| damaged(&error.to_string()))
