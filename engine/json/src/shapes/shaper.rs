@@ -40,7 +40,7 @@ impl Shaper {
         fix.clear();
         let mut holes = Spelled {
             spellers: &self.spellers,
-            spelled: &mut self.spelled,
+            buffer: &mut self.spelled,
             unescaped: &mut self.unescaped,
         };
         self.work.clear();
@@ -120,16 +120,16 @@ fn value_of<'a>(
 /// Compares the texts of holes with what their spellers write.
 struct Spelled<'a> {
     spellers: &'a Spellers,
-    spelled: &'a mut Vec<u8>,
+    buffer: &'a mut Vec<u8>,
     unescaped: &'a mut Vec<u8>,
 }
 
 impl Spelled<'_> {
     fn writes(&mut self, leaf: u32, value: LeafValue<'_>, raw: &[u8]) -> bool {
-        self.spelled.clear();
+        self.buffer.clear();
         let speller = self.spellers.of_leaf.get(leaf as usize);
-        let written = speller.and_then(|speller| speller.write(value, self.spelled));
-        written.is_some() && self.spelled == raw
+        let written = speller.and_then(|speller| speller.write(value, self.buffer));
+        written.is_some() && self.buffer == raw
     }
 }
 
@@ -137,9 +137,8 @@ impl Holes for Spelled<'_> {
     #[inline]
     fn is_spelled(&mut self, leaf: u32, kind: LeafKind, raw: &[u8], escaped: bool) -> bool {
         match kind {
-            LeafKind::Json => true,
-            // Their form is the only one that the type accepts.
-            LeafKind::Boolean | LeafKind::Date => true,
+            // JSON is its text; of the others the type accepts one form only.
+            LeafKind::Json | LeafKind::Boolean | LeafKind::Date => true,
             LeafKind::BigInt | LeafKind::UBigInt | LeafKind::HugeInt => raw != b"-0",
             LeafKind::Varchar if !escaped => {
                 let speller = self.spellers.of_leaf.get(leaf as usize);

@@ -186,6 +186,7 @@ struct Folding(u64);
 
 impl Folding {
     #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the halves of a product")]
     fn mix(&mut self, word: u64) {
         let product = u128::from(self.0 ^ word ^ 0x9E37_79B9_7F4A_7C15) * 0xA076_1D64_78BD_642F;
         self.0 = (product as u64) ^ ((product >> 64) as u64);
