@@ -1,8 +1,8 @@
 //! The leaves of a part: the scalars that its columns consist of, and the lists around them.
 //!
-//! Numbers are those of the leaf columns of a Parquet file with the same types: depth first, in the order of the columns
-//! and of the fields inside them; the entries of a MAP are its key, then its value. Lists and maps are numbered in the
-//! same order.
+//! Numbers are those of the leaf columns of a Parquet file with the same types: depth first, in the order of the
+//! columns and of the fields inside them; the entries of a MAP are its key, then its value. Lists and maps are numbered
+//! in the same order.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,9 +1,10 @@
 //! Shapes of records.
 
+use super::keys::Keys;
 use super::leaves::{LeafKind, Leaves};
 use super::spell::{LeafValue, Spellers, Trial};
 use super::table::{Interner, Limits, Shapes};
-use super::walk::{Holes, Keys, Walk, Work};
+use super::walk::{Holes, Walk, Work};
 use crate::syntax::{Integer, fitting_double, integer, unescape_into};
 use crate::time::{Moment, moment};
 

@@ -179,8 +179,8 @@ impl Interner {
     }
 }
 
-/// A hash of templates: multiplies words and folds the product. The keys are those of one process, and a collision costs
-/// a comparison.
+/// A hash of templates: multiplies words and folds the product. The keys are those of one process, and a collision
+/// costs a comparison.
 #[derive(Debug, Default)]
 struct Folding(u64);
 

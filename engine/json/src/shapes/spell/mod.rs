@@ -158,8 +158,8 @@ impl Spellers {
         }
     }
 
-    /// The spellers that spell most values of these records, a sample of those to be written; some thousands do. Records
-    /// that the leaves are not of take no part.
+    /// The spellers that spell most values of these records, a sample of those to be written; some thousands do.
+    /// Records that the leaves are not of take no part.
     pub fn of<'r>(leaves: &Leaves, records: impl IntoIterator<Item = &'r [u8]>) -> Self {
         let mut trial = Trial::new(leaves);
         super::shaper::observe(leaves, &mut trial, records);

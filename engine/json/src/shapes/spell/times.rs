@@ -143,8 +143,8 @@ impl TimeStyle {
     }
 }
 
-/// Year, month and day of a number of days since 1970. Howard Hinnant's `civil_from_days`; `None` outside the years 1 to
-/// 9999.
+/// Year, month and day of a number of days since 1970. Howard Hinnant's `civil_from_days`; `None` outside the years 1
+/// to 9999.
 #[expect(clippy::cast_sign_loss, reason = "remainders of positive days")]
 fn civil(days: i64) -> Option<(u32, u32, u32)> {
     // From 0000-03-01 on.
