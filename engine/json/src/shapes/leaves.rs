@@ -106,7 +106,7 @@ pub(super) struct Fields {
     pub(super) known: Option<Arc<BTreeSet<Box<[u8]>>>>,
 }
 
-/// The leaves of the columns of a part, and how records lead to them. See the [module](self).
+/// The leaves of the columns of a part, and how records lead to them. See the [module](crate::shapes).
 #[derive(Clone, Debug, Default)]
 pub struct Leaves {
     all: Vec<Leaf>,

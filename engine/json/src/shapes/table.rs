@@ -26,7 +26,7 @@ impl Default for Limits {
     }
 }
 
-/// Shapes by number. See the [module](super).
+/// Shapes by number. See the [module](crate::shapes).
 #[derive(Clone, Debug, Default)]
 pub struct Shapes {
     /// The templates, one after the other.

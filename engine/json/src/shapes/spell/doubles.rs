@@ -30,7 +30,7 @@ pub enum DoubleStyle {
         /// Whether whole numbers without exponent end in `.0`.
         point: bool,
     },
-    /// This number of digits after the point, from 1 to [`MOST_DIGITS`].
+    /// This number of digits after the point, from 1 to 15.
     Fixed(u8),
 }
 
