@@ -2,8 +2,8 @@
 //! extension.
 //!
 //! The extension does not link DuckDB. The table's first 404 entries are the same in every version since DuckDB 1.2.0
-//! (its C API v1.2.0), so one file serves them all ([`Api`]). The 142 after them are the same since DuckDB 1.5.5 and are
-//! read only there ([`ContextApi`]). Names and positions are those of DuckDB's `duckdb_extension.h`.
+//! (its C API v1.2.0), so one file serves them all ([`Api`]). The 142 after them are the same since DuckDB 1.5.5 and
+//! are read only there ([`ContextApi`]). Names and positions are those of DuckDB's `duckdb_extension.h`.
 
 use std::ffi::{c_char, c_void};
 

@@ -8,8 +8,8 @@ use lakebed_core::Result;
 
 use super::mutation::{Mutation, ReportRow, text};
 use crate::bind::BindCall;
+use crate::callback::invalid;
 use crate::file_access::{AllowedStores, FileAccess, FileUse, local_path};
-use crate::query_snapshot;
 use crate::types::ParameterType;
 
 /// A call of `lakebed_allow`.
@@ -25,8 +25,6 @@ impl Mutation for Allow {
 
     fn bind(call: &BindCall) -> Result<Self> {
         let store = call.text(0, "the path of a store")?;
-        // What is no store is an error of the plan already.
-        query_snapshot::open(&store, &call.file_access())?;
         let allowed = Arc::clone(call.allowed_stores());
         Ok(Self { store, allowed })
     }
@@ -36,8 +34,14 @@ impl Mutation for Allow {
     }
 
     fn apply(&self) -> Result<ReportRow> {
-        let path = self.allowed.allow(local_path(&self.store))?;
-        Ok(allowed(&path))
+        let path = local_path(&self.store);
+        if !path.is_dir() {
+            return Err(invalid(format!(
+                "There is no store at {}: check its path, which begins where the program runs.",
+                path.display()
+            )));
+        }
+        Ok(allowed(&self.allowed.allow(path)?))
     }
 
     fn empty_report() -> ReportRow {
