@@ -13,7 +13,7 @@ use super::leaves::{Form, LeafKind, Leaves, Node};
 use super::values::LeafValues;
 
 /// The values of a batch of rows, from the arrays of an [`Extractor`](crate::extract::Extractor) for all columns of the
-/// leaves. See the [module](super).
+/// leaves. See the [module](crate::shapes).
 #[derive(Debug)]
 pub struct ArrowValues {
     leaves: Vec<LeafArray>,

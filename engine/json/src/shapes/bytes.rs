@@ -1,5 +1,5 @@
-//! Numbers in the bytes of shapes, spellers and `_fix`. The varints are those of `lakebed-format`, read and written here so
-//! that this crate does without it.
+//! Numbers in the bytes of shapes, spellers and `_fix`. The varints are those of `lakebed-format`, read and written
+//! here so that this crate does without it.
 
 use std::fmt;
 

@@ -2,7 +2,7 @@
 
 use super::bytes::{block, varint};
 
-/// The `_fix` of the record that is shaped. See the [module](super) and `docs/format.md`.
+/// The `_fix` of the record that is shaped. See the [module](crate::shapes) and `docs/format.md`.
 #[derive(Debug, Default)]
 pub(super) struct FixWriter {
     exceptions: Vec<u8>,

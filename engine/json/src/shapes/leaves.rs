@@ -1,8 +1,8 @@
 //! The leaves of a part: the scalars that its columns consist of, and the lists around them.
 //!
-//! Numbers are those of the leaf columns of a Parquet file with the same types: depth first, in the order of the columns
-//! and of the fields inside them; the entries of a MAP are its key, then its value. Lists and maps are numbered in the
-//! same order.
+//! Numbers are those of the leaf columns of a Parquet file with the same types: depth first, in the order of the
+//! columns and of the fields inside them; the entries of a MAP are its key, then its value. Lists and maps are numbered
+//! in the same order.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -106,10 +106,10 @@ pub(super) struct Fields {
     pub(super) known: Option<Arc<BTreeSet<Box<[u8]>>>>,
 }
 
-/// The leaves of the columns of a part, and how records lead to them. See the [module](self).
+/// The leaves of the columns of a part, and how records lead to them. See the [module](crate::shapes).
 #[derive(Clone, Debug, Default)]
 pub struct Leaves {
-    leaves: Vec<Leaf>,
+    all: Vec<Leaf>,
     lists: Vec<List>,
     /// A node for each column.
     pub(super) columns: Vec<Node>,
@@ -149,7 +149,7 @@ impl Leaves {
 
     /// The leaves, by their numbers.
     pub fn leaves(&self) -> &[Leaf] {
-        &self.leaves
+        &self.all
     }
 
     /// The lists and maps, by their numbers.
@@ -214,8 +214,8 @@ impl Leaves {
     }
 
     fn leaf(&mut self, kind: LeafKind, place: &Place) -> u32 {
-        let number = self.leaves.len();
-        self.leaves.push(Leaf {
+        let number = self.all.len();
+        self.all.push(Leaf {
             kind,
             column: place.column,
             path: place.path.clone(),
@@ -227,7 +227,7 @@ impl Leaves {
     fn begin_list(&mut self, place: &mut Place) -> u32 {
         let number = self.lists.len();
         place.lists.push(number);
-        let first = self.leaves.len();
+        let first = self.all.len();
         self.lists.push(List {
             leaves: first..first,
             depth: place.lists.len(),
@@ -238,7 +238,7 @@ impl Leaves {
     fn end_list(&mut self, list: u32, place: &mut Place) {
         place.path.pop();
         place.lists.pop();
-        let end = self.leaves.len();
+        let end = self.all.len();
         if let Some(list) = self.lists.get_mut(list as usize) {
             list.leaves.end = end;
         }

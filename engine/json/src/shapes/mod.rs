@@ -4,12 +4,12 @@
 //! without the values. Records of one kind share theirs.
 //!
 //! ```text
-//! {"id": 7,  "tags":["a","b"], "at":"2024-02-29T12:00:00Z", "x":null}        the record, 65 bytes
+//! {"id": 7,  "tags":["a","b"], "at":"2024-02-29T12:00:00Z", "x":null}        the record
 //!
-//!   literal `{"id": `  hole 0  literal `,  "tags":`  list 0  literal `, "at":`  hole 2  literal `, "x":null}`
-//!                      |                             |  opening `[`  separator `,`  closing `]`
-//!                      |                             |  element: shape 0 = hole 1
-//!   columns:           7                             2 elements: a, b         1709208000000000           shape 1
+//!   literal `{"id": `  hole 0  literal `,  "tags":[`  list 0  literal `], "at":"`  hole 2  literal `", "x":null}`
+//!                      |                              |  separator `,`             |
+//!                      |                              |  element: shape 0, which is literal `"`, hole 1, literal `"`
+//!   columns:           7                              2 elements: a, b            1709208000000000            shape 1
 //! ```
 //!
 //! | part | what it is | from | bytes |
@@ -23,51 +23,43 @@
 //!
 //! A shape is a sequence of these:
 //!
-//! - *literal*: bytes. Brackets, keys as they are spelled, blanks, `null`, `{}`, `[]`.
+//! - *literal*: bytes. Brackets, keys as they are spelled, blanks, quotes, `null`, `{}`, `[]`.
 //! - *hole*: the next value of a leaf, written by the leaf's speller.
-//! - *list*: opening, separator, closing, and the shape of every element, or the mark that each has its own, whose numbers
-//!   are in `_fix`. The number of elements is that of the column. A MAP is a list of its entries.
-//! - *verbatim*: the next text of `_fix`. Values that no column holds: of a key's second occurrence, or that the declared
-//!   type cannot hold.
+//! - *list*: a separator, and the shape of every element, or the mark that each has its own, whose numbers are in
+//!   `_fix`. The number of elements is that of the column. A MAP is a list of its entries.
+//! - *verbatim*: the next text of `_fix`. Values that no column holds: of a key's second occurrence, or that the
+//!   declared type cannot hold.
 //! - *members*: members of the object that a leaf holds for the keys without a column.
 //!
 //! `_fix` also has the text of values that are written otherwise than their leaf's speller writes them: `1e5` among
 //! plain numbers, an escape that need not be.
 //!
 //! ```text
-//! writing:   Spellers::of(leaves, sample)          or a part's default
+//! writing:   Spellers::of(leaves, sample), once a part
 //!            record -> Shaper::shape -> (number, _fix) or raw
 //!                   -> extract::Extractor -> arrays -> ArrowValues -> Shapes::rebuild -> equal to the record, or it is raw
 //! reading:   pages -> LeafValues -> Shapes::rebuild(number, _fix) -> record
 //! ```
 //!
-//! ```text
-//! Leaves::of(&schema.columns)
-//! Spellers::of(&leaves, records)                    records: a sample, &[u8] each
-//! Spellers::encode(&mut out)    Spellers::decode(bytes)         the kinds of the leaves are in them: enough for a reader
-//! Shaper::new(leaves, spellers, Limits::default())
-//! Shaper::shape(record, &mut fix) -> Option<u32>                None: raw; fix is cleared, then filled
-//! Shaper::shapes() -> &Shapes
-//! Shapes::encode(&mut out)      Shapes::decode(bytes, &spellers)
-//! Shapes::rebuild(&spellers, number, &mut values, fix, limit, &mut out)     limit: bytes of the record at most
-//! ArrowValues::new(&leaves, &arrays)    ArrowValues::go_to(row)             the values of the extractor's arrays
-//! ```
-//!
-//! Nothing is taken on trust: whoever writes a part rebuilds each record from the arrays it writes, and keeps the record
-//! raw where a byte differs. Decoders take arbitrary bytes and give an error, never a panic, and never more than a stated
-//! number of bytes.
+//! Nothing is taken on trust: whoever writes a part rebuilds each record from the arrays it writes, and keeps the
+//! record raw where a byte differs. Decoders take arbitrary bytes and give an error, never a panic, and never more than
+//! a stated number of bytes.
 
 mod arrow;
 mod bytes;
 mod fix_writer;
+mod keys;
 mod leaves;
 mod rebuild;
+mod sample;
 mod shaper;
 mod spell;
 mod table;
 mod template;
+mod text_value;
 mod values;
 mod walk;
+mod walk_lists;
 
 #[cfg(test)]
 mod tests;

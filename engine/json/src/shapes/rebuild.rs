@@ -51,8 +51,8 @@ impl std::error::Error for RebuildError {}
 pub(super) const MOST_NESTED: usize = 64;
 
 impl Shapes {
-    /// Appends the record with the shape `number` and the values of the row at which `values` stands. `fix` is the row's
-    /// `_fix`, empty where that is NULL; `limit` is the number of bytes that the record has at most.
+    /// Appends the record with the shape `number` and the values of the row at which `values` stands. `fix` is the
+    /// row's `_fix`, empty where that is NULL; `limit` is the number of bytes that the record has at most.
     ///
     /// # Errors
     /// See [`RebuildError`]; `out` is then as it was.

@@ -1,13 +1,13 @@
 //! Shapes of records.
 
+use super::keys::Keys;
 use super::leaves::{LeafKind, Leaves};
-use super::spell::{LeafValue, Spellers, Trial};
+use super::spell::{LeafValue, Spellers};
 use super::table::{Interner, Limits, Shapes};
-use super::walk::{Holes, Keys, Walk, Work};
-use crate::syntax::{Integer, fitting_double, integer, unescape_into};
-use crate::time::{Moment, moment};
+use super::text_value::value_of;
+use super::walk::{Holes, Walk, Work};
 
-/// Finds the shapes of records, and numbers them. It serves one part and one thread. See the [module](super).
+/// Finds the shapes of records, and numbers them. It serves one part and one thread. See the [module](crate::shapes).
 #[derive(Debug)]
 pub struct Shaper {
     keys: Keys,
@@ -40,7 +40,7 @@ impl Shaper {
         fix.clear();
         let mut holes = Spelled {
             spellers: &self.spellers,
-            spelled: &mut self.spelled,
+            buffer: &mut self.spelled,
             unescaped: &mut self.unescaped,
         };
         self.work.clear();
@@ -71,65 +71,19 @@ impl Shaper {
     }
 }
 
-/// The value of a leaf in the text of a record, without quotes. Texts are unescaped into `unescaped` where they have
-/// escapes. `None` where the leaf cannot have it.
-fn value_of<'a>(
-    kind: LeafKind,
-    raw: &'a [u8],
-    escaped: bool,
-    unescaped: &'a mut Vec<u8>,
-) -> Option<LeafValue<'a>> {
-    Some(match kind {
-        LeafKind::Boolean => LeafValue::Boolean(raw == b"true"),
-        LeafKind::BigInt => match integer(raw)? {
-            Integer::Small(value) => LeafValue::Integer(value),
-            _ => return None,
-        },
-        LeafKind::UBigInt => LeafValue::Unsigned(match integer(raw)? {
-            Integer::Small(value) => value.try_into().ok()?,
-            Integer::Large(value) => value.try_into().ok()?,
-            Integer::Beyond => return None,
-        }),
-        LeafKind::HugeInt => LeafValue::Huge(match integer(raw)? {
-            Integer::Small(value) => value.into(),
-            Integer::Large(value) => value,
-            Integer::Beyond => return None,
-        }),
-        LeafKind::Double => LeafValue::Double(fitting_double(raw)?),
-        LeafKind::Varchar if escaped => {
-            unescaped.clear();
-            unescape_into(raw, unescaped);
-            LeafValue::Text(unescaped)
-        }
-        LeafKind::Varchar | LeafKind::Json => LeafValue::Text(raw),
-        LeafKind::Date => match moment(raw)? {
-            Moment::Date(days) => LeafValue::Integer(days.into()),
-            _ => return None,
-        },
-        LeafKind::Timestamp => match moment(raw)? {
-            Moment::Naive(micros) => LeafValue::Integer(micros),
-            _ => return None,
-        },
-        LeafKind::TimestampTz => match moment(raw)? {
-            Moment::Zoned { micros, .. } => LeafValue::Integer(micros),
-            _ => return None,
-        },
-    })
-}
-
 /// Compares the texts of holes with what their spellers write.
 struct Spelled<'a> {
     spellers: &'a Spellers,
-    spelled: &'a mut Vec<u8>,
+    buffer: &'a mut Vec<u8>,
     unescaped: &'a mut Vec<u8>,
 }
 
 impl Spelled<'_> {
     fn writes(&mut self, leaf: u32, value: LeafValue<'_>, raw: &[u8]) -> bool {
-        self.spelled.clear();
+        self.buffer.clear();
         let speller = self.spellers.of_leaf.get(leaf as usize);
-        let written = speller.and_then(|speller| speller.write(value, self.spelled));
-        written.is_some() && self.spelled == raw
+        let written = speller.and_then(|speller| speller.write(value, self.buffer));
+        written.is_some() && self.buffer == raw
     }
 }
 
@@ -137,9 +91,8 @@ impl Holes for Spelled<'_> {
     #[inline]
     fn is_spelled(&mut self, leaf: u32, kind: LeafKind, raw: &[u8], escaped: bool) -> bool {
         match kind {
-            LeafKind::Json => true,
-            // Their form is the only one that the type accepts.
-            LeafKind::Boolean | LeafKind::Date => true,
+            // JSON is its text; of the others the type accepts one form only.
+            LeafKind::Json | LeafKind::Boolean | LeafKind::Date => true,
             LeafKind::BigInt | LeafKind::UBigInt | LeafKind::HugeInt => raw != b"-0",
             LeafKind::Varchar if !escaped => {
                 let speller = self.spellers.of_leaf.get(leaf as usize);
@@ -157,53 +110,5 @@ impl Holes for Spelled<'_> {
 
     fn is_written(&mut self, leaf: u32, raw: &[u8], value: LeafValue<'_>) -> bool {
         self.writes(leaf, value, raw)
-    }
-}
-
-/// Lets a trial see the values of a sample.
-struct Observed<'a> {
-    trial: &'a mut Trial,
-    unescaped: Vec<u8>,
-}
-
-impl Holes for Observed<'_> {
-    fn is_spelled(&mut self, leaf: u32, kind: LeafKind, raw: &[u8], escaped: bool) -> bool {
-        if let Some(value) = value_of(kind, raw, escaped, &mut self.unescaped) {
-            self.trial.observe(leaf as usize, raw, value);
-        }
-        true
-    }
-
-    fn is_written(&mut self, leaf: u32, raw: &[u8], value: LeafValue<'_>) -> bool {
-        self.trial.observe(leaf as usize, raw, value);
-        true
-    }
-}
-
-/// Lets a trial see the values of these records.
-pub(super) fn observe<'r>(
-    leaves: &Leaves,
-    trial: &mut Trial,
-    records: impl IntoIterator<Item = &'r [u8]>,
-) {
-    let spellers = Spellers::plain(leaves);
-    let mut keys = Keys::of(leaves);
-    let mut work = Work::default();
-    let mut interner = Interner::new(Limits::default());
-    let mut holes = Observed {
-        trial,
-        unescaped: Vec::new(),
-    };
-    for record in records {
-        work.clear();
-        let mut walk = Walk {
-            record,
-            work: &mut work,
-            holes: &mut holes,
-            interner: &mut interner,
-            spellers: &spellers,
-        };
-        // A record that is to be raw has shown some values, and no more is asked of it.
-        let _ = walk.record(&mut keys);
     }
 }

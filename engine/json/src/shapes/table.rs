@@ -26,7 +26,7 @@ impl Default for Limits {
     }
 }
 
-/// Shapes by number. See the [module](super).
+/// Shapes by number. See the [module](crate::shapes).
 #[derive(Clone, Debug, Default)]
 pub struct Shapes {
     /// The templates, one after the other.
@@ -179,13 +179,14 @@ impl Interner {
     }
 }
 
-/// A hash of templates: multiplies words and folds the product. The keys are those of one process, and a collision costs
-/// a comparison.
+/// A hash of templates: multiplies words and folds the product. The keys are those of one process, and a collision
+/// costs a comparison.
 #[derive(Debug, Default)]
 struct Folding(u64);
 
 impl Folding {
     #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the halves of a product")]
     fn mix(&mut self, word: u64) {
         let product = u128::from(self.0 ^ word ^ 0x9E37_79B9_7F4A_7C15) * 0xA076_1D64_78BD_642F;
         self.0 = (product as u64) ^ ((product >> 64) as u64);

@@ -73,9 +73,9 @@ pub(super) fn put_members(leaf: u32, separator: &[u8], colon: &[u8], out: &mut V
     block(colon, out);
 }
 
-/// Reads the operations of the template that begins at `at` in the text of its table, and appends them. The shape's
-/// own number is `number`: elements have lower ones. `None` where the bytes are not a template for leaves and lists such
-/// as these.
+/// Reads the operations of the template that begins at `at` in the text of its table, and appends them. The shape's own
+/// number is `number`: elements have lower ones. `None` where the bytes are not a template for leaves and lists such as
+/// these.
 pub(super) fn read(
     template: &[u8],
     at: u32,

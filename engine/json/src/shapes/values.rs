@@ -39,7 +39,7 @@ pub trait LeafValues {
     /// The next text of a VARCHAR or of JSON.
     fn text(&mut self, leaf: usize) -> Option<&[u8]>;
 
-    /// The number of elements, NULL ones included, of the next list (or entries of the next MAP) that is neither NULL nor
-    /// empty.
+    /// The number of elements, NULL ones included, of the next list (or entries of the next MAP) that is neither NULL
+    /// nor empty.
     fn length(&mut self, list: usize) -> Option<usize>;
 }

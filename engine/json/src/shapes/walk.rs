@@ -1,21 +1,22 @@
 //! Walks a record once, and writes its template and its `_fix`.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashSet;
 
 use super::bytes::{block, varint};
-use super::fix_writer::{FixWriter, Mark};
-use super::leaves::{DeclaredType, Fields, Form, LeafKind, Leaves, Node};
+use super::fix_writer::FixWriter;
+use super::keys::{Keys, Object, Place, PlaceForm, Rest};
+use super::leaves::{DeclaredType, LeafKind};
 use super::spell::{LeafValue, Spellers};
 use super::table::Interner;
-use super::template::{MIXED, put_hole, put_list, put_literal, put_members, put_verbatim};
+use super::template::{put_hole, put_literal, put_members, put_verbatim};
 use crate::extract::{Fitted, fit};
 use crate::schema::DataType;
-use crate::syntax::{Cursor, Malformed, Text, Value, has_lone_surrogate};
+use crate::syntax::{Cursor, Malformed, Text, Value};
 
 /// What is done with the texts of holes.
 pub(super) trait Holes {
-    /// Whether the text is as the leaf's speller writes it. It is without quotes, and `escaped` says that it has escapes.
+    /// Whether the text is as the leaf's speller writes it. It is without quotes, and `escaped` says that it has
+    /// escapes.
     fn is_spelled(&mut self, leaf: u32, kind: LeafKind, raw: &[u8], escaped: bool) -> bool;
 
     /// The same where the value is known already.
@@ -37,163 +38,18 @@ impl From<Malformed> for Stop {
     }
 }
 
-/// The keys of records, and what is remembered of the last ones.
-#[derive(Debug)]
-pub(super) struct Keys {
-    record: Object,
-    non_object: Option<u32>,
-}
-
-/// An object's keys.
-#[derive(Debug)]
-struct Object {
-    keys: Vec<Box<[u8]>>,
-    values: Vec<Place>,
-    /// The numbers of the keys, where they are many.
-    numbers: HashMap<Box<[u8]>, usize>,
-    /// For each key, the number of the last object that had it.
-    stamps: Vec<u64>,
-    stamp: u64,
-    /// For each key, the one that came after it last; before all of them, the one that came first.
-    follow: Vec<usize>,
-    rest: Option<Rest>,
-}
-
-#[derive(Debug)]
-struct Rest {
-    leaf: u32,
-    known: Option<Arc<BTreeSet<Box<[u8]>>>>,
-    /// The separator of the last object: that of an object with one member.
-    separator: Vec<u8>,
-}
-
-/// The value under a key, or an element.
-#[derive(Debug)]
-struct Place {
-    form: PlaceForm,
-    declared: Option<DeclaredType>,
-}
-
-#[derive(Debug)]
-enum PlaceForm {
-    Leaf(u32, LeafKind),
-    Object(Box<Object>),
-    List(Box<ListPlace>),
-}
-
-#[derive(Debug)]
-struct ListPlace {
-    list: u32,
-    /// The leaf of the keys of a MAP.
-    key: Option<u32>,
-    element: Place,
-    /// The separator of the last list: that of a list with one element.
-    separator: Vec<u8>,
-    /// Lists outside.
-    depth: usize,
-}
-
-/// The number of keys from which they are looked up in a table.
-const MANY_KEYS: usize = 12;
-
-impl Keys {
-    pub(super) fn of(leaves: &Leaves) -> Self {
-        Self {
-            record: Object::of(&leaves.record, 0),
-            non_object: leaves.non_object,
-        }
-    }
-}
-
-impl Object {
-    fn of(fields: &Fields, depth: usize) -> Self {
-        let numbered = fields.keys.iter().cloned().enumerate();
-        let is_many = fields.keys.len() >= MANY_KEYS;
-        Self {
-            keys: fields.keys.clone(),
-            values: fields
-                .nodes
-                .iter()
-                .map(|node| Place::of(node, depth))
-                .collect(),
-            numbers: numbered
-                .filter(|_| is_many)
-                .map(|(number, key)| (key, number))
-                .collect(),
-            stamps: vec![0; fields.keys.len()],
-            stamp: 0,
-            follow: (0..=fields.keys.len()).collect(),
-            rest: fields.rest.map(|leaf| Rest {
-                leaf,
-                known: fields.known.clone(),
-                separator: b",".to_vec(),
-            }),
-        }
-    }
-
-    /// The number of a key; `last` is that of the key before it, plus one, and 0 for none.
-    #[inline]
-    fn position(&mut self, key: Text<'_>, last: usize) -> Option<usize> {
-        if key.escaped {
-            let unescaped = key.unescaped();
-            return self.keys.iter().position(|known| **known == *unescaped);
-        }
-        let expected = self.follow.get(last).copied().unwrap_or(0);
-        if self
-            .keys
-            .get(expected)
-            .is_some_and(|known| **known == *key.raw)
-        {
-            return Some(expected);
-        }
-        let found = if self.numbers.is_empty() {
-            self.keys.iter().position(|known| **known == *key.raw)?
-        } else {
-            *self.numbers.get(key.raw)?
-        };
-        if let Some(follow) = self.follow.get_mut(last) {
-            *follow = found;
-        }
-        Some(found)
-    }
-}
-
-impl Place {
-    fn of(node: &Node, depth: usize) -> Self {
-        let list = |list, key, element| {
-            PlaceForm::List(Box::new(ListPlace {
-                list,
-                key,
-                element: Self::of(element, depth + 1),
-                separator: b",".to_vec(),
-                depth,
-            }))
-        };
-        let form = match &node.form {
-            Form::Leaf(leaf, kind) => PlaceForm::Leaf(*leaf, *kind),
-            Form::Struct(fields) => PlaceForm::Object(Box::new(Object::of(fields, depth))),
-            Form::List(number, element) => list(*number, None, element),
-            Form::Map(number, key, value) => list(*number, Some(*key), value),
-        };
-        Self {
-            form,
-            declared: node.declared.clone(),
-        }
-    }
-}
-
 /// Memory of the walk, reused for each record.
 #[derive(Debug, Default)]
 pub(super) struct Work {
     /// The template so far: of the record, or of the element that is walked.
     pub(super) template: Vec<u8>,
     /// Where the literal begins that is not in the template yet.
-    from: usize,
+    pub(super) from: usize,
     pub(super) fix: FixWriter,
     /// Templates to use again.
-    spare: Vec<Vec<u8>>,
+    pub(super) spare: Vec<Vec<u8>>,
     /// The shapes of the elements of open lists, each with the place in the stream of `_fix` where it began.
-    elements: Vec<(u32, usize)>,
+    pub(super) elements: Vec<(u32, usize)>,
 }
 
 impl Work {
@@ -214,7 +70,7 @@ pub(super) struct Walk<'w, H> {
     pub(super) spellers: &'w Spellers,
 }
 
-type Walked = Result<(), Stop>;
+pub(super) type Walked = Result<(), Stop>;
 
 /// Members of an object that its rest holds, one after the other.
 struct Run<'w> {
@@ -247,7 +103,7 @@ impl<'w, H: Holes> Walk<'w, H> {
     }
 
     #[inline]
-    fn text(&self, range: std::ops::Range<usize>) -> &'w [u8] {
+    pub(super) fn text(&self, range: std::ops::Range<usize>) -> &'w [u8] {
         self.record.get(range).unwrap_or_default()
     }
 
@@ -259,7 +115,7 @@ impl<'w, H: Holes> Walk<'w, H> {
 
     /// Passes the comma after an element, or the bracket after the last one: whether there is another.
     #[inline]
-    fn next_element(&self, cursor: &mut Cursor<'w>) -> Result<bool, Stop> {
+    pub(super) fn next_element(&self, cursor: &mut Cursor<'w>) -> Result<bool, Stop> {
         let byte = cursor.peek()?;
         *cursor = Cursor::starting_at(self.record, cursor.position() + 1);
         match byte {
@@ -271,14 +127,20 @@ impl<'w, H: Holes> Walk<'w, H> {
 
     /// Ends the literal before `end`.
     #[inline]
-    fn flush(&mut self, end: usize) {
+    pub(super) fn flush(&mut self, end: usize) {
         let literal = self.record.get(self.work.from..end).unwrap_or_default();
         put_literal(literal, &mut self.work.template);
         self.work.from = end;
     }
 
     #[inline]
-    fn hole(&mut self, leaf: u32, kind: LeafKind, range: std::ops::Range<usize>, escaped: bool) {
+    pub(super) fn hole(
+        &mut self,
+        leaf: u32,
+        kind: LeafKind,
+        range: std::ops::Range<usize>,
+        escaped: bool,
+    ) {
         let text = self.text(range.clone());
         let is_spelled = self.holes.is_spelled(leaf, kind, text, escaped);
         self.put_hole(leaf, range, is_spelled);
@@ -298,7 +160,7 @@ impl<'w, H: Holes> Walk<'w, H> {
     }
 
     /// Takes a value that no column has.
-    fn verbatim(&mut self, cursor: &mut Cursor<'w>) -> Walked {
+    pub(super) fn verbatim(&mut self, cursor: &mut Cursor<'w>) -> Walked {
         if cursor.peek()? == b'n' {
             cursor.skip()?;
             return Ok(());
@@ -313,7 +175,7 @@ impl<'w, H: Holes> Walk<'w, H> {
     }
 
     #[inline]
-    fn value(&mut self, place: &mut Place, cursor: &mut Cursor<'w>) -> Walked {
+    pub(super) fn value(&mut self, place: &mut Place, cursor: &mut Cursor<'w>) -> Walked {
         let first = cursor.peek()?;
         if let Some(declared) = &place.declared
             && !matches!(
@@ -517,142 +379,5 @@ impl<'w, H: Holes> Walk<'w, H> {
             &mut self.work.template,
         );
         varint(run.count, &mut self.work.fix.stream);
-    }
-
-    fn list(&mut self, list: &mut ListPlace, cursor: &mut Cursor<'w>) -> Walked {
-        if list.depth > 0 {
-            return self.elements(list, cursor);
-        }
-        let begin = *cursor;
-        let mark = self.mark();
-        match self.elements(list, cursor) {
-            Err(Stop::Irregular) => {
-                self.restore(mark);
-                *cursor = begin;
-                self.verbatim(cursor)
-            }
-            walked => walked,
-        }
-    }
-
-    fn mark(&self) -> (usize, usize, Mark) {
-        (
-            self.work.template.len(),
-            self.work.from,
-            self.work.fix.mark(),
-        )
-    }
-
-    /// Goes back to a mark of a place outside lists.
-    fn restore(&mut self, (template, from, fix): (usize, usize, Mark)) {
-        self.work.template.truncate(template);
-        self.work.from = from;
-        self.work.fix.restore(fix);
-        self.work.elements.clear();
-    }
-
-    /// Takes a list or MAP.
-    fn elements(&mut self, list: &mut ListPlace, cursor: &mut Cursor<'w>) -> Walked {
-        cursor.enter()?;
-        if matches!(cursor.peek()?, b']' | b'}') {
-            self.next_element(cursor)?;
-            return Ok(());
-        }
-        self.flush(cursor.position());
-        let spare = self.work.spare.pop().unwrap_or_default();
-        let outer = std::mem::replace(&mut self.work.template, spare);
-        self.work.template.clear();
-        let first = self.work.elements.len();
-        let stream = self.work.fix.stream.len();
-        let walked = self.each_element(list, cursor);
-        let inner = std::mem::replace(&mut self.work.template, outer);
-        self.work.spare.push(inner);
-        walked?;
-        let element = self.same_shape(first);
-        if element == MIXED {
-            self.name_shapes(first, stream);
-        }
-        self.work.elements.truncate(first);
-        put_list(list.list, element, &list.separator, &mut self.work.template);
-        Ok(())
-    }
-
-    /// The shape that the elements from `first` on have in common.
-    fn same_shape(&self, first: usize) -> u32 {
-        let elements = self.work.elements.get(first..).unwrap_or_default();
-        match elements.split_first() {
-            Some(((shape, _), others)) if others.iter().all(|(other, _)| other == shape) => *shape,
-            _ => MIXED,
-        }
-    }
-
-    /// Puts the shape of each element before what the element has in the stream of `_fix`, which begins at `start`.
-    fn name_shapes(&mut self, first: usize, start: usize) {
-        let stream = &mut self.work.fix.stream;
-        let elements = self.work.elements.get(first..).unwrap_or_default();
-        let tail = stream.split_off(start);
-        let ends = elements.iter().skip(1).map(|(_, end)| *end);
-        for ((shape, at), end) in elements.iter().zip(ends.chain([start + tail.len()])) {
-            varint(u64::from(*shape), stream);
-            stream.extend_from_slice(tail.get(at - start..end - start).unwrap_or_default());
-        }
-    }
-
-    /// Takes the elements of a list, whose bracket was passed, and the bracket that closes it.
-    fn each_element(&mut self, list: &mut ListPlace, cursor: &mut Cursor<'w>) -> Walked {
-        let mut seen = HashSet::new();
-        let mut before: Option<(usize, &'w [u8])> = None;
-        let mut shape = None;
-        loop {
-            // Passes the comma and the blanks around it; the first element has none before it.
-            if let Some((end, _)) = before {
-                if !self.next_element(cursor)? {
-                    self.work.from = end;
-                    return Ok(());
-                }
-                cursor.peek()?;
-            }
-            let start = cursor.position();
-            if let Some((end, separator)) = &mut before {
-                let found = self.text(*end..start);
-                if separator.is_empty() {
-                    *separator = found;
-                    if list.separator != found {
-                        list.separator.clear();
-                        list.separator.extend_from_slice(found);
-                    }
-                } else if *separator != found {
-                    return Err(Stop::Irregular);
-                }
-            }
-            self.work.from = start;
-            let stream = self.work.fix.stream.len();
-            let is_first = before.is_none();
-            if let Some(leaf) = list.key {
-                let key = cursor.key()?.ok_or(Stop::Raw)?;
-                let unescaped = key.unescaped();
-                // The entry of a key with a lone surrogate is not in the column.
-                let is_held = !key.escaped || !has_lone_surrogate(&unescaped);
-                if !is_held || !seen.insert(unescaped) {
-                    return Err(Stop::Irregular);
-                }
-                let range = start + 1..start + 1 + key.raw.len();
-                self.hole(leaf, LeafKind::Varchar, range, key.escaped);
-            }
-            self.value(&mut list.element, cursor)?;
-            let end = cursor.position();
-            self.flush(end);
-            before = Some((end, before.map_or(&[][..], |(_, separator)| separator)));
-            shape = match shape {
-                // Mostly the shape of the element before.
-                Some(number) if !is_first && self.interner.is(number, &self.work.template) => {
-                    Some(number)
-                }
-                _ => self.interner.intern(&self.work.template, self.spellers),
-            };
-            let number = shape.ok_or(Stop::Raw)?;
-            self.work.elements.push((number, stream));
-            self.work.template.clear();
-        }
     }
 }

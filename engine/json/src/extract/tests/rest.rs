@@ -1,6 +1,7 @@
 //! Keys that have no column or field of their own, and fields by their path.
 
 use super::*;
+use crate::schema::{Declaration, Step};
 
 #[test]
 fn keys_without_a_field_are_in_one_text() {
@@ -66,4 +67,26 @@ fn a_field_by_its_path_is_the_one_in_its_object() {
             .collect();
         assert_eq!(x, ["1", "2", "NULL", "NULL", "NULL"]);
     }
+}
+
+#[test]
+fn a_declared_map_lacks_entries_that_it_cannot_hold() {
+    let mut settings = Settings::default();
+    let declaration = Declaration {
+        data_type: "MAP(VARCHAR, BIGINT)".parse().unwrap(),
+        nulls: [].into(),
+    };
+    settings.declare(vec![Step::Key(b"m"[..].into())], Some(declaration));
+    let record = r#"{"m":{"a\u0041":1,"\ud800":2,"b":"x","c":4}}"#;
+    let mut summary = Summary::new();
+    validate_and_observe(record.as_bytes(), &mut summary).unwrap();
+    let schema = to_columns(&summary, &settings);
+    let mut extractor = Extractor::new(&schema, &[0]);
+    extractor.push(record.as_bytes()).unwrap();
+    assert_eq!(extractor.misfits(), [2]);
+    let arrays = extractor.finish().unwrap();
+    let map = arrays[0].as_map();
+    let keys: Vec<_> = map.keys().as_string::<i32>().iter().flatten().collect();
+    assert_eq!(keys, ["aA", "b", "c"]);
+    assert_eq!(map.values().null_count(), 1);
 }

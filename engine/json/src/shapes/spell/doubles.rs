@@ -30,7 +30,7 @@ pub enum DoubleStyle {
         /// Whether whole numbers without exponent end in `.0`.
         point: bool,
     },
-    /// This number of digits after the point, from 1 to [`MOST_DIGITS`].
+    /// This number of digits after the point, from 1 to 15.
     Fixed(u8),
 }
 
@@ -73,18 +73,16 @@ impl DoubleStyle {
     }
 
     pub(super) fn from_byte(byte: u8) -> Option<Self> {
-        match byte {
-            0..=15 => Some(Self::Shortest {
+        if byte < 16 {
+            return Some(Self::Shortest {
                 notation: *NOTATIONS.get(usize::from(byte / 2))?,
                 point: byte.is_multiple_of(2),
-            }),
-            _ => {
-                let digits = byte - 16;
-                (1..=MOST_DIGITS)
-                    .contains(&digits)
-                    .then_some(Self::Fixed(digits))
-            }
+            });
         }
+        let digits = byte - 16;
+        (1..=MOST_DIGITS)
+            .contains(&digits)
+            .then_some(Self::Fixed(digits))
     }
 
     /// Appends the double; `None` where the style cannot, with something appended perhaps.

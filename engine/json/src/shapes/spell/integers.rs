@@ -1,12 +1,13 @@
 //! Integers in decimal.
 
+/// The numbers below 100, of two digits each.
 const PAIRS: [[u8; 2]; 100] = {
     let mut pairs = [[b'0'; 2]; 100];
-    let mut number = 0;
+    let mut number = 0u8;
     while number < 100 {
         #[expect(clippy::indexing_slicing, reason = "evaluated when compiled")]
         {
-            pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+            pairs[number as usize] = [b'0' + number / 10, b'0' + number % 10];
         }
         number += 1;
     }
@@ -14,6 +15,7 @@ const PAIRS: [[u8; 2]; 100] = {
 };
 
 #[inline]
+#[expect(clippy::cast_possible_truncation, reason = "a digit or two")]
 pub(super) fn write_u64(mut value: u64, out: &mut Vec<u8>) {
     let mut digits = [0; 20];
     let mut at = digits.len();
@@ -42,6 +44,7 @@ pub(super) fn write_i64(value: i64, out: &mut Vec<u8>) {
     write_u64(value.unsigned_abs(), out);
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "each part is below 10^19")]
 pub(super) fn write_i128(value: i128, out: &mut Vec<u8>) {
     const HALF: u128 = 10_000_000_000_000_000_000;
     if value < 0 {
@@ -51,7 +54,6 @@ pub(super) fn write_i128(value: i128, out: &mut Vec<u8>) {
     let parts = [size / HALF / HALF, size / HALF % HALF, size % HALF];
     let mut started = false;
     for (number, part) in parts.into_iter().enumerate() {
-        // Each part is below 10^19.
         let part = part as u64;
         if started {
             let start = out.len();

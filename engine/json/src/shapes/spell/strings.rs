@@ -83,7 +83,7 @@ impl Escapes {
             }
         };
         let table = std::array::from_fn(|byte| {
-            let byte = byte as u8;
+            let byte = u8::try_from(byte).unwrap_or(u8::MAX);
             let short = |letter, flag| long(flag).unwrap_or(Escape::Short(letter));
             match byte {
                 b'"' => short(b'"', TextStyle::QUOTE),

@@ -99,14 +99,14 @@ impl TimeStyle {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "remainders of a day, of an hour, of a second"
+        reason = "remainders of a day and of a second"
     )]
     pub(super) fn write(&self, micros: i64, out: &mut Vec<u8>) -> Option<()> {
         const DAY: i64 = 86_400_000_000;
         let micros = micros.checked_add(self.minutes * 60_000_000)?;
         write_date(micros.div_euclid(DAY), out)?;
         out.push(if self.t { b'T' } else { b' ' });
-        let of_day = micros.rem_euclid(DAY) as u64;
+        let of_day = micros.rem_euclid(DAY);
         let seconds = (of_day / 1_000_000) as u32;
         let micros = (of_day % 1_000_000) as u32;
         for (number, before) in [
@@ -143,13 +143,9 @@ impl TimeStyle {
     }
 }
 
-/// Year, month and day of a number of days since 1970. Howard Hinnant's `civil_from_days`; `None` outside the years 1 to
-/// 9999.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "within four centuries, of positive days"
-)]
+/// Year, month and day of a number of days since 1970. Howard Hinnant's `civil_from_days`; `None` outside the years 1
+/// to 9999.
+#[expect(clippy::cast_sign_loss, reason = "remainders of positive days")]
 fn civil(days: i64) -> Option<(u32, u32, u32)> {
     // From 0000-03-01 on.
     let days = days.checked_add(719_468).filter(|days| *days >= 306)?;

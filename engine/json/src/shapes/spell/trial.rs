@@ -1,9 +1,9 @@
 //! Chooses the spellers of leaves: those that spell most values of a sample.
 
 use super::doubles::{DoubleStyle, MOST_DIGITS};
+use super::spellers::{LeafValue, Speller, Spellers};
 use super::strings::{Escapes, Votes};
 use super::times::{Fraction, TimeStyle, minutes_of};
-use super::{LeafValue, Speller, Spellers};
 use crate::shapes::leaves::{LeafKind, Leaves};
 
 /// What the values of a sample have shown.

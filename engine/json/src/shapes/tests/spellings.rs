@@ -150,3 +150,29 @@ fn the_escapes_of_a_writer_need_no_fix() {
         assert_eq!(counted(&records), (0, 0));
     }
 }
+
+/// The example in docs/format.md.
+#[test]
+fn the_bytes_are_those_of_the_format_page() {
+    let record =
+        r#"{"id": 7,"tags":["a","b"],"at":"2024-02-29T12:00:00Z","x":1e2,"id":null,"id":8}"#;
+    let part = check(&[record], &Settings::default());
+    let (mut spellers, mut shapes) = (Vec::new(), Vec::new());
+    part.shaper.spellers().encode(&mut spellers);
+    part.shaper.shapes().encode(&mut shapes);
+    assert_eq!(hex(&spellers), "01 04 01 05 00 09 01 00 01 5A 04 02 01");
+    assert_eq!(
+        hex(&shapes),
+        "01 02 05 04 22 05 04 22 3D 1C 7B 22 69 64 22 3A 20 01 24 2C 22 74 61 67 73 22 3A 5B 02 01 01 2C 20 5D 2C 22 61 74 22 3A 22 09 18 22 2C 22 78 22 3A 0D 40 2C 22 69 64 22 3A 6E 75 6C 6C 2C 22 69 64 22 3A 03 04 7D"
+    );
+    assert_eq!(part.rows[0].0, Some(1));
+    assert_eq!(hex(&part.rows[0].1), "01 04 03 31 65 32 01 38");
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .map(|byte| format!("{byte:02X}"))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
