@@ -21,6 +21,7 @@
     )
 )]
 
+pub(crate) mod backup;
 pub(crate) mod blob;
 pub(crate) mod catalogue;
 pub(crate) mod compact;
@@ -45,6 +46,7 @@ pub(crate) mod train;
 pub(crate) mod write;
 pub(crate) mod writer_lock;
 
+pub use backup::{BackupOptions, BackupReport, RestoreOptions, RestoreReport};
 pub use blob::Blob;
 pub use compact::{CompactOptions, CompactReport};
 pub use error::{Error, ErrorKind, Result};
