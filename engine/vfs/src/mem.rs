@@ -199,7 +199,11 @@ impl Vfs for MemVfs {
         if from == to {
             return Ok(());
         }
-        if tree.files.get(to).is_some_and(|there| Arc::ptr_eq(there, &node)) {
+        if tree
+            .files
+            .get(to)
+            .is_some_and(|there| Arc::ptr_eq(there, &node))
+        {
             // Two names of one file: the system leaves both.
             return Ok(());
         }

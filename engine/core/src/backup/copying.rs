@@ -277,10 +277,11 @@ impl Copying<'_> {
             }
         }
         if first && self.target.header.uuid != self.committed.context.header.uuid {
-            self.rename_store(to.as_ref()).map_err(|error| match error {
-                Problem::Io(error) => io(error),
-                Problem::Format(error) => error,
-            })?;
+            self.rename_store(to.as_ref())
+                .map_err(|error| match error {
+                    Problem::Io(error) => io(error),
+                    Problem::Format(error) => error,
+                })?;
         }
         to.sync_data().map_err(io)
     }
@@ -399,9 +400,8 @@ fn write_manifest(committed: &CommittedState, target: &Target) -> Result<()> {
         let mut bytes = vec![0; len];
         held.held.read_exact_at(&mut bytes, 0).map_err(io)?;
         let decoded = Manifest::decode(&bytes).map_err(|error| {
-            let text = format!(
-                "{name} is damaged ({error}) since it was opened; open the store again."
-            );
+            let text =
+                format!("{name} is damaged ({error}) since it was opened; open the store again.");
             Error::new(ErrorKind::Corrupt, text)
         })?;
         decoded.catalogue

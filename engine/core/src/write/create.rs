@@ -87,7 +87,13 @@ pub(crate) fn make_reserve(vfs: &dyn Vfs) -> std::io::Result<()> {
 ///
 /// # Errors
 /// Those of [`put_file`].
-pub(crate) fn put(vfs: &dyn Vfs, dir: &str, temporary: &str, name: &str, bytes: &[u8]) -> Result<()> {
+pub(crate) fn put(
+    vfs: &dyn Vfs,
+    dir: &str,
+    temporary: &str,
+    name: &str,
+    bytes: &[u8],
+) -> Result<()> {
     let mut write = |file: &dyn File| file.write_all_at(bytes, 0);
     put_file(vfs, dir, temporary, name, &mut write).map_err(Failure::into_error)
 }

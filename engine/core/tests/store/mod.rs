@@ -1,5 +1,6 @@
 //! Tests of stores in memory and on disk.
 
+mod backups;
 mod basics;
 mod compaction;
 mod ingest;

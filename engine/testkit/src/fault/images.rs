@@ -277,9 +277,9 @@ impl Frozen {
             .iter()
             .filter_map(|(_, _, change)| match change {
                 DirChange::Link { node, .. } | DirChange::Rename { node, .. } => Some(*node),
-                DirChange::Mkdir { .. }
-                | DirChange::Rmdir { .. }
-                | DirChange::Remove { .. } => None,
+                DirChange::Mkdir { .. } | DirChange::Rmdir { .. } | DirChange::Remove { .. } => {
+                    None
+                }
             });
         let nodes: BTreeSet<NodeId> = world.durable.files.values().copied().chain(named).collect();
         let mut bytes = BTreeMap::new();
