@@ -43,6 +43,7 @@ pub mod snapshot;
 pub(crate) mod spelling;
 pub mod store;
 pub(crate) mod train;
+pub(crate) mod transfer;
 pub(crate) mod write;
 pub(crate) mod writer_lock;
 
@@ -67,4 +68,5 @@ pub use store::{
     SegmentState, Stats, Store, VerifyReport,
 };
 pub use train::TrainReport;
+pub use transfer::{CopiedCollection, CopyReport};
 pub use write::declare::{TypeChange, declaration};

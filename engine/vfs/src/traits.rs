@@ -188,8 +188,8 @@ pub trait File: ReadFile {
         Ok(())
     }
 
-    /// Makes this file have the bytes of another one by sharing its blocks, which the file system then copies when either
-    /// file is written to. `false` where the file system cannot, or did not: then copy the bytes.
+    /// Makes this file have the bytes of another one by sharing its blocks, which the file system then copies when
+    /// either file is written to. `false` where the file system cannot, or did not: then copy the bytes.
     fn clone_bytes(&self, from: &dyn ReadFile) -> bool {
         _ = from;
         false

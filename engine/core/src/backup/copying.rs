@@ -41,7 +41,7 @@ pub(super) struct Copied {
     pub(super) segments: u64,
     pub(super) linked: u64,
     pub(super) bytes: u64,
-    pub(super) copied_bytes: u64,
+    pub(super) new_bytes: u64,
 }
 
 /// A segment to copy.
@@ -200,7 +200,7 @@ impl Copying<'_> {
         self.copied.bytes += bytes;
         match how {
             Some(Reused::Linked) => self.copied.linked += 1,
-            _ => self.copied.copied_bytes += bytes,
+            _ => self.copied.new_bytes += bytes,
         }
         Ok(())
     }

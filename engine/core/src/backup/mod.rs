@@ -14,7 +14,7 @@ mod stamp;
 
 use std::sync::Arc;
 
-use lakebed_format::{CommitNumber, StoreHeader, limits, names};
+use lakebed_format::{CommitNumber, StoreHeader, limits};
 use lakebed_vfs::{Subdirectory, Vfs};
 
 use self::copying::{Copied, Target, copy_state};
@@ -80,7 +80,7 @@ pub(crate) fn backup(
         segments,
         linked,
         bytes,
-        copied_bytes,
+        new_bytes,
     } = copied;
     Ok(BackupReport {
         path: target.vfs.describe(),
@@ -88,7 +88,7 @@ pub(crate) fn backup(
         segments,
         linked_segments: linked,
         bytes,
-        copied_bytes,
+        copied_bytes: new_bytes,
         removed,
         seconds: meter.seconds(),
     })
@@ -108,9 +108,4 @@ fn check_whole(committed: &CommittedState, synced: Option<CommitNumber>) -> Resu
             ),
         )),
     }
-}
-
-/// Whether the directory holds a store or a backup.
-fn is_store(vfs: &dyn Vfs) -> bool {
-    vfs.open_read(names::FORMAT).is_ok()
 }

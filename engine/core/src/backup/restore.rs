@@ -6,10 +6,10 @@ use std::sync::Arc;
 use lakebed_format::{StoreHeader, StoreUuid, limits, names};
 use lakebed_vfs::{Subdirectory, Vfs};
 
+use super::check_whole;
 use super::copying::{Target, copy_state};
 use super::report::{Meter, RestoreOptions, RestoreReport};
-use super::series::{Series, claim};
-use super::{check_whole, is_store};
+use super::series::{Series, claim, is_store};
 use crate::context::{StoreContext, without_format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
@@ -21,8 +21,8 @@ use crate::writer_lock::read_synced;
 /// own.
 ///
 /// # Errors
-/// `InvalidArgument` when there is something at `place`; `StoreNotFound`, `NotAStore` when there is no backup; `Corrupt`
-/// when it is damaged; `StoreFull`, `Io`, `Interrupted`.
+/// `InvalidArgument` when there is something at `place`; `StoreNotFound`, `NotAStore` when there is no backup;
+/// `Corrupt` when it is damaged; `StoreFull`, `Io`, `Interrupted`.
 pub(crate) fn restore(
     backup: Arc<dyn Vfs>,
     place: Arc<dyn Vfs>,

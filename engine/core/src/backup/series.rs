@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lakebed_format::{StoreHeader, StoreUuid, names};
 use lakebed_vfs::{File, Lock, Open, Vfs};
 
-use super::{is_store, stamp};
+use super::stamp;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a directory of backups holds; anything else in it is left alone.
@@ -143,6 +143,11 @@ fn header(place: &dyn Vfs, name: &str) -> std::io::Result<Found> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// Whether the directory holds a store or a backup.
+pub(super) fn is_store(vfs: &dyn Vfs) -> bool {
+    vfs.open_read(names::FORMAT).is_ok()
 }
 
 /// Whether a directory is one that was to become a backup: it says so, or nothing is in it yet.

@@ -91,8 +91,8 @@ impl SegmentFiles {
     }
 }
 
-/// The names of a segment's files, relative to the store's directory, the one with its header first. What copies a store
-/// copies these.
+/// The names of a segment's files, relative to the store's directory, the one with its header first. What copies a
+/// store copies these.
 pub(crate) fn names_of(segment: SegmentNumber, layout: Layout) -> Vec<String> {
     match layout {
         Layout::Rows | Layout::Large => vec![names::segment(segment)],

@@ -1,4 +1,4 @@
-//! Backups of a store, and stores made of backups.
+//! Backups of a store, stores made of backups, and rows copied to another store.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,6 +9,8 @@ use super::Store;
 use crate::backup::{self, BackupOptions, BackupReport, RestoreOptions, RestoreReport};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{Mode, Options};
+use crate::progress::ProgressFn;
+use crate::transfer::{CopyReport, transfer};
 use crate::writer_lock::read_synced;
 
 impl Store {
@@ -46,6 +48,29 @@ impl Store {
         let synced = read_synced(shared.context.vfs.as_ref());
         shared.refresh()?;
         backup::backup(&shared.committed(), synced, place, options)
+    }
+
+    /// Adds the rows of these collections to another store, each with its file, line and time, and the blobs that are
+    /// not there; without collections those of all of them, and the blobs of `put`. Pending work of both is committed
+    /// first, and a commit is made at least every 64 MiB. What was copied before from this store, by its uuid, is not
+    /// copied again: a copy that was interrupted goes on, and one that is repeated adds what came since.
+    ///
+    /// # Errors
+    /// `CollectionNotFound`; `InvalidArgument` when a collection of the other store is this very one; `Corrupt`;
+    /// `Interrupted`; those of [`Store::put`] for the other store. What was committed before stays.
+    pub fn copy_to(
+        &self,
+        other: &Store,
+        collections: &[String],
+        progress: ProgressFn,
+    ) -> Result<CopyReport> {
+        self.shared.check_open()?;
+        other.commit()?;
+        if self.shared.context.options.mode == Mode::Append {
+            self.commit()?;
+        }
+        let from = self.snapshot()?;
+        transfer(&from, &other.shared, collections, progress)
     }
 
     /// Makes a store in the directory `place`, where there is none, of a backup: of the directory `backup`, or of the

@@ -3,6 +3,7 @@
 mod backups;
 mod basics;
 mod compaction;
+mod copies;
 mod ingest;
 mod interrupts;
 mod leftovers;

@@ -281,13 +281,13 @@ impl Vfs for FaultVfs {
         }
         let (from, to) = (from.to_owned(), to.to_owned());
         let (here, there) = (parent(&from).to_owned(), parent(&to).to_owned());
-        if here != there {
+        if here == there {
+            world.change_dir(pass.number, &here, DirChange::Rename { from, to, node });
+        } else {
             let link = DirChange::Link { name: to, node };
             world.change_dir(pass.number, &there, link);
             let remove = DirChange::Remove { name: from, node };
             world.change_dir(pass.number, &here, remove);
-        } else {
-            world.change_dir(pass.number, &here, DirChange::Rename { from, to, node });
         }
         leave(&pass, Ok(()))
     }
