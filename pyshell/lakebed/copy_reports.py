@@ -76,3 +76,8 @@ class CopyReport(Model):
     def rows_per_second(self) -> float:
         """Rows added in a second."""
         return self.rows / self.seconds if self.seconds else 0.0
+
+
+# Classes print as lakebed.X.
+for _name in __all__:
+    globals()[_name].__module__ = "lakebed"
