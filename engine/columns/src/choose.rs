@@ -44,7 +44,10 @@ pub(crate) fn choose_encodings(
             leaf.push(array);
         }
     }
-    let columns = descriptor.columns().iter().map(|column| column.path().clone());
+    let columns = descriptor
+        .columns()
+        .iter()
+        .map(|column| column.path().clone());
     columns
         .zip(&leaves)
         .map(|(path, arrays)| Ok((path, choose(arrays, level)?)))
@@ -115,8 +118,7 @@ fn trial(array: &ArrayRef, encoding: Encoding, level: i32) -> Result<usize> {
         .build();
     let options = ArrowWriterOptions::new().with_properties(properties);
     let mut bytes = Vec::new();
-    let mut writer =
-        ArrowWriter::try_new_with_options(&mut bytes, Arc::clone(&schema), options)?;
+    let mut writer = ArrowWriter::try_new_with_options(&mut bytes, Arc::clone(&schema), options)?;
     writer.write(&RecordBatch::try_new(schema, vec![array])?)?;
     writer.close()?;
     Ok(bytes.len())
@@ -124,7 +126,10 @@ fn trial(array: &ArrayRef, encoding: Encoding, level: i32) -> Result<usize> {
 
 /// Whether a dictionary pays: it fits its limit, and a value is there four times on average.
 fn few_values(arrays: &[ArrayRef]) -> bool {
-    let values: usize = arrays.iter().map(|array| array.len() - array.null_count()).sum();
+    let values: usize = arrays
+        .iter()
+        .map(|array| array.len() - array.null_count())
+        .sum();
     let most = values / 4;
     let mut numbers: HashSet<i64> = HashSet::new();
     let mut texts: HashSet<&[u8]> = HashSet::new();
@@ -134,11 +139,19 @@ fn few_values(arrays: &[ArrayRef]) -> bool {
             match array.data_type() {
                 DataType::Utf8 => {
                     let text = array.as_string::<i32>().value(row).as_bytes();
-                    bytes += if texts.insert(text) { text.len() + 4 } else { 0 };
+                    bytes += if texts.insert(text) {
+                        text.len() + 4
+                    } else {
+                        0
+                    };
                 }
                 DataType::Binary => {
                     let text = array.as_binary::<i32>().value(row);
-                    bytes += if texts.insert(text) { text.len() + 4 } else { 0 };
+                    bytes += if texts.insert(text) {
+                        text.len() + 4
+                    } else {
+                        0
+                    };
                 }
                 DataType::Int64 => {
                     let value = array.as_primitive::<Int64Type>().value(row);

@@ -1,7 +1,7 @@
 //! The page directory of a part: where the pages of each leaf lie, their rows and checksums.
 
-use lakebed_format::coding::{Reader, put_u64, put_varint};
 use lakebed_format::checksum;
+use lakebed_format::coding::{Reader, put_u64, put_varint};
 use parquet::basic::Encoding as ParquetEncoding;
 use parquet::file::metadata::ParquetMetaData;
 
@@ -121,7 +121,10 @@ impl PageDirectory {
                     pages.push(page(
                         read,
                         salt,
-                        (location.offset as u64, location.compressed_page_size as usize),
+                        (
+                            location.offset as u64,
+                            location.compressed_page_size as usize,
+                        ),
                         rows + location.first_row_index as u64,
                         0,
                     )?);
@@ -140,9 +143,15 @@ impl PageDirectory {
 
     /// The page of a leaf that holds a row.
     pub fn page(&self, leaf: usize, row: u64) -> Option<PageRef<'_>> {
-        let group = self.groups.partition_point(|first| *first <= row).checked_sub(1)?;
+        let group = self
+            .groups
+            .partition_point(|first| *first <= row)
+            .checked_sub(1)?;
         let chunk = self.chunks.get(leaf)?.get(group)?;
-        let place = chunk.pages.partition_point(|page| page.first_row <= row).checked_sub(1)?;
+        let place = chunk
+            .pages
+            .partition_point(|page| page.first_row <= row)
+            .checked_sub(1)?;
         let page = chunk.pages.get(place)?;
         let end = match (chunk.pages.get(place + 1), self.groups.get(group + 1)) {
             (Some(next), _) => next.first_row,
@@ -160,7 +169,8 @@ impl PageDirectory {
     /// All pages, with the number of the leaf of each; dictionaries, too.
     pub fn pages(&self) -> impl Iterator<Item = (usize, &PageEntry)> {
         let chunks = self.chunks.iter().enumerate();
-        let chunks = chunks.flat_map(|(leaf, chunks)| chunks.iter().map(move |chunk| (leaf, chunk)));
+        let chunks =
+            chunks.flat_map(|(leaf, chunks)| chunks.iter().map(move |chunk| (leaf, chunk)));
         chunks.flat_map(|(leaf, chunk)| {
             let pages = chunk.dictionary.iter().chain(&chunk.pages);
             pages.map(move |page| (leaf, page))
@@ -313,13 +323,19 @@ impl PageEncoding {
             (ParquetEncoding::PLAIN_DICTIONARY, 2, Self::Dictionary),
             (ParquetEncoding::RLE_DICTIONARY, 8, Self::Dictionary),
             (ParquetEncoding::DELTA_BINARY_PACKED, 5, Self::DeltaBinary),
-            (ParquetEncoding::DELTA_LENGTH_BYTE_ARRAY, 6, Self::DeltaLength),
+            (
+                ParquetEncoding::DELTA_LENGTH_BYTE_ARRAY,
+                6,
+                Self::DeltaLength,
+            ),
             (ParquetEncoding::DELTA_BYTE_ARRAY, 7, Self::DeltaBytes),
         ];
         let known = encodings.into_iter().find(|(_, known, _)| *known == number);
-        known
-            .map(|(_, _, encoding)| encoding)
-            .ok_or_else(|| ColumnsError(format!("a page has the encoding {number}, which parts do not have")))
+        known.map(|(_, _, encoding)| encoding).ok_or_else(|| {
+            ColumnsError(format!(
+                "a page has the encoding {number}, which parts do not have"
+            ))
+        })
     }
 }
 
@@ -332,11 +348,14 @@ fn page(
     kind: i64,
 ) -> Result<PageEntry> {
     let mut bytes = vec![0; len];
-    read(offset, &mut bytes).map_err(|error| ColumnsError(format!("reading the part back: {error}")))?;
+    read(offset, &mut bytes)
+        .map_err(|error| ColumnsError(format!("reading the part back: {error}")))?;
     let header = page_header::read(&bytes)
         .ok_or_else(|| ColumnsError::damaged("a page header is malformed"))?;
     if header.kind != kind || header.len + header.body_len as usize != len {
-        return Err(ColumnsError::damaged("a page is not where the offset index says"));
+        return Err(ColumnsError::damaged(
+            "a page is not where the offset index says",
+        ));
     }
     let mut encoding = PageEncoding::of_parquet(header.encoding)?;
     if kind == 2 && encoding == PageEncoding::Dictionary {

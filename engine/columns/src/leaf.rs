@@ -42,7 +42,11 @@ impl Leaf {
     /// # Errors
     /// A type that parts do not have.
     pub(crate) fn all(schema: &SchemaDescriptor) -> Result<Vec<Self>> {
-        schema.columns().iter().map(|column| Self::of(schema, column)).collect()
+        schema
+            .columns()
+            .iter()
+            .map(|column| Self::of(schema, column))
+            .collect()
     }
 
     fn of(schema: &SchemaDescriptor, column: &ColumnDescPtr) -> Result<Self> {
@@ -53,7 +57,11 @@ impl Leaf {
             ParquetPhysical::DOUBLE => Physical::Double,
             ParquetPhysical::BYTE_ARRAY => Physical::Bytes,
             ParquetPhysical::FIXED_LEN_BYTE_ARRAY if column.type_length() == 16 => Physical::Int128,
-            other => return Err(ColumnsError(format!("a part has no values of type {other}"))),
+            other => {
+                return Err(ColumnsError(format!(
+                    "a part has no values of type {other}"
+                )));
+            }
         };
         let mut node: &Type = schema.root_schema();
         let (mut level, mut lists) = (0_u8, Vec::new());

@@ -100,7 +100,9 @@ impl Page {
         let present = if leaf.max_def == 0 {
             count
         } else {
-            defs.iter().map(|level| usize::from(*level == leaf.max_def)).sum()
+            defs.iter()
+                .map(|level| usize::from(*level == leaf.max_def))
+                .sum()
         };
         let values = Values::decode(
             leaf.physical,

@@ -69,10 +69,7 @@ impl Input<'_> {
     }
 
     /// Passes the number and the type of each field; the callback reads its value.
-    fn fields(
-        &mut self,
-        each: &mut dyn FnMut(&mut Self, i64, u8) -> Option<()>,
-    ) -> Option<()> {
+    fn fields(&mut self, each: &mut dyn FnMut(&mut Self, i64, u8) -> Option<()>) -> Option<()> {
         let mut field = 0;
         loop {
             let byte = self.byte()?;
@@ -80,7 +77,11 @@ impl Input<'_> {
                 return Some(());
             }
             let step = i64::from(byte >> 4);
-            field = if step == 0 { self.integer()? } else { field + step };
+            field = if step == 0 {
+                self.integer()?
+            } else {
+                field + step
+            };
             each(self, field, byte & 15)?;
         }
     }

@@ -36,7 +36,11 @@ impl Lists {
         lists: impl IntoIterator<Item = (usize, usize)>,
     ) -> Option<Self> {
         let lists = lists.into_iter().map(|(leaf, depth)| {
-            let least = directory.leaves.get(leaf)?.lists.get(depth.checked_sub(1)?)?;
+            let least = directory
+                .leaves
+                .get(leaf)?
+                .lists
+                .get(depth.checked_sub(1)?)?;
             Some(ListPlace {
                 leaf,
                 depth: u8::try_from(depth).ok()?,
@@ -180,4 +184,3 @@ impl<P: Pages> LeafValues for RowValues<'_, P> {
         Some(length)
     }
 }
-

@@ -8,10 +8,12 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Schema as ArrowSchema};
-use lakebed_format::coding::Reader;
 use lakebed_format::checksum;
+use lakebed_format::coding::Reader;
 use lakebed_json::extract::Extractor;
-use lakebed_json::schema::{Schema, Settings, Summary, arrow_schema, to_columns, validate_and_observe};
+use lakebed_json::schema::{
+    Schema, Settings, Summary, arrow_schema, to_columns, validate_and_observe,
+};
 use lakebed_json::shapes::{LeafKind, LeafValues, Leaves};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
@@ -41,7 +43,13 @@ impl Pages for Unkept<'_> {
         let dictionary = found
             .dictionary
             .map(|entry| PageDictionary::decode(found.leaf, entry, bytes(entry)).unwrap());
-        let page = Page::decode(found.leaf, found.page, found.rows, dictionary.as_ref(), bytes(found.page));
+        let page = Page::decode(
+            found.leaf,
+            found.page,
+            found.rows,
+            dictionary.as_ref(),
+            bytes(found.page),
+        );
         Some(Arc::new(page.unwrap()))
     }
 }
@@ -59,16 +67,26 @@ fn columns_of(records: &[String]) -> (Schema, RecordBatch) {
     }
     let arrays = extractor.finish().unwrap();
     let fields = arrow_schema(&schema, &all);
-    (schema, RecordBatch::try_new(Arc::new(fields), arrays).unwrap())
+    (
+        schema,
+        RecordBatch::try_new(Arc::new(fields), arrays).unwrap(),
+    )
 }
 
 fn part_of(batch: &RecordBatch, pieces: usize) -> Part {
     let mut bytes = Vec::new();
-    let fields: Vec<_> = batch.schema().fields().iter().map(|f| f.as_ref().clone()).collect();
+    let fields: Vec<_> = batch
+        .schema()
+        .fields()
+        .iter()
+        .map(|f| f.as_ref().clone())
+        .collect();
     let mut writer = PartWriter::new(fields, 3, &mut bytes);
     let step = batch.num_rows().div_ceil(pieces).max(1);
     for start in (0..batch.num_rows()).step_by(step) {
-        writer.push(batch.slice(start, step.min(batch.num_rows() - start))).unwrap();
+        writer
+            .push(batch.slice(start, step.min(batch.num_rows() - start)))
+            .unwrap();
     }
     let written = writer.finish().unwrap();
     let directory = written
@@ -108,7 +126,12 @@ fn walk(array: &ArrayRef, row: usize, present: bool, at: &mut (usize, usize), ou
         DataType::Map(_, _) => {
             let map = array.as_map();
             let range = map.value_offsets()[row] as usize..map.value_offsets()[row + 1] as usize;
-            elements(&[map.keys(), map.values()], if here { range } else { 0..0 }, at, out);
+            elements(
+                &[map.keys(), map.values()],
+                if here { range } else { 0..0 },
+                at,
+                out,
+            );
         }
         _ => {
             if out.leaves.len() <= at.0 {
@@ -156,7 +179,11 @@ fn elements(
 /// Passes the leaves and lists of an array.
 fn skip(array: &ArrayRef, at: &mut (usize, usize), out: &mut RowOf) {
     match array.data_type() {
-        DataType::Struct(_) => array.as_struct().columns().iter().for_each(|f| skip(f, at, out)),
+        DataType::Struct(_) => array
+            .as_struct()
+            .columns()
+            .iter()
+            .for_each(|f| skip(f, at, out)),
         DataType::List(_) => elements(&[array.as_list::<i32>().values()], 0..0, at, out),
         DataType::Map(_, _) => {
             let map = array.as_map();
@@ -176,12 +203,20 @@ fn scalar(array: &ArrayRef, row: usize) -> String {
         DataType::Boolean => array.as_boolean().value(row).to_string(),
         DataType::Int64 => array.as_primitive::<Int64Type>().value(row).to_string(),
         DataType::UInt64 => array.as_primitive::<UInt64Type>().value(row).to_string(),
-        DataType::Decimal128(_, _) => array.as_primitive::<Decimal128Type>().value(row).to_string(),
-        DataType::Float64 => array.as_primitive::<Float64Type>().value(row).to_bits().to_string(),
+        DataType::Decimal128(_, _) => array
+            .as_primitive::<Decimal128Type>()
+            .value(row)
+            .to_string(),
+        DataType::Float64 => array
+            .as_primitive::<Float64Type>()
+            .value(row)
+            .to_bits()
+            .to_string(),
         DataType::Date32 => array.as_primitive::<Date32Type>().value(row).to_string(),
-        DataType::Timestamp(_, _) => {
-            array.as_primitive::<TimestampMicrosecondType>().value(row).to_string()
-        }
+        DataType::Timestamp(_, _) => array
+            .as_primitive::<TimestampMicrosecondType>()
+            .value(row)
+            .to_string(),
         DataType::Utf8 => array.as_string::<i32>().value(row).to_owned(),
         other => panic!("{other}"),
     }
@@ -209,9 +244,9 @@ fn found<P: Pages>(leaves: &Leaves, values: &mut RowValues<'_, P>, row: u64) -> 
                 LeafKind::UBigInt => values.unsigned(number).map(|v| v.to_string()),
                 LeafKind::HugeInt => values.huge(number).map(|v| v.to_string()),
                 LeafKind::Double => values.double(number).map(|v| v.to_bits().to_string()),
-                LeafKind::Varchar | LeafKind::Json => {
-                    values.text(number).map(|v| String::from_utf8(v.to_vec()).unwrap())
-                }
+                LeafKind::Varchar | LeafKind::Json => values
+                    .text(number)
+                    .map(|v| String::from_utf8(v.to_vec()).unwrap()),
             };
             match next {
                 Some(value) => own.push(value),
@@ -235,7 +270,10 @@ fn check(records: &[String], pieces: usize) {
     let (schema, batch) = columns_of(records);
     let part = part_of(&batch, pieces);
     let leaves = Leaves::of(&schema.columns);
-    let lists = leaves.lists().iter().map(|list| (list.leaves.start, list.depth));
+    let lists = leaves
+        .lists()
+        .iter()
+        .map(|list| (list.leaves.start, list.depth));
     let lists = Lists::new(&part.directory, lists).unwrap();
     let reader = ParquetRecordBatchReaderBuilder::try_new(bytes_of(&part)).unwrap();
     let reader = reader.with_batch_size(1024).build().unwrap();
@@ -270,7 +308,10 @@ struct Numbers(u64);
 
 impl Numbers {
     fn next(&mut self, below: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % below.max(1)
     }
 
@@ -287,24 +328,35 @@ impl Numbers {
             4 => format!("{}.{}", self.next(1000), self.next(100) * 2 + 1),
             5 => format!("\"{}\"", "wörd ".repeat(self.next(30) as usize)),
             6 => format!("\"common/prefix/{}\"", self.next(100_000)),
-            7 => format!("\"20{:02}-0{}-1{}\"", self.next(90) + 10, self.next(9) + 1, self.next(10)),
+            7 => format!(
+                "\"20{:02}-0{}-1{}\"",
+                self.next(90) + 10,
+                self.next(9) + 1,
+                self.next(10)
+            ),
             8 => format!("\"2024-02-1{}T0{}:00:00Z\"", self.next(10), self.next(10)),
             9 => ["\"a\"", "\"b\"", "\"c\""][self.next(3) as usize].to_owned(),
             // Of several kinds: JSON.
             10 => [("1"), ("\"x\""), ("[2]")][self.next(3) as usize].to_owned(),
             11 if depth > 0 => {
                 let inner = self.0 % 11;
-                let own: Vec<String> =
-                    (0..self.next(4)).map(|_| self.value(kind - 1 - inner % 4, depth - 1)).collect();
+                let own: Vec<String> = (0..self.next(4))
+                    .map(|_| self.value(kind - 1 - inner % 4, depth - 1))
+                    .collect();
                 format!("[{}]", own.join(","))
             }
             12 if depth > 0 => {
-                let own: Vec<String> = (0..self.next(4)).map(|_| self.value(13, depth - 1)).collect();
+                let own: Vec<String> = (0..self.next(4))
+                    .map(|_| self.value(13, depth - 1))
+                    .collect();
                 format!("[{}]", own.join(","))
             }
             13 if depth > 0 => {
                 let kinds = [1, 9, 11, 13, 5];
-                let fields = kinds.iter().enumerate().filter(|(place, _)| *place < 2 + depth as usize);
+                let fields = kinds
+                    .iter()
+                    .enumerate()
+                    .filter(|(place, _)| *place < 2 + depth as usize);
                 let mut own = Vec::new();
                 for (place, kind) in fields {
                     if self.next(3) > 0 {
@@ -316,7 +368,9 @@ impl Numbers {
             // Many keys: a MAP.
             14 => {
                 let keys = (0..self.next(4)).map(|_| (self.next(5000), self.next(9)));
-                let own: Vec<String> = keys.map(|(key, value)| format!("\"k{key}\":{value}")).collect();
+                let own: Vec<String> = keys
+                    .map(|(key, value)| format!("\"k{key}\":{value}"))
+                    .collect();
                 format!("{{{}}}", own.join(","))
             }
             _ => "[[1,2],[],null,[3]]".to_owned(),
@@ -380,7 +434,13 @@ proptest! {
 fn rows_of_many_pages_and_row_groups_are_found() {
     let mut numbers = Numbers(4);
     let records: Vec<String> = (0..66_000)
-        .map(|at| format!("{{\"n\":{at},\"t\":\"{}\",\"l\":{}}}", numbers.next(90), numbers.value(11, 1)))
+        .map(|at| {
+            format!(
+                "{{\"n\":{at},\"t\":\"{}\",\"l\":{}}}",
+                numbers.next(90),
+                numbers.value(11, 1)
+            )
+        })
         .collect();
     check(&records, 3);
 }

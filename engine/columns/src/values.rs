@@ -45,7 +45,8 @@ impl Texts {
             Some(before) => *self.ends.get(before)?,
             None => 0,
         };
-        self.data.get(start as usize..*self.ends.get(index)? as usize)
+        self.data
+            .get(start as usize..*self.ends.get(index)? as usize)
     }
 }
 
@@ -132,25 +133,44 @@ impl Values {
         Some(match physical {
             Physical::Boolean => {
                 let bytes = bytes.get(..count.div_ceil(8))?;
-                let bits = bytes.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1 == 1));
+                let bits = bytes
+                    .iter()
+                    .flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1 == 1));
                 Self::Boolean(bits.take(count).collect())
             }
             Physical::Int32 => {
                 let (values, _) = fixed(4)?.as_chunks::<4>();
-                let values = values.iter().map(|value| i64::from(i32::from_le_bytes(*value)));
+                let values = values
+                    .iter()
+                    .map(|value| i64::from(i32::from_le_bytes(*value)));
                 Self::Integer(values.collect())
             }
             Physical::Int64 => {
                 let (values, _) = fixed(8)?.as_chunks::<8>();
-                Self::Integer(values.iter().map(|value| i64::from_le_bytes(*value)).collect())
+                Self::Integer(
+                    values
+                        .iter()
+                        .map(|value| i64::from_le_bytes(*value))
+                        .collect(),
+                )
             }
             Physical::Double => {
                 let (values, _) = fixed(8)?.as_chunks::<8>();
-                Self::Double(values.iter().map(|value| f64::from_le_bytes(*value)).collect())
+                Self::Double(
+                    values
+                        .iter()
+                        .map(|value| f64::from_le_bytes(*value))
+                        .collect(),
+                )
             }
             Physical::Int128 => {
                 let (values, _) = fixed(16)?.as_chunks::<16>();
-                Self::Huge(values.iter().map(|value| i128::from_be_bytes(*value)).collect())
+                Self::Huge(
+                    values
+                        .iter()
+                        .map(|value| i128::from_be_bytes(*value))
+                        .collect(),
+                )
             }
             Physical::Bytes => {
                 let mut texts = Texts::with_capacity(count.min(bytes.len()));

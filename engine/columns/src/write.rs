@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Field, Schema};
-use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::arrow::ArrowSchemaConverter;
+use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -116,7 +116,8 @@ impl<W: Write + Send> PartWriter<W> {
             .set_column_index_truncate_length(Some(STATISTICS_BYTES))
             .set_created_by("lakebed".to_owned());
         for (column, choice) in choose_encodings(&self.sample, &descriptor, self.level)? {
-            properties = properties.set_column_dictionary_enabled(column.clone(), choice.dictionary);
+            properties =
+                properties.set_column_dictionary_enabled(column.clone(), choice.dictionary);
             if let Some(encoding) = choice.encoding {
                 properties = properties.set_column_encoding(column.clone(), encoding);
             }
@@ -126,8 +127,7 @@ impl<W: Write + Send> PartWriter<W> {
             }
         }
         let options = ArrowWriterOptions::new().with_properties(properties.build());
-        let mut writer =
-            ArrowWriter::try_new_with_options(out, Arc::clone(&self.schema), options)?;
+        let mut writer = ArrowWriter::try_new_with_options(out, Arc::clone(&self.schema), options)?;
         for batch in self.sample.drain(..) {
             writer.write(&batch)?;
         }

@@ -62,7 +62,8 @@ pub use ids::{
 };
 pub use index_block::{
     BlockKind, CommitEntry, FingerprintExtent, Fingerprints, FrameEntry, FrameTable, IndexBlock,
-    IndexBlockBuilder, Ordinals, Pages, PartEntry, PartList, RowBatchEntry, Section, SectionKind, put_fingerprints,
+    IndexBlockBuilder, Ordinals, Pages, PartEntry, PartList, RowBatchEntry, Section, SectionKind,
+    put_fingerprints,
 };
 pub use index_run::IndexRunHeader;
 pub use large_blob::{LargeBlock, LargeEncoding, LargeTrailer};

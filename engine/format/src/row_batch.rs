@@ -185,7 +185,9 @@ impl<'a> RowBatch<'a> {
         let time = r.i64()?;
         let commit = match format {
             SegmentFormat::V1 => None,
-            SegmentFormat::V2 | SegmentFormat::V3 | SegmentFormat::V4 => Some(CommitNumber(r.varint()?)),
+            SegmentFormat::V2 | SegmentFormat::V3 | SegmentFormat::V4 => {
+                Some(CommitNumber(r.varint()?))
+            }
         };
         if rows == 0 || rows > limits::MAX_BATCH_ROWS || first_seq.0 > limits::MAX_NUMBER - rows {
             return Err(r.value("the number of rows is out of its range"));

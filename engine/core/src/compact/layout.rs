@@ -8,9 +8,7 @@ use lakebed_format::{BlobId, CollectionId, IdSet, SegmentNumber, Seq};
 
 use super::keeper::Keeper;
 use crate::error::{Error, ErrorKind, Result};
-use crate::segment::columns::write::{
-    NewPart, PartPlace, PartRow, PartRows, ReadRecord, Written,
-};
+use crate::segment::columns::write::{NewPart, PartPlace, PartRow, PartRows, ReadRecord, Written};
 use crate::segment::rows::keep::Keep;
 use crate::segment::{ReadContext, Segment, damaged_rows};
 use crate::snapshot::{CommittedState, Snapshot};
@@ -69,8 +67,11 @@ impl Wanted {
             return Ok(false);
         };
         let files = &committed.context.segments;
-        let parts: BTreeSet<CollectionId> =
-            segment.parts(files)?.iter().map(|part| part.collection).collect();
+        let parts: BTreeSet<CollectionId> = segment
+            .parts(files)?
+            .iter()
+            .map(|part| part.collection)
+            .collect();
         if layout == StoredLayout::Rows {
             return Ok(parts.iter().any(|collection| self.is_of(*collection)));
         }
@@ -186,7 +187,8 @@ impl PartMaker<'_> {
 
     /// "3" or "3 to 5"
     fn numbers(&self) -> String {
-        let numbers: Vec<SegmentNumber> = self.sources.iter().map(|source| source.number()).collect();
+        let numbers: Vec<SegmentNumber> =
+            self.sources.iter().map(|source| source.number()).collect();
         match (numbers.first(), numbers.last()) {
             (Some(first), Some(last)) if first != last => format!("{first} to {last}"),
             (Some(first), _) => first.to_string(),
@@ -295,7 +297,11 @@ impl ReadRecord for Reader<'_> {
         if let (Some(place), Some((_, last))) = (place, &mut self.decoded) {
             *last = place;
         } else {
-            self.snapshot.committed.context.options.check_interrupted()?;
+            self.snapshot
+                .committed
+                .context
+                .options
+                .check_interrupted()?;
             self.decoded = None;
             for source in self.sources {
                 if let Some(frame) = source.blobs_from(self.read, id)?
@@ -316,4 +322,3 @@ impl ReadRecord for Reader<'_> {
         })
     }
 }
-

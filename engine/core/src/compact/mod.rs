@@ -26,8 +26,8 @@ use self::progress::Meter;
 pub use self::report::{CompactOptions, CompactReport};
 use crate::catalogue::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
-use crate::reach::Reach;
 use crate::random::random_u64;
+use crate::reach::Reach;
 use crate::segment::Segment;
 use crate::segment::columns::write::PartPlace;
 use crate::segment::rows::keep::NewSegment;
@@ -473,7 +473,11 @@ impl Compaction<'_> {
             .iter()
             .map(|sealed| Arc::clone(&sealed.segment))
             .collect();
-        let sealed = state.manifest.sealed.get(places.clone()).unwrap_or_default();
+        let sealed = state
+            .manifest
+            .sealed
+            .get(places.clone())
+            .unwrap_or_default();
         let raw_bytes = sealed.iter().map(|sealed| sealed.entry.raw_bytes).sum();
         let snapshot = Snapshot::new(state, None);
         let context = Arc::clone(&self.shared.context);

@@ -31,6 +31,14 @@ impl SegmentFiles {
         }
     }
 
+    /// The same, read at positions of the files and never mapped.
+    pub(crate) fn unmapped(vfs: Arc<dyn ReadVfs>, header: &StoreHeader) -> Self {
+        Self {
+            can_map: false,
+            ..Self::new(vfs, header)
+        }
+    }
+
     /// Opens the file of a segment.
     ///
     /// # Errors
@@ -77,7 +85,10 @@ impl SegmentFiles {
     pub(crate) fn parts(&self) -> Result<Vec<(SegmentNumber, CollectionId)>> {
         let listed = self.vfs.list(names::SEGMENTS);
         let listed = listed.map_err(|e| Error::io("listing the segments", e))?;
-        let mut parts: Vec<_> = listed.iter().filter_map(|name| names::parse_part(name)).collect();
+        let mut parts: Vec<_> = listed
+            .iter()
+            .filter_map(|name| names::parse_part(name))
+            .collect();
         parts.sort_unstable();
         Ok(parts)
     }
@@ -101,12 +112,7 @@ impl SegmentFiles {
         self.cannot_open_file(segment, &names::segment(segment), error)
     }
 
-    fn cannot_open_file(
-        &self,
-        segment: SegmentNumber,
-        name: &str,
-        error: std::io::Error,
-    ) -> Error {
+    fn cannot_open_file(&self, segment: SegmentNumber, name: &str, error: std::io::Error) -> Error {
         if error.kind() != std::io::ErrorKind::NotFound {
             return Error::io(&reading(segment), error);
         }

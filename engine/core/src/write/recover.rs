@@ -269,6 +269,8 @@ pub(crate) fn sweep(context: &StoreContext, committed: &CommittedState) -> Resul
         }
         _ => {}
     }
+    // The mark of a restore that was stopped after the store was whole.
+    remove(context, names::UNFINISHED)?;
     let list = |dir: &str| match context.vfs.list(dir) {
         Ok(names) => Ok(names),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -318,10 +320,18 @@ fn keep_segment(context: &StoreContext, number: SegmentNumber) -> Result<()> {
     let segment = names::segment(number);
     let file = context.vfs.open(&segment, Open::Read).map_err(io)?;
     // Before the segment's own file: parts without it belong to nobody.
-    for (_, collection) in context.segments.parts()?.iter().filter(|(segment, _)| *segment == number) {
+    for (_, collection) in context
+        .segments
+        .parts()?
+        .iter()
+        .filter(|(segment, _)| *segment == number)
+    {
         let stem = format!("{:012}-{}", number.0, collection.0);
         let aside = free_name(context, &stem, "parquet")?;
-        context.vfs.rename(&names::part(number, *collection), &aside).map_err(io)?;
+        context
+            .vfs
+            .rename(&names::part(number, *collection), &aside)
+            .map_err(io)?;
     }
     // A rename that reports an error may have happened.
     if let Err(error) = context.vfs.rename(&segment, &name)
@@ -353,6 +363,15 @@ fn remove(context: &StoreContext, name: &str) -> Result<()> {
 /// # Errors
 /// `FormatTooNew`.
 pub(crate) fn check_writable(context: &StoreContext) -> Result<()> {
+    if context.header.is_backup() {
+        return Err(Error::new(
+            ErrorKind::ReadOnly,
+            format!(
+                "{} is a backup, which nothing writes to; make a store of it with `lakebed restore` (lakebed.restore in Python).",
+                context.vfs.describe()
+            ),
+        ));
+    }
     context.header.check_writable().map_err(|error| {
         Error::new(
             ErrorKind::FormatTooNew,

@@ -50,7 +50,11 @@ type Everything = (
 );
 
 fn everything(store: &Store) -> Everything {
-    let names = store.collections().unwrap().into_iter().map(|info| info.name);
+    let names = store
+        .collections()
+        .unwrap()
+        .into_iter()
+        .map(|info| info.name);
     let scans = names.map(|name| {
         let scan = scanned(store, &name);
         (name, scan)
@@ -95,7 +99,11 @@ fn columns_give_the_same_answers_as_rows() {
     let old_lines = before.1["kept"].1.clone();
     let report = to(&store, StoredLayout::Columns);
     assert_eq!(report.skipped_segments, 0, "{report:?}");
-    assert!(layouts(&store).contains(&"columns"), "{:?}", layouts(&store));
+    assert!(
+        layouts(&store).contains(&"columns"),
+        "{:?}",
+        layouts(&store)
+    );
     assert!(!parts(&vfs).is_empty());
     assert_same(&store, &before);
     assert_whole(&store);
@@ -122,8 +130,15 @@ fn columns_give_the_same_answers_as_rows() {
     let trimmed = everything(&store);
     let bytes = segment_bytes(&vfs);
     let report = compact(&store);
-    assert!(report.removed_blobs > 0 && segment_bytes(&vfs) < bytes, "{report:?}");
-    assert!(layouts(&store).contains(&"columns"), "{:?}", layouts(&store));
+    assert!(
+        report.removed_blobs > 0 && segment_bytes(&vfs) < bytes,
+        "{report:?}"
+    );
+    assert!(
+        layouts(&store).contains(&"columns"),
+        "{:?}",
+        layouts(&store)
+    );
     assert_same(&store, &trimmed);
     assert_whole(&store);
 
@@ -143,7 +158,11 @@ fn odd(n: usize) -> Vec<u8> {
         format!("{{\"a\":{n}.0,\"b\":\"caf\\u00e9 {n}\"}}"),
         format!("{{ \"b\" : \"\\/{n}\" , \"a\" : {n}e0 }}"),
         format!("{{\"a\":{n},\"a\":-0,\"b\":null,\"c\":[1,2,{n},null,[]]}}"),
-        format!("{{\"t\":\"2024-02-29T12:00:0{}Z\",\"d\":\"2024-02-2{}\"}}", n % 10, n % 10),
+        format!(
+            "{{\"t\":\"2024-02-29T12:00:0{}Z\",\"d\":\"2024-02-2{}\"}}",
+            n % 10,
+            n % 10
+        ),
         format!("  {{\"a\":{n},\"c\":[],\"o\":{{}}}}  "),
         format!("{{\"m\":{{\"k{n}\":1}},\"big\":{n}12345678901234567890123456789012345678901}}"),
         format!("\"only text {n}\""),
@@ -161,7 +180,9 @@ fn records_in_odd_spellings_come_back_byte_for_byte() {
     // Few enough odd ones that the collection becomes columns.
     let plain = (0..40_000).map(|n| format!("{{\"a\":{n},\"b\":\"plain {n}\"}}").into_bytes());
     let all: Vec<Vec<u8>> = records.into_iter().chain(plain).collect();
-    store.append("odd", &mut all.iter().cloned().map(Ok)).unwrap();
+    store
+        .append("odd", &mut all.iter().cloned().map(Ok))
+        .unwrap();
     store.commit().unwrap();
     let before = everything(&store);
     let report = to(&store, StoredLayout::Columns);
@@ -176,7 +197,8 @@ fn records_in_odd_spellings_come_back_byte_for_byte() {
 fn records_without_common_shapes_stay_rows_and_the_report_says_why() {
     let vfs = memory();
     let store = open(&vfs);
-    let records = (0..500_usize).map(|n| Ok(format!("{{\"k{n}\":{{\"z{}\":1}}}}", n * 7).into_bytes()));
+    let records =
+        (0..500_usize).map(|n| Ok(format!("{{\"k{n}\":{{\"z{}\":1}}}}", n * 7).into_bytes()));
     store.append("shapeless", &mut records.into_iter()).unwrap();
     append(&store, "few", &["1", "2"]);
     store.commit().unwrap();
@@ -186,7 +208,10 @@ fn records_without_common_shapes_stay_rows_and_the_report_says_why() {
     assert_eq!(layouts(&store), ["rows"]);
     assert_eq!(parts(&vfs), Vec::<String>::new());
     assert!(
-        report.stays_rows.iter().any(|text| text.starts_with("shapeless stays rows in segment 1: ")),
+        report
+            .stays_rows
+            .iter()
+            .any(|text| text.starts_with("shapeless stays rows in segment 1: ")),
         "{report:?}"
     );
     assert_same(&store, &before);
@@ -203,7 +228,9 @@ fn one_collection_can_become_columns_and_auto_keeps_what_is_smaller() {
         let records = (0..3_000).map(|n| Ok([name.as_bytes(), b" "].concat()).map(|_| similar(n)));
         let named = records.map(|record: Result<Vec<u8>>| {
             let text = String::from_utf8(record?).unwrap();
-            Ok(text.replacen('{', &format!("{{\"c\":\"{name}\","), 1).into_bytes())
+            Ok(text
+                .replacen('{', &format!("{{\"c\":\"{name}\","), 1)
+                .into_bytes())
         });
         store.append(name, &mut named.into_iter()).unwrap();
     }
@@ -237,17 +264,31 @@ fn every_flipped_bit_is_found_and_the_rest_stays_readable() {
     let vfs = memory();
     let store = open(&vfs);
     let lines: Vec<Vec<u8>> = (0..3_000)
-        .map(|n| format!("{{\"id\":{n},\"text\":\"line {}\",\"tags\":[\"a\",{n}]}}", n * 31).into_bytes())
+        .map(|n| {
+            format!(
+                "{{\"id\":{n},\"text\":\"line {}\",\"tags\":[\"a\",{n}]}}",
+                n * 31
+            )
+            .into_bytes()
+        })
         .collect();
-    store.append("events", &mut lines.iter().cloned().map(Ok)).unwrap();
+    store
+        .append("events", &mut lines.iter().cloned().map(Ok))
+        .unwrap();
     store.commit().unwrap();
     to(&store, StoredLayout::Columns);
     store.close().unwrap();
     let names = vfs.list("segments").unwrap();
-    let name = names.iter().find(|name| name.ends_with(".parquet")).unwrap();
+    let name = names
+        .iter()
+        .find(|name| name.ends_with(".parquet"))
+        .unwrap();
     let path = format!("segments/{name}");
     let whole = vfs.read(&path).unwrap();
-    for at in (0..whole.len()).step_by(whole.len() / 61 + 1).chain([whole.len() - 1]) {
+    for at in (0..whole.len())
+        .step_by(whole.len() / 61 + 1)
+        .chain([whole.len() - 1])
+    {
         let mut bytes = whole.clone();
         bytes[at] ^= 1 << (at % 8);
         vfs.unlink(&path).unwrap();
@@ -264,13 +305,27 @@ fn every_flipped_bit_is_found_and_the_rest_stays_readable() {
             }
         }
         // A page of 2,048 rows at most is lost, or a dictionary.
-        assert!(readable >= 900 || at > 8, "{readable} rows are readable with byte {at} flipped");
+        assert!(
+            readable >= 900 || at > 8,
+            "{readable} rows are readable with byte {at} flipped"
+        );
         store.close().unwrap();
     }
     // Without the file: an error that says so.
     vfs.unlink(&path).unwrap();
     let store = open(&vfs);
     let error = store.get(&Hash::of(&lines[0])).unwrap_err();
-    assert!(error.message().contains(&format!("segments/{name} is missing")), "{error:?}");
-    assert!(!store.verify(ProgressFn::none()).unwrap().problems.is_empty());
+    assert!(
+        error
+            .message()
+            .contains(&format!("segments/{name} is missing")),
+        "{error:?}"
+    );
+    assert!(
+        !store
+            .verify(ProgressFn::none())
+            .unwrap()
+            .problems
+            .is_empty()
+    );
 }

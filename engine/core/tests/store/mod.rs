@@ -1,8 +1,10 @@
 //! Tests of stores in memory and on disk.
 
+mod backups;
 mod basics;
 mod columns;
 mod compaction;
+mod copies;
 mod ingest;
 mod interrupts;
 mod leftovers;

@@ -71,7 +71,10 @@ impl PartList {
                 table_offset: r.u64()?,
                 table_len: r.varint()?,
             };
-            if parts.last().is_some_and(|last| last.collection >= part.collection) {
+            if parts
+                .last()
+                .is_some_and(|last| last.collection >= part.collection)
+            {
                 return Err(r.value("the parts are not in the order of their collections"));
             }
             parts.push(part);

@@ -57,7 +57,9 @@ impl RowBatchEntry {
         let time = r.i64()?;
         let stored = match format {
             SegmentFormat::V1 => None,
-            SegmentFormat::V2 | SegmentFormat::V3 | SegmentFormat::V4 => Some(CommitNumber(r.varint()?)),
+            SegmentFormat::V2 | SegmentFormat::V3 | SegmentFormat::V4 => {
+                Some(CommitNumber(r.varint()?))
+            }
         };
         let offset = r.varint()?;
         let ends_it = commits.partition_point(|commit| commit.offset <= offset);

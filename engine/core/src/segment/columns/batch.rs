@@ -64,7 +64,9 @@ impl Batch {
     }
 
     fn of<'a>(all: &'a [u8], ends: &[usize], place: usize) -> &'a [u8] {
-        let start = place.checked_sub(1).and_then(|before| ends.get(before).copied());
+        let start = place
+            .checked_sub(1)
+            .and_then(|before| ends.get(before).copied());
         let end = ends.get(place).copied().unwrap_or_default();
         all.get(start.unwrap_or(0)..end).unwrap_or_default()
     }
@@ -120,7 +122,11 @@ impl Batch {
             let record = Self::of(&self.records, &self.ends, place);
             raws.append_option(shape.is_none().then_some(record));
         }
-        let seqs: Vec<i64> = self.rows.iter().map(|row| row.seq.0.cast_signed()).collect();
+        let seqs: Vec<i64> = self
+            .rows
+            .iter()
+            .map(|row| row.seq.0.cast_signed())
+            .collect();
         let lines = self.rows.iter().map(|row| row.line.map(u64::cast_signed));
         let shapes = self.shapes.iter().map(|shape| shape.map(u32::cast_signed));
         arrays.extend([

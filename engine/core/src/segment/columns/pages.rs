@@ -59,13 +59,21 @@ impl PartPages<'_> {
             None => None,
         };
         let bytes = self.bytes(found, found.page)?;
-        let page = Page::decode(found.leaf, found.page, found.rows, dictionary.as_ref(), &bytes)
-            .map_err(|error| self.damaged(found, found.page, &error))?;
+        let page = Page::decode(
+            found.leaf,
+            found.page,
+            found.rows,
+            dictionary.as_ref(),
+            &bytes,
+        )
+        .map_err(|error| self.damaged(found, found.page, &error))?;
         let page = Arc::new(page);
-        Ok(match self.keep(found.page, Cached::Page(Arc::clone(&page))) {
-            Cached::Page(kept) => kept,
-            _ => page,
-        })
+        Ok(
+            match self.keep(found.page, Cached::Page(Arc::clone(&page))) {
+                Cached::Page(kept) => kept,
+                _ => page,
+            },
+        )
     }
 
     fn dictionary(&self, found: PageRef<'_>, entry: &PageEntry) -> Result<PageDictionary> {

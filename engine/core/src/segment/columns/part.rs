@@ -60,8 +60,8 @@ impl OpenPart {
         let file = files.open_part(segment, entry.collection)?;
         let bytes = SegmentBytes::of_file(files, segment, file, entry.len)?;
         let damaged = |detail: &str| Error::corrupt(segment, entry.table_offset, detail);
-        let spellers = Spellers::decode(&table.spellers)
-            .map_err(|error| damaged(&error.to_string()))?;
+        let spellers =
+            Spellers::decode(&table.spellers).map_err(|error| damaged(&error.to_string()))?;
         let shapes = Shapes::decode(&table.shapes, &spellers)
             .map_err(|error| damaged(&error.to_string()))?;
         let lists = Lists::new(&table.directory, table.lists.iter().copied())
@@ -105,7 +105,9 @@ impl OpenPart {
     pub(super) fn row(&self, id: BlobId) -> Option<u64> {
         let after = self.ids.partition_point(|(_, run)| run.first <= id);
         let (row, run) = self.ids.get(after.checked_sub(1)?)?;
-        run.range().contains(&id.0).then(|| row + (id.0 - run.first.0))
+        run.range()
+            .contains(&id.0)
+            .then(|| row + (id.0 - run.first.0))
     }
 
     /// A reader of its records.
@@ -162,7 +164,14 @@ impl Records<'_> {
         let number = u32::try_from(shape).map_err(|_| damaged("its shape has no number"))?;
         let limit = usize::try_from(limits::LARGE_BLOB).unwrap_or(usize::MAX);
         part.shapes
-            .rebuild(&part.spellers, number, &mut self.values, &self.fix, limit, out)
+            .rebuild(
+                &part.spellers,
+                number,
+                &mut self.values,
+                &self.fix,
+                limit,
+                out,
+            )
             .map_err(|error| damaged(&error.to_string()))
     }
 }

@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use lakebed_codec::Decoded;
 use lakebed_format::{
-    BlobId, CommitEntry, Encoding, Fingerprint, IdRun, PartEntry, RowBatchEntry, SegmentEntry, SegmentNumber,
+    BlobId, CommitEntry, Encoding, Fingerprint, IdRun, PartEntry, RowBatchEntry, SegmentEntry,
+    SegmentNumber,
 };
 use parking_lot::Mutex;
 
@@ -65,7 +66,9 @@ impl SealedColumns {
         let (salt, list) = self.rows.parts(files)?;
         let mut parts = Vec::with_capacity(list.parts.len());
         for (place, entry) in list.parts.iter().enumerate() {
-            let bytes = self.rows.slice(files, entry.table_offset, entry.table_len)?;
+            let bytes = self
+                .rows
+                .slice(files, entry.table_offset, entry.table_len)?;
             let table = PartTable::decode(number, salt, entry.table_offset, &bytes)?;
             parts.push(OpenPart::new(files, (number, salt), place, entry, table)?);
         }
@@ -128,7 +131,8 @@ impl Segment for SealedColumns {
         for part in &opened.parts {
             if let Some(row) = part.row(id) {
                 let mut bytes = Vec::new();
-                part.records(Keeping::Always(read.cache)).append(row, &mut bytes)?;
+                part.records(Keeping::Always(read.cache))
+                    .append(row, &mut bytes)?;
                 return Ok(Some(Blob::owned(bytes)));
             }
         }
@@ -197,7 +201,8 @@ impl Segment for SealedColumns {
         let (lengths, bytes) = self.chunk(read, opened, runs)?;
         // Blobs share pages: each chunk has its part of the files, by its bytes.
         let stored = self.bytes(read.files)?;
-        let part = u128::from(stored) * bytes.len() as u128 / u128::from(self.entry.raw_bytes.max(1));
+        let part =
+            u128::from(stored) * bytes.len() as u128 / u128::from(self.entry.raw_bytes.max(1));
         let mut blobs = Vec::new();
         if decode {
             let mut rest = bytes.as_slice();

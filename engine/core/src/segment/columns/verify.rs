@@ -84,7 +84,9 @@ fn verify_pages(part: &OpenPart, verification: &mut dyn Verification) -> Result<
         let mut row = 0;
         while let Some(found) = directory.page(leaf, row) {
             let read = pages.read(found);
-            damaged |= verification.keep(part.segment, Some(found.page.offset), read)?.is_none();
+            damaged |= verification
+                .keep(part.segment, Some(found.page.offset), read)?
+                .is_none();
             row = found.page.first_row + (found.rows as u64).max(1);
             if row >= directory.rows {
                 break;

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use lakebed_columns::{PageDirectory, PartWriter};
-use lakebed_format::{
-    BlobId, CollectionId, Hash, IdSet, PartEntry, SegmentNumber, Seq, names,
-};
+use lakebed_format::{BlobId, CollectionId, Hash, IdSet, PartEntry, SegmentNumber, Seq, names};
 use lakebed_json::extract::Extractor;
 use lakebed_json::schema::Schema;
 use lakebed_json::shapes::{ArrowValues, Leaves, Limits, Shaper, Spellers};
@@ -98,7 +96,10 @@ impl PartPlace<'_> {
     /// Those of `records`; `Io`, `StoreFull`.
     pub(crate) fn write(self, rows: &PartRows, records: &mut dyn ReadRecord) -> Result<Written> {
         if rows.rows.len() < MIN_ROWS {
-            return Ok(Written::Rows(format!("it has only {} rows here", rows.rows.len())));
+            return Ok(Written::Rows(format!(
+                "it has only {} rows here",
+                rows.rows.len()
+            )));
         }
         let written = self.write_file(rows, records);
         if !matches!(written, Ok(Written::Part(_))) {
@@ -143,8 +144,9 @@ impl PartPlace<'_> {
                 let arrays = extractor
                     .finish()
                     .map_err(|_| Error::internal("records were extracted and are gone"))?;
-                let mut values = ArrowValues::new(&leaves, &arrays)
-                    .ok_or_else(|| Error::internal("arrays are not of the types of their columns"))?;
+                let mut values = ArrowValues::new(&leaves, &arrays).ok_or_else(|| {
+                    Error::internal("arrays are not of the types of their columns")
+                })?;
                 checks.overflow += batch.settle(&shaper, &mut values);
                 let out = std::mem::take(&mut batch).into_columns(rows, arrays);
                 let out = out.map_err(|_| Error::internal("columns of a part differ in length"))?;
@@ -161,7 +163,13 @@ impl PartPlace<'_> {
         let written = writer.finish().map_err(refused)?;
         let (len, sum) = end.lock().finished();
         file.sync_data().map_err(io)?;
-        let mut read = |offset, into: &mut [u8]| file.read_exact_at(into, offset);
+        let mut read = |offset, into: &mut [u8]| {
+            file.read_exact_at(into, offset).map_err(|error| {
+                let kind = error.kind();
+                end.lock().error = Some(error);
+                kind.into()
+            })
+        };
         let directory = written.directory(salt, &mut read).map_err(refused)?;
         let part = self.part(rows, &leaves, &shaper, directory, (len, sum), checks)?;
         Ok(Written::Part(Box::new(part)))
@@ -184,7 +192,10 @@ impl PartPlace<'_> {
         let (mut spellers, mut shapes) = (Vec::new(), Vec::new());
         shaper.spellers().encode(&mut spellers);
         shaper.shapes().encode(&mut shapes);
-        let lists = leaves.lists().iter().map(|list| (list.leaves.start, list.depth));
+        let lists = leaves
+            .lists()
+            .iter()
+            .map(|list| (list.leaves.start, list.depth));
         let table = PartTable {
             ids,
             directory,
@@ -227,11 +238,7 @@ impl PartPlace<'_> {
 }
 
 /// How values are spelled, by a sample from all over the rows.
-fn spellers(
-    leaves: &Leaves,
-    rows: &PartRows,
-    records: &mut dyn ReadRecord,
-) -> Result<Spellers> {
+fn spellers(leaves: &Leaves, rows: &PartRows, records: &mut dyn ReadRecord) -> Result<Spellers> {
     let mut sample: Vec<Vec<u8>> = Vec::new();
     let mut bytes = 0;
     // Runs of neighbours, which lie in the same frames.

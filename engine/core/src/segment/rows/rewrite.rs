@@ -183,7 +183,11 @@ impl Rewrite {
         let decoded = frame.decode(dictionary.as_deref())?;
         let filled = frame.raw_len >= self.new.page_bytes as u64 / 2;
         let alone = matches!(frame.ids.as_slice(), [run] if keep.is_dictionary(run.first));
-        if all && !frame.is_made && keep.allows(frame.encoding) && (alone || filled && !self.new.encode_all) {
+        if all
+            && !frame.is_made
+            && keep.allows(frame.encoding)
+            && (alone || filled && !self.new.encode_all)
+        {
             return self.copy(frame, &decoded);
         }
         self.add_decoded(frame, &decoded, keep)
@@ -431,7 +435,9 @@ impl Rewrite {
         };
         for part in std::mem::take(&mut self.parts) {
             let offset = self.position();
-            let table = part.table.encode(self.writer.salt(), offset, self.new.level)?;
+            let table = part
+                .table
+                .encode(self.writer.salt(), offset, self.new.level)?;
             list.parts.push(PartEntry {
                 table_offset: offset,
                 table_len: table.len() as u64,

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use lakebed_format::{
-    BlobId, FingerprintExtent, FormatError, FrameEntry, IdRun, IdSet, IndexBlock, Ordinals,
-    Reason, RowBatchEntry, SectionKind, SegmentEntry, SegmentFormat, SegmentNumber, coding::Reader,
+    BlobId, FingerprintExtent, FormatError, FrameEntry, IdRun, IdSet, IndexBlock, Ordinals, Reason,
+    RowBatchEntry, SectionKind, SegmentEntry, SegmentFormat, SegmentNumber, coding::Reader,
 };
 use parking_lot::Mutex;
 
