@@ -417,7 +417,7 @@ class CompactReport(Model):
     removed_blobs: int
     """Blobs that nothing held and that are gone from the files."""
     stays_rows: list[str]
-    """Where records stay rows although columns were asked for, and why: a sentence each."""
+    """Why records stay rows that were to become columns: sentences."""
     held_bytes: int
     """Bytes of replaced segments that stay until snapshots and readers of older commits end."""
     aside_bytes: int

@@ -13,7 +13,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 
 use crate::error::Result;
-use crate::write::DICTIONARY_BYTES;
+use crate::limits::DICTIONARY_BYTES;
 
 /// Values that are written with every encoding that fits.
 const TRIED: usize = 8_192;

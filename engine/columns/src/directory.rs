@@ -7,6 +7,7 @@ use parquet::file::metadata::ParquetMetaData;
 
 use crate::error::{ColumnsError, Result};
 use crate::leaf::Leaf;
+use crate::limits::RAW_LIMIT;
 use crate::page_header;
 
 /// How the values of a page are encoded.
@@ -267,7 +268,7 @@ impl Chunk {
             let code = reader.u8()?;
             let encoding = PageEncoding::of_code(code)
                 .ok_or_else(|| reader.value("a page has an unknown encoding"))?;
-            if header_len > len || raw_len as usize > crate::page::RAW_LIMIT {
+            if header_len > len || raw_len as usize > RAW_LIMIT {
                 return Err(reader.value("a page has an impossible length"));
             }
             pages.push(PageEntry {

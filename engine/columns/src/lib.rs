@@ -7,8 +7,8 @@
 //! | [`Page`] | decodes one page: levels and values |
 //! | [`RowValues`] | the values of a row, as [`lakebed_json::shapes`] asks for them to rebuild a record |
 //!
-//! The files are written and scanned with the `parquet` crate. A single row is read without it: its record reader takes
-//! milliseconds a row, and the page directory leads to the few pages that hold the row. What the two read from a file is
+//! The files are written and scanned with the `parquet` crate. A single row is read without it: its record reader
+//! takes milliseconds a row, and the page directory leads to the few pages that hold the row. What the two read from a file is
 //! the same, which tests show on everything that is written.
 //!
 //! Decoders take arbitrary bytes and give an error, never a panic, and never more memory than stated limits. Nothing
@@ -31,6 +31,7 @@ mod choose;
 mod directory;
 mod error;
 mod leaf;
+mod limits;
 mod page;
 mod page_header;
 mod rows;

@@ -10,8 +10,6 @@ use crate::error::{ColumnsError, Result};
 use crate::leaf::Leaf;
 use crate::values::Values;
 
-/// The most bytes that a page may decode to.
-pub(crate) const RAW_LIMIT: usize = 1 << 30;
 /// What a zstd frame begins with; the decoder reads frames without it.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 

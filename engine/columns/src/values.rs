@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::bits::{MAX_VALUES, deltas, hybrid};
 use crate::directory::PageEncoding;
 use crate::leaf::Physical;
+use crate::limits::RAW_LIMIT;
 
 /// Values of one leaf, those that are NULL left out.
 #[derive(Debug)]
@@ -113,13 +114,13 @@ impl Values {
             let prefix = usize::try_from(prefix).ok()?;
             let (suffix, rest) = bytes.split_at_checked(usize::try_from(suffix).ok()?)?;
             let start = texts.data.len();
-            if prefix > start - before || prefix + suffix.len() > crate::page::RAW_LIMIT {
+            if prefix > start - before || prefix + suffix.len() > RAW_LIMIT {
                 return None;
             }
             texts.data.extend_from_within(before..before + prefix);
             texts.data.extend_from_slice(suffix);
             // A prefix may be repeated very often.
-            if texts.data.len() > crate::page::RAW_LIMIT {
+            if texts.data.len() > RAW_LIMIT {
                 return None;
             }
             texts.end()?;

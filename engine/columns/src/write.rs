@@ -15,6 +15,7 @@ use crate::choose::choose_encodings;
 use crate::directory::{PageDirectory, ReadPart};
 use crate::error::{ColumnsError, Result};
 use crate::leaf::Leaf;
+use crate::limits::DICTIONARY_BYTES;
 
 /// Rows of a row group.
 const GROUP_ROWS: usize = 65_536;
@@ -26,8 +27,6 @@ const PAGE_BYTES: usize = 16 << 10;
 const PAGE_ROWS: usize = 2_048;
 /// Values between two looks at the size of a page.
 const LOOK: usize = 64;
-/// Bytes of a dictionary.
-pub(crate) const DICTIONARY_BYTES: usize = 256 << 10;
 /// Bytes that statistics have of a long value.
 const STATISTICS_BYTES: usize = 16;
 /// Rows that encodings are chosen by.

@@ -8,7 +8,8 @@ use lakebed_format::{BlobId, CollectionId, IdSet, SegmentNumber, Seq};
 
 use super::keeper::Keeper;
 use crate::error::{Error, ErrorKind, Result};
-use crate::segment::columns::write::{NewPart, PartPlace, PartRow, PartRows, ReadRecord, Written};
+use crate::segment::columns::rows::{PartRow, PartRows, ReadRecord};
+use crate::segment::columns::write::{NewPart, PartPlace, Written};
 use crate::segment::rows::keep::Keep;
 use crate::segment::{ReadContext, Segment, damaged_rows};
 use crate::snapshot::{CommittedState, Snapshot};

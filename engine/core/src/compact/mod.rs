@@ -5,6 +5,7 @@
 //! segments come first, because they need least room. Blob ids, rows and commit numbers stay what they were; readers of
 //! older states keep their files.
 
+mod goals;
 mod keeper;
 mod layout;
 mod plan;
@@ -18,17 +19,18 @@ use std::sync::Arc;
 use lakebed_codec::Workers;
 use lakebed_format::{BlobId, DictionaryNumber, SegmentNumber, names};
 
+use self::goals::{Goals, Plan, dead_large};
 use self::keeper::Keeper;
 pub use self::layout::StoredLayout;
 use self::layout::{PartMaker, Wanted};
-use self::plan::{Scales, Step, Weighed, steps};
+use self::plan::{Step, Weighed};
 use self::progress::Meter;
 pub use self::report::{CompactOptions, CompactReport};
-use crate::catalogue::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
 use crate::random::random_u64;
 use crate::reach::Reach;
 use crate::segment::Segment;
+use crate::segment::columns::listing::NewParts;
 use crate::segment::columns::write::PartPlace;
 use crate::segment::rows::keep::NewSegment;
 use crate::segment::rows::rewrite::Rewrite;
@@ -95,131 +97,6 @@ fn aside_bytes(shared: &Shared) -> u64 {
         .filter_map(|name| vfs.open_read(&format!("{}/{name}", names::ASIDE)).ok())
         .filter_map(|file| file.len().ok())
         .sum()
-}
-
-/// What is asked for.
-struct Goals {
-    /// Encode everything again at this level.
-    level: Option<i32>,
-    wanted: Wanted,
-}
-
-impl Goals {
-    fn of(committed: &Arc<CommittedState>, options: &CompactOptions) -> Result<Self> {
-        let collection = match &options.collection {
-            Some(name) => {
-                let snapshot = Snapshot::new(Arc::clone(committed), None);
-                Some(snapshot.named(name)?.id)
-            }
-            None => None,
-        };
-        Ok(Self {
-            level: options.level,
-            wanted: Wanted {
-                layout: options.layout,
-                collection,
-            },
-        })
-    }
-
-    /// Marks a segment that is to be written again for its layout.
-    fn weigh(
-        &self,
-        committed: &CommittedState,
-        segment: &dyn Segment,
-        one: &mut Weighed,
-    ) -> Result<()> {
-        let differs = self.wanted.differs(committed, segment)?;
-        one.only_layout = differs && !one.due;
-        one.due |= differs;
-        Ok(())
-    }
-}
-
-/// The steps, and what they need to know.
-struct Plan {
-    reach: Arc<Reach>,
-    /// Dictionaries that are to go when no frame uses them.
-    retired: BTreeSet<DictionaryNumber>,
-    /// For each segment, those of them that its frames use.
-    uses: BTreeMap<SegmentNumber, BTreeSet<DictionaryNumber>>,
-    steps: Vec<Step>,
-}
-
-impl Plan {
-    /// What is to be done, the active segment included.
-    ///
-    /// # Errors
-    /// `Corrupt` when what is reached cannot be told; `Io`, `Interrupted`.
-    fn of(committed: &CommittedState, goals: &Goals) -> Result<Self> {
-        let context = &committed.context;
-        committed.check_whole()?;
-        let reach = Arc::clone(committed.reach()?);
-        if let Some(error) = reach.unread() {
-            return Err(Error::new(
-                ErrorKind::Corrupt,
-                format!(
-                    "Rows cannot be read, so that it is not known which blobs they hold, and nothing was compacted: {}",
-                    error.message()
-                ),
-            ));
-        }
-        let retired = retired(&committed.catalogue, goals);
-        let scales = Scales {
-            reach: &reach,
-            files: &context.segments,
-            options: &context.options,
-            retired: &retired,
-            all: goals.level.is_some(),
-        };
-        let dead_large = dead_large(committed, &reach);
-        let mut weighed = Vec::new();
-        for sealed in &committed.manifest.sealed {
-            let entry = &sealed.entry;
-            let len = sealed.bytes(&context.segments)?;
-            let mut one = scales.weigh(sealed.segment.as_ref(), len, entry.raw_bytes)?;
-            one.due |= dead_large
-                .range(entry.first_blob..entry.end_blob)
-                .next()
-                .is_some();
-            goals.weigh(committed, sealed.segment.as_ref(), &mut one)?;
-            weighed.push(one);
-        }
-        if let Some(active) = &committed.active {
-            let commits = active.commits(&context.segments)?;
-            let raw = commits.iter().map(|commit| commit.raw_bytes).sum();
-            let mut one = scales.weigh(active.as_ref(), active.end(), raw)?;
-            one.due |= dead_large.range(active.file.first_blob..).next().is_some();
-            goals.weigh(committed, active.as_ref(), &mut one)?;
-            weighed.push(one);
-        }
-        let uses = weighed.iter().map(|one| (one.number, one.uses.clone()));
-        Ok(Self {
-            uses: uses.collect(),
-            steps: steps(weighed, &context.options),
-            retired,
-            reach,
-        })
-    }
-}
-
-/// Dictionaries of collections that are gone; where everything is encoded again, also all but the newest ones.
-fn retired(catalogue: &Catalogue, goals: &Goals) -> BTreeSet<DictionaryNumber> {
-    let retires = |entry: &&lakebed_format::DictionaryEntry| {
-        let newest = catalogue.dictionary_of(entry.collection);
-        catalogue.collection(entry.collection).is_none()
-            || goals.level.is_some() && newest.is_some_and(|newest| newest.number != entry.number)
-    };
-    let all = catalogue.dictionaries();
-    all.filter(retires).map(|entry| entry.number).collect()
-}
-
-fn dead_large(committed: &CommittedState, reach: &Reach) -> BTreeSet<BlobId> {
-    let large = committed.catalogue.large_blobs();
-    large
-        .map(|entry| entry.blob)
-        .filter(|blob| !reach.contains(*blob))
-        .collect()
 }
 
 /// The file whose removal makes room on a full disk.
@@ -524,7 +401,10 @@ impl Compaction<'_> {
                 *declined = true;
                 return Err(Error::internal("a segment stays as it is"));
             }
-            let mut rewrite = Rewrite::begin(vfs, new, Arc::clone(workers), parts.written)?;
+            let mut rewrite = {
+                let parts = NewParts::new(parts.written);
+                Rewrite::begin(vfs, new, Arc::clone(workers), parts)?
+            };
             for source in &sources {
                 rewrite.add_blobs(snapshot.reader(), source.as_ref(), &mut keeper)?;
             }

@@ -128,8 +128,8 @@ pub(crate) trait Segment: Send + Sync + std::fmt::Debug {
         pass: &mut dyn FnMut(&StoredFrame<'_>) -> Result<()>,
     ) -> Result<bool>;
 
-    /// As [`Segment::frame`]; blobs that do not lie in frames are passed in frames that are made for them. All are in the
-    /// order of their ids.
+    /// As [`Segment::frame`]; blobs that do not lie in frames are passed in frames that are made for them. All are in
+    /// the order of their ids.
     ///
     /// # Errors
     /// Those of `pass`, too.

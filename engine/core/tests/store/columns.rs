@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use arrow_array::{RecordBatch, RecordBatchReader as _};
 use lakebed_core::{
-    Blob, CompactOptions, CompactReport, ErrorKind, Hash, ProgressFn, ScanRequest, Seq, Store,
-    StoredLayout,
+    BackupOptions, Blob, CompactOptions, CompactReport, ErrorKind, Hash, ProgressFn, ScanRequest,
+    Seq, Store, StoredLayout,
 };
 use lakebed_testkit::records::similar;
 
@@ -257,6 +257,30 @@ fn one_collection_can_become_columns_and_auto_keeps_what_is_smaller() {
         })
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::CollectionNotFound);
+}
+
+#[test]
+fn a_backup_has_the_parts() {
+    let (vfs, place) = (memory(), memory());
+    let store = open(&vfs);
+    let mut records = (0..500).map(|n| Ok(similar(n)));
+    store.append("events", &mut records).unwrap();
+    store.commit().unwrap();
+    to(&store, StoredLayout::Columns);
+    let lines = rows(&store, "events");
+    let mut newest = place.list("").unwrap();
+    for _ in 0..2 {
+        store.backup_on(&place, BackupOptions::default()).unwrap();
+        newest = place.list("").unwrap();
+    }
+    assert_eq!(newest.len(), 2);
+    for name in newest {
+        let inside: Arc<dyn Vfs> =
+            Arc::new(lakebed_vfs::Subdirectory::new(Arc::clone(&place), &name).unwrap());
+        let copy = Store::open_on(inside, Options::read_only()).unwrap();
+        assert_eq!(rows(&copy, "events"), lines);
+        assert_whole(&copy);
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use arrow_schema::{ArrowError, DataType, Field, Schema as ArrowSchema, TimeUnit}
 use lakebed_json::schema::{Schema, arrow_schema};
 use lakebed_json::shapes::{ArrowValues, Shaper};
 
-use super::write::{PartRow, PartRows};
+use super::rows::{PartRow, PartRows};
 
 /// Rows of a batch at most.
 const ROWS: usize = 8_192;

@@ -8,7 +8,7 @@ use lakebed_format::{BlobId, IdRun, IdSet, put_lengths};
 /// Blobs of a chunk at most.
 const BLOBS: u64 = 512;
 /// Blobs of more bytes than this are alone in a chunk, so that a chunk stays below 32 MiB.
-pub(crate) const ALONE_BYTES: usize = 64 << 10;
+pub(super) const ALONE_BYTES: usize = 64 << 10;
 
 /// The chunks of a segment, by ascending ids.
 #[derive(Debug)]

@@ -21,12 +21,12 @@
 
 mod batch;
 mod chunks;
+pub(crate) mod listing;
 mod pages;
 pub(crate) mod part;
+pub(crate) mod rows;
 pub(crate) mod sealed;
 mod sink;
 pub(crate) mod table;
 mod verify;
 pub(crate) mod write;
-
-pub(crate) use chunks::ALONE_BYTES;

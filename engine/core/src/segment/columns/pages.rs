@@ -2,15 +2,38 @@
 
 use std::sync::Arc;
 
-use lakebed_columns::{ColumnsError, Page, PageDictionary, PageEntry, PageRef, Pages};
-use lakebed_format::checksum;
+use lakebed_columns::{
+    ColumnsError, Page, PageDictionary, PageDirectory, PageEntry, PageRef, Pages,
+};
+use lakebed_format::{CollectionId, SegmentNumber, checksum, names};
 
-use super::part::OpenPart;
 use crate::error::{Error, Result};
+use crate::segment::bytes::{SegmentBytes, Slice};
 use crate::segment::frame_cache::{Cached, FrameCache, FrameKey};
 
 /// Bits of a key that tell the offset in a part's file.
 const OFFSET_BITS: u32 = 48;
+
+/// The file of a part, and where its pages lie.
+#[derive(Debug)]
+pub(super) struct PartFile {
+    pub(super) segment: SegmentNumber,
+    /// Its place among the parts of its segment, from 0.
+    pub(super) place: u64,
+    pub(super) collection: CollectionId,
+    /// Of the checksums of the file.
+    pub(super) salt: u64,
+    pub(super) bytes: SegmentBytes,
+    pub(super) directory: PageDirectory,
+}
+
+impl PartFile {
+    /// Damage at an offset of the file.
+    pub(super) fn damaged(&self, offset: u64, detail: &str) -> Error {
+        let name = names::part(self.segment, self.collection);
+        Error::corrupt(self.segment, offset, format!("in its file {name} {detail}"))
+    }
+}
 
 /// What happens to pages that were decoded.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +49,7 @@ pub(super) enum Keeping<'a> {
 /// Gives the pages of a part.
 #[derive(Debug)]
 pub(super) struct PartPages<'a> {
-    pub(super) part: &'a OpenPart,
+    pub(super) part: &'a PartFile,
     pub(super) keeping: Keeping<'a>,
     /// Why the last page could not be read.
     pub(super) error: Option<Error>,
@@ -34,7 +57,7 @@ pub(super) struct PartPages<'a> {
 
 impl Pages for PartPages<'_> {
     fn page(&mut self, leaf: usize, row: u64) -> Option<Arc<Page>> {
-        let found = self.part.table.directory.page(leaf, row)?;
+        let found = self.part.directory.page(leaf, row)?;
         match self.read(found) {
             Ok(page) => Some(page),
             Err(error) => {
@@ -88,7 +111,7 @@ impl PartPages<'_> {
     }
 
     /// The bytes of a page, whose checksum is right.
-    fn bytes(&self, found: PageRef<'_>, entry: &PageEntry) -> Result<crate::segment::bytes::Slice> {
+    fn bytes(&self, found: PageRef<'_>, entry: &PageEntry) -> Result<Slice> {
         let bytes = self.part.bytes.slice(entry.offset, u64::from(entry.len))?;
         bytes.prefetch(0..bytes.len());
         if checksum(self.part.salt, entry.offset, &bytes) != entry.checksum {

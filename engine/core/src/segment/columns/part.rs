@@ -1,10 +1,10 @@
 //! An open part: records by row.
 
 use lakebed_columns::{Lists, RowValues};
-use lakebed_format::{BlobId, CollectionId, IdRun, PartEntry, SegmentNumber, limits, names};
+use lakebed_format::{BlobId, IdRun, IdSet, PartEntry, SegmentNumber, limits};
 use lakebed_json::shapes::{Shapes, Spellers};
 
-use super::pages::{Keeping, PartPages};
+use super::pages::{Keeping, PartFile, PartPages};
 use super::table::PartTable;
 use crate::error::{Error, Result};
 use crate::segment::bytes::SegmentBytes;
@@ -20,14 +20,9 @@ pub(super) const SYSTEM: usize = 7;
 /// A part whose file is open and whose table was checked.
 #[derive(Debug)]
 pub(crate) struct OpenPart {
-    pub(super) segment: SegmentNumber,
-    /// Its place among the parts of its segment, from 0.
-    pub(super) place: u64,
-    pub(super) collection: CollectionId,
-    /// Of the checksums of its file.
-    pub(super) salt: u64,
-    pub(super) bytes: SegmentBytes,
-    pub(super) table: PartTable,
+    pub(super) file: PartFile,
+    /// Its blobs, in the order of its rows.
+    pub(super) blobs: IdSet,
     /// Runs of ids with the row of their first.
     ids: Vec<(u64, IdRun)>,
     lists: Lists,
@@ -80,24 +75,23 @@ impl OpenPart {
             ids.push((row, *run));
             row += run.len;
         }
-        Ok(Self {
+        let file = PartFile {
             segment,
             place: place as u64,
             collection: entry.collection,
             salt: PartEntry::salt(salt, entry.collection),
             bytes,
-            table,
+            directory: table.directory,
+        };
+        Ok(Self {
+            file,
+            blobs: table.ids,
             ids,
             lists,
             spellers,
             shapes,
             typed,
         })
-    }
-
-    /// Its table.
-    pub(super) fn into_table(self) -> PartTable {
-        self.table
     }
 
     /// The row of a blob.
@@ -113,21 +107,15 @@ impl OpenPart {
     /// A reader of its records.
     pub(super) fn records<'a>(&'a self, keeping: Keeping<'a>) -> Records<'a> {
         let pages = PartPages {
-            part: self,
+            part: &self.file,
             keeping,
             error: None,
         };
         Records {
             part: self,
-            values: RowValues::new(pages, self.table.directory.leaves.len(), &self.lists),
+            values: RowValues::new(pages, self.file.directory.leaves.len(), &self.lists),
             fix: Vec::new(),
         }
-    }
-
-    /// Damage at an offset of its file.
-    pub(super) fn damaged(&self, offset: u64, detail: &str) -> Error {
-        let name = names::part(self.segment, self.collection);
-        Error::corrupt(self.segment, offset, format!("in its file {name} {detail}"))
     }
 }
 
@@ -150,8 +138,10 @@ impl Records<'_> {
 
     fn rebuild(&mut self, row: u64, out: &mut Vec<u8>) -> Result<()> {
         let part = self.part;
-        let damaged =
-            |detail: &str| part.damaged(0, &format!("row {row} cannot be read: {detail}"));
+        let damaged = |detail: &str| {
+            part.file
+                .damaged(0, &format!("row {row} cannot be read: {detail}"))
+        };
         let Some(shape) = self.values.next_integer(part.typed + SHAPE) else {
             let raw = self.values.next_bytes(part.typed + RAW);
             out.extend_from_slice(raw.ok_or_else(|| damaged("it has neither shape nor text"))?);

@@ -8,7 +8,7 @@ use lakebed_format::{Encoding, IdSet, SegmentNumber, checksum};
 use crate::error::{Error, Result};
 
 /// What a part's table says.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct PartTable {
     /// Its blobs, in the order of its rows.
     pub(crate) ids: IdSet,

@@ -36,7 +36,9 @@ impl SealedColumns {
             let whole = file_checksum(read.files, part, entry.len, verification)?;
             let is_whole = whole == Some(entry.checksum);
             if !is_whole && !verify_pages(part, verification)? {
-                let error = part.damaged(0, "bytes outside the pages are not what was written");
+                let error = part
+                    .file
+                    .damaged(0, "bytes outside the pages are not what was written");
                 verification.problem(number, None, error.message().to_owned());
             }
             verify_records(part, &listed, is_whole, verification)?;
@@ -52,18 +54,18 @@ fn file_checksum(
     len: u64,
     verification: &mut dyn Verification,
 ) -> Result<Option<u64>> {
-    let file = files.open_part(part.segment, part.collection);
-    let Some(file) = verification.keep(part.segment, None, file)? else {
+    let file = files.open_part(part.file.segment, part.file.collection);
+    let Some(file) = verification.keep(part.file.segment, None, file)? else {
         return Ok(None);
     };
-    let mut sum = RunningChecksum::new(part.salt);
+    let mut sum = RunningChecksum::new(part.file.salt);
     let mut bytes = vec![0; STEP];
     let mut at = 0;
     while at < len {
         let step = usize::try_from(len - at).map_or(STEP, |rest| rest.min(STEP));
         bytes.resize(step, 0);
         file.read_exact_at(&mut bytes, at)
-            .map_err(|e| Error::io(&reading(part.segment), e))?;
+            .map_err(|e| Error::io(&reading(part.file.segment), e))?;
         sum.update(&bytes);
         at += step as u64;
         verification.advance(step as u64)?;
@@ -74,18 +76,18 @@ fn file_checksum(
 /// Checks each page; whether one is damaged.
 fn verify_pages(part: &OpenPart, verification: &mut dyn Verification) -> Result<bool> {
     let pages = PartPages {
-        part,
+        part: &part.file,
         keeping: Keeping::Never,
         error: None,
     };
-    let directory = &part.table.directory;
+    let directory = &part.file.directory;
     let mut damaged = false;
     for leaf in 0..directory.leaves.len() {
         let mut row = 0;
         while let Some(found) = directory.page(leaf, row) {
             let read = pages.read(found);
             damaged |= verification
-                .keep(part.segment, Some(found.page.offset), read)?
+                .keep(part.file.segment, Some(found.page.offset), read)?
                 .is_none();
             row = found.page.first_row + (found.rows as u64).max(1);
             if row >= directory.rows {
@@ -96,8 +98,8 @@ fn verify_pages(part: &OpenPart, verification: &mut dyn Verification) -> Result<
     Ok(damaged)
 }
 
-/// Rebuilds each record and compares its hash. Where the file is whole, a record that cannot be read is a problem; where
-/// it is not, its pages were reported.
+/// Rebuilds each record and compares its hash. Where the file is whole, a record that cannot be read is a problem;
+/// where it is not, its pages were reported.
 fn verify_records(
     part: &OpenPart,
     listed: &[(BlobId, Fingerprint)],
@@ -106,13 +108,13 @@ fn verify_records(
 ) -> Result<()> {
     let mut records = part.records(Keeping::Never);
     let mut bytes = Vec::new();
-    let ids = part.table.ids.runs().iter().flat_map(IdRun::range);
+    let ids = part.blobs.runs().iter().flat_map(IdRun::range);
     for (row, id) in ids.map(BlobId).enumerate() {
         bytes.clear();
         let read = records.append(row as u64, &mut bytes);
         let read = match read {
             Err(error) if !is_whole && error.kind() == crate::ErrorKind::Corrupt => continue,
-            read => verification.keep(part.segment, None, read)?,
+            read => verification.keep(part.file.segment, None, read)?,
         };
         if read.is_none() {
             continue;
@@ -122,8 +124,8 @@ fn verify_records(
         let known = place.and_then(|place| listed.get(place));
         if known.map(|(_, fingerprint)| *fingerprint) != Some(Hash::of(&bytes).fingerprint()) {
             let text = format!("blob {id} does not have the hash it was stored under");
-            let error = part.damaged(0, &text);
-            verification.problem(part.segment, None, error.message().to_owned());
+            let error = part.file.damaged(0, &text);
+            verification.problem(part.file.segment, None, error.message().to_owned());
         }
     }
     Ok(())

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use lakebed_columns::{PageDirectory, PartWriter};
-use lakebed_format::{BlobId, CollectionId, Hash, IdSet, PartEntry, SegmentNumber, Seq, names};
+use lakebed_format::{BlobId, CollectionId, Hash, IdSet, PartEntry, SegmentNumber, names};
 use lakebed_json::extract::Extractor;
-use lakebed_json::schema::Schema;
 use lakebed_json::shapes::{ArrowValues, Leaves, Limits, Shaper, Spellers};
 use lakebed_vfs::{Open, Vfs};
 
 use super::batch::{Batch, fields};
 use super::pages::Keeping;
 use super::part::OpenPart;
+use super::rows::{PartRows, ReadRecord};
 use super::sink::Sink;
 use super::table::PartTable;
 use crate::error::{Error, ErrorKind, Result};
@@ -25,28 +25,6 @@ const SAMPLE_ROWS: usize = 4_096;
 const SAMPLE_BYTES: usize = 8 << 20;
 /// Of the bytes of the records, the part that may lie outside typed columns: a tenth.
 const OVERFLOW: u64 = 10;
-
-/// The rows of a collection that come into its part, by ascending blobs.
-#[derive(Debug)]
-pub(crate) struct PartRows {
-    pub(crate) collection: CollectionId,
-    /// The collection's name, for messages.
-    pub(crate) name: Arc<str>,
-    pub(crate) schema: Arc<Schema>,
-    pub(crate) rows: Vec<PartRow>,
-    /// What rows share: their file, and when they were ingested.
-    pub(crate) shares: Vec<(Option<Arc<str>>, i64)>,
-}
-
-/// A row of a part.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PartRow {
-    pub(crate) blob: BlobId,
-    pub(crate) seq: Seq,
-    pub(crate) line: Option<u64>,
-    /// Its place in [`PartRows::shares`].
-    pub(crate) share: u32,
-}
 
 /// Where parts are written to.
 #[derive(Clone, Copy, Debug)]
@@ -79,18 +57,9 @@ pub(crate) enum Written {
     Rows(String),
 }
 
-/// Reads the bytes of a blob.
-pub(crate) trait ReadRecord {
-    /// The bytes.
-    ///
-    /// # Errors
-    /// `Corrupt`, `Io`, `Interrupted`.
-    fn record(&mut self, id: BlobId) -> Result<&[u8]>;
-}
-
 impl PartPlace<'_> {
-    /// Writes the part of these rows. Where the rows stay in frames, and after an error, no file is left, as far as that
-    /// is possible.
+    /// Writes the part of these rows. Where the rows stay in frames, and after an error, no file is left, as far as
+    /// that is possible.
     ///
     /// # Errors
     /// Those of `records`; `Io`, `StoreFull`.
@@ -116,6 +85,8 @@ impl PartPlace<'_> {
     fn write_file(self, rows: &PartRows, records: &mut dyn ReadRecord) -> Result<Written> {
         let name = names::part(self.segment, rows.collection);
         let io = |error| Error::io(&format!("writing {name}"), error);
+        // Whatever a crash left there.
+        self.remove(rows.collection);
         let file = self.vfs.open(&name, Open::CreateNew).map_err(io)?;
         let salt = PartEntry::salt(self.salt, rows.collection);
         let sink = Sink::new(Arc::clone(&file), salt);
@@ -211,7 +182,13 @@ impl PartPlace<'_> {
             table_offset: 0,
             table_len: 0,
         };
-        let open = OpenPart::new(self.files, (self.segment, self.salt), 0, &entry, table)?;
+        let open = OpenPart::new(
+            self.files,
+            (self.segment, self.salt),
+            0,
+            &entry,
+            table.clone(),
+        )?;
         let mut rebuilt = open.records(Keeping::Never);
         let mut bytes = Vec::new();
         for (row, hash) in checks.hashes.iter().enumerate() {
@@ -230,7 +207,7 @@ impl PartPlace<'_> {
         drop(rebuilt);
         Ok(NewPart {
             entry,
-            table: open.into_table(),
+            table: table,
             raw_bytes: checks.raw_bytes,
             alone: checks.alone,
         })

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use lakebed_codec::{Compressor, Decoded, Dictionary, Frame, Page, Workers};
 use lakebed_format::{
-    BlobId, CommitEntry, Fingerprint, FrameEntry, IdRun, IdSet, Layout, ManifestBody, PartEntry,
-    PartList, RowBatchHeader, RunningChecksum, SegmentEntry, SegmentFormat, SegmentHeader,
-    SegmentNumber, Seq, limits, put_fingerprints,
+    BlobId, CommitEntry, Fingerprint, FrameEntry, IdRun, IdSet, Layout, ManifestBody,
+    RowBatchHeader, RunningChecksum, SegmentEntry, SegmentFormat, SegmentHeader, SegmentNumber,
+    Seq, limits, put_fingerprints,
 };
 use lakebed_vfs::{File, ReadFile, Vfs};
 
@@ -21,8 +21,7 @@ use super::walker::{Block, WalkedBytes, Walker};
 use super::writer::{CommitFacts, EncodedIndex, IndexContents, SegmentTotals, SegmentWriter};
 use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
-use crate::segment::columns::ALONE_BYTES;
-use crate::segment::columns::write::NewPart;
+use crate::segment::columns::listing::NewParts;
 use crate::segment::create::create_file;
 use crate::segment::interface::{ReadContext, Segment, StoredFrame, damaged_rows};
 
@@ -55,10 +54,7 @@ pub(crate) struct Rewrite {
     rows: Vec<u8>,
     commits: Vec<CommitEntry>,
     totals: SegmentTotals,
-    /// Of a segment of layout columns: its parts, their blobs, and blobs that are alone in a chunk.
-    parts: Vec<NewPart>,
-    in_parts: IdSet,
-    alone: IdSet,
+    parts: NewParts,
 }
 
 impl Rewrite {
@@ -70,7 +66,7 @@ impl Rewrite {
         vfs: &dyn Vfs,
         new: NewSegment,
         workers: Arc<Workers>,
-        parts: Vec<NewPart>,
+        parts: NewParts,
     ) -> Result<Self> {
         let (format, layout) = if parts.is_empty() {
             (SegmentFormat::V3, Layout::Rows)
@@ -85,13 +81,10 @@ impl Rewrite {
             salt: new.salt,
             first_blob: new.first_blob,
         });
-        let (mut in_parts, mut alone) = (IdSet::new(), IdSet::new());
-        let mut totals = SegmentTotals::default();
-        for part in &parts {
-            in_parts.extend(&part.table.ids);
-            alone.extend(&part.alone);
-            totals.raw_bytes += part.raw_bytes;
-        }
+        let totals = SegmentTotals {
+            raw_bytes: parts.raw_bytes(),
+            rows: 0,
+        };
         let file = create_file(vfs, new.number)?;
         let header = writer.header();
         file.write_all_at(&header, 0)
@@ -115,8 +108,6 @@ impl Rewrite {
             commits: Vec::new(),
             totals,
             parts,
-            in_parts,
-            alone,
         })
     }
 
@@ -167,10 +158,10 @@ impl Rewrite {
                 Kept::None => all = false,
             }
         }
-        if some && !self.in_parts.is_empty() {
+        if some && !self.parts.is_empty() {
             let ids = || frame.ids.iter().flat_map(IdRun::range).map(BlobId);
-            all &= !ids().any(|id| self.in_parts.contains(id));
-            some = ids().any(|id| keep.blob(id) && !self.in_parts.contains(id));
+            all &= !ids().any(|id| self.parts.ids.contains(id));
+            some = ids().any(|id| keep.blob(id) && !self.parts.ids.contains(id));
         }
         if !some {
             return Ok(());
@@ -203,7 +194,7 @@ impl Rewrite {
         let mut chosen = false;
         let ids = frame.ids.iter().flat_map(IdRun::range).map(BlobId);
         for (index, id) in ids.enumerate() {
-            if !keep.blob(id) || self.in_parts.contains(id) {
+            if !keep.blob(id) || self.parts.ids.contains(id) {
                 continue;
             }
             let bytes = decoded
@@ -257,9 +248,7 @@ impl Rewrite {
                 self.page_ids.push(IdRun { first: id, len: 1 });
             }
         }
-        if bytes.len() > ALONE_BYTES {
-            self.alone.insert(id);
-        }
+        self.parts.framed(id, bytes.len());
         self.page.push(bytes);
         self.totals.raw_bytes += bytes.len() as u64;
         if self.page.bytes() >= page_bytes || self.page.blobs() >= PAGE_BLOBS {
@@ -303,9 +292,7 @@ impl Rewrite {
         for (index, id) in ids.enumerate() {
             let len = decoded.blob(index).map_or(0, <[u8]>::len);
             self.totals.raw_bytes += len as u64;
-            if len > ALONE_BYTES {
-                self.alone.insert(id);
-            }
+            self.parts.framed(id, len);
         }
         self.write_frame(&Frame {
             tag: frame.ids.clone(),
@@ -381,8 +368,9 @@ impl Rewrite {
         mut self,
         catalogue_with: impl FnOnce(SegmentEntry) -> Result<ManifestBody>,
     ) -> Result<SegmentEntry> {
-        let list = self.tables()?;
-        self.framed.extend(&self.in_parts);
+        let (salt, level, position) = (self.writer.salt(), self.new.level, self.position());
+        let list = self.parts.tables(salt, level, position, &mut self.buffer)?;
+        self.framed.extend(&self.parts.ids);
         if self.framed != self.ids {
             return Err(Error::corrupt(
                 self.new.number,
@@ -422,31 +410,6 @@ impl Rewrite {
         drop(probe.bytes);
         let index = self.writer.index(position, contents(moved), own)?;
         self.close(index, own, catalogue_with)
-    }
-
-    /// Writes the tables of the parts; returns the list of the parts, encoded, which is empty without any.
-    fn tables(&mut self) -> Result<Vec<u8>> {
-        if self.parts.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut list = PartList {
-            parts: Vec::new(),
-            alone: std::mem::take(&mut self.alone),
-        };
-        for part in std::mem::take(&mut self.parts) {
-            let offset = self.position();
-            let table = part
-                .table
-                .encode(self.writer.salt(), offset, self.new.level)?;
-            list.parts.push(PartEntry {
-                table_offset: offset,
-                table_len: table.len() as u64,
-                ..part.entry
-            });
-            self.buffer.extend_from_slice(&table);
-            self.spill_if_due()?;
-        }
-        Ok(list.encode())
     }
 
     fn close(
