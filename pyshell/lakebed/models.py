@@ -407,7 +407,6 @@ class CompactReport(Model):
     segments_before: int
     segments_after: int
     bytes_before: int
-    """Bytes of the segments before."""
     bytes_after: int
     """Bytes of the segments after, without `held_bytes`."""
     rewritten_segments: int

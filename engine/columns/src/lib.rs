@@ -7,9 +7,9 @@
 //! | [`Page`] | decodes one page: levels and values |
 //! | [`RowValues`] | the values of a row, as [`lakebed_json::shapes`] asks for them to rebuild a record |
 //!
-//! The files are written and scanned with the `parquet` crate. A single row is read without it: its record reader
-//! takes milliseconds a row, and the page directory leads to the few pages that hold the row. What the two read from a file is
-//! the same, which tests show on everything that is written.
+//! The files are written and scanned with the `parquet` crate. A single row is read without it: its record reader takes
+//! milliseconds a row, and the page directory leads to the few pages that hold the row. What the two read from a file
+//! is the same, which tests show on everything that is written.
 //!
 //! Decoders take arbitrary bytes and give an error, never a panic, and never more memory than stated limits. Nothing
 //! here opens files or knows segments: the caller adds segment and offset to an error.

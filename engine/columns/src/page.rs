@@ -116,7 +116,7 @@ impl Page {
             }
             defs = Vec::new();
         } else {
-            starts.reserve(rows + 1);
+            starts.reserve(rows.min(count) + 1);
             let mut value = 0;
             for (at, level) in defs.iter().enumerate() {
                 if reps.get(at).is_none_or(|rep| *rep == 0) {

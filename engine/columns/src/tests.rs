@@ -404,6 +404,15 @@ proptest! {
     }
 
     #[test]
+    fn arbitrary_bytes_are_no_directory_or_an_odd_one(bytes: Vec<u8>, row: u64) {
+        if let Ok(directory) = PageDirectory::decode(&mut Reader::new("directory", &bytes, 0)) {
+            for leaf in 0..directory.leaves.len() {
+                let _ = directory.page(leaf, row);
+            }
+        }
+    }
+
+    #[test]
     fn damaged_pages_give_errors(seed: u64, at in any::<prop::sample::Index>(), to: u8, cut: u8) {
         let mut numbers = Numbers(seed);
         let records: Vec<String> = (0..200).map(|_| numbers.record(&[1, 5, 6, 9, 12, 3])).collect();

@@ -43,8 +43,8 @@ impl NewParts {
         }
     }
 
-    /// Appends the tables of the parts, the first of which will lie at `offset` in a segment with this salt. Returns the
-    /// list of the parts, encoded; empty without any.
+    /// Appends the tables of the parts, the first of which will lie at `offset` in a segment with this salt. Returns
+    /// the list of the parts, encoded; empty without any.
     ///
     /// # Errors
     /// `Internal` when a table cannot be compressed.
