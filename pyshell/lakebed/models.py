@@ -415,7 +415,7 @@ class CompactReport(Model):
     """Segments that there was no room to write again, or that are damaged; a warning says why."""
     removed_blobs: int
     """Blobs that nothing held and that are gone from the files."""
-    stays_rows: list[str]
+    stays_rows: tuple[str, ...]
     """Why records stay rows that were to become columns: sentences."""
     held_bytes: int
     """Bytes of replaced segments that stay until snapshots and readers of older commits end."""

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 
@@ -207,3 +208,47 @@ def test_on_a_full_disk(path):
             store.commit()
     finally:
         subprocess.run(["umount", "-l", mount], check=False)
+
+
+def events(count):
+    """Records of one kind."""
+    return [json.dumps({"id": n, "name": f"user {n % 97}", "tags": ["a", str(n % 7)]}).encode() for n in range(count)]
+
+
+def test_columns_are_parquet_files_that_others_read(path):
+    pq = pytest.importorskip("pyarrow.parquet")
+    with lakebed.open(path) as store:
+        store.append("events", events(5000))
+        store.append("notes", [b'"only text"', b"7"])
+        store.commit()
+        before = rows(store, "events")
+        report = store.compact("events", layout="columns")
+        assert report.stays_rows == ()
+        assert rows(store, "events") == before
+        assert [store.get(row[2]) for row in before[::500]] == events(5000)[::500]
+        assert store.verify().problems == []
+        assert [segment.layout for segment in store.segments()] == ["columns"]
+        (part,) = path.glob("segments/*.parquet")
+        table = pq.read_table(part)
+        assert table.column_names[:4] == ["id", "name", "tags", "_seq"]
+        assert table["id"].to_pylist() == list(range(5000))
+        assert table["tags"].to_pylist()[3] == ["a", "3"]
+        assert table["_raw"].null_count == 5000
+
+        kept = store.compact(layout="columns")
+        (reason,) = kept.stays_rows
+        assert re.fullmatch(r"notes stays rows in segment \d+: it has only 2 rows here\.", reason)
+        store.compact(layout="rows")
+        assert not list(path.glob("segments/*.parquet"))
+        assert rows(store, "events") == before
+
+
+def test_a_layout_that_there_is_not_is_refused(path):
+    with lakebed.open(path) as store:
+        store.append("events", events(3))
+        with pytest.raises(lakebed.InvalidArgument, match="rows, columns or auto, not"):
+            store.compact(layout="colums")  # type: ignore[arg-type]
+        with pytest.raises(lakebed.InvalidArgument, match="needs a layout"):
+            store.compact("events")
+        with pytest.raises(lakebed.CollectionNotFound):
+            store.compact("event", layout="columns")

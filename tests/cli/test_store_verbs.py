@@ -112,6 +112,23 @@ class TestUpkeep:
         assert run("compact", "--level", "23").code == 2
         assert run("export", "events").out == store.read_bytes()
 
+    def test_compact_to_columns_and_back(self, run, store, on_terminal, place):
+        lines = "".join(f'{{"n": {n}, "text": "line {n % 50}"}}\n' for n in range(1000))
+        (place / "lines.ndjson").write_text(lines)
+        run("ingest", "lines.ndjson")
+        shown = on_terminal("compact", "--layout", "columns").text
+        assert "events stays rows in segment 1: it has only 4 rows here." in shown
+        assert list((place / "data.lakebed" / "segments").glob("*.parquet"))
+        assert run("export", "lines").out == lines.encode()
+        assert run("query", "SELECT count(*) AS n, sum(n) AS sum FROM lines WHERE text = 'line 7'").rows == [
+            {"n": 20, "sum": sum(range(7, 1000, 50))}
+        ]
+        assert run("verify").code == 0
+        run("compact", "lines", "--layout", "rows")
+        assert not list((place / "data.lakebed" / "segments").glob("*.parquet"))
+        assert run("export", "lines").out == lines.encode()
+        assert run("compact", "--layout", "other").code == 2
+
     def test_compact_by_itself(self, run, store, place):
         for n in range(20):
             (place / f"noise-{n}.bin").write_bytes(random.Random(n).randbytes(20_000))

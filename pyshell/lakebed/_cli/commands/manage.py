@@ -72,9 +72,7 @@ def train(context: Context, collection: str, size: int) -> None:
     context.report(report, [training_line(report)])
 
 
-def compact(
-    context: Context, collection: str | None, layout: Layout | None, level: int | None, dry_run: bool
-) -> None:
+def compact(context: Context, collection: str | None, layout: Layout | None, level: int | None, dry_run: bool) -> None:
     """Compacts the store, or says what that would do; the records of a collection, or of all, get a layout."""
     with context.open("r" if dry_run else "a") as store:
         report = store.compact(collection, layout=layout, level=level, dry_run=dry_run, progress=context.progress)

@@ -322,7 +322,12 @@ STORE_VERBS: tuple[Verb, ...] = (
         "Give back the space of what was dropped, trimmed and deleted.",
         "commands.manage:compact",
         (
-            replace(COLLECTION, required=False, help="the collection that --layout is for (default: all)", metavar="[COLLECTION]"),
+            replace(
+                COLLECTION,
+                required=False,
+                help="the collection that --layout is for (default: all)",
+                metavar="[COLLECTION]",
+            ),
             Argument(
                 "layout",
                 "store records as columns (Parquet files), as rows, or as what is smaller",
