@@ -226,7 +226,7 @@ def test_columns_are_parquet_files_that_others_read(path):
         assert report.stays_rows == ()
         assert rows(store, "events") == before
         assert [store.get(row[2]) for row in before[::500]] == events(5000)[::500]
-        assert store.verify().problems == []
+        assert not store.verify().problems
         assert [segment.layout for segment in store.segments()] == ["columns"]
         (part,) = path.glob("segments/*.parquet")
         table = pq.read_table(part)
@@ -247,7 +247,7 @@ def test_a_layout_that_there_is_not_is_refused(path):
     with lakebed.open(path) as store:
         store.append("events", events(3))
         with pytest.raises(lakebed.InvalidArgument, match="rows, columns or auto, not"):
-            store.compact(layout="colums")  # type: ignore[arg-type]
+            store.compact(layout="other")  # type: ignore[arg-type]
         with pytest.raises(lakebed.InvalidArgument, match="needs a layout"):
             store.compact("events")
         with pytest.raises(lakebed.CollectionNotFound):

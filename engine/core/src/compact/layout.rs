@@ -293,16 +293,16 @@ struct Reader<'a> {
 }
 
 impl ReadRecord for Reader<'_> {
+    fn check_interrupted(&self) -> Result<()> {
+        self.snapshot.committed.context.options.check_interrupted()
+    }
+
     fn record(&mut self, id: BlobId) -> Result<&[u8]> {
         let place = self.decoded.as_ref().and_then(|(frame, _)| frame.place(id));
         if let (Some(place), Some((_, last))) = (place, &mut self.decoded) {
             *last = place;
         } else {
-            self.snapshot
-                .committed
-                .context
-                .options
-                .check_interrupted()?;
+            self.check_interrupted()?;
             self.decoded = None;
             for source in self.sources {
                 if let Some(frame) = source.blobs_from(self.read, id)?

@@ -23,6 +23,18 @@ pub(crate) fn may_hold_commits(files: &SegmentFiles, number: SegmentNumber) -> R
     {
         return is_whole_large_blob(file.as_ref(), number, header.salt, len);
     }
+    if let Ok(header) = read_header(WalkedBytes::File(file.as_ref()), number)
+        && header.layout == Layout::Columns
+        && header.uuid == files.store
+    {
+        let walker = Walker {
+            bytes: WalkedBytes::File(file.as_ref()),
+            segment: number,
+            format: header.format,
+            salt: header.salt,
+        };
+        return has_commit(&walker, len);
+    }
     let opened = match ActiveFile::open(files, number, file, len) {
         Ok(Some((opened, _))) => opened,
         Ok(None) => return Ok(false),
@@ -30,7 +42,12 @@ pub(crate) fn may_hold_commits(files: &SegmentFiles, number: SegmentNumber) -> R
         // Another store's, or of a format that this code does not know.
         Err(_) => return Ok(true),
     };
-    match opened.walker().last_commit(len) {
+    has_commit(&opened.walker(), len)
+}
+
+/// Whether a file holds a whole COMMIT, or what may have been one.
+fn has_commit(walker: &Walker<'_>, len: u64) -> Result<bool> {
+    match walker.last_commit(len) {
         Ok(found) => Ok(found.is_some()),
         Err(ReadFailure::Damaged(_)) => Ok(true),
         Err(ReadFailure::Other(error)) => Err(error),

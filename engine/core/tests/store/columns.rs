@@ -167,6 +167,7 @@ fn odd(n: usize) -> Vec<u8> {
         format!("{{\"m\":{{\"k{n}\":1}},\"big\":{n}12345678901234567890123456789012345678901}}"),
         format!("\"only text {n}\""),
         format!("[{n},\"\\ud800\"]"),
+        format!("{{\"_raw\":{n},\"_shape\":\"s\",\"_fix\":[{n}],\"_seq\":{n}}}"),
         "null".to_owned(),
     ];
     odd[n % odd.len()].clone().into_bytes()

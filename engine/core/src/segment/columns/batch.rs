@@ -21,15 +21,21 @@ pub(super) fn fields(schema: &Schema) -> Vec<Field> {
     let typed = arrow_schema(schema, &all);
     let mut fields: Vec<Field> = typed.fields().iter().map(|f| f.as_ref().clone()).collect();
     let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    fields.extend([
-        Field::new("_seq", DataType::Int64, false),
-        Field::new("_file", DataType::Utf8, true),
-        Field::new("_line", DataType::Int64, true),
-        Field::new("_ingested_at", time, false),
-        Field::new("_shape", DataType::Int32, true),
-        Field::new("_fix", DataType::Binary, true),
-        Field::new("_raw", DataType::Binary, true),
-    ]);
+    for (name, data_type, nullable) in [
+        ("_seq", DataType::Int64, false),
+        ("_file", DataType::Utf8, true),
+        ("_line", DataType::Int64, true),
+        ("_ingested_at", time, false),
+        ("_shape", DataType::Int32, true),
+        ("_fix", DataType::Binary, true),
+        ("_raw", DataType::Binary, true),
+    ] {
+        let mut name = name.to_owned();
+        while schema.position(&name).is_some() {
+            name.push('_');
+        }
+        fields.push(Field::new(name, data_type, nullable));
+    }
     fields
 }
 

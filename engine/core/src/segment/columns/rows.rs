@@ -36,4 +36,10 @@ pub(crate) trait ReadRecord {
     /// # Errors
     /// `Corrupt`, `Io`, `Interrupted`.
     fn record(&mut self, id: BlobId) -> Result<&[u8]>;
+
+    /// To be called a few times a second.
+    ///
+    /// # Errors
+    /// `Interrupted`.
+    fn check_interrupted(&self) -> Result<()>;
 }

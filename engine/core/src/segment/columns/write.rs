@@ -21,6 +21,8 @@ use crate::segment::files::SegmentFiles;
 const MIN_ROWS: usize = 64;
 /// Records that spellers are chosen by.
 const SAMPLE_ROWS: usize = 4_096;
+/// Rows that are read back between two checks for an interrupt.
+const CHECK_ROWS: usize = 4_096;
 /// Bytes of these records.
 const SAMPLE_BYTES: usize = 8 << 20;
 /// Of the bytes of the records, the part that may lie outside typed columns: a tenth.
@@ -91,10 +93,12 @@ impl PartPlace<'_> {
         let salt = PartEntry::salt(self.salt, rows.collection);
         let sink = Sink::new(Arc::clone(&file), salt);
         let end = sink.end();
-        // An error of the file is told as what it is.
+        // An error of the file is told as what it is; columns that Parquet does not have stay rows.
         let refused = |error: lakebed_columns::ColumnsError| match end.lock().error.take() {
-            Some(error) => io(error),
-            None => Error::internal(&format!("a part cannot be written: {error}")),
+            Some(error) => Err(io(error)),
+            None => Ok(Written::Rows(format!(
+                "its columns cannot be written ({error})"
+            ))),
         };
         let leaves = Leaves::of(&rows.schema.columns);
         let spellers = spellers(&leaves, rows, records)?;
@@ -121,7 +125,9 @@ impl PartPlace<'_> {
                 checks.overflow += batch.settle(&shaper, &mut values);
                 let out = std::mem::take(&mut batch).into_columns(rows, arrays);
                 let out = out.map_err(|_| Error::internal("columns of a part differ in length"))?;
-                writer.push(out).map_err(refused)?;
+                if let Err(error) = writer.push(out) {
+                    return refused(error);
+                }
                 let overflow = checks.overflow + shaper.shapes().bytes() as u64;
                 if overflow * OVERFLOW > checks.raw_bytes {
                     let percent = overflow * 100 / checks.raw_bytes.max(1);
@@ -131,7 +137,10 @@ impl PartPlace<'_> {
                 }
             }
         }
-        let written = writer.finish().map_err(refused)?;
+        let written = match writer.finish() {
+            Ok(written) => written,
+            Err(error) => return refused(error),
+        };
         let (len, sum) = end.lock().finished();
         file.sync_data().map_err(io)?;
         let mut read = |offset, into: &mut [u8]| {
@@ -141,8 +150,12 @@ impl PartPlace<'_> {
                 kind.into()
             })
         };
-        let directory = written.directory(salt, &mut read).map_err(refused)?;
-        let part = self.part(rows, &leaves, &shaper, directory, (len, sum), checks)?;
+        let directory = match written.directory(salt, &mut read) {
+            Ok(directory) => directory,
+            Err(error) => return refused(error),
+        };
+        let table = table(rows, &leaves, &shaper, directory);
+        let part = self.part(rows, table, (len, sum), checks, records)?;
         Ok(Written::Part(Box::new(part)))
     }
 
@@ -150,30 +163,11 @@ impl PartPlace<'_> {
     fn part(
         self,
         rows: &PartRows,
-        leaves: &Leaves,
-        shaper: &Shaper,
-        directory: PageDirectory,
+        table: PartTable,
         (len, checksum): (u64, u64),
         checks: Checks,
+        records: &dyn ReadRecord,
     ) -> Result<NewPart> {
-        let mut ids = IdSet::new();
-        for row in &rows.rows {
-            ids.insert(row.blob);
-        }
-        let (mut spellers, mut shapes) = (Vec::new(), Vec::new());
-        shaper.spellers().encode(&mut spellers);
-        shaper.shapes().encode(&mut shapes);
-        let lists = leaves
-            .lists()
-            .iter()
-            .map(|list| (list.leaves.start, list.depth));
-        let table = PartTable {
-            ids,
-            directory,
-            lists: lists.collect(),
-            spellers,
-            shapes,
-        };
         let entry = PartEntry {
             collection: rows.collection,
             rows: rows.rows.len() as u64,
@@ -192,6 +186,9 @@ impl PartPlace<'_> {
         let mut rebuilt = open.records(Keeping::Never);
         let mut bytes = Vec::new();
         for (row, hash) in checks.hashes.iter().enumerate() {
+            if row.is_multiple_of(CHECK_ROWS) {
+                records.check_interrupted()?;
+            }
             bytes.clear();
             rebuilt.append(row as u64, &mut bytes)?;
             if Hash::of(&bytes) != *hash {
@@ -207,10 +204,32 @@ impl PartPlace<'_> {
         drop(rebuilt);
         Ok(NewPart {
             entry,
-            table: table,
+            table,
             raw_bytes: checks.raw_bytes,
             alone: checks.alone,
         })
+    }
+}
+
+/// What a segment says of a part with this page directory.
+fn table(rows: &PartRows, leaves: &Leaves, shaper: &Shaper, directory: PageDirectory) -> PartTable {
+    let mut ids = IdSet::new();
+    for row in &rows.rows {
+        ids.insert(row.blob);
+    }
+    let (mut spellers, mut shapes) = (Vec::new(), Vec::new());
+    shaper.spellers().encode(&mut spellers);
+    shaper.shapes().encode(&mut shapes);
+    let lists = leaves
+        .lists()
+        .iter()
+        .map(|list| (list.leaves.start, list.depth));
+    PartTable {
+        ids,
+        directory,
+        lists: lists.collect(),
+        spellers,
+        shapes,
     }
 }
 
