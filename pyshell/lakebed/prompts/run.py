@@ -216,9 +216,9 @@ class Run(Iterator[PromptResult]):
         """Takes rows while there is room, stores what can be stored, or waits for an event."""
         if not self._began:
             self._begin()
+        self._collect()
         taken = self._counts.rows
         self._take_rows()
-        self._collect()
         unsaved = len(self._sent) + len(self._to_store)
         is_last = not self._sending and (self._rows_ended or self._stopping)
         # A failure is stored at once: further rows with the same prompt would only wait to fail with it.
