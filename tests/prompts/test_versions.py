@@ -20,7 +20,7 @@ MODEL = "llama3.2:latest"
 
 @pytest.fixture
 def answered_by(server):
-    """The digest that the server had when it answered each prompt; tests add to `changes`, by the number of the chat."""
+    """The digest that the server had when it answered each prompt; and what tests change, by the number of the chat."""
     answered: dict[str, str] = {}
     changes: dict[int, Callable[[], object]] = {}
     play = server._chat

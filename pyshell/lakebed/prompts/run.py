@@ -1,9 +1,9 @@
 """A run: it takes input rows, sends prompts, and stores replies and results as they arrive.
 
 One thread, the caller's, does everything with the store; it works when the next result is requested. Other threads send
-requests, and one reads the query. Every queue is bounded, so memory does not grow with the number of rows. Replies that
-arrive during a commit, or within `_COMMIT_SECONDS` after it, are stored together in the next one: those a killed run
-loses.
+requests, one reads the query, and one watches the model. Every queue is bounded, so memory does not grow with the
+number of rows. Replies that arrive during a commit, or within `_COMMIT_SECONDS` after it, are stored together in the
+next one, once their version of the model is known: those a killed run loses.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ __all__ = ["Run"]
 _MAX_WAITING = 4096
 """Rows that wait for replies, at most."""
 _MAX_TOGETHER = 256
-"""Rows that are stored in one commit, at most."""
+"""Rows that wait to be stored, at most, besides those of the requests under way."""
 _MOST_REPLIES = 32
-"""Replies that wait to be stored, at most: so much a killed run can lose."""
+"""Replies that are stored whatever the time since the last commit: so much a killed run can lose."""
 _COMMIT_SECONDS = 0.03
 """The time between two commits, at least, while requests are being sent: a commit takes two kilobytes besides its rows,
 and a sync of the disk."""
