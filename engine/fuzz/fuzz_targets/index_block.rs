@@ -3,7 +3,7 @@
 
 use lakebed_format::{
     BlobId, CatalogueRecord, CommitEntry, CommitNumber, FingerprintExtent, Fingerprints,
-    FrameTable, IdSet, IndexBlock, ManifestBody, Ordinals, RowBatchEntry, SectionKind,
+    FrameTable, IdSet, IndexBlock, ManifestBody, Ordinals, PartList, RowBatchEntry, SectionKind,
     SegmentFormat, checksum, coding::Reader,
 };
 use libfuzzer_sys::fuzz_target;
@@ -56,6 +56,9 @@ fn read(kind: SectionKind, data: &[u8]) {
         }
         SectionKind::ManifestBody => {
             let _ = ManifestBody::decode(data, AT);
+        }
+        SectionKind::Parts => {
+            let _ = PartList::decode(data, AT);
         }
     }
 }
