@@ -11,7 +11,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | [`write`] | rows of a collection into a part; each record is rebuilt from the file and compared |
+//! | [`mod@write`] | rows of a collection into a part; each record is rebuilt from the file and compared |
 //! | [`part`] | an open part: records by row |
 //! | `pages` | decoded pages, from the cache or the file |
 //! | [`sealed`] | the segment: parts and frames behind [`super::Segment`] |
