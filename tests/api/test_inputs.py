@@ -408,3 +408,29 @@ def test_following_ends_with_an_interrupt(tmp_path):
         out, err = process.communicate(timeout=30)
     assert process.returncode == 0, err
     assert json.loads(out)["rows"] == 2
+
+
+class Stream:
+    """A stream of these bytes, which knows whether its end was read."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.ended = False
+
+    def read(self, _size: int) -> bytes:
+        data, self.data = self.data, b""
+        self.ended = not data
+        return data
+
+
+def test_an_end_that_an_interrupt_comes_with_is_not_that_of_the_input(tmp_path):
+    stream = Stream(LINES)
+
+    def progress(*_: object) -> None:
+        if stream.ended:
+            # Ctrl-C, which also ended the program at the other end of the pipe.
+            raise KeyboardInterrupt
+
+    with lakebed.open(tmp_path / "data.lakebed") as store:
+        with pytest.raises(lakebed.Interrupted):
+            store.ingest(stream, into="logs", progress=progress)
