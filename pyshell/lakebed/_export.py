@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
 
 from lakebed._encodings import compressed
 from lakebed._file_formats import RECORDS, file_format
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["export"]
 
+_Report: TypeAlias = Callable[[int, int | None, int, float], None]
+
 _ROWS_BETWEEN_REPORTS = 10_000
 
 
@@ -28,7 +30,7 @@ def export(
     collection: str,
     target: str | os.PathLike[str] | IO[bytes],
     form: str | None,
-    report: Callable[..., object] | None,
+    report: _Report | None,
 ) -> dict[str, Any]:
     """See `Store.export`. `report` is called with the progress. Returns the fields of an `ExportReport`."""
 
@@ -37,8 +39,8 @@ def export(
             return engine.export(collection, into, report)
         return _json_array(store, collection, cast("IO[bytes]", into), report)
 
-    is_file = isinstance(target, str | os.PathLike)
-    found = file_format(os.fspath(target) if is_file else "", form)
+    path = Path(target) if isinstance(target, str | os.PathLike) else None
+    found = file_format(str(path or ""), form)
     name = found.name or "ndjson"
     if name not in RECORDS:
         message = (
@@ -46,9 +48,8 @@ def export(
             f'write it with lakebed.connect(...).sql("FROM {collection}"), or with the command lakebed export.'
         )
         raise InvalidArgument(message)
-    if not is_file:
-        return write(target)
-    path = Path(target)
+    if path is None:
+        return write(cast("IO[bytes]", target))
     unfinished = path
     try:
         with written_whole(path) as unfinished:
@@ -62,9 +63,7 @@ def export(
         raise error(problem.kind, message, problem.errno) from None
 
 
-def _json_array(
-    store: Readable, collection: str, target: IO[bytes], report: Callable[..., object] | None
-) -> dict[str, Any]:
+def _json_array(store: Readable, collection: str, target: IO[bytes], report: _Report | None) -> dict[str, Any]:
     began = time.monotonic()
     rows, size, before = 0, 0, b"[\n "
     for record in store.scan(collection):

@@ -7,8 +7,10 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import IO, cast
 
 import pytest
 import zstandard
@@ -234,13 +236,14 @@ class TestExport:
         store.ingest(ndjson)
         whole = ndjson.read_bytes()
         array = b"[\n " + whole[:-1].replace(b"\n", b",\n ") + b"\n]\n"
-        for name, opened, expected in [
+        formats: list[tuple[str, Callable[..., IO[bytes]], bytes]] = [
             ("out", open, whole),
             ("out.jsonl", open, whole),
-            ("out.ndjson.gz", gzip.open, whole),
+            ("out.ndjson.gz", cast("Callable[..., IO[bytes]]", gzip.open), whole),
             ("out.json", open, array),
-            ("out.json.gz", gzip.open, array),
-        ]:
+            ("out.json.gz", cast("Callable[..., IO[bytes]]", gzip.open), array),
+        ]
+        for name, opened, expected in formats:
             report = store.export("things", tmp_path / name)
             with opened(tmp_path / name, "rb") as file:
                 assert file.read() == expected, name
