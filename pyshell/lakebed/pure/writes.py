@@ -1,0 +1,116 @@
+# ruff: noqa: ARG001, ARG002  (the names are the protocol's)
+"""What the engine in Python does not do yet says so: one sentence, of the kind `backend_missing`."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from lakebed.errors import BackendMissing
+
+__all__ = ["ArrowFile", "NeedsRust", "json_lines", "needs_rust"]
+
+
+def needs_rust(what: str) -> NoReturn:
+    """Raises `BackendMissing`; `what` is what was asked for, as in "Compacting"."""
+    raise BackendMissing(
+        f"{what} needs lakebed's engine in Rust: install lakebed from a wheel, or with a Rust toolchain."
+    )
+
+
+class NeedsRust:
+    """Methods of the protocols `StoreEngine` and `SnapshotEngine`."""
+
+    def put(self, data: bytes | bytearray | memoryview, /) -> Any:
+        needs_rust("Writing")
+
+    def delete(self, hash: Any, /) -> int:
+        needs_rust("Writing")
+
+    def commit(self) -> int:
+        needs_rust("Writing")
+
+    def rollback(self) -> None:
+        needs_rust("Writing")
+
+    def append(self, collection: str, batches: Any, /) -> dict[str, Any]:
+        needs_rust("Writing")
+
+    def ingest(
+        self,
+        source: Any,
+        /,
+        *,
+        into: str,
+        name: str,
+        original: str | None,
+        on_error: str,
+        nan: str | None,
+        again: bool,
+        resume: bool,
+        follow: bool,
+        dry_run: bool,
+        train: bool,
+        progress: Any,
+    ) -> dict[str, Any]:
+        needs_rust("Ingesting")
+
+    def train(self, collection: str, size: int, /) -> dict[str, Any]:
+        needs_rust("Training")
+
+    def declare(self, collection: str, changes: Any, create: bool, /) -> None:
+        needs_rust("Declaring types")
+
+    def infer(self, collection: str, /) -> None:
+        needs_rust("Inferring types anew")
+
+    def drop(self, collection: str, /) -> int:
+        needs_rust("Writing")
+
+    def trim(self, collection: str, before_seq: int, /) -> int:
+        needs_rust("Writing")
+
+    def seal(self) -> None:
+        needs_rust("Writing")
+
+    def compact(self, level: int | None, dry_run: bool, progress: Any, /) -> dict[str, Any]:
+        needs_rust("Compacting")
+
+    def schema(self, collection: str, counted: bool, /) -> dict[str, Any]:
+        needs_rust("Typed columns")
+
+    def schema_digest(self, collection: str, /) -> int:
+        needs_rust("Typed columns")
+
+    def misfits(self, collection: str, start: int, /) -> int:
+        needs_rust("Typed columns")
+
+    def arrow(
+        self,
+        collection: str,
+        columns: list[str] | None,
+        filters: list[tuple[Any, ...]] | None,
+        start: int,
+        stop: int | None,
+        signs_of_life: bool,
+        views: bool,
+        /,
+    ) -> Any:
+        needs_rust("Arrow")
+
+    def system(self, table: str, columns: list[str] | None, /) -> Any:
+        needs_rust("Arrow")
+
+
+class ArrowFile:
+    """The bytes of an Arrow file with the rows of a table."""
+
+    def __init__(self, table: Any) -> None:
+        needs_rust("Arrow")
+
+    def __iter__(self) -> Any:
+        needs_rust("Arrow")
+
+
+def json_lines(table: Any, json: list[list[int]], /) -> Any:
+    """A file object with one JSON object a line for each row of a table."""
+    needs_rust("Arrow")
