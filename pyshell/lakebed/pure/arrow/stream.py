@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from lakebed.pure.arrow import with_pyarrow
 from lakebed.pure.arrow.arrays import Array, Field
 from lakebed.pure.arrow.interface import schema_capsule, stream_capsule
 
@@ -13,10 +14,13 @@ __all__ = ["ArrowStream"]
 class ArrowStream:
     """Rows of one snapshot. Each request for a stream begins a new one."""
 
-    def __init__(self, fields: list[Field], batches: Callable[[], Iterator[list[Array]]]) -> None:
+    def __init__(
+        self, fields: list[Field], batches: Callable[[], Iterator[list[Array]]], *, for_duckdb: bool = False
+    ) -> None:
         """`batches` begins the rows: each batch is one array for each field. A batch without columns is a number of
-        rows in an array of its own, behind no field."""
+        rows in an array of its own, behind no field. `for_duckdb`: DuckDB is its consumer."""
         self._fields = fields
+        self._for_duckdb = for_duckdb
         self._batches = batches
 
     @property
@@ -33,7 +37,9 @@ class ArrowStream:
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         del requested_schema  # as the interface allows
-        return stream_capsule(self._struct, self._structs())
+        through_pyarrow = with_pyarrow.is_loaded() and not self._for_duckdb
+        give = with_pyarrow.stream_capsule if through_pyarrow else stream_capsule
+        return give(self._struct, self._structs())
 
     def _structs(self) -> Iterator[Array]:
         for arrays in self._batches():
