@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 
 from lakebed.errors import InvalidArgument
-from lakebed.pure.reading import Reads
+from lakebed.pure.scan.methods import TypedReads
 from lakebed.pure.view import View
 from lakebed.pure.writes import NeedsRust
 
 __all__ = ["SnapshotEngine"]
 
 
-class SnapshotEngine(Reads, NeedsRust):
+class SnapshotEngine(TypedReads, NeedsRust):
     """What `StoreEngine.snapshot` returns."""
 
     def __init__(self, view: View) -> None:

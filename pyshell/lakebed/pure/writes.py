@@ -75,31 +75,6 @@ class NeedsRust:
     def compact(self, level: int | None, dry_run: bool, progress: Any, /) -> dict[str, Any]:
         needs_rust("Compacting")
 
-    def schema(self, collection: str, counted: bool, /) -> dict[str, Any]:
-        needs_rust("Typed columns")
-
-    def schema_digest(self, collection: str, /) -> int:
-        needs_rust("Typed columns")
-
-    def misfits(self, collection: str, start: int, /) -> int:
-        needs_rust("Typed columns")
-
-    def arrow(
-        self,
-        collection: str,
-        columns: list[str] | None,
-        filters: list[tuple[Any, ...]] | None,
-        start: int,
-        stop: int | None,
-        signs_of_life: bool,
-        views: bool,
-        /,
-    ) -> Any:
-        needs_rust("Arrow")
-
-    def system(self, table: str, columns: list[str] | None, /) -> Any:
-        needs_rust("Arrow")
-
 
 class ArrowFile:
     """The bytes of an Arrow file with the rows of a table."""
