@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from lakebed.errors import StoreNotFound
+from lakebed.errors import NotAStore, StoreNotFound
 from lakebed.pure.codec import Compressor, Decompressor, stored_dictionary
 from lakebed.pure.damage import io_error, named
 from lakebed.pure.files import Directory
@@ -50,9 +50,11 @@ class Options:
 class Context:
     """The directory, the settings, the cache and the dictionaries of one store object in one process."""
 
-    def __init__(self, directory: Directory, store_file: StoreFile, options: Options) -> None:
+    def __init__(self, directory: Directory, options: Options, store_file: StoreFile | None = None) -> None:
+        """`store_file` is that of a store that is being made. Raises `NotAStore`, `FormatTooNew`, `Corrupt`,
+        `StoreIOError`."""
         self.directory = directory
-        self.store_file = store_file
+        self.store_file = read_store_file(directory) if store_file is None else store_file
         self.options = options
         self.cache = FrameCache(options.cache_bytes)
         self.process = os.getpid()
@@ -122,8 +124,6 @@ class Context:
 
 def read_store_file(directory: Directory) -> StoreFile:
     """FORMAT. Raises `NotAStore`, `FormatTooNew`, `Corrupt`, `StoreIOError`."""
-    from lakebed.errors import NotAStore
-
     try:
         data = directory.read(FORMAT)
     except (FileNotFoundError, IsADirectoryError):

@@ -9,7 +9,7 @@ from blake3 import blake3
 from lakebed.errors import InvalidArgument
 from lakebed.pure.format.coding import HASH_BYTES, Bytes
 
-__all__ = ["Hash", "bytes_of", "digest", "fingerprint", "named_range"]
+__all__ = ["Hash", "bytes_of", "digest", "fingerprint", "named_range", "too_large"]
 
 
 def digest(data: Bytes) -> bytes:
@@ -22,12 +22,20 @@ def fingerprint(hash: bytes) -> int:
     return int.from_bytes(hash[:8], "big")
 
 
-def bytes_of(data: Any) -> bytes:
-    """A copy of what has the buffer protocol; `bytes` as they are. Raises `TypeError`."""
+def too_large(size: int, limit: int) -> InvalidArgument:
+    """The error of a blob that is larger than a store takes."""
+    return InvalidArgument(f"A blob of {size} bytes is larger than the {limit} bytes that a store takes.")
+
+
+def bytes_of(data: Any, limit: int | None = None) -> bytes:
+    """A copy of what has the buffer protocol; `bytes` as they are. Raises `TypeError`; `InvalidArgument` for more bytes
+    than `limit`."""
     if type(data) is bytes:
         return data
     try:
         with memoryview(data) as view:
+            if limit is not None and view.nbytes > limit:
+                raise too_large(view.nbytes, limit)
             return view.tobytes()
     except TypeError:
         raise TypeError(

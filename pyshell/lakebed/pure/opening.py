@@ -42,11 +42,17 @@ class FoundCommit(NamedTuple):
 
 
 def open_state(
-    context: Context, previous: State | None = None, *, counts: int = 0, catalogue: Catalogue | None = None
+    context: Context,
+    previous: State | None = None,
+    *,
+    holding: bool = False,
+    counts: int = 0,
+    catalogue: Catalogue | None = None,
 ) -> State:
     """The newest state of the store.
 
     - `previous`: an older state, the parts of which are used again.
+    - `holding`: whether the caller holds the writer's lock.
     - `counts`: the number of a commit that counts whatever LOCK says: one's own.
     - `catalogue`: the catalogue as of that commit, if it is known.
 
@@ -55,7 +61,7 @@ def open_state(
     with operating_system(f"Opening {context.path}"):
         number, manifest, hold = _manifest(context, previous)
         same = previous is not None and previous.manifest_number == number
-        found = last_commit(context, manifest, counts)
+        found = last_commit(context, manifest, holding, counts)
         state = State(context, number, manifest, hold, previous if previous is not None else None)
         if found is not None:
             known = previous.known_parts(found.file, found.header) if previous is not None and same else None
@@ -137,10 +143,10 @@ def _from_footer(context: Context, problem: str) -> tuple[int, Manifest, Hold | 
     )
 
 
-def last_commit(context: Context, manifest: Manifest, counts: int = 0) -> FoundCommit | None:
+def last_commit(context: Context, manifest: Manifest, holding: bool = False, counts: int = 0) -> FoundCommit | None:
     """The last COMMIT of the active segment that counts; None when the store is as the manifest says.
 
-    `counts` is as for `open_state`. Raises `FormatTooNew`, `OSError`.
+    `holding` and `counts` are as for `open_state`. Raises `FormatTooNew`, `OSError`.
     """
     if context.directory.stat(segment_name(manifest.active)) is None:
         return None
@@ -148,12 +154,12 @@ def last_commit(context: Context, manifest: Manifest, counts: int = 0) -> FoundC
     try:
         with named(f"Segment {manifest.active} of {context.path}"):
             head = _header(file, manifest.active, context.store_file.uuid)
-        at = _last_commit_at(file, head) if head is not None else None
+        at = last_commit_at(file, head) if head is not None else None
         if head is None or at is None:
             file.close()
             return None
         offset: int | None = at
-        if not _counts(context, file, head, at, counts):
+        if not _counts(context, file, head, at, holding, counts):
             offset = _before(file, head, at)
         if offset is None:
             file.close()
@@ -172,7 +178,7 @@ def _header(file: SegmentFile, number: int, uuid: bytes) -> Header | None:
         return None
 
 
-def _last_commit_at(file: SegmentFile, head: Header) -> int | None:
+def last_commit_at(file: SegmentFile, head: Header) -> int | None:
     """The offset of the last valid COMMIT."""
     size = file.length
     if size < header.SIZE + commits.SIZE:
@@ -218,7 +224,7 @@ def group_is_whole(file: SegmentFile, head: Header, offset: int) -> bool:
     return len(data) == offset - commit.group and xxh3_64_intdigest(data, head.salt) == commit.digest
 
 
-def _counts(context: Context, file: SegmentFile, head: Header, offset: int, counts: int) -> bool:
+def _counts(context: Context, file: SegmentFile, head: Header, offset: int, holding: bool, counts: int) -> bool:
     """Whether the last COMMIT counts, or a writer is still waiting for its sync."""
     commit = commit_at(file, offset, head)
     if commit.number <= counts:
@@ -227,7 +233,7 @@ def _counts(context: Context, file: SegmentFile, head: Header, offset: int, coun
         text = context.lock_text()
         if text.synced is not None and commit.number <= text.synced:
             return True
-        if not _is_written_to(context) or (text.since is not None and commit.time < text.since):
+        if holding or not _is_written_to(context) or (text.since is not None and commit.time < text.since):
             # An earlier writer left it.
             return group_is_whole(file, head, offset)
     return False

@@ -27,6 +27,7 @@ class PendingBlob(NamedTuple):
     """A blob that is not committed yet."""
 
     data: bytes
+    fingerprint: int
     dictionary: int | None
     """The dictionary to compress it with."""
 
@@ -81,7 +82,7 @@ class Pending:
     def add(self, data: bytes, fingerprint: int, dictionary: int | None) -> int:
         """Add a blob that goes into a frame; returns its id."""
         id = self.next_blob
-        self.blobs[id] = PendingBlob(data, dictionary)
+        self.blobs[id] = PendingBlob(data, fingerprint, dictionary)
         self._list(id, data, fingerprint)
         return id
 

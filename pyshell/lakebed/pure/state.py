@@ -6,12 +6,12 @@ import os
 import stat as status_of
 from bisect import bisect_right
 
-from lakebed.errors import Corrupt
+from lakebed.errors import Corrupt, StoreNotFound
 from lakebed.pure.catalogue import Catalogue
 from lakebed.pure.codec import Compressor, Decompressor
 from lakebed.pure.context import Context
 from lakebed.pure.damage import named, operating_system
-from lakebed.pure.files import SegmentFile
+from lakebed.pure.files import SegmentFile, numbered
 from lakebed.pure.format import header
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.header import Header
@@ -87,6 +87,19 @@ class State:
             return None
         return self.last_commit + 1, self.synced
 
+    def follows(self, before: State) -> bool:
+        """Whether an older state can have become this one."""
+        return self.last_commit > before.last_commit or (
+            self.last_commit == before.last_commit and self.last_seal == before.last_seal
+        )
+
+    def replaced_error(self) -> StoreNotFound:
+        """The error of a store that does not follow this state."""
+        return StoreNotFound(
+            f"This store was replaced: {self.context.path} no longer has commit {self.last_commit}, as after a restore from a "
+            "backup. What is open stays readable; open the path again to use what is there now."
+        )
+
     # --- Segments ---
 
     def rows_segment(self, entry: SealedSegment) -> RowsSegment:
@@ -137,6 +150,14 @@ class State:
         if at < 0 or id >= self.sealed[at].end_id:
             return None
         return self.rows_segment(self.sealed[at])
+
+    def replaced(self) -> list[int]:
+        """The segments whose files are there and that the manifest, which gave later numbers, does not name: a
+        compaction replaced them. Raises `OSError`."""
+        named = {one.number for one in self.manifest.segments} | {self.manifest.active}
+        named |= {one.segment for one in self.catalogue.large.values()}
+        numbers = numbered(self.context.directory.names("segments"), 12, ".seg")
+        return [number for number in numbers if number not in named and number < self.manifest.next_segment]
 
     # --- Blobs ---
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lakebed.pure.damage import operating_system
-from lakebed.pure.files import numbered, segment_name
+from lakebed.pure.files import segment_name
 from lakebed.pure.state import State
 from lakebed.pure.view import View
 
@@ -52,16 +52,8 @@ def _active_segments(state: State) -> int:
     return large + (state.active is not None)
 
 
-def replaced_segments(state: State) -> list[int]:
-    """The segments that a compaction replaced and whose files are still there. Raises `OSError`."""
-    named = {one.number for one in state.manifest.segments} | {state.manifest.active}
-    named |= {one.segment for one in state.catalogue.large.values()}
-    numbers = numbered(state.context.directory.names("segments"), 12, ".seg")
-    return [number for number in numbers if number not in named and number < state.manifest.next_segment]
-
-
 def held_bytes(state: State) -> int:
     """Bytes of segments that a compaction replaced and that somebody still holds. Raises `StoreIOError`."""
     with operating_system(f"Reading {state.context.path}"):
-        found = (state.context.directory.stat(segment_name(number)) for number in replaced_segments(state))
+        found = (state.context.directory.stat(segment_name(number)) for number in state.replaced())
         return sum(status.st_size for status in found if status is not None)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from lakebed.errors import Closed, InvalidArgument, StoreNotFound
-from lakebed.pure.context import Context, Options, read_store_file
+from lakebed.errors import Closed, InvalidArgument
+from lakebed.pure.context import FORMAT, Context, Options
 from lakebed.pure.export import export
 from lakebed.pure.files import Directory
+from lakebed.pure.hash import bytes_of, too_large
 from lakebed.pure.opening import open_state
 from lakebed.pure.reading import Reads
 from lakebed.pure.snapshot import SnapshotEngine
-from lakebed.pure.state import State
 from lakebed.pure.stats import stats
-from lakebed.pure.verify import verify
+from lakebed.pure.verify import lost_commits, verify
 from lakebed.pure.view import View
-from lakebed.pure.writes import NeedsRust, needs_rust
+from lakebed.pure.write.append import append
+from lakebed.pure.write.create import create_store
+from lakebed.pure.write.removal import drop, trim
+from lakebed.pure.write.writer import LARGEST_BLOB, Writer
+from lakebed.pure.writes import NeedsRust
 
 __all__ = ["StoreEngine", "open_store"]
 
@@ -67,32 +72,49 @@ def open_store(
 
 
 class StoreEngine(Reads, NeedsRust):
-    """An open store."""
+    """An open store. Its methods may be called from several threads; a child made by `fork` reads through a store of its
+    own."""
 
     def __init__(self, path: str, options: Options, *, create: bool) -> None:
         self._lock = threading.RLock()
         self._closed = False
         self._path = path
         self._options = options
-        self._open(create)
+        if create and not Path(path, FORMAT).exists():
+            create_store(path, options)
+        self._open()
 
-    def _open(self, create: bool) -> None:
-        if create and not Path(self._path).exists():
-            needs_rust("Making a store")
-        directory = Directory(self._path)
-        self._context = Context(directory, read_store_file(directory), self._options)
-        self._state: State = open_state(self._context)
-        self._shown = View(self._state)
+    def _open(self) -> None:
+        self._context = Context(Directory(self._path), self._options)
+        self._show(View(open_state(self._context)))
+        self._writer = Writer(self._context, self._shown.state, self._show)
+        self._warn_of_lost()
+
+    def _show(self, view: View) -> None:
+        """Show a view: the newest state, and what is pending."""
+        self._shown = view
+
+    def _warn_of_lost(self) -> None:
+        lost = lost_commits(self._shown.state)
+        if lost is not None:
+            self._context.warn(lost)
 
     # --- What is read ---
 
     def _view(self) -> View:
         self._check_open()
+        if self._context.process != os.getpid():
+            # A child made by fork: other threads of the parent may have held the lock.
+            self._lock = threading.RLock()
+            self._open()
         return self._shown
 
     def _check_open(self) -> None:
         if self._closed:
             raise Closed(f"The store object of {self._path} is closed: open the store again.")
+
+    def _check_process(self) -> None:
+        pass
 
     @property
     def path(self) -> str:
@@ -103,6 +125,7 @@ class StoreEngine(Reads, NeedsRust):
         return self._closed
 
     def settings(self) -> dict[str, Any]:
+        self._check_open()
         options = self._options
         return {
             "path": self._path,
@@ -131,28 +154,89 @@ class StoreEngine(Reads, NeedsRust):
     def snapshot(self) -> SnapshotEngine:
         return SnapshotEngine(self._view().frozen())
 
+    # --- Changes ---
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[Writer]:
+        """The writer, for one change."""
+        self._check_open()
+        self._writer.check_may_write()
+        with self._lock:
+            self._check_open()
+            yield self._writer
+
+    def put(self, data: bytes | bytearray | memoryview, /) -> Any:
+        if type(data) is not bytes:
+            data = bytes_of(data, LARGEST_BLOB)
+        elif len(data) > LARGEST_BLOB:
+            raise too_large(len(data), LARGEST_BLOB)
+        with self._changing() as writer:
+            return self._context.hash_of(writer.put(data))
+
+    def delete(self, hash: Any, /) -> int:
+        with self._changing() as writer:
+            return writer.delete(hash)
+
+    def append(self, collection: str, batches: Any, /) -> dict[str, Any]:
+        with self._changing() as writer:
+            return append(writer, collection, batches)
+
+    def drop(self, collection: str, /) -> int:
+        with self._changing() as writer:
+            return drop(writer, collection)
+
+    def trim(self, collection: str, before_seq: int, /) -> int:
+        with self._changing() as writer:
+            return trim(writer, collection, before_seq)
+
+    def seal(self) -> None:
+        with self._changing() as writer:
+            writer.seal()
+
+    def commit(self) -> int:
+        with self._settling() as writer:
+            return writer.commit()
+
+    def rollback(self) -> None:
+        with self._settling() as writer:
+            writer.end()
+
+    @contextlib.contextmanager
+    def _settling(self) -> Iterator[Writer]:
+        """The writer, for the end of what is pending. In a child made by `fork` it is the parent's."""
+        self._check_open()
+        if self._context.process != os.getpid():
+            if self._writer.pending is not None:
+                self._writer.check_may_write()
+            yield self._writer
+            return
+        with self._lock:
+            self._check_open()
+            yield self._writer
+
     # --- Life ---
 
     def close(self) -> None:
-        with self._lock:
+        if self._closed:
+            return
+        try:
+            with self._settling() as writer:
+                writer.commit()
+        finally:
+            self._writer.end()
             self._closed = True
 
     def refresh(self) -> bool:
+        self._view()
         with self._lock:
-            self._check_open()
             self._context.check_place()
-            return self._move_to(open_state(self._context, self._state))
-
-    def _move_to(self, state: State) -> bool:
-        """Show another state. Returns whether it is newer. Raises `StoreNotFound` when it does not follow."""
-        before = self._state
-        if state.last_commit < before.last_commit or (
-            state.last_commit == before.last_commit and state.last_seal != before.last_seal
-        ):
-            raise StoreNotFound(
-                f"This store was replaced: {self._path} no longer has commit {before.last_commit}, as after a restore from a "
-                "backup. What is open stays readable; open the path again to use what is there now."
-            )
-        self._state = state
-        self._shown = View(state)
-        return state.last_commit > before.last_commit
+            if self._writer.pending is not None:
+                # The lock is held: nobody else commits.
+                return False
+            before = self._shown.state
+            state = open_state(self._context, before)
+            if not state.follows(before):
+                raise before.replaced_error()
+            self._writer.move_to(state)
+            self._warn_of_lost()
+            return state.last_commit > before.last_commit

@@ -131,6 +131,15 @@ class View:
             raise BlobNotFound(f"{self.state.context.path} has no blob with the hash {shown}.")
         return found
 
+    def dictionary(self, number: int) -> bytes:
+        """The bytes of a dictionary, which may be pending. Raises `Malformed`, `Corrupt`."""
+        if self.pending is not None:
+            found = next((one for one in self.catalogue.dictionaries if one.number == number), None)
+            data = None if found is None or found.blob < self.state.next_blob else self.pending.blob(found.blob)
+            if data is not None:
+                return data
+        return self.state.dictionary(number)
+
     def blob_count(self) -> int:
         """Live blobs, dictionaries not counted. Raises `Corrupt`, `StoreIOError`."""
         reach = self.reach
@@ -151,6 +160,20 @@ class View:
         return self.state.holds(id)
 
     # --- Rows ---
+
+    def rows_of_blob(self, collection: Collection, id: int) -> Iterator[int]:
+        """The sequence numbers of the live rows of a collection that hold a blob. Raises `Corrupt`, `StoreIOError`."""
+        if id in self.catalogue.deleted:
+            return
+        for segment, entry in self.batches(collection, collection.first_live, None):
+            if entry.first_blob <= id <= entry.last_blob:
+                for place, blob in enumerate(segment.batch(entry).blobs):
+                    if blob == id and entry.first_seq + place >= collection.first_live:
+                        yield entry.first_seq + place
+        for rows in self.pending.rows_of(collection.id) if self.pending is not None else ():
+            for place, blob in enumerate(rows.blobs):
+                if blob == id and rows.first_seq + place >= collection.first_live:
+                    yield rows.first_seq + place
 
     def batches(
         self, collection: Collection, start: int, stop: int | None, as_of: int | None = None

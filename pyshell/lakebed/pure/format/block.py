@@ -158,3 +158,9 @@ def encode_block(level: int, first_group: int, sections: Iterable[Made], salt: i
             digest, at = checksum(salt, start, section.data), start + length
         head += _ENTRY.pack(section.kind, PAGE_SHIFT if section.paged else 0, start, length, digest)
     return bytes(head) + _U64.pack(checksum(salt, offset, head)) + bytes(body)
+
+
+def head_length(block: Bytes) -> int:
+    """Where the header checksum of a block is, in its bytes."""
+    (count,) = struct.unpack_from("<H", block, 6)
+    return _HEAD.size + int(count) * _ENTRY.size
