@@ -7,7 +7,7 @@ import zlib
 import zstandard
 from blake3 import blake3
 
-from lakebed.errors import BadRecord
+from lakebed.errors import BadRecord, StoreIOError
 from lakebed.pure.ingest.messages import cannot_read
 from lakebed.pure.ingest.readers import Reader
 
@@ -131,9 +131,7 @@ class _Unpacked:
                     return None
                 if not more:
                     if not self._is_new:
-                        raise BadRecord(
-                            f"{self._raw.name}: the {self.what} data is cut off; copy or fetch the file again."
-                        )
+                        raise self._damaged(f"the {self.what} data is cut off; copy or fetch the file again")
                     self._ended = True
                     return b""
                 self._packed = more
@@ -147,14 +145,16 @@ class _Unpacked:
         try:
             found = self._member.decompress(packed)
         except (zlib.error, zstandard.ZstdError):
-            raise BadRecord(
-                f"{self._raw.name}: the {self.what} data is damaged, or followed by something that is no {self.what}; copy or fetch "
-                "the file again."
+            raise self._damaged(
+                f"the {self.what} data is damaged, or followed by something that is no {self.what}; copy or fetch the file again"
             ) from None
         if self._member.eof:
             self._packed = self._member.unused_data
             self._member, self._is_new = self._begin(), True
         return found
+
+    def _damaged(self, what: str) -> StoreIOError:
+        return StoreIOError(f"Reading {self._raw.name} failed: {what}.")
 
     def close(self) -> None:
         self._raw.close()

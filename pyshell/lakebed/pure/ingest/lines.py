@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from lakebed.pure.ingest.chunks import KEPT_OF_OVERLONG_LINE, Chunk
 from lakebed.pure.json.syntax import MAX_LENGTH, JsonError, is_unfinished
-from lakebed.pure.json.values import record
+from lakebed.pure.json.values import Record, record
 
 __all__ = ["LISTED", "BadLine", "Parsed", "Rules", "parsed"]
 
@@ -50,6 +49,8 @@ class Parsed:
     chunk: Chunk
     records: list[bytes] = field(default_factory=list)
     """The good lines, in order."""
+    values: list[Record] = field(default_factory=list)
+    """What each of them says. `forget_values` lets them go: they take ten times the memory of the lines."""
     numbers: list[int] = field(default_factory=list)
     """The number of each in the chunk, from 0."""
     starts: list[int] = field(default_factory=list)
@@ -64,15 +65,22 @@ class Parsed:
     unfinished: int | None = None
     """The bytes of a half-written last line, which is not one of the lines."""
 
+    def checked(self) -> list[Record]:
+        """What each good line says."""
+        return self.values or [record(data) for data in self.records]
+
+    def forget_values(self) -> None:
+        """Lets the values go until they are needed."""
+        self.values = []
+
     @property
     def memory(self) -> int:
         """About how many bytes it holds."""
         return len(self.chunk.lines) * 2 + 100 * len(self.records)
 
 
-def parsed(chunk: Chunk, rules: Rules, observe: Callable[[bytes], object]) -> Parsed:
-    """Splits a chunk into lines. `observe` checks and notes each one: it raises `JsonError`. Where bad lines end an
-    ingest it stops after the first."""
+def parsed(chunk: Chunk, rules: Rules) -> Parsed:
+    """Splits a chunk into lines. Where bad lines end an ingest it stops after the first."""
     found = Parsed(chunk)
     if chunk.overlong is not None:
         kept = chunk.lines[:KEPT_OF_OVERLONG_LINE]
@@ -95,17 +103,18 @@ def parsed(chunk: Chunk, rules: Rules, observe: Callable[[bytes], object]) -> Pa
         if not line or (line[:1] in b" \t\r" and not line.strip(_BLANKS)):
             continue
         try:
-            observe(line)
+            value = record(line)
         except JsonError as error:
-            other = _without_words(line, rules.nan, observe)
+            other = _without_words(line, rules.nan)
             if other is None:
                 _add_bad(found, number, line, error, rules.on_error)
                 if rules.on_error == "abort":
                     break
                 continue
-            line = other
+            line, value = other
             found.replaced += 1
         found.records.append(line)
+        found.values.append(value)
         found.numbers.append(number)
         found.starts.append(start)
     return found
@@ -122,7 +131,7 @@ def _is_half_a_line(content: bytes) -> bool:
     return False
 
 
-def _without_words(line: bytes, nan: str | None, observe: Callable[[bytes], object]) -> bytes | None:
+def _without_words(line: bytes, nan: str | None) -> tuple[bytes, Record] | None:
     """The line with other values in the place of NaN and infinities, if that is asked for and makes it good."""
     if nan is None:
         return None
@@ -139,10 +148,9 @@ def _without_words(line: bytes, nan: str | None, observe: Callable[[bytes], obje
     if not found:
         return None
     try:
-        observe(text)
+        return text, record(text)
     except JsonError:
         return None
-    return text
 
 
 def _add_bad(found: Parsed, number: int, line: bytes, error: JsonError, on_error: str) -> None:

@@ -41,9 +41,7 @@ class Report:
     def list_bad(self, bad: list[BadLine], lines_before: int) -> None:
         """Lists the first bad lines; so many lines precede their chunk."""
         for one in bad[: LISTED - len(self.first_bad)]:
-            self.first_bad.append(
-                {"line": lines_before + one.number + 1, "column": one.column, "reason": one.reason}
-            )
+            self.first_bad.append({"line": lines_before + one.number + 1, "column": one.column, "reason": one.reason})
 
     def add(self, later: Report) -> None:
         """Adds what was done with the next file under the name of a followed one."""

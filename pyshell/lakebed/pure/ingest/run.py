@@ -6,6 +6,7 @@ A commit carries the rows, their description, and how far the input was read, so
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -22,7 +23,6 @@ from lakebed.pure.ingest.samples import samples_of_chunks, samples_of_file
 from lakebed.pure.ingest.starting_point import Begun
 from lakebed.pure.ingest.ticker import Stop, Ticker
 from lakebed.pure.json import Observer
-from lakebed.pure.json.values import record
 from lakebed.pure.training import DEFAULT_SIZE, INGEST_WINDOWS, Request, Samples, Trained, train
 from lakebed.pure.write.writer import Writer
 
@@ -66,9 +66,18 @@ class Ingest:
     """One input on its way into a collection."""
 
     def __init__(
-        self, writer: Writer, input: Input, begun: Begun, settings: Settings, ticker: Ticker, report: Report
+        self,
+        writer: Writer,
+        input: Input,
+        begun: Begun,
+        settings: Settings,
+        ticker: Ticker,
+        report: Report,
+        segment_bytes: Callable[[], int],
     ) -> None:
+        """`segment_bytes` gives the bytes of all segments."""
         self._writer = writer
+        self._segment_bytes = segment_bytes
         self._input = input
         self._content = begun.content
         self._original_digest = begun.original_digest
@@ -86,7 +95,7 @@ class Ingest:
         self._content_before = self._position.content
         if after is not None:
             report.resumed_after_line, report.resumed_from = after.entry.lines, after.name
-        self._stored_before = writer.segment_bytes()
+        self._stored_before = segment_bytes()
         catalogue = writer.state.catalogue
         known = catalogue.named(settings.into)
         self._gathers = settings.train and (known is None or catalogue.dictionary_of(known.id) is None)
@@ -141,7 +150,7 @@ class Ingest:
         report = self._report
         report.lines = self._lines - self._lines_before
         report.bytes_in = self._position.content - self._content_before
-        report.bytes_stored = max(0, self._writer.segment_bytes() - self._stored_before)
+        report.bytes_stored = max(0, self._segment_bytes() - self._stored_before)
         report.minified = self._content.minified
         report.seconds = self._ticker.seconds
 
@@ -150,8 +159,8 @@ class Ingest:
             chunk = self._next_chunk()
             if chunk is None:
                 break
-            if chunk:
-                one = self._parse(chunk)
+            if isinstance(chunk, Chunk):
+                one = parsed(chunk, self._rules)
                 self._check(one)
                 if self._gathers:
                     self._hold(one)
@@ -185,10 +194,6 @@ class Ingest:
         return messages.kept(self._committed_lines, is_stream=self._is_stream)
 
     # --- Lines ---
-
-    def _parse(self, chunk: Chunk) -> Parsed:
-        # What is held is described when it is written: its group may not have begun.
-        return parsed(chunk, self._rules, record)
 
     def _check(self, one: Parsed) -> None:
         """Raises `BadRecord` for a bad line that ends the ingest."""
@@ -225,8 +230,8 @@ class Ingest:
         before = self._lines
         self._lines += one.line_count
         self._position = one.chunk.end
-        for data in one.records:
-            group.observer.observe(data)
+        for value in one.checked():
+            group.observer.add(value)
         if one.records:
             lines = [before + number + 1 for number in one.numbers]
             added = self._writer.add_rows(group.collection, one.records, file=group.file, lines=lines)
@@ -310,14 +315,13 @@ class Ingest:
 
     def _train(self, samples: Samples, expected_bytes: int) -> Trained | None:
         options = self._writer.context.options
-        return train(
-            samples, Request(DEFAULT_SIZE, INGEST_WINDOWS, options.level, options.page_bytes, expected_bytes)
-        )
+        return train(samples, Request(DEFAULT_SIZE, INGEST_WINDOWS, options.level, options.page_bytes, expected_bytes))
 
     def _hold(self, one: Parsed) -> None:
         """Holds a chunk until there is a dictionary, or it is known that there will be none."""
         if not self._held:
             self._held_since = time.monotonic()
+        one.forget_values()
         self._held.append(one)
         self._ticker.tick(one.chunk.end.raw)
         if sum(held.memory for held in self._held) >= _LOOK_AHEAD:
@@ -374,13 +378,11 @@ class Ingest:
         }
 
 
-def dry_run(input: Input, begun: Begun, settings: Settings, ticker: Ticker, report: Report) -> None:
+def dry_run(begun: Begun, settings: Settings, ticker: Ticker, report: Report) -> None:
     """Reads and checks everything, and fills the report with what an ingest would do. Whether blobs are new is not
     looked up."""
     if settings.follow:
-        raise InvalidArgument(
-            "What will be appended to a file is not known: leave out either `follow` or `dry_run`."
-        )
+        raise InvalidArgument("What will be appended to a file is not known: leave out either `follow` or `dry_run`.")
     content: Content = begun.content
     before = 0
     if begun.after is not None:
@@ -393,14 +395,12 @@ def dry_run(input: Input, begun: Begun, settings: Settings, ticker: Ticker, repo
             ticker.tick()
             if not chunk:
                 continue
-            one = parsed(chunk, rules, record)
+            one = parsed(chunk, rules)
             lines = before + report.lines
             if one.bad and settings.on_error == "abort":
                 bad = one.bad[0]
                 nothing = "nothing was written, and nothing of it would be kept"
-                raise messages.bad_line(
-                    report.file, lines + bad.number + 1, bad.column, bad.reason, bad.text, nothing
-                )
+                raise messages.bad_line(report.file, lines + bad.number + 1, bad.column, bad.reason, bad.text, nothing)
             if one.unfinished is not None:
                 report.unfinished_bytes = one.unfinished
                 continue
@@ -418,5 +418,3 @@ def dry_run(input: Input, begun: Begun, settings: Settings, ticker: Ticker, repo
         raise messages.interrupted(report.file, "nothing was written") from None
     report.minified = content.minified
     report.seconds = ticker.seconds
-
-
