@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 from lakebed.errors import Closed, InvalidArgument
 from lakebed.pure.context import FORMAT, Context, Options
+from lakebed.pure.describing import Describes
 from lakebed.pure.export import export
 from lakebed.pure.files import Directory
 from lakebed.pure.hash import bytes_of, too_large
+from lakebed.pure.ingest.methods import Ingests
 from lakebed.pure.opening import open_state
-from lakebed.pure.reading import Reads
 from lakebed.pure.snapshot import SnapshotEngine
 from lakebed.pure.stats import stats
 from lakebed.pure.verify import lost_commits, verify
@@ -71,7 +72,7 @@ def open_store(
     return StoreEngine(path, options, create=create and mode == "a")
 
 
-class StoreEngine(Reads, NeedsRust):
+class StoreEngine(Ingests, Describes, NeedsRust):
     """An open store. Its methods may be called from several threads; a child made by `fork` reads through a store of its
     own."""
 

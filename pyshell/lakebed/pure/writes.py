@@ -35,34 +35,6 @@ class NeedsRust:
     def append(self, collection: str, batches: Any, /) -> dict[str, Any]:
         needs_rust("Writing")
 
-    def ingest(
-        self,
-        source: Any,
-        /,
-        *,
-        into: str,
-        name: str,
-        original: str | None,
-        on_error: str,
-        nan: str | None,
-        again: bool,
-        resume: bool,
-        follow: bool,
-        dry_run: bool,
-        train: bool,
-        progress: Any,
-    ) -> dict[str, Any]:
-        needs_rust("Ingesting")
-
-    def train(self, collection: str, size: int, /) -> dict[str, Any]:
-        needs_rust("Training")
-
-    def declare(self, collection: str, changes: Any, create: bool, /) -> None:
-        needs_rust("Declaring types")
-
-    def infer(self, collection: str, /) -> None:
-        needs_rust("Inferring types anew")
-
     def drop(self, collection: str, /) -> int:
         needs_rust("Writing")
 

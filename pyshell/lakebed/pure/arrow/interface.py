@@ -85,12 +85,12 @@ def _keep(what: object) -> int:
 # --- Schemas ---
 
 
-@_SchemaRelease
+@_SchemaRelease  # type: ignore[untyped-decorator]  # of ctypes
 def _release_schema(pointer: Any) -> None:
     _release(pointer.contents, _SchemaRelease)
 
 
-@_ArrayRelease
+@_ArrayRelease  # type: ignore[untyped-decorator]  # of ctypes
 def _release_array(pointer: Any) -> None:
     _release(pointer.contents, _ArrayRelease)
 
@@ -164,7 +164,7 @@ class _Source:
         """0, or the number of an error, whose text is kept: no exception crosses the border."""
         try:
             call()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  (see above)
             text = str(error) or type(error).__name__
             self.error = ctypes.create_string_buffer(text.encode("utf-8", "replace").replace(b"\0", b" "))
             return _IO_ERROR
@@ -176,13 +176,13 @@ def _source(pointer: Any) -> _Source:
     return source
 
 
-@_GetSchema
+@_GetSchema  # type: ignore[untyped-decorator]  # of ctypes
 def _get_schema(pointer: Any, target: Any) -> int:
     source = _source(pointer)
     return source.attempt(lambda: _fill_schema(target.contents, source.field))
 
 
-@_GetNext
+@_GetNext  # type: ignore[untyped-decorator]  # of ctypes
 def _get_next(pointer: Any, target: Any) -> int:
     source = _source(pointer)
 
@@ -196,12 +196,12 @@ def _get_next(pointer: Any, target: Any) -> int:
     return source.attempt(take)
 
 
-@_GetError
+@_GetError  # type: ignore[untyped-decorator]  # of ctypes
 def _get_error(pointer: Any) -> int | None:
     return ctypes.addressof(_source(pointer).error)
 
 
-@_StreamRelease
+@_StreamRelease  # type: ignore[untyped-decorator]  # of ctypes
 def _release_stream(pointer: Any) -> None:
     _given.pop(pointer.contents.private_data, None)
     pointer.contents.release = _StreamRelease()
@@ -224,7 +224,8 @@ _OWN_REFERENCES = 3
 def _capsule(struct: Any, name: bytes) -> object:
     capsule: object = _new_capsule(ctypes.addressof(struct), name, None)
     with _lock:
-        ended, kept = [], []
+        ended: list[tuple[object, Any]] = []
+        kept: list[tuple[object, Any]] = []
         for pair in _capsules:
             held, _ = pair
             (kept if sys.getrefcount(held) > _OWN_REFERENCES else ended).append(pair)

@@ -8,8 +8,8 @@ columns). docs/types.md is the specification.
 
 from __future__ import annotations
 
-from lakebed.pure.json.descriptions import Observer, described, merged_descriptions, schema_of
+from lakebed.pure.json.descriptions import Observer, described, merged_descriptions, schema_of, whole_description
 from lakebed.pure.json.encoding import BadSummary
 from lakebed.pure.json.syntax import JsonError
 
-__all__ = ["BadSummary", "JsonError", "Observer", "described", "merged_descriptions", "schema_of"]
+__all__ = ["BadSummary", "JsonError", "Observer", "described", "merged_descriptions", "schema_of", "whole_description"]

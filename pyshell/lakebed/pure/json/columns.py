@@ -124,9 +124,7 @@ def columns_of(summary: Summary, settings: Settings, admitted: Collection[str] =
         notes = [name.note] if name.note else []
         notes.append(declaration.note)
         columns.append(
-            Column(
-                name.name, named_key(key), declaration.type, 0, 0, rows, notes, settings.declared_in(key)
-            )
+            Column(name.name, named_key(key), declaration.type, 0, 0, rows, notes, settings.declared_in(key))
         )
     if is_wide:
         hidden = len(seen) - len(fields)
@@ -152,9 +150,7 @@ def _rest_column(summary: Summary, name: str, known: frozenset[str], hidden: int
     """The column of the keys that have none of their own. Which records have such a key is not known without reading
     them."""
     keys = f"the {hidden} keys" if summary.root.value is None else "all keys"
-    note = (
-        f"holds {keys} that have no column of their own, as one object: the records have more than {MAX_COLUMNS} different keys"
-    )
+    note = f"holds {keys} that have no column of their own, as one object: the records have more than {MAX_COLUMNS} different keys"
     return Column(name, REST, JSON, summary.root.objects, 0, summary.non_objects, [note], known=known)
 
 

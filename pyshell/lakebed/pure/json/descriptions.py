@@ -7,6 +7,7 @@ from collections import OrderedDict
 
 from lakebed.pure.json.columns import Schema, keep_names
 from lakebed.pure.json.description import Description
+from lakebed.pure.json.encoding import BadSummary
 from lakebed.pure.json.names import is_plain
 from lakebed.pure.json.node import MAX_COLUMNS
 from lakebed.pure.json.observe import observe
@@ -14,7 +15,7 @@ from lakebed.pure.json.settings import NON_OBJECT, REST, Settings, named_key
 from lakebed.pure.json.summary import Summary
 from lakebed.pure.json.values import Record, record
 
-__all__ = ["Observer", "described", "merged_descriptions", "schema_of"]
+__all__ = ["Observer", "described", "merged_descriptions", "schema_of", "whole_description"]
 
 _KEPT = 16
 """Sums that are kept."""
@@ -72,10 +73,24 @@ def schema_of(descriptions: tuple[bytes, ...]) -> Schema:
 
 
 def merged_descriptions(descriptions: tuple[bytes, ...]) -> bytes:
-    """The bytes of the sum, for a manifest; none of none. Raises `BadSummary`."""
+    """The bytes of the sum of descriptions that others precede; none of none. Raises `BadSummary`."""
     if len(descriptions) < 2:
         return b"".join(descriptions)
     return described(descriptions).encode()
+
+
+def whole_description(descriptions: tuple[bytes, ...]) -> bytes:
+    """The bytes of the sum of all descriptions of a collection, for a manifest; none of none. Raises `BadSummary`."""
+    if not descriptions:
+        return b""
+    try:
+        found = described(descriptions)
+    except BadSummary:
+        if len(descriptions) > 1:
+            raise
+        # One that a newer version wrote is kept as it is.
+        return descriptions[0]
+    return Description(found.summary, found.settings).encode()
 
 
 class Observer:
@@ -89,8 +104,12 @@ class Observer:
     def observe(self, data: bytes) -> Record:
         """Checks a record, and adds it. Raises `JsonError`; nothing is added then."""
         found = record(data)
-        observe(found, self._summary)
+        self.add(found)
         return found
+
+    def add(self, found: Record) -> None:
+        """Adds a record that was checked."""
+        observe(found, self._summary)
 
     def description(self) -> bytes:
         """The description of what was added; none of nothing."""

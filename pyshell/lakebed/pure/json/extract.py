@@ -35,7 +35,7 @@ class _Converter:
     misfits = 0
     """Values that a declared type could not hold, here alone."""
 
-    def convert(self, value: Value, text: str, start: int, end: int) -> Any:
+    def convert(self, value: Value, text: str, start: int, end: int, /) -> Any:
         """The typed value of one that lies in a text. Raises `Misfit`."""
         raise NotImplementedError
 
@@ -54,7 +54,7 @@ class _Exact(_Converter):
     def __init__(self, kind: Scalar) -> None:
         self._exact = exact(kind)
 
-    def convert(self, value: Value, text: str, start: int, end: int) -> Any:
+    def convert(self, value: Value, _text: str, _start: int, _end: int, /) -> Any:
         return None if value is None else self._exact(value)
 
 
@@ -63,7 +63,7 @@ class _Json(_Converter):
 
     needs_text = True
 
-    def convert(self, value: Value, text: str, start: int, end: int) -> Any:
+    def convert(self, value: Value, text: str, start: int, end: int, /) -> Any:
         return None if value is None else text[start:end]
 
 
@@ -76,7 +76,7 @@ class _Fitted(_Converter):
         self._kind = kind
         self._nulls = nulls
 
-    def convert(self, value: Value, text: str, start: int, end: int) -> Any:
+    def convert(self, value: Value, text: str, start: int, end: int, /) -> Any:
         found = fitted(self._kind, value, text[start:end], self._nulls)
         if found is MISFIT:
             self.misfits += 1
@@ -92,7 +92,7 @@ class _Container(_Converter):
     def __init__(self, nulls: tuple[str, ...] | None) -> None:
         self._nulls = nulls
 
-    def convert(self, value: Value, text: str, start: int, end: int) -> Any:
+    def convert(self, value: Value, text: str, start: int, end: int, /) -> Any:
         if value is None:
             return None
         if type(value) is not self.kind_of:

@@ -34,13 +34,13 @@ class Misfit(Exception):
 MISFIT: Any = object()
 """In the place of a value that does not fit its declared type."""
 
-_RANGES = {
+_RANGES: dict[DataType, tuple[int, int]] = {
     BIGINT: (-(2**63), 2**63 - 1),
     UBIGINT: (0, 2**64 - 1),
     HUGEINT: (-(10**38 - 1), 10**38 - 1),
 }
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_FORMS = {DATE: DATES, TIMESTAMP: NAIVE, TIMESTAMPTZ: ZONED}
+_FORMS: dict[DataType, int] = {DATE: DATES, TIMESTAMP: NAIVE, TIMESTAMPTZ: ZONED}
 
 
 def exact(kind: DataType) -> Callable[[Value], Any]:

@@ -165,9 +165,7 @@ class _Inference:
         if not fields and node.value is None:
             self._note(path, "only empty objects so far")
             return JSON
-        is_sparse = (
-            len(fields) > _MAP_KEYS and sum(field.total for field in fields) * 10 < node.objects * len(fields)
-        )
+        is_sparse = len(fields) > _MAP_KEYS and sum(field.total for field in fields) * 10 < node.objects * len(fields)
         has_rest = node.value is not None or is_sparse
         if has_rest:
             fields = [field for field in frequent_fields(node) if field.total]

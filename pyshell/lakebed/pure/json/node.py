@@ -111,15 +111,7 @@ class Node:
     @property
     def total(self) -> int:
         """The number of values of any kind, nulls included."""
-        return (
-            self.nulls
-            + self.booleans
-            + self.integers
-            + self.reals
-            + self.strings
-            + self.objects
-            + self.arrays
-        )
+        return self.nulls + self.booleans + self.integers + self.reals + self.strings + self.objects + self.arrays
 
     @property
     def share(self) -> int:

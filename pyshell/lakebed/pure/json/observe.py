@@ -93,27 +93,27 @@ class _Observer:
         if _SURROGATE.search(value):
             node.marks |= SURROGATE
 
-    def _escaped(self, node: Node, value: str) -> None:
+    def escaped(self, node: Node, value: str) -> None:
         """A string with escapes is text: dates and timestamps need none."""
         node.strings += 1
         node.restrict(0)
         self._characters(node, value)
 
-    def _null(self, node: Node, _value: None) -> None:
+    def null(self, node: Node, _value: None) -> None:
         node.nulls += 1
 
-    def _boolean(self, node: Node, _value: bool) -> None:  # noqa: FBT001  (a value)
+    def boolean(self, node: Node, _value: bool) -> None:
         node.booleans += 1
 
-    def _minus_zero(self, node: Node, _value: int) -> None:
+    def minus_zero(self, node: Node, _value: int) -> None:
         node.integers += 1
         node.see_integer(0)
 
-    def _huge(self, node: Node, _value: str) -> None:
+    def huge(self, node: Node, _value: str) -> None:
         node.integers += 1
         node.marks |= BEYOND
 
-    def _real(self, node: Node, value: str) -> None:
+    def real(self, node: Node, value: str) -> None:
         node.reals += 1
         # In 17 bytes with a point it has at most 16 digits.
         if len(value) > 17:
@@ -124,7 +124,7 @@ class _Observer:
         if double(value) is None:
             node.marks |= OUT_OF_RANGE
 
-    def _array(self, node: Node, value: list[Value]) -> None:
+    def array(self, node: Node, value: list[Value]) -> None:
         node.arrays += 1
         if node.depth >= MAX_DEPTH:
             self._hidden(value)
@@ -143,7 +143,7 @@ class _Observer:
         if _keys(value):
             self._summary.marks |= HIDDEN_KEY
 
-    def _object(self, node: Node, pairs: tuple[tuple[str, Value], ...]) -> None:
+    def object(self, node: Node, pairs: tuple[tuple[str, Value], ...]) -> None:
         node.objects += 1
         if node.depth >= MAX_DEPTH:
             self._hidden(pairs)
@@ -151,10 +151,8 @@ class _Observer:
         if not pairs:
             return
         if len(dict(pairs)) != len(pairs):
-            pairs = self._without_repeated(node, pairs)
-            unit = _PLACES // len(pairs)
-        else:
-            unit = _PLACES // len(pairs)
+            pairs = self._without_repeated(pairs)
+        unit = _PLACES // len(pairs)
         place, step = unit, 2 * unit
         unusual = self._unusual
         fields = node.fields
@@ -185,7 +183,7 @@ class _Observer:
             else:
                 self.value(field, value)
 
-    def _without_repeated(self, node: Node, pairs: tuple[tuple[str, Value], ...]) -> tuple[tuple[str, Any], ...]:
+    def _without_repeated(self, pairs: tuple[tuple[str, Value], ...]) -> tuple[tuple[str, Any], ...]:
         """The pairs, with a mark as the value of every key that was there before."""
         seen: set[str] = set()
         found: list[tuple[str, Any]] = []
@@ -203,15 +201,15 @@ _REPEATED = object()
 _EXACT = 1 << 53
 
 _OTHERS: dict[type, Callable[[_Observer, Node, Any], None]] = {
-    type(None): _Observer._null,
-    bool: _Observer._boolean,
+    type(None): _Observer.null,
+    bool: _Observer.boolean,
     int: _Observer.value,
-    MinusZero: _Observer._minus_zero,
-    HugeInteger: _Observer._huge,
-    Real: _Observer._real,
-    Escaped: _Observer._escaped,
-    list: _Observer._array,
-    tuple: _Observer._object,
+    MinusZero: _Observer.minus_zero,
+    HugeInteger: _Observer.huge,
+    Real: _Observer.real,
+    Escaped: _Observer.escaped,
+    list: _Observer.array,
+    tuple: _Observer.object,
 }
 
 

@@ -105,7 +105,7 @@ class Settings:
         for named, name in list(self.names.items()):
             kind, key = named
             if kind == 0:
-                keep = (not was_wide or name != key) and key in keys or key in declared
+                keep = ((not was_wide or name != key) and key in keys) or key in declared
             else:
                 keep = named == NON_OBJECT and live.non_objects > 0
             if not keep:

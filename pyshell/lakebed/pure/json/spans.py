@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from json.decoder import scanstring
+from json.decoder import scanstring  # type: ignore[attr-defined]  # it is there
 
 from lakebed.pure.json.syntax import Value
 from lakebed.pure.json.values import scan_value

@@ -232,7 +232,7 @@ class _Parser:
                 self._fail(reason)
         if keys and first in b"]},":
             self._fail("a value is missing before this")
-        self._fail("control character between values" if first < b" " else "expected a JSON value")
+        raise JsonError(self._at, "control character between values" if first < b" " else "expected a JSON value")
 
     def _key(self, missing: str) -> str:
         """A key and the colon after it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from json.decoder import scanstring
+from json.decoder import scanstring  # type: ignore[attr-defined]  # it is there
 from typing import Any, NoReturn
 
 from lakebed.pure.json.syntax import MAX_DEPTH, MAX_LENGTH, MinusZero, Real, Value, parse
@@ -19,8 +19,8 @@ def _refuse(word: str) -> NoReturn:
 
 def _scanner(parse_int: Any) -> Any:
     decoder = json.JSONDecoder(
-        object_pairs_hook=tuple,  # type: ignore[arg-type]  # any callable
-        parse_float=Real,  # type: ignore[arg-type]  # the text of a number is kept
+        object_pairs_hook=tuple,
+        parse_float=Real,
         parse_int=parse_int,
         parse_constant=_refuse,
     )
@@ -94,7 +94,5 @@ def _exact(data: bytes) -> Record:
     value = parse(data)
     text = data.decode()
     escapes = "\\" in text
-    escaped_key = escapes and any(
-        colon and "\\" in string for string, colon in _STRINGS.findall(text)
-    )
+    escaped_key = escapes and any(colon and "\\" in string for string, colon in _STRINGS.findall(text))
     return Record(text, value, escaped_key=escaped_key, unicode_escapes=escapes and "\\u" in text)

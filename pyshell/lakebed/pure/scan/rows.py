@@ -44,11 +44,8 @@ def scan(
 ) -> ArrowStream:
     """See `lakebed.Store.arrow`. Raises `InvalidArgument`, `Corrupt`."""
     schema = typed_schema(collection)
-    sources: list[_Source]
-    if columns is None:
-        sources = [*schema.columns, *SYSTEM_TYPES]
-    else:
-        sources = [_source(schema, collection.name, name) for name in columns]
+    names = [column.name for column in schema.columns] + list(SYSTEM_TYPES) if columns is None else columns
+    sources = [_source(schema, collection.name, name) for name in names]
     tests = []
     for item in filters:
         source = _source(schema, collection.name, item[0])
@@ -184,7 +181,9 @@ class _values:  # noqa: N801  (a function with a state)
             except ExtractError as error:
                 raise Corrupt(f"Row {row.seq} cannot be read: {error}.") from None
             except (ValueError, IndexError, StopIteration):
-                raise Corrupt(f"Row {row.seq} cannot be read: it is not JSON; `lakebed verify` lists all damage.") from None
+                raise Corrupt(
+                    f"Row {row.seq} cannot be read: it is not JSON; `lakebed verify` lists all damage."
+                ) from None
             if not self._system:
                 return values
             for place, value in zip(self._typed, values, strict=True):

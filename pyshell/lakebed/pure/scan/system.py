@@ -91,11 +91,8 @@ def system_table(reads: Reads, view: View, table: str, columns: list[str] | None
     blobs = _Blobs(view, frozenset(names), previews=previews)
 
     def batches() -> Iterator[list[Array]]:
-        if table == "blobs" or previews:
-            found = blobs.batches()
-        else:
-            found = iter([_described(reads, table)])
-        for rows in found:
+        of_blobs = table == "blobs" or previews
+        for rows in blobs.batches() if of_blobs else [_described(reads, table)]:
             if rows:
                 yield built(builders, [[row[name] for name in names] for row in rows])
 

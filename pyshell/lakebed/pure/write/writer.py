@@ -22,6 +22,7 @@ from lakebed.pure.format.records import (
     CollectionCreated,
     Deleted,
     Described,
+    DictionaryAdded,
     FileNamed,
     NextNumbers,
     Pinned,
@@ -30,6 +31,7 @@ from lakebed.pure.format.records import (
 from lakebed.pure.format.rows import RowBatch
 from lakebed.pure.format.tables import CommitEntry
 from lakebed.pure.hash import digest, fingerprint
+from lakebed.pure.json import whole_description
 from lakebed.pure.opening import open_state
 from lakebed.pure.pending import Pending, PendingRows
 from lakebed.pure.state import State
@@ -270,6 +272,20 @@ class Writer:
         self._view.forget_reach()
         return Added(len(blobs), new, len(blobs) - new, first if blobs else None, size)
 
+    def install_dictionary(self, collection: Collection, data: bytes) -> tuple[int, int]:
+        """Store a dictionary as the newest one of a collection: what is added from now on is compressed with it. Returns
+        its number and its generation."""
+        pending = self.begin()
+        catalogue = pending.catalogue
+        hash = digest(data)
+        id = self._existing(data, fingerprint(hash))
+        if id is None:
+            id = self._add(pending, data, hash, None)
+        before = catalogue.dictionary_of(collection.id)
+        number, generation = catalogue.next_dictionary, 1 if before is None else before.generation + 1
+        self.record(DictionaryAdded(number, collection.id, generation, id, hash, len(data)))
+        return number, generation
+
     # --- Commit ---
 
     def commit(self) -> int:
@@ -434,7 +450,7 @@ class Writer:
         `StoreLocked`."""
         context = self.context
         with operating_system(f"Sealing the active segment of {context.path}"):
-            seal(self.state, merged_descriptions, self._checked)
+            seal(self.state, whole_description, self._checked)
             self.move_to(open_state(context, self.state, holding=True))
             remove_replaced(self.state)
 
