@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from lakebed.errors import BackendMissing
 
-__all__ = ["ArrowFile", "NeedsRust", "json_lines", "needs_rust"]
+__all__ = ["ArrowFile", "json_lines", "needs_rust"]
 
 
 def needs_rust(what: str) -> NoReturn:
@@ -15,37 +15,6 @@ def needs_rust(what: str) -> NoReturn:
     raise BackendMissing(
         f"{what} needs lakebed's engine in Rust: install lakebed from a wheel, or with a Rust toolchain."
     )
-
-
-class NeedsRust:
-    """Methods of the protocols `StoreEngine` and `SnapshotEngine`."""
-
-    def put(self, data: bytes | bytearray | memoryview, /) -> Any:
-        needs_rust("Writing")
-
-    def delete(self, hash: Any, /) -> int:
-        needs_rust("Writing")
-
-    def commit(self) -> int:
-        needs_rust("Writing")
-
-    def rollback(self) -> None:
-        needs_rust("Writing")
-
-    def append(self, collection: str, batches: Any, /) -> dict[str, Any]:
-        needs_rust("Writing")
-
-    def drop(self, collection: str, /) -> int:
-        needs_rust("Writing")
-
-    def trim(self, collection: str, before_seq: int, /) -> int:
-        needs_rust("Writing")
-
-    def seal(self) -> None:
-        needs_rust("Writing")
-
-    def compact(self, level: int | None, dry_run: bool, progress: Any, /) -> dict[str, Any]:
-        needs_rust("Compacting")
 
 
 class ArrowFile:
