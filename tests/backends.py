@@ -7,7 +7,7 @@ import pytest
 from lakebed import _backend
 
 NEEDS_RUST: dict[str, str] = {
-    "*": "writing is the engine's",
+
 }
 """Tests that only run with the engine, with the reason: a module (`test_arrow.py`), or a test of one
 (`test_arrow.py::test_name`, without parameters)."""

@@ -21,6 +21,7 @@ class Directory:
 
     def __init__(self, path: str) -> None:
         """Raises `StoreNotFound`, `NotAStore`, `StoreIOError`."""
+        self.descriptor = -1
         self.path = path
         self.absolute = str(Path(path).absolute())
         try:

@@ -122,7 +122,6 @@ class _Verifier:
         for at in self.commits_of(segment, offset):
             commit = commit_at(segment.file, at, segment.header)
             data = segment.file.exactly(commit.group, at - commit.group)
-            self.counts["bytes"] += len(data) + commits.SIZE
             self.counts["commits"] += 1
             if xxh3_64_intdigest(data, segment.header.salt) != commit.digest:
                 self.problem(
@@ -166,6 +165,7 @@ class _Verifier:
                 self.problem(segment.number, entry.offset, f"A frame is damaged: {problem}.")
                 seen = -1 << 63
                 continue
+            self.counts["bytes"] += found.frame.length
             for place, id in enumerate(found.frame.ids):
                 ordinal = part.ids.ordinal(id)
                 if ordinal is None or fingerprint(digest(found.blob(place))) != fingerprints[ordinal]:
@@ -180,7 +180,7 @@ class _Verifier:
         """A large blob."""
         segment = self.state.large_segment(entry.segment)
         data = segment.data(self.state.decompressor)
-        self.counts["bytes"] += segment.file.length
+        self.counts["bytes"] += len(data)
         self.counts["blobs"] += 1
         if (segment.trailer.blob, len(data), fingerprint(digest(data))) != (
             entry.blob,
