@@ -17,8 +17,8 @@ from lakebed.pure.json.settings import NON_OBJECT, REST, Declaration, Settings, 
 from lakebed.pure.json.summary import Summary
 from lakebed.pure.json.types import BadType, Step, key_step, lower, parse_type
 from lakebed.pure.reading import Reads
-from lakebed.pure.spelling import hint
 from lakebed.pure.scan.typed_schema import description_of, live_summary, typed_schema
+from lakebed.pure.spelling import hint
 from lakebed.pure.training import (
     LARGEST_SIZE,
     LEAST_SIZE,

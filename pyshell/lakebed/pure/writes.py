@@ -1,4 +1,4 @@
-# ruff: noqa: ARG001, ARG002  (the names are the protocol's)
+# ruff: noqa: ARG002  (the names are the protocol's)
 """What the engine in Python does not do yet says so: one sentence, of the kind `backend_missing`."""
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from lakebed.errors import BackendMissing
 
-__all__ = ["ArrowFile", "NeedsRust", "json_lines", "needs_rust"]
+__all__ = ["NeedsRust", "needs_rust"]
 
 
 def needs_rust(what: str) -> NoReturn:
@@ -20,44 +20,5 @@ def needs_rust(what: str) -> NoReturn:
 class NeedsRust:
     """Methods of the protocols `StoreEngine` and `SnapshotEngine`."""
 
-    def put(self, data: bytes | bytearray | memoryview, /) -> Any:
-        needs_rust("Writing")
-
-    def delete(self, hash: Any, /) -> int:
-        needs_rust("Writing")
-
-    def commit(self) -> int:
-        needs_rust("Writing")
-
-    def rollback(self) -> None:
-        needs_rust("Writing")
-
-    def append(self, collection: str, batches: Any, /) -> dict[str, Any]:
-        needs_rust("Writing")
-
-    def drop(self, collection: str, /) -> int:
-        needs_rust("Writing")
-
-    def trim(self, collection: str, before_seq: int, /) -> int:
-        needs_rust("Writing")
-
-    def seal(self) -> None:
-        needs_rust("Writing")
-
     def compact(self, level: int | None, dry_run: bool, progress: Any, /) -> dict[str, Any]:
         needs_rust("Compacting")
-
-
-class ArrowFile:
-    """The bytes of an Arrow file with the rows of a table."""
-
-    def __init__(self, table: Any) -> None:
-        needs_rust("Arrow")
-
-    def __iter__(self) -> Any:
-        needs_rust("Arrow")
-
-
-def json_lines(table: Any, json: list[list[int]], /) -> Any:
-    """A file object with one JSON object a line for each row of a table."""
-    needs_rust("Arrow")

@@ -114,7 +114,7 @@ def _fill_schema(target: Any, field: Field) -> None:
     name, form = field.name.encode(), field.format.encode()
     target.format, target.name = form, name
     # It has zero bytes inside: its address counts.
-    target.metadata_address = ctypes.cast(metadata, ctypes.c_void_p)
+    target.metadata_address = ctypes.cast(ctypes.c_char_p(metadata), ctypes.c_void_p)
     target.flags = _NULLABLE if field.nullable else 0
     target.n_children = len(children)
     target.children = ctypes.cast(pointers, ctypes.POINTER(ctypes.POINTER(ArrowSchema)))

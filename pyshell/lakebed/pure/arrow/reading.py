@@ -6,6 +6,7 @@ import ctypes
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from lakebed.errors import BadRecord
@@ -90,7 +91,7 @@ class Column:
     @property
     def offset(self) -> int:
         """Where it begins in its buffers."""
-        return self._offset
+        return int(self._offset)
 
     def is_valid(self, place: int) -> bool:
         """Whether a value is not NULL."""
@@ -116,7 +117,7 @@ class Column:
         digits = f"{int.from_bytes(data, 'little') | 1 << len(data) * 8:b}"[:0:-1]
         return [digit == "1" for digit in digits[begin : begin + self.length]]
 
-    def bytes(self, buffer: int, width: int, more: int = 0) -> bytes:
+    def data(self, buffer: int, width: int, more: int = 0) -> bytes:
         """The bytes of a buffer, so many for each value, and for some more."""
         count = (self.length + more) * width
         if not count:
@@ -126,15 +127,13 @@ class Column:
     def numbers(self, buffer: int, code: str, more: int = 0) -> list[Any]:
         """The numbers of a buffer, of a type of `array`."""
         found: array[Any] = array(code)
-        found.frombytes(self.bytes(buffer, found.itemsize, more))
+        found.frombytes(self.data(buffer, found.itemsize, more))
         return found.tolist()
 
     def wide(self, buffer: int, width: int) -> list[int]:
         """The signed integers of so many bytes of a buffer."""
-        data = self.bytes(buffer, width)
-        return [
-            int.from_bytes(data[at : at + width], "little", signed=True) for at in range(0, len(data), width)
-        ]
+        data = self.data(buffer, width)
+        return [int.from_bytes(data[at : at + width], "little", signed=True) for at in range(0, len(data), width)]
 
     def texts(self, code: str) -> list[bytes]:
         """Strings or bytes with offsets of a type of `array`."""
@@ -144,11 +143,11 @@ class Column:
         base = offsets[0]
         size = offsets[-1] - base
         data = ctypes.string_at(self._struct.buffers[2] + base, size) if size else b""
-        return [data[one - base : other - base] for one, other in zip(offsets, offsets[1:], strict=False)]
+        return [data[one - base : other - base] for one, other in pairwise(offsets)]
 
     def views(self) -> list[bytes]:
         """Strings or bytes as views."""
-        data = self.bytes(1, 16)
+        data = self.data(1, 16)
         found = []
         for at in range(0, len(data), 16):
             length = int.from_bytes(data[at : at + 4], "little")

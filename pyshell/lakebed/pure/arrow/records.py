@@ -8,6 +8,7 @@ import math
 import struct
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from lakebed.errors import BadRecord
@@ -16,7 +17,7 @@ from lakebed.pure.arrow.reading import Column, Type, batches
 from lakebed.pure.json.syntax import JsonError
 from lakebed.pure.json.values import record
 
-__all__ = ["JsonLines", "table_records"]
+__all__ = ["json_lines", "table_records"]
 
 _quoted: Callable[[str], str] = json.encoder.encode_basestring
 _UNITS = {"s": 1, "m": 1_000, "u": 1_000_000, "n": 1_000_000_000}
@@ -40,11 +41,16 @@ def table_records(table: Any, places: list[list[int]]) -> Iterator[bytes]:
             yield text.encode()
 
 
-class JsonLines:
+def json_lines(table: Any, json: list[list[int]], /) -> JsonLines:
     """A file object to read from: one JSON object a line for each row of a table, as `append` stores it."""
+    return JsonLines(_objects(table, json))
 
-    def __init__(self, table: Any, json: list[list[int]], /) -> None:
-        self._batches = _objects(table, json)
+
+class JsonLines:
+    """Objects as the lines of a file."""
+
+    def __init__(self, batches: Iterator[list[str]]) -> None:
+        self._batches = batches
 
     def read1(self, size: int = -1, /) -> bytes:
         """The lines of the next rows; empty at the end. `size` is not kept to. Raises `BadRecord`."""
@@ -60,9 +66,7 @@ def _objects(table: Any, places: list[list[int]]) -> Iterator[list[str]]:
     types, found = batches(table)
     _check_unique(
         types,
-        lambda name: (
-            f"Two columns are named {_shown(name)}, and a JSON object has each key once; rename one of them."
-        ),
+        lambda name: f"Two columns are named {_shown(name)}, and a JSON object has each key once; rename one of them.",
     )
     writers = [_of_column(one.name, lambda one=one: _writer(one)) for one in types]  # type: ignore[misc]
     for path in places:
@@ -94,7 +98,7 @@ def _shown(name: str) -> str:
 
 def _check_unique(types: Sequence[Type], message: Callable[[str], str]) -> None:
     names = sorted(one.name for one in types)
-    for one, other in zip(names, names[1:], strict=False):
+    for one, other in pairwise(names):
         if one == other:
             raise BadRecord(message(one))
 
@@ -267,7 +271,7 @@ def _spans(column: Column, code: str) -> tuple[Column, list[tuple[int, int]]]:
     """The items of lists with offsets, those of this part alone, and where each list is among them."""
     offsets = column.numbers(1, code, 1) if column.length else [0]
     base = offsets[0]
-    spans = [(one - base, other - base) for one, other in zip(offsets, offsets[1:], strict=False)]
+    spans = [(one - base, other - base) for one, other in pairwise(offsets)]
     return column.child(0, base, offsets[-1] - base), spans
 
 
@@ -357,7 +361,7 @@ def _of_extension(type: Type, extension: str) -> _Writer | None:
 
 
 def _fixed(column: Column, width: int) -> list[bytes]:
-    data = column.bytes(1, width)
+    data = column.data(1, width)
     return [data[at * width : (at + 1) * width] for at in range(column.length)]
 
 
@@ -365,7 +369,7 @@ def _base64(data: bytes) -> str:
     return f'"{base64.b64encode(data).decode()}"'
 
 
-def _boolean(value: bool) -> str:  # noqa: FBT001  (a value)
+def _boolean(value: bool) -> str:
     return "true" if value else "false"
 
 
@@ -409,7 +413,7 @@ def _time(form: str) -> _Writer:
 
 
 def _parts(column: Column, layout: str) -> list[tuple[int, ...]]:
-    return list(struct.iter_unpack(layout, column.bytes(1, struct.calcsize(layout))))
+    return list(struct.iter_unpack(layout, column.data(1, struct.calcsize(layout))))
 
 
 def _interval(months: int, days: int, nanos: int) -> str:
@@ -444,7 +448,7 @@ def _packed(value: float) -> bytes:
 
 
 def _halves(column: Column) -> list[float]:
-    data = column.bytes(1, 2)
+    data = column.data(1, 2)
     return list(struct.unpack(f"<{len(data) // 2}e", data))
 
 
