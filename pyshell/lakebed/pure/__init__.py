@@ -19,11 +19,12 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
+from lakebed.pure.arrow.file import ArrowFile
+from lakebed.pure.arrow.records import json_lines
 from lakebed.pure.codec import ZstdStream
 from lakebed.pure.hash import Hash
 from lakebed.pure.store import open_store
 from lakebed.pure.values import Buffer, Row, Rows
-from lakebed.pure.writes import ArrowFile, json_lines
 
 if TYPE_CHECKING:
     from lakebed import pure

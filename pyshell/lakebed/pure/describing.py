@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import time
 from contextlib import AbstractContextManager
 from typing import Any
@@ -19,6 +18,7 @@ from lakebed.pure.json.summary import Summary
 from lakebed.pure.json.types import BadType, Step, key_step, lower, parse_type
 from lakebed.pure.reading import Reads
 from lakebed.pure.scan.typed_schema import description_of, live_summary, typed_schema
+from lakebed.pure.spelling import hint
 from lakebed.pure.training import (
     LARGEST_SIZE,
     LEAST_SIZE,
@@ -151,9 +151,9 @@ def _path(schema: Schema, collection: Collection, path: str, settings: Settings,
         if not path or "\0" in path:
             raise InvalidArgument("A type is declared for a column by its name, which is not empty.")
         return plain
-    near = difflib.get_close_matches(path, [column.name for column in schema.columns], 1)
-    hint = f'did you mean "{near[0]}"?' if near else f"describe {collection.name} lists its columns and their fields."
-    raise InvalidArgument(f'Collection {collection.name} has no column or field "{path}"; {hint}')
+    names = [column.name for column in schema.columns]
+    advice = hint(path, names, f"describe {collection.name} lists its columns and their fields.")
+    raise InvalidArgument(f'Collection {collection.name} has no column or field "{path}"; {advice}')
 
 
 # --- Types inferred anew ---

@@ -15,52 +15,52 @@ from typing import Any
 
 from lakebed.pure.arrow.arrays import Array, Field
 
-__all__ = ["schema_capsule", "stream_capsule"]
+__all__ = ["ArrowArray", "ArrowSchema", "schema_capsule", "stream_capsule", "stream_of"]
 
 
-class _Schema(ctypes.Structure):
-    pass
+class ArrowSchema(ctypes.Structure):
+    """A type."""
 
 
-class _Array(ctypes.Structure):
-    pass
+class ArrowArray(ctypes.Structure):
+    """Values."""
 
 
-class _Stream(ctypes.Structure):
-    pass
+class ArrowStreamStruct(ctypes.Structure):
+    """Batches of values."""
 
 
-_SchemaRelease = ctypes.CFUNCTYPE(None, ctypes.POINTER(_Schema))
-_ArrayRelease = ctypes.CFUNCTYPE(None, ctypes.POINTER(_Array))
-_StreamRelease = ctypes.CFUNCTYPE(None, ctypes.POINTER(_Stream))
-_GetSchema = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(_Stream), ctypes.POINTER(_Schema))
-_GetNext = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(_Stream), ctypes.POINTER(_Array))
-_GetError = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.POINTER(_Stream))
+_SchemaRelease = ctypes.CFUNCTYPE(None, ctypes.POINTER(ArrowSchema))
+_ArrayRelease = ctypes.CFUNCTYPE(None, ctypes.POINTER(ArrowArray))
+_StreamRelease = ctypes.CFUNCTYPE(None, ctypes.POINTER(ArrowStreamStruct))
+_GetSchema = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ArrowStreamStruct), ctypes.POINTER(ArrowSchema))
+_GetNext = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ArrowStreamStruct), ctypes.POINTER(ArrowArray))
+_GetError = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.POINTER(ArrowStreamStruct))
 
-_Schema._fields_ = [
+ArrowSchema._fields_ = [
     ("format", ctypes.c_char_p),
     ("name", ctypes.c_char_p),
-    ("metadata", ctypes.c_char_p),
+    ("metadata_address", ctypes.c_void_p),
     ("flags", ctypes.c_int64),
     ("n_children", ctypes.c_int64),
-    ("children", ctypes.POINTER(ctypes.POINTER(_Schema))),
-    ("dictionary", ctypes.POINTER(_Schema)),
+    ("children", ctypes.POINTER(ctypes.POINTER(ArrowSchema))),
+    ("dictionary", ctypes.POINTER(ArrowSchema)),
     ("release", _SchemaRelease),
     ("private_data", ctypes.c_void_p),
 ]
-_Array._fields_ = [
+ArrowArray._fields_ = [
     ("length", ctypes.c_int64),
     ("null_count", ctypes.c_int64),
     ("offset", ctypes.c_int64),
     ("n_buffers", ctypes.c_int64),
     ("n_children", ctypes.c_int64),
-    ("buffers", ctypes.POINTER(ctypes.c_char_p)),
-    ("children", ctypes.POINTER(ctypes.POINTER(_Array))),
-    ("dictionary", ctypes.POINTER(_Array)),
+    ("buffers", ctypes.POINTER(ctypes.c_void_p)),
+    ("children", ctypes.POINTER(ctypes.POINTER(ArrowArray))),
+    ("dictionary", ctypes.POINTER(ArrowArray)),
     ("release", _ArrayRelease),
     ("private_data", ctypes.c_void_p),
 ]
-_Stream._fields_ = [
+ArrowStreamStruct._fields_ = [
     ("get_schema", _GetSchema),
     ("get_next", _GetNext),
     ("get_last_error", _GetError),
@@ -106,18 +106,19 @@ def _release(struct: Any, kind: Any) -> None:
 
 
 def _fill_schema(target: Any, field: Field) -> None:
-    children = [_Schema() for _ in field.children]
+    children = [ArrowSchema() for _ in field.children]
     for child, one in zip(children, field.children, strict=True):
         _fill_schema(child, one)
-    pointers = (ctypes.POINTER(_Schema) * len(children))(*map(ctypes.pointer, children))
+    pointers = (ctypes.POINTER(ArrowSchema) * len(children))(*map(ctypes.pointer, children))
     metadata = _metadata(field.metadata)
     name, form = field.name.encode(), field.format.encode()
     target.format, target.name = form, name
-    target.metadata = metadata
+    # It has zero bytes inside: its address counts.
+    target.metadata_address = ctypes.cast(ctypes.c_char_p(metadata), ctypes.c_void_p)
     target.flags = _NULLABLE if field.nullable else 0
     target.n_children = len(children)
-    target.children = ctypes.cast(pointers, ctypes.POINTER(ctypes.POINTER(_Schema)))
-    target.dictionary = ctypes.POINTER(_Schema)()
+    target.children = ctypes.cast(pointers, ctypes.POINTER(ctypes.POINTER(ArrowSchema)))
+    target.dictionary = ctypes.POINTER(ArrowSchema)()
     target.release = _release_schema
     target.private_data = _keep((children, pointers, metadata, name, form))
 
@@ -135,16 +136,16 @@ def _metadata(pairs: tuple[tuple[str, str], ...]) -> bytes | None:
 
 
 def _fill_array(target: Any, array: Array) -> None:
-    children = [_Array() for _ in array.children]
+    children = [ArrowArray() for _ in array.children]
     for child, one in zip(children, array.children, strict=True):
         _fill_array(child, one)
-    pointers = (ctypes.POINTER(_Array) * len(children))(*map(ctypes.pointer, children))
+    pointers = (ctypes.POINTER(ArrowArray) * len(children))(*map(ctypes.pointer, children))
     buffers = (ctypes.c_char_p * len(array.buffers))(*array.buffers)
     target.length, target.null_count, target.offset = array.length, array.nulls, 0
     target.n_buffers, target.n_children = len(array.buffers), len(children)
-    target.buffers = ctypes.cast(buffers, ctypes.POINTER(ctypes.c_char_p))
-    target.children = ctypes.cast(pointers, ctypes.POINTER(ctypes.POINTER(_Array)))
-    target.dictionary = ctypes.POINTER(_Array)()
+    target.buffers = ctypes.cast(buffers, ctypes.POINTER(ctypes.c_void_p))
+    target.children = ctypes.cast(pointers, ctypes.POINTER(ctypes.POINTER(ArrowArray)))
+    target.dictionary = ctypes.POINTER(ArrowArray)()
     target.release = _release_array
     target.private_data = _keep((children, pointers, buffers, array.buffers))
 
@@ -213,6 +214,10 @@ _new_capsule = ctypes.pythonapi.PyCapsule_New
 _new_capsule.restype = ctypes.py_object
 _new_capsule.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
 
+_pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
+_pointer_of.restype = ctypes.c_void_p
+_pointer_of.argtypes = (ctypes.py_object, ctypes.c_char_p)
+
 _lock = threading.Lock()
 _capsules: list[tuple[object, Any]] = []
 """Capsules and their structs, which live as long. A destructor in Python is no way to end a struct: it would also run
@@ -238,15 +243,20 @@ def _capsule(struct: Any, name: bytes) -> object:
 
 def schema_capsule(field: Field) -> object:
     """A capsule with a schema: `field` is a struct of the columns."""
-    struct = _Schema()
+    struct = ArrowSchema()
     _fill_schema(struct, field)
     return _capsule(struct, b"arrow_schema")
 
 
 def stream_capsule(field: Field, batches: Iterator[Array]) -> object:
     """A capsule with a stream of structs. An exception of `batches` ends it with its text as the error."""
-    struct = _Stream()
+    struct = ArrowStreamStruct()
     struct.get_schema, struct.get_next, struct.get_last_error = _get_schema, _get_next, _get_error
     struct.release = _release_stream
     struct.private_data = _keep(_Source(field, batches))
     return _capsule(struct, b"arrow_array_stream")
+
+
+def stream_of(capsule: object) -> Any:
+    """The stream in a capsule, which must live as long."""
+    return ArrowStreamStruct.from_address(_pointer_of(capsule, b"arrow_array_stream"))

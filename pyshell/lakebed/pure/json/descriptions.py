@@ -136,7 +136,12 @@ def _names_follow(before: Schema, new: Summary) -> bool:
     """Whether the names of all columns follow from the keys as they did before: new keys alone, that are plain names
     and like no other."""
     held = {column.named for column in before.columns}
-    if new.is_wide or REST in held or (new.non_objects and NON_OBJECT not in held):
+    if new.non_objects and NON_OBJECT not in held:
+        return False
+    if REST in held:
+        # A key that gets a column of its own now is in at least one of a hundred rows.
+        return new.rows * 100 < before.rows + new.rows
+    if new.is_wide:
         return False
     names = {column.name.casefold() for column in before.columns}
     for key in new.top_keys():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,6 +17,7 @@ from lakebed.pure.json.types import DataType, lower
 from lakebed.pure.reading import missing_blob
 from lakebed.pure.scan.filters import Filter, Test, compiled
 from lakebed.pure.scan.typed_schema import SYSTEM_TYPES, typed_schema
+from lakebed.pure.spelling import hint
 from lakebed.pure.view import LiveRow, View
 
 __all__ = ["built", "scan"]
@@ -66,9 +66,8 @@ def _source(schema: Schema, collection: str, name: str) -> _Source:
     if path is not None:
         return path
     known_names = [*(column.name for column in schema.columns), *SYSTEM_TYPES]
-    near = difflib.get_close_matches(name, known_names, 1)
-    hint = f'did you mean "{near[0]}"?' if near else f"describe {collection} lists its columns."
-    raise InvalidArgument(f'Collection {collection} has no column "{name}"; {hint}')
+    advice = hint(name, known_names, f"describe {collection} lists its columns.")
+    raise InvalidArgument(f'Collection {collection} has no column "{name}"; {advice}')
 
 
 def _type(source: _Source) -> DataType:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from lakebed.errors import BadRecord
+from lakebed.pure.arrow.records import table_records
 from lakebed.pure.json import JsonError, Observer
-from lakebed.pure.write.tables import table_records
 from lakebed.pure.write.writer import Writer
 
 __all__ = ["LONGEST_RECORD", "append"]

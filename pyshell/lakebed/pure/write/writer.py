@@ -63,13 +63,12 @@ class Added(NamedTuple):
 
 
 class Writer:
-    """Changes a store. `show` is called with each new view: the state, and what is pending."""
+    """What a store object shows, and how it changes the store."""
 
-    def __init__(self, context: Context, state: State, show: Callable[[View], None]) -> None:
+    def __init__(self, context: Context, state: State) -> None:
         self.context = context
         self.state = state
         self.pending: Pending | None = None
-        self._show = show
         self._lock: WriterLock | None = None
         self._poison: str | None = None
         self._new_large: list[int] = []
@@ -79,7 +78,6 @@ class Writer:
         """Show a newer state, without pending changes."""
         self.state = state
         self._view = View(state, self.pending)
-        self._show(self._view)
 
     # --- The pending group ---
 
