@@ -131,12 +131,17 @@ def _payloads(
     loose: list[tuple[int, bytes, int | None]] = []
     for segment in segments:
         for part in segment.parts:
-            for entry in sorted(part.frames, key=lambda one: one.offset):
+            for entry in part.frames:
                 frame, payload = read_frame(segment.file, entry.offset, segment.header.salt)
                 decoded = segment.decoded(entry.offset, state.decompressor)
                 whole = all(id in kept for id in frame.ids)
                 if whole and not everything and frame.raw >= page_bytes // 2:
+                    # The frames of a segment are in the order of their ids.
+                    yield from payloads(loose, page_bytes)
+                    loose = []
                     yield Payload(frame.ids, [decoded.blob(at) for at in range(len(frame.ids))], None, (frame, payload))
-                    continue
-                loose += ((id, decoded.blob(at), dictionaries.get(id)) for at, id in enumerate(frame.ids) if id in kept)
-    yield from payloads(sorted(loose, key=lambda one: one[0]), page_bytes)
+                else:
+                    loose += (
+                        (id, decoded.blob(at), dictionaries.get(id)) for at, id in enumerate(frame.ids) if id in kept
+                    )
+    yield from payloads(loose, page_bytes)

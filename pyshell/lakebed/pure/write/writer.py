@@ -251,15 +251,22 @@ class Writer:
         pending = self.begin()
         dictionary = pending.catalogue.dictionary_of(collection.id)
         number = None if dictionary is None else dictionary.number
-        first_id = pending.next_blob
+        reach = self._view.reach
+        added: set[int] = set()
         blobs = []
         size = 0
         for data in records:
             hash = digest(data)
             size += len(data)
             id = self._existing(data, fingerprint(hash))
-            blobs.append(self._add(pending, data, hash, number) if id is None else id)
-        new = pending.next_blob - first_id
+            if id is None:
+                id = self._add(pending, data, hash, number)
+                added.add(id)
+            elif id < pending.first_blob and not reach.is_whole and id not in reach:
+                # Its bytes are there, and nothing reached it any more.
+                added.add(id)
+            blobs.append(id)
+        new = len(added)
         first = collection.next_seq
         if description:
             pending.record([Described(collection.id, description)])
