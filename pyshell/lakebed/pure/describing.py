@@ -31,6 +31,7 @@ from lakebed.pure.training import (
     train,
 )
 from lakebed.pure.view import LiveRow, View
+from lakebed.pure.write.dictionaries import install_dictionary
 from lakebed.pure.write.writer import Writer
 
 __all__ = ["Describes"]
@@ -207,7 +208,7 @@ def _trained(writer: Writer, name: str, size: int) -> dict[str, Any]:
         "held_out_after": 0 if trained is None else trained.held_out_after,
     }
     if trained is not None and trained.pays:
-        report["number"], report["generation"] = writer.install_dictionary(collection, trained.dictionary)
+        report["number"], report["generation"] = install_dictionary(writer, collection, trained.dictionary)
         report["installed"] = True
     return {**report, "seconds": time.monotonic() - began}
 

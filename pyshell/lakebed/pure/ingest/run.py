@@ -24,6 +24,7 @@ from lakebed.pure.ingest.starting_point import Begun
 from lakebed.pure.ingest.ticker import Stop, Ticker
 from lakebed.pure.json import Observer
 from lakebed.pure.training import DEFAULT_SIZE, INGEST_WINDOWS, Request, Samples, Trained, train
+from lakebed.pure.write.dictionaries import install_dictionary
 from lakebed.pure.write.writer import Writer
 
 __all__ = ["Ingest", "Settings", "dry_run"]
@@ -363,7 +364,7 @@ class Ingest:
         if trained is None or not trained.pays:
             return
         group = self._begin()
-        number, generation = self._writer.install_dictionary(group.collection, trained.dictionary)
+        number, generation = install_dictionary(self._writer, group.collection, trained.dictionary)
         self._report.trained = {
             "collection": self._report.collection,
             "installed": True,

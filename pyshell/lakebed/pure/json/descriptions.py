@@ -55,11 +55,15 @@ def _sum_of(descriptions: tuple[bytes, ...]) -> _Sum:
     for one in descriptions if before is None else descriptions[-1:]:
         total.add(Description.decode(one))
     made = _Sum(total)
+    _remember(descriptions, made)
+    return made
+
+
+def _remember(descriptions: tuple[bytes, ...], made: _Sum) -> None:
     with _lock:
         _sums[descriptions] = made
         while len(_sums) > _KEPT:
             _sums.popitem(last=False)
-    return made
 
 
 def described(descriptions: tuple[bytes, ...]) -> Description:
@@ -112,24 +116,23 @@ class Observer:
         observe(found, self._summary)
 
     def description(self) -> bytes:
-        """The description of what was added; none of nothing."""
-        if not self._summary.rows:
+        """The description of what was added; none of nothing. Nothing is to be added afterwards."""
+        new = self._summary
+        if not new.rows:
             return b""
-        settings = _settings_after(self._known, self._summary)
-        return Description(self._summary, settings).encode()
-
-
-def _settings_after(known: tuple[bytes, ...], new: Summary) -> Settings | None:
-    """The settings that hold when records are added, if they are others than before: names stay with their keys."""
-    before = _sum_of(known)
-    if _names_follow(before.schema, new):
-        return None
-    settings = before.description.settings or Settings()
-    after = before.description.summary.copy()
-    after.merge(new)
-    fixed = settings.copy()
-    keep_names(fixed, before.schema, after)
-    return None if fixed == settings else fixed
+        before = _sum_of(self._known)
+        known = before.description
+        after = Description(known.summary.copy(), known.settings, known.replaces)
+        after.summary.merge(new)
+        found = Description(new)
+        if not _names_follow(before.schema, new):
+            fixed = (known.settings or Settings()).copy()
+            keep_names(fixed, before.schema, after.summary)
+            if fixed != (known.settings or Settings()):
+                found.settings = after.settings = fixed
+        data = found.encode()
+        _remember((*self._known, data), _Sum(after))
+        return data
 
 
 def _names_follow(before: Schema, new: Summary) -> bool:

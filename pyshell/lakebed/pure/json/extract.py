@@ -9,11 +9,11 @@ the fields of a STRUCT, a list of the (key, value) pairs of a MAP.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lakebed.pure.json.columns import Column
-from lakebed.pure.json.fit import MISFIT, Misfit, exact, fitted
+from lakebed.pure.json.fit import MISFIT, Misfit, exact, fitted, has_lone_surrogate
 from lakebed.pure.json.settings import NON_OBJECT, REST, Declared
 from lakebed.pure.json.spans import elements, members, skip_blanks
 from lakebed.pure.json.syntax import Value
@@ -173,15 +173,21 @@ class _Map(_Container):
 
     def inside(self, value: Value, text: str, start: int) -> Any:
         found: dict[str, Any] = {}
-        convert = self._value.convert
+        parts: Iterable[tuple[str, Value, int, int]]
         if self._value.needs_text:
-            for key, _, one, begin, end in members(text, start):
-                if key not in found:
-                    found[key] = convert(one, text, begin, end)
+            parts = ((key, one, begin, end) for key, _, one, begin, end in members(text, start))
         else:
-            for key, one in value:
-                if key not in found:
-                    found[key] = convert(one, text, 0, 0)
+            parts = ((key, one, 0, 0) for key, one in value)
+        for key, one, begin, end in parts:
+            if key in found:
+                continue
+            if has_lone_surrogate(key):
+                # No VARCHAR can hold the key.
+                if self._nulls is None:
+                    raise Misfit
+                self.misfits += 1
+                continue
+            found[key] = self._value.convert(one, text, begin, end)
         return list(found.items())
 
 

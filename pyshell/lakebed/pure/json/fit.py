@@ -24,7 +24,12 @@ from lakebed.pure.json.types import (
     DataType,
 )
 
-__all__ = ["MISFIT", "Misfit", "exact", "fitted"]
+__all__ = ["MISFIT", "Misfit", "exact", "fitted", "has_lone_surrogate"]
+
+
+def has_lone_surrogate(text: str) -> bool:
+    """Whether a string is not Unicode text."""
+    return _SURROGATE.search(text) is not None
 
 
 class Misfit(Exception):
@@ -95,7 +100,7 @@ def _nearest(value: int) -> float:
 def _text(value: Value) -> str:
     if type(value) is not str and not isinstance(value, Escaped):
         raise Misfit
-    if _SURROGATE.search(value):
+    if has_lone_surrogate(value):
         raise Misfit
     return str(value)
 
@@ -136,7 +141,7 @@ def fitted(kind: DataType, value: Value, text: str, nulls: tuple[str, ...]) -> A
     if kind == VARCHAR:
         if not is_text:
             return text
-        return MISFIT if _SURROGATE.search(value) else str(value)
+        return MISFIT if has_lone_surrogate(value) else str(value)
     if kind in _FORMS:
         moment_of = moment(value) if type(value) is str else None
         if moment_of is not None and moment_of.form == _FORMS[kind]:

@@ -164,27 +164,28 @@ class Node:
 
     def copy(self, parent: Node | None) -> Node:
         """A copy of it and everything below."""
-        copy = Node(self.key, parent, self.depth)
-        copy.add(self)
-        copy.inner, copy.weight, copy.expected = self.inner, self.weight, self.expected
-        for key, field in self.fields.items():
-            copy.fields[key] = field.copy(copy)
+        copy = Node.__new__(Node)
+        copy.key, copy.parent, copy.depth = self.key, parent, self.depth
+        copy.nulls, copy.booleans, copy.integers, copy.reals = self.nulls, self.booleans, self.integers, self.reals
+        copy.strings, copy.objects, copy.arrays = self.strings, self.objects, self.arrays
+        copy.low, copy.high, copy.marks, copy.forms = self.low, self.high, self.marks, self.forms
+        copy.repeated, copy.place, copy.expected = self.repeated, self.place, self.expected
+        copy.inner, copy.weight = self.inner, self.weight
+        copy.fields = {key: field.copy(copy) for key, field in self.fields.items()} if self.fields else {}
         copy.element = self.element.copy(copy) if self.element else None
         copy.value = self.value.copy(copy) if self.value else None
         return copy
 
-    def blank(self) -> None:
-        """Forgets all values here and below, and keeps the keys, which are expected from now on."""
-        self.nulls = self.booleans = self.integers = self.reals = self.strings = self.objects = self.arrays = 0
-        self.low = self.high = None
-        self.marks, self.forms, self.repeated, self.place = 0, ALL_FORMS, 0, 0
-        self.expected = True
-        for field in self.fields.values():
-            field.blank()
-        if self.element:
-            self.element.blank()
-        if self.value:
-            self.value.blank()
+    def blank_copy(self, parent: Node | None) -> Node:
+        """The same keys without values, which are expected."""
+        copy = Node(self.key, parent, self.depth)
+        copy.expected = True
+        copy.inner, copy.weight = self.inner, self.weight
+        for key, field in self.fields.items():
+            copy.fields[key] = field.blank_copy(copy)
+        copy.element = self.element.blank_copy(copy) if self.element else None
+        copy.value = self.value.blank_copy(copy) if self.value else None
+        return copy
 
     def written_fields(self) -> list[Node]:
         """The fields that are written and shown: those that were seen, and where it collapsed also those that were only

@@ -66,8 +66,7 @@ class Summary:
     def expecting(self) -> Summary:
         """A summary of no lines that expects the keys of this one: where it collapses they are not forgotten."""
         copy = Summary()
-        copy.root = self.root.copy(None)
-        copy.root.blank()
+        copy.root = self.root.blank_copy(None)
         return copy
 
     def would_forget(self, other: Summary) -> bool:

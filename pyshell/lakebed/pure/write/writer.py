@@ -22,7 +22,6 @@ from lakebed.pure.format.records import (
     CollectionCreated,
     Deleted,
     Described,
-    DictionaryAdded,
     FileNamed,
     NextNumbers,
     Pinned,
@@ -159,12 +158,17 @@ class Writer:
 
     def put(self, data: bytes) -> bytes:
         """Store a blob and pin it. Returns its hash."""
+        id, hash = self.blob(data)
+        self.begin().pin(id)
+        self._view.forget_reach()
+        return hash
+
+    def blob(self, data: bytes) -> tuple[int, bytes]:
+        """Store a blob, which something is to reach before the commit. Returns its id and its hash."""
         pending = self.begin()
         hash = digest(data)
         id = self._existing(data, fingerprint(hash))
-        pending.pin(self._add(pending, data, hash, None) if id is None else id)
-        self._view.forget_reach()
-        return hash
+        return self._add(pending, data, hash, None) if id is None else id, hash
 
     def _existing(self, data: bytes, fingerprint: int) -> int | None:
         """The id of the blob with these bytes that is not deleted."""
@@ -277,20 +281,6 @@ class Writer:
             pending.add_rows(PendingRows(collection.id, first, blobs, file, list(lines), stamp))
         self._view.forget_reach()
         return Added(len(blobs), new, len(blobs) - new, first if blobs else None, size)
-
-    def install_dictionary(self, collection: Collection, data: bytes) -> tuple[int, int]:
-        """Store a dictionary as the newest one of a collection: what is added from now on is compressed with it. Returns
-        its number and its generation."""
-        pending = self.begin()
-        catalogue = pending.catalogue
-        hash = digest(data)
-        id = self._existing(data, fingerprint(hash))
-        if id is None:
-            id = self._add(pending, data, hash, None)
-        before = catalogue.dictionary_of(collection.id)
-        number, generation = catalogue.next_dictionary, 1 if before is None else before.generation + 1
-        self.record(DictionaryAdded(number, collection.id, generation, id, hash, len(data)))
-        return number, generation
 
     # --- Commit ---
 
