@@ -48,7 +48,7 @@ def described(store: Any) -> dict[str, Any]:
 
 
 def segments(store: Any) -> list[dict[str, Any]]:
-    """The segments. Of the active one the engine of the other store may have another length."""
+    """The segments, with their sizes."""
     return [one.model_dump() for one in store.segments()]
 
 

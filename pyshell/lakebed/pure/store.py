@@ -73,8 +73,8 @@ def open_store(
 
 
 class StoreEngine(Ingests, Describes):
-    """An open store. Its methods may be called from several threads; a child made by `fork` reads through a store of its
-    own."""
+    """An open store. Its methods may be called from several threads; a child made by `fork` reads through a store of
+    its own."""
 
     def __init__(self, path: str, options: Options, *, create: bool) -> None:
         self._lock = threading.RLock()

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from lakebed.errors import Corrupt, Interrupted, InvalidArgument, StoreFull
-from lakebed.pure.compact.plan import Group, dictionaries_of, plan
+from lakebed.pure.compact.plan import Group, dictionaries_of, is_dead, plan
 from lakebed.pure.compact.rewrite import rewrite
 from lakebed.pure.damage import named, operating_system
 from lakebed.pure.files import SegmentFile, segment_name, write_all
@@ -46,7 +46,8 @@ def compact(writer: Writer, level: int | None, dry_run: bool, progress: Progress
         return run.foreseen()
     writer.commit()
     segments, size = run.count_of_segments(), run.bytes_of_segments()
-    writer.seal()
+    if run.has_work():
+        writer.seal()
     try:
         return run.run(segments, size)
     except KeyboardInterrupt:
@@ -90,6 +91,16 @@ class _Compaction:
             self.state, View(self.state).reach, self.writer.context.options.segment_bytes, everything=everything
         )
         return [group for group in found if not any(one.entry.number in self.failed for one in group.segments)]
+
+    def has_work(self) -> bool:
+        """Whether there is anything to do, also in the active segment."""
+        if self.level is not None or self.groups(False) or self.unreached_large() or self.unused_dictionaries():
+            return True
+        active, reach = self.state.active, View(self.state).reach
+        return active is not None and (
+            any(id not in reach for part in active.parts for id in part.ids)
+            or any(is_dead(self.state.catalogue, one.collection, one.first_seq) for one in active.all_batches())
+        )
 
     def unreached_large(self) -> list[Any]:
         """Large blobs that go."""

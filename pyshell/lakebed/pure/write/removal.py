@@ -26,8 +26,8 @@ def drop(writer: Writer, name: str) -> int:
 
 
 def trim(writer: Writer, name: str, before_seq: int) -> int:
-    """Remove the rows with sequence numbers below `before_seq`, after a commit of what is pending. Returns their number.
-    Raises `CollectionNotFound`."""
+    """Remove the rows with sequence numbers below `before_seq`, after a commit of what is pending. Returns their
+    number. Raises `CollectionNotFound`."""
     writer.commit()
     rows = 0
 

@@ -27,7 +27,6 @@ from lakebed.pure.format.records import (
     Pinned,
     Record,
 )
-from lakebed.pure.format.rows import RowBatch
 from lakebed.pure.format.tables import CommitEntry
 from lakebed.pure.hash import digest, fingerprint
 from lakebed.pure.json import whole_description
@@ -35,8 +34,9 @@ from lakebed.pure.opening import open_state
 from lakebed.pure.pending import Pending, PendingRows
 from lakebed.pure.state import State
 from lakebed.pure.view import View
+from lakebed.pure.write.batches import joined_rows, split_batch
 from lakebed.pure.write.frames import payloads
-from lakebed.pure.write.group import Contents, encode_group, split_batch
+from lakebed.pure.write.group import Contents, encode_group
 from lakebed.pure.write.index import keep_runs
 from lakebed.pure.write.large import write_large
 from lakebed.pure.write.lock import WriterLock
@@ -480,23 +480,3 @@ def _moved(state: State) -> bool:
         return False
     status = state.context.directory.stat(segment_name(state.active.number))
     return status is None or (status.st_dev, status.st_ino) != state.active.file.identity
-
-
-def joined_rows(rows: Sequence[PendingRows], collections: dict[int, Collection], commit: int | None) -> list[RowBatch]:
-    """Row batches: rows of a collection and a file together, with the time of the first. Rows of dropped collections
-    are left out."""
-    found: list[RowBatch] = []
-    last: dict[int, int] = {}
-    for one in rows:
-        if one.collection not in collections:
-            continue
-        at = last.get(one.collection)
-        if at is not None and found[at].file == one.file:
-            found[at].blobs.extend(one.blobs)
-            found[at].lines.extend(one.lines)
-            continue
-        last[one.collection] = len(found)
-        found.append(
-            RowBatch(one.collection, one.first_seq, list(one.blobs), one.file, list(one.lines), one.time, commit)
-        )
-    return found
