@@ -6,9 +6,7 @@ import pytest
 
 from lakebed import _backend
 
-NEEDS_RUST: dict[str, str] = {
-
-}
+NEEDS_RUST: dict[str, str] = {}
 """Tests that only run with the engine, with the reason: a module (`test_arrow.py`), or a test of one
 (`test_arrow.py::test_name`, without parameters)."""
 RUNS_ON_BOTH = {"test_hash.py"}

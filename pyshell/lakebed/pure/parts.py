@@ -9,7 +9,6 @@ import struct
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from functools import cached_property
 
 from lakebed.pure.files import SegmentFile
 from lakebed.pure.format import block as blocks
@@ -21,6 +20,7 @@ from lakebed.pure.format.header import Header
 from lakebed.pure.format.ids import LIMIT, Ids
 from lakebed.pure.format.records import Record, decode_records
 from lakebed.pure.format.tables import BatchEntry, CommitEntry, FrameEntry
+from lakebed.pure.lazy import lazy
 
 __all__ = ["FooterPart", "GroupPart", "Part"]
 
@@ -33,27 +33,27 @@ class Part:
         self.header = header
         self.file = file
 
-    @cached_property
+    @lazy
     def frames(self) -> list[FrameEntry]:
         """The frames by their smallest blob id."""
         return sorted(FrameEntry.decode(self.block.section(blocks.FRAMES)))
 
-    @cached_property
+    @lazy
     def ids(self) -> Ids:
         """The ids of the blobs in its frames."""
         return Ids.read(Reader(self.block.section(blocks.IDS)))
 
-    @cached_property
+    @lazy
     def commits(self) -> list[CommitEntry]:
         """The commits it covers, in order."""
         return CommitEntry.decode(self.block.section(blocks.COMMITS))
 
-    @cached_property
+    @lazy
     def records(self) -> list[Record]:
         """The catalogue records, in the order they apply."""
         return decode_records(self.block.section(blocks.RECORDS))
 
-    @cached_property
+    @lazy
     def batches(self) -> list[BatchEntry]:
         """The row batches in file order, each with its commit."""
         entries = BatchEntry.decode(self.block.section(blocks.ROWS), self.header.rows_have_commits)
@@ -63,7 +63,7 @@ class Part:
         offsets = [commit.offset for commit in self.commits]
         return [entry._replace(commit=self.commits[bisect_right(offsets, entry.offset)].number) for entry in entries]
 
-    @cached_property
+    @lazy
     def by_collection(self) -> dict[int, list[BatchEntry]]:
         """The row batches of each collection, in order of their sequence numbers."""
         found: dict[int, list[BatchEntry]] = {}
@@ -84,7 +84,7 @@ class Part:
 class GroupPart(Part):
     """What an index block says of its group, or of the groups that it covers."""
 
-    @cached_property
+    @lazy
     def fingerprints(self) -> array[int]:
         """The fingerprint of each blob, in ascending order of the ids."""
         found = _u64s(self.block.section(blocks.FINGERPRINTS))
@@ -92,7 +92,7 @@ class GroupPart(Part):
             raise Malformed("there are not as many fingerprints as ids")
         return found
 
-    @cached_property
+    @lazy
     def _sorted(self) -> tuple[array[int], list[int]]:
         """The fingerprints in order, and the ordinal of each."""
         fingerprints = self.fingerprints
@@ -112,7 +112,7 @@ class GroupPart(Part):
 class FooterPart(Part):
     """What the footer of a sealed segment says of the segment. Its paged sections are read page by page."""
 
-    @cached_property
+    @lazy
     def _extents(self) -> tuple[list[int], list[Pages]]:
         """The ordinal at which each extent of fingerprints begins, and its pages."""
         extents = tables.Extent.decode(self.block.section(blocks.EXTENTS))
@@ -128,7 +128,7 @@ class FooterPart(Part):
             for extent in extents
         ]
 
-    @cached_property
+    @lazy
     def _ordinals(self) -> tuple[int, Pages]:
         """The width of an ordinal, and the pages of section 8."""
         pages = self.block.pages(blocks.ORDINALS)
@@ -168,7 +168,7 @@ class FooterPart(Part):
             at += 1
         return found
 
-    @cached_property
+    @lazy
     def fingerprints(self) -> array[int]:
         """The fingerprint of each blob, in ascending order of the ids."""
         _, pages = self._extents

@@ -22,9 +22,6 @@ class Reads:
         """What is read. Raises `Closed`."""
         raise NotImplementedError
 
-    def _check_process(self) -> None:
-        """Raises what forbids to go on with an iterator."""
-
     @property
     def commit_number(self) -> int:
         return self._view().state.last_commit
@@ -56,7 +53,7 @@ class Reads:
 
     def rows(self, collection: str, start: int, stop: int | None, /) -> Any:
         view = self._view().frozen()
-        return Rows(live_rows(view, view.collection(collection), start, stop), self._check_process)
+        return Rows(live_rows(view, view.collection(collection), start, stop))
 
     # --- Descriptions ---
 

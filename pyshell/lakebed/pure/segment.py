@@ -131,6 +131,11 @@ class RowsSegment:
                 raise Malformed(f"no frame holds blob {id}, which its index lists")
         return None
 
+    def decoded(self, offset: int, decompressor: Callable[[int | None], Decompressor]) -> DecodedFrame:
+        """The frame at an offset. Raises `Corrupt`."""
+        with self._named():
+            return decode_frame(self.file, offset, self.header.salt, decompressor)
+
     def batches(self, collection: int) -> list[BatchEntry]:
         """The row batches of a collection, in order. Raises `Corrupt`."""
         with self._named():

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 
-from lakebed.errors import InvalidArgument
 from lakebed.pure.scan.methods import TypedReads
+from lakebed.pure.values import check_process
 from lakebed.pure.view import View
-from lakebed.pure.writes import NeedsRust
 
 __all__ = ["SnapshotEngine"]
 
 
-class SnapshotEngine(TypedReads, NeedsRust):
+class SnapshotEngine(TypedReads):
     """What `StoreEngine.snapshot` returns."""
 
     def __init__(self, view: View) -> None:
@@ -20,11 +19,5 @@ class SnapshotEngine(TypedReads, NeedsRust):
         self._process = os.getpid()
 
     def _view(self) -> View:
-        self._check_process()
+        check_process(self._process)
         return self._shown
-
-    def _check_process(self) -> None:
-        if os.getpid() != self._process:
-            raise InvalidArgument(
-                "This snapshot or iterator was made before this process was forked: make another one in the child process."
-            )

@@ -18,7 +18,9 @@ from lakebed.pure.format.header import Header
 from lakebed.pure.format.manifest import Manifest, SealedSegment
 from lakebed.pure.frames import DecodedFrame
 from lakebed.pure.hash import digest
+from lakebed.pure.lazy import lazy
 from lakebed.pure.parts import GroupPart
+from lakebed.pure.runs import Run, counting_runs
 from lakebed.pure.segment import LargeSegment, RowsSegment, commit_at, read_header, sealed_rows
 
 __all__ = ["Hold", "State"]
@@ -186,9 +188,28 @@ class State:
     def candidates(self, low: int, high: int) -> list[int]:
         """The ids of the blobs with fingerprints from `low` to `high`, reached or not. Raises `Corrupt`."""
         found = [large.blob for large in self.catalogue.large.values() if low <= large.fingerprint <= high]
-        for segment in self.all_rows():
-            found += segment.candidates(low, high)
+        covered: set[int] = set()
+        for run, numbers in self._runs:
+            try:
+                found += run.candidates(low, high)
+                covered.update(numbers)
+            except Malformed:
+                # A damaged run does not count: its segments are searched one by one.
+                continue
+        for entry in self.sealed:
+            if entry.number not in covered:
+                found += self.rows_segment(entry).candidates(low, high)
+        if self.active is not None:
+            found += self.active.candidates(low, high)
         return found
+
+    @lazy
+    def _runs(self) -> list[tuple[Run, list[int]]]:
+        """The store-wide runs that count, each with the segments it covers."""
+        try:
+            return counting_runs(self.context, self.sealed)
+        except OSError:
+            return []
 
     # --- Dictionaries ---
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lakebed.errors import Closed, InvalidArgument
+from lakebed.pure.compact import compact
 from lakebed.pure.context import FORMAT, Context, Options
 from lakebed.pure.describing import Describes
 from lakebed.pure.export import export
@@ -25,7 +26,6 @@ from lakebed.pure.write.append import append
 from lakebed.pure.write.create import create_store
 from lakebed.pure.write.removal import drop, trim
 from lakebed.pure.write.writer import LARGEST_BLOB, Writer
-from lakebed.pure.writes import NeedsRust
 
 __all__ = ["StoreEngine", "open_store"]
 
@@ -72,7 +72,7 @@ def open_store(
     return StoreEngine(path, options, create=create and mode == "a")
 
 
-class StoreEngine(Ingests, Describes, NeedsRust):
+class StoreEngine(Ingests, Describes):
     """An open store. Its methods may be called from several threads; a child made by `fork` reads through a store of its
     own."""
 
@@ -113,9 +113,6 @@ class StoreEngine(Ingests, Describes, NeedsRust):
     def _check_open(self) -> None:
         if self._closed:
             raise Closed(f"The store object of {self._path} is closed: open the store again.")
-
-    def _check_process(self) -> None:
-        pass
 
     @property
     def path(self) -> str:
@@ -193,6 +190,12 @@ class StoreEngine(Ingests, Describes, NeedsRust):
     def seal(self) -> None:
         with self._changing() as writer:
             writer.seal()
+
+    def compact(self, level: int | None, dry_run: bool, progress: Any, /) -> dict[str, Any]:
+        if dry_run:
+            return compact(Writer(self._context, self._view().state, lambda _view: None), level, dry_run, progress)
+        with self._changing() as writer:
+            return compact(writer, level, dry_run, progress)
 
     def commit(self) -> int:
         with self._settling() as writer:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
+from lakebed.errors import InvalidArgument
 from lakebed.pure.hash import digest
 
-__all__ = ["Buffer", "Row", "Rows"]
+__all__ = ["Buffer", "Row", "Rows", "check_process"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -74,20 +76,27 @@ class Row:
         return f"Row(seq={self.seq}, data={self.data!r})"
 
 
+def check_process(process: int) -> None:
+    """Raises `InvalidArgument` for what was made before this process was forked."""
+    if os.getpid() != process:
+        raise InvalidArgument(
+            "This snapshot or iterator was made before this process was forked: make another one in the child process."
+        )
+
+
 class Rows:
     """An iterator over rows, in order. Threads may share it."""
 
-    def __init__(self, rows: Iterator[Row], check: Callable[[], None]) -> None:
-        """`check` is called before each row, and raises what forbids to read on."""
+    def __init__(self, rows: Iterator[Row]) -> None:
         self._rows = rows
-        self._check = check
+        self._process = os.getpid()
         self._lock = threading.Lock()
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Row:
-        self._check()
+        check_process(self._process)
         with self._lock:
             return next(self._rows)
 

@@ -18,6 +18,8 @@ class Payload(NamedTuple):
     ids: Ids
     blobs: list[bytes]
     dictionary: int | None
+    stored: tuple[Frame, memoryview] | None = None
+    """The frame that they were read from, and its payload as stored, which is written as it is."""
 
 
 def payloads(blobs: Iterable[tuple[int, bytes, int | None]], page_bytes: int) -> Iterator[Payload]:
@@ -49,6 +51,9 @@ def payloads(blobs: Iterable[tuple[int, bytes, int | None]], page_bytes: int) ->
 def encode_payload(payload: Payload, salt: int, offset: int, compressor: Callable[[int | None], Compressor]) -> bytes:
     """The frame at an offset; raw where compression does not make it smaller. `compressor` gives the one for a
     dictionary, or for none."""
+    if payload.stored is not None:
+        frame, stored_payload = payload.stored
+        return frame.encode(stored_payload, salt, offset)
     raw = joined(payload.blobs)
     stored = compressor(payload.dictionary).compress(raw)
     if len(stored) >= len(raw):

@@ -37,6 +37,7 @@ from lakebed.pure.state import State
 from lakebed.pure.view import View
 from lakebed.pure.write.frames import payloads
 from lakebed.pure.write.group import Contents, encode_group, split_batch
+from lakebed.pure.write.index import keep_runs
 from lakebed.pure.write.large import write_large
 from lakebed.pure.write.lock import WriterLock
 from lakebed.pure.write.recovery import RESERVE, make_reserve, own_file, recover, remove_replaced
@@ -299,7 +300,7 @@ class Writer:
         self.end()
         return self.state.last_commit
 
-    def _checked(self) -> None:
+    def checked(self) -> None:
         """Raises `StoreNotFound`, `StoreLocked` when the files are not those that were opened."""
         assert self._lock is not None
         self.context.check_place()
@@ -315,7 +316,7 @@ class Writer:
         state, context, lock = self.state, self.context, self._lock
         assert lock is not None
         with operating_system(f"Committing to {context.path}"):
-            self._checked()
+            self.checked()
         head, offset = self._place()
         stamp = now()
         number = state.last_commit + 1
@@ -331,7 +332,7 @@ class Writer:
         )
         self._write(head, offset, group.data)
         try:
-            self._checked()
+            self.checked()
             lock.synced(number)
         except (OSError, StoreLocked) as problem:
             self._poison = (
@@ -440,9 +441,10 @@ class Writer:
         `StoreLocked`."""
         context = self.context
         with operating_system(f"Sealing the active segment of {context.path}"):
-            seal(self.state, whole_description, self._checked)
+            seal(self.state, whole_description, self.checked)
             self.move_to(open_state(context, self.state, holding=True))
             remove_replaced(self.state)
+            keep_runs(self.state)
 
     def seal(self) -> None:
         """Commit what is pending, and seal the active segment."""
