@@ -70,6 +70,13 @@ class Content:
         reader = input.open()
         self._raw = Raw(input.name, reader)
         self._values: Values | None = None
+        try:
+            self._begin(input, reader)
+        except BaseException:
+            reader.close()
+            raise
+
+    def _begin(self, input: Input, reader: Reader) -> None:
         is_plain, unpacked = decompressed(self._raw)
         self.is_plain_file = False
         """Whether it is a plain file of lines, the last of which may be half written."""
