@@ -1,4 +1,5 @@
-"""JSON in Rust and in Python: the same verdicts and sentences, the same bytes of summaries, columns, types and values."""
+"""JSON in Rust and in Python: the same verdicts and sentences, the same bytes of summaries, columns, types and
+values."""
 
 from __future__ import annotations
 

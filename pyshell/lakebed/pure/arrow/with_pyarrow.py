@@ -1,7 +1,7 @@
 """Streams through pyarrow, where a program has loaded it.
 
-A struct of `interface` is released by a function in Python, which must not run while an exception is on its way; pyarrow
-releases streams also then. Its own streams do without.
+A struct of `interface` is released by a function in Python, which must not run while an exception is on its way;
+pyarrow releases streams also then. Its own streams do without.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Values of columns, from records: docs/types.md, "Extraction".
 
-A missing key and the JSON null are NULL. Of equal keys the first counts. A JSON column gets the exact text of the value.
-A value that its column's type cannot hold is an error, unless the type was declared: then it is NULL, and counted.
+A missing key and the JSON null are NULL. Of equal keys the first counts. A JSON column gets the exact text of the
+value. A value that its column's type cannot hold is an error, unless the type was declared: then it is NULL, and
+counted.
 
 Typed values are bool, int (days of a DATE, microseconds of timestamps), float and str; a list of elements, a tuple of
 the fields of a STRUCT, a list of the (key, value) pairs of a MAP.

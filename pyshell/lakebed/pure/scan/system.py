@@ -77,7 +77,8 @@ _RENAMED = {"created_at": "created", "committed_at": "time"}
 
 
 def system_table(reads: Reads, view: View, table: str, columns: list[str] | None) -> ArrowStream:
-    """See `lakebed.Store.table`; `reads` gives descriptions of what `view` shows. Raises `InvalidArgument`, `Corrupt`."""
+    """See `lakebed.Store.table`; `reads` gives descriptions of what `view` shows. Raises `InvalidArgument`,
+    `Corrupt`."""
     previews = table == _PREVIEWS
     kinds = {**_BLOBS, "data": _TEXT} if previews else _TABLES.get(table)
     if kinds is None:

@@ -10,8 +10,8 @@ __all__ = ["install_dictionary"]
 
 
 def install_dictionary(writer: Writer, collection: Collection, data: bytes) -> tuple[int, int]:
-    """Store a dictionary as the newest one of a collection: what is added from now on is compressed with it. Returns its
-    number and its generation."""
+    """Store a dictionary as the newest one of a collection: what is added from now on is compressed with it. Returns
+    its number and its generation."""
     catalogue = writer.begin().catalogue
     id, hash = writer.blob(data)
     before = catalogue.dictionary_of(collection.id)
