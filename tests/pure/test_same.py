@@ -43,7 +43,7 @@ class Machine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.twins = Twins(Path(self.stack.enter_context(tempfile.TemporaryDirectory())))
-        self.steps = 0
+        self.compacted = False
 
     def teardown(self) -> None:
         if hasattr(self, "twins"):
@@ -88,7 +88,11 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def compact(self) -> None:
-        self.twins.both(lambda store: store.compact(), compared=lambda _: None)
+        self.compacted = True
+        self.twins.both(
+            lambda store: store.compact(),
+            compared=lambda found: found if isinstance(found, str) else found.removed_blobs,
+        )
 
     @rule(hash=HASHES)
     def get(self, hash: lakebed.Hash) -> None:
@@ -110,7 +114,9 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def segments_are_the_same(self) -> None:
-        self.twins.both(lambda store: [(one["first_commit"], one["last_commit"]) for one in segments(store)][-1:])
+        # Which neighbours a compaction joins is each engine's choice.
+        if not self.compacted:
+            self.twins.both(segments)
 
     @invariant()
     def same(self) -> None:

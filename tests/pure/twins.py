@@ -48,7 +48,7 @@ def described(store: Any) -> dict[str, Any]:
 
 
 def segments(store: Any) -> list[dict[str, Any]]:
-    """The segments. Of the active one the engine of the other store may have another length."""
+    """The segments, with their sizes."""
     return [one.model_dump() for one in store.segments()]
 
 
@@ -89,7 +89,7 @@ class Twins:
                 reports = [store.verify() for store in (reader, rust)]
                 assert [report.problems for report in reports] == [(), ()], engine.name
                 counts = [report.model_dump(exclude={"seconds"}) for report in reports]
-                assert counts[0] == counts[1], engine.name
+                assert counts[0] == counts[1], (engine.name, counts)
         self.compared += 1
 
     def swap(self) -> None:

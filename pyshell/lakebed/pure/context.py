@@ -75,7 +75,8 @@ class Context:
             self.warnings.append(message)
 
     def decompressor(self, number: int | None, load: Callable[[int], bytes]) -> Decompressor:
-        """The decompressor for a dictionary, or for none. `load` gives the bytes of a dictionary. Raises `Malformed`."""
+        """The decompressor for a dictionary, or for none. `load` gives the bytes of a dictionary. Raises
+        `Malformed`."""
         found = self._decompressors.get(number)
         if found is None:
             assert number is not None

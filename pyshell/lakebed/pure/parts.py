@@ -8,7 +8,6 @@ from __future__ import annotations
 import struct
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
 
 from lakebed.pure.files import SegmentFile
 from lakebed.pure.format import block as blocks
@@ -35,8 +34,8 @@ class Part:
 
     @lazy
     def frames(self) -> list[FrameEntry]:
-        """The frames by their smallest blob id."""
-        return sorted(FrameEntry.decode(self.block.section(blocks.FRAMES)))
+        """The frames in file order, which is that of their blob ids."""
+        return FrameEntry.decode(self.block.section(blocks.FRAMES))
 
     @lazy
     def ids(self) -> Ids:
@@ -71,10 +70,10 @@ class Part:
             found.setdefault(entry.collection, []).append(entry)
         return found
 
-    def frames_of(self, id: int) -> Iterator[int]:
-        """The offsets of the frames that may hold a blob, the likeliest first."""
-        for at in range(bisect_right(self.frames, (id, LIMIT)) - 1, -1, -1):
-            yield self.frames[at].offset
+    def frame_of(self, id: int) -> int | None:
+        """The offset of the frame that holds a blob of the part."""
+        at = bisect_right(self.frames, (id, LIMIT)) - 1
+        return None if at < 0 else self.frames[at].offset
 
     def candidates(self, low: int, high: int) -> list[int]:
         """The ids of the blobs with fingerprints from `low` to `high`, both included."""

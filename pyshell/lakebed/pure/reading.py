@@ -94,7 +94,7 @@ class Reads:
             }
             for one in state.manifest.segments
         ]
-        found.sort(key=lambda one: one["first_id"])
+        found.sort(key=lambda one: one["number"])
         if state.active is not None:
             commits = state.active.commits()
             listed = {one.number for one in state.manifest.segments}

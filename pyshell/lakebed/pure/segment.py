@@ -119,12 +119,9 @@ class RowsSegment:
             for part in reversed(self.parts):
                 if id not in part.ids:
                     continue
-                for offset in part.frames_of(id):
-                    found = cache.get(
-                        self.number,
-                        offset,
-                        lambda offset=offset: decode_frame(self.file, offset, self.header.salt, decompressor),  # type: ignore[misc]
-                    )
+                offset = part.frame_of(id)
+                if offset is not None:
+                    found = cache.get(self.number, offset, lambda offset=offset: self._decode(offset, decompressor))  # type: ignore[misc]
                     place = found.frame.ids.ordinal(id)
                     if place is not None:
                         return found, place
@@ -134,7 +131,10 @@ class RowsSegment:
     def decoded(self, offset: int, decompressor: Callable[[int | None], Decompressor]) -> DecodedFrame:
         """The frame at an offset. Raises `Corrupt`."""
         with self._named():
-            return decode_frame(self.file, offset, self.header.salt, decompressor)
+            return self._decode(offset, decompressor)
+
+    def _decode(self, offset: int, decompressor: Callable[[int | None], Decompressor]) -> DecodedFrame:
+        return decode_frame(self.file, offset, self.header.salt, decompressor)
 
     def batches(self, collection: int) -> list[BatchEntry]:
         """The row batches of a collection, in order. Raises `Corrupt`."""

@@ -234,7 +234,8 @@ class State:
     # --- Sizes ---
 
     def disk_sizes(self) -> dict[str, int]:
-        """Bytes of files: `segments`, `index`, `aside`, and `other` for everything else but those. Raises `StoreIOError`."""
+        """Bytes of files: `segments`, `index`, `aside`, and `other` for everything else but those. Raises
+        `StoreIOError`."""
         directory = self.context.directory
         with operating_system(f"Reading {self.context.path}"):
             found = {name: sum(directory.sizes(name).values()) for name in ("segments", "index", "aside", "manifests")}

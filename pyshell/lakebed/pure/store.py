@@ -73,12 +73,14 @@ def open_store(
 
 
 class StoreEngine(Ingests, Describes):
-    """An open store. Its methods may be called from several threads; a child made by `fork` reads through a store of its
-    own."""
+    """An open store. Its methods may be called from several threads; a child made by `fork` reads through a store of
+    its own."""
 
     def __init__(self, path: str, options: Options, *, create: bool) -> None:
         self._lock = threading.RLock()
         self._closed = False
+        self._warnings: list[str] = []
+        """Those of the time before `close`."""
         self._path = path
         self._options = options
         if create and not Path(path, FORMAT).exists():
@@ -87,16 +89,11 @@ class StoreEngine(Ingests, Describes):
 
     def _open(self) -> None:
         self._context = Context(Directory(self._path), self._options)
-        self._show(View(open_state(self._context)))
-        self._writer = Writer(self._context, self._shown.state, self._show)
+        self._writer = Writer(self._context, open_state(self._context))
         self._warn_of_lost()
 
-    def _show(self, view: View) -> None:
-        """Show a view: the newest state, and what is pending."""
-        self._shown = view
-
     def _warn_of_lost(self) -> None:
-        lost = lost_commits(self._shown.state)
+        lost = lost_commits(self._writer.state)
         if lost is not None:
             self._context.warn(lost)
 
@@ -108,7 +105,7 @@ class StoreEngine(Ingests, Describes):
             # A child made by fork: other threads of the parent may have held the lock.
             self._lock = threading.RLock()
             self._open()
-        return self._shown
+        return self._writer.view
 
     def _check_open(self) -> None:
         if self._closed:
@@ -137,7 +134,10 @@ class StoreEngine(Ingests, Describes):
         }
 
     def take_warnings(self) -> list[str]:
-        taken, self._context.warnings = self._context.warnings, []
+        if self._closed:
+            taken, self._warnings = self._warnings, []
+        else:
+            taken, self._context.warnings = self._context.warnings, []
         return taken
 
     def stats(self) -> dict[str, Any]:
@@ -193,7 +193,7 @@ class StoreEngine(Ingests, Describes):
 
     def compact(self, level: int | None, dry_run: bool, progress: Any, /) -> dict[str, Any]:
         if dry_run:
-            return compact(Writer(self._context, self._view().state, lambda _view: None), level, dry_run, progress)
+            return compact(Writer(self._context, self._view().state), level, dry_run, progress)
         with self._changing() as writer:
             return compact(writer, level, dry_run, progress)
 
@@ -227,8 +227,12 @@ class StoreEngine(Ingests, Describes):
             with self._settling() as writer:
                 writer.commit()
         finally:
-            self._writer.end()
-            self._closed = True
+            with self._lock:
+                self._writer.end()
+                self._closed = True
+                self._warnings = self._context.warnings
+                # Nothing that was open stays held: the manifest, and what a compaction replaces.
+                del self._writer, self._context
 
     def refresh(self) -> bool:
         self._view()
@@ -237,7 +241,7 @@ class StoreEngine(Ingests, Describes):
             if self._writer.pending is not None:
                 # The lock is held: nobody else commits.
                 return False
-            before = self._shown.state
+            before = self._writer.state
             state = open_state(self._context, before)
             if not state.follows(before):
                 raise before.replaced_error()

@@ -61,7 +61,8 @@ def kept_ids(state: State, reach: Reach) -> set[int]:
 
 
 def dictionaries_of(segment: RowsSegment) -> set[int]:
-    """The numbers of the dictionaries that frames of a segment are compressed with. Raises `Malformed`, `StoreIOError`."""
+    """The numbers of the dictionaries that frames of a segment are compressed with. Raises `Malformed`,
+    `StoreIOError`."""
     found = set()
     for part in segment.parts:
         for entry in part.frames:

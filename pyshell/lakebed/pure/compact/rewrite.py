@@ -91,29 +91,19 @@ def rewrite(state: State, group: Group, number: int, page_bytes: int, level: int
 
 
 def _batches(state: State, segment: RowsSegment) -> Iterator[RowBatch]:
-    """The row batches of a segment without rows that are gone; a batch ends where rows are left out."""
-    deleted = state.catalogue.deleted
+    """The row batches of a segment without the rows of dropped collections and those that were trimmed. Rows of deleted
+    blobs stay: the manifest lists the blobs."""
     for entry in segment.all_batches():
         if is_dead(state.catalogue, entry.collection, entry.end_seq - 1):
             continue
         batch = segment.batch(entry)
-        begun = None
-        for place in range(len(batch.blobs) + 1):
-            live = (
-                place < len(batch.blobs)
-                and batch.blobs[place] not in deleted
-                and not is_dead(state.catalogue, batch.collection, batch.first_seq + place)
-            )
-            if live and begun is None:
-                begun = place
-            elif not live and begun is not None:
-                yield batch._replace(
-                    first_seq=batch.first_seq + begun,
-                    blobs=batch.blobs[begun:place],
-                    lines=batch.lines[begun:place],
-                    commit=entry.commit,
-                )
-                begun = None
+        trimmed = max(state.catalogue.collections[entry.collection].first_live - entry.first_seq, 0)
+        yield batch._replace(
+            first_seq=entry.first_seq + trimmed,
+            blobs=batch.blobs[trimmed:],
+            lines=batch.lines[trimmed:],
+            commit=entry.commit,
+        )
 
 
 def _dictionaries(state: State, batches: list[RowBatch]) -> dict[int, int]:
@@ -141,12 +131,17 @@ def _payloads(
     loose: list[tuple[int, bytes, int | None]] = []
     for segment in segments:
         for part in segment.parts:
-            for entry in sorted(part.frames, key=lambda one: one.offset):
+            for entry in part.frames:
                 frame, payload = read_frame(segment.file, entry.offset, segment.header.salt)
                 decoded = segment.decoded(entry.offset, state.decompressor)
                 whole = all(id in kept for id in frame.ids)
                 if whole and not everything and frame.raw >= page_bytes // 2:
+                    # The frames of a segment are in the order of their ids.
+                    yield from payloads(loose, page_bytes)
+                    loose = []
                     yield Payload(frame.ids, [decoded.blob(at) for at in range(len(frame.ids))], None, (frame, payload))
-                    continue
-                loose += ((id, decoded.blob(at), dictionaries.get(id)) for at, id in enumerate(frame.ids) if id in kept)
-    yield from payloads(sorted(loose, key=lambda one: one[0]), page_bytes)
+                else:
+                    loose += (
+                        (id, decoded.blob(at), dictionaries.get(id)) for at, id in enumerate(frame.ids) if id in kept
+                    )
+    yield from payloads(loose, page_bytes)

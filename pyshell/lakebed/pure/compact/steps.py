@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from lakebed.errors import Corrupt, Interrupted, InvalidArgument, StoreFull
-from lakebed.pure.compact.plan import Group, dictionaries_of, plan
+from lakebed.pure.compact.plan import Group, dictionaries_of, is_dead, plan
 from lakebed.pure.compact.rewrite import rewrite
 from lakebed.pure.damage import named, operating_system
 from lakebed.pure.files import SegmentFile, segment_name, write_all
@@ -32,8 +32,6 @@ from lakebed.pure.write.writer import Writer
 __all__ = ["compact"]
 
 Progress = Callable[[int, int | None, int, float], None]
-_MOST_PASSES = 8
-"""A pass joins neighbours that the pass before made smaller; a few are enough."""
 
 
 def compact(writer: Writer, level: int | None, dry_run: bool, progress: Progress | None) -> dict[str, Any]:
@@ -46,9 +44,12 @@ def compact(writer: Writer, level: int | None, dry_run: bool, progress: Progress
     run = _Compaction(writer, level, progress)
     if dry_run:
         return run.foreseen()
-    writer.seal()
+    writer.commit()
+    segments, size = run.count_of_segments(), run.bytes_of_segments()
+    if run.has_work():
+        writer.seal()
     try:
-        return run.run()
+        return run.run(segments, size)
     except KeyboardInterrupt:
         raise Interrupted(
             "Compaction was interrupted: the steps that were done stay done, and another `compact` goes on."
@@ -62,7 +63,8 @@ class _Compaction:
         self.progress = progress
         self.begun = time.monotonic()
         self.rewritten = self.skipped = self.removed = self.read = 0
-        self.failed: set[int] = set()
+        self.failed: dict[int, Exception] = {}
+        """Why a segment could not be written again, by its number."""
 
     @property
     def state(self) -> State:
@@ -90,6 +92,16 @@ class _Compaction:
         )
         return [group for group in found if not any(one.entry.number in self.failed for one in group.segments)]
 
+    def has_work(self) -> bool:
+        """Whether there is anything to do, also in the active segment."""
+        if self.level is not None or self.groups(False) or self.unreached_large() or self.unused_dictionaries():
+            return True
+        active, reach = self.state.active, View(self.state).reach
+        return active is not None and (
+            any(id not in reach for part in active.parts for id in part.ids)
+            or any(is_dead(self.state.catalogue, one.collection, one.first_seq) for one in active.all_batches())
+        )
+
     def unreached_large(self) -> list[Any]:
         """Large blobs that go."""
         reach = View(self.state).reach
@@ -116,18 +128,24 @@ class _Compaction:
             held_bytes(self.state),
         )
 
-    def run(self) -> dict[str, Any]:
-        """Do it."""
-        segments, size = self.count_of_segments(), self.bytes_of_segments()
+    def run(self, segments: int, size: int) -> dict[str, Any]:
+        """Do it; `segments` and `size` are how many there were, and their bytes."""
         self.writer.begin()
         try:
             self.writer.pending = None
-            for attempt in range(_MOST_PASSES):
-                groups = self.groups(self.level is not None and attempt == 0)
-                if not groups:
-                    break
+            everything = self.level is not None
+            while groups := self.groups(everything):
+                before, everything = self.rewritten, False
                 for group in groups:
                     self.step(group)
+                if self.rewritten > before:
+                    # There is more room now.
+                    self.failed.clear()
+            self.skipped = len(self.failed)
+            for number, problem in self.failed.items():
+                self.writer.context.warn(
+                    f"Compaction skipped segment {number} of {self.writer.context.path}: {problem}"
+                )
             if self.unreached_large() or self.unused_dictionaries():
                 self.install(None, [])
         finally:
@@ -155,18 +173,23 @@ class _Compaction:
         }
 
     def step(self, group: Group) -> None:
-        """Write the segment of a group, and the manifest that names it in their place."""
+        """Write the segment of a group, and the manifest that names it in their place. Where there is no room for a
+        group, its segments are written one by one."""
         numbers = [one.entry.number for one in group.segments]
         context = self.writer.context
-        shown = ", ".join(map(str, numbers))
         try:
             with operating_system(f"Compacting segments of {context.path}"), named(f"A segment of {context.path}"):
                 entry = self.write(group)
                 self.install(entry, numbers)
         except (StoreFull, Corrupt) as problem:
-            self.failed.update(numbers)
-            self.skipped += len(numbers)
-            context.warn(f"Compaction skipped segments {shown} of {context.path}: {problem}")
+            if len(numbers) > 1:
+                singles = [Group([one]) for one in group.segments if one.has_dead]
+                for single in sorted(singles, key=lambda one: one.estimate):
+                    self.step(single)
+                left = [one.entry.number for one in group.segments if not one.has_dead]
+                self.failed.update(dict.fromkeys(left, problem))
+            else:
+                self.failed[numbers[0]] = problem
             return
         self.rewritten += len(numbers)
         self.removed += group.removed

@@ -18,8 +18,8 @@ LONGEST_RECORD = 256 << 20
 def append(writer: Writer, name: str, batches: Iterator[Any]) -> dict[str, Any]:
     """Append batches of records: lists of `bytes`, or a table with the places of its text that is JSON.
 
-    All of them are read and checked before the first one is added, so that nothing of a call that fails is kept. Returns
-    the fields of `lakebed.AppendReport`. Raises `BadRecord`, `InvalidArgument`.
+    All of them are read and checked before the first one is added, so that nothing of a call that fails is kept.
+    Returns the fields of `lakebed.AppendReport`. Raises `BadRecord`, `InvalidArgument`.
     """
     writer.check_name(name)
     known = writer.view.catalogue.named(name)

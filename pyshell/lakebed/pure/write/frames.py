@@ -25,27 +25,27 @@ class Payload(NamedTuple):
 def payloads(blobs: Iterable[tuple[int, bytes, int | None]], page_bytes: int) -> Iterator[Payload]:
     """Blobs, given as (id, bytes, dictionary) in ascending order of their ids, in frames of a page.
 
-    Blobs of one dictionary share frames. A frame ends when its blobs reach the page size, before a blob of at least that
-    size, and before it would have too many runs of ids.
+    A frame ends when its blobs reach the page size, before a blob of at least that size or with another dictionary, and
+    before it would have too many runs of ids.
     """
-    begun: dict[int | None, tuple[Payload, int]] = {}
+    payload: Payload | None = None
+    size = 0
     for id, data, dictionary in blobs:
-        payload, size = begun.pop(dictionary, (None, 0))
         if payload is not None and (
-            len(data) >= page_bytes or (len(payload.ids.starts) == MOST_RUNS and payload.ids.ends[-1] != id)
+            size >= page_bytes
+            or len(data) >= page_bytes
+            or dictionary != payload.dictionary
+            or (len(payload.ids.starts) == MOST_RUNS and payload.ids.ends[-1] != id)
         ):
             yield payload
-            payload, size = None, 0
+            payload = None
         if payload is None:
-            payload = Payload(Ids(), [], dictionary)
+            payload, size = Payload(Ids(), [], dictionary), 0
         payload.ids.extend(id, id + 1)
         payload.blobs.append(data)
         size += len(data)
-        if size >= page_bytes:
-            yield payload
-        else:
-            begun[dictionary] = payload, size
-    yield from (payload for payload, _ in begun.values())
+    if payload is not None:
+        yield payload
 
 
 def encode_payload(payload: Payload, salt: int, offset: int, compressor: Callable[[int | None], Compressor]) -> bytes:

@@ -16,12 +16,12 @@ from lakebed.pure.format.commit import Commit
 from lakebed.pure.format.header import Header
 from lakebed.pure.format.ids import Ids
 from lakebed.pure.format.records import Described, Record, encode_records
-from lakebed.pure.format.rows import LARGEST, RowBatch
+from lakebed.pure.format.rows import RowBatch
 from lakebed.pure.format.tables import BatchEntry, CommitEntry, FrameEntry
 from lakebed.pure.parts import Part
 from lakebed.pure.write.frames import Payload, encode_payload
 
-__all__ = ["Contents", "Group", "encode_group", "split_batch"]
+__all__ = ["Contents", "Group", "encode_group"]
 
 
 class Contents(NamedTuple):
@@ -167,13 +167,3 @@ def summed(records: Sequence[Record], describe: DescriptionOf) -> list[Record]:
         elif (parts := descriptions.pop(record.collection, None)) is not None:
             found.append(record if len(parts) == 1 else record._replace(description=describe(tuple(parts))))
     return found
-
-
-def split_batch(batch: RowBatch) -> Iterable[RowBatch]:
-    """The batch in pieces of at most as many rows as a batch may have."""
-    for at in range(0, len(batch.blobs), LARGEST):
-        yield batch._replace(
-            first_seq=batch.first_seq + at,
-            blobs=batch.blobs[at : at + LARGEST],
-            lines=batch.lines[at : at + LARGEST],
-        )

@@ -252,6 +252,10 @@ def make_reserve(context: Context) -> None:
     status = context.directory.stat(RESERVE)
     if status is not None and status.st_size == RESERVE_BYTES:
         return
+    free = os.fstatvfs(context.directory.descriptor)
+    if free.f_bavail * free.f_frsize < 16 * RESERVE_BYTES:
+        # What is left of a full disk is for the work that makes room.
+        return
     try:
         descriptor = context.directory.open(RESERVE, os.O_WRONLY | os.O_CREAT)
         try:

@@ -11,7 +11,6 @@ __all__ = ["drop", "trim"]
 def drop(writer: Writer, name: str) -> int:
     """Drop a collection, after a commit of what is pending. Returns the number of its rows. Raises
     `CollectionNotFound`."""
-    writer.view.collection(name)
     writer.commit()
     rows = 0
 
@@ -27,9 +26,8 @@ def drop(writer: Writer, name: str) -> int:
 
 
 def trim(writer: Writer, name: str, before_seq: int) -> int:
-    """Remove the rows with sequence numbers below `before_seq`, after a commit of what is pending. Returns their number.
-    Raises `CollectionNotFound`."""
-    writer.view.collection(name)
+    """Remove the rows with sequence numbers below `before_seq`, after a commit of what is pending. Returns their
+    number. Raises `CollectionNotFound`."""
     writer.commit()
     rows = 0
 

@@ -27,7 +27,6 @@ from lakebed.pure.format.records import (
     Pinned,
     Record,
 )
-from lakebed.pure.format.rows import RowBatch
 from lakebed.pure.format.tables import CommitEntry
 from lakebed.pure.hash import digest, fingerprint
 from lakebed.pure.json import whole_description
@@ -35,8 +34,9 @@ from lakebed.pure.opening import open_state
 from lakebed.pure.pending import Pending, PendingRows
 from lakebed.pure.state import State
 from lakebed.pure.view import View
+from lakebed.pure.write.batches import joined_rows, split_batch
 from lakebed.pure.write.frames import payloads
-from lakebed.pure.write.group import Contents, encode_group, split_batch
+from lakebed.pure.write.group import Contents, encode_group
 from lakebed.pure.write.index import keep_runs
 from lakebed.pure.write.large import write_large
 from lakebed.pure.write.lock import WriterLock
@@ -62,13 +62,12 @@ class Added(NamedTuple):
 
 
 class Writer:
-    """Changes a store. `show` is called with each new view: the state, and what is pending."""
+    """What a store object shows, and how it changes the store."""
 
-    def __init__(self, context: Context, state: State, show: Callable[[View], None]) -> None:
+    def __init__(self, context: Context, state: State) -> None:
         self.context = context
         self.state = state
         self.pending: Pending | None = None
-        self._show = show
         self._lock: WriterLock | None = None
         self._poison: str | None = None
         self._new_large: list[int] = []
@@ -78,7 +77,6 @@ class Writer:
         """Show a newer state, without pending changes."""
         self.state = state
         self._view = View(state, self.pending)
-        self._show(self._view)
 
     # --- The pending group ---
 
@@ -257,15 +255,22 @@ class Writer:
         pending = self.begin()
         dictionary = pending.catalogue.dictionary_of(collection.id)
         number = None if dictionary is None else dictionary.number
-        first_id = pending.next_blob
+        reach = self._view.reach
+        added: set[int] = set()
         blobs = []
         size = 0
         for data in records:
             hash = digest(data)
             size += len(data)
             id = self._existing(data, fingerprint(hash))
-            blobs.append(self._add(pending, data, hash, number) if id is None else id)
-        new = pending.next_blob - first_id
+            if id is None:
+                id = self._add(pending, data, hash, number)
+                added.add(id)
+            elif id < pending.first_blob and not reach.is_whole and id not in reach:
+                # Its bytes are there, and nothing reached it any more.
+                added.add(id)
+            blobs.append(id)
+        new = len(added)
         first = collection.next_seq
         if description:
             pending.record([Described(collection.id, description)])
@@ -475,23 +480,3 @@ def _moved(state: State) -> bool:
         return False
     status = state.context.directory.stat(segment_name(state.active.number))
     return status is None or (status.st_dev, status.st_ino) != state.active.file.identity
-
-
-def joined_rows(rows: Sequence[PendingRows], collections: dict[int, Collection], commit: int | None) -> list[RowBatch]:
-    """Row batches: rows of a collection and a file together, with the time of the first. Rows of dropped collections
-    are left out."""
-    found: list[RowBatch] = []
-    last: dict[int, int] = {}
-    for one in rows:
-        if one.collection not in collections:
-            continue
-        at = last.get(one.collection)
-        if at is not None and found[at].file == one.file:
-            found[at].blobs.extend(one.blobs)
-            found[at].lines.extend(one.lines)
-            continue
-        last[one.collection] = len(found)
-        found.append(
-            RowBatch(one.collection, one.first_seq, list(one.blobs), one.file, list(one.lines), one.time, commit)
-        )
-    return found
