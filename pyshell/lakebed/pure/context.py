@@ -47,6 +47,8 @@ class Options:
     level: int
     threads: int
     command: str
+    mmap: bool = True
+    """Whether files may be mapped."""
 
 
 class Context:
