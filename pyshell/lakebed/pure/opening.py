@@ -74,6 +74,8 @@ def open_state(
             state.next_blob = found.commit.next_blob
         if catalogue is not None:
             state.catalogue = catalogue
+        elif previous is not None and same and previous.last_seal == state.last_seal:
+            state.catalogue = previous.catalogue
         else:
             state.catalogue = Catalogue.of(manifest)
             with named(f"Segment {manifest.active} of {context.path}"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from lakebed.pure.catalogue import Catalogue
 from lakebed.pure.pending import PendingRows
@@ -18,37 +19,15 @@ class Reach:
     batches are read once, and each reached id is marked by a byte.
     """
 
-    def __init__(
-        self,
-        state: State,
-        catalogue: Catalogue,
-        pending: Iterable[PendingRows],
-        end_id: int,
-        before: Reach | None = None,
-    ) -> None:
-        """`pending` are rows that are not committed yet; `before` is the reach of an older state, which is extended
-        where that is possible. Raises `Corrupt`, `StoreIOError`."""
+    def __init__(self, state: State, catalogue: Catalogue, pending: Iterable[PendingRows], end_id: int) -> None:
+        """`pending` are rows that are not committed yet. Raises `Corrupt`, `StoreIOError`."""
         self.catalogue = catalogue
-        self.commit = state.last_commit
-        self.committed: bytearray | None = None
-        """A byte for each id: 1 where a committed row is live."""
         self.marks: bytearray | None = None
         """A byte for each id: 1 where it is reached. None: all that are not deleted are."""
         if catalogue.is_whole:
             return
-        marks, after = bytearray(end_id), 0
-        if before is not None and before.committed is not None and before.extends_to(catalogue):
-            marks, after = before.committed.ljust(end_id, b"\0"), before.commit
-        for segment in state.all_rows():
-            for entry in segment.all_batches():
-                collection = catalogue.collections.get(entry.collection)
-                if collection is None or entry.end_seq <= collection.first_live or (entry.commit or 0) <= after:
-                    continue
-                blobs = segment.batch(entry).blobs
-                for id in blobs[max(collection.first_live - entry.first_seq, 0) :]:
-                    marks[id] = 1
-        self.committed = marks
-        self.marks = bytearray(marks)
+        live = {id: collection.first_live for id, collection in catalogue.collections.items()}
+        self.marks = bytearray(_live_marks(state, live)).ljust(end_id, b"\0")
         for rows in pending:
             collection = catalogue.collections.get(rows.collection)
             if collection is not None:
@@ -61,14 +40,6 @@ class Reach:
                 self.marks[dictionary.blob] = 1
         for id in catalogue.deleted:
             self.marks[id] = 0
-
-    def extends_to(self, catalogue: Catalogue) -> bool:
-        """Whether the rows that were live before are live in a later catalogue."""
-        for id, collection in self.catalogue.collections.items():
-            now = catalogue.collections.get(id)
-            if now is None or now.first_live != collection.first_live:
-                return False
-        return True
 
     def __contains__(self, id: int) -> bool:
         if self.marks is None:
@@ -91,3 +62,35 @@ class Reach:
     def count(self) -> int:
         """Their number, if not all are reached."""
         return (self.marks or bytearray()).count(1)
+
+
+class LiveMarks(NamedTuple):
+    """The blobs that committed rows reach, as far as a commit."""
+
+    commit: int
+    live: dict[int, int]
+    """The first live sequence number of each collection that exists."""
+    marks: bytearray
+    """A byte for each id: 1 where a live row names it."""
+
+    def extend_to(self, live: dict[int, int]) -> bool:
+        """Whether the rows that were live are live now, too."""
+        return all(live.get(id) == first for id, first in self.live.items())
+
+
+def _live_marks(state: State, live: dict[int, int]) -> bytearray:
+    """The marks of the committed rows of a state; rows of commits that an older state had are not read again."""
+    before: LiveMarks | None = state.live_marks
+    marks, after = bytearray(state.next_blob), -1
+    if before is not None and before.extend_to(live):
+        marks, after = before.marks.ljust(state.next_blob, b"\0"), before.commit
+    if after < state.last_commit:
+        for segment in state.all_rows():
+            for entry in segment.all_batches():
+                first_live = live.get(entry.collection)
+                if first_live is None or entry.end_seq <= first_live or (entry.commit or 0) <= after:
+                    continue
+                for id in segment.batch(entry).blobs[max(first_live - entry.first_seq, 0) :]:
+                    marks[id] = 1
+    state.live_marks = LiveMarks(state.last_commit, live, marks)
+    return marks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat as status_of
 from bisect import bisect_right
+from typing import Any
 
 from lakebed.errors import Corrupt, StoreNotFound
 from lakebed.pure.catalogue import Catalogue
@@ -60,6 +61,8 @@ class State:
         self.next_blob = manifest.next_blob
         self.catalogue = Catalogue()
         self.synced: int | None = None
+        self.live_marks: Any = None if previous is None else previous.live_marks
+        """What `reach` knows of the rows of this or an older state."""
         self.sealed = [segment for segment in manifest.segments if segment.layout == header.ROWS]
         """The sealed segments of the rows layout, by ascending blob ids."""
         self._firsts = [segment.first_id for segment in self.sealed]

@@ -62,14 +62,10 @@ class View:
     def reach(self) -> Reach:
         """The reached blobs. Raises `Corrupt`, `StoreIOError`."""
         if self._reach is None or (self.pending is not None and self._reach.catalogue is not self.catalogue):
-            self._reach = self.reach_after(None)
+            rows = () if self.pending is None else self.pending.rows
+            end_id = self.state.next_blob if self.pending is None else self.pending.next_blob
+            self._reach = Reach(self.state, self.catalogue, rows, end_id)
         return self._reach
-
-    def reach_after(self, before: Reach | None) -> Reach:
-        """The reached blobs, extended from those of an older state. Raises `Corrupt`, `StoreIOError`."""
-        rows = () if self.pending is None else self.pending.rows
-        end_id = self.state.next_blob if self.pending is None else self.pending.next_blob
-        return Reach(self.state, self.catalogue, rows, end_id, before)
 
     def forget_reach(self) -> None:
         """For a change of what is pending."""
