@@ -6,19 +6,17 @@ import pytest
 
 from lakebed import _backend
 
-NEEDS_RUST: dict[str, str] = {}
-"""Tests that only run with the engine, with the reason: a module (`test_arrow.py`), or a test of one
-(`test_arrow.py::test_name`, without parameters)."""
-RUNS_ON_BOTH = {"test_hash.py"}
-"""Modules that `*` does not mean."""
+NEEDS_RUST: dict[str, str] = {
+    "test_blobs.py::test_raw_blobs_of_sealed_segments_are_not_copied": "before Python 3.12 a class shows no memory but its own",
+}
+"""Tests that only run with the engine in Rust, with the reason: a module (`test_x.py`), or a test of one
+(`test_x.py::test_name`, without parameters)."""
 
 
 def reason_for_rust(node: pytest.Item) -> str | None:
-    """Why a test needs the engine; None for one that runs on each backend."""
+    """Why a test needs the engine in Rust; None for one that runs on each backend."""
     module = node.path.name
-    name = f"{module}::{getattr(node, 'originalname', node.name)}"
-    everywhere = None if module in RUNS_ON_BOTH else NEEDS_RUST.get("*")
-    return NEEDS_RUST.get(name) or NEEDS_RUST.get(module) or everywhere
+    return NEEDS_RUST.get(f"{module}::{getattr(node, 'originalname', node.name)}") or NEEDS_RUST.get(module)
 
 
 @pytest.fixture(autouse=True, params=_backend.installed(), ids=lambda backend: backend.name)

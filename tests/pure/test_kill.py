@@ -1,4 +1,5 @@
-"""The engine in Python killed at every operation on files: each engine recovers what it left, to what was acknowledged."""
+"""The engine in Python killed at every operation on files: each engine recovers what it left, to what was
+acknowledged."""
 
 from __future__ import annotations
 

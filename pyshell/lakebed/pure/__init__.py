@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 from lakebed.pure.arrow.file import ArrowFile
 from lakebed.pure.arrow.records import json_lines
 from lakebed.pure.codec import ZstdStream
+from lakebed.pure.copies.restore import restore
 from lakebed.pure.hash import Hash
 from lakebed.pure.store import open_store
 from lakebed.pure.values import Buffer, Row, Rows
@@ -44,6 +45,7 @@ __all__ = [
     "json_lines",
     "name",
     "open_store",
+    "restore",
 ]
 
 name: Final = "python"

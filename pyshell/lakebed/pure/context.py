@@ -21,6 +21,8 @@ __all__ = ["Context", "Options", "now", "random_u64"]
 
 LOCK: Final = "LOCK"
 FORMAT: Final = "FORMAT"
+UNFINISHED: Final = "UNFINISHED"
+"""Beside no FORMAT: a backup or a restore that did not end."""
 
 
 def now() -> int:
@@ -45,6 +47,8 @@ class Options:
     level: int
     threads: int
     command: str
+    mmap: bool = True
+    """Whether files may be mapped."""
 
 
 class Context:
@@ -123,11 +127,20 @@ class Context:
             return False
 
 
+def check_finished(directory: Directory) -> None:
+    """Raises `NotAStore` for a directory without FORMAT that a backup or a restore left. Raises `OSError`."""
+    if directory.stat(UNFINISHED) is not None:
+        raise NotAStore(
+            f"{directory.path} is a backup or a restored store that is not finished: make the backup or restore again."
+        )
+
+
 def read_store_file(directory: Directory) -> StoreFile:
     """FORMAT. Raises `NotAStore`, `FormatTooNew`, `Corrupt`, `StoreIOError`."""
     try:
         data = directory.read(FORMAT)
     except (FileNotFoundError, IsADirectoryError):
+        check_finished(directory)
         raise NotAStore(
             f"{directory.path} is a directory and not a store: it has no file FORMAT. Name a store, or a path where "
             "there is nothing yet."

@@ -30,7 +30,10 @@ class Run:
             size = os.fstat(descriptor).st_size
             if size < FINGERPRINTS_AT:
                 raise Malformed("it is cut")
-            view = memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
+            if context.options.mmap:
+                view = memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
+            else:
+                view = memoryview(os.pread(descriptor, size, 0))
         finally:
             os.close(descriptor)
         self.head = head = RunHead.decode(view)

@@ -131,7 +131,7 @@ class State:
         what = f"Segment {number} of {self.context.path}"
         try:
             with named(what):
-                file = SegmentFile(self.context.directory, number, mapped=True, length=length)
+                file = SegmentFile(self.context.directory, number, mapped=self.context.options.mmap, length=length)
                 return file, read_header(file, number, self.context.store_file.uuid)
         except FileNotFoundError:
             raise Corrupt(f"{what} is missing. What is in other segments stays readable.") from None

@@ -12,6 +12,8 @@ from typing import Any, Literal
 from lakebed.errors import Closed, InvalidArgument
 from lakebed.pure.compact import compact
 from lakebed.pure.context import FORMAT, Context, Options
+from lakebed.pure.copies.backup import backup
+from lakebed.pure.copies.transfer import copy_to
 from lakebed.pure.describing import Describes
 from lakebed.pure.export import export
 from lakebed.pure.files import Directory
@@ -196,6 +198,22 @@ class StoreEngine(Ingests, Describes):
             return compact(Writer(self._context, self._view().state), level, dry_run, progress)
         with self._changing() as writer:
             return compact(writer, level, dry_run, progress)
+
+    def backup(self, dest: str | os.PathLike[str], keep: int | None, progress: Any, /) -> dict[str, Any]:
+        self._check_open()
+        if self._options.mode == "a" and not self._context.store_file.read_compatible:
+            self.commit()
+        self.refresh()
+        return backup(self._view(), os.fspath(dest), keep, progress)
+
+    def copy_to(self, other: Any, collections: list[str], progress: Any, /) -> dict[str, Any]:
+        if not isinstance(other, StoreEngine):
+            raise InvalidArgument("The other store is opened by another engine: open both with the same one.")
+        if self._options.mode == "a" and self._writer.pending is not None:
+            self.commit()
+        with other._changing() as writer:  # noqa: SLF001  (of this class)
+            writer.commit()
+            return copy_to(self._view().frozen(), writer, collections, progress)
 
     def commit(self) -> int:
         with self._settling() as writer:

@@ -25,7 +25,7 @@ from lakebed.pure.stats import held_bytes
 from lakebed.pure.view import View
 from lakebed.pure.write.index import keep_runs
 from lakebed.pure.write.manifests import with_catalogue, write_manifest
-from lakebed.pure.write.recovery import remove_replaced
+from lakebed.pure.write.recovery import RESERVE, is_nearly_full, remove_replaced
 from lakebed.pure.write.seal import encode_footer
 from lakebed.pure.write.writer import Writer
 
@@ -47,6 +47,8 @@ def compact(writer: Writer, level: int | None, dry_run: bool, progress: Progress
     writer.commit()
     segments, size = run.count_of_segments(), run.bytes_of_segments()
     if run.has_work():
+        if is_nearly_full(writer.context):
+            writer.context.directory.unlink(RESERVE)
         writer.seal()
     try:
         return run.run(segments, size)
@@ -63,7 +65,7 @@ class _Compaction:
         self.progress = progress
         self.begun = time.monotonic()
         self.rewritten = self.skipped = self.removed = self.read = 0
-        self.failed: dict[int, Exception] = {}
+        self.failed: dict[int, str] = {}
         """Why a segment could not be written again, by its number."""
 
     @property
@@ -182,20 +184,22 @@ class _Compaction:
                 entry = self.write(group)
                 self.install(entry, numbers)
         except (StoreFull, Corrupt) as problem:
-            if len(numbers) > 1:
-                singles = [Group([one]) for one in group.segments if one.has_dead]
-                for single in sorted(singles, key=lambda one: one.estimate):
-                    self.step(single)
-                left = [one.entry.number for one in group.segments if not one.has_dead]
-                self.failed.update(dict.fromkeys(left, problem))
-            else:
-                self.failed[numbers[0]] = problem
+            why = str(problem)
+        else:
+            self.rewritten += len(numbers)
+            self.removed += group.removed
+            self.read += sum(one.entry.length for one in group.segments)
+            if self.progress is not None:
+                self.progress(self.read, None, self.removed, time.monotonic() - self.begun)
             return
-        self.rewritten += len(numbers)
-        self.removed += group.removed
-        self.read += sum(one.entry.length for one in group.segments)
-        if self.progress is not None:
-            self.progress(self.read, None, self.removed, time.monotonic() - self.begun)
+        # The exception is gone, and with it the state that its frames hold.
+        if len(numbers) == 1:
+            self.failed[numbers[0]] = why
+            return
+        self.failed.update((one.entry.number, why) for one in group.segments if not one.has_dead)
+        singles = [Group([one]) for one in group.segments if one.has_dead]
+        for single in sorted(singles, key=lambda one: one.estimate):
+            self.step(single)
 
     def write(self, group: Group) -> SealedSegment:
         """The new segment, whole and synced. Returns its entry in the manifest."""

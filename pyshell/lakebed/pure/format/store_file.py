@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from lakebed.pure.format.checksums import checksum
 from lakebed.pure.format.coding import Bytes, Malformed
 
-__all__ = ["MAJOR", "MINOR", "SEGMENTS_OF_FORMAT_2", "SIZE", "StoreFile", "TooNew"]
+__all__ = ["IS_BACKUP", "MAJOR", "MINOR", "SEGMENTS_OF_FORMAT_2", "SIZE", "StoreFile", "TooNew"]
 
 SIZE: Final = 64
 MAGIC: Final = b"\x89LKB\r\n\x1a\n"
@@ -16,6 +16,8 @@ MAJOR: Final = 1
 MINOR: Final = 2
 SEGMENTS_OF_FORMAT_2: Final = 1
 """Bit 0 of the incompatible features: new segments have format 2."""
+IS_BACKUP: Final = 1
+"""Bit 0 of the read-compatible features: the directory is a backup, which no writer changes."""
 _LAYOUT = struct.Struct("<8sHHI16sQQqQ")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from lakebed.errors import NotAStore
-from lakebed.pure.context import FORMAT, LOCK, Context, Options, now
+from lakebed.pure.context import FORMAT, LOCK, Context, Options, check_finished, now
 from lakebed.pure.damage import operating_system
 from lakebed.pure.files import Directory
 from lakebed.pure.format.manifest import Manifest
@@ -35,6 +35,7 @@ def create_store(path: str, options: Options) -> None:
         try:
             if directory.stat(FORMAT) is not None:
                 return
+            check_finished(directory)
             others = [name for name in directory.names(".") if name not in _OURS and not _is_temporary(name)]
             if others:
                 raise NotAStore(

@@ -247,14 +247,19 @@ def _holds_something(state: State, number: int) -> bool:
         file.close()
 
 
+def is_nearly_full(context: Context) -> bool:
+    """Whether the disk has room for little more than a reserve. Raises `OSError`."""
+    free = os.fstatvfs(context.directory.descriptor)
+    return free.f_bavail * free.f_frsize < 16 * RESERVE_BYTES
+
+
 def make_reserve(context: Context) -> None:
     """Make the file `reserve`, which a drop on a full disk removes to make room for its commit."""
     status = context.directory.stat(RESERVE)
     if status is not None and status.st_size == RESERVE_BYTES:
         return
-    free = os.fstatvfs(context.directory.descriptor)
-    if free.f_bavail * free.f_frsize < 16 * RESERVE_BYTES:
-        # What is left of a full disk is for the work that makes room.
+    if is_nearly_full(context):
+        # What is left of the disk is for the work that makes room.
         return
     try:
         descriptor = context.directory.open(RESERVE, os.O_WRONLY | os.O_CREAT)

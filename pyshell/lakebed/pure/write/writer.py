@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from lakebed.errors import InvalidArgument, Poisoned, ReadOnly, StoreFull, StoreIOError, StoreLocked
+from lakebed.errors import FormatTooNew, InvalidArgument, Poisoned, ReadOnly, StoreFull, StoreIOError, StoreLocked
 from lakebed.pure.catalogue import Collection
 from lakebed.pure.context import Context, now, random_u64
 from lakebed.pure.damage import io_error, operating_system
@@ -27,6 +27,7 @@ from lakebed.pure.format.records import (
     Pinned,
     Record,
 )
+from lakebed.pure.format.store_file import IS_BACKUP
 from lakebed.pure.format.tables import CommitEntry
 from lakebed.pure.hash import digest, fingerprint
 from lakebed.pure.json import whole_description
@@ -118,6 +119,15 @@ class Writer:
             )
         if self.context.options.mode == "r":
             raise ReadOnly(f'{self.context.path} is open for reading only: open it with mode "a" to change it.')
+        features = self.context.store_file.read_compatible
+        if features & IS_BACKUP:
+            raise ReadOnly(
+                f"{self.context.path} is a backup, which nobody writes to: make a store of it with lakebed.restore, and write to that."
+            )
+        if features:
+            raise FormatTooNew(
+                f"{self.context.path} uses features that this lakebed can read and not write: update lakebed."
+            )
         if self._poison is not None:
             raise Poisoned(self._poison)
 
