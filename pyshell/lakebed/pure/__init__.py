@@ -9,6 +9,10 @@ understand the format; from the bottom up:
 - `catalogue`, `state`, `opening`: the committed state, and how it is found;
 - `pending`, `reach`, `view`: what the next commit writes; which blobs count; what a store object shows;
 - `reading`, `snapshot`, `verify`, `export`, `stats`: reading;
+- `json`: JSON, summaries of values, types, values of columns, without store and files;
+- `arrow`: Arrow's C interface, out and in; `scan`: typed rows and system tables;
+- `write`, `compact`: the group, commits, seals, compaction;
+- `training`, `describing`, `ingest`: dictionaries, declared types, files on their way into a collection;
 - `store`: an open store.
 
 The module has the names of the protocol `lakebed._backend.Backend`.
@@ -16,7 +20,6 @@ The module has the names of the protocol `lakebed._backend.Backend`.
 
 from __future__ import annotations
 
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from lakebed.pure.arrow.file import ArrowFile
@@ -24,6 +27,7 @@ from lakebed.pure.arrow.records import json_lines
 from lakebed.pure.codec import ZstdStream
 from lakebed.pure.copies.restore import restore
 from lakebed.pure.hash import Hash
+from lakebed.pure.ingest.names import collection_name
 from lakebed.pure.store import open_store
 from lakebed.pure.values import Buffer, Row, Rows
 
@@ -59,15 +63,3 @@ _KINDS = (
 def error_kinds() -> list[str]:
     """The kinds of the errors it raises, each the `kind` of a class in `lakebed.errors`."""
     return _KINDS.split()
-
-
-def collection_name(path: str, /) -> str | None:
-    """The default collection of a file: its name without `.gz` or `.zst`, then without `.ndjson`, `.jsonl` or `.json`,
-    in upper or lower case; a suffix that is the whole name stays. None for a path without a file name."""
-    file = PurePath(path).name
-    if not file or file == "..":
-        return None
-    for suffixes in ((".gz", ".zst"), (".ndjson", ".jsonl", ".json")):
-        found = next((one for one in suffixes if file.lower().endswith(one) and len(file) > len(one)), "")
-        file = file[: len(file) - len(found)]
-    return file.encode(errors="surrogateescape").decode(errors="replace")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import PurePath
 
 __all__ = ["collection_name", "rotation_name"]
 
@@ -19,8 +20,8 @@ def collection_name(path: str | os.PathLike[str], /) -> str | None:
     It is the file's name without `.gz` or `.zst`, then without `.ndjson`, `.jsonl` or `.json`, in upper or lower case;
     a suffix that is the whole name stays. Bytes that are not UTF-8 become U+FFFD. None for a path without a file name.
     """
-    name = os.fspath(path).rstrip("/").rpartition("/")[2]
-    if name in ("", ".", ".."):
+    name = PurePath(path).name
+    if name in ("", ".."):
         return None
     shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return _without_suffix(_without_suffix(shown, _COMPRESSED), _JSON)

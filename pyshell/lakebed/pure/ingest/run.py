@@ -118,6 +118,10 @@ class Ingest:
             self._commit((self._content.raw_bytes if size is None else size, whole))
         except Stop as stop:
             return self._stopped(stop)
+        except KeyboardInterrupt:
+            # Of a program with a handler of its own: it may have come at any place, so the group does not count.
+            self._writer.end()
+            raise messages.interrupted(self._report.file, self._kept()) from None
         except BaseException:
             self._writer.end()
             raise

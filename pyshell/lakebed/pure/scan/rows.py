@@ -111,8 +111,8 @@ class _Plan:
 
     def batches(self) -> Iterator[list[Array]]:
         """The rows, batch by batch. Raises `Corrupt`, `StoreIOError`."""
-        filter_values = _values([source for source, _ in self._tests], self._view, self._files)
-        row_values = _values(self._sources, self._view, self._files)
+        filter_values = _RowValues([source for source, _ in self._tests], self._view, self._files)
+        row_values = _RowValues(self._sources, self._view, self._files)
         tests = [test for _, test in self._tests]
         builders = [self._builder(source) for source in self._sources]
         found: list[list[Any]] = []
@@ -158,7 +158,7 @@ def built(builders: list[Callable[[list[Any]], Array]], rows: list[list[Any]]) -
     return [build(list(column)) for build, column in zip(builders, columns, strict=True)]
 
 
-class _values:  # noqa: N801  (a function with a state)
+class _RowValues:
     """The values of some columns of each row."""
 
     def __init__(self, sources: list[_Source], view: View, files: dict[int, str]) -> None:
