@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, cast
 
-from lakebed._installed import BACKENDS, missing_backend
+from lakebed._installed import BACKENDS, all_backends, missing_backend
 
 if TYPE_CHECKING:
     import os
@@ -235,7 +235,7 @@ _current: Backend | None = cast("Backend", BACKENDS[0]) if BACKENDS else None
 
 def installed() -> tuple[Backend, ...]:
     """The backends that are installed, fastest first."""
-    return cast("tuple[Backend, ...]", BACKENDS)
+    return cast("tuple[Backend, ...]", all_backends())
 
 
 def current() -> Backend:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lakebed._packages import required
@@ -123,7 +124,7 @@ def attach_on_demand(connection: duckdb.DuckDBPyConnection, path: str, name: str
         provider_of(path),
         previews=True,
         on_demand=True,
-        load_functions=load_functions if functions else None,
+        load_functions=partial(load_functions, wanted=True) if functions else None,
     )
     found.install(connection)
     return found
