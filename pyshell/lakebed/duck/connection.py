@@ -10,7 +10,7 @@ from lakebed._packages import required
 from lakebed._sql_text import literal, quoted
 from lakebed.duck.attachment import SYSTEM_SCHEMA, Attachment, attachments
 from lakebed.duck.cursors import with_search_path
-from lakebed.duck.functions import ALLOWED, load_functions
+from lakebed.duck.functions import allow_store, change_settings, load_functions, settings_for_loading
 from lakebed.duck.store_tables import provider_of
 from lakebed.duck.tables import SnapshotProvider
 from lakebed.errors import InvalidArgument
@@ -40,8 +40,10 @@ def connect(
     same names, so it can be passed to other threads (as `con.cursor()`), pandas, Polars, Ibis and SQLAlchemy.
 
     The functions of lakebed's DuckDB extension (`lakebed_scan`, `lakebed_get`, `lakebed_train`, ...) exist too. For
-    these an in-memory database is opened with `allow_unsigned_extensions`; for a database in a file put that into
-    `config`: all connections of a program to one file must agree on it.
+    these an in-memory database is opened with `allow_unsigned_extensions`, which is switched off again once they are
+    loaded; for a database in a file put that into `config`: all connections of a program to one
+    file must agree on it. In a connection without `enable_external_access` the views remain, and the functions read
+    this store alone.
 
         con = lakebed.connect("data.lakebed")
         con.sql("SELECT type, count(*) FROM events GROUP BY ALL ORDER BY 2 DESC").show()
@@ -54,13 +56,14 @@ def connect(
 
     provider = provider_of(path)
     settings = dict(config or {})
-    if os.fspath(database) == ":memory:":
-        settings.setdefault(ALLOWED, True)
+    later = settings_for_loading(settings) if os.fspath(database) == ":memory:" else {}
     connection = duckdb.connect(os.fspath(database), read_only=read_only, config=settings)
     try:
         _show(connection, provider, name)
-        load_functions(connection)
+        if load_functions(connection):
+            allow_store(connection, provider.path)
         search(connection, name)
+        change_settings(connection, later)
     except BaseException:
         connection.close()
         raise
@@ -86,8 +89,10 @@ def attach(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str] |
     If the connection allows unsigned extensions, the functions of lakebed's extension are loaded too; if not, a warning
     says so once in a program. Raises like `connect`.
     """
-    _show(connection, provider_of(path), name)
-    load_functions(connection)
+    provider = provider_of(path)
+    _show(connection, provider, name)
+    if load_functions(connection):
+        allow_store(connection, provider.path)
 
 
 def _show(connection: duckdb.DuckDBPyConnection, provider: SnapshotProvider, name: str) -> None:

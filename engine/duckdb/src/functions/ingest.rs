@@ -10,6 +10,7 @@ use lakebed_core::{
 use super::mutation::{Mutation, ReportRow, ReportValue, int, text};
 use crate::bind::BindCall;
 use crate::callback::invalid;
+use crate::file_access::{FileAccess, FileUse, local_path};
 use crate::query_snapshot;
 use crate::types::ParameterType;
 
@@ -43,7 +44,7 @@ impl Mutation for Ingest {
         let file = call.text(1, "the path of a file")?;
         let collection = match call.named_text(c"collection") {
             Some(name) => name,
-            None => collection_name(Path::new(&file)).ok_or_else(|| {
+            None => collection_name(local_path(&file)).ok_or_else(|| {
                 invalid(format!(
                     "The file {file:?} has no name to call the collection by: give one with collection := 'NAME'."
                 ))
@@ -66,7 +67,7 @@ impl Mutation for Ingest {
         };
         Ok(Self {
             store: call.text(0, "the path of a store")?,
-            file: file.into(),
+            file: local_path(&file).into(),
             collection,
             on_error,
             again: call.named_bool(c"again").unwrap_or(false),
@@ -75,6 +76,11 @@ impl Mutation for Ingest {
             nan,
             dry_run: call.named_bool(c"dry_run").unwrap_or(false),
         })
+    }
+
+    fn check(&self, access: &FileAccess) -> Result<()> {
+        access.check(local_path(&self.store), FileUse::ChangeStore)?;
+        access.check(&self.file, FileUse::ReadFile)
     }
 
     fn apply(&self) -> Result<ReportRow> {
@@ -113,7 +119,7 @@ impl Ingest {
                 _ => format!("{file} cannot be read: {cause}."),
             }));
         }
-        match Path::new(&self.store).parent() {
+        match local_path(&self.store).parent() {
             Some(above) if above != Path::new("") && !above.is_dir() => Err(invalid(format!(
                 "There is no directory {} to make the store in: check the path, or make the directory first.",
                 above.display()
