@@ -35,6 +35,7 @@
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod count;
 mod error;
 mod forks;
 mod mapping;
@@ -48,6 +49,9 @@ mod traits;
 #[cfg(test)]
 mod tests;
 
+#[doc(hidden)]
+pub use count::{force_most_mappings, mappings};
+pub use count::{is_out_of_files, mappings_are_scarce, open_file_limit};
 pub use error::{errno, named};
 pub use forks::forks;
 #[doc(hidden)]

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use memmap2::{Mmap, MmapOptions};
 
+use crate::count;
 use crate::pages::{page_size, round_to_pages};
 
 /// How bytes of a [`Mapping`] will be read.
@@ -57,8 +58,19 @@ pub struct Mapping {
 }
 
 enum Bytes {
-    Mapped(Mmap),
+    Mapped(Counted),
     Owned(Arc<[u8]>),
+}
+
+/// A mapping of the operating system, which counts.
+struct Counted {
+    map: Mmap,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        count::drop_one();
+    }
 }
 
 impl Mapping {
@@ -69,15 +81,17 @@ impl Mapping {
         if len == 0 {
             return Ok(Self::from(Vec::new()));
         }
+        count::take_one()?;
         #[expect(unsafe_code, reason = "mapping a file is unsafe by nature")]
         // SAFETY: the mapping is private to this type, read-only, and inside the file's length as just checked. What
         // remains is what `ReadFile::map` demands of its caller: these bytes are not written and the file is not
         // shortened while the mapping lives. The engine maps only files that are complete (sealed segments, runs),
         // never writes to those again and never shortens them; removing one leaves its bytes in place. Where others
         // could break that, on network file systems, `Vfs::can_map` says no.
-        let map = unsafe { MmapOptions::new().len(len).map(file)? };
+        let mapped = unsafe { MmapOptions::new().len(len).map(file) };
+        let map = mapped.inspect_err(|_| count::drop_one())?;
         Ok(Self {
-            bytes: Arc::new(Bytes::Mapped(map)),
+            bytes: Arc::new(Bytes::Mapped(Counted { map })),
         })
     }
 
@@ -88,7 +102,7 @@ impl Mapping {
     /// The system's.
     pub fn advise(&self, advice: Advice, range: Range<usize>) -> io::Result<()> {
         match &*self.bytes {
-            Bytes::Mapped(map) => {
+            Bytes::Mapped(Counted { map }) => {
                 let pages = round_to_pages(range, map.len(), page_size());
                 advise(map, forced(advice), pages)
             }
@@ -100,7 +114,7 @@ impl Mapping {
     /// with [`Advice::Random`] fetches each when it is touched. A hint, like [`Mapping::advise`]; it costs a system
     /// call, so it is for ranges that are rarely read.
     pub fn prefetch(&self, range: Range<usize>) {
-        if let Bytes::Mapped(map) = &*self.bytes
+        if let Bytes::Mapped(Counted { map }) = &*self.bytes
             && FORCED.load(Ordering::Relaxed) == 0
         {
             let page = page_size();
@@ -148,7 +162,7 @@ impl Deref for Mapping {
     #[inline]
     fn deref(&self) -> &[u8] {
         match &*self.bytes {
-            Bytes::Mapped(map) => map,
+            Bytes::Mapped(Counted { map }) => map,
             Bytes::Owned(bytes) => bytes,
         }
     }

@@ -135,7 +135,7 @@ impl Lookup {
         }
         // With one segment there is no run.
         let runs = if sealed.len() > 1 {
-            runs::open_all(context.vfs.as_ref()).runs
+            runs::open_all(context.vfs.as_ref(), context.segments.can_map).runs
         } else {
             Vec::new()
         };
@@ -210,7 +210,7 @@ impl Lookup {
 /// whole store.
 pub(crate) fn maintain(context: &StoreContext, sealed: &[SealedSegment]) -> Result<()> {
     let outline = outline(sealed);
-    let mut found = runs::open_all(context.vfs.as_ref());
+    let mut found = runs::open_all(context.vfs.as_ref(), context.segments.can_map);
     loop {
         let choice = runs::choose(&outline, &headers(&found.runs));
         remove(context, &mut found, &choice);
@@ -220,9 +220,11 @@ pub(crate) fn maintain(context: &StoreContext, sealed: &[SealedSegment]) -> Resu
         let number = found.next_number;
         found.next_number += 1;
         write(context, sealed, &outline, &found.runs, number, &merge)?;
-        found
-            .runs
-            .push(Arc::new(Run::open(context.vfs.as_ref(), number)?));
+        found.runs.push(Arc::new(Run::open(
+            context.vfs.as_ref(),
+            number,
+            context.segments.can_map,
+        )?));
     }
 }
 

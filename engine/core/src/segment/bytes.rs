@@ -7,7 +7,7 @@ use std::ops::{Deref, Range};
 use std::sync::{Arc, OnceLock};
 
 use lakebed_format::SegmentNumber;
-use lakebed_vfs::{Advice, Mapping, ReadFile};
+use lakebed_vfs::{Advice, Mapping, ReadFile, mappings_are_scarce};
 
 use super::files::{SegmentFiles, len_of, reading};
 use crate::error::{Error, Result};
@@ -83,9 +83,26 @@ impl Deref for Slice {
 enum Storage {
     Mapped {
         random: Mapping,
-        sequential: OnceLock<Mapping>,
+        sequential: OnceLock<Sequential>,
     },
     File(Arc<dyn ReadFile>),
+}
+
+/// What reads from front to back take.
+#[derive(Debug)]
+enum Sequential {
+    Mapped(Mapping),
+    /// Mappings are scarce.
+    File(Arc<dyn ReadFile>),
+}
+
+impl Sequential {
+    fn readable(&self) -> Readable<'_> {
+        match self {
+            Self::Mapped(mapping) => Readable::Mapped(mapping),
+            Self::File(file) => Readable::File(file.as_ref()),
+        }
+    }
 }
 
 /// The bytes of one complete segment.
@@ -111,13 +128,17 @@ impl SegmentBytes {
                 format!("the file ends here and should have {len} bytes"),
             ));
         }
-        let storage = if files.can_map {
-            Storage::Mapped {
-                random: map(file.as_ref(), segment, len, Advice::Random)?,
-                sequential: OnceLock::new(),
-            }
+        let mapping = if files.can_map {
+            map(file.as_ref(), segment, len, Advice::Random)?
         } else {
-            Storage::File(file)
+            None
+        };
+        let storage = match mapping {
+            Some(random) => Storage::Mapped {
+                random,
+                sequential: OnceLock::new(),
+            },
+            None => Storage::File(files.file(segment)),
         };
         Ok(Self {
             segment,
@@ -170,15 +191,20 @@ impl SegmentBytes {
         if access == Access::Random {
             return Ok(Readable::Mapped(random));
         }
-        if let Some(mapping) = sequential.get() {
-            return Ok(Readable::Mapped(mapping));
+        if let Some(known) = sequential.get() {
+            return Ok(known.readable());
         }
-        let mapping = match files.open(self.segment) {
-            Ok(file) => map(file.as_ref(), self.segment, self.len, Advice::Sequential)?,
+        let found = match files.open(self.segment) {
+            // A segment that cannot have two mappings keeps the one for random access.
+            Ok(_) if mappings_are_scarce() => Sequential::File(files.file(self.segment)),
+            Ok(file) => match map(file.as_ref(), self.segment, self.len, Advice::Sequential)? {
+                Some(mapping) => Sequential::Mapped(mapping),
+                None => Sequential::File(files.file(self.segment)),
+            },
             // Compaction may have removed the name while this reader goes on: the first mapping still has the bytes.
-            Err(_) => random.clone(),
+            Err(_) => Sequential::Mapped(random.clone()),
         };
-        Ok(Readable::Mapped(sequential.get_or_init(|| mapping)))
+        Ok(sequential.get_or_init(|| found).readable())
     }
 
     fn range(&self, offset: u64, len: u64) -> Result<Range<usize>> {
@@ -202,14 +228,24 @@ pub(crate) enum Readable<'a> {
     File(&'a dyn ReadFile),
 }
 
-fn map(file: &dyn ReadFile, segment: SegmentNumber, len: u64, advice: Advice) -> Result<Mapping> {
-    let mapping = file.map(len).map_err(|error| {
-        if error.kind() == std::io::ErrorKind::UnexpectedEof {
-            return Error::corrupt(segment, 0, "the file is shorter than it was");
+/// A mapping of a segment; `None` when the process can have no more, or no more addresses: then it is read.
+fn map(
+    file: &dyn ReadFile,
+    segment: SegmentNumber,
+    len: u64,
+    advice: Advice,
+) -> Result<Option<Mapping>> {
+    match file.map(len) {
+        Ok(mapping) => {
+            // Advice is a hint; without it reads are only slower.
+            let _ = mapping.advise(advice, 0..mapping.len());
+            Ok(Some(mapping))
         }
-        Error::io(&format!("mapping segment {segment}"), error)
-    })?;
-    // Advice is a hint; without it reads are only slower.
-    let _ = mapping.advise(advice, 0..mapping.len());
-    Ok(mapping)
+        Err(error) if error.kind() == std::io::ErrorKind::OutOfMemory => Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            let text = "the file is shorter than it was";
+            Err(Error::corrupt(segment, 0, text))
+        }
+        Err(error) => Err(Error::io(&format!("mapping segment {segment}"), error)),
+    }
 }
