@@ -38,6 +38,11 @@ pub mod conformance;
 mod count;
 mod error;
 mod forks;
+#[cfg(target_os = "linux")]
+mod guard;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_guard.rs"]
+mod guard;
 mod mapping;
 mod mem;
 mod name;

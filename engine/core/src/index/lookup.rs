@@ -12,7 +12,7 @@ use parking_lot::RwLock;
 
 use super::runs::{self, Choice, Entries, Merge, Run};
 use crate::context::StoreContext;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::fingerprints::filter::{BLOBS_A_QUESTION, Filter};
 use crate::random::random_u64;
 use crate::segment::SealedSegment;
@@ -184,7 +184,7 @@ impl Lookup {
                 match footer.sealed.segment.find(files, range.clone(), &mut found) {
                     Ok(()) => {}
                     // Another segment may have what is wanted; only if none does, this matters.
-                    Err(error) if error.kind() == ErrorKind::Corrupt => unreadable = Some(error),
+                    Err(error) if error.kind().is_of_stored_bytes() => unreadable = Some(error),
                     Err(error) => return Err(error),
                 }
                 if !found.is_empty() && !each(&found)? {

@@ -10,7 +10,7 @@ use lakebed_format::SegmentNumber;
 use lakebed_vfs::{Advice, Mapping, ReadFile, mappings_are_scarce};
 
 use super::files::{SegmentFiles, len_of, reading};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// How bytes will be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,14 @@ impl Slice {
                 Slice::Mapped(mapping, range.start..end)
             }
             Slice::Read(bytes, known) => Slice::Read(bytes, known.min(len)),
+        }
+    }
+
+    /// The same bytes in memory, so that nothing more is read of a mapping.
+    pub(crate) fn in_memory(self) -> Self {
+        match self {
+            Slice::Mapped(..) => self.to_vec().into(),
+            Slice::Read(..) => self,
         }
     }
 
@@ -170,6 +178,24 @@ impl SegmentBytes {
         }
     }
 
+    /// Checks that everything that was read from mappings so far could be read. To be called before it is used.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) fn check_read(&self) -> Result<()> {
+        let failed = match &self.storage {
+            Storage::Mapped { random, sequential } => {
+                random.has_failed()
+                    || matches!(sequential.get(), Some(Sequential::Mapped(mapping)) if mapping.has_failed())
+            }
+            Storage::File(_) => false,
+        };
+        if failed {
+            return Err(unreadable(self.segment));
+        }
+        Ok(())
+    }
+
     /// The mapping, where there is one.
     pub(crate) fn mapping(&self) -> Option<&Mapping> {
         match &self.storage {
@@ -226,6 +252,40 @@ impl SegmentBytes {
 pub(crate) enum Readable<'a> {
     Mapped(&'a Mapping),
     File(&'a dyn ReadFile),
+}
+
+/// What was read of a segment, unless a page of its mapping could not be.
+///
+/// # Errors
+/// `Io`; otherwise that of `read`.
+pub(crate) fn if_read<T>(
+    segment: SegmentNumber,
+    mapping: Option<&Mapping>,
+    read: Result<T>,
+) -> Result<T> {
+    if mapping.is_some_and(Mapping::has_failed) {
+        return Err(unreadable(segment));
+    }
+    read
+}
+
+/// Gives the bytes of a mapping to somebody who cannot ask whether they were read.
+///
+/// # Errors
+/// `Io` when some were not.
+pub(crate) fn give(segment: SegmentNumber, mapping: &Mapping) -> Result<()> {
+    mapping.give().map_err(|_| unreadable(segment))
+}
+
+/// A mapping of a segment has a page that could not be read.
+fn unreadable(segment: SegmentNumber) -> Error {
+    Error::new(
+        ErrorKind::Io,
+        format!(
+            "Segment {segment} could not be read: its disk reported an error, or another program cut the file. This store object \
+             reads nothing more of it; with LAKEBED_MMAP=0 a store reads all but the part that is lost."
+        ),
+    )
 }
 
 /// A mapping of a segment; `None` when the process can have no more, or no more addresses: then it is read.

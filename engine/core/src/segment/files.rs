@@ -43,6 +43,16 @@ impl SegmentFiles {
         }
     }
 
+    /// The same files, read and never mapped.
+    pub(crate) fn without_mapping(&self) -> Self {
+        Self {
+            vfs: Arc::clone(&self.vfs),
+            open: Arc::clone(&self.open),
+            can_map: false,
+            ..*self
+        }
+    }
+
     /// Opens the file of a segment.
     ///
     /// # Errors
@@ -80,6 +90,11 @@ impl SegmentFiles {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.cannot_open(segment, error)),
         }
+    }
+
+    /// Closes what is open and not in use at this moment.
+    pub(crate) fn close_files(&self) {
+        self.open.close();
     }
 
     /// The numbers of the segments whose files are there, ascending.

@@ -16,6 +16,7 @@
 //! and offset. Nothing here knows hashes or names of collections.
 
 pub(crate) mod bytes;
+mod checked;
 pub(crate) mod create;
 pub(crate) mod damage;
 pub(crate) mod files;

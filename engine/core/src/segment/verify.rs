@@ -26,6 +26,24 @@ pub(crate) trait Verification {
 }
 
 impl dyn Verification + '_ {
+    /// The result of checking a segment. That its file cannot be read becomes a problem, too: others may be whole.
+    ///
+    /// # Errors
+    /// Those that are about more than this segment.
+    pub(crate) fn unless_unreadable(
+        &mut self,
+        segment: SegmentNumber,
+        checked: Result<()>,
+    ) -> Result<()> {
+        match checked {
+            Err(error) if error.kind() == ErrorKind::Io => {
+                self.problem(segment, None, error.message().to_owned());
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
     /// The value of a result. Damage becomes a problem and `None`.
     ///
     /// # Errors
@@ -38,7 +56,7 @@ impl dyn Verification + '_ {
     ) -> Result<Option<T>> {
         match result {
             Ok(value) => Ok(Some(value)),
-            Err(error) if error.kind() == ErrorKind::Corrupt => {
+            Err(error) if error.kind().is_of_stored_bytes() => {
                 self.problem(segment, offset, error.message().to_owned());
                 Ok(None)
             }

@@ -125,6 +125,22 @@ impl Run {
         most: usize,
         found: &mut Vec<BlobId>,
     ) -> Result<()> {
+        let before = found.len();
+        let searched = self.search(range, most, found);
+        if self.mapping.as_ref().is_some_and(Mapping::has_failed) {
+            found.truncate(before);
+            let text = "a part of it could not be read";
+            return Err(damaged(self.header.number, text));
+        }
+        searched
+    }
+
+    fn search(
+        &self,
+        range: RangeInclusive<Fingerprint>,
+        most: usize,
+        found: &mut Vec<BlobId>,
+    ) -> Result<()> {
         let mut buffer = Buffer::default();
         let first = self.lower_bound(range.start().0, &mut buffer)?;
         let (mut at, mut left) = (first, most);
