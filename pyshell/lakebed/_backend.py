@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, cast
 
-from lakebed._installed import BACKENDS, missing_backend
+from lakebed._installed import BACKENDS, all_backends, missing_backend
 
 if TYPE_CHECKING:
     import os
@@ -137,6 +137,14 @@ class StoreEngine(ReadEngine, Protocol):
     def export(self, collection: str, target: Any, progress: EngineProgress | None, /) -> dict[str, Any]: ...
 
 
+class ZstdDecoder(Protocol):
+    """Decompresses zstd frames, one after the other."""
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+    @property
+    def is_whole(self) -> bool: ...
+
+
 class ZstdStream(Protocol):
     """Compresses a stream of bytes into one zstd frame."""
 
@@ -201,6 +209,11 @@ class Backend(Protocol):
         ...
 
     @property
+    def ZstdDecoder(self) -> type[ZstdDecoder]:  # noqa: N802  (the name of the class)
+        """Decompresses zstd frames."""
+        ...
+
+    @property
     def ZstdStream(self) -> type[ZstdStream]:  # noqa: N802  (the name of the class)
         """Compresses a stream into one zstd frame."""
         ...
@@ -223,7 +236,7 @@ _current: Backend | None = cast("Backend", BACKENDS[0]) if BACKENDS else None
 
 def installed() -> tuple[Backend, ...]:
     """The backends that are installed, fastest first."""
-    return cast("tuple[Backend, ...]", BACKENDS)
+    return cast("tuple[Backend, ...]", all_backends())
 
 
 def current() -> Backend:

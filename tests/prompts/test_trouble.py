@@ -66,6 +66,14 @@ class TestTrouble:
         ask(store, server.add("flaky-503-1"), "x", query=None)
         assert time.monotonic() - start >= 1
 
+    @pytest.mark.parametrize("until", ["999999999", "Fri, 31 Dec 9999 23:59:59 GMT"])
+    def test_no_server_makes_a_run_wait_longer_than_it_was_told_to(self, server, store, until):
+        server.retry_after = until
+        (result,), _ = ask(store, server.add("flaky-502-1"), "x", query=None, wait=0.3)
+        assert result.text == "You said: x"
+        with pytest.raises(lakebed.OllamaBusy):
+            ask(store, server.add("flaky-503-9"), "x", query=None, wait=0.3)
+
     def test_one_bad_row_does_not_end_the_run_and_many_do(self, server, store):
         given = [{"a": "word" * 100 if number % 2 else f"{number}"} for number in range(20)]
         results, report = ask(store, "small", "{a}", query=None, rows=given, max_errors=100)
@@ -91,6 +99,7 @@ class TestTrouble:
         assert len(set(replies)) == len(replies) == 11
 
     def test_a_server_that_stays_away_ends_the_run_and_no_row_is_at_fault(self, client_name, server, issues):
+        server.delay = 0.05
         run = lakebed.prompt(issues, "llama3.2", "Say {title}", TITLES, wait=0.3)
         run._breaker._first_delay = 0.05
         next(run)
@@ -99,10 +108,14 @@ class TestTrouble:
             list(run)
         assert (run.report.outcome, run.report.errors) == ("server_lost", 0)
         assert all(row["error"] is None for row in rows(issues, "results"))
+        # Of which version the last replies are could not be asked: they are stored, and sent again.
+        unknown = [row for row in rows(issues, "_replies") if not row["digest"]]
+        assert len(unknown) <= 2
+        assert [f"{len(unknown)} repl" in note for note in run.report.notes] == [True] * bool(unknown)
         server.start()
         _, report = ask(issues)
         assert report.outcome == "complete"
-        assert len(rows(issues, "results")) == 12
+        assert len(rows(issues, "results")) == 12 + len(unknown)
 
     def test_a_server_that_stalls_pauses_the_run(self, client_name, server, store):
         waits = Timeouts(connect=1, first=0.2, stall=0.2)

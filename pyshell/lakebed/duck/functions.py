@@ -8,7 +8,8 @@ import threading
 import warnings
 from typing import TYPE_CHECKING
 
-from lakebed._extension import extension_path
+from lakebed._backend import has_rust_backend
+from lakebed._extension import extension_path, has_extension
 from lakebed._sql_text import literal
 from lakebed.duck.cursors import helper
 from lakebed.errors import LakebedError
@@ -26,11 +27,18 @@ _warned = threading.Event()
 _lock = threading.Lock()
 
 
-def load_functions(connection: duckdb.DuckDBPyConnection) -> bool:
+def load_functions(connection: duckdb.DuckDBPyConnection, *, wanted: bool = False) -> bool:
     """Loads the extension unless it is loaded. Returns whether its functions exist now; if not, a warning says why,
-    once in a program."""
+    once in a program. Without lakebed's engine there is no extension, which is only said where it is `wanted`."""
     from lakebed._duckdb import duckdb
 
+    if not has_extension() and not has_rust_backend():
+        if wanted:
+            _warn_once(
+                "lakebed runs without its engine in Rust, and has its views and not its functions (lakebed_scan and others): query "
+                "the views, or install lakebed from a wheel, or with a Rust toolchain."
+            )
+        return False
     with helper(connection) as cursor:
         row = cursor.execute(f"SELECT current_setting('{ALLOWED}')").fetchone()
         if row is None or not row[0]:
