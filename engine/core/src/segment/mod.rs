@@ -14,6 +14,7 @@
 //! and offset. Nothing here knows hashes or names of collections.
 
 pub(crate) mod bytes;
+mod checked;
 pub(crate) mod columns;
 pub(crate) mod create;
 pub(crate) mod damage;
@@ -21,6 +22,7 @@ pub(crate) mod files;
 pub(crate) mod frame_cache;
 mod interface;
 pub(crate) mod large;
+mod open_files;
 pub(crate) mod rows;
 mod sealed;
 pub(crate) mod unnamed;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use lakebed_format::{Layout, SegmentEntry};
 
+use super::checked::Checked;
 use super::columns::sealed::SealedColumns;
 use super::files::SegmentFiles;
 use super::interface::Segment;
@@ -22,8 +23,8 @@ impl SealedSegment {
     /// the catalogue names by its blob.
     pub(crate) fn of_entry(entry: SegmentEntry) -> Option<Self> {
         let segment: Arc<dyn Segment> = match entry.layout {
-            Layout::Rows => Arc::new(SealedRows::new(entry)),
-            Layout::Columns => Arc::new(SealedColumns::new(entry)),
+            Layout::Rows => Arc::new(Checked(SealedRows::new(entry))),
+            Layout::Columns => Arc::new(Checked(SealedColumns::new(entry))),
             Layout::Large => return None,
         };
         Some(Self { entry, segment })

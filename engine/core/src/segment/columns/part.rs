@@ -94,6 +94,14 @@ impl OpenPart {
         })
     }
 
+    /// Checks that everything that was read of its file could be read.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(super) fn check_read(&self) -> Result<()> {
+        self.file.bytes.check_read()
+    }
+
     /// The row of a blob.
     #[inline]
     pub(super) fn row(&self, id: BlobId) -> Option<u64> {

@@ -16,6 +16,7 @@ use super::part::{OpenPart, Records};
 use super::table::PartTable;
 use crate::blob::Blob;
 use crate::error::{Error, Result};
+use crate::segment::checked::CheckRead;
 use crate::segment::files::SegmentFiles;
 use crate::segment::frame_cache::FrameKey;
 use crate::segment::interface::{
@@ -118,6 +119,18 @@ impl SealedColumns {
     fn missing(&self, id: BlobId) -> Error {
         let detail = format!("blob {id} is listed and is in no frame and no part");
         Error::corrupt(self.entry.number, 0, detail)
+    }
+}
+
+impl CheckRead for SealedColumns {
+    fn check_read(&self) -> Result<()> {
+        self.rows.check_read()?;
+        let parts = self.opened.get().map_or(&[][..], |opened| &opened.parts);
+        parts.iter().try_for_each(OpenPart::check_read)
+    }
+
+    fn unopened(&self) -> Self {
+        Self::new(self.entry)
     }
 }
 
