@@ -137,6 +137,14 @@ class StoreEngine(ReadEngine, Protocol):
     def export(self, collection: str, target: Any, progress: EngineProgress | None, /) -> dict[str, Any]: ...
 
 
+class ZstdDecoder(Protocol):
+    """Decompresses zstd frames, one after the other."""
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+    @property
+    def is_whole(self) -> bool: ...
+
+
 class ZstdStream(Protocol):
     """Compresses a stream of bytes into one zstd frame."""
 
@@ -197,6 +205,11 @@ class Backend(Protocol):
     def json_lines(self, table: ArrowStreamExportable, json: list[list[int]], /) -> Any:
         """A file object to read from: one JSON object a line for each row of a table, as `append` stores it. `json` has
         the places of text that is JSON."""
+        ...
+
+    @property
+    def ZstdDecoder(self) -> type[ZstdDecoder]:  # noqa: N802  (the name of the class)
+        """Decompresses zstd frames."""
         ...
 
     @property

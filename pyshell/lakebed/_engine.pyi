@@ -26,6 +26,7 @@ __all__ = [
     "Rows",
     "SnapshotEngine",
     "StoreEngine",
+    "ZstdDecoder",
     "ZstdStream",
     "__version__",
     "collection_name",
@@ -343,6 +344,18 @@ class StoreEngine:
     def rows(self, collection: str, start: int, stop: int | None, /) -> Rows:
         """The rows with sequence numbers from `start` to below `stop`; None means to the end. Raises
         `CollectionNotFound`."""
+
+@final
+class ZstdDecoder:
+    """Decompresses zstd frames, one after the other."""
+
+    def __new__(cls) -> Self: ...
+    def decompress(self, data: bytes, /) -> bytes:
+        """Add bytes. Returns what they decompress to: give few at a time. Raises `BadRecord` for damage."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether what was added ends with the end of a frame."""
 
 @final
 class ZstdStream:

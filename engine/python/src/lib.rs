@@ -49,6 +49,8 @@ mod _engine {
     #[pymodule_export]
     use crate::file_formats::ArrowFile;
     #[pymodule_export]
+    use crate::file_formats::ZstdDecoder;
+    #[pymodule_export]
     use crate::file_formats::ZstdStream;
     #[pymodule_export]
     use crate::hash::PyHash;

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lakebed._packages import required
 from lakebed._sql_text import literal, quoted
 from lakebed.duck.attachment import SYSTEM_SCHEMA, Attachment, attachments
-from lakebed.duck.cursors import with_search_path
+from lakebed.duck.cursors import AttachStore, with_search_path
 from lakebed.duck.functions import allow_store, change_settings, load_functions, settings_for_loading
 from lakebed.duck.store_tables import provider_of
 from lakebed.duck.tables import SnapshotProvider
@@ -77,7 +77,7 @@ def search(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     row = connection.execute("SELECT current_database(), current_schema()").fetchone() or ("memory", "main")
     places = [(row[0], row[1]), (name, "main"), (name, SYSTEM_SCHEMA)]
     path_of_search = ",".join(f"{quoted(place)}.{quoted(schema)}" for place, schema in places)
-    with_search_path(connection, literal(path_of_search))
+    with_search_path(connection, literal(path_of_search), _attach_asked)
 
 
 def attach(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str] | Store, name: str = "data") -> None:
@@ -94,6 +94,13 @@ def attach(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str] |
     _show(connection, provider, name)
     if load_functions(connection):
         allow_store(connection, provider.path)
+
+
+def _attach_asked(connection: duckdb.DuckDBPyConnection, asked: AttachStore) -> None:
+    """Attaches the store of an ATTACH."""
+    known = (one.name.casefold() for one in attachments(connection))
+    if not (asked.may_exist and asked.name.casefold() in known):
+        attach(connection, asked.path, asked.name)
 
 
 def _show(connection: duckdb.DuckDBPyConnection, provider: SnapshotProvider, name: str) -> None:

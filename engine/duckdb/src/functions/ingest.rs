@@ -4,11 +4,12 @@ use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 
 use lakebed_core::{
-    CommitNumber, IngestOptions, IngestReport, NonFinite, OnError, Result, Source, collection_name,
+    CommitNumber, IngestOptions, IngestReport, NonFinite, OnError, Result, Source, TypeChange,
+    collection_name, declaration,
 };
 
 use super::mutation::{Mutation, ReportRow, ReportValue, int, text};
-use crate::bind::BindCall;
+use crate::bind::{BindCall, Columns};
 use crate::callback::invalid;
 use crate::file_access::{FileAccess, FileUse, local_path};
 use crate::query_snapshot;
@@ -24,6 +25,7 @@ pub(crate) struct Ingest {
     resume: bool,
     train: bool,
     nan: Option<NonFinite>,
+    types: Vec<TypeChange>,
     dry_run: bool,
 }
 
@@ -37,6 +39,8 @@ impl Mutation for Ingest {
         (c"resume", ParameterType::Bool),
         (c"train", ParameterType::Bool),
         (c"nan", ParameterType::Text),
+        (c"types", ParameterType::Columns),
+        (c"nulls", ParameterType::Columns),
         (c"dry_run", ParameterType::Bool),
     ];
 
@@ -74,6 +78,7 @@ impl Mutation for Ingest {
             resume: call.named_bool(c"resume").unwrap_or(false),
             train: call.named_bool(c"train").unwrap_or(true),
             nan,
+            types: declared_types(call)?,
             dry_run: call.named_bool(c"dry_run").unwrap_or(false),
         })
     }
@@ -86,6 +91,9 @@ impl Mutation for Ingest {
     fn apply(&self) -> Result<ReportRow> {
         self.check_paths()?;
         let store = query_snapshot::open_to_write(&self.store, "lakebed_ingest", true)?;
+        if !self.types.is_empty() && !self.dry_run {
+            store.declare(&self.collection, &self.types, true)?;
+        }
         let options = IngestOptions {
             on_error: self.on_error,
             again: self.again,
@@ -127,6 +135,39 @@ impl Ingest {
             _ => Ok(()),
         }
     }
+}
+
+/// The types that a call declares before it ingests, and what means NULL in those columns.
+fn declared_types(call: &BindCall) -> Result<Vec<TypeChange>> {
+    let nulls = match call.named_columns(c"nulls")? {
+        Columns::All => Vec::new(),
+        Columns::Named(texts) => texts,
+        Columns::Typed(_) => {
+            return Err(invalid("nulls is a list of texts, as in nulls := ['-']."));
+        }
+    };
+    let types = match call.named_columns(c"types")? {
+        Columns::All => Vec::new(),
+        Columns::Typed(types) => types,
+        Columns::Named(_) => {
+            return Err(invalid(
+                "types is a STRUCT, as in types := {price: 'DOUBLE'}.",
+            ));
+        }
+    };
+    if types.is_empty() && !nulls.is_empty() {
+        return Err(invalid(
+            "A text that means NULL belongs to a declared type: declare one, as in types := {price: 'DOUBLE'}.",
+        ));
+    }
+    let changes = types.into_iter().map(|(path, data_type)| {
+        let declaration = declaration(&path, &data_type, nulls.clone())?;
+        Ok(TypeChange {
+            path,
+            declaration: Some(declaration),
+        })
+    });
+    changes.collect()
 }
 
 fn ingested(report: &IngestReport) -> ReportRow {
