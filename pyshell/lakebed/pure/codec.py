@@ -6,9 +6,10 @@ import threading
 
 import zstandard
 
+from lakebed.errors import BadRecord
 from lakebed.pure.format.coding import Bytes, Malformed
 
-__all__ = ["Compressor", "Decompressor", "ZstdStream", "stored_dictionary"]
+__all__ = ["Compressor", "Decompressor", "ZstdDecoder", "ZstdStream", "stored_dictionary"]
 
 _MAGICLESS = zstandard.FORMAT_ZSTD1_MAGICLESS
 
@@ -75,3 +76,31 @@ class ZstdStream:
     def finish(self) -> bytes:
         """End the frame. Returns the rest of it."""
         return self._zstd.flush()
+
+
+class ZstdDecoder:
+    """Decompresses zstd frames, one after the other."""
+
+    def __init__(self) -> None:
+        self._zstd = zstandard.ZstdDecompressor(max_window_size=1 << 31)
+        self._frame = self._zstd.decompressobj()
+        self._begun = False
+
+    def decompress(self, data: bytes, /) -> bytes:
+        """Add bytes. Returns what they decompress to: give few at a time. Raises `BadRecord` for damage."""
+        pieces = []
+        try:
+            while data:
+                pieces.append(self._frame.decompress(data))
+                self._begun = not self._frame.eof
+                data = self._frame.unused_data
+                if self._frame.eof:
+                    self._frame = self._zstd.decompressobj()
+        except zstandard.ZstdError as problem:
+            raise BadRecord(f"The zstd data is damaged: {problem}.") from None
+        return b"".join(pieces)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether what was added ends with the end of a frame."""
+        return not self._begun

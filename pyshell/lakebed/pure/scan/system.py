@@ -11,6 +11,7 @@ from lakebed.pure.arrow.stream import ArrowStream
 from lakebed.pure.format.frame import RAW
 from lakebed.pure.reading import Reads
 from lakebed.pure.scan.rows import built
+from lakebed.pure.scan.sizes import stored_bytes
 from lakebed.pure.segment import RowsSegment
 from lakebed.pure.view import View
 
@@ -46,6 +47,7 @@ _TABLES: dict[str, dict[str, _Kind]] = {
         "first_seq": _INTEGER,
         "next_seq": _INTEGER,
         "dictionary": _INTEGER,
+        "stored_bytes": _INTEGER,
     },
     "segments": {
         "number": _INTEGER,
@@ -70,6 +72,8 @@ _TABLES: dict[str, dict[str, _Kind]] = {
     },
     "commits": {"number": _INTEGER, "committed_at": _TIME, "segment": _INTEGER, "blobs": _INTEGER, "rows": _INTEGER},
 }
+_SIZES = "stored_bytes"
+"""The column of collections that takes reading all row batches."""
 _PREVIEWS = "glances"
 """The table of blobs with the beginning of each alone, for screens."""
 _RENAMED = {"created_at": "created", "committed_at": "time"}
@@ -93,15 +97,16 @@ def system_table(reads: Reads, view: View, table: str, columns: list[str] | None
 
     def batches() -> Iterator[list[Array]]:
         of_blobs = table == "blobs" or previews
-        for rows in blobs.batches() if of_blobs else [_described(reads, table)]:
+        for rows in blobs.batches() if of_blobs else [_described(reads, view, table, names)]:
             if rows:
                 yield built(builders, [[row[name] for name in names] for row in rows])
 
     return ArrowStream(fields, batches)
 
 
-def _described(reads: Reads, table: str) -> list[dict[str, Any]]:
-    """The rows of a table of descriptions."""
+def _described(reads: Reads, view: View, table: str, names: list[str]) -> list[dict[str, Any]]:
+    """The rows of a table of descriptions. Raises `Corrupt`, `StoreIOError`."""
+    sizes = stored_bytes(view) if _SIZES in names else {}
     describe = {
         "collections": reads.collections,
         "segments": reads.segments,
@@ -110,7 +115,9 @@ def _described(reads: Reads, table: str) -> list[dict[str, Any]]:
     }[table]
     rows = []
     for one in describe():
-        row = {name: one[_RENAMED.get(name, name)] for name in _TABLES[table]}
+        row = {name: one[_RENAMED.get(name, name)] for name in _TABLES[table] if name != _SIZES}
+        if sizes:
+            row[_SIZES] = sizes.get(one["id"], 0)
         if isinstance(row.get("hash"), bytes):
             row["hash"] = row["hash"].hex()
         rows.append(row)
