@@ -41,6 +41,7 @@ def open_store(
     mode: Literal["r", "a"],
     create: bool,
     lock_timeout: float,
+    mmap: bool = True,
     cache_bytes: int,
     segment_bytes: int,
     page_bytes: int,
@@ -48,7 +49,7 @@ def open_store(
     threads: int,
     command: str,
 ) -> StoreEngine:
-    """Open a store; `lakebed.open` documents the arguments and errors."""
+    """Open a store; `lakebed.open` documents the arguments and errors. `mmap`: whether files may be mapped."""
     if mode not in ("r", "a"):
         raise InvalidArgument(f'The mode of a store is "r" or "a", not {mode!r}.')
     if not lock_timeout >= 0:
@@ -70,6 +71,7 @@ def open_store(
         level,
         threads or os.cpu_count() or 1,
         command,
+        mmap and os.environ.get("LAKEBED_MMAP") != "0",
     )
     return StoreEngine(path, options, create=create and mode == "a")
 
