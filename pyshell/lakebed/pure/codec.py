@@ -63,6 +63,38 @@ class Decompressor:
         return data
 
 
+class ZstdDecoder:
+    """Decompresses zstd frames, one after the other."""
+
+    def __init__(self) -> None:
+        self._zstd = _begun()
+        self._is_whole = True
+
+    def decompress(self, data: bytes, /) -> bytes:
+        """Add bytes. Returns what they decompress to: give few at a time. Raises `BadRecord` for damage."""
+        parts = []
+        while data:
+            try:
+                parts.append(self._zstd.decompress(data))
+            except zstandard.ZstdError as problem:
+                raise BadRecord(f"The zstd data is damaged: {problem}.") from None
+            self._is_whole = self._zstd.eof
+            if not self._is_whole:
+                break
+            data = self._zstd.unused_data
+            self._zstd = _begun()
+        return b"".join(parts)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether what was added ends with the end of a frame."""
+        return self._is_whole
+
+
+def _begun() -> zstandard.ZstdDecompressionObj:
+    return zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj()
+
+
 class ZstdStream:
     """Compresses a stream of bytes into one zstd frame."""
 
@@ -76,31 +108,3 @@ class ZstdStream:
     def finish(self) -> bytes:
         """End the frame. Returns the rest of it."""
         return self._zstd.flush()
-
-
-class ZstdDecoder:
-    """Decompresses zstd frames, one after the other."""
-
-    def __init__(self) -> None:
-        self._zstd = zstandard.ZstdDecompressor(max_window_size=1 << 31)
-        self._frame = self._zstd.decompressobj()
-        self._begun = False
-
-    def decompress(self, data: bytes, /) -> bytes:
-        """Add bytes. Returns what they decompress to: give few at a time. Raises `BadRecord` for damage."""
-        pieces = []
-        try:
-            while data:
-                pieces.append(self._frame.decompress(data))
-                self._begun = not self._frame.eof
-                data = self._frame.unused_data
-                if self._frame.eof:
-                    self._frame = self._zstd.decompressobj()
-        except zstandard.ZstdError as problem:
-            raise BadRecord(f"The zstd data is damaged: {problem}.") from None
-        return b"".join(pieces)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether what was added ends with the end of a frame."""
-        return not self._begun

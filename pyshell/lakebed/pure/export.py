@@ -54,7 +54,7 @@ def _write(
 
 
 def _write_all(write: Callable[[bytes], object], data: bytes) -> None:
-    """Write all of the bytes; a raw file may take a part of them at a time."""
+    """Write all of it, also to a raw file, which may take less at a time."""
     while data:
         taken = write(data)
         if not isinstance(taken, int) or taken >= len(data):

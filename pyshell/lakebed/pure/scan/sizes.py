@@ -1,6 +1,9 @@
-"""How many bytes the blobs of each collection take in the files."""
+"""About how many bytes each collection takes in the files."""
 
 from __future__ import annotations
+
+from bisect import bisect_left
+from itertools import pairwise
 
 from lakebed.pure.segment import RowsSegment
 from lakebed.pure.view import View
@@ -9,33 +12,39 @@ __all__ = ["stored_bytes"]
 
 
 def stored_bytes(view: View) -> dict[int, int]:
-    """About how many bytes the blobs of each collection take: those of their frames, divided equally among the blobs
-    of a frame. A blob that two collections name counts in both; what is pending is not counted.
+    """The bytes of each collection's blobs: those of their frames, divided equally among the blobs of a frame.
 
-    Raises `Corrupt`, `StoreIOError`.
+    A blob that two collections name counts in both; what is pending is not counted. Reads all row batches. Raises
+    `Corrupt`, `StoreIOError`.
     """
-    committed = View(view.state)
-    named = {
-        id: {row.blob for row in committed.rows(collection)} if id in view.state.catalogue.collections else set()
-        for id, collection in view.catalogue.collections.items()
-    }
-    large = {one.blob: one.length for one in view.state.catalogue.large.values()}
-    sizes = {id: sum(large[blob] for blob in large.keys() & blobs) for id, blobs in named.items()}
+    named: dict[int, set[int]] = {id: set() for id in view.catalogue.collections}
+    for collection in view.catalogue.collections.values():
+        for segment, entry in view.batches(collection, collection.first_live, None):
+            batch = segment.batch(entry)
+            named[collection.id].update(batch.blobs[max(0, collection.first_live - batch.first_seq) :])
+    deleted = set(view.catalogue.deleted)
+    for ids in named.values():
+        ids.difference_update(deleted)
+    sizes = dict.fromkeys(named, 0)
+    for large in view.catalogue.large.values():
+        for collection_id, ids in named.items():
+            sizes[collection_id] += large.length if large.blob in ids else 0
     for segment in view.state.all_rows():
-        for size, ids in _frames(segment):
-            for id, blobs in named.items():
-                live = len(blobs.intersection(ids))
-                sizes[id] += size * live // len(ids)
+        for ids_of_frame, size in _frames(segment):
+            for collection_id, ids in named.items():
+                sizes[collection_id] += size * len(ids.intersection(ids_of_frame)) // max(1, len(ids_of_frame))
     return sizes
 
 
-def _frames(segment: RowsSegment) -> list[tuple[int, list[int]]]:
-    """About how many bytes each frame takes, up to the next one or to the index block, and the ids of its blobs."""
-    found = []
+def _frames(segment: RowsSegment) -> list[tuple[list[int], int]]:
+    """The ids of the blobs of each frame, and the bytes from its beginning to that of the next one."""
+    ids = [id for part in segment.parts for id in part.ids]
+    firsts: list[int] = []
+    sizes: list[int] = []
     for part in segment.parts:
-        ids = list(part.ids)
-        ends = [*(entry.offset for entry in part.frames[1:]), part.block.offset]
-        places = [part.ids.ordinal(entry.first_id) or 0 for entry in part.frames]
-        for entry, end, begin, behind in zip(part.frames, ends, places, [*places[1:], len(ids)], strict=False):
-            found.append((end - entry.offset, ids[begin:behind]))
-    return found
+        frames = sorted(part.frames, key=lambda frame: frame.offset)
+        firsts += (frame.first_id for frame in frames)
+        ends = [*(frame.offset for frame in frames), part.block.offset]
+        sizes += (end - begin for begin, end in pairwise(ends))
+    places = [*(bisect_left(ids, first) for first in firsts), len(ids)]
+    return [(ids[begin:end], size) for (begin, end), size in zip(pairwise(places), sizes, strict=True)]

@@ -72,8 +72,6 @@ _TABLES: dict[str, dict[str, _Kind]] = {
     },
     "commits": {"number": _INTEGER, "committed_at": _TIME, "segment": _INTEGER, "blobs": _INTEGER, "rows": _INTEGER},
 }
-_SIZES = "stored_bytes"
-"""The column of collections that takes reading all row batches."""
 _PREVIEWS = "glances"
 """The table of blobs with the beginning of each alone, for screens."""
 _RENAMED = {"created_at": "created", "committed_at": "time"}
@@ -105,8 +103,9 @@ def system_table(reads: Reads, view: View, table: str, columns: list[str] | None
 
 
 def _described(reads: Reads, view: View, table: str, names: list[str]) -> list[dict[str, Any]]:
-    """The rows of a table of descriptions. Raises `Corrupt`, `StoreIOError`."""
-    sizes = stored_bytes(view) if _SIZES in names else {}
+    """The rows of a table of descriptions."""
+    # It takes reading all row batches.
+    sizes = stored_bytes(view) if "stored_bytes" in names else {}
     describe = {
         "collections": reads.collections,
         "segments": reads.segments,
@@ -115,11 +114,11 @@ def _described(reads: Reads, view: View, table: str, names: list[str]) -> list[d
     }[table]
     rows = []
     for one in describe():
-        row = {name: one[_RENAMED.get(name, name)] for name in _TABLES[table] if name != _SIZES}
+        row: dict[str, Any] = {name: one.get(_RENAMED.get(name, name)) for name in _TABLES[table]}
         if sizes:
-            row[_SIZES] = sizes.get(one["id"], 0)
+            row["stored_bytes"] = sizes.get(one["id"])
         if isinstance(row.get("hash"), bytes):
-            row["hash"] = row["hash"].hex()
+            row["hash"] = bytes(row["hash"]).hex()
         rows.append(row)
     return rows
 
