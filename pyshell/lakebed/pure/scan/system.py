@@ -175,11 +175,12 @@ class _Blobs:
                 )
 
     def _large(self, large: Any) -> dict[str, Any]:
-        wanted = not self._names.isdisjoint(("hash", "data"))
+        wanted = "data" in self._names or ("hash" in self._names and not self._previews)
         data = self._view.blob(large.blob) or b"" if wanted else b""
-        return self._row(
+        row = self._row(
             large.blob,
             data,
+            is_large=True,
             size=large.length,
             stored_size=large.stored,
             encoding="raw" if large.stored == large.length else "zstd",
@@ -187,8 +188,12 @@ class _Blobs:
             segment=large.segment,
             frame=None,
         )
+        if self._previews:
+            # Its hash takes reading it whole.
+            row["hash"] = f"{large.fingerprint:016x}…"
+        return row
 
-    def _row(self, id: int, data: bytes, **columns: Any) -> dict[str, Any]:
+    def _row(self, id: int, data: bytes, *, is_large: bool = False, **columns: Any) -> dict[str, Any]:
         catalogue = self._view.catalogue
         kind = "dictionary" if id in self._dictionaries else "pinned" if id in catalogue.pinned else "record"
         shown: bytes | str = data if "data" in self._names else b""
@@ -196,7 +201,7 @@ class _Blobs:
             shown = f"{columns['size']} {data[:_PREVIEW_BYTES].hex()}"
         return {
             "id": id,
-            "hash": self._hash(id, data) if "hash" in self._names else None,
+            "hash": self._hash(id, data) if "hash" in self._names and not (self._previews and is_large) else None,
             "kind": kind,
             "data": shown,
             **columns,
