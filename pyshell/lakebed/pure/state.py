@@ -188,8 +188,11 @@ class State:
         segment = self.segment_of(id)
         return segment is not None and segment.holds(id)
 
-    def candidates(self, low: int, high: int) -> list[int]:
-        """The ids of the blobs with fingerprints from `low` to `high`, reached or not. Raises `Corrupt`."""
+    def candidates(self, low: int, high: int, damage: list[Corrupt] | None = None) -> list[int]:
+        """The ids of the blobs with fingerprints from `low` to `high`, reached or not.
+
+        `damage`: takes the damage of segments that cannot be searched; without it, that raises `Corrupt`.
+        """
         found = [large.blob for large in self.catalogue.large.values() if low <= large.fingerprint <= high]
         covered: set[int] = set()
         for run, numbers in self._runs:
@@ -201,7 +204,12 @@ class State:
                 continue
         for entry in self.sealed:
             if entry.number not in covered:
-                found += self.rows_segment(entry).candidates(low, high)
+                try:
+                    found += self.rows_segment(entry).candidates(low, high)
+                except Corrupt as problem:
+                    if damage is None:
+                        raise
+                    damage.append(problem)
         if self.active is not None:
             found += self.active.candidates(low, high)
         return found
