@@ -175,6 +175,19 @@ class Backend(Protocol):
         holder."""
         ...
 
+    def repair_store(
+        self,
+        path: str,
+        /,
+        *,
+        dry_run: bool,
+        lock_timeout: float,
+        command: str,
+        progress: EngineProgress | None,
+    ) -> dict[str, Any]:
+        """Repair a store; see `lakebed.repair`."""
+        ...
+
     def collection_name(self, path: str, /) -> str | None:
         """The default collection of a file: its name without `.gz` or `.zst`, then without `.ndjson`, `.jsonl` or
         `.json`.

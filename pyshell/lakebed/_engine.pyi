@@ -48,6 +48,18 @@ def collection_name(path: str | PathLike[str], /) -> str | None:
     a suffix that is the whole name stays. Bytes that are not UTF-8 become U+FFFD. None for a path without a file name.
     """
 
+def repair_store(
+    path: str | PathLike[str],
+    /,
+    *,
+    dry_run: bool,
+    lock_timeout: float,
+    command: str,
+    progress: EngineProgress | None,
+) -> dict[str, Any]:
+    """Repair a store, which need not open. Returns a `RepairReport`. Raises `StoreNotFound`, `NotAStore`,
+    `StoreLocked`, `FormatTooNew`, `StoreFull`, `StoreIOError`, `Interrupted`."""
+
 @final
 class JsonLines:
     """A file object to read from: one JSON object a line for each row of a table, as `append` stores it."""

@@ -1,5 +1,6 @@
 //! Where the segments of a store are read from.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lakebed_format::{SegmentFormat, SegmentNumber, StoreHeader, StoreUuid, names};
@@ -19,6 +20,8 @@ pub(crate) struct SegmentFiles {
     pub(crate) store: StoreUuid,
     /// The format of segments that are added to the store.
     pub(crate) format: SegmentFormat,
+    /// Names of files that are not where they belong.
+    elsewhere: BTreeMap<SegmentNumber, String>,
 }
 
 impl SegmentFiles {
@@ -28,7 +31,18 @@ impl SegmentFiles {
             vfs,
             store: header.uuid,
             format: header.segment_format(),
+            elsewhere: BTreeMap::new(),
         }
+    }
+
+    /// Reads these segments from these files.
+    pub(crate) fn with(self, elsewhere: BTreeMap<SegmentNumber, String>) -> Self {
+        Self { elsewhere, ..self }
+    }
+
+    fn name(&self, segment: SegmentNumber) -> String {
+        let elsewhere = self.elsewhere.get(&segment).cloned();
+        elsewhere.unwrap_or_else(|| names::segment(segment))
     }
 
     /// Opens the file of a segment.
@@ -36,8 +50,7 @@ impl SegmentFiles {
     /// # Errors
     /// `Corrupt` when it is missing; `Io`.
     pub(crate) fn open(&self, segment: SegmentNumber) -> Result<Arc<dyn ReadFile>> {
-        let name = names::segment(segment);
-        let opened = self.vfs.open_read(&name);
+        let opened = self.vfs.open_read(&self.name(segment));
         opened.map_err(|error| self.cannot_open(segment, error))
     }
 
@@ -49,7 +62,7 @@ impl SegmentFiles {
         &self,
         segment: SegmentNumber,
     ) -> Result<Option<Arc<dyn ReadFile>>> {
-        match self.vfs.open_read(&names::segment(segment)) {
+        match self.vfs.open_read(&self.name(segment)) {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.cannot_open(segment, error)),

@@ -180,8 +180,8 @@ fn no_manifest(context: &StoreContext) -> Error {
     Error::new(
         ErrorKind::Corrupt,
         format!(
-            "{} has no whole manifest, and the footers of its segments do not tell for certain what it said. Keep a copy of the \
-             directory and restore the whole store from a backup.",
+            "{} has no whole manifest, and the footers of its segments do not tell for certain what it said. `lakebed repair` makes \
+             one from the segments.",
             context.vfs.describe()
         ),
     )
@@ -239,7 +239,9 @@ fn hold(
         Ok(_) => {
             return Err(Error::new(
                 ErrorKind::Corrupt,
-                format!("{name} belongs to another store; restore it from a backup."),
+                format!(
+                    "{name} belongs to another store; `lakebed repair` makes one from the segments."
+                ),
             ));
         }
         Err(error) if error.is_too_new() => {
@@ -254,8 +256,7 @@ fn hold(
             return Err(Error::new(
                 ErrorKind::Corrupt,
                 format!(
-                    "{name} is damaged ({error}). Keep a copy of the directory and restore the whole store from a backup: an older \
-                     manifest alone does not know the segments written after it."
+                    "{name} is damaged ({error}); `lakebed repair` makes one from the segments."
                 ),
             ));
         }

@@ -19,7 +19,7 @@ impl FindDictionary for Snapshot {
                 Error::new(
                     ErrorKind::Corrupt,
                     format!(
-                        "A frame needs dictionary {number}, which the store does not know; restore the store from a backup."
+                        "A frame needs dictionary {number}, which the store does not know; restore the store from a backup, or save the rest with `lakebed repair`."
                     ),
                 )
             })?;
@@ -29,7 +29,7 @@ impl FindDictionary for Snapshot {
                 _ => Err(Error::new(
                     ErrorKind::Corrupt,
                     format!(
-                        "Dictionary {number} (blob {}) is missing or damaged; restore the store from a backup.",
+                        "Dictionary {number} (blob {}) is missing or damaged; restore the store from a backup, or save the rest with `lakebed repair`.",
                         entry.hash
                     ),
                 )),

@@ -38,8 +38,8 @@ pub(crate) fn check_acknowledged(
         ErrorKind::Corrupt,
         format!(
             "{} has lost {lost}: the last writer had them on disk, and the last commit that can be read is {}, in segment {}. Nothing \
-             was written, and everything up to that commit can be read. Keep a copy of the directory and restore the store from a \
-             backup; to go on without what is lost, remove the file LOCK.",
+             was written, and everything up to that commit can be read. Restore the store from a backup, or save what is left with \
+             `lakebed repair`, after which it can be written again.",
             context.vfs.describe(),
             committed.commit,
             committed.manifest.active,
@@ -165,7 +165,7 @@ fn set_aside(
 }
 
 /// Copies bytes of a file to a file in `aside/`, durably, unless they are all zero. Whether there is a copy.
-fn copy_aside(
+pub(crate) fn copy_aside(
     context: &StoreContext,
     file: &dyn File,
     range: Range<u64>,
@@ -196,7 +196,7 @@ fn copy_aside(
 }
 
 /// `aside/STEM-TIME.EXTENSION`, a name that is free.
-fn free_name(context: &StoreContext, stem: &str, extension: &str) -> Result<String> {
+pub(crate) fn free_name(context: &StoreContext, stem: &str, extension: &str) -> Result<String> {
     let known = match context.vfs.list(names::ASIDE) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         known => known.map_err(|e| Error::io(&format!("listing {}", names::ASIDE), e))?,
@@ -210,7 +210,7 @@ fn free_name(context: &StoreContext, stem: &str, extension: &str) -> Result<Stri
 }
 
 /// Makes the names in `aside/` durable, and its own.
-fn sync_aside(context: &StoreContext) -> std::io::Result<()> {
+pub(crate) fn sync_aside(context: &StoreContext) -> std::io::Result<()> {
     context.vfs.sync_dir(names::ASIDE)?;
     context.vfs.sync_dir("")
 }
@@ -324,7 +324,7 @@ fn keep_segment(context: &StoreContext, number: SegmentNumber) -> Result<()> {
     context.vfs.sync_dir(names::SEGMENTS).map_err(io)?;
     context.warn(format!(
         "Segment {number} of {} holds commits, and the newest manifest does not name it; it was moved to {name}. If an older manifest \
-         was put back, restore the newer one together with this segment.",
+         was put back, `lakebed repair` takes it in again.",
         context.vfs.describe(),
     ));
     Ok(())

@@ -9,6 +9,8 @@ mod damage;
 mod faults;
 mod identity;
 mod machine;
+mod repair;
+mod repair_interrupted;
 mod support;
 mod threads;
 mod workloads;
