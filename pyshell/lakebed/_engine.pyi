@@ -31,6 +31,7 @@ __all__ = [
     "collection_name",
     "error_kinds",
     "open",
+    "repair_store",
 ]
 
 __version__: Final[str]

@@ -86,7 +86,7 @@ def test_rows_of_a_damaged_frame_are_named(store_path):
     before = contents(store_path)
     foretold = lakebed.repair(store_path, dry_run=True)
     assert contents(store_path) == before
-    seen = []
+    seen: list[lakebed.Progress] = []
     report = lakebed.repair(store_path, progress=seen.append)
     assert (report.losses, report.actions) == (foretold.losses, foretold.actions)
     assert report.lost_rows > 0

@@ -14,14 +14,14 @@ use crate::reports::{Dict, dict, problem};
 /// Repairs a store.
 #[pyfunction]
 #[pyo3(signature = (path, /, *, dry_run, lock_timeout, command, progress))]
-pub(crate) fn repair_store<'py>(
-    py: Python<'py>,
+pub(crate) fn repair_store(
+    py: Python<'_>,
     path: PathBuf,
     dry_run: bool,
     lock_timeout: f64,
     command: String,
     progress: Option<Py<PyAny>>,
-) -> Dict<'py> {
+) -> Dict<'_> {
     let lock_timeout = Duration::try_from_secs_f64(lock_timeout)
         .map_err(|_| invalid(py, &format!("lock_timeout is seconds, not {lock_timeout}.")))?;
     let options = Options {

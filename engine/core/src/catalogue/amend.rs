@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lakebed_format::{BlobId, CollectionId, FileNumber, IdSet, LargeEntry, Seq};
+use lakebed_format::{CollectionId, FileNumber, IdSet, LargeEntry, Seq};
 
 use super::{Catalogue, Collection};
 
@@ -38,11 +38,7 @@ impl Catalogue {
             return;
         }
         Arc::make_mut(&mut self.deleted).extend(lost);
-        let pinned = Arc::make_mut(&mut self.pinned);
-        let gone: Vec<BlobId> = pinned.iter().filter(|id| lost.contains(*id)).collect();
-        for id in gone {
-            pinned.remove(id);
-        }
+        self.pinned = Arc::new(self.pinned.minus(lost));
     }
 
     /// Pins blobs.

@@ -270,7 +270,8 @@ fn keep(context: &StoreContext, name: &str, stem: &str) -> Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(io(error)),
     };
-    let len = file.len().map_err(io)?;
+    // Behind its data a file that is longer than what is stored of it has only zeros.
+    let len = file.data_end().map_err(io)?;
     for known in vfs.list(names::ASIDE).unwrap_or_default() {
         let is_copy = known.starts_with(&format!("{stem}-"))
             && std::path::Path::new(&known)

@@ -38,12 +38,8 @@ impl Plan {
     ) -> Result<()> {
         let mut present = self.present()?;
         let (rows, mut lost) = self.rows(&present, meter)?;
-        let pinned = self.catalogue.pinned().iter();
-        let dead = self.catalogue.deleted();
-        let mut pins = IdSet::new();
-        for id in pinned.filter(|id| !present.contains(*id) && !dead.contains(*id)) {
-            pins.insert(id);
-        }
+        let pinned = self.catalogue.pinned().minus(&present);
+        let mut pins = pinned.minus(self.catalogue.deleted());
         let recovered = self.recover_large(&lost, &pins, report)?;
         let rows = if recovered.is_empty() {
             rows
@@ -56,9 +52,7 @@ impl Plan {
         for (id, found) in rows {
             self.lose_rows(id, found, report);
         }
-        for id in recovered.iter() {
-            pins.remove(id);
-        }
+        pins = pins.minus(&recovered);
         if !pins.is_empty() {
             let mut loss = RepairLoss::new(
                 LossKind::Blobs,

@@ -2,6 +2,7 @@
 
 mod basics;
 mod compaction;
+mod hostile;
 mod ingest;
 mod interrupts;
 mod leftovers;

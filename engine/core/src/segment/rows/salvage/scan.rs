@@ -12,9 +12,9 @@ use lakebed_vfs::ReadFile;
 
 use super::structures::{Structures, find_salt, structures};
 use super::{Salvaged, WholeFrame};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::segment::damage::{Damage, ReadFailure, ReadResult};
-use crate::segment::files::{SegmentFiles, len_of};
+use crate::segment::files::{SegmentFiles, len_of, reading};
 use crate::segment::rows::frame::{self, FramePlace};
 use crate::segment::rows::walker::{WalkedBytes, Walker, read_header};
 
@@ -36,7 +36,10 @@ pub(crate) fn salvage(
     acknowledged: Option<CommitNumber>,
     advance: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<Option<Salvaged>> {
-    let len = len_of(named, file.as_ref())?;
+    // What is not stored of a file is zeros.
+    let stored = file.data_end();
+    let stored = stored.map_err(|error| Error::io(&reading(named), error))?;
+    let len = len_of(named, file.as_ref())?.min(stored);
     let bytes = WalkedBytes::File(file.as_ref());
     let mut walker = Walker {
         bytes,
