@@ -6,10 +6,27 @@ import pytest
 
 from lakebed import _backend
 
+NEEDS_RUST: dict[str, str] = {
+    "test_repair.py": "repair is the engine's in Rust alone",
+    "test_blobs.py::test_raw_blobs_of_sealed_segments_are_not_copied": "before Python 3.12 a class shows no memory but its own",
+    "test_concurrency.py::test_during_a_training_nothing_is_installed": "zstd's Python package trains while it holds the interpreter",
+}
+"""Tests that only run with the engine in Rust, with the reason: a module (`test_x.py`), or a test of one
+(`test_x.py::test_name`, without parameters)."""
+
+
+def reason_for_rust(node: pytest.Item) -> str | None:
+    """Why a test needs the engine in Rust; None for one that runs on each backend."""
+    module = node.path.name
+    return NEEDS_RUST.get(f"{module}::{getattr(node, 'originalname', node.name)}") or NEEDS_RUST.get(module)
+
 
 @pytest.fixture(autouse=True, params=_backend.installed(), ids=lambda backend: backend.name)
 def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> _backend.Backend:
     """Runs the test with each backend that is installed."""
     chosen: _backend.Backend = request.param
+    if chosen.name != "rust" and (reason := reason_for_rust(request.node)) is not None:
+        pytest.skip(reason)
     monkeypatch.setattr(_backend, "_current", chosen)
+    monkeypatch.setenv("LAKEBED_BACKEND", chosen.name)
     return chosen

@@ -18,6 +18,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from lakebed._backend import backend, has_rust_backend
+from lakebed._copies import restore
 from lakebed._extension import extension_path
 from lakebed._progress import Progress
 from lakebed._records import to_json
@@ -69,6 +70,7 @@ from lakebed.store import Store, open
 
 if TYPE_CHECKING:
     from lakebed._repair_report import RepairAction, RepairLoss, RepairReport
+    from lakebed.copy_reports import BackupReport, CopiedCollection, CopyReport, RestoreReport
     from lakebed.duck import attach, connect, refresh  # type: ignore[import-not-found, unused-ignore]
     from lakebed.models import (
         AppendReport,
@@ -110,6 +112,7 @@ __all__ = [
     "AmbiguousPrefix",
     "AppendReport",
     "BackendMissing",
+    "BackupReport",
     "BadLine",
     "BadRecord",
     "BlobNotFound",
@@ -123,6 +126,8 @@ __all__ = [
     "Column",
     "CommitInfo",
     "CompactReport",
+    "CopiedCollection",
+    "CopyReport",
     "Corrupt",
     "DictionaryInfo",
     "DryRun",
@@ -166,6 +171,7 @@ __all__ = [
     "ReplyInvalid",
     "ReplyTimeout",
     "ReplyTooLarge",
+    "RestoreReport",
     "Row",
     "RowError",
     "Rows",
@@ -199,11 +205,13 @@ __all__ = [
     "prompt",
     "refresh",
     "repair",
+    "restore",
     "to_json",
 ]
 
 _LAZY = {
     "lakebed.duck": "attach connect refresh",
+    "lakebed.copy_reports": "BackupReport CopiedCollection CopyReport RestoreReport",
     "lakebed.models": (
         "AppendReport BadLine CollectionInfo Column CommitInfo CompactReport DictionaryInfo ExportReport IngestReport "
         "Listing Problem Schema SegmentInfo Settings Stats TrainReport VerifyReport"
@@ -219,7 +227,7 @@ _LAZY = {
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names.split()}
 
 # Names print as lakebed.X, whichever module defines them.
-for _value in (Progress, Snapshot, Store, backend, extension_path, has_rust_backend, open, to_json):
+for _value in (Progress, Snapshot, Store, backend, extension_path, has_rust_backend, open, restore, to_json):
     _value.__module__ = "lakebed"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, cast
 
-from lakebed._installed import BACKENDS, missing_backend
+from lakebed._installed import BACKENDS, all_backends, missing_backend
 
 if TYPE_CHECKING:
     import os
@@ -128,9 +128,21 @@ class StoreEngine(ReadEngine, Protocol):
     def trim(self, collection: str, before_seq: int, /) -> int: ...
     def seal(self) -> None: ...
     def compact(self, level: int | None, dry_run: bool, progress: EngineProgress | None, /) -> dict[str, Any]: ...
+    def backup(
+        self, dest: str | os.PathLike[str], keep: int | None, progress: EngineProgress | None, /
+    ) -> dict[str, Any]: ...
+    def copy_to(self, other: Any, collections: list[str], progress: EngineProgress | None, /) -> dict[str, Any]: ...
     def stats(self) -> dict[str, Any]: ...
     def verify(self, progress: EngineProgress | None, /) -> dict[str, Any]: ...
     def export(self, collection: str, target: Any, progress: EngineProgress | None, /) -> dict[str, Any]: ...
+
+
+class ZstdDecoder(Protocol):
+    """Decompresses zstd frames, one after the other."""
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+    @property
+    def is_whole(self) -> bool: ...
 
 
 class ZstdStream(Protocol):
@@ -188,6 +200,12 @@ class Backend(Protocol):
         """Repair a store; see `lakebed.repair`."""
         ...
 
+    def restore(
+        self, backup: str | os.PathLike[str], path: str | os.PathLike[str], progress: EngineProgress | None, /
+    ) -> dict[str, Any]:
+        """Make a store of a backup; see `lakebed.restore`."""
+        ...
+
     def collection_name(self, path: str, /) -> str | None:
         """The default collection of a file: its name without `.gz` or `.zst`, then without `.ndjson`, `.jsonl` or
         `.json`.
@@ -200,6 +218,11 @@ class Backend(Protocol):
     def json_lines(self, table: ArrowStreamExportable, json: list[list[int]], /) -> Any:
         """A file object to read from: one JSON object a line for each row of a table, as `append` stores it. `json` has
         the places of text that is JSON."""
+        ...
+
+    @property
+    def ZstdDecoder(self) -> type[ZstdDecoder]:  # noqa: N802  (the name of the class)
+        """Decompresses zstd frames."""
         ...
 
     @property
@@ -225,7 +248,7 @@ _current: Backend | None = cast("Backend", BACKENDS[0]) if BACKENDS else None
 
 def installed() -> tuple[Backend, ...]:
     """The backends that are installed, fastest first."""
-    return cast("tuple[Backend, ...]", BACKENDS)
+    return cast("tuple[Backend, ...]", all_backends())
 
 
 def current() -> Backend:

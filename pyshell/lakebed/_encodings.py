@@ -9,11 +9,14 @@ from typing import IO, cast
 
 from lakebed import _backend
 from lakebed._records import ArrowStreamExportable
+from lakebed.errors import BadRecord
 
-__all__ = ["arrow_pieces", "compressed"]
+__all__ = ["arrow_pieces", "compressed", "zstd_pieces"]
 
 _GZIP_LEVEL = 6
 _ZSTD_LEVEL = 3
+_ZSTD_READ = 4096
+"""Bytes of a zstd file that are decompressed at a time."""
 
 
 class _ZstdWriter:
@@ -48,6 +51,21 @@ class _ZstdWriter:
 
     def finish(self) -> None:
         self._target.write(self._stream.finish())
+
+
+def zstd_pieces(file: IO[bytes], name: str) -> Iterator[bytes]:
+    """What a zstd file holds, in pieces. Raises `BadRecord`, naming the file, where it is damaged or cut off."""
+    decoder = _backend.current().ZstdDecoder()
+    try:
+        # A few bytes may stand for very many.
+        while data := file.read(_ZSTD_READ):
+            yield decoder.decompress(data)
+    except BadRecord as problem:
+        message = f"{name} cannot be unpacked: {problem.message.rstrip('.')}; copy or fetch the file again."
+        raise BadRecord(message) from problem
+    if not decoder.is_whole:
+        message = f"{name}: the zstd data is cut off; copy or fetch the file again."
+        raise BadRecord(message)
 
 
 def arrow_pieces(table: ArrowStreamExportable) -> Iterator[bytes]:

@@ -26,12 +26,14 @@ __all__ = [
     "Rows",
     "SnapshotEngine",
     "StoreEngine",
+    "ZstdDecoder",
     "ZstdStream",
     "__version__",
     "collection_name",
     "error_kinds",
     "open",
     "repair_store",
+    "restore",
 ]
 
 __version__: Final[str]
@@ -92,6 +94,12 @@ def open(
 
     Raises `StoreNotFound`, `NotAStore`, `FormatTooNew`, `Corrupt`, `StoreIOError`, `InvalidArgument`.
     """
+
+def restore(
+    backup: str | PathLike[str], path: str | PathLike[str], progress: EngineProgress | None, /
+) -> dict[str, Any]:
+    """Make a store in the directory `path` of a backup, or of the newest in the directory `backup`. Returns a
+    `RestoreReport`. Raises `InvalidArgument`, `StoreNotFound`, `NotAStore`, `Corrupt`, `Interrupted`."""
 
 @final
 class SnapshotEngine:
@@ -309,6 +317,14 @@ class StoreEngine:
         """Give back the space of what nothing holds. Returns a `CompactReport`. Raises `InvalidArgument`, `Corrupt`,
         `Interrupted`."""
 
+    def backup(self, dest: str | PathLike[str], keep: int | None, progress: EngineProgress | None, /) -> dict[str, Any]:
+        """Add a backup to the series in the directory `dest`. Returns a `BackupReport`. Raises `InvalidArgument`,
+        `Corrupt`, `StoreFull`, `StoreIOError`, `Interrupted`."""
+
+    def copy_to(self, other: StoreEngine, collections: list[str], progress: EngineProgress | None, /) -> dict[str, Any]:
+        """Add the rows of these collections to another store; of all, and the blobs of `put`, when the list is empty.
+        Returns a `CopyReport`. Raises `CollectionNotFound`, `InvalidArgument`, `Corrupt`, `Interrupted`."""
+
     def seal(self) -> None:
         """Seal the active segment."""
 
@@ -341,6 +357,18 @@ class StoreEngine:
     def rows(self, collection: str, start: int, stop: int | None, /) -> Rows:
         """The rows with sequence numbers from `start` to below `stop`; None means to the end. Raises
         `CollectionNotFound`."""
+
+@final
+class ZstdDecoder:
+    """Decompresses zstd frames, one after the other."""
+
+    def __new__(cls) -> Self: ...
+    def decompress(self, data: bytes, /) -> bytes:
+        """Add bytes. Returns what they decompress to: give few at a time. Raises `BadRecord` for damage."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether what was added ends with the end of a frame."""
 
 @final
 class ZstdStream:

@@ -11,6 +11,11 @@ __all__ = ["extension_path"]
 _FILE = Path(__file__).with_name("lakebed.duckdb_extension")
 
 
+def has_extension() -> bool:
+    """Whether the extension came with this package: not with one that was built without Rust."""
+    return _FILE.exists()
+
+
 def extension_path() -> Path:
     """The path of the DuckDB extension that comes with this package, for any DuckDB that allows unsigned extensions:
 

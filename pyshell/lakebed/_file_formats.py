@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from lakebed.errors import InvalidArgument
 
-__all__ = ["BINARY", "FORMATS", "FileFormat", "compression_of", "endings", "file_format"]
+__all__ = ["BINARY", "FORMATS", "RECORDS", "FileFormat", "compression_of", "endings", "file_format"]
 
 Compression = Literal["", "gz", "zst"]
 
@@ -28,6 +28,8 @@ FORMATS = tuple(_SUFFIXES)
 """The names of the formats of files."""
 BINARY = ("parquet", "arrow", "xlsx")
 """The formats that are not text. Such a file holds one result, and is compressed within or not at all."""
+RECORDS = ("ndjson", "json")
+"""The formats that hold records byte for byte."""
 _COMPRESSED: dict[str, Compression] = {".gz": "gz", ".zst": "zst"}
 _FORMAT_BY_SUFFIX = {suffix: name for name, suffixes in _SUFFIXES.items() for suffix in suffixes}
 

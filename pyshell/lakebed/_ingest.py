@@ -54,7 +54,8 @@ def ingest(
         raise InvalidArgument("There is nothing to ingest: the list of files is empty.")
     if follow and (len(files) != 1 or not _can_be_followed(files[0])):
         raise InvalidArgument(
-            "Only one plain file can be followed: give its path alone. Standard input is read as it comes, without following."
+            "Only one plain file can be followed: give its path alone, and follow each further file in a program of its own (they "
+            "take turns). Standard input is read as it comes, without following."
         )
     if into is None:
         is_directory = isinstance(source, str | os.PathLike) and Path(source).is_dir()

@@ -19,6 +19,7 @@ PURPOSES = {
     "jsonschema": "A JSON schema for replies",
     "platformdirs": "Finding your settings and history",
     "prompt_toolkit": "The shell",
+    "pyarrow": "An Arrow file without lakebed's engine",
     "pydantic": "A report of a store",
     "rich": "A progress bar",
     "wcwidth": "A table on a terminal",

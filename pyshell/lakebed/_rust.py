@@ -13,10 +13,12 @@ from lakebed._engine import (
     OllamaClient,
     Row,
     Rows,
+    ZstdDecoder,
     ZstdStream,
     collection_name,
     error_kinds,
     repair_store,
+    restore,
 )
 from lakebed._engine import open as open_store
 
@@ -27,6 +29,7 @@ __all__ = [
     "OllamaClient",
     "Row",
     "Rows",
+    "ZstdDecoder",
     "ZstdStream",
     "collection_name",
     "error_kinds",
@@ -34,6 +37,7 @@ __all__ = [
     "name",
     "open_store",
     "repair_store",
+    "restore",
 ]
 
 json_lines = JsonLines

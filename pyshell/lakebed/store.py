@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 from lakebed import _backend, _pending, _progress, _records
-from lakebed._files import written_whole
+from lakebed._copies import Copying
 from lakebed._ingest import Nan, OnError, ingest
 from lakebed._inputs import Source, utf8_name
 from lakebed._snapshot import Readable, Snapshot, number
-from lakebed.errors import InvalidArgument, StoreIOError, error
+from lakebed.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -91,7 +91,7 @@ def command_line() -> str:
     return utf8_name(" ".join([Path(name).name if name not in ("", "-", "-c") else "python", *arguments]))[:200]
 
 
-class Store(Readable):
+class Store(Copying, Readable):
     """An open store, made by `lakebed.open`.
 
     `put`, `append` and `delete` join one pending group, which this object sees at once. `commit` makes it durable and
@@ -367,30 +367,29 @@ class Store(Readable):
         return self._warning(self._engine.trim, collection, number(before_seq, "A sequence number"))
 
     def export(
-        self, collection: str, target: str | os.PathLike[str] | IO[bytes], *, progress: ProgressLike = None
+        self,
+        collection: str,
+        target: str | os.PathLike[str] | IO[bytes],
+        *,
+        format: Literal["ndjson", "json"] | None = None,
+        progress: ProgressLike = None,
     ) -> models.ExportReport:
-        """Write the exact bytes of every row, in order, each followed by a line break, to a path or a binary file
-        object.
+        """Write the exact bytes of every row, in order, to a path or a binary file object: each followed by a line
+        break (ndjson), or as the elements of one array (json).
 
-        A file appears under its name only when it is complete. `progress` is as for `ingest`.
-        Raises `CollectionNotFound`, `StoreIOError`, `Interrupted`; `TypeError` when `target` takes no bytes.
+        `format` is by default what the ending of the path says (`.ndjson`, `.jsonl`, `.json`, each also with `.gz` or
+        `.zst`), and ndjson where there is none. A file appears under its name only when it is complete. `progress` is
+        as for `ingest`. Columns go into CSV, Parquet and other files by SQL (`lakebed.connect`) or `lakebed export`.
+        Raises `CollectionNotFound`, `StoreIOError`, `Interrupted`; `InvalidArgument` for an ending of another format;
+        `TypeError` when `target` takes no bytes.
         """
         from lakebed import models
+        from lakebed._export import export
 
+        if not isinstance(target, str | os.PathLike):
+            _check_writable(target)
         with _progress.reporting(progress, f"export {collection}") as report:
-            if not isinstance(target, str | os.PathLike):
-                _check_writable(target)
-                return models.ExportReport(**self._engine.export(collection, target, report))
-            path = Path(target)
-            unfinished = path
-            try:
-                with written_whole(path) as unfinished:
-                    done = self._engine.export(collection, unfinished, report)
-            except StoreIOError as problem:
-                # The caller knows the file by its own name.
-                message = problem.message.replace(str(unfinished), str(path))
-                raise error(problem.kind, message, problem.errno) from None
-            return models.ExportReport(**done)
+            return models.ExportReport(**export(self, self._engine, collection, target, format, report))
 
     def _snapshot_engine(self) -> SnapshotEngine:
         return self._engine.snapshot()

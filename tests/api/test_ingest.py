@@ -2,12 +2,15 @@
 
 import gzip
 import io
+import json
 import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import IO, cast
 
 import pytest
 import zstandard
@@ -228,6 +231,45 @@ class TestExport:
         store.export("things", memory)
         assert memory.getvalue() == ndjson.read_bytes()
         store.export("things", os.devnull)
+
+    def test_the_ending_of_the_name_says_the_format(self, store, ndjson, tmp_path):
+        store.ingest(ndjson)
+        whole = ndjson.read_bytes()
+        array = b"[\n " + whole[:-1].replace(b"\n", b",\n ") + b"\n]\n"
+        formats: list[tuple[str, Callable[..., IO[bytes]], bytes]] = [
+            ("out", open, whole),
+            ("out.jsonl", open, whole),
+            ("out.ndjson.gz", cast("Callable[..., IO[bytes]]", gzip.open), whole),
+            ("out.json", open, array),
+            ("out.json.gz", cast("Callable[..., IO[bytes]]", gzip.open), array),
+        ]
+        for name, opened, expected in formats:
+            report = store.export("things", tmp_path / name)
+            with opened(tmp_path / name, "rb") as file:
+                assert file.read() == expected, name
+            assert (report.rows, report.bytes) == (1000, len(expected))
+        store.export("things", tmp_path / "out.ndjson.zst")
+        packed = (tmp_path / "out.ndjson.zst").read_bytes()
+        assert zstandard.ZstdDecompressor().decompressobj().decompress(packed) == whole
+        store.export("things", tmp_path / "out.dump", format="ndjson")
+        assert (tmp_path / "out.dump").read_bytes() == whole
+        memory = io.BytesIO()
+        store.export("things", memory, format="json")
+        assert memory.getvalue() == array
+        for name, reason in (
+            ("out.dump", r"ends in \.dump"),
+            ("out.csv", "would be csv"),
+            ("out.parquet", "lakebed export"),
+        ):
+            with pytest.raises(lakebed.InvalidArgument, match=reason):
+                store.export("things", tmp_path / name)
+        assert not (tmp_path / "out.csv").exists()
+
+    def test_an_empty_collection_is_an_empty_array(self, store, ndjson, tmp_path):
+        store.ingest(ndjson)
+        store.trim("things", before_seq=10**6)
+        store.export("things", tmp_path / "out.json")
+        assert json.loads((tmp_path / "out.json").read_bytes()) == []
 
     def test_a_raw_file_that_takes_little_at_a_time(self, store, ndjson):
         class Slow(io.RawIOBase):

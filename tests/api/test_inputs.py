@@ -14,10 +14,12 @@ import tarfile
 import threading
 import time
 import zipfile
+from typing import IO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import zstandard
 
 import lakebed
 
@@ -120,6 +122,30 @@ class TestPacked:
                 archive.addfile(about, io.BytesIO(content))
         assert store.ingest(file).rows == 3
         assert store.ingest(file).skipped
+
+    def test_members_of_a_tar_under_zstd(self, store, tmp_path):
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as archive:
+            for name, content in [("a.ndjson", LINES * 50_000), ("b.jsonl", b'{"n":3}\n')]:
+                about = tarfile.TarInfo(name)
+                about.size = len(content)
+                archive.addfile(about, io.BytesIO(content))
+        whole = packed.getvalue()
+        frames = [zstandard.compress(whole[:700_000]), zstandard.compress(whole[700_000:])]
+        file = tmp_path / "some.tar.zst"
+        file.write_bytes(b"".join(frames))
+        assert store.ingest(file).rows == 100_001
+        assert {row.file for row in store.scan("some", 99_999)} == {f"{file}/a.ndjson", f"{file}/b.jsonl"}
+        assert store.ingest(file).skipped
+        file.write_bytes(b"".join(frames)[:-20])
+        with pytest.raises(lakebed.BadRecord, match=r"some\.tar\.zst.* copy or fetch the file again"):
+            store.ingest(file, into="cut")
+        file.write_bytes(frames[0] + b"damage")
+        with pytest.raises(
+            lakebed.BadRecord, match=r"some\.tar\.zst cannot be unpacked: .* copy or fetch the file again"
+        ):
+            store.ingest(file, into="cut")
+        assert "cut" not in [one.name for one in store.collections()]
 
 
 class TestTables:
@@ -408,3 +434,28 @@ def test_following_ends_with_an_interrupt(tmp_path):
         out, err = process.communicate(timeout=30)
     assert process.returncode == 0, err
     assert json.loads(out)["rows"] == 2
+
+
+class Stream:
+    """A stream of these bytes, which knows whether its end was read."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.ended = False
+
+    def read(self, _size: int) -> bytes:
+        data, self.data = self.data, b""
+        self.ended = not data
+        return data
+
+
+def test_an_end_that_an_interrupt_comes_with_is_not_that_of_the_input(tmp_path):
+    stream = Stream(LINES)
+
+    def progress(*_: object) -> None:
+        if stream.ended:
+            # Ctrl-C, which also ended the program at the other end of the pipe.
+            raise KeyboardInterrupt
+
+    with lakebed.open(tmp_path / "data.lakebed") as store, pytest.raises(lakebed.Interrupted):
+        store.ingest(cast("IO[bytes]", stream), into="logs", progress=progress)

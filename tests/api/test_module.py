@@ -28,7 +28,7 @@ def test_the_backend_that_runs_is_named(backend):
 
 WITHOUT_ENGINE = """
 import sys
-sys.modules["lakebed._engine"] = None
+sys.modules["lakebed._engine"] = sys.modules["blake3"] = None
 import lakebed
 from lakebed.prompts.server import find_server
 for name in lakebed.__all__:
@@ -53,11 +53,34 @@ print(*messages)
 """
 
 
-def test_without_an_engine_everything_but_stores_works():
-    assert run(WITHOUT_ENGINE) == (
-        "lakebed has no backend here: its engine, lakebed._engine, is not installed; `pip install --force-reinstall "
-        "lakebed` installs it, from a wheel or, with a Rust toolchain, from source.\n"
-    )
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ("auto", "lakebed has no backend here: its engine, lakebed._engine, is not installed"),
+        ("rust", "LAKEBED_BACKEND is rust, and lakebed's engine, lakebed._engine, is not installed"),
+        (
+            "python",
+            "LAKEBED_BACKEND is python, and the packages that lakebed needs without its engine are not installed",
+        ),
+    ],
+)
+def test_without_a_backend_everything_but_stores_works(monkeypatch, choice, words):
+    monkeypatch.setenv("LAKEBED_BACKEND", choice)
+    assert run(WITHOUT_ENGINE).startswith(words)
+
+
+def test_the_environment_chooses_the_backend(monkeypatch):
+    found = {}
+    for choice in ("rust", "python", "auto", ""):
+        monkeypatch.setenv("LAKEBED_BACKEND", choice)
+        found[choice] = run(
+            "import lakebed; print(lakebed.backend(), lakebed.has_rust_backend(), type(lakebed.Hash.of(b'')))"
+        )
+    assert found["rust"] == found["auto"] == found[""] == "rust True <class 'lakebed.Hash'>\n"
+    assert found["python"] == "python False <class 'lakebed.Hash'>\n"
+    monkeypatch.setenv("LAKEBED_BACKEND", "cobol")
+    code = "import lakebed\ntry: lakebed.backend()\nexcept lakebed.InvalidArgument as problem: print(problem)"
+    assert run(code).startswith("LAKEBED_BACKEND is rust, python or auto, not 'cobol'")
 
 
 def test_public_classes_print_under_the_packages_name():

@@ -80,6 +80,17 @@ class TestTransactions:
         assert len(run("collections").rows) == 1
         assert run("query", "BEGIN; FROM t; COMMIT; FROM t | into copy").code == 0
 
+    def test_functions_that_write_to_a_store_are_refused_too(self, run, place):
+        (place / "a.ndjson").write_text('{"a": 1}\n')
+        run("ingest", "-", "--into", "t", stdin=b'{"a": 1}\n')
+        for call in ("lakebed_ingest('data.lakebed', 'a.ndjson')", "lakebed_train('data.lakebed', 't')"):
+            done = run("query", f"BEGIN; FROM {call}; ROLLBACK")
+            assert done.code == 2
+            assert f"{call.partition('(')[0]}() writes to the store, which a ROLLBACK would not undo" in done.err
+        assert [one["name"] for one in run("collections").rows] == ["t"]
+        assert run("query", "BEGIN; EXPLAIN FROM lakebed_ingest('data.lakebed', 'a.ndjson'); ROLLBACK").code == 0
+        assert run("query", "FROM lakebed_ingest('data.lakebed', 'a.ndjson')").code == 0
+
     def test_the_shell_refuses_its_verbs_too(self, run):
         run("ingest", "-", "--into", "t", stdin=b'{"a": 1}\n')
         done = run("-c", "BEGIN; drop t --yes; ROLLBACK")

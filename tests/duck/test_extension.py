@@ -295,6 +295,26 @@ def test_ingest_and_train_act_once_and_only_when_executed(con, tmp_path):
     assert rows(con, f"SELECT count(*) FROM {scan(store, '', 'lines')}") == [(20000,)]
 
 
+def test_an_ingest_declares_types(con, tmp_path):
+    store, file = tmp_path / "made.lakebed", tmp_path / "prices.ndjson"
+    file.write_text('{"price": "1.5", "o": {"n": 1}}\n{"price": "-", "o": {"n": "x"}}\n')
+    given = "types := {price: 'DOUBLE', o: 'STRUCT(n BIGINT)'}, nulls := ['-']"
+    rows(con, f"SELECT rows FROM lakebed_ingest('{store}', '{file}', {given}, dry_run := true)")
+    assert rows(con, f"SELECT rows FROM lakebed_ingest('{store}', '{file}', {given})") == [(2,)]
+    found = con.sql(f"SELECT price, o FROM {scan(store, '', 'prices')} ORDER BY _seq")
+    assert list(map(str, found.types)) == ["DOUBLE", "STRUCT(n BIGINT)"]
+    assert found.fetchall() == [(1.5, {"n": 1}), (None, {"n": None})]
+    for wrong, reason in [
+        ("types := ['price']", "types is a STRUCT"),
+        ("types := {price: 'MONEY'}", "MONEY"),
+        ("nulls := ['-']", "belongs to a declared type"),
+        ("types := {price: 'DOUBLE'}, nulls := {a: 'b'}", "nulls is a list of texts"),
+    ]:
+        with pytest.raises(duckdb.Error, match=reason):
+            rows(con, f"FROM lakebed_ingest('{tmp_path / 'other.lakebed'}', '{file}', {wrong})")
+    assert not (tmp_path / "other.lakebed").exists()
+
+
 def test_an_ingest_with_a_wrong_path_makes_nothing(con, tmp_path):
     file = tmp_path / "lines.ndjson"
     file.write_text('{"a": 1}\n')

@@ -151,3 +151,29 @@ def test_filters_of_fields_inside_structs_reach_the_engine(tmp_path):
             if has_pushdown():
                 plan = con.sql(f"EXPLAIN {query}").fetchall()[0][1]
                 assert "Filters" in plan, condition
+
+
+def test_ibis_reads_results_under_their_name_of_duckdb_1(con):
+    assert con.cursor().execute("SELECT n FROM data.things WHERE n < 2").fetch_arrow_table().num_rows == 2
+
+
+@pytest.mark.skipif(duckdb.__version__.startswith("1."), reason="connections of DuckDB 1.x take no class of their own")
+def test_attach_of_a_second_store_and_a_join(con, tmp_path):
+    other = tmp_path / "it's other.lakebed"
+    with lakebed.open(other) as store:
+        store.append("names", [{"n": 1, "name": "one"}, {"n": 2, "name": "two"}])
+    path = str(other).replace("'", "''")
+    con.execute(f"ATTACH '{path}' AS other")
+    joined = "SELECT name FROM things JOIN other.names USING (n) ORDER BY n"
+    assert con.sql(joined).fetchall() == [("one",), ("two",)]
+    assert con.cursor().execute(joined).fetchall() == [("one",), ("two",)]
+    con.execute(f"attach database if not exists '{path}' AS other;")
+    con.cursor().execute(f"ATTACH '{path}'")
+    assert con.sql("""FROM "it's other".names""").fetchall() == con.sql("FROM other.names").fetchall()
+    con.sql(f"ATTACH '{tmp_path / 'own.db'}' AS own")
+    con.execute("CREATE TABLE own.t AS SELECT 1 AS a; DETACH own; DETACH other")
+    with pytest.raises(duckdb.Error, match="other"):
+        con.sql(joined)
+    con.execute("SET enable_external_access = false")
+    with pytest.raises(duckdb.Error, match="Permission"):
+        con.execute(f"ATTACH '{path}' AS other")

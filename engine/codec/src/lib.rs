@@ -8,7 +8,7 @@
 //! | [`Decoded`] | a decoded frame: its blobs, and which of their hashes were verified |
 //! | [`Dictionary`], [`Dictionaries`] | a dictionary ready for use, and those in use |
 //! | [`Workers`], [`Ordered`] | worker threads, and results in the order of the jobs |
-//! | [`StreamCompressor`] | whole zstd files, for exports |
+//! | [`StreamCompressor`], [`StreamDecompressor`] | whole zstd files, for exports and archives |
 //! | [`training`] | dictionaries from samples |
 //!
 //! Decoding never yields more or fewer bytes than the frame's header states and never allocates more than
@@ -66,5 +66,5 @@ pub use encode::{Encoder, LEVELS};
 pub use error::{FrameError, RAW_LIMIT};
 pub use ordered::Ordered;
 pub use page::Page;
-pub use stream::StreamCompressor;
+pub use stream::{StreamCompressor, StreamDecompressor};
 pub use workers::{Promise, WorkerState, Workers};

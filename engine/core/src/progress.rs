@@ -20,19 +20,48 @@ pub struct Progress {
 
 type Callback = Box<dyn FnMut(&Progress) -> ControlFlow<()> + Send>;
 
+type LastCheck = Box<dyn FnMut() -> ControlFlow<()> + Send>;
+
 /// A function that a long call calls a few times a second; it can ask the call to stop.
 #[derive(Default)]
-pub struct ProgressFn(Option<Callback>);
+pub struct ProgressFn {
+    callback: Option<Callback>,
+    last_check: Option<LastCheck>,
+}
 
 impl ProgressFn {
     /// No function.
     pub fn none() -> Self {
-        Self(None)
+        Self::default()
     }
 
     /// This function. [`ControlFlow::Break`] stops the call with `Interrupted`.
     pub fn new(callback: impl FnMut(&Progress) -> ControlFlow<()> + Send + 'static) -> Self {
-        Self(Some(Box::new(callback)))
+        Self {
+            callback: Some(Box::new(callback)),
+            last_check: None,
+        }
+    }
+
+    /// Adds a function that waits for every request to stop that was made until now, and tells whether there is one.
+    #[must_use]
+    pub fn with_last_check(
+        mut self,
+        check: impl FnMut() -> ControlFlow<()> + Send + 'static,
+    ) -> Self {
+        self.last_check = Some(Box::new(check));
+        self
+    }
+
+    /// Asks once more whether to stop, at the end of an input whose end may be due to a request to stop.
+    ///
+    /// # Errors
+    /// `Interrupted` when there is such a request.
+    pub fn check(&mut self) -> Result<()> {
+        match self.last_check.as_mut().map(|check| check()) {
+            Some(ControlFlow::Break(())) => Err(Error::interrupted()),
+            _ => Ok(()),
+        }
     }
 
     /// Calls the function.
@@ -40,7 +69,7 @@ impl ProgressFn {
     /// # Errors
     /// `Interrupted` when the function asks to stop.
     pub fn report(&mut self, progress: &Progress) -> Result<()> {
-        match self.0.as_mut().map(|callback| callback(progress)) {
+        match self.callback.as_mut().map(|callback| callback(progress)) {
             Some(ControlFlow::Break(())) => Err(Error::interrupted()),
             _ => Ok(()),
         }
@@ -50,7 +79,7 @@ impl ProgressFn {
 impl fmt::Debug for ProgressFn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("ProgressFn")
-            .field(&self.0.is_some())
+            .field(&self.callback.is_some())
             .finish()
     }
 }

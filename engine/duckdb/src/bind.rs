@@ -1,60 +1,17 @@
 //! Binding a call of a table function: its arguments, and the columns of its result.
 
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, CString};
+use std::sync::Arc;
 
 use arrow_schema::Field;
 use lakebed_core::Result;
 
-use crate::c_api::{Api, BindInfo, Index, LogicalTypeHandle, ValueHandle, type_id};
+use crate::c_api::{Api, BindInfo, Index, LogicalTypeHandle, type_id};
 use crate::callback::{c_text, invalid};
+use crate::calling_connection::CallingConnection;
+use crate::file_access::{AllowedStores, FileAccess};
 use crate::types::LogicalType;
-
-/// An argument of a call, owned.
-struct SqlValue {
-    api: &'static Api,
-    raw: ValueHandle,
-}
-
-impl Drop for SqlValue {
-    fn drop(&mut self) {
-        // SAFETY: the caller of DuckDB owns the values it returns; this one is destroyed once.
-        unsafe { (self.api.destroy_value)(&raw mut self.raw) };
-    }
-}
-
-impl SqlValue {
-    /// `None` for a null handle.
-    fn new(api: &'static Api, raw: ValueHandle) -> Option<Self> {
-        (!raw.0.is_null()).then_some(Self { api, raw })
-    }
-
-    fn is_null(&self) -> bool {
-        // SAFETY: the value lives as long as this.
-        unsafe { (self.api.is_null_value)(self.raw) }
-    }
-
-    fn text(&self) -> String {
-        // SAFETY: the value lives as long as this; the caller owns the text.
-        unsafe { owned_text(self.api, (self.api.get_varchar)(self.raw)) }
-    }
-}
-
-/// Copies a text that DuckDB allocated, and frees it.
-///
-/// # Safety
-/// `text` is null or a C string from DuckDB that the caller owns.
-unsafe fn owned_text(api: &'static Api, text: *mut c_char) -> String {
-    if text.is_null() {
-        return String::new();
-    }
-    // SAFETY: not null, and a C string.
-    let copy = unsafe { CStr::from_ptr(text) }
-        .to_string_lossy()
-        .into_owned();
-    // SAFETY: DuckDB allocated it, and this was its last use.
-    unsafe { (api.free)(text.cast()) };
-    copy
-}
+use crate::value::{SqlValue, owned_text};
 
 /// Columns that a call asks for.
 #[derive(Debug)]
@@ -79,16 +36,38 @@ pub(crate) struct BindCall {
     api: &'static Api,
     info: BindInfo,
     function: &'static CStr,
+    connection: Arc<CallingConnection>,
 }
 
 impl BindCall {
-    /// For the `info` of a bind callback that has not returned.
-    pub(crate) fn new(api: &'static Api, info: BindInfo, function: &'static CStr) -> Self {
+    /// For the `info` of a bind callback that has not returned, on behalf of `connection`.
+    pub(crate) fn new(
+        api: &'static Api,
+        info: BindInfo,
+        function: &'static CStr,
+        connection: Arc<CallingConnection>,
+    ) -> Self {
         Self {
             api,
             info,
             function,
+            connection,
         }
+    }
+
+    /// The connection that the call belongs to.
+    pub(crate) fn connection(&self) -> &Arc<CallingConnection> {
+        &self.connection
+    }
+
+    /// What the call may open.
+    pub(crate) fn file_access(&self) -> FileAccess {
+        self.connection.file_access()
+    }
+
+    /// The stores that the database has allowed.
+    pub(crate) fn allowed_stores(&self) -> &Arc<AllowedStores> {
+        self.connection.allowed_stores()
     }
 
     fn function(&self) -> &str {
@@ -120,9 +99,7 @@ impl BindCall {
     }
 
     pub(crate) fn named_bool(&self, name: &'static CStr) -> Option<bool> {
-        // SAFETY: a value that lives during the call; DuckDB cast it to the parameter's type.
-        self.named(name)
-            .map(|value| unsafe { (self.api.get_bool)(value.raw) })
+        self.named(name).map(|value| value.is_true())
     }
 
     /// A named argument that is a number of 0 or more.
@@ -131,7 +108,7 @@ impl BindCall {
             return Ok(None);
         };
         // SAFETY: a value that lives during the call; DuckDB cast it to the parameter's type.
-        let number = unsafe { (self.api.get_int64)(value.raw) };
+        let number = unsafe { (self.api.get_int64)(value.raw()) };
         u64::try_from(number).map(Some).map_err(|_| {
             let (function, name) = (self.function(), name.to_string_lossy());
             invalid(format!(
@@ -144,7 +121,7 @@ impl BindCall {
     pub(crate) fn named_time(&self, name: &'static CStr) -> Option<i64> {
         // SAFETY: a value that lives during the call; DuckDB cast it to the parameter's type.
         self.named(name)
-            .map(|value| unsafe { (self.api.get_timestamp_tz)(value.raw) }.micros)
+            .map(|value| unsafe { (self.api.get_timestamp_tz)(value.raw()) }.micros)
     }
 
     /// A named argument that is a list of names, such as `['id', 'commit.collection']`, or a STRUCT of texts, such as
@@ -154,20 +131,11 @@ impl BindCall {
             return Ok(Columns::All);
         };
         // SAFETY: the type belongs to the value and lives as long.
-        let data_type = unsafe { (self.api.get_value_type)(value.raw) };
+        let data_type = unsafe { (self.api.get_value_type)(value.raw()) };
         // SAFETY: a type that lives during the call.
         match unsafe { (self.api.get_type_id)(data_type) } {
             type_id::STRUCT => Ok(Columns::Typed(self.fields(&value, data_type))),
-            type_id::LIST => {
-                // SAFETY: a value that lives during the call, and is a list.
-                let count = unsafe { (self.api.get_list_size)(value.raw) };
-                let items = (0..count).filter_map(|number| {
-                    // SAFETY: the number is in range; the value is owned by the caller.
-                    let item = unsafe { (self.api.get_list_child)(value.raw, number) };
-                    SqlValue::new(self.api, item).map(|item| item.text())
-                });
-                Ok(Columns::Named(items.collect()))
-            }
+            type_id::LIST => Ok(Columns::Named(value.texts())),
             _ => {
                 let (function, name) = (self.function(), name.to_string_lossy());
                 Err(invalid(format!(
@@ -193,7 +161,7 @@ impl BindCall {
                 )
             };
             // SAFETY: the number is in range; the value is owned by the caller.
-            let child = unsafe { (self.api.get_struct_child)(value.raw, number) };
+            let child = unsafe { (self.api.get_struct_child)(value.raw(), number) };
             if let Some(child) = SqlValue::new(self.api, child) {
                 pairs.push((field, child.text()));
             }

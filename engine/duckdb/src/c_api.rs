@@ -2,8 +2,8 @@
 //! extension.
 //!
 //! The extension does not link DuckDB. The table's first 404 entries are the same in every version since DuckDB 1.2.0
-//! (its C API v1.2.0), and only those are read, so one file serves them all. Names and positions are those of DuckDB's
-//! `duckdb_extension.h`.
+//! (its C API v1.2.0), so one file serves them all ([`Api`]). The 142 after them are the same since DuckDB 1.5.5 and
+//! are read only there ([`ContextApi`]). Names and positions are those of DuckDB's `duckdb_extension.h`.
 
 use std::ffi::{c_char, c_void};
 
@@ -32,6 +32,12 @@ pub(crate) const API_VERSION: &std::ffi::CStr = c"v1.2.0";
 
 /// Entries of that version's table.
 const ENTRIES: usize = 404;
+
+/// Entries of the table since [`CONTEXT_SINCE`].
+const CONTEXT_ENTRIES: usize = 546;
+
+/// The first version of DuckDB whose table has [`CONTEXT_ENTRIES`] entries in their final order.
+const CONTEXT_SINCE: [u32; 3] = [1, 5, 5];
 
 /// `duckdb_type`.
 pub(crate) mod type_id {
@@ -86,6 +92,8 @@ handles! {
     InitInfo;
     /// `duckdb_function_info`.
     FunctionInfo;
+    /// `duckdb_client_context`.
+    ClientContext;
 }
 
 /// `duckdb_timestamp`.
@@ -150,22 +158,24 @@ pub(crate) struct Access {
 }
 
 macro_rules! api {
-    ($($position:literal $name:ident: fn($($argument:ty),*) $(-> $result:ty)?;)*) => {
-        /// The functions of DuckDB that the extension calls.
+    ($(#[$about:meta])* $api:ident of $entries:ident
+     $($position:literal $name:ident: fn($($argument:ty),*) $(-> $result:ty)?;)*) => {
+        $(#[$about])*
         #[derive(Clone, Copy, Debug)]
-        pub(crate) struct Api {
+        pub(crate) struct $api {
             $(pub(crate) $name: unsafe extern "C" fn($($argument),*) $(-> $result)?,)*
         }
 
         const _: () = {
-            $(assert!($position < ENTRIES);)*
+            $(assert!($position < $entries);)*
         };
 
-        impl Api {
+        impl $api {
             /// Reads the table.
             ///
             /// # Safety
-            /// `table` is what DuckDB's `get_api` returned for [`API_VERSION`], and not null.
+            /// `table` is what DuckDB's `get_api` returned for [`API_VERSION`], not null, and of a DuckDB whose table
+            /// has this struct's entries.
             pub(crate) unsafe fn read(table: *const c_void) -> Self {
                 let table: *const *const c_void = table.cast();
                 Self {
@@ -189,6 +199,8 @@ macro_rules! api {
 }
 
 api! {
+    /// The functions of every DuckDB that the extension calls.
+    Api of ENTRIES
     3 connect: fn(Database, *mut Connection) -> State;
     6 disconnect: fn(*mut Connection);
     7 library_version: fn() -> *const c_char;
@@ -228,6 +240,7 @@ api! {
     211 scalar_function_set_name: fn(ScalarFunctionHandle, *const c_char);
     215 scalar_function_add_parameter: fn(ScalarFunctionHandle, LogicalTypeHandle);
     216 scalar_function_set_return_type: fn(ScalarFunctionHandle, LogicalTypeHandle);
+    217 scalar_function_set_extra_info: fn(ScalarFunctionHandle, *mut c_void, DestroyCallback);
     218 scalar_function_set_function: fn(ScalarFunctionHandle, ScalarCallback);
     221 scalar_function_set_error: fn(FunctionInfo, *const c_char);
     222 create_scalar_function_set: fn(*const c_char) -> ScalarFunctionSetHandle;
@@ -239,12 +252,14 @@ api! {
     244 table_function_set_name: fn(TableFunctionHandle, *const c_char);
     245 table_function_add_parameter: fn(TableFunctionHandle, LogicalTypeHandle);
     246 table_function_add_named_parameter: fn(TableFunctionHandle, *const c_char, LogicalTypeHandle);
+    247 table_function_set_extra_info: fn(TableFunctionHandle, *mut c_void, DestroyCallback);
     248 table_function_set_bind: fn(TableFunctionHandle, BindCallback);
     249 table_function_set_init: fn(TableFunctionHandle, InitCallback);
     250 table_function_set_local_init: fn(TableFunctionHandle, InitCallback);
     251 table_function_set_function: fn(TableFunctionHandle, TableCallback);
     252 table_function_supports_projection_pushdown: fn(TableFunctionHandle, bool);
     253 register_table_function: fn(Connection, TableFunctionHandle) -> State;
+    254 bind_get_extra_info: fn(BindInfo) -> *mut c_void;
     255 bind_add_result_column: fn(BindInfo, *const c_char, LogicalTypeHandle);
     257 bind_get_parameter: fn(BindInfo, Index) -> ValueHandle;
     258 bind_get_named_parameter: fn(BindInfo, *const c_char) -> ValueHandle;
@@ -262,4 +277,65 @@ api! {
     272 function_get_local_init_data: fn(FunctionInfo) -> *mut c_void;
     273 function_set_error: fn(FunctionInfo, *const c_char);
     326 get_timestamp_tz: fn(ValueHandle) -> Timestamp;
+}
+
+api! {
+    /// The functions that reach the connection of a call, and its settings.
+    ContextApi of CONTEXT_ENTRIES
+    431 client_context_get_config_option: fn(ClientContext, *const c_char, *mut u32) -> ValueHandle;
+    501 destroy_client_context: fn(*mut ClientContext);
+    520 scalar_function_get_state: fn(FunctionInfo) -> *mut c_void;
+    521 scalar_function_set_init: fn(ScalarFunctionHandle, InitCallback);
+    522 scalar_function_init_set_error: fn(InitInfo, *const c_char);
+    523 scalar_function_init_set_state: fn(InitInfo, *mut c_void, DestroyCallback);
+    524 scalar_function_init_get_client_context: fn(InitInfo, *mut ClientContext);
+    526 scalar_function_init_get_extra_info: fn(InitInfo) -> *mut c_void;
+    531 table_function_get_client_context: fn(BindInfo, *mut ClientContext);
+}
+
+/// Whether the DuckDB of this version, such as `v1.5.6`, has the entries of [`ContextApi`]. One whose version has
+/// another form, or a suffix beside the first such version, may be from before them.
+pub(crate) fn has_context(version: &str) -> bool {
+    let (number, suffix) = match version.split_once('-') {
+        Some((number, _)) => (number, true),
+        None => (version, false),
+    };
+    let mut parts = number.trim_start_matches('v').split('.').map(str::parse);
+    let (Some(Ok(major)), Some(Ok(minor)), Some(Ok(patch)), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    let found: [u32; 3] = [major, minor, patch];
+    found > CONTEXT_SINCE || found == CONTEXT_SINCE && !suffix
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_context;
+
+    #[test]
+    fn versions_with_the_later_entries() {
+        for version in [
+            "v1.5.5",
+            "v1.5.6",
+            "1.6.0",
+            "v1.6.0-dev12",
+            "v2.0.0",
+            "v10.0.1",
+        ] {
+            assert!(has_context(version), "{version}");
+        }
+        for version in [
+            "v1.3.2",
+            "v1.5.4",
+            "v1.5.5-dev3",
+            "v1.5",
+            "044a04a",
+            "",
+            "v1.5.5.1",
+        ] {
+            assert!(!has_context(version), "{version}");
+        }
+    }
 }

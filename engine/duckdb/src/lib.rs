@@ -21,6 +21,12 @@ mod bind;
 mod c_api;
 mod cache;
 mod callback;
+#[expect(
+    unsafe_code,
+    reason = "DuckDB passes connections and settings as handles"
+)]
+mod calling_connection;
+mod file_access;
 mod functions;
 #[expect(unsafe_code, reason = "DuckDB passes its functions as raw pointers")]
 mod load;
@@ -32,10 +38,12 @@ mod scalar_function;
 mod table_function;
 #[expect(unsafe_code, reason = "DuckDB's types are handles")]
 mod types;
+#[expect(unsafe_code, reason = "DuckDB's values are handles")]
+mod value;
 #[expect(unsafe_code, reason = "DuckDB's vectors are filled in place")]
 mod vector;
 
-use crate::functions::{MutationFunction, ingest, scalars, scan, system_tables, train};
+use crate::functions::{MutationFunction, allow, ingest, scalars, scan, system_tables, train};
 use crate::load::Registrar;
 
 /// Registers all functions.
@@ -49,6 +57,7 @@ fn register(registrar: &Registrar) -> Result<(), String> {
     table_function::register::<SystemFunction<Commits>>(registrar)?;
     table_function::register::<MutationFunction<train::Train>>(registrar)?;
     table_function::register::<MutationFunction<ingest::Ingest>>(registrar)?;
+    table_function::register::<MutationFunction<allow::Allow>>(registrar)?;
     scalar_function::register::<scalars::Get>(registrar)?;
     scalar_function::register::<scalars::HashOf>(registrar)
 }

@@ -1,12 +1,24 @@
 //! Loading the extension: DuckDB's table of functions, and a connection to register the extension's own.
 
-use std::sync::OnceLock;
+use std::ffi::CStr;
+use std::sync::{Arc, OnceLock};
 
-use crate::c_api::{API_VERSION, Access, Api, Connection, ExtensionInfo, SUCCESS};
+use crate::c_api::{
+    API_VERSION, Access, Api, Connection, ContextApi, ExtensionInfo, SUCCESS, has_context,
+};
 use crate::callback::c_text;
+use crate::file_access::AllowedStores;
 
 /// The functions of the DuckDB library that loaded the extension.
 static API: OnceLock<Api> = OnceLock::new();
+
+/// Its later functions; `None` in a DuckDB before 1.5.5.
+static CONTEXT_API: OnceLock<Option<ContextApi>> = OnceLock::new();
+
+/// The functions that reach the connection of a call, where this DuckDB has them.
+pub(crate) fn context_api() -> Option<&'static ContextApi> {
+    CONTEXT_API.get().and_then(Option::as_ref)
+}
 
 /// The functions of DuckDB; `None` until the extension is loaded, and no callback runs before.
 pub(crate) fn api() -> Option<&'static Api> {
@@ -51,6 +63,12 @@ impl ExtensionLoad<'_> {
                     .to_owned(),
             );
         }
+        CONTEXT_API.get_or_init(|| {
+            // SAFETY: DuckDB returns a C string that it never frees.
+            let version = unsafe { CStr::from_ptr((first.library_version)()) };
+            // SAFETY: the table of a DuckDB that has these entries.
+            has_context(&version.to_string_lossy()).then(|| unsafe { ContextApi::read(table) })
+        });
         // SAFETY: `info` is the one of this call.
         let database = unsafe { (self.access.get_database)(self.info) };
         // SAFETY: a pointer to a database handle that is valid during this call, or null.
@@ -65,6 +83,7 @@ impl ExtensionLoad<'_> {
         Ok(Registrar {
             api: first,
             connection,
+            stores: Arc::default(),
         })
     }
 }
@@ -73,6 +92,8 @@ impl ExtensionLoad<'_> {
 pub(crate) struct Registrar {
     pub(crate) api: &'static Api,
     pub(crate) connection: Connection,
+    /// What every function of this database shares.
+    pub(crate) stores: Arc<AllowedStores>,
 }
 
 impl Drop for Registrar {

@@ -15,8 +15,11 @@ use arrow_schema::SchemaRef;
 use lakebed_core::{CommitNumber, ErrorKind, Mode, Options, Result, ScanRequest, Snapshot, Store};
 use parking_lot::Mutex;
 
+use crate::bind::BindCall;
 use crate::cache::stores::{self, CachedStore};
 use crate::callback::invalid;
+use crate::calling_connection::CallingConnection;
+use crate::file_access::{FileAccess, FileUse, local_path};
 
 /// A store, and a snapshot of it from when a call was bound.
 #[derive(Debug)]
@@ -91,6 +94,7 @@ impl SharedSnapshot {
 /// A bound call's share in its query's snapshot.
 #[derive(Debug)]
 pub(crate) struct CallSnapshot {
+    connection: Arc<CallingConnection>,
     path: PathBuf,
     shared: Arc<Mutex<SharedSnapshot>>,
     /// See [`PlannedQuery::closed`].
@@ -109,6 +113,9 @@ impl CallSnapshot {
     /// The snapshot for an execution of the call that begins now. The execution must hold it to its end.
     pub(crate) fn for_execution(&self) -> Result<Arc<Snapshot>> {
         self.query_closed.store(true, Ordering::Relaxed);
+        // A prepared statement may have been bound under other settings.
+        let access = self.connection.file_access();
+        access.check(&self.path, FileUse::ReadStore)?;
         let execution = self.executions.fetch_add(1, Ordering::Relaxed) + 1;
         self.shared.lock().for_execution(execution, &self.path)
     }
@@ -128,6 +135,7 @@ thread_local! {
 
 /// Adds a call to the query that this thread is binding.
 pub(crate) fn join_query(
+    call: &BindCall,
     opened: OpenStore,
     scan: Option<(Arc<ScanRequest>, SchemaRef)>,
 ) -> CallSnapshot {
@@ -146,6 +154,7 @@ pub(crate) fn join_query(
         });
         query.stores.insert(path.clone(), Arc::downgrade(&shared));
         CallSnapshot {
+            connection: Arc::clone(call.connection()),
             path,
             shared,
             query_closed: Arc::clone(&query.closed),
@@ -154,9 +163,10 @@ pub(crate) fn join_query(
     })
 }
 
-/// The store in this directory, as of its newest commit.
-pub(crate) fn open(path: &str) -> Result<OpenStore> {
+/// The store in this directory, as of its newest commit, if the call may read it.
+pub(crate) fn open(path: &str, access: &FileAccess) -> Result<OpenStore> {
     let path = checked(path)?;
+    access.check(path, FileUse::ReadStore)?;
     let store = stores::open(path)?;
     let (store, snapshot) = match store.newest() {
         // It was replaced or restored while it was open.
@@ -191,5 +201,5 @@ fn checked(path: &str) -> Result<&Path> {
             "{path:?} is no path of a store: give a directory such as 'data.lakebed'."
         )));
     }
-    Ok(Path::new(path))
+    Ok(local_path(path))
 }

@@ -1,14 +1,19 @@
 //! Scalar functions over texts and bytes: the trait, and the C callback that DuckDB calls for each implementation.
 
 use std::ffi::CStr;
+use std::sync::Arc;
 
 use lakebed_core::Result;
 
 use crate::c_api::{
-    Api, DataChunk, DuckString, FunctionInfo, Index, SUCCESS, ScalarCallback, Vector, to_usize,
+    Api, DataChunk, DuckString, FunctionInfo, Index, InitInfo, SUCCESS, ScalarCallback, Vector,
+    to_usize,
 };
-use crate::callback::guarded;
-use crate::load::{Registrar, api};
+use crate::callback::{guarded, internal};
+use crate::calling_connection::CallingConnection;
+use crate::file_access::{AllowedStores, FileAccess};
+use crate::load::{Registrar, api, context_api};
+use crate::table_function::give;
 use crate::types::ParameterType;
 
 /// A scalar function with one or more sets of parameters, which are texts or bytes. NULL gives NULL.
@@ -38,6 +43,11 @@ pub(crate) fn register<S: ScalarFunction>(
             }
             (api.scalar_function_set_return_type)(function, S::RESULT.logical(api).raw());
             (api.scalar_function_set_function)(function, compute::<S> as ScalarCallback);
+            if let Some(later) = context_api() {
+                let (stores, destroy) = give(Arc::clone(&registrar.stores));
+                (api.scalar_function_set_extra_info)(function, stores, destroy);
+                (later.scalar_function_set_init)(function, begin);
+            }
             taken &= (api.add_scalar_function_to_set)(set, function) == SUCCESS;
             (api.destroy_scalar_function)(&raw mut function);
         }
@@ -54,6 +64,40 @@ pub(crate) fn register<S: ScalarFunction>(
     }
 }
 
+/// Finds out what the calls of one thread may open.
+///
+/// # Safety
+/// Called by DuckDB with a valid `info`, where it has the later functions.
+unsafe extern "C" fn begin(info: InitInfo) {
+    let (Some(api), Some(later)) = (api(), context_api()) else {
+        return;
+    };
+    let access = guarded(|| {
+        // SAFETY: the extra data is what `register` gave, and lives as long as the function.
+        let stores = unsafe {
+            (later.scalar_function_init_get_extra_info)(info)
+                .cast::<Arc<AllowedStores>>()
+                .as_ref()
+        };
+        let stores =
+            stores.ok_or_else(|| internal("DuckDB lost the data of a function of lakebed."))?;
+        // SAFETY: `info` is the one of this call.
+        let connection =
+            unsafe { CallingConnection::of_scalar_init(api, later, info, Arc::clone(stores)) };
+        Ok(connection.file_access())
+    });
+    // SAFETY: `info` is the one of this call; DuckDB copies messages, and passes the state to `compute` alone.
+    unsafe {
+        match access {
+            Ok(access) => {
+                let (state, destroy) = give(access);
+                (later.scalar_function_init_set_state)(info, state, destroy);
+            }
+            Err(message) => (later.scalar_function_init_set_error)(info, message.as_ptr()),
+        }
+    }
+}
+
 /// # Safety
 /// Called by DuckDB with the flat arguments and the result of a function that `register` described.
 unsafe extern "C" fn compute<S: ScalarFunction>(
@@ -62,8 +106,18 @@ unsafe extern "C" fn compute<S: ScalarFunction>(
     result: Vector,
 ) {
     let Some(api) = api() else { return };
+    // SAFETY: the state is what `begin` gave for this thread.
+    let access = context_api().map(|later| unsafe {
+        (later.scalar_function_get_state)(info)
+            .cast::<FileAccess>()
+            .as_ref()
+    });
     let mut rows = ScalarRows {
         api,
+        access: match access {
+            None => Some(&FileAccess::Everything),
+            Some(known) => known,
+        },
         arguments,
         result,
         // SAFETY: the chunk of this call.
@@ -76,14 +130,22 @@ unsafe extern "C" fn compute<S: ScalarFunction>(
 }
 
 /// The rows of one call: arguments in, results out.
-pub(crate) struct ScalarRows {
+pub(crate) struct ScalarRows<'a> {
+    /// `None` if DuckDB has not said it.
+    access: Option<&'a FileAccess>,
     api: &'static Api,
     arguments: DataChunk,
     result: Vector,
     count: usize,
 }
 
-impl ScalarRows {
+impl<'a> ScalarRows<'a> {
+    /// What the call may open.
+    pub(crate) fn file_access(&self) -> Result<&'a FileAccess> {
+        self.access
+            .ok_or_else(|| internal("DuckDB lost the settings of a call of lakebed."))
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.count
     }

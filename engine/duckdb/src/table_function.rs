@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use lakebed_core::Result;
 
@@ -10,7 +11,9 @@ use crate::c_api::{
     BindInfo, DataChunk, DestroyCallback, FunctionInfo, InitInfo, SUCCESS, to_usize,
 };
 use crate::callback::{guarded, internal};
-use crate::load::{Registrar, api};
+use crate::calling_connection::CallingConnection;
+use crate::file_access::AllowedStores;
+use crate::load::{Registrar, api, context_api};
 use crate::types::ParameterType;
 use crate::vector::OutputChunk;
 
@@ -58,6 +61,8 @@ pub(crate) fn register<T: TableFunction>(registrar: &Registrar) -> std::result::
             let data_type = parameter.logical(api);
             (api.table_function_add_named_parameter)(function, name.as_ptr(), data_type.raw());
         }
+        let (stores, destroy) = give(Arc::clone(&registrar.stores));
+        (api.table_function_set_extra_info)(function, stores, destroy);
         (api.table_function_set_bind)(function, bind::<T>);
         (api.table_function_set_init)(function, execute::<T>);
         (api.table_function_set_local_init)(function, begin_thread::<T>);
@@ -77,7 +82,7 @@ pub(crate) fn register<T: TableFunction>(registrar: &Registrar) -> std::result::
 }
 
 /// Gives a value to DuckDB, which destroys it with [`destroy`].
-fn give<T>(value: T) -> (*mut c_void, DestroyCallback) {
+pub(crate) fn give<T>(value: T) -> (*mut c_void, DestroyCallback) {
     (Box::into_raw(Box::new(value)).cast(), destroy::<T>)
 }
 
@@ -99,8 +104,18 @@ unsafe extern "C" fn destroy<T>(value: *mut c_void) {
 /// Called by DuckDB with a valid `info`.
 unsafe extern "C" fn bind<T: TableFunction>(info: BindInfo) {
     let Some(api) = api() else { return };
-    let call = BindCall::new(api, info, T::NAME);
-    let bound = guarded(|| T::bind(&call));
+    let bound = guarded(|| {
+        // SAFETY: the extra data is what `register` gave, and lives as long as the function.
+        let stores = unsafe {
+            (api.bind_get_extra_info)(info)
+                .cast::<Arc<AllowedStores>>()
+                .as_ref()
+        };
+        let stores = Arc::clone(stores.ok_or_else(missing_data)?);
+        // SAFETY: `info` is the one of this call.
+        let connection = unsafe { CallingConnection::of_bind(api, context_api(), info, stores) };
+        T::bind(&BindCall::new(api, info, T::NAME, Arc::new(connection)))
+    });
     // SAFETY: `info` is the one of this call; DuckDB copies messages, and passes the data to callbacks of `T` alone.
     unsafe {
         match bound {

@@ -154,9 +154,10 @@ impl CallingThread {
         }
     }
 
-    /// The engine's progress function that calls this Python one. It never waits for Python.
+    /// The engine's progress function that calls this Python one. It never waits for Python; its last check does, for
+    /// the signals and the calls of the function so far.
     pub(crate) fn progress(&self, report: Option<Py<PyAny>>) -> ProgressFn {
-        let caller = self.clone();
+        let (caller, asked) = (self.clone(), self.clone());
         let report = report.map(Arc::new);
         ProgressFn::new(move |progress: &Progress| {
             if let Some(report) = report.as_ref().map(Arc::clone) {
@@ -174,6 +175,10 @@ impl CallingThread {
             } else {
                 std::ops::ControlFlow::Continue(())
             }
+        })
+        .with_last_check(move || match asked.run(|_| Ok(())) {
+            Ok(()) => std::ops::ControlFlow::Continue(()),
+            Err(_) => std::ops::ControlFlow::Break(()),
         })
     }
 }

@@ -3,7 +3,7 @@
 use arrow_array::RecordBatchReader as _;
 use arrow_array::ffi_stream::RecordBatchStreamReader;
 use arrow_ipc::writer::FileWriter;
-use lakebed_codec::{FrameError, StreamCompressor};
+use lakebed_codec::{FrameError, StreamCompressor, StreamDecompressor};
 use lakebed_core::ErrorKind;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
@@ -34,6 +34,35 @@ impl ZstdStream {
     fn finish<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let done = py.detach(|| self.0.lock().finish());
         Ok(PyBytes::new(py, &done.map_err(|error| failed(py, &error))?))
+    }
+}
+
+/// Decompresses zstd frames.
+#[pyclass(frozen, module = "lakebed._engine")]
+pub(crate) struct ZstdDecoder(Mutex<StreamDecompressor>);
+
+#[pymethods]
+impl ZstdDecoder {
+    #[new]
+    fn new(py: Python<'_>) -> PyResult<Self> {
+        let decompressor = StreamDecompressor::new().map_err(|error| failed(py, &error))?;
+        Ok(Self(Mutex::new(decompressor)))
+    }
+
+    #[pyo3(signature = (data, /))]
+    fn decompress<'py>(&self, py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+        // The bytes are immutable and held by the caller.
+        let done = py.detach(|| self.0.lock().write(data));
+        let done = done.map_err(|error| {
+            let message = format!("The zstd data is damaged: {error}.");
+            raise(py, ErrorKind::BadRecord, &message, None)
+        })?;
+        Ok(PyBytes::new(py, &done))
+    }
+
+    #[getter]
+    fn is_whole(&self) -> bool {
+        self.0.lock().is_whole()
     }
 }
 

@@ -15,6 +15,7 @@
 mod append;
 mod arrow_capsules;
 mod buffer;
+mod copies;
 mod detach;
 mod engine;
 mod errors;
@@ -39,6 +40,8 @@ mod _engine {
     #[pymodule_export]
     use crate::buffer::Buffer;
     #[pymodule_export]
+    use crate::copies::restore;
+    #[pymodule_export]
     use crate::engine::StoreEngine;
     #[pymodule_export]
     use crate::engine::collection_name;
@@ -46,6 +49,8 @@ mod _engine {
     use crate::engine::open;
     #[pymodule_export]
     use crate::file_formats::ArrowFile;
+    #[pymodule_export]
+    use crate::file_formats::ZstdDecoder;
     #[pymodule_export]
     use crate::file_formats::ZstdStream;
     #[pymodule_export]

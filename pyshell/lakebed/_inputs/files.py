@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import lzma
 import stat
+import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, cast
 
+from lakebed._encodings import zstd_pieces
 from lakebed._inputs import archives, names, tables
 from lakebed._inputs.made import Made
 from lakebed._inputs.unpack import BZ2, XZ, unpacked
@@ -20,6 +23,7 @@ __all__ = ["of_file_object", "of_path"]
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
 _TAR_BYTES = 512
 
 
@@ -27,13 +31,16 @@ def of_path(path: str, name: str | None = None) -> Iterator[str | Made]:
     """The inputs that a file stands for: itself, or the members of an archive. `name` is the name in rows."""
     called = name or path
     begin = _beginning(path)
-    form, packed = names.suffixes(called)
+    form, _ = names.suffixes(called)
     if begin is None:
         # It is no regular file, or it cannot be read: the engine says why.
         yield path
     elif begin.startswith(_ZIP):
         yield from archives.of_zip(path, called)
-    elif archives.is_tar(begin) or (packed != ".zst" and archives.is_tar(_unpacked_beginning(path, begin))):
+    elif begin.startswith(_ZSTD) and archives.is_tar(_unpacked_beginning(path, begin)):
+        with _without_zstd(path, called) as place:
+            yield from archives.of_tar(place, called)
+    elif archives.is_tar(begin) or archives.is_tar(_unpacked_beginning(path, begin)):
         yield from archives.of_tar(path, called)
     elif form == ".tar":
         message = f"{called} is no tar archive that can be read here: unpack it first (tar -xf {called})."
@@ -57,6 +64,16 @@ def of_file_object(file: IO[bytes]) -> IO[bytes]:
     return unpacked(file) if peek(6)[:6].startswith((XZ, BZ2)) else file
 
 
+@contextlib.contextmanager
+def _without_zstd(path: str, name: str) -> Iterator[str]:
+    """A file, until the end, with what a zstd file holds: archives are not read from front to back."""
+    with tempfile.TemporaryDirectory(prefix="lakebed-") as directory:
+        place = Path(directory) / "archive.tar"
+        with _open(path) as file, place.open("wb") as out:
+            out.writelines(zstd_pieces(file, name))
+        yield str(place)
+
+
 def _open(path: str) -> IO[bytes]:
     return Path(path).open("rb")
 
@@ -74,6 +91,9 @@ def _beginning(path: str) -> bytes | None:
 def _unpacked_beginning(path: str, begin: bytes) -> bytes:
     """The beginning of what a compressed file holds; empty where that cannot be read."""
     opens: Any = None
+    if begin.startswith(_ZSTD):
+        with contextlib.suppress(OSError, BadRecord), _open(path) as packed:
+            return next((piece for piece in zstd_pieces(packed, path) if piece), b"")
     if begin.startswith(_GZIP):
         opens = gzip.open
     elif begin.startswith(XZ):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lakebed._packages import required
 from lakebed._sql_text import literal, quoted
 from lakebed.duck.attachment import SYSTEM_SCHEMA, Attachment, attachments
-from lakebed.duck.cursors import with_search_path
-from lakebed.duck.functions import ALLOWED, load_functions
+from lakebed.duck.cursors import AttachStore, with_search_path
+from lakebed.duck.functions import allow_store, change_settings, load_functions, settings_for_loading
 from lakebed.duck.store_tables import provider_of
 from lakebed.duck.tables import SnapshotProvider
 from lakebed.errors import InvalidArgument
@@ -40,8 +41,10 @@ def connect(
     same names, so it can be passed to other threads (as `con.cursor()`), pandas, Polars, Ibis and SQLAlchemy.
 
     The functions of lakebed's DuckDB extension (`lakebed_scan`, `lakebed_get`, `lakebed_train`, ...) exist too. For
-    these an in-memory database is opened with `allow_unsigned_extensions`; for a database in a file put that into
-    `config`: all connections of a program to one file must agree on it.
+    these an in-memory database is opened with `allow_unsigned_extensions`, which is switched off again once they are
+    loaded; for a database in a file put that into `config`: all connections of a program to one
+    file must agree on it. In a connection without `enable_external_access` the views remain, and the functions read
+    this store alone.
 
         con = lakebed.connect("data.lakebed")
         con.sql("SELECT type, count(*) FROM events GROUP BY ALL ORDER BY 2 DESC").show()
@@ -54,13 +57,14 @@ def connect(
 
     provider = provider_of(path)
     settings = dict(config or {})
-    if os.fspath(database) == ":memory:":
-        settings.setdefault(ALLOWED, True)
+    later = settings_for_loading(settings) if os.fspath(database) == ":memory:" else {}
     connection = duckdb.connect(os.fspath(database), read_only=read_only, config=settings)
     try:
         _show(connection, provider, name)
-        load_functions(connection)
+        if load_functions(connection):
+            allow_store(connection, provider.path)
         search(connection, name)
+        change_settings(connection, later)
     except BaseException:
         connection.close()
         raise
@@ -73,7 +77,7 @@ def search(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     row = connection.execute("SELECT current_database(), current_schema()").fetchone() or ("memory", "main")
     places = [(row[0], row[1]), (name, "main"), (name, SYSTEM_SCHEMA)]
     path_of_search = ",".join(f"{quoted(place)}.{quoted(schema)}" for place, schema in places)
-    with_search_path(connection, literal(path_of_search))
+    with_search_path(connection, literal(path_of_search), _attach_asked)
 
 
 def attach(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str] | Store, name: str = "data") -> None:
@@ -86,8 +90,17 @@ def attach(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str] |
     If the connection allows unsigned extensions, the functions of lakebed's extension are loaded too; if not, a warning
     says so once in a program. Raises like `connect`.
     """
-    _show(connection, provider_of(path), name)
-    load_functions(connection)
+    provider = provider_of(path)
+    _show(connection, provider, name)
+    if load_functions(connection):
+        allow_store(connection, provider.path)
+
+
+def _attach_asked(connection: duckdb.DuckDBPyConnection, asked: AttachStore) -> None:
+    """Attaches the store of an ATTACH."""
+    known = (one.name.casefold() for one in attachments(connection))
+    if not (asked.may_exist and asked.name.casefold() in known):
+        attach(connection, asked.path, asked.name)
 
 
 def _show(connection: duckdb.DuckDBPyConnection, provider: SnapshotProvider, name: str) -> None:
@@ -111,7 +124,7 @@ def attach_on_demand(connection: duckdb.DuckDBPyConnection, path: str, name: str
         provider_of(path),
         previews=True,
         on_demand=True,
-        load_functions=load_functions if functions else None,
+        load_functions=partial(load_functions, wanted=True) if functions else None,
     )
     found.install(connection)
     return found

@@ -1,4 +1,4 @@
-"""Connections whose cursors find the collections by their short names.
+"""Connections whose cursors find the collections by their short names, and whose ATTACH takes stores.
 
 A cursor of DuckDB begins with the default search path, and there is no setting for all of them. Libraries that take a
 connection (pandas, Polars, Ibis, SQLAlchemy) and threads work with cursors. So a connection of `lakebed.connect` gets a
@@ -8,17 +8,65 @@ class of its own, whose cursors begin with the search path of the connection.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import re
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from lakebed._duckdb import duckdb
 
-__all__ = ["helper", "plain_cursor", "with_search_path"]
+__all__ = ["AttachStore", "helper", "plain_cursor", "with_search_path"]
+
+_ATTACH = re.compile(
+    r"""\s* ATTACH \s+ (?:DATABASE \s+)? (?P<may_exist> IF \s+ NOT \s+ EXISTS \s+)? '(?P<path>(?:[^']|'')+)'
+    (?: \s* AS \s+ (?: "(?P<quoted>(?:[^"]|"")+)" | (?P<name>\w+) ) )? (?P<options> \s* \( [^()]* \) )? \s* ;? \s*""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
-def with_search_path(connection: duckdb.DuckDBPyConnection, path: str) -> None:
-    """Sets the search path of a connection, and of all cursors that will be made of it."""
+class AttachStore(NamedTuple):
+    """An ATTACH of a store."""
+
+    path: str
+    name: str
+    may_exist: bool
+
+
+def _attached_store(connection: duckdb.DuckDBPyConnection, query: object) -> AttachStore | None:
+    """The store that a statement attaches; None for every other statement, and where DuckDB's settings forbid it."""
+    if not isinstance(query, str) or not (found := _ATTACH.fullmatch(query)) or found["options"]:
+        return None
+    path = found["path"].replace("''", "'")
+    place = Path(path).expanduser()
+    if not (place / "FORMAT").is_file() or not _may_open_files(connection):
+        return None
+    name = found["quoted"].replace('""', '"') if found["quoted"] else found["name"]
+    return AttachStore(str(place), name or place.name.removesuffix(".lakebed"), bool(found["may_exist"]))
+
+
+def _arrow_table(connection: Any, rows_per_batch: int = 1_000_000) -> Any:
+    """The rest of the result as a pyarrow table."""
+    with warnings.catch_warnings():
+        # DuckDB advises another way, which the library that calls this does not take.
+        warnings.simplefilter("ignore", UserWarning)
+        return connection.to_arrow_table(rows_per_batch)
+
+
+def _may_open_files(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the settings allow every file."""
+    with helper(connection) as cursor:
+        return cursor.execute("SELECT current_setting('enable_external_access')").fetchone() == (True,)
+
+
+def with_search_path(
+    connection: duckdb.DuckDBPyConnection,
+    path: str,
+    attach: Callable[[duckdb.DuckDBPyConnection, AttachStore], object],
+) -> None:
+    """Sets the search path of a connection, and of all cursors that will be made of it. `attach` is called for an
+    ATTACH of a store."""
 
     class Connection(duckdb.DuckDBPyConnection):
         __slots__ = ()
@@ -28,6 +76,20 @@ def with_search_path(connection: duckdb.DuckDBPyConnection, path: str) -> None:
 
         def duplicate(self) -> Any:
             return _prepared(super().duplicate())
+
+        def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+            if (asked := _attached_store(self, query)) is not None:
+                attach(self, asked)
+                return self
+            return super().execute(query, *args, **kwargs)
+
+        def sql(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+            if (asked := _attached_store(self, query)) is not None:
+                attach(self, asked)
+                return None
+            return super().sql(query, *args, **kwargs)
+
+        query = sql
 
         @property
         def connection(self) -> Any:
@@ -39,6 +101,9 @@ def with_search_path(connection: duckdb.DuckDBPyConnection, path: str) -> None:
             """SQLAlchemy's dialect for DuckDB reads the notices of the server."""
             return []
 
+    if not hasattr(duckdb.DuckDBPyConnection, "fetch_arrow_table"):
+        # DuckDB 2 calls it to_arrow_table; Ibis 12 calls it by its old name.
+        Connection.fetch_arrow_table = _arrow_table  # type: ignore[attr-defined]
     # It is what DuckDB calls it: libraries look at the name.
     for name in ("__name__", "__qualname__", "__module__", "__doc__"):
         setattr(Connection, name, getattr(duckdb.DuckDBPyConnection, name))

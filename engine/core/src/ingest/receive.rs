@@ -36,7 +36,7 @@ impl Pipeline<'_> {
                     if self.is_stream {
                         // Ctrl-C also ends the program at the other end of a pipe, so this end may not be the real one:
                         // ask again.
-                        self.ticker.call().map_err(|_| Stop::Interrupted)?;
+                        self.ticker.last_call().map_err(|_| Stop::Interrupted)?;
                     }
                     self.end_training()?;
                     return Ok((raw_size, raw_digest));

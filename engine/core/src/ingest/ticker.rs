@@ -43,6 +43,12 @@ impl<'a> Ticker<'a> {
         self.call()
     }
 
+    /// Calls the function, and waits for requests to stop that are on their way. `Interrupted` when there is one.
+    pub(super) fn last_call(&mut self) -> Result<()> {
+        self.call()?;
+        self.function.check()
+    }
+
     /// Calls the function. `Interrupted` when it asks to stop.
     pub(super) fn call(&mut self) -> Result<()> {
         self.last_call = Some(Instant::now());

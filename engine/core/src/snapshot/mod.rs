@@ -13,6 +13,7 @@ pub(crate) mod open;
 mod read;
 pub(crate) mod rebuild;
 mod rows;
+mod sizes;
 
 use std::sync::Arc;
 

@@ -4,12 +4,14 @@ use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 
 use lakebed_core::{
-    CommitNumber, IngestOptions, IngestReport, NonFinite, OnError, Result, Source, collection_name,
+    CommitNumber, IngestOptions, IngestReport, NonFinite, OnError, Result, Source, TypeChange,
+    collection_name, declaration,
 };
 
 use super::mutation::{Mutation, ReportRow, ReportValue, int, text};
-use crate::bind::BindCall;
+use crate::bind::{BindCall, Columns};
 use crate::callback::invalid;
+use crate::file_access::{FileAccess, FileUse, local_path};
 use crate::query_snapshot;
 use crate::types::ParameterType;
 
@@ -23,6 +25,7 @@ pub(crate) struct Ingest {
     resume: bool,
     train: bool,
     nan: Option<NonFinite>,
+    types: Vec<TypeChange>,
     dry_run: bool,
 }
 
@@ -36,6 +39,8 @@ impl Mutation for Ingest {
         (c"resume", ParameterType::Bool),
         (c"train", ParameterType::Bool),
         (c"nan", ParameterType::Text),
+        (c"types", ParameterType::Columns),
+        (c"nulls", ParameterType::Columns),
         (c"dry_run", ParameterType::Bool),
     ];
 
@@ -43,7 +48,7 @@ impl Mutation for Ingest {
         let file = call.text(1, "the path of a file")?;
         let collection = match call.named_text(c"collection") {
             Some(name) => name,
-            None => collection_name(Path::new(&file)).ok_or_else(|| {
+            None => collection_name(local_path(&file)).ok_or_else(|| {
                 invalid(format!(
                     "The file {file:?} has no name to call the collection by: give one with collection := 'NAME'."
                 ))
@@ -66,20 +71,29 @@ impl Mutation for Ingest {
         };
         Ok(Self {
             store: call.text(0, "the path of a store")?,
-            file: file.into(),
+            file: local_path(&file).into(),
             collection,
             on_error,
             again: call.named_bool(c"again").unwrap_or(false),
             resume: call.named_bool(c"resume").unwrap_or(false),
             train: call.named_bool(c"train").unwrap_or(true),
             nan,
+            types: declared_types(call)?,
             dry_run: call.named_bool(c"dry_run").unwrap_or(false),
         })
+    }
+
+    fn check(&self, access: &FileAccess) -> Result<()> {
+        access.check(local_path(&self.store), FileUse::ChangeStore)?;
+        access.check(&self.file, FileUse::ReadFile)
     }
 
     fn apply(&self) -> Result<ReportRow> {
         self.check_paths()?;
         let store = query_snapshot::open_to_write(&self.store, "lakebed_ingest", true)?;
+        if !self.types.is_empty() && !self.dry_run {
+            store.declare(&self.collection, &self.types, true)?;
+        }
         let options = IngestOptions {
             on_error: self.on_error,
             again: self.again,
@@ -113,7 +127,7 @@ impl Ingest {
                 _ => format!("{file} cannot be read: {cause}."),
             }));
         }
-        match Path::new(&self.store).parent() {
+        match local_path(&self.store).parent() {
             Some(above) if above != Path::new("") && !above.is_dir() => Err(invalid(format!(
                 "There is no directory {} to make the store in: check the path, or make the directory first.",
                 above.display()
@@ -121,6 +135,39 @@ impl Ingest {
             _ => Ok(()),
         }
     }
+}
+
+/// The types that a call declares before it ingests, and what means NULL in those columns.
+fn declared_types(call: &BindCall) -> Result<Vec<TypeChange>> {
+    let nulls = match call.named_columns(c"nulls")? {
+        Columns::All => Vec::new(),
+        Columns::Named(texts) => texts,
+        Columns::Typed(_) => {
+            return Err(invalid("nulls is a list of texts, as in nulls := ['-']."));
+        }
+    };
+    let types = match call.named_columns(c"types")? {
+        Columns::All => Vec::new(),
+        Columns::Typed(types) => types,
+        Columns::Named(_) => {
+            return Err(invalid(
+                "types is a STRUCT, as in types := {price: 'DOUBLE'}.",
+            ));
+        }
+    };
+    if types.is_empty() && !nulls.is_empty() {
+        return Err(invalid(
+            "A text that means NULL belongs to a declared type: declare one, as in types := {price: 'DOUBLE'}.",
+        ));
+    }
+    let changes = types.into_iter().map(|(path, data_type)| {
+        let declaration = declaration(&path, &data_type, nulls.clone())?;
+        Ok(TypeChange {
+            path,
+            declaration: Some(declaration),
+        })
+    });
+    changes.collect()
 }
 
 fn ingested(report: &IngestReport) -> ReportRow {

@@ -10,6 +10,8 @@ use lakebed_core::Result;
 
 use crate::bind::BindCall;
 use crate::callback::internal;
+use crate::calling_connection::CallingConnection;
+use crate::file_access::FileAccess;
 use crate::row_queue::RowQueue;
 use crate::table_function::TableFunction;
 use crate::types::ParameterType;
@@ -62,6 +64,9 @@ pub(crate) trait Mutation: Send + Sync + Sized + 'static {
     /// Reads the arguments; changes nothing.
     fn bind(call: &BindCall) -> Result<Self>;
 
+    /// Refuses what the settings of the connection do not allow.
+    fn check(&self, access: &FileAccess) -> Result<()>;
+
     /// Makes the change.
     fn apply(&self) -> Result<ReportRow>;
 
@@ -70,7 +75,10 @@ pub(crate) trait Mutation: Send + Sync + Sized + 'static {
 }
 
 /// A mutation as a table function.
-pub(crate) struct MutationFunction<M>(M);
+pub(crate) struct MutationFunction<M> {
+    mutation: M,
+    connection: Arc<CallingConnection>,
+}
 
 /// An execution of a mutation.
 pub(crate) struct MutationExecution {
@@ -92,10 +100,14 @@ impl<M: Mutation> TableFunction for MutationFunction<M> {
             call.add_column(&call.result_column(&field(name, &value))?);
         }
         call.set_cardinality(1, true);
-        Ok(Self(mutation))
+        Ok(Self {
+            mutation,
+            connection: Arc::clone(call.connection()),
+        })
     }
 
     fn execute(&self, columns: &[usize]) -> Result<(MutationExecution, usize)> {
+        self.mutation.check(&self.connection.file_access())?;
         let execution = MutationExecution {
             columns: columns.to_vec(),
             applied: AtomicBool::new(false),
@@ -110,7 +122,7 @@ impl<M: Mutation> TableFunction for MutationFunction<M> {
         chunk: &mut OutputChunk,
     ) -> Result<()> {
         if !execution.applied.swap(true, Ordering::Relaxed) {
-            let report = self.0.apply()?;
+            let report = self.mutation.apply()?;
             let columns = execution.columns.iter();
             let requested: Vec<_> = columns.filter_map(|n| report.get(*n)).collect();
             let fields = requested.iter().map(|(name, value)| field(name, value));

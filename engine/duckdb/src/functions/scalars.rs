@@ -20,11 +20,12 @@ impl ScalarFunction for Get {
     fn compute(rows: &mut ScalarRows) -> Result<()> {
         // Rows usually name one store, which is opened again only when the path changes.
         let mut current: Option<(Vec<u8>, OpenStore)> = None;
+        let access = rows.file_access()?;
         for row in 0..rows.count() {
             let blob = match (rows.argument(0, row), rows.argument(1, row)) {
                 (Some(path), Some(hash)) => {
                     if current.as_ref().is_none_or(|(known, _)| known != path) {
-                        let opened = query_snapshot::open(&String::from_utf8_lossy(path))?;
+                        let opened = query_snapshot::open(&String::from_utf8_lossy(path), access)?;
                         current = Some((path.to_vec(), opened));
                     }
                     let hash = String::from_utf8_lossy(hash);

@@ -42,7 +42,7 @@ impl TableFunction for ScanFunction {
     fn bind(call: &BindCall) -> Result<Self> {
         let store = call.text(0, "the path of a store")?;
         let collection = call.text(1, "the name of a collection")?;
-        let opened = query_snapshot::open(&store)?;
+        let opened = query_snapshot::open(&store, &call.file_access())?;
         let mut request = ScanRequest::of(collection);
         let after = call.named_count(c"after_seq")?;
         let before = call.named_count(c"before_seq")?;
@@ -86,7 +86,7 @@ impl TableFunction for ScanFunction {
         let request = Arc::new(request);
         let bound = (Arc::clone(&request), Arc::clone(&columns.schema));
         Ok(Self {
-            snapshot: query_snapshot::join_query(opened, Some(bound)),
+            snapshot: query_snapshot::join_query(call, opened, Some(bound)),
             request,
             columns,
         })

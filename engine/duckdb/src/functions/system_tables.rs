@@ -60,13 +60,13 @@ impl<T: SystemTable> TableFunction for SystemFunction<T> {
 
     fn bind(call: &BindCall) -> Result<Self> {
         let store = call.text(0, "the path of a store")?;
-        let opened = query_snapshot::open(&store)?;
+        let opened = query_snapshot::open(&store, &call.file_access())?;
         let schema = opened.snapshot.system_schema(T::TABLE)?;
         for field in schema.fields() {
             call.add_column(&call.result_column(field)?);
         }
         Ok(Self {
-            snapshot: query_snapshot::join_query(opened, None),
+            snapshot: query_snapshot::join_query(call, opened, None),
             schema,
             table: PhantomData,
         })

@@ -7,6 +7,7 @@ use lakebed_core::{DictionaryNumber, Result, TrainReport};
 use super::mutation::{Mutation, ReportRow, ReportValue, int, text};
 use crate::bind::BindCall;
 use crate::c_api::to_usize;
+use crate::file_access::{FileAccess, FileUse, local_path};
 use crate::query_snapshot;
 use crate::types::ParameterType;
 
@@ -33,10 +34,14 @@ impl Mutation for Train {
             size: to_usize(call.named_count(c"size")?.unwrap_or(DICTIONARY_BYTES)),
         };
         // An unknown collection is an error of the plan already.
-        query_snapshot::open(&bound.store)?
+        query_snapshot::open(&bound.store, &call.file_access())?
             .snapshot
             .schema(&bound.collection)?;
         Ok(bound)
+    }
+
+    fn check(&self, access: &FileAccess) -> Result<()> {
+        access.check(local_path(&self.store), FileUse::ChangeStore)
     }
 
     fn apply(&self) -> Result<ReportRow> {

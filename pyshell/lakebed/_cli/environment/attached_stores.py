@@ -59,6 +59,8 @@ class AttachedStores:
             self._others.remove(other)
             return True
         names = names_in(statement)
+        if first != "explain" and (writers := _WRITERS & {unquoted(word).casefold() for word in words}):
+            self._context.allow_change(f"{min(writers)}()")
         for one in self._all():
             one.hide_previews(self._connection)
             one.show(self._connection, names)
@@ -78,6 +80,10 @@ class AttachedStores:
             return
         path = str(Path(asked.path).expanduser())
         self._others.append(attach_on_demand(self._connection, path, asked.name, functions=not self._context.safe))
+
+
+_WRITERS = frozenset(("lakebed_ingest", "lakebed_train"))
+"""The functions of the extension that write to a store."""
 
 
 class _Attach(NamedTuple):

@@ -15,6 +15,7 @@ from lakebed._cli.shell.session import Session
 from lakebed._cli.shell.sql import running, show_result
 from lakebed._sql_text import quoted
 from lakebed.duck.attachment import SYSTEM_NAMES, SYSTEM_SCHEMA
+from lakebed.duck.names import view_names
 
 _OWN = """
     SELECT database_name, schema_name, table_name, 'table', estimated_size FROM duckdb_tables() WHERE NOT internal
@@ -36,6 +37,8 @@ class _Listed(NamedTuple):
     rows: int | None
     columns: Mapping[str, str]
     """The types, by name."""
+    size: int | None = None
+    """About how many bytes of the files its records take."""
 
 
 def tables(session: Session, pattern: str | None, columns: bool) -> None:
@@ -50,11 +53,19 @@ def tables(session: Session, pattern: str | None, columns: bool) -> None:
         rows: list[Row] = [[one.name, name, kind] for one in found for name, kind in one.columns.items()]
         show_result(session, Result(shown, iter(rows), [False] * 3, "SELECT"))
         return
-    shown = [Column("name"), Column("kind"), Column("rows", "BIGINT"), Column("columns", "BIGINT")]
+    shown = [
+        Column("name"), Column("kind"), Column("rows", "BIGINT"), Column("stored_bytes", "BIGINT"), Column("columns", "BIGINT"),
+    ]  # fmt: skip
     lines: list[Row] = [
-        [one.name, one.kind, None if one.rows is None else str(one.rows), str(len(one.columns))] for one in found
+        [
+            one.name,
+            one.kind,
+            *(None if number is None else str(number) for number in (one.rows, one.size)),
+            str(len(one.columns)),
+        ]
+        for one in found
     ]
-    show_result(session, Result(shown, iter(lines), [False, False, True, True], "SELECT"))
+    show_result(session, Result(shown, iter(lines), [False, False, True, True, True], "SELECT"))
     if session.store is not None and session.interactive:
         with session.context.open() as store:
             stats = store.stats()
@@ -66,6 +77,8 @@ def tables(session: Session, pattern: str | None, columns: bool) -> None:
 
 _RANGE_SECONDS = 1.0
 """How long the ranges of columns are looked for."""
+_SIZES_SECONDS = 1.0
+"""How long the sizes of collections are looked for."""
 _RANGED = ("BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT", "DOUBLE", "DATE", "TIMESTAMP", "TIME", "VARCHAR")
 _LONGEST_END = 24
 """Characters of the least and the greatest text that are shown."""
@@ -125,9 +138,21 @@ def _of_store(session: Session) -> Iterator[_Listed]:
     """The collections."""
     if session.store is None:
         return
+    sizes = _sizes(session)
     for view, table in sorted(session.store.tables().items()):
         if view.schema == "main":
-            yield _Listed(view.name, "collection", table.rows, table.types)
+            yield _Listed(view.name, "collection", table.rows, table.types, sizes.get(view.name))
+
+
+def _sizes(session: Session) -> dict[str, int]:
+    """The sizes of the collections, by the names of their views; none where they are not found in a moment."""
+    assert session.store is not None
+    if session.in_transaction:
+        return {}
+    session.store.show(session.connection, {"collections"})
+    query = f"SELECT name, stored_bytes FROM {DATABASE}.{SYSTEM_SCHEMA}.collections ORDER BY id"
+    found = dict(within(session.connection, query, _SIZES_SECONDS) or ())
+    return {view: found[name] for name, view in view_names(found).items()}
 
 
 def _own(session: Session) -> Iterator[_Listed]:

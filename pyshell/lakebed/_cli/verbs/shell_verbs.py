@@ -64,7 +64,7 @@ SHELL_VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         "tables",
-        "List the tables: collections with their rows, tables about the store, and your own.",
+        "List the tables: collections with their rows and sizes, tables about the store, and your own.",
         "shell.tables:tables",
         (
             Argument("pattern", "only names like this; % stands for any text", required=False, metavar="[PATTERN]"),

@@ -40,6 +40,9 @@ pub(super) enum Kind {
     Bytes,
 }
 
+/// The column of the table of collections that takes reading all row batches to compute.
+pub(super) const STORED_BYTES: &str = "stored_bytes";
+
 pub(super) type Columns = &'static [(&'static str, Kind)];
 
 /// The columns of the table of blobs; `data` is the kind of the last one.
@@ -69,6 +72,7 @@ const COLLECTIONS: Columns = &[
     ("first_seq", Kind::Int),
     ("next_seq", Kind::Int),
     ("dictionary", Kind::Int),
+    (STORED_BYTES, Kind::Int),
 ];
 const SEGMENTS: Columns = &[
     ("number", Kind::Int),

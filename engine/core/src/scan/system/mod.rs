@@ -15,7 +15,7 @@ mod blobs;
 mod cells;
 
 use self::blobs::Blobs;
-use self::cells::{Builder, Cell, Kind, columns_of, field_of, int, text};
+use self::cells::{Builder, Cell, Kind, STORED_BYTES, columns_of, field_of, int, text};
 pub use self::cells::{GLANCES, SYSTEM_TABLES};
 
 /// A system table, batch by batch.
@@ -83,7 +83,13 @@ impl Snapshot {
         let rows = match table {
             "blobs" => RowSource::Blobs(Box::new(Blobs::new(self, &places, false)?)),
             GLANCES => RowSource::Blobs(Box::new(Blobs::new(self, &places, true)?)),
-            "collections" => RowSource::All(self.collection_rows()?),
+            "collections" => {
+                let with_sizes = places.iter().any(|place| {
+                    all.get(*place)
+                        .is_some_and(|(name, _)| *name == STORED_BYTES)
+                });
+                RowSource::All(self.collection_rows(with_sizes)?)
+            }
             "segments" => RowSource::All(self.segment_rows()?),
             "dictionaries" => RowSource::All(self.dictionary_rows()?),
             _ => RowSource::All(self.commit_rows()?),
@@ -95,7 +101,8 @@ impl Snapshot {
         })
     }
 
-    fn collection_rows(&self) -> Result<VecDeque<Vec<Cell>>> {
+    fn collection_rows(&self, with_sizes: bool) -> Result<VecDeque<Vec<Cell>>> {
+        let sizes = with_sizes.then(|| self.stored_bytes()).transpose()?;
         Ok(self
             .collections()?
             .into_iter()
@@ -109,6 +116,7 @@ impl Snapshot {
                     int(c.first_seq.0),
                     int(c.next_seq.0),
                     Cell::Int(c.dictionary.map(|d| d.0)),
+                    Cell::Int(sizes.as_ref().and_then(|sizes| sizes.get(&c.id).copied())),
                 ]
             })
             .collect())

@@ -1,0 +1,1 @@
+"""Arrow without pyarrow: arrays as buffers, and streams of them through Arrow's C interface by ctypes."""

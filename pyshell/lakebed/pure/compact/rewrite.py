@@ -1,0 +1,147 @@
+"""The new segment of a group: what is kept of the segments it replaces."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from lakebed.pure.codec import Compressor
+from lakebed.pure.compact.plan import Group, is_dead
+from lakebed.pure.context import random_u64
+from lakebed.pure.format import header
+from lakebed.pure.format.commit import Commit
+from lakebed.pure.format.header import COMPACTED, Header
+from lakebed.pure.format.rows import RowBatch
+from lakebed.pure.format.tables import CommitEntry
+from lakebed.pure.frames import read_frame
+from lakebed.pure.parts import FooterPart, GroupPart
+from lakebed.pure.segment import RowsSegment
+from lakebed.pure.state import State
+from lakebed.pure.write.frames import Payload, payloads
+from lakebed.pure.write.group import Contents, encode_group
+
+__all__ = ["Rewritten", "rewrite"]
+
+
+class Rewritten(NamedTuple):
+    """A segment that compaction made, without its footer."""
+
+    head: Header
+    data: bytes
+    """The header and the one group."""
+    commit_offset: int
+    commits: list[CommitEntry]
+    blobs: int
+    rows: int
+    raw_bytes: int
+
+
+def rewrite(state: State, group: Group, number: int, page_bytes: int, level: int, *, everything: bool) -> Rewritten:
+    """What is kept of the segments of a group, as segment `number`.
+
+    `everything`: all frames are compressed again, with the newest dictionaries; otherwise frames of which everything is
+    kept keep their bytes. Raises `Corrupt`, `Malformed`, `StoreIOError`.
+    """
+    entries = [one.entry for one in group.segments]
+    segments = [state.rows_segment(entry) for entry in entries]
+    kept = set().union(*(one.kept for one in group.segments))
+    batches = [batch for segment in segments for batch in _batches(state, segment)]
+    dictionaries = _dictionaries(state, batches)
+    fingerprints: dict[int, int] = {}
+    for segment in segments:
+        for part in segment.parts:
+            assert isinstance(part, GroupPart | FooterPart)
+            fingerprints.update(zip(part.ids, part.fingerprints, strict=True))
+    ids = sorted(kept)
+    head = Header(COMPACTED, header.ROWS, number, state.context.store_file.uuid, random_u64(), entries[0].first_id)
+    commits = [entry for segment in segments for entry in segment.commits()]
+    last = commits[-1]
+    raw_bytes = 0
+
+    def counted(all_payloads: Iterator[Payload]) -> Iterator[Payload]:
+        nonlocal raw_bytes
+        for payload in all_payloads:
+            raw_bytes += sum(map(len, payload.blobs))
+            yield payload
+
+    contents = Contents(
+        counted(_payloads(state, segments, kept, dictionaries, page_bytes, everything=everything)),
+        b"".join(struct.pack("<Q", fingerprints[id]) for id in ids),
+        batches,
+        [],
+        commits,
+    )
+
+    def compressor(dictionary: int | None) -> Compressor:
+        return state.compressor(level, dictionary)
+
+    made = encode_group(
+        head,
+        header.SIZE,
+        contents,
+        Commit(last.number, last.time, 0, 0, 0, 0, 0, 0, entries[-1].end_id, 0),
+        [],
+        compressor,
+        lambda _: b"",
+    )
+    rows = sum(len(batch.blobs) for batch in batches)
+    placed = [entry._replace(offset=made.commit_offset) for entry in commits]
+    return Rewritten(head, head.encode() + made.data, made.commit_offset, placed, len(ids), rows, raw_bytes)
+
+
+def _batches(state: State, segment: RowsSegment) -> Iterator[RowBatch]:
+    """The row batches of a segment without the rows of dropped collections and those that were trimmed. Rows of deleted
+    blobs stay: the manifest lists the blobs."""
+    for entry in segment.all_batches():
+        if is_dead(state.catalogue, entry.collection, entry.end_seq - 1):
+            continue
+        batch = segment.batch(entry)
+        trimmed = max(state.catalogue.collections[entry.collection].first_live - entry.first_seq, 0)
+        yield batch._replace(
+            first_seq=entry.first_seq + trimmed,
+            blobs=batch.blobs[trimmed:],
+            lines=batch.lines[trimmed:],
+            commit=entry.commit,
+        )
+
+
+def _dictionaries(state: State, batches: list[RowBatch]) -> dict[int, int]:
+    """The newest dictionary of the collection of each blob, where it has one."""
+    newest = {id: state.catalogue.dictionary_of(id) for id in state.catalogue.collections}
+    found: dict[int, int] = {}
+    for batch in batches:
+        dictionary = newest.get(batch.collection)
+        if dictionary is not None:
+            for id in batch.blobs:
+                found.setdefault(id, dictionary.number)
+    return found
+
+
+def _payloads(
+    state: State,
+    segments: list[RowsSegment],
+    kept: set[int],
+    dictionaries: dict[int, int],
+    page_bytes: int,
+    *,
+    everything: bool,
+) -> Iterator[Payload]:
+    """The frames of the new segment."""
+    loose: list[tuple[int, bytes, int | None]] = []
+    for segment in segments:
+        for part in segment.parts:
+            for entry in part.frames:
+                frame, payload = read_frame(segment.file, entry.offset, segment.header.salt)
+                decoded = segment.decoded(entry.offset, state.decompressor)
+                whole = all(id in kept for id in frame.ids)
+                if whole and not everything and frame.raw >= page_bytes // 2:
+                    # The frames of a segment are in the order of their ids.
+                    yield from payloads(loose, page_bytes)
+                    loose = []
+                    yield Payload(frame.ids, [decoded.blob(at) for at in range(len(frame.ids))], None, (frame, payload))
+                else:
+                    loose += (
+                        (id, decoded.blob(at), dictionaries.get(id)) for at, id in enumerate(frame.ids) if id in kept
+                    )
+    yield from payloads(loose, page_bytes)

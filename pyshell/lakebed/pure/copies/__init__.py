@@ -1,0 +1,1 @@
+"""Backups, restores, and rows copied to another store (docs/copies.md)."""

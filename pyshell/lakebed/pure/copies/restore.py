@@ -1,0 +1,113 @@
+"""A store made of a backup."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lakebed.errors import Corrupt, InvalidArgument, NotAStore, StoreNotFound
+from lakebed.pure.context import FORMAT, Context, Options
+from lakebed.pure.copies.backup import _sync, _told, backups_in, manifest_of, parts_to_copy
+from lakebed.pure.copies.unfinished import copy_file, finished, is_unfinished, made
+from lakebed.pure.damage import named, operating_system
+from lakebed.pure.files import Directory, SegmentFile, segment_name
+from lakebed.pure.format import header
+from lakebed.pure.format.coding import Malformed
+from lakebed.pure.format.header import Header
+from lakebed.pure.opening import open_state
+from lakebed.pure.verify import lost_commits
+from lakebed.pure.write.recovery import make_reserve
+
+__all__ = ["restore"]
+
+Progress = Callable[[int, int | None, int, float], None]
+_OPTIONS = Options("r", 10.0, 16 << 20, 64 << 20, 12 << 10, 3, 1, "restore")
+
+
+def restore(
+    backup: str | os.PathLike[str], path: str | os.PathLike[str], progress: Progress | None, /
+) -> dict[str, Any]:
+    """Make a store in the directory `path` of a backup, or of the newest in the directory `backup`.
+
+    Returns the fields of `lakebed.RestoreReport`. Raises `InvalidArgument`, `StoreNotFound`, `NotAStore`, `Corrupt`,
+    `StoreFull`, `StoreIOError`, `Interrupted`.
+    """
+    begun = time.monotonic()
+    source, target = _newest(Path(backup)), Path(path)
+    with operating_system(f"Restoring {source}"):
+        if os.path.lexists(target):
+            if not (target.is_dir() and is_unfinished(target)):
+                raise InvalidArgument(
+                    f"There is something at {target}, and a restore replaces nothing: name a path where there is nothing yet."
+                )
+            shutil.rmtree(target)
+        context = Context(Directory(str(source)), _OPTIONS)
+        state = open_state(context)
+        lost = lost_commits(state)
+        if lost is not None:
+            raise Corrupt(f"{lost} It is not a whole backup.")
+        store_file = context.store_file._replace(uuid=os.urandom(16), read_compatible=0)
+        parts = parts_to_copy(state)
+        total, done = sum(parts.values()), 0
+
+        def tick(size: int) -> None:
+            nonlocal done
+            done += size
+            if progress is not None:
+                progress(done, total, 0, time.monotonic() - begun)
+
+        with (
+            _told(f"The restore to {target} was interrupted, and {target} is no store: call it again."),
+            made(target) as directory,
+        ):
+            for number, length in parts.items():
+                file = SegmentFile(context.directory, number, mapped=False)
+                try:
+                    with named(f"Segment {number} of {source}"):
+                        head = Header.decode(file.read(0, header.SIZE))._replace(uuid=store_file.uuid).encode()
+                        copy_file(_with_head(file, head), length, directory, segment_name(number), tick)
+                finally:
+                    file.close()
+            data = manifest_of(state, store_file.uuid)
+            made_context = Context(directory, _OPTIONS, store_file)
+            make_reserve(made_context)
+            finished(directory, context, store_file, (state.manifest_number, data), state.last_commit, set())
+        _sync(target.absolute().parent)
+    return {
+        "path": str(target),
+        "backup": str(source),
+        "commit": state.last_commit,
+        "segments": len(parts),
+        "bytes": total,
+        "seconds": time.monotonic() - begun,
+    }
+
+
+def _with_head(file: SegmentFile, head: bytes) -> Callable[[int, int], memoryview]:
+    """The bytes of a segment's file with another header."""
+
+    def read(offset: int, length: int) -> memoryview:
+        data = file.exactly(offset, length)
+        if offset:
+            return data
+        if length < header.SIZE:
+            raise Malformed("the header is cut")
+        return memoryview(head + bytes(data[header.SIZE :]))
+
+    return read
+
+
+def _newest(place: Path) -> Path:
+    """The backup itself, or the newest in a directory."""
+    if not place.is_dir():
+        raise StoreNotFound(f"There is no backup at {place}: name the directory of one, or one with backups.")
+    if (place / FORMAT).exists():
+        return place
+    found = backups_in(place)
+    if not found:
+        raise NotAStore(f"{place} is no backup, and has no finished one: make one with `lakebed backup`.")
+    return found[-1]

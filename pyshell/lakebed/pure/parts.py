@@ -1,0 +1,182 @@
+"""What an index block or a footer says of a part of a segment: frames, ids, fingerprints, rows, commits, records.
+
+Everything is decoded when it is first asked for; damage raises `Malformed`.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from bisect import bisect_left, bisect_right
+
+from lakebed.pure.files import SegmentFile
+from lakebed.pure.format import block as blocks
+from lakebed.pure.format import tables
+from lakebed.pure.format.block import Block
+from lakebed.pure.format.checksums import PAGE, Pages, array_length
+from lakebed.pure.format.coding import Malformed, Reader
+from lakebed.pure.format.header import Header
+from lakebed.pure.format.ids import LIMIT, Ids
+from lakebed.pure.format.records import Record, decode_records
+from lakebed.pure.format.tables import BatchEntry, CommitEntry, FrameEntry
+from lakebed.pure.lazy import lazy
+
+__all__ = ["FooterPart", "GroupPart", "Part"]
+
+
+class Part:
+    """What both have."""
+
+    def __init__(self, block: Block, header: Header, file: SegmentFile) -> None:
+        self.block = block
+        self.header = header
+        self.file = file
+
+    @lazy
+    def frames(self) -> list[FrameEntry]:
+        """The frames in file order, which is that of their blob ids."""
+        return FrameEntry.decode(self.block.section(blocks.FRAMES))
+
+    @lazy
+    def ids(self) -> Ids:
+        """The ids of the blobs in its frames."""
+        return Ids.read(Reader(self.block.section(blocks.IDS)))
+
+    @lazy
+    def commits(self) -> list[CommitEntry]:
+        """The commits it covers, in order."""
+        return CommitEntry.decode(self.block.section(blocks.COMMITS))
+
+    @lazy
+    def records(self) -> list[Record]:
+        """The catalogue records, in the order they apply."""
+        return decode_records(self.block.section(blocks.RECORDS))
+
+    @lazy
+    def batches(self) -> list[BatchEntry]:
+        """The row batches in file order, each with its commit."""
+        entries = BatchEntry.decode(self.block.section(blocks.ROWS), self.header.rows_have_commits)
+        if self.header.rows_have_commits:
+            return entries
+        # Of segment format 1: the commit of a batch is the first one whose COMMIT lies behind it.
+        offsets = [commit.offset for commit in self.commits]
+        return [entry._replace(commit=self.commits[bisect_right(offsets, entry.offset)].number) for entry in entries]
+
+    @lazy
+    def by_collection(self) -> dict[int, list[BatchEntry]]:
+        """The row batches of each collection, in order of their sequence numbers."""
+        found: dict[int, list[BatchEntry]] = {}
+        for entry in self.batches:
+            found.setdefault(entry.collection, []).append(entry)
+        return found
+
+    def frame_of(self, id: int) -> int | None:
+        """The offset of the frame that holds a blob of the part."""
+        at = bisect_right(self.frames, (id, LIMIT)) - 1
+        return None if at < 0 else self.frames[at].offset
+
+    def candidates(self, low: int, high: int) -> list[int]:
+        """The ids of the blobs with fingerprints from `low` to `high`, both included."""
+        raise NotImplementedError
+
+
+class GroupPart(Part):
+    """What an index block says of its group, or of the groups that it covers."""
+
+    @lazy
+    def fingerprints(self) -> array[int]:
+        """The fingerprint of each blob, in ascending order of the ids."""
+        found = _u64s(self.block.section(blocks.FINGERPRINTS))
+        if len(found) != len(self.ids):
+            raise Malformed("there are not as many fingerprints as ids")
+        return found
+
+    @lazy
+    def _sorted(self) -> tuple[array[int], list[int]]:
+        """The fingerprints in order, and the ordinal of each."""
+        fingerprints = self.fingerprints
+        order = sorted(range(len(fingerprints)), key=fingerprints.__getitem__)
+        return array("Q", [fingerprints[ordinal] for ordinal in order]), order
+
+    def candidates(self, low: int, high: int) -> list[int]:
+        fingerprints, order = self._sorted
+        at = bisect_left(fingerprints, low)
+        found = []
+        while at < len(fingerprints) and fingerprints[at] <= high:
+            found.append(self.ids.at(order[at]))
+            at += 1
+        return found
+
+
+class FooterPart(Part):
+    """What the footer of a sealed segment says of the segment. Its paged sections are read page by page."""
+
+    @lazy
+    def _extents(self) -> tuple[list[int], list[Pages]]:
+        """The ordinal at which each extent of fingerprints begins, and its pages."""
+        extents = tables.Extent.decode(self.block.section(blocks.EXTENTS))
+        if sum(extent.length for extent in extents) != len(self.ids):
+            raise Malformed("there are not as many fingerprints as ids")
+        return [extent.ordinal for extent in extents], [
+            Pages(
+                self.file.exactly(extent.offset, extent.length * 8),
+                self.file.exactly(extent.array, array_length(extent.length * 8)),
+                extent.offset,
+                self.header.salt,
+            )
+            for extent in extents
+        ]
+
+    @lazy
+    def _ordinals(self) -> tuple[int, Pages]:
+        """The width of an ordinal, and the pages of section 8."""
+        pages = self.block.pages(blocks.ORDINALS)
+        if not pages.data:
+            return 2, pages
+        pages.check(0)
+        width = pages.data[0]
+        if width != tables.ordinal_width(len(self.ids)) or len(pages.data) != tables.ORDINALS_HEAD + width * len(
+            self.ids
+        ):
+            raise Malformed("the ordinals of the fingerprints are cut, or of the wrong width")
+        return width, pages
+
+    def fingerprint(self, ordinal: int) -> int:
+        """The fingerprint of a blob by its ordinal."""
+        starts, pages = self._extents
+        extent = bisect_right(starts, ordinal) - 1
+        return pages[extent].u64(ordinal - starts[extent])
+
+    def _ordinal_at(self, place: int) -> int:
+        """The ordinal of the fingerprint at a place in their order."""
+        width, pages = self._ordinals
+        at = tables.ORDINALS_HEAD + place * width
+        pages.check(at // PAGE)
+        pages.check((at + width - 1) // PAGE)
+        return int.from_bytes(pages.data[at : at + width], "little")
+
+    def candidates(self, low: int, high: int) -> list[int]:
+        count = len(self.ids)
+        at = bisect_left(range(count), low, key=lambda place: self.fingerprint(self._ordinal_at(place)))
+        found = []
+        while at < count:
+            ordinal = self._ordinal_at(at)
+            if self.fingerprint(ordinal) > high:
+                break
+            found.append(self.ids.at(ordinal))
+            at += 1
+        return found
+
+    @lazy
+    def fingerprints(self) -> array[int]:
+        """The fingerprint of each blob, in ascending order of the ids."""
+        _, pages = self._extents
+        found = array("Q")
+        for extent in pages:
+            found.extend(_u64s(extent.whole()))
+        return found
+
+
+def _u64s(data: memoryview) -> array[int]:
+    """An array of little-endian u64."""
+    return array("Q", [value for (value,) in struct.iter_unpack("<Q", data)])

@@ -1,0 +1,56 @@
+"""What a snapshot offers besides blobs and rows: schemas, Arrow, system tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lakebed.pure.arrow.stream import ArrowStream
+from lakebed.pure.hash import digest
+from lakebed.pure.reading import Reads
+from lakebed.pure.scan.rows import scan
+from lakebed.pure.scan.system import system_table
+from lakebed.pure.scan.typed_schema import count_misfits, report
+
+__all__ = ["TypedReads"]
+
+
+class TypedReads(Reads):
+    """The methods of the protocol `SnapshotEngine` that `ReadEngine` has not; `lakebed.Store` documents them."""
+
+    def schema(self, collection: str, counted: bool, /) -> dict[str, Any]:
+        view = self._view()
+        return report(view, view.collection(collection), counted=counted)
+
+    def schema_digest(self, collection: str, /) -> int:
+        found = self._view().collection(collection)
+        return int.from_bytes(digest(b"".join(found.descriptions))[:8], "little")
+
+    def misfits(self, collection: str, start: int, /) -> int:
+        view = self._view()
+        return count_misfits(view, view.collection(collection), start)
+
+    def arrow(
+        self,
+        collection: str,
+        columns: list[str] | None,
+        filters: list[tuple[Any, ...]] | None,
+        start: int,
+        stop: int | None,
+        signs_of_life: bool,
+        views: bool,
+        /,
+    ) -> ArrowStream:
+        view = self._view()
+        return scan(
+            view,
+            view.collection(collection),
+            columns,
+            filters or [],
+            start,
+            stop,
+            signs_of_life=signs_of_life,
+            views=views,
+        )
+
+    def system(self, table: str, columns: list[str] | None, /) -> ArrowStream:
+        return system_table(self, self._view(), table, columns)

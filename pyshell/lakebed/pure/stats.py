@@ -1,0 +1,59 @@
+"""Sizes and counts of a store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lakebed.pure.damage import operating_system
+from lakebed.pure.files import segment_name
+from lakebed.pure.state import State
+from lakebed.pure.view import View
+
+__all__ = ["held_bytes", "stats"]
+
+
+def stats(view: View) -> dict[str, Any]:
+    """The fields of `lakebed.Stats`. Raises `Corrupt`, `StoreIOError`."""
+    state, catalogue, pending = view.state, view.catalogue, view.pending
+    context = state.context
+    sizes = state.disk_sizes()
+    commits = state.active.commits() if state.active is not None else []
+    raw = sum(one.raw_bytes for one in state.manifest.segments) + sum(one.raw_bytes for one in commits)
+    return {
+        "path": context.path,
+        "uuid": context.store_file.uuid.hex(),
+        "created": context.store_file.created,
+        "commit": state.last_commit,
+        "collections": len(catalogue.collections),
+        "rows": sum(one.rows for one in catalogue.collections.values()),
+        "blobs": view.blob_count(),
+        "dictionaries": len(catalogue.dictionaries),
+        "segments": len(state.manifest.segments) + _active_segments(state),
+        "raw_bytes": raw,
+        "disk_bytes": sizes["segments"] + sizes["index"] + sizes["other"],
+        "segment_bytes": sizes["segments"],
+        "index_bytes": sizes["index"],
+        "other_bytes": sizes["other"],
+        "held_bytes": held_bytes(state),
+        "pending_blobs": pending.new_blobs if pending is not None else 0,
+        "pending_rows": pending.new_rows if pending is not None else 0,
+        "cache_bytes": context.cache.bytes,
+        "cache_capacity": context.cache.capacity,
+        "cache_hits": context.cache.hits,
+        "cache_misses": context.cache.misses,
+        "oldest_snapshot": state.last_commit,
+    }
+
+
+def _active_segments(state: State) -> int:
+    """The active segment, and large blobs that no manifest lists yet."""
+    listed = {one.number for one in state.manifest.segments}
+    large = sum(one.segment not in listed for one in state.catalogue.large.values())
+    return large + (state.active is not None)
+
+
+def held_bytes(state: State) -> int:
+    """Bytes of segments that a compaction replaced and that somebody still holds. Raises `StoreIOError`."""
+    with operating_system(f"Reading {state.context.path}"):
+        found = (state.context.directory.stat(segment_name(number)) for number in state.replaced())
+        return sum(status.st_size for status in found if status is not None)

@@ -1,0 +1,79 @@
+"""Making a store."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from lakebed.errors import NotAStore
+from lakebed.pure.context import FORMAT, LOCK, Context, Options, check_finished, now
+from lakebed.pure.damage import operating_system
+from lakebed.pure.files import Directory
+from lakebed.pure.format.manifest import Manifest
+from lakebed.pure.format.store_file import SEGMENTS_OF_FORMAT_2, StoreFile
+from lakebed.pure.write.lock import WriterLock
+from lakebed.pure.write.manifests import write_manifest
+from lakebed.pure.write.recovery import RESERVE, make_reserve
+
+__all__ = ["create_store"]
+
+_OURS: Final = {FORMAT, LOCK, RESERVE, "manifests", "segments", "index", "aside"}
+
+
+def create_store(path: str, options: Options) -> None:
+    """Make a store at a path where there is none; nothing if there is one.
+
+    Raises `NotAStore` when something else is there, `StoreLocked`, `StoreFull`, `StoreIOError`.
+    """
+    place = Path(path)
+    with operating_system(f"Creating {path}"):
+        if place.is_symlink() and not place.exists():
+            raise NotAStore(f"{path} is a symbolic link to nothing: make the directory it leads to, or remove it.")
+        place.mkdir(exist_ok=True)
+        directory = Directory(path)
+        try:
+            if directory.stat(FORMAT) is not None:
+                return
+            check_finished(directory)
+            others = [name for name in directory.names(".") if name not in _OURS and not _is_temporary(name)]
+            if others:
+                raise NotAStore(
+                    f"{path} is a directory and not a store: it has no file FORMAT, but {others[0]}. Name a store, or a path where "
+                    "there is nothing yet."
+                )
+            _fill(directory, options)
+            parent = os.open(place.absolute().parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(parent)
+            finally:
+                os.close(parent)
+        finally:
+            directory.close()
+
+
+def _is_temporary(name: str) -> bool:
+    return name.startswith(".") and name.endswith(".tmp")
+
+
+def _fill(directory: Directory, options: Options) -> None:
+    """Directories, the first manifest, `reserve`, and at the end FORMAT, which makes it a store. Raises `OSError`."""
+    store_file = StoreFile(os.urandom(16), SEGMENTS_OF_FORMAT_2, 0, now())
+    context = Context(directory, options, store_file)
+    lock = WriterLock(context)
+    try:
+        if directory.stat(FORMAT) is not None:
+            # Another process made it while this one waited.
+            return
+        for name in ("manifests", "segments", "index"):
+            directory.make(name)
+        for name in directory.names("manifests"):
+            # Of an attempt that did not come to its FORMAT.
+            directory.unlink(f"manifests/{name}")
+        write_manifest(context, 1, Manifest())
+        make_reserve(context)
+        lock.synced(0)
+        directory.sync()
+        directory.write(FORMAT, store_file.encode(), ".FORMAT.tmp")
+    finally:
+        lock.close()

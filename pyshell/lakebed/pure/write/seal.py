@@ -1,0 +1,139 @@
+"""Sealing the active segment: its footer, and the manifest that knows it."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from lakebed.pure.catalogue import DescriptionOf
+from lakebed.pure.files import segment_name, write_all
+from lakebed.pure.format import block as blocks
+from lakebed.pure.format import footer, header
+from lakebed.pure.format.block import FOOTER_LEVEL, Made, encode_block
+from lakebed.pure.format.coding import aligned, padding
+from lakebed.pure.format.footer import Trailer
+from lakebed.pure.format.header import Header
+from lakebed.pure.format.ids import Ids
+from lakebed.pure.format.manifest import Manifest, SealedSegment
+from lakebed.pure.format.tables import CommitEntry, Extent, encode_ordinals
+from lakebed.pure.parts import GroupPart
+from lakebed.pure.state import State
+from lakebed.pure.write.manifests import with_catalogue, write_manifest
+
+__all__ = ["encode_footer", "seal"]
+
+
+def encode_footer(
+    head: Header, offset: int, last_commit: int, parts: Sequence[GroupPart], manifest_body: bytes
+) -> bytes:
+    """The footer behind the last COMMIT, which ends at `offset`, to the end of the file.
+
+    `last_commit` is the offset of that COMMIT; `parts` are all of the segment's.
+    """
+
+    def joined(kind: int) -> bytes:
+        return b"".join(bytes(part.block.section(kind)) for part in parts)
+
+    ids = Ids.merged(run for part in parts for run in part.ids.runs())
+    extents: list[Extent] = []
+    fingerprints: list[int] = []
+    for part in parts:
+        section = part.block.sections.get(blocks.FINGERPRINTS)
+        if section is not None:
+            extents.append(Extent(len(fingerprints), section.length // 8, section.offset, section.array))
+            fingerprints += part.fingerprints
+    order = sorted(range(len(fingerprints)), key=fingerprints.__getitem__)
+    start = aligned(offset, 8)
+    block = encode_block(
+        FOOTER_LEVEL,
+        header.SIZE,
+        [
+            Made(blocks.FRAMES, joined(blocks.FRAMES), paged=True),
+            Made(blocks.IDS, ids.encoded()),
+            Made(blocks.ROWS, joined(blocks.ROWS)),
+            Made(blocks.COMMITS, CommitEntry.encode(entry for part in parts for entry in part.commits)),
+            Made(blocks.EXTENTS, Extent.encode(extents)),
+            Made(blocks.ORDINALS, encode_ordinals(order) if order else b"", paged=True),
+            Made(blocks.MANIFEST, manifest_body),
+        ],
+        head.salt,
+        start,
+    )
+    end = aligned(start + len(block) + footer.SIZE, footer.UNIT)
+    digest_at = blocks.head_length(block)
+    (head_checksum,) = struct.unpack_from("<Q", block, digest_at)
+    trailer = Trailer(start, len(block), last_commit, head.number, len(ids), head_checksum)
+    at = end - footer.SIZE
+    return padding(offset, 8) + block + bytes(at - start - len(block)) + trailer.encode(head.salt, at)
+
+
+def seal(state: State, describe: DescriptionOf, checked: Callable[[], None]) -> None:
+    """Seal the active segment, which has a commit. `checked` is called before the manifest is written.
+
+    Raises `OSError`: then the segment stays active.
+    """
+    active, context = state.active, state.context
+    assert active is not None
+    parts = [part for part in active.parts if isinstance(part, GroupPart)]
+    commits = active.commits()
+    catalogue = state.catalogue
+    own = SealedSegment(
+        active.number,
+        header.ROWS,
+        0,
+        active.header.first_id,
+        state.next_blob,
+        active.blobs,
+        sum(one.rows for one in commits),
+        commits[0].number,
+        commits[-1].number,
+        sum(one.raw_bytes for one in commits),
+    )
+    listed = {one.number for one in state.manifest.segments}
+    large = [
+        SealedSegment(
+            one.segment,
+            header.LARGE,
+            state.large_segment(one.segment).file.length,
+            one.blob,
+            one.blob + 1,
+            1,
+            0,
+            own.first_commit,
+            own.last_commit,
+            one.length,
+        )
+        for one in catalogue.large.values()
+        if one.segment not in listed
+    ]
+    rows = [one for one in state.manifest.segments if one.layout == header.ROWS]
+    others = [one for one in state.manifest.segments if one.layout != header.ROWS]
+    manifest = with_catalogue(
+        replace(
+            state.manifest,
+            last_commit=state.last_commit,
+            last_seal=state.last_seal,
+            next_blob=state.next_blob,
+            active=catalogue.next_segment,
+            next_segment=catalogue.next_segment + 1,
+            segments=(*rows, own, *sorted([*others, *large], key=lambda one: one.first_id)),
+        ),
+        catalogue,
+        describe,
+    )
+    data = encode_footer(active.header, state.end, state.last_offset, parts, manifest.body())
+    descriptor = context.directory.open(segment_name(active.number), os.O_RDWR)
+    try:
+        try:
+            write_all(descriptor, data, state.end)
+            os.fsync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, state.end)
+            raise
+    finally:
+        os.close(descriptor)
+    checked()
+    whole: Manifest = manifest.with_length(active.number, state.end + len(data))
+    write_manifest(context, state.manifest_number + 1, whole)

@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""The engines in Rust and in Python get the same random calls, exchange their stores in between, and must answer the
+same: until 100,000 answers were compared, about ten minutes. Arguments: the number of answers, the first seed."""
+
+from __future__ import annotations
+
+import random
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import lakebed
+from tests.pure.twins import Twins, segments
+
+STEPS = 70
+CALLS = {
+    "put": 6, "append": 10, "append_bad": 1, "delete": 3, "commit": 6, "rollback": 1, "drop": 1, "trim": 2, "seal": 1, "compact": 1,
+    "get": 4, "resolve": 2, "scan": 3, "swap": 1, "segments": 1,
+}  # fmt: skip
+"""The calls, and how often each is made."""
+
+
+class Sequence:
+    """One random sequence of calls."""
+
+    def __init__(self, seed: int, place: Path) -> None:
+        self.chance = random.Random(seed)
+        self.twins = Twins(place)
+        self.compacted = False
+        self.done: list[str] = []
+
+    def run(self) -> int:
+        """Make the calls. Returns how many answers were compared."""
+        try:
+            for step in range(STEPS):
+                name = self.chance.choices(list(CALLS), list(CALLS.values()))[0]
+                self.done.append(name)
+                getattr(self, name)()
+                if step % 3 == 0:
+                    self.twins.check()
+            self.swap()
+        finally:
+            self.twins.close()
+        return self.twins.compared
+
+    def blob(self) -> bytes:
+        chance = self.chance
+        kinds = (
+            b'{"n":%d}' % chance.randrange(30),
+            bytes([chance.randrange(5)]) * (100 * chance.randrange(6)),
+            chance.randbytes(chance.randrange(40)),
+        )
+        return chance.choice(kinds)
+
+    def record(self) -> bytes:
+        chance = self.chance
+        number, text = chance.randrange(30), b"x" * chance.randrange(200)
+        others = [b"1", b"null", b'"text"', b'{"n":1.5}', b'{"t":"2024-01-01"}', b'{"o":{"x":[1,2]}}', b"[]"]
+        return chance.choice([b'{"n":%d}' % number, b'{"n":%d,"text":"%s"}' % (number, text), *others])
+
+    def name(self) -> str:
+        return self.chance.choice("abc")
+
+    def hash(self) -> lakebed.Hash:
+        return lakebed.Hash.of(self.chance.choice([self.blob, self.record])())
+
+    def put(self) -> None:
+        data = self.blob()
+        self.twins.both(lambda store: str(store.put(data)))
+
+    def append(self) -> None:
+        name, records = self.name(), [self.record() for _ in range(self.chance.randrange(20))]
+        self.twins.both(lambda store: store.append(name, records))
+
+    def append_bad(self) -> None:
+        name, bad = self.name(), self.chance.choice([b"{", b"\xff"])
+        self.twins.both(lambda store: store.append(name, [b"1", bad]))
+
+    def delete(self) -> None:
+        hash = self.hash()
+        self.twins.both(lambda store: store.delete(hash))
+
+    def commit(self) -> None:
+        self.twins.both(lambda store: store.commit())
+
+    def rollback(self) -> None:
+        self.twins.both(lambda store: store.rollback())
+
+    def drop(self) -> None:
+        name = self.name()
+        self.twins.both(lambda store: store.drop(name))
+
+    def trim(self) -> None:
+        name, before = self.name(), self.chance.randrange(40)
+        self.twins.both(lambda store: store.trim(name, before_seq=before))
+
+    def seal(self) -> None:
+        self.twins.both(lambda store: store.seal())
+
+    def compact(self) -> None:
+        self.compacted = True
+        self.twins.both(
+            lambda store: store.compact(),
+            compared=lambda found: found if isinstance(found, str) else found.removed_blobs,
+        )
+
+    def get(self) -> None:
+        hash = self.hash()
+        self.twins.both(lambda store: store.get(hash))
+        self.twins.both(lambda store: (hash in store, store.get_many([hash])))
+
+    def resolve(self) -> None:
+        prefix = "".join(self.chance.choices("0123456789abcdef", k=self.chance.randrange(1, 4)))
+        self.twins.both(lambda store: str(store.resolve(prefix)))
+
+    def scan(self) -> None:
+        name, start, stop = self.name(), self.chance.randrange(40), self.chance.randrange(40)
+        self.twins.both(lambda store: [(row.seq, row.data) for row in store.scan(name, start, stop)])
+
+    def swap(self) -> None:
+        self.twins.swap()
+        self.twins.check_files()
+
+    def segments(self) -> None:
+        # Which neighbours a compaction joins is each engine's choice.
+        if not self.compacted:
+            self.twins.both(segments)
+
+
+def main(wanted: int, seed: int) -> None:
+    """Sequences until so many answers were compared."""
+    warnings.simplefilter("ignore")
+    began, compared, first = time.monotonic(), 0, seed
+    while compared < wanted:
+        with tempfile.TemporaryDirectory() as place:
+            sequence = Sequence(seed, Path(place))
+            try:
+                compared += sequence.run()
+            except BaseException:
+                print(f"seed {seed}, after {' '.join(sequence.done)}", file=sys.stderr)
+                raise
+        seed += 1
+    print(
+        f"{compared:,} answers of {(seed - first) * STEPS:,} calls compared, no difference, {time.monotonic() - began:.0f} s"
+    )
+
+
+if __name__ == "__main__":
+    arguments = [int(argument) for argument in sys.argv[1:]]
+    main(*arguments, *[100_000, 0][len(arguments) :])
