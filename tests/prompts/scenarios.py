@@ -85,7 +85,7 @@ ERRORS: dict[int, tuple[object, dict[str, str]]] = {
 async def refuse(answer: Answer, code: int, server: ServerState) -> None:
     """An error before the first frame."""
     body, headers = ERRORS.get(code, ({"error": f"status {code}"}, {}))
-    if code in (429, 503) and server.retry_after is not None:
+    if code in (429, 502, 503) and server.retry_after is not None:
         headers = {"Retry-After": server.retry_after}
     await answer.whole(code, body, headers)
 

@@ -61,7 +61,7 @@ class FakeOllama:
         self.delay = delay
         """Seconds between the words of a plain reply."""
         self.retry_after: str | None = None
-        """What 429 and 503 say in Retry-After."""
+        """What 429, 502 and 503 say in Retry-After."""
         self.list_delay = 0.0
         """Seconds that listing the models takes."""
         self.list_fails = False

@@ -66,6 +66,14 @@ class TestTrouble:
         ask(store, server.add("flaky-503-1"), "x", query=None)
         assert time.monotonic() - start >= 1
 
+    @pytest.mark.parametrize("until", ["999999999", "Fri, 31 Dec 9999 23:59:59 GMT"])
+    def test_no_server_makes_a_run_wait_longer_than_it_was_told_to(self, server, store, until):
+        server.retry_after = until
+        (result,), _ = ask(store, server.add("flaky-502-1"), "x", query=None, wait=0.3)
+        assert result.text == "You said: x"
+        with pytest.raises(lakebed.OllamaBusy):
+            ask(store, server.add("flaky-503-9"), "x", query=None, wait=0.3)
+
     def test_one_bad_row_does_not_end_the_run_and_many_do(self, server, store):
         given = [{"a": "word" * 100 if number % 2 else f"{number}"} for number in range(20)]
         results, report = ask(store, "small", "{a}", query=None, rows=given, max_errors=100)

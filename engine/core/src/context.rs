@@ -81,7 +81,11 @@ impl StoreContext {
     /// `StoreNotFound`, `NotAStore`, `FormatTooNew`, `Io`.
     pub(crate) fn open(vfs: Arc<dyn Vfs>, options: Options) -> Result<Self> {
         let (header, place) = read_header(vfs.as_ref())?;
-        let segments = SegmentFiles::new(Arc::clone(&vfs) as _, &header);
+        let segments = if options.maps() {
+            SegmentFiles::new(Arc::clone(&vfs) as _, &header)
+        } else {
+            SegmentFiles::unmapped(Arc::clone(&vfs) as _, &header)
+        };
         Ok(Self::new(vfs, options, header, place, segments))
     }
 
@@ -143,7 +147,7 @@ impl StoreContext {
 
     /// The state of one of the store's directories, to be read before looking into it.
     pub(crate) fn directory_state(&self, dir: &str) -> DirectoryState {
-        DirectoryState::of(self.vfs.as_ref(), self.segments.can_map, dir)
+        DirectoryState::of(self.vfs.as_ref(), self.vfs.can_map(), dir)
     }
 
     /// Keeps a warning: something that a user should know and that is not an error.

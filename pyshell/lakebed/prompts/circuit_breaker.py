@@ -94,8 +94,9 @@ class CircuitBreaker:
             self._changed.notify_all()
 
     def pause(self, seconds: float) -> None:
-        """Waits so many seconds. Raises `Canceled` as soon as the breaker is cancelled."""
-        end = time.monotonic() + seconds
+        """Waits so many seconds, at most as long as for a server in trouble. Raises `Canceled` as soon as the breaker
+        is cancelled."""
+        end = time.monotonic() + min(seconds, self._wait)
         with self._changed:
             while not self._canceled and (left := end - time.monotonic()) > 0:
                 self._changed.wait(left)

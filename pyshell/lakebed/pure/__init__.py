@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 
 from lakebed.pure.arrow.file import ArrowFile
 from lakebed.pure.arrow.records import json_lines
-from lakebed.pure.codec import ZstdStream
+from lakebed.pure.codec import ZstdDecoder, ZstdStream
 from lakebed.pure.copies.restore import restore
 from lakebed.pure.hash import Hash
 from lakebed.pure.ingest.names import collection_name
@@ -44,6 +44,7 @@ __all__ = [
     "Hash",
     "Row",
     "Rows",
+    "ZstdDecoder",
     "ZstdStream",
     "collection_name",
     "error_kinds",

@@ -6,9 +6,10 @@ import threading
 
 import zstandard
 
+from lakebed.errors import BadRecord
 from lakebed.pure.format.coding import Bytes, Malformed
 
-__all__ = ["Compressor", "Decompressor", "ZstdStream", "stored_dictionary"]
+__all__ = ["Compressor", "Decompressor", "ZstdDecoder", "ZstdStream", "stored_dictionary"]
 
 _MAGICLESS = zstandard.FORMAT_ZSTD1_MAGICLESS
 
@@ -60,6 +61,38 @@ class Decompressor:
         if len(data) != raw:
             raise Malformed("a payload is shorter than its frame says")
         return data
+
+
+class ZstdDecoder:
+    """Decompresses zstd frames, one after the other."""
+
+    def __init__(self) -> None:
+        self._zstd = _begun()
+        self._is_whole = True
+
+    def decompress(self, data: bytes, /) -> bytes:
+        """Add bytes. Returns what they decompress to: give few at a time. Raises `BadRecord` for damage."""
+        parts = []
+        while data:
+            try:
+                parts.append(self._zstd.decompress(data))
+            except zstandard.ZstdError as problem:
+                raise BadRecord(f"The zstd data is damaged: {problem}.") from None
+            self._is_whole = self._zstd.eof
+            if not self._is_whole:
+                break
+            data = self._zstd.unused_data
+            self._zstd = _begun()
+        return b"".join(parts)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether what was added ends with the end of a frame."""
+        return self._is_whole
+
+
+def _begun() -> zstandard.ZstdDecompressionObj:
+    return zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj()
 
 
 class ZstdStream:

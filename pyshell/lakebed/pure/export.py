@@ -43,11 +43,20 @@ def _write(
         rows += 1
         size += len(data) + 1
         if size - written >= _PIECE:
-            write(b"\n".join([*pieces, b""]))
+            _write_all(write, b"\n".join([*pieces, b""]))
             written, pieces = size, []
             if progress is not None and time.monotonic() - shown > 0.1:
                 shown = time.monotonic()
                 progress(size, None, rows, shown - begun)
     if pieces:
-        write(b"\n".join([*pieces, b""]))
+        _write_all(write, b"\n".join([*pieces, b""]))
     return {"collection": name, "rows": rows, "bytes": size, "seconds": time.monotonic() - begun}
+
+
+def _write_all(write: Callable[[bytes], object], data: bytes) -> None:
+    """Write all of it, also to a raw file, which may take less at a time."""
+    while data:
+        taken = write(data)
+        if not isinstance(taken, int) or taken >= len(data):
+            return
+        data = data[taken:]

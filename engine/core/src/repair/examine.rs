@@ -247,7 +247,7 @@ impl Plan {
     /// Reads the store-wide runs to their ends.
     fn check_runs(&mut self, report: &mut RepairReport, meter: &mut Meter) -> Result<()> {
         let vfs = self.survey.context.vfs.as_ref();
-        let found = crate::index::runs::open_all(vfs);
+        let found = crate::index::runs::open_all(vfs, false);
         let mut bad = found.unreadable;
         for run in &found.runs {
             let header = *run.header();

@@ -71,7 +71,8 @@ impl Survey {
             });
         }
         let aside = aside(vfs.as_ref(), header.uuid)?;
-        let files = SegmentFiles::new(Arc::clone(vfs) as _, &header);
+        // A read error of the disk is an error, and not a signal.
+        let files = SegmentFiles::unmapped(Arc::clone(vfs) as _, &header);
         let segments = match files.numbers() {
             Ok(numbers) => numbers,
             Err(_) if vfs.list(names::SEGMENTS).is_err() => Vec::new(),

@@ -9,7 +9,7 @@ use lakebed_format::{BlobId, CollectionId, Hash, SegmentNumber, Seq};
 
 use super::{Store, VerifyReport};
 use crate::catalogue::Collection;
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 use crate::problem::Problem;
 use crate::progress::{Progress, ProgressFn};
 use crate::segment::large::LargeSegment;
@@ -87,7 +87,7 @@ impl Check<'_> {
     ) -> Result<Option<T>> {
         match result {
             Ok(value) => Ok(Some(value)),
-            Err(error) if error.kind() == ErrorKind::Corrupt => {
+            Err(error) if error.kind().is_of_stored_bytes() => {
                 self.problem(segment, offset, error.message().to_owned());
                 Ok(None)
             }

@@ -8,6 +8,7 @@ mod hostile;
 mod ingest;
 mod interrupts;
 mod leftovers;
+mod mappings;
 mod places;
 mod readers;
 mod releases;

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from json.decoder import scanstring  # type: ignore[attr-defined]  # it is there
 
 from lakebed.pure.json.syntax import Value
-from lakebed.pure.json.values import scan_value
+from lakebed.pure.json.values import scan_part
 
 __all__ = ["Member", "elements", "members", "skip_blanks"]
 
@@ -31,7 +31,7 @@ def members(text: str, at: int) -> Iterator[Member]:
         key, at = scanstring(text, start)
         written = text[start : at - 1]
         begin = skip_blanks(text, skip_blanks(text, at) + 1)
-        value, end = scan_value(text, begin)
+        value, end = scan_part(text, begin)
         yield key, written, value, begin, end
         at = skip_blanks(text, end)
         if text[at] == ",":
@@ -42,7 +42,7 @@ def elements(text: str, at: int) -> Iterator[tuple[Value, int, int]]:
     """The elements of the array that begins at an offset, with the offsets of their beginnings and ends."""
     at = skip_blanks(text, at + 1)
     while text[at] != "]":
-        value, end = scan_value(text, at)
+        value, end = scan_part(text, at)
         yield value, at, end
         at = skip_blanks(text, end)
         if text[at] == ",":

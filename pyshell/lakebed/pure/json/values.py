@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from lakebed.pure.json.syntax import MAX_DEPTH, MAX_LENGTH, MinusZero, Real, Value, parse
 from lakebed.pure.json.times import moment
 
-__all__ = ["Record", "record", "scan_value"]
+__all__ = ["Record", "record", "scan_part", "scan_value"]
 
 
 def _refuse(word: str) -> NoReturn:
@@ -57,6 +57,12 @@ def scan_value(text: str, at: int) -> tuple[Value, int]:
     where only `parse` can say it."""
     scan = _scan_signed if "-0" in text and _MINUS_ZERO.search(text) else _scan_plain
     found: tuple[Value, int] = scan(text, at)
+    return found
+
+
+def scan_part(text: str, at: int) -> tuple[Value, int]:
+    """As `scan_value`, for one of many values of a text: it does not look at the others."""
+    found: tuple[Value, int] = _scan_signed(text, at)
     return found
 
 

@@ -11,6 +11,7 @@ from lakebed.pure.arrow.stream import ArrowStream
 from lakebed.pure.format.frame import RAW
 from lakebed.pure.reading import Reads
 from lakebed.pure.scan.rows import built
+from lakebed.pure.scan.sizes import stored_bytes
 from lakebed.pure.segment import RowsSegment
 from lakebed.pure.view import View
 
@@ -46,6 +47,7 @@ _TABLES: dict[str, dict[str, _Kind]] = {
         "first_seq": _INTEGER,
         "next_seq": _INTEGER,
         "dictionary": _INTEGER,
+        "stored_bytes": _INTEGER,
     },
     "segments": {
         "number": _INTEGER,
@@ -93,15 +95,17 @@ def system_table(reads: Reads, view: View, table: str, columns: list[str] | None
 
     def batches() -> Iterator[list[Array]]:
         of_blobs = table == "blobs" or previews
-        for rows in blobs.batches() if of_blobs else [_described(reads, table)]:
+        for rows in blobs.batches() if of_blobs else [_described(reads, view, table, names)]:
             if rows:
                 yield built(builders, [[row[name] for name in names] for row in rows])
 
     return ArrowStream(fields, batches)
 
 
-def _described(reads: Reads, table: str) -> list[dict[str, Any]]:
+def _described(reads: Reads, view: View, table: str, names: list[str]) -> list[dict[str, Any]]:
     """The rows of a table of descriptions."""
+    # It takes reading all row batches.
+    sizes = stored_bytes(view) if "stored_bytes" in names else {}
     describe = {
         "collections": reads.collections,
         "segments": reads.segments,
@@ -110,9 +114,11 @@ def _described(reads: Reads, table: str) -> list[dict[str, Any]]:
     }[table]
     rows = []
     for one in describe():
-        row = {name: one[_RENAMED.get(name, name)] for name in _TABLES[table]}
+        row: dict[str, Any] = {name: one.get(_RENAMED.get(name, name)) for name in _TABLES[table]}
+        if sizes:
+            row["stored_bytes"] = sizes.get(one["id"])
         if isinstance(row.get("hash"), bytes):
-            row["hash"] = row["hash"].hex()
+            row["hash"] = bytes(row["hash"]).hex()
         rows.append(row)
     return rows
 
@@ -169,11 +175,12 @@ class _Blobs:
                 )
 
     def _large(self, large: Any) -> dict[str, Any]:
-        wanted = not self._names.isdisjoint(("hash", "data"))
+        wanted = "data" in self._names or ("hash" in self._names and not self._previews)
         data = self._view.blob(large.blob) or b"" if wanted else b""
-        return self._row(
+        row = self._row(
             large.blob,
             data,
+            is_large=True,
             size=large.length,
             stored_size=large.stored,
             encoding="raw" if large.stored == large.length else "zstd",
@@ -181,8 +188,12 @@ class _Blobs:
             segment=large.segment,
             frame=None,
         )
+        if self._previews:
+            # Its hash takes reading it whole.
+            row["hash"] = f"{large.fingerprint:016x}…"
+        return row
 
-    def _row(self, id: int, data: bytes, **columns: Any) -> dict[str, Any]:
+    def _row(self, id: int, data: bytes, *, is_large: bool = False, **columns: Any) -> dict[str, Any]:
         catalogue = self._view.catalogue
         kind = "dictionary" if id in self._dictionaries else "pinned" if id in catalogue.pinned else "record"
         shown: bytes | str = data if "data" in self._names else b""
@@ -190,7 +201,7 @@ class _Blobs:
             shown = f"{columns['size']} {data[:_PREVIEW_BYTES].hex()}"
         return {
             "id": id,
-            "hash": self._hash(id, data) if "hash" in self._names else None,
+            "hash": self._hash(id, data) if "hash" in self._names and not (self._previews and is_large) else None,
             "kind": kind,
             "data": shown,
             **columns,
