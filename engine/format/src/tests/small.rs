@@ -243,11 +243,7 @@ fn the_difference_of_id_sets_is_that_of_their_ids() {
                 .collect()
         })
         .collect();
-    let id_set = |ids: &BTreeSet<u64>| {
-        ids.iter()
-            .map(|id| crate::BlobId(*id))
-            .collect::<crate::IdSet>()
-    };
+    let id_set = |ids: &BTreeSet<u64>| ids.iter().map(|id| BlobId(*id)).collect::<IdSet>();
     for a in &sets {
         for b in &sets {
             let expected: BTreeSet<u64> = a.difference(b).copied().collect();
