@@ -28,6 +28,7 @@ from lakebed.pure.codec import ZstdDecoder, ZstdStream
 from lakebed.pure.copies.restore import restore
 from lakebed.pure.hash import Hash
 from lakebed.pure.ingest.names import collection_name
+from lakebed.pure.repair import repair_store
 from lakebed.pure.store import open_store
 from lakebed.pure.values import Buffer, Row, Rows
 
@@ -50,6 +51,7 @@ __all__ = [
     "json_lines",
     "name",
     "open_store",
+    "repair_store",
     "restore",
 ]
 

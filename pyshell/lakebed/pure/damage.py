@@ -42,7 +42,8 @@ def named(what: str) -> Iterator[None]:
         yield
     except Malformed as problem:
         raise Corrupt(
-            f"{what} is damaged: {problem}. What is not damaged stays readable; `lakebed verify` lists all damage."
+            f"{what} is damaged: {problem}. What is not damaged stays readable; "
+            "`lakebed verify` lists all damage, and `lakebed repair` mends it."
         ) from problem
     except TooNew as problem:
         raise FormatTooNew(f"{what} was written by a newer lakebed: {problem}. Update lakebed.") from problem

@@ -140,8 +140,8 @@ def _from_footer(context: Context, problem: str) -> tuple[int, Manifest, Hold | 
         numbers = numbered(directory.names("manifests"), 20, "")
         return numbers[-1] if numbers else 0, found[1], None
     raise Corrupt(
-        f"{context.path} cannot be opened: {problem}, and the footers of its segments do not repeat it. Copy the directory "
-        "as it is, and restore the store from a backup."
+        f"{context.path} cannot be opened: {problem}, and the footers of its segments do not repeat it. `lakebed repair` "
+        "makes it again from the segments."
     )
 
 

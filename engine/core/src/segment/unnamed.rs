@@ -30,7 +30,9 @@ pub(crate) fn may_hold_commits(files: &SegmentFiles, number: SegmentNumber) -> R
         // Another store's, or of a format that this code does not know.
         Err(_) => return Ok(true),
     };
-    match opened.walker().last_commit(len) {
+    let stored = opened.file.data_end();
+    let stored = stored.map_err(|error| Error::io(&reading(number), error))?;
+    match opened.walker().last_commit(len, stored) {
         Ok(found) => Ok(found.is_some()),
         Err(ReadFailure::Damaged(_)) => Ok(true),
         Err(ReadFailure::Other(error)) => Err(error),

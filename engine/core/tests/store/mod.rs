@@ -4,6 +4,7 @@ mod backups;
 mod basics;
 mod compaction;
 mod copies;
+mod hostile;
 mod ingest;
 mod interrupts;
 mod leftovers;
