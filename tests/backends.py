@@ -8,6 +8,7 @@ from lakebed import _backend
 
 NEEDS_RUST: dict[str, str] = {
     "test_blobs.py::test_raw_blobs_of_sealed_segments_are_not_copied": "before Python 3.12 a class shows no memory but its own",
+    "test_read_errors.py": "Python cannot turn a fault under a mapping into an error",
     "test_concurrency.py::test_during_a_training_nothing_is_installed": "zstd's Python package trains while it holds the interpreter",
 }
 """Tests that only run with the engine in Rust, with the reason: a module (`test_x.py`), or a test of one

@@ -176,6 +176,7 @@ class Backend(Protocol):
         mode: Literal["r", "a"],
         create: bool,
         lock_timeout: float,
+        mmap: bool,
         cache_bytes: int,
         segment_bytes: int,
         page_bytes: int,

@@ -65,6 +65,7 @@ def open(
     mode: Literal["r", "a"],
     create: bool,
     lock_timeout: float,
+    mmap: bool,
     cache_bytes: int,
     segment_bytes: int,
     page_bytes: int,

@@ -44,6 +44,7 @@ def open(
     cache_bytes: int = 64 << 20,
     *,
     create: bool = True,
+    mmap: bool = True,
     segment_bytes: int = 64 << 20,
     page_bytes: int = 12 << 10,
     level: int = 3,
@@ -57,6 +58,8 @@ def open(
     - `lock_timeout`: seconds that a change waits while another process writes; then it raises `StoreLocked`, which
       names the process.
     - `cache_bytes`: memory for decompressed frames, in bytes.
+    - `mmap`: whether files may be mapped. Without, they are read, and take about 12 bytes of memory for each blob of
+      the segments that are used. The environment variable `LAKEBED_MMAP=0` forbids it in every call and command.
     - `segment_bytes`: the size, in bytes, at which a segment is sealed and the next one begun; a million blobs also
       seal it.
     - `page_bytes`: raw bytes that are compressed together in one frame; larger frames are smaller on disk and slower to
@@ -75,6 +78,7 @@ def open(
         mode=mode,
         create=create,
         lock_timeout=lock_timeout,
+        mmap=bool(mmap),
         cache_bytes=number(cache_bytes, "cache_bytes"),
         segment_bytes=number(segment_bytes, "segment_bytes"),
         page_bytes=number(page_bytes, "page_bytes"),

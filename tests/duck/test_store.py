@@ -14,6 +14,9 @@ import pytest
 import lakebed
 from lakebed.duck.table_scan import has_pushdown
 
+only_duckdb_2 = pytest.mark.skipif(
+    duckdb.__version__.startswith("1."), reason="connections of DuckDB 1.x take no class of their own"
+)
 RECORDS = [
     {
         "n": n,
@@ -74,6 +77,7 @@ def test_connecting_again_to_the_same_database_file_is_no_error(con, tmp_path):
         assert first.sql("SELECT count(*) FROM things JOIN mine USING (n)").fetchall() == [(1,)]
 
 
+@only_duckdb_2
 def test_cursors_threads_and_libraries_find_the_collections(con):
     query = "SELECT sum(n) AS total, (SELECT count(*) FROM collections) AS collections FROM things"
     expected = [(4950, 1)]
@@ -153,11 +157,12 @@ def test_filters_of_fields_inside_structs_reach_the_engine(tmp_path):
                 assert "Filters" in plan, condition
 
 
+@only_duckdb_2
 def test_ibis_reads_results_under_their_name_of_duckdb_1(con):
     assert con.cursor().execute("SELECT n FROM data.things WHERE n < 2").fetch_arrow_table().num_rows == 2
 
 
-@pytest.mark.skipif(duckdb.__version__.startswith("1."), reason="connections of DuckDB 1.x take no class of their own")
+@only_duckdb_2
 def test_attach_of_a_second_store_and_a_join(con, tmp_path):
     other = tmp_path / "it's other.lakebed"
     with lakebed.open(other) as store:

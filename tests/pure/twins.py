@@ -18,7 +18,7 @@ OPTIONS: dict[str, Any] = {"segment_bytes": 4096, "page_bytes": 256, "lock_timeo
 
 def opened(backend: _backend.Backend, path: Path, mode: str = "a", **options: Any) -> lakebed.Store:
     """A store of one backend, whichever runs."""
-    settings = {"cache_bytes": 1 << 20, "level": 3, **OPTIONS, **options}
+    settings = {"mmap": True, "cache_bytes": 1 << 20, "level": 3, **OPTIONS, **options}
     return lakebed.Store(backend.open_store(str(path), mode=mode, create=True, command="test", **settings))  # type: ignore[arg-type]
 
 

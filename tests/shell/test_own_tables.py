@@ -91,6 +91,9 @@ class TestOtherStores:
         say("DETACH o;")
         assert "error" in say("FROM o.names;", code=1)
 
+    def test_none_is_attached_without_external_access(self, say, other):
+        assert "Permission" in say("SET enable_external_access = false; ATTACH 'other.lakebed' AS o;", code=1)
+
     def test_its_name_is_that_of_its_directory(self, say, other):
         say("ATTACH 'other.lakebed'; ATTACH IF NOT EXISTS 'other.lakebed' AS other; format csv;")
         assert "c\n2\n" in say("SELECT count(*) AS c FROM other.names;")

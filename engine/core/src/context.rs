@@ -85,7 +85,11 @@ impl StoreContext {
             cache: FrameCache::new(options.cache_bytes),
             dictionaries: Dictionaries::default(),
             filters: Filters::default(),
-            segments: SegmentFiles::new(Arc::clone(&vfs) as _, &header),
+            segments: if options.maps() {
+                SegmentFiles::new(Arc::clone(&vfs) as _, &header)
+            } else {
+                SegmentFiles::unmapped(Arc::clone(&vfs) as _, &header)
+            },
             large: LargeSegments::default(),
             manifests: DirectoryCache::default(),
             missing: DirectoryCache::default(),
@@ -131,7 +135,7 @@ impl StoreContext {
 
     /// The state of one of the store's directories, to be read before looking into it.
     pub(crate) fn directory_state(&self, dir: &str) -> DirectoryState {
-        DirectoryState::of(self.vfs.as_ref(), self.segments.can_map, dir)
+        DirectoryState::of(self.vfs.as_ref(), self.vfs.can_map(), dir)
     }
 
     /// Keeps a warning: something that a user should know and that is not an error.

@@ -70,6 +70,12 @@ impl ErrorKind {
         ErrorKind::Interrupted,
     ];
 
+    /// Whether stored bytes cannot be had, because they are damaged or the disk does not give them: others may be
+    /// there.
+    pub(crate) const fn is_of_stored_bytes(self) -> bool {
+        matches!(self, ErrorKind::Corrupt | ErrorKind::Io)
+    }
+
     /// The kind's stable name.
     pub const fn as_str(self) -> &'static str {
         match self {

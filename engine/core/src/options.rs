@@ -46,6 +46,9 @@ pub struct Options {
     pub create: bool,
     /// How long a change waits for another writer's lock.
     pub lock_timeout: Duration,
+    /// Whether files may be mapped. Without, they are read, and a read error of the disk is an error. The environment
+    /// variable `LAKEBED_MMAP=0` forbids it, too.
+    pub mmap: bool,
     /// Memory for decoded frames, in bytes.
     pub cache_bytes: usize,
     /// The active segment is sealed when it reaches this size, in bytes.
@@ -68,6 +71,9 @@ pub struct Options {
     pub interrupted: fn() -> bool,
 }
 
+/// The environment variable that forbids mappings, for programs that open stores by themselves.
+const MMAP_VARIABLE: &str = "LAKEBED_MMAP";
+
 /// Most threads of a store object; more are not useful on any machine.
 const MOST_THREADS: usize = 1024;
 
@@ -77,6 +83,7 @@ impl Default for Options {
             mode: Mode::Append,
             create: true,
             lock_timeout: Duration::from_secs(10),
+            mmap: true,
             cache_bytes: 64 << 20,
             segment_bytes: 64 << 20,
             segment_blobs: 1 << 20,
@@ -144,6 +151,13 @@ impl Options {
             return Err(Error::interrupted());
         }
         Ok(())
+    }
+
+    /// Whether files are mapped where that is safe.
+    pub(crate) fn maps(&self) -> bool {
+        let forbidden = std::env::var_os(MMAP_VARIABLE)
+            .is_some_and(|value| value == "0" || value == "false" || value == "no");
+        self.mmap && !forbidden
     }
 
     /// The number of threads these options mean.

@@ -40,7 +40,7 @@ pub(crate) struct StoreEngine {
 
 /// Opens a store.
 #[pyfunction]
-#[pyo3(signature = (path, /, *, mode, create, lock_timeout, cache_bytes, segment_bytes, page_bytes, level, threads, command))]
+#[pyo3(signature = (path, /, *, mode, create, lock_timeout, mmap, cache_bytes, segment_bytes, page_bytes, level, threads, command))]
 #[expect(clippy::too_many_arguments, reason = "one for each setting")]
 pub(crate) fn open(
     py: Python<'_>,
@@ -48,6 +48,7 @@ pub(crate) fn open(
     mode: &str,
     create: bool,
     lock_timeout: f64,
+    mmap: bool,
     cache_bytes: u64,
     segment_bytes: u64,
     page_bytes: u64,
@@ -71,6 +72,7 @@ pub(crate) fn open(
         mode: core_mode,
         create,
         lock_timeout,
+        mmap,
         cache_bytes: usize::try_from(cache_bytes)?,
         segment_bytes,
         page_bytes: usize::try_from(page_bytes)?,

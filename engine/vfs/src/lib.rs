@@ -35,8 +35,14 @@
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod count;
 mod error;
 mod forks;
+#[cfg(target_os = "linux")]
+mod guard;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_guard.rs"]
+mod guard;
 mod mapping;
 mod mem;
 mod name;
@@ -48,6 +54,9 @@ mod traits;
 #[cfg(test)]
 mod tests;
 
+#[doc(hidden)]
+pub use count::{force_most_mappings, mappings};
+pub use count::{is_out_of_files, mappings_are_scarce, open_file_limit};
 pub use error::{errno, named};
 pub use forks::forks;
 #[doc(hidden)]

@@ -1,4 +1,4 @@
-//! Read-only mappings of files; the only `unsafe` of this crate.
+//! Read-only mappings of files.
 
 use std::fmt;
 use std::fs;
@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use memmap2::{Mmap, MmapOptions};
 
+use crate::count;
+use crate::guard::Guard;
 use crate::pages::{page_size, round_to_pages};
 
 /// How bytes of a [`Mapping`] will be read.
@@ -57,8 +59,25 @@ pub struct Mapping {
 }
 
 enum Bytes {
-    Mapped(Mmap),
+    Mapped(Counted),
     Owned(Arc<[u8]>),
+}
+
+/// A mapping of the operating system, which counts.
+struct Counted {
+    /// Dropped before the mapping.
+    guard: Guard,
+    map: Mmap,
+    _count: Count,
+}
+
+/// One of the mappings that the process may have.
+struct Count;
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        count::drop_one();
+    }
 }
 
 impl Mapping {
@@ -69,6 +88,8 @@ impl Mapping {
         if len == 0 {
             return Ok(Self::from(Vec::new()));
         }
+        count::take_one()?;
+        let count = Count;
         #[expect(unsafe_code, reason = "mapping a file is unsafe by nature")]
         // SAFETY: the mapping is private to this type, read-only, and inside the file's length as just checked. What
         // remains is what `ReadFile::map` demands of its caller: these bytes are not written and the file is not
@@ -76,8 +97,13 @@ impl Mapping {
         // never writes to those again and never shortens them; removing one leaves its bytes in place. Where others
         // could break that, on network file systems, `Vfs::can_map` says no.
         let map = unsafe { MmapOptions::new().len(len).map(file)? };
+        let guard = Guard::new(map.as_ptr() as usize, map.len())?;
         Ok(Self {
-            bytes: Arc::new(Bytes::Mapped(map)),
+            bytes: Arc::new(Bytes::Mapped(Counted {
+                guard,
+                map,
+                _count: count,
+            })),
         })
     }
 
@@ -88,7 +114,7 @@ impl Mapping {
     /// The system's.
     pub fn advise(&self, advice: Advice, range: Range<usize>) -> io::Result<()> {
         match &*self.bytes {
-            Bytes::Mapped(map) => {
+            Bytes::Mapped(Counted { map, .. }) => {
                 let pages = round_to_pages(range, map.len(), page_size());
                 advise(map, forced(advice), pages)
             }
@@ -96,11 +122,36 @@ impl Mapping {
         }
     }
 
+    /// Whether a page could not be read: the disk reported an error, or the file was cut. Then bytes that were read
+    /// from it, at any time and anywhere, may be zeros, and are not to be used. To be asked after reading.
+    #[inline]
+    pub fn has_failed(&self) -> bool {
+        match &*self.bytes {
+            Bytes::Mapped(Counted { guard, .. }) => guard.has_failed(),
+            Bytes::Owned(_) => false,
+        }
+    }
+
+    /// Says that its bytes go to somebody who does not ask [`Mapping::has_failed`]: a page that cannot be read then
+    /// ends the process, as zeros would be taken for what was stored.
+    ///
+    /// # Errors
+    /// It has failed already.
+    pub fn give(&self) -> io::Result<()> {
+        if let Bytes::Mapped(Counted { guard, .. }) = &*self.bytes {
+            guard.give();
+        }
+        if self.has_failed() {
+            return Err(io::Error::other("a part of the file could not be read"));
+        }
+        Ok(())
+    }
+
     /// Fetches a range that is about to be read, if it lies on more than one page: all pages together, where a mapping
     /// with [`Advice::Random`] fetches each when it is touched. A hint, like [`Mapping::advise`]; it costs a system
     /// call, so it is for ranges that are rarely read.
     pub fn prefetch(&self, range: Range<usize>) {
-        if let Bytes::Mapped(map) = &*self.bytes
+        if let Bytes::Mapped(Counted { map, .. }) = &*self.bytes
             && FORCED.load(Ordering::Relaxed) == 0
         {
             let page = page_size();
@@ -148,7 +199,7 @@ impl Deref for Mapping {
     #[inline]
     fn deref(&self) -> &[u8] {
         match &*self.bytes {
-            Bytes::Mapped(map) => map,
+            Bytes::Mapped(Counted { map, .. }) => map,
             Bytes::Owned(bytes) => bytes,
         }
     }

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from lakebed._duckdb import duckdb
 
-__all__ = ["AttachStore", "helper", "plain_cursor", "with_search_path"]
+__all__ = ["AttachStore", "helper", "may_open_files", "plain_cursor", "with_search_path"]
 
 _ATTACH = re.compile(
     r"""\s* ATTACH \s+ (?:DATABASE \s+)? (?P<may_exist> IF \s+ NOT \s+ EXISTS \s+)? '(?P<path>(?:[^']|'')+)'
@@ -40,7 +40,7 @@ def _attached_store(connection: duckdb.DuckDBPyConnection, query: object) -> Att
         return None
     path = found["path"].replace("''", "'")
     place = Path(path).expanduser()
-    if not (place / "FORMAT").is_file() or not _may_open_files(connection):
+    if not (place / "FORMAT").is_file() or not may_open_files(connection):
         return None
     name = found["quoted"].replace('""', '"') if found["quoted"] else found["name"]
     return AttachStore(str(place), name or place.name.removesuffix(".lakebed"), bool(found["may_exist"]))
@@ -54,7 +54,7 @@ def _arrow_table(connection: Any, rows_per_batch: int = 1_000_000) -> Any:
         return connection.to_arrow_table(rows_per_batch)
 
 
-def _may_open_files(connection: duckdb.DuckDBPyConnection) -> bool:
+def may_open_files(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether the settings allow every file."""
     with helper(connection) as cursor:
         return cursor.execute("SELECT current_setting('enable_external_access')").fetchone() == (True,)

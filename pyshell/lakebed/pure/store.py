@@ -42,7 +42,7 @@ def open_store(
     mode: Literal["r", "a"],
     create: bool,
     lock_timeout: float,
-    mmap: bool = True,
+    mmap: bool,
     cache_bytes: int,
     segment_bytes: int,
     page_bytes: int,
@@ -72,7 +72,7 @@ def open_store(
         level,
         threads or os.cpu_count() or 1,
         command,
-        mmap and os.environ.get("LAKEBED_MMAP") != "0",
+        mmap=mmap and os.environ.get("LAKEBED_MMAP") not in ("0", "false", "no"),
     )
     return StoreEngine(path, options, create=create and mode == "a")
 

@@ -375,6 +375,10 @@ impl Verification for FirstProblem<'_> {
         self.problem.get_or_insert(text);
     }
 
+    fn goes_on(&self) -> bool {
+        false
+    }
+
     fn commit(&mut self) {}
 
     fn frame(&mut self) {}

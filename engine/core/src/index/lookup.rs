@@ -12,7 +12,7 @@ use parking_lot::RwLock;
 
 use super::runs::{self, Choice, Entries, Merge, Run};
 use crate::context::StoreContext;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::fingerprints::filter::{BLOBS_A_QUESTION, Filter};
 use crate::random::random_u64;
 use crate::segment::SealedSegment;
@@ -135,7 +135,7 @@ impl Lookup {
         }
         // With one segment there is no run.
         let runs = if sealed.len() > 1 {
-            runs::open_all(context.vfs.as_ref()).runs
+            runs::open_all(context.vfs.as_ref(), context.segments.can_map).runs
         } else {
             Vec::new()
         };
@@ -184,7 +184,7 @@ impl Lookup {
                 match footer.sealed.segment.find(files, range.clone(), &mut found) {
                     Ok(()) => {}
                     // Another segment may have what is wanted; only if none does, this matters.
-                    Err(error) if error.kind() == ErrorKind::Corrupt => unreadable = Some(error),
+                    Err(error) if error.kind().is_of_stored_bytes() => unreadable = Some(error),
                     Err(error) => return Err(error),
                 }
                 if !found.is_empty() && !each(&found)? {
@@ -210,7 +210,7 @@ impl Lookup {
 /// whole store.
 pub(crate) fn maintain(context: &StoreContext, sealed: &[SealedSegment]) -> Result<()> {
     let outline = outline(sealed);
-    let mut found = runs::open_all(context.vfs.as_ref());
+    let mut found = runs::open_all(context.vfs.as_ref(), context.segments.can_map);
     loop {
         let choice = runs::choose(&outline, &headers(&found.runs));
         remove(context, &mut found, &choice);
@@ -220,9 +220,11 @@ pub(crate) fn maintain(context: &StoreContext, sealed: &[SealedSegment]) -> Resu
         let number = found.next_number;
         found.next_number += 1;
         write(context, sealed, &outline, &found.runs, number, &merge)?;
-        found
-            .runs
-            .push(Arc::new(Run::open(context.vfs.as_ref(), number)?));
+        found.runs.push(Arc::new(Run::open(
+            context.vfs.as_ref(),
+            number,
+            context.segments.can_map,
+        )?));
     }
 }
 

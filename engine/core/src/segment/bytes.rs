@@ -7,10 +7,10 @@ use std::ops::{Deref, Range};
 use std::sync::{Arc, OnceLock};
 
 use lakebed_format::SegmentNumber;
-use lakebed_vfs::{Advice, Mapping, ReadFile};
+use lakebed_vfs::{Advice, Mapping, ReadFile, mappings_are_scarce};
 
 use super::files::{SegmentFiles, len_of, reading};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// How bytes will be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,14 @@ impl Slice {
                 Slice::Mapped(mapping, range.start..end)
             }
             Slice::Read(bytes, known) => Slice::Read(bytes, known.min(len)),
+        }
+    }
+
+    /// The same bytes in memory, so that nothing more is read of a mapping.
+    pub(crate) fn in_memory(self) -> Self {
+        match self {
+            Slice::Mapped(..) => self.to_vec().into(),
+            Slice::Read(..) => self,
         }
     }
 
@@ -83,9 +91,26 @@ impl Deref for Slice {
 enum Storage {
     Mapped {
         random: Mapping,
-        sequential: OnceLock<Mapping>,
+        sequential: OnceLock<Sequential>,
     },
     File(Arc<dyn ReadFile>),
+}
+
+/// What reads from front to back take.
+#[derive(Debug)]
+enum Sequential {
+    Mapped(Mapping),
+    /// Mappings are scarce.
+    File(Arc<dyn ReadFile>),
+}
+
+impl Sequential {
+    fn readable(&self) -> Readable<'_> {
+        match self {
+            Self::Mapped(mapping) => Readable::Mapped(mapping),
+            Self::File(file) => Readable::File(file.as_ref()),
+        }
+    }
 }
 
 /// The bytes of one complete segment.
@@ -111,13 +136,17 @@ impl SegmentBytes {
                 format!("the file ends here and should have {len} bytes"),
             ));
         }
-        let storage = if files.can_map {
-            Storage::Mapped {
-                random: map(file.as_ref(), segment, len, Advice::Random)?,
-                sequential: OnceLock::new(),
-            }
+        let mapping = if files.can_map {
+            map(file.as_ref(), segment, len, Advice::Random)?
         } else {
-            Storage::File(file)
+            None
+        };
+        let storage = match mapping {
+            Some(random) => Storage::Mapped {
+                random,
+                sequential: OnceLock::new(),
+            },
+            None => Storage::File(files.file(segment)),
         };
         Ok(Self {
             segment,
@@ -149,6 +178,24 @@ impl SegmentBytes {
         }
     }
 
+    /// Checks that everything that was read from mappings so far could be read. To be called before it is used.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) fn check_read(&self) -> Result<()> {
+        let failed = match &self.storage {
+            Storage::Mapped { random, sequential } => {
+                random.has_failed()
+                    || matches!(sequential.get(), Some(Sequential::Mapped(mapping)) if mapping.has_failed())
+            }
+            Storage::File(_) => false,
+        };
+        if failed {
+            return Err(unreadable(self.segment));
+        }
+        Ok(())
+    }
+
     /// The mapping, where there is one.
     pub(crate) fn mapping(&self) -> Option<&Mapping> {
         match &self.storage {
@@ -170,15 +217,20 @@ impl SegmentBytes {
         if access == Access::Random {
             return Ok(Readable::Mapped(random));
         }
-        if let Some(mapping) = sequential.get() {
-            return Ok(Readable::Mapped(mapping));
+        if let Some(known) = sequential.get() {
+            return Ok(known.readable());
         }
-        let mapping = match files.open(self.segment) {
-            Ok(file) => map(file.as_ref(), self.segment, self.len, Advice::Sequential)?,
+        let found = match files.open(self.segment) {
+            // A segment that cannot have two mappings keeps the one for random access.
+            Ok(_) if mappings_are_scarce() => Sequential::File(files.file(self.segment)),
+            Ok(file) => match map(file.as_ref(), self.segment, self.len, Advice::Sequential)? {
+                Some(mapping) => Sequential::Mapped(mapping),
+                None => Sequential::File(files.file(self.segment)),
+            },
             // Compaction may have removed the name while this reader goes on: the first mapping still has the bytes.
-            Err(_) => random.clone(),
+            Err(_) => Sequential::Mapped(random.clone()),
         };
-        Ok(Readable::Mapped(sequential.get_or_init(|| mapping)))
+        Ok(sequential.get_or_init(|| found).readable())
     }
 
     fn range(&self, offset: u64, len: u64) -> Result<Range<usize>> {
@@ -202,14 +254,58 @@ pub(crate) enum Readable<'a> {
     File(&'a dyn ReadFile),
 }
 
-fn map(file: &dyn ReadFile, segment: SegmentNumber, len: u64, advice: Advice) -> Result<Mapping> {
-    let mapping = file.map(len).map_err(|error| {
-        if error.kind() == std::io::ErrorKind::UnexpectedEof {
-            return Error::corrupt(segment, 0, "the file is shorter than it was");
+/// What was read of a segment, unless a page of its mapping could not be.
+///
+/// # Errors
+/// `Io`; otherwise that of `read`.
+pub(crate) fn if_read<T>(
+    segment: SegmentNumber,
+    mapping: Option<&Mapping>,
+    read: Result<T>,
+) -> Result<T> {
+    if mapping.is_some_and(Mapping::has_failed) {
+        return Err(unreadable(segment));
+    }
+    read
+}
+
+/// Gives the bytes of a mapping to somebody who cannot ask whether they were read.
+///
+/// # Errors
+/// `Io` when some were not.
+pub(crate) fn give(segment: SegmentNumber, mapping: &Mapping) -> Result<()> {
+    mapping.give().map_err(|_| unreadable(segment))
+}
+
+/// A mapping of a segment has a page that could not be read.
+fn unreadable(segment: SegmentNumber) -> Error {
+    Error::new(
+        ErrorKind::Io,
+        format!(
+            "Segment {segment} could not be read: its disk reported an error, or another program cut the file. This store object \
+             reads nothing more of it; with LAKEBED_MMAP=0 a store reads all but the part that is lost."
+        ),
+    )
+}
+
+/// A mapping of a segment; `None` when the process can have no more, or no more addresses: then it is read.
+fn map(
+    file: &dyn ReadFile,
+    segment: SegmentNumber,
+    len: u64,
+    advice: Advice,
+) -> Result<Option<Mapping>> {
+    match file.map(len) {
+        Ok(mapping) => {
+            // Advice is a hint; without it reads are only slower.
+            let _ = mapping.advise(advice, 0..mapping.len());
+            Ok(Some(mapping))
         }
-        Error::io(&format!("mapping segment {segment}"), error)
-    })?;
-    // Advice is a hint; without it reads are only slower.
-    let _ = mapping.advise(advice, 0..mapping.len());
-    Ok(mapping)
+        Err(error) if error.kind() == std::io::ErrorKind::OutOfMemory => Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            let text = "the file is shorter than it was";
+            Err(Error::corrupt(segment, 0, text))
+        }
+        Err(error) => Err(Error::io(&format!("mapping segment {segment}"), error)),
+    }
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use lakebed_format::{Layout, SegmentFormat, SegmentNumber, StoreHeader, StoreUuid, names};
-use lakebed_vfs::{ReadFile, ReadVfs};
+use lakebed_vfs::{ReadFile, ReadVfs, is_out_of_files};
 
+use super::open_files::{OpenFiles, SegmentFile};
 use crate::error::{Error, Result};
 use crate::place::replaced;
 
@@ -13,6 +14,8 @@ use crate::place::replaced;
 #[derive(Debug)]
 pub(crate) struct SegmentFiles {
     vfs: Arc<dyn ReadVfs>,
+    /// Those that are read and not mapped.
+    open: Arc<OpenFiles>,
     /// Whether files may be mapped.
     pub(crate) can_map: bool,
     /// The store whose segments these are.
@@ -25,6 +28,7 @@ impl SegmentFiles {
     pub(crate) fn new(vfs: Arc<dyn ReadVfs>, header: &StoreHeader) -> Self {
         Self {
             can_map: vfs.can_map(),
+            open: Arc::new(OpenFiles::new(Arc::clone(&vfs))),
             vfs,
             store: header.uuid,
             format: header.segment_format(),
@@ -39,14 +43,38 @@ impl SegmentFiles {
         }
     }
 
+    /// The same files, read and never mapped.
+    pub(crate) fn without_mapping(&self) -> Self {
+        Self {
+            vfs: Arc::clone(&self.vfs),
+            open: Arc::clone(&self.open),
+            can_map: false,
+            ..*self
+        }
+    }
+
     /// Opens the file of a segment.
     ///
     /// # Errors
     /// `Corrupt` when it is missing; `Io`.
     pub(crate) fn open(&self, segment: SegmentNumber) -> Result<Arc<dyn ReadFile>> {
         let name = names::segment(segment);
-        let opened = self.vfs.open_read(&name);
+        let opened = match self.vfs.open_read(&name) {
+            Err(error) if is_out_of_files(&error) => {
+                self.open.close();
+                self.vfs.open_read(&name)
+            }
+            opened => opened,
+        };
         opened.map_err(|error| self.cannot_open(segment, error))
+    }
+
+    /// The file of a segment that is there, to be opened when it is read.
+    pub(crate) fn file(&self, segment: SegmentNumber) -> Arc<dyn ReadFile> {
+        Arc::new(SegmentFile {
+            files: Arc::clone(&self.open),
+            segment,
+        })
     }
 
     /// Opens the file of a segment; `None` when there is none.
@@ -62,6 +90,11 @@ impl SegmentFiles {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.cannot_open(segment, error)),
         }
+    }
+
+    /// Closes what is open and not in use at this moment.
+    pub(crate) fn close_files(&self) {
+        self.open.close();
     }
 
     /// The numbers of the segments whose files are there, ascending.

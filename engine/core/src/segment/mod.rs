@@ -16,12 +16,14 @@
 //! and offset. Nothing here knows hashes or names of collections.
 
 pub(crate) mod bytes;
+mod checked;
 pub(crate) mod create;
 pub(crate) mod damage;
 pub(crate) mod files;
 pub(crate) mod frame_cache;
 mod interface;
 pub(crate) mod large;
+mod open_files;
 pub(crate) mod rows;
 mod sealed;
 pub(crate) mod unnamed;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use lakebed_format::{Layout, SegmentEntry};
 
+use super::checked::Checked;
 use super::interface::Segment;
 use super::rows::sealed::SealedRows;
 
@@ -19,7 +20,7 @@ impl SealedSegment {
     /// the catalogue names by its blob.
     pub(crate) fn of_entry(entry: SegmentEntry) -> Option<Self> {
         let segment = match entry.layout {
-            Layout::Rows => Arc::new(SealedRows::new(entry)),
+            Layout::Rows => Arc::new(Checked(SealedRows::new(entry))),
             Layout::Large => return None,
         };
         Some(Self { entry, segment })

@@ -6,6 +6,11 @@ use crate::error::{ErrorKind, Result};
 
 /// Counts what was checked and collects what is wrong.
 pub(crate) trait Verification {
+    /// Whether what the disk does not give is a problem among others, and not the end of checking.
+    fn goes_on(&self) -> bool {
+        true
+    }
+
     /// Something is wrong; `message` says what.
     fn problem(&mut self, segment: SegmentNumber, offset: Option<u64>, message: String);
 
@@ -26,6 +31,24 @@ pub(crate) trait Verification {
 }
 
 impl dyn Verification + '_ {
+    /// The result of checking a segment. That its file cannot be read becomes a problem, too: others may be whole.
+    ///
+    /// # Errors
+    /// Those that are about more than this segment.
+    pub(crate) fn unless_unreadable(
+        &mut self,
+        segment: SegmentNumber,
+        checked: Result<()>,
+    ) -> Result<()> {
+        match checked {
+            Err(error) if error.kind() == ErrorKind::Io && self.goes_on() => {
+                self.problem(segment, None, error.message().to_owned());
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
     /// The value of a result. Damage becomes a problem and `None`.
     ///
     /// # Errors
@@ -38,7 +61,10 @@ impl dyn Verification + '_ {
     ) -> Result<Option<T>> {
         match result {
             Ok(value) => Ok(Some(value)),
-            Err(error) if error.kind() == ErrorKind::Corrupt => {
+            Err(error)
+                if error.kind() == ErrorKind::Corrupt
+                    || self.goes_on() && error.kind().is_of_stored_bytes() =>
+            {
                 self.problem(segment, offset, error.message().to_owned());
                 Ok(None)
             }

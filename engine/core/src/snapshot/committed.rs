@@ -11,7 +11,7 @@ use lakebed_vfs::File;
 use crate::blob::Blob;
 use crate::catalogue::Catalogue;
 use crate::context::StoreContext;
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 use crate::index::lookup::Lookup;
 use crate::reach::{Reach, ReachSource};
 use crate::segment::damage::Damage;
@@ -214,7 +214,7 @@ impl CommittedState {
         };
         // Another segment may have what is wanted; only if none does, damage matters.
         let unreadable = match searched {
-            Err(error) if error.kind() == ErrorKind::Corrupt => Some(error),
+            Err(error) if error.kind().is_of_stored_bytes() => Some(error),
             other => {
                 other?;
                 None

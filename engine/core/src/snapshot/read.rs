@@ -90,7 +90,7 @@ impl Snapshot {
                         }
                         Ok(_) => {}
                         // Another one of the same fingerprint may be the one that is wanted.
-                        Err(error) if error.kind() == ErrorKind::Corrupt => {
+                        Err(error) if error.kind().is_of_stored_bytes() => {
                             unreadable = Some(error);
                         }
                         Err(error) => return Err(error),

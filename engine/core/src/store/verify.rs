@@ -6,7 +6,7 @@ use std::time::Instant;
 use lakebed_format::{Hash, SegmentNumber, Seq};
 
 use super::{Problem, Store, VerifyReport};
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 use crate::progress::{Progress, ProgressFn};
 use crate::segment::large::LargeSegment;
 use crate::segment::verify::Verification;
@@ -72,7 +72,7 @@ impl Check<'_> {
     ) -> Result<Option<T>> {
         match result {
             Ok(value) => Ok(Some(value)),
-            Err(error) if error.kind() == ErrorKind::Corrupt => {
+            Err(error) if error.kind().is_of_stored_bytes() => {
                 self.problem(segment, offset, error.message().to_owned());
                 Ok(None)
             }

@@ -129,7 +129,12 @@ impl Shared {
 
     /// Closes the store object; true if it was open.
     pub(crate) fn close(&self) -> bool {
-        !self.closed.swap(true, Ordering::AcqRel)
+        let closes = !self.closed.swap(true, Ordering::AcqRel);
+        if closes && !self.context.is_forked() {
+            // Snapshots that are still held open them again.
+            self.context.segments.close_files();
+        }
+        closes
     }
 
     /// The committed state.

@@ -7,6 +7,7 @@ mod copies;
 mod ingest;
 mod interrupts;
 mod leftovers;
+mod mappings;
 mod places;
 mod readers;
 mod releases;

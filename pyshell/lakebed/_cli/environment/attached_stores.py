@@ -9,6 +9,7 @@ from lakebed._cli.environment.duckdb_connection import attach_store
 from lakebed._cli.environment.store_guard import refuse_changes
 from lakebed._cli.language.names import names_in, sql_words, unquoted
 from lakebed.duck.connection import attach_on_demand
+from lakebed.duck.cursors import may_open_files
 from lakebed.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -52,8 +53,11 @@ class AttachedStores:
         words = sql_words(statement)
         first = words[0].lower() if words and statement.kind == "sql" else ""
         if first == "attach" and (asked := _attached(words)) is not None:
-            self._attach(asked)
-            return True
+            self._context.allow_file(asked.path)
+            if may_open_files(self._connection):
+                self._attach(asked)
+                return True
+            # DuckDB's own ATTACH says what forbids it.
         if first == "detach" and (other := self._other(unquoted(words[-1]))) is not None:
             self._connection.execute(statement.sql)
             self._others.remove(other)
@@ -75,7 +79,6 @@ class AttachedStores:
         return next((one for one in self._others if one.name.casefold() == name.casefold()), None)
 
     def _attach(self, asked: _Attach) -> None:
-        self._context.allow_file(asked.path)
         if asked.may_exist and self._other(asked.name) is not None:
             return
         path = str(Path(asked.path).expanduser())

@@ -19,7 +19,9 @@ pub(crate) struct FoundRuns {
 }
 
 /// Opens all runs. It never fails: a store without its derived files is slower and whole.
-pub(crate) fn open_all(vfs: &dyn ReadVfs) -> FoundRuns {
+///
+/// `map`: whether they may be mapped.
+pub(crate) fn open_all(vfs: &dyn ReadVfs, map: bool) -> FoundRuns {
     let mut found = FoundRuns {
         next_number: 1,
         ..FoundRuns::default()
@@ -29,7 +31,7 @@ pub(crate) fn open_all(vfs: &dyn ReadVfs) -> FoundRuns {
             continue;
         };
         found.next_number = found.next_number.max(number.saturating_add(1));
-        match Run::open(vfs, number) {
+        match Run::open(vfs, number, map) {
             Ok(run) => found.runs.push(Arc::new(run)),
             Err(_) => found.unreadable.push(number),
         }

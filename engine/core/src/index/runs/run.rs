@@ -72,7 +72,9 @@ impl Checked {
 
 impl Run {
     /// Opens `index/N.run` and checks its header and length. Its pages are checked when they are first touched.
-    pub(crate) fn open(vfs: &dyn ReadVfs, number: u64) -> Result<Self> {
+    ///
+    /// `map`: whether it may be mapped.
+    pub(crate) fn open(vfs: &dyn ReadVfs, number: u64, map: bool) -> Result<Self> {
         let name = names::run(number);
         let reading = |error| Error::io(&format!("reading {name}"), error);
         let file = vfs.open_read(&name).map_err(reading)?;
@@ -86,14 +88,15 @@ impl Run {
         if header.number != number || header.file_len() != len {
             return Err(damaged(number, "its name or length is not what it says"));
         }
-        let mapping = if vfs.can_map() {
-            let mapping = file.map(len).map_err(reading)?;
+        let mapping = match map.then(|| file.map(len)).transpose() {
+            // The process can have no more mappings: it is read.
+            Err(error) if error.kind() == std::io::ErrorKind::OutOfMemory => None,
+            mapped => mapped.map_err(reading)?,
+        };
+        if let Some(mapping) = &mapping {
             // A lookup touches single pages; reading ahead would cost many times what it reads. Without effect is fine.
             let _ = mapping.advise(Advice::Random, 0..mapping.len());
-            Some(mapping)
-        } else {
-            None
-        };
+        }
         Ok(Self {
             header,
             file,
@@ -117,6 +120,22 @@ impl Run {
     /// Appends the ids whose fingerprints lie in the range, by ascending fingerprint, at most `most`: for hash
     /// prefixes.
     pub(crate) fn range(
+        &self,
+        range: RangeInclusive<Fingerprint>,
+        most: usize,
+        found: &mut Vec<BlobId>,
+    ) -> Result<()> {
+        let before = found.len();
+        let searched = self.search(range, most, found);
+        if self.mapping.as_ref().is_some_and(Mapping::has_failed) {
+            found.truncate(before);
+            let text = "a part of it could not be read";
+            return Err(damaged(self.header.number, text));
+        }
+        searched
+    }
+
+    fn search(
         &self,
         range: RangeInclusive<Fingerprint>,
         most: usize,

@@ -31,7 +31,7 @@ fn spec(number: u64, entries: &[Entry]) -> RunSpec {
 fn write(vfs: &dyn Vfs, number: u64, entries: &[Entry]) -> Arc<Run> {
     let spec = spec(number, entries);
     write_run(vfs, &spec, entries.iter().copied().map(Ok)).unwrap();
-    Arc::new(Run::open(vfs, number).unwrap())
+    Arc::new(Run::open(vfs, number, vfs.can_map()).unwrap())
 }
 
 /// Entries as hashes make them: evenly spread, with ids in no order.
@@ -117,7 +117,7 @@ fn a_damaged_page_is_an_error_where_it_is_touched_and_nowhere_else() {
     let file = vfs.open(&names::run(1), Open::ReadWrite).unwrap();
     file.write_all_at(&[0xff], header.fingerprints().offset + 5 * 4096 + 100)
         .unwrap();
-    let run = Arc::new(Run::open(&vfs, 1).unwrap());
+    let run = Arc::new(Run::open(&vfs, 1, true).unwrap());
     for &(fingerprint, id) in &entries[..512] {
         assert_eq!(ids(&run, fingerprint.0), [id]);
     }
@@ -138,13 +138,13 @@ fn what_is_no_run_is_not_opened() {
     let entries = even(1000, 0);
     write(&vfs, 1, &entries);
     assert_eq!(
-        Run::open(&vfs, 2).unwrap_err().kind(),
+        Run::open(&vfs, 2, true).unwrap_err().kind(),
         ErrorKind::Io,
         "missing"
     );
     vfs.rename(&names::run(1), &names::run(2)).unwrap();
     assert_eq!(
-        Run::open(&vfs, 2).unwrap_err().kind(),
+        Run::open(&vfs, 2, true).unwrap_err().kind(),
         ErrorKind::Corrupt,
         "another's"
     );
@@ -153,7 +153,7 @@ fn what_is_no_run_is_not_opened() {
         let file = vfs.open(&names::run(1), Open::ReadWrite).unwrap();
         file.set_len(len).unwrap();
         assert_eq!(
-            Run::open(&vfs, 1).unwrap_err().kind(),
+            Run::open(&vfs, 1, true).unwrap_err().kind(),
             ErrorKind::Corrupt,
             "cut to {len}"
         );
@@ -391,7 +391,7 @@ fn a_run_of_segments_that_this_snapshot_does_not_know_is_left_alone() {
 #[test]
 fn plans_are_carried_out_and_found_again() {
     let vfs = MemVfs::new();
-    assert_eq!(open_all(&vfs).next_number, 1, "a store without index");
+    assert_eq!(open_all(&vfs, true).next_number, 1, "a store without index");
     let mut sealed: Vec<SegmentOutline> = Vec::new();
     let mut all: Vec<Entry> = Vec::new();
     for number in 1..=60 {
@@ -403,7 +403,7 @@ fn plans_are_carried_out_and_found_again() {
             blobs: entries.len() as u64,
         });
         all.extend(&entries);
-        let found = open_all(&vfs);
+        let found = open_all(&vfs, true);
         let headers: Vec<IndexRunHeader> = found.runs.iter().map(|run| *run.header()).collect();
         let Some(merge) = next_merge(&sealed, &choose(&sealed, &headers)) else {
             continue;
@@ -423,7 +423,7 @@ fn plans_are_carried_out_and_found_again() {
             vfs.unlink(&names::run(*old)).unwrap();
         }
     }
-    let found = open_all(&vfs);
+    let found = open_all(&vfs, true);
     let headers: Vec<IndexRunHeader> = found.runs.iter().map(|run| *run.header()).collect();
     let choice = choose(&sealed, &headers);
     assert_eq!((choice.obsolete.len(), found.unreadable.len()), (0, 0));

@@ -11,7 +11,7 @@ use lakebed_format::{
 };
 use parking_lot::Mutex;
 
-use super::bytes::{SegmentBytes, Slice};
+use super::bytes::{SegmentBytes, Slice, give, if_read};
 use super::files::SegmentFiles;
 use super::interface::{Contents, ReadContext, RowBatchBytes, Segment, StoredBlobs, StoredFrame};
 use super::verify::Verification;
@@ -202,8 +202,15 @@ impl Segment for LargeSegment {
 
     fn verify(&self, read: ReadContext<'_>, verification: &mut dyn Verification) -> Result<()> {
         let segment = self.entry.segment;
-        let blob = self.whole(read.files);
-        let Some(blob) = verification.keep(segment, None, blob)? else {
+        // The file as it is, and not a mapping that may have failed before.
+        let blob = Self::new(self.entry).whole(&read.files.without_mapping());
+        let blob = match blob {
+            Err(error) if error.kind() == ErrorKind::Io => {
+                return verification.unless_unreadable(segment, Err(error));
+            }
+            blob => verification.keep(segment, None, blob)?,
+        };
+        let Some(blob) = blob else {
             return Ok(());
         };
         verification.blob();
@@ -219,6 +226,16 @@ impl Opened {
     fn new(files: &SegmentFiles, entry: &LargeEntry) -> Result<Self> {
         let segment = entry.segment;
         let bytes = SegmentBytes::open(files, segment, file_len_of(entry))?;
+        let mapping = bytes.mapping().cloned();
+        if_read(
+            segment,
+            mapping.as_ref(),
+            Self::of_bytes(files, entry, bytes),
+        )
+    }
+
+    fn of_bytes(files: &SegmentFiles, entry: &LargeEntry, bytes: SegmentBytes) -> Result<Self> {
+        let segment = entry.segment;
         let refused = |error| Error::of_format(segment, &error);
         let header = SegmentHeader::decode(&bytes.slice(0, HEADER_LEN as u64)?).map_err(refused)?;
         let salt = header.salt;
@@ -258,9 +275,10 @@ impl Opened {
             return Ok(None);
         }
         for block in &self.blocks {
-            self.stored(block)?;
+            if_read(self.segment, Some(mapping), self.stored(block))?;
         }
         let end = limits::LARGE_START.checked_add(self.tail.len);
+        give(self.segment, mapping)?;
         let range = usize::try_from(limits::LARGE_START)
             .ok()
             .zip(end.and_then(|end| usize::try_from(end).ok()));
@@ -300,6 +318,11 @@ impl Opened {
 
     /// Adds the raw bytes of a block, the one of this number.
     fn raw(&self, index: u64, block: &LargeBlock, bytes: &mut Vec<u8>) -> Result<()> {
+        let read = self.raw_bytes(index, block, bytes);
+        if_read(self.segment, self.bytes.mapping(), read)
+    }
+
+    fn raw_bytes(&self, index: u64, block: &LargeBlock, bytes: &mut Vec<u8>) -> Result<()> {
         let stored = self.stored(block)?;
         if self.tail.encoding == LargeEncoding::Raw {
             bytes.extend_from_slice(&stored);

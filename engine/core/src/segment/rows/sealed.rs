@@ -16,7 +16,7 @@ use super::verify::{RowsTables, verify_rows};
 use crate::blob::Blob;
 use crate::error::{Error, Result};
 use crate::fingerprints::search;
-use crate::segment::bytes::{Access, Readable};
+use crate::segment::bytes::{Access, Readable, give};
 use crate::segment::files::SegmentFiles;
 use crate::segment::frame_cache::FrameKey;
 use crate::segment::interface::{
@@ -41,6 +41,11 @@ impl SealedRows {
         }
     }
 
+    /// What the manifest says of it.
+    pub(crate) fn entry(&self) -> SegmentEntry {
+        self.entry
+    }
+
     fn opened(&self, files: &SegmentFiles) -> Result<&Opened> {
         if let Some(opened) = self.opened.get() {
             return Ok(opened);
@@ -51,6 +56,15 @@ impl SealedRows {
         }
         let opened = Opened::new(files, &self.entry)?;
         Ok(self.opened.get_or_init(|| opened))
+    }
+
+    /// Checks that everything that was read of it could be read. To be called before it is used.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) fn check_read(&self) -> Result<()> {
+        let opened = self.opened.get();
+        opened.map_or(Ok(()), |opened| opened.bytes.check_read())
     }
 
     fn refused(&self, error: &FormatError) -> Error {
@@ -181,6 +195,7 @@ impl SealedRows {
         // The check above found all of the payload within the mapping, whose length is a `usize`.
         let start = offset as usize + header.header_len;
         let range = start..start + header.stored_len as usize;
+        give(self.entry.number, mapping)?;
         Ok(Blob::in_mapping(mapping.clone(), range))
     }
 }
@@ -311,7 +326,7 @@ impl Segment for SealedRows {
 
     fn row_batch(&self, files: &SegmentFiles, entry: &RowBatchEntry) -> Result<RowBatchBytes> {
         let opened = self.opened(files)?;
-        let bytes = opened.bytes.slice(entry.offset, entry.len)?;
+        let bytes = opened.bytes.slice(entry.offset, entry.len)?.in_memory();
         RowBatchBytes::checked(self.entry.number, opened.format, opened.salt, entry, bytes)
     }
 

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use super::paged::PagedTable;
 use super::walker::{WalkedBytes, Walker, read_header};
 use crate::error::{Error, Result};
-use crate::segment::bytes::SegmentBytes;
+use crate::segment::bytes::{SegmentBytes, if_read};
 use crate::segment::files::SegmentFiles;
 
 #[derive(Debug)]
@@ -60,8 +60,14 @@ impl Opened {
     }
 
     pub(super) fn new(files: &SegmentFiles, entry: &SegmentEntry) -> Result<Self> {
-        let refused = |error: FormatError| Error::of_format(entry.number, &error);
         let bytes = SegmentBytes::open(files, entry.number, entry.len)?;
+        let mapping = bytes.mapping().cloned();
+        let opened = Self::of_bytes(files, entry, bytes);
+        if_read(entry.number, mapping.as_ref(), opened)
+    }
+
+    fn of_bytes(files: &SegmentFiles, entry: &SegmentEntry, bytes: SegmentBytes) -> Result<Self> {
+        let refused = |error: FormatError| Error::of_format(entry.number, &error);
         let header = read_header(WalkedBytes::Complete(&bytes), entry.number)?;
         if header.uuid != files.store
             || header.number != entry.number

@@ -1,0 +1,99 @@
+//! Files of segments that are read at positions and not mapped: few are open at a time, however many segments there
+//! are.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use lakebed_format::{SegmentNumber, names};
+use lakebed_vfs::{Mapping, Names, ReadFile, ReadVfs, is_out_of_files, open_file_limit};
+use parking_lot::Mutex;
+
+/// The part of the process's limit of open files that the segments of one store may have, and the most.
+const PART: u64 = 16;
+const MOST: u64 = 128;
+
+/// The open files of a store's segments.
+#[derive(Debug)]
+pub(super) struct OpenFiles {
+    vfs: Arc<dyn ReadVfs>,
+    most: usize,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    /// Each with the count of uses at its last.
+    files: HashMap<SegmentNumber, (Arc<dyn ReadFile>, u64)>,
+    uses: u64,
+}
+
+impl OpenFiles {
+    pub(super) fn new(vfs: Arc<dyn ReadVfs>) -> Self {
+        let most = (open_file_limit() / PART).clamp(2, MOST);
+        Self {
+            vfs,
+            most: usize::try_from(most).unwrap_or(usize::MAX),
+            open: Mutex::default(),
+        }
+    }
+
+    /// The open file of a segment; the one that was not used for longest is closed for it.
+    fn get(&self, segment: SegmentNumber) -> io::Result<Arc<dyn ReadFile>> {
+        let mut open = self.open.lock();
+        open.uses += 1;
+        let now = open.uses;
+        if let Some((file, used)) = open.files.get_mut(&segment) {
+            *used = now;
+            return Ok(Arc::clone(file));
+        }
+        while open.files.len() >= self.most {
+            let oldest = open.files.iter().min_by_key(|(_, (_, used))| *used);
+            let Some(oldest) = oldest.map(|(segment, _)| *segment) else {
+                break;
+            };
+            open.files.remove(&oldest);
+        }
+        let name = names::segment(segment);
+        let file = match self.vfs.open_read(&name) {
+            // Other parts of the program have what is missing.
+            Err(error) if is_out_of_files(&error) && !open.files.is_empty() => {
+                open.files.clear();
+                self.vfs.open_read(&name)?
+            }
+            opened => opened?,
+        };
+        open.files.insert(segment, (Arc::clone(&file), now));
+        Ok(file)
+    }
+
+    /// Closes all of them.
+    pub(super) fn close(&self) {
+        self.open.lock().files.clear();
+    }
+}
+
+/// A segment's file, opened when it is read. Its name stays while a state of the store that has the segment is held.
+#[derive(Debug)]
+pub(super) struct SegmentFile {
+    pub(super) files: Arc<OpenFiles>,
+    pub(super) segment: SegmentNumber,
+}
+
+impl ReadFile for SegmentFile {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.files.get(self.segment)?.read_at(buf, offset)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.files.get(self.segment)?.len()
+    }
+
+    fn map(&self, len: u64) -> io::Result<Mapping> {
+        self.files.get(self.segment)?.map(len)
+    }
+
+    fn names(&self) -> io::Result<Names> {
+        self.files.get(self.segment)?.names()
+    }
+}
