@@ -65,9 +65,15 @@ def open_state(
         state = State(context, number, manifest, hold, previous if previous is not None else None)
         if found is not None:
             known = previous.known_parts(found.file, found.header) if previous is not None and same else None
-            with named(f"Segment {manifest.active} of {context.path}"):
-                parts = parts_of_groups(found.file, found.header, found.offset, found.commit, known)
-            state.active = RowsSegment(found.file, found.header, [*parts], context.path)
+            try:
+                with named(f"Segment {manifest.active} of {context.path}"):
+                    parts = parts_of_groups(found.file, found.header, found.offset, found.commit, known)
+                    for read in parts:
+                        read.frames, read.ids, read.batches, read.commits, read.records  # noqa: B018  (damage shows here)
+                state.active = RowsSegment(found.file, found.header, [*parts], context.path)
+            except Corrupt as problem:
+                # What the sealed segments hold stays readable.
+                state.damage = problem
             state.end = found.end
             state.last_commit, state.last_seal = found.commit.number, found.commit.seal
             state.last_offset = found.offset

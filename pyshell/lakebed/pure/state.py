@@ -52,6 +52,8 @@ class State:
         self.manifest = manifest
         self.hold = hold
         self.active: RowsSegment | None = None
+        self.damage: Corrupt | None = None
+        """Why the active segment cannot be read, although it has commits: rows are not all known then."""
         self.end = 0
         """Offset behind the last COMMIT of the active segment; 0 when it has none."""
         self.last_commit = manifest.last_commit
@@ -144,6 +146,8 @@ class State:
 
     def all_rows(self) -> list[RowsSegment]:
         """All segments of the rows layout in order. Raises `Corrupt`, `StoreIOError`."""
+        if self.damage is not None:
+            raise self.damage
         found = [self.rows_segment(entry) for entry in self.sealed]
         return found if self.active is None else [*found, self.active]
 
@@ -210,6 +214,10 @@ class State:
                     if damage is None:
                         raise
                     damage.append(problem)
+        if self.damage is not None:
+            if damage is None:
+                raise self.damage
+            damage.append(self.damage)
         if self.active is not None:
             found += self.active.candidates(low, high)
         return found

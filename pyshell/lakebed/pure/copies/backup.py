@@ -35,6 +35,8 @@ def backups_in(place: Path) -> list[Path]:
 
 def parts_to_copy(state: State) -> dict[int, int]:
     """The segments of a state by number, with the bytes of each that belong to it. Raises `Corrupt`."""
+    if state.damage is not None:
+        raise state.damage
     found = {one.number: one.length for one in state.manifest.segments}
     for one in state.catalogue.large.values():
         if one.segment not in found:
