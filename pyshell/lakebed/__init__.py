@@ -22,6 +22,7 @@ from lakebed._copies import restore
 from lakebed._extension import extension_path
 from lakebed._progress import Progress
 from lakebed._records import to_json
+from lakebed._repair import repair
 from lakebed._snapshot import Snapshot
 from lakebed._types import Buffer, Hash, Row, Rows
 from lakebed.errors import (
@@ -68,6 +69,7 @@ from lakebed.errors import (
 from lakebed.store import Store, open
 
 if TYPE_CHECKING:
+    from lakebed._repair_report import RepairAction, RepairLoss, RepairReport
     from lakebed.copy_reports import BackupReport, CopiedCollection, CopyReport, RestoreReport
     from lakebed.duck import attach, connect, refresh  # type: ignore[import-not-found, unused-ignore]
     from lakebed.models import (
@@ -160,6 +162,9 @@ __all__ = [
     "PromptResult",
     "PromptTooLong",
     "ReadOnly",
+    "RepairAction",
+    "RepairLoss",
+    "RepairReport",
     "ReplyCut",
     "ReplyEmpty",
     "ReplyGarbled",
@@ -199,6 +204,7 @@ __all__ = [
     "open",
     "prompt",
     "refresh",
+    "repair",
     "restore",
     "to_json",
 ]
@@ -210,6 +216,7 @@ _LAZY = {
         "AppendReport BadLine CollectionInfo Column CommitInfo CompactReport DictionaryInfo ExportReport IngestReport "
         "Listing Problem Schema SegmentInfo Settings Stats TrainReport VerifyReport"
     ),
+    "lakebed._repair_report": "RepairAction RepairLoss RepairReport",
     "lakebed.prompts": "Chat Ollama Run dry_run forget prompt",
     "lakebed.prompts.client": "Timeouts",
     "lakebed.prompts.results": (

@@ -196,6 +196,19 @@ class Backend(Protocol):
         holder."""
         ...
 
+    def repair_store(
+        self,
+        path: str,
+        /,
+        *,
+        dry_run: bool,
+        lock_timeout: float,
+        command: str,
+        progress: EngineProgress | None,
+    ) -> dict[str, Any]:
+        """Repair a store; see `lakebed.repair`."""
+        ...
+
     def restore(
         self, backup: str | os.PathLike[str], path: str | os.PathLike[str], progress: EngineProgress | None, /
     ) -> dict[str, Any]:

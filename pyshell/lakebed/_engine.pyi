@@ -32,6 +32,7 @@ __all__ = [
     "collection_name",
     "error_kinds",
     "open",
+    "repair_store",
     "restore",
 ]
 
@@ -49,6 +50,18 @@ def collection_name(path: str | PathLike[str], /) -> str | None:
     It is the file's name without `.gz` or `.zst`, then without `.ndjson`, `.jsonl` or `.json`, in upper or lower case;
     a suffix that is the whole name stays. Bytes that are not UTF-8 become U+FFFD. None for a path without a file name.
     """
+
+def repair_store(
+    path: str | PathLike[str],
+    /,
+    *,
+    dry_run: bool,
+    lock_timeout: float,
+    command: str,
+    progress: EngineProgress | None,
+) -> dict[str, Any]:
+    """Repair a store, which need not open. Returns a `RepairReport`. Raises `StoreNotFound`, `NotAStore`,
+    `StoreLocked`, `FormatTooNew`, `StoreFull`, `StoreIOError`, `Interrupted`."""
 
 @final
 class JsonLines:

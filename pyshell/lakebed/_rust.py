@@ -17,6 +17,7 @@ from lakebed._engine import (
     ZstdStream,
     collection_name,
     error_kinds,
+    repair_store,
     restore,
 )
 from lakebed._engine import open as open_store
@@ -35,6 +36,7 @@ __all__ = [
     "json_lines",
     "name",
     "open_store",
+    "repair_store",
     "restore",
 ]
 

@@ -87,12 +87,12 @@ def open(
         page_bytes=number(page_bytes, "page_bytes"),
         level=level,
         threads=number(threads, "threads"),
-        command=_command(),
+        command=command_line(),
     )
     return Store(engine)
 
 
-def _command() -> str:
+def command_line() -> str:
     """This program's command line, which processes that wait for the lock are shown as its holder."""
     name, *arguments = sys.argv or [""]
     return utf8_name(" ".join([Path(name).name if name not in ("", "-", "-c") else "python", *arguments]))[:200]

@@ -56,7 +56,7 @@ def test_reading_goes_on_and_every_way_to_write_refuses(damaged):
         store = lakebed.open(damaged)
     with store:
         for call in calls:
-            with pytest.raises(lakebed.Corrupt, match=r"has lost commit 2: .*remove the file LOCK"):
+            with pytest.raises(lakebed.Corrupt, match=r"has lost commit 2: .*`lakebed repair`"):
                 call(store)
         assert len(list(store.scan("kept"))) == 1
     assert segment(damaged).read_bytes() == before

@@ -41,5 +41,5 @@ def test_every_command_says_so_and_none_writes(run, damaged, arguments, code):
     assert "note: " in done.err
     assert "has lost commit 2: the last commit that can be read is 1." in done.err
     if code == 6 and arguments != ("verify",):
-        assert "remove the file LOCK" in done.err
+        assert "lakebed repair" in done.err
     assert damaged.read_bytes() == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 
 import lakebed
 from lakebed import _backend
+from lakebed.pure.arrow.arrays import Array, Field, int64s
+from lakebed.pure.arrow.stream import ArrowStream
 from tests.pure.test_json import PYTHON, RUST, answer, opened
 
 if len(_backend.installed()) < 2:
@@ -170,3 +173,14 @@ def test_rows_of_tables_are_the_same_records(name: str) -> None:
         return b"".join(iter(lambda: file.read1(1 << 20), b""))
 
     assert answer(lambda: read(PYTHON)) == answer(lambda: read(RUST))
+
+
+def test_an_error_in_a_stream_is_an_error_of_its_reader() -> None:
+    def batches() -> Iterator[list[Array]]:
+        yield [int64s([1])]
+        raise ValueError("Segment 7 is damaged")
+
+    stream = ArrowStream([Field("a", "l")], batches)
+    for _ in range(3):
+        with pytest.raises(pyarrow.ArrowInvalid, match="Segment 7 is damaged"):
+            pyarrow.table(stream)

@@ -4,6 +4,8 @@
 //! part that changes, and only while it is shared. It is the sum of the records applied to it, in order, on top of a
 //! manifest.
 
+mod amend;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -81,15 +81,27 @@ impl StoreContext {
     /// `StoreNotFound`, `NotAStore`, `FormatTooNew`, `Io`.
     pub(crate) fn open(vfs: Arc<dyn Vfs>, options: Options) -> Result<Self> {
         let (header, place) = read_header(vfs.as_ref())?;
-        Ok(Self {
+        let segments = if options.maps() {
+            SegmentFiles::new(Arc::clone(&vfs) as _, &header)
+        } else {
+            SegmentFiles::unmapped(Arc::clone(&vfs) as _, &header)
+        };
+        Ok(Self::new(vfs, options, header, place, segments))
+    }
+
+    /// The context of a store whose `FORMAT` says this.
+    pub(crate) fn new(
+        vfs: Arc<dyn Vfs>,
+        options: Options,
+        header: StoreHeader,
+        place: Place,
+        segments: SegmentFiles,
+    ) -> Self {
+        Self {
             cache: FrameCache::new(options.cache_bytes),
             dictionaries: Dictionaries::default(),
             filters: Filters::default(),
-            segments: if options.maps() {
-                SegmentFiles::new(Arc::clone(&vfs) as _, &header)
-            } else {
-                SegmentFiles::unmapped(Arc::clone(&vfs) as _, &header)
-            },
+            segments,
             large: LargeSegments::default(),
             manifests: DirectoryCache::default(),
             missing: DirectoryCache::default(),
@@ -105,7 +117,7 @@ impl StoreContext {
             options,
             header,
             place,
-        })
+        }
     }
 
     /// Whether this is another process than the one that opened the store: a child of it, where no lock may be taken
@@ -260,7 +272,11 @@ impl StoreContext {
     }
 }
 
-fn read_header(vfs: &dyn Vfs) -> Result<(StoreHeader, Place)> {
+/// Reads `FORMAT`.
+///
+/// # Errors
+/// `StoreNotFound`, `NotAStore`, `FormatTooNew`, `Io`.
+pub(crate) fn read_header(vfs: &dyn Vfs) -> Result<(StoreHeader, Place)> {
     let read = || -> std::io::Result<_> {
         let file = vfs.open_read(names::FORMAT)?;
         // A file that is longer is not one of ours.
@@ -303,8 +319,13 @@ fn read_header(vfs: &dyn Vfs) -> Result<(StoreHeader, Place)> {
         Error::new(
             ErrorKind::NotAStore,
             format!(
-                "{} is not a lakebed store, or its file FORMAT is damaged ({error}).",
-                vfs.describe()
+                "{} is not a lakebed store, or its file FORMAT is damaged ({error}){}.",
+                vfs.describe(),
+                if holds_segments(vfs) {
+                    "; `lakebed repair` makes it again from the segments"
+                } else {
+                    ""
+                }
             ),
         )
     })?;
@@ -333,7 +354,7 @@ pub(crate) fn without_format(vfs: &dyn Vfs) -> Error {
         Error::new(
             ErrorKind::NotAStore,
             format!(
-                "{} holds segments of a store but no file FORMAT, without which they cannot be read; put that file back from a copy.",
+                "{} holds segments of a store but no file FORMAT, without which they cannot be read; `lakebed repair` makes it again from the segments.",
                 vfs.describe()
             ),
         )

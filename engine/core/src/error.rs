@@ -180,8 +180,8 @@ impl Error {
         Self::new(
             ErrorKind::Corrupt,
             format!(
-                "Segment {segment} is damaged at byte {offset}: {detail}; everything undamaged stays readable, and \
-                 verify lists all damage."
+                "Segment {segment} is damaged at byte {offset}: {detail}; everything undamaged stays readable, \
+                 `lakebed verify` lists all damage, and `lakebed repair` makes the store whole again without it."
             ),
         )
     }

@@ -34,9 +34,11 @@ pub(crate) mod index;
 pub(crate) mod ingest;
 pub mod options;
 pub(crate) mod place;
+pub(crate) mod problem;
 pub(crate) mod progress;
 pub(crate) mod random;
 pub(crate) mod reach;
+pub(crate) mod repair;
 pub mod scan;
 pub(crate) mod segment;
 pub mod snapshot;
@@ -60,12 +62,14 @@ pub use lakebed_format::{
 };
 pub use lakebed_json::schema;
 pub use options::{Clock, Mode, Options};
+pub use problem::Problem;
 pub use progress::{Progress, ProgressFn};
+pub use repair::{ActionKind, LossKind, RepairAction, RepairLoss, RepairOptions, RepairReport};
 pub use scan::{Filter, Op, Part, Parts, Scan, ScanRequest, Value};
 pub use snapshot::{Row, Rows, Snapshot};
 pub use store::{
-    Appended, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport, Problem, SegmentInfo,
-    SegmentState, Stats, Store, VerifyReport,
+    Appended, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport, SegmentInfo, SegmentState,
+    Stats, Store, VerifyReport,
 };
 pub use train::TrainReport;
 pub use transfer::{CopiedCollection, CopyReport};

@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
+use crate::place::Place;
 
 /// The text is padded to this many bytes, so that one write replaces all of it.
 const TEXT_BYTES: usize = 1024;
@@ -47,8 +48,15 @@ impl HeldLock {
     /// # Errors
     /// `StoreNotFound` when the store was moved, removed or replaced; `StoreLocked` when the lock was; `Io`.
     pub(crate) fn check(&self, context: &StoreContext) -> Result<()> {
-        let vfs = context.vfs.as_ref();
-        context.place.check(vfs)?;
+        self.check_place(context.vfs.as_ref(), &context.place)
+    }
+
+    /// As [`HeldLock::check`], for a store at this place.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn check_place(&self, vfs: &dyn Vfs, place: &Place) -> Result<()> {
+        place.check(vfs)?;
         let names = self.named.lock().names();
         if names.map_err(|e| locking(vfs, e))?.opened {
             return Ok(());

@@ -213,6 +213,39 @@ impl IdSet {
         true
     }
 
+    /// The ids that are not in another set. Takes time in the number of runs.
+    #[must_use]
+    pub fn minus(&self, other: &Self) -> Self {
+        let mut left = Self::new();
+        let mut others = other.runs.iter().peekable();
+        for run in &self.runs {
+            let mut start = run.first.0;
+            while let Some(gone) = others.peek() {
+                if gone.first.0 >= run.end() {
+                    break;
+                }
+                if gone.first.0 > start {
+                    left.insert_run(IdRun {
+                        first: BlobId(start),
+                        len: gone.first.0 - start,
+                    });
+                }
+                start = start.max(gone.end());
+                if gone.end() > run.end() {
+                    break;
+                }
+                others.next();
+            }
+            if start < run.end() {
+                left.insert_run(IdRun {
+                    first: BlobId(start),
+                    len: run.end() - start,
+                });
+            }
+        }
+        left
+    }
+
     /// Appends the runs, without their number.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut end = 0;

@@ -26,6 +26,7 @@ mod json_lines;
 mod json_objects;
 mod ollama;
 mod read_methods;
+mod repair;
 mod reports;
 mod rows;
 mod scan;
@@ -60,6 +61,8 @@ mod _engine {
     use crate::ollama::OllamaClient;
     #[pymodule_export]
     use crate::ollama::OllamaStream;
+    #[pymodule_export]
+    use crate::repair::repair_store;
     #[pymodule_export]
     use crate::reports::error_kinds;
     #[pymodule_export]

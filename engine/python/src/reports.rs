@@ -20,7 +20,6 @@ macro_rules! dict {
         Ok(dict)
     }};
 }
-
 pub(crate) use dict;
 
 /// The kinds of errors that the engine raises.
@@ -211,7 +210,7 @@ pub(crate) fn compact<'py>(py: Python<'py>, report: &CompactReport) -> Dict<'py>
     })
 }
 
-fn problem<'py>(py: Python<'py>, problem: &Problem) -> Dict<'py> {
+pub(crate) fn problem<'py>(py: Python<'py>, problem: &Problem) -> Dict<'py> {
     dict!(py, {
         segment: problem.segment.map(SegmentNumber::get),
         offset: problem.offset,

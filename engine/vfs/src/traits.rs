@@ -102,6 +102,15 @@ pub trait ReadFile: Send + Sync + Debug {
     /// The system's.
     fn len(&self) -> io::Result<u64>;
 
+    /// A place behind which the file has no data but a hole, so that only zeros are read there: its length where that
+    /// is not known. A file may be far longer than what is stored of it.
+    ///
+    /// # Errors
+    /// The system's.
+    fn data_end(&self) -> io::Result<u64> {
+        self.len()
+    }
+
     /// Maps the first `len` bytes read-only. The file must not be shortened, and these bytes must not be written, while
     /// the mapping lives.
     ///

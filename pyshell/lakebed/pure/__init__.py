@@ -5,13 +5,13 @@ understand the format; from the bottom up:
 
 - `format`: bytes to values and back;
 - `files`, `locks`, `codec`, `hash`: the operating system, zstd, BLAKE3;
-- `frames`, `parts`, `segment`: decoded frames; what an index block or a footer says; a segment;
+- `frames`, `parts`, `segment`, `runs`: decoded frames; what an index block or a footer says; a segment; many of them;
 - `catalogue`, `state`, `opening`: the committed state, and how it is found;
 - `pending`, `reach`, `view`: what the next commit writes; which blobs count; what a store object shows;
 - `reading`, `snapshot`, `verify`, `export`, `stats`: reading;
 - `json`: JSON, summaries of values, types, values of columns, without store and files;
 - `arrow`: Arrow's C interface, out and in; `scan`: typed rows and system tables;
-- `write`, `compact`: the group, commits, seals, compaction;
+- `write`, `compact`, `copies`: the group, commits, seals; compaction; backups and copied rows;
 - `training`, `describing`, `ingest`: dictionaries, declared types, files on their way into a collection;
 - `store`: an open store.
 
@@ -28,6 +28,7 @@ from lakebed.pure.codec import ZstdDecoder, ZstdStream
 from lakebed.pure.copies.restore import restore
 from lakebed.pure.hash import Hash
 from lakebed.pure.ingest.names import collection_name
+from lakebed.pure.repair import repair_store
 from lakebed.pure.store import open_store
 from lakebed.pure.values import Buffer, Row, Rows
 
@@ -50,6 +51,7 @@ __all__ = [
     "json_lines",
     "name",
     "open_store",
+    "repair_store",
     "restore",
 ]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from lakebed.errors import NotAStore, StoreNotFound
+from lakebed.errors import Corrupt, NotAStore, StoreNotFound
 from lakebed.pure.codec import Compressor, Decompressor, stored_dictionary
 from lakebed.pure.damage import io_error, named
 from lakebed.pure.files import Directory
@@ -147,8 +147,11 @@ def read_store_file(directory: Directory) -> StoreFile:
         ) from None
     except OSError as problem:
         raise io_error(problem, f"Reading {directory.shown(FORMAT)}") from None
-    with named(f"{directory.shown(FORMAT)}"):
-        return StoreFile.decode(data)
+    try:
+        with named(directory.shown(FORMAT)):
+            return StoreFile.decode(data)
+    except Corrupt as problem:
+        raise NotAStore(f"{directory.path} is not a store, or a damaged one: {problem}") from None
 
 
 def _hash_class() -> Any:

@@ -7,11 +7,11 @@ import errno
 import os
 from collections.abc import Iterator
 
-from lakebed.errors import Corrupt, FormatTooNew, StoreFull, error
+from lakebed.errors import Corrupt, FormatTooNew, Interrupted, StoreFull, error
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.store_file import TooNew
 
-__all__ = ["io_error", "named", "operating_system"]
+__all__ = ["interruptible", "io_error", "named", "operating_system"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -42,7 +42,19 @@ def named(what: str) -> Iterator[None]:
         yield
     except Malformed as problem:
         raise Corrupt(
-            f"{what} is damaged: {problem}. What is not damaged stays readable; `lakebed verify` lists all damage."
+            f"{what} is damaged: {problem}. What is not damaged stays readable; "
+            "`lakebed verify` lists all damage, and `lakebed repair` mends it."
         ) from problem
     except TooNew as problem:
         raise FormatTooNew(f"{what} was written by a newer lakebed: {problem}. Update lakebed.") from problem
+
+
+@contextlib.contextmanager
+def interruptible(message: str) -> Iterator[None]:
+    """Raises Ctrl-C as `Interrupted`; the message says what was stopped and what is left."""
+    try:
+        yield
+    except Interrupted:
+        raise
+    except KeyboardInterrupt:
+        raise Interrupted(message) from None

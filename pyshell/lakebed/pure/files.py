@@ -13,7 +13,16 @@ from lakebed.errors import NotAStore, StoreNotFound
 from lakebed.pure.damage import io_error, operating_system
 from lakebed.pure.format.coding import Malformed
 
-__all__ = ["Directory", "SegmentFile", "write_all"]
+__all__ = ["Directory", "SegmentFile", "no_store", "write_all"]
+
+
+def no_store(path: str) -> StoreNotFound:
+    """The error for a path where there is nothing."""
+    if Path(path).is_symlink():
+        return StoreNotFound(
+            f"{path} is a symbolic link to {Path(path).readlink()}, which does not exist: make that directory, or remove the link."
+        )
+    return StoreNotFound(f"There is no store at {path}: create one with lakebed.open, ingest or put.")
 
 
 class Directory:
@@ -27,7 +36,7 @@ class Directory:
         try:
             self.descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
-            raise StoreNotFound(f"There is no store at {path}: create one with lakebed.open, ingest or put.") from None
+            raise no_store(path) from None
         except NotADirectoryError:
             raise NotAStore(f"{path} is a file; a store is a directory.") from None
         except OSError as problem:

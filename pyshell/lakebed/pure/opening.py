@@ -66,9 +66,15 @@ def open_state(
         state = State(context, number, manifest, hold, previous if previous is not None else None)
         if found is not None:
             known = previous.known_parts(found.file, found.header) if previous is not None and same else None
-            with named(f"Segment {manifest.active} of {context.path}"):
-                parts = parts_of_groups(found.file, found.header, found.offset, found.commit, known)
-            state.active = RowsSegment(found.file, found.header, [*parts], context.path)
+            try:
+                with named(f"Segment {manifest.active} of {context.path}"):
+                    parts = parts_of_groups(found.file, found.header, found.offset, found.commit, known)
+                    for read in parts:
+                        read.frames, read.ids, read.batches, read.commits, read.records  # noqa: B018  (damage shows here)
+                state.active = RowsSegment(found.file, found.header, [*parts], context.path)
+            except Corrupt as problem:
+                # What the sealed segments hold stays readable.
+                state.damage = problem
             state.end = found.end
             state.last_commit, state.last_seal = found.commit.number, found.commit.seal
             state.last_offset = found.offset
@@ -152,8 +158,8 @@ def _from_footer(context: Context, problem: str) -> tuple[int, Manifest, Hold | 
         numbers = numbered(directory.names("manifests"), 20, "")
         return numbers[-1] if numbers else 0, found[1], None
     raise Corrupt(
-        f"{context.path} cannot be opened: {problem}, and the footers of its segments do not repeat it. Copy the directory "
-        "as it is, and restore the store from a backup."
+        f"{context.path} cannot be opened: {problem}, and the footers of its segments do not repeat it. `lakebed repair` "
+        "makes it again from the segments."
     )
 
 

@@ -98,7 +98,7 @@ class RowsSegment:
         except Malformed as problem:
             raise Corrupt(
                 f"Segment {self.number} of {self.store} is damaged: {problem}. What is not damaged stays readable; "
-                "`lakebed verify` lists all damage."
+                "`lakebed verify` lists all damage, and `lakebed repair` mends it."
             ) from problem
 
     def candidates(self, low: int, high: int) -> list[int]:
@@ -197,7 +197,7 @@ class LargeSegment:
         except Malformed as problem:
             raise Corrupt(
                 f"Segment {self.number} of {self.store} is damaged: {problem}. What is not damaged stays readable; "
-                "`lakebed verify` lists all damage."
+                "`lakebed verify` lists all damage, and `lakebed repair` mends it."
             ) from problem
 
     def _block(self, place: int, decompressor: Callable[[int | None], Decompressor]) -> bytes | memoryview:

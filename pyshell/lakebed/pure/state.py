@@ -52,6 +52,8 @@ class State:
         self.manifest = manifest
         self.hold = hold
         self.active: RowsSegment | None = None
+        self.damage: Corrupt | None = None
+        """Why the active segment cannot be read, although it has commits: rows are not all known then."""
         self.end = 0
         """Offset behind the last COMMIT of the active segment; 0 when it has none."""
         self.last_commit = manifest.last_commit
@@ -144,6 +146,8 @@ class State:
 
     def all_rows(self) -> list[RowsSegment]:
         """All segments of the rows layout in order. Raises `Corrupt`, `StoreIOError`."""
+        if self.damage is not None:
+            raise self.damage
         found = [self.rows_segment(entry) for entry in self.sealed]
         return found if self.active is None else [*found, self.active]
 
@@ -188,8 +192,11 @@ class State:
         segment = self.segment_of(id)
         return segment is not None and segment.holds(id)
 
-    def candidates(self, low: int, high: int) -> list[int]:
-        """The ids of the blobs with fingerprints from `low` to `high`, reached or not. Raises `Corrupt`."""
+    def candidates(self, low: int, high: int, damage: list[Corrupt] | None = None) -> list[int]:
+        """The ids of the blobs with fingerprints from `low` to `high`, reached or not.
+
+        `damage`: takes the damage of segments that cannot be searched; without it, that raises `Corrupt`.
+        """
         found = [large.blob for large in self.catalogue.large.values() if low <= large.fingerprint <= high]
         covered: set[int] = set()
         for run, numbers in self._runs:
@@ -201,7 +208,16 @@ class State:
                 continue
         for entry in self.sealed:
             if entry.number not in covered:
-                found += self.rows_segment(entry).candidates(low, high)
+                try:
+                    found += self.rows_segment(entry).candidates(low, high)
+                except Corrupt as problem:
+                    if damage is None:
+                        raise
+                    damage.append(problem)
+        if self.damage is not None:
+            if damage is None:
+                raise self.damage
+            damage.append(self.damage)
         if self.active is not None:
             found += self.active.candidates(low, high)
         return found

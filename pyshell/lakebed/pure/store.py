@@ -14,6 +14,7 @@ from lakebed.pure.compact import compact
 from lakebed.pure.context import FORMAT, Context, Options
 from lakebed.pure.copies.backup import backup
 from lakebed.pure.copies.transfer import copy_to
+from lakebed.pure.damage import interruptible
 from lakebed.pure.describing import Describes
 from lakebed.pure.export import export
 from lakebed.pure.files import Directory
@@ -49,7 +50,7 @@ def open_store(
     threads: int,
     command: str,
 ) -> StoreEngine:
-    """Open a store; `lakebed.open` documents the arguments and errors."""
+    """Open a store; `lakebed.open` documents the arguments and errors. `mmap`: whether files may be mapped."""
     if mode not in ("r", "a"):
         raise InvalidArgument(f'The mode of a store is "r" or "a", not {mode!r}.')
     if not lock_timeout >= 0:
@@ -148,10 +149,12 @@ class StoreEngine(Ingests, Describes):
         return stats(self._view())
 
     def verify(self, progress: Callable[[int, int | None, int, float], None] | None, /) -> dict[str, Any]:
-        return verify(self._view(), progress)
+        with interruptible(f"Checking {self._path} was interrupted; nothing was changed."):
+            return verify(self._view(), progress)
 
     def export(self, collection: str, target: Any, progress: Any, /) -> dict[str, Any]:
-        return export(self._view().frozen(), collection, target, progress)
+        with interruptible(f"Writing the rows of {collection!r} was interrupted; what was written is incomplete."):
+            return export(self._view().frozen(), collection, target, progress)
 
     def snapshot(self) -> SnapshotEngine:
         return SnapshotEngine(self._view().frozen())

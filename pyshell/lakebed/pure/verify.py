@@ -66,6 +66,8 @@ class _Verifier:
         self.manifest()
         for entry in self.state.sealed:
             self.guarded(entry.number, lambda entry=entry: self.sealed(entry))  # type: ignore[misc]
+        if self.state.damage is not None:
+            self.problem(self.state.manifest.active, None, str(self.state.damage))
         if self.state.active is not None:
             active = self.state.active
             self.guarded(active.number, lambda: self.rows_segment(active, self.state.last_offset))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from lakebed.errors import AmbiguousPrefix, BlobNotFound, CollectionNotFound
+from lakebed.errors import AmbiguousPrefix, BlobNotFound, CollectionNotFound, Corrupt
 from lakebed.pure.catalogue import Catalogue, Collection
 from lakebed.pure.format.rows import RowBatch
 from lakebed.pure.format.tables import BatchEntry
@@ -91,9 +91,10 @@ class View:
         whole = self.blob(id)
         return None if whole is None else (whole, digest(whole))
 
-    def candidates(self, low: int, high: int) -> list[int]:
-        """The ids of the reached blobs with fingerprints from `low` to `high`. Raises `Corrupt`, `StoreIOError`."""
-        found = self.state.candidates(low, high)
+    def candidates(self, low: int, high: int, damage: list[Corrupt] | None = None) -> list[int]:
+        """The ids of the reached blobs with fingerprints from `low` to `high`; `damage` as for `State.candidates`.
+        Raises `Corrupt`, `StoreIOError`."""
+        found = self.state.candidates(low, high, damage)
         if self.pending is not None:
             found += self.pending.candidates(low, high)
         if not found:
@@ -108,7 +109,8 @@ class View:
         """
         low, high = named_range(name)
         found: tuple[int, bytes, bytes] | None = None
-        for id in self.candidates(fingerprint(low), fingerprint(high)):
+        damage: list[Corrupt] = []
+        for id in self.candidates(fingerprint(low), fingerprint(high), damage):
             proven = self.proven(id)
             if proven is None or not low <= proven[1] <= high:
                 continue
@@ -117,6 +119,9 @@ class View:
             if found is not None and found[2] != proven[1]:
                 raise AmbiguousPrefix(f"Several blobs have a hash that begins with {name}: give more of it.")
             found = id, *proven
+        if found is None and damage:
+            # It may be in a segment that cannot be searched.
+            raise damage[0]
         return found
 
     def found(self, name: object) -> tuple[int, bytes, bytes]:

@@ -188,7 +188,7 @@ impl ScanPlan {
         Error::new(
             ErrorKind::Corrupt,
             format!(
-                "A record of collection {} cannot be read: {what}; verify lists all damage.",
+                "A record of collection {} cannot be read: {what}; `lakebed verify` lists all damage, and `lakebed repair` mends what can be mended.",
                 self.collection
             ),
         )

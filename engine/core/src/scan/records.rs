@@ -146,7 +146,7 @@ impl<'a> RecordColumns<'a> {
                 Error::new(
                     ErrorKind::Corrupt,
                     format!(
-                        "A record of collection {} is not UTF-8; verify lists all damage.",
+                        "A record of collection {} is not UTF-8; `lakebed verify` lists all damage, and `lakebed repair` mends what can be mended.",
                         self.plan.collection
                     ),
                 )

@@ -1,5 +1,6 @@
 //! Where the segments of a store are read from.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lakebed_format::{CollectionId, SegmentFormat, SegmentNumber, StoreHeader, StoreUuid, names};
@@ -22,6 +23,8 @@ pub(crate) struct SegmentFiles {
     pub(crate) store: StoreUuid,
     /// The format of segments that are added to the store.
     pub(crate) format: SegmentFormat,
+    /// Names of files that are not where they belong.
+    elsewhere: BTreeMap<SegmentNumber, String>,
 }
 
 impl SegmentFiles {
@@ -32,6 +35,7 @@ impl SegmentFiles {
             vfs,
             store: header.uuid,
             format: header.segment_format(),
+            elsewhere: BTreeMap::new(),
         }
     }
 
@@ -49,8 +53,19 @@ impl SegmentFiles {
             vfs: Arc::clone(&self.vfs),
             open: Arc::clone(&self.open),
             can_map: false,
+            elsewhere: self.elsewhere.clone(),
             ..*self
         }
+    }
+
+    /// Reads these segments from these files.
+    pub(crate) fn with(self, elsewhere: BTreeMap<SegmentNumber, String>) -> Self {
+        Self { elsewhere, ..self }
+    }
+
+    fn name(&self, segment: SegmentNumber) -> String {
+        let elsewhere = self.elsewhere.get(&segment).cloned();
+        elsewhere.unwrap_or_else(|| names::segment(segment))
     }
 
     /// Opens the file of a segment.
@@ -58,7 +73,7 @@ impl SegmentFiles {
     /// # Errors
     /// `Corrupt` when it is missing; `Io`.
     pub(crate) fn open(&self, segment: SegmentNumber) -> Result<Arc<dyn ReadFile>> {
-        let name = names::segment(segment);
+        let name = self.name(segment);
         let opened = match self.vfs.open_read(&name) {
             Err(error) if is_out_of_files(&error) => {
                 self.open.close();
@@ -85,7 +100,7 @@ impl SegmentFiles {
         &self,
         segment: SegmentNumber,
     ) -> Result<Option<Arc<dyn ReadFile>>> {
-        match self.vfs.open_read(&names::segment(segment)) {
+        match self.vfs.open_read(&self.name(segment)) {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.cannot_open(segment, error)),

@@ -33,7 +33,7 @@ pub(crate) fn may_hold_commits(files: &SegmentFiles, number: SegmentNumber) -> R
             format: header.format,
             salt: header.salt,
         };
-        return has_commit(&walker, len);
+        return has_commit(file.as_ref(), &walker, len);
     }
     let opened = match ActiveFile::open(files, number, file, len) {
         Ok(Some((opened, _))) => opened,
@@ -42,12 +42,14 @@ pub(crate) fn may_hold_commits(files: &SegmentFiles, number: SegmentNumber) -> R
         // Another store's, or of a format that this code does not know.
         Err(_) => return Ok(true),
     };
-    has_commit(&opened.walker(), len)
+    has_commit(opened.file.as_ref(), &opened.walker(), len)
 }
 
 /// Whether a file holds a whole COMMIT, or what may have been one.
-fn has_commit(walker: &Walker<'_>, len: u64) -> Result<bool> {
-    match walker.last_commit(len) {
+fn has_commit(file: &dyn ReadFile, walker: &Walker<'_>, len: u64) -> Result<bool> {
+    let stored = file.data_end();
+    let stored = stored.map_err(|error| Error::io(&reading(walker.segment), error))?;
+    match walker.last_commit(len, stored) {
         Ok(found) => Ok(found.is_some()),
         Err(ReadFailure::Damaged(_)) => Ok(true),
         Err(ReadFailure::Other(error)) => Err(error),

@@ -170,6 +170,8 @@ impl Cursor {
 fn missing(id: BlobId) -> Error {
     Error::new(
         ErrorKind::Corrupt,
-        format!("Blob {id} is named by a row and is not in the store; verify lists all damage."),
+        format!(
+            "Blob {id} is named by a row and is not in the store; `lakebed verify` lists all damage, and `lakebed repair` mends what can be mended."
+        ),
     )
 }

@@ -8,6 +8,7 @@ pub(crate) mod committed;
 mod cursor;
 mod history;
 mod info;
+pub(crate) mod manifest_file;
 pub(crate) mod open;
 mod read;
 pub(crate) mod rebuild;
@@ -23,7 +24,7 @@ pub(crate) use committed::CommittedState;
 pub(crate) use cursor::{Cursor, Holder};
 pub use info::{CollectionInfo, CommitInfo, DictionaryInfo, SegmentInfo, SegmentState};
 pub(crate) use read::not_found;
-pub(crate) use rows::{BatchRef, live_range};
+pub(crate) use rows::{BatchRef, BatchSource, live_range};
 pub use rows::{Row, Rows};
 
 /// The store as of one commit (and the pending work of the object it was taken from).

@@ -2,14 +2,16 @@
 //!
 //! The same code opens a store and brings an open one up to date, which keeps what did not change. It never writes.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lakebed_format::{CommitNumber, LockText, Manifest, ManifestBody, names};
+use lakebed_format::{CommitNumber, LockText, Manifest, ManifestBody, SegmentNumber, names};
 use lakebed_vfs::{File, Holder, Lock, Names, Open};
 
 use super::committed::{CommittedState, HeldManifest};
 use super::history::check_history;
+use super::manifest_file::manifest_bytes;
 use super::rebuild::from_footers;
 use crate::catalogue::Catalogue;
 use crate::context::StoreContext;
@@ -180,8 +182,8 @@ fn no_manifest(context: &StoreContext) -> Error {
     Error::new(
         ErrorKind::Corrupt,
         format!(
-            "{} has no whole manifest, and the footers of its segments do not tell for certain what it said. Keep a copy of the \
-             directory and restore the whole store from a backup.",
+            "{} has no whole manifest, and the footers of its segments do not tell for certain what it said. `lakebed repair` makes \
+             one from the segments.",
             context.vfs.describe()
         ),
     )
@@ -228,10 +230,7 @@ fn hold(
     if !file.names().map_err(io)?.opened {
         return Ok(None);
     }
-    let len = file.len().map_err(io)?;
-    let len = usize::try_from(len).map_err(|_| io(std::io::ErrorKind::FileTooLarge.into()))?;
-    let mut bytes = vec![0; len];
-    file.read_exact_at(&mut bytes, 0).map_err(io)?;
+    let bytes = manifest_bytes(file.as_ref()).map_err(io)?;
     let manifest = match Manifest::decode(&bytes) {
         Ok(manifest) if manifest.number == number && manifest.uuid == context.header.uuid => {
             manifest
@@ -239,7 +238,9 @@ fn hold(
         Ok(_) => {
             return Err(Error::new(
                 ErrorKind::Corrupt,
-                format!("{name} belongs to another store; restore it from a backup."),
+                format!(
+                    "{name} belongs to another store; `lakebed repair` makes one from the segments."
+                ),
             ));
         }
         Err(error) if error.is_too_new() => {
@@ -254,8 +255,7 @@ fn hold(
             return Err(Error::new(
                 ErrorKind::Corrupt,
                 format!(
-                    "{name} is damaged ({error}). Keep a copy of the directory and restore the whole store from a backup: an older \
-                     manifest alone does not know the segments written after it."
+                    "{name} is damaged ({error}); `lakebed repair` makes one from the segments."
                 ),
             ));
         }
@@ -276,11 +276,15 @@ fn held_manifest(
 ) -> HeldManifest {
     let mut sealed = Vec::new();
     let mut large = Vec::new();
+    let before = before.map_or(&[][..], |committed| committed.manifest.sealed.as_slice());
+    let before: HashMap<SegmentNumber, &SealedSegment> = before
+        .iter()
+        .map(|known| (known.entry.number, known))
+        .collect();
     for entry in &body.segments {
-        let known = before.and_then(|committed| {
-            let mut known = committed.manifest.sealed.iter();
-            known.find(|known| known.entry == *entry).cloned()
-        });
+        let known = before.get(&entry.number);
+        let known = known.filter(|known| known.entry == *entry);
+        let known = known.map(|known| (*known).clone());
         match known.or_else(|| SealedSegment::of_entry(*entry)) {
             Some(segment) => sealed.push(segment),
             None => large.push(*entry),

@@ -19,22 +19,41 @@ impl FindDictionary for Snapshot {
                 Error::new(
                     ErrorKind::Corrupt,
                     format!(
-                        "A frame needs dictionary {number}, which the store does not know; restore the store from a backup."
+                        "A frame needs dictionary {number}, which the store does not know; restore the store from a backup, or save the rest with `lakebed repair`."
                     ),
                 )
             })?;
-            let blob = self.read(entry.blob)?;
+            // A dictionary is in a frame, and so at most as large as one.
+            let blob = match self.catalogue().large(entry.blob) {
+                None => self.read_plain(entry.blob)?,
+                Some(_) => None,
+            };
             match blob {
                 Some(blob) if context.prove(entry.blob, &blob, &entry.hash) => Ok(Arc::from(&*blob)),
                 _ => Err(Error::new(
                     ErrorKind::Corrupt,
                     format!(
-                        "Dictionary {number} (blob {}) is missing or damaged; restore the store from a backup.",
+                        "Dictionary {number} (blob {}) is missing or damaged; restore the store from a backup, or save the rest with `lakebed repair`.",
                         entry.hash
                     ),
                 )),
             }
         })
+    }
+}
+
+/// Reads the blobs of dictionaries. A dictionary is never compressed with one: so none can need itself.
+struct NoDictionaries;
+
+impl FindDictionary for NoDictionaries {
+    fn dictionary(&self, number: DictionaryNumber) -> Result<Arc<Dictionary>> {
+        Err(Error::new(
+            ErrorKind::Corrupt,
+            format!(
+                "A dictionary is compressed with dictionary {number}, which no lakebed does; save the rest of the store with `lakebed \
+                 repair`."
+            ),
+        ))
     }
 }
 
@@ -51,14 +70,27 @@ impl Snapshot {
 
     /// The blob of this id, dead or alive; `None` when there never was one.
     pub(crate) fn read(&self, id: BlobId) -> Result<Option<Blob>> {
+        self.read_with(self.reader(), id)
+    }
+
+    /// A blob that is to be a dictionary: what it is read with knows none.
+    fn read_plain(&self, id: BlobId) -> Result<Option<Blob>> {
+        let read = ReadContext {
+            dictionaries: &NoDictionaries,
+            ..self.reader()
+        };
+        self.read_with(read, id)
+    }
+
+    fn read_with(&self, read: ReadContext<'_>, id: BlobId) -> Result<Option<Blob>> {
         self.committed.context.check_not_forked()?;
         if let Some(pending) = &self.pending
             && id >= self.committed.next_blob
             && self.catalogue().large(id).is_none()
         {
-            return pending.blob(self.reader(), id);
+            return pending.blob(read, id);
         }
-        self.committed.blob(self.reader(), self.catalogue(), id)
+        self.committed.blob(read, self.catalogue(), id)
     }
 
     /// The live blob of this hash, verified, and its id.

@@ -8,6 +8,7 @@
 
 mod copies;
 mod info;
+mod repair;
 mod reports;
 mod verify;
 
@@ -36,7 +37,7 @@ use lakebed_json::schema::Schema;
 
 pub use crate::snapshot::{CollectionInfo, CommitInfo, DictionaryInfo, SegmentInfo, SegmentState};
 pub use crate::write::append::Appended;
-pub use reports::{ExportReport, Problem, Stats, VerifyReport};
+pub use reports::{ExportReport, Stats, VerifyReport};
 
 /// Bytes that `export` writes between two progress reports.
 const REPORT_BYTES: u64 = 4 << 20;
@@ -93,8 +94,8 @@ impl Store {
         let committed = newest(&context, None, Caller::Reader)?;
         if let Some(lost) = committed.lost_commits(synced) {
             context.warn(format!(
-                "{} has lost {lost}: the last commit that can be read is {}. Keep a copy of the directory and restore the store from \
-                 a backup; until then it can be read and not written. If the directory is a copy that was made while the store was \
+                "{} has lost {lost}: the last commit that can be read is {}. Restore the store from a backup, or save what is left \
+                 with `lakebed repair`; until then it can be read and not written. If the directory is a copy that was made while the store was \
                  written, copy it again.",
                 context.vfs.describe(),
                 committed.commit,

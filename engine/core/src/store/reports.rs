@@ -1,6 +1,6 @@
 //! What calls report back. Plain data; times are microseconds since 1970 UTC, sizes are bytes.
 
-use lakebed_format::SegmentNumber;
+use crate::problem::Problem;
 
 /// What an `export` did.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -92,15 +92,4 @@ pub struct VerifyReport {
     pub problems: Vec<Problem>,
     /// How long it took.
     pub seconds: f64,
-}
-
-/// Something wrong in a store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The segment, where it lies in one.
-    pub segment: Option<SegmentNumber>,
-    /// Where in the segment.
-    pub offset: Option<u64>,
-    /// What is wrong.
-    pub message: String,
 }

@@ -1,12 +1,16 @@
 //! Verification: reads everything and checks it.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-use lakebed_format::{Hash, SegmentNumber, Seq};
+use lakebed_format::{BlobId, CollectionId, Hash, SegmentNumber, Seq};
 
-use super::{Problem, Store, VerifyReport};
+use super::{Store, VerifyReport};
+use crate::catalogue::Collection;
 use crate::error::Result;
+use crate::problem::Problem;
 use crate::progress::{Progress, ProgressFn};
 use crate::segment::large::LargeSegment;
 use crate::segment::verify::Verification;
@@ -43,6 +47,17 @@ impl Store {
         report.seconds = check.began.elapsed().as_secs_f64();
         Ok(report)
     }
+}
+
+/// What the row batches hold of a collection.
+#[derive(Debug, Default)]
+struct FoundRows {
+    /// Behind the last row so far.
+    next: Seq,
+    /// Live sequence numbers in no batch.
+    gaps: Vec<Range<Seq>>,
+    /// Rows whose blobs were deleted.
+    dead: u64,
 }
 
 struct Check<'a> {
@@ -152,44 +167,82 @@ impl Check<'_> {
         });
         self.keep(None, None, listed)?;
         batches.sort_by_key(|batch| (batch.entry.collection, batch.entry.first_seq));
-        let mut expected: Option<(lakebed_format::CollectionId, Seq)> = None;
+        let mut found: BTreeMap<CollectionId, FoundRows> = BTreeMap::new();
+        for collection in snapshot.catalogue().collections() {
+            let rows = FoundRows {
+                next: collection.first_live,
+                ..FoundRows::default()
+            };
+            found.insert(collection.id, rows);
+        }
         for batch in batches {
             snapshot.committed.context.options.check_interrupted()?;
             let entry = batch.entry;
             let end = Seq(entry.first_seq.0 + entry.rows);
             // Of rows that are not live, a compaction may have removed some and left others.
-            let known = snapshot.catalogue().collection(entry.collection);
-            let Some(collection) = known.filter(|known| end > known.first_live) else {
+            let known = found.get_mut(&entry.collection);
+            let Some(rows) = known.filter(|rows| end > rows.next) else {
                 continue;
             };
-            let first = entry.first_seq.max(collection.first_live);
-            if let Some((collection, seq)) = expected
-                && collection == entry.collection
-                && seq != first
-            {
-                let text =
-                    format!("the rows of collection {collection} go from {seq} on with {first}");
-                self.problem(None, None, text);
+            if entry.first_seq > rows.next {
+                rows.gaps.push(rows.next..entry.first_seq);
             }
-            expected = Some((entry.collection, end));
+            let skip = rows.next.0.saturating_sub(entry.first_seq.0);
+            rows.next = end;
             let bytes = snapshot.read_batch(&batch);
-            let Some(bytes) = self.keep(None, None, bytes)? else {
+            let bytes = self.keep(None, None, bytes)?;
+            let Some(bytes) = bytes else {
                 continue;
             };
             let decoded = bytes.decode()?;
-            for run in decoded.row_runs() {
+            for run in decoded.row_runs_from(skip) {
                 let run = run.map_err(|e| damaged_rows(&e));
                 let Some(run) = self.keep(None, None, run)? else {
                     break;
                 };
                 self.report.rows += run.len;
+                let ids = run.blob.0..run.blob.0 + run.len;
+                let deleted = snapshot.catalogue().deleted();
+                if !deleted.is_empty() {
+                    rows.dead += ids.filter(|id| deleted.contains(BlobId(*id))).count() as u64;
+                }
                 if run.blob.0 + run.len > snapshot.committed.next_blob.0 {
                     let text = format!("row {} names a blob that does not exist", run.seq);
                     self.problem(None, None, text);
                 }
             }
         }
+        for collection in snapshot.catalogue().collections() {
+            if let Some(rows) = found.remove(&collection.id) {
+                self.counts(collection, rows);
+            }
+        }
         Ok(())
+    }
+
+    /// Rows that are in no batch, as after a repair, are counted as deleted ones.
+    fn counts(&mut self, collection: &Collection, mut rows: FoundRows) {
+        if rows.next < collection.next_seq {
+            rows.gaps.push(rows.next..collection.next_seq);
+        }
+        let gaps: u64 = rows.gaps.iter().map(|gap| gap.end.0 - gap.start.0).sum();
+        let (name, counted) = (&collection.name, collection.deleted_rows);
+        if counted == rows.dead + gaps {
+            return;
+        }
+        if counted == rows.dead {
+            for gap in rows.gaps {
+                let (first, last) = (gap.start, gap.end.0 - 1);
+                let text = format!("rows {first} to {last} of {name} are in no row batch");
+                self.problem(None, None, text);
+            }
+            return;
+        }
+        let text = format!(
+            "{counted} rows of {name} are counted as deleted, and there are {}",
+            rows.dead + gaps
+        );
+        self.problem(None, None, text);
     }
 
     fn dictionaries(&mut self) -> Result<()> {

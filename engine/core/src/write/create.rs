@@ -58,14 +58,7 @@ pub(crate) fn create(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<()> {
     // Without it everything works except a drop on a full disk.
     let _ = make_reserve(vfs.as_ref());
     vfs.sync_dir("").map_err(io)?;
-    let header = StoreHeader::new(uuid, options.clock.now());
-    put(
-        vfs.as_ref(),
-        "",
-        FORMAT_TEMPORARY,
-        names::FORMAT,
-        &header.encode(),
-    )?;
+    write_format(vfs.as_ref(), &StoreHeader::new(uuid, options.clock.now()))?;
     // Only a hint.
     let _ = lock.set_synced(vfs.as_ref(), lakebed_format::CommitNumber(0));
     Ok(())
@@ -81,6 +74,14 @@ pub(crate) fn make_reserve(vfs: &dyn Vfs) -> std::io::Result<()> {
         file.write_all_at(&vec![0; RESERVE_BYTES], 0)?;
     }
     Ok(())
+}
+
+/// Writes `FORMAT`.
+///
+/// # Errors
+/// `Io`, `StoreFull`.
+pub(crate) fn write_format(vfs: &dyn Vfs, header: &StoreHeader) -> Result<()> {
+    put(vfs, "", FORMAT_TEMPORARY, names::FORMAT, &header.encode())
 }
 
 /// Writes a whole file; see [`put_file`].

@@ -1,5 +1,6 @@
 //! What the next writer repairs: a torn tail, a commit whose sync is unknown, files of work that was never committed.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -38,8 +39,8 @@ pub(crate) fn check_acknowledged(
         ErrorKind::Corrupt,
         format!(
             "{} has lost {lost}: the last writer had them on disk, and the last commit that can be read is {}, in segment {}. Nothing \
-             was written, and everything up to that commit can be read. Keep a copy of the directory and restore the store from a \
-             backup; to go on without what is lost, remove the file LOCK.",
+             was written, and everything up to that commit can be read. Restore the store from a backup, or save what is left with \
+             `lakebed repair`, after which it can be written again.",
             context.vfs.describe(),
             committed.commit,
             committed.manifest.active,
@@ -144,7 +145,10 @@ fn set_aside(
     let number = committed.manifest.active;
     let name = free_name(context, &format!("{:012}-{start}", number.0), "bin")?;
     let keeping = |error| Error::io(&format!("keeping a copy of a torn commit in {name}"), error);
-    let copied = copy_aside(context, file, start..len, &name);
+    // Behind its data a file that is longer than what is stored of it has only zeros.
+    let stored = file.data_end();
+    let end = stored.map_or(len, |stored| stored.clamp(start, len));
+    let copied = copy_aside(context, file, start..end, &name);
     if copied.is_err() {
         // An incomplete copy only takes room.
         let _ = context.vfs.unlink(&name);
@@ -165,7 +169,7 @@ fn set_aside(
 }
 
 /// Copies bytes of a file to a file in `aside/`, durably, unless they are all zero. Whether there is a copy.
-fn copy_aside(
+pub(crate) fn copy_aside(
     context: &StoreContext,
     file: &dyn File,
     range: Range<u64>,
@@ -196,21 +200,32 @@ fn copy_aside(
 }
 
 /// `aside/STEM-TIME.EXTENSION`, a name that is free.
-fn free_name(context: &StoreContext, stem: &str, extension: &str) -> Result<String> {
+pub(crate) fn free_name(context: &StoreContext, stem: &str, extension: &str) -> Result<String> {
     let known = match context.vfs.list(names::ASIDE) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         known => known.map_err(|e| Error::io(&format!("listing {}", names::ASIDE), e))?,
     };
+    let known = known.into_iter().collect();
+    let name = free_among(context, &known, stem, extension)?;
+    Ok(format!("{}/{name}", names::ASIDE))
+}
+
+/// `STEM-TIME.EXTENSION`, a name that is not among the known ones.
+fn free_among(
+    context: &StoreContext,
+    known: &BTreeSet<String>,
+    stem: &str,
+    extension: &str,
+) -> Result<String> {
     let now = context.options.clock.now();
     (0..=known.len() as u64)
         .map(|step| format!("{stem}-{}.{extension}", now.saturating_add_unsigned(step)))
         .find(|name| !known.contains(name))
-        .map(|name| format!("{}/{name}", names::ASIDE))
         .ok_or_else(|| Error::internal("no name is free in aside/"))
 }
 
 /// Makes the names in `aside/` durable, and its own.
-fn sync_aside(context: &StoreContext) -> std::io::Result<()> {
+pub(crate) fn sync_aside(context: &StoreContext) -> std::io::Result<()> {
     context.vfs.sync_dir(names::ASIDE)?;
     context.vfs.sync_dir("")
 }
@@ -276,6 +291,8 @@ pub(crate) fn sweep(context: &StoreContext, committed: &CommittedState) -> Resul
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(Error::io(&format!("listing {dir}"), error)),
     };
+    let mut kept = Vec::new();
+    let mut aside: BTreeSet<String> = list(names::ASIDE)?.into_iter().collect();
     for name in list(names::SEGMENTS)? {
         let Some(number) = names::parse_segment(&name) else {
             continue;
@@ -286,10 +303,16 @@ pub(crate) fn sweep(context: &StoreContext, committed: &CommittedState) -> Resul
         // What a compaction wrote before it could put it in the place of others holds nothing of its own.
         if may_hold_commits(&context.segments, number)? && !is_covered(context, committed, number)?
         {
-            keep_segment(context, number)?;
+            kept.push((number, keep_segment(context, number, &mut aside)?));
         } else {
             remove(context, &names::segment(number))?;
         }
+    }
+    if !kept.is_empty() {
+        let io = |error| Error::io(&format!("moving segments to {}", names::ASIDE), error);
+        sync_aside(context).map_err(io)?;
+        context.vfs.sync_dir(names::SEGMENTS).map_err(io)?;
+        warn_of_kept(context, &kept);
     }
     for (number, collection) in orphans(context, committed)? {
         remove(context, &names::part(number, collection))?;
@@ -307,8 +330,31 @@ pub(crate) fn sweep(context: &StoreContext, committed: &CommittedState) -> Resul
     Ok(())
 }
 
-/// Moves a segment file to `aside/` under a name that is free, and warns.
-fn keep_segment(context: &StoreContext, number: SegmentNumber) -> Result<()> {
+/// Segments that are named in warnings; the others are counted.
+const NAMED: usize = 8;
+
+fn warn_of_kept(context: &StoreContext, kept: &[(SegmentNumber, String)]) {
+    let store = context.vfs.describe();
+    for (number, name) in kept.iter().take(NAMED) {
+        context.warn(format!(
+            "Segment {number} of {store} holds commits, and the newest manifest does not name it; it was moved to {name}. If an \
+             older manifest was put back, `lakebed repair` takes it in again.",
+        ));
+    }
+    if let Some(more) = kept.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        context.warn(format!(
+            "{more} more segments of {store} were moved to {} for the same reason.",
+            names::ASIDE
+        ));
+    }
+}
+
+/// Moves a segment file to `aside/` under a name that is free there. The names are to be synced.
+fn keep_segment(
+    context: &StoreContext,
+    number: SegmentNumber,
+    aside: &mut BTreeSet<String>,
+) -> Result<String> {
     let io = |error| {
         Error::io(
             &format!("moving segment {number} to {}", names::ASIDE),
@@ -316,7 +362,8 @@ fn keep_segment(context: &StoreContext, number: SegmentNumber) -> Result<()> {
         )
     };
     context.vfs.create_dir(names::ASIDE).map_err(io)?;
-    let name = free_name(context, &format!("{:012}", number.0), "seg")?;
+    let name = free_among(context, aside, &format!("{:012}", number.0), "seg")?;
+    let path = format!("{}/{name}", names::ASIDE);
     let segment = names::segment(number);
     let file = context.vfs.open(&segment, Open::Read).map_err(io)?;
     // Before the segment's own file: parts without it belong to nobody.
@@ -334,19 +381,13 @@ fn keep_segment(context: &StoreContext, number: SegmentNumber) -> Result<()> {
             .map_err(io)?;
     }
     // A rename that reports an error may have happened.
-    if let Err(error) = context.vfs.rename(&segment, &name)
+    if let Err(error) = context.vfs.rename(&segment, &path)
         && file.names().map_err(io)?.opened
     {
         return Err(io(error));
     }
-    sync_aside(context).map_err(io)?;
-    context.vfs.sync_dir(names::SEGMENTS).map_err(io)?;
-    context.warn(format!(
-        "Segment {number} of {} holds commits, and the newest manifest does not name it; it was moved to {name}. If an older manifest \
-         was put back, restore the newer one together with this segment.",
-        context.vfs.describe(),
-    ));
-    Ok(())
+    aside.insert(name);
+    Ok(path)
 }
 
 fn remove(context: &StoreContext, name: &str) -> Result<()> {

@@ -117,11 +117,14 @@ pub(crate) fn trim(session: &mut Session<'_>, name: &str, before: Seq) -> Result
     let deleted = snapshot.catalogue().deleted();
     let mut dead = 0;
     if collection.deleted_rows > 0 {
+        // Rows that a repair did not find are in no batch, and count as deleted.
+        let mut live = 0;
         for batch in snapshot.batches(collection.id, &range)? {
-            dead += count_rows(&snapshot, &batch, range.clone(), |run| {
-                run.filter(|id| deleted.contains(BlobId(*id))).count() as u64
+            live += count_rows(&snapshot, &batch, range.clone(), |run| {
+                run.filter(|id| !deleted.contains(BlobId(*id))).count() as u64
             })?;
         }
+        dead = (before.0 - collection.first_live.0).saturating_sub(live);
     }
     session.record(CatalogueRecord::Trimmed {
         collection: collection.id,

@@ -68,7 +68,7 @@ fn body_after(committed: &CommittedState, sealed: SegmentEntry) -> Result<Manife
 
 /// The body of a manifest as of the last commit with these sealed segments, by their ids; those of large blobs are
 /// added.
-pub(super) fn body_of(
+pub(crate) fn body_of(
     committed: &CommittedState,
     catalogue: &Catalogue,
     mut segments: Vec<SegmentEntry>,

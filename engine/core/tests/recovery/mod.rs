@@ -10,6 +10,8 @@ mod damage;
 mod faults;
 mod identity;
 mod machine;
+mod repair;
+mod repair_interrupted;
 mod support;
 mod threads;
 mod workloads;

@@ -98,6 +98,14 @@ fn slice<'a>(
     range().ok_or_else(|| FormatError::new(what, offset, Reason::Truncated))
 }
 
+fn misplaced(offset: u64) -> FormatError {
+    FormatError::new(
+        WHAT,
+        offset,
+        Reason::Value("length, level or place of the block is wrong"),
+    )
+}
+
 /// A section as the header of its block lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Section {
@@ -211,6 +219,19 @@ impl IndexBlock {
     /// # Errors
     /// The bytes are not the header of a block of this offset and length.
     pub fn decode(bytes: &[u8], salt: u64, offset: u64, len: u64) -> Result<Self> {
+        let found = Self::find(bytes, salt, offset)?;
+        if found.len != len {
+            return Err(misplaced(offset));
+        }
+        Ok(found)
+    }
+
+    /// Decodes the header of the block at `offset`, of whatever length. `bytes` begin there and hold at least the
+    /// header.
+    ///
+    /// # Errors
+    /// The bytes are not the header of a block of this offset.
+    pub fn find(bytes: &[u8], salt: u64, offset: u64) -> Result<Self> {
         let mut r = Reader::new(WHAT, bytes, offset);
         let kind = if bytes.starts_with(&BlockKind::Footer.magic()) {
             BlockKind::Footer
@@ -259,19 +280,15 @@ impl IndexBlock {
         let footer_level = (kind == BlockKind::Footer) == (level == FOOTER_LEVEL);
         let placed =
             offset.is_multiple_of(8) && first_group >= limits::FIRST_GROUP && first_group <= offset;
-        if end == u64::MAX || end != offset.saturating_add(len) || !footer_level || !placed {
-            return Err(FormatError::new(
-                WHAT,
-                offset,
-                Reason::Value("length, level or place of the block is wrong"),
-            ));
+        if end == u64::MAX || !footer_level || !placed {
+            return Err(misplaced(offset));
         }
         Ok(Self {
             kind,
             level,
             first_group,
             offset,
-            len,
+            len: end - offset,
             header_checksum,
             sections,
         })

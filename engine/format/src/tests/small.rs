@@ -232,3 +232,26 @@ proptest! {
         prop_assert!(set.iter().map(BlobId::get).eq(a.union(&b).copied()));
     }
 }
+
+#[test]
+fn the_difference_of_id_sets_is_that_of_their_ids() {
+    use std::collections::BTreeSet;
+    let sets: Vec<BTreeSet<u64>> = (0..64_u64)
+        .map(|seed| {
+            (0..24)
+                .filter(|bit| seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> bit & 1 == 1)
+                .collect()
+        })
+        .collect();
+    let id_set = |ids: &BTreeSet<u64>| ids.iter().map(|id| BlobId(*id)).collect::<IdSet>();
+    for a in &sets {
+        for b in &sets {
+            let expected: BTreeSet<u64> = a.difference(b).copied().collect();
+            assert_eq!(
+                id_set(a).minus(&id_set(b)),
+                id_set(&expected),
+                "{a:?} without {b:?}"
+            );
+        }
+    }
+}

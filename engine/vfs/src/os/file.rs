@@ -10,6 +10,10 @@ use super::directory::{Directory, FileId};
 use super::write_lock;
 use crate::{Access, File, Holder, Lock, Mapping, Names, ReadFile};
 
+/// A file with more pieces of data than this is taken for one without a hole at its end.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const EXTENTS: u32 = 100_000;
+
 #[derive(Debug)]
 pub(super) struct OsFile {
     file: fs::File,
@@ -55,6 +59,32 @@ impl ReadFile for OsFile {
 
     fn len(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn data_end(&self) -> io::Result<u64> {
+        use rustix::fs::{SeekFrom, seek};
+        use rustix::io::Errno;
+        let len = self.len()?;
+        // A file without holes says so in one call.
+        let Ok(mut end) = seek(&self.file, SeekFrom::Hole(0)) else {
+            return Ok(len);
+        };
+        for _ in 0..EXTENTS {
+            if end >= len {
+                return Ok(len);
+            }
+            match seek(&self.file, SeekFrom::Data(end)) {
+                Ok(data) => match seek(&self.file, SeekFrom::Hole(data)) {
+                    Ok(hole) => end = hole,
+                    Err(_) => return Ok(len),
+                },
+                // Nothing but a hole follows.
+                Err(Errno::NXIO) => return Ok(end),
+                Err(_) => return Ok(len),
+            }
+        }
+        Ok(len)
     }
 
     fn map(&self, len: u64) -> io::Result<Mapping> {

@@ -123,5 +123,7 @@ def verify(context: Context) -> int | None:
         place = f"segment {problem.segment}" if problem.segment is not None else "the store"
         offset = f" at offset {problem.offset}" if problem.offset is not None else ""
         lines.append(f"  {place}{offset}: {problem.message}")
+    if not report.ok:
+        lines.append("`lakebed repair --dry-run` says what can be saved, and `lakebed repair` does it")
     context.report(report, lines)
     return None if report.ok else Corrupt.exit_code

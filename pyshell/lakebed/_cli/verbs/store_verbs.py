@@ -377,6 +377,27 @@ STORE_VERBS: tuple[Verb, ...] = (
         details="The exit code is 6 when something is damaged.",
     ),
     Verb(
+        "repair",
+        "Make a damaged store whole again, and say what is lost.",
+        "commands.repair:repair",
+        (
+            Argument(
+                "path",
+                "the store (default: that of --store)",
+                "file",
+                required=False,
+                metavar="[STORE]",
+                completes="file",
+            ),
+            Argument("dry_run", "only say what would be done, and what is lost", "flag", ("--dry-run",)),
+        ),
+        "What is whole is kept, and what is replaced is first copied to the directory aside in the store. The exit code is 6 when "
+        "something was lost. End programs that have the store open first.",
+        ("lakebed repair --dry-run", "lakebed repair data.lakebed"),
+        in_shell=False,
+        changes_store=True,
+    ),
+    Verb(
         "config",
         "Show the settings and where each comes from.",
         "commands.settings:config",

@@ -25,9 +25,6 @@ __all__ = [
     "uint64s",
 ]
 
-MAX_BYTES = 2**31 - 1
-"""The most bytes of text in one array."""
-
 
 @dataclass(frozen=True)
 class Field:

@@ -14,13 +14,10 @@ __all__ = ["ArrowStream"]
 class ArrowStream:
     """Rows of one snapshot. Each request for a stream begins a new one."""
 
-    def __init__(
-        self, fields: list[Field], batches: Callable[[], Iterator[list[Array]]], *, for_duckdb: bool = False
-    ) -> None:
+    def __init__(self, fields: list[Field], batches: Callable[[], Iterator[list[Array]]]) -> None:
         """`batches` begins the rows: each batch is one array for each field. A batch without columns is a number of
-        rows in an array of its own, behind no field. `for_duckdb`: DuckDB is its consumer."""
+        rows in an array of its own, behind no field."""
         self._fields = fields
-        self._for_duckdb = for_duckdb
         self._batches = batches
 
     @property
@@ -37,8 +34,7 @@ class ArrowStream:
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         del requested_schema  # as the interface allows
-        through_pyarrow = with_pyarrow.is_loaded() and not self._for_duckdb
-        give = with_pyarrow.stream_capsule if through_pyarrow else stream_capsule
+        give = with_pyarrow.stream_capsule if with_pyarrow.is_loaded() else stream_capsule
         return give(self._struct, self._structs())
 
     def _structs(self) -> Iterator[Array]:

@@ -35,7 +35,7 @@ def stream_capsule(field: Field, batches: Iterator[Array]) -> object:
     types = [one.type for one in schema]
 
     def made() -> Iterator[Any]:
-        for batch in batches:
+        for batch in _in_short(batches):
             columns = [_array(kind, child) for kind, child in zip(types, batch.children, strict=True)]
             if not columns:
                 yield _without_columns(pyarrow, batch.length)
@@ -43,6 +43,14 @@ def stream_capsule(field: Field, batches: Iterator[Array]) -> object:
             yield pyarrow.RecordBatch.from_arrays(columns, schema=schema)
 
     return pyarrow.RecordBatchReader.from_batches(schema, made()).__arrow_c_stream__()
+
+
+def _in_short(batches: Iterator[Array]) -> Iterator[Array]:
+    """The batches, with errors from here: pyarrow shows all calls that an error went through."""
+    try:
+        yield from batches
+    except Exception as error:  # noqa: BLE001  (raised again)
+        raise type(error)(str(error)) from None
 
 
 def _without_columns(pyarrow: Any, length: int) -> Any:

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from lakebed.errors import Corrupt, Interrupted, InvalidArgument, StoreFull
+from lakebed.errors import Corrupt, InvalidArgument, StoreFull
 from lakebed.pure.compact.plan import Group, dictionaries_of, is_dead, plan
 from lakebed.pure.compact.rewrite import rewrite
-from lakebed.pure.damage import named, operating_system
+from lakebed.pure.damage import interruptible, named, operating_system
 from lakebed.pure.files import SegmentFile, segment_name, write_all
 from lakebed.pure.format import header
 from lakebed.pure.format.block import Block
@@ -50,12 +50,10 @@ def compact(writer: Writer, level: int | None, dry_run: bool, progress: Progress
         if is_nearly_full(writer.context):
             writer.context.directory.unlink(RESERVE)
         writer.seal()
-    try:
+    with interruptible(
+        "Compaction was interrupted: the steps that were done stay done, and another `compact` goes on."
+    ):
         return run.run(segments, size)
-    except KeyboardInterrupt:
-        raise Interrupted(
-            "Compaction was interrupted: the steps that were done stay done, and another `compact` goes on."
-        ) from None
 
 
 class _Compaction:

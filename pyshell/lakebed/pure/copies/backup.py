@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import time
@@ -11,10 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lakebed.errors import Corrupt, Interrupted, InvalidArgument
+from lakebed.errors import Corrupt, InvalidArgument
 from lakebed.pure.context import FORMAT, Context
 from lakebed.pure.copies.unfinished import copy_file, finished, is_unfinished, made
-from lakebed.pure.damage import operating_system
+from lakebed.pure.damage import interruptible, operating_system
 from lakebed.pure.files import Directory, SegmentFile, segment_name
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.header import SIZE as HEADER_SIZE
@@ -36,6 +35,8 @@ def backups_in(place: Path) -> list[Path]:
 
 def parts_to_copy(state: State) -> dict[int, int]:
     """The segments of a state by number, with the bytes of each that belong to it. Raises `Corrupt`."""
+    if state.damage is not None:
+        raise state.damage
     found = {one.number: one.length for one in state.manifest.segments}
     for one in state.catalogue.large.values():
         if one.segment not in found:
@@ -84,7 +85,9 @@ def backup(view: View, dest: str, keep: int | None, progress: Progress | None) -
                 progress(done, total, 0, time.monotonic() - begun)
 
         with (
-            _told(f"The backup in {target} was interrupted and is not finished; the next backup goes on with it."),
+            interruptible(
+                f"The backup in {target} was interrupted and is not finished; the next backup goes on with it."
+            ),
             made(target) as directory,
         ):
             for name in set(directory.names("segments")) - {segment_name(number).partition("/")[2] for number in parts}:
@@ -105,7 +108,7 @@ def backup(view: View, dest: str, keep: int | None, progress: Progress | None) -
             store_file = context.store_file._replace(read_compatible=IS_BACKUP)
             data = manifest_of(state, store_file.uuid)
             finished(directory, context, store_file, (state.manifest_number, data), state.last_commit, linked)
-        _sync(place)
+        sync_names(place)
         removed = []
         for one in [*before, target][: -keep if keep is not None else 0]:
             removed.append(one.name)
@@ -121,17 +124,6 @@ def backup(view: View, dest: str, keep: int | None, progress: Progress | None) -
         "removed": removed,
         "seconds": time.monotonic() - begun,
     }
-
-
-@contextlib.contextmanager
-def _told(message: str) -> Any:
-    """Raises Ctrl-C as `Interrupted`, with what is left."""
-    try:
-        yield
-    except Interrupted:
-        raise
-    except KeyboardInterrupt:
-        raise Interrupted(message) from None
 
 
 def _check_place(context: Context, place: Path) -> None:
@@ -183,7 +175,8 @@ def _link(before: Path, directory: Directory, state: State, number: int, length:
     return True
 
 
-def _sync(place: Path) -> None:
+def sync_names(place: Path) -> None:
+    """Make the names in a directory durable. Raises `OSError`."""
     directory = Directory(str(place))
     directory.sync()
     directory.close()

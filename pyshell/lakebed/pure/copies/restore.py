@@ -11,9 +11,9 @@ from typing import Any
 
 from lakebed.errors import Corrupt, InvalidArgument, NotAStore, StoreNotFound
 from lakebed.pure.context import FORMAT, Context, Options
-from lakebed.pure.copies.backup import _sync, _told, backups_in, manifest_of, parts_to_copy
+from lakebed.pure.copies.backup import backups_in, manifest_of, parts_to_copy, sync_names
 from lakebed.pure.copies.unfinished import copy_file, finished, is_unfinished, made
-from lakebed.pure.damage import named, operating_system
+from lakebed.pure.damage import interruptible, named, operating_system
 from lakebed.pure.files import Directory, SegmentFile, segment_name
 from lakebed.pure.format import header
 from lakebed.pure.format.coding import Malformed
@@ -61,7 +61,7 @@ def restore(
                 progress(done, total, 0, time.monotonic() - begun)
 
         with (
-            _told(f"The restore to {target} was interrupted, and {target} is no store: call it again."),
+            interruptible(f"The restore to {target} was interrupted, and {target} is no store: call it again."),
             made(target) as directory,
         ):
             for number, length in parts.items():
@@ -76,7 +76,7 @@ def restore(
             made_context = Context(directory, _OPTIONS, store_file)
             make_reserve(made_context)
             finished(directory, context, store_file, (state.manifest_number, data), state.last_commit, set())
-        _sync(target.absolute().parent)
+        sync_names(target.absolute().parent)
     return {
         "path": str(target),
         "backup": str(source),

@@ -51,7 +51,7 @@ def scan(
         source = _source(schema, collection.name, item[0])
         tests.append((source, compiled(item, _type(source))))
     plan = _Plan(view, collection, sources, tests, start, stop, signs_of_life=signs_of_life, views=views)
-    return ArrowStream(plan.fields(), plan.batches, for_duckdb=views)
+    return ArrowStream(plan.fields(), plan.batches)
 
 
 def _source(schema: Schema, collection: str, name: str) -> _Source:

@@ -19,6 +19,7 @@ __all__ = ["system_table"]
 
 _BATCH_BLOBS = 2048
 _BATCH_BYTES = 4 << 20
+_LARGEST_VALUE = 2**31 - 1
 _PREVIEW_BYTES = 32
 
 _INTEGER, _TEXT, _TIME, _BYTES = ("l", int64s), ("u", texts), ("tsu:UTC", int64s), ("z", binary)
@@ -137,6 +138,10 @@ class _Blobs:
         rows: list[dict[str, Any]] = []
         size = 0
         for row in self._rows():
+            if rows and size + len(row["data"]) > _LARGEST_VALUE // 2:
+                # An Arrow column holds less than 2 GiB.
+                yield rows
+                rows, size = [], 0
             rows.append(row)
             size += len(row["data"])
             if len(rows) >= _BATCH_BLOBS or size >= _BATCH_BYTES:
@@ -175,6 +180,11 @@ class _Blobs:
                 )
 
     def _large(self, large: Any) -> dict[str, Any]:
+        if "data" in self._names and not self._previews and large.length > _LARGEST_VALUE:
+            raise InvalidArgument(
+                f"Blob {large.blob} has {large.length:,} bytes, and a column holds less than 2 GiB: leave out the column data, or get "
+                "the blob by its hash."
+            )
         wanted = "data" in self._names or ("hash" in self._names and not self._previews)
         data = self._view.blob(large.blob) or b"" if wanted else b""
         row = self._row(

@@ -9,7 +9,7 @@ from typing import Final
 from lakebed.errors import NotAStore
 from lakebed.pure.context import FORMAT, LOCK, Context, Options, check_finished, now
 from lakebed.pure.damage import operating_system
-from lakebed.pure.files import Directory
+from lakebed.pure.files import Directory, no_store
 from lakebed.pure.format.manifest import Manifest
 from lakebed.pure.format.store_file import SEGMENTS_OF_FORMAT_2, StoreFile
 from lakebed.pure.write.lock import WriterLock
@@ -29,7 +29,7 @@ def create_store(path: str, options: Options) -> None:
     place = Path(path)
     with operating_system(f"Creating {path}"):
         if place.is_symlink() and not place.exists():
-            raise NotAStore(f"{path} is a symbolic link to nothing: make the directory it leads to, or remove it.")
+            raise no_store(path)
         place.mkdir(exist_ok=True)
         directory = Directory(path)
         try:

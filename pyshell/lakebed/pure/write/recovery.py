@@ -31,8 +31,8 @@ def recover(state: State, lock: WriterLock) -> None:
     lost = lost_commits(state)
     if lost is not None:
         raise Corrupt(
-            f"{lost} Nobody writes to it: copy the directory as it is, and restore it from a backup. To go on without what is "
-            "lost, remove the file LOCK while no program has the store open."
+            f"{lost} Nobody writes to it: restore it from a backup, or save what is left with `lakebed repair`, after which it "
+            "can be written again."
         )
     _remove_temporary(context)
     _cut(state)
@@ -145,7 +145,7 @@ def _write_again(state: State) -> None:
         if not group_is_whole(file, active.header, offset):
             raise Corrupt(
                 f"Segment {active.number} of {context.path} is damaged: the group of commit {state.last_commit} is not the one that "
-                "was written. What is not damaged stays readable; `lakebed verify` lists all damage."
+                "was written. What is not damaged stays readable; `lakebed verify` lists all damage, and `lakebed repair` mends it."
             )
         commit = commit_at(file, offset, active.header)
         data = file.read(commit.group, state.end - commit.group)

@@ -94,6 +94,8 @@ class Writer:
         try:
             with operating_system(f"Recovering {self.context.path}"):
                 state = open_state(self.context, self.state, holding=True)
+                if state.damage is not None:
+                    raise state.damage
                 recover(state, lock)
                 own_file(state)
             if _moved(state):

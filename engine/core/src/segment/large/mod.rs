@@ -12,7 +12,7 @@ use lakebed_format::{
 use parking_lot::Mutex;
 
 use super::bytes::{SegmentBytes, Slice, give, if_read};
-use super::files::SegmentFiles;
+use super::files::{SegmentFiles, reading};
 use super::interface::{Contents, ReadContext, RowBatchBytes, Segment, StoredBlobs, StoredFrame};
 use super::verify::Verification;
 use crate::blob::Blob;
@@ -74,6 +74,68 @@ impl LargeSegment {
         Self {
             entry,
             opened: OnceLock::new(),
+        }
+    }
+
+    /// What a catalogue would say of the large blob whose segment this is, but for its fingerprint; `None` when the
+    /// file is no such segment, or not a whole one.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) fn entry_of(
+        files: &SegmentFiles,
+        number: SegmentNumber,
+    ) -> Result<Option<LargeEntry>> {
+        let Some(file) = files.open_if_there(number)? else {
+            return Ok(None);
+        };
+        let io = |error| Error::io(&reading(number), error);
+        let len = file.len().map_err(io)?;
+        let Some(at) = len.checked_sub(TRAILER_LEN as u64) else {
+            return Ok(None);
+        };
+        let mut header = [0; HEADER_LEN];
+        let mut tail = [0; TRAILER_LEN];
+        file.read_exact_at(&mut header, 0).map_err(io)?;
+        file.read_exact_at(&mut tail, at).map_err(io)?;
+        let Ok(header) = SegmentHeader::decode(&header) else {
+            return Ok(None);
+        };
+        let own =
+            header.uuid == files.store && header.number == number && header.layout == Layout::Large;
+        let (true, Ok(tail)) = (own, LargeTrailer::decode(&tail, header.salt, at)) else {
+            return Ok(None);
+        };
+        // The blocks lie without gaps between their start and their table, which begins at a multiple of 8.
+        let room = tail.table_offset.saturating_sub(limits::LARGE_START);
+        let entry = |stored_len| LargeEntry {
+            segment: number,
+            blob: tail.blob,
+            len: tail.len,
+            stored_len,
+            fingerprint: Fingerprint(0),
+        };
+        let bytes = SegmentBytes::open(files, number, len)?;
+        let table = bytes.slice(tail.table_offset, tail.table_len());
+        let blocks = table
+            .ok()
+            .and_then(|table| tail.decode_table(&table, header.salt).ok());
+        let stored = blocks.map(|blocks| blocks.iter().map(|b| u64::from(b.stored_len)).sum());
+        Ok(stored.filter(|stored| *stored <= room).map(entry))
+    }
+
+    /// Its entry with the fingerprint of its bytes; `None` when they cannot be read.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) fn with_fingerprint(&self, files: &SegmentFiles) -> Result<Option<LargeEntry>> {
+        match self.whole(files) {
+            Ok(blob) => Ok(Some(LargeEntry {
+                fingerprint: Hash::of(&blob).fingerprint(),
+                ..self.entry
+            })),
+            Err(error) if error.kind() == ErrorKind::Corrupt => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

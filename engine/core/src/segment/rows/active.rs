@@ -18,7 +18,7 @@ use crate::blob::Blob;
 use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
 use crate::segment::damage::{Damage, DamagedPlace};
-use crate::segment::files::{SegmentFiles, len_of};
+use crate::segment::files::{SegmentFiles, len_of, reading};
 use crate::segment::interface::{
     Contents, ReadContext, RowBatchBytes, Segment, StoredBlobs, StoredFrame, blob_in,
 };
@@ -132,7 +132,9 @@ impl ActiveRows {
         if known.is_some_and(|known| len < known.end()) {
             return Ok(Newest::Other);
         }
-        let Some(found) = walker.last_commit(len)? else {
+        let io = |error| Error::io(&reading(number), error);
+        let stored = file.file.data_end().map_err(io)?;
+        let Some(found) = walker.last_commit(len, stored.min(len))? else {
             return Ok(known.map_or(Newest::NoCommit, |known| Newest::Commit(Arc::clone(known))));
         };
         if let Some(known) = known {

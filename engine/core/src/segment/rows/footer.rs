@@ -1,6 +1,6 @@
 //! What the files of a store's segments say of themselves, without a manifest.
 
-use lakebed_format::{Layout, ManifestBody as CatalogueBody, SegmentNumber};
+use lakebed_format::{Layout, ManifestBody as CatalogueBody, SegmentFormat, SegmentNumber};
 
 use super::walker::{WalkedBytes, Walker, read_header};
 use crate::error::Result;
@@ -51,5 +51,34 @@ pub(crate) fn inspect(files: &SegmentFiles, number: SegmentNumber) -> Result<Fou
         }
         Err(ReadFailure::Other(error)) if error.kind() == crate::ErrorKind::Io => Err(error),
         _ => Ok(FoundSegment::Open),
+    }
+}
+
+/// Whether a sealed segment that compaction or repair wrote was written to its end: its footer alone does not tell,
+/// while nothing relies on it.
+///
+/// # Errors
+/// `Io`.
+pub(crate) fn is_written(files: &SegmentFiles, number: SegmentNumber) -> Result<bool> {
+    let file = files.open(number)?;
+    let len = len_of(number, file.as_ref())?;
+    let bytes = WalkedBytes::File(file.as_ref());
+    let whole = || {
+        let header = read_header(bytes, number)?;
+        if header.format < SegmentFormat::V3 {
+            return Ok(true);
+        }
+        let walker = Walker {
+            bytes,
+            segment: number,
+            format: header.format,
+            salt: header.salt,
+        };
+        walker.group_is_whole(&walker.commit_at(walker.footer_tail(len)?.last_commit)?)
+    };
+    match whole() {
+        Ok(whole) => Ok(whole),
+        Err(ReadFailure::Other(error)) if error.kind() == crate::ErrorKind::Io => Err(error),
+        Err(_) => Ok(false),
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod keep;
 mod paged;
 pub(crate) mod pending;
 pub(crate) mod rewrite;
+pub(crate) mod salvage;
 pub(crate) mod sealed;
 mod sealed_tables;
 mod verify;

@@ -120,9 +120,20 @@ impl Walker<'_> {
             WalkedBytes::Complete(bytes) => return Ok(bytes.slice(offset, len)?),
             WalkedBytes::File(file) => file,
         };
-        let len = usize::try_from(len)
-            .map_err(|_| self.damaged(offset, "a length is larger than memory", kind))?;
-        let mut bytes = vec![0; len];
+        if len > STEP {
+            // A length that is not what was written may be any: nothing is allocated for what no file holds.
+            let io = |error| Error::io(&reading(self.segment), error);
+            let stored = file.data_end().map_err(io)?;
+            if offset.checked_add(len).is_none_or(|end| end > stored) {
+                return Err(self.damaged(offset, "the file ends too early", kind));
+            }
+        }
+        let mut bytes = Vec::new();
+        usize::try_from(len)
+            .ok()
+            .and_then(|len| bytes.try_reserve_exact(len).ok().map(|()| len))
+            .map(|len| bytes.resize(len, 0))
+            .ok_or_else(|| self.damaged(offset, "a length is larger than memory", kind))?;
         file.read_exact_at(&mut bytes, offset).map_err(|error| {
             if error.kind() == std::io::ErrorKind::UnexpectedEof {
                 return self.damaged(offset, "the file ends too early", kind);
@@ -158,8 +169,8 @@ impl Walker<'_> {
         self.commit_at(at).map(Some)
     }
 
-    /// The last whole COMMIT that ends at or before `len`.
-    pub(crate) fn last_commit(&self, len: u64) -> ReadResult<Option<LocatedCommit>> {
+    /// The last whole COMMIT that ends at or before `len`; behind `stored` there are only zeros.
+    pub(crate) fn last_commit(&self, len: u64, stored: u64) -> ReadResult<Option<LocatedCommit>> {
         if let Some(at) = len.checked_sub(COMMIT_LEN as u64).filter(|at| at % 8 == 0) {
             let end = self.read(at, COMMIT_LEN as u64, Damage::Commit)?;
             if let Ok(commit) = Commit::decode(&end, at, self.segment, self.salt) {
@@ -172,7 +183,8 @@ impl Walker<'_> {
                 Err(failure) => _ = failure.into_damage()?,
             }
         }
-        self.search_back(len)
+        // A hole begins at a block of the file system, and may begin within a COMMIT.
+        self.search_back(len.min(stored.saturating_add(COMMIT_LEN as u64)))
     }
 
     /// Searches for a COMMIT from `end` backwards.

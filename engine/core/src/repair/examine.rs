@@ -1,0 +1,296 @@
+//! Reading everything for a plan: which segments are whole, and what is whole of the others.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use lakebed_format::{LargeEntry, SegmentEntry, SegmentNumber, names};
+use lakebed_vfs::ReadFile;
+
+use super::chain::{Chain, is_headed};
+use super::meter::{Collect, Meter};
+use super::plan::{Part, Plan};
+use super::report::{ActionKind, LossKind, RepairLoss, RepairReport};
+use super::survey::Survey;
+use crate::catalogue::Catalogue;
+use crate::error::{ErrorKind, Result};
+use crate::problem::Problem;
+use crate::segment::large::LargeSegment;
+use crate::segment::rows::salvage::{SalvagedRows, salvage};
+use crate::segment::verify::Verification;
+use crate::segment::{SealedSegment, Segment, damaged_rows};
+use crate::snapshot::Snapshot;
+
+impl Plan {
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// `FormatTooNew`, `Io`, `Interrupted`.
+    pub(super) fn of(
+        survey: Survey,
+        rewrite_active: bool,
+        report: &mut RepairReport,
+        meter: &mut Meter,
+    ) -> Result<Self> {
+        let base = &survey.base;
+        let mut plan = Self {
+            catalogue: Catalogue::from_body(base),
+            last_commit: base.last_commit,
+            checksum: base.last_commit_checksum,
+            next_blob: base.next_blob,
+            whole: Vec::new(),
+            parts: Vec::new(),
+            large: Vec::new(),
+            active: None,
+            gone: BTreeSet::new(),
+            back: Vec::new(),
+            infer: BTreeSet::new(),
+            runs: Vec::new(),
+            unpinned: Vec::new(),
+            amended: false,
+            survey,
+        };
+        for entry in &plan.survey.base.segments {
+            match SealedSegment::of_entry(*entry) {
+                Some(sealed) => plan.whole.push(sealed),
+                None => plan.large.push(*entry),
+            }
+        }
+        plan.whole.sort_by_key(|sealed| sealed.entry.first_blob);
+        let chain = Chain::of(&plan.survey, meter)?;
+        chain.join(&mut plan, rewrite_active, report, meter)?;
+        plan.check_segments(report, meter)?;
+        if plan.active.is_some() && plan.amended {
+            // It is damaged, and the plan is made again without it.
+            return Ok(plan);
+        }
+        plan.check_large(report, meter)?;
+        plan.prove(meter)?;
+        plan.find_losses(report, meter)?;
+        plan.check_runs(report, meter)?;
+        Ok(plan)
+    }
+
+    /// Checks the sealed segments and the active one; damaged ones become parts.
+    fn check_segments(&mut self, report: &mut RepairReport, meter: &mut Meter) -> Result<()> {
+        let snapshot = Snapshot::new(Arc::new(self.state()?), None);
+        let mut damaged = self.dictionary_holders(&snapshot)?;
+        for number in &damaged {
+            let mut collect = Collect {
+                meter,
+                problems: Vec::new(),
+            };
+            let text = "a dictionary in it cannot be read".to_owned();
+            collect.problem(*number, None, text);
+            report.problems.append(&mut collect.problems);
+        }
+        for sealed in &self.whole {
+            let number = sealed.entry.number;
+            if damaged.contains(&number) {
+                continue;
+            }
+            let problems = check(&snapshot, sealed.segment.as_ref(), meter)?;
+            if !problems.is_empty() {
+                damaged.insert(number);
+                report.problems.extend(problems);
+            }
+        }
+        let (whole, broken): (Vec<_>, Vec<_>) = std::mem::take(&mut self.whole)
+            .into_iter()
+            .partition(|sealed| !damaged.contains(&sealed.entry.number));
+        self.whole = whole;
+        for sealed in broken {
+            self.salvage(&sealed.entry, report, meter)?;
+        }
+        if let Some(active) = self.active.clone() {
+            let problems = check(&snapshot, active.as_ref(), meter)?;
+            self.amended |= !problems.is_empty();
+            report.problems.extend(problems);
+        }
+        Ok(())
+    }
+
+    /// The segments of dictionaries that cannot be read: of others that use them nothing can be told.
+    fn dictionary_holders(&self, snapshot: &Snapshot) -> Result<BTreeSet<SegmentNumber>> {
+        let mut holders = BTreeSet::new();
+        for entry in self.catalogue.dictionaries() {
+            match snapshot.read(entry.blob) {
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                    let mut whole = self.whole.iter().map(|sealed| sealed.entry);
+                    let holder =
+                        whole.find(|one| one.first_blob <= entry.blob && entry.blob < one.end_blob);
+                    holders.extend(holder.map(|one| one.number));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(holders)
+    }
+
+    /// Takes what is whole of a sealed segment that is not.
+    fn salvage(
+        &mut self,
+        entry: &SegmentEntry,
+        report: &mut RepairReport,
+        meter: &mut Meter,
+    ) -> Result<()> {
+        let number = entry.number;
+        let files = &self.survey.context.segments;
+        let mut found = None;
+        for (file, place) in self.sources(number)? {
+            let mut advance = |bytes| meter.advance(bytes);
+            let known = Some(entry.last_commit);
+            if let Some(salvaged) = salvage(files, &file, number, known, &mut advance)?
+                && salvaged.segment == number
+                && !(salvaged.frames.is_empty() && salvaged.batches.is_empty())
+            {
+                found = Some((salvaged, file, place));
+                break;
+            }
+        }
+        if self.survey.segments.contains(&number) {
+            self.gone.insert(number);
+        }
+        let Some((mut salvaged, file, place)) = found else {
+            let commits = (entry.first_commit.0, entry.last_commit.0);
+            let mut loss = RepairLoss::new(
+                LossKind::Segment,
+                format!(
+                    "Nothing of segment {number} can be read; it held commits {} to {}.",
+                    commits.0, commits.1
+                ),
+            );
+            loss.segment = Some(number);
+            loss.commits = Some(commits);
+            loss.count = entry.blobs;
+            report.losses.push(loss);
+            self.amended = true;
+            return Ok(());
+        };
+        report.act(
+            ActionKind::Rewrite,
+            place,
+            format!("What is whole of segment {number} is written to a new segment."),
+        );
+        salvaged.keep_commits(entry.first_commit..=entry.last_commit);
+        let entry = SegmentEntry {
+            len: salvaged.len,
+            ..*entry
+        };
+        self.parts.push(Part {
+            segment: Arc::new(SalvagedRows::new(salvaged, file)),
+            entry,
+        });
+        Ok(())
+    }
+
+    /// Files that may hold a segment: the one of its name, one under another's name, one in `aside/`.
+    fn sources(&self, number: SegmentNumber) -> Result<Vec<(Arc<dyn ReadFile>, String)>> {
+        let files = &self.survey.context.segments;
+        let mut sources = Vec::new();
+        let others = self
+            .survey
+            .segments
+            .iter()
+            .filter(|other| **other != number);
+        for other in std::iter::once(&number).chain(others) {
+            if let Some(file) = files.open_if_there(*other)? {
+                let own = *other == number || is_headed(file.as_ref(), number)?;
+                if own {
+                    sources.push((file, names::segment(*other)));
+                }
+            }
+        }
+        let aside = self.survey.aside.iter();
+        let aside = aside.filter(|one| one.header.number == number);
+        sources.extend(aside.map(|one| (Arc::clone(&one.file), one.name.clone())));
+        Ok(sources)
+    }
+
+    /// Checks the large blobs; damaged ones are forgotten.
+    fn check_large(&mut self, report: &mut RepairReport, meter: &mut Meter) -> Result<()> {
+        let snapshot = Snapshot::new(Arc::new(self.state()?), None);
+        let mut lost = BTreeSet::new();
+        let listed: Vec<LargeEntry> = self.catalogue.large_blobs().copied().collect();
+        for entry in listed {
+            let problems = check(&snapshot, &LargeSegment::new(entry), meter)?;
+            if problems.is_empty() {
+                self.bring_back(entry.segment, report);
+                continue;
+            }
+            report.problems.extend(problems);
+            lost.insert(entry.blob);
+            if self.survey.segments.contains(&entry.segment) {
+                self.gone.insert(entry.segment);
+            }
+        }
+        if !lost.is_empty() {
+            self.amended = true;
+            self.catalogue.forget(&BTreeSet::new(), &lost);
+            self.large.retain(|entry| !lost.contains(&entry.first_blob));
+        }
+        Ok(())
+    }
+
+    /// Decodes the frames of the parts.
+    fn prove(&mut self, meter: &mut Meter) -> Result<()> {
+        let snapshot = Snapshot::new(Arc::new(self.state()?), None);
+        for part in &self.parts {
+            let range = part.entry.first_blob..part.entry.end_blob;
+            let mut advance = |bytes| meter.advance(bytes);
+            part.segment
+                .prove(snapshot.reader(), &range, &mut advance)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the store-wide runs to their ends.
+    fn check_runs(&mut self, report: &mut RepairReport, meter: &mut Meter) -> Result<()> {
+        let vfs = self.survey.context.vfs.as_ref();
+        let found = crate::index::runs::open_all(vfs, false);
+        let mut bad = found.unreadable;
+        for run in &found.runs {
+            let header = *run.header();
+            let failed = run.entries().any(|entry| entry.is_err());
+            meter.advance(header.file_len())?;
+            if failed {
+                bad.push(header.number);
+            }
+        }
+        for number in &bad {
+            let name = names::run(*number);
+            report.act(
+                ActionKind::Index,
+                &name,
+                format!(
+                    "{name} is damaged and is removed; the next run is made from the segments."
+                ),
+            );
+        }
+        self.runs = bad;
+        Ok(())
+    }
+}
+
+/// What is wrong with a segment, its row batches included.
+fn check(snapshot: &Snapshot, segment: &dyn Segment, meter: &mut Meter) -> Result<Vec<Problem>> {
+    let files = &snapshot.committed.context.segments;
+    let mut collect = Collect {
+        meter,
+        problems: Vec::new(),
+    };
+    segment.verify(snapshot.reader(), &mut collect)?;
+    if collect.problems.is_empty() {
+        let rows = || -> Result<()> {
+            for entry in segment.rows(files)?.iter() {
+                for run in segment.row_batch(files, entry)?.decode()?.row_runs() {
+                    run.map_err(|error| damaged_rows(&error))?;
+                }
+            }
+            Ok(())
+        };
+        let checked: &mut dyn Verification = &mut collect;
+        checked.keep(segment.number(), None, rows())?;
+    }
+    Ok(collect.problems)
+}
