@@ -14,6 +14,8 @@ pub struct Shaper {
     work: Work,
     interner: Interner,
     spellers: Spellers,
+    /// The shape of the last record.
+    last: u32,
     spelled: Vec<u8>,
     unescaped: Vec<u8>,
 }
@@ -26,6 +28,7 @@ impl Shaper {
             work: Work::default(),
             interner: Interner::new(limits),
             spellers,
+            last: 0,
             spelled: Vec::new(),
             unescaped: Vec::new(),
         }
@@ -57,7 +60,11 @@ impl Shaper {
         if fix.len() > record.len() / 2 + 8 {
             return None;
         }
-        self.interner.intern(&self.work.template, &self.spellers)
+        let template = &self.work.template;
+        if !self.interner.is(self.last, template) {
+            self.last = self.interner.intern(template, &self.spellers)?;
+        }
+        Some(self.last)
     }
 
     /// The shapes so far.
@@ -79,6 +86,15 @@ struct Spelled<'a> {
 }
 
 impl Spelled<'_> {
+    /// Whether the value of the text is written like that.
+    fn is_same(&mut self, leaf: u32, kind: LeafKind, raw: &[u8], escaped: bool) -> bool {
+        let mut unescaped = std::mem::take(self.unescaped);
+        let is_same = value_of(kind, raw, escaped, &mut unescaped)
+            .is_some_and(|value| self.writes(leaf, value, raw));
+        *self.unescaped = unescaped;
+        is_same
+    }
+
     fn writes(&mut self, leaf: u32, value: LeafValue<'_>, raw: &[u8]) -> bool {
         self.buffer.clear();
         let speller = self.spellers.of_leaf.get(leaf as usize);
@@ -98,13 +114,12 @@ impl Holes for Spelled<'_> {
                 let speller = self.spellers.of_leaf.get(leaf as usize);
                 speller.is_some_and(|speller| speller.keeps(raw))
             }
-            _ => {
-                let mut unescaped = std::mem::take(self.unescaped);
-                let spelled = value_of(kind, raw, escaped, &mut unescaped)
-                    .is_some_and(|value| self.writes(leaf, value, raw));
-                *self.unescaped = unescaped;
-                spelled
+            LeafKind::Timestamp | LeafKind::TimestampTz => {
+                let speller = self.spellers.of_leaf.get(leaf as usize);
+                let is_spelled = speller.and_then(|speller| speller.is_of(raw));
+                is_spelled.unwrap_or_else(|| self.is_same(leaf, kind, raw, escaped))
             }
+            LeafKind::Varchar | LeafKind::Double => self.is_same(leaf, kind, raw, escaped),
         }
     }
 

@@ -286,7 +286,7 @@ impl<'w, H: Holes> Walk<'w, H> {
         let stamp = object.stamp;
         let mut last = 0;
         let mut run: Option<Run<'w>> = None;
-        let mut others = HashSet::new();
+        let mut others = None;
         cursor.enter()?;
         while let Some(key) = cursor.key()? {
             let found = object.position(key, last);
@@ -309,6 +309,7 @@ impl<'w, H: Holes> Walk<'w, H> {
                     .known
                     .as_ref()
                     .is_some_and(|known| known.contains(&*unescaped));
+                let others = others.get_or_insert_with(HashSet::new);
                 if !is_known && others.insert(unescaped) {
                     self.rest_member(key, &mut run, rest, cursor)?;
                     continue;

@@ -112,6 +112,15 @@ impl Speller {
         }
     }
 
+    /// Whether the text of a timestamp is spelled like that; `None` where its form does not tell.
+    #[inline]
+    pub(in crate::shapes) fn is_of(&self, raw: &[u8]) -> Option<bool> {
+        match self {
+            Self::Timestamp(style) | Self::TimestampTz(style) => style.is_of(raw),
+            _ => None,
+        }
+    }
+
     fn of(kind: LeafKind) -> Self {
         let zoned = TimeStyle {
             zone: Box::new(*b"Z"),

@@ -94,6 +94,26 @@ pub(super) fn write_date(days: i64, out: &mut Vec<u8>) -> Option<()> {
 }
 
 impl TimeStyle {
+    /// Whether the text of a timestamp is in this style; `None` where its form does not tell.
+    #[inline]
+    pub(super) fn is_of(&self, raw: &[u8]) -> Option<bool> {
+        let Fraction::Fixed(digits) = self.fraction else {
+            return None;
+        };
+        let digits = usize::from(digits);
+        let before_zone = if digits == 0 { 19 } else { 20 + digits };
+        let (time, zone) = raw.split_at_checked(before_zone)?;
+        let separator = if self.t { b'T' } else { b' ' };
+        let point = digits == 0 || time.get(19) == Some(&b'.');
+        let fraction = time.get(20..).unwrap_or_default();
+        Some(
+            *zone == *self.zone
+                && time.get(10) == Some(&separator)
+                && point
+                && fraction.iter().all(u8::is_ascii_digit),
+        )
+    }
+
     /// Appends a timestamp in microseconds since 1970; `None` where the style cannot, with something appended perhaps.
     #[inline]
     #[expect(
