@@ -18,6 +18,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from lakebed._backend import backend, has_rust_backend
+from lakebed._copies import restore
 from lakebed._extension import extension_path
 from lakebed._progress import Progress
 from lakebed._records import to_json
@@ -67,6 +68,7 @@ from lakebed.errors import (
 from lakebed.store import Store, open
 
 if TYPE_CHECKING:
+    from lakebed.copy_reports import BackupReport, CopiedCollection, CopyReport, RestoreReport
     from lakebed.duck import attach, connect, refresh  # type: ignore[import-not-found, unused-ignore]
     from lakebed.models import (
         AppendReport,
@@ -108,6 +110,7 @@ __all__ = [
     "AmbiguousPrefix",
     "AppendReport",
     "BackendMissing",
+    "BackupReport",
     "BadLine",
     "BadRecord",
     "BlobNotFound",
@@ -121,6 +124,8 @@ __all__ = [
     "Column",
     "CommitInfo",
     "CompactReport",
+    "CopiedCollection",
+    "CopyReport",
     "Corrupt",
     "DictionaryInfo",
     "DryRun",
@@ -161,6 +166,7 @@ __all__ = [
     "ReplyInvalid",
     "ReplyTimeout",
     "ReplyTooLarge",
+    "RestoreReport",
     "Row",
     "RowError",
     "Rows",
@@ -193,11 +199,13 @@ __all__ = [
     "open",
     "prompt",
     "refresh",
+    "restore",
     "to_json",
 ]
 
 _LAZY = {
     "lakebed.duck": "attach connect refresh",
+    "lakebed.copy_reports": "BackupReport CopiedCollection CopyReport RestoreReport",
     "lakebed.models": (
         "AppendReport BadLine CollectionInfo Column CommitInfo CompactReport DictionaryInfo ExportReport IngestReport "
         "Listing Problem Schema SegmentInfo Settings Stats TrainReport VerifyReport"
@@ -212,7 +220,7 @@ _LAZY = {
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names.split()}
 
 # Names print as lakebed.X, whichever module defines them.
-for _value in (Progress, Snapshot, Store, backend, extension_path, has_rust_backend, open, to_json):
+for _value in (Progress, Snapshot, Store, backend, extension_path, has_rust_backend, open, restore, to_json):
     _value.__module__ = "lakebed"
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "collection_name",
     "error_kinds",
     "open",
+    "restore",
 ]
 
 __version__: Final[str]
@@ -79,6 +80,12 @@ def open(
 
     Raises `StoreNotFound`, `NotAStore`, `FormatTooNew`, `Corrupt`, `StoreIOError`, `InvalidArgument`.
     """
+
+def restore(
+    backup: str | PathLike[str], path: str | PathLike[str], progress: EngineProgress | None, /
+) -> dict[str, Any]:
+    """Make a store in the directory `path` of a backup, or of the newest in the directory `backup`. Returns a
+    `RestoreReport`. Raises `InvalidArgument`, `StoreNotFound`, `NotAStore`, `Corrupt`, `Interrupted`."""
 
 @final
 class SnapshotEngine:
@@ -295,6 +302,14 @@ class StoreEngine:
     def compact(self, level: int | None, dry_run: bool, progress: EngineProgress | None, /) -> dict[str, Any]:
         """Give back the space of what nothing holds. Returns a `CompactReport`. Raises `InvalidArgument`, `Corrupt`,
         `Interrupted`."""
+
+    def backup(self, dest: str | PathLike[str], keep: int | None, progress: EngineProgress | None, /) -> dict[str, Any]:
+        """Add a backup to the series in the directory `dest`. Returns a `BackupReport`. Raises `InvalidArgument`,
+        `Corrupt`, `StoreFull`, `StoreIOError`, `Interrupted`."""
+
+    def copy_to(self, other: StoreEngine, collections: list[str], progress: EngineProgress | None, /) -> dict[str, Any]:
+        """Add the rows of these collections to another store; of all, and the blobs of `put`, when the list is empty.
+        Returns a `CopyReport`. Raises `CollectionNotFound`, `InvalidArgument`, `Corrupt`, `Interrupted`."""
 
     def seal(self) -> None:
         """Seal the active segment."""

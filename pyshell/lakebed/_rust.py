@@ -16,6 +16,7 @@ from lakebed._engine import (
     ZstdStream,
     collection_name,
     error_kinds,
+    restore,
 )
 from lakebed._engine import open as open_store
 
@@ -32,6 +33,7 @@ __all__ = [
     "json_lines",
     "name",
     "open_store",
+    "restore",
 ]
 
 json_lines = JsonLines

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 from lakebed import _backend, _pending, _progress, _records
+from lakebed._copies import Copying
 from lakebed._files import written_whole
 from lakebed._ingest import Nan, OnError, ingest
 from lakebed._inputs import Source, utf8_name
@@ -91,7 +92,7 @@ def _command() -> str:
     return utf8_name(" ".join([Path(name).name if name not in ("", "-", "-c") else "python", *arguments]))[:200]
 
 
-class Store(Readable):
+class Store(Copying, Readable):
     """An open store, made by `lakebed.open`.
 
     `put`, `append` and `delete` join one pending group, which this object sees at once. `commit` makes it durable and

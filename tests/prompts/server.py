@@ -62,6 +62,10 @@ class FakeOllama:
         """Seconds between the words of a plain reply."""
         self.retry_after: str | None = None
         """What 429 and 503 say in Retry-After."""
+        self.list_delay = 0.0
+        """Seconds that listing the models takes."""
+        self.list_fails = False
+        """Whether listing the models is answered with 500."""
         self.flavor = "ollama"
         """What it is: `ollama`, `llama.cpp`, or `openai`, another server of OpenAI's interface."""
         self.on_chat: Callable[[str, int], None] | None = None
@@ -231,7 +235,7 @@ class FakeOllama:
             case "GET", "/api/version":
                 return await answer.whole(200, {"version": VERSION})
             case "GET", "/api/tags":
-                return await answer.whole(200, {"models": [self._tag(name) for name in self.models]})
+                return await self._list(answer)
             case "GET", "/api/ps":
                 return await answer.whole(200, {"models": [self._running(name) for name in self._loaded]})
             case "POST", "/api/show":
@@ -269,6 +273,13 @@ class FakeOllama:
                 return await answer.end()
         body = {"error": {"code": 404, "message": "File Not Found", "type": "not_found_error"}}
         return await answer.whole(404, body)
+
+    async def _list(self, answer: Answer) -> None:
+        if self.list_fails:
+            return await answer.whole(500, {"error": "the manifests cannot be read"})
+        if self.list_delay:
+            await asyncio.sleep(self.list_delay)
+        return await answer.whole(200, {"models": [self._tag(name) for name in self.models]})
 
     def _tag(self, name: str) -> dict[str, Any]:
         short = name.removesuffix(":latest")

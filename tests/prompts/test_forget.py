@@ -121,6 +121,16 @@ def test_images_and_files_go_unless_others_name_them(server, store):
     assert given[0].input["picture"] not in store
 
 
+def test_hashes_in_capitals_are_the_same_hashes(server, store):
+    own, shared, other = (store.put(name) for name in (b"of one", b"of both", b"of another"))
+    store.append("files", [{"id": 1, "hash": str(own).upper()}, {"id": 2, "hash": str(shared)}])
+    store.append("files", [{"id": 3, "hash": "x" * 64}, {"id": 4, "hash": None}, {"id": 5, "hash": str(other)[:8]}])
+    store.append("album", [{"title": "both", "hash": str(shared).upper()}])
+    done = lakebed.forget(store, "id <= 5", "files")
+    assert (done.blobs, done.kept_blobs) == (1, 1)
+    assert [hash in store for hash in (own, shared, other)] == [False, True, True]
+
+
 def test_conditions_that_do_not_fit_are_refused(server, people):
     for where, message in (
         ("nmae = 'Zoë'", r"fits none of the collections; of people DuckDB says: .*nmae"),

@@ -316,7 +316,16 @@ pub(crate) fn holds_segments(vfs: &dyn Vfs) -> bool {
 
 /// The error for a directory without FORMAT: it does not exist, holds something else, or is a store that lost the file.
 pub(crate) fn without_format(vfs: &dyn Vfs) -> Error {
-    if holds_segments(vfs) {
+    if vfs.open_read(names::UNFINISHED).is_ok() {
+        Error::new(
+            ErrorKind::NotAStore,
+            format!(
+                "{} is a backup or a restored store that is not finished: wait for the program that makes it, or start it again if it was \
+                 interrupted.",
+                vfs.describe()
+            ),
+        )
+    } else if holds_segments(vfs) {
         Error::new(
             ErrorKind::NotAStore,
             format!(

@@ -21,6 +21,7 @@
     )
 )]
 
+pub(crate) mod backup;
 pub(crate) mod blob;
 pub(crate) mod catalogue;
 pub(crate) mod compact;
@@ -42,9 +43,11 @@ pub mod snapshot;
 pub(crate) mod spelling;
 pub mod store;
 pub(crate) mod train;
+pub(crate) mod transfer;
 pub(crate) mod write;
 pub(crate) mod writer_lock;
 
+pub use backup::{BackupOptions, BackupReport, RestoreOptions, RestoreReport};
 pub use blob::Blob;
 pub use compact::{CompactOptions, CompactReport};
 pub use error::{Error, ErrorKind, Result};
@@ -65,4 +68,5 @@ pub use store::{
     SegmentState, Stats, Store, VerifyReport,
 };
 pub use train::TrainReport;
+pub use transfer::{CopiedCollection, CopyReport};
 pub use write::declare::{TypeChange, declaration};

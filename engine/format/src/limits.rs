@@ -9,6 +9,9 @@ pub const FEATURE_ROW_COMMITS: u64 = 1;
 /// All incompatible features that this code knows.
 pub const KNOWN_INCOMPATIBLE: u64 = FEATURE_ROW_COMMITS;
 
+/// Read-compatible feature of a store: it is a backup, which nobody writes to.
+pub const FEATURE_BACKUP: u64 = 1;
+
 /// Largest blob, in bytes.
 pub const MAX_BLOB: u64 = u32::MAX as u64;
 /// Blobs above this have a segment of their own.

@@ -8,6 +8,9 @@ pub const FORMAT: &str = "FORMAT";
 pub const LOCK: &str = "LOCK";
 /// The file whose removal makes room for a drop on a full disk.
 pub const RESERVE: &str = "reserve";
+/// The file that says of a directory that it is to become a store, and is not yet: a backup or a restore that is at
+/// work or was interrupted.
+pub const UNFINISHED: &str = "UNFINISHED";
 /// The directory of manifests.
 pub const MANIFESTS: &str = "manifests";
 /// The directory of segments.

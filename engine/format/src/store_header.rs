@@ -115,18 +115,24 @@ impl StoreHeader {
         Ok(header)
     }
 
-    /// Whether this code may write to the store.
+    /// Whether it is a backup, which nobody writes to.
+    pub const fn is_backup(&self) -> bool {
+        self.read_compatible & limits::FEATURE_BACKUP != 0
+    }
+
+    /// Whether this code may write to the store, if it is not a backup.
     ///
     /// # Errors
     /// The store has read-compatible features that this code does not know; [`FormatError::is_too_new`] is true.
     pub fn check_writable(&self) -> Result<()> {
-        if self.read_compatible == 0 {
+        let unknown = self.read_compatible & !limits::FEATURE_BACKUP;
+        if unknown == 0 {
             return Ok(());
         }
         Err(FormatError::new(
             "store header",
             40,
-            Reason::UnknownFeatures(self.read_compatible),
+            Reason::UnknownFeatures(unknown),
         ))
     }
 }

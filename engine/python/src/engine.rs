@@ -16,6 +16,7 @@ use pyo3::types::{PyBytes, PyList, PyMemoryView};
 
 use crate::append::{InputBatch, PyBatches, RecordIterator};
 use crate::buffer::Buffer;
+use crate::copies;
 use crate::detach::{self, CallingThread, detached, detached_long, detached_until_stopped};
 use crate::errors::{invalid, raise};
 use crate::file_objects::{self, PyReader, PyWriter};
@@ -359,6 +360,29 @@ impl StoreEngine {
             })
         })?;
         reports::compact(py, &report)
+    }
+
+    #[pyo3(signature = (dest, keep, progress, /))]
+    fn backup<'py>(
+        &self,
+        py: Python<'py>,
+        dest: PathBuf,
+        keep: Option<usize>,
+        progress: Option<Py<PyAny>>,
+    ) -> reports::Dict<'py> {
+        copies::backup(py, &self.store, &dest, keep, progress)
+    }
+
+    #[pyo3(signature = (other, collections, progress, /))]
+    #[expect(clippy::needless_pass_by_value, reason = "a list from Python")]
+    fn copy_to<'py>(
+        &self,
+        py: Python<'py>,
+        other: &Bound<'py, Self>,
+        collections: Vec<String>,
+        progress: Option<Py<PyAny>>,
+    ) -> reports::Dict<'py> {
+        copies::copy_to(py, &self.store, &other.get().store, &collections, progress)
     }
 
     fn collections<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {

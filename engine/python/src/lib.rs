@@ -15,6 +15,7 @@
 mod append;
 mod arrow_capsules;
 mod buffer;
+mod copies;
 mod detach;
 mod engine;
 mod errors;
@@ -37,6 +38,8 @@ use pyo3::prelude::*;
 mod _engine {
     #[pymodule_export]
     use crate::buffer::Buffer;
+    #[pymodule_export]
+    use crate::copies::restore;
     #[pymodule_export]
     use crate::engine::StoreEngine;
     #[pymodule_export]

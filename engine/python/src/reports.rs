@@ -21,6 +21,8 @@ macro_rules! dict {
     }};
 }
 
+pub(crate) use dict;
+
 /// The kinds of errors that the engine raises.
 #[pyfunction]
 pub(crate) fn error_kinds() -> Vec<&'static str> {

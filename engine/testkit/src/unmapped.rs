@@ -48,6 +48,14 @@ impl Vfs for Unmapped {
         self.0.unlink(name)
     }
 
+    fn link(&self, file: &str, name: &str) -> io::Result<()> {
+        self.0.link(file, name)
+    }
+
+    fn remove_dir(&self, dir: &str) -> io::Result<()> {
+        self.0.remove_dir(dir)
+    }
+
     fn sync_dir(&self, dir: &str) -> io::Result<()> {
         self.0.sync_dir(dir)
     }

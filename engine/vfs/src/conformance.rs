@@ -140,6 +140,45 @@ fn renaming(vfs: &dyn Vfs) {
     assert_eq!(vfs.read("d/b").unwrap(), b"new");
 }
 
+fn linking(vfs: &dyn Vfs) {
+    vfs.create_dir("d").unwrap();
+    assert_eq!(kind(vfs.link("a", "b")), ErrorKind::NotFound);
+    let a = write(vfs, "a", b"bytes");
+    write(vfs, "c", b"other");
+    let names = |opened, count| Names { opened, count };
+    vfs.link("a", "d/b").unwrap();
+    assert_eq!(a.names().unwrap(), names(true, 2));
+    let b = vfs.open("d/b", Open::Read).unwrap();
+    assert_eq!(b.names().unwrap(), names(true, 2));
+    assert_eq!(kind(vfs.link("a", "c")), ErrorKind::AlreadyExists);
+    assert_eq!(kind(vfs.link("a", "d")), ErrorKind::AlreadyExists);
+    assert_eq!(kind(vfs.link("a", "no/b")), ErrorKind::NotFound);
+    a.write_all_at(b"B", 0).unwrap();
+    assert_eq!(vfs.read("d/b").unwrap(), b"Bytes", "one file");
+    vfs.rename("a", "d/b").unwrap();
+    assert_eq!(vfs.list("").unwrap(), ["a", "c", "d"], "both names stay");
+    vfs.unlink("a").unwrap();
+    assert_eq!(a.names().unwrap(), names(false, 1));
+    assert_eq!(b.names().unwrap(), names(true, 1));
+    // Where blocks can be shared the bytes are there, elsewhere nothing is.
+    let shared = write(vfs, "s", b"");
+    let len = if shared.clone_bytes(b.as_ref()) { 5 } else { 0 };
+    assert_eq!(vfs.read("s").unwrap(), b"Bytes"[..len]);
+}
+
+fn removing_directories(vfs: &dyn Vfs) {
+    assert_eq!(kind(vfs.remove_dir("d")), ErrorKind::NotFound);
+    vfs.create_dir("d/e").unwrap();
+    write(vfs, "d/a", b"");
+    assert_eq!(kind(vfs.remove_dir("d")), ErrorKind::DirectoryNotEmpty);
+    assert_eq!(kind(vfs.remove_dir("d/a")), ErrorKind::NotADirectory);
+    vfs.remove_dir("d/e").unwrap();
+    assert_eq!(kind(vfs.remove_dir("d")), ErrorKind::DirectoryNotEmpty);
+    vfs.unlink("d/a").unwrap();
+    vfs.remove_dir("d").unwrap();
+    assert_eq!(kind(vfs.list("d")), ErrorKind::NotFound);
+}
+
 fn unlinking(vfs: &dyn Vfs) {
     assert_eq!(kind(vfs.unlink("a")), ErrorKind::NotFound);
     let file = write(vfs, "a", b"bytes");
@@ -296,12 +335,14 @@ fn names(vfs: &dyn Vfs) {
 }
 
 /// Every check; each wants an empty directory and panics when something is not as the traits say.
-pub const CHECKS: [fn(&dyn Vfs); 9] = [
+pub const CHECKS: [fn(&dyn Vfs); 11] = [
     opening,
     reading_and_writing,
     directories,
     renaming,
     unlinking,
+    linking,
+    removing_directories,
     mapping,
     locking,
     write_locks,

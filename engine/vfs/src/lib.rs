@@ -3,7 +3,8 @@
 //! A [`Vfs`] is rooted at one directory, the store's own. Names are relative to it, with `/` between their parts
 //! (`segments/000000000001.seg`); `""` is the directory itself. Reading and changing are apart: complete files are read
 //! through [`ReadVfs`] and [`ReadFile`], which another place than a local directory can implement too; [`Vfs`] and
-//! [`File`] add what a store's changes need. [`OsVfs`] is the operating system's directory, [`MemVfs`] a complete one
+//! [`File`] add what a store's changes need. [`Subdirectory`] is a directory inside
+//! another one. [`OsVfs`] is the operating system's directory, [`MemVfs`] a complete one
 //! in memory; one conformance suite runs on both. Nothing here knows what lakebed writes.
 //!
 //! Guaranteed: a call does what its documentation says or returns an error that keeps its [`std::io::ErrorKind`] and,
@@ -41,6 +42,7 @@ mod mem;
 mod name;
 mod os;
 mod pages;
+mod subdirectory;
 mod traits;
 
 #[cfg(test)]
@@ -57,4 +59,5 @@ pub use os::{OsVfs, dangling_link};
 #[doc(hidden)]
 pub use pages::{PretendedPageSize, pretend_page_size};
 pub use pages::{page_size, round_to_pages};
+pub use subdirectory::Subdirectory;
 pub use traits::{Access, DirStamp, File, Holder, Lock, Names, Open, ReadFile, ReadVfs, Vfs};

@@ -31,8 +31,8 @@ struct Tree {
 #[derive(Debug, Default)]
 struct Node {
     data: RwLock<Vec<u8>>,
-    /// Its name, while it has one.
-    name: Mutex<Option<String>>,
+    /// Its names.
+    names: Mutex<BTreeSet<String>>,
     locks: Mutex<Locks>,
 }
 
@@ -56,7 +56,7 @@ impl MemVfs {
         let files = tree.files.iter().map(|(name, node)| {
             let node = Node {
                 data: RwLock::new(node.data.read().clone()),
-                name: Mutex::new(Some(name.clone())),
+                names: Mutex::new(BTreeSet::from([name.clone()])),
                 locks: Mutex::default(),
             };
             (name.clone(), Arc::new(node))
@@ -149,7 +149,7 @@ impl Vfs for MemVfs {
                     && tree.is_dir(parent(name)) =>
             {
                 let node = Arc::new(Node {
-                    name: Mutex::new(Some(name.to_owned())),
+                    names: Mutex::new(BTreeSet::from([name.to_owned()])),
                     ..Node::default()
                 });
                 tree.files.insert(name.to_owned(), node.clone());
@@ -199,10 +199,19 @@ impl Vfs for MemVfs {
         if from == to {
             return Ok(());
         }
+        if tree
+            .files
+            .get(to)
+            .is_some_and(|there| Arc::ptr_eq(there, &node))
+        {
+            // Two names of one file: the system leaves both.
+            return Ok(());
+        }
         tree.files.remove(from);
-        *node.name.lock() = Some(to.to_owned());
+        node.names.lock().remove(from);
+        node.names.lock().insert(to.to_owned());
         if let Some(replaced) = tree.files.insert(to.to_owned(), node) {
-            *replaced.name.lock() = None;
+            replaced.names.lock().remove(to);
         }
         Ok(())
     }
@@ -210,8 +219,37 @@ impl Vfs for MemVfs {
     fn unlink(&self, name: &str) -> io::Result<()> {
         check_file_name(name)?;
         let mut tree = self.tree.lock();
-        *tree.find(name)?.name.lock() = None;
+        tree.find(name)?.names.lock().remove(name);
         tree.files.remove(name);
+        Ok(())
+    }
+
+    fn link(&self, file: &str, name: &str) -> io::Result<()> {
+        check_file_name(file)?;
+        check_file_name(name)?;
+        let mut tree = self.tree.lock();
+        let node = tree.find(file)?.clone();
+        tree.check_dir(parent(name))?;
+        if tree.files.contains_key(name) || tree.is_dir(name) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        node.names.lock().insert(name.to_owned());
+        tree.files.insert(name.to_owned(), node);
+        Ok(())
+    }
+
+    fn remove_dir(&self, dir: &str) -> io::Result<()> {
+        check_file_name(dir)?;
+        let mut tree = self.tree.lock();
+        if tree.files.contains_key(dir) {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        tree.check_dir(dir)?;
+        let mut inside = tree.files.keys().chain(&tree.dirs);
+        if inside.any(|name| parent(name) == dir) {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+        }
+        tree.dirs.remove(dir);
         Ok(())
     }
 
@@ -280,10 +318,10 @@ impl ReadFile for MemFile {
     }
 
     fn names(&self) -> io::Result<Names> {
-        let name = self.node.name.lock();
+        let names = self.node.names.lock();
         Ok(Names {
-            opened: name.as_ref() == Some(&self.name),
-            count: u64::from(name.is_some()),
+            opened: names.contains(&self.name),
+            count: names.len() as u64,
         })
     }
 }

@@ -120,6 +120,11 @@ pub trait ReadFile: Send + Sync + Debug {
         })
     }
 
+    /// The operating system's open file, where it is one: what [`File::clone_bytes`] needs of the other file.
+    fn os_file(&self) -> Option<&std::fs::File> {
+        None
+    }
+
     /// Fills `buf`. Retries interrupted and short reads.
     ///
     /// # Errors
@@ -181,6 +186,13 @@ pub trait File: ReadFile {
     fn set_access(&self, access: Access) -> io::Result<()> {
         _ = access;
         Ok(())
+    }
+
+    /// Makes this file have the bytes of another one by sharing its blocks, which the file system then copies when
+    /// either file is written to. `false` where the file system cannot, or did not: then copy the bytes.
+    fn clone_bytes(&self, from: &dyn ReadFile) -> bool {
+        _ = from;
+        false
     }
 
     /// Tries to lock the file without waiting; `false` if another open file, of this process or of another one, holds a
@@ -312,8 +324,20 @@ pub trait Vfs: ReadVfs {
     /// `NotFound`.
     fn unlink(&self, name: &str) -> io::Result<()>;
 
-    /// Makes the names in a directory durable: files created, renamed and unlinked there, and directories created
-    /// there.
+    /// Gives a file a further name, a hard link. Durable after [`Vfs::sync_dir`] of the new name's directory.
+    ///
+    /// # Errors
+    /// `NotFound`; `AlreadyExists`; the system's where the file system has no hard links.
+    fn link(&self, file: &str, name: &str) -> io::Result<()>;
+
+    /// Removes an empty directory.
+    ///
+    /// # Errors
+    /// `NotFound`, `NotADirectory`, `DirectoryNotEmpty`.
+    fn remove_dir(&self, dir: &str) -> io::Result<()>;
+
+    /// Makes the names in a directory durable: files created, linked, renamed and unlinked there, and directories
+    /// created and removed there.
     ///
     /// # Errors
     /// `NotFound`, `NotADirectory`.

@@ -5,7 +5,7 @@
     client, httpx_client, server                       what a client does, the client on httpx, which client is used
     circuit_breaker, sender                            sending a request until there is a reply; waiting for a server in trouble
     reply_builder, request_cost                        a reply from its chunks; what requests cost in tokens
-    model_watch, reply_digests                         the digest of the model during a run, and which replies have it
+    model_watch, reply_digests                         the versions of the model during a run, and which reply is of which
     input_rows, row_sources                            input rows, and the rows of collections that they come from
     run_plan, run, run_status, result_rows, preview    the plan of a run, the run, its status, its results, its dry run
     run_record                                         what a run records of itself

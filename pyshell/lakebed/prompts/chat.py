@@ -256,11 +256,11 @@ class Ollama:
         return Chat(self, RequestBuilder(settings), checked, images, form, fresh=fresh, raw=raw)
 
     def is_unchanged(self, settings: RequestSettings) -> bool:
-        """Whether the model still has the digest of `settings`, as far as the server can be asked."""
+        """Whether the model is known to have the digest of `settings` still."""
         try:
             info = server_models.listed(self.client, self.url, settings.model)
         except OllamaError:
-            return True
+            return False
         return info is not None and info.digest == settings.digest
 
     def _image_name(self, image: object, images: dict[str, bytes]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from lakebed._sql_text import literal, quoted
+from lakebed._types import Hash
 from lakebed.duck.names import view_names
 from lakebed.errors import BlobNotFound, CollectionNotFound, InvalidArgument
 from lakebed.prompts.results import CollectionRows, ForgetReport
@@ -226,16 +227,18 @@ class _Search:
         others = []
         for name, columns in self._columns.items():
             if "hash" in columns:
-                rows = f"(SELECT _seq, _json->>'$.hash' AS blob FROM {self._table(name)})"
+                rows = f"(SELECT _seq, lower(_json->>'$.hash') AS blob FROM {self._table(name)})"
                 gone = f"(SELECT seq FROM gone WHERE collection = {literal(name)})"
                 named.append(f"SELECT blob FROM {rows} WHERE _seq IN {gone}")
                 others.append(f"SELECT blob FROM {rows} WHERE _seq NOT IN {gone}")
         if REQUESTS in self._views:
-            images = f"(SELECT _hash, unnest(json_extract_string(_json, '$.messages[*].images[*]')) AS blob FROM {self._table(REQUESTS)})"
+            listed = "unnest(json_extract_string(_json, '$.messages[*].images[*]'))"
+            images = f"(SELECT _hash, lower({listed}) AS blob FROM {self._table(REQUESTS)})"
             named.append(f"SELECT blob FROM {images} WHERE _hash IN (SELECT hash FROM gone)")
             others.append(f"SELECT blob FROM {images} WHERE _hash NOT IN (SELECT hash FROM gone)")
         candidates = self._all(" UNION ".join(named)) if named else []
-        blobs = [str(blob) for (blob,) in candidates if _is_hash(blob) and str(blob) in self._store]
+        hashes = [_hash(text) for (text,) in candidates]
+        blobs = [str(hash) for hash in hashes if hash is not None and hash in self._store]
         self._con.execute("CREATE TEMP TABLE blobs_found (hash VARCHAR)")
         if blobs:
             self._con.executemany("INSERT INTO blobs_found VALUES (?)", [[blob] for blob in blobs])
@@ -290,8 +293,12 @@ class _Search:
         )
 
 
-def _is_hash(text: object) -> bool:
-    return isinstance(text, str) and len(text) == 64 and all(letter in "0123456789abcdef" for letter in text)
+def _hash(text: object) -> Hash | None:
+    """The hash that a text is; None for anything else."""
+    try:
+        return Hash(text) if isinstance(text, str) else None
+    except InvalidArgument:
+        return None
 
 
 def _first_line(problem: BaseException) -> str:

@@ -1,9 +1,9 @@
 """A run: it takes input rows, sends prompts, and stores replies and results as they arrive.
 
 One thread, the caller's, does everything with the store; it works when the next result is requested. Other threads send
-requests, and one reads the query. Every queue is bounded, so memory does not grow with the number of rows. Replies that
-arrive during a commit, or within `_COMMIT_SECONDS` after it, are stored together in the next one: those a killed run
-loses.
+requests, one reads the query, and one watches the model. Every queue is bounded, so memory does not grow with the
+number of rows. Replies that arrive during a commit, or within `_COMMIT_SECONDS` after it, are stored together in the
+next one, once their version of the model is known: those a killed run loses.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ __all__ = ["Run"]
 _MAX_WAITING = 4096
 """Rows that wait for replies, at most."""
 _MAX_TOGETHER = 256
-"""Rows that are stored in one commit, at most."""
+"""Rows that wait to be stored, at most, besides those of the requests under way."""
 _MOST_REPLIES = 32
-"""Replies that wait to be stored, at most: so much a killed run can lose."""
+"""Replies that are stored whatever the time since the last commit: so much a killed run can lose."""
 _COMMIT_SECONDS = 0.03
 """The time between two commits, at least, while requests are being sent: a commit takes two kilobytes besides its rows,
 and a sync of the disk."""
@@ -216,24 +216,32 @@ class Run(Iterator[PromptResult]):
         """Takes rows while there is room, stores what can be stored, or waits for an event."""
         if not self._began:
             self._begin()
+        self._collect()
         taken = self._counts.rows
         self._take_rows()
-        self._collect()
         unsaved = len(self._sent) + len(self._to_store)
         is_last = not self._sending and (self._rows_ended or self._stopping)
         # A failure is stored at once: further rows with the same prompt would only wait to fail with it.
-        is_full = unsaved >= _MAX_TOGETHER or len(self._sent) >= _MOST_REPLIES or any(one.error for one in self._sent)
+        has_failure = any(one.error for one in self._sent)
+        is_full = unsaved >= _MAX_TOGETHER or len(self._sent) >= _MOST_REPLIES
         early = self._last_commit + _COMMIT_SECONDS - time.monotonic()
+        is_due = early <= 0 or is_full or is_last
         if not unsaved and not self._in_flight and is_last:
             self._end(self._natural_outcome(), self._failure)
         elif not unsaved:
             self._collect(timeout=self._record.seconds_left if self._sending else None)
             if self._record_costs():
                 self._store.commit()
-        elif early <= 0 or is_full or is_last:
+        elif has_failure or (is_due and self._digests.are_known(self._sent, waits=self._is_waiting)):
             self._save()
         elif self._counts.rows == taken:
-            self._collect(timeout=early)
+            # Once the versions of the replies are known, there is an event too.
+            self._collect(timeout=None if is_due else early)
+
+    @property
+    def _is_waiting(self) -> bool:
+        """Whether requests wait for a server in trouble."""
+        return self._sending > 0 and self._breaker.trouble is not None
 
     def _begin(self) -> None:
         self._began = True
@@ -244,6 +252,7 @@ class Run(Iterator[PromptResult]):
             self._store.append(name, [row])
         self._store.commit()
         events = self._events
+        self._plan.watch.start(lambda: events.put(None))
         self._plan.rows.start(lambda: events.put(None))
         if not self._plan.fresh and self._plan.into is not None:
             self._present = ResultIndex(self._store, self._plan.into)
@@ -256,6 +265,7 @@ class Run(Iterator[PromptResult]):
             and self._sending < 2 * plan.jobs
             and self._waiting < _MAX_WAITING
             and len(self._to_store) < _MAX_TOGETHER
+            and len(self._sent) < _MAX_TOGETHER
         ):
             row = plan.rows.poll()
             if row is None:
@@ -292,7 +302,14 @@ class Run(Iterator[PromptResult]):
             settled.cached = True
             in_flight.rows.append(settled)
             return
-        pending = PendingRequest(prepared.request, prepared.data, prepared.messages, prepared.images, [settled])
+        pending = PendingRequest(
+            prepared.request,
+            prepared.data,
+            prepared.messages,
+            prepared.images,
+            [settled],
+            digest=self._plan.settings.digest,
+        )
         self._in_flight[prepared.request] = pending
         self._sending += 1
         self._threads.submit(pending)
@@ -300,7 +317,7 @@ class Run(Iterator[PromptResult]):
     def _collect(self, timeout: float | None = 0) -> None:
         """Takes the requests that were sent. It waits up to `timeout` seconds (None: for ever) for an event: such a
         request, a new row, or a call to stop."""
-        while len(self._sent) < _MAX_TOGETHER:
+        while True:
             try:
                 pending = self._events.get(timeout=timeout)
             except queue.Empty:
@@ -340,11 +357,11 @@ class Run(Iterator[PromptResult]):
         self._waiting -= len(pending.rows)
         self._counts.add_cost(pending.cost)
 
-    def _save(self) -> None:
-        """Stores the replies that arrived and the rows that are settled, in one commit."""
-        sent, settled = self._sent, self._to_store
-        self._sent, self._to_store = [], []
-        self._digests.settle([pending for pending in sent if pending.reply is not None])
+    def _save(self, *, all: bool = False) -> None:
+        """Stores the rows that are settled and the replies that arrived in one commit; replies whose version is not
+        known yet only with `all`."""
+        sent, self._sent = self._digests.settled(self._sent, all=all)
+        settled, self._to_store = self._to_store, []
         requests = {pending.hash: pending.data for pending in sent}
         requests |= {one.prepared.request: one.prepared.data for one in settled if one.prepared.error is None}
         settled = settled + self._store_replies(sent)
@@ -445,8 +462,9 @@ class Run(Iterator[PromptResult]):
         self._threads.close()
         try:
             self._collect()
+            self._digests.confirm(self._sent)
             while self._sent or self._to_store:
-                self._save()
+                self._save(all=True)
                 self._collect()
         finally:
             self._end("interrupted", None)
@@ -457,6 +475,7 @@ class Run(Iterator[PromptResult]):
         self._breaker.cancel()
         if outcome in ("complete", "errors", "too_many_errors") and self._counts.asked:
             self._digests.finish()
+        self._digests.note_unknown()
         self._plan.watch.abort()
         if outcome not in ("complete", "errors", "too_many_errors") or self._in_flight:
             self._plan.client.abort()

@@ -182,11 +182,11 @@ class RunPlan:
 
     def with_digest(self, pending: PendingRequest, digest: str) -> None:
         """Gives a request that has its reply, the reply and their rows another digest; empty if it is not known."""
-        if pending.reply is None or pending.reply.digest == digest:
+        if pending.reply is None or pending.digest == pending.reply.digest == digest:
             return
         builder = RequestBuilder(replace(self.settings, digest=digest))
         pending.data = builder.request(pending.messages)
-        pending.hash = str(Hash.of(pending.data))
+        pending.hash, pending.digest = str(Hash.of(pending.data)), digest
         pending.reply = replace(pending.reply, digest=digest, request=pending.hash)
         for one in pending.rows:
             one.prepared = one.prepared._replace(request=pending.hash, data=pending.data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Mapping
@@ -45,8 +46,12 @@ class PendingRequest:
     """The text of a reply that is invalid."""
     error: BaseException | None = None
     cost: RequestCost = field(default_factory=RequestCost)
+    digest: str = ""
+    """The digest in the request."""
     epoch: int = 0
-    """The epoch of the model's digest when the request was sent the last time."""
+    """The epoch of the model's version when the request was sent the last time."""
+    began: float = 0.0
+    """When the reply to it began."""
 
     def __post_init__(self) -> None:
         self.key = self.hash
@@ -89,7 +94,8 @@ class Sender:
                 if is_probe:
                     self.watch.look()
                 elif broke:
-                    self.watch.look_if_due(always=True)
+                    with contextlib.suppress(OllamaError):
+                        self.watch.look()
                 attempts += 1
                 reply = self._send_once(pending, body, attempts)
                 self.breaker.answered()
@@ -127,10 +133,13 @@ class Sender:
         builder = ReplyBuilder(self.settings, allow_cloud=self.allow_cloud)
         pending.epoch = self.watch.epoch
         pending.cost.begin()
+        pending.began = 0.0
         characters = len(pending.messages)
         stream = self.client.chat(body, self.settings.model)
         try:
             for chunk in stream:
+                if not pending.began:
+                    pending.began = self.watch.reply_begins()
                 pending.cost.add(chunk, characters, self.ratio)
                 builder.add(chunk)
                 if self.on_chunk is not None:

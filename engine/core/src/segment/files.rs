@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lakebed_format::{SegmentFormat, SegmentNumber, StoreHeader, StoreUuid, names};
+use lakebed_format::{Layout, SegmentFormat, SegmentNumber, StoreHeader, StoreUuid, names};
 use lakebed_vfs::{ReadFile, ReadVfs};
 
 use crate::error::{Error, Result};
@@ -28,6 +28,14 @@ impl SegmentFiles {
             vfs,
             store: header.uuid,
             format: header.segment_format(),
+        }
+    }
+
+    /// The same, read at positions of the files and never mapped.
+    pub(crate) fn unmapped(vfs: Arc<dyn ReadVfs>, header: &StoreHeader) -> Self {
+        Self {
+            can_map: false,
+            ..Self::new(vfs, header)
         }
     }
 
@@ -80,6 +88,14 @@ impl SegmentFiles {
         }
         let name = names::segment(segment);
         Error::corrupt(segment, 0, format!("its file {name} is missing")).with_source(error)
+    }
+}
+
+/// The names of a segment's files, relative to the store's directory, the one with its header first. What copies a
+/// store copies these.
+pub(crate) fn names_of(segment: SegmentNumber, layout: Layout) -> Vec<String> {
+    match layout {
+        Layout::Rows | Layout::Large => vec![names::segment(segment)],
     }
 }
 

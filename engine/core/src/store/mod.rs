@@ -6,6 +6,7 @@
 //!
 //! Opening and reading is done by `snapshot`, changing by `write`; nothing is decided here.
 
+mod copies;
 mod info;
 mod reports;
 mod verify;

@@ -18,7 +18,7 @@ use crate::writer_lock::WriterLock;
 /// Room for a drop on a full disk, in bytes.
 pub(crate) const RESERVE_BYTES: usize = 64 << 10;
 /// The temporary name of `FORMAT`.
-const FORMAT_TEMPORARY: &str = ".FORMAT.tmp";
+pub(crate) const FORMAT_TEMPORARY: &str = ".FORMAT.tmp";
 
 /// Creates a store in the directory that `vfs` is rooted at, unless there is one by now.
 ///
@@ -83,7 +83,17 @@ pub(crate) fn make_reserve(vfs: &dyn Vfs) -> std::io::Result<()> {
     Ok(())
 }
 
-fn put(vfs: &dyn Vfs, dir: &str, temporary: &str, name: &str, bytes: &[u8]) -> Result<()> {
+/// Writes a whole file; see [`put_file`].
+///
+/// # Errors
+/// Those of [`put_file`].
+pub(crate) fn put(
+    vfs: &dyn Vfs,
+    dir: &str,
+    temporary: &str,
+    name: &str,
+    bytes: &[u8],
+) -> Result<()> {
     let mut write = |file: &dyn File| file.write_all_at(bytes, 0);
     put_file(vfs, dir, temporary, name, &mut write).map_err(Failure::into_error)
 }
@@ -114,7 +124,11 @@ fn check_empty(vfs: &dyn Vfs) -> Result<()> {
     }
 }
 
-fn uuid() -> Result<[u8; 16]> {
+/// A random identity.
+///
+/// # Errors
+/// `Io`.
+pub(crate) fn uuid() -> Result<[u8; 16]> {
     let mut bytes = [0; 16];
     let (low, high) = (random_u64()?, random_u64()?);
     for (byte, value) in bytes

@@ -22,12 +22,36 @@ pub(crate) enum Lines<'a> {
     Each(&'a [u64]),
 }
 
+/// The time of rows, in microseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum BatchTime {
+    /// Now: rows may join a batch that is a little older.
+    About(i64),
+    /// The time they have already.
+    Exactly(i64),
+}
+
+impl BatchTime {
+    fn fits(self, batch: i64) -> bool {
+        match self {
+            Self::About(now) => (now - batch).abs() <= SAME_TIME,
+            Self::Exactly(time) => time == batch,
+        }
+    }
+
+    fn get(self) -> i64 {
+        match self {
+            Self::About(time) | Self::Exactly(time) => time,
+        }
+    }
+}
+
 impl Group {
     /// Appends rows.
     #[expect(clippy::cast_possible_truncation, reason = "a batch holds few rows")]
     pub(crate) fn add_rows(
         &mut self,
-        now: i64,
+        time: BatchTime,
         collection: CollectionId,
         file: FileNumber,
         lines: Lines<'_>,
@@ -52,8 +76,9 @@ impl Group {
                     collection,
                     first_seq: Seq(seq),
                     file,
-                    time: now,
+                    time: time.get(),
                 },
+                time,
             );
             let Some(batch) = pending.batches.get_mut(at) else {
                 return Err(Error::internal("an open batch of rows is gone"));
@@ -80,7 +105,12 @@ impl Group {
     }
 
     /// The index of the batch that rows with this head go to.
-    fn open_batch(&mut self, pending: &mut Pending, head: RowBatchHeader) -> usize {
+    fn open_batch(
+        &mut self,
+        pending: &mut Pending,
+        head: RowBatchHeader,
+        time: BatchTime,
+    ) -> usize {
         let known = self
             .open
             .iter_mut()
@@ -88,7 +118,7 @@ impl Group {
         if let Some((_, at)) = &known
             && let Some(batch) = pending.batches.get(*at)
             && batch.writer.head().file == head.file
-            && (head.time - batch.writer.head().time).abs() <= SAME_TIME
+            && time.fits(batch.writer.head().time)
             && !batch.writer.is_full()
         {
             return *at;

@@ -8,6 +8,7 @@ pub(crate) mod append;
 pub(crate) mod begin;
 mod column_names;
 pub(crate) mod commit;
+mod copied_rows;
 pub(crate) mod create;
 pub(crate) mod declare;
 pub(crate) mod dedupe;

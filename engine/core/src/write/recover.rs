@@ -269,6 +269,8 @@ pub(crate) fn sweep(context: &StoreContext, committed: &CommittedState) -> Resul
         }
         _ => {}
     }
+    // The mark of a restore that was stopped after the store was whole.
+    remove(context, names::UNFINISHED)?;
     let list = |dir: &str| match context.vfs.list(dir) {
         Ok(names) => Ok(names),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -344,6 +346,15 @@ fn remove(context: &StoreContext, name: &str) -> Result<()> {
 /// # Errors
 /// `FormatTooNew`.
 pub(crate) fn check_writable(context: &StoreContext) -> Result<()> {
+    if context.header.is_backup() {
+        return Err(Error::new(
+            ErrorKind::ReadOnly,
+            format!(
+                "{} is a backup, which nothing writes to; make a store of it with `lakebed restore` (lakebed.restore in Python).",
+                context.vfs.describe()
+            ),
+        ));
+    }
     context.header.check_writable().map_err(|error| {
         Error::new(
             ErrorKind::FormatTooNew,

@@ -17,7 +17,7 @@ use parking_lot::MutexGuard;
 use super::begin::take_lock;
 use super::dedupe::{self, NewBlob};
 use super::group::{Group, Mark};
-use super::group_rows::Lines;
+use super::group_rows::{BatchTime, Lines};
 use super::links::{ITS_OWN, own_active};
 use super::recover;
 use super::shared::{Shared, Writer};
@@ -129,7 +129,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn group(&mut self) -> Result<&mut Group> {
+    pub(super) fn group(&mut self) -> Result<&mut Group> {
         self.writer
             .group
             .as_mut()
@@ -310,7 +310,7 @@ impl<'a> Session<'a> {
         lines: Lines<'_>,
         ids: &[BlobId],
     ) -> Result<()> {
-        let now = self.shared.context.options.clock.now();
+        let now = BatchTime::About(self.shared.context.options.clock.now());
         self.group()?.add_rows(now, collection, file, lines, ids)
     }
 

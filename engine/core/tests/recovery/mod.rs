@@ -4,6 +4,7 @@
 //! of them together take a minute or two; with `LAKEBED_LONG=1` the bounds are those of `make test-long`.
 
 mod acknowledged;
+mod backups;
 mod crashes;
 mod damage;
 mod faults;

@@ -1,7 +1,9 @@
 //! Tests of stores in memory and on disk.
 
+mod backups;
 mod basics;
 mod compaction;
+mod copies;
 mod ingest;
 mod interrupts;
 mod leftovers;

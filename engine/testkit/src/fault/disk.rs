@@ -24,6 +24,9 @@ pub(super) enum DirChange {
     Mkdir {
         name: String,
     },
+    Rmdir {
+        name: String,
+    },
     Link {
         name: String,
         node: NodeId,
@@ -44,6 +47,7 @@ impl Tree {
     pub(super) fn apply(&mut self, change: &DirChange) {
         match change {
             DirChange::Mkdir { name } => _ = self.dirs.insert(name.clone()),
+            DirChange::Rmdir { name } => _ = self.dirs.remove(name),
             DirChange::Link { name, node } => _ = self.files.insert(name.clone(), *node),
             DirChange::Remove { name, node } => self.remove(name, *node),
             DirChange::Rename { from, to, node } => {

@@ -92,12 +92,10 @@ impl ReadFile for FaultFile {
     fn names(&self) -> io::Result<Names> {
         let mut world = self.world.lock();
         world.enter(self.life, OpKind::Stat, &self.name, 0, 0)?;
-        let names = world.live.files.iter();
-        let mut own = names.filter(|(_, node)| **node == self.node);
-        let name = own.next();
+        let files = &world.live.files;
         Ok(Names {
-            opened: name.is_some_and(|(name, _)| *name == self.name),
-            count: u64::from(name.is_some()),
+            opened: files.get(&self.name) == Some(&self.node),
+            count: files.values().filter(|node| **node == self.node).count() as u64,
         })
     }
 }

@@ -277,7 +277,9 @@ impl Frozen {
             .iter()
             .filter_map(|(_, _, change)| match change {
                 DirChange::Link { node, .. } | DirChange::Rename { node, .. } => Some(*node),
-                DirChange::Mkdir { .. } | DirChange::Remove { .. } => None,
+                DirChange::Mkdir { .. } | DirChange::Rmdir { .. } | DirChange::Remove { .. } => {
+                    None
+                }
             });
         let nodes: BTreeSet<NodeId> = world.durable.files.values().copied().chain(named).collect();
         let mut bytes = BTreeMap::new();
@@ -388,6 +390,7 @@ impl fmt::Display for Item {
             Self::File(id, Change::Grow { len }) => write!(f, "grow file {id} to {len}"),
             Self::File(id, Change::SetLen { len }) => write!(f, "set_len file {id} {len}"),
             Self::Dir(DirChange::Mkdir { name }) => write!(f, "mkdir {name}"),
+            Self::Dir(DirChange::Rmdir { name }) => write!(f, "rmdir {name}"),
             Self::Dir(DirChange::Link { name, node }) => write!(f, "link {name} (file {node})"),
             Self::Dir(DirChange::Remove { name, .. }) => write!(f, "remove {name}"),
             Self::Dir(DirChange::Rename { from, to, node }) => {

@@ -38,6 +38,10 @@ pub enum OpKind {
     Rename,
     /// `unlink`.
     Unlink,
+    /// `link`.
+    Link,
+    /// `remove_dir`.
+    RemoveDir,
     /// `sync_dir`.
     SyncDir,
     /// `free_bytes`.
@@ -56,6 +60,8 @@ impl OpKind {
                 | Self::CreateDir
                 | Self::Rename
                 | Self::Unlink
+                | Self::Link
+                | Self::RemoveDir
                 | Self::SyncDir
         )
     }
@@ -81,11 +87,11 @@ pub enum Fault {
 
 impl Fault {
     fn can_happen_to(self, kind: OpKind) -> bool {
-        use OpKind::{Create, CreateDir, Read, Rename, SetLen, SyncData, SyncDir, Write};
+        use OpKind::{Create, CreateDir, Link, Read, Rename, SetLen, SyncData, SyncDir, Write};
         match self {
             Self::Errno(ENOSPC) => matches!(
                 kind,
-                Create | CreateDir | Write | SetLen | Rename | SyncData | SyncDir
+                Create | CreateDir | Link | Write | SetLen | Rename | SyncData | SyncDir
             ),
             Self::Short(_) | Self::Interrupted => matches!(kind, Read | Write),
             Self::Zero => kind == Write,

@@ -272,6 +272,8 @@ impl Vfs for FaultVfs {
         let pass = world.enter(self.life, OpKind::Rename, to, 0, 0)?;
         let node = world.live.find(from)?;
         match world.live.find(to) {
+            // Two names of one file, or one: the system leaves both.
+            Ok(there) if there == node => return leave(&pass, Ok(())),
             Ok(_) => {}
             Err(error)
                 if error.kind() == io::ErrorKind::NotFound && world.live.is_dir(parent(to)) => {}
@@ -279,13 +281,13 @@ impl Vfs for FaultVfs {
         }
         let (from, to) = (from.to_owned(), to.to_owned());
         let (here, there) = (parent(&from).to_owned(), parent(&to).to_owned());
-        if here != there {
+        if here == there {
+            world.change_dir(pass.number, &here, DirChange::Rename { from, to, node });
+        } else {
             let link = DirChange::Link { name: to, node };
             world.change_dir(pass.number, &there, link);
             let remove = DirChange::Remove { name: from, node };
             world.change_dir(pass.number, &here, remove);
-        } else if from != to {
-            world.change_dir(pass.number, &here, DirChange::Rename { from, to, node });
         }
         leave(&pass, Ok(()))
     }
@@ -300,6 +302,43 @@ impl Vfs for FaultVfs {
             node,
         };
         world.change_dir(pass.number, parent(name), remove);
+        leave(&pass, Ok(()))
+    }
+
+    fn link(&self, file: &str, name: &str) -> io::Result<()> {
+        check_file_name(file)?;
+        check_file_name(name)?;
+        let mut world = self.world.lock();
+        let pass = world.enter(self.life, OpKind::Link, name, 0, 0)?;
+        let node = world.live.find(file)?;
+        match world.live.find(name) {
+            Ok(_) => return Err(io::ErrorKind::AlreadyExists.into()),
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound && world.live.is_dir(parent(name)) => {}
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            Err(error) => return Err(error),
+        }
+        let link = DirChange::Link {
+            name: name.to_owned(),
+            node,
+        };
+        world.change_dir(pass.number, parent(name), link);
+        leave(&pass, Ok(()))
+    }
+
+    fn remove_dir(&self, dir: &str) -> io::Result<()> {
+        check_file_name(dir)?;
+        let mut world = self.world.lock();
+        let pass = world.enter(self.life, OpKind::RemoveDir, dir, 0, 0)?;
+        check_is_dir(&world.live, dir)?;
+        let mut inside = world.live.files.keys().chain(&world.live.dirs);
+        if inside.any(|name| parent(name) == dir) {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+        }
+        let name = dir.to_owned();
+        world.change_dir(pass.number, parent(dir), DirChange::Rmdir { name });
         leave(&pass, Ok(()))
     }
 

@@ -147,6 +147,15 @@ impl Directory {
         Ok(rustix::fs::unlinkat(&self.fd, name, AtFlags::empty())?)
     }
 
+    pub(super) fn link(&self, file: &str, name: &str) -> io::Result<()> {
+        let flags = AtFlags::empty();
+        Ok(rustix::fs::linkat(&self.fd, file, &self.fd, name, flags)?)
+    }
+
+    pub(super) fn remove_dir(&self, dir: &str) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.fd, dir, AtFlags::REMOVEDIR)?)
+    }
+
     pub(super) fn sync(&self, dir: &str) -> io::Result<()> {
         fs::File::from(self.subdirectory(dir)?).sync_all()
     }

@@ -61,6 +61,10 @@ impl ReadFile for OsFile {
         Mapping::of_file(&self.file, len)
     }
 
+    fn os_file(&self) -> Option<&fs::File> {
+        Some(&self.file)
+    }
+
     fn names(&self) -> io::Result<Names> {
         self.directory.names_of(&self.name, &self.file, &self.id)
     }
@@ -84,6 +88,12 @@ impl File for OsFile {
     fn sync_data(&self) -> io::Result<()> {
         // fdatasync; on macOS the standard library uses F_FULLFSYNC, which is what reaches the disk there.
         self.file.sync_data()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn clone_bytes(&self, from: &dyn ReadFile) -> bool {
+        from.os_file()
+            .is_some_and(|from| rustix::fs::ioctl_ficlone(&self.file, from).is_ok())
     }
 
     fn try_lock(&self, kind: Lock) -> io::Result<bool> {

@@ -151,6 +151,17 @@ impl Vfs for OsVfs {
         self.directory()?.unlink(name)
     }
 
+    fn link(&self, file: &str, name: &str) -> io::Result<()> {
+        check_file_name(file)?;
+        check_file_name(name)?;
+        self.directory()?.link(file, name)
+    }
+
+    fn remove_dir(&self, dir: &str) -> io::Result<()> {
+        check_file_name(dir)?;
+        self.directory()?.remove_dir(dir)
+    }
+
     fn sync_dir(&self, dir: &str) -> io::Result<()> {
         check_dir_name(dir)?;
         self.directory()?.sync(dir)

@@ -93,6 +93,14 @@ impl Directory {
         fs::remove_file(self.join(name))
     }
 
+    pub(super) fn link(&self, file: &str, name: &str) -> io::Result<()> {
+        fs::hard_link(self.join(file), self.join(name))
+    }
+
+    pub(super) fn remove_dir(&self, dir: &str) -> io::Result<()> {
+        fs::remove_dir(self.join(dir))
+    }
+
     /// Directories cannot be flushed there; NTFS journals names itself.
     pub(super) fn sync(&self, dir: &str) -> io::Result<()> {
         check_dir(&self.join(dir))

@@ -1,9 +1,11 @@
 //! The conformance suite on both kinds of storage, and both kinds against each other.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use crate::conformance::CHECKS;
-use crate::{MemVfs, Open, OsVfs, ReadVfs, Vfs};
+use crate::{MemVfs, Open, OsVfs, ReadVfs, Subdirectory, Vfs};
 
 #[test]
 fn in_memory() {
@@ -17,6 +19,17 @@ fn on_the_operating_system() {
     for check in CHECKS {
         let dir = tempfile::tempdir().unwrap();
         check(&OsVfs::new(dir.path()));
+    }
+}
+
+#[test]
+fn in_a_subdirectory() {
+    for check in CHECKS {
+        let dir = tempfile::tempdir().unwrap();
+        let os = Arc::new(OsVfs::new(dir.path()));
+        let vfs = Subdirectory::new(os, "inside").unwrap();
+        vfs.create_dir("").unwrap();
+        check(&vfs);
     }
 }
 

@@ -16,6 +16,7 @@ from lakebed._cli.verbs.common_arguments import (
     SAFE,
     SET_TYPES,
 )
+from lakebed._cli.verbs.copy_verbs import COPY_VERBS
 from lakebed._cli.verbs.verb import Argument, Verb
 from lakebed._file_formats import endings
 
@@ -335,6 +336,7 @@ STORE_VERBS: tuple[Verb, ...] = (
         ("lakebed compact --dry-run", "lakebed compact --level 12"),
         changes_store=True,
     ),
+    *COPY_VERBS,
     Verb(
         "export",
         "Write a collection to a file: its records byte for byte, or its columns in another format.",
