@@ -5,7 +5,7 @@ use super::leaves::{LeafKind, Leaves};
 use super::spell::{LeafValue, Spellers};
 use super::table::{Interner, Limits, Shapes};
 use super::text_value::value_of;
-use super::walk::{Holes, Walk, Work};
+use super::walk::{Holes, Spelling, Walk, Work};
 
 /// Finds the shapes of records, and numbers them. It serves one part and one thread. See the [module](crate::shapes).
 #[derive(Debug)]
@@ -86,44 +86,49 @@ struct Spelled<'a> {
 }
 
 impl Spelled<'_> {
-    /// Whether the value of the text is written like that.
-    fn is_same(&mut self, leaf: u32, kind: LeafKind, raw: &[u8], escaped: bool) -> bool {
+    /// How the value of the text is written.
+    fn compare(&mut self, leaf: u32, kind: LeafKind, raw: &[u8], escaped: bool) -> Spelling {
         let mut unescaped = std::mem::take(self.unescaped);
-        let is_same = value_of(kind, raw, escaped, &mut unescaped)
-            .is_some_and(|value| self.writes(leaf, value, raw));
+        let value = value_of(kind, raw, escaped, &mut unescaped);
+        let spelling = value.map_or(Spelling::Other, |value| self.spelling_of(leaf, raw, value));
         *self.unescaped = unescaped;
-        is_same
-    }
-
-    fn writes(&mut self, leaf: u32, value: LeafValue<'_>, raw: &[u8]) -> bool {
-        self.buffer.clear();
-        let speller = self.spellers.of_leaf.get(leaf as usize);
-        let written = speller.and_then(|speller| speller.write(value, self.buffer));
-        written.is_some() && self.buffer == raw
+        spelling
     }
 }
 
 impl Holes for Spelled<'_> {
     #[inline]
-    fn is_spelled(&mut self, leaf: u32, kind: LeafKind, raw: &[u8], escaped: bool) -> bool {
-        match kind {
+    fn spelling(&mut self, leaf: u32, kind: LeafKind, raw: &[u8], escaped: bool) -> Spelling {
+        let speller = self.spellers.of_leaf.get(leaf as usize);
+        let is_same = match kind {
             // JSON is its text; of the others the type accepts one form only.
             LeafKind::Json | LeafKind::Boolean | LeafKind::Date => true,
             LeafKind::BigInt | LeafKind::UBigInt | LeafKind::HugeInt => raw != b"-0",
-            LeafKind::Varchar if !escaped => {
-                let speller = self.spellers.of_leaf.get(leaf as usize);
-                speller.is_some_and(|speller| speller.keeps(raw))
+            LeafKind::Varchar if !escaped => speller.is_some_and(|speller| speller.keeps(raw)),
+            LeafKind::Timestamp | LeafKind::TimestampTz
+                if speller.and_then(|speller| speller.is_of(raw)) == Some(true) =>
+            {
+                true
             }
-            LeafKind::Timestamp | LeafKind::TimestampTz => {
-                let speller = self.spellers.of_leaf.get(leaf as usize);
-                let is_spelled = speller.and_then(|speller| speller.is_of(raw));
-                is_spelled.unwrap_or_else(|| self.is_same(leaf, kind, raw, escaped))
-            }
-            LeafKind::Varchar | LeafKind::Double => self.is_same(leaf, kind, raw, escaped),
+            _ => return self.compare(leaf, kind, raw, escaped),
+        };
+        if is_same {
+            Spelling::Same
+        } else {
+            Spelling::Other
         }
     }
 
-    fn is_written(&mut self, leaf: u32, raw: &[u8], value: LeafValue<'_>) -> bool {
-        self.writes(leaf, value, raw)
+    fn spelling_of(&mut self, leaf: u32, raw: &[u8], value: LeafValue<'_>) -> Spelling {
+        let Some(speller) = self.spellers.of_leaf.get(leaf as usize) else {
+            return Spelling::Other;
+        };
+        self.buffer.clear();
+        let written = speller.write(value, self.buffer);
+        if written.is_some() && self.buffer == raw {
+            return Spelling::Same;
+        }
+        let zone = speller.other_zone(value, raw, self.buffer);
+        zone.map_or(Spelling::Other, |zone| Spelling::OtherZone(zone.len()))
     }
 }
