@@ -7,7 +7,7 @@ protocols here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
 
 from lakebed._installed import BACKENDS, all_backends, missing_backend
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ArrowStream",
     "Backend",
+    "Layout",
     "ReadEngine",
     "SnapshotEngine",
     "StoreEngine",
@@ -30,6 +31,9 @@ __all__ = [
     "has_rust_backend",
     "installed",
 ]
+
+Layout: TypeAlias = Literal["columns", "rows", "auto"]
+"""How `Store.compact` stores records."""
 
 
 class ArrowStream(Protocol):

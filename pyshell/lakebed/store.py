@@ -12,7 +12,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 from lakebed import _backend, _pending, _progress, _records
 from lakebed._copies import Copying
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from lakebed import models
-    from lakebed._backend import SnapshotEngine, StoreEngine
+    from lakebed._backend import Layout, SnapshotEngine, StoreEngine
     from lakebed._progress import ProgressLike
     from lakebed._records import Records
     from lakebed._types import Hash, HashLike
@@ -35,9 +35,6 @@ __all__ = ["Store", "open"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-
-Layout: TypeAlias = Literal["columns", "rows", "auto"]
-"""How `Store.compact` stores records."""
 
 
 def open(

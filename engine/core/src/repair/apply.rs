@@ -183,9 +183,9 @@ impl Plan {
                 snapshot: &snapshot,
             };
             let read = snapshot.reader();
-            let parts = NewParts::default();
+            let none = NewParts::default();
             let mut rewrite =
-                Rewrite::begin(context.vfs.as_ref(), new, Arc::clone(&workers), parts)?;
+                Rewrite::begin(context.vfs.as_ref(), new, Arc::clone(&workers), none)?;
             rewrite.add_blobs(read, source, &mut all)?;
             rewrite.add_rows(read, source, &mut all)?;
             let last = place + 1 == parts.len();

@@ -18,23 +18,27 @@ use super::values::LeafValues;
 pub struct ArrowValues {
     leaves: Vec<LeafArray>,
     lists: Vec<ListArray>,
-    columns: Vec<Column>,
-}
-
-/// How the rows of a column are found in the arrays inside it.
-#[derive(Clone, Debug)]
-enum Column {
-    Leaf(usize),
-    Struct(Vec<Column>),
-    List(usize, Vec<Column>),
+    row: usize,
+    /// The number of times that it went to a row. Leaves and lists follow when they are asked.
+    moves: u64,
 }
 
 #[derive(Debug)]
 struct LeafArray {
     values: Values,
     valid: Option<NullBuffer>,
-    /// The values of the row that were not given yet.
-    row: Range<usize>,
+    place: Place,
+}
+
+/// The part of an array that belongs to the row.
+#[derive(Debug)]
+struct Place {
+    /// The lists around it, outermost first.
+    around: Vec<usize>,
+    /// What was not given yet.
+    rest: Range<usize>,
+    /// The move after which it was found.
+    moves: u64,
 }
 
 #[derive(Debug)]
@@ -51,7 +55,31 @@ enum Values {
 #[derive(Debug)]
 struct ListArray {
     offsets: OffsetBuffer<i32>,
-    row: Range<usize>,
+    place: Place,
+}
+
+impl Place {
+    fn inside(around: &[usize]) -> Self {
+        Self {
+            around: around.to_vec(),
+            rest: 0..0,
+            moves: 0,
+        }
+    }
+
+    /// Follows the lists to the row.
+    #[cold]
+    fn find(&mut self, row: usize, lists: &[ListArray]) {
+        let (mut start, mut end) = (row, row.saturating_add(1));
+        for list in &self.around {
+            let at = |index: usize| {
+                let offset = lists.get(*list).and_then(|list| list.offsets.get(index));
+                offset.map_or(0, |offset| usize::try_from(*offset).unwrap_or(0))
+            };
+            (start, end) = (at(start), at(end));
+        }
+        self.rest = start..end;
+    }
 }
 
 impl ArrowValues {
@@ -61,57 +89,61 @@ impl ArrowValues {
         let mut values = Self {
             leaves: Vec::with_capacity(leaves.leaves().len()),
             lists: Vec::with_capacity(leaves.lists().len()),
-            columns: Vec::new(),
+            row: 0,
+            moves: 1,
         };
         if arrays.len() != leaves.columns.len() {
             return None;
         }
         for (node, array) in leaves.columns.iter().zip(arrays) {
-            let column = values.add(node, array)?;
-            values.columns.push(column);
+            values.add(node, array, &mut Vec::new())?;
         }
         Some(values)
     }
 
     /// Adds the leaves and lists of an array, in the order of their numbers.
-    fn add(&mut self, node: &Node, array: &ArrayRef) -> Option<Column> {
-        Some(match &node.form {
-            Form::Leaf(_, kind) => self.add_leaf(*kind, array)?,
+    fn add(&mut self, node: &Node, array: &ArrayRef, around: &mut Vec<usize>) -> Option<()> {
+        match &node.form {
+            Form::Leaf(_, kind) => self.add_leaf(*kind, array, around)?,
             Form::Struct(fields) => {
                 let array = array.as_struct_opt()?;
                 if array.num_columns() != fields.order.len() {
                     return None;
                 }
-                let columns = fields.order.iter().zip(array.columns());
-                let columns = columns.map(|(field, array)| match field {
-                    Some(field) => self.add(fields.nodes.get(*field)?, array),
-                    None => self.add_leaf(LeafKind::Json, array),
-                });
-                Column::Struct(columns.collect::<Option<_>>()?)
+                for (field, array) in fields.order.iter().zip(array.columns()) {
+                    match field {
+                        Some(field) => self.add(fields.nodes.get(*field)?, array, around)?,
+                        None => self.add_leaf(LeafKind::Json, array, around)?,
+                    }
+                }
             }
             Form::List(_, element) => {
                 let array = array.as_list_opt::<i32>()?;
-                let list = self.add_list(array.offsets());
-                Column::List(list, vec![self.add(element, array.values())?])
+                self.add_list(array.offsets(), around);
+                self.add(element, array.values(), around)?;
+                around.pop();
             }
             Form::Map(_, _, value) => {
                 let array = array.as_map_opt()?;
-                let list = self.add_list(array.offsets());
-                let key = self.add_leaf(LeafKind::Varchar, array.keys())?;
-                Column::List(list, vec![key, self.add(value, array.values())?])
+                self.add_list(array.offsets(), around);
+                self.add_leaf(LeafKind::Varchar, array.keys(), around)?;
+                self.add(value, array.values(), around)?;
+                around.pop();
             }
-        })
+        }
+        Some(())
     }
 
-    fn add_list(&mut self, offsets: &OffsetBuffer<i32>) -> usize {
+    /// Adds a list, and enters it.
+    fn add_list(&mut self, offsets: &OffsetBuffer<i32>, around: &mut Vec<usize>) {
         self.lists.push(ListArray {
             offsets: offsets.clone(),
-            row: 0..0,
+            place: Place::inside(around),
         });
-        self.lists.len() - 1
+        around.push(self.lists.len() - 1);
     }
 
-    fn add_leaf(&mut self, kind: LeafKind, array: &ArrayRef) -> Option<Column> {
+    fn add_leaf(&mut self, kind: LeafKind, array: &ArrayRef, around: &[usize]) -> Option<()> {
         let values = match kind {
             LeafKind::Boolean => Values::Boolean(array.as_boolean_opt()?.clone()),
             LeafKind::BigInt => {
@@ -140,58 +172,35 @@ impl ArrowValues {
         self.leaves.push(LeafArray {
             values,
             valid: array.nulls().cloned(),
-            row: 0..0,
+            place: Place::inside(around),
         });
-        Some(Column::Leaf(self.leaves.len() - 1))
+        Some(())
     }
 
     /// Goes to the beginning of a row, counted from 0 in the batch. A row that the batch does not have has no values.
     #[inline]
     pub fn go_to(&mut self, row: usize) {
-        let row = row..row.saturating_add(1);
-        for column in &self.columns {
-            place(column, &row, &mut self.leaves, &mut self.lists);
-        }
+        self.row = row;
+        self.moves += 1;
     }
 
     #[inline]
     fn next(&mut self, leaf: usize) -> Option<(&Values, usize)> {
         let leaf = self.leaves.get_mut(leaf)?;
+        let place = &mut leaf.place;
+        if place.moves != self.moves {
+            place.moves = self.moves;
+            if place.around.is_empty() {
+                place.rest = self.row..self.row.saturating_add(1);
+            } else {
+                place.find(self.row, &self.lists);
+            }
+        }
         loop {
-            let at = leaf.row.next()?;
+            let at = place.rest.next()?;
             match &leaf.valid {
                 Some(valid) if at >= valid.len() || valid.is_null(at) => {}
                 _ => return Some((&leaf.values, at)),
-            }
-        }
-    }
-}
-
-/// Gives leaves and lists the range of a row.
-fn place(column: &Column, row: &Range<usize>, leaves: &mut [LeafArray], lists: &mut [ListArray]) {
-    match column {
-        Column::Leaf(leaf) => {
-            if let Some(leaf) = leaves.get_mut(*leaf) {
-                leaf.row = row.clone();
-            }
-        }
-        Column::Struct(columns) => {
-            for column in columns {
-                place(column, row, leaves, lists);
-            }
-        }
-        Column::List(list, columns) => {
-            let Some(list) = lists.get_mut(*list) else {
-                return;
-            };
-            list.row = row.clone();
-            let at = |index: usize| {
-                let offset = list.offsets.get(index).copied().unwrap_or(0);
-                usize::try_from(offset).unwrap_or(0)
-            };
-            let inside = at(row.start)..at(row.end);
-            for column in columns {
-                place(column, &inside, leaves, lists);
             }
         }
     }
@@ -249,9 +258,16 @@ impl LeafValues for ArrowValues {
 
     #[inline]
     fn length(&mut self, list: usize) -> Option<usize> {
+        if self.lists.get(list)?.place.moves != self.moves {
+            let mut place = Place::inside(&[]);
+            std::mem::swap(&mut place, &mut self.lists.get_mut(list)?.place);
+            place.moves = self.moves;
+            place.find(self.row, &self.lists);
+            self.lists.get_mut(list)?.place = place;
+        }
         let list = self.lists.get_mut(list)?;
         loop {
-            let at = list.row.next()?;
+            let at = list.place.rest.next()?;
             let (start, end) = (list.offsets.get(at)?, list.offsets.get(at + 1)?);
             if end > start {
                 return usize::try_from(end - start).ok();

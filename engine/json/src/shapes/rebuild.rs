@@ -201,9 +201,10 @@ impl<V: LeafValues> Rebuilding<'_, V> {
         let missing = RebuildError::MissingValue { leaf };
         let speller = speller.ok_or(missing)?;
         if self.hole == self.fix.next {
-            speller.pass_next(self.values, leaf).ok_or(missing)?;
             let text = self.fix.exceptions.block().ok_or(RebuildError::BadFix)?;
-            self.out.extend_from_slice(text);
+            speller
+                .write_exception(self.values, leaf, text, self.out)
+                .ok_or(missing)?;
             let after = self.hole + 1;
             self.fix.advance(after).ok_or(RebuildError::BadFix)?;
         } else {

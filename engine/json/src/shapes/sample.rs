@@ -5,7 +5,7 @@ use super::leaves::{LeafKind, Leaves};
 use super::spell::{LeafValue, Spellers, Trial};
 use super::table::{Interner, Limits};
 use super::text_value::value_of;
-use super::walk::{Holes, Walk, Work};
+use super::walk::{Holes, Spelling, Walk, Work};
 
 impl Spellers {
     /// The spellers that spell most values of these records, a sample of those to be written; some thousands do.
@@ -24,16 +24,16 @@ struct Observed<'a> {
 }
 
 impl Holes for Observed<'_> {
-    fn is_spelled(&mut self, leaf: u32, kind: LeafKind, raw: &[u8], escaped: bool) -> bool {
+    fn spelling(&mut self, leaf: u32, kind: LeafKind, raw: &[u8], escaped: bool) -> Spelling {
         if let Some(value) = value_of(kind, raw, escaped, &mut self.unescaped) {
             self.trial.observe(leaf as usize, raw, value);
         }
-        true
+        Spelling::Same
     }
 
-    fn is_written(&mut self, leaf: u32, raw: &[u8], value: LeafValue<'_>) -> bool {
+    fn spelling_of(&mut self, leaf: u32, raw: &[u8], value: LeafValue<'_>) -> Spelling {
         self.trial.observe(leaf as usize, raw, value);
-        true
+        Spelling::Same
     }
 }
 

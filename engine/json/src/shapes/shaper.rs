@@ -5,7 +5,7 @@ use super::leaves::{LeafKind, Leaves};
 use super::spell::{LeafValue, Spellers};
 use super::table::{Interner, Limits, Shapes};
 use super::text_value::value_of;
-use super::walk::{Holes, Walk, Work};
+use super::walk::{Holes, Spelling, Walk, Work};
 
 /// Finds the shapes of records, and numbers them. It serves one part and one thread. See the [module](crate::shapes).
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct Shaper {
     work: Work,
     interner: Interner,
     spellers: Spellers,
+    /// The shape of the last record.
+    last: u32,
     spelled: Vec<u8>,
     unescaped: Vec<u8>,
 }
@@ -26,6 +28,7 @@ impl Shaper {
             work: Work::default(),
             interner: Interner::new(limits),
             spellers,
+            last: 0,
             spelled: Vec::new(),
             unescaped: Vec::new(),
         }
@@ -57,7 +60,11 @@ impl Shaper {
         if fix.len() > record.len() / 2 + 8 {
             return None;
         }
-        self.interner.intern(&self.work.template, &self.spellers)
+        let template = &self.work.template;
+        if !self.interner.is(self.last, template) {
+            self.last = self.interner.intern(template, &self.spellers)?;
+        }
+        Some(self.last)
     }
 
     /// The shapes so far.
@@ -79,36 +86,49 @@ struct Spelled<'a> {
 }
 
 impl Spelled<'_> {
-    fn writes(&mut self, leaf: u32, value: LeafValue<'_>, raw: &[u8]) -> bool {
-        self.buffer.clear();
-        let speller = self.spellers.of_leaf.get(leaf as usize);
-        let written = speller.and_then(|speller| speller.write(value, self.buffer));
-        written.is_some() && self.buffer == raw
+    /// How the value of the text is written.
+    fn compare(&mut self, leaf: u32, kind: LeafKind, raw: &[u8], escaped: bool) -> Spelling {
+        let mut unescaped = std::mem::take(self.unescaped);
+        let value = value_of(kind, raw, escaped, &mut unescaped);
+        let spelling = value.map_or(Spelling::Other, |value| self.spelling_of(leaf, raw, value));
+        *self.unescaped = unescaped;
+        spelling
     }
 }
 
 impl Holes for Spelled<'_> {
     #[inline]
-    fn is_spelled(&mut self, leaf: u32, kind: LeafKind, raw: &[u8], escaped: bool) -> bool {
-        match kind {
+    fn spelling(&mut self, leaf: u32, kind: LeafKind, raw: &[u8], escaped: bool) -> Spelling {
+        let speller = self.spellers.of_leaf.get(leaf as usize);
+        let is_same = match kind {
             // JSON is its text; of the others the type accepts one form only.
             LeafKind::Json | LeafKind::Boolean | LeafKind::Date => true,
             LeafKind::BigInt | LeafKind::UBigInt | LeafKind::HugeInt => raw != b"-0",
-            LeafKind::Varchar if !escaped => {
-                let speller = self.spellers.of_leaf.get(leaf as usize);
-                speller.is_some_and(|speller| speller.keeps(raw))
+            LeafKind::Varchar if !escaped => speller.is_some_and(|speller| speller.keeps(raw)),
+            LeafKind::Timestamp | LeafKind::TimestampTz
+                if speller.and_then(|speller| speller.is_of(raw)) == Some(true) =>
+            {
+                true
             }
-            _ => {
-                let mut unescaped = std::mem::take(self.unescaped);
-                let spelled = value_of(kind, raw, escaped, &mut unescaped)
-                    .is_some_and(|value| self.writes(leaf, value, raw));
-                *self.unescaped = unescaped;
-                spelled
-            }
+            _ => return self.compare(leaf, kind, raw, escaped),
+        };
+        if is_same {
+            Spelling::Same
+        } else {
+            Spelling::Other
         }
     }
 
-    fn is_written(&mut self, leaf: u32, raw: &[u8], value: LeafValue<'_>) -> bool {
-        self.writes(leaf, value, raw)
+    fn spelling_of(&mut self, leaf: u32, raw: &[u8], value: LeafValue<'_>) -> Spelling {
+        let Some(speller) = self.spellers.of_leaf.get(leaf as usize) else {
+            return Spelling::Other;
+        };
+        self.buffer.clear();
+        let written = speller.write(value, self.buffer);
+        if written.is_some() && self.buffer == raw {
+            return Spelling::Same;
+        }
+        let zone = speller.other_zone(value, raw, self.buffer);
+        zone.map_or(Spelling::Other, |zone| Spelling::OtherZone(zone.len()))
     }
 }

@@ -13,14 +13,23 @@ use crate::extract::{Fitted, fit};
 use crate::schema::DataType;
 use crate::syntax::{Cursor, Malformed, Text, Value};
 
+/// How the text of a hole differs from what the leaf's speller writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spelling {
+    Same,
+    Other,
+    /// It is a timestamp whose zone differs, which is this number of bytes at its end.
+    OtherZone(usize),
+}
+
 /// What is done with the texts of holes.
 pub(super) trait Holes {
-    /// Whether the text is as the leaf's speller writes it. It is without quotes, and `escaped` says that it has
+    /// How the text differs from what the leaf's speller writes. It is without quotes, and `escaped` says that it has
     /// escapes.
-    fn is_spelled(&mut self, leaf: u32, kind: LeafKind, raw: &[u8], escaped: bool) -> bool;
+    fn spelling(&mut self, leaf: u32, kind: LeafKind, raw: &[u8], escaped: bool) -> Spelling;
 
     /// The same where the value is known already.
-    fn is_written(&mut self, leaf: u32, raw: &[u8], value: LeafValue<'_>) -> bool;
+    fn spelling_of(&mut self, leaf: u32, raw: &[u8], value: LeafValue<'_>) -> Spelling;
 }
 
 /// Why a record has no shape.
@@ -142,19 +151,23 @@ impl<'w, H: Holes> Walk<'w, H> {
         escaped: bool,
     ) {
         let text = self.text(range.clone());
-        let is_spelled = self.holes.is_spelled(leaf, kind, text, escaped);
-        self.put_hole(leaf, range, is_spelled);
+        let spelling = self.holes.spelling(leaf, kind, text, escaped);
+        self.put_hole(leaf, range, spelling);
     }
 
     #[inline]
-    fn put_hole(&mut self, leaf: u32, range: std::ops::Range<usize>, is_spelled: bool) {
+    fn put_hole(&mut self, leaf: u32, range: std::ops::Range<usize>, spelling: Spelling) {
         self.flush(range.start);
         self.work.from = range.end;
         put_hole(leaf, &mut self.work.template);
-        if !is_spelled {
-            self.work
-                .fix
-                .exception(self.record.get(range).unwrap_or_default());
+        let length = match spelling {
+            Spelling::Same => None,
+            Spelling::Other => Some(range.len()),
+            Spelling::OtherZone(length) => Some(length),
+        };
+        if let Some(length) = length {
+            let text = self.text(range.end.saturating_sub(length)..range.end);
+            self.work.fix.exception(text);
         }
         self.work.fix.hole += 1;
     }
@@ -267,8 +280,8 @@ impl<'w, H: Holes> Walk<'w, H> {
             _ => start..end,
         };
         let text = self.text(range.clone());
-        let is_spelled = self.holes.is_written(*leaf, text, value_of);
-        self.put_hole(*leaf, range, is_spelled);
+        let spelling = self.holes.spelling_of(*leaf, text, value_of);
+        self.put_hole(*leaf, range, spelling);
         Ok(())
     }
 
@@ -286,7 +299,7 @@ impl<'w, H: Holes> Walk<'w, H> {
         let stamp = object.stamp;
         let mut last = 0;
         let mut run: Option<Run<'w>> = None;
-        let mut others = HashSet::new();
+        let mut others = None;
         cursor.enter()?;
         while let Some(key) = cursor.key()? {
             let found = object.position(key, last);
@@ -309,6 +322,7 @@ impl<'w, H: Holes> Walk<'w, H> {
                     .known
                     .as_ref()
                     .is_some_and(|known| known.contains(&*unescaped));
+                let others = others.get_or_insert_with(HashSet::new);
                 if !is_known && others.insert(unescaped) {
                     self.rest_member(key, &mut run, rest, cursor)?;
                     continue;

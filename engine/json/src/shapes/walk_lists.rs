@@ -93,7 +93,7 @@ impl<'w, H: Holes> Walk<'w, H> {
 
     /// Takes the elements of a list, whose bracket was passed, and the bracket that closes it.
     fn each_element(&mut self, list: &mut ListPlace, cursor: &mut Cursor<'w>) -> Walked {
-        let mut seen = HashSet::new();
+        let mut seen = None;
         let mut before: Option<(usize, &'w [u8])> = None;
         let mut shape = None;
         loop {
@@ -126,6 +126,7 @@ impl<'w, H: Holes> Walk<'w, H> {
                 let unescaped = key.unescaped();
                 // The entry of a key with a lone surrogate is not in the column.
                 let is_held = !key.escaped || !has_lone_surrogate(&unescaped);
+                let seen = seen.get_or_insert_with(HashSet::new);
                 if !is_held || !seen.insert(unescaped) {
                     return Err(Stop::Irregular);
                 }

@@ -15,10 +15,35 @@ pub(crate) fn special(bytes: &[u8], from: usize) -> usize {
         }
         rest = after;
     }
+    bytes.len() - rest.len() + short(rest)
+}
+
+/// As [`special`], in fewer bytes than a block: two words that may overlap.
+#[inline]
+fn short(rest: &[u8]) -> usize {
+    if let (Some(first), Some(last)) = (rest.first_chunk::<8>(), rest.last_chunk::<8>()) {
+        let found = word(u64::from_le_bytes(*first));
+        if found != 0 {
+            return found.trailing_zeros() as usize / 8;
+        }
+        let found = word(u64::from_le_bytes(*last));
+        // Without any, 64 zeros: the length.
+        return rest.len() - 8 + found.trailing_zeros() as usize / 8;
+    }
     let found = rest
         .iter()
         .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
-    bytes.len() - rest.len() + found.unwrap_or(rest.len())
+    found.unwrap_or(rest.len())
+}
+
+/// Whether a word has special bytes: the lowest set bit lies in the first of them; higher bits may be set without one.
+#[inline]
+fn word(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = ONES << 7;
+    let zero = |value: u64| value.wrapping_sub(ONES) & !value & HIGH;
+    let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+    zero(word ^ (ONES * b'"' as u64)) | zero(word ^ (ONES * b'\\' as u64)) | control
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -68,14 +93,9 @@ const BLOCK: usize = 8;
 #[cfg(not(target_arch = "x86_64"))]
 const SHIFT: u32 = 3;
 
-/// The lowest set bit lies in the first special byte of the block; higher bits may be set without one.
+/// As [`word`].
 #[cfg(not(target_arch = "x86_64"))]
 #[inline]
 fn block(chunk: &[u8; 8]) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = ONES << 7;
-    let word = u64::from_le_bytes(*chunk);
-    let zero = |value: u64| value.wrapping_sub(ONES) & !value & HIGH;
-    let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-    zero(word ^ (ONES * b'"' as u64)) | zero(word ^ (ONES * b'\\' as u64)) | control
+    word(u64::from_le_bytes(*chunk))
 }

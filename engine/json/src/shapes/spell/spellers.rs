@@ -86,11 +86,7 @@ impl Speller {
     }
 
     /// Passes the next value of a leaf; `None` where there is none.
-    pub(in crate::shapes) fn pass_next<V: LeafValues>(
-        &self,
-        values: &mut V,
-        leaf: usize,
-    ) -> Option<()> {
+    fn pass_next<V: LeafValues>(&self, values: &mut V, leaf: usize) -> Option<()> {
         match self {
             Self::Varchar(_) | Self::Json => values.text(leaf).map(|_| ()),
             Self::BigInt | Self::Date | Self::Timestamp(_) | Self::TimestampTz(_) => {
@@ -110,6 +106,49 @@ impl Speller {
             Self::Varchar(escapes) => escapes.keeps(raw),
             _ => false,
         }
+    }
+
+    /// Whether the text of a timestamp is spelled like that; `None` where its form does not tell.
+    #[inline]
+    pub(in crate::shapes) fn is_of(&self, raw: &[u8]) -> Option<bool> {
+        match self {
+            Self::Timestamp(style) | Self::TimestampTz(style) => style.is_of(raw),
+            _ => None,
+        }
+    }
+
+    /// The zone in the text of a timestamp, where this spells the value like that but for the zone.
+    pub(in crate::shapes) fn other_zone<'r>(
+        &self,
+        value: LeafValue<'_>,
+        raw: &'r [u8],
+        scratch: &mut Vec<u8>,
+    ) -> Option<&'r [u8]> {
+        let (Self::TimestampTz(style), LeafValue::Integer(micros)) = (self, value) else {
+            return None;
+        };
+        let zone = times::zone_of(raw).filter(|zone| !zone.is_empty())?;
+        scratch.clear();
+        style.write_in(micros, zone, times::minutes_of(zone)?, scratch)?;
+        (scratch == raw).then_some(zone)
+    }
+
+    /// Appends the next value of a leaf whose text in `_fix` is this; `None` where there is no value.
+    #[cold]
+    pub(in crate::shapes) fn write_exception<V: LeafValues>(
+        &self,
+        values: &mut V,
+        leaf: usize,
+        text: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Option<()> {
+        if let (Self::TimestampTz(style), Some(b'+' | b'-' | b'Z')) = (self, text.first()) {
+            let micros = values.integer(leaf)?;
+            return style.write_in(micros, text, times::minutes_of(text)?, out);
+        }
+        self.pass_next(values, leaf)?;
+        out.extend_from_slice(text);
+        Some(())
     }
 
     fn of(kind: LeafKind) -> Self {

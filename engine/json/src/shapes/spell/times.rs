@@ -60,6 +60,16 @@ pub(super) fn minutes_of(zone: &[u8]) -> Option<i64> {
     (hours <= 15 && minutes <= 59).then_some(sign * (hours * 60 + minutes))
 }
 
+/// What follows the seconds and their fraction in the text of a timestamp.
+pub(super) fn zone_of(raw: &[u8]) -> Option<&[u8]> {
+    let rest = raw.get(19..)?;
+    let Some(fraction) = rest.strip_prefix(b".") else {
+        return Some(rest);
+    };
+    let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit());
+    fraction.get(digits.count()..)
+}
+
 impl Fraction {
     pub(super) fn to_byte(self) -> u8 {
         match self {
@@ -94,16 +104,48 @@ pub(super) fn write_date(days: i64, out: &mut Vec<u8>) -> Option<()> {
 }
 
 impl TimeStyle {
+    /// Whether the text of a timestamp is in this style; `None` where its form does not tell.
+    #[inline]
+    pub(super) fn is_of(&self, raw: &[u8]) -> Option<bool> {
+        let Fraction::Fixed(digits) = self.fraction else {
+            return None;
+        };
+        let digits = usize::from(digits);
+        let before_zone = if digits == 0 { 19 } else { 20 + digits };
+        let (time, zone) = raw.split_at_checked(before_zone)?;
+        let separator = if self.t { b'T' } else { b' ' };
+        let point = digits == 0 || time.get(19) == Some(&b'.');
+        let fraction = time.get(20..).unwrap_or_default();
+        Some(
+            *zone == *self.zone
+                && time.get(10) == Some(&separator)
+                && point
+                && fraction.iter().all(u8::is_ascii_digit),
+        )
+    }
+
     /// Appends a timestamp in microseconds since 1970; `None` where the style cannot, with something appended perhaps.
+    #[inline]
+    pub(super) fn write(&self, micros: i64, out: &mut Vec<u8>) -> Option<()> {
+        self.write_in(micros, &self.zone, self.minutes, out)
+    }
+
+    /// As [`TimeStyle::write`], in a zone with that offset in minutes.
     #[inline]
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "remainders of a day and of a second"
     )]
-    pub(super) fn write(&self, micros: i64, out: &mut Vec<u8>) -> Option<()> {
+    pub(super) fn write_in(
+        &self,
+        micros: i64,
+        zone: &[u8],
+        minutes: i64,
+        out: &mut Vec<u8>,
+    ) -> Option<()> {
         const DAY: i64 = 86_400_000_000;
-        let micros = micros.checked_add(self.minutes * 60_000_000)?;
+        let micros = micros.checked_add(minutes * 60_000_000)?;
         write_date(micros.div_euclid(DAY), out)?;
         out.push(if self.t { b'T' } else { b' ' });
         let of_day = micros.rem_euclid(DAY);
@@ -138,7 +180,7 @@ impl TimeStyle {
             write_padded(micros, 6, out);
             out.resize(start + digits, b'0');
         }
-        out.extend_from_slice(&self.zone);
+        out.extend_from_slice(zone);
         Some(())
     }
 }

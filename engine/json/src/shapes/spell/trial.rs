@@ -3,7 +3,7 @@
 use super::doubles::{DoubleStyle, MOST_DIGITS};
 use super::spellers::{LeafValue, Speller, Spellers};
 use super::strings::{Escapes, Votes};
-use super::times::{Fraction, TimeStyle, minutes_of};
+use super::times::{Fraction, TimeStyle, minutes_of, zone_of};
 use crate::shapes::leaves::{LeafKind, Leaves};
 
 /// What the values of a sample have shown.
@@ -115,14 +115,8 @@ fn time_style(raw: &[u8]) -> Option<TimeStyle> {
         b' ' => false,
         _ => return None,
     };
-    let rest = raw.get(19..)?;
-    let (digits, zone) = match rest.strip_prefix(b".") {
-        None => (0, rest),
-        Some(rest) => {
-            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            (digits, rest.get(digits..)?)
-        }
-    };
+    let zone = zone_of(raw)?;
+    let digits = raw.len().saturating_sub(zone.len() + 20);
     Some(TimeStyle {
         t,
         fraction: Fraction::from_byte(u8::try_from(digits).ok().filter(|digits| *digits <= 9)?)?,

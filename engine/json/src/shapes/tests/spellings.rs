@@ -151,6 +151,24 @@ fn the_escapes_of_a_writer_need_no_fix() {
     }
 }
 
+#[test]
+fn other_zones_are_all_that_is_kept_of_timestamps() {
+    let times = [
+        "2024-01-31T12:00:00.5+01:00",
+        "2024-06-30T00:30:00+02:00",
+        "2024-06-30T12:00:00.25Z",
+        "2024-01-01T00:00:00+01:00",
+        "2024-01-01T00:00:00.125-0530",
+        "2024-01-01 00:00:00+01:00",
+    ];
+    let filler = "x".repeat(60);
+    let records = times.map(|time| format!("{{\"at\":\"{time}\",\"t\":\"{filler}\"}}"));
+    let part = check(&records, &Settings::default());
+    let lengths: Vec<usize> = part.rows.iter().map(|(_, fix)| fix.len()).collect();
+    // Number, hole, length, and the zone; or the whole text.
+    assert_eq!(lengths, [0, 3 + 6, 3 + 1, 0, 3 + 5, 3 + 25]);
+}
+
 /// The example in docs/format.md.
 #[test]
 fn the_bytes_are_those_of_the_format_page() {
