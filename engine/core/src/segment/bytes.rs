@@ -117,6 +117,8 @@ impl Sequential {
 #[derive(Debug)]
 pub(crate) struct SegmentBytes {
     segment: SegmentNumber,
+    /// The name of the file.
+    name: Arc<str>,
     len: u64,
     storage: Storage,
 }
@@ -127,19 +129,21 @@ impl SegmentBytes {
     /// # Errors
     /// `Corrupt` when the file is missing or shorter; `Io`.
     pub(crate) fn open(files: &SegmentFiles, segment: SegmentNumber, len: u64) -> Result<Self> {
-        Self::of_file(files, segment, files.open(segment)?, len)
+        Self::of_file(files, segment, &files.name(segment), len)
     }
 
-    /// The same of a file of the segment that is open.
+    /// The same of the file of the segment that has this name.
     ///
     /// # Errors
     /// As [`SegmentBytes::open`].
     pub(crate) fn of_file(
         files: &SegmentFiles,
         segment: SegmentNumber,
-        file: Arc<dyn ReadFile>,
+        name: &str,
         len: u64,
     ) -> Result<Self> {
+        let file = files.open_named(segment, name)?;
+        let name = Arc::from(name);
         let found = len_of(segment, file.as_ref())?;
         if found < len {
             return Err(Error::corrupt(
@@ -158,10 +162,11 @@ impl SegmentBytes {
                 random,
                 sequential: OnceLock::new(),
             },
-            None => Storage::File(files.file(segment)),
+            None => Storage::File(files.file(&name)),
         };
         Ok(Self {
             segment,
+            name,
             len,
             storage,
         })
@@ -232,12 +237,12 @@ impl SegmentBytes {
         if let Some(known) = sequential.get() {
             return Ok(known.readable());
         }
-        let found = match files.open(self.segment) {
+        let found = match files.open_named(self.segment, &self.name) {
             // A segment that cannot have two mappings keeps the one for random access.
-            Ok(_) if mappings_are_scarce() => Sequential::File(files.file(self.segment)),
+            Ok(_) if mappings_are_scarce() => Sequential::File(files.file(&self.name)),
             Ok(file) => match map(file.as_ref(), self.segment, self.len, Advice::Sequential)? {
                 Some(mapping) => Sequential::Mapped(mapping),
-                None => Sequential::File(files.file(self.segment)),
+                None => Sequential::File(files.file(&self.name)),
             },
             // Compaction may have removed the name while this reader goes on: the first mapping still has the bytes.
             Err(_) => Sequential::Mapped(random.clone()),

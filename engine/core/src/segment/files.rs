@@ -63,7 +63,8 @@ impl SegmentFiles {
         Self { elsewhere, ..self }
     }
 
-    fn name(&self, segment: SegmentNumber) -> String {
+    /// The name of a segment's file.
+    pub(crate) fn name(&self, segment: SegmentNumber) -> String {
         let elsewhere = self.elsewhere.get(&segment).cloned();
         elsewhere.unwrap_or_else(|| names::segment(segment))
     }
@@ -73,22 +74,45 @@ impl SegmentFiles {
     /// # Errors
     /// `Corrupt` when it is missing; `Io`.
     pub(crate) fn open(&self, segment: SegmentNumber) -> Result<Arc<dyn ReadFile>> {
-        let name = self.name(segment);
-        let opened = match self.vfs.open_read(&name) {
+        self.open_named(segment, &self.name(segment))
+    }
+
+    /// Opens the part of a collection in a segment of layout columns.
+    ///
+    /// # Errors
+    /// `Corrupt` when it is missing; `Io`.
+    pub(crate) fn open_part(
+        &self,
+        segment: SegmentNumber,
+        collection: CollectionId,
+    ) -> Result<Arc<dyn ReadFile>> {
+        self.open_named(segment, &names::part(segment, collection))
+    }
+
+    /// Opens the file of a segment that has this name.
+    ///
+    /// # Errors
+    /// `Corrupt` when it is missing; `Io`.
+    pub(crate) fn open_named(
+        &self,
+        segment: SegmentNumber,
+        name: &str,
+    ) -> Result<Arc<dyn ReadFile>> {
+        let opened = match self.vfs.open_read(name) {
             Err(error) if is_out_of_files(&error) => {
                 self.open.close();
-                self.vfs.open_read(&name)
+                self.vfs.open_read(name)
             }
             opened => opened,
         };
-        opened.map_err(|error| self.cannot_open(segment, error))
+        opened.map_err(|error| self.cannot_open_file(segment, name, error))
     }
 
-    /// The file of a segment that is there, to be opened when it is read.
-    pub(crate) fn file(&self, segment: SegmentNumber) -> Arc<dyn ReadFile> {
+    /// A file that is there, to be opened when it is read.
+    pub(crate) fn file(&self, name: &Arc<str>) -> Arc<dyn ReadFile> {
         Arc::new(SegmentFile {
             files: Arc::clone(&self.open),
-            segment,
+            name: Arc::clone(name),
         })
     }
 
@@ -105,20 +129,6 @@ impl SegmentFiles {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.cannot_open(segment, error)),
         }
-    }
-
-    /// Opens the part of a collection in a segment of layout columns.
-    ///
-    /// # Errors
-    /// `Corrupt` when it is missing; `Io`.
-    pub(crate) fn open_part(
-        &self,
-        segment: SegmentNumber,
-        collection: CollectionId,
-    ) -> Result<Arc<dyn ReadFile>> {
-        let name = names::part(segment, collection);
-        let opened = self.vfs.open_read(&name);
-        opened.map_err(|error| self.cannot_open_file(segment, &name, error))
     }
 
     /// The parts whose files are there, of all segments, by their names.

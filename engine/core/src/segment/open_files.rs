@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
-use lakebed_format::{SegmentNumber, names};
 use lakebed_vfs::{Mapping, Names, ReadFile, ReadVfs, is_out_of_files, open_file_limit};
 use parking_lot::Mutex;
 
@@ -23,8 +22,8 @@ pub(super) struct OpenFiles {
 
 #[derive(Debug, Default)]
 struct Open {
-    /// Each with the count of uses at its last.
-    files: HashMap<SegmentNumber, (Arc<dyn ReadFile>, u64)>,
+    /// By their names, each with the count of uses at its last.
+    files: HashMap<Arc<str>, (Arc<dyn ReadFile>, u64)>,
     uses: u64,
 }
 
@@ -38,32 +37,32 @@ impl OpenFiles {
         }
     }
 
-    /// The open file of a segment; the one that was not used for longest is closed for it.
-    fn get(&self, segment: SegmentNumber) -> io::Result<Arc<dyn ReadFile>> {
+    /// The open file of this name; the one that was not used for longest is closed for it.
+    fn get(&self, name: &Arc<str>) -> io::Result<Arc<dyn ReadFile>> {
         let mut open = self.open.lock();
         open.uses += 1;
         let now = open.uses;
-        if let Some((file, used)) = open.files.get_mut(&segment) {
+        if let Some((file, used)) = open.files.get_mut(name) {
             *used = now;
             return Ok(Arc::clone(file));
         }
         while open.files.len() >= self.most {
             let oldest = open.files.iter().min_by_key(|(_, (_, used))| *used);
-            let Some(oldest) = oldest.map(|(segment, _)| *segment) else {
+            let Some(oldest) = oldest.map(|(name, _)| Arc::clone(name)) else {
                 break;
             };
             open.files.remove(&oldest);
         }
-        let name = names::segment(segment);
-        let file = match self.vfs.open_read(&name) {
+        let file = match self.vfs.open_read(name) {
             // Other parts of the program have what is missing.
             Err(error) if is_out_of_files(&error) && !open.files.is_empty() => {
                 open.files.clear();
-                self.vfs.open_read(&name)?
+                self.vfs.open_read(name)?
             }
             opened => opened?,
         };
-        open.files.insert(segment, (Arc::clone(&file), now));
+        open.files
+            .insert(Arc::clone(name), (Arc::clone(&file), now));
         Ok(file)
     }
 
@@ -73,27 +72,27 @@ impl OpenFiles {
     }
 }
 
-/// A segment's file, opened when it is read. Its name stays while a state of the store that has the segment is held.
+/// A file of a segment, opened when it is read. Its name stays while a state of the store that has the segment is held.
 #[derive(Debug)]
 pub(super) struct SegmentFile {
     pub(super) files: Arc<OpenFiles>,
-    pub(super) segment: SegmentNumber,
+    pub(super) name: Arc<str>,
 }
 
 impl ReadFile for SegmentFile {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.files.get(self.segment)?.read_at(buf, offset)
+        self.files.get(&self.name)?.read_at(buf, offset)
     }
 
     fn len(&self) -> io::Result<u64> {
-        self.files.get(self.segment)?.len()
+        self.files.get(&self.name)?.len()
     }
 
     fn map(&self, len: u64) -> io::Result<Mapping> {
-        self.files.get(self.segment)?.map(len)
+        self.files.get(&self.name)?.map(len)
     }
 
     fn names(&self) -> io::Result<Names> {
-        self.files.get(self.segment)?.names()
+        self.files.get(&self.name)?.names()
     }
 }

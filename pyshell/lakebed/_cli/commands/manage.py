@@ -15,7 +15,7 @@ from lakebed._file_formats import file_format
 from lakebed.errors import CollectionNotFound, Corrupt, InvalidArgument
 
 if TYPE_CHECKING:
-    from lakebed.store import Layout
+    from lakebed._backend import Layout
 
 
 class Dropped(BaseModel):

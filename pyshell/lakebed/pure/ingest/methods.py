@@ -97,6 +97,7 @@ class _Run:
                 again=self._again,
                 resume=self._resume,
                 tick=ticker.tick,
+                reading=ticker.reading,
             )
         except Stop as stop:
             raise _cause(stop, input) from None
@@ -116,7 +117,14 @@ class _Run:
         ticker.total = None if self._settings.follow else input.size
         records = _recorded(View(writer.state), self._settings.into)
         try:
-            begun = find(input, records, again=self._again, resume=self._resume, tick=ticker.tick)
+            begun = find(
+                input,
+                records,
+                again=self._again,
+                resume=self._resume,
+                tick=ticker.tick,
+                reading=ticker.reading,
+            )
         except Stop as stop:
             if self._settings.follow:
                 # Asked to stop while the part that was ingested before was read: that is all there is to follow.

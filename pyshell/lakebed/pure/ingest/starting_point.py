@@ -47,9 +47,18 @@ class Begun(NamedTuple):
 
 
 def find(
-    input: Input, records: list[Recorded], *, again: bool, resume: bool, tick: Callable[[int], None]
+    input: Input,
+    records: list[Recorded],
+    *,
+    again: bool,
+    resume: bool,
+    tick: Callable[[int], None],
+    reading: Callable[[Callable[[], Content]], Content],
 ) -> Skipped | Begun:
-    """Decides where to begin. Raises `SourceChanged`, `InvalidArgument`, `BadRecord`, `StoreIOError`."""
+    """Decides where to begin. `reading` calls what may wait for the input.
+
+    Raises `SourceChanged`, `InvalidArgument`, `BadRecord`, `StoreIOError`.
+    """
     if again and resume:
         raise InvalidArgument("An ingest either goes on (`resume`) or begins anew (`again`): ask for one of the two.")
     digest = input.digest(None, lambda: tick(0)) if input.kind == "made" else None
@@ -58,7 +67,7 @@ def find(
         if name is not None:
             return Skipped(name)
     candidates = [] if again else _latest(input, records) if resume else _candidates(input, records)
-    content = Content(input)
+    content = reading(lambda: Content(input))
     try:
         return _begin(input, content, records, candidates, digest, resume=resume, tick=tick)
     except BaseException:

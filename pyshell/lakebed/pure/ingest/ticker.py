@@ -83,6 +83,8 @@ class Ticker:
         if self._progress is not None:
             try:
                 self._progress(self.bytes, self.total, self.rows, self.seconds)
+            except KeyboardInterrupt:
+                raise Stop from None
             except BaseException as cause:
                 raise Stop from cause
         if self._asked:

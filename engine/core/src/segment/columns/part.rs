@@ -1,7 +1,7 @@
 //! An open part: records by row.
 
 use lakebed_columns::{Lists, RowValues};
-use lakebed_format::{BlobId, IdRun, IdSet, PartEntry, SegmentNumber, limits};
+use lakebed_format::{BlobId, IdRun, IdSet, PartEntry, SegmentNumber, limits, names};
 use lakebed_json::shapes::{Shapes, Spellers};
 
 use super::pages::{Keeping, PartFile, PartPages};
@@ -52,8 +52,8 @@ impl OpenPart {
         entry: &PartEntry,
         table: PartTable,
     ) -> Result<Self> {
-        let file = files.open_part(segment, entry.collection)?;
-        let bytes = SegmentBytes::of_file(files, segment, file, entry.len)?;
+        let name = names::part(segment, entry.collection);
+        let bytes = SegmentBytes::of_file(files, segment, &name, entry.len)?;
         let damaged = |detail: &str| Error::corrupt(segment, entry.table_offset, detail);
         let spellers =
             Spellers::decode(&table.spellers).map_err(|error| damaged(&error.to_string()))?;
