@@ -166,11 +166,12 @@ def test_compacting_it_changes_no_answer(fixture, level):
     path, _ = fixture
     expected = answers(path)
     with lakebed.open(path) as store:
-        before = store.stats()
+        before = store.segments()
         report = store.compact(level=level)
         assert report.removed_blobs > 0
         assert report.segments_after < report.segments_before
-        assert store.stats().segment_bytes < before.segment_bytes
+        # Files of the old ones stay while DuckDB's extension keeps the store open.
+        assert sum(one.file_bytes for one in store.segments()) < sum(one.file_bytes for one in before)
         assert store.verify().ok
     found = answers(path)
     for part in ("collections", "schemas", "rows", "exports", "values"):
