@@ -91,14 +91,14 @@ def _runs(source: str, active: Collection[str]) -> str:
 
     def rows(condition: str, fields: list[str], more: str = "") -> str:
         paths = ", ".join(literal(f"$.{name}") for name in fields)
-        return f"(SELECT json_extract_string(_json, [{paths}]) AS t FROM {source} WHERE _json->>'$.event' {condition}{more})"
+        return f"(SELECT json_extract_string(_json, [{paths}]) AS t FROM {source} WHERE (_json->>'$.event') {condition}{more})"
 
     running = f"b.t[1] IN ({', '.join(map(literal, active))})" if active else "false"
     numbers = ", ".join(
         f"TRY_CAST(e.t[{place}] AS BIGINT) AS {name}" for place, name in enumerate(last, 1) if 3 <= place <= 11
     )
     # Of a run that was killed, the last row is the one of its middle.
-    newest = " QUALIFY row_number() OVER (PARTITION BY _json->>'$.run' ORDER BY _seq DESC) = 1"
+    newest = " QUALIFY row_number() OVER (PARTITION BY (_json->>'$.run') ORDER BY _seq DESC) = 1"
     first, rest = rows("= 'begin'", begin), rows("IN ('progress', 'end')", last, newest)
     ended = "CASE WHEN e.t[2] IS NOT NULL THEN TRY_CAST(e.t[12] AS TIMESTAMPTZ) END"
     return (
@@ -124,8 +124,8 @@ def _latest_results(database: str, results: Mapping[str, str], runs: str) -> str
     )
     settings = ", ".join(literal(f"$.{name}") for name in "model template system format options think".split())
     begun = (
-        f"(SELECT _json->>'$.run' AS run, json_extract_string(_json, [{settings}]) AS settings FROM {runs} "
-        "WHERE _json->>'$.event' = 'begin')"
+        f"(SELECT (_json->>'$.run') AS run, json_extract_string(_json, [{settings}]) AS settings FROM {runs} "
+        "WHERE (_json->>'$.event') = 'begin')"
     )
     return (
         'SELECT place AS "into", t[1] AS run, TRY_CAST(t[2] AS BIGINT) AS n, input, sources, t[3] AS request, t[4] AS reply, '
@@ -135,7 +135,7 @@ def _latest_results(database: str, results: Mapping[str, str], runs: str) -> str
         "SELECT r.*, coalesce(b.settings, [r.t[3]]) AS key FROM ("
         "SELECT *, (_json->'$.input')::JSON AS input, (_json->'$.sources')::JSON AS sources, json_extract_string(_json, "
         "['$.run', '$.n', '$.request', '$.reply', '$.text', '$.error.kind', '$.error.message']) AS t "
-        f"FROM ({source}) WHERE _json->>'$.run' IS NOT NULL AND _json->>'$.request' IS NOT NULL) AS r "
+        f"FROM ({source}) WHERE (_json->>'$.run') IS NOT NULL AND (_json->>'$.request') IS NOT NULL) AS r "
         f"LEFT JOIN {begun} AS b ON b.run = r.t[1])) "
         "WINDOW rows AS (PARTITION BY place, key, input, sources, place_in_run)) WHERE _seq = newest"
     )

@@ -172,9 +172,9 @@ class _Search:
                 sources = f"SELECT _seq, unnest(json_extract_string(_json, '$.sources[*].hash')) AS source FROM {self._table(name)}"
                 stems = [f"_seq IN (SELECT _seq FROM ({sources}) WHERE source IN (SELECT hash FROM gone))"]
                 if REQUESTS in self._views:
-                    stems.append(f"_json->>'$.request' IN (SELECT hash FROM gone WHERE collection = '{REQUESTS}')")
+                    stems.append(f"(_json->>'$.request') IN (SELECT hash FROM gone WHERE collection = '{REQUESTS}')")
                 if REPLIES in self._views:
-                    stems.append(f"_json->>'$.reply' IN (SELECT hash FROM gone WHERE collection = '{REPLIES}')")
+                    stems.append(f"(_json->>'$.reply') IN (SELECT hash FROM gone WHERE collection = '{REPLIES}')")
                 self._con.execute(
                     f"INSERT INTO gone SELECT 'result', {literal(name)}, _seq, _hash FROM {self._table(name)} "
                     f"WHERE ({' OR '.join(stems)}) "
@@ -267,7 +267,7 @@ class _Search:
         stored = f"SELECT _hash FROM {self._table(REQUESTS)} WHERE _hash IN {kept}" if REQUESTS in self._views else None
         unknown = [
             f"SELECT 1 FROM {self._table(name)} WHERE json_array_length(_json, '$.sources') = 0 "
-            f"AND _json->>'$.input' != '{{}}' AND _hash NOT IN (SELECT hash FROM gone)"
+            f"AND (_json->>'$.input') != '{{}}' AND _hash NOT IN (SELECT hash FROM gone)"
             for name in self._results
         ]
         return ForgetReport(

@@ -223,10 +223,10 @@ def _run_query(
         source = connection.sql(sql) if sql != statement.query else relation(connection, statement)
         shown = source.project(", ".join(values))
         rows = _without_positions(_fetched(shown if first is None else shown.limit(first)))
-        return Result(columns, _shown(columns, rows, screen), [_is_json(one.type) for one in columns], "SELECT")
-    # The statement begins on a line of its own, so that the lines in errors are those of the user, plus one.
-    limit = "" if first is None else f" LIMIT {first}"
-    rows = _run_wrapped(connection, f"SELECT {', '.join(values)} FROM (\n{sql}\n) AS result{limit}")
+    else:
+        # The statement begins on a line of its own, so that the lines in errors are those of the user, plus one.
+        limit = "" if first is None else f" LIMIT {first}"
+        rows = _run_wrapped(connection, f"SELECT {', '.join(values)} FROM (\n{sql}\n) AS result{limit}")
 
     def rest(last: int) -> Rest | None:
         found = rest_of(connection, sql, ", ".join(values), last)
