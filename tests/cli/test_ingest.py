@@ -158,3 +158,13 @@ class TestBadInput:
     def test_somewhere_to_write_that_is_not_there(self, run, healthy):
         self.refused(run("query", "FROM events", "-o", "no/such/out.csv"), 7, "no/such/out.csv cannot be written")
         self.refused(run("export", "events", "no/such/out.ndjson"), 7, "no/such")
+
+
+def test_only_one_file_is_followed_by_one_command(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.ndjson").write_text('{"x": 1}\n')
+    command = [str(PROGRAM), "--store", "s.lakebed", "ingest", "--follow", "--into", "t", "a.ndjson", "b.ndjson"]
+    done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "Only one file can be followed by one command" in done.stderr
+    assert not (tmp_path / "s.lakebed").exists()

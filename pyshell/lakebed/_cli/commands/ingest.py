@@ -47,6 +47,13 @@ def ingest(
     if into is None and (len(sources) > 1 or sources == ["-"]):
         message = "Several files, and standard input, need a collection: --into NAME."
         raise InvalidArgument(message)
+    if follow and len(sources) > 1:
+        # The first would never end, and the others never begin.
+        message = (
+            "Only one file can be followed by one command: follow each of the files in a command of its own (they take "
+            "turns with the store)."
+        )
+        raise InvalidArgument(message)
     if dry_run and len(sources) > 1:
         # Together, so that equal ones among them are seen.
         batches: list[str | list[str]] = [sources]
