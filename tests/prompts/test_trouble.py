@@ -80,6 +80,8 @@ class TestTrouble:
         assert (report.errors, report.new, len(results)) == (10, 10, 20)
         # The bad rows have one prompt: those that come after its error is stored send it again.
         assert 11 <= report.asked <= 20
+        # Each with a prompt of its own: rows that wait for the same request fail together.
+        given = [{"a": f"{number}" + " word" * 100 * (number % 2)} for number in range(20)]
         _, report = ask(store, "small", "{a}!", query=None, rows=given, max_errors=3, jobs=1)
         assert report.outcome == "too_many_errors"
         assert report.errors < 6
