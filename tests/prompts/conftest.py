@@ -4,16 +4,43 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
 import lakebed
+from lakebed._backend import installed
 from tests.backends import backend
 from tests.prompts.server import FakeOllama
 
 __all__ = ["backend", "client_name", "eventually", "issues", "path", "server", "store"]
 
 CLIENTS = ["httpx", *(["rust"] if lakebed.has_rust_backend() else [])]
+
+ON_EACH_BACKEND = {
+    "test_forget.py",
+    "test_kills.py",
+    "test_many_rows.py",
+    "test_pure.py",
+    "test_runs.py",
+    "test_views.py",
+}
+"""What stores and finds. The rest is about servers and replies, and runs on each backend with LAKEBED_LONG=1."""
+
+
+def pytest_collection_modifyitems(config, items):
+    if os.environ.get("LAKEBED_LONG"):
+        return
+    left_out = [item for item in items if _is_repeated(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _is_repeated(item):
+    if item.path.parent != Path(__file__).parent or item.path.name in ON_EACH_BACKEND:
+        return False
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    return "backend" in params and params["backend"] is not installed()[0]
 
 
 def eventually(condition, seconds=10.0):
