@@ -102,9 +102,9 @@ impl<'a, P: Pages> RowValues<'a, P> {
         &mut self.pages
     }
 
-    /// The next value of a leaf, as `take` takes it from its page.
+    /// The page of the next value of a leaf, and its place there.
     #[inline]
-    fn next<T>(&mut self, leaf: usize, take: impl FnOnce(&Page, usize) -> Option<T>) -> Option<T> {
+    fn next(&mut self, leaf: usize) -> Option<(&Page, usize)> {
         let cursor = self.leaves.get_mut(leaf)?;
         load(&mut self.pages, cursor, leaf, self.row)?;
         let place = &mut cursor.place;
@@ -112,24 +112,19 @@ impl<'a, P: Pages> RowValues<'a, P> {
             return None;
         }
         place.value += 1;
-        take(cursor.page.as_ref()?, place.value - 1)
+        Some((cursor.page.as_ref()?, place.value - 1))
     }
 
     /// The next integer of a leaf of 32 or 64 bits.
     pub fn next_integer(&mut self, leaf: usize) -> Option<i64> {
-        self.next(leaf, |page, index| page.values().integer(index))
+        let (page, index) = self.next(leaf)?;
+        page.values().integer(index)
     }
 
     /// The next bytes of a leaf.
     pub fn next_bytes(&mut self, leaf: usize) -> Option<&[u8]> {
-        let cursor = self.leaves.get_mut(leaf)?;
-        load(&mut self.pages, cursor, leaf, self.row)?;
-        let place = &mut cursor.place;
-        if place.value >= place.value_end {
-            return None;
-        }
-        place.value += 1;
-        cursor.page.as_ref()?.values().bytes(place.value - 1)
+        let (page, index) = self.next(leaf)?;
+        page.values().bytes(index)
     }
 }
 
@@ -150,7 +145,8 @@ fn load<P: Pages>(pages: &mut P, cursor: &mut Cursor, leaf: usize, row: u64) -> 
 
 impl<P: Pages> LeafValues for RowValues<'_, P> {
     fn boolean(&mut self, leaf: usize) -> Option<bool> {
-        self.next(leaf, |page, index| page.values().boolean(index))
+        let (page, index) = self.next(leaf)?;
+        page.values().boolean(index)
     }
 
     fn integer(&mut self, leaf: usize) -> Option<i64> {
@@ -162,11 +158,13 @@ impl<P: Pages> LeafValues for RowValues<'_, P> {
     }
 
     fn huge(&mut self, leaf: usize) -> Option<i128> {
-        self.next(leaf, |page, index| page.values().huge(index))
+        let (page, index) = self.next(leaf)?;
+        page.values().huge(index)
     }
 
     fn double(&mut self, leaf: usize) -> Option<f64> {
-        self.next(leaf, |page, index| page.values().double(index))
+        let (page, index) = self.next(leaf)?;
+        page.values().double(index)
     }
 
     fn text(&mut self, leaf: usize) -> Option<&[u8]> {

@@ -37,6 +37,7 @@ pub mod schema;
 pub mod shapes;
 mod syntax;
 pub mod time;
+mod varint;
 pub mod writer;
 
 pub use syntax::{

@@ -21,11 +21,21 @@ _BUSY: Final = (errno.EACCES, errno.EAGAIN)
 def try_write_lock(descriptor: int) -> bool:
     """Take the writer's lock, of a file that is open for writing: a record lock of the open file over the whole file,
     elsewhere `flock`. Returns whether it was free."""
+    if not _OFD:
+        return _try_flock(descriptor, fcntl.LOCK_EX)
     try:
-        if _OFD:
-            fcntl.fcntl(descriptor, _F_OFD_SETLK, _FLOCK.pack(fcntl.F_WRLCK, 0, 0, 0, 0))
-        else:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.fcntl(descriptor, _F_OFD_SETLK, _FLOCK.pack(fcntl.F_WRLCK, 0, 0, 0, 0))
+    except OSError as problem:
+        if problem.errno in _BUSY:
+            return False
+        raise
+    return True
+
+
+def _try_flock(descriptor: int, kind: int) -> bool:
+    """Take a lock of the whole open file, unless others keep it away."""
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except OSError as problem:
         if problem.errno in _BUSY:
             return False
@@ -47,12 +57,8 @@ def holder(descriptor: int) -> str | None:
     It takes nothing, so that readers never keep a writer away.
     """
     if not _OFD:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError as problem:
-            if problem.errno in _BUSY:
-                return "writer"
-            raise
+        if not _try_flock(descriptor, fcntl.LOCK_SH):
+            return "writer"
         fcntl.flock(descriptor, fcntl.LOCK_UN)
         return None
     answer = fcntl.fcntl(descriptor, _F_OFD_GETLK, _FLOCK.pack(fcntl.F_WRLCK, 0, 0, 0, 0))
@@ -67,10 +73,4 @@ def lock_shared(descriptor: int) -> None:
 
 def try_exclusive(descriptor: int) -> bool:
     """Whether nobody else holds a manifest."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as problem:
-        if problem.errno in _BUSY:
-            return False
-        raise
-    return True
+    return _try_flock(descriptor, fcntl.LOCK_EX)

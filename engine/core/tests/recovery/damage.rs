@@ -13,7 +13,7 @@ use lakebed_vfs::{MemVfs, Open, Vfs};
 
 use crate::recovery::support::look::{everything, files, look};
 use crate::recovery::support::runner::{Runner, Step};
-use crate::recovery::support::{long, options, reading};
+use crate::recovery::support::{long, on_both_cores, options, reading};
 use crate::recovery::workloads::{Workload, some_of_everything};
 
 type Files = BTreeMap<String, Vec<u8>>;
@@ -260,20 +260,6 @@ fn model_of(seen: &State, whole: &Whole) -> Model {
 fn number_of(name: &str) -> Option<u64> {
     let name = name.strip_prefix("segments/")?;
     name.strip_suffix(".seg")?.parse().ok()
-}
-
-/// Runs the cases on both cores.
-fn on_both_cores<T: Sync>(cases: &[T], test: impl Fn(&T) + Sync) {
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    test(case);
-                }
-            });
-        }
-    });
 }
 
 #[test]

@@ -11,7 +11,7 @@ use lakebed_vfs::{MemVfs, Open, Vfs};
 
 use crate::recovery::support::look::{files, look, verify};
 use crate::recovery::support::runner::{Runner, Step};
-use crate::recovery::support::{bound, long, options, reading};
+use crate::recovery::support::{bound, long, on_both_cores, options, reading};
 use crate::recovery::workloads::{Workload, records, some_of_everything};
 
 pub(super) type Files = BTreeMap<String, Vec<u8>>;
@@ -206,20 +206,6 @@ fn compare(seen: &State, report: &RepairReport, model: &Model, what: &dyn Fn() -
         }
     }
     assert!(lost <= report.lost_rows, "{report:#?}\n{}", what());
-}
-
-/// Runs the cases on both cores.
-fn on_both_cores<T: Sync>(cases: &[T], test: impl Fn(&T) + Sync) {
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    test(case);
-                }
-            });
-        }
-    });
 }
 
 #[test]

@@ -57,18 +57,6 @@ impl Builder {
     /// For values of this type; `declared` are the parts of it that were declared.
     pub(super) fn new(data_type: &DataType, declared: &[Declared]) -> Self {
         let whole = declared.iter().find(|part| part.path.is_empty());
-        let inside = |step: &Step| -> Vec<Declared> {
-            let parts = declared
-                .iter()
-                .filter_map(|part| match part.path.split_first() {
-                    None => Some(part.clone()),
-                    Some((first, rest)) => (first == step).then(|| Declared {
-                        path: rest.to_vec(),
-                        nulls: Arc::clone(&part.nulls),
-                    }),
-                });
-            parts.collect()
-        };
         let values = match data_type {
             DataType::Boolean => Values::Boolean(BooleanBufferBuilder::new(0)),
             DataType::BigInt => Values::BigInt(Vec::new()),
@@ -83,7 +71,7 @@ impl Builder {
             DataType::List(element) => Values::List(Box::new(Lists {
                 offsets: vec![0],
                 field: Arc::new(arrow_field("item", element)),
-                elements: Self::new(element, &inside(&Step::Element)),
+                elements: Self::new(element, &Declared::inside(declared, &Step::Element)),
             })),
             DataType::Struct(fields) => Values::Struct(Box::new(Structs {
                 // No key equals the byte that stands for the field of all other keys.
@@ -104,7 +92,7 @@ impl Builder {
                     .iter()
                     .map(|field| {
                         let step = Step::Key(field.name.as_bytes().into());
-                        Self::new(&field.data_type, &inside(&step))
+                        Self::new(&field.data_type, &Declared::inside(declared, &step))
                     })
                     .collect(),
                 stamps: vec![0; fields.len()],

@@ -1,8 +1,9 @@
 //! Numbers and blocks in the bytes of descriptions.
-//!
-//! The varints are those of `lakebed-format`, read and written here so that this crate does without it.
 
 use std::fmt;
+
+use crate::varint::BadVarint;
+pub(super) use crate::varint::write as varint;
 
 /// The bytes are not a summary: cut, damaged, or of a newer version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,19 +54,10 @@ impl<'a> Input<'a> {
     }
 
     pub(super) fn varint(&mut self) -> Result<u64, BadSummary> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            let bits = u64::from(byte & 0x7F);
-            if bits << shift >> shift != bits || (byte == 0 && shift > 0) {
-                return bad("has a number that is too long");
-            }
-            value |= bits << shift;
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        bad("has a number that is too long")
+        crate::varint::read(&mut self.bytes).or_else(|problem| match problem {
+            BadVarint::Cut => bad("is cut short"),
+            BadVarint::TooLong => bad("has a number that is too long"),
+        })
     }
 
     /// A varint length, and as many bytes.
@@ -81,16 +73,4 @@ impl<'a> Input<'a> {
             count => Ok(count),
         }
     }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the lowest seven bits are written at a time"
-)]
-pub(super) fn varint(mut value: u64, out: &mut Vec<u8>) {
-    while value > 0x7F {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
 }

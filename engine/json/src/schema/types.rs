@@ -110,6 +110,22 @@ pub struct Declared {
     pub nulls: Arc<[Box<str>]>,
 }
 
+impl Declared {
+    /// The declared parts from a step on. A type declared as a whole holds for all that is inside it.
+    pub(crate) fn inside(declared: &[Self], step: &Step) -> Vec<Self> {
+        let parts = declared
+            .iter()
+            .filter_map(|part| match part.path.split_first() {
+                None => Some(part.clone()),
+                Some((first, rest)) => (first == step).then(|| Self {
+                    path: rest.to_vec(),
+                    nulls: Arc::clone(&part.nulls),
+                }),
+            });
+        parts.collect()
+    }
+}
+
 /// A column of a collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {

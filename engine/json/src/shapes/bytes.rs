@@ -1,7 +1,8 @@
-//! Numbers in the bytes of shapes, spellers and `_fix`. The varints are those of `lakebed-format`, read and written
-//! here so that this crate does without it.
+//! Numbers in the bytes of shapes, spellers and `_fix`.
 
 use std::fmt;
+
+pub(super) use crate::varint::write as varint;
 
 /// The bytes are not what [`Shapes::encode`](super::Shapes::encode) or [`Spellers::encode`](super::Spellers::encode)
 /// writes: cut, damaged, or of a newer version.
@@ -47,19 +48,7 @@ impl<'a> Input<'a> {
     /// A varint in its shortest form, of at most 64 bits.
     #[inline]
     pub(super) fn varint(&mut self) -> Option<u64> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            let bits = u64::from(byte & 0x7F);
-            if bits << shift >> shift != bits || (byte == 0 && shift > 0) {
-                return None;
-            }
-            value |= bits << shift;
-            if byte & 0x80 == 0 {
-                return Some(value);
-            }
-        }
-        None
+        crate::varint::read(&mut self.bytes).ok()
     }
 
     /// A varint length, and as many bytes.
@@ -68,19 +57,6 @@ impl<'a> Input<'a> {
         let length = self.varint()?;
         self.take(length)
     }
-}
-
-#[inline]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the lowest seven bits are written at a time"
-)]
-pub(super) fn varint(mut value: u64, out: &mut Vec<u8>) {
-    while value > 0x7F {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
 }
 
 /// A varint length, and the bytes.

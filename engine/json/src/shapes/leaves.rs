@@ -164,7 +164,7 @@ impl Leaves {
             DataType::List(element) => {
                 let list = self.begin_list(place);
                 place.path.push(LeafStep::Element);
-                let node = self.node(element, &inside(declared, &Step::Element), place);
+                let node = self.node(element, &Declared::inside(declared, &Step::Element), place);
                 self.end_list(list, place);
                 Form::List(list, Box::new(node))
             }
@@ -183,7 +183,8 @@ impl Leaves {
                 for field in fields {
                     place.path.push(LeafStep::Field(field.name.clone()));
                     let step = Step::Key(field.name.as_bytes().into());
-                    let node = self.node(&field.data_type, &inside(declared, &step), place);
+                    let node =
+                        self.node(&field.data_type, &Declared::inside(declared, &step), place);
                     place.path.pop();
                     match &node.form {
                         Form::Leaf(leaf, _) if field.rest => {
@@ -250,20 +251,6 @@ struct Place {
     column: usize,
     path: Vec<LeafStep>,
     lists: Vec<usize>,
-}
-
-/// The declared parts from a step on. A type declared as a whole holds for all that is inside it.
-fn inside(declared: &[Declared], step: &Step) -> Vec<Declared> {
-    let parts = declared
-        .iter()
-        .filter_map(|part| match part.path.split_first() {
-            None => Some(part.clone()),
-            Some((first, rest)) => (first == step).then(|| Declared {
-                path: rest.to_vec(),
-                nulls: Arc::clone(&part.nulls),
-            }),
-        });
-    parts.collect()
 }
 
 fn kind_of(data_type: &DataType) -> LeafKind {

@@ -4,6 +4,7 @@ pub(crate) mod image;
 pub(crate) mod look;
 pub(crate) mod runner;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use lakebed_core::{Clock, Mode, Options};
@@ -16,6 +17,20 @@ pub(crate) fn long() -> bool {
 /// One number for the default run, another for the long one.
 pub(crate) fn bound(default: usize, long_run: usize) -> usize {
     if long() { long_run } else { default }
+}
+
+/// Runs the cases on both cores.
+pub(crate) fn on_both_cores<T: Sync>(cases: &[T], test: impl Fn(&T) + Sync) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    test(case);
+                }
+            });
+        }
+    });
 }
 
 /// Options for small stores: pages and segments so small that few records fill several.
