@@ -1,5 +1,5 @@
-//! Varints: LEB128 in its shortest form, of at most 64 bits. They are those of `lakebed-format`, read and written here so
-//! that this crate does without it.
+//! Varints: LEB128 in its shortest form, of at most 64 bits. They are those of `lakebed-format`, read and written here
+//! so that this crate does without it.
 
 /// Why bytes do not begin with a varint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
