@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
+use std::time::Instant;
 
 use crate::error::{Error, Result};
 
@@ -81,5 +82,75 @@ impl fmt::Debug for ProgressFn {
         f.debug_tuple("ProgressFn")
             .field(&self.callback.is_some())
             .finish()
+    }
+}
+
+/// Bytes between two reports of a [`Meter`].
+const REPORT_BYTES: u64 = 4 << 20;
+
+/// Counts what is done of a call whose bytes are known before, and reports it now and then.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    progress: ProgressFn,
+    began: Instant,
+    done: u64,
+    reported: u64,
+    /// All bytes.
+    pub(crate) total: u64,
+    pub(crate) rows: u64,
+}
+
+impl Meter {
+    pub(crate) fn new(progress: ProgressFn) -> Self {
+        Self {
+            progress,
+            began: Instant::now(),
+            done: 0,
+            reported: 0,
+            total: 0,
+            rows: 0,
+        }
+    }
+
+    /// So many more bytes are done.
+    ///
+    /// # Errors
+    /// `Interrupted`.
+    pub(crate) fn advance(&mut self, bytes: u64) -> Result<()> {
+        self.done += bytes;
+        if self.done - self.reported < REPORT_BYTES {
+            return Ok(());
+        }
+        self.report()
+    }
+
+    /// A step ended, of whose bytes some may not have been read.
+    ///
+    /// # Errors
+    /// `Interrupted`.
+    pub(crate) fn reach(&mut self, done: u64) -> Result<()> {
+        self.done = self.done.max(done);
+        self.report()
+    }
+
+    /// All is done. What is done is not undone when the callback asks to stop now.
+    pub(crate) fn finish(&mut self) {
+        self.done = self.total;
+        let _ = self.report();
+    }
+
+    fn report(&mut self) -> Result<()> {
+        self.reported = self.done;
+        self.progress.report(&Progress {
+            bytes: self.done.min(self.total),
+            total_bytes: Some(self.total),
+            rows: self.rows,
+            seconds: self.seconds(),
+        })
+    }
+
+    /// Seconds since it began.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.began.elapsed().as_secs_f64()
     }
 }

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from lakebed._progress import EngineProgress
 from lakebed.pure.damage import operating_system
 from lakebed.pure.reading import missing_blob
 from lakebed.pure.view import View
@@ -14,10 +15,9 @@ from lakebed.pure.view import View
 __all__ = ["export"]
 
 _PIECE = 1 << 20
-Progress = Callable[[int, int | None, int, float], None]
 
 
-def export(view: View, name: str, target: Any, progress: Progress | None) -> dict[str, Any]:
+def export(view: View, name: str, target: Any, progress: EngineProgress | None) -> dict[str, Any]:
     """Write each row of a collection, followed by a line break, to a path or a file object.
 
     Returns the fields of `lakebed.ExportReport`. Raises `CollectionNotFound`, `StoreFull`, `StoreIOError`, `Corrupt`.
@@ -30,7 +30,7 @@ def export(view: View, name: str, target: Any, progress: Progress | None) -> dic
 
 
 def _write(
-    view: View, name: str, collection: Any, write: Callable[[bytes], object], progress: Progress | None
+    view: View, name: str, collection: Any, write: Callable[[bytes], object], progress: EngineProgress | None
 ) -> dict[str, Any]:
     begun = shown = time.monotonic()
     rows = written = size = 0

@@ -9,6 +9,7 @@ from typing import Any
 
 from xxhash import xxh3_64_intdigest
 
+from lakebed._progress import EngineProgress
 from lakebed.errors import Corrupt, FormatTooNew
 from lakebed.pure.damage import io_error
 from lakebed.pure.files import manifest_name
@@ -25,8 +26,6 @@ from lakebed.pure.view import View
 
 __all__ = ["lost_commits", "verify"]
 
-Progress = Callable[[int, int | None, int, float], None]
-
 
 def lost_commits(state: State) -> str | None:
     """What to say of acknowledged commits that are missing."""
@@ -40,14 +39,14 @@ def lost_commits(state: State) -> str | None:
     )
 
 
-def verify(view: View, progress: Progress | None, skip: AbstractSet[int] = frozenset()) -> dict[str, Any]:
+def verify(view: View, progress: EngineProgress | None, skip: AbstractSet[int] = frozenset()) -> dict[str, Any]:
     """Read and check everything but the segments to skip. Returns the fields of `lakebed.VerifyReport`, which list the
     damage."""
     return _Verifier(view.state, progress, skip).run()
 
 
 class _Verifier:
-    def __init__(self, state: State, progress: Progress | None, skip: AbstractSet[int]) -> None:
+    def __init__(self, state: State, progress: EngineProgress | None, skip: AbstractSet[int]) -> None:
         self.skip = skip
         self.state = state
         self.progress = progress

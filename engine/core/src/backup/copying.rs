@@ -9,12 +9,12 @@ use lakebed_format::{
 };
 use lakebed_vfs::{File, Open, Vfs};
 
-use super::report::Meter;
 use super::reuse::{Earlier, Reused};
 use super::series::claim;
 use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
+use crate::progress::Meter;
 use crate::random::random_u64;
 use crate::segment::files::SegmentFiles;
 use crate::segment::frame_cache::FrameCache;
@@ -124,7 +124,7 @@ pub(super) fn copy_state(
     }
     vfs.sync_dir("").map_err(io)?;
     let wanted = Wanted::of(committed);
-    meter.expect(wanted.iter().map(Wanted::len).sum());
+    meter.total = wanted.iter().map(Wanted::len).sum();
     let mut copying = Copying {
         committed,
         files: SegmentFiles::unmapped(Arc::clone(&target.vfs) as _, &target.header),

@@ -18,12 +18,12 @@ use lakebed_format::{CommitNumber, StoreHeader, limits};
 use lakebed_vfs::{Subdirectory, Vfs};
 
 use self::copying::{Copied, Target, copy_state};
-use self::report::Meter;
 pub use self::report::{BackupOptions, BackupReport, RestoreOptions, RestoreReport};
 pub(crate) use self::restore::restore;
 use self::reuse::Earlier;
 use self::series::{Series, remove_tree};
 use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Meter;
 use crate::snapshot::CommittedState;
 
 /// Backs a committed state up into a series. `synced` is the last commit that was on disk before the state was read.

@@ -1,15 +1,10 @@
 //! What backups and restores are asked for, and what they report.
 
 use std::num::NonZeroUsize;
-use std::time::Instant;
 
 use lakebed_format::CommitNumber;
 
-use crate::error::Result;
-use crate::progress::{Progress, ProgressFn};
-
-/// Bytes between two reports of progress.
-const REPORT_BYTES: u64 = 4 << 20;
+use crate::progress::ProgressFn;
 
 /// How to back up.
 #[derive(Debug, Default)]
@@ -63,64 +58,4 @@ pub struct RestoreReport {
     pub bytes: u64,
     /// How long it took.
     pub seconds: f64,
-}
-
-/// Reports how far the work is.
-#[derive(Debug)]
-pub(super) struct Meter {
-    progress: ProgressFn,
-    began: Instant,
-    done: u64,
-    reported: u64,
-    total: u64,
-}
-
-impl Meter {
-    pub(super) fn new(progress: ProgressFn) -> Self {
-        Self {
-            progress,
-            began: Instant::now(),
-            done: 0,
-            reported: 0,
-            total: 0,
-        }
-    }
-
-    /// There is so much to do.
-    pub(super) fn expect(&mut self, bytes: u64) {
-        self.total = bytes;
-    }
-
-    /// So much more is done.
-    ///
-    /// # Errors
-    /// `Interrupted`.
-    pub(super) fn advance(&mut self, bytes: u64) -> Result<()> {
-        self.done += bytes;
-        if self.done - self.reported < REPORT_BYTES {
-            return Ok(());
-        }
-        self.report()
-    }
-
-    /// All is done. What is done is not undone when the callback asks to stop now.
-    pub(super) fn finish(&mut self) {
-        self.done = self.total;
-        let _ = self.report();
-    }
-
-    fn report(&mut self) -> Result<()> {
-        self.reported = self.done;
-        let progress = Progress {
-            bytes: self.done.min(self.total),
-            total_bytes: Some(self.total),
-            rows: 0,
-            seconds: self.seconds(),
-        };
-        self.progress.report(&progress)
-    }
-
-    pub(super) fn seconds(&self) -> f64 {
-        self.began.elapsed().as_secs_f64()
-    }
 }

@@ -8,11 +8,12 @@ use lakebed_vfs::{Subdirectory, Vfs};
 
 use super::check_whole;
 use super::copying::{Target, copy_state};
-use super::report::{Meter, RestoreOptions, RestoreReport};
+use super::report::{RestoreOptions, RestoreReport};
 use super::series::{Series, claim, is_store};
 use crate::context::{StoreContext, without_format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
+use crate::progress::Meter;
 use crate::snapshot::open::{Caller, newest};
 use crate::write::create::{FORMAT_TEMPORARY, make_reserve, uuid};
 use crate::writer_lock::read_synced;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use lakebed_codec::Dictionary;
 use lakebed_format::{BlobId, CollectionId, DictionaryNumber, Encoding, IdRun, RowBatchEntry, Seq};
 
-use super::progress::Meter;
 use crate::error::Result;
+use crate::progress::Meter;
 use crate::reach::Reach;
 use crate::segment::rows::keep::{Keep, Kept};
 use crate::segment::{FindDictionary, Segment};

@@ -9,7 +9,6 @@ mod goals;
 mod keeper;
 mod layout;
 mod plan;
-mod progress;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -24,9 +23,9 @@ use self::keeper::Keeper;
 pub use self::layout::StoredLayout;
 use self::layout::{PartMaker, Wanted};
 use self::plan::{Step, Weighed};
-use self::progress::Meter;
 pub use self::report::{CompactOptions, CompactReport};
 use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Meter;
 use crate::random::random_u64;
 use crate::reach::Reach;
 use crate::segment::Segment;

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from lakebed._progress import EngineProgress
 from lakebed.errors import Corrupt, InvalidArgument, StoreFull
 from lakebed.pure.compact.plan import Group, dictionaries_of, is_dead, plan
 from lakebed.pure.compact.rewrite import rewrite
@@ -31,10 +31,8 @@ from lakebed.pure.write.writer import Writer
 
 __all__ = ["compact"]
 
-Progress = Callable[[int, int | None, int, float], None]
 
-
-def compact(writer: Writer, level: int | None, dry_run: bool, progress: Progress | None) -> dict[str, Any]:
+def compact(writer: Writer, level: int | None, dry_run: bool, progress: EngineProgress | None) -> dict[str, Any]:
     """Give back the space of what nothing reaches, and gather small segments and frames.
 
     Returns the fields of `lakebed.CompactReport`. Raises `InvalidArgument`, `Corrupt`, `StoreFull`, `Interrupted`.
@@ -57,7 +55,7 @@ def compact(writer: Writer, level: int | None, dry_run: bool, progress: Progress
 
 
 class _Compaction:
-    def __init__(self, writer: Writer, level: int | None, progress: Progress | None) -> None:
+    def __init__(self, writer: Writer, level: int | None, progress: EngineProgress | None) -> None:
         self.writer = writer
         self.level = level
         self.progress = progress

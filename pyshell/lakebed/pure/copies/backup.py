@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lakebed._progress import EngineProgress
 from lakebed.errors import Corrupt, InvalidArgument
 from lakebed.pure.context import FORMAT, Context
-from lakebed.pure.copies.unfinished import copy_file, finished, is_unfinished, made
+from lakebed.pure.copies.unfinished import copy_file, counting, finished, is_unfinished, made
 from lakebed.pure.damage import interruptible, operating_system
 from lakebed.pure.files import Directory, SegmentFile, segment_name
 from lakebed.pure.format.coding import Malformed
@@ -24,7 +24,6 @@ from lakebed.pure.view import View
 
 __all__ = ["backup", "backups_in", "manifest_of", "parts_to_copy"]
 
-Progress = Callable[[int, int | None, int, float], None]
 SUFFIX = ".lakebed"
 
 
@@ -51,7 +50,7 @@ def manifest_of(state: State, uuid: bytes) -> bytes:
     return state.manifest.encode(state.manifest_number, uuid, int.from_bytes(os.urandom(8), "little"))
 
 
-def backup(view: View, dest: str, keep: int | None, progress: Progress | None) -> dict[str, Any]:
+def backup(view: View, dest: str, keep: int | None, progress: EngineProgress | None) -> dict[str, Any]:
     """Add a backup to the series in `dest`. Returns the fields of `lakebed.BackupReport`.
 
     Raises `InvalidArgument`, `Corrupt`, `StoreFull`, `StoreIOError`, `Interrupted`.
@@ -76,13 +75,8 @@ def backup(view: View, dest: str, keep: int | None, progress: Progress | None) -
                 )
         target = _begin(place)
         parts = parts_to_copy(state)
-        total, linked, copied, done = sum(parts.values()), set(), 0, 0
-
-        def tick(size: int) -> None:
-            nonlocal done
-            done += size
-            if progress is not None:
-                progress(done, total, 0, time.monotonic() - begun)
+        total, linked, copied = sum(parts.values()), set(), 0
+        tick = counting(progress, total, begun)
 
         with (
             interruptible(

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lakebed._progress import EngineProgress
 from lakebed.errors import Corrupt, InvalidArgument, NotAStore, StoreNotFound
 from lakebed.pure.context import FORMAT, Context, Options
 from lakebed.pure.copies.backup import backups_in, manifest_of, parts_to_copy, sync_names
-from lakebed.pure.copies.unfinished import copy_file, finished, is_unfinished, made
+from lakebed.pure.copies.unfinished import copy_file, counting, finished, is_unfinished, made
 from lakebed.pure.damage import interruptible, named, operating_system
 from lakebed.pure.files import Directory, SegmentFile, segment_name
 from lakebed.pure.format import header
@@ -24,12 +25,11 @@ from lakebed.pure.write.recovery import make_reserve
 
 __all__ = ["restore"]
 
-Progress = Callable[[int, int | None, int, float], None]
 _OPTIONS = Options("r", 10.0, 16 << 20, 64 << 20, 12 << 10, 3, 1, "restore")
 
 
 def restore(
-    backup: str | os.PathLike[str], path: str | os.PathLike[str], progress: Progress | None, /
+    backup: str | os.PathLike[str], path: str | os.PathLike[str], progress: EngineProgress | None, /
 ) -> dict[str, Any]:
     """Make a store in the directory `path` of a backup, or of the newest in the directory `backup`.
 
@@ -52,13 +52,8 @@ def restore(
             raise Corrupt(f"{lost} It is not a whole backup.")
         store_file = context.store_file._replace(uuid=os.urandom(16), read_compatible=0)
         parts = parts_to_copy(state)
-        total, done = sum(parts.values()), 0
-
-        def tick(size: int) -> None:
-            nonlocal done
-            done += size
-            if progress is not None:
-                progress(done, total, 0, time.monotonic() - begun)
+        total = sum(parts.values())
+        tick = counting(progress, total, begun)
 
         with (
             interruptible(f"The restore to {target} was interrupted, and {target} is no store: call it again."),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
+from lakebed._progress import EngineProgress
 from lakebed.errors import Corrupt, InvalidArgument
 from lakebed.pure.catalogue import Collection
 from lakebed.pure.format.records import Described, Ingested
@@ -19,14 +20,13 @@ from lakebed.pure.write.writer import Writer
 
 __all__ = ["copy_to"]
 
-Progress = Callable[[int, int | None, int, float], None]
 _GROUP = 64 << 20
 """Bytes of records that make a commit."""
 _POSITION = re.compile("lakebed:[0-9a-f]{32}/[0-9]+")
 """The names of files under which positions are recorded."""
 
 
-def copy_to(view: View, writer: Writer, collections: list[str], progress: Progress | None) -> dict[str, Any]:
+def copy_to(view: View, writer: Writer, collections: list[str], progress: EngineProgress | None) -> dict[str, Any]:
     """Add rows of these collections to another store; of all, and the blobs of `put`, when the list is empty.
 
     `view` shows the store to copy from; `writer` is the other one's, with nothing pending. Returns the fields of
@@ -55,7 +55,7 @@ def _check_other(view: View, writer: Writer, collection: Collection) -> None:
 
 
 class _Transfer:
-    def __init__(self, view: View, writer: Writer, progress: Progress | None) -> None:
+    def __init__(self, view: View, writer: Writer, progress: EngineProgress | None) -> None:
         self.view = view
         self.writer = writer
         self.progress = progress

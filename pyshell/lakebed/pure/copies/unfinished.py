@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from lakebed._progress import EngineProgress
 from lakebed.errors import Corrupt, InvalidArgument
 from lakebed.pure import locks
 from lakebed.pure.context import FORMAT, LOCK, UNFINISHED, Context
@@ -18,11 +20,24 @@ from lakebed.pure.opening import open_state
 from lakebed.pure.verify import verify
 from lakebed.pure.view import View
 
-__all__ = ["Copied", "copy_file", "finished", "is_unfinished", "made"]
+__all__ = ["Copied", "copy_file", "counting", "finished", "is_unfinished", "made"]
 
 _PIECE: Final = 4 << 20
 Copied = Callable[[int], None]
 """Called with the number of bytes of each piece that was copied or linked."""
+
+
+def counting(progress: EngineProgress | None, total: int, begun: float) -> Copied:
+    """Adds the bytes up and reports them, of `total`, with the seconds since `begun` of the monotonic clock."""
+    done = 0
+
+    def tick(size: int) -> None:
+        nonlocal done
+        done += size
+        if progress is not None:
+            progress(done, total, 0, time.monotonic() - begun)
+
+    return tick
 
 
 def is_unfinished(path: Path) -> bool:

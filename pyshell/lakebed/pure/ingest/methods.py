@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from lakebed._progress import EngineProgress
 from lakebed.errors import InvalidArgument
 from lakebed.pure.ingest.inputs import Input, opened
 from lakebed.pure.ingest.report import Report
@@ -20,7 +20,6 @@ from lakebed.pure.write.writer import Writer
 
 __all__ = ["Ingests"]
 
-Progress = Callable[[int, int | None, int, float], object]
 
 _ON_ERROR = ("abort", "skip", "quarantine")
 _NAN = (None, "null", "string")
@@ -50,7 +49,7 @@ class Ingests(Reads):
         follow: bool,
         dry_run: bool,
         train: bool,
-        progress: Progress | None,
+        progress: EngineProgress | None,
     ) -> dict[str, Any]:
         if on_error not in _ON_ERROR:
             raise InvalidArgument(f'on_error is "abort", "skip" or "quarantine", not "{on_error}".')
