@@ -133,10 +133,7 @@ def _greet(session: Session) -> None:
     style = session.context.style
     missing = "" if store.exists() else ": there is no store yet, `ingest FILE` makes one"
     sys.stdout.write(
-        style.dim(
-            f"{version} on {render.escaped(str(store))}{missing}. help lists the verbs, Ctrl-D leaves."
-        )
-        + "\n"
+        style.dim(f"{version} on {render.escaped(str(store))}{missing}. help lists the verbs, Ctrl-D leaves.") + "\n"
     )
 
 
