@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakebed import _backend, _progress
 from lakebed._snapshot import number
-from lakebed.errors import InvalidArgument
+from lakebed.errors import Closed, InvalidArgument
 
 if TYPE_CHECKING:
     from lakebed import copy_reports
@@ -72,6 +72,8 @@ class Copying:
         names = [] if collections is None else [collections] if isinstance(collections, str) else list(collections)
         if collections is not None and not names:
             raise InvalidArgument("No collection was named: None copies all of them.")
+        if other._engine.closed:
+            raise Closed("The other store is closed; open it again.")
         with _progress.reporting(progress, "copy") as report:
             done = other._warning(self._engine.copy_to, other._engine, names, report)
         return copy_reports.CopyReport(**done)

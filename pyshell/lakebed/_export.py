@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from lakebed._backend import StoreEngine
     from lakebed._snapshot import Readable
 
-__all__ = ["export"]
+__all__ = ["check_writable", "export"]
 
 _Report: TypeAlias = Callable[[int, int | None, int, float], None]
 
@@ -82,3 +83,11 @@ def _write_all(target: IO[bytes], data: bytes) -> int:
         taken = target.write(rest)
         rest = rest[len(rest) if taken is None else taken :]
     return len(data)
+
+
+def check_writable(target: object) -> None:
+    """Raises `TypeError` unless bytes can be written to `target`."""
+    if not hasattr(target, "write"):
+        raise TypeError(f"export takes a path or a file object, not {type(target).__name__}")
+    if isinstance(target, io.TextIOBase):
+        raise TypeError('the file takes text: open it in binary mode, open(path, "wb")')

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 __all__ = ["watch"]
 
 
-def watch(store: object, engine: StoreEngine) -> None:
-    """Says so when `store` is collected, or the program ends, before `engine` is closed and with changes pending."""
-    weakref.finalize(store, _warn, engine, os.getpid())
+def watch(store: object, engine: StoreEngine) -> weakref.finalize[..., object]:
+    """Says so when `store` is collected, or the program ends, before `engine` is closed and with changes pending. What
+    it returns is detached when the store is closed."""
+    return weakref.finalize(store, _warn, engine, os.getpid())
 
 
 def _warn(engine: StoreEngine, process: int) -> None:

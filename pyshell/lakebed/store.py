@@ -6,15 +6,15 @@ stop on Ctrl-C. There is no asynchronous variant: use `await asyncio.to_thread(s
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 
 from lakebed import _backend, _pending, _progress, _records
+from lakebed._closed import ClosedEngine
 from lakebed._copies import Copying
 from lakebed._ingest import Nan, OnError, ingest
 from lakebed._inputs import Source, utf8_name
@@ -110,7 +110,7 @@ class Store(Copying, Readable):
     def __init__(self, engine: StoreEngine) -> None:
         super().__init__(engine)
         self._engine = engine
-        _pending.watch(self, engine)
+        self._watch = _pending.watch(self, engine)
         # Those of opening it: frames are this one, `open` and the caller's.
         self._show_warnings(stacklevel=4)
 
@@ -195,8 +195,16 @@ class Store(Copying, Readable):
 
     def close(self) -> None:
         """Commit, and close the files. Closing twice has no effect. Buffers stay valid."""
-        if not self.closed:
+        if self.closed:
+            return
+        closed = ClosedEngine(self._engine)
+        try:
             self._warning(self._engine.close)
+        finally:
+            if self._engine.closed:
+                self._watch.detach()
+                self._engine = self._reader = cast("StoreEngine", closed)
+                self.__dict__.pop("get", None)
 
     # --- Rows ---
 
@@ -388,10 +396,10 @@ class Store(Copying, Readable):
         `TypeError` when `target` takes no bytes.
         """
         from lakebed import models
-        from lakebed._export import export
+        from lakebed._export import check_writable, export
 
         if not isinstance(target, str | os.PathLike):
-            _check_writable(target)
+            check_writable(target)
         with _progress.reporting(progress, f"export {collection}") as report:
             return models.ExportReport(**export(self, self._engine, collection, target, format, report))
 
@@ -488,11 +496,3 @@ def _changes(types: Mapping[str, str | None], nulls: Sequence[str]) -> list[tupl
     if nulls and not any(types.values()):
         raise InvalidArgument("A text that means NULL belongs to a declared type: declare one, as in price=DOUBLE.")
     return [(path, kind, list(nulls)) for path, kind in types.items()]
-
-
-def _check_writable(target: object) -> None:
-    """Raises `TypeError` unless bytes can be written to `target`."""
-    if not hasattr(target, "write"):
-        raise TypeError(f"export takes a path or a file object, not {type(target).__name__}")
-    if isinstance(target, io.TextIOBase):
-        raise TypeError('the file takes text: open it in binary mode, open(path, "wb")')

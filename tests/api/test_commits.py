@@ -3,6 +3,7 @@
 import os
 import pickle
 import stat
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -140,6 +141,29 @@ def test_every_call_on_a_closed_store_says_so(path, call):
     with pytest.raises(ValueError, match="closed"):
         call(store)
     assert "closed" in repr(store)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are listed by Linux")
+def test_a_closed_store_holds_no_file_of_the_store(path):
+    def opened():
+        links = (os.path.realpath(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd"))
+        return [link for link in links if link.startswith(os.path.realpath(path))]
+
+    with lakebed.open(path) as store:
+        store.append("rows", [b"1"] * 9)
+        store.commit()
+        store.seal()
+        assert opened()
+    assert opened() == []
+    assert store.closed
+    assert store.path == os.fspath(path)
+    assert store.settings.mode == "a"
+    with lakebed.open(path) as other:
+        with pytest.raises(lakebed.Closed):
+            other.copy_to(store)
+        other.drop("rows")
+        other.compact()
+        assert other.stats().held_bytes == 0
 
 
 CHANGES = ["put", "append", "ingest", "train", "drop", "trim", "seal"]

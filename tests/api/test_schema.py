@@ -82,6 +82,15 @@ def test_a_record_with_very_many_keys_leaves_the_others_their_columns(store):
     assert values(store, "late", "logs").count(True) == 50
 
 
+def test_a_wide_record_that_comes_first_leaves_later_ones_their_columns(store):
+    store.append("t", [wide(range(4097))])
+    store.commit()
+    assert types(store) == {"other_keys": "JSON"}
+    store.append("t", [{"id": 1, "level": "info"}] * 100)
+    store.commit()
+    assert types(store) == {"id": "BIGINT", "level": "VARCHAR", "other_keys": "JSON"}
+
+
 def test_the_columns_come_back_when_the_wide_record_is_gone(store):
     store.append("t", [{"id": number} for number in range(10)] + [wide(range(5000))])
     store.commit()

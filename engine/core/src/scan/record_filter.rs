@@ -64,7 +64,12 @@ impl RecordFilter {
         if cursor.peek()? == b'n' {
             return Ok(matches(&self.op, &Operand::Null));
         }
-        if matches!(self.op, Op::IsNull | Op::IsNotNull) {
+        let compares_nothing = match &self.op {
+            Op::IsNull | Op::IsNotNull => true,
+            Op::In(constants) => constants.is_empty(),
+            _ => false,
+        };
+        if compares_nothing {
             return Ok(matches(&self.op, &Operand::Other));
         }
         let unescaped;

@@ -170,10 +170,19 @@ fn chosen_fields(
     if !settings.names.contains_key(&Named::Rest) {
         // One column is for the rest, and one for records that are no objects.
         let room = (MAX_COLUMNS - 2).saturating_sub(chosen.len());
-        let frequent = summary.frequent_fields(ROOT, keeps);
-        chosen.extend(frequent.into_iter().take(room));
+        chosen.extend(frequent_in_rows(summary, keeps).take(room));
     }
     chosen
+}
+
+/// The fields of the record that get a column although there are too many: those in many rows, and in more than one, so
+/// that a single record with very many keys takes no column that later rows need. Those in most rows first.
+pub(super) fn frequent_in_rows(
+    summary: &Summary,
+    skip: impl Fn(&[u8]) -> bool,
+) -> impl Iterator<Item = NodeId> {
+    let fields = summary.frequent_fields(ROOT, skip).into_iter();
+    fields.filter(|field| summary.node(*field).stats.total() > 1)
 }
 
 /// Keys that occur at no other path and that a search for their bytes finds; see [`Column::unique`].

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::columns::columns_of;
-use super::node::{MAX_COLUMNS, ROOT};
+use super::columns::{columns_of, frequent_in_rows};
+use super::node::MAX_COLUMNS;
 use super::settings::{Named, Settings};
 use super::summary::Summary;
 use super::types::{Column, ColumnSource, Schema};
@@ -57,7 +57,7 @@ impl Settings {
     fn frequent_keys(&self, after: &Summary) -> BTreeSet<Box<[u8]>> {
         let room = MAX_COLUMNS.saturating_sub(self.names.len() + 1);
         let known = |key: &[u8]| self.names.contains_key(&Named::Key(key.into()));
-        let fields = after.frequent_fields(ROOT, known).into_iter().take(room);
+        let fields = frequent_in_rows(after, known).take(room);
         fields.map(|field| after.node(field).key.clone()).collect()
     }
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 from lakebed.pure.json.infer import OTHER_KEYS, in_place, infer_column
@@ -165,8 +165,14 @@ def _chosen_fields(summary: Summary, settings: Settings, admitted: Collection[st
     if REST not in settings.names:
         # One column is for the other keys, and one for records that are not objects.
         room = max(0, MAX_COLUMNS - 2 - len(chosen))
-        chosen += frequent_fields(summary.root, keeps)[:room]
+        chosen += _frequent_in_rows(summary, keeps)[:room]
     return chosen
+
+
+def _frequent_in_rows(summary: Summary, skip: Callable[[str], bool]) -> list[Node]:
+    """The fields of the record that get a column although there are too many: those in many rows, and in more than one,
+    so that a single record with very many keys takes no column that later rows need. Those in most rows first."""
+    return [field for field in frequent_fields(summary.root, skip) if field.total > 1]
 
 
 def keep_names(settings: Settings, before: Schema, after: Summary) -> None:
@@ -179,7 +185,7 @@ def keep_names(settings: Settings, before: Schema, after: Summary) -> None:
     if REST in settings.names:
         fixed.names[REST] = settings.names[REST]
         room = max(0, MAX_COLUMNS - (len(settings.names) + 1))
-        frequent = frequent_fields(after.root, lambda key: named_key(key) in settings.names)
+        frequent = _frequent_in_rows(after, lambda key: named_key(key) in settings.names)
         admitted = {one.key for one in frequent[:room]}
     else:
         # The columns are chosen among all keys.

@@ -131,6 +131,23 @@ fn columns_stay_when_there_are_too_many_keys_and_frequent_ones_join_them() {
     assert!(settings.is_empty() || !shown(&to_columns(&two, &settings)).contains("other_keys"));
 }
 
+#[test]
+fn a_single_record_with_very_many_keys_that_comes_first_leaves_later_ones_their_columns() {
+    let mut settings = Settings::default();
+    let wide = wide_record(0..5000);
+    let one = keeping(&mut settings, &Summary::new(), &[&wide]);
+    assert_eq!(shown(&to_columns(&one, &settings)), "other_keys JSON");
+    let two = keeping(&mut settings, &one, &[r#"{"id":1,"level":"info"}"#; 500]);
+    assert_eq!(
+        shown(&to_columns(&two, &settings)),
+        "id BIGINT, level VARCHAR, other_keys JSON"
+    );
+    // Where all have them, they get columns.
+    let mut settings = Settings::default();
+    let both = keeping(&mut settings, &Summary::new(), &[&wide, &wide]);
+    assert_eq!(to_columns(&both, &settings).columns.len(), 4095);
+}
+
 fn declared(settings: &mut Settings, path: Vec<Step>, data_type: &str, nulls: &[&str]) {
     let declaration = Declaration {
         data_type: data_type.parse().unwrap(),
