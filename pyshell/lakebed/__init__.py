@@ -70,6 +70,7 @@ from lakebed.store import Store, open
 
 if TYPE_CHECKING:
     from lakebed._repair_report import RepairAction, RepairLoss, RepairReport
+    from lakebed._verify_report import Problem, VerifyReport
     from lakebed.copy_reports import BackupReport, CopiedCollection, CopyReport, RestoreReport
     from lakebed.duck import attach, connect, refresh  # type: ignore[import-not-found, unused-ignore]
     from lakebed.models import (
@@ -83,13 +84,11 @@ if TYPE_CHECKING:
         ExportReport,
         IngestReport,
         Listing,
-        Problem,
         Schema,
         SegmentInfo,
         Settings,
         Stats,
         TrainReport,
-        VerifyReport,
     )
     from lakebed.prompts import Chat, Ollama, Run, dry_run, forget, prompt
     from lakebed.prompts.client import Timeouts
@@ -214,9 +213,10 @@ _LAZY = {
     "lakebed.copy_reports": "BackupReport CopiedCollection CopyReport RestoreReport",
     "lakebed.models": (
         "AppendReport BadLine CollectionInfo Column CommitInfo CompactReport DictionaryInfo ExportReport IngestReport "
-        "Listing Problem Schema SegmentInfo Settings Stats TrainReport VerifyReport"
+        "Listing Schema SegmentInfo Settings Stats TrainReport"
     ),
     "lakebed._repair_report": "RepairAction RepairLoss RepairReport",
+    "lakebed._verify_report": "Problem VerifyReport",
     "lakebed.prompts": "Chat Ollama Run dry_run forget prompt",
     "lakebed.prompts.client": "Timeouts",
     "lakebed.prompts.results": (

@@ -352,8 +352,11 @@ class StoreEngine:
     def stats(self) -> dict[str, Any]:
         """Counts and sizes, as `Stats`."""
 
-    def verify(self, progress: EngineProgress | None, /) -> dict[str, Any]:
-        """Read and check the whole store. Returns a `VerifyReport`, which lists damage. Raises `Interrupted`."""
+    def verify(self, quick: bool, since: int, progress: EngineProgress | None, /) -> dict[str, Any]:
+        """Read and check the store: structures and samples if `quick`, and nothing of the commits up to `since`.
+
+        Returns a `VerifyReport`, which lists damage. Raises `InvalidArgument`, `Interrupted`.
+        """
 
     def export(
         self, collection: str, target: str | PathLike[str] | IO[bytes], progress: EngineProgress | None, /

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import computed_field
 
-from lakebed.models import Model, Problem
+from lakebed._verify_report import Problem
+from lakebed.models import Model
 
 __all__ = ["RepairAction", "RepairLoss", "RepairReport"]
 

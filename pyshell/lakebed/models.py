@@ -29,13 +29,11 @@ __all__ = [
     "ExportReport",
     "IngestReport",
     "Listing",
-    "Problem",
     "Schema",
     "SegmentInfo",
     "Settings",
     "Stats",
     "TrainReport",
-    "VerifyReport",
 ]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -430,36 +428,6 @@ class CompactReport(Model):
     def freed_bytes(self) -> int:
         """By how much the segments became smaller."""
         return self.bytes_before - self.bytes_after
-
-
-class Problem(Model):
-    """Damage in a store."""
-
-    segment: int | None
-    """The number of the segment, if it is in one."""
-    offset: int | None
-    """The offset in the segment, if it is known."""
-    message: str
-
-
-class VerifyReport(Model):
-    """What `Store.verify` read, and the damage it found."""
-
-    segments: int
-    commits: int
-    frames: int
-    blobs: int
-    rows: int
-    bytes: int
-    """Bytes read."""
-    problems: tuple[Problem, ...]
-    seconds: float
-
-    @computed_field  # type: ignore[prop-decorator]
-    @property
-    def ok(self) -> bool:
-        """Whether there is no damage."""
-        return not self.problems
 
 
 def total(reports: Sequence[IngestReport]) -> IngestReport:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lakebed._progress import ProgressLike
     from lakebed._records import Records
     from lakebed._types import Hash, HashLike
+    from lakebed._verify_report import VerifyReport
 
 __all__ = ["Store", "open"]
 
@@ -457,15 +458,16 @@ class Store(Copying, Readable):
             compacted = self._warning(self._engine.compact, collection, layout, level, dry_run, report)
         return models.CompactReport(**compacted)
 
-    def verify(self, *, progress: ProgressLike = None) -> models.VerifyReport:
-        """Read the whole store and check it against its checksums and hashes. `progress` is as for `ingest`.
+    def verify(self, *, quick: bool = False, since: int = 0, progress: ProgressLike = None) -> VerifyReport:
+        """Read the whole store and check it: checksums, hashes, and all structures against each other.
 
-        Damage is listed in the report and not raised. Raises `Interrupted`, `StoreIOError`.
+        With `quick` structures, and samples of records; with `since` only what was committed after that commit. Damage
+        is listed and not raised. `progress` is as for `ingest`. Raises `InvalidArgument`, `Interrupted`.
         """
-        from lakebed import models
+        from lakebed._verify_report import VerifyReport
 
         with _progress.reporting(progress, "verify") as report:
-            return models.VerifyReport(**self._warning(self._engine.verify, report))
+            return VerifyReport(**self._warning(self._engine.verify, quick, since, report))
 
     def _warning(self, call: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
         """What `call` returns; the engine's warnings since the last call are issued, also when it raises."""

@@ -226,3 +226,14 @@ def random_bytes() -> bytes:
     import random
 
     return random.Random(1).randbytes(200_000)
+
+
+def test_the_bytes_of_a_large_blob_count_once(store):
+    store.put(b"small")
+    store.put(bytes((16 << 20) + 1))
+    store.commit()
+    before = store.stats().raw_bytes
+    assert before == (16 << 20) + 6
+    store.seal()
+    assert store.stats().raw_bytes == before
+    assert sum(segment.raw_bytes for segment in store.segments()) == before

@@ -158,7 +158,19 @@ class TestUpkeep:
         segment.write_bytes(data)
         done = run("verify")
         assert done.code == 6
-        assert done.rows[0]["problems"]
+        report, *problems = done.rows
+        assert (report["ok"], report["problems"]) == (False, len(problems))
+        assert {problem["kind"] for problem in problems} <= {"group", "frame", "row_batch", "index", "footer"}
+        assert all(problem["segment"] == 1 for problem in problems)
+
+    def test_verify_checks_what_is_newer_or_samples(self, run, store, place):
+        whole, quick = run("verify").rows[0], run("verify", "--quick").rows[0]
+        assert quick["ok"]
+        assert quick["frames"] <= whole["frames"]
+        commits = whole["commits"]
+        assert run("verify", "--since", str(commits)).rows[0]["commits"] == 0
+        done = run("verify", "--since", str(commits + 1))
+        assert (done.code, "There is no commit" in done.err) == (2, True)
 
     def test_train(self, run, place):
         lines = b"".join(b'{"id":%d,"text":"the quick brown fox %d jumps"}\n' % (n, n * 7919) for n in range(20000))

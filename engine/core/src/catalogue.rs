@@ -5,6 +5,7 @@
 //! manifest.
 
 mod amend;
+mod shared_map;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use lakebed_format::{
 use lakebed_format::{Fingerprint, IdSet};
 
 use lakebed_json::schema::{BadSummary, Description};
+use shared_map::SharedMap;
 
 /// A collection's summaries are merged when there are more than this.
 const MOST_SUMMARIES: usize = 16;
@@ -50,8 +52,10 @@ pub(crate) struct Catalogue {
     pub(crate) next_file: FileNumber,
     pub(crate) next_dictionary: DictionaryNumber,
     pub(crate) next_segment: SegmentNumber,
-    collections: Arc<BTreeMap<CollectionId, Arc<Collection>>>,
-    names: Arc<BTreeMap<Arc<str>, CollectionId>>,
+    collections: SharedMap<CollectionId, Arc<Collection>>,
+    names: SharedMap<Arc<str>, CollectionId>,
+    /// Whether one of the collections was trimmed.
+    trimmed: bool,
     dictionaries: Arc<BTreeMap<DictionaryNumber, DictionaryEntry>>,
     files: Arc<BTreeMap<FileNumber, Arc<str>>>,
     ingests: Arc<Vec<IngestEntry>>,
@@ -63,8 +67,8 @@ pub(crate) struct Catalogue {
 impl Catalogue {
     /// The catalogue of a manifest.
     pub(crate) fn from_body(body: &ManifestBody) -> Self {
-        let mut collections = BTreeMap::new();
-        let mut names = BTreeMap::new();
+        let mut collections = SharedMap::default();
+        let mut names = SharedMap::default();
         for entry in &body.collections {
             let name: Arc<str> = entry.name.as_str().into();
             let schema = if entry.schema.is_empty() {
@@ -89,8 +93,9 @@ impl Catalogue {
             next_file: body.next_file,
             next_dictionary: body.next_dictionary,
             next_segment: body.next_segment,
-            collections: Arc::new(collections),
-            names: Arc::new(names),
+            collections,
+            names,
+            trimmed: body.collections.iter().any(|c| c.first_live > Seq(0)),
             dictionaries: Arc::new(body.dictionaries.iter().map(|d| (d.number, *d)).collect()),
             files: Arc::new(
                 body.files
@@ -198,6 +203,7 @@ impl Catalogue {
                 let collection = self.collection_mut(*collection)?;
                 collection.first_live = collection.first_live.max(*first_live);
                 collection.deleted_rows = collection.deleted_rows.saturating_sub(*deleted_rows);
+                self.trimmed |= *first_live > Seq(0);
             }
             CatalogueRecord::Large(entry) => {
                 Arc::make_mut(&mut self.large).insert(entry.blob, *entry);
@@ -253,7 +259,7 @@ impl Catalogue {
             return Err(format!("collection {id} ({name}) is created twice"));
         }
         let name: Arc<str> = name.into();
-        Arc::make_mut(&mut self.names).insert(Arc::clone(&name), id);
+        self.names.insert(Arc::clone(&name), id);
         let collection = Collection {
             id,
             name,
@@ -263,15 +269,16 @@ impl Catalogue {
             deleted_rows: 0,
             schema: Vec::new(),
         };
-        Arc::make_mut(&mut self.collections).insert(id, Arc::new(collection));
+        self.collections.insert(id, Arc::new(collection));
         Ok(())
     }
 
     fn drop_collection(&mut self, id: CollectionId) -> Result<(), String> {
-        let Some(collection) = Arc::make_mut(&mut self.collections).remove(&id) else {
+        let Some(collection) = self.collections.remove(&id) else {
             return Err(format!("collection {id} is dropped and does not exist"));
         };
-        Arc::make_mut(&mut self.names).remove(&collection.name);
+        self.names.remove(&collection.name);
+        self.trimmed = self.collections.values().any(|c| c.first_live > Seq(0));
         if self.ingests.iter().any(|entry| entry.collection == id) {
             Arc::make_mut(&mut self.ingests).retain(|entry| entry.collection != id);
         }
@@ -294,7 +301,7 @@ impl Catalogue {
     }
 
     fn collection_mut(&mut self, id: CollectionId) -> Result<&mut Collection, String> {
-        Arc::make_mut(&mut self.collections)
+        self.collections
             .get_mut(&id)
             .map(Arc::make_mut)
             .ok_or_else(|| format!("a record names collection {id}, which does not exist"))
@@ -367,8 +374,7 @@ impl Catalogue {
     /// given in order, so that one that is missing was dropped.
     pub(crate) fn has_released(&self) -> bool {
         let given = self.next_collection.0.saturating_sub(1);
-        given > self.collections.len() as u64
-            || self.collections.values().any(|c| c.first_live > Seq(0))
+        given > self.collections.len() as u64 || self.trimmed
     }
 
     /// Whether a blob was deleted.

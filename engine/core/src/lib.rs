@@ -46,6 +46,7 @@ pub(crate) mod spelling;
 pub mod store;
 pub(crate) mod train;
 pub(crate) mod transfer;
+pub(crate) mod verify;
 pub(crate) mod write;
 pub(crate) mod writer_lock;
 
@@ -62,15 +63,16 @@ pub use lakebed_format::{
 };
 pub use lakebed_json::schema;
 pub use options::{Clock, Mode, Options};
-pub use problem::Problem;
+pub use problem::{Problem, ProblemKind};
 pub use progress::{Progress, ProgressFn};
 pub use repair::{ActionKind, LossKind, RepairAction, RepairLoss, RepairOptions, RepairReport};
 pub use scan::{Filter, Op, Part, Parts, Scan, ScanRequest, Value};
 pub use snapshot::{Row, Rows, Snapshot};
 pub use store::{
     Appended, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport, SegmentInfo, SegmentState,
-    Stats, Store, VerifyReport,
+    Stats, Store,
 };
 pub use train::TrainReport;
 pub use transfer::{CopiedCollection, CopyReport};
+pub use verify::{VerifyOptions, VerifyReport};
 pub use write::declare::{TypeChange, declaration};

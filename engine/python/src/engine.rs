@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use lakebed_core::{
     Blob, CommitNumber, CompactOptions, Error, ErrorKind, IngestOptions, Mode, NonFinite, OnError,
-    Options, Seq, Source, Store, TypeChange, declaration,
+    Options, Seq, Source, Store, TypeChange, VerifyOptions, declaration,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyMemoryView};
@@ -412,9 +412,21 @@ impl StoreEngine {
         reports::stats(py, &stats)
     }
 
-    #[pyo3(signature = (progress, /))]
-    fn verify<'py>(&self, py: Python<'py>, progress: Option<Py<PyAny>>) -> reports::Dict<'py> {
-        let found = detached_long(py, |caller| self.store.verify(caller.progress(progress)))?;
+    #[pyo3(signature = (quick, since, progress, /))]
+    fn verify<'py>(
+        &self,
+        py: Python<'py>,
+        quick: bool,
+        since: u64,
+        progress: Option<Py<PyAny>>,
+    ) -> reports::Dict<'py> {
+        let options = VerifyOptions {
+            quick,
+            since: CommitNumber(since),
+        };
+        let found = detached_long(py, |caller| {
+            self.store.verify_with(&options, caller.progress(progress))
+        })?;
         reports::verify(py, &found)
     }
 

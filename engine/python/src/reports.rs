@@ -212,6 +212,7 @@ pub(crate) fn compact<'py>(py: Python<'py>, report: &CompactReport) -> Dict<'py>
 
 pub(crate) fn problem<'py>(py: Python<'py>, problem: &Problem) -> Dict<'py> {
     dict!(py, {
+        kind: problem.kind.as_str(),
         segment: problem.segment.map(SegmentNumber::get),
         offset: problem.offset,
         message: &problem.message,

@@ -84,7 +84,7 @@ class Reads:
                 "state": "sealed",
                 "layout": "rows" if one.layout == header.ROWS else "large",
                 "file_bytes": one.length,
-                "raw_bytes": one.raw_bytes,
+                "raw_bytes": state.own_raw_bytes(one),
                 "first_id": one.first_id,
                 "end_id": one.end_id,
                 "blobs": one.blobs,

@@ -6,7 +6,7 @@ import mmap
 import os
 import struct
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from lakebed.pure.context import Context, random_u64
 from lakebed.pure.files import numbered, run_name
@@ -62,6 +62,11 @@ class Run:
             found.append(self._id(at))
             at += 1
         return found
+
+    def entries(self) -> Iterator[tuple[int, int]]:
+        """Fingerprints with their ids, in order. Raises `Malformed`."""
+        for place in range(self.head.entries):
+            yield self._fingerprints.u64(place), self._id(place)
 
     def covered(self, segments: Sequence[SealedSegment]) -> list[int]:
         """The numbers of the segments that it covers, of those of the manifest; none when it does not count."""

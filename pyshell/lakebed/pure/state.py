@@ -151,6 +151,14 @@ class State:
         found = [self.rows_segment(entry) for entry in self.sealed]
         return found if self.active is None else [*found, self.active]
 
+    def own_raw_bytes(self, entry: SealedSegment) -> int:
+        """Bytes of the blobs in a segment: what the manifest says contains its large blobs, which have segments of
+        their own, but for a segment that compaction wrote. Raises `Corrupt`, `StoreIOError`."""
+        inside = [one for one in self.catalogue.large.values() if entry.first_id <= one.blob < entry.end_id]
+        if entry.layout == header.LARGE or not inside or self.rows_segment(entry).header.format >= 3:
+            return entry.raw_bytes
+        return max(entry.raw_bytes - sum(one.length for one in inside), 0)
+
     def segment_of(self, id: int) -> RowsSegment | None:
         """The segment whose range of ids a blob lies in, unless it is a large one. Raises `Corrupt`, `StoreIOError`."""
         if self.active is not None and id >= self.active.header.first_id:

@@ -18,7 +18,7 @@ def stats(view: View) -> dict[str, Any]:
     context = state.context
     sizes = state.disk_sizes()
     commits = state.active.commits() if state.active is not None else []
-    raw = sum(one.raw_bytes for one in state.manifest.segments) + sum(one.raw_bytes for one in commits)
+    raw = sum(state.own_raw_bytes(one) for one in state.manifest.segments) + sum(one.raw_bytes for one in commits)
     return {
         "path": context.path,
         "uuid": context.store_file.uuid.hex(),

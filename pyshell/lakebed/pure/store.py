@@ -148,9 +148,11 @@ class StoreEngine(Ingests, Describes):
     def stats(self) -> dict[str, Any]:
         return stats(self._view())
 
-    def verify(self, progress: Callable[[int, int | None, int, float], None] | None, /) -> dict[str, Any]:
+    def verify(
+        self, quick: bool, since: int, progress: Callable[[int, int | None, int, float], None] | None, /
+    ) -> dict[str, Any]:
         with interruptible(f"Checking {self._path} was interrupted; nothing was changed."):
-            return verify(self._view(), progress)
+            return verify(self._view(), progress, quick=quick, since=since)
 
     def export(self, collection: str, target: Any, progress: Any, /) -> dict[str, Any]:
         with interruptible(f"Writing the rows of {collection!r} was interrupted; what was written is incomplete."):

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
+from itertools import pairwise
 from typing import Any
 
 from xxhash import xxh3_64_intdigest
 
 from lakebed._progress import EngineProgress
-from lakebed.errors import Corrupt, FormatTooNew
+from lakebed.errors import Corrupt, FormatTooNew, InvalidArgument
 from lakebed.pure.damage import io_error
 from lakebed.pure.files import manifest_name
+from lakebed.pure.format import block as blocks
 from lakebed.pure.format import commit as commits
+from lakebed.pure.format import footer as footers
 from lakebed.pure.format import header
 from lakebed.pure.format.coding import Malformed
+from lakebed.pure.format.commit import Commit
 from lakebed.pure.format.manifest import Manifest
 from lakebed.pure.frames import decode_frame
 from lakebed.pure.hash import digest, fingerprint
 from lakebed.pure.parts import FooterPart, GroupPart, Part
 from lakebed.pure.segment import RowsSegment, commit_at, parts_of_groups
 from lakebed.pure.state import State
+from lakebed.pure.verify_rows import RowsCheck, check_runs
 from lakebed.pure.view import View
 
 __all__ = ["lost_commits", "verify"]
@@ -39,40 +45,68 @@ def lost_commits(state: State) -> str | None:
     )
 
 
-def verify(view: View, progress: EngineProgress | None, skip: AbstractSet[int] = frozenset()) -> dict[str, Any]:
+def verify(
+    view: View,
+    progress: EngineProgress | None,
+    skip: AbstractSet[int] = frozenset(),
+    *,
+    quick: bool = False,
+    since: int = 0,
+) -> dict[str, Any]:
     """Read and check everything but the segments to skip. Returns the fields of `lakebed.VerifyReport`, which list the
-    damage."""
-    return _Verifier(view.state, progress, skip).run()
+    damage.
+
+    `quick`: of frames samples. `since`: nothing of the commits up to this one. Raises `InvalidArgument`.
+    """
+    if since > view.state.last_commit:
+        raise InvalidArgument(f"There is no commit {since} to check from: the last one is {view.state.last_commit}.")
+    return _Verifier(view.state, progress, skip, quick, since).run()
 
 
 class _Verifier:
-    def __init__(self, state: State, progress: EngineProgress | None, skip: AbstractSet[int]) -> None:
+    def __init__(
+        self, state: State, progress: EngineProgress | None, skip: AbstractSet[int], quick: bool, since: int
+    ) -> None:
         self.skip = skip
+        self.quick = quick
+        self.since = since
         self.state = state
         self.progress = progress
         self.begun = self.shown = time.monotonic()
         self.total = sum(one.length for one in state.manifest.segments) + state.end
         self.counts = dict.fromkeys(("segments", "commits", "frames", "blobs", "rows", "bytes"), 0)
         self.problems: list[dict[str, Any]] = []
+        self.ends: dict[int, tuple[Commit, Commit]] = {}
+        """The first COMMIT of a segment and the last, where all between could be read."""
 
-    def problem(self, segment: int | None, offset: int | None, message: str) -> None:
-        self.problems.append({"segment": segment, "offset": offset, "message": message})
+    def problem(self, kind: str, segment: int | None, offset: int | None, message: str) -> None:
+        self.problems.append({"kind": kind, "segment": segment, "offset": offset, "message": message})
 
     def run(self) -> dict[str, Any]:
-        lost = lost_commits(self.state)
+        state = self.state
+        lost = lost_commits(state)
         if lost is not None:
-            self.problem(None, None, lost)
+            self.problem("lost_commits", None, None, lost)
         self.manifest()
-        for entry in self.state.sealed:
+        for entry in state.sealed:
             self.guarded(entry.number, lambda entry=entry: self.sealed(entry))  # type: ignore[misc]
-        if self.state.damage is not None:
-            self.problem(self.state.manifest.active, None, str(self.state.damage))
-        if self.state.active is not None:
-            active = self.state.active
-            self.guarded(active.number, lambda: self.rows_segment(active, self.state.last_offset))
-        for large in self.state.catalogue.large.values():
-            if large.blob not in self.state.catalogue.deleted:
+        if state.damage is not None:
+            self.problem("index", state.manifest.active, None, str(state.damage))
+        if state.active is not None:
+            active = state.active
+            self.guarded(active.number, lambda: self.rows_segment(active, state.last_offset))
+        entries = {one.number: one for one in state.manifest.segments}
+        for large in state.catalogue.large.values():
+            listed = entries.get(large.segment)
+            if large.blob not in state.catalogue.deleted and (listed is None or listed.last_commit > self.since):
                 self.guarded(large.segment, lambda large=large: self.large(large))  # type: ignore[misc]
+        self.links()
+        rows = RowsCheck(state, self.since, self.skip, self.problem)
+        rows.run()
+        self.counts["rows"] = rows.rows
+        self.dictionaries()
+        if not self.quick:
+            check_runs(state, self.problem)
         return {**self.counts, "problems": self.problems, "seconds": time.monotonic() - self.begun}
 
     def guarded(self, segment: int, check: Callable[[], object]) -> None:
@@ -83,108 +117,201 @@ class _Verifier:
         try:
             check()
         except (Malformed, Corrupt, FormatTooNew) as problem:
-            self.problem(segment, None, str(problem))
+            self.problem("segment", segment, None, str(problem))
         except OSError as problem:
-            self.problem(segment, None, str(io_error(problem, f"Reading segment {segment}")))
+            self.problem("segment", segment, None, str(io_error(problem, f"Reading segment {segment}")))
 
     def manifest(self) -> None:
         """The file of the manifest, from the disk once more."""
         state = self.state
         if state.hold is None:
-            self.problem(None, None, f"The newest manifest of {state.context.path} is damaged or missing.")
+            self.problem("manifest", None, None, f"The newest manifest of {state.context.path} is damaged or missing.")
             return
         try:
             Manifest.decode(state.hold.read(), state.manifest_number, state.context.store_file.uuid)
         except Malformed as problem:
-            self.problem(None, None, f"{manifest_name(state.manifest_number)} is damaged: {problem}.")
+            self.problem("manifest", None, None, f"{manifest_name(state.manifest_number)} is damaged: {problem}.")
+        for before, after in pairwise(state.sealed):
+            if before.end_id > after.first_id:
+                self.problem(
+                    "manifest",
+                    None,
+                    None,
+                    f"The manifest gives segments {before.number} and {after.number} the same blob ids.",
+                )
 
     def sealed(self, entry: Any) -> None:
         """A sealed segment of the rows layout."""
         segment = self.state.rows_segment(entry)
         part = segment.parts[0]
         if not isinstance(part, FooterPart):
-            self.problem(entry.number, None, "The footer is damaged; what it says was read from the groups.")
-        if (segment.blobs, sum(one.rows for one in segment.all_batches())) != (entry.blobs, entry.rows):
-            self.problem(entry.number, None, "The manifest counts other blobs or rows than there are.")
-        offset = segment.commits()[-1].offset
-        self.rows_segment(segment, offset)
-        if isinstance(part, FooterPart):
-            self.footer(segment, part, offset)
+            self.problem("footer", entry.number, None, "The footer is damaged; what it says was read from the groups.")
+        commits = segment.commits()
+        said = (entry.blobs, entry.rows, entry.first_commit, entry.last_commit)
+        found = (
+            segment.blobs,
+            sum(one.rows for one in segment.all_batches()),
+            commits[0].number if commits else entry.first_commit,
+            commits[-1].number if commits else entry.last_commit,
+        )
+        raw_bytes = sum(one.raw_bytes for one in commits)
+        ids = [*(one for part in segment.parts for one in part.ids.runs())]
+        outside = bool(ids) and (ids[0][0] < entry.first_id or ids[-1][1] > entry.end_id)
+        same = said == found and not outside and (segment.header.format >= 3 or raw_bytes == entry.raw_bytes)
+        if not same:
+            self.problem(
+                "manifest", entry.number, None, "The manifest says of the segment what its footer and groups do not."
+            )
+        at = segment.file.length - footers.SIZE
+        trailer = footers.Trailer.decode(segment.file.read(at, footers.SIZE), at, segment.header)
+        whole = self.rows_segment(segment, trailer.last_commit)
+        if isinstance(part, FooterPart) and whole:
+            self.footer(segment, part, trailer.last_commit, entry if same else None)
 
-    def footer(self, segment: RowsSegment, part: FooterPart, offset: int) -> None:
+    def footer(self, segment: RowsSegment, part: FooterPart, offset: int, entry: Any) -> None:
         """Whether the footer says what the groups say."""
         groups = parts_of_groups(segment.file, segment.header, offset, commit_at(segment.file, offset, segment.header))
+        at = part.block.offset
         fingerprints = [one for group in groups for one in group.fingerprints]
-        if list(part.fingerprints) != fingerprints:
-            self.problem(segment.number, part.block.offset, "The footer lists other fingerprints than the groups.")
+        for same, what in (
+            (list(part.fingerprints) == fingerprints, "fingerprints"),
+            (part.frames == [one for group in groups for one in group.frames], "frames"),
+            (list(part.ids) == [one for group in groups for one in group.ids], "ids"),
+            (part.batches == [one for group in groups for one in group.batches], "rows"),
+            (part.commits == [one for group in groups for one in group.commits], "commits"),
+        ):
+            if not same:
+                self.problem("footer", segment.number, at, f"The footer lists other {what} than the groups.")
         order = [part.ids.ordinal(id) for id in part.candidates(0, (1 << 64) - 1)]
         if order != sorted(range(len(fingerprints)), key=lambda one: (fingerprints[one], one)):
-            self.problem(segment.number, part.block.offset, "The fingerprints of the footer are not in order.")
-        if part.batches != [one for group in groups for one in group.batches]:
-            self.problem(segment.number, part.block.offset, "The footer lists other rows than the groups.")
+            text = "The ordinals are not those of the blobs by their fingerprints."
+            self.problem("ordinals", segment.number, at, text)
+        body = Manifest.of_body(part.block.section(blocks.MANIFEST))
+        for own in body.segments:
+            if entry is not None and own.number == segment.number and own != entry._replace(length=0):
+                text = "The manifest in the footer says of the segment what the newest does not."
+                self.problem("footer", segment.number, at, text)
 
-    def rows_segment(self, segment: RowsSegment, offset: int) -> None:
-        """The groups up to the COMMIT at `offset`, frame by frame and batch by batch."""
-        for at in self.commits_of(segment, offset):
-            commit = commit_at(segment.file, at, segment.header)
-            data = segment.file.exactly(commit.group, at - commit.group)
-            self.counts["commits"] += 1
-            if xxh3_64_intdigest(data, segment.header.salt) != commit.digest:
-                self.problem(
-                    segment.number, commit.group, f"The checksum of the group of commit {commit.number} is wrong."
-                )
-            self.tick()
+    def rows_segment(self, segment: RowsSegment, offset: int) -> bool:
+        """The groups up to the COMMIT at `offset`, and their frames. Whether all COMMITs could be read."""
+        found: list[tuple[int, Commit]] = []
+        whole = True
+        try:
+            for at, commit in self.commits_of(segment, offset):
+                found.append((at, commit))
+                if commit.number <= self.since:
+                    continue
+                self.counts["commits"] += 1
+                if not self.quick:
+                    data = segment.file.exactly(commit.group, at - commit.group)
+                    if xxh3_64_intdigest(data, segment.header.salt) != commit.digest:
+                        text = f"The checksum of the group of commit {commit.number} is wrong."
+                        self.problem("group", segment.number, commit.group, text)
+                self.tick()
+        except Malformed as problem:
+            whole = False
+            self.problem("commit", segment.number, None, str(problem))
+        if whole and found:
+            self.ends[segment.number] = (found[-1][1], found[0][1])
+            self.commit_table(segment, found[::-1])
+        newer = [commit.group for _, commit in found if commit.number > self.since]
+        start = min(newer, default=1 << 63)
         for part in segment.parts:
-            self.frames(segment, part)
-            for entry in part.batches:
-                try:
-                    rows = len(segment.batch(entry).blobs)
-                    # Of rows that are gone a compaction may have left out some.
-                    collection = self.state.catalogue.collections.get(entry.collection)
-                    if collection is not None and entry.end_seq > collection.first_live:
-                        self.counts["rows"] += rows
-                except Corrupt as problem:
-                    self.problem(segment.number, entry.offset, str(problem))
+            self.frames(segment, part, start if whole else 0)
+        return whole
 
-    def commits_of(self, segment: RowsSegment, offset: int) -> Iterator[int]:
-        """The offsets of the COMMITs of a segment, back from the one at `offset`."""
+    def commit_table(self, segment: RowsSegment, found: list[tuple[int, Commit]]) -> None:
+        """Whether the commit table lists the COMMITs."""
+        listed = [(one.number, one.time, one.offset) for one in segment.commits()]
+        there = [(commit.number, commit.time, at) for at, commit in found]
+        if segment.header.format >= 3:
+            numbers = [one[0] for one in listed]
+            same = listed[-1:] == there[-1:] and numbers == sorted(set(numbers))
+        else:
+            same = listed == there
+        if not same:
+            self.problem("commit", segment.number, None, "The commit table lists other commits than there are.")
+
+    def commits_of(self, segment: RowsSegment, offset: int) -> Iterator[tuple[int, Commit]]:
+        """The COMMITs of a segment with their offsets, back from the one at `offset`."""
+        commit = commit_at(segment.file, offset, segment.header)
         while True:
-            yield offset
-            commit = commit_at(segment.file, offset, segment.header)
+            yield offset, commit
             if commit.group == header.SIZE:
                 return
             before = commit_at(segment.file, commit.group - commits.SIZE, segment.header)
             if before.seal != commit.predecessor or before.number + 1 != commit.number:
-                self.problem(segment.number, offset, f"Commit {commit.number} does not follow commit {before.number}.")
-            offset = commit.group - commits.SIZE
+                text = f"Commit {commit.number} does not follow commit {before.number}."
+                self.problem("link", segment.number, offset, text)
+            offset, commit = commit.group - commits.SIZE, before
 
-    def frames(self, segment: RowsSegment, part: Part) -> None:
-        """The frames that a part lists, and the fingerprint of each blob."""
+    def links(self) -> None:
+        """Commits follow each other from segment to segment. One that a compaction wrote is linked to none."""
+        state = self.state
+        before: tuple[int, int | None] | None = (0, 0)
+        segments: list[tuple[int, bool]] = [(one.number, True) for one in state.sealed if one.number not in self.skip]
+        if state.active is not None:
+            segments.append((state.active.number, False))
+        for number, sealed in segments:
+            if not sealed and before is not None:
+                before = (state.manifest.last_commit, state.manifest.last_seal)
+            if number not in self.ends:
+                before = None
+                continue
+            first, last = self.ends[number]
+            opened = state.opened_rows.get(number) or state.active
+            rewritten = opened is not None and opened.header.format >= 3
+            if before is None:
+                follows = True
+            elif before[1] is not None and not rewritten:
+                follows = (before[0] + 1, before[1]) == (first.number, first.predecessor)
+            else:
+                follows = last.number > before[0]
+            text = "files of two copies of the store were mixed."
+            if not follows:
+                what = f"Commit {first.number} does not follow the last one of the segment before: {text}"
+                self.problem("link", number, None, what)
+            last_of_all = sealed and not rewritten and last.number == state.manifest.last_commit
+            if last_of_all and last.seal != state.manifest.last_seal:
+                what = f"The last commit is another one than that of the manifest: {text}"
+                self.problem("link", number, None, what)
+            before = (last.number, None if rewritten else last.seal)
+
+    def frames(self, segment: RowsSegment, part: Part, start: int) -> None:
+        """The frames from an offset on that a part lists, and the fingerprint of each blob."""
         assert isinstance(part, GroupPart | FooterPart)
         fingerprints = part.fingerprints
-        seen = 0
-        for entry in sorted(part.frames, key=lambda one: one.offset):
+        entries = sorted((one for one in part.frames if one.offset >= start), key=lambda one: one.offset)
+        step = max(1, len(entries) // max(len(entries) // 64, 8)) if self.quick else 1
+        first = random.randrange(step)
+        seen = -1 << 63 if len(entries) < len(part.frames) or self.quick else 0
+        for entry in entries[first::step]:
             self.counts["frames"] += 1
             try:
                 found = decode_frame(segment.file, entry.offset, segment.header.salt, self.state.decompressor)
             except Malformed as problem:
-                self.problem(segment.number, entry.offset, f"A frame is damaged: {problem}.")
+                kind = "dictionary" if "dictionary" in str(problem) else "frame"
+                self.problem(kind, segment.number, entry.offset, f"A frame is damaged: {problem}.")
                 seen = -1 << 63
                 continue
             self.counts["bytes"] += found.frame.length
             for place, id in enumerate(found.frame.ids):
                 ordinal = part.ids.ordinal(id)
                 if ordinal is None or fingerprint(digest(found.blob(place))) != fingerprints[ordinal]:
-                    self.problem(segment.number, entry.offset, f"Blob {id} is not the one that the index lists.")
+                    text = f"Blob {id} is not the one that the index lists."
+                    self.problem("blob", segment.number, entry.offset, text)
                 self.counts["blobs"] += 1
                 seen += 1
             self.tick()
         if seen >= 0 and seen != len(part.ids):
-            self.problem(segment.number, part.block.offset, "The index lists other blobs than the frames hold.")
+            text = "The index lists other blobs than the frames hold."
+            self.problem("index", segment.number, part.block.offset, text)
 
     def large(self, entry: Any) -> None:
         """A large blob."""
         segment = self.state.large_segment(entry.segment)
+        if self.quick:
+            return
         data = segment.data(self.state.decompressor)
         self.counts["bytes"] += len(data)
         self.counts["blobs"] += 1
@@ -193,8 +320,17 @@ class _Verifier:
             entry.length,
             entry.fingerprint,
         ):
-            self.problem(entry.segment, None, f"Large blob {entry.blob} is not the one that the catalogue lists.")
+            text = f"Large blob {entry.blob} is not the one that the catalogue lists."
+            self.problem("blob", entry.segment, None, text)
         self.tick()
+
+    def dictionaries(self) -> None:
+        """The dictionaries that the catalogue names are there."""
+        for entry in self.state.catalogue.dictionaries:
+            try:
+                self.state.dictionary(entry.number)
+            except (Malformed, Corrupt) as problem:
+                self.problem("dictionary", None, None, f"Dictionary {entry.number} is missing or damaged: {problem}.")
 
     def tick(self) -> None:
         """Tell how far it is, a few times a second."""

@@ -14,6 +14,7 @@ use super::series::claim;
 use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
+use crate::problem::ProblemKind;
 use crate::progress::Meter;
 use crate::random::random_u64;
 use crate::segment::files::SegmentFiles;
@@ -377,7 +378,7 @@ struct FirstProblem<'a> {
 }
 
 impl Verification for FirstProblem<'_> {
-    fn problem(&mut self, _: SegmentNumber, offset: Option<u64>, message: String) {
+    fn problem(&mut self, _: ProblemKind, _: SegmentNumber, offset: Option<u64>, message: String) {
         let place = offset.map_or(String::new(), |offset| format!("at byte {offset} "));
         let text = format!("{place}{}.", message.trim_end_matches('.'));
         self.problem.get_or_insert(text);

@@ -26,8 +26,8 @@ impl Catalogue {
             deleted_rows: 0,
             schema: Vec::new(),
         };
-        Arc::make_mut(&mut self.names).insert(Arc::clone(&name), id);
-        Arc::make_mut(&mut self.collections).insert(id, Arc::new(collection));
+        self.names.insert(Arc::clone(&name), id);
+        self.collections.insert(id, Arc::new(collection));
         self.next_collection = self.next_collection.max(id.next());
         name
     }

@@ -105,6 +105,22 @@ fn headers(runs: &[Arc<Run>]) -> Vec<IndexRunHeader> {
     runs.iter().map(|run| *run.header()).collect()
 }
 
+/// The runs that searches use, each with the segments that it lists.
+pub(crate) fn covered_by<'a>(
+    sealed: &'a [SealedSegment],
+    runs: &'a [Arc<Run>],
+) -> Vec<(&'a Arc<Run>, &'a [SealedSegment])> {
+    let outline = outline(sealed);
+    let choice = runs::choose(&outline, &headers(runs));
+    let used = choice.runs.iter().filter_map(|header| {
+        let run = runs
+            .iter()
+            .find(|run| run.header().number == header.number)?;
+        Some((run, sealed.get(runs::covered(&outline, header)?)?))
+    });
+    used.collect()
+}
+
 impl SearchOrder {
     fn new(sealed: &[SealedSegment], runs: &[Arc<Run>]) -> Self {
         let choice = runs::choose(&outline(sealed), &headers(runs));

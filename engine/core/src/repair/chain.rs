@@ -11,7 +11,7 @@ use super::report::{ActionKind, LossKind, RepairLoss, RepairReport};
 use super::survey::Survey;
 use crate::catalogue::Catalogue;
 use crate::error::{ErrorKind, Result};
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemKind};
 use crate::segment::damage::ReadFailure;
 use crate::segment::files::len_of;
 use crate::segment::rows::active::{ActiveRows, Newest, SyncState};
@@ -126,6 +126,7 @@ impl Chain {
                     .damage
                     .iter()
                     .map(|damage| Problem {
+                        kind: damage.kind(),
                         segment: Some(number),
                         offset: Some(damage.place().offset),
                         message: damage.place().detail.clone(),
@@ -139,6 +140,7 @@ impl Chain {
             Ok(Newest::NoFile | Newest::Other) => {}
             Err(error) if error.kind() == ErrorKind::Corrupt => {
                 self.damage.push(Problem {
+                    kind: ProblemKind::Segment,
                     segment: Some(number),
                     offset: None,
                     message: error.message().to_owned(),
@@ -165,6 +167,7 @@ impl Chain {
         let synced = plan.survey.synced;
         for number in &self.strangers {
             report.problems.push(Problem {
+                kind: ProblemKind::Segment,
                 segment: Some(*number),
                 offset: None,
                 message: "the file belongs to another store".to_owned(),
@@ -272,6 +275,7 @@ impl Chain {
                     // Nothing of it was acknowledged, or nothing can be read.
                     if len_of(number, file.as_ref())? > 0 {
                         report.problems.push(Problem {
+                            kind: ProblemKind::Segment,
                             segment: Some(number),
                             offset: None,
                             message: "nothing in the file can be read".to_owned(),

@@ -13,7 +13,7 @@ use super::report::{ActionKind, LossKind, RepairLoss, RepairReport};
 use super::survey::Survey;
 use crate::catalogue::Catalogue;
 use crate::error::{ErrorKind, Result};
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemKind};
 use crate::segment::large::LargeSegment;
 use crate::segment::rows::salvage::{SalvagedRows, salvage};
 use crate::segment::verify::Verification;
@@ -80,7 +80,7 @@ impl Plan {
                 problems: Vec::new(),
             };
             let text = "a dictionary in it cannot be read".to_owned();
-            collect.problem(*number, None, text);
+            collect.problem(ProblemKind::Dictionary, *number, None, text);
             report.problems.append(&mut collect.problems);
         }
         for sealed in &self.whole {
@@ -290,7 +290,7 @@ fn check(snapshot: &Snapshot, segment: &dyn Segment, meter: &mut Meter) -> Resul
             Ok(())
         };
         let checked: &mut dyn Verification = &mut collect;
-        checked.keep(segment.number(), None, rows())?;
+        checked.keep(ProblemKind::RowBatch, segment.number(), None, rows())?;
     }
     Ok(collect.problems)
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::error::Result;
 use crate::options::Options;
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemKind};
 use crate::progress::{Progress, ProgressFn};
 use crate::segment::verify::Verification;
 use lakebed_format::SegmentNumber;
@@ -70,8 +70,15 @@ pub(super) struct Collect<'a> {
 }
 
 impl Verification for Collect<'_> {
-    fn problem(&mut self, segment: SegmentNumber, offset: Option<u64>, message: String) {
+    fn problem(
+        &mut self,
+        kind: ProblemKind,
+        segment: SegmentNumber,
+        offset: Option<u64>,
+        message: String,
+    ) {
         self.problems.push(Problem {
+            kind,
             segment: Some(segment),
             offset,
             message,

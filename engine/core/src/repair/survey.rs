@@ -14,7 +14,7 @@ use crate::context::{self, StoreContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
 use crate::place::Place;
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemKind};
 use crate::segment::damage::ReadFailure;
 use crate::segment::files::SegmentFiles;
 use crate::segment::rows::footer::{FoundSegment, inspect, is_written};
@@ -65,6 +65,7 @@ impl Survey {
         let (manifests, bodies, damaged_manifests) = manifests(vfs.as_ref(), &header)?;
         for number in &damaged_manifests {
             report.problems.push(Problem {
+                kind: ProblemKind::Manifest,
                 segment: None,
                 offset: None,
                 message: format!("{} is damaged", names::manifest(*number)),
@@ -187,6 +188,7 @@ fn header(
         header.incompatible &= !limits::FEATURE_ROW_COMMITS;
     }
     report.problems.push(Problem {
+        kind: ProblemKind::Format,
         segment: None,
         offset: None,
         message: "FORMAT is missing or damaged".to_owned(),

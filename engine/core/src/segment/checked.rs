@@ -87,6 +87,15 @@ impl<S: CheckRead> Segment for Checked<S> {
         self.check(self.0.find(files, range, found))
     }
 
+    fn find_pairs(
+        &self,
+        files: &SegmentFiles,
+        range: RangeInclusive<Fingerprint>,
+        found: &mut Vec<(Fingerprint, BlobId)>,
+    ) -> Result<()> {
+        self.check(self.0.find_pairs(files, range, found))
+    }
+
     fn fingerprints(
         &self,
         files: &SegmentFiles,

@@ -5,6 +5,7 @@ use std::fmt;
 use lakebed_format::{FormatError, SegmentNumber};
 
 use crate::error::Error;
+use crate::problem::ProblemKind;
 
 /// A place in a segment, and why it is unreadable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,16 @@ impl Damage {
             | Damage::Index(place)
             | Damage::Record(place)
             | Damage::Footer(place) => place,
+        }
+    }
+
+    /// What a verification says is wrong.
+    pub(crate) fn kind(&self) -> ProblemKind {
+        match self {
+            Damage::Header(_) => ProblemKind::Segment,
+            Damage::Commit(_) => ProblemKind::Commit,
+            Damage::Index(_) | Damage::Record(_) => ProblemKind::Index,
+            Damage::Footer(_) => ProblemKind::Footer,
         }
     }
 

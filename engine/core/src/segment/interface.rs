@@ -58,6 +58,20 @@ pub(crate) trait Segment: Send + Sync + std::fmt::Debug {
         found: &mut Vec<BlobId>,
     ) -> Result<()>;
 
+    /// Appends the fingerprints in a range with the ids that have them, in any order.
+    fn find_pairs(
+        &self,
+        files: &SegmentFiles,
+        range: RangeInclusive<Fingerprint>,
+        found: &mut Vec<(Fingerprint, BlobId)>,
+    ) -> Result<()> {
+        self.fingerprints(files, &mut |id, fingerprint| {
+            if range.contains(&fingerprint) {
+                found.push((fingerprint, id));
+            }
+        })
+    }
+
     /// Passes every fingerprint with its id, by ascending id.
     fn fingerprints(
         &self,

@@ -1,8 +1,49 @@
 //! What the verification of a segment reports to.
 
-use lakebed_format::SegmentNumber;
+use lakebed_format::{CommitNumber, LocatedCommit, SegmentNumber};
 
 use crate::error::{ErrorKind, Result};
+use crate::problem::ProblemKind;
+
+/// How much of a segment is checked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scope {
+    /// What commits up to this one wrote is taken as checked.
+    pub(crate) since: CommitNumber,
+    /// Structures, and frames here and there.
+    pub(crate) sampled: bool,
+    /// Which part of the frames, of how many. The first one's task is everything else, too.
+    pub(crate) slice: (usize, usize),
+}
+
+impl Scope {
+    /// Everything.
+    pub(crate) const ALL: Self = Self {
+        since: CommitNumber(0),
+        sampled: false,
+        slice: (0, 1),
+    };
+
+    /// Whether what is not a frame is checked.
+    pub(crate) fn has_structures(&self) -> bool {
+        self.slice.0 == 0
+    }
+
+    /// The part of a list of `len` that is this slice's.
+    pub(crate) fn part(&self, len: usize) -> std::ops::Range<usize> {
+        let (at, of) = self.slice;
+        len * at / of.max(1)..len * (at + 1) / of.max(1)
+    }
+}
+
+/// The first COMMIT of a segment and the last.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ends {
+    pub(crate) first: LocatedCommit,
+    pub(crate) last: LocatedCommit,
+    /// Whether compaction or repair wrote it: then its COMMIT is linked to none.
+    pub(crate) rewritten: bool,
+}
 
 /// Counts what was checked and collects what is wrong.
 pub(crate) trait Verification {
@@ -11,8 +52,22 @@ pub(crate) trait Verification {
         true
     }
 
+    /// How much is checked.
+    fn scope(&self) -> Scope {
+        Scope::ALL
+    }
+
     /// Something is wrong; `message` says what.
-    fn problem(&mut self, segment: SegmentNumber, offset: Option<u64>, message: String);
+    fn problem(
+        &mut self,
+        kind: ProblemKind,
+        segment: SegmentNumber,
+        offset: Option<u64>,
+        message: String,
+    );
+
+    /// The COMMITs of the segment are linked from its last one back to its first.
+    fn ends(&mut self, _: Ends) {}
 
     /// A COMMIT was read.
     fn commit(&mut self);
@@ -42,19 +97,21 @@ impl dyn Verification + '_ {
     ) -> Result<()> {
         match checked {
             Err(error) if error.kind() == ErrorKind::Io && self.goes_on() => {
-                self.problem(segment, None, error.message().to_owned());
+                let text = error.message().to_owned();
+                self.problem(ProblemKind::Segment, segment, None, text);
                 Ok(())
             }
             other => other,
         }
     }
 
-    /// The value of a result. Damage becomes a problem and `None`.
+    /// The value of a result. Damage becomes a problem of this kind and `None`.
     ///
     /// # Errors
     /// Those that are not damage: checking cannot go on.
     pub(crate) fn keep<T>(
         &mut self,
+        kind: ProblemKind,
         segment: SegmentNumber,
         offset: Option<u64>,
         result: Result<T>,
@@ -62,10 +119,10 @@ impl dyn Verification + '_ {
         match result {
             Ok(value) => Ok(Some(value)),
             Err(error)
-                if error.kind() == ErrorKind::Corrupt
+                if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::FormatTooNew)
                     || self.goes_on() && error.kind().is_of_stored_bytes() =>
             {
-                self.problem(segment, offset, error.message().to_owned());
+                self.problem(kind, segment, offset, error.message().to_owned());
                 Ok(None)
             }
             Err(error) => Err(error),

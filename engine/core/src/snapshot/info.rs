@@ -2,7 +2,7 @@
 
 use lakebed_format::{
     BlobId, CollectionId, CommitNumber, DictionaryNumber, Hash, Layout, SegmentEntry,
-    SegmentNumber, Seq,
+    SegmentFormat, SegmentNumber, Seq,
 };
 
 use super::Snapshot;
@@ -10,6 +10,7 @@ use crate::catalogue::Collection;
 use crate::error::Result;
 use crate::segment::Segment as _;
 use crate::segment::large::file_len_of;
+use crate::segment::rows::walker::{WalkedBytes, read_header};
 
 /// A collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,6 +113,18 @@ pub struct CommitInfo {
     pub blobs: u64,
     /// Rows it added.
     pub rows: u64,
+}
+
+impl Snapshot {
+    /// Whether the bytes that the manifest says of a sealed segment contain its large blobs: not of one that
+    /// compaction wrote.
+    fn counts_large(&self, number: SegmentNumber) -> bool {
+        let file = self.committed.context.segments.open(number);
+        file.is_ok_and(|file| {
+            let header = read_header(WalkedBytes::File(file.as_ref()), number);
+            header.is_ok_and(|header| header.format < SegmentFormat::V3)
+        })
+    }
 }
 
 impl SegmentInfo {
@@ -224,6 +237,13 @@ impl Snapshot {
                 .find(|entry| entry.number == large.segment);
             if known.is_none() {
                 active_large += large.len;
+            } else if let Some(holder) = segments.iter_mut().find(|one| {
+                one.layout != layout_name(Layout::Large)
+                    && one.first_id <= large.blob
+                    && large.blob < one.end_id
+            }) && self.counts_large(holder.number)
+            {
+                holder.raw_bytes = holder.raw_bytes.saturating_sub(large.len);
             }
             segments.push(SegmentInfo {
                 number: large.segment,

@@ -37,7 +37,7 @@ use lakebed_json::schema::Schema;
 
 pub use crate::snapshot::{CollectionInfo, CommitInfo, DictionaryInfo, SegmentInfo, SegmentState};
 pub use crate::write::append::Appended;
-pub use reports::{ExportReport, Stats, VerifyReport};
+pub use reports::{ExportReport, Stats};
 
 /// Bytes that `export` writes between two progress reports.
 const REPORT_BYTES: u64 = 4 << 20;

@@ -1,7 +1,5 @@
 //! What calls report back. Plain data; times are microseconds since 1970 UTC, sizes are bytes.
 
-use crate::problem::Problem;
-
 /// What an `export` did.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ExportReport {
@@ -71,25 +69,4 @@ impl Stats {
             self.raw_bytes as f64 / self.disk_bytes as f64
         }
     }
-}
-
-/// What a `verify` found.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct VerifyReport {
-    /// Segments read.
-    pub segments: u64,
-    /// Commits checked.
-    pub commits: u64,
-    /// Frames decoded.
-    pub frames: u64,
-    /// Blobs hashed.
-    pub blobs: u64,
-    /// Rows resolved.
-    pub rows: u64,
-    /// Bytes read.
-    pub bytes: u64,
-    /// Everything that is wrong; empty when the store is whole.
-    pub problems: Vec<Problem>,
-    /// How long it took.
-    pub seconds: f64,
 }

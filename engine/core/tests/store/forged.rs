@@ -1,6 +1,13 @@
 //! Stores whose bytes were changed and whose checksums are all right again.
 
-use lakebed_core::ProgressFn;
+use lakebed_core::{
+    BlobId, CollectionId, CommitNumber, DictionaryNumber, Hash, ProblemKind, ProgressFn,
+    VerifyOptions,
+};
+use lakebed_format::{
+    DictionaryEntry, FooterTrailer, IndexBlock, IndexRunHeader, Manifest, ManifestBody,
+    SectionKind, SegmentHeader, TRAILER_LEN,
+};
 use lakebed_testkit::{Files, Links};
 use lakebed_vfs::Open;
 
@@ -93,4 +100,231 @@ fn checksums_are_made_again() {
     let report = store.verify(ProgressFn::none()).unwrap();
     assert_eq!(report.problems.len(), 1, "{:?}", report.problems);
     assert!(report.problems[0].message.contains("hash"));
+}
+
+/// The kinds of problems that a verification lists, each once.
+fn kinds_of(files: &Files) -> Vec<ProblemKind> {
+    let store = Store::open_on(store_of(files), options()).unwrap();
+    let report = store.verify(ProgressFn::none()).unwrap();
+    let quick = VerifyOptions {
+        quick: true,
+        ..VerifyOptions::default()
+    };
+    store.verify_with(&quick, ProgressFn::none()).unwrap();
+    let mut kinds: Vec<ProblemKind> = report.problems.iter().map(|one| one.kind).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
+}
+
+fn last_of(files: &Files, dir: &str) -> String {
+    let names = files.keys().filter(|name| name.starts_with(dir));
+    names.max().unwrap().clone()
+}
+
+/// The store with another manifest.
+fn with_manifest(files: &Files, change: impl FnOnce(&mut ManifestBody)) -> Files {
+    let mut forged = files.clone();
+    let bytes = forged.get_mut(&last_of(files, "manifests/")).unwrap();
+    let mut manifest = Manifest::decode(bytes).unwrap();
+    change(&mut manifest.catalogue);
+    *bytes = manifest.encode();
+    forged
+}
+
+/// The store with other bytes in a section of the footer of a segment.
+fn with_section(
+    files: &Files,
+    segment: u64,
+    kind: SectionKind,
+    change: impl FnOnce(&mut [u8]),
+) -> Files {
+    let links = Links::of_store(files);
+    let mut forged = files.clone();
+    let bytes = forged
+        .get_mut(&format!("segments/{segment:012}.seg"))
+        .unwrap();
+    let header = SegmentHeader::decode(bytes).unwrap();
+    let at = bytes.len() - TRAILER_LEN;
+    let tail = FooterTrailer::decode(&bytes[at..], header.salt, at as u64).unwrap();
+    let (offset, len) = (tail.block_offset, tail.block_len);
+    let start = usize::try_from(offset).unwrap();
+    let block = IndexBlock::decode(&bytes[start..], header.salt, offset, len).unwrap();
+    let section = block.section(kind).unwrap();
+    let start = usize::try_from(section.offset).unwrap();
+    let end = start + usize::try_from(section.len).unwrap();
+    change(&mut bytes[start..end]);
+    links.make(&mut forged);
+    forged
+}
+
+#[test]
+fn structures_that_contradict_each_other_are_found() {
+    let whole = files_of(of_everything().as_ref());
+    assert_eq!(kinds_of(&whole), []);
+    let manifest = |change: fn(&mut ManifestBody)| kinds_of(&with_manifest(&whole, change));
+
+    assert_eq!(
+        manifest(|body| body.segments[2].rows += 1),
+        [ProblemKind::Manifest]
+    );
+    assert_eq!(
+        manifest(|body| body.segments[3].raw_bytes -= 1),
+        [ProblemKind::Manifest]
+    );
+    assert_eq!(
+        manifest(|body| body.segments[4].first_commit.0 -= 1),
+        [ProblemKind::Manifest]
+    );
+    assert_eq!(
+        manifest(|body| body.collections[1].next_seq.0 += 5),
+        [ProblemKind::Rows]
+    );
+    assert_eq!(
+        manifest(|body| body.collections[1].next_seq.0 -= 1),
+        [ProblemKind::Rows]
+    );
+    assert_eq!(
+        manifest(|body| body.collections[1].deleted_rows = 2),
+        [ProblemKind::Rows]
+    );
+    assert_eq!(
+        manifest(|body| body.last_commit_checksum ^= 1),
+        [ProblemKind::Link]
+    );
+    // A segment that no manifest names: rows and blobs of it are missing, and its commits.
+    let kinds = manifest(|body| _ = body.segments.remove(0));
+    assert!(
+        kinds.contains(&ProblemKind::RowBlob) && kinds.contains(&ProblemKind::Rows),
+        "{kinds:?}"
+    );
+    assert!(kinds.contains(&ProblemKind::Link), "{kinds:?}");
+    let kinds = manifest(|body| {
+        body.dictionaries.push(DictionaryEntry {
+            number: DictionaryNumber(1),
+            collection: CollectionId(1),
+            generation: 1,
+            blob: BlobId(0),
+            hash: Hash::of(b"another"),
+            size: 3,
+        });
+        body.next_dictionary = DictionaryNumber(2);
+    });
+    assert_eq!(kinds, [ProblemKind::Dictionary]);
+
+    let section = |kind, change: fn(&mut [u8])| kinds_of(&with_section(&whole, 3, kind, change));
+    let swap = |data: &mut [u8]| data[8..12].rotate_left(2);
+    assert_eq!(
+        section(SectionKind::Ordinals, swap),
+        [ProblemKind::Ordinals]
+    );
+    assert_eq!(
+        section(SectionKind::Commits, |data| data[1] ^= 1),
+        [ProblemKind::Commit, ProblemKind::Footer]
+    );
+    let kinds = section(SectionKind::Rows, |data| *data.last_mut().unwrap() += 2);
+    assert!(kinds.contains(&ProblemKind::Footer), "{kinds:?}");
+    let kinds = section(SectionKind::Ids, |data| data[1] -= 1);
+    assert!(kinds.contains(&ProblemKind::Footer), "{kinds:?}");
+}
+
+#[test]
+fn a_run_that_lists_other_blobs_is_found() {
+    let whole = files_of(of_everything().as_ref());
+    let links = Links::of_store(&whole);
+    let name = last_of(&whole, "index/");
+    let header = IndexRunHeader::decode(&whole[&name]).unwrap();
+    let mut forged = whole.clone();
+    let at = usize::try_from(header.ids().offset).unwrap();
+    forged.get_mut(&name).unwrap()[at..at + 2].rotate_left(1);
+    links.make(&mut forged);
+    assert_eq!(kinds_of(&forged), [ProblemKind::IndexRun]);
+    forged.get_mut(&name).unwrap()[at] ^= 1;
+    assert_eq!(kinds_of(&forged), [ProblemKind::IndexRun]);
+}
+
+#[test]
+fn a_segment_of_another_copy_is_found() {
+    let vfs = memory();
+    let store = open(&vfs);
+    append(&store, "c", &["1"]);
+    store.close().unwrap();
+    let common = files_of(vfs.as_ref());
+    // Two copies of a store, each with its own writer.
+    let grown = |record: &str| {
+        let vfs = store_of(&common);
+        let store = open(&vfs);
+        append(&store, "c", &[record]);
+        store.seal().unwrap();
+        append(&store, "c", &["3"]);
+        store.close().unwrap();
+        files_of(vfs.as_ref())
+    };
+    let (mine, other) = (grown("[21]"), grown("[22]"));
+    let name = "segments/000000000001.seg";
+    assert_eq!(mine[name].len(), other[name].len());
+    assert_ne!(mine[name], other[name]);
+    assert_eq!(kinds_of(&mine), []);
+    let mut mixed = mine;
+    mixed.insert(name.to_owned(), other[name].clone());
+    assert_eq!(kinds_of(&mixed), [ProblemKind::Link]);
+}
+
+#[test]
+fn damage_in_the_last_index_block_is_listed() {
+    let whole = files_of(of_everything().as_ref());
+    // Behind it is the segment of the large blob.
+    let name = "segments/000000000011.seg";
+    let bytes = &whole[name];
+    let header = SegmentHeader::decode(bytes).unwrap();
+    let last = lakebed_format::find_last_commit(bytes, 0, header.number, header.salt).unwrap();
+    let start = usize::try_from(last.commit.index_offset).unwrap();
+    let end = start + usize::try_from(last.commit.index_len).unwrap();
+    for at in start..end {
+        let mut forged = whole.clone();
+        forged.get_mut(name).unwrap()[at] ^= 1 << (at % 8);
+        let store = Store::open_on(store_of(&forged), options()).unwrap();
+        let report = store.verify(ProgressFn::none());
+        let report = report.unwrap_or_else(|error| panic!("byte {at}: {error:?}"));
+        assert!(!report.problems.is_empty(), "byte {at} of {start}..{end}");
+    }
+}
+
+#[test]
+fn what_is_newer_is_checked_alone() {
+    let vfs = of_everything();
+    let mut files = files_of(vfs.as_ref());
+    let whole = open(&vfs);
+    let all = whole.verify(ProgressFn::none()).unwrap();
+    let last = whole.stats().unwrap().commit;
+    let since = |since: u64| VerifyOptions {
+        quick: false,
+        since: CommitNumber(since),
+    };
+    let some = whole
+        .verify_with(&since(last - 3), ProgressFn::none())
+        .unwrap();
+    assert_eq!((some.commits, some.problems.as_slice()), (3, &[][..]));
+    assert!(some.blobs < all.blobs && some.bytes < all.bytes, "{some:?}");
+    let none = whole.verify_with(&since(last), ProgressFn::none()).unwrap();
+    assert_eq!((none.commits, none.frames), (0, 0));
+    let error = whole
+        .verify_with(&since(last + 1), ProgressFn::none())
+        .unwrap_err();
+    assert_eq!(error.kind(), lakebed_core::ErrorKind::InvalidArgument);
+
+    // A bit of an old frame.
+    let bytes = files.get_mut("segments/000000000003.seg").unwrap();
+    let at = bytes.windows(7).position(|w| w == b"noise 2").unwrap();
+    bytes[at] ^= 1;
+    let store = open(&store_of(&files));
+    let found = |options| {
+        store
+            .verify_with(&options, ProgressFn::none())
+            .unwrap()
+            .problems
+    };
+    assert!(found(since(last - 3)).is_empty());
+    let kinds: Vec<ProblemKind> = found(since(0)).iter().map(|one| one.kind).collect();
+    assert_eq!(kinds, [ProblemKind::Group, ProblemKind::Frame]);
 }

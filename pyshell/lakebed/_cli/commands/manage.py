@@ -109,10 +109,24 @@ def export(context: Context, collection: str, output: str | None, format: str | 
             store.export(collection, cast("IO[bytes]", stream), progress=context.progress and not context.on_terminal)
 
 
-def verify(context: Context) -> int | None:
-    """Reads and checks the whole store; the exit code is 6 when something is damaged."""
+class Verified(BaseModel):
+    """The first line of the report of `verify` as JSON; each problem follows in a line of its own."""
+
+    ok: bool
+    segments: int
+    commits: int
+    frames: int
+    blobs: int
+    rows: int
+    bytes: int
+    problems: int
+    seconds: float
+
+
+def verify(context: Context, quick: bool, since: int) -> int | None:
+    """Reads and checks the store; the exit code is 6 when something is damaged."""
     with context.open() as store:
-        report = store.verify(progress=context.progress)
+        report = store.verify(quick=quick, since=since, progress=context.progress)
     count = render.count
     read = f"{count(report.commits, 'commit')}, {count(report.segments, 'segment')}, {render.size(report.bytes)}"
     lines = [
@@ -122,8 +136,12 @@ def verify(context: Context) -> int | None:
     for problem in report.problems:
         place = f"segment {problem.segment}" if problem.segment is not None else "the store"
         offset = f" at offset {problem.offset}" if problem.offset is not None else ""
-        lines.append(f"  {place}{offset}: {problem.message}")
+        lines.append(f"  {problem.kind}, {place}{offset}: {problem.message}")
     if not report.ok:
         lines.append("`lakebed repair --dry-run` says what can be saved, and `lakebed repair` does it")
-    context.report(report, lines)
+    found = report.model_dump() | {"problems": len(report.problems)}
+    context.report(Verified(**found), lines)
+    if context.json or not context.on_terminal:
+        for problem in report.problems:
+            context.say(problem.model_dump_json(), json=True)
     return None if report.ok else Corrupt.exit_code

@@ -374,7 +374,19 @@ STORE_VERBS: tuple[Verb, ...] = (
         "verify",
         "Read the whole store and check it.",
         "commands.manage:verify",
-        details="The exit code is 6 when something is damaged.",
+        (
+            Argument("quick", "check the structures, and of records samples, others each time", "flag", ("--quick",)),
+            Argument(
+                "since",
+                "check only what was committed after this commit (default: 0, everything)",
+                "integer",
+                ("--since",),
+                default=0,
+                metavar="COMMIT",
+            ),
+        ),
+        "The exit code is 6 when something is damaged. As JSON the first line is the report, and each other line a problem with its kind.",
+        ("lakebed verify", "lakebed verify --quick", "lakebed verify --since 1200"),
     ),
     Verb(
         "repair",

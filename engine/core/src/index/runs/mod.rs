@@ -13,6 +13,6 @@ mod write;
 mod tests;
 
 pub(crate) use open::{FoundRuns, open_all};
-pub(crate) use policy::{Choice, Merge, SegmentOutline, choose, next_merge};
+pub(crate) use policy::{Choice, Merge, SegmentOutline, choose, covered, next_merge};
 pub(crate) use run::{Entries, Run};
 pub(crate) use write::carry_out;

@@ -36,7 +36,7 @@ pub(crate) struct Choice {
 }
 
 /// The sealed segments that a run covers, as a range of indices; `None` when it was made from others.
-fn covered(sealed: &[SegmentOutline], run: &IndexRunHeader) -> Option<Range<usize>> {
+pub(crate) fn covered(sealed: &[SegmentOutline], run: &IndexRunHeader) -> Option<Range<usize>> {
     let place = |number| sealed.iter().position(|segment| segment.number == number);
     let start = place(run.first_segment)?;
     let end = place(run.last_segment)? + 1;

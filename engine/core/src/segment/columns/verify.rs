@@ -6,10 +6,13 @@ use super::pages::{Keeping, PartPages};
 use super::part::OpenPart;
 use super::sealed::SealedColumns;
 use crate::error::{Error, Result};
+use crate::problem::ProblemKind;
 use crate::segment::files::{SegmentFiles, reading};
 use crate::segment::interface::{ReadContext, Segment};
 use crate::segment::verify::Verification;
 
+/// One record in so many is sampled.
+const SAMPLE: usize = 64;
 /// Bytes of a file read at a time.
 const STEP: usize = 1 << 20;
 
@@ -21,25 +24,33 @@ impl SealedColumns {
         verification: &mut dyn Verification,
     ) -> Result<()> {
         let number = self.entry.number;
-        let Some(opened) = verification.keep(number, None, self.opened(read.files))? else {
+        let Some(opened) =
+            verification.keep(ProblemKind::Part, number, None, self.opened(read.files))?
+        else {
             return Ok(());
         };
-        let Some((_, list)) = verification.keep(number, None, self.rows.parts(read.files))? else {
+        let Some((_, list)) =
+            verification.keep(ProblemKind::Part, number, None, self.rows.parts(read.files))?
+        else {
             return Ok(());
         };
         let mut listed: Vec<(BlobId, Fingerprint)> = Vec::new();
         let result = self.fingerprints(read.files, &mut |id, fingerprint| {
             listed.push((id, fingerprint));
         });
-        verification.keep(number, None, result)?;
+        verification.keep(ProblemKind::Footer, number, None, result)?;
         for (part, entry) in opened.parts.iter().zip(&list.parts) {
-            let whole = file_checksum(read.files, part, entry.len, verification)?;
-            let is_whole = whole == Some(entry.checksum);
+            // Only the first slice reads the files; of a sample nobody does.
+            let scope = verification.scope();
+            let read_whole = scope.has_structures() && !scope.sampled;
+            let is_whole = !read_whole
+                || file_checksum(read.files, part, entry.len, verification)?
+                    == Some(entry.checksum);
             if !is_whole && !verify_pages(part, verification)? {
                 let error = part
                     .file
                     .damaged(0, "bytes outside the pages are not what was written");
-                verification.problem(number, None, error.message().to_owned());
+                verification.problem(ProblemKind::Part, number, None, error.message().to_owned());
             }
             verify_records(part, &listed, is_whole, verification)?;
         }
@@ -55,7 +66,7 @@ fn file_checksum(
     verification: &mut dyn Verification,
 ) -> Result<Option<u64>> {
     let file = files.open_part(part.file.segment, part.file.collection);
-    let Some(file) = verification.keep(part.file.segment, None, file)? else {
+    let Some(file) = verification.keep(ProblemKind::Part, part.file.segment, None, file)? else {
         return Ok(None);
     };
     let mut sum = RunningChecksum::new(part.file.salt);
@@ -87,7 +98,12 @@ fn verify_pages(part: &OpenPart, verification: &mut dyn Verification) -> Result<
         while let Some(found) = directory.page(leaf, row) {
             let read = pages.read(found);
             damaged |= verification
-                .keep(part.file.segment, Some(found.page.offset), read)?
+                .keep(
+                    ProblemKind::Part,
+                    part.file.segment,
+                    Some(found.page.offset),
+                    read,
+                )?
                 .is_none();
             row = found.page.first_row + (found.rows as u64).max(1);
             if row >= directory.rows {
@@ -109,12 +125,16 @@ fn verify_records(
     let mut records = part.records(Keeping::Never);
     let mut bytes = Vec::new();
     let ids = part.blobs.runs().iter().flat_map(IdRun::range);
-    for (row, id) in ids.map(BlobId).enumerate() {
+    let scope = verification.scope();
+    let slice = scope.part(usize::try_from(part.blobs.len()).unwrap_or(usize::MAX));
+    let step = if scope.sampled { SAMPLE } else { 1 };
+    let ids = ids.map(BlobId).enumerate().take(slice.end);
+    for (row, id) in ids.skip(slice.start).step_by(step) {
         bytes.clear();
         let read = records.append(row as u64, &mut bytes);
         let read = match read {
             Err(error) if !is_whole && error.kind() == crate::ErrorKind::Corrupt => continue,
-            read => verification.keep(part.file.segment, None, read)?,
+            read => verification.keep(ProblemKind::Part, part.file.segment, None, read)?,
         };
         if read.is_none() {
             continue;
@@ -125,7 +145,12 @@ fn verify_records(
         if known.map(|(_, fingerprint)| *fingerprint) != Some(Hash::of(&bytes).fingerprint()) {
             let text = format!("blob {id} does not have the hash it was stored under");
             let error = part.file.damaged(0, &text);
-            verification.problem(part.file.segment, None, error.message().to_owned());
+            verification.problem(
+                ProblemKind::Blob,
+                part.file.segment,
+                None,
+                error.message().to_owned(),
+            );
         }
     }
     Ok(())

@@ -17,6 +17,7 @@ use super::interface::{Contents, ReadContext, RowBatchBytes, Segment, StoredBlob
 use super::verify::Verification;
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
+use crate::problem::ProblemKind;
 use lakebed_codec::Decoded;
 
 pub(crate) mod write;
@@ -264,13 +265,21 @@ impl Segment for LargeSegment {
 
     fn verify(&self, read: ReadContext<'_>, verification: &mut dyn Verification) -> Result<()> {
         let segment = self.entry.segment;
+        if !verification.scope().has_structures() {
+            return Ok(());
+        }
+        if verification.scope().sampled {
+            let began = self.beginning(&read.files.without_mapping(), 1);
+            verification.keep(ProblemKind::Segment, segment, None, began)?;
+            return Ok(());
+        }
         // The file as it is, and not a mapping that may have failed before.
         let blob = Self::new(self.entry).whole(&read.files.without_mapping());
         let blob = match blob {
             Err(error) if error.kind() == ErrorKind::Io => {
                 return verification.unless_unreadable(segment, Err(error));
             }
-            blob => verification.keep(segment, None, blob)?,
+            blob => verification.keep(ProblemKind::Segment, segment, None, blob)?,
         };
         let Some(blob) = blob else {
             return Ok(());
@@ -278,7 +287,7 @@ impl Segment for LargeSegment {
         verification.blob();
         if Hash::of(&blob).fingerprint() != self.entry.fingerprint {
             let text = "its bytes do not have the hash they were stored under".to_owned();
-            verification.problem(segment, None, text);
+            verification.problem(ProblemKind::Blob, segment, None, text);
         }
         verification.advance(blob.len() as u64)
     }

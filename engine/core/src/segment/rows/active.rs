@@ -17,6 +17,7 @@ use super::walker::{Block, Walk, Walker};
 use crate::blob::Blob;
 use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
+use crate::problem::ProblemKind;
 use crate::segment::damage::{Damage, DamagedPlace};
 use crate::segment::files::{SegmentFiles, len_of, reading};
 use crate::segment::interface::{
@@ -427,17 +428,24 @@ impl Segment for ActiveRows {
 
     fn verify(&self, read: ReadContext<'_>, verification: &mut dyn Verification) -> Result<()> {
         let walker = self.file.walker();
-        let mut tables = RowsTables::default();
+        let mut tables = RowsTables {
+            only_frames: true,
+            end: self.end(),
+            ..RowsTables::default()
+        };
         for block in &self.blocks {
             let listed = walker.fingerprints(block).map_err(Error::from);
-            let offset = Some(block.header.offset);
-            let listed = verification.keep(self.file.number, offset, listed)?;
+            let commits = walker.commits(&block.header).map_err(Error::from);
+            let at = Some(block.header.offset);
+            let kind = ProblemKind::Index;
+            let listed = verification.keep(kind, self.file.number, at, listed)?;
+            let commits = verification.keep(kind, self.file.number, at, commits)?;
             tables.fingerprints.extend(listed.into_iter().flatten());
-            tables
-                .frames
-                .extend(block.frames.iter().map(|frame| frame.offset));
+            tables.commits.extend(commits.into_iter().flatten());
+            tables.frames.extend(block.frames.iter().copied());
         }
-        verify_rows(read, walker, self.last.offset, &tables, verification)
+        verify_rows(read, walker, self.last.offset, &tables, verification)?;
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub(crate) mod active;
 pub(crate) mod active_file;
+mod agreement;
 pub(crate) mod footer;
 pub(crate) mod frame;
 pub(crate) mod keep;

@@ -10,12 +10,14 @@ use lakebed_format::{
 };
 use parking_lot::Mutex;
 
+use super::agreement::{verify_footer, verify_ordinals};
 use super::frame::{self, FramePlace};
 use super::sealed_tables::{FoundFrame, Opened, ordinals_in};
 use super::verify::{RowsTables, verify_rows};
 use crate::blob::Blob;
 use crate::error::{Error, Result};
 use crate::fingerprints::search;
+use crate::problem::ProblemKind;
 use crate::segment::bytes::{Access, Readable, Slice, give};
 use crate::segment::files::SegmentFiles;
 use crate::segment::frame_cache::FrameKey;
@@ -92,6 +94,36 @@ impl SealedRows {
         opened.map_or(Ok(()), |opened| opened.bytes.check_read())
     }
 
+    /// Passes the blobs whose fingerprints lie in the range, by ascending fingerprint.
+    fn search(
+        &self,
+        files: &SegmentFiles,
+        range: RangeInclusive<Fingerprint>,
+        mut each: impl FnMut(Fingerprint, BlobId),
+    ) -> Result<()> {
+        let opened = self.opened(files)?;
+        let Some(ordinals) = &opened.ordinals else {
+            return Ok(());
+        };
+        let table = ordinals_in(ordinals, &self.entry)?;
+        let mut rank = search::lower_bound(table.len(), range.start().0, |rank| {
+            opened
+                .fingerprint(ordinals, &table, rank, &self.entry)
+                .map(|(fingerprint, _)| fingerprint)
+        })?;
+        while rank < table.len() {
+            let (fingerprint, ordinal) = opened.fingerprint(ordinals, &table, rank, &self.entry)?;
+            if fingerprint > range.end().0 {
+                break;
+            }
+            if let Some(id) = opened.id(u64::from(ordinal)) {
+                each(Fingerprint(fingerprint), id);
+            }
+            rank += 1;
+        }
+        Ok(())
+    }
+
     fn refused(&self, error: &FormatError) -> Error {
         Error::of_format(self.entry.number, error)
     }
@@ -116,14 +148,14 @@ impl SealedRows {
         Ok(())
     }
 
-    /// Where its frames begin.
-    fn frame_offsets(&self, opened: &Opened) -> Result<Vec<u64>> {
+    /// The frames.
+    fn all_frames(&self, opened: &Opened) -> Result<Vec<FrameEntry>> {
         let Some(table) = &opened.frames else {
             return Ok(Vec::new());
         };
         table.check_all()?;
         let frames = FrameTable::new(table.data()).map_err(|e| self.refused(&e))?;
-        Ok(frames.iter_from(0).map(|entry| entry.offset).collect())
+        Ok(frames.iter_from(0).collect())
     }
 
     /// The frame at this place in the segment's order, and the next one.
@@ -299,25 +331,18 @@ impl Segment for SealedRows {
         range: RangeInclusive<Fingerprint>,
         found: &mut Vec<BlobId>,
     ) -> Result<()> {
-        let opened = self.opened(files)?;
-        let Some(ordinals) = &opened.ordinals else {
-            return Ok(());
-        };
-        let table = ordinals_in(ordinals, &self.entry)?;
-        let mut rank = search::lower_bound(table.len(), range.start().0, |rank| {
-            opened
-                .fingerprint(ordinals, &table, rank, &self.entry)
-                .map(|(fingerprint, _)| fingerprint)
-        })?;
-        while rank < table.len() {
-            let (fingerprint, ordinal) = opened.fingerprint(ordinals, &table, rank, &self.entry)?;
-            if fingerprint > range.end().0 {
-                break;
-            }
-            found.extend(opened.id(u64::from(ordinal)));
-            rank += 1;
-        }
-        Ok(())
+        self.search(files, range, |_, id| found.push(id))
+    }
+
+    fn find_pairs(
+        &self,
+        files: &SegmentFiles,
+        range: RangeInclusive<Fingerprint>,
+        found: &mut Vec<(Fingerprint, BlobId)>,
+    ) -> Result<()> {
+        self.search(files, range, |fingerprint, id| {
+            found.push((fingerprint, id))
+        })
     }
 
     fn fingerprints(
@@ -415,23 +440,46 @@ impl Segment for SealedRows {
     fn verify(&self, read: ReadContext<'_>, verification: &mut dyn Verification) -> Result<()> {
         let number = self.entry.number;
         let opened = self.opened(read.files);
-        let Some(opened) = verification.keep(number, None, opened)? else {
+        let Some(opened) = verification.keep(ProblemKind::Segment, number, None, opened)? else {
             return Ok(());
         };
-        verification.keep(number, None, self.check_tables(opened))?;
-        let mut tables = RowsTables::default();
+        let kind = ProblemKind::Footer;
+        let at = Some(opened.footer.offset);
+        let walker = opened.walker(number);
+        let tail = walker.footer_tail(opened.bytes.len()).map_err(Error::from);
+        let Some(tail) = verification.keep(kind, number, None, tail)? else {
+            return Ok(());
+        };
+        let structures = verification.scope().has_structures();
+        let mut whole = true;
+        if structures {
+            let checked = self.check_tables(opened);
+            whole = verification.keep(kind, number, at, checked)?.is_some();
+        }
+        let mut tables = RowsTables {
+            only_frames: opened.footer.section(SectionKind::Parts).is_none(),
+            end: opened.footer.offset,
+            ..RowsTables::default()
+        };
         let listed = self.fingerprints(read.files, &mut |id, fingerprint| {
             tables.fingerprints.push((id, fingerprint));
         });
-        verification.keep(number, None, listed)?;
+        let frames = self.all_frames(opened);
         let commits = self.commits(read.files);
-        let Some(commits) = verification.keep(number, None, commits)? else {
-            return Ok(());
-        };
-        let frames = verification.keep(number, None, self.frame_offsets(opened))?;
-        tables.frames.extend(frames.into_iter().flatten());
-        let last = commits.last().map_or(0, |commit| commit.offset);
-        let walker = opened.walker(number);
-        verify_rows(read, walker, last, &tables, verification)
+        if whole {
+            verification.keep(kind, number, at, listed)?;
+            let commits = verification.keep(kind, number, at, commits)?;
+            tables.commits = commits.unwrap_or_default();
+        } else {
+            // What damaged them was reported.
+            tables.commits = commits.unwrap_or_default();
+        }
+        tables.frames = frames.unwrap_or_default();
+        let walked = verify_rows(read, walker, tail.last_commit, &tables, verification)?;
+        if structures && walked.whole && whole {
+            verify_footer(opened, &self.entry, &walked.blocks, verification)?;
+            verify_ordinals(opened, &self.entry, verification)?;
+        }
+        Ok(())
     }
 }

@@ -385,6 +385,14 @@ impl Walker<'_> {
         })
     }
 
+    /// The index block that a COMMIT closes.
+    pub(crate) fn block_of(&self, commit: &LocatedCommit) -> ReadResult<IndexBlock> {
+        let (offset, len) = (commit.commit.index_offset, commit.commit.index_len);
+        let head = self.read(offset, len.min(MAX_BLOCK_HEADER as u64), Damage::Index)?;
+        IndexBlock::decode(&head, self.salt, offset, len)
+            .map_err(|error| self.refused(&error, Damage::Index))
+    }
+
     /// A section's data, checked; from the first bytes of the block if they reach that far. Empty when the block has
     /// none.
     fn section_of(
