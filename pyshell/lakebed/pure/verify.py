@@ -11,10 +11,13 @@ from xxhash import xxh3_64_intdigest
 
 from lakebed._progress import EngineProgress
 from lakebed.errors import Corrupt, FormatTooNew
+from lakebed.pure.columns.part import ColumnsPart, recent_pages
+from lakebed.pure.columns.segment import ColumnsSegment
 from lakebed.pure.damage import io_error
 from lakebed.pure.files import manifest_name
 from lakebed.pure.format import commit as commits
 from lakebed.pure.format import header
+from lakebed.pure.format.checksums import checksum
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.manifest import Manifest
 from lakebed.pure.frames import decode_frame
@@ -108,6 +111,8 @@ class _Verifier:
             self.problem(entry.number, None, "The manifest counts other blobs or rows than there are.")
         offset = segment.commits()[-1].offset
         self.rows_segment(segment, offset)
+        if isinstance(segment, ColumnsSegment):
+            self.columns(segment)
         if isinstance(part, FooterPart):
             self.footer(segment, part, offset)
 
@@ -141,8 +146,8 @@ class _Verifier:
                     rows = len(segment.batch(entry).blobs)
                     # Of rows that are gone a compaction may have left out some.
                     collection = self.state.catalogue.collections.get(entry.collection)
-                    if collection is not None and entry.end_seq > collection.first_live:
-                        self.counts["rows"] += rows
+                    if collection is not None:
+                        self.counts["rows"] += max(min(rows, entry.end_seq - collection.first_live), 0)
                 except Corrupt as problem:
                     self.problem(segment.number, entry.offset, str(problem))
 
@@ -179,8 +184,52 @@ class _Verifier:
                 self.counts["blobs"] += 1
                 seen += 1
             self.tick()
-        if seen >= 0 and seen != len(part.ids):
+        in_parts = 0
+        if isinstance(segment, ColumnsSegment):
+            in_parts = sum(one.rows for one in segment.part_entries())
+        if seen >= 0 and seen + in_parts != len(part.ids):
             self.problem(segment.number, part.block.offset, "The index lists other blobs than the frames hold.")
+
+    def columns(self, segment: ColumnsSegment) -> None:
+        """Every byte of the parts, and every record. What a damaged page hides is reported once, as that page."""
+        fingerprints: dict[int, int] = {}
+        for one in segment.parts:
+            assert isinstance(one, GroupPart | FooterPart)
+            fingerprints.update(zip(one.ids, one.fingerprints, strict=True))
+        for entry in segment.part_entries():
+            try:
+                part = segment.part(entry, self.state.decompressor)
+            except Corrupt as problem:
+                self.problem(segment.number, None, str(problem))
+                continue
+            data = part.file.exactly(0, entry.length)
+            self.counts["bytes"] += len(data)
+            is_whole = checksum(part.salt, 0, data) == entry.checksum
+            if not is_whole and not self.pages(segment, part):
+                self.problem(segment.number, None, f"Bytes of {part.file.name} outside of its pages are damaged.")
+            kept = recent_pages(part.table)
+            for row, id in enumerate(part.ids):
+                try:
+                    record = part.record(row, kept)
+                except Malformed as problem:
+                    if is_whole:
+                        self.problem(segment.number, None, f"Blob {id} cannot be rebuilt: {problem}.")
+                    continue
+                self.counts["blobs"] += 1
+                if fingerprint(digest(record)) != fingerprints.get(id):
+                    self.problem(segment.number, None, f"Blob {id} is not the one that the index lists.")
+                self.tick()
+
+    def pages(self, segment: ColumnsSegment, part: ColumnsPart) -> int:
+        """Reports the pages of a part that are damaged. Returns their number."""
+        found = 0
+        for at in part.data_pages():
+            try:
+                part.decoded(at, lambda _, decode: decode())
+            except Malformed as problem:
+                found += 1
+                self.problem(segment.number, at.page.offset, f"{problem}.")
+        return found
 
     def large(self, entry: Any) -> None:
         """A large blob."""
