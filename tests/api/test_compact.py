@@ -252,23 +252,3 @@ def test_a_layout_that_there_is_not_is_refused(path):
             store.compact("events")
         with pytest.raises(lakebed.CollectionNotFound):
             store.compact("event", layout="columns")
-
-
-def test_an_engine_without_columns_refuses_them_by_name(path):
-    pytest.importorskip("lakebed.pure")
-    with lakebed.open(path) as store:
-        store.append("events", events(500))
-        store.compact(layout="columns")
-    files = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
-    for mode in ("r", "a"):
-        code = f"import lakebed; lakebed.open({str(path)!r}, {mode!r})"
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            env=os.environ | {"LAKEBED_BACKEND": "python"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert "FormatTooNew" in done.stderr, done.stderr
-        assert "layout 2" in done.stderr
-    assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == files

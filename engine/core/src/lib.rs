@@ -61,7 +61,7 @@ pub use lakebed_format::{
     BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Fingerprint, Hash,
     SegmentNumber, Seq,
 };
-pub use lakebed_json::schema;
+pub use lakebed_json::{quoted, schema};
 pub use options::{Clock, Mode, Options};
 pub use problem::{Problem, ProblemKind};
 pub use progress::{Progress, ProgressFn};

@@ -1,11 +1,13 @@
-//! Spelling suggestions: the known name that a user may have meant.
+//! Names in sentences for users: how they are quoted, and the known name that a user may have meant.
+
+pub(crate) use lakebed_json::quoted;
 
 /// The known name that is closest to a wrong one, if at most a third of the letters differ.
 pub(crate) fn closest_name<'a>(
     wrong: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let wrong: Vec<char> = wrong.to_lowercase().chars().take(LONGEST).collect();
+    let wrong: Vec<char> = wrong.to_ascii_lowercase().chars().take(LONGEST).collect();
     let bound = wrong.len().max(3) / 3;
     let (distance, name) = known
         .into_iter()
@@ -17,10 +19,10 @@ pub(crate) fn closest_name<'a>(
 /// Letters that are compared: names may be long, and the distance costs the product of their lengths.
 const LONGEST: usize = 100;
 
-/// The Levenshtein distance of two names, in letters, ignoring case.
+/// The Levenshtein distance of two names, in letters, ignoring the case of the letters A to Z.
 fn distance(wrong: &[char], name: &str) -> usize {
     let mut row: Vec<usize> = (0..=wrong.len()).collect();
-    for (line, letter) in name.to_lowercase().chars().take(LONGEST).enumerate() {
+    for (line, letter) in name.to_ascii_lowercase().chars().take(LONGEST).enumerate() {
         let mut above_left = line;
         let mut left = line + 1;
         for (cell, other) in row.iter_mut().skip(1).zip(wrong) {

@@ -18,6 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::hashing::hash_each;
 use crate::progress::{Progress, ProgressFn};
 use crate::snapshot::{Row, Rows, Snapshot};
+use crate::spelling::quoted;
 use crate::write::{Lines, NewBlob, Session, Shared};
 
 /// Bytes of records that are compared with the store's together.
@@ -113,11 +114,11 @@ fn check_other(from: &Snapshot, to: &Shared, collection: &Collection) -> Result<
     Err(Error::new(
         ErrorKind::InvalidArgument,
         format!(
-            "{} and {} are one store and its copy, or the same one, and {:?} is a collection of both: its rows would be there twice. \
+            "{} and {} are one store and its copy, or the same one, and {} is a collection of both: its rows would be there twice. \
              Restore the copy to a store of its own, or drop the collection first.",
             source.vfs.describe(),
             target.vfs.describe(),
-            collection.name
+            quoted(&collection.name)
         ),
     ))
 }
@@ -236,7 +237,10 @@ impl Transfer<'_> {
             for (_, blob) in &piece {
                 bytes += blob.len() as u64;
                 validate_and_observe(blob, &mut summary).map_err(|error| {
-                    let text = format!("A row of {name:?} is not a JSON record ({error}).");
+                    let text = format!(
+                        "A row of {name} is not a JSON record ({error}).",
+                        name = quoted(name)
+                    );
                     Error::new(ErrorKind::Corrupt, text)
                 })?;
             }

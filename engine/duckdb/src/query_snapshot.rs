@@ -20,6 +20,7 @@ use crate::cache::stores::{self, CachedStore};
 use crate::callback::invalid;
 use crate::calling_connection::CallingConnection;
 use crate::file_access::{FileAccess, FileUse, local_path};
+use lakebed_core::quoted;
 
 /// A store, and a snapshot of it from when a call was bound.
 #[derive(Debug)]
@@ -198,7 +199,8 @@ pub(crate) fn open_to_write(path: &str, function: &str, create: bool) -> Result<
 fn checked(path: &str) -> Result<&Path> {
     if path.is_empty() || path.contains('\0') {
         return Err(invalid(format!(
-            "{path:?} is no path of a store: give a directory such as 'data.lakebed'."
+            "{path} is no path of a store: give a directory such as 'data.lakebed'.",
+            path = quoted(path)
         )));
     }
     Ok(local_path(path))

@@ -33,6 +33,7 @@
 )]
 
 pub mod extract;
+mod quoted;
 pub mod schema;
 pub mod shapes;
 mod syntax;
@@ -40,6 +41,7 @@ pub mod time;
 mod varint;
 pub mod writer;
 
+pub use quoted::quoted;
 pub use syntax::{
     Cursor, Integer, JsonError, Kind, MAX_DEPTH, MAX_LENGTH, Malformed, Text, Value, first_value,
     fitting_double, has_lone_surrogate, integer, is_unfinished, unescape_into, validate,

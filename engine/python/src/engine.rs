@@ -25,6 +25,7 @@ use crate::read_methods::{self, ReadMethods as _};
 use crate::reports;
 use crate::rows::Rows;
 use crate::snapshot::SnapshotEngine;
+use lakebed_json::quoted;
 
 /// Bytes per write of an export.
 const WRITE_BUFFER: usize = 1 << 20;
@@ -62,7 +63,10 @@ pub(crate) fn open(
         other => {
             return Err(invalid(
                 py,
-                &format!("The mode is \"r\" or \"a\", not {other:?}."),
+                &format!(
+                    "The mode is \"r\" or \"a\", not {other}.",
+                    other = quoted(other)
+                ),
             ));
         }
     };
@@ -246,14 +250,19 @@ impl StoreEngine {
     ) -> reports::Dict<'py> {
         let py = source.py();
         let on_error = OnError::from_name(on_error).ok_or_else(|| {
-            let message =
-                format!("on_error is \"abort\", \"skip\" or \"quarantine\", not {on_error:?}.");
+            let message = format!(
+                "on_error is \"abort\", \"skip\" or \"quarantine\", not {on_error}.",
+                on_error = quoted(on_error)
+            );
             invalid(py, &message)
         })?;
         let nan = match nan {
             None => None,
             Some(name) => Some(NonFinite::from_name(name).ok_or_else(|| {
-                let message = format!("nan is \"null\" or \"string\", not {name:?}.");
+                let message = format!(
+                    "nan is \"null\" or \"string\", not {name}.",
+                    name = quoted(name)
+                );
                 invalid(py, &message)
             })?),
         };

@@ -8,6 +8,7 @@ use pyo3::types::{PyBytes, PyMemoryView, PyString, PyTuple};
 
 use crate::detach::detached;
 use crate::errors::invalid;
+use lakebed_json::quoted;
 
 /// Below this many bytes hashing takes less time than detaching from the interpreter and attaching again.
 const SMALL: usize = 16 << 10;
@@ -27,7 +28,11 @@ impl PyHash {
             Key::Hash(hash) => Ok(Self(hash)),
             Key::Prefix(text) => Err(invalid(
                 value.py(),
-                &format!("A hash has 64 hex characters, {text:?} has {}.", text.len()),
+                &format!(
+                    "A hash has 64 hex characters, {text} has {}.",
+                    text.len(),
+                    text = quoted(text)
+                ),
             )),
         }
     }
@@ -125,10 +130,12 @@ impl Key {
         };
         let text = text.to_cow()?;
         if text.len() == 64 {
-            return text
-                .parse()
-                .map(Self::Hash)
-                .map_err(|cause| invalid(value.py(), &format!("{text:?} is no hash: {cause}.")));
+            return text.parse().map(Self::Hash).map_err(|cause| {
+                invalid(
+                    value.py(),
+                    &format!("{text} is no hash: {cause}.", text = quoted(text)),
+                )
+            });
         }
         Ok(Self::Prefix(text.into_owned()))
     }

@@ -12,6 +12,7 @@ use pyo3::types::{PyBool, PyCapsule, PyDict, PyFloat, PyInt, PyList, PyString};
 
 use crate::detach::{detached, detached_long};
 use crate::errors::invalid;
+use lakebed_json::quoted;
 
 /// How long a scan whose filters match no row goes on before it returns a row of NULLs, so that the consumer can check
 /// for Ctrl-C.
@@ -196,7 +197,8 @@ fn operation(op: &str, value: &Bound<'_, PyAny>) -> PyResult<Op> {
         "is_not_null" => Op::IsNotNull,
         _ => {
             let text = format!(
-                "{op:?} is not an operator of a filter: those are =, !=, <, <=, >, >=, in, is_null, is_not_null."
+                "{op} is not an operator of a filter: those are =, !=, <, <=, >, >=, in, is_null, is_not_null.",
+                op = quoted(op)
             );
             return Err(invalid(value.py(), &text));
         }

@@ -13,6 +13,7 @@ from lakebed.pure.hash import digest
 from lakebed.pure.json.columns import Schema, keep_names
 from lakebed.pure.json.description import Description
 from lakebed.pure.json.names import SYSTEM_COLUMNS
+from lakebed.pure.json.quoting import quoted
 from lakebed.pure.json.settings import NON_OBJECT, REST, Declaration, Settings, named_key
 from lakebed.pure.json.summary import Summary
 from lakebed.pure.json.types import BadType, Step, key_step, lower, parse_type
@@ -106,7 +107,7 @@ def _declaration(path: str, kind: str | None, nulls: list[str]) -> Declaration |
     try:
         return Declaration(parse_type(kind), tuple(nulls))
     except BadType as error:
-        raise InvalidArgument(f'The type "{kind}" of {path} cannot be read: {error}.') from None
+        raise InvalidArgument(f"The type {quoted(kind)} of {path} cannot be read: {error}.") from None
 
 
 def _declared(
@@ -154,7 +155,7 @@ def _path(schema: Schema, collection: Collection, path: str, settings: Settings,
         return plain
     names = [column.name for column in schema.columns]
     advice = hint(path, names, f"describe {collection.name} lists its columns and their fields.")
-    raise InvalidArgument(f'Collection {collection.name} has no column or field "{path}"; {advice}')
+    raise InvalidArgument(f"Collection {collection.name} has no column or field {quoted(path)}; {advice}")
 
 
 # --- Types inferred anew ---

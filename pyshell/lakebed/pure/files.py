@@ -13,7 +13,7 @@ from lakebed.errors import NotAStore, StoreNotFound
 from lakebed.pure.damage import io_error, operating_system
 from lakebed.pure.format.coding import Malformed
 
-__all__ = ["Directory", "SegmentFile", "no_store", "write_all"]
+__all__ = ["Directory", "SegmentFile", "no_store", "part_of", "write_all"]
 
 
 def no_store(path: str) -> StoreNotFound:
@@ -152,10 +152,13 @@ def write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:
 class SegmentFile:
     """The bytes of a segment: mapped when it is sealed, and read with calls while it may still grow or be cut."""
 
-    def __init__(self, directory: Directory, number: int, *, mapped: bool, length: int | None = None) -> None:
-        """`length` is what the file must have. Raises `OSError`, `Malformed`."""
+    def __init__(
+        self, directory: Directory, number: int, part: int | None = None, *, mapped: bool, length: int | None = None
+    ) -> None:
+        """`part`: the collection of the part that is meant, instead of the segment itself. `length` is what the file
+        must have. Raises `OSError`, `Malformed`."""
         self.number = number
-        self.name = segment_name(number)
+        self.name = segment_name(number) if part is None else part_name(number, part)
         self.descriptor = directory.open(self.name)
         self._map: mmap.mmap | None = None
         self._view: memoryview | None = None
@@ -210,6 +213,19 @@ class SegmentFile:
 def segment_name(number: int) -> str:
     """The name of a segment's file."""
     return f"segments/{number:012}.seg"
+
+
+def part_name(number: int, collection: int) -> str:
+    """The name of a part of a segment."""
+    return f"segments/{number:012}-{collection}.parquet"
+
+
+def part_of(name: str) -> tuple[int, int] | None:
+    """The segment and the collection of the part with that name in `segments`; None for another name."""
+    number, _, collection = name.removesuffix(".parquet").partition("-")
+    if not (number + collection).isdecimal() or f"segments/{name}" != part_name(int(number), int(collection or 0)):
+        return None
+    return int(number), int(collection)
 
 
 def manifest_name(number: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 from lakebed.pure.codec import Decompressor
 from lakebed.pure.files import SegmentFile
@@ -15,6 +16,8 @@ __all__ = ["DecodedFrame", "FrameCache", "decode_frame", "read_frame"]
 
 _HEAD = 512
 """Bytes that are read first of a frame: nearly every header fits."""
+_RECENT = 4
+"""Parts that keep the pages of their last records."""
 
 
 class DecodedFrame:
@@ -74,6 +77,14 @@ def decode_frame(
         raise Malformed(f"{problem}, at offset {offset}") from problem
 
 
+class _Sized(Protocol):
+    @property
+    def size(self) -> int: ...
+
+
+Cached = TypeVar("Cached", bound=_Sized)
+
+
 class FrameCache:
     """Decoded frames, the latest used ones, up to a number of bytes."""
 
@@ -82,14 +93,16 @@ class FrameCache:
         self.bytes = 0
         self.hits = 0
         self.misses = 0
-        self._frames: OrderedDict[tuple[int, int], DecodedFrame] = OrderedDict()
+        self._frames: OrderedDict[tuple[int, int | tuple[int, int]], Any] = OrderedDict()
+        self._recent: OrderedDict[tuple[int, int], Any] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, segment: int, offset: int, decode: Callable[[], DecodedFrame]) -> DecodedFrame:
-        """The frame at an offset of a segment; decoded when it is not there."""
+    def get(self, segment: int, offset: int | tuple[int, int], decode: Callable[[], Cached]) -> Cached:
+        """The frame at an offset of a segment, or what is at an offset of its part of a collection; decoded when it is
+        not there."""
         key = (segment, offset)
         with self._lock:
-            found = self._frames.get(key)
+            found: Cached | None = self._frames.get(key)
             if found is not None:
                 self.hits += 1
                 self._frames.move_to_end(key)
@@ -105,8 +118,21 @@ class FrameCache:
                 self.bytes -= gone.size
         return found
 
+    def recent(self, part: tuple[int, int], make: Callable[[], Any]) -> Any:
+        """What belongs to one of the parts read last, by segment and collection; made when it is not there."""
+        with self._lock:
+            found = self._recent.get(part)
+            if found is None:
+                found = self._recent[part] = make()
+            self._recent.move_to_end(part)
+            while len(self._recent) > _RECENT:
+                self._recent.popitem(last=False)
+            return found
+
     def forget(self, segment: int) -> None:
         """Let the frames of a segment go: its file was cut or is gone."""
         with self._lock:
             for key in [key for key in self._frames if key[0] == segment]:
                 self.bytes -= self._frames.pop(key).size
+            for part in [part for part in self._recent if part[0] == segment]:
+                del self._recent[part]

@@ -8,6 +8,7 @@ from blake3 import blake3
 
 from lakebed.errors import InvalidArgument
 from lakebed.pure.format.coding import HASH_BYTES, Bytes
+from lakebed.pure.json.quoting import quoted
 
 __all__ = ["Hash", "bytes_of", "digest", "fingerprint", "named_range", "too_large"]
 
@@ -108,7 +109,7 @@ def _whole(value: object) -> bytes:
         return raw
     if isinstance(value, str):
         if not _is_hex(value):
-            raise InvalidArgument(f"{value!r} is not a hash: it has characters that are not hex digits.")
+            raise InvalidArgument(f"{quoted(value)} is not a hash: it has characters that are not hex digits.")
         if len(value) != 2 * HASH_BYTES:
             raise InvalidArgument(f"A hash has 64 hex characters, not {len(value)}.")
         return bytes.fromhex(value)
@@ -129,7 +130,9 @@ def named_range(value: object) -> tuple[bytes, bytes]:
         return raw, raw
     if isinstance(value, str):
         if not value or len(value) > 2 * HASH_BYTES or not _is_hex(value):
-            raise InvalidArgument(f"{value!r} is not a hash or the beginning of one: give 1 to 64 hex characters.")
+            raise InvalidArgument(
+                f"{quoted(value)} is not a hash or the beginning of one: give 1 to 64 hex characters."
+            )
         return bytes.fromhex(value.ljust(2 * HASH_BYTES, "0")), bytes.fromhex(value.ljust(2 * HASH_BYTES, "f"))
     raise TypeError(f"a hash is a lakebed.Hash, 32 bytes or hex text, not {type(value).__name__}")
 

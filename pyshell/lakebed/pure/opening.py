@@ -124,8 +124,7 @@ def _manifest(context: Context, previous: State | None) -> tuple[int, Manifest, 
 
 def _not_for_this_engine(context: Context, problem: TooNew) -> FormatTooNew:
     return FormatTooNew(
-        f"{context.path} has parts that the engine in Python does not read: {problem}. Use the compiled engine; where they are columns, "
-        "`lakebed compact --layout rows` with that engine makes rows of them."
+        f"{context.path} has parts that the engine in Python does not read: {problem}. Use the compiled engine, or a newer lakebed."
     )
 
 

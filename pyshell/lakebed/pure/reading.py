@@ -12,6 +12,8 @@ from lakebed.pure.view import View
 if TYPE_CHECKING:
     from lakebed.pure.context import Context
 
+_LAYOUTS = {header.ROWS: "rows", header.LARGE: "large", header.COLUMNS: "columns"}
+
 __all__ = ["Reads", "live_rows"]
 
 
@@ -78,12 +80,12 @@ class Reads:
 
     def segments(self) -> list[dict[str, Any]]:
         state = self._view().state
-        found = [
+        found: list[dict[str, Any]] = [
             {
                 "number": one.number,
                 "state": "sealed",
-                "layout": "rows" if one.layout == header.ROWS else "large",
-                "file_bytes": one.length,
+                "layout": _LAYOUTS[one.layout],
+                "file_bytes": state.file_bytes(one),
                 "raw_bytes": state.own_raw_bytes(one),
                 "first_id": one.first_id,
                 "end_id": one.end_id,

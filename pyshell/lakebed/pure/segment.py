@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from lakebed.errors import Corrupt
 from lakebed.pure.codec import Decompressor
@@ -113,7 +114,7 @@ class RowsSegment:
 
     def frame_of(
         self, id: int, cache: FrameCache, decompressor: Callable[[int | None], Decompressor]
-    ) -> tuple[DecodedFrame, int] | None:
+    ) -> tuple[Any, int] | None:
         """The frame that holds a blob, and the blob's place in it; None when it is not there. Raises `Corrupt`."""
         with self._named():
             for part in reversed(self.parts):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from lakebed.pure.json.quoting import quoted
+from lakebed.pure.json.types import lower
+
 __all__ = ["hint"]
 
 _LONGEST = 100
@@ -12,11 +15,11 @@ _LONGEST = 100
 
 def hint(wrong: str, known: Iterable[str], otherwise: str) -> str:
     """`did you mean "x"?` for the closest known name, if at most a third of the letters differ; else `otherwise`."""
-    letters = wrong.lower()[:_LONGEST]
-    found = min(((_distance(letters, name.lower()[:_LONGEST]), name) for name in known), default=None, key=_first)
+    letters = lower(wrong)[:_LONGEST]
+    found = min(((_distance(letters, lower(name)[:_LONGEST]), name) for name in known), default=None, key=_first)
     if found is None or found[0] > max(len(letters), 3) // 3:
         return otherwise
-    return 'did you mean "{}"?'.format(found[1].replace("\\", "\\\\").replace('"', '\\"'))
+    return f"did you mean {quoted(found[1])}?"
 
 
 def _first(pair: tuple[int, str]) -> int:

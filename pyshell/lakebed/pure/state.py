@@ -10,11 +10,13 @@ from typing import Any
 from lakebed.errors import Corrupt, StoreNotFound
 from lakebed.pure.catalogue import Catalogue
 from lakebed.pure.codec import Compressor, Decompressor
+from lakebed.pure.columns.segment import ColumnsSegment, Rebuilt
 from lakebed.pure.context import Context
 from lakebed.pure.damage import named, operating_system
 from lakebed.pure.files import SegmentFile, numbered
 from lakebed.pure.format import header
 from lakebed.pure.format.coding import Malformed
+from lakebed.pure.format.columns import PartEntry
 from lakebed.pure.format.header import Header
 from lakebed.pure.format.manifest import Manifest, SealedSegment
 from lakebed.pure.frames import DecodedFrame
@@ -65,8 +67,8 @@ class State:
         self.synced: int | None = None
         self.live_marks: Any = None if previous is None else previous.live_marks
         """What `reach` knows of the rows of this or an older state."""
-        self.sealed = [segment for segment in manifest.segments if segment.layout == header.ROWS]
-        """The sealed segments of the rows layout, by ascending blob ids."""
+        self.sealed = [segment for segment in manifest.segments if segment.layout != header.LARGE]
+        """The sealed segments of the layouts rows and columns, by ascending blob ids."""
         self._firsts = [segment.first_id for segment in self.sealed]
         self.opened_rows: dict[int, RowsSegment] = {}
         self.opened_large: dict[int, LargeSegment] = {}
@@ -110,16 +112,33 @@ class State:
     # --- Segments ---
 
     def rows_segment(self, entry: SealedSegment) -> RowsSegment:
-        """A sealed segment of the rows layout, opened when it is first used. Raises `Corrupt`, `StoreIOError`."""
+        """A sealed segment of the layout rows or columns, opened when first used. Raises `Corrupt`, `StoreIOError`."""
         found = self.opened_rows.get(entry.number)
         if found is None:
             file, head = self._open(entry.number, entry.length)
             with named(f"Segment {entry.number} of {self.context.path}"):
-                if head.layout != header.ROWS:
+                if head.layout != entry.layout:
                     raise Malformed("it has another layout than the manifest says")
-                found = RowsSegment(file, head, sealed_rows(file, head), self.context.path)
+                parts, path = sealed_rows(file, head), self.context.path
+                if head.layout == header.COLUMNS:
+                    mapped = self.context.options.mmap
+                    found = ColumnsSegment(self.context.directory, mapped, file, head, parts, path)
+                else:
+                    found = RowsSegment(file, head, parts, path)
             self.opened_rows[entry.number] = found
         return found
+
+    def parts_of(self, entry: SealedSegment) -> list[PartEntry]:
+        """The parts of a sealed segment. Raises `Corrupt`, `StoreIOError`."""
+        if entry.layout != header.COLUMNS:
+            return []
+        segment = self.rows_segment(entry)
+        assert isinstance(segment, ColumnsSegment)
+        return segment.part_entries()
+
+    def file_bytes(self, entry: SealedSegment) -> int:
+        """Bytes of the files of a sealed segment. Raises `Corrupt`, `StoreIOError`."""
+        return entry.length + sum(part.length for part in self.parts_of(entry))
 
     def large_segment(self, number: int) -> LargeSegment:
         """A segment of one large blob. Raises `Corrupt`, `StoreIOError`."""
@@ -178,9 +197,9 @@ class State:
 
     # --- Blobs ---
 
-    def frame_of(self, id: int) -> tuple[DecodedFrame, int] | None:
-        """The frame that holds a blob, and its place there; None for a large blob and one that is not there. Raises
-        `Corrupt`, `StoreIOError`."""
+    def frame_of(self, id: int) -> tuple[DecodedFrame | Rebuilt, int] | None:
+        """The frame or the rebuilt record that holds a blob, and its place there; None for a large blob and one that is
+        not there. Raises `Corrupt`, `StoreIOError`."""
         segment = self.segment_of(id)
         return None if segment is None else segment.frame_of(id, self.context.cache, self.decompressor)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lakebed.pure.damage import operating_system
-from lakebed.pure.files import segment_name
+from lakebed.pure.files import part_of, segment_name
 from lakebed.pure.state import State
 from lakebed.pure.view import View
 
@@ -55,5 +55,12 @@ def _active_segments(state: State) -> int:
 def held_bytes(state: State) -> int:
     """Bytes of segments that a compaction replaced and that somebody still holds. Raises `StoreIOError`."""
     with operating_system(f"Reading {state.context.path}"):
-        found = (state.context.directory.stat(segment_name(number)) for number in state.replaced())
+        replaced = state.replaced()
+        names = [segment_name(number) for number in replaced]
+        names += (
+            f"segments/{name}"
+            for name in (state.context.directory.names("segments") if replaced else ())
+            if (part_of(name) or (None,))[0] in replaced
+        )
+        found = map(state.context.directory.stat, names)
         return sum(status.st_size for status in found if status is not None)

@@ -20,6 +20,7 @@ from lakebed.pure.export import export
 from lakebed.pure.files import Directory
 from lakebed.pure.hash import bytes_of, too_large
 from lakebed.pure.ingest.methods import Ingests
+from lakebed.pure.json.quoting import quoted
 from lakebed.pure.opening import open_state
 from lakebed.pure.snapshot import SnapshotEngine
 from lakebed.pure.stats import stats
@@ -52,7 +53,7 @@ def open_store(
 ) -> StoreEngine:
     """Open a store; `lakebed.open` documents the arguments and errors. `mmap`: whether files may be mapped."""
     if mode not in ("r", "a"):
-        raise InvalidArgument(f'The mode of a store is "r" or "a", not {mode!r}.')
+        raise InvalidArgument(f'The mode of a store is "r" or "a", not {quoted(mode)}.')
     if not lock_timeout >= 0:
         raise InvalidArgument(f"lock_timeout is a number of seconds from 0 on, not {lock_timeout}.")
     if not 1 <= level <= 22:
@@ -155,7 +156,9 @@ class StoreEngine(Ingests, Describes):
             return verify(self._view(), progress, quick=quick, since=since)
 
     def export(self, collection: str, target: Any, progress: Any, /) -> dict[str, Any]:
-        with interruptible(f"Writing the rows of {collection!r} was interrupted; what was written is incomplete."):
+        with interruptible(
+            f"Writing the rows of {quoted(collection)} was interrupted; what was written is incomplete."
+        ):
             return export(self._view().frozen(), collection, target, progress)
 
     def snapshot(self) -> SnapshotEngine:
@@ -204,15 +207,27 @@ class StoreEngine(Ingests, Describes):
         self, collection: str | None, layout: str | None, level: int | None, dry_run: bool, progress: Any, /
     ) -> dict[str, Any]:
         if layout not in (None, "rows", "columns", "auto"):
-            raise InvalidArgument(f'The layout is rows, columns or auto, not "{layout}".')
+            raise InvalidArgument(f"The layout is rows, columns or auto, not {quoted(layout)}.")
         if collection is not None and layout is None:
             raise InvalidArgument("A compaction of one collection needs a layout for it: rows, columns or auto.")
-        if layout == "columns":
-            raise InvalidArgument("The engine in Python stores rows only; columns need the compiled engine.")
+        if collection is not None:
+            self._view().collection(collection)
+        if layout in ("columns", "auto"):
+            raise InvalidArgument(
+                f"The engine in Python writes rows only, not the layout {quoted(layout)}: columns need lakebed's engine in Rust."
+            )
         if dry_run:
-            return compact(Writer(self._context, self._view().state), level, dry_run, progress)
+            writer = Writer(self._context, self._view().state)
+            return compact(writer, self._rows_of(collection, layout), level, dry_run, progress)
         with self._changing() as writer:
-            return compact(writer, level, dry_run, progress)
+            return compact(writer, self._rows_of(collection, layout), level, dry_run, progress)
+
+    def _rows_of(self, collection: str | None, layout: str | None) -> list[int] | None:
+        """The collections of which columns become rows; None when none are asked for."""
+        view = self._view()
+        if layout is None:
+            return None
+        return list(view.catalogue.collections) if collection is None else [view.collection(collection).id]
 
     def backup(self, dest: str | os.PathLike[str], keep: int | None, progress: Any, /) -> dict[str, Any]:
         self._check_open()

@@ -6,19 +6,22 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from xxhash import xxh3_64_intdigest
 
 from lakebed._progress import EngineProgress
 from lakebed.errors import Corrupt, FormatTooNew, InvalidArgument
+from lakebed.pure.columns.part import ColumnsPart, recent_pages
+from lakebed.pure.columns.segment import ColumnsSegment
 from lakebed.pure.damage import io_error
 from lakebed.pure.files import manifest_name
 from lakebed.pure.format import block as blocks
 from lakebed.pure.format import commit as commits
 from lakebed.pure.format import footer as footers
 from lakebed.pure.format import header
+from lakebed.pure.format.checksums import checksum
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.commit import Commit
 from lakebed.pure.format.manifest import Manifest
@@ -31,6 +34,9 @@ from lakebed.pure.verify_rows import RowsCheck, check_runs
 from lakebed.pure.view import View
 
 __all__ = ["lost_commits", "verify"]
+
+_SAMPLE = 64
+"""Of how many records of a part a quick check reads one."""
 
 
 def lost_commits(state: State) -> str | None:
@@ -165,6 +171,8 @@ class _Verifier:
         at = segment.file.length - footers.SIZE
         trailer = footers.Trailer.decode(segment.file.read(at, footers.SIZE), at, segment.header)
         whole = self.rows_segment(segment, trailer.last_commit)
+        if isinstance(segment, ColumnsSegment):
+            self.columns(segment)
         if isinstance(part, FooterPart) and whole:
             self.footer(segment, part, trailer.last_commit, entry if same else None)
 
@@ -303,9 +311,63 @@ class _Verifier:
                 self.counts["blobs"] += 1
                 seen += 1
             self.tick()
-        if seen >= 0 and seen != len(part.ids):
+        in_parts = 0
+        if isinstance(segment, ColumnsSegment):
+            in_parts = sum(one.rows for one in segment.part_entries())
+        if seen >= 0 and seen + in_parts != len(part.ids):
             text = "The index lists other blobs than the frames hold."
             self.problem("index", segment.number, part.block.offset, text)
+
+    def columns(self, segment: ColumnsSegment) -> None:
+        """Every byte of the parts, and every record; of a sample of records only those. What a damaged page hides is
+        reported once, as that page."""
+        fingerprints: dict[int, int] = {}
+        for one in segment.parts:
+            assert isinstance(one, GroupPart | FooterPart)
+            fingerprints.update(zip(one.ids, one.fingerprints, strict=True))
+        for entry in segment.part_entries():
+            try:
+                part = segment.part(entry, self.state.decompressor)
+            except Corrupt as problem:
+                self.problem("part", segment.number, None, str(problem))
+                continue
+            is_whole = True
+            if not self.quick:
+                data = part.file.exactly(0, entry.length)
+                self.counts["bytes"] += len(data)
+                is_whole = checksum(part.salt, 0, data) == entry.checksum
+            if not is_whole and not self.pages(segment, part):
+                text = f"Bytes of {part.file.name} outside of its pages are damaged."
+                self.problem("part", segment.number, None, text)
+            self.records(segment, part, fingerprints, is_whole)
+
+    def records(
+        self, segment: ColumnsSegment, part: ColumnsPart, fingerprints: dict[int, int], is_whole: bool
+    ) -> None:
+        """The records of a part, rebuilt, against the fingerprints of their blobs."""
+        kept = recent_pages(part.table)
+        for row, id in islice(enumerate(part.ids), 0, None, _SAMPLE if self.quick else 1):
+            try:
+                record = part.record(row, kept)
+            except Malformed as problem:
+                if is_whole:
+                    self.problem("part", segment.number, None, f"Blob {id} cannot be rebuilt: {problem}.")
+                continue
+            self.counts["blobs"] += 1
+            if fingerprint(digest(record)) != fingerprints.get(id):
+                self.problem("blob", segment.number, None, f"Blob {id} is not the one that the index lists.")
+            self.tick()
+
+    def pages(self, segment: ColumnsSegment, part: ColumnsPart) -> int:
+        """Reports the pages of a part that are damaged. Returns their number."""
+        found = 0
+        for at in part.data_pages():
+            try:
+                part.decoded(at, lambda _, decode: decode())
+            except Malformed as problem:
+                found += 1
+                self.problem("part", segment.number, at.page.offset, f"{problem}.")
+        return found
 
     def large(self, entry: Any) -> None:
         """A large blob."""

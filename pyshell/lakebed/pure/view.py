@@ -10,6 +10,7 @@ from lakebed.pure.catalogue import Catalogue, Collection
 from lakebed.pure.format.rows import RowBatch
 from lakebed.pure.format.tables import BatchEntry
 from lakebed.pure.hash import digest, fingerprint, named_range
+from lakebed.pure.json.quoting import quoted
 from lakebed.pure.pending import Pending
 from lakebed.pure.reach import Reach
 from lakebed.pure.segment import RowsSegment
@@ -52,7 +53,7 @@ class View:
         found = self.catalogue.named(name)
         if found is None:
             raise CollectionNotFound(
-                f"{self.state.context.path} has no collection {name!r}: `lakebed collections` lists those there are."
+                f"{self.state.context.path} has no collection {quoted(name)}: `lakebed collections` lists those there are."
             )
         return found
 

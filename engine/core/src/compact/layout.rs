@@ -13,6 +13,7 @@ use crate::segment::columns::write::{NewPart, PartPlace, Written};
 use crate::segment::rows::keep::Keep;
 use crate::segment::{ReadContext, Segment, damaged_rows};
 use crate::snapshot::{CommittedState, Snapshot};
+use crate::spelling::quoted;
 
 /// How records lie in segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,10 @@ impl std::str::FromStr for StoredLayout {
             "auto" => Ok(Self::Auto),
             other => Err(Error::new(
                 ErrorKind::InvalidArgument,
-                format!("The layout is rows, columns or auto, not {other:?}."),
+                format!(
+                    "The layout is rows, columns or auto, not {other}.",
+                    other = quoted(other)
+                ),
             )),
         }
     }

@@ -8,6 +8,7 @@ use arrow_array::{Array, ArrayRef};
 
 use super::request::ScanRequest;
 use crate::error::{Error, ErrorKind, Result};
+use crate::spelling::quoted;
 use lakebed_json::schema::{
     Column, ColumnSource, DataType, Declared, SYSTEM_COLUMNS, Schema, Step,
 };
@@ -40,7 +41,8 @@ pub(super) fn apply(schema: &mut Arc<Schema>, request: &ScanRequest) -> Result<T
             return Err(Error::new(
                 ErrorKind::InvalidArgument,
                 format!(
-                    "The column {name:?} has a type of its own: only columns of the records can be given another."
+                    "The column {name} has a type of its own: only columns of the records can be given another.",
+                    name = quoted(name)
                 ),
             ));
         }
@@ -83,8 +85,8 @@ pub(super) fn apply(schema: &mut Arc<Schema>, request: &ScanRequest) -> Result<T
         Some(filter) => Err(Error::new(
             ErrorKind::InvalidArgument,
             format!(
-                "The column {:?} cannot have both a filter and another type than its own.",
-                filter.column
+                "The column {} cannot have both a filter and another type than its own.",
+                quoted(&filter.column)
             ),
         )),
     }

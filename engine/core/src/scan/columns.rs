@@ -4,7 +4,7 @@ use arrow_schema::{DataType as ArrowType, Field, TimeUnit};
 use lakebed_json::schema::{DataType, SYSTEM_COLUMNS, Schema, arrow_field};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::spelling::closest_name;
+use crate::spelling::{closest_name, quoted};
 
 /// A column by where it comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +50,14 @@ pub(super) fn column_named(schema: &Schema, collection: &str, name: &str) -> Res
     }
     let known = schema.columns.iter().map(|column| column.name.as_str());
     let hint = match closest_name(name, known.chain(SYSTEM_COLUMNS)) {
-        Some(near) => format!("did you mean {near:?}?"),
+        Some(near) => format!("did you mean {near}?", near = quoted(near)),
         None => format!("describe {collection} lists its columns."),
     };
     Err(Error::new(
         ErrorKind::InvalidArgument,
-        format!("Collection {collection} has no column {name:?}; {hint}"),
+        format!(
+            "Collection {collection} has no column {name}; {hint}",
+            name = quoted(name)
+        ),
     ))
 }

@@ -9,6 +9,7 @@ use arrow_schema::{DataType as ArrowType, Field, TimeUnit};
 
 use super::request::{Filter, Op, Value};
 use crate::error::{Error, ErrorKind, Result};
+use crate::spelling::quoted;
 
 /// Verifies that the constants of a filter fit the type of its column.
 ///
@@ -43,8 +44,8 @@ pub(super) fn check(filter: &Filter, field: &Field) -> Result<()> {
     Err(Error::new(
         ErrorKind::InvalidArgument,
         format!(
-            "The filter on column {:?} compares values of type {} with a constant of another type.",
-            filter.column,
+            "The filter on column {} compares values of type {} with a constant of another type.",
+            quoted(&filter.column),
             field.data_type()
         ),
     ))

@@ -14,6 +14,7 @@ use super::record_filter::RecordFilter;
 use super::request::{Filter, Op, ScanRequest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::Snapshot;
+use crate::spelling::quoted;
 
 /// Bytes that a task's records should come to: where they are handed out, so few that the memory of one batch serves
 /// for the next and stays in a core's cache; otherwise so few that a scan of large records does not take much memory,
@@ -181,7 +182,10 @@ impl ScanPlan {
         let (name, data_type) = filter.column();
         let what = match error {
             ValueError::TypeMismatch => {
-                format!("its value in column {name:?} is not of type {data_type}")
+                format!(
+                    "its value in column {name} is not of type {data_type}",
+                    name = quoted(name)
+                )
             }
             ValueError::Malformed | ValueError::TooLarge => "it is not JSON".to_owned(),
         };
@@ -221,8 +225,9 @@ impl ScanPlan {
         Error::new(
             ErrorKind::InvalidArgument,
             format!(
-                "The column {column:?} of collection {} has a value that {data_type} cannot hold: ask for JSON, which holds any.",
-                self.collection
+                "The column {column} of collection {} has a value that {data_type} cannot hold: ask for JSON, which holds any.",
+                self.collection,
+                column = quoted(column)
             ),
         )
     }

@@ -9,6 +9,7 @@ use super::Snapshot;
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::segment::{FindDictionary, ReadContext};
+use crate::spelling::quoted;
 use lakebed_codec::Dictionary;
 
 impl FindDictionary for Snapshot {
@@ -328,7 +329,8 @@ fn range_of(prefix: &str) -> Result<RangeInclusive<Fingerprint>> {
         return Err(Error::new(
             ErrorKind::InvalidArgument,
             format!(
-                "{prefix:?} is no hash and no prefix of one: those are 1 to 64 hex characters."
+                "{prefix} is no hash and no prefix of one: those are 1 to 64 hex characters.",
+                prefix = quoted(prefix)
             ),
         ));
     }

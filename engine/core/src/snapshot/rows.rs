@@ -12,7 +12,7 @@ use crate::catalogue::Collection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::segment::rows::pending::PendingBatch;
 use crate::segment::{RowBatchBytes, RowSink, Segment, damaged_rows};
-use crate::spelling::closest_name;
+use crate::spelling::{closest_name, quoted};
 
 /// A row of a collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Snapshot {
         self.catalogue().named(name).ok_or_else(|| {
             let known: Vec<&str> = self.catalogue().collections().map(|c| &*c.name).collect();
             let hint = if let Some(near) = closest_name(name, known.iter().copied()) {
-                format!("did you mean {near:?}?")
+                format!("did you mean {near}?", near = quoted(near))
             } else if known.is_empty() {
                 "it has none yet.".to_owned()
             } else {
@@ -59,7 +59,10 @@ impl Snapshot {
             let store = self.committed.context.vfs.describe();
             Error::new(
                 ErrorKind::CollectionNotFound,
-                format!("The store {store} has no collection {name:?}; {hint}"),
+                format!(
+                    "The store {store} has no collection {name}; {hint}",
+                    name = quoted(name)
+                ),
             )
         })
     }

@@ -9,7 +9,7 @@ use lakebed_json::schema::{
 use super::Session;
 use crate::catalogue::Collection;
 use crate::error::{Error, ErrorKind, Result};
-use crate::spelling::closest_name;
+use crate::spelling::{closest_name, quoted};
 
 /// A type to declare, or one to infer again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,15 +165,16 @@ fn path_of(
     }
     let names = schema.columns.iter().map(|column| column.name.as_str());
     let hint = match closest_name(path, names) {
-        Some(near) => format!("did you mean {near:?}?"),
+        Some(near) => format!("did you mean {near}?", near = quoted(near)),
         None => format!(
             "describe {} lists its columns and their fields.",
             collection.name
         ),
     };
     Err(invalid(format!(
-        "Collection {} has no column or field {path:?}; {hint}",
-        collection.name
+        "Collection {} has no column or field {path}; {hint}",
+        collection.name,
+        path = quoted(path)
     )))
 }
 
@@ -184,7 +185,8 @@ fn path_of(
 pub fn declaration(path: &str, data_type: &str, nulls: Vec<String>) -> Result<Declaration> {
     let data_type: DataType = data_type.parse().map_err(|reason| {
         invalid(format!(
-            "The type {data_type:?} of {path} cannot be read: {reason}."
+            "The type {data_type} of {path} cannot be read: {reason}.",
+            data_type = quoted(data_type)
         ))
     })?;
     Ok(Declaration { data_type, nulls })

@@ -14,6 +14,7 @@ use crate::callback::invalid;
 use crate::file_access::{FileAccess, FileUse, local_path};
 use crate::query_snapshot;
 use crate::types::ParameterType;
+use lakebed_core::quoted;
 
 /// A call of `lakebed_ingest`.
 pub(crate) struct Ingest {
@@ -50,7 +51,8 @@ impl Mutation for Ingest {
             Some(name) => name,
             None => collection_name(local_path(&file)).ok_or_else(|| {
                 invalid(format!(
-                    "The file {file:?} has no name to call the collection by: give one with collection := 'NAME'."
+                    "The file {file} has no name to call the collection by: give one with collection := 'NAME'.",
+                    file = quoted(&file)
                 ))
             })?,
         };
@@ -58,16 +60,19 @@ impl Mutation for Ingest {
             None => OnError::Abort,
             Some(name) => OnError::from_name(&name).ok_or_else(|| {
                 invalid(format!(
-                    "on_error is 'abort', 'skip' or 'quarantine', not {name:?}."
+                    "on_error is 'abort', 'skip' or 'quarantine', not {name}.",
+                    name = quoted(name)
                 ))
             })?,
         };
         let nan = match call.named_text(c"nan") {
             None => None,
-            Some(name) => Some(
-                NonFinite::from_name(&name)
-                    .ok_or_else(|| invalid(format!("nan is 'null' or 'string', not {name:?}.")))?,
-            ),
+            Some(name) => Some(NonFinite::from_name(&name).ok_or_else(|| {
+                invalid(format!(
+                    "nan is 'null' or 'string', not {name}.",
+                    name = quoted(name)
+                ))
+            })?),
         };
         Ok(Self {
             store: call.text(0, "the path of a store")?,

@@ -15,6 +15,7 @@ use crate::row_queue::RowQueue;
 use crate::table_function::TableFunction;
 use crate::types::ParameterType;
 use crate::vector::OutputChunk;
+use lakebed_core::quoted;
 
 /// A call of `lakebed_scan`.
 pub(crate) struct ScanFunction {
@@ -69,7 +70,9 @@ impl TableFunction for ScanFunction {
                 for (name, text) in types {
                     let data_type: DataType = text.parse().map_err(|reason| {
                         invalid(format!(
-                            "The type {text:?} of column {name:?} cannot be read: {reason}."
+                            "The type {text} of column {name} cannot be read: {reason}.",
+                            text = quoted(text),
+                            name = quoted(&name)
                         ))
                     })?;
                     request.types.push((name, data_type));
@@ -143,7 +146,8 @@ fn checked(names: Vec<String>) -> Result<Vec<String>> {
         let mut before = names.iter().take(place);
         if before.any(|known| known.eq_ignore_ascii_case(name)) {
             return Err(invalid(format!(
-                "lakebed_scan was given the column {name:?} twice in columns := [...]: name it once."
+                "lakebed_scan was given the column {name} twice in columns := [...]: name it once.",
+                name = quoted(&name)
             )));
         }
     }

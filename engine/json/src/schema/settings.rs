@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::bytes::{BadSummary, Input, bad, varint};
 use super::summary::Summary;
 use super::types::{ColumnSource, DataType, Declared, Step};
+use crate::quoted::quoted;
 
 const VERSION: u8 = 1;
 
@@ -43,7 +44,11 @@ impl Declaration {
         if self.nulls.is_empty() {
             return note.to_owned();
         }
-        let texts: Vec<String> = self.nulls.iter().map(|text| format!("{text:?}")).collect();
+        let texts: Vec<String> = self
+            .nulls
+            .iter()
+            .map(|text| format!("{text}", text = quoted(text)))
+            .collect();
         format!("{note}; {} mean NULL", texts.join(", "))
     }
 }

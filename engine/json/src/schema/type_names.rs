@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use super::types::{DataType, Field};
+use crate::quoted::quoted;
 
 /// The greatest nesting that is accepted; a schema has no deeper type.
 const MAX_DEPTH: usize = 64;
@@ -22,7 +23,7 @@ impl FromStr for DataType {
         if parser.rest.is_empty() {
             Ok(data_type)
         } else {
-            Err(format!("{:?} follows a whole type", parser.rest))
+            Err(format!("{} follows a whole type", quoted(parser.rest)))
         }
     }
 }
@@ -34,7 +35,7 @@ struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     fn skip_blanks(&mut self) {
-        self.rest = self.rest.trim_start();
+        self.rest = self.rest.trim_ascii_start();
     }
 
     /// Skips blanks and passes `wanted`, if that is next; whether it was.
@@ -51,7 +52,7 @@ impl<'a> Parser<'a> {
         }
         Err(match self.rest {
             "" => format!("it ends where {wanted:?} is missing"),
-            rest => format!("{wanted:?} is missing before {rest:?}"),
+            rest => format!("{wanted:?} is missing before {rest}", rest = quoted(rest)),
         })
     }
 
@@ -59,7 +60,7 @@ impl<'a> Parser<'a> {
         self.skip_blanks();
         let end = self
             .rest
-            .find(|c: char| !(c.is_alphanumeric() || c == '_'))
+            .find(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric() && c != '_')
             .unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest;
@@ -71,7 +72,10 @@ impl<'a> Parser<'a> {
         if !self.takes('"') {
             let word = self.word();
             return if word.is_empty() {
-                Err(format!("a field's name is missing before {:?}", self.rest))
+                Err(format!(
+                    "a field's name is missing before {}",
+                    quoted(self.rest)
+                ))
             } else {
                 Ok(word.to_owned())
             };
@@ -125,8 +129,9 @@ impl<'a> Parser<'a> {
             "" => return Err("a type is missing".to_owned()),
             _ => {
                 return Err(format!(
-                    "{word:?} is none of BOOLEAN, BIGINT, UBIGINT, HUGEINT, DOUBLE, VARCHAR, DATE, TIMESTAMP, TIMESTAMPTZ, JSON, \
-                     STRUCT(...), MAP(VARCHAR, ...) and lists of them"
+                    "{word} is none of BOOLEAN, BIGINT, UBIGINT, HUGEINT, DOUBLE, VARCHAR, DATE, TIMESTAMP, TIMESTAMPTZ, JSON, \
+                     STRUCT(...), MAP(VARCHAR, ...) and lists of them",
+                    word = quoted(word)
                 ));
             }
         })
@@ -152,7 +157,10 @@ impl<'a> Parser<'a> {
         loop {
             let name = self.name()?;
             if fields.iter().any(|f| f.name.eq_ignore_ascii_case(&name)) {
-                return Err(format!("the STRUCT has two fields {name:?}"));
+                return Err(format!(
+                    "the STRUCT has two fields {name}",
+                    name = quoted(name)
+                ));
             }
             let data_type = self.data_type()?;
             fields.push(Field {

@@ -41,6 +41,7 @@ pub use self::error::WriteError;
 use self::shape::{Form, Shape};
 use self::text::{base64, key, string};
 use self::time::time;
+use crate::quoted::quoted;
 
 /// Writes the rows of batches with one schema.
 #[derive(Clone, Debug)]
@@ -99,8 +100,9 @@ impl Writer {
                     out.push(b',');
                 }
                 out.extend_from_slice(key);
-                value(column, row, shape, &mut out)
-                    .map_err(|reason| WriteError(format!("Column {name:?} {reason}")))?;
+                value(column, row, shape, &mut out).map_err(|reason| {
+                    WriteError(format!("Column {name} {reason}", name = quoted(name)))
+                })?;
             }
             out.push(b'}');
             size = out.len();

@@ -3,6 +3,7 @@
 use arrow_schema::{DataType, Field, Fields, Schema};
 
 use super::error::WriteError;
+use crate::quoted::quoted;
 
 const NAME: &str = "ARROW:extension:name";
 const METADATA: &str = "ARROW:extension:metadata";
@@ -39,15 +40,15 @@ impl Shape {
     pub(super) fn of_columns(schema: &Schema) -> Result<Vec<Self>, WriteError> {
         unique(schema.fields()).map_err(|name| {
             WriteError(format!(
-                "Two columns are named {name:?}, and a JSON object has each key once; rename one of them."
-            ))
+                "Two columns are named {name}, and a JSON object has each key once; rename one of them.", name = quoted(name)))
         })?;
         schema
             .fields()
             .iter()
             .map(|field| {
-                Self::of(field)
-                    .map_err(|reason| WriteError(format!("Column {:?} {reason}", field.name())))
+                Self::of(field).map_err(|reason| {
+                    WriteError(format!("Column {} {reason}", quoted(field.name())))
+                })
             })
             .collect()
     }
@@ -66,8 +67,7 @@ impl Shape {
             DataType::Struct(fields) => {
                 unique(fields).map_err(|name| {
                     format!(
-                        "has two fields named {name:?}, and a JSON object has each key once; rename one of them."
-                    )
+                        "has two fields named {name}, and a JSON object has each key once; rename one of them.", name = quoted(name))
                 })?;
                 all(fields)
             }

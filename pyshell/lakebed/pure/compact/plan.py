@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from lakebed.pure.catalogue import Catalogue
+from lakebed.pure.format import header
 from lakebed.pure.format.footer import UNIT
 from lakebed.pure.format.manifest import SealedSegment
 from lakebed.pure.frames import read_frame
@@ -28,6 +30,8 @@ class Examined(NamedTuple):
     """Bytes of a segment with what is kept."""
     has_dead: bool
     """Whether blobs or rows are left out."""
+    file_bytes: int
+    """Bytes of its files."""
 
 
 class Group(NamedTuple):
@@ -47,7 +51,7 @@ class Group(NamedTuple):
     @property
     def emptiness(self) -> float:
         """The share of the bytes that goes."""
-        return 1 - self.estimate / max(sum(one.entry.length for one in self.segments), 1)
+        return 1 - self.estimate / max(sum(one.file_bytes for one in self.segments), 1)
 
 
 def kept_ids(state: State, reach: Reach) -> set[int]:
@@ -72,19 +76,27 @@ def dictionaries_of(segment: RowsSegment) -> set[int]:
     return found
 
 
-def plan(state: State, reach: Reach, segment_bytes: int, *, everything: bool) -> list[Group]:
-    """The groups to write again, the emptiest first. `everything`: all segments, whatever is in them.
+def plan(
+    state: State, reach: Reach, segment_bytes: int, *, everything: bool, to_rows: Callable[[SealedSegment], bool]
+) -> list[Group]:
+    """The groups to write again, the emptiest first.
+
+    - `everything`: all segments of rows, whatever is in them.
+    - `to_rows`: whether a segment is to be written again because of its columns. One of which nothing is to go stays as
+      it is otherwise.
 
     Raises `Corrupt`, `StoreIOError`.
     """
     needed = kept_ids(state, reach)
     groups: list[list[Examined]] = []
+    columns = {entry.number for entry in state.sealed if entry.layout == header.COLUMNS}
     for entry in state.sealed:
         one = _examined(state, entry, reach, needed)
         before = groups[-1] if groups else []
         size = sum(other.estimate for other in before)
         joins = (
             bool(before)
+            and not columns & {entry.number, before[-1].entry.number}
             and size + one.estimate <= segment_bytes
             and (one.estimate <= segment_bytes // _SMALL or size <= segment_bytes // _SMALL)
         )
@@ -92,19 +104,26 @@ def plan(state: State, reach: Reach, segment_bytes: int, *, everything: bool) ->
             before.append(one)
         else:
             groups.append([one])
-    chosen = [Group(group) for group in groups if everything or len(group) > 1 or any(one.has_dead for one in group)]
+    chosen = [
+        Group(group)
+        for group in groups
+        if len(group) > 1
+        or group[0].has_dead
+        or (to_rows(group[0].entry) if group[0].entry.number in columns else everything)
+    ]
     return sorted(chosen, key=lambda group: -group.emptiness)
 
 
 def _examined(state: State, entry: SealedSegment, reach: Reach, needed: set[int]) -> Examined:
     segment = state.rows_segment(entry)
     kept = {id for part in segment.parts for id in part.ids if id in reach or id in needed}
+    size = state.file_bytes(entry)
     dead_rows = any(is_dead(state.catalogue, one.collection, one.first_seq) for one in segment.all_batches())
     if len(kept) == entry.blobs and not dead_rows:
-        return Examined(entry, kept, entry.length, False)
+        return Examined(entry, kept, size, False, size)
     share = len(kept) / entry.blobs if entry.blobs else 0.0
-    estimate = int((entry.length - UNIT) * share) + UNIT
-    return Examined(entry, kept, estimate, True)
+    estimate = int((size - UNIT) * share) + UNIT
+    return Examined(entry, kept, estimate, True, size)
 
 
 def is_dead(catalogue: Catalogue, collection: int, seq: int) -> bool:

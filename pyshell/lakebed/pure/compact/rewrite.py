@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import heapq
 import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from lakebed.pure.codec import Compressor
+from lakebed.pure.columns.segment import ColumnsSegment
 from lakebed.pure.compact.plan import Group, is_dead
 from lakebed.pure.context import random_u64
 from lakebed.pure.format import header
@@ -118,6 +120,18 @@ def _dictionaries(state: State, batches: list[RowBatch]) -> dict[int, int]:
     return found
 
 
+def _blobs(state: State, segment: ColumnsSegment) -> Iterator[tuple[int, bytes]]:
+    """All blobs of a segment of columns, in the order of their ids."""
+
+    def framed() -> Iterator[tuple[int, bytes]]:
+        for part in segment.parts:
+            for entry in part.frames:
+                decoded = segment.decoded(entry.offset, state.decompressor)
+                yield from ((id, decoded.blob(place)) for place, id in enumerate(decoded.frame.ids))
+
+    return heapq.merge(framed(), *segment.records(state.decompressor), key=lambda one: one[0])
+
+
 def _payloads(
     state: State,
     segments: list[RowsSegment],
@@ -130,6 +144,11 @@ def _payloads(
     """The frames of the new segment."""
     loose: list[tuple[int, bytes, int | None]] = []
     for segment in segments:
+        if isinstance(segment, ColumnsSegment):
+            # It is alone: nothing is loose before it.
+            found = ((id, data, dictionaries.get(id)) for id, data in _blobs(state, segment) if id in kept)
+            yield from payloads(found, page_bytes)
+            continue
         for part in segment.parts:
             for entry in part.frames:
                 frame, payload = read_frame(segment.file, entry.offset, segment.header.salt)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -32,14 +33,18 @@ from lakebed.pure.write.writer import Writer
 __all__ = ["compact"]
 
 
-def compact(writer: Writer, level: int | None, dry_run: bool, progress: EngineProgress | None) -> dict[str, Any]:
+def compact(
+    writer: Writer, rows_of: Sequence[int] | None, level: int | None, dry_run: bool, progress: EngineProgress | None
+) -> dict[str, Any]:
     """Give back the space of what nothing reaches, and gather small segments and frames.
+
+    `rows_of`: the collections of which columns become rows; None leaves columns of which nothing goes as they are.
 
     Returns the fields of `lakebed.CompactReport`. Raises `InvalidArgument`, `Corrupt`, `StoreFull`, `Interrupted`.
     """
     if level is not None and not 1 <= level <= 22:
         raise InvalidArgument(f"A compression level is from 1 to 22, not {level}.")
-    run = _Compaction(writer, level, progress)
+    run = _Compaction(writer, frozenset(rows_of or ()), level, progress)
     if dry_run:
         return run.foreseen()
     writer.commit()
@@ -55,8 +60,11 @@ def compact(writer: Writer, level: int | None, dry_run: bool, progress: EnginePr
 
 
 class _Compaction:
-    def __init__(self, writer: Writer, level: int | None, progress: EngineProgress | None) -> None:
+    def __init__(
+        self, writer: Writer, rows_of: frozenset[int], level: int | None, progress: EngineProgress | None
+    ) -> None:
         self.writer = writer
+        self.rows_of = rows_of
         self.level = level
         self.progress = progress
         self.begun = time.monotonic()
@@ -77,7 +85,7 @@ class _Compaction:
             for one in state.catalogue.large.values()
             if one.segment not in listed
         )
-        return sum(one.length for one in state.manifest.segments) + state.end + large
+        return sum(state.file_bytes(one) for one in state.manifest.segments) + state.end + large
 
     def count_of_segments(self) -> int:
         state = self.state
@@ -86,7 +94,11 @@ class _Compaction:
     def groups(self, everything: bool) -> list[Group]:
         """The groups that are left to do."""
         found = plan(
-            self.state, View(self.state).reach, self.writer.context.options.segment_bytes, everything=everything
+            self.state,
+            View(self.state).reach,
+            self.writer.context.options.segment_bytes,
+            everything=everything,
+            to_rows=lambda entry: any(part.collection in self.rows_of for part in self.state.parts_of(entry)),
         )
         return [group for group in found if not any(one.entry.number in self.failed for one in group.segments)]
 
@@ -110,11 +122,11 @@ class _Compaction:
         groups = self.groups(self.level is not None)
         before = self.bytes_of_segments()
         large = self.unreached_large()
-        gone = sum(one.entry.length for group in groups for one in group.segments)
+        gone = sum(one.file_bytes for group in groups for one in group.segments)
         gone += sum(self.state.large_segment(one.segment).file.length for one in large)
         self.rewritten = sum(len(group.segments) for group in groups)
         self.removed = sum(group.removed for group in groups) + len(large)
-        self.read = sum(one.entry.length for group in groups for one in group.segments)
+        self.read = sum(one.file_bytes for group in groups for one in group.segments)
         count = self.count_of_segments()
         after = before - gone + sum(group.estimate for group in groups)
         return self.report(
@@ -185,7 +197,7 @@ class _Compaction:
         else:
             self.rewritten += len(numbers)
             self.removed += group.removed
-            self.read += sum(one.entry.length for one in group.segments)
+            self.read += sum(one.file_bytes for one in group.segments)
             if self.progress is not None:
                 self.progress(self.read, None, self.removed, time.monotonic() - self.begun)
             return

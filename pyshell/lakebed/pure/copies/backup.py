@@ -7,22 +7,23 @@ import shutil
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lakebed._progress import EngineProgress
 from lakebed.errors import Corrupt, InvalidArgument
 from lakebed.pure.context import FORMAT, Context
-from lakebed.pure.copies.unfinished import copy_file, counting, finished, is_unfinished, made
-from lakebed.pure.damage import interruptible, operating_system
-from lakebed.pure.files import Directory, SegmentFile, segment_name
+from lakebed.pure.copies.unfinished import Copied, copy_file, counting, finished, is_unfinished, made
+from lakebed.pure.damage import interruptible, named, operating_system
+from lakebed.pure.files import Directory, SegmentFile, part_name, segment_name
 from lakebed.pure.format.coding import Malformed
+from lakebed.pure.format.columns import PartEntry
 from lakebed.pure.format.header import SIZE as HEADER_SIZE
 from lakebed.pure.format.store_file import IS_BACKUP, StoreFile
 from lakebed.pure.state import State
 from lakebed.pure.verify import lost_commits
 from lakebed.pure.view import View
 
-__all__ = ["backup", "backups_in", "manifest_of", "parts_to_copy"]
+__all__ = ["backup", "backups_in", "copy_parts", "manifest_of", "segments_to_copy"]
 
 SUFFIX = ".lakebed"
 
@@ -32,17 +33,41 @@ def backups_in(place: Path) -> list[Path]:
     return sorted(entry for entry in place.iterdir() if entry.name.endswith(SUFFIX) and (entry / FORMAT).is_file())
 
 
-def parts_to_copy(state: State) -> dict[int, int]:
-    """The segments of a state by number, with the bytes of each that belong to it. Raises `Corrupt`."""
+class ToCopy(NamedTuple):
+    """A segment to copy."""
+
+    length: int
+    """Bytes of its own file that belong to it."""
+    parts: list[PartEntry]
+
+    @property
+    def bytes(self) -> int:
+        """Those of all its files."""
+        return self.length + sum(part.length for part in self.parts)
+
+
+def segments_to_copy(state: State) -> dict[int, ToCopy]:
+    """The segments of a state by number. Raises `Corrupt`."""
     if state.damage is not None:
         raise state.damage
-    found = {one.number: one.length for one in state.manifest.segments}
+    found = {one.number: ToCopy(one.length, state.parts_of(one)) for one in state.manifest.segments}
     for one in state.catalogue.large.values():
         if one.segment not in found:
-            found[one.segment] = state.large_segment(one.segment).file.length
+            found[one.segment] = ToCopy(state.large_segment(one.segment).file.length, [])
     if state.active is not None:
-        found[state.active.number] = state.end
+        found[state.active.number] = ToCopy(state.end, [])
     return found
+
+
+def copy_parts(context: Context, directory: Directory, number: int, parts: list[PartEntry], copied: Copied) -> None:
+    """Copy the parts of a segment. Raises `Corrupt`, `OSError`."""
+    for part in parts:
+        with named(f"Segment {number} of {context.path}"):
+            file = SegmentFile(context.directory, number, part.collection, mapped=False, length=part.length)
+            try:
+                copy_file(file.exactly, part.length, directory, file.name, copied)
+            finally:
+                file.close()
 
 
 def manifest_of(state: State, uuid: bytes) -> bytes:
@@ -74,8 +99,8 @@ def backup(view: View, dest: str, keep: int | None, progress: EngineProgress | N
                     f"{place} has backups of another store, such as {one.name}: name another directory."
                 )
         target = _begin(place)
-        parts = parts_to_copy(state)
-        total, linked, copied = sum(parts.values()), set(), 0
+        segments = segments_to_copy(state)
+        total, linked, copied = sum(one.bytes for one in segments.values()), set(), 0
         tick = counting(progress, total, begun)
 
         with (
@@ -84,21 +109,24 @@ def backup(view: View, dest: str, keep: int | None, progress: EngineProgress | N
             ),
             made(target) as directory,
         ):
-            for name in set(directory.names("segments")) - {segment_name(number).partition("/")[2] for number in parts}:
-                directory.unlink(f"segments/{name}")
-            for number, length in parts.items():
-                if before and _link(before[-1], directory, state, number, length):
+            wanted = {name for number, segment in segments.items() for name in _names(number, segment)}
+            for name in directory.names("segments"):
+                if f"segments/{name}" not in wanted:
+                    directory.unlink(f"segments/{name}")
+            for number, segment in segments.items():
+                if before and _link(before[-1], directory, state, number, segment):
                     linked.add(number)
-                    tick(length)
+                    tick(segment.bytes)
                     continue
                 file = SegmentFile(context.directory, number, mapped=False)
                 try:
-                    copy_file(file.exactly, length, directory, segment_name(number), tick)
+                    copy_file(file.exactly, segment.length, directory, segment_name(number), tick)
                 except Malformed as problem:
                     raise Corrupt(f"Segment {number} of {context.path} is damaged: {problem}.") from problem
                 finally:
                     file.close()
-                copied += length
+                copy_parts(context, directory, number, segment.parts, tick)
+                copied += segment.bytes
             store_file = context.store_file._replace(read_compatible=IS_BACKUP)
             data = manifest_of(state, store_file.uuid)
             finished(directory, context, store_file, (state.manifest_number, data), state.last_commit, linked)
@@ -111,7 +139,7 @@ def backup(view: View, dest: str, keep: int | None, progress: EngineProgress | N
     return {
         "path": str(target),
         "commit": state.last_commit,
-        "segments": len(parts),
+        "segments": len(segments),
         "linked_segments": len(linked),
         "bytes": total,
         "copied_bytes": copied,
@@ -143,12 +171,19 @@ def _begin(place: Path) -> Path:
     return target
 
 
-def _link(before: Path, directory: Directory, state: State, number: int, length: int) -> bool:
+def _names(number: int, segment: ToCopy) -> dict[str, int]:
+    """The names of the files of a segment, with their lengths; its own is the first."""
+    return {segment_name(number): segment.length} | {
+        part_name(number, part.collection): part.length for part in segment.parts
+    }
+
+
+def _link(before: Path, directory: Directory, state: State, number: int, segment: ToCopy) -> bool:
     """Link a segment that an earlier backup has; whether that is done."""
-    name = segment_name(number)
-    theirs = before / name
+    names = _names(number, segment)
+    theirs = before / segment_name(number)
     try:
-        if theirs.stat().st_size != length:
+        if any((before / name).stat().st_size != length for name, length in names.items()):
             return False
         with theirs.open("rb") as file:
             head = file.read(HEADER_SIZE)
@@ -158,12 +193,13 @@ def _link(before: Path, directory: Directory, state: State, number: int, length:
                     return False
                 if state.active is not None and number == state.active.number:
                     file.seek(0)
-                    if file.read() != bytes(own.read(0, length)):
+                    if file.read() != bytes(own.read(0, segment.length)):
                         return False
             finally:
                 own.close()
-        directory.unlink(name)
-        os.link(theirs, name, dst_dir_fd=directory.descriptor)
+        for name in names:
+            directory.unlink(name)
+            os.link(before / name, name, dst_dir_fd=directory.descriptor)
     except OSError:
         return False
     return True

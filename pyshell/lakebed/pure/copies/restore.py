@@ -12,7 +12,7 @@ from typing import Any
 from lakebed._progress import EngineProgress
 from lakebed.errors import Corrupt, InvalidArgument, NotAStore, StoreNotFound
 from lakebed.pure.context import FORMAT, Context, Options
-from lakebed.pure.copies.backup import backups_in, manifest_of, parts_to_copy, sync_names
+from lakebed.pure.copies.backup import backups_in, copy_parts, manifest_of, segments_to_copy, sync_names
 from lakebed.pure.copies.unfinished import copy_file, counting, finished, is_unfinished, made
 from lakebed.pure.damage import interruptible, named, operating_system
 from lakebed.pure.files import Directory, SegmentFile, segment_name
@@ -51,22 +51,23 @@ def restore(
         if lost is not None:
             raise Corrupt(f"{lost} It is not a whole backup.")
         store_file = context.store_file._replace(uuid=os.urandom(16), read_compatible=0)
-        parts = parts_to_copy(state)
-        total = sum(parts.values())
+        segments = segments_to_copy(state)
+        total = sum(one.bytes for one in segments.values())
         tick = counting(progress, total, begun)
 
         with (
             interruptible(f"The restore to {target} was interrupted, and {target} is no store: call it again."),
             made(target) as directory,
         ):
-            for number, length in parts.items():
+            for number, one in segments.items():
                 file = SegmentFile(context.directory, number, mapped=False)
                 try:
                     with named(f"Segment {number} of {source}"):
                         head = Header.decode(file.read(0, header.SIZE))._replace(uuid=store_file.uuid).encode()
-                        copy_file(_with_head(file, head), length, directory, segment_name(number), tick)
+                        copy_file(_with_head(file, head), one.length, directory, segment_name(number), tick)
                 finally:
                     file.close()
+                copy_parts(context, directory, number, one.parts, tick)
             data = manifest_of(state, store_file.uuid)
             made_context = Context(directory, _OPTIONS, store_file)
             make_reserve(made_context)
@@ -76,7 +77,7 @@ def restore(
         "path": str(target),
         "backup": str(source),
         "commit": state.last_commit,
-        "segments": len(parts),
+        "segments": len(segments),
         "bytes": total,
         "seconds": time.monotonic() - begun,
     }

@@ -14,6 +14,7 @@ from lakebed.pure.format.records import Described, Ingested
 from lakebed.pure.hash import digest
 from lakebed.pure.json import JsonError, Observer
 from lakebed.pure.json.description import Description
+from lakebed.pure.json.quoting import quoted
 from lakebed.pure.view import LiveRow, View
 from lakebed.pure.write.dictionaries import install_dictionary
 from lakebed.pure.write.writer import Writer
@@ -49,7 +50,7 @@ def _check_other(view: View, writer: Writer, collection: Collection) -> None:
     if here.store_file.uuid != there.store_file.uuid or collection.id not in writer.view.catalogue.collections:
         return
     raise InvalidArgument(
-        f"{here.path} and {there.path} are one store and its copy, or the same one, and {collection.name!r} is a collection of "
+        f"{here.path} and {there.path} are one store and its copy, or the same one, and {quoted(collection.name)} is a collection of "
         "both: its rows would be there twice. Restore the copy to a store of its own, or drop the collection first."
     )
 
@@ -121,7 +122,7 @@ class _Transfer:
             try:
                 observer.observe(data)
             except JsonError as problem:
-                raise Corrupt(f"A row of {source.name!r} is not a JSON record ({problem}).") from None
+                raise Corrupt(f"A row of {quoted(source.name)} is not a JSON record ({problem}).") from None
             batch.append((row, data))
             count += 1
             size += len(data)

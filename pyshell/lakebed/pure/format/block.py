@@ -11,7 +11,7 @@ from lakebed.pure.format.coding import Bytes, Malformed, aligned, padding
 
 __all__ = [
     "COMMITS", "EXTENTS", "FANOUT", "FINGERPRINTS", "FOOTER_LEVEL", "FRAMES", "HIGHEST_LEVEL", "IDS", "MANIFEST", "ORDINALS",
-    "RECORDS", "ROWS", "Block", "Made", "Section", "encode_block",
+    "PARTS", "RECORDS", "ROWS", "Block", "Made", "Section", "encode_block",
 ]  # fmt: skip
 
 FRAMES: Final = 1
@@ -23,6 +23,7 @@ RECORDS: Final = 6
 EXTENTS: Final = 7
 ORDINALS: Final = 8
 MANIFEST: Final = 9
+PARTS: Final = 10
 
 FOOTER_LEVEL: Final = 255
 HIGHEST_LEVEL: Final = 254

@@ -9,15 +9,18 @@ from lakebed.pure.format.checksums import checksum
 from lakebed.pure.format.coding import Bytes, Malformed
 from lakebed.pure.format.store_file import TooNew
 
-__all__ = ["COMPACTED", "LARGE", "ROWS", "SIZE", "Header"]
+__all__ = ["COLUMNS", "COMPACTED", "LARGE", "ROWS", "SIZE", "WITH_PARTS", "Header"]
 
 SIZE: Final = 64
 MAGIC: Final = b"\x89LKSEG\r\n"
 ROWS: Final = 0
 LARGE: Final = 1
+COLUMNS: Final = 2
 COMPACTED: Final = 3
 """The format of segments that compaction wrote."""
-_NEWEST: Final = 3
+WITH_PARTS: Final = 4
+"""The format of segments with columns."""
+_NEWEST: Final = WITH_PARTS
 _LAYOUT = struct.Struct("<8sIHHQ16sQQQ")
 
 
@@ -49,7 +52,7 @@ class Header(NamedTuple):
             raise Malformed("the checksum of the header is wrong")
         if format > _NEWEST:
             raise TooNew(f"segment {number} has format {format}, this lakebed reads up to format {_NEWEST}")
-        if layout not in (ROWS, LARGE):
+        if layout not in (ROWS, LARGE, COLUMNS):
             raise TooNew(f"segment {number} has layout {layout}, which this lakebed does not know")
         if zero or format == 0:
             raise Malformed("bytes of the header that must be zero are not")

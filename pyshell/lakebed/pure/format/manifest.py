@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from lakebed.pure.format.checksums import checksum
 from lakebed.pure.format.coding import Bytes, Malformed, Reader, put_str, put_varint
-from lakebed.pure.format.header import LARGE, ROWS
+from lakebed.pure.format.header import COLUMNS, LARGE, ROWS
 from lakebed.pure.format.ids import Ids
 from lakebed.pure.format.records import DictionaryAdded, FileNamed, Ingested, LargeBlob
 from lakebed.pure.format.store_file import TooNew
@@ -128,9 +128,9 @@ class Manifest:
         large = tuple(LargeBlob.read(reader) for _ in range(reader.varint()))
         reader.done()
         for segment in segments:
-            if segment.layout not in (ROWS, LARGE):
+            if segment.layout not in (ROWS, LARGE, COLUMNS):
                 raise TooNew(
-                    f"segment {segment.number} has layout {segment.layout}, which is none of rows and large blobs"
+                    f"segment {segment.number} has layout {segment.layout}, which is none of rows, columns and large blobs"
                 )
         next_blob, active, next_collection, next_file, next_dictionary, next_segment = numbers
         return cls(

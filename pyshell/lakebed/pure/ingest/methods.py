@@ -14,6 +14,7 @@ from lakebed.pure.ingest.report import Report
 from lakebed.pure.ingest.run import Ingest, Settings, dry_run
 from lakebed.pure.ingest.starting_point import Recorded, Skipped, find
 from lakebed.pure.ingest.ticker import Stop, Ticker
+from lakebed.pure.json.quoting import quoted
 from lakebed.pure.reading import Reads
 from lakebed.pure.view import View
 from lakebed.pure.write.writer import Writer
@@ -52,9 +53,9 @@ class Ingests(Reads):
         progress: EngineProgress | None,
     ) -> dict[str, Any]:
         if on_error not in _ON_ERROR:
-            raise InvalidArgument(f'on_error is "abort", "skip" or "quarantine", not "{on_error}".')
+            raise InvalidArgument(f'on_error is "abort", "skip" or "quarantine", not {quoted(on_error)}.')
         if nan not in _NAN:
-            raise InvalidArgument(f'nan is "null" or "string", not "{nan}".')
+            raise InvalidArgument(f'nan is "null" or "string", not {quoted(nan)}.')
         if follow and dry_run:
             raise InvalidArgument(
                 "What will be appended to a file is not known: leave out either `follow` or `dry_run`."

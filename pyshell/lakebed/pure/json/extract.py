@@ -15,6 +15,7 @@ from typing import Any
 
 from lakebed.pure.json.columns import Column
 from lakebed.pure.json.fit import MISFIT, Misfit, exact, fitted, has_lone_surrogate
+from lakebed.pure.json.quoting import quoted
 from lakebed.pure.json.settings import NON_OBJECT, REST, Declared
 from lakebed.pure.json.spans import elements, members, skip_blanks
 from lakebed.pure.json.syntax import Value
@@ -264,7 +265,8 @@ class Extractor:
         except Misfit:
             column = self._columns[place]
             raise ExtractError(
-                f'it has a value in column "{column.name}" that {column.type} cannot hold; take the schema of the snapshot that is read'
+                f"it has a value in column {quoted(column.name)} that {column.type} cannot hold; "
+                "take the schema of the snapshot that is read"
             ) from None
 
     def _walk(self, text: str, start: int, found: list[Any]) -> None:

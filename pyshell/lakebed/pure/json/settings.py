@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from lakebed.pure.json.encoding import Input, bad, block, varint
 from lakebed.pure.json.node import key_bytes
+from lakebed.pure.json.quoting import quoted
 from lakebed.pure.json.summary import Summary
 from lakebed.pure.json.types import ELEMENT, BadType, DataType, Step, key_step, parse_type
 
@@ -42,7 +43,7 @@ class Declaration:
         note = "declared: what does not fit is NULL, and in _json"
         if not self.nulls:
             return note
-        texts = ('"{}"'.format(text.replace("\\", "\\\\").replace('"', '\\"')) for text in self.nulls)
+        texts = map(quoted, self.nulls)
         return f"{note}; {', '.join(texts)} mean NULL"
 
 

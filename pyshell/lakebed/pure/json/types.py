@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from lakebed.pure.json.quoting import quoted
+
 __all__ = [
     "BIGINT",
     "BOOLEAN",
@@ -178,7 +180,8 @@ _SYNONYMS = {
     JSON: ("JSON",),
 }
 _WORDS = {word: kind for kind, words in _SYNONYMS.items() for word in words}
-_WORD = re.compile(r"\w*")
+_BLANKS = " \t\n\f\r"
+_WORD = re.compile(r"[A-Za-z0-9_\x80-\U0010ffff]*")
 _DEEPEST = 64
 
 
@@ -186,13 +189,9 @@ def parse_type(text: str) -> DataType:
     """The type that a text of SQL names. Raises `BadType`."""
     parser = _Parser(text)
     kind = parser.type()
-    if parser.rest.lstrip():
-        raise BadType(f"{_quoted(parser.rest.lstrip())} follows a whole type")
+    if parser.rest.lstrip(_BLANKS):
+        raise BadType(f"{quoted(parser.rest.lstrip(_BLANKS))} follows a whole type")
     return kind
-
-
-def _quoted(text: str) -> str:
-    return '"{}"'.format(text.replace("\\", "\\\\").replace('"', '\\"'))
 
 
 class _Parser:
@@ -202,18 +201,18 @@ class _Parser:
 
     def _takes(self, wanted: str) -> bool:
         """Passes `wanted`, if that is next; whether it was."""
-        self.rest = self.rest.lstrip()
+        self.rest = self.rest.lstrip(_BLANKS)
         found = self.rest.startswith(wanted)
         self.rest = self.rest.removeprefix(wanted)
         return found
 
     def _expect(self, wanted: str) -> None:
         if not self._takes(wanted):
-            where = f"'{wanted}' is missing before {_quoted(self.rest)}" if self.rest else ""
+            where = f"'{wanted}' is missing before {quoted(self.rest)}" if self.rest else ""
             raise BadType(where or f"it ends where '{wanted}' is missing")
 
     def _word(self) -> str:
-        self.rest = self.rest.lstrip()
+        self.rest = self.rest.lstrip(_BLANKS)
         found = _WORD.match(self.rest)
         word = found[0] if found else ""
         self.rest = self.rest[len(word) :]
@@ -244,7 +243,7 @@ class _Parser:
         if not word:
             raise BadType("a type is missing")
         raise BadType(
-            f"{_quoted(word)} is none of BOOLEAN, BIGINT, UBIGINT, HUGEINT, DOUBLE, VARCHAR, DATE, TIMESTAMP, TIMESTAMPTZ, JSON, "
+            f"{quoted(word)} is none of BOOLEAN, BIGINT, UBIGINT, HUGEINT, DOUBLE, VARCHAR, DATE, TIMESTAMP, TIMESTAMPTZ, JSON, "
             "STRUCT(...), MAP(VARCHAR, ...) and lists of them"
         )
 
@@ -263,7 +262,7 @@ class _Parser:
         if not self._takes('"'):
             word = self._word()
             if not word:
-                raise BadType(f"a field's name is missing before {_quoted(self.rest)}")
+                raise BadType(f"a field's name is missing before {quoted(self.rest)}")
             return word
         name = ""
         while True:
@@ -283,7 +282,7 @@ class _Parser:
         while True:
             name = self._name()
             if any(lower(field.name) == lower(name) for field in fields):
-                raise BadType(f"the STRUCT has two fields {_quoted(name)}")
+                raise BadType(f"the STRUCT has two fields {quoted(name)}")
             fields.append(Field(name, self.type()))
             if not self._takes(","):
                 self._expect(")")

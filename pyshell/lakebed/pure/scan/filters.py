@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from lakebed.errors import InvalidArgument
+from lakebed.pure.json.quoting import quoted
 from lakebed.pure.json.types import (
     BIGINT,
     BOOLEAN,
@@ -54,7 +55,7 @@ def compiled(item: Filter, kind: DataType) -> Test:
     is no filter."""
     column, name, constant = item
     if name not in _OPERATORS:
-        raise InvalidArgument(f'"{name}" is not an operator of a filter: those are {", ".join(_OPERATORS)}.')
+        raise InvalidArgument(f"{quoted(name)} is not an operator of a filter: those are {', '.join(_OPERATORS)}.")
     if name == "is_null":
         return lambda value: value is None
     if name == "is_not_null":
@@ -78,6 +79,6 @@ def _constant(column: str, kind: DataType, constant: Any) -> Any:
         raise InvalidArgument(f"A filter compares with a bool, int, float or str, not with {type(constant).__name__}.")
     if type(constant) is not _CONSTANTS.get(kind):
         raise InvalidArgument(
-            f'The filter on column "{column}" compares values of type {kind} with a constant of another type.'
+            f"The filter on column {quoted(column)} compares values of type {kind} with a constant of another type."
         )
     return constant

@@ -13,6 +13,7 @@ from lakebed.pure.arrow.typed import JSON_METADATA, builder, field_of
 from lakebed.pure.catalogue import Collection
 from lakebed.pure.json.columns import Column, Schema
 from lakebed.pure.json.extract import ExtractError, Extractor
+from lakebed.pure.json.quoting import quoted
 from lakebed.pure.json.types import DataType, lower
 from lakebed.pure.reading import missing_blob
 from lakebed.pure.scan.filters import Filter, Test, compiled
@@ -67,7 +68,7 @@ def _source(schema: Schema, collection: str, name: str) -> _Source:
         return path
     known_names = [*(column.name for column in schema.columns), *SYSTEM_TYPES]
     advice = hint(name, known_names, f"describe {collection} lists its columns.")
-    raise InvalidArgument(f'Collection {collection} has no column "{name}"; {advice}')
+    raise InvalidArgument(f"Collection {collection} has no column {quoted(name)}; {advice}")
 
 
 def _type(source: _Source) -> DataType:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from itertools import pairwise
 
+from lakebed.pure.columns.segment import ColumnsSegment
 from lakebed.pure.segment import RowsSegment
 from lakebed.pure.view import View
 
@@ -39,6 +40,9 @@ def stored_bytes(view: View) -> dict[int, int]:
 def _frames(segment: RowsSegment) -> list[tuple[list[int], int]]:
     """The ids of the blobs of each frame, and the bytes from its beginning to that of the next one."""
     ids = [id for part in segment.parts for id in part.ids]
+    if isinstance(segment, ColumnsSegment):
+        # All blobs share the bytes of the files.
+        return [(ids, segment.file.length + sum(part.length for part in segment.part_entries()))]
     firsts: list[int] = []
     sizes: list[int] = []
     for part in segment.parts:

@@ -8,7 +8,9 @@ from typing import Any
 from lakebed.errors import InvalidArgument
 from lakebed.pure.arrow.arrays import Array, Field, binary, int64s, texts
 from lakebed.pure.arrow.stream import ArrowStream
+from lakebed.pure.columns.segment import Rebuilt
 from lakebed.pure.format.frame import RAW
+from lakebed.pure.json.quoting import quoted
 from lakebed.pure.reading import Reads
 from lakebed.pure.scan.rows import built
 from lakebed.pure.scan.sizes import stored_bytes
@@ -85,11 +87,11 @@ def system_table(reads: Reads, view: View, table: str, columns: list[str] | None
     previews = table == _PREVIEWS
     kinds = {**_BLOBS, "data": _TEXT} if previews else _TABLES.get(table)
     if kinds is None:
-        raise InvalidArgument(f'There is no system table "{table}"; there are {", ".join(_TABLES)}.')
+        raise InvalidArgument(f"There is no system table {quoted(table)}; there are {', '.join(_TABLES)}.")
     names = list(kinds) if columns is None else columns
     for name in names:
         if name not in kinds:
-            raise InvalidArgument(f'The system table {table} has no column "{name}".')
+            raise InvalidArgument(f"The system table {table} has no column {quoted(name)}.")
     fields = [Field(name, kinds[name][0]) for name in names]
     builders = [kinds[name][1] for name in names]
     blobs = _Blobs(view, frozenset(names), previews=previews)
@@ -159,12 +161,27 @@ class _Blobs:
 
     def _of_segment(self, segment: RowsSegment) -> Iterator[dict[str, Any]]:
         state, reach = self._view.state, self._view.reach
+        entry = next((one for one in state.sealed if one.number == segment.number), None)
+        file_bytes, raw_bytes = (0, 0) if entry is None else (state.file_bytes(entry), entry.raw_bytes)
         for part in segment.parts:
             for id in part.ids:
                 found = state.frame_of(id) if id in reach else None
                 if found is None:
                     continue
                 decoded, place = found
+                if isinstance(decoded, Rebuilt):
+                    yield self._row(
+                        id,
+                        decoded.data,
+                        size=len(decoded.data),
+                        # Records share pages: each has its part of the files, by its bytes.
+                        stored_size=file_bytes * len(decoded.data) // max(raw_bytes, 1),
+                        encoding="zstd",
+                        dictionary=None,
+                        segment=segment.number,
+                        frame=None,
+                    )
+                    continue
                 frame = decoded.frame
                 data = decoded.blob(place)
                 encoding = "raw" if frame.encoding == RAW else "zstd"

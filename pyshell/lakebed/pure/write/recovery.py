@@ -7,7 +7,7 @@ import os
 from lakebed.errors import Corrupt
 from lakebed.pure import locks
 from lakebed.pure.context import Context, now
-from lakebed.pure.files import SegmentFile, manifest_name, numbered, segment_name, write_all
+from lakebed.pure.files import SegmentFile, manifest_name, numbered, part_of, segment_name, write_all
 from lakebed.pure.format import footer, header
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.opening import group_is_whole, last_commit_at
@@ -184,6 +184,18 @@ def remove_replaced(state: State) -> None:
     for number in state.replaced():
         if _is_listed(state, number):
             directory.unlink(segment_name(number))
+    _remove_orphans(state)
+
+
+def _remove_orphans(state: State) -> None:
+    """Remove parts of segments that the manifest does not name and whose own file is not there. Raises `OSError`."""
+    directory = state.context.directory
+    names = directory.names("segments")
+    there = {one.number for one in state.manifest.segments} | set(numbered(names, 12, ".seg"))
+    for name in names:
+        part = part_of(name)
+        if part is not None and part[0] not in there:
+            directory.unlink(f"segments/{name}")
 
 
 def _is_listed(state: State, number: int) -> bool:
@@ -216,7 +228,12 @@ def _sweep(state: State) -> None:
         name = segment_name(number)
         if _holds_something(state, number):
             directory.make("aside")
-            directory.rename(name, f"aside/{number}-{now()}.seg")
+            time = now()
+            directory.rename(name, f"aside/{number}-{time}.seg")
+            for part in directory.names("segments"):
+                segment, collection = part_of(part) or (None, None)
+                if segment == number:
+                    directory.rename(f"segments/{part}", f"aside/{number}-{collection}-{time}.parquet")
             directory.sync("aside")
             directory.sync("segments")
             context.warn(
@@ -225,6 +242,7 @@ def _sweep(state: State) -> None:
             )
         else:
             directory.unlink(name)
+    _remove_orphans(state)
 
 
 def _holds_something(state: State, number: int) -> bool:

@@ -108,8 +108,8 @@ def seal(state: State, describe: DescriptionOf, checked: Callable[[], None]) -> 
         for one in catalogue.large.values()
         if one.segment not in listed
     ]
-    rows = [one for one in state.manifest.segments if one.layout == header.ROWS]
-    others = [one for one in state.manifest.segments if one.layout != header.ROWS]
+    rows = [one for one in state.manifest.segments if one.layout != header.LARGE]
+    others = [one for one in state.manifest.segments if one.layout == header.LARGE]
     manifest = with_catalogue(
         replace(
             state.manifest,

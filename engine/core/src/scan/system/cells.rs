@@ -9,6 +9,7 @@ use arrow_array::builder::{
 use arrow_schema::{DataType as ArrowType, Field, TimeUnit};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::spelling::quoted;
 
 /// Names of the tables.
 pub const SYSTEM_TABLES: [&str; 5] = [
@@ -114,8 +115,9 @@ pub(super) fn columns_of(table: &str) -> Result<Columns> {
         _ => Err(Error::new(
             ErrorKind::InvalidArgument,
             format!(
-                "There is no system table {table:?}; there are {}.",
-                SYSTEM_TABLES.join(", ")
+                "There is no system table {table}; there are {}.",
+                SYSTEM_TABLES.join(", "),
+                table = quoted(table)
             ),
         )),
     }

@@ -10,6 +10,7 @@ use arrow_schema::{ArrowError, Field, Schema as ArrowSchema, SchemaRef};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::Snapshot;
+use crate::spelling::quoted;
 
 mod blobs;
 mod cells;
@@ -65,7 +66,10 @@ impl Snapshot {
                         .ok_or_else(|| {
                             Error::new(
                                 ErrorKind::InvalidArgument,
-                                format!("The system table {table} has no column {name:?}."),
+                                format!(
+                                    "The system table {table} has no column {name}.",
+                                    name = quoted(name)
+                                ),
                             )
                         })
                 })

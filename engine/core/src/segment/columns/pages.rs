@@ -10,6 +10,7 @@ use lakebed_format::{CollectionId, SegmentNumber, checksum, names};
 use crate::error::{Error, Result};
 use crate::segment::bytes::{SegmentBytes, Slice};
 use crate::segment::frame_cache::{Cached, FrameCache, FrameKey};
+use crate::spelling::quoted;
 
 /// Bits of a key that tell the offset in a part's file.
 const OFFSET_BITS: u32 = 48;
@@ -130,8 +131,8 @@ impl PartPages<'_> {
         self.part.damaged(
             entry.offset,
             &format!(
-                "a page of column {:?}, rows {first} to {} of the part, cannot be read ({detail})",
-                found.leaf.name,
+                "a page of column {}, rows {first} to {} of the part, cannot be read ({detail})",
+                quoted(&found.leaf.name),
                 first + found.rows as u64,
             ),
         )
