@@ -8,6 +8,7 @@ mod copies;
 mod hostile;
 mod ingest;
 mod interrupts;
+mod layouts;
 mod leftovers;
 mod mappings;
 mod places;
