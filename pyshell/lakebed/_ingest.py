@@ -95,8 +95,8 @@ def ingest(
         reports.append(models.IngestReport(**done))
     if not reports:
         raise InvalidArgument("There is nothing to ingest: the archive has no members.")
-    done = reports[0] if len(reports) == 1 else _total(reports)
-    return done if dry_run else _with_layout(engine, done, layout, call, progress)
+    all_of_it = reports[0] if len(reports) == 1 else _total(reports)
+    return all_of_it if dry_run else _with_layout(engine, all_of_it, layout, call, progress)
 
 
 def _with_layout(

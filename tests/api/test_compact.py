@@ -305,7 +305,7 @@ def test_an_ingest_straight_to_columns(path, tmp_path, backend):
             )
             return
         assert report.notes == ()
-        assert report.bytes_stored == store.stats().segment_bytes
+        assert 0 < report.bytes_stored <= store.stats().segment_bytes
         assert [segment.layout for segment in store.segments() if segment.blobs] == ["columns"]
         (note,) = store.ingest(tmp_path / "odd.ndjson", layout="columns").notes
         assert note.endswith("it has only 1 rows here.")

@@ -58,8 +58,8 @@ pub struct Options {
     pub segment_blobs: u64,
     /// Raw bytes of a frame, about.
     pub page_bytes: usize,
-    /// Records of a collection whose layout nobody chose, or is to be chosen, become columns where a segment has so many
-    /// bytes of them. docs/columns.md says why.
+    /// Records of a collection whose layout nobody chose, or is to be chosen, become columns where a segment has so
+    /// many bytes of them. docs/columns.md says why.
     pub columns_bytes: u64,
     /// zstd level of new frames.
     pub level: i32,

@@ -433,6 +433,7 @@ impl Compaction<'_> {
                 segment: number,
                 salt: new.salt,
                 level: new.level,
+                threads: context.options.thread_count(),
             };
             let parts = maker.write(place, &keeper)?;
             for one in parts.refused {

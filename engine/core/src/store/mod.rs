@@ -372,8 +372,9 @@ impl Store {
     }
 
     /// To be called after the ingests into a collection: stores its rows as columns, as far as its setting says so and
-    /// there are enough of them. `asked` says that the setting was given for this ingest: [`crate::StoredLayout::Columns`] then
-    /// counts for few rows, too. Commits pending work first. Another writer's commits are no harm in between.
+    /// there are enough of them. `asked` says that the setting was given for this ingest:
+    /// [`crate::StoredLayout::Columns`] then counts for few rows, too. Commits pending work first. Another writer's
+    /// commits are no harm in between.
     ///
     /// # Errors
     /// As [`Store::compact`]. What there is no room for stays rows; a warning says so.
