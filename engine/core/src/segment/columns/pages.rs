@@ -104,7 +104,7 @@ impl PartPages<'_> {
         Ok(
             match self.keep(found.page, Cached::Page(Arc::clone(&page))) {
                 Cached::Page(kept) => kept,
-                _ => page,
+                Cached::Frame(_) => page,
             },
         )
     }
