@@ -61,6 +61,7 @@ def ingest(
         batches: list[str | list[str]] = [sources]
     else:
         batches = list(sources)
+    context.note_backend()
     with _store(context, dry_run) as store:
         for number, source in enumerate(batches, 1):
             done = store.ingest(
