@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import io
+import itertools
 import json
 import random
 import re
@@ -160,3 +162,99 @@ def events(count: int, seed: int = 7) -> Iterator[bytes]:
             },
             separators=(",", ":"),
         ).encode()
+
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+def documents(count: int, seed: int = 11) -> Iterator[bytes]:
+    """Events of a social network, of the shape of JSONBench's documents, 500 bytes each on average: eight kinds,
+    nested, with identifiers of random letters, and texts of which some words are frequent."""
+    rng = random.Random(seed)
+
+    def name(length: int) -> str:
+        return "".join(rng.choices(LETTERS, k=length))
+
+    def reference() -> str:
+        return "bafyrei" + name(52)
+
+    words = WORDS + [name(rng.randint(2, 9)) for _ in range(6000)]
+    frequencies = [1 / (place + 3) for place in range(len(words))]
+    sums = list(itertools.accumulate(frequencies))
+    users = ["did:plc:" + name(24) for _ in range(max(1000, count // 12))]
+    posts = [(rng.choice(users), name(13), reference()) for _ in range(max(500, count // 30))]
+
+    def text(low: int, high: int) -> str:
+        return " ".join(rng.choices(words, cum_weights=sums, k=rng.randint(low, high)))
+
+    def subject() -> dict[str, object]:
+        user, key, hash_ = rng.choice(posts)
+        return {"cid": hash_, "uri": f"at://{user}/app.bsky.feed.post/{key}"}
+
+    def picture() -> dict[str, object]:
+        size = rng.randint(10_000, 1_000_000)
+        return {"$type": "blob", "ref": {"$link": reference()}, "mimeType": "image/jpeg", "size": size}
+
+    def post(at: str) -> dict[str, object]:
+        found: dict[str, object] = {"$type": "app.bsky.feed.post", "createdAt": at}
+        found["langs"] = rng.choice([["en"], ["ja"], ["pt"], ["de"], ["en", "fr"]])
+        if rng.random() < 0.35:
+            parent = subject()
+            found["reply"] = {"parent": parent, "root": parent if rng.random() < 0.5 else subject()}
+        if rng.random() < 0.2:
+            images = [
+                {
+                    "alt": text(0, 12) if rng.random() < 0.4 else "",
+                    "aspectRatio": {"height": rng.randint(300, 2000), "width": rng.randint(300, 2000)},
+                    "image": picture(),
+                }
+                for _ in range(rng.randint(1, 4))
+            ]
+            found["embed"] = {"$type": "app.bsky.embed.images", "images": images}
+        if rng.random() < 0.12:
+            start = rng.randint(0, 20)
+            tag = {"$type": "app.bsky.richtext.facet#tag", "tag": rng.choice(words)}
+            index = {"byteEnd": start + rng.randint(3, 20), "byteStart": start}
+            found["facets"] = [{"$type": "app.bsky.richtext.facet", "features": [tag], "index": index}]
+        found["text"] = text(3, 45) + (rng.choice("äéß日本😀🎉…") if rng.random() < 0.3 else "")
+        return found
+
+    kinds = ("like", "post", "repost", "follow", "block", "delete", "identity", "profile")
+    now = 1_732_206_349_000_167
+    for number in range(count):
+        now += rng.randint(20, 4000)
+        # Few users write much.
+        often = rng.random() < 0.35
+        user = users[min(int(rng.paretovariate(0.8)), len(users)) - 1] if often else rng.choice(users)
+        moment = datetime.datetime.fromtimestamp(now / 1e6, datetime.UTC)
+        at = f"{moment:%Y-%m-%dT%H:%M:%S}.{rng.randint(0, 999):03}Z"
+        kind = rng.choices(kinds, (48, 20, 10, 14, 1, 5, 1, 1))[0]
+        record: dict[str, object] = {"did": user, "time_us": now}
+        if kind == "identity":
+            handle = {"did": user, "handle": name(8) + ".example.com", "seq": 10**9 + number, "time": at}
+            record |= {"kind": "identity", "identity": handle}
+            yield _compact(record)
+            continue
+        commit: dict[str, object] = {"rev": "3l" + name(11), "operation": "create"}
+        if kind == "delete":
+            deleted = ("app.bsky.feed.like", "app.bsky.graph.follow", "app.bsky.feed.post")
+            commit |= {"operation": "delete", "collection": rng.choice(deleted), "rkey": "3l" + name(11)}
+        elif kind == "profile":
+            collection = "app.bsky.actor.profile"
+            profile = {"$type": collection, "avatar": picture(), "description": text(3, 40), "displayName": text(1, 3)}
+            commit |= {"operation": "update", "collection": collection, "rkey": "self", "record": profile}
+            commit["cid"] = reference()
+        else:
+            of_feed = kind in ("like", "repost", "post")
+            collection = f"app.bsky.feed.{kind}" if of_feed else f"app.bsky.graph.{kind}"
+            if kind == "post":
+                made = post(at)
+            else:
+                target: object = subject() if of_feed else rng.choice(users)
+                made = {"$type": collection, "createdAt": at, "subject": target}
+            commit |= {"collection": collection, "rkey": "3l" + name(11), "record": made, "cid": reference()}
+        yield _compact(record | {"kind": "commit", "commit": commit})
+
+
+def _compact(record: dict[str, object]) -> bytes:
+    return json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode()

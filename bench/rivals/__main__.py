@@ -19,6 +19,7 @@ SUBJECTS = {
     "records": "your records: --data or $LAKEBED_BENCH_DATA",
     "events": "generated events, nested, 1 KB each",
     "small": "generated log rows of 80 bytes",
+    "jsonbench": "generated documents of JSONBench's shape, and its five questions",
     "segments": "gets from a store of one segment and of many",
     "opening": "time and memory of opening a store",
     "rate": "ingest of small rows while the store grows",
@@ -62,6 +63,9 @@ def measure(bench: plan.Bench, subject: str, given: Path | None) -> str:
     if subject == "small":
         bench.records(records.write(bench.work / "source.ndjson", records.small(bench.sizes.small)))
         return "generated log rows"
+    if subject == "jsonbench":
+        bench.documents(records.write(bench.work / "source.ndjson", records.documents(bench.sizes.documents)))
+        return "generated documents"
     if subject == "opening":
         bench.opening()
         return "generated log rows"

@@ -12,11 +12,14 @@ from typing import Any
 from bench.rivals import report
 
 RECORDS = ("records", "events", "small", "x8")
+# Subjects with a summary; those of RECORDS have plots, too.
+SUMMARISED = (*RECORDS, "jsonbench")
 HEADS = {
     "records": "Real records",
     "events": "Nested events",
     "small": "Tiny rows",
     "x8": "Eight times the records",
+    "jsonbench": "JSONBench's documents",
     "segments": "Many segments",
     "opening": "Opening",
     "rate": "Growing",
@@ -141,7 +144,7 @@ def page(kept: dict[str, dict[str, Any]], plots: Path) -> str:
     ]
     for name, one in kept.items():
         lines += [f"## {HEADS[name]}", "", f"{input_of(one)}.", ""]
-        if name in RECORDS:
+        if name in SUMMARISED:
             lines += report.summary(one["results"], report.measures(one["results"]))
             for plot, shows in PLOTS.items():
                 if (plots / f"rivals-{name}-{plot}.svg").exists():
@@ -152,7 +155,7 @@ def page(kept: dict[str, dict[str, Any]], plots: Path) -> str:
         for table, found in one["results"].items():
             if table != "input":
                 lines += [f"### {HEADS[name]}: {table}", "", *report.table(found)]
-        if name in RECORDS:
+        if name in SUMMARISED:
             lines += ["</details>", ""]
     if kept:
         lines += [

@@ -30,6 +30,7 @@ class Sizes:
     slow_gets: int = 100
     events: int = 50_000
     small: int = 500_000
+    documents: int = 1_000_000
     cache: int = 512 << 20
     segments: int = 300
     rows: int = 1_000_000
@@ -37,13 +38,24 @@ class Sizes:
     active: int = 60 << 20
 
 
-SHORT = Sizes(rounds=1, gets=20_000, slow_gets=20, events=30_000, small=100_000, segments=100, rows=200_000, steps=3)
+SHORT = Sizes(
+    rounds=1,
+    gets=20_000,
+    slow_gets=20,
+    events=30_000,
+    small=100_000,
+    documents=100_000,
+    segments=100,
+    rows=200_000,
+    steps=3,
+)
 SMOKE = Sizes(
     rounds=1,
     gets=200,
     slow_gets=20,
     events=300,
     small=1_000,
+    documents=2_000,
     cache=8 << 20,
     segments=5,
     rows=1_000,
@@ -126,7 +138,7 @@ class Bench:
         total = sum(map(len, lines))
         self.keep("input", "input", {"rows": len(lines), "bytes": total + len(lines)})
         del lines
-        keyed = self.having("lakebed", "rocksdb", "lmdb", "sqlite")
+        keyed = self.having("lakebed", "lakebed_columns", "rocksdb", "lmdb", "sqlite")
         slow = self.having("duckdb_key")
         common: dict[str, Any] = {"source": source, "name": "records"}
         self.ingests(**common)
@@ -137,6 +149,7 @@ class Bench:
         self.turns("get, not cached", "get", slow, gets=sizes.slow_gets, **bare)
         scanned = self.having(
             "lakebed",
+            "lakebed_columns",
             "lakebed_arrow",
             "lakebed_export",
             "rocksdb",
@@ -149,12 +162,36 @@ class Bench:
         )
         self.turns("scan, first pass", "scan", scanned, total=total, repeated=False, **bare)
         self.turns("scan, repeated", "scan", scanned, total=total, repeated=True, **common)
-        answering = self.having(
-            "lakebed", "duckdb", "duckdb_json", "duckdb_variant", "parquet", "parquet_typed", "ndjson_zst"
+        self.questions(
+            "lakebed",
+            "lakebed_columns",
+            "duckdb",
+            "duckdb_json",
+            "duckdb_variant",
+            "duckdb_typed",
+            "parquet",
+            "parquet_typed",
+            "ndjson_zst",
+            **common,
         )
+
+    def questions(self, *names: str, **common: Any) -> None:
+        """The questions in SQL, at one and two threads."""
         for threads in (1, 2):
-            self.turns(f"query, threads {threads}", "query", answering, threads=threads, **common)
+            self.turns(f"query, threads {threads}", "query", self.having(*names), threads=threads, **common)
         self.same_answers("query, threads 1")
+
+    def documents(self, source: Path) -> None:
+        """Size, ingest, gets and JSONBench's questions, of engines that have columns or JSON."""
+        with source.open("rb") as file:
+            rows = sum(1 for _ in file)
+        self.keep("input", "input", {"rows": rows, "bytes": source.stat().st_size})
+        common: dict[str, Any] = {"source": source, "name": "documents"}
+        stored = ("lakebed", "lakebed_columns", "duckdb_json", "duckdb_variant", "duckdb_typed", "parquet_typed")
+        self.turns("ingest", "ingest", self.having(*stored, "ndjson_zst"), **common)
+        keyed = self.having("lakebed", "lakebed_columns")
+        self.turns("get, not cached", "get", keyed, gets=self.sizes.gets, proven=True, **{**common, "cache": 0})
+        self.questions(*stored, **common)
 
     def ingests(self, source: Path, name: str) -> None:
         """Ingests into new stores and, in the same rounds, into one with a dictionary, trained on a changed quarter."""

@@ -58,6 +58,44 @@ SMALL = [
         b="ms BIGINT",
     ),
 ]
+CREATED = "{kind} = 'commit' AND {operation} = 'create'"
+FIELDS = {
+    "kind": "kind VARCHAR",
+    "operation": "commit.operation VARCHAR",
+    "collection": "commit.collection VARCHAR",
+    "did": "did VARCHAR",
+    "time": "time_us BIGINT",
+}
+POSTS = f"{CREATED} AND {{collection}} = 'app.bsky.feed.post'"
+DOCUMENTS = [
+    Query("q1", "SELECT {collection} AS c, count(*) AS n FROM {t} GROUP BY c ORDER BY n DESC, c", **FIELDS),
+    Query(
+        "q2",
+        "SELECT {collection} AS c, count(*) AS n, count(DISTINCT {did}) AS users FROM {t} "
+        f"WHERE {CREATED} GROUP BY c ORDER BY n DESC, c",
+        **FIELDS,
+    ),
+    Query(
+        "q3",
+        "SELECT {collection} AS c, hour(make_timestamp({time})) AS h, count(*) AS n FROM {t} "
+        f"WHERE {CREATED} AND {{collection}} IN ('app.bsky.feed.post', 'app.bsky.feed.repost', 'app.bsky.feed.like') "
+        "GROUP BY c, h ORDER BY h, c",
+        **FIELDS,
+    ),
+    Query(
+        "q4",
+        f"SELECT {{did}} AS user, min(make_timestamp({{time}})) AS first FROM {{t}} WHERE {POSTS} "
+        "GROUP BY user ORDER BY first LIMIT 3",
+        **FIELDS,
+    ),
+    Query(
+        "q5",
+        "SELECT {did} AS user, date_diff('ms', min(make_timestamp({time})), max(make_timestamp({time}))) AS span "
+        f"FROM {{t}} WHERE {POSTS} GROUP BY user ORDER BY span DESC, user LIMIT 3",
+        **FIELDS,
+    ),
+]
+"""JSONBench's."""
 
 
 def queries(first: bytes) -> list[Query]:
@@ -65,6 +103,8 @@ def queries(first: bytes) -> list[Query]:
     record = json.loads(first)
     if "Section" in record and "Maintainer" in record:
         return PACKAGES
+    if "time_us" in record and "kind" in record:
+        return DOCUMENTS
     if "level" in record and "ms" in record:
         return SMALL
     return EVENTS if "payload" in record and "repo" in record else []

@@ -314,6 +314,13 @@ class StoreEngine:
         """Remove the rows with sequence numbers below `before_seq`. Returns their number. Raises
         `CollectionNotFound`."""
 
+    def set_layout(self, collection: str, layout: str, create: bool, /) -> None:
+        """Sets how the records of a collection are stored. Raises `CollectionNotFound`, `InvalidArgument`."""
+
+    def apply_layout(self, collection: str, asked: bool, progress: EngineProgress | None, /) -> dict[str, Any]:
+        """Stores what was ingested into a collection as its setting says; the fields of `CompactReport`. Raises
+        `Interrupted`, `StoreIOError`."""
+
     def compact(
         self,
         collection: str | None,

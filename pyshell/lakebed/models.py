@@ -7,9 +7,8 @@ as one table.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from lakebed import _html
 from lakebed._packages import required
@@ -289,6 +288,8 @@ class Schema(Model):
     rows: int
     """Its rows, without trimmed and deleted ones."""
     columns: tuple[Column, ...]
+    layout: Literal["columns", "rows", "auto"] = "auto"
+    """How its records are stored (`Store.declare`)."""
 
     def __getitem__(self, name: str) -> Column:
         for column in self.columns:
@@ -430,37 +431,6 @@ class CompactReport(Model):
         return self.bytes_before - self.bytes_after
 
 
-def total(reports: Sequence[IngestReport]) -> IngestReport:
-    """The sum of the reports on several files, of which there is at least one."""
-
-    def added(field: str) -> Any:
-        return sum(getattr(report, field) for report in reports)
-
-    return IngestReport(
-        collection=reports[0].collection,
-        file=f"{len(reports)} files",
-        skipped=all(report.skipped for report in reports),
-        resumed_after_line=None,
-        unfinished_bytes=added("unfinished_bytes"),
-        minified=added("minified"),
-        replaced=added("replaced"),
-        dry_run=reports[0].dry_run,
-        lines=added("lines"),
-        rows=added("rows"),
-        new_blobs=added("new_blobs"),
-        duplicates=added("duplicates"),
-        bad_lines=added("bad_lines"),
-        misfits=added("misfits"),
-        notes=tuple(dict.fromkeys(note for report in reports for note in report.notes)),
-        first_bad=tuple(bad for report in reports for bad in report.first_bad)[:20],
-        quarantine=next((report.quarantine for report in reports if report.quarantine), None),
-        bytes_in=added("bytes_in"),
-        bytes_stored=added("bytes_stored"),
-        trained=next((report.trained for report in reports if report.trained), None),
-        seconds=added("seconds"),
-        commit=reports[-1].commit,
-        files=tuple(reports),
-    )
 
 
 # Classes print as lakebed.X.

@@ -245,6 +245,7 @@ class Store(Copying, Readable):
         train: bool = True,
         types: Mapping[str, str | None] | None = None,
         nulls: Sequence[str] = (),
+        layout: Layout | None = None,
         progress: ProgressLike = None,
     ) -> models.IngestReport:
         """Read records into a collection and commit them.
@@ -272,6 +273,8 @@ class Store(Copying, Readable):
         - `dry_run`: read and check everything and write nothing; the report says what would be done.
         - `train`: train a compression dictionary first if the collection has none and it pays.
         - `types`, `nulls`: types to declare first, as by `declare`; columns may be named that no row has yet.
+        - `layout`: how records are stored from now on, as by `declare`. With `"columns"` those of this ingest become
+          columns at its end, however few they are; `notes` of the report say why some do not.
         - `progress`: None, True for a progress bar, or a callable that takes a `lakebed.Progress`.
 
         Pending changes are committed first. At least every 64 MiB of input is a commit, of a stream at least every
@@ -281,15 +284,6 @@ class Store(Copying, Readable):
 
         Raises `BadRecord`, `SourceChanged`, `StoreIOError` (a file cannot be read), `InvalidArgument`, `Interrupted`.
         """
-        changes = _changes(types or {}, nulls)
-
-        def prepare(item: object, collection: str) -> int:
-            """Declares the types, once there is something to ingest; the sequence number of the first new row."""
-            if changes and not dry_run and not (isinstance(item, str) and not Path(item).exists()):
-                self._engine.declare(collection, changes, True)
-                changes.clear()
-            return self._next_seq(collection)
-
         return ingest(
             self._engine,
             source,
@@ -302,32 +296,20 @@ class Store(Copying, Readable):
             follow=follow,
             dry_run=dry_run,
             train=train,
+            changes=_changes(types or {}, nulls),
+            layout=layout,
             progress=progress,
             call=self._warning,
-            prepare=prepare,
-            noted=self._ingest_notes,
         )
 
-    def _next_seq(self, collection: str) -> int:
-        """The sequence number of the next row of a collection."""
-        found = (one["next_seq"] for one in self._engine.collections() if one["name"] == collection)
-        return next(found, 0)
-
-    def _ingest_notes(self, collection: str, first: int) -> dict[str, Any]:
-        """What a report says of the columns of the rows from the sequence number `first` on."""
-        snapshot = self._engine.snapshot()
-        columns = snapshot.schema(collection, False)["columns"]
-        notes = [
-            f"column {column['name']} {note}"
-            for column in columns
-            for note in column.get("notes", ())
-            if "no column of their own" in note
-        ]
-        declared = any(column.get("declared") for column in columns)
-        return {"misfits": snapshot.misfits(collection, first) if declared else 0, "notes": tuple(notes)}
-
     def declare(
-        self, collection: str, types: Mapping[str, str | None], *, nulls: Sequence[str] = (), create: bool = False
+        self,
+        collection: str,
+        types: Mapping[str, str | None] | None = None,
+        *,
+        nulls: Sequence[str] = (),
+        layout: Layout | None = None,
+        create: bool = False,
     ) -> models.Schema:
         """Declare the types of columns, whatever their values are: `store.declare("events", {"price": "DOUBLE"},
         nulls=["-"])`.
@@ -338,10 +320,16 @@ class Store(Copying, Readable):
         mean NULL in these columns and are not counted. `create` makes the collection if there is none, and takes names
         of columns that no row has yet.
 
+        `layout` is how its records are stored: `"columns"`, in Parquet files, from which they come back byte for byte,
+        as far as they share shapes; `"rows"`, whole; `"auto"`, which is what nobody chose, as columns where there are
+        many that came by `ingest` and that is smaller. It takes effect at the end of each ingest, and in `compact`.
+
         Pending changes are committed first, and so is the declaration. Returns the new schema. Raises
-        `CollectionNotFound`; `InvalidArgument` for an unknown column, field or type.
+        `CollectionNotFound`; `InvalidArgument` for an unknown column, field, type or layout.
         """
-        self._warning(self._engine.declare, collection, _changes(types, nulls), create)
+        self._warning(self._engine.declare, collection, _changes(types or {}, nulls), create)
+        if layout is not None:
+            self._warning(self._engine.set_layout, collection, layout, create)
         return self.schema(collection)
 
     def infer(self, collection: str) -> models.Schema:
@@ -432,10 +420,10 @@ class Store(Copying, Readable):
     ) -> models.CompactReport:
         """Give back the space of what no row and no `put` holds any more, and gather small frames and segments.
 
-        - `layout`: how the records of `collection`, or of all collections, are stored from then on. `"columns"`: in
+        - `layout`: how the records of `collection`, or of all collections, are stored once it is done. `"columns"`: in
           Parquet files, from which they come back byte for byte; records that do not share shapes stay rows, and
-          `stays_rows` says why. `"rows"`: as whole records. `"auto"`: as columns where that is smaller. None keeps what
-          there is.
+          `stays_rows` says why. `"rows"`: as whole records. `"auto"`: as columns where that is smaller. None: as the
+          settings of the collections say (`declare`); what was found unfit for columns is then not tried again.
         - `level`: encode everything again, at this zstd level from 1 to 22 and with the newest dictionaries; None
           encodes only what has to be, at the store's level.
         - `dry_run`: change nothing, and report what would be done.

@@ -252,3 +252,65 @@ def test_a_layout_that_there_is_not_is_refused(path):
             store.compact("events")
         with pytest.raises(lakebed.CollectionNotFound):
             store.compact("event", layout="columns")
+
+
+def test_the_layout_of_a_collection_is_kept_and_followed(path, tmp_path):
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"\n".join(events(500)) + b"\n")
+    with lakebed.open(path) as store:
+        assert store.ingest(file).notes == ()
+        assert store.schema("events").layout == "auto"
+        assert {segment.layout for segment in store.segments()} == {"rows"}
+        assert store.declare("events", layout="columns").layout == "columns"
+        with pytest.raises(lakebed.CollectionNotFound):
+            store.declare("nosuch", layout="columns")
+        with pytest.raises(lakebed.InvalidArgument, match="rows, columns or auto, not"):
+            store.declare("events", layout="other")  # type: ignore[arg-type]
+    with lakebed.open(path) as store:
+        assert store.schema("events").layout == "columns"
+        store.declare("events", {"id": "DOUBLE"})
+        assert store.declare("events", layout="rows").layout == "rows"
+        assert store.infer("events").layout == "rows"
+
+
+def test_an_ingest_straight_to_columns(path, tmp_path, backend):
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"\n".join(events(500)) + b"\n")
+    (tmp_path / "odd.ndjson").write_bytes(b"[1, 2]\n")
+    with lakebed.open(path) as store:
+        report = store.ingest(file, layout="columns")
+        if backend.name != "rust":
+            assert report.notes == (
+                "events stays rows: the engine in Python stores rows only; columns need the compiled engine.",
+            )
+            return
+        assert report.notes == ()
+        assert 0 < report.bytes_stored <= store.stats().segment_bytes
+        assert [segment.layout for segment in store.segments() if segment.blobs] == ["columns"]
+        (note,) = store.ingest(tmp_path / "odd.ndjson", layout="columns").notes
+        assert note.endswith("it has only 1 rows here.")
+        before = store.stats().commit
+        store.ingest(tmp_path / "odd.ndjson", layout="columns", dry_run=True, again=True)
+        assert store.stats().commit == before
+        row = next(iter(store.scan("events", 7)))
+        assert store.get(row.hash) == events(500)[7]
+
+
+def test_many_ingested_records_become_columns_by_themselves(path, tmp_path, backend):
+    if backend.name != "rust":
+        pytest.skip("the engine in Python stores rows only")
+    file = tmp_path / "events.ndjson"
+    with file.open("wb") as out:
+        out.writelines(
+            json.dumps({"id": n, "name": f"user {n % 97}", "text": "some words " * 40}).encode() + b"\n"
+            for n in range(40_000)
+        )
+    assert file.stat().st_size > 16 << 20
+    with lakebed.open(path) as store:
+        assert store.ingest(file).rows == 40_000
+        layouts = {segment.layout for segment in store.segments() if segment.blobs}
+        assert layouts == {"columns"}
+        kept = store.ingest(file, "kept", layout="rows")
+        assert kept.rows == 40_000
+        assert store.schema("kept").layout == "rows"
+        assert not store.verify().problems

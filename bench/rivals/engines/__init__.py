@@ -19,6 +19,7 @@ from typing import Any
 # Names in reports, in their order.
 TITLES = {
     "lakebed": "lakebed",
+    "lakebed_columns": "lakebed, columns",
     "lakebed_arrow": "lakebed, as Arrow",
     "lakebed_export": "lakebed, exported",
     "rocksdb": "RocksDB zstd 16K + dictionary",
@@ -28,6 +29,7 @@ TITLES = {
     "duckdb_key": "DuckDB, the same + hash",
     "duckdb_json": "DuckDB, JSON",
     "duckdb_variant": "DuckDB, VARIANT",
+    "duckdb_typed": "DuckDB, typed table",
     "parquet": "Parquet zstd, JSON strings",
     "parquet_typed": "Parquet zstd, typed columns",
     "ndjson_zst": ".ndjson.zst (zstd -3)",
@@ -35,6 +37,7 @@ TITLES = {
 }
 NEEDS = {
     "lakebed": ("lakebed",),
+    "lakebed_columns": ("lakebed",),
     "lakebed_arrow": ("lakebed", "pyarrow"),
     "lakebed_export": ("lakebed",),
     "rocksdb": ("rocksdict",),

@@ -1,10 +1,11 @@
-"""lakebed with its defaults: `ingest` trains a dictionary, validates, hashes, deduplicates and infers column types."""
+"""lakebed, its records as rows: `ingest` trains a dictionary, validates, hashes, deduplicates and infers column
+types."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lakebed
 import lakebed.models  # imported here so that its import is not measured
@@ -24,9 +25,11 @@ class Reader:
 
 
 class Engine:
+    LAYOUT: Literal["rows", "columns"] = "rows"
+
     def ingest(self, source: Path, store: Path) -> None:
         with lakebed.open(store) as opened:
-            opened.ingest(source, into="records", again=True)
+            opened.ingest(source, into="records", again=True, layout=self.LAYOUT)
 
     def open(self, store: Path, cache: int) -> Reader:
         return Reader(store, cache)

@@ -9,6 +9,11 @@ pub struct ColumnsError(pub(crate) String);
 pub type Result<T> = std::result::Result<T, ColumnsError>;
 
 impl ColumnsError {
+    /// Half a sentence.
+    pub fn new(detail: impl Into<String>) -> Self {
+        Self(detail.into())
+    }
+
     /// Bytes are not what was written.
     pub(crate) fn damaged(detail: &str) -> Self {
         Self(detail.to_owned())

@@ -45,5 +45,5 @@ pub use directory::{Chunk, PageDirectory, PageEncoding, PageEntry, PageRef, Read
 pub use error::{ColumnsError, Result};
 pub use leaf::{Leaf, Physical};
 pub use page::{Page, PageDictionary};
-pub use rows::{Lists, Pages, RowValues};
+pub use rows::{HeldPages, Lists, Pages, RowValues};
 pub use write::{PartWriter, WrittenPart};

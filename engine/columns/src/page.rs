@@ -19,15 +19,29 @@ pub struct Page {
     /// Its first row, counted from the start of the part.
     pub first_row: u64,
     rows: usize,
+    /// The definition level of a value.
+    max_def: u8,
     /// Definition levels; none where every row has a value.
     defs: Vec<u8>,
     /// Repetition levels; none outside lists.
     reps: Vec<u8>,
-    /// For each row and the end: the index of its first level, and of its first value. Empty where row, level and value
-    /// are the same.
-    starts: Vec<(u32, u32)>,
+    starts: Starts,
     values: Values,
 }
+
+/// Where the levels and values of each row begin.
+#[derive(Debug)]
+enum Starts {
+    /// Row, level and value are the same.
+    Same,
+    /// Row and level are the same. Of every [`STRIDE`] rows: the index of the first value.
+    Nullable(Vec<u32>),
+    /// For each row and the end: the index of its first level, and of its first value.
+    Each(Vec<(u32, u32)>),
+}
+
+/// Rows between two indices.
+const STRIDE: usize = 64;
 
 /// The decoded dictionary of a column chunk.
 #[derive(Clone, Debug)]
@@ -109,29 +123,42 @@ impl Page {
             present,
             dictionary.map(|dictionary| &dictionary.0),
         )?;
-        let mut starts = Vec::new();
-        if reps.is_empty() && present == count {
+        let is_value = |level: &u8| u32::from(*level == leaf.max_def);
+        let starts = if reps.is_empty() {
             if count != rows {
                 return None;
             }
-            defs = Vec::new();
+            if present == count {
+                defs = Vec::new();
+                Starts::Same
+            } else {
+                let mut value = 0;
+                let values = defs.chunks(STRIDE).map(|stretch| {
+                    let first = value;
+                    value += stretch.iter().map(is_value).sum::<u32>();
+                    first
+                });
+                Starts::Nullable(values.collect())
+            }
         } else {
-            starts.reserve(rows.min(count) + 1);
+            let mut starts = Vec::with_capacity(rows.min(count) + 1);
             let mut value = 0;
             for (at, level) in defs.iter().enumerate() {
                 if reps.get(at).is_none_or(|rep| *rep == 0) {
                     starts.push((at as u32, value));
                 }
-                value += u32::from(*level == leaf.max_def);
+                value += is_value(level);
             }
             if starts.len() != rows || reps.first().is_some_and(|rep| *rep != 0) {
                 return None;
             }
             starts.push((defs.len() as u32, value));
-        }
+            Starts::Each(starts)
+        };
         Some(Self {
             first_row: entry.first_row,
             rows,
+            max_def: leaf.max_def,
             defs,
             reps,
             starts,
@@ -149,7 +176,11 @@ impl Page {
         size_of::<Self>()
             + self.defs.len()
             + self.reps.len()
-            + self.starts.len() * 8
+            + match &self.starts {
+                Starts::Same => 0,
+                Starts::Nullable(values) => values.len() * 4,
+                Starts::Each(starts) => starts.len() * 8,
+            }
             + self.values.cost()
     }
 
@@ -159,22 +190,37 @@ impl Page {
         if index >= self.rows {
             return None;
         }
-        if self.starts.is_empty() {
-            return Some(RowPlace {
+        match &self.starts {
+            Starts::Same => Some(RowPlace {
                 value: index,
                 value_end: index + 1,
                 level: index,
                 level_end: index + 1,
-            });
+            }),
+            Starts::Nullable(values) => {
+                let stretch = index / STRIDE * STRIDE;
+                let before = self.defs.get(stretch..index)?;
+                let is_value = |level: &u8| usize::from(*level == self.max_def);
+                let value = *values.get(index / STRIDE)? as usize
+                    + before.iter().map(is_value).sum::<usize>();
+                Some(RowPlace {
+                    value,
+                    value_end: value + is_value(self.defs.get(index)?),
+                    level: index,
+                    level_end: index + 1,
+                })
+            }
+            Starts::Each(starts) => {
+                let (level, value) = *starts.get(index)?;
+                let (level_end, value_end) = *starts.get(index + 1)?;
+                Some(RowPlace {
+                    value: value as usize,
+                    value_end: value_end as usize,
+                    level: level as usize,
+                    level_end: level_end as usize,
+                })
+            }
         }
-        let (level, value) = *self.starts.get(index)?;
-        let (level_end, value_end) = *self.starts.get(index + 1)?;
-        Some(RowPlace {
-            value: value as usize,
-            value_end: value_end as usize,
-            level: level as usize,
-            level_end: level_end as usize,
-        })
     }
 
     pub(crate) fn values(&self) -> &Values {

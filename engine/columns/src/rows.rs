@@ -69,6 +69,19 @@ pub struct RowValues<'a, P> {
     list_cursors: Vec<Cursor>,
 }
 
+/// The pages that a reader of rows stands on, for the next reader of the same part.
+#[derive(Debug, Default)]
+pub struct HeldPages {
+    leaves: Vec<Option<Arc<Page>>>,
+}
+
+impl HeldPages {
+    /// Bytes of memory.
+    pub fn cost(&self) -> usize {
+        self.leaves.iter().flatten().map(|page| page.cost()).sum()
+    }
+}
+
 impl<P: std::fmt::Debug> std::fmt::Debug for RowValues<'_, P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RowValues")
@@ -87,6 +100,21 @@ impl<'a, P: Pages> RowValues<'a, P> {
             leaves: vec![Cursor::default(); leaves],
             list_cursors: vec![Cursor::default(); lists.0.len()],
         }
+    }
+
+    /// It goes on with the pages of an earlier reader of the same part.
+    #[must_use]
+    pub fn with(mut self, held: HeldPages) -> Self {
+        for (cursor, page) in self.leaves.iter_mut().zip(held.leaves) {
+            cursor.page = page;
+        }
+        self
+    }
+
+    /// What gives the pages, and those it stands on.
+    pub fn into_held(self) -> (P, HeldPages) {
+        let leaves = self.leaves.into_iter().map(|cursor| cursor.page).collect();
+        (self.pages, HeldPages { leaves })
     }
 
     /// Goes to the beginning of a row.
@@ -134,13 +162,24 @@ fn load<P: Pages>(pages: &mut P, cursor: &mut Cursor, leaf: usize, row: u64) -> 
     if cursor.row == row + 1 {
         return Some(());
     }
+    cursor.place = page_of(pages, cursor, leaf, row)?.row(row)?;
+    cursor.row = row + 1;
+    Some(())
+}
+
+/// The page of a leaf that holds a row.
+#[inline]
+fn page_of<'a, P: Pages>(
+    pages: &mut P,
+    cursor: &'a mut Cursor,
+    leaf: usize,
+    row: u64,
+) -> Option<&'a Arc<Page>> {
     let holds = |page: &Arc<Page>| page.first_row <= row && row < page.end_row();
     if !cursor.page.as_ref().is_some_and(holds) {
         cursor.page = Some(pages.page(leaf, row)?);
     }
-    cursor.place = cursor.page.as_ref()?.row(row)?;
-    cursor.row = row + 1;
-    Some(())
+    cursor.page.as_ref()
 }
 
 impl<P: Pages> LeafValues for RowValues<'_, P> {
@@ -174,9 +213,12 @@ impl<P: Pages> LeafValues for RowValues<'_, P> {
     fn length(&mut self, list: usize) -> Option<usize> {
         let ListPlace { leaf, depth, least } = *self.lists.0.get(list)?;
         let cursor = self.list_cursors.get_mut(list)?;
-        load(&mut self.pages, cursor, leaf, self.row)?;
+        let page = page_of(&mut self.pages, self.leaves.get_mut(leaf)?, leaf, self.row)?;
+        if cursor.row != self.row + 1 {
+            cursor.place = page.row(self.row)?;
+            cursor.row = self.row + 1;
+        }
         let place = &mut cursor.place;
-        let page = cursor.page.as_ref()?;
         let (length, next) = page.list(place.level, place.level_end, depth, least)?;
         place.level = next;
         Some(length)

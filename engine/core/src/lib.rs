@@ -52,7 +52,7 @@ pub(crate) mod writer_lock;
 
 pub use backup::{BackupOptions, BackupReport, RestoreOptions, RestoreReport};
 pub use blob::Blob;
-pub use compact::{CompactOptions, CompactReport, StoredLayout};
+pub use compact::{CompactOptions, CompactReport};
 pub use error::{Error, ErrorKind, Result};
 pub use ingest::{
     BadLine, IngestOptions, IngestReport, NonFinite, OnError, Opener, Source, collection_name,
@@ -61,7 +61,10 @@ pub use lakebed_format::{
     BlobId, CollectionId, CommitNumber, DictionaryNumber, FileNumber, Fingerprint, Hash,
     SegmentNumber, Seq,
 };
-pub use lakebed_json::{quoted, schema};
+pub use lakebed_json::{
+    quoted,
+    schema::{self, StoredLayout},
+};
 pub use options::{Clock, Mode, Options};
 pub use problem::{Problem, ProblemKind};
 pub use progress::{Progress, ProgressFn};
@@ -75,4 +78,4 @@ pub use store::{
 pub use train::TrainReport;
 pub use transfer::{CopiedCollection, CopyReport};
 pub use verify::{VerifyOptions, VerifyReport};
-pub use write::declare::{TypeChange, declaration};
+pub use write::declare::{TypeChange, declaration, layout_named};

@@ -58,6 +58,9 @@ pub struct Options {
     pub segment_blobs: u64,
     /// Raw bytes of a frame, about.
     pub page_bytes: usize,
+    /// Records of a collection whose layout nobody chose, or is to be chosen, become columns where a segment has so
+    /// many bytes of them. docs/columns.md says why.
+    pub columns_bytes: u64,
     /// zstd level of new frames.
     pub level: i32,
     /// Threads for compression and scans; 0 means all cores.
@@ -88,6 +91,7 @@ impl Default for Options {
             segment_bytes: 64 << 20,
             segment_blobs: 1 << 20,
             page_bytes: 12 << 10,
+            columns_bytes: 16 << 20,
             level: 3,
             threads: 0,
             command: String::new(),

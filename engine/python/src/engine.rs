@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use lakebed_core::{
     Blob, CommitNumber, CompactOptions, Error, ErrorKind, IngestOptions, Mode, NonFinite, OnError,
-    Options, Seq, Source, Store, TypeChange, VerifyOptions, declaration,
+    Options, Seq, Source, Store, TypeChange, VerifyOptions, declaration, layout_named,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyMemoryView};
@@ -368,11 +368,40 @@ impl StoreEngine {
         let report = detached_long(py, |caller| {
             self.store.compact(CompactOptions {
                 level,
-                layout: layout.as_deref().map(str::parse).transpose()?,
+                layout: layout.as_deref().map(layout_named).transpose()?,
                 collection,
                 dry_run,
                 progress: caller.progress(progress),
             })
+        })?;
+        reports::compact(py, &report)
+    }
+
+    #[pyo3(signature = (collection, layout, create, /))]
+    fn set_layout(
+        &self,
+        py: Python<'_>,
+        collection: &str,
+        layout: &str,
+        create: bool,
+    ) -> PyResult<()> {
+        detached(py, || {
+            self.store
+                .set_layout(collection, layout_named(layout)?, create)
+        })
+    }
+
+    #[pyo3(signature = (collection, asked, progress, /))]
+    fn apply_layout<'py>(
+        &self,
+        py: Python<'py>,
+        collection: &str,
+        asked: bool,
+        progress: Option<Py<PyAny>>,
+    ) -> reports::Dict<'py> {
+        let report = detached_long(py, |caller| {
+            self.store
+                .apply_layout(collection, asked, caller.progress(progress))
         })?;
         reports::compact(py, &report)
     }

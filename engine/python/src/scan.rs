@@ -145,6 +145,7 @@ pub(crate) fn schema<'py>(
     } else {
         detached(py, || snapshot.schema(collection))?
     };
+    let layout = detached(py, || snapshot.layout(collection))?;
     let columns = PyList::empty(py);
     for column in &schema.columns {
         columns.append(typed_column(py, column)?)?;
@@ -163,6 +164,7 @@ pub(crate) fn schema<'py>(
     result.set_item("collection", collection)?;
     result.set_item("rows", schema.rows)?;
     result.set_item("columns", columns)?;
+    result.set_item("layout", layout.name())?;
     Ok(result)
 }
 

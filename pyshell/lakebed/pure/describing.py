@@ -14,7 +14,7 @@ from lakebed.pure.json.columns import Schema, keep_names
 from lakebed.pure.json.description import Description
 from lakebed.pure.json.names import SYSTEM_COLUMNS
 from lakebed.pure.json.quoting import quoted
-from lakebed.pure.json.settings import NON_OBJECT, REST, Declaration, Settings, named_key
+from lakebed.pure.json.settings import LAYOUTS, NON_OBJECT, REST, Declaration, Settings, named_key
 from lakebed.pure.json.summary import Summary
 from lakebed.pure.json.types import BadType, Step, key_step, lower, parse_type
 from lakebed.pure.reading import Reads
@@ -35,10 +35,13 @@ from lakebed.pure.view import LiveRow, View
 from lakebed.pure.write.dictionaries import install_dictionary
 from lakebed.pure.write.writer import Writer
 
-__all__ = ["Describes"]
+__all__ = ["ROWS_ONLY", "Describes"]
 
 Change = tuple[str, str | None, list[str]]
 """A path, a type (None: inferred again), and texts that mean NULL."""
+
+ROWS_ONLY = "the engine in Python stores rows only; columns need the compiled engine."
+"""Why records stay as they are."""
 
 _LENGTH_SAMPLES = 64
 """Rows that are read to estimate the average length of a row."""
@@ -67,6 +70,31 @@ class Describes(Reads):
                 writer.end()
                 raise
             writer.commit()
+
+    def set_layout(self, collection: str, layout: str, create: bool, /) -> None:
+        if layout not in LAYOUTS:
+            raise InvalidArgument(f"The layout is rows, columns or auto, not {quoted(layout)}.")
+        with self._changing() as writer:
+            writer.commit()
+            try:
+                writer.begin()
+                if create:
+                    writer.collection(collection)
+                found = writer.view.collection(collection)
+                settings = (description_of(found).settings or Settings()).copy()
+                if settings.layout != layout:
+                    settings.layout, settings.stays_rows = layout, 0
+                    writer.record(Described(found.id, Description(settings=settings).encode()))
+            except BaseException:
+                writer.end()
+                raise
+            writer.commit()
+
+    def apply_layout(self, collection: str, asked: bool, _progress: Any, /) -> dict[str, Any]:
+        found = next((one for one in self._view().catalogue.collections.values() if one.name == collection), None)
+        wanted = found is not None and (description_of(found).settings or Settings()).layout == "columns"
+        stays = [f"{collection} stays rows: {ROWS_ONLY}"] if asked and wanted else []
+        return {"stays_rows": stays, "bytes_before": 0, "bytes_after": 0, "seconds": 0.0}
 
     def infer(self, collection: str, /) -> None:
         with self._changing() as writer:
@@ -129,7 +157,11 @@ def _declared(
             if column is not None and column.name != key:
                 settings.names[column.named] = column.name
         settings.declare(path, declaration)
-    return None if settings == before else Description(settings=settings)
+    if settings == before:
+        return None
+    # Other types may fit.
+    settings.stays_rows = 0
+    return Description(settings=settings)
 
 
 def _path(schema: Schema, collection: Collection, path: str, settings: Settings, *, new: bool) -> tuple[Step, ...]:
@@ -166,6 +198,7 @@ def _inferred(view: View, collection: Collection) -> Description:
     live = live_summary(view, collection)
     settings = (description_of(collection).settings or Settings()).copy()
     settings.forget_all_but(live)
+    settings.stays_rows = 0
     keep_names(settings, _kept(typed_schema(collection), live), live)
     return Description(live, settings, replaces=True)
 

@@ -15,12 +15,13 @@ from lakebed.pure.context import FORMAT, Context, Options
 from lakebed.pure.copies.backup import backup
 from lakebed.pure.copies.transfer import copy_to
 from lakebed.pure.damage import interruptible
-from lakebed.pure.describing import Describes
+from lakebed.pure.describing import ROWS_ONLY, Describes
 from lakebed.pure.export import export
 from lakebed.pure.files import Directory
 from lakebed.pure.hash import bytes_of, too_large
 from lakebed.pure.ingest.methods import Ingests
 from lakebed.pure.json.quoting import quoted
+from lakebed.pure.json.settings import LAYOUTS
 from lakebed.pure.opening import open_state
 from lakebed.pure.snapshot import SnapshotEngine
 from lakebed.pure.stats import stats
@@ -206,16 +207,14 @@ class StoreEngine(Ingests, Describes):
     def compact(
         self, collection: str | None, layout: str | None, level: int | None, dry_run: bool, progress: Any, /
     ) -> dict[str, Any]:
-        if layout not in (None, "rows", "columns", "auto"):
+        if layout not in (None, *LAYOUTS):
             raise InvalidArgument(f"The layout is rows, columns or auto, not {quoted(layout)}.")
         if collection is not None and layout is None:
             raise InvalidArgument("A compaction of one collection needs a layout for it: rows, columns or auto.")
         if collection is not None:
             self._view().collection(collection)
-        if layout in ("columns", "auto"):
-            raise InvalidArgument(
-                f"The engine in Python writes rows only, not the layout {quoted(layout)}: columns need lakebed's engine in Rust."
-            )
+        if layout == "columns":
+            raise InvalidArgument(f"{ROWS_ONLY[0].upper()}{ROWS_ONLY[1:]}")
         if dry_run:
             writer = Writer(self._context, self._view().state)
             return compact(writer, self._rows_of(collection, layout), level, dry_run, progress)
@@ -223,9 +222,9 @@ class StoreEngine(Ingests, Describes):
             return compact(writer, self._rows_of(collection, layout), level, dry_run, progress)
 
     def _rows_of(self, collection: str | None, layout: str | None) -> list[int] | None:
-        """The collections of which columns become rows; None when none are asked for."""
+        """The collections of which columns become rows; None for those that are there."""
         view = self._view()
-        if layout is None:
+        if layout != "rows":
             return None
         return list(view.catalogue.collections) if collection is None else [view.collection(collection).id]
 

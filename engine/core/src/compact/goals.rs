@@ -1,55 +1,62 @@
 //! What is asked of a compaction, and the plan that follows.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use lakebed_format::{BlobId, DictionaryNumber, SegmentNumber};
 
-use super::layout::Wanted;
-use super::plan::{Scales, Step, Weighed, steps};
+use super::plan::{Scales, Step, steps};
 use super::report::CompactOptions;
+use super::wanted::Wanted;
 use crate::catalogue::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
 use crate::reach::Reach;
 use crate::segment::Segment;
-use crate::snapshot::{CommittedState, Snapshot};
+use crate::snapshot::CommittedState;
 
 /// What is asked for.
 pub(super) struct Goals {
     /// Encode everything again at this level.
     pub(super) level: Option<i32>,
     pub(super) wanted: Wanted,
+    /// Segments are written again for their layout alone, one by one.
+    pub(super) only_layout: bool,
 }
 
 impl Goals {
+    /// Those of a compaction.
+    ///
+    /// # Errors
+    /// `CollectionNotFound`, `Corrupt`.
     pub(super) fn of(committed: &Arc<CommittedState>, options: &CompactOptions) -> Result<Self> {
-        let collection = match &options.collection {
-            Some(name) => {
-                let snapshot = Snapshot::new(Arc::clone(committed), None);
-                Some(snapshot.named(name)?.id)
-            }
-            None => None,
-        };
         Ok(Self {
             level: options.level,
-            wanted: Wanted {
-                layout: options.layout,
-                collection,
-            },
+            wanted: Wanted::of(committed, options)?,
+            only_layout: false,
         })
     }
 
-    /// Marks a segment that is to be written again for its layout.
-    fn weigh(
-        &self,
-        committed: &CommittedState,
-        segment: &dyn Segment,
-        one: &mut Weighed,
-    ) -> Result<()> {
-        let differs = self.wanted.differs(committed, segment)?;
-        one.only_layout = differs && !one.due;
-        one.due |= differs;
-        Ok(())
+    /// Whether a segment is to be written again for its layout.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub(super) fn differ(&self, committed: &CommittedState) -> Result<bool> {
+        let files = &committed.context.segments;
+        let sealed = committed.manifest.sealed.iter();
+        let active = committed
+            .active
+            .iter()
+            .map(|active| Arc::clone(active) as _);
+        for segment in sealed
+            .map(|sealed| Arc::clone(&sealed.segment))
+            .chain(active)
+        {
+            if self.wanted.differs(files, &segment)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -91,29 +98,39 @@ impl Plan {
         };
         let dead_large = dead_large(committed, &reach);
         let mut weighed = Vec::new();
+        let mut weigh = |segment: &Arc<dyn Segment>, ids: Range<BlobId>, len, raw_bytes| {
+            let differs = goals.wanted.differs(&context.segments, segment)?;
+            if goals.only_layout && !differs {
+                return Ok(());
+            }
+            let mut one = scales.weigh(segment.as_ref(), len, raw_bytes)?;
+            one.due |= dead_large.range(ids).next().is_some();
+            one.only_layout = differs && (goals.only_layout || !one.due);
+            one.due |= differs;
+            weighed.push(one);
+            Ok::<(), Error>(())
+        };
         for sealed in &committed.manifest.sealed {
             let entry = &sealed.entry;
             let len = sealed.bytes(&context.segments)?;
-            let mut one = scales.weigh(sealed.segment.as_ref(), len, entry.raw_bytes)?;
-            one.due |= dead_large
-                .range(entry.first_blob..entry.end_blob)
-                .next()
-                .is_some();
-            goals.weigh(committed, sealed.segment.as_ref(), &mut one)?;
-            weighed.push(one);
+            let ids = entry.first_blob..entry.end_blob;
+            weigh(&sealed.segment, ids, len, entry.raw_bytes)?;
         }
         if let Some(active) = &committed.active {
             let commits = active.commits(&context.segments)?;
             let raw = commits.iter().map(|commit| commit.raw_bytes).sum();
-            let mut one = scales.weigh(active.as_ref(), active.end(), raw)?;
-            one.due |= dead_large.range(active.file.first_blob..).next().is_some();
-            goals.weigh(committed, active.as_ref(), &mut one)?;
-            weighed.push(one);
+            let ids = active.file.first_blob..BlobId(u64::MAX);
+            let segment: Arc<dyn Segment> = Arc::clone(active) as _;
+            weigh(&segment, ids, active.end(), raw)?;
         }
         let uses = weighed.iter().map(|one| (one.number, one.uses.clone()));
         Ok(Self {
             uses: uses.collect(),
-            steps: steps(weighed, &context.options),
+            steps: if goals.only_layout {
+                Step { segments: weighed }.split()
+            } else {
+                steps(weighed, &context.options)
+            },
             retired,
             reach,
         })

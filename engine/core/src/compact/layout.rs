@@ -1,124 +1,37 @@
 //! Which rows come into Parquet parts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lakebed_codec::Decoded;
 use lakebed_format::{BlobId, CollectionId, IdSet, SegmentNumber, Seq};
+use lakebed_json::schema::StoredLayout;
 
 use super::keeper::Keeper;
+use super::wanted::Wanted;
 use crate::error::{Error, ErrorKind, Result};
 use crate::segment::columns::rows::{PartRow, PartRows, ReadRecord};
 use crate::segment::columns::write::{NewPart, PartPlace, Written};
 use crate::segment::rows::keep::Keep;
 use crate::segment::{ReadContext, Segment, damaged_rows};
-use crate::snapshot::{CommittedState, Snapshot};
-use crate::spelling::quoted;
-
-/// How records lie in segments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StoredLayout {
-    /// In frames of whole blobs.
-    Rows,
-    /// In Parquet files, from which they are rebuilt, where their values allow it.
-    Columns,
-    /// In Parquet files where that is smaller, else in frames.
-    Auto,
-}
-
-impl std::str::FromStr for StoredLayout {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        match name {
-            "rows" => Ok(Self::Rows),
-            "columns" => Ok(Self::Columns),
-            "auto" => Ok(Self::Auto),
-            other => Err(Error::new(
-                ErrorKind::InvalidArgument,
-                format!(
-                    "The layout is rows, columns or auto, not {other}.",
-                    other = quoted(other)
-                ),
-            )),
-        }
-    }
-}
-
-/// The layout that is asked for.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Wanted {
-    /// `None` keeps the layout that is there.
-    pub(super) layout: Option<StoredLayout>,
-    /// Of this collection's rows; `None`: of all.
-    pub(super) collection: Option<CollectionId>,
-}
-
-impl Wanted {
-    fn is_of(&self, collection: CollectionId) -> bool {
-        self.collection.is_none_or(|only| only == collection)
-    }
-
-    /// Whether a segment is to be written again for its layout.
-    ///
-    /// # Errors
-    /// `Corrupt`, `Io`.
-    pub(super) fn differs(
-        &self,
-        committed: &CommittedState,
-        segment: &dyn Segment,
-    ) -> Result<bool> {
-        let Some(layout) = self.layout else {
-            return Ok(false);
-        };
-        let files = &committed.context.segments;
-        let parts: BTreeSet<CollectionId> = segment
-            .parts(files)?
-            .iter()
-            .map(|part| part.collection)
-            .collect();
-        if layout == StoredLayout::Rows {
-            return Ok(parts.iter().any(|collection| self.is_of(*collection)));
-        }
-        let rows = segment.rows(files)?;
-        Ok(rows.iter().any(|entry| {
-            self.is_of(entry.collection)
-                && !parts.contains(&entry.collection)
-                && committed
-                    .catalogue
-                    .collection(entry.collection)
-                    .is_some_and(|live| entry.first_seq.0 + entry.rows > live.first_live.0)
-        }))
-    }
-
-    /// The layout of a collection's rows in the segment that is made of these; `None` for rows.
-    fn of(
-        &self,
-        collection: CollectionId,
-        sources: &[Arc<dyn Segment>],
-        snapshot: &Snapshot,
-    ) -> Result<Option<StoredLayout>> {
-        if self.is_of(collection)
-            && let Some(layout) = self.layout
-        {
-            return Ok((layout != StoredLayout::Rows).then_some(layout));
-        }
-        for source in sources {
-            let parts = source.parts(&snapshot.committed.context.segments)?;
-            if parts.iter().any(|part| part.collection == collection) {
-                return Ok(Some(StoredLayout::Columns));
-            }
-        }
-        Ok(None)
-    }
-}
+use crate::snapshot::Snapshot;
 
 /// What became of the rows of a step.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
     pub(super) written: Vec<NewPart>,
-    /// Sentences about collections whose rows stay in frames.
-    pub(super) refused: Vec<String>,
+    /// Collections whose rows stay in frames.
+    pub(super) refused: Vec<Refused>,
+}
+
+/// Rows that stay in frames.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) collection: CollectionId,
+    /// The sequence number behind them.
+    pub(super) end: Seq,
+    /// A sentence about them.
+    pub(super) why: String,
 }
 
 /// Writes the parts of a new segment.
@@ -128,7 +41,7 @@ pub(super) struct PartMaker<'a> {
     /// Bytes of the sources' files, and of their blobs.
     pub(super) source_bytes: u64,
     pub(super) source_raw_bytes: u64,
-    pub(super) wanted: Wanted,
+    pub(super) wanted: &'a Wanted,
 }
 
 impl PartMaker<'_> {
@@ -167,13 +80,23 @@ impl PartMaker<'_> {
             for row in &rows.rows {
                 taken.remove(row.blob);
             }
-            parts.refused.push(format!(
-                "{} stays rows in segment {}: {reason}.",
-                rows.name,
-                self.numbers()
-            ));
+            let last = rows.rows.iter().map(|row| row.seq.0).max();
+            parts.refused.push(Refused {
+                collection: rows.collection,
+                end: Seq(last.map_or(0, |last| last + 1)),
+                why: format!(
+                    "{} stays rows in segment {}: {reason}.",
+                    rows.name,
+                    self.numbers()
+                ),
+            });
         }
         Ok(parts)
+    }
+
+    fn layout_of(&self, collection: CollectionId) -> Result<Option<StoredLayout>> {
+        let files = &self.snapshot.committed.context.segments;
+        self.wanted.layout_of(collection, files, self.sources)
     }
 
     /// Whether the sources have parts that the new segment will not have.
@@ -203,7 +126,7 @@ impl PartMaker<'_> {
 
     /// Why a part is not worth it where the smaller layout is wanted.
     fn too_large(&self, part: &NewPart, collection: CollectionId) -> Result<Option<String>> {
-        if self.wanted.of(collection, self.sources, self.snapshot)? != Some(StoredLayout::Auto) {
+        if self.layout_of(collection)? != Some(StoredLayout::Auto) {
             return Ok(None);
         }
         let share = u128::from(self.source_bytes) * u128::from(part.raw_bytes)
@@ -272,7 +195,7 @@ impl PartMaker<'_> {
 
     /// The rows of a collection, none yet; `None` when it has no part.
     fn begin(&self, id: CollectionId) -> Result<Option<PartRows>> {
-        if self.wanted.of(id, self.sources, self.snapshot)?.is_none() {
+        if self.layout_of(id)?.is_none() {
             return Ok(None);
         }
         let Some(collection) = self.snapshot.catalogue().collection(id) else {

@@ -10,22 +10,23 @@ mod keeper;
 mod layout;
 mod plan;
 mod report;
+mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
 use lakebed_codec::Workers;
-use lakebed_format::{BlobId, DictionaryNumber, SegmentNumber, names};
+use lakebed_format::{BlobId, CollectionId, DictionaryNumber, SegmentNumber, Seq, names};
 
 use self::goals::{Goals, Plan, dead_large};
 use self::keeper::Keeper;
-pub use self::layout::StoredLayout;
-use self::layout::{PartMaker, Wanted};
+use self::layout::PartMaker;
 use self::plan::{Step, Weighed};
 pub use self::report::{CompactOptions, CompactReport};
+use self::wanted::Wanted;
 use crate::error::{Error, ErrorKind, Result};
-use crate::progress::Meter;
+use crate::progress::{Meter, ProgressFn};
 use crate::random::random_u64;
 use crate::reach::Reach;
 use crate::segment::Segment;
@@ -35,6 +36,7 @@ use crate::segment::rows::keep::NewSegment;
 use crate::segment::rows::rewrite::Rewrite;
 use crate::snapshot::{CommittedState, Snapshot};
 use crate::write::create::make_reserve;
+use crate::write::declare;
 use crate::write::replaced::replaced;
 use crate::write::{Session, Shared};
 
@@ -56,19 +58,48 @@ pub(crate) fn compact(shared: &Shared, mut options: CompactOptions) -> Result<Co
         report.seconds = meter.seconds();
         return Ok(report);
     }
+    carry_out(shared, &mut meter, |committed| {
+        Goals::of(committed, &options)
+    })
+}
+
+/// Stores as columns what was ingested into a collection, as far as its setting says so; see
+/// [`crate::Store::apply_layout`].
+pub(crate) fn apply_layout(
+    shared: &Shared,
+    name: &str,
+    asked: bool,
+    progress: ProgressFn,
+) -> Result<CompactReport> {
+    let mut meter = Meter::new(progress);
+    let goals = |committed: &Arc<CommittedState>| {
+        let id = committed.catalogue.named(name).map(|found| found.id);
+        let wanted = id.map(|id| Wanted::ingested(committed, id, asked));
+        Ok::<Goals, Error>(Goals {
+            level: None,
+            wanted: wanted.transpose()?.unwrap_or_default(),
+            only_layout: true,
+        })
+    };
+    let committed = shared.committed();
+    if !goals(&committed)?.differ(&committed)? {
+        return CompactReport::before(&committed);
+    }
+    drop(committed);
+    carry_out(shared, &mut meter, goals)
+}
+
+fn carry_out(
+    shared: &Shared,
+    meter: &mut Meter,
+    goals: impl Fn(&Arc<CommittedState>) -> Result<Goals>,
+) -> Result<CompactReport> {
     let mut session = Session::begin(shared, None)?;
     session.commit()?;
-    let goals = Goals::of(&session.state(), &options)?;
+    let goals = goals(&session.state())?;
     let mut report = CompactReport::before(&session.state())?;
     let reserve = Reserve::new(shared);
-    let done = run(
-        shared,
-        &mut session,
-        &goals,
-        &mut meter,
-        &mut report,
-        &reserve,
-    );
+    let done = run(shared, &mut session, &goals, meter, &mut report, &reserve);
     reserve.restore();
     done?;
     let committed = session.state();
@@ -159,16 +190,22 @@ fn run(
         workers: Arc::new(workers),
         level,
         encode_all: goals.level.is_some(),
-        wanted: goals.wanted,
+        wanted: &goals.wanted,
         reach: plan.reach,
         retired: plan.retired,
         uses: plan.uses,
         declined: false,
+        refused: BTreeMap::new(),
         meter,
         report,
     };
     compaction.meter.total = plan.steps.iter().map(Step::len).sum();
     compaction.all(session, plan.steps, reserve)?;
+    let refused = std::mem::take(&mut compaction.refused);
+    if goals.wanted.remembers && !refused.is_empty() {
+        declare::remember_rows(session, &refused)?;
+        session.commit()?;
+    }
     if let Err(error) = session.maintain_index()
         && error.kind() != ErrorKind::Interrupted
     {
@@ -186,7 +223,9 @@ struct Compaction<'a> {
     workers: Arc<Workers>,
     level: i32,
     encode_all: bool,
-    wanted: Wanted,
+    wanted: &'a Wanted,
+    /// Of each collection whose rows stay in frames: the sequence number behind them.
+    refused: BTreeMap<CollectionId, Seq>,
     reach: Arc<Reach>,
     retired: BTreeSet<DictionaryNumber>,
     uses: BTreeMap<SegmentNumber, BTreeSet<DictionaryNumber>>,
@@ -383,7 +422,8 @@ impl Compaction<'_> {
             encode_all: self.encode_all,
         };
         let workers = &self.workers;
-        let (declined, refused) = (&mut self.declined, &mut self.report.stays_rows);
+        let (declined, refused) = (&mut self.declined, &mut self.refused);
+        let stays_rows = &mut self.report.stays_rows;
         let entry = session.replace(places, catalogue, &mut |number, body| {
             let new = NewSegment { number, ..new };
             let vfs = context.vfs.as_ref();
@@ -393,9 +433,14 @@ impl Compaction<'_> {
                 segment: number,
                 salt: new.salt,
                 level: new.level,
+                threads: context.options.thread_count(),
             };
             let parts = maker.write(place, &keeper)?;
-            refused.extend(parts.refused);
+            for one in parts.refused {
+                let end = refused.entry(one.collection).or_insert(one.end);
+                *end = one.end.max(*end);
+                stays_rows.push(one.why);
+            }
             if parts.written.is_empty() && step.only_layout() && !maker.unmakes()? {
                 *declined = true;
                 return Err(Error::internal("a segment stays as it is"));

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use lakebed_format::BlobId;
+use lakebed_json::schema::StoredLayout;
 
-use super::layout::StoredLayout;
 use super::plan::Step;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::ProgressFn;
@@ -17,7 +17,7 @@ pub struct CompactOptions {
     /// Encode every blob again, at this zstd level from 1 to 22 and with the newest dictionary of its collection.
     /// `None` encodes only what has to be, at the store's level.
     pub level: Option<i32>,
-    /// How records shall lie in segments; `None` keeps what is there.
+    /// How records shall be stored; `None`: as the settings of their collections say.
     pub layout: Option<StoredLayout>,
     /// The collection that `layout` is for; `None`: all.
     pub collection: Option<String>,

@@ -38,7 +38,7 @@ use crate::catalogue::merged_description;
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::{Snapshot, live_range};
 use lakebed_codec::{Ordered, Workers};
-use lakebed_json::schema::{SYSTEM_COLUMNS, Schema, Settings, arrow_field};
+use lakebed_json::schema::{SYSTEM_COLUMNS, Schema, Settings, StoredLayout, arrow_field};
 
 pub use columns::system_column_type;
 pub use parts::{Part, Parts};
@@ -104,6 +104,15 @@ impl Snapshot {
         })?;
         let settings = description.and_then(|description| description.settings);
         Ok(settings.unwrap_or_default())
+    }
+
+    /// How the records of a collection are stored, as somebody said, or by default.
+    ///
+    /// # Errors
+    /// `CollectionNotFound`, `Corrupt`.
+    pub fn layout(&self, collection: &str) -> Result<StoredLayout> {
+        let layout = self.settings(collection)?.layout;
+        Ok(layout.unwrap_or(StoredLayout::Auto))
     }
 
     /// The Arrow schema of a whole row of a collection: typed columns, then system columns.

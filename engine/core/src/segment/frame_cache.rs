@@ -3,7 +3,8 @@
 //! Eviction is a clock: each hit gives a frame one more life (at most [`LIVES`]), the hand takes one and removes frames
 //! without any. A frame enters with none, so that frames that were read once go before those that were read again.
 //! Scans read with [`FrameCache::peek`] and fill free memory with [`FrameCache::fill`]: a collection that fits is
-//! decoded once, and a scan evicts nothing. The table is split into shards against contention; the budget is one.
+//! decoded once, and a scan evicts nothing. What the scan of neighbouring rows goes on with is handed from one reader
+//! to the next ([`FrameCache::hand_on`]). The table is split into shards against contention; the budget is one.
 #![expect(
     clippy::cast_possible_truncation,
     reason = "half of a product is taken on purpose"
@@ -12,7 +13,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -20,13 +21,19 @@ use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use lakebed_codec::Decoded;
-use lakebed_columns::{Page, PageDictionary};
+use lakebed_columns::{HeldPages, Page, PageDictionary};
 use lakebed_format::SegmentNumber;
 
 const SHARDS: usize = 8;
 const LIVES: u8 = 3;
 /// Bytes of an entry besides its frame: a slot, a key in the table, unused capacity.
 const OVERHEAD: usize = 96;
+
+/// Bytes of dictionaries of columns that are kept besides the budget: without them each page that is not kept would
+/// cost as much as many.
+const DICTIONARY_BYTES: usize = 16 << 20;
+/// Bytes of pages that are handed on, besides the budget.
+const HANDED_BYTES: usize = 16 << 20;
 
 /// Where a frame lies. A frame that was not committed is not kept, because after a rollback another
 /// one may get its place.
@@ -50,6 +57,8 @@ pub(crate) struct CacheStats {
 #[derive(Debug)]
 pub(crate) struct FrameCache {
     shards: [Mutex<Shard>; SHARDS],
+    handed: Mutex<VecDeque<(FrameKey, Handed)>>,
+    dictionaries: Mutex<KeptDictionaries>,
     budget: usize,
     bytes: AtomicUsize,
     hits: AtomicU64,
@@ -68,7 +77,6 @@ struct Shard {
 pub(crate) enum Cached {
     Frame(Arc<Decoded>),
     Page(Arc<Page>),
-    Dictionary(PageDictionary),
 }
 
 impl Cached {
@@ -76,15 +84,57 @@ impl Cached {
         match self {
             Self::Frame(frame) => frame.cost(),
             Self::Page(page) => page.cost(),
-            Self::Dictionary(dictionary) => dictionary.cost(),
         }
     }
 
     fn into_frame(self) -> Option<Arc<Decoded>> {
         match self {
             Self::Frame(frame) => Some(frame),
-            _ => None,
+            Self::Page(_) => None,
         }
+    }
+}
+
+/// Dictionaries of columns, which are decoded for a page of any row. The oldest ones go.
+#[derive(Debug, Default)]
+struct KeptDictionaries {
+    places: HashMap<FrameKey, PageDictionary, BuildHasherDefault<Mix>>,
+    order: VecDeque<FrameKey>,
+    bytes: usize,
+}
+
+impl KeptDictionaries {
+    fn insert(&mut self, key: FrameKey, dictionary: PageDictionary) {
+        let cost = dictionary.cost() + OVERHEAD;
+        if self.places.insert(key, dictionary).is_some() {
+            return;
+        }
+        self.order.push_back(key);
+        self.bytes += cost;
+        while self.bytes > DICTIONARY_BYTES
+            && let Some(gone) = self.order.pop_front()
+            && let Some(gone) = self.places.remove(&gone)
+        {
+            self.bytes -= gone.cost() + OVERHEAD;
+        }
+    }
+}
+
+/// Of each leaf a dictionary, and where it lies in the file.
+pub(crate) type Dictionaries = Vec<Option<(u64, PageDictionary)>>;
+
+/// What a reader of rows of a part stands on.
+#[derive(Debug, Default)]
+pub(crate) struct Handed {
+    pub(crate) pages: HeldPages,
+    pub(crate) dictionaries: Dictionaries,
+}
+
+impl Handed {
+    fn cost(&self) -> usize {
+        let dictionaries = self.dictionaries.iter().flatten();
+        let dictionaries: usize = dictionaries.map(|(_, one)| one.cost()).sum();
+        self.pages.cost() + dictionaries
     }
 }
 
@@ -100,6 +150,8 @@ impl FrameCache {
     pub(crate) fn new(budget: usize) -> Self {
         Self {
             shards: std::array::from_fn(|_| Mutex::default()),
+            handed: Mutex::default(),
+            dictionaries: Mutex::default(),
             budget,
             bytes: AtomicUsize::new(0),
             hits: AtomicU64::new(0),
@@ -199,6 +251,35 @@ impl FrameCache {
             turn += 1;
         }
         what
+    }
+
+    /// The dictionary at `key`.
+    pub(crate) fn dictionary(&self, key: FrameKey) -> Option<PageDictionary> {
+        self.dictionaries.lock().places.get(&key).cloned()
+    }
+
+    /// Keeps a dictionary.
+    pub(crate) fn keep_dictionary(&self, key: FrameKey, dictionary: &PageDictionary) {
+        self.dictionaries.lock().insert(key, dictionary.clone());
+    }
+
+    /// Keeps for a while what a reader stands on, for the one that goes on there. The oldest ones go.
+    pub(crate) fn hand_on(&self, key: FrameKey, what: Handed) {
+        let mut handed = self.handed.lock();
+        handed.push_back((key, what));
+        let mut total: usize = handed.iter().map(|(_, one)| one.cost()).sum();
+        while total > HANDED_BYTES
+            && let Some((_, gone)) = handed.pop_front()
+        {
+            total -= gone.cost();
+        }
+    }
+
+    /// What was handed on under this key.
+    pub(crate) fn take_handed(&self, key: FrameKey) -> Option<Handed> {
+        let mut handed = self.handed.lock();
+        let place = handed.iter().position(|(known, _)| *known == key)?;
+        handed.remove(place).map(|(_, what)| what)
     }
 
     pub(crate) fn stats(&self) -> CacheStats {

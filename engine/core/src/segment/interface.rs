@@ -229,7 +229,7 @@ pub(crate) struct StoredBlobs {
     pub(crate) encoding: Encoding,
     /// Where they lie in the segment, if it holds others besides.
     pub(crate) offset: Option<u64>,
-    /// Bytes as they are stored, and before they were encoded.
+    /// Bytes as they are stored, and before they were encoded; of columns only where they were decoded, else 0.
     pub(crate) stored_len: u64,
     pub(crate) raw_len: u64,
     /// The blobs in the order of `ids`; empty unless they were to be decoded.

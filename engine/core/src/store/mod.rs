@@ -10,6 +10,7 @@ mod copies;
 mod info;
 mod repair;
 mod reports;
+mod schema;
 mod verify;
 
 use std::ops::Range;
@@ -30,10 +31,8 @@ use crate::scan::{Scan, ScanRequest};
 use crate::snapshot::open::{Caller, newest};
 use crate::snapshot::{Rows, Snapshot};
 use crate::train::TrainReport;
-use crate::write::declare::{self, TypeChange};
 use crate::write::{NewBlob, Session, Shared, create, remove};
 use crate::writer_lock::read_synced;
-use lakebed_json::schema::Schema;
 
 pub use crate::snapshot::{CollectionInfo, CommitInfo, DictionaryInfo, SegmentInfo, SegmentState};
 pub use crate::write::append::Appended;
@@ -342,36 +341,6 @@ impl Store {
         Ok(rows)
     }
 
-    /// Declares types of columns and of fields inside them, or lets them be inferred again: a value that a declared
-    /// type cannot hold is NULL. Commits pending work first, and the change itself. `create` makes the collection if
-    /// there is none, and takes names of columns that no row has yet.
-    ///
-    /// # Errors
-    /// `CollectionNotFound`; `InvalidArgument` for a column or field that the collection does not have.
-    pub fn declare(&self, collection: &str, changes: &[TypeChange], create: bool) -> Result<()> {
-        self.change_schema(|session| declare::declare(session, collection, changes, create))
-    }
-
-    /// Infers the types of a collection's columns anew, from the rows there are. Commits pending work first, and the
-    /// change itself.
-    ///
-    /// # Errors
-    /// `CollectionNotFound`, `Corrupt`, `Io`.
-    pub fn infer(&self, collection: &str) -> Result<()> {
-        self.change_schema(|session| declare::infer(session, collection))
-    }
-
-    fn change_schema(&self, change: impl FnOnce(&mut Session<'_>) -> Result<()>) -> Result<()> {
-        self.commit()?;
-        let mut session = Session::begin(&self.shared, None)?;
-        let changed = change(&mut session);
-        if changed.is_ok() {
-            session.commit()?;
-        }
-        session.leave()?;
-        changed
-    }
-
     /// Seals the active segment, after committing pending work. Without one it does nothing.
     ///
     /// # Errors
@@ -402,29 +371,29 @@ impl Store {
         crate::compact::compact(&self.shared, options)
     }
 
+    /// To be called after the ingests into a collection: stores its rows as columns, as far as its setting says so and
+    /// there are enough of them. `asked` says that the setting was given for this ingest:
+    /// [`crate::StoredLayout::Columns`] then counts for few rows, too. Commits pending work first. Another writer's
+    /// commits are no harm in between.
+    ///
+    /// # Errors
+    /// As [`Store::compact`]. What there is no room for stays rows; a warning says so.
+    pub fn apply_layout(
+        &self,
+        collection: &str,
+        asked: bool,
+        progress: ProgressFn,
+    ) -> Result<CompactReport> {
+        self.commit()?;
+        crate::compact::apply_layout(&self.shared, collection, asked, progress)
+    }
+
     /// Rows of a collection, in order.
     ///
     /// # Errors
     /// `CollectionNotFound`, `Corrupt`, `Io`.
     pub fn rows(&self, collection: &str, range: Range<Seq>) -> Result<Rows> {
         self.reader()?.rows(collection, range)
-    }
-
-    /// The typed columns of a collection.
-    ///
-    /// # Errors
-    /// `CollectionNotFound`, `Corrupt`.
-    pub fn schema(&self, collection: &str) -> Result<Arc<Schema>> {
-        self.reader()?.schema(collection)
-    }
-
-    /// The typed columns of a collection, with the counts of the rows there are, and of the values that declared types
-    /// cannot hold.
-    ///
-    /// # Errors
-    /// `CollectionNotFound`, `Corrupt`, `Io`.
-    pub fn counted_schema(&self, collection: &str) -> Result<Arc<Schema>> {
-        self.reader()?.counted_schema(collection)
     }
 
     /// Scans a collection: typed Arrow batches, in order.

@@ -1,9 +1,11 @@
-//! Declared types, and types inferred anew.
+//! Settings of collections: declared types, how records are stored. Types inferred anew.
 
-use lakebed_format::{CatalogueRecord, CollectionId};
+use std::collections::BTreeMap;
+
+use lakebed_format::{CatalogueRecord, CollectionId, Seq};
 use lakebed_json::schema::{
     ColumnSource, DataType, Declaration, Description, SYSTEM_COLUMNS, Schema, Settings, Step,
-    Summary,
+    StoredLayout, Summary,
 };
 
 use super::Session;
@@ -64,14 +66,78 @@ pub(crate) fn declare(
     if settings == before {
         return Ok(());
     }
-    record(
-        session,
-        collection.id,
-        Description {
-            settings: Some(settings),
-            ..Description::default()
-        },
-    )
+    // Other types may fit.
+    settings.stays_rows = 0;
+    record_settings(session, collection.id, settings)
+}
+
+/// Sets how the records of a collection are stored; it is created if there is none and `create` is set.
+///
+/// # Errors
+/// `CollectionNotFound`.
+pub(crate) fn set_layout(
+    session: &mut Session<'_>,
+    name: &str,
+    layout: StoredLayout,
+    create: bool,
+) -> Result<()> {
+    if create {
+        session.collection(name)?;
+    }
+    let snapshot = session.snapshot();
+    let id = snapshot.named(name)?.id;
+    let mut settings = snapshot.settings(name)?;
+    if settings.layout == Some(layout) {
+        return Ok(());
+    }
+    settings.layout = Some(layout);
+    settings.stays_rows = 0;
+    record_settings(session, id, settings)
+}
+
+/// Remembers of collections that their rows below a sequence number are unfit for columns.
+///
+/// # Errors
+/// `Corrupt`.
+pub(crate) fn remember_rows(
+    session: &mut Session<'_>,
+    refused: &BTreeMap<CollectionId, Seq>,
+) -> Result<()> {
+    // Segments were replaced, which leaves none.
+    session.ensure_group()?;
+    let snapshot = session.snapshot();
+    for (id, end) in refused {
+        let Some(collection) = snapshot.catalogue().collection(*id) else {
+            continue;
+        };
+        let mut settings = snapshot.settings(&collection.name)?;
+        if settings.stays_rows < end.0 {
+            settings.stays_rows = end.0;
+            record_settings(session, *id, settings)?;
+        }
+    }
+    Ok(())
+}
+
+fn record_settings(session: &mut Session<'_>, id: CollectionId, settings: Settings) -> Result<()> {
+    let description = Description {
+        settings: Some(settings),
+        ..Description::default()
+    };
+    record(session, id, description)
+}
+
+/// The layout with this name.
+///
+/// # Errors
+/// `InvalidArgument`.
+pub fn layout_named(name: &str) -> Result<StoredLayout> {
+    StoredLayout::from_name(name).ok_or_else(|| {
+        invalid(format!(
+            "The layout is rows, columns or auto, not {name}.",
+            name = quoted(name)
+        ))
+    })
 }
 
 /// Makes the summary of the live rows that of the collection. Declared types stay.
@@ -85,6 +151,7 @@ pub(crate) fn infer(session: &mut Session<'_>, name: &str) -> Result<()> {
     let before = snapshot.committed.context.schema(collection)?;
     let mut settings = snapshot.settings(name)?;
     settings.forget_all_but(&live);
+    settings.stays_rows = 0;
     settings.keep_names(&kept(&before, &live), &live);
     record(
         session,

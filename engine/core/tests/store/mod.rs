@@ -9,6 +9,7 @@ mod forged;
 mod hostile;
 mod ingest;
 mod interrupts;
+mod layouts;
 mod leftovers;
 mod mappings;
 mod places;

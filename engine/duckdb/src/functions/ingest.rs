@@ -4,8 +4,8 @@ use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 
 use lakebed_core::{
-    CommitNumber, IngestOptions, IngestReport, NonFinite, OnError, Result, Source, TypeChange,
-    collection_name, declaration,
+    CommitNumber, IngestOptions, IngestReport, NonFinite, OnError, ProgressFn, Result, Source,
+    StoredLayout, TypeChange, collection_name, declaration, layout_named,
 };
 
 use super::mutation::{Mutation, ReportRow, ReportValue, int, text};
@@ -27,6 +27,7 @@ pub(crate) struct Ingest {
     train: bool,
     nan: Option<NonFinite>,
     types: Vec<TypeChange>,
+    layout: Option<StoredLayout>,
     dry_run: bool,
 }
 
@@ -42,6 +43,7 @@ impl Mutation for Ingest {
         (c"nan", ParameterType::Text),
         (c"types", ParameterType::Columns),
         (c"nulls", ParameterType::Columns),
+        (c"layout", ParameterType::Text),
         (c"dry_run", ParameterType::Bool),
     ];
 
@@ -84,6 +86,10 @@ impl Mutation for Ingest {
             train: call.named_bool(c"train").unwrap_or(true),
             nan,
             types: declared_types(call)?,
+            layout: match call.named_text(c"layout") {
+                Some(name) => Some(layout_named(&name)?),
+                None => None,
+            },
             dry_run: call.named_bool(c"dry_run").unwrap_or(false),
         })
     }
@@ -99,6 +105,11 @@ impl Mutation for Ingest {
         if !self.types.is_empty() && !self.dry_run {
             store.declare(&self.collection, &self.types, true)?;
         }
+        if let Some(layout) = self.layout
+            && !self.dry_run
+        {
+            store.set_layout(&self.collection, layout, true)?;
+        }
         let options = IngestOptions {
             on_error: self.on_error,
             again: self.again,
@@ -108,7 +119,14 @@ impl Mutation for Ingest {
             dry_run: self.dry_run,
             ..IngestOptions::into(&self.collection)
         };
-        let report = store.ingest(Source::Path(self.file.clone()), options)?;
+        let mut report = store.ingest(Source::Path(self.file.clone()), options)?;
+        if !self.dry_run {
+            let asked = self.layout.is_some();
+            let applied = store.apply_layout(&self.collection, asked, ProgressFn::none())?;
+            let smaller = applied.bytes_before.saturating_sub(applied.bytes_after);
+            report.bytes_stored = report.bytes_stored.saturating_sub(smaller);
+            report.seconds += applied.seconds;
+        }
         store.close()?;
         Ok(ingested(&report))
     }

@@ -38,6 +38,6 @@ pub use columns::to_columns;
 pub use description::Description;
 pub use node::MAX_COLUMNS;
 pub use observe::validate_and_observe;
-pub use settings::{Declaration, Settings};
+pub use settings::{Declaration, Settings, StoredLayout};
 pub use summary::Summary;
 pub use types::{Column, ColumnSource, DataType, Declared, Field, SYSTEM_COLUMNS, Schema, Step};

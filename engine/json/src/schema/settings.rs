@@ -1,4 +1,5 @@
-//! What is fixed of a collection's columns, whatever its rows hold: names that were given, and declared types.
+//! What is fixed of a collection, whatever its rows hold: names of columns that were given, declared types, and how
+//! records are stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +8,39 @@ use super::summary::Summary;
 use super::types::{ColumnSource, DataType, Declared, Step};
 use crate::quoted::quoted;
 
+/// Without what [`WITH_LAYOUT`] adds.
 const VERSION: u8 = 1;
+/// How records are stored follows.
+const WITH_LAYOUT: u8 = 2;
+
+/// How the records of a collection are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoredLayout {
+    /// Whole, in frames.
+    Rows,
+    /// In Parquet files, from which they are rebuilt, where their values allow it.
+    Columns,
+    /// In Parquet files where that is smaller and there are enough of them, else whole.
+    Auto,
+}
+
+impl StoredLayout {
+    const ALL: [Self; 3] = [Self::Rows, Self::Columns, Self::Auto];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rows => "rows",
+            Self::Columns => "columns",
+            Self::Auto => "auto",
+        }
+    }
+
+    /// The layout with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|layout| layout.name() == name)
+    }
+}
 
 /// A column by what it holds.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,7 +86,7 @@ impl Declaration {
     }
 }
 
-/// Names and types that stay as they are when rows are added.
+/// What stays as it is when rows are added.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Names that were given and that the rows alone would not give. While [`Named::Rest`] is among them, only the keys
@@ -61,12 +94,16 @@ pub struct Settings {
     pub(super) names: BTreeMap<Named, String>,
     /// Declared types by their path: a key of the record, then what leads into its value.
     declared: BTreeMap<Vec<Step>, Declaration>,
+    /// How records are stored; `None` where nobody said.
+    pub layout: Option<StoredLayout>,
+    /// Rows with smaller sequence numbers were found unfit for columns, and stay whole unless somebody asks again.
+    pub stays_rows: u64,
 }
 
 impl Settings {
     /// Whether nothing is fixed.
     pub fn is_empty(&self) -> bool {
-        self.names.is_empty() && self.declared.is_empty()
+        *self == Self::default()
     }
 
     /// Declared types by their path: a key of the record, then what leads into its value.
@@ -147,7 +184,8 @@ impl Settings {
 
     /// Their bytes.
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        out.push(VERSION);
+        let has_layout = self.layout.is_some() || self.stays_rows > 0;
+        out.push(if has_layout { WITH_LAYOUT } else { VERSION });
         varint(self.names.len() as u64, out);
         for (named, name) in &self.names {
             match named {
@@ -178,11 +216,21 @@ impl Settings {
                 block(text.as_bytes(), out);
             }
         }
+        if has_layout {
+            out.push(match self.layout {
+                None => 0,
+                Some(StoredLayout::Rows) => 1,
+                Some(StoredLayout::Columns) => 2,
+                Some(StoredLayout::Auto) => 3,
+            });
+            varint(self.stays_rows, out);
+        }
     }
 
     /// Reads what [`Settings::encode`] wrote.
     pub(super) fn decode(input: &mut Input<'_>) -> Result<Self, BadSummary> {
-        if input.byte()? != VERSION {
+        let version = input.byte()?;
+        if !matches!(version, VERSION | WITH_LAYOUT) {
             return bad("has settings of a version this program does not know; use a newer one");
         }
         let mut settings = Self::default();
@@ -230,6 +278,19 @@ impl Settings {
             settings
                 .declared
                 .insert(path, Declaration { data_type, nulls });
+        }
+        if version == WITH_LAYOUT {
+            settings.layout = match input.byte()? {
+                0 => None,
+                1 => Some(StoredLayout::Rows),
+                2 => Some(StoredLayout::Columns),
+                3 => Some(StoredLayout::Auto),
+                _ => return bad("has an unknown layout"),
+            };
+            settings.stays_rows = input.varint()?;
+            if settings.layout.is_none() && settings.stays_rows == 0 {
+                return bad("has settings of the wrong version");
+            }
         }
         Ok(settings)
     }

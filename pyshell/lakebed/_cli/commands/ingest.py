@@ -19,6 +19,7 @@ from lakebed.errors import InvalidArgument, error
 
 if TYPE_CHECKING:
     import lakebed
+    from lakebed._backend import Layout
     from lakebed.models import IngestReport, TrainReport
 
 
@@ -35,6 +36,7 @@ def ingest(
     dry_run: bool,
     types: tuple[str, ...],
     nulls: tuple[str, ...],
+    layout: Layout | None,
 ) -> None:
     """Ingests files, and reports on each.
 
@@ -61,7 +63,7 @@ def ingest(
         batches = list(sources)
     context.note_backend()
     with _store(context, dry_run) as store:
-        for source in batches:
+        for number, source in enumerate(batches, 1):
             done = store.ingest(
                 source,
                 into,
@@ -74,12 +76,17 @@ def ingest(
                 dry_run=dry_run,
                 types=declared,
                 nulls=nulls,
+                # Once for all: many small files do not become columns one by one.
+                layout=layout if number == len(batches) else None,
                 progress=context.progress,
             )
             for report in done.files or (done,):
                 context.report(report, _lines(report))
                 for note in _notes(report):
                     context.note(note)
+            if done.files:
+                for text in done.notes:
+                    context.note(f"note: {done.collection}: {text}")
         if not dry_run:
             compact_if_due(context, store)
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from lakebed._cli.commands.inspect import show_columns
 from lakebed._cli.environment.context import Context
 from lakebed.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from lakebed._backend import Layout
 
 
 def schema(
@@ -14,17 +19,18 @@ def schema(
     nulls: tuple[str, ...],
     inferred: tuple[str, ...],
     infer: bool,
+    layout: Layout | None,
     format: str | None,
     rows: int | None,
 ) -> None:
-    """Declares types, infers them anew, and lists the columns.
+    """Declares types, infers them anew, sets how records are stored, and lists the columns.
 
     Raises `CollectionNotFound`; `InvalidArgument` for an unknown column or type.
     """
     changes: dict[str, str | None] = {**dict.fromkeys(inferred), **declared_types(types)}
-    with context.open("a" if changes or infer or nulls else "r") as store:
-        if changes or nulls:
-            store.declare(collection, changes, nulls=nulls)
+    with context.open("a" if changes or infer or nulls or layout else "r") as store:
+        if changes or nulls or layout:
+            store.declare(collection, changes, nulls=nulls, layout=layout)
         if infer:
             store.infer(collection)
         found = store.schema(collection)

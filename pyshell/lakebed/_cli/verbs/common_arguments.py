@@ -25,6 +25,14 @@ SET_TYPES = Argument(
 NULL_TEXTS = Argument(
     "nulls", "a text that means NULL in the columns of --set", options=("--null",), many=True, metavar="TEXT"
 )
+LAYOUT = Argument(
+    "layout",
+    "how records are stored from now on: as columns (Parquet files), as rows, or as columns where that pays (auto)",
+    "choice",
+    ("--layout",),
+    required=False,
+    choices=("columns", "rows", "auto"),
+)
 LISTING_FORMAT = replace(FORMAT, choices=LISTING_FORMATS)
 ROWS = Argument("rows", "rows that a table shows; 0 shows all (default: 40)", "integer", ("--rows",), metavar="N")
 SAFE = Argument("safe", "run no programs, read and write no files but the store's", "flag", ("--safe",))

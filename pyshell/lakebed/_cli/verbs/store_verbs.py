@@ -8,6 +8,7 @@ from lakebed._cli.verbs.common_arguments import (
     COLLECTION,
     FORMAT,
     HOST,
+    LAYOUT,
     LISTING_FORMAT,
     NULL_TEXTS,
     OUTPUT,
@@ -65,6 +66,7 @@ STORE_VERBS: tuple[Verb, ...] = (
             Argument("dry_run", "say what would happen to each file, and write nothing", "flag", ("--dry-run",)),
             SET_TYPES,
             NULL_TEXTS,
+            LAYOUT,
         ),
         "Creates the store if it does not exist. A file that was ingested completely before is skipped, and one that has "
         "grown goes on from where it was, so the same command can run every night. After Ctrl-C, committed rows stay, and "
@@ -180,7 +182,7 @@ STORE_VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         "schema",
-        "Declare the types of a collection's columns, or infer them anew.",
+        "Declare the types of a collection's columns, or infer them anew; set how its records are stored.",
         "commands.schema:schema",
         (
             COLLECTION,
@@ -194,6 +196,7 @@ STORE_VERBS: tuple[Verb, ...] = (
                 metavar="COLUMN",
             ),
             Argument("infer", "infer all types anew, from the rows there are now", "flag", ("--infer",)),
+            LAYOUT,
             LISTING_FORMAT,
             ROWS,
         ),
@@ -203,6 +206,7 @@ STORE_VERBS: tuple[Verb, ...] = (
             "lakebed schema events --set price=DOUBLE --null '-'",
             "lakebed schema events --unset price",
             "lakebed schema events --infer",
+            "lakebed schema events --layout rows",
         ),
         is_silent=True,
         changes_store=True,
@@ -330,7 +334,7 @@ STORE_VERBS: tuple[Verb, ...] = (
             ),
             Argument(
                 "layout",
-                "store records as columns (Parquet files), as rows, or as what is smaller",
+                "store records as columns (Parquet files), as rows, or as what is smaller (default: as schema --layout says)",
                 "choice",
                 ("--layout",),
                 choices=("columns", "rows", "auto"),

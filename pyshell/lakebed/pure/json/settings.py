@@ -1,4 +1,4 @@
-"""What is fixed of a collection's columns whatever its values are: docs/types.md, "Settings"."""
+"""What is fixed of a collection whatever its values are: docs/types.md, "Settings"."""
 
 from __future__ import annotations
 
@@ -12,9 +12,15 @@ from lakebed.pure.json.quoting import quoted
 from lakebed.pure.json.summary import Summary
 from lakebed.pure.json.types import ELEMENT, BadType, DataType, Step, key_step, parse_type
 
-__all__ = ["NON_OBJECT", "REST", "Declaration", "Declared", "Named", "Settings", "named_key"]
+__all__ = ["LAYOUTS", "NON_OBJECT", "REST", "Declaration", "Declared", "Named", "Settings", "named_key"]
 
 _VERSION = 1
+_WITH_LAYOUT = 2
+"""How records are stored follows."""
+LAYOUTS = ("rows", "columns", "auto")
+"""How the records of a collection are stored."""
+_LAYOUTS = (None, *LAYOUTS)
+"""By their number; None where nobody said."""
 
 Named = tuple[int, str]
 """A column by what it holds."""
@@ -58,20 +64,24 @@ class Declared:
 
 @dataclass
 class Settings:
-    """Names and types that stay as they are when rows are added."""
+    """What stays as it is when rows are added."""
 
     names: dict[Named, str] = field(default_factory=dict)
     """Names that were given and that the rows alone would not give. While `REST` is among them, only the keys that are
     there have a column."""
     declared: dict[tuple[Step, ...], Declaration] = field(default_factory=dict)
     """Declared types by their path: a key of the record, then what leads into its value."""
+    layout: str | None = None
+    """How records are stored: rows, columns or auto; None where nobody said."""
+    stays_rows: int = 0
+    """Rows with smaller sequence numbers were found unfit for columns, and stay whole unless somebody asks again."""
 
     def __bool__(self) -> bool:
-        return bool(self.names or self.declared)
+        return self != Settings()
 
     def copy(self) -> Settings:
         """A copy."""
-        return Settings(copy.copy(self.names), copy.copy(self.declared))
+        return Settings(copy.copy(self.names), copy.copy(self.declared), self.layout, self.stays_rows)
 
     def declare(self, path: Sequence[Step], declaration: Declaration | None) -> None:
         """Declares the type of a path; None lets it be inferred again. What was declared inside the path before is
@@ -114,7 +124,8 @@ class Settings:
 
     def encode(self, out: bytearray) -> None:
         """Appends their bytes."""
-        out.append(_VERSION)
+        has_layout = self.layout is not None or self.stays_rows > 0
+        out.append(_WITH_LAYOUT if has_layout else _VERSION)
         varint(len(self.names), out)
         for (kind, key), name in sorted(self.names.items()):
             out.append(kind)
@@ -132,11 +143,15 @@ class Settings:
             varint(len(declaration.nulls), out)
             for text in declaration.nulls:
                 block(text.encode(), out)
+        if has_layout:
+            out.append(_LAYOUTS.index(self.layout))
+            varint(self.stays_rows, out)
 
     @classmethod
     def decode(cls, source: Input) -> Settings:
         """Reads what `encode` wrote. Raises `BadSummary`."""
-        if source.byte() != _VERSION:
+        version = source.byte()
+        if version not in (_VERSION, _WITH_LAYOUT):
             bad("has settings of a version this program does not know; use a newer one")
         settings = cls()
         last: Named | None = None
@@ -161,6 +176,14 @@ class Settings:
                 bad("has a declared type that cannot be read")
             nulls = tuple(_text(source) for _ in range(source.varint()))
             settings.declared[path] = Declaration(kind_of, nulls)
+        if version == _WITH_LAYOUT:
+            number = source.byte()
+            if number >= len(_LAYOUTS):
+                bad("has an unknown layout")
+            settings.layout = _LAYOUTS[number]
+            settings.stays_rows = source.varint()
+            if settings.layout is None and not settings.stays_rows:
+                bad("has settings of the wrong version")
         return settings
 
 

@@ -96,7 +96,13 @@ def report(view: View, collection: Collection, *, counted: bool) -> dict[str, An
         {"name": name, "type": str(kind), "values": schema.rows, "nulls": 0, "missing": 0, "system": True}
         for name, kind in SYSTEM_TYPES.items()
     )
-    return {"collection": collection.name, "rows": schema.rows, "columns": columns}
+    settings = description_of(collection).settings or Settings()
+    return {
+        "collection": collection.name,
+        "rows": schema.rows,
+        "columns": columns,
+        "layout": settings.layout or "auto",
+    }
 
 
 def _counted(view: View, collection: Collection, schema: Schema) -> Schema:

@@ -12,6 +12,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | [`mod@write`] | rows of a collection into a part; each record is rebuilt from the file and compared |
+//! | `encode` | the thread that writes the file |
 //! | [`part`] | an open part: records by row |
 //! | `pages` | decoded pages, from the cache or the file |
 //! | [`sealed`] | the segment: parts and frames behind [`super::Segment`] |
@@ -21,6 +22,7 @@
 
 mod batch;
 mod chunks;
+mod encode;
 pub(crate) mod listing;
 mod pages;
 pub(crate) mod part;

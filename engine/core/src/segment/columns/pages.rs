@@ -9,7 +9,7 @@ use lakebed_format::{CollectionId, SegmentNumber, checksum, names};
 
 use crate::error::{Error, Result};
 use crate::segment::bytes::{SegmentBytes, Slice};
-use crate::segment::frame_cache::{Cached, FrameCache, FrameKey};
+use crate::segment::frame_cache::{Cached, Dictionaries, FrameCache, FrameKey};
 use crate::spelling::quoted;
 
 /// Bits of a key that tell the offset in a part's file.
@@ -29,6 +29,14 @@ pub(super) struct PartFile {
 }
 
 impl PartFile {
+    /// A key of something at an offset of the file, or at a row.
+    pub(super) fn key_at(&self, offset: u64) -> FrameKey {
+        FrameKey {
+            segment: self.segment,
+            offset: (self.place + 1) << OFFSET_BITS | offset,
+        }
+    }
+
     /// Damage at an offset of the file.
     pub(super) fn damaged(&self, offset: u64, detail: &str) -> Error {
         let name = names::part(self.segment, self.collection);
@@ -52,6 +60,8 @@ pub(super) enum Keeping<'a> {
 pub(super) struct PartPages<'a> {
     pub(super) part: &'a PartFile,
     pub(super) keeping: Keeping<'a>,
+    /// Of each leaf the dictionary that was used last, and where it lies.
+    pub(super) dictionaries: Dictionaries,
     /// Why the last page could not be read.
     pub(super) error: Option<Error>,
 }
@@ -59,7 +69,7 @@ pub(super) struct PartPages<'a> {
 impl Pages for PartPages<'_> {
     fn page(&mut self, leaf: usize, row: u64) -> Option<Arc<Page>> {
         let found = self.part.directory.page(leaf, row)?;
-        match self.read(found) {
+        match self.read(leaf, found) {
             Ok(page) => Some(page),
             Err(error) => {
                 self.error = Some(error);
@@ -74,12 +84,12 @@ impl PartPages<'_> {
     ///
     /// # Errors
     /// `Corrupt` names the column and the rows; `Io`.
-    pub(super) fn read(&self, found: PageRef<'_>) -> Result<Arc<Page>> {
+    pub(super) fn read(&mut self, leaf: usize, found: PageRef<'_>) -> Result<Arc<Page>> {
         if let Some(Cached::Page(page)) = self.cached(found.page) {
             return Ok(page);
         }
         let dictionary = match found.dictionary {
-            Some(entry) => Some(self.dictionary(found, entry)?),
+            Some(entry) => Some(self.dictionary(leaf, found, entry)?),
             None => None,
         };
         let bytes = self.bytes(found, found.page)?;
@@ -95,20 +105,50 @@ impl PartPages<'_> {
         Ok(
             match self.keep(found.page, Cached::Page(Arc::clone(&page))) {
                 Cached::Page(kept) => kept,
-                _ => page,
+                Cached::Frame(_) => page,
             },
         )
     }
 
-    fn dictionary(&self, found: PageRef<'_>, entry: &PageEntry) -> Result<PageDictionary> {
-        if let Some(Cached::Dictionary(dictionary)) = self.cached(entry) {
+    fn dictionary(
+        &mut self,
+        leaf: usize,
+        found: PageRef<'_>,
+        entry: &PageEntry,
+    ) -> Result<PageDictionary> {
+        let held = self.dictionaries.get(leaf);
+        if let Some(Some((offset, dictionary))) = held
+            && *offset == entry.offset
+        {
+            return Ok(dictionary.clone());
+        }
+        let dictionary = self.kept_dictionary(found, entry)?;
+        if self.dictionaries.len() <= leaf {
+            self.dictionaries.resize(leaf + 1, None);
+        }
+        if let Some(held) = self.dictionaries.get_mut(leaf) {
+            *held = Some((entry.offset, dictionary.clone()));
+        }
+        Ok(dictionary)
+    }
+
+    fn kept_dictionary(&self, found: PageRef<'_>, entry: &PageEntry) -> Result<PageDictionary> {
+        let (Keeping::Always(cache) | Keeping::WithRoom(cache)) = self.keeping else {
+            return self.decode_dictionary(found, entry);
+        };
+        let key = self.key(entry);
+        if let Some(dictionary) = cache.dictionary(key) {
             return Ok(dictionary);
         }
-        let bytes = self.bytes(found, entry)?;
-        let dictionary = PageDictionary::decode(found.leaf, entry, &bytes)
-            .map_err(|error| self.damaged(found, entry, &error))?;
-        self.keep(entry, Cached::Dictionary(dictionary.clone()));
+        let dictionary = self.decode_dictionary(found, entry)?;
+        cache.keep_dictionary(key, &dictionary);
         Ok(dictionary)
+    }
+
+    fn decode_dictionary(&self, found: PageRef<'_>, entry: &PageEntry) -> Result<PageDictionary> {
+        let bytes = self.bytes(found, entry)?;
+        PageDictionary::decode(found.leaf, entry, &bytes)
+            .map_err(|error| self.damaged(found, entry, &error))
     }
 
     /// The bytes of a page, whose checksum is right.
@@ -139,10 +179,7 @@ impl PartPages<'_> {
     }
 
     fn key(&self, entry: &PageEntry) -> FrameKey {
-        FrameKey {
-            segment: self.part.segment,
-            offset: (self.part.place + 1) << OFFSET_BITS | entry.offset,
-        }
+        self.part.key_at(entry.offset)
     }
 
     fn cached(&self, entry: &PageEntry) -> Option<Cached> {

@@ -9,6 +9,7 @@ use super::table::PartTable;
 use crate::error::{Error, Result};
 use crate::segment::bytes::SegmentBytes;
 use crate::segment::files::SegmentFiles;
+use crate::segment::frame_cache::{FrameCache, FrameKey, Handed};
 
 /// Columns of a part behind the typed ones: `_seq`, `_file`, `_line`, `_ingested_at`, then these.
 const SHAPE: usize = 4;
@@ -114,20 +115,51 @@ impl OpenPart {
 
     /// A reader of its records.
     pub(super) fn records<'a>(&'a self, keeping: Keeping<'a>) -> Records<'a> {
+        self.records_with(keeping, Handed::default())
+    }
+
+    /// A reader of its records from a row on, which goes on with the pages that the reader of the rows before handed
+    /// on.
+    pub(super) fn records_from<'a>(&'a self, cache: &'a FrameCache, row: u64) -> Records<'a> {
+        let handed = cache.take_handed(self.handing_key(row)).unwrap_or_default();
+        self.records_with(Keeping::WithRoom(cache), handed)
+    }
+
+    fn records_with<'a>(&'a self, keeping: Keeping<'a>, handed: Handed) -> Records<'a> {
         let pages = PartPages {
             part: &self.file,
             keeping,
+            dictionaries: handed.dictionaries,
             error: None,
         };
+        let leaves = self.file.directory.leaves.len();
         Records {
             part: self,
-            values: RowValues::new(pages, self.file.directory.leaves.len(), &self.lists),
+            values: RowValues::new(pages, leaves, &self.lists).with(handed.pages),
             fix: Vec::new(),
         }
+    }
+
+    /// Under this the pages are handed on to a reader from a row on.
+    fn handing_key(&self, row: u64) -> FrameKey {
+        self.file.key_at(row)
     }
 }
 
 impl Records<'_> {
+    /// Hands its pages on to a reader from a row on.
+    pub(super) fn hand_on(self, cache: &FrameCache, row: u64) {
+        let key = self.part.handing_key(row);
+        let (pages, held) = self.values.into_held();
+        cache.hand_on(
+            key,
+            Handed {
+                pages: held,
+                dictionaries: pages.dictionaries,
+            },
+        );
+    }
+
     /// Appends the record of a row.
     ///
     /// # Errors

@@ -88,24 +88,28 @@ impl SealedColumns {
         opened: &Opened,
         runs: &[IdRun],
     ) -> Result<(Vec<u32>, Vec<u8>)> {
-        let mut records: Vec<Records<'_>> = opened
-            .parts
-            .iter()
-            .map(|part| part.records(Keeping::WithRoom(read.cache)))
-            .collect();
+        // The reader of each part, and the row behind the last it read.
+        let mut readers: Vec<Option<(Records<'_>, u64)>> = Vec::new();
+        readers.resize_with(opened.parts.len(), || None);
         let (mut lengths, mut bytes) = (Vec::new(), Vec::new());
         for id in runs.iter().flat_map(IdRun::range).map(BlobId) {
             let start = bytes.len();
-            let mut parts = opened.parts.iter().zip(&mut records);
-            let found = parts.find_map(|(part, records)| part.row(id).map(|row| (records, row)));
-            if let Some((records, row)) = found {
+            let mut parts = opened.parts.iter().zip(&mut readers);
+            let found = parts.find_map(|(part, reader)| Some((part, reader, part.row(id)?)));
+            if let Some((part, reader, row)) = found {
+                let (records, end) =
+                    reader.get_or_insert_with(|| (part.records_from(read.cache, row), row));
                 records.append(row, &mut bytes)?;
+                *end = row + 1;
             } else {
                 let blob = self.rows.blob(read, id)?.ok_or_else(|| self.missing(id))?;
                 bytes.extend_from_slice(&blob);
             }
             let len = u32::try_from(bytes.len() - start);
             lengths.push(len.map_err(|_| Error::internal("a blob in a chunk is too long"))?);
+        }
+        for (records, end) in readers.into_iter().flatten() {
+            records.hand_on(read.cache, end);
         }
         Ok((lengths, bytes))
     }
@@ -220,24 +224,34 @@ impl Segment for SealedColumns {
         let Some(runs) = opened.chunks.get(place) else {
             return Ok(None);
         };
+        let ids = runs.iter().flat_map(IdRun::range).map(BlobId).collect();
+        if !decode {
+            // Only a record that is rebuilt has a length.
+            return Ok(Some(StoredBlobs {
+                ids,
+                encoding: Encoding::Zstd,
+                offset: None,
+                stored_len: 0,
+                raw_len: 0,
+                blobs: Vec::new(),
+            }));
+        }
         let (lengths, bytes) = self.chunk(read, opened, runs)?;
         // Blobs share pages: each chunk has its part of the files, by its bytes.
         let stored = self.bytes(read.files)?;
         let part =
             u128::from(stored) * bytes.len() as u128 / u128::from(self.entry.raw_bytes.max(1));
         let mut blobs = Vec::new();
-        if decode {
-            let mut rest = bytes.as_slice();
-            for len in &lengths {
-                let (blob, after) = rest
-                    .split_at_checked(*len as usize)
-                    .ok_or_else(|| Error::internal("a chunk is shorter than its blobs"))?;
-                blobs.push(Blob::owned(blob.to_vec()));
-                rest = after;
-            }
+        let mut rest = bytes.as_slice();
+        for len in &lengths {
+            let (blob, after) = rest
+                .split_at_checked(*len as usize)
+                .ok_or_else(|| Error::internal("a chunk is shorter than its blobs"))?;
+            blobs.push(Blob::owned(blob.to_vec()));
+            rest = after;
         }
         Ok(Some(StoredBlobs {
-            ids: runs.iter().flat_map(IdRun::range).map(BlobId).collect(),
+            ids,
             encoding: Encoding::Zstd,
             offset: None,
             stored_len: u64::try_from(part).unwrap_or(u64::MAX),

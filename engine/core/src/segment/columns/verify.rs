@@ -86,9 +86,10 @@ fn file_checksum(
 
 /// Checks each page; whether one is damaged.
 fn verify_pages(part: &OpenPart, verification: &mut dyn Verification) -> Result<bool> {
-    let pages = PartPages {
+    let mut pages = PartPages {
         part: &part.file,
         keeping: Keeping::Never,
+        dictionaries: Vec::new(),
         error: None,
     };
     let directory = &part.file.directory;
@@ -96,7 +97,7 @@ fn verify_pages(part: &OpenPart, verification: &mut dyn Verification) -> Result<
     for leaf in 0..directory.leaves.len() {
         let mut row = 0;
         while let Some(found) = directory.page(leaf, row) {
-            let read = pages.read(found);
+            let read = pages.read(leaf, found);
             damaged |= verification
                 .keep(
                     ProblemKind::Part,

@@ -1,14 +1,17 @@
 //! Writing a part: rows of a collection into a Parquet file from which each record is rebuilt.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use lakebed_columns::{PageDirectory, PartWriter};
+use lakebed_columns::{PageDirectory, PartWriter, WrittenPart};
 use lakebed_format::{BlobId, CollectionId, Hash, IdSet, PartEntry, SegmentNumber, names};
 use lakebed_json::extract::Extractor;
 use lakebed_json::shapes::{ArrowValues, Leaves, Limits, Shaper, Spellers};
 use lakebed_vfs::{Open, Vfs};
 
 use super::batch::{Batch, fields};
+use super::encode::Encoder;
 use super::pages::Keeping;
 use super::part::OpenPart;
 use super::rows::{PartRows, ReadRecord};
@@ -23,6 +26,8 @@ const MIN_ROWS: usize = 64;
 const SAMPLE_ROWS: usize = 4_096;
 /// Rows that are read back between two checks for an interrupt.
 const CHECK_ROWS: usize = 4_096;
+/// Between two looks at a thread that is not done.
+const WAIT: Duration = Duration::from_millis(1);
 /// Bytes of these records.
 const SAMPLE_BYTES: usize = 8 << 20;
 /// Of the bytes of the records, the part that may lie outside typed columns: a tenth.
@@ -37,6 +42,8 @@ pub(crate) struct PartPlace<'a> {
     /// Of the segment.
     pub(crate) salt: u64,
     pub(crate) level: i32,
+    /// How many threads work.
+    pub(crate) threads: usize,
 }
 
 /// A part whose file is written and synced.
@@ -105,41 +112,49 @@ impl PartPlace<'_> {
         let mut shaper = Shaper::new(&leaves, spellers, Limits::default());
         let all: Vec<usize> = (0..rows.schema.columns.len()).collect();
         let mut extractor = Extractor::new(&rows.schema, &all);
-        let mut writer = PartWriter::new(fields(&rows.schema), self.level, sink);
-        let mut batch = Batch::default();
+        let writer = PartWriter::new(fields(&rows.schema), self.level, sink);
         let mut checks = Checks::default();
-        for (place, row) in rows.rows.iter().enumerate() {
-            let record = records.record(row.blob)?;
-            if extractor.push(record).is_err() {
-                return Ok(Written::Rows("its values do not fit its types".to_owned()));
-            }
-            checks.see(row.blob, record);
-            batch.push(*row, record, &mut shaper);
-            if batch.is_full() || place + 1 == rows.rows.len() {
-                let arrays = extractor
-                    .finish()
-                    .map_err(|_| Error::internal("records were extracted and are gone"))?;
-                let mut values = ArrowValues::new(&leaves, &arrays).ok_or_else(|| {
-                    Error::internal("arrays are not of the types of their columns")
-                })?;
-                checks.overflow += batch.settle(&shaper, &mut values);
-                let out = std::mem::take(&mut batch).into_columns(rows, arrays);
-                let out = out.map_err(|_| Error::internal("columns of a part differ in length"))?;
-                if let Err(error) = writer.push(out) {
-                    return refused(error);
+        let taken = std::thread::scope(|scope| {
+            let mut encoder = Encoder::begin(scope, writer, self.threads);
+            let mut batch = Batch::default();
+            for (place, row) in rows.rows.iter().enumerate() {
+                let record = records.record(row.blob)?;
+                if extractor.push(record).is_err() {
+                    return Ok(Taken::Unfit("its values do not fit its types".to_owned()));
                 }
-                let overflow = checks.overflow + shaper.shapes().bytes() as u64;
-                if overflow * OVERFLOW > checks.raw_bytes {
-                    let percent = overflow * 100 / checks.raw_bytes.max(1);
-                    return Ok(Written::Rows(format!(
-                        "{percent} % of its bytes do not fit typed columns or repeated shapes"
-                    )));
+                checks.see(row.blob, record);
+                batch.push(*row, record, &mut shaper);
+                if batch.is_full() || place + 1 == rows.rows.len() {
+                    let arrays = extractor
+                        .finish()
+                        .map_err(|_| Error::internal("records were extracted and are gone"))?;
+                    let mut values = ArrowValues::new(&leaves, &arrays).ok_or_else(|| {
+                        Error::internal("arrays are not of the types of their columns")
+                    })?;
+                    checks.overflow += batch.settle(&shaper, &mut values);
+                    let out = std::mem::take(&mut batch).into_columns(rows, arrays);
+                    let out =
+                        out.map_err(|_| Error::internal("columns of a part differ in length"))?;
+                    match encoder.push(out) {
+                        Ok(true) => {}
+                        Ok(false) => break,
+                        Err(error) => return Ok(Taken::Written(Err(error))),
+                    }
+                    let overflow = checks.overflow + shaper.shapes().bytes() as u64;
+                    if overflow * OVERFLOW > checks.raw_bytes {
+                        let percent = overflow * 100 / checks.raw_bytes.max(1);
+                        return Ok(Taken::Unfit(format!(
+                            "{percent} % of its bytes do not fit typed columns or repeated shapes"
+                        )));
+                    }
                 }
             }
-        }
-        let written = match writer.finish() {
-            Ok(written) => written,
-            Err(error) => return refused(error),
+            Ok::<Taken, Error>(Taken::Written(encoder.finish()))
+        });
+        let written = match taken? {
+            Taken::Unfit(reason) => return Ok(Written::Rows(reason)),
+            Taken::Written(Ok(written)) => written,
+            Taken::Written(Err(error)) => return refused(error),
         };
         let (len, sum) = end.lock().finished();
         file.sync_data().map_err(io)?;
@@ -183,25 +198,7 @@ impl PartPlace<'_> {
             &entry,
             table.clone(),
         )?;
-        let mut rebuilt = open.records(Keeping::Never);
-        let mut bytes = Vec::new();
-        for (row, hash) in checks.hashes.iter().enumerate() {
-            if row.is_multiple_of(CHECK_ROWS) {
-                records.check_interrupted()?;
-            }
-            bytes.clear();
-            rebuilt.append(row as u64, &mut bytes)?;
-            if Hash::of(&bytes) != *hash {
-                return Err(Error::new(
-                    ErrorKind::Internal,
-                    format!(
-                        "Row {row} of {} was not rebuilt byte for byte, and nothing was replaced; please report this.",
-                        names::part(self.segment, rows.collection)
-                    ),
-                ));
-            }
-        }
-        drop(rebuilt);
+        self.check(&open, &checks.hashes, records)?;
         Ok(NewPart {
             entry,
             table,
@@ -209,6 +206,88 @@ impl PartPlace<'_> {
             alone: checks.alone,
         })
     }
+}
+
+impl PartPlace<'_> {
+    /// Rebuilds each record and compares it, a stretch of the rows on each thread.
+    fn check(self, part: &OpenPart, hashes: &[Hash], records: &dyn ReadRecord) -> Result<()> {
+        let stretch = hashes.len().div_ceil(self.threads.max(1)).max(CHECK_ROWS);
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let mut stretches = hashes.chunks(stretch).enumerate();
+            let own = stretches.next();
+            let others: Vec<_> = stretches
+                .map(|(place, hashes)| {
+                    let over = &over;
+                    scope.spawn(move || {
+                        self.check_rows(part, place * stretch, hashes, &|| {
+                            Ok(over.load(Ordering::Relaxed))
+                        })
+                    })
+                })
+                .collect();
+            let checked = own.map_or(Ok(()), |(_, hashes)| {
+                self.check_rows(part, 0, hashes, &|| {
+                    records.check_interrupted().map(|()| false)
+                })
+            });
+            if checked.is_err() {
+                over.store(true, Ordering::Relaxed);
+            }
+            let mut all = checked;
+            for other in others {
+                while all.is_ok() && !other.is_finished() {
+                    std::thread::sleep(WAIT);
+                    if let Err(error) = records.check_interrupted() {
+                        over.store(true, Ordering::Relaxed);
+                        all = Err(error);
+                    }
+                }
+                let checked = other
+                    .join()
+                    .map_err(|_| Error::internal("a thread that rebuilt records panicked"));
+                all = all.and(checked.flatten());
+            }
+            all
+        })
+    }
+
+    /// Rebuilds records from a row on. `is_over` is asked now and then.
+    fn check_rows(
+        self,
+        part: &OpenPart,
+        first: usize,
+        hashes: &[Hash],
+        is_over: &dyn Fn() -> Result<bool>,
+    ) -> Result<()> {
+        let mut rebuilt = part.records(Keeping::Never);
+        let mut bytes = Vec::new();
+        for (place, hash) in hashes.iter().enumerate() {
+            if place.is_multiple_of(CHECK_ROWS) && is_over()? {
+                return Ok(());
+            }
+            bytes.clear();
+            let row = first + place;
+            rebuilt.append(row as u64, &mut bytes)?;
+            if Hash::of(&bytes) != *hash {
+                return Err(Error::new(
+                    ErrorKind::Internal,
+                    format!(
+                        "Row {row} of {} was not rebuilt byte for byte, and nothing was replaced; please report this.",
+                        names::part(self.segment, part.file.collection)
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What became of the records.
+enum Taken {
+    /// They are not worth it, for this reason.
+    Unfit(String),
+    Written(Result<WrittenPart, lakebed_columns::ColumnsError>),
 }
 
 /// What a segment says of a part with this page directory.

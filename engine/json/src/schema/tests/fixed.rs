@@ -282,3 +282,36 @@ fn keys_that_wide_lines_lack_are_not_forgotten() {
         summary_of(Summary::new(), &lines)
     );
 }
+
+#[test]
+fn settings_say_how_records_are_stored() {
+    let of = |layout, stays_rows| {
+        let mut settings = Settings::default();
+        declared(
+            &mut settings,
+            vec![Step::Key(b"price".as_slice().into())],
+            "DOUBLE",
+            &["-"],
+        );
+        (settings.layout, settings.stays_rows) = (layout, stays_rows);
+        Description {
+            settings: Some(settings),
+            ..Description::default()
+        }
+    };
+    let plain = of(None, 0).encode();
+    // An older lakebed reads what it knows, and refuses the rest.
+    assert_eq!(plain[2], 1);
+    for layout in [
+        None,
+        Some(StoredLayout::Rows),
+        Some(StoredLayout::Columns),
+        Some(StoredLayout::Auto),
+    ] {
+        let description = of(layout, 1 << 40);
+        let bytes = description.encode();
+        assert_eq!(bytes[2], 2);
+        assert_eq!(Description::decode(&bytes).as_ref(), Ok(&description));
+        assert!(Description::decode(&bytes[..bytes.len() - 3]).is_err());
+    }
+}
