@@ -14,6 +14,9 @@ use crate::segment::frame_cache::{Cached, FrameCache, FrameKey};
 /// Bits of a key that tell the offset in a part's file.
 const OFFSET_BITS: u32 = 48;
 
+/// How many columns a part has behind the typed ones.
+pub(super) const SYSTEM: usize = 7;
+
 /// The file of a part, and where its pages lie.
 #[derive(Debug)]
 pub(super) struct PartFile {
@@ -23,7 +26,7 @@ pub(super) struct PartFile {
     pub(super) collection: CollectionId,
     /// Of the checksums of the file.
     pub(super) salt: u64,
-    pub(super) bytes: SegmentBytes,
+    pub(super) bytes: Arc<SegmentBytes>,
     pub(super) directory: PageDirectory,
 }
 
@@ -108,6 +111,17 @@ impl PartPages<'_> {
             .map_err(|error| self.damaged(found, entry, &error))?;
         self.keep(entry, Cached::Dictionary(dictionary.clone()));
         Ok(dictionary)
+    }
+
+    /// Checks the checksums of a page and of the dictionary it needs.
+    ///
+    /// # Errors
+    /// As [`PartPages::read`].
+    pub(super) fn check(&self, found: PageRef<'_>) -> Result<()> {
+        for entry in found.dictionary.into_iter().chain([found.page]) {
+            self.bytes(found, entry)?;
+        }
+        Ok(())
     }
 
     /// The bytes of a page, whose checksum is right.

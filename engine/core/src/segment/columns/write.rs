@@ -9,6 +9,7 @@ use lakebed_json::shapes::{ArrowValues, Leaves, Limits, Shaper, Spellers};
 use lakebed_vfs::{Open, Vfs};
 
 use super::batch::{Batch, fields};
+use super::origin;
 use super::pages::Keeping;
 use super::part::OpenPart;
 use super::rows::{PartRows, ReadRecord};
@@ -105,7 +106,8 @@ impl PartPlace<'_> {
         let mut shaper = Shaper::new(&leaves, spellers, Limits::default());
         let all: Vec<usize> = (0..rows.schema.columns.len()).collect();
         let mut extractor = Extractor::new(&rows.schema, &all);
-        let mut writer = PartWriter::new(fields(&rows.schema), self.level, sink);
+        let mut writer = PartWriter::new(fields(&rows.schema), self.level, sink)
+            .with_note(origin::NOTE, origin::note(&rows.schema));
         let mut batch = Batch::default();
         let mut checks = Checks::default();
         for (place, row) in rows.rows.iter().enumerate() {
