@@ -24,8 +24,6 @@ from lakebed.errors import InvalidArgument
 if TYPE_CHECKING:
     import duckdb
 
-    from lakebed.duck.record_functions import RecordFunctions
-
 OBJECT_SCHEMA = "behind"
 """The schema of the views that own objects, on DuckDB 1.x."""
 
@@ -82,7 +80,6 @@ class ReplacedViews:
         self._owner = weakref.ref(owner)
         self._made: dict[ViewName, _Made] = {}
         self._reads_files = reads_files
-        self._records: RecordFunctions | None = None
 
     def show(self, connection: duckdb.DuckDBPyConnection, tables: Mapping[ViewName, Table]) -> None:
         reads_files = (
@@ -135,16 +132,14 @@ class ReplacedViews:
         """The rows that DuckDB reads from files, and those that are scanned."""
         import duckdb
 
-        if self._records is None:
-            from lakebed.duck.record_functions import RecordFunctions
+        from lakebed.duck.record_functions import computed_columns, make_functions
 
-            self._records = RecordFunctions()
-        self._records.make(cursor)
+        make_functions(cursor)
         scans = {
             piece: table_scan(table.part(piece), self._owner()) for piece in pieces if isinstance(piece, OtherRows)
         }
         # A view owns the scan objects, if they have rows or not, and with them the snapshot that has the files.
-        computed = self._records.computed(next(iter(scans.values())))
+        computed = computed_columns(next(iter(scans.values())))
         relations = [
             cursor.sql(piece.query(computed)) if isinstance(piece, FileRows) else _shown(cursor, scans[piece])
             for piece in pieces
