@@ -7,6 +7,8 @@
 //! - [`Model`] and [`State`]: the store as plain maps, with the state of every commit, so that a recovered store can be
 //!   compared with what was acknowledged and what was attempted.
 //! - [`Unmapped`]: a `Vfs` without mappings over another.
+//! - [`Checksums`] and [`Links`]: every checksum of a file or of a whole store made right again after its bytes were
+//!   changed.
 //! - [`json`]: JSON texts with blanks, escapes, equal keys and numbers of every form.
 //! - [`records`]: NDJSON records by number.
 //! - [`strategies`]: blobs, near-duplicate records and sequences of store operations.
@@ -25,6 +27,7 @@
     )
 )]
 
+mod checksums;
 mod fault;
 pub mod json;
 mod model;
@@ -36,6 +39,7 @@ mod unmapped;
 #[cfg(test)]
 mod tests;
 
+pub use checksums::{Checksums, Files, Links};
 pub use fault::{
     CrashImage, CrashImages, EIO, ENOSPC, EXHAUSTIVE, Fault, FaultVfs, Op, OpKind, Plan, is_crash,
 };

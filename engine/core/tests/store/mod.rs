@@ -5,6 +5,7 @@ mod basics;
 mod columns;
 mod compaction;
 mod copies;
+mod forged;
 mod hostile;
 mod ingest;
 mod interrupts;
