@@ -11,7 +11,7 @@ from tests.duck.conftest import needs_pushdown
 
 RECORDS = [
     {"id": n, "kind": f"k{n % 3}", "o": {"x": n / 2, "mix": n if n % 2 else "odd", "in": {"y": n}}, "mixed": n % 5 or "zero",
-     "tags": ["a"] * (n % 3), "at": f"2024-02-{n % 28 + 1:02}T12:00:00Z", "big": 2**64 + n}
+     "tags": ["a"] * (n % 3), "moment": f"2024-02-{n % 28 + 1:02}T12:00:00Z", "big": 2**64 + n}
     for n in range(400)
 ]  # fmt: skip
 QUERIES = [
@@ -20,8 +20,8 @@ QUERIES = [
     "SELECT kind, count(*), sum(o.x), max(o.in.y) FROM events WHERE id BETWEEN 10 AND 350 GROUP BY kind ORDER BY ALL",
     "SELECT _hash, _json, _line, _file FROM events WHERE kind = 'k1' ORDER BY _seq",
     "SELECT count(*) FROM events",
-    "SELECT mixed, o.mix, big, at FROM events WHERE mixed = '3' OR o.mix IS NULL ORDER BY _seq",
-    "SELECT id FROM events WHERE at > TIMESTAMPTZ '2024-02-20' ORDER BY id LIMIT 5",
+    "SELECT mixed, o.mix, big, moment FROM events WHERE mixed = '3' OR o.mix IS NULL ORDER BY _seq",
+    "SELECT id FROM events WHERE moment > TIMESTAMPTZ '2024-02-20' ORDER BY id LIMIT 5",
     "SELECT _json->>'kind' FROM events WHERE id = 7",
 ]
 
@@ -184,7 +184,7 @@ def test_arrow_streams_are_the_same_of_rows_and_columns(stores):
     append(stores, RECORDS)
     to_columns(stores)
     append(stores, [{"id": 7777, "kind": "k1", "later": [1]}, RECORDS[3]])
-    for columns in (None, ["o", "_seq"], ["o.in.y", "mixed", "big", "_line"], ["later", "tags", "at"]):
+    for columns in (None, ["o", "_seq"], ["o.in.y", "mixed", "big", "_line"], ["later", "tags", "moment"]):
         read = {}
         for layout, store in stores.items():
             shown = [name for name in store.column_types("events") if name != "_ingested_at"]
