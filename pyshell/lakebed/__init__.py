@@ -69,6 +69,7 @@ from lakebed.errors import (
 from lakebed.store import Store, open
 
 if TYPE_CHECKING:
+    from lakebed._collection_files import CollectionFiles, ParquetFile
     from lakebed._repair_report import RepairAction, RepairLoss, RepairReport
     from lakebed._verify_report import Problem, VerifyReport
     from lakebed.copy_reports import BackupReport, CopiedCollection, CopyReport, RestoreReport
@@ -119,6 +120,7 @@ __all__ = [
     "Chat",
     "Closed",
     "CloudRefused",
+    "CollectionFiles",
     "CollectionInfo",
     "CollectionNotFound",
     "CollectionRows",
@@ -154,6 +156,7 @@ __all__ = [
     "OllamaStalled",
     "OllamaUnreachable",
     "PackageMissing",
+    "ParquetFile",
     "Poisoned",
     "Problem",
     "Progress",
@@ -209,6 +212,7 @@ __all__ = [
 ]
 
 _LAZY = {
+    "lakebed._collection_files": "CollectionFiles ParquetFile",
     "lakebed.duck": "attach connect refresh",
     "lakebed.copy_reports": "BackupReport CopiedCollection CopyReport RestoreReport",
     "lakebed.models": (

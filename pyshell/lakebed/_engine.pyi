@@ -160,6 +160,21 @@ class SnapshotEngine:
         """How many values the declared types cannot hold, in rows with sequence numbers from `start` on. Raises
         `CollectionNotFound`, `Interrupted`."""
 
+    def files(self, collection: str, /) -> list[dict[str, Any]]:
+        """The Parquet files of a collection: the fields of `ParquetFile`; `segment`; and `columns`: for each
+        typed column how the file has it (`same`, `cast`, `missing`) and under which name, or None when only its records
+        have all of them. Raises `CollectionNotFound`, `Corrupt`."""
+
+    def file_segments(self, collection: str, /) -> list[int]:
+        """The segments of the Parquet files of a collection. Raises `CollectionNotFound`."""
+
+    def records(self, collection: str, seqs: list[int], /) -> list[bytes | None]:
+        """The records of rows by their sequence numbers; None for each that is no row. Raises `CollectionNotFound`,
+        `Corrupt`."""
+
+    def record_hashes(self, collection: str, seqs: list[int], /) -> list[str | None]:
+        """As `records`, their hashes as hex text."""
+
     def arrow(
         self,
         collection: str,
@@ -169,6 +184,7 @@ class SnapshotEngine:
         stop: int | None,
         signs_of_life: bool,
         views: bool,
+        without: list[int],
         /,
     ) -> ArrowStream:
         """Typed rows of a collection; the arguments are those of `lakebed.Store.arrow`.

@@ -11,7 +11,7 @@ from lakebed._types import Hash
 from lakebed.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from lakebed import models
+    from lakebed import _collection_files, models
     from lakebed._backend import ArrowStream, ReadEngine, SnapshotEngine
     from lakebed._types import Buffer, HashLike, Rows
 
@@ -129,6 +129,7 @@ class Readable:
         stop: int | None = None,
         signs_of_life: bool = False,
         views: bool = False,
+        without: Sequence[int] = (),
     ) -> ArrowStream:
         """Typed rows of a collection, as an object with `__arrow_c_stream__` that pyarrow, Polars, pandas and DuckDB
         read.
@@ -143,13 +144,31 @@ class Readable:
           that a reader that checks for cancellation between rows gets to check.
         - `views`: `_json` as Arrow string views into the decoded frames, without a copy. Polars, DuckDB and pyarrow 16
           or newer read them, though some functions of pyarrow do not.
+        - `without`: numbers of segments; rows that are in their Parquet files (`files`) are left out.
 
         The stream shows the collection as of this call, whenever and however often it is read.
         Raises `CollectionNotFound`; `InvalidArgument` for an unknown column.
         """
         wanted = None if columns is None else list(columns)
         tests = [tuple(item) for item in filters]
-        return self._snapshot_engine().arrow(collection, wanted, tests, *_range(start, stop), signs_of_life, views)
+        return self._snapshot_engine().arrow(
+            collection, wanted, tests, *_range(start, stop), signs_of_life, views, list(without)
+        )
+
+    def files(self, collection: str) -> _collection_files.CollectionFiles:
+        """The Parquet files of a collection, which other programs can read in place, and how many rows are in none.
+
+        `compact(collection, layout="columns")` before puts as many rows into files as can be; rows of records that
+        share no shapes, that repeat a record, or that are few stay where they are, and `scan` and `arrow` have them.
+        The files exist as long as the snapshot that this is called on, and no longer than the next compaction without
+        one. Raises `CollectionNotFound`, `Corrupt`.
+        """
+        from lakebed import _collection_files
+
+        engine = self._snapshot_engine()
+        found = engine.files(collection)
+        rows = next(int(info["rows"]) for info in engine.collections() if info["name"] == collection)
+        return _collection_files.collection_files(collection, engine.commit_number, rows, found)
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> ArrowStream:
         """A table about the store itself, as an Arrow stream: `blobs`, `collections`, `segments`, `dictionaries` or

@@ -39,6 +39,7 @@ class FakeTable:
     seconds_a_batch: float = 0.0
     batch_rows: int = 100
     takes_filters: bool = True
+    is_in_files: bool = False
     casts: dict = field(default_factory=dict)
 
     @property

@@ -6,6 +6,7 @@
 //! | [`PageDirectory`] | where the pages of each leaf lie, with their rows and checksums |
 //! | [`Page`] | decodes one page: levels and values |
 //! | [`RowValues`] | the values of a row, as [`lakebed_json::shapes`] asks for them to rebuild a record |
+//! | [`PartArrays`] | columns of many rows as Arrow arrays |
 //!
 //! The files are written and scanned with the `parquet` crate. A single row is read without it: its record reader takes
 //! milliseconds a row, and the page directory leads to the few pages that hold the row. What the two read from a file
@@ -26,6 +27,7 @@
     )
 )]
 
+mod arrays;
 mod bits;
 mod choose;
 mod directory;
@@ -41,6 +43,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use arrays::{ColumnPath, PartArrays, PartBytes, Piece};
 pub use directory::{Chunk, PageDirectory, PageEncoding, PageEntry, PageRef, ReadPart};
 pub use error::{ColumnsError, Result};
 pub use leaf::{Leaf, Physical};

@@ -8,7 +8,7 @@ use arrow_schema::{Field, Schema};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{KeyValue, ParquetMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use crate::choose::choose_encodings;
@@ -38,6 +38,7 @@ const SAMPLE_BYTES: usize = 128 << 20;
 pub struct PartWriter<W: Write + Send> {
     schema: Arc<Schema>,
     level: i32,
+    notes: Vec<KeyValue>,
     /// Before the first rows are written.
     out: Option<W>,
     sample: Vec<RecordBatch>,
@@ -65,12 +66,20 @@ impl<W: Write + Send> PartWriter<W> {
         Self {
             schema: Arc::new(Schema::new(fields)),
             level,
+            notes: Vec::new(),
             out: Some(out),
             sample: Vec::new(),
             sample_rows: 0,
             sample_bytes: 0,
             writer: None,
         }
+    }
+
+    /// Has the file say this under a key.
+    #[must_use]
+    pub fn with_note(mut self, key: &str, value: String) -> Self {
+        self.notes.push(KeyValue::new(key.to_owned(), value));
+        self
     }
 
     /// The columns.
@@ -113,6 +122,7 @@ impl<W: Write + Send> PartWriter<W> {
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_statistics_truncate_length(Some(STATISTICS_BYTES))
             .set_column_index_truncate_length(Some(STATISTICS_BYTES))
+            .set_key_value_metadata((!self.notes.is_empty()).then(|| self.notes.clone()))
             .set_created_by("lakebed".to_owned());
         for (column, choice) in choose_encodings(&self.sample, &descriptor, self.level)? {
             properties =

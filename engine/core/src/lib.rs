@@ -69,7 +69,7 @@ pub use options::{Clock, Mode, Options};
 pub use problem::{Problem, ProblemKind};
 pub use progress::{Progress, ProgressFn};
 pub use repair::{ActionKind, LossKind, RepairAction, RepairLoss, RepairOptions, RepairReport};
-pub use scan::{Filter, Op, Part, Parts, Scan, ScanRequest, Value};
+pub use scan::{CollectionFile, FileColumn, Filter, Op, Part, Parts, Scan, ScanRequest, Value};
 pub use snapshot::{Row, Rows, Snapshot};
 pub use store::{
     Appended, CollectionInfo, CommitInfo, DictionaryInfo, ExportReport, SegmentInfo, SegmentState,

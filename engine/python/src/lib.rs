@@ -21,6 +21,7 @@ mod engine;
 mod errors;
 mod file_formats;
 mod file_objects;
+mod files;
 mod hash;
 mod json_lines;
 mod json_objects;

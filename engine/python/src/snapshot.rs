@@ -1,11 +1,12 @@
 //! `SnapshotEngine`: the store as of one commit, behind `lakebed.Snapshot`.
 
-use lakebed_core::{ScanRequest, Seq, Snapshot};
+use lakebed_core::{ScanRequest, SegmentNumber, Seq, Snapshot};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::buffer::Buffer;
 use crate::detach::{detached, detached_long};
+use crate::files;
 use crate::hash::PyHash;
 use crate::read_methods;
 use crate::rows::Rows;
@@ -104,6 +105,37 @@ impl SnapshotEngine {
         detached(py, || self.snapshot.schema_digest(collection))
     }
 
+    #[pyo3(signature = (collection, /))]
+    fn files<'py>(&self, py: Python<'py>, collection: &str) -> PyResult<Bound<'py, PyList>> {
+        files::files(py, &self.snapshot, collection)
+    }
+
+    #[pyo3(signature = (collection, /))]
+    fn file_segments(&self, py: Python<'_>, collection: &str) -> PyResult<Vec<u64>> {
+        let found = detached(py, || self.snapshot.file_segments(collection))?;
+        Ok(found.into_iter().map(|segment| segment.0).collect())
+    }
+
+    #[pyo3(signature = (collection, seqs, /))]
+    fn records<'py>(
+        &self,
+        py: Python<'py>,
+        collection: &str,
+        seqs: Vec<u64>,
+    ) -> PyResult<Vec<Option<Bound<'py, PyBytes>>>> {
+        files::records(py, &self.snapshot, collection, seqs)
+    }
+
+    #[pyo3(signature = (collection, seqs, /))]
+    fn record_hashes(
+        &self,
+        py: Python<'_>,
+        collection: &str,
+        seqs: Vec<u64>,
+    ) -> PyResult<Vec<Option<String>>> {
+        files::record_hashes(py, &self.snapshot, collection, seqs)
+    }
+
     #[pyo3(signature = (collection, start, /))]
     fn misfits(&self, py: Python<'_>, collection: &str, start: u64) -> PyResult<u64> {
         let request = ScanRequest {
@@ -117,7 +149,7 @@ impl SnapshotEngine {
         clippy::too_many_arguments,
         reason = "they are the arguments of the Python method"
     )]
-    #[pyo3(signature = (collection, columns, filters, start, stop, signs_of_life, views, /))]
+    #[pyo3(signature = (collection, columns, filters, start, stop, signs_of_life, views, without, /))]
     fn arrow(
         &self,
         py: Python<'_>,
@@ -128,10 +160,12 @@ impl SnapshotEngine {
         stop: Option<u64>,
         signs_of_life: bool,
         views: bool,
+        without: Vec<u64>,
     ) -> PyResult<ArrowStream> {
         let range = start..stop.unwrap_or(u64::MAX);
         let mut request = scan::request(py, collection, columns, filters, range, signs_of_life)?;
         request.text_views = views;
+        request.without = without.into_iter().map(SegmentNumber).collect();
         scan::scan(py, &self.snapshot, request)
     }
 

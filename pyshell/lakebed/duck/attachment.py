@@ -57,7 +57,8 @@ class Attachment:
     blobs (`lakebed.duck.blob_preview`).
 
     With `on_demand` there are views of what `show` has named, and of nothing else: a store may have very many
-    collections. The extension's functions are loaded in the same way by `load_functions`, if that is given.
+    collections. The extension's functions are loaded in the same way by `load_functions`, if that is given. With
+    `reads_files` DuckDB reads Parquet files of the store itself, where its settings allow it.
     """
 
     def __init__(
@@ -66,11 +67,13 @@ class Attachment:
         provider: SnapshotProvider,
         *,
         previews: bool = False,
+        reads_files: bool = True,
         on_demand: bool = False,
         load_functions: Callable[[duckdb.DuckDBPyConnection], object] | None = None,
     ) -> None:
         self.name = name
         self.has_previews = previews
+        self._reads_files = reads_files
         self._shows_previews = False
         self._named: set[str] | None = set() if on_demand else None
         self._load_functions = load_functions
@@ -118,13 +121,19 @@ class Attachment:
         """Moves all views to the newest commit. Returns whether anything changed."""
         with self._lock:
             snapshot = self._provider.snapshot()
-            if snapshot.version == self._version:
+            if snapshot.version == self._version and self._follows_settings(connection):
                 # The process of an active run may have been killed.
                 return bool(self._active_runs) and self._show_prompts(
                     connection, view_names(snapshot.collections()), snapshot.runs()
                 )
             self._show(connection, snapshot)
             return True
+
+    def follow_settings(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Makes the views anew where settings of the connection have others made now."""
+        with self._lock:
+            if not self._follows_settings(connection):
+                self._show(connection, self._provider.snapshot())
 
     def show(self, connection: duckdb.DuckDBPyConnection, names: Collection[str] | None) -> bool:
         """Makes what has one of these case-folded names: views of the store's newest commit, and functions. None is for
@@ -185,7 +194,10 @@ class Attachment:
         # What makes views imports all of DuckDB's package.
         from lakebed.duck.views import views
 
-        return views(self.name, self)
+        return views(self.name, self, reads_files=self._reads_files)
+
+    def _follows_settings(self, connection: duckdb.DuckDBPyConnection) -> bool:
+        return not self._has_views or self._views.follows_settings(connection)
 
     def _is_named(self, view: str) -> bool:
         return self._named is None or view.casefold() in self._named

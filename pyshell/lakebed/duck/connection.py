@@ -60,7 +60,7 @@ def connect(
     later = settings_for_loading(settings) if os.fspath(database) == ":memory:" else {}
     connection = duckdb.connect(os.fspath(database), read_only=read_only, config=settings)
     try:
-        _show(connection, provider, name)
+        _show(connection, provider, name, reads_files=later.get("enable_external_access", True))
         if load_functions(connection):
             allow_store(connection, provider.path)
         search(connection, name)
@@ -77,7 +77,7 @@ def search(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     row = connection.execute("SELECT current_database(), current_schema()").fetchone() or ("memory", "main")
     places = [(row[0], row[1]), (name, "main"), (name, SYSTEM_SCHEMA)]
     path_of_search = ",".join(f"{quoted(place)}.{quoted(schema)}" for place, schema in places)
-    with_search_path(connection, literal(path_of_search), _attach_asked)
+    with_search_path(connection, literal(path_of_search), _attach_asked, _follow_settings)
 
 
 def attach(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str] | Store, name: str = "data") -> None:
@@ -96,6 +96,12 @@ def attach(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str] |
         allow_store(connection, provider.path)
 
 
+def _follow_settings(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes the views anew where DuckDB may not read the files of a store any more."""
+    for attachment in attachments(connection):
+        attachment.follow_settings(connection)
+
+
 def _attach_asked(connection: duckdb.DuckDBPyConnection, asked: AttachStore) -> None:
     """Attaches the store of an ATTACH."""
     known = (one.name.casefold() for one in attachments(connection))
@@ -103,13 +109,15 @@ def _attach_asked(connection: duckdb.DuckDBPyConnection, asked: AttachStore) -> 
         attach(connection, asked.path, asked.name)
 
 
-def _show(connection: duckdb.DuckDBPyConnection, provider: SnapshotProvider, name: str) -> None:
+def _show(
+    connection: duckdb.DuckDBPyConnection, provider: SnapshotProvider, name: str, *, reads_files: bool = True
+) -> None:
     """Attaches the store, or refreshes it if a connection to the same database has attached it."""
     for attachment in attachments(connection):
         if attachment.name.casefold() == name.casefold() and attachment.path == provider.path:
             attachment.refresh(connection)
             return
-    Attachment(_checked(name), provider).install(connection)
+    Attachment(_checked(name), provider, reads_files=reads_files).install(connection)
 
 
 def attach_on_demand(connection: duckdb.DuckDBPyConnection, path: str, name: str, *, functions: bool) -> Attachment:

@@ -26,6 +26,10 @@ _ATTACH = re.compile(
 )
 
 
+_ACCESS = "enable_external_access"
+"""The setting that says whether SQL may open files."""
+
+
 class AttachStore(NamedTuple):
     """An ATTACH of a store."""
 
@@ -64,9 +68,10 @@ def with_search_path(
     connection: duckdb.DuckDBPyConnection,
     path: str,
     attach: Callable[[duckdb.DuckDBPyConnection, AttachStore], object],
+    follow_settings: Callable[[duckdb.DuckDBPyConnection], object],
 ) -> None:
     """Sets the search path of a connection, and of all cursors that will be made of it. `attach` is called for an
-    ATTACH of a store."""
+    ATTACH of a store, `follow_settings` after a statement about access to files."""
 
     class Connection(duckdb.DuckDBPyConnection):
         __slots__ = ()
@@ -81,13 +86,19 @@ def with_search_path(
             if (asked := _attached_store(self, query)) is not None:
                 attach(self, asked)
                 return self
-            return super().execute(query, *args, **kwargs)
+            result = super().execute(query, *args, **kwargs)
+            if isinstance(query, str) and _ACCESS in query.lower():
+                follow_settings(self)
+            return result
 
         def sql(self, query: Any, *args: Any, **kwargs: Any) -> Any:
             if (asked := _attached_store(self, query)) is not None:
                 attach(self, asked)
                 return None
-            return super().sql(query, *args, **kwargs)
+            relation = super().sql(query, *args, **kwargs)
+            if isinstance(query, str) and _ACCESS in query.lower():
+                follow_settings(self)
+            return relation
 
         query = sql
 

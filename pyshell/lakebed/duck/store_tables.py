@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 import warnings
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lakebed._process import is_alive
 from lakebed._snapshot import engine_of
+from lakebed.duck.parquet_parts import OtherRows, Piece, pieces
 from lakebed.duck.struct_types import struct_fields
 from lakebed.duck.tables import Runs
 from lakebed.errors import LakebedError
@@ -133,8 +135,14 @@ class StoreTables:
         # Declared types, and types inferred anew, change the columns without the rows.
         schema = self._snapshot.schema_digest(name)
         content = tuple(info[key] for key in ("id", "first_seq", "next_seq", "rows", "deleted_rows"))
+        # A compaction moves rows to other files.
+        files = tuple(engine_of(self._snapshot).file_segments(name))
         return CollectionTable(
-            self._snapshot, name, info["rows"], (self._store_number, *content, schema, self._pending)
+            self._snapshot,
+            name,
+            info["rows"],
+            (self._store_number, *content, files, schema, self._pending),
+            (info["first_seq"], info["next_seq"]) if files else None,
         )
 
     def system(self, table: str) -> SystemTable:
@@ -158,11 +166,16 @@ class CollectionTable:
 
     takes_filters = True
 
-    def __init__(self, snapshot: Snapshot, name: str, rows: int, content: Hashable) -> None:
+    def __init__(
+        self, snapshot: Snapshot, name: str, rows: int, content: Hashable, in_files: tuple[int, int] | None
+    ) -> None:
         self._snapshot = snapshot
         self._name = name
         self.rows: int | None = rows
         self.content = content
+        # Its first row and the one behind its last, where some are in Parquet files.
+        self._in_files = in_files
+        self._part: OtherRows | None = None
         self._lock = threading.Lock()
         self._types: dict[str, str] | None = None
 
@@ -202,7 +215,37 @@ class CollectionTable:
         return tuple(self.types.items())
 
     def open(self, columns: list[str], filters: list[Filter], *, views: bool = False) -> ArrowStream:
-        return self._snapshot.arrow(self._name, columns, filters=filters, signs_of_life=bool(filters), views=views)
+        part = self._part or OtherRows(0, None, ())
+        return self._snapshot.arrow(
+            self._name,
+            columns,
+            filters=filters,
+            start=part.start,
+            stop=part.stop,
+            signs_of_life=bool(filters),
+            views=views,
+            without=part.without,
+        )
+
+    @property
+    def is_in_files(self) -> bool:
+        return self._in_files is not None
+
+    def pieces(self) -> list[Piece]:
+        if self._in_files is None:
+            return []
+        return pieces(self.types, engine_of(self._snapshot).files(self._name), self._in_files)
+
+    def part(self, rows: OtherRows) -> CollectionTable:
+        found = copy.copy(self)
+        found.__dict__.update(_part=rows, rows=None)
+        return found
+
+    def record_values(self, column: str, seqs: Sequence[int]) -> Sequence[str | None]:
+        engine = engine_of(self._snapshot)
+        if column == "_hash":
+            return engine.record_hashes(self._name, list(seqs))
+        return [None if one is None else str(one, "utf-8") for one in engine.records(self._name, list(seqs))]
 
 
 class SystemTable:
@@ -211,6 +254,7 @@ class SystemTable:
 
     rows: int | None = None
     takes_filters = False
+    is_in_files = False
     casts: ClassVar[dict[str, str]] = {}
 
     def __init__(self, snapshot: Snapshot, table: str, content: Hashable) -> None:
@@ -237,3 +281,12 @@ class SystemTable:
     def open(self, columns: list[str], filters: list[Filter], *, views: bool = False) -> ArrowStream:
         del filters, views  # `takes_filters` is False, and no column of these tables is a record.
         return self._snapshot.table(self._table, columns)
+
+    def pieces(self) -> list[Piece]:
+        return []
+
+    def part(self, rows: OtherRows) -> SystemTable:
+        raise NotImplementedError
+
+    def record_values(self, column: str, seqs: Sequence[int]) -> Sequence[str | None]:
+        raise NotImplementedError

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple, Protocol
 
 from lakebed._backend import ArrowStream
+from lakebed.duck.parquet_parts import OtherRows, Piece
 from lakebed.duck.predicates import Filter
 
 __all__ = ["SEQ", "Runs", "SnapshotProvider", "Table", "TableSnapshot"]
@@ -73,6 +74,23 @@ class Table(Protocol):
         A filtered stream may contain rows in which every column is NULL, so that DuckDB can cancel a scan that finds
         nothing.
         """
+        ...
+
+    @property
+    def is_in_files(self) -> bool:
+        """Whether `pieces` may have some."""
+        ...
+
+    def pieces(self) -> list[Piece]:
+        """Its rows as parts of which DuckDB reads some itself; none where it reads none."""
+        ...
+
+    def part(self, rows: OtherRows) -> Table:
+        """The same table with some of the rows alone."""
+        ...
+
+    def record_values(self, column: str, seqs: Sequence[int]) -> Sequence[str | None]:
+        """`_json` or `_hash` of rows by their sequence numbers; None for a number that is no row."""
         ...
 
 

@@ -6,22 +6,22 @@ database sees it and no variable has to stay alive.
 
 from __future__ import annotations
 
+import contextlib
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from lakebed._sql_text import quoted
-from lakebed.duck.cursors import helper, plain_cursor
+from lakebed.duck.cursors import helper, may_open_files, plain_cursor
 from lakebed.duck.names import ViewName
+from lakebed.duck.parquet_parts import FileRows, OtherRows, Piece
 from lakebed.duck.table_scan import TableScan, has_pushdown, table_scan
 from lakebed.duck.tables import SEQ, Table
 from lakebed.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
     import duckdb
 
 OBJECT_SCHEMA = "behind"
@@ -35,10 +35,34 @@ class Views(Protocol):
         """Creates, replaces and drops views so that there is one for each of these tables, in one transaction."""
         ...
 
+    def follows_settings(self, connection: duckdb.DuckDBPyConnection) -> bool:
+        """Whether the settings of the connection would have the views made in the same way now."""
+        ...
 
-def views(database: str, owner: object) -> Views:
-    """The implementation for this DuckDB. `owner` lives as long as there are views."""
-    return ReplacedViews(database, owner) if has_pushdown() else StandingViews(database, owner)
+
+_Parts = list[tuple["weakref.ref[TableScan]", "OtherRows | None"]]
+"""Scan objects, each with the rows that it has; None for all."""
+
+
+class _Made(NamedTuple):
+    """A view that was made."""
+
+    content: tuple[Hashable, bool]
+    parts: _Parts
+    is_in_files: bool
+
+    def scans(self) -> list[tuple[TableScan, OtherRows | None]] | None:
+        """The scan objects; None if the view is gone."""
+        found = [(scan, rows) for known, rows in self.parts if (scan := known()) is not None]
+        return found if len(found) == len(self.parts) else None
+
+
+def views(database: str, owner: object, *, reads_files: bool) -> Views:
+    """The implementation for this DuckDB. `owner` lives as long as there are views. `reads_files`: whether DuckDB will
+    be allowed to open the files of the store."""
+    if has_pushdown():
+        return ReplacedViews(database, owner, reads_files=reads_files)
+    return StandingViews(database, owner)
 
 
 class ReplacedViews:
@@ -46,32 +70,88 @@ class ReplacedViews:
 
     DuckDB's own transactions then show every query one snapshot, and release an old one when no transaction can see it.
     A view whose rows are the same stays, and reads them from the new snapshot.
+
+    Rows in Parquet files are read by DuckDB itself, where its settings allow it to open files.
     """
 
-    def __init__(self, database: str, owner: object) -> None:
+    def __init__(self, database: str, owner: object, *, reads_files: bool) -> None:
         self._database = database
         # Weak in both directions: the scan objects hold the owner, and DuckDB holds the scan objects.
         self._owner = weakref.ref(owner)
-        self._made: dict[ViewName, tuple[Hashable, weakref.ref[TableScan]]] = {}
+        self._made: dict[ViewName, _Made] = {}
+        self._reads_files = reads_files
 
     def show(self, connection: duckdb.DuckDBPyConnection, tables: Mapping[ViewName, Table]) -> None:
-        made: dict[ViewName, tuple[Hashable, weakref.ref[TableScan]]] = {}
+        reads_files = (
+            self._reads_files and any(table.is_in_files for table in tables.values()) and may_open_files(connection)
+        )
+        made: dict[ViewName, _Made] = {}
+        new: list[tuple[ViewName, Any]] = []
         moves: list[tuple[TableScan, Table]] = []
-        with helper(connection) as cursor, _transaction(cursor):
+        with helper(connection) as cursor:
             for view, table in tables.items():
-                content, known = self._made.get(view, (None, None))
-                scan = known() if known is not None and content == table.content else None
-                if scan is None:
-                    scan = table_scan(table, self._owner())
-                    _create(cursor, self._database, view, scan)
+                content = (table.content, reads_files and table.is_in_files)
+                known = self._made.get(view)
+                scans = known.scans() if known is not None and known.content == content else None
+                if known is None or scans is None:
+                    relation, parts = self._relation(cursor, table, reads_files=reads_files)
+                    new.append((view, relation))
+                    made[view] = _Made(content, parts, table.is_in_files)
                 else:
-                    moves.append((scan, table))
-                made[view] = (table.content, weakref.ref(scan))
-            for view in self._made.keys() - made.keys():
-                cursor.execute(f"DROP VIEW IF EXISTS {_qualified(self._database, view)}")
+                    moves += [(scan, table if rows is None else table.part(rows)) for scan, rows in scans]
+                    made[view] = known
+            with _transaction(cursor):
+                for view, relation in new:
+                    # create_view takes a single name, in which dots mean nothing, and creates the view in the current
+                    # schema.
+                    cursor.execute(f"USE {quoted(self._database)}.{quoted(view.schema)}")
+                    relation.create_view(view.name, replace=True)
+                for view in self._made.keys() - made.keys():
+                    cursor.execute(f"DROP VIEW IF EXISTS {_qualified(self._database, view)}")
         for scan, table in moves:
             scan.move(table)
         self._made = made
+
+    def follows_settings(self, connection: duckdb.DuckDBPyConnection) -> bool:
+        """Whether the views would be made in the same way now."""
+        in_files = [made.content[1] for made in self._made.values() if made.is_in_files]
+        return not in_files or any(in_files) is (self._reads_files and may_open_files(connection))
+
+    def _relation(self, cursor: Any, table: Table, *, reads_files: bool) -> tuple[Any, _Parts]:
+        """What a view shows, and its scan objects."""
+        import duckdb
+
+        if reads_files and (pieces := table.pieces()):
+            with contextlib.suppress(duckdb.Error):
+                # Where DuckDB does not read the files, they are scanned.
+                return self._joined(cursor, table, pieces)
+        scan = table_scan(table, self._owner())
+        return _shown(cursor, scan), [(weakref.ref(scan), None)]
+
+    def _joined(self, cursor: Any, table: Table, pieces: Sequence[Piece]) -> tuple[Any, _Parts]:
+        """The rows that DuckDB reads from files, and those that are scanned."""
+        import duckdb
+
+        from lakebed.duck.record_functions import computed_columns, make_functions
+
+        make_functions(cursor)
+        scans = {
+            piece: table_scan(table.part(piece), self._owner()) for piece in pieces if isinstance(piece, OtherRows)
+        }
+        # A view owns the scan objects, if they have rows or not, and with them the snapshot that has the files.
+        computed = computed_columns(next(iter(scans.values())))
+        relations = [
+            cursor.sql(piece.query(computed)) if isinstance(piece, FileRows) else _shown(cursor, scans[piece])
+            for piece in pieces
+        ]
+        types = [str(kind) for kind in relations[-1].types]
+        if any([str(kind) for kind in relation.types] != types for relation in relations):
+            raise duckdb.InvalidInputException("The types of a Parquet file are not those of its collection.")
+        whole = relations[0]
+        for relation, piece in zip(relations[1:], pieces[1:], strict=True):
+            is_empty = isinstance(piece, OtherRows) and piece.start == piece.stop
+            whole = whole.union(relation.filter("false") if is_empty else relation)
+        return whole, [(weakref.ref(scan), piece) for piece, scan in scans.items()]
 
 
 class StandingViews:
@@ -121,6 +201,9 @@ class StandingViews:
             if scan is not None and number not in shown.values():
                 scan.move(_RetiredTable(scan.table))
 
+    def follows_settings(self, _connection: duckdb.DuckDBPyConnection) -> bool:
+        return True
+
     def _open_maker(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
         """The connection that makes views. If it was closed, its views are dead, and a new one makes new ones."""
         import duckdb
@@ -141,6 +224,7 @@ class _RetiredTable:
     """The table of a view that is no longer shown: it keeps its columns and holds no snapshot."""
 
     takes_filters = False
+    is_in_files = False
     rows = 0
     content = None
 
@@ -152,6 +236,15 @@ class _RetiredTable:
 
     def struct_field(self, _names: tuple[str, ...]) -> None:
         return None
+
+    def pieces(self) -> list[Piece]:
+        return []
+
+    def part(self, _rows: OtherRows) -> _RetiredTable:
+        return self
+
+    def record_values(self, _column: str, _seqs: Sequence[int]) -> Sequence[str | None]:
+        return []
 
     def open(self, _columns: list[str], _filters: list[Any], *, views: bool = False) -> Any:
         del views
@@ -187,17 +280,21 @@ def _scannable(scan: TableScan) -> object:
 
 def _create(cursor: duckdb.DuckDBPyConnection, database: str, view: ViewName, scan: TableScan) -> None:
     """Creates or replaces a view that owns the scan object."""
-    table = scan.table
-    # create_view takes a single name, in which dots mean nothing, and creates the view in the current schema.
     cursor.execute(f"USE {quoted(database)}.{quoted(view.schema)}")
+    _shown(cursor, scan).create_view(view.name, replace=True)
+
+
+def _shown(cursor: duckdb.DuckDBPyConnection, scan: TableScan) -> Any:
+    """The rows of a scan object as a view shows them."""
+    table = scan.table
     relation: Any = cursor.from_arrow(_scannable(scan))
-    if SEQ in table.columns:
-        # Only the all-NULL rows of a filtered stream have no sequence number.
-        relation = relation.filter(f"{quoted(SEQ)} IS NOT NULL")
-        casts = table.casts
-        shown = (
-            f"CAST({quoted(name)} AS {casts[name]}) AS {quoted(name)}" if name in casts else quoted(name)
-            for name in table.columns
-        )
-        relation = relation.project(", ".join(shown))
-    relation.create_view(view.name, replace=True)
+    if SEQ not in table.columns:
+        return relation
+    # Only the all-NULL rows of a filtered stream have no sequence number.
+    relation = relation.filter(f"{quoted(SEQ)} IS NOT NULL")
+    casts = table.casts
+    shown = (
+        f"CAST({quoted(name)} AS {casts[name]}) AS {quoted(name)}" if name in casts else quoted(name)
+        for name in table.columns
+    )
+    return relation.project(", ".join(shown))

@@ -56,7 +56,8 @@ impl ScanPlan {
     fn batch(&self, task: &ScanTask, range: &Range<Seq>) -> Result<Option<RecordBatch>> {
         let rows = self.rows(task, range)?;
         let mut records = RecordColumns::new(self, rows.count);
-        if records.is_needed() {
+        let ready = self.ready_columns(&rows)?;
+        if ready.is_none() && records.is_needed() {
             records.read(&self.snapshot, &rows.runs, rows.count)?;
             if records.too_large && rows.count > 1 {
                 return Ok(None);
@@ -70,7 +71,11 @@ impl ScanPlan {
         let hashes = records.hashes.take();
         let hashes = hashes.map(|mut hashes| Arc::new(hashes.finish()) as ArrayRef);
         let json = records.json.take().map(JsonColumn::finish);
-        let mut typed = records.finish_typed()?.into_iter();
+        let typed = match ready {
+            Some(arrays) => arrays,
+            None => records.finish_typed()?,
+        };
+        let mut typed = typed.into_iter();
         let mut arrays = Vec::with_capacity(self.columns.len());
         for column in &self.columns {
             let array = match column {

@@ -10,17 +10,21 @@
 mod batches;
 mod column_types;
 mod columns;
+mod files;
 mod filter;
+mod held;
 mod json_column;
 mod live;
 mod parts;
 mod plan;
+mod ready;
 mod record_filter;
 mod records;
 mod request;
 mod rows;
 pub mod system;
 mod task;
+mod texts;
 
 #[cfg(test)]
 mod tests;
@@ -41,6 +45,7 @@ use lakebed_codec::{Ordered, Workers};
 use lakebed_json::schema::{SYSTEM_COLUMNS, Schema, Settings, StoredLayout, arrow_field};
 
 pub use columns::system_column_type;
+pub use files::{CollectionFile, FileColumn};
 pub use parts::{Part, Parts};
 pub use request::{Filter, Op, ScanRequest, Value};
 
@@ -172,7 +177,9 @@ impl Snapshot {
             self.check_commit(commit)?;
         }
         let schema = self.schema(&request.collection)?;
-        Ok(Arc::new(ScanPlan::new(self.clone(), schema, request)?))
+        let mut plan = ScanPlan::new(self.clone(), schema, request)?;
+        plan.ready = plan.ready_parts(self)?;
+        Ok(Arc::new(plan))
     }
 
     /// The plan of a scan and its tasks in order, of `light` rows each if no record is read.
@@ -190,13 +197,28 @@ impl Snapshot {
             rows => rows,
         };
         let range = request.pruned_range(live_range(collection, request.range()));
+        let ranges = match request.without.as_slice() {
+            [] => vec![range.clone()],
+            segments => self.outside(collection.id, &range, segments)?,
+        };
         let mut tasks = VecDeque::new();
         for batch in self.batches(collection.id, &range)? {
             let there = request
                 .as_of
                 .is_none_or(|commit| batch.entry.commit <= commit);
             if there && plan.may_match(&batch.entry, request) {
-                task::split(&batch, &range, rows, &mut tasks);
+                let (first, end) = (
+                    batch.entry.first_seq,
+                    batch.entry.first_seq.0 + batch.entry.rows,
+                );
+                let from = ranges.partition_point(|range| range.end <= first);
+                for range in ranges
+                    .iter()
+                    .skip(from)
+                    .take_while(|range| range.start.0 < end)
+                {
+                    task::split(&batch, range, rows, &mut tasks);
+                }
             }
         }
         Ok((plan, tasks))

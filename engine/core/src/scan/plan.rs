@@ -10,6 +10,7 @@ use lakebed_json::schema::{DataType, SYSTEM_COLUMNS, Schema, arrow_field};
 use super::column_types::{self, TypeOverrides};
 use super::columns::{ScanColumn, column_named, system_field};
 use super::filter::{self, Operand};
+use super::held::ReadyPart;
 use super::record_filter::RecordFilter;
 use super::request::{Filter, Op, ScanRequest};
 use crate::error::{Error, ErrorKind, Result};
@@ -42,6 +43,8 @@ pub(super) struct ScanPlan {
     /// Whether `_json` is given as views.
     pub(super) text_views: bool,
     pub(super) schema: SchemaRef,
+    /// Parts that have all its columns.
+    pub(super) ready: Vec<ReadyPart>,
 }
 
 impl ScanPlan {
@@ -129,6 +132,7 @@ impl ScanPlan {
             filters,
             text_views,
             schema: Arc::new(ArrowSchema::new(fields)),
+            ready: Vec::new(),
         })
     }
 

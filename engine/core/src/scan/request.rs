@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use lakebed_format::{CommitNumber, Seq};
+use lakebed_format::{CommitNumber, SegmentNumber, Seq};
 
 use lakebed_json::schema::DataType;
 
@@ -63,6 +63,8 @@ pub struct ScanRequest {
     pub filters: Vec<Filter>,
     /// The sequence numbers of the rows; `None` means all.
     pub range: Option<Range<Seq>>,
+    /// Not the rows that are in the Parquet files of these segments.
+    pub without: Vec<SegmentNumber>,
     /// Types of columns that replace the inferred ones. A name that is not a column yet is a key that later records may
     /// have. A value that the type cannot hold is an error; VARCHAR holds any, as its text. A filter on such a column
     /// is an error.

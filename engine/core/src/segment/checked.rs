@@ -4,8 +4,11 @@ use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use lakebed_codec::Decoded;
-use lakebed_format::{BlobId, CommitEntry, Fingerprint, PartEntry, RowBatchEntry, SegmentNumber};
+use lakebed_format::{
+    BlobId, CollectionId, CommitEntry, Fingerprint, PartEntry, RowBatchEntry, SegmentNumber,
+};
 
+use super::columns::part::OpenPart;
 use super::files::SegmentFiles;
 use super::interface::{
     Contents, ReadContext, RowBatchBytes, RowSink, Segment, StoredBlobs, StoredFrame,
@@ -51,6 +54,10 @@ impl<S: CheckRead> Checked<S> {
 impl<S: CheckRead> Segment for Checked<S> {
     fn parts(&self, files: &SegmentFiles) -> Result<Vec<PartEntry>> {
         self.check(self.0.parts(files))
+    }
+
+    fn part(&self, files: &SegmentFiles, collection: CollectionId) -> Result<Option<&OpenPart>> {
+        self.check(self.0.part(files, collection))
     }
 
     fn frame_by_ids(

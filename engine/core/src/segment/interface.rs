@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use lakebed_codec::{Decoded, Dictionary};
 use lakebed_format::{
-    BlobId, CommitEntry, CommitNumber, DictionaryNumber, Encoding, Fingerprint, FrameEntry, IdRun,
-    IdSet, PartEntry, RowBatch, RowBatchEntry, SegmentFormat, SegmentNumber, Seq,
+    BlobId, CollectionId, CommitEntry, CommitNumber, DictionaryNumber, Encoding, Fingerprint,
+    FrameEntry, IdRun, IdSet, PartEntry, RowBatch, RowBatchEntry, SegmentFormat, SegmentNumber,
+    Seq,
 };
 
 use super::bytes::Slice;
+use super::columns::part::OpenPart;
 use super::files::SegmentFiles;
 use super::frame_cache::FrameCache;
 use super::verify::Verification;
@@ -129,6 +131,11 @@ pub(crate) trait Segment: Send + Sync + std::fmt::Debug {
     /// Its files besides the one with its number.
     fn parts(&self, _: &SegmentFiles) -> Result<Vec<PartEntry>> {
         Ok(Vec::new())
+    }
+
+    /// The part with the rows of a collection, if there is one.
+    fn part(&self, _: &SegmentFiles, _: CollectionId) -> Result<Option<&OpenPart>> {
+        Ok(None)
     }
 
     /// Passes the frame at a place in the segment's order, counted from 0, as it is stored; false past the last.

@@ -181,6 +181,26 @@ STORE_VERBS: tuple[Verb, ...] = (
         is_silent=True,
     ),
     Verb(
+        "files",
+        "List the Parquet files of a collection, which other programs can read.",
+        "commands.collection_files:files",
+        (
+            COLLECTION,
+            Argument(
+                "flush",
+                "first put its records into Parquet files, as compact --layout columns does",
+                "flag",
+                ("--flush",),
+            ),
+            LISTING_FORMAT,
+            ROWS,
+        ),
+        "A note says how many rows are in no file: the newest, repeated records, and those that share no shapes. Rows of a file that were "
+        "deleted or trimmed since it was written are listed by their _seq: a program that reads the file leaves them out.",
+        ("lakebed files events", "lakebed files events --flush"),
+        changes_store=True,
+    ),
+    Verb(
         "schema",
         "Declare the types of a collection's columns, or infer them anew; set how its records are stored.",
         "commands.schema:schema",

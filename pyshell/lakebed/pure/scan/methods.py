@@ -29,6 +29,21 @@ class TypedReads(Reads):
         view = self._view()
         return count_misfits(view, view.collection(collection), start)
 
+    def files(self, collection: str, /) -> list[dict[str, Any]]:
+        # A store that has segments of layout columns is not opened.
+        self._view().collection(collection)
+        return []
+
+    def file_segments(self, collection: str, /) -> list[int]:
+        self._view().collection(collection)
+        return []
+
+    def records(self, collection: str, seqs: list[int], /) -> list[bytes | None]:
+        return [next((bytes(row.data) for row in self.rows(collection, seq, seq + 1)), None) for seq in seqs]
+
+    def record_hashes(self, collection: str, seqs: list[int], /) -> list[str | None]:
+        return [None if record is None else digest(record).hex() for record in self.records(collection, seqs)]
+
     def arrow(
         self,
         collection: str,
@@ -38,6 +53,7 @@ class TypedReads(Reads):
         stop: int | None,
         signs_of_life: bool,
         views: bool,
+        without: list[int],  # noqa: ARG002  (its segments have no files)
         /,
     ) -> ArrowStream:
         view = self._view()

@@ -15,7 +15,7 @@ const ROWS: usize = 8_192;
 /// Bytes of its records, about.
 const BYTES: usize = 16 << 20;
 
-/// The columns of a part: the typed ones, then [`super::part::SYSTEM`] more.
+/// The columns of a part: the typed ones, then [`super::pages::SYSTEM`] more.
 pub(super) fn fields(schema: &Schema) -> Vec<Field> {
     let all: Vec<usize> = (0..schema.columns.len()).collect();
     let typed = arrow_schema(schema, &all);

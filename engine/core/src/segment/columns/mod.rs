@@ -15,17 +15,22 @@
 //! | `encode` | the thread that writes the file |
 //! | [`part`] | an open part: records by row |
 //! | `pages` | decoded pages, from the cache or the file |
+//! | [`arrays`], `part_columns` | its columns as Arrow arrays |
+//! | [`origin`] | what its columns hold |
 //! | [`sealed`] | the segment: parts and frames behind [`super::Segment`] |
 //!
 //! What a segment of the rows layout can do is not done again here: a [`sealed::SealedColumns`] has one inside, for its
 //! frames and tables. [`super::rows::rewrite`] writes the file of the segment for both layouts.
 
+pub(crate) mod arrays;
 mod batch;
 mod chunks;
 mod encode;
 pub(crate) mod listing;
+pub(crate) mod origin;
 mod pages;
 pub(crate) mod part;
+mod part_columns;
 pub(crate) mod rows;
 pub(crate) mod sealed;
 mod sink;

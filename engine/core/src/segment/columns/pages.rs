@@ -15,6 +15,9 @@ use crate::spelling::quoted;
 /// Bits of a key that tell the offset in a part's file.
 const OFFSET_BITS: u32 = 48;
 
+/// How many columns a part has behind the typed ones.
+pub(super) const SYSTEM: usize = 7;
+
 /// The file of a part, and where its pages lie.
 #[derive(Debug)]
 pub(super) struct PartFile {
@@ -24,7 +27,7 @@ pub(super) struct PartFile {
     pub(super) collection: CollectionId,
     /// Of the checksums of the file.
     pub(super) salt: u64,
-    pub(super) bytes: SegmentBytes,
+    pub(super) bytes: Arc<SegmentBytes>,
     pub(super) directory: PageDirectory,
 }
 
@@ -149,6 +152,17 @@ impl PartPages<'_> {
         let bytes = self.bytes(found, entry)?;
         PageDictionary::decode(found.leaf, entry, &bytes)
             .map_err(|error| self.damaged(found, entry, &error))
+    }
+
+    /// Checks the checksums of a page and of the dictionary it needs.
+    ///
+    /// # Errors
+    /// As [`PartPages::read`].
+    pub(super) fn check(&self, found: PageRef<'_>) -> Result<()> {
+        for entry in found.dictionary.into_iter().chain([found.page]) {
+            self.bytes(found, entry)?;
+        }
+        Ok(())
     }
 
     /// The bytes of a page, whose checksum is right.

@@ -1,10 +1,13 @@
 //! An open part: records by row.
 
+use std::sync::{Arc, OnceLock};
+
 use lakebed_columns::{Lists, RowValues};
-use lakebed_format::{BlobId, IdRun, IdSet, PartEntry, SegmentNumber, limits, names};
+use lakebed_format::{BlobId, CollectionId, IdRun, IdSet, PartEntry, SegmentNumber, limits, names};
 use lakebed_json::shapes::{Shapes, Spellers};
 
-use super::pages::{Keeping, PartFile, PartPages};
+use super::arrays::{OpenArrays, SeqRun};
+use super::pages::{Keeping, PartFile, PartPages, SYSTEM};
 use super::table::PartTable;
 use crate::error::{Error, Result};
 use crate::segment::bytes::SegmentBytes;
@@ -15,8 +18,6 @@ use crate::segment::frame_cache::{FrameCache, FrameKey, Handed};
 const SHAPE: usize = 4;
 const FIX: usize = 5;
 const RAW: usize = 6;
-/// How many there are.
-pub(super) const SYSTEM: usize = 7;
 
 /// A part whose file is open and whose table was checked.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct OpenPart {
     shapes: Shapes,
     /// Leaves of the typed columns.
     typed: usize,
+    pub(super) opened_arrays: OnceLock<OpenArrays>,
+    pub(super) seqs: OnceLock<Box<[SeqRun]>>,
 }
 
 /// Reads records of a part, one after the other.
@@ -54,7 +57,7 @@ impl OpenPart {
         table: PartTable,
     ) -> Result<Self> {
         let name = names::part(segment, entry.collection);
-        let bytes = SegmentBytes::of_file(files, segment, &name, entry.len)?;
+        let bytes = Arc::new(SegmentBytes::of_file(files, segment, &name, entry.len)?);
         let damaged = |detail: &str| Error::corrupt(segment, entry.table_offset, detail);
         let spellers =
             Spellers::decode(&table.spellers).map_err(|error| damaged(&error.to_string()))?;
@@ -92,6 +95,8 @@ impl OpenPart {
             spellers,
             shapes,
             typed,
+            opened_arrays: OnceLock::new(),
+            seqs: OnceLock::new(),
         })
     }
 
@@ -103,14 +108,37 @@ impl OpenPart {
         self.file.bytes.check_read()
     }
 
+    /// Its blobs as runs with the row of the first, in order.
+    pub(crate) fn runs(&self) -> &[(u64, IdRun)] {
+        &self.ids
+    }
+
+    /// The collection whose rows it has.
+    pub(crate) fn collection(&self) -> CollectionId {
+        self.file.collection
+    }
+
+    /// How many rows it has.
+    pub(crate) fn rows(&self) -> u64 {
+        self.file.directory.rows
+    }
+
     /// The row of a blob.
     #[inline]
-    pub(super) fn row(&self, id: BlobId) -> Option<u64> {
+    pub(crate) fn row(&self, id: BlobId) -> Option<u64> {
         let after = self.ids.partition_point(|(_, run)| run.first <= id);
         let (row, run) = self.ids.get(after.checked_sub(1)?)?;
         run.range()
             .contains(&id.0)
             .then(|| row + (id.0 - run.first.0))
+    }
+
+    /// The row of a blob, and for how many blobs from there on rows and ids follow each other.
+    pub(crate) fn row_run(&self, id: BlobId) -> Option<(u64, u64)> {
+        let after = self.ids.partition_point(|(_, run)| run.first <= id);
+        let (row, run) = self.ids.get(after.checked_sub(1)?)?;
+        let step = id.0 - run.first.0;
+        (step < run.len).then(|| (row + step, run.len - step))
     }
 
     /// A reader of its records.

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use lakebed_codec::Decoded;
 use lakebed_format::{
-    BlobId, CommitEntry, Encoding, Fingerprint, IdRun, PartEntry, RowBatchEntry, SegmentEntry,
-    SegmentNumber,
+    BlobId, CollectionId, CommitEntry, Encoding, Fingerprint, IdRun, PartEntry, RowBatchEntry,
+    SegmentEntry, SegmentNumber,
 };
 use parking_lot::Mutex;
 
@@ -267,6 +267,11 @@ impl Segment for SealedColumns {
         let all = self.bytes(files)?;
         contents.frames = first.map(|first| (first, all)).into_iter().collect();
         Ok(contents)
+    }
+
+    fn part(&self, files: &SegmentFiles, collection: CollectionId) -> Result<Option<&OpenPart>> {
+        let parts = &self.opened(files)?.parts;
+        Ok(parts.iter().find(|part| part.collection() == collection))
     }
 
     fn parts(&self, files: &SegmentFiles) -> Result<Vec<PartEntry>> {

@@ -12,6 +12,7 @@ use lakebed_vfs::{Open, Vfs};
 
 use super::batch::{Batch, fields};
 use super::encode::Encoder;
+use super::origin;
 use super::pages::Keeping;
 use super::part::OpenPart;
 use super::rows::{PartRows, ReadRecord};
@@ -112,7 +113,8 @@ impl PartPlace<'_> {
         let mut shaper = Shaper::new(&leaves, spellers, Limits::default());
         let all: Vec<usize> = (0..rows.schema.columns.len()).collect();
         let mut extractor = Extractor::new(&rows.schema, &all);
-        let writer = PartWriter::new(fields(&rows.schema), self.level, sink);
+        let writer = PartWriter::new(fields(&rows.schema), self.level, sink)
+            .with_note(origin::NOTE, origin::note(&rows.schema));
         let mut checks = Checks::default();
         let taken = std::thread::scope(|scope| {
             let mut encoder = Encoder::begin(scope, writer, self.threads);
