@@ -15,6 +15,7 @@
 //! | [`part`] | an open part: records by row |
 //! | `pages` | decoded pages, from the cache or the file |
 //! | [`sealed`] | the segment: parts and frames behind [`super::Segment`] |
+//! | [`salvage`] | what is whole of a damaged one |
 //!
 //! What a segment of the rows layout can do is not done again here: a [`sealed::SealedColumns`] has one inside, for its
 //! frames and tables. [`super::rows::rewrite`] writes the file of the segment for both layouts.
@@ -25,6 +26,7 @@ pub(crate) mod listing;
 mod pages;
 pub(crate) mod part;
 pub(crate) mod rows;
+pub(crate) mod salvage;
 pub(crate) mod sealed;
 mod sink;
 pub(crate) mod table;

@@ -6,7 +6,7 @@ use super::pages::{Keeping, PartPages};
 use super::part::OpenPart;
 use super::sealed::SealedColumns;
 use crate::error::{Error, Result};
-use crate::segment::files::{SegmentFiles, reading};
+use crate::segment::files::{SegmentFiles, len_of, reading};
 use crate::segment::interface::{ReadContext, Segment};
 use crate::segment::verify::Verification;
 
@@ -27,15 +27,22 @@ impl SealedColumns {
         let Some((_, list)) = verification.keep(number, None, self.rows.parts(read.files))? else {
             return Ok(());
         };
+        for damage in &opened.damage {
+            verification.problem(number, None, damage.clone());
+        }
         let mut listed: Vec<(BlobId, Fingerprint)> = Vec::new();
         let result = self.fingerprints(read.files, &mut |id, fingerprint| {
             listed.push((id, fingerprint));
         });
         verification.keep(number, None, result)?;
-        for (part, entry) in opened.parts.iter().zip(&list.parts) {
+        for part in &opened.parts {
+            let mut entries = list.parts.iter();
+            let Some(entry) = entries.find(|entry| entry.collection == part.file.collection) else {
+                continue;
+            };
             let whole = file_checksum(read.files, part, entry.len, verification)?;
             let is_whole = whole == Some(entry.checksum);
-            if !is_whole && !verify_pages(part, verification)? {
+            if !is_whole && !verify_pages(part, verification)? && whole.is_some() {
                 let error = part
                     .file
                     .damaged(0, "bytes outside the pages are not what was written");
@@ -58,6 +65,13 @@ fn file_checksum(
     let Some(file) = verification.keep(part.file.segment, None, file)? else {
         return Ok(None);
     };
+    let found = len_of(part.file.segment, file.as_ref())?;
+    if found < len {
+        let text = format!("the bytes from here on are missing: it should have {len}");
+        let error = part.file.damaged(found, &text);
+        verification.problem(part.file.segment, None, error.message().to_owned());
+        return Ok(None);
+    }
     let mut sum = RunningChecksum::new(part.file.salt);
     let mut bytes = vec![0; STEP];
     let mut at = 0;
