@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use lakebed_codec::{Dictionary, Workers};
 use lakebed_format::{
-    BlobId, Encoding, IdRun, ManifestBody, RowBatchEntry, SegmentEntry, SegmentNumber, Seq, names,
+    BlobId, CollectionId, Encoding, IdRun, ManifestBody, RowBatchEntry, SegmentEntry,
+    SegmentNumber, Seq, names,
 };
 use lakebed_vfs::{Open, Vfs};
 
-use super::plan::Plan;
+use super::plan::{Plan, by_blobs};
 use super::report::{ActionKind, RepairReport};
 use crate::catalogue::Catalogue;
 use crate::context::{StoreContext, read_header};
@@ -47,7 +48,18 @@ impl Plan {
             manifests.map(|number| (names::manifest(*number), format!("manifest-{number}")));
         let format = self.survey.format_lost;
         let format = format.then(|| (names::FORMAT.to_owned(), names::FORMAT.to_owned()));
+        let parts = self.gone_parts().map(|(number, collection)| {
+            let stem = format!("{:012}-{}", number.0, collection.0);
+            (names::part(number, collection), stem)
+        });
+        let segments = segments.chain(parts);
         segments.chain(manifests).chain(format).collect()
+    }
+
+    /// The parts of segments whose files go.
+    fn gone_parts(&self) -> impl Iterator<Item = (SegmentNumber, CollectionId)> {
+        let parts = self.survey.parts.iter().copied();
+        parts.filter(|(number, _)| self.gone.contains(number))
     }
 
     /// Tells what else will be done.
@@ -140,6 +152,9 @@ impl Plan {
                 // What stays is no part of the store any more.
                 let _ = vfs.unlink(&names::segment(*segment));
             }
+            for (segment, collection) in self.gone_parts() {
+                let _ = vfs.unlink(&names::part(segment, collection));
+            }
         }
         Ok(())
     }
@@ -161,7 +176,7 @@ impl Plan {
         let highest = self.highest_segment();
         let mut next = catalogue.next_segment.max(highest.next());
         let mut parts: Vec<_> = self.parts.iter().collect();
-        parts.sort_by_key(|part| part.entry.first_blob);
+        parts.sort_by_key(|part| by_blobs(&part.entry));
         let active = SegmentNumber(next.0 + parts.len() as u64);
         catalogue.next_segment = active.next();
         let mut segments: Vec<SegmentEntry> = self.whole.iter().map(|s| s.entry).collect();
@@ -226,7 +241,7 @@ fn body(
     active: SegmentNumber,
 ) -> Result<ManifestBody> {
     let mut segments: Vec<SegmentEntry> = segments.iter().copied().chain(more).collect();
-    segments.sort_by_key(|entry| entry.first_blob);
+    segments.sort_by_key(by_blobs);
     body_of(state, catalogue, segments, active)
 }
 

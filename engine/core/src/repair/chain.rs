@@ -12,10 +12,11 @@ use super::survey::Survey;
 use crate::catalogue::Catalogue;
 use crate::error::{ErrorKind, Result};
 use crate::problem::{Problem, ProblemKind};
+use crate::segment::columns::salvage::SalvagedSegment;
 use crate::segment::damage::ReadFailure;
 use crate::segment::files::len_of;
 use crate::segment::rows::active::{ActiveRows, Newest, SyncState};
-use crate::segment::rows::salvage::{Salvaged, SalvagedRows, salvage};
+use crate::segment::rows::salvage::{Salvaged, salvage};
 use crate::segment::rows::walker::{WalkedBytes, read_header};
 use crate::segment::unnamed::sealed_commits;
 
@@ -93,7 +94,7 @@ impl Chain {
                     continue;
                 }
                 // Those that are needed are found by their blobs.
-                Ok(header) if header.layout != Layout::Rows => continue,
+                Ok(header) if header.layout == Layout::Large => continue,
                 Ok(_) => {}
                 Err(failure) => _ = failure.into_damage()?,
             }
@@ -294,7 +295,7 @@ impl Chain {
         let files = &survey.context.segments;
         let mut links = Vec::new();
         for one in &survey.aside {
-            if one.header.layout != Layout::Rows {
+            if one.header.layout == Layout::Large {
                 continue;
             }
             let number = one.header.number;
@@ -451,7 +452,7 @@ fn take(plan: &mut Plan, link: Link, report: &mut RepairReport) {
         raw_bytes: 0,
     };
     let lost_records = found.lost_records;
-    let segment = Arc::new(SalvagedRows::new(found, link.file));
+    let segment = Arc::new(SalvagedSegment::new(found, link.file));
     if lost_records {
         let mut loss = RepairLoss::new(
             LossKind::Catalogue,

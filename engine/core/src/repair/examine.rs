@@ -8,14 +8,15 @@ use lakebed_vfs::ReadFile;
 
 use super::chain::{Chain, is_headed};
 use super::meter::{Collect, Meter};
-use super::plan::{Part, Plan};
+use super::plan::{Part, Plan, by_blobs};
 use super::report::{ActionKind, LossKind, RepairLoss, RepairReport};
 use super::survey::Survey;
 use crate::catalogue::Catalogue;
 use crate::error::{ErrorKind, Result};
 use crate::problem::{Problem, ProblemKind};
+use crate::segment::columns::salvage::SalvagedSegment;
 use crate::segment::large::LargeSegment;
-use crate::segment::rows::salvage::{SalvagedRows, salvage};
+use crate::segment::rows::salvage::salvage;
 use crate::segment::verify::Verification;
 use crate::segment::{SealedSegment, Segment, damaged_rows};
 use crate::snapshot::Snapshot;
@@ -55,7 +56,7 @@ impl Plan {
                 None => plan.large.push(*entry),
             }
         }
-        plan.whole.sort_by_key(|sealed| sealed.entry.first_blob);
+        plan.whole.sort_by_key(|sealed| by_blobs(&sealed.entry));
         let chain = Chain::of(&plan.survey, meter)?;
         chain.join(&mut plan, rewrite_active, report, meter)?;
         plan.check_segments(report, meter)?;
@@ -148,7 +149,7 @@ impl Plan {
                 break;
             }
         }
-        if self.survey.segments.contains(&number) {
+        if self.survey.has_files(number) {
             self.gone.insert(number);
         }
         let Some((mut salvaged, file, place)) = found else {
@@ -178,7 +179,7 @@ impl Plan {
             ..*entry
         };
         self.parts.push(Part {
-            segment: Arc::new(SalvagedRows::new(salvaged, file)),
+            segment: Arc::new(SalvagedSegment::new(salvaged, file)),
             entry,
         });
         Ok(())

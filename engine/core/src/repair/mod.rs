@@ -37,7 +37,6 @@ pub(crate) fn repair(
     request: RepairOptions,
 ) -> Result<RepairReport> {
     options.check()?;
-    check_rows_only(vfs.as_ref())?;
     let options = Options {
         mode: Mode::Append,
         create: false,
@@ -89,29 +88,14 @@ fn planned(
     Ok(plan)
 }
 
-/// Parts hold blobs that are in no frame, and what is whole of a damaged part is not taken out of it.
-fn check_rows_only(vfs: &dyn Vfs) -> Result<()> {
-    let list = vfs.list(names::SEGMENTS).unwrap_or_default();
-    let Some(part) = list.iter().find(|name| names::parse_part(name).is_some()) else {
-        return Ok(());
-    };
-    Err(Error::new(
-        ErrorKind::InvalidArgument,
-        format!(
-            "{store} has segments in columns ({part}), and repair mends segments of rows only; nothing was changed. \
-             `lakebed verify` names what is damaged, what is whole can be read and exported, and a backup comes back with \
-             `lakebed restore`.",
-            store = vfs.describe()
-        ),
-    ))
-}
-
 /// Bytes of all segments.
 fn segment_bytes(vfs: &dyn Vfs) -> u64 {
     let list = vfs.list(names::SEGMENTS).unwrap_or_default();
-    let files = list.iter().filter_map(|name| names::parse_segment(name));
+    let files = list
+        .iter()
+        .map(|name| format!("{}/{name}", names::SEGMENTS));
     files
-        .filter_map(|number| vfs.open_read(&names::segment(number)).ok()?.len().ok())
+        .filter_map(|name| vfs.open_read(&name).ok()?.len().ok())
         .sum()
 }
 

@@ -12,8 +12,8 @@ use super::survey::{Survey, some_file};
 use crate::catalogue::Catalogue;
 use crate::error::Result;
 use crate::index::lookup::Lookup;
+use crate::segment::columns::salvage::SalvagedSegment;
 use crate::segment::rows::active::ActiveRows;
-use crate::segment::rows::salvage::SalvagedRows;
 use crate::segment::{SealedSegment, Segment};
 use crate::snapshot::CommittedState;
 use crate::snapshot::committed::HeldManifest;
@@ -21,7 +21,7 @@ use crate::snapshot::committed::HeldManifest;
 /// A segment that is written again.
 #[derive(Debug)]
 pub(super) struct Part {
-    pub(super) segment: Arc<SalvagedRows>,
+    pub(super) segment: Arc<SalvagedSegment>,
     /// What a manifest said of it, or would say.
     pub(super) entry: SegmentEntry,
 }
@@ -49,7 +49,7 @@ pub(super) struct Plan {
     /// Runs under `index/` that cannot be read to their end.
     pub(super) runs: Vec<u64>,
     /// Segments with groups whose records are lost: nothing tells which of their blobs were put.
-    pub(super) unpinned: Vec<Arc<SalvagedRows>>,
+    pub(super) unpinned: Vec<Arc<SalvagedSegment>>,
     /// Whether the catalogue says something else than the manifest and the active segment.
     pub(super) amended: bool,
 }
@@ -66,7 +66,7 @@ impl Plan {
             entry: part.entry,
             segment: Arc::clone(&part.segment) as Arc<dyn Segment>,
         }));
-        sealed.sort_by_key(|sealed| sealed.entry.first_blob);
+        sealed.sort_by_key(|sealed| by_blobs(&sealed.entry));
         // With an active segment the catalogue before it is the manifest's.
         let catalogue = match &self.active {
             Some(_) => Catalogue::from_body(&self.survey.base),
@@ -167,6 +167,12 @@ impl Plan {
         let all = self.survey.segments.iter().copied().chain(aside);
         all.max().unwrap_or_default()
     }
+}
+
+/// The order of segments in a manifest. One without blobs comes before the one that begins with the same id, which is
+/// then found by it.
+pub(super) fn by_blobs(entry: &SegmentEntry) -> (BlobId, BlobId) {
+    (entry.first_blob, entry.end_blob)
 }
 
 /// What segments list of commits.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use lakebed_format::{
-    CommitNumber, Layout, Manifest, ManifestBody, SegmentFormat, SegmentHeader, SegmentNumber,
-    StoreHeader, StoreUuid, limits, names,
+    CollectionId, CommitNumber, Layout, Manifest, ManifestBody, SegmentFormat, SegmentHeader,
+    SegmentNumber, StoreHeader, StoreUuid, limits, names,
 };
 use lakebed_vfs::{Open, ReadFile, Vfs};
 
@@ -48,6 +48,8 @@ pub(super) struct Survey {
     pub(super) has_manifest: bool,
     /// Segments in their place.
     pub(super) segments: Vec<SegmentNumber>,
+    /// Parts in their place.
+    pub(super) parts: Vec<(SegmentNumber, CollectionId)>,
     pub(super) aside: Vec<AsideFile>,
 }
 
@@ -78,6 +80,10 @@ impl Survey {
             Ok(numbers) => numbers,
             Err(_) if vfs.list(names::SEGMENTS).is_err() => Vec::new(),
             Err(error) => return Err(error),
+        };
+        let parts = match files.parts() {
+            Err(_) if segments.is_empty() => Vec::new(),
+            parts => parts?,
         };
         // A large blob that a sweep moved away is read where it is.
         let present: BTreeSet<SegmentNumber> = segments.iter().copied().collect();
@@ -121,8 +127,14 @@ impl Survey {
             has_manifest,
             base: best.unwrap_or_else(first_body),
             segments,
+            parts,
             aside,
         })
+    }
+
+    /// Whether a segment has a file in its place.
+    pub(super) fn has_files(&self, number: SegmentNumber) -> bool {
+        self.segments.contains(&number) || self.parts.iter().any(|(of, _)| *of == number)
     }
 }
 

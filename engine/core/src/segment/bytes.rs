@@ -142,17 +142,31 @@ impl SegmentBytes {
         name: &str,
         len: u64,
     ) -> Result<Self> {
-        let file = files.open_named(segment, name)?;
-        let name = Arc::from(name);
-        let found = len_of(segment, file.as_ref())?;
-        if found < len {
+        let bytes = Self::of_file_so_far(files, segment, name, len)?;
+        if bytes.len < len {
             return Err(Error::corrupt(
                 segment,
-                found,
+                bytes.len,
                 format!("the file ends here and should have {len} bytes"),
             ));
         }
-        let mapping = if files.can_map {
+        Ok(bytes)
+    }
+
+    /// The same, also of a file that is shorter: what is behind its end is damaged when it is read.
+    ///
+    /// # Errors
+    /// `Corrupt` when the file is missing; `Io`.
+    pub(crate) fn of_file_so_far(
+        files: &SegmentFiles,
+        segment: SegmentNumber,
+        name: &str,
+        len: u64,
+    ) -> Result<Self> {
+        let file = files.open_named(segment, name)?;
+        let name = Arc::from(name);
+        let len = len.min(len_of(segment, file.as_ref())?);
+        let mapping = if files.can_map && len > 0 {
             map(file.as_ref(), segment, len, Advice::Random)?
         } else {
             None

@@ -146,6 +146,37 @@ impl SegmentFiles {
         Ok(parts)
     }
 
+    /// Files that may be the part of a collection in a segment, of which `len` bytes were written: the one of its name,
+    /// those that were moved to `aside/`, and those of that length under another part's name.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) fn part_candidates(
+        &self,
+        segment: SegmentNumber,
+        collection: CollectionId,
+        len: u64,
+    ) -> Result<Vec<String>> {
+        let own = names::part(segment, collection);
+        let stem = format!("{:012}-{}-", segment.0, collection.0);
+        let aside = self.vfs.list(names::ASIDE).unwrap_or_default();
+        let aside = aside
+            .iter()
+            .filter(|name| name.starts_with(&stem) && is_parquet(name));
+        let mut found: Vec<String> = aside
+            .map(|name| format!("{}/{name}", names::ASIDE))
+            .collect();
+        for (other, of) in self.parts()? {
+            let name = names::part(other, of);
+            if name == own {
+                found.insert(0, name);
+            } else if self.vfs.open_read(&name).and_then(|file| file.len()).ok() == Some(len) {
+                found.push(name);
+            }
+        }
+        Ok(found)
+    }
+
     /// Closes what is open and not in use at this moment.
     pub(crate) fn close_files(&self) {
         self.open.close();
@@ -179,6 +210,11 @@ impl SegmentFiles {
         }
         Error::corrupt(segment, 0, format!("its file {name} is missing")).with_source(error)
     }
+}
+
+fn is_parquet(name: &str) -> bool {
+    let extension = std::path::Path::new(name).extension();
+    extension.is_some_and(|extension| extension == "parquet")
 }
 
 /// "reading segment 3"

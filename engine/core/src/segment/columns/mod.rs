@@ -18,6 +18,7 @@
 //! | [`arrays`], `part_columns` | its columns as Arrow arrays |
 //! | [`origin`] | what its columns hold |
 //! | [`sealed`] | the segment: parts and frames behind [`super::Segment`] |
+//! | [`salvage`] | what is whole of a damaged one |
 //!
 //! What a segment of the rows layout can do is not done again here: a [`sealed::SealedColumns`] has one inside, for its
 //! frames and tables. [`super::rows::rewrite`] writes the file of the segment for both layouts.
@@ -32,6 +33,7 @@ mod pages;
 pub(crate) mod part;
 mod part_columns;
 pub(crate) mod rows;
+pub(crate) mod salvage;
 pub(crate) mod sealed;
 mod sink;
 pub(crate) mod table;

@@ -7,7 +7,7 @@ use lakebed_columns::{
 };
 use lakebed_format::{CollectionId, SegmentNumber, checksum, names};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::segment::bytes::{SegmentBytes, Slice};
 use crate::segment::frame_cache::{Cached, Dictionaries, FrameCache, FrameKey};
 use crate::spelling::quoted;
@@ -167,7 +167,13 @@ impl PartPages<'_> {
 
     /// The bytes of a page, whose checksum is right.
     fn bytes(&self, found: PageRef<'_>, entry: &PageEntry) -> Result<Slice> {
-        let bytes = self.part.bytes.slice(entry.offset, u64::from(entry.len))?;
+        let bytes = self.part.bytes.slice(entry.offset, u64::from(entry.len));
+        let bytes = match bytes {
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                return Err(self.wrong(found, entry, "the file ends before it does"));
+            }
+            bytes => bytes?,
+        };
         bytes.prefetch(0..bytes.len());
         if checksum(self.part.salt, entry.offset, &bytes) != entry.checksum {
             let error = "it does not have its checksum";

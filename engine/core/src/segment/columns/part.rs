@@ -48,7 +48,7 @@ impl OpenPart {
     /// The part of a segment with this entry and this table.
     ///
     /// # Errors
-    /// `Corrupt` when its file is missing or shorter, or table and file do not fit; `Io`.
+    /// `Corrupt` when its file is missing, or the table does not fit; `Io`.
     pub(crate) fn new(
         files: &SegmentFiles,
         (segment, salt): (SegmentNumber, u64),
@@ -57,7 +57,23 @@ impl OpenPart {
         table: PartTable,
     ) -> Result<Self> {
         let name = names::part(segment, entry.collection);
-        let bytes = Arc::new(SegmentBytes::of_file(files, segment, &name, entry.len)?);
+        Self::of_file(files, (segment, salt), place, entry, table, &name)
+    }
+
+    /// The same, from a file of this name.
+    ///
+    /// # Errors
+    /// As [`OpenPart::new`].
+    pub(super) fn of_file(
+        files: &SegmentFiles,
+        (segment, salt): (SegmentNumber, u64),
+        place: usize,
+        entry: &PartEntry,
+        table: PartTable,
+        name: &str,
+    ) -> Result<Self> {
+        // Of a file that was cut, the pages before its end are read.
+        let bytes = Arc::new(SegmentBytes::of_file_so_far(files, segment, name, entry.len)?);
         let damaged = |detail: &str| Error::corrupt(segment, entry.table_offset, detail);
         let spellers =
             Spellers::decode(&table.spellers).map_err(|error| damaged(&error.to_string()))?;

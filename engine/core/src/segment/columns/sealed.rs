@@ -15,7 +15,7 @@ use super::pages::Keeping;
 use super::part::{OpenPart, Records};
 use super::table::PartTable;
 use crate::blob::Blob;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::segment::checked::CheckRead;
 use crate::segment::files::SegmentFiles;
 use crate::segment::frame_cache::FrameKey;
@@ -42,6 +42,8 @@ pub(crate) struct SealedColumns {
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) parts: Vec<OpenPart>,
+    /// Why others cannot be opened.
+    pub(super) damage: Vec<String>,
     pub(super) chunks: Chunks,
 }
 
@@ -65,17 +67,27 @@ impl SealedColumns {
         }
         let number = self.entry.number;
         let (salt, list) = self.rows.parts(files)?;
-        let mut parts = Vec::with_capacity(list.parts.len());
+        let (mut parts, mut damage) = (Vec::with_capacity(list.parts.len()), Vec::new());
         for (place, entry) in list.parts.iter().enumerate() {
-            let bytes = self
-                .rows
-                .slice(files, entry.table_offset, entry.table_len)?;
-            let table = PartTable::decode(number, salt, entry.table_offset, &bytes)?;
-            parts.push(OpenPart::new(files, (number, salt), place, entry, table)?);
+            let open = || {
+                let (offset, len) = (entry.table_offset, entry.table_len);
+                let bytes = self.rows.slice(files, offset, len)?;
+                let table = PartTable::decode(number, salt, offset, &bytes)?;
+                OpenPart::new(files, (number, salt), place, entry, table)
+            };
+            match open() {
+                Ok(part) => parts.push(part),
+                // What is in the other parts and in frames stays readable.
+                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                    damage.push(error.message().to_owned());
+                }
+                Err(error) => return Err(error),
+            }
         }
         let ids = self.rows.contents(files)?.ids;
         let opened = Opened {
             parts,
+            damage,
             chunks: Chunks::new(&ids, &list.alone),
         };
         Ok(self.opened.get_or_init(|| opened))
@@ -102,7 +114,8 @@ impl SealedColumns {
                 records.append(row, &mut bytes)?;
                 *end = row + 1;
             } else {
-                let blob = self.rows.blob(read, id)?.ok_or_else(|| self.missing(id))?;
+                let blob = self.rows.blob(read, id)?;
+                let blob = blob.ok_or_else(|| self.missing(opened, id))?;
                 bytes.extend_from_slice(&blob);
             }
             let len = u32::try_from(bytes.len() - start);
@@ -120,7 +133,11 @@ impl SealedColumns {
         Ok(self.entry.len + parts.iter().map(|part| part.len).sum::<u64>())
     }
 
-    fn missing(&self, id: BlobId) -> Error {
+    /// A blob of the segment is in no frame and in no part that is open.
+    fn missing(&self, opened: &Opened, id: BlobId) -> Error {
+        if let Some(damage) = opened.damage.first() {
+            return Error::new(ErrorKind::Corrupt, damage.clone());
+        }
         let detail = format!("blob {id} is listed and is in no frame and no part");
         Error::corrupt(self.entry.number, 0, detail)
     }
@@ -153,7 +170,14 @@ impl Segment for SealedColumns {
                 return Ok(Some(Blob::owned(bytes)));
             }
         }
-        self.rows.blob(read, id)
+        let found = self.rows.blob(read, id)?;
+        if found.is_none()
+            && !opened.damage.is_empty()
+            && self.rows.contents(read.files)?.ids.contains(id)
+        {
+            return Err(self.missing(opened, id));
+        }
+        Ok(found)
     }
 
     fn blobs_from(&self, read: ReadContext<'_>, id: BlobId) -> Result<Option<Arc<Decoded>>> {

@@ -7,7 +7,7 @@ use super::part::OpenPart;
 use super::sealed::SealedColumns;
 use crate::error::{Error, Result};
 use crate::problem::ProblemKind;
-use crate::segment::files::{SegmentFiles, reading};
+use crate::segment::files::{SegmentFiles, len_of, reading};
 use crate::segment::interface::{ReadContext, Segment};
 use crate::segment::verify::Verification;
 
@@ -34,19 +34,29 @@ impl SealedColumns {
         else {
             return Ok(());
         };
+        for damage in &opened.damage {
+            verification.problem(ProblemKind::Part, number, None, damage.clone());
+        }
         let mut listed: Vec<(BlobId, Fingerprint)> = Vec::new();
         let result = self.fingerprints(read.files, &mut |id, fingerprint| {
             listed.push((id, fingerprint));
         });
         verification.keep(ProblemKind::Footer, number, None, result)?;
-        for (part, entry) in opened.parts.iter().zip(&list.parts) {
+        for part in &opened.parts {
+            let mut entries = list.parts.iter();
+            let Some(entry) = entries.find(|entry| entry.collection == part.file.collection) else {
+                continue;
+            };
             // Only the first slice reads the files; of a sample nobody does.
             let scope = verification.scope();
             let read_whole = scope.has_structures() && !scope.sampled;
-            let is_whole = !read_whole
-                || file_checksum(read.files, part, entry.len, verification)?
-                    == Some(entry.checksum);
-            if !is_whole && !verify_pages(part, verification)? {
+            let sum = if read_whole {
+                file_checksum(read.files, part, entry.len, verification)?
+            } else {
+                Some(entry.checksum)
+            };
+            let is_whole = sum == Some(entry.checksum);
+            if !is_whole && !verify_pages(part, verification)? && sum.is_some() {
                 let error = part
                     .file
                     .damaged(0, "bytes outside the pages are not what was written");
@@ -69,6 +79,18 @@ fn file_checksum(
     let Some(file) = verification.keep(ProblemKind::Part, part.file.segment, None, file)? else {
         return Ok(None);
     };
+    let found = len_of(part.file.segment, file.as_ref())?;
+    if found < len {
+        let text = format!("the bytes from here on are missing: it should have {len}");
+        let error = part.file.damaged(found, &text);
+        verification.problem(
+            ProblemKind::Part,
+            part.file.segment,
+            None,
+            error.message().to_owned(),
+        );
+        return Ok(None);
+    }
     let mut sum = RunningChecksum::new(part.file.salt);
     let mut bytes = vec![0; STEP];
     let mut at = 0;

@@ -1,4 +1,5 @@
-//! A rows segment whose tables, groups or frames are damaged: whatever is whole of it, for repair to write again.
+//! A segment of the rows layout whose tables, groups or frames are damaged: whatever is whole of it, for repair to write
+//! again. The file of a segment of the columns layout has the same structures.
 //!
 //! Nothing of it is trusted but its checksums. Frames and row batches are found by walking over the file and by every
 //! table that is whole; fingerprints are made from the blobs.
@@ -13,13 +14,14 @@ use std::sync::{Arc, OnceLock};
 use lakebed_codec::{Decoded, Dictionary};
 use lakebed_format::{
     BlobId, CatalogueRecord, CommitEntry, CommitNumber, DictionaryNumber, Encoding, Fingerprint,
-    Hash, IdRun, IdSet, RowBatchEntry, SegmentFormat, SegmentNumber,
+    Hash, IdRun, IdSet, PartList, RowBatchEntry, SegmentFormat, SegmentNumber,
 };
 use lakebed_vfs::ReadFile;
 
 use super::frame::{self, FramePlace};
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
+use crate::segment::bytes::Slice;
 use crate::segment::damage::Damage;
 use crate::segment::files::SegmentFiles;
 use crate::segment::interface::{
@@ -63,6 +65,8 @@ pub(crate) struct Salvaged {
     pub(crate) records: Vec<CatalogueRecord>,
     /// Whether the records of some group cannot be read.
     pub(crate) lost_records: bool,
+    /// The parts that some table lists.
+    pub(crate) parts: PartList,
     /// Where the last COMMIT ends.
     pub(crate) end: u64,
     /// Bytes of the file.
@@ -203,6 +207,21 @@ impl SalvagedRows {
         let number = found.encoding.dictionary();
         let dictionary = number.map(|number| read.dictionaries.dictionary(number));
         self.decode(found, dictionary.transpose()?.as_deref())
+    }
+
+    /// A part of the file.
+    ///
+    /// # Errors
+    /// `Corrupt` when it is not within the file; `Io`.
+    pub(in crate::segment) fn slice(&self, offset: u64, len: u64) -> Result<Slice> {
+        if offset
+            .checked_add(len)
+            .is_none_or(|end| end > self.found.len)
+        {
+            let detail = format!("{len} bytes from here on do not lie within the file");
+            return Err(Error::corrupt(self.found.segment, offset, detail));
+        }
+        Ok(self.walker().read(offset, len, Damage::Index)?)
     }
 
     fn walker(&self) -> Walker<'_> {

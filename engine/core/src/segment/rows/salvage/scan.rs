@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use lakebed_format::{
     BlobId, BlockKind, CatalogueRecord, CommitEntry, CommitNumber, FrameHeader, FrameTable,
-    IndexBlock, Layout, LocatedCommit, RowBatch, RowBatchEntry, SectionKind, SegmentNumber,
-    coding::take_varint, limits,
+    IndexBlock, Layout, LocatedCommit, PartList, RowBatch, RowBatchEntry, SectionKind,
+    SegmentNumber, coding::take_varint, limits,
 };
 use lakebed_vfs::ReadFile;
 
@@ -24,8 +24,8 @@ const LONGEST_BATCH: u64 = 2 << 20;
 const BATCH_HEAD: u64 = 8 + 10;
 
 /// What is whole of a file. `named` is the number that the file's name gives. Groups behind the last whole COMMIT count
-/// up to `acknowledged`: they were on disk when the last writer said so. `None` when the file is not a rows segment of
-/// this store, or nothing in it is whole.
+/// up to `acknowledged`: they were on disk when the last writer said so. `None` when the file is not a segment of rows
+/// or columns of this store, or nothing in it is whole.
 ///
 /// # Errors
 /// `FormatTooNew`, `Io`; those of `advance`, which is told the bytes read.
@@ -48,7 +48,7 @@ pub(crate) fn salvage(
         salt: 0,
     };
     match read_header(bytes, named) {
-        Ok(header) if header.uuid != files.store || header.layout != Layout::Rows => {
+        Ok(header) if header.uuid != files.store || header.layout == Layout::Large => {
             return Ok(None);
         }
         Ok(header) => {
@@ -130,6 +130,7 @@ impl<'a> Scan<'a> {
                 next_blob: last.map_or(BlobId(0), |last| last.commit.next_blob),
                 records: Vec::new(),
                 lost_records: false,
+                parts: PartList::default(),
                 end: last.map_or(limits::FIRST_GROUP, LocatedCommit::end),
                 len,
             },
@@ -166,6 +167,12 @@ impl<'a> Scan<'a> {
         if let Some(rows) = whole(self.walker.rows(block))? {
             self.stops.extend(rows.iter().map(|entry| entry.offset));
             self.found.listed.extend(rows);
+        }
+        if let Some(parts) = whole(self.walker.section(block, SectionKind::Parts))?
+            && !parts.is_empty()
+            && let Ok(parts) = PartList::decode(&parts, block.offset)
+        {
+            self.found.parts = parts;
         }
         if let Some(frames) = whole(self.walker.section(block, SectionKind::Frames))?
             && let Ok(frames) = FrameTable::new(&frames)
