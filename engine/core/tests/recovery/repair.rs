@@ -560,10 +560,7 @@ fn columns_that_an_older_manifest_misses_are_taken_in() {
         };
         let (stem, extension) = rest.rsplit_once('.').unwrap();
         now.remove(&name);
-        now.insert(
-            format!("aside/{stem}-1700000000000000.{extension}"),
-            bytes,
-        );
+        now.insert(format!("aside/{stem}-1700000000000000.{extension}"), bytes);
     }
     let vfs: Arc<dyn Vfs> = Arc::new(disk_of(&now));
     let report = repair(&vfs, false).unwrap();

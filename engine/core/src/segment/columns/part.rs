@@ -73,7 +73,9 @@ impl OpenPart {
         name: &str,
     ) -> Result<Self> {
         // Of a file that was cut, the pages before its end are read.
-        let bytes = Arc::new(SegmentBytes::of_file_so_far(files, segment, name, entry.len)?);
+        let bytes = Arc::new(SegmentBytes::of_file_so_far(
+            files, segment, name, entry.len,
+        )?);
         let damaged = |detail: &str| Error::corrupt(segment, entry.table_offset, detail);
         let spellers =
             Spellers::decode(&table.spellers).map_err(|error| damaged(&error.to_string()))?;

@@ -34,8 +34,10 @@ impl SealedColumns {
         else {
             return Ok(());
         };
-        for damage in &opened.damage {
-            verification.problem(ProblemKind::Part, number, None, damage.clone());
+        if verification.scope().has_structures() {
+            for damage in &opened.damage {
+                verification.problem(ProblemKind::Part, number, None, damage.clone());
+            }
         }
         let mut listed: Vec<(BlobId, Fingerprint)> = Vec::new();
         let result = self.fingerprints(read.files, &mut |id, fingerprint| {
