@@ -1,6 +1,6 @@
 //! Ingests a file as rows and as columns, and prints sizes, times and speeds of both: `cargo run --profile fast
-//! --example columns -- FILE [DIRECTORY] [THREADS]`. The file is plain NDJSON. On Linux the processor's time is printed,
-//! too, which tells more than the clock where others are at work.
+//! --example columns -- FILE [DIRECTORY] [THREADS]`. The file is plain NDJSON. On Linux the processor's time is
+//! printed, too, which tells more than the clock where others are at work.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
