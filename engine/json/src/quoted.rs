@@ -6,7 +6,7 @@ use std::fmt::{self, Display, Formatter, Write as _};
 /// as `\n`, `\r` and `\t`, other characters that show nothing or turn the text around as `\u{7f}`, and all others as
 /// they are.
 ///
-/// What is escaped is written out in below: `Debug` of a text goes by the Unicode version of the compiler, and the
+/// What is escaped is written out below: `Debug` of a text goes by the Unicode version of the compiler, and the
 /// engine in Python says the same sentences.
 pub fn quoted<T: AsRef<str>>(text: T) -> impl Display {
     Quoted(text)
