@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
+from lakebed._cli.environment.backend_notice import missing_rust
 from lakebed._cli.messages.file_errors import unwritable
 from lakebed._cli.messages.terminal import TerminalWriter, shown, wants_color
 from lakebed._encodings import compressed
@@ -186,6 +187,11 @@ class Context:
         """Writes a remark to standard error."""
         sys.stdout.flush()
         sys.stderr.write(shown(text, sys.stderr) + "\n")
+
+    def note_backend(self) -> None:
+        """Tells a person once that the engine in Rust is not there, and how to get it; nobody who chose Python."""
+        if sys.stderr.isatty() and (text := missing_rust()) is not None:
+            self.note(f"note: {text}")
 
     def confirm(self, question: str) -> bool:
         """Asks a question on standard error; whether the answer is yes."""
