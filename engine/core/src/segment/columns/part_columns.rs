@@ -50,6 +50,7 @@ impl OpenPart {
         let pages = PartPages {
             part: &self.file,
             keeping: Keeping::Never,
+            dictionaries: Vec::new(),
             error: None,
         };
         for found in PartArrays::pages(&self.file.directory, &leaves, rows.clone()) {
