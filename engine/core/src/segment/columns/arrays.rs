@@ -41,7 +41,7 @@ impl AsRef<[u8]> for Held {
 }
 
 impl PartBytes for FileBytes {
-    fn len(&self) -> u64 {
+    fn file_len(&self) -> u64 {
         self.0.len()
     }
 
