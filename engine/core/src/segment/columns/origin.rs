@@ -31,7 +31,7 @@ impl Origin {
             }
             ColumnSource::Path(keys) => {
                 source.push(1);
-                for key in keys.iter() {
+                for key in keys {
                     put_bytes(&mut source, key);
                 }
             }
