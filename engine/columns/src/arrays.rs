@@ -19,6 +19,7 @@ use parquet::arrow::arrow_reader::{
 use parquet::errors::ParquetError;
 use parquet::file::metadata::PageIndexPolicy;
 use parquet::file::reader::{ChunkReader, Length};
+use parquet::file::statistics::Statistics;
 
 use crate::directory::{PageDirectory, PageRef};
 use crate::error::{ColumnsError, Result};
@@ -29,7 +30,7 @@ pub type Piece = Box<dyn AsRef<[u8]> + Send + Sync>;
 /// The file of a part.
 pub trait PartBytes: Send + Sync + std::fmt::Debug {
     /// Bytes of the file.
-    fn len(&self) -> u64;
+    fn file_len(&self) -> u64;
 
     /// Some of them.
     ///
@@ -138,15 +139,13 @@ impl PartArrays {
         };
         metadata.row_groups().iter().any(|group| {
             let statistics = group.columns().get(place).and_then(|c| c.statistics());
-            let nulls = statistics.and_then(|known| known.null_count_opt());
+            let nulls = statistics.and_then(Statistics::null_count_opt);
             nulls.is_none_or(|nulls| nulls < group.num_rows().cast_unsigned())
         })
     }
 
     /// The least and the greatest value of a column of integers, if the footer has them.
     pub fn bounds(&self, name: &str) -> Option<(i64, i64)> {
-        use parquet::file::statistics::Statistics;
-
         let metadata = self.metadata.metadata();
         let schema = metadata.file_metadata().schema_descr();
         let place = schema
@@ -278,7 +277,7 @@ struct Source(Arc<dyn PartBytes>);
 
 impl Length for Source {
     fn len(&self) -> u64 {
-        self.0.len()
+        self.0.file_len()
     }
 }
 
@@ -316,7 +315,8 @@ struct Stream {
 
 impl Read for Stream {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        let rest = usize::try_from(self.file.len().saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let rest =
+            usize::try_from(self.file.file_len().saturating_sub(self.at)).unwrap_or(usize::MAX);
         let len = into.len().min(rest);
         let piece = self.file.piece(self.at, len)?;
         let bytes = (*piece).as_ref();

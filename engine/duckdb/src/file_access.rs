@@ -12,7 +12,6 @@ use std::sync::Arc;
 use lakebed_core::Result;
 use parking_lot::Mutex;
 
-use crate::attached::AttachedStores;
 use crate::callback::invalid;
 
 /// What is done to a file.
@@ -28,11 +27,7 @@ pub(crate) enum FileUse {
 
 /// The stores of one database that may be read whatever its settings say.
 #[derive(Debug, Default)]
-pub(crate) struct AllowedStores {
-    paths: Mutex<BTreeSet<PathBuf>>,
-    /// Those that are tables, which this does not allow to read.
-    pub(crate) attached: AttachedStores,
-}
+pub(crate) struct AllowedStores(Mutex<BTreeSet<PathBuf>>);
 
 impl AllowedStores {
     /// Allows reading a store. Returns its canonical path.
@@ -43,12 +38,12 @@ impl AllowedStores {
                 store.display()
             ))
         })?;
-        self.paths.lock().insert(found.clone());
+        self.0.lock().insert(found.clone());
         Ok(found)
     }
 
     fn contains(&self, canonical: &Path) -> bool {
-        self.paths.lock().contains(canonical)
+        self.0.lock().contains(canonical)
     }
 }
 

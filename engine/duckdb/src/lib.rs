@@ -15,8 +15,6 @@
     allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")
 )]
 
-mod attached;
-mod attached_tables;
 #[expect(unsafe_code, reason = "DuckDB passes arguments as handles")]
 mod bind;
 #[expect(unsafe_code, reason = "the table of DuckDB's functions")]
@@ -33,8 +31,6 @@ mod functions;
 #[expect(unsafe_code, reason = "DuckDB passes its functions as raw pointers")]
 mod load;
 mod query_snapshot;
-#[expect(unsafe_code, reason = "DuckDB asks for names with raw handles")]
-mod replacement;
 mod row_queue;
 #[expect(unsafe_code, reason = "DuckDB calls scalar functions with raw vectors")]
 mod scalar_function;
@@ -47,9 +43,7 @@ mod value;
 #[expect(unsafe_code, reason = "DuckDB's vectors are filled in place")]
 mod vector;
 
-use crate::functions::{
-    MutationFunction, allow, attach, ingest, scalars, scan, system_tables, train,
-};
+use crate::functions::{MutationFunction, allow, ingest, scalars, scan, system_tables, train};
 use crate::load::Registrar;
 
 /// Registers all functions.
@@ -64,7 +58,6 @@ fn register(registrar: &Registrar) -> Result<(), String> {
     table_function::register::<MutationFunction<train::Train>>(registrar)?;
     table_function::register::<MutationFunction<ingest::Ingest>>(registrar)?;
     table_function::register::<MutationFunction<allow::Allow>>(registrar)?;
-    table_function::register::<MutationFunction<attach::Attach>>(registrar)?;
     scalar_function::register::<scalars::Get>(registrar)?;
     scalar_function::register::<scalars::HashOf>(registrar)
 }

@@ -8,7 +8,6 @@ use crate::c_api::{
 };
 use crate::callback::c_text;
 use crate::file_access::AllowedStores;
-use crate::replacement;
 
 /// The functions of the DuckDB library that loaded the extension.
 static API: OnceLock<Api> = OnceLock::new();
@@ -81,13 +80,10 @@ impl ExtensionLoad<'_> {
         if unsafe { (first.connect)(*database, &raw mut connection) } != SUCCESS {
             return Err("DuckDB gave no connection".to_owned());
         }
-        let stores: Arc<AllowedStores> = Arc::default();
-        // SAFETY: the database is open.
-        unsafe { replacement::register(first, *database, Arc::clone(&stores)) };
         Ok(Registrar {
             api: first,
             connection,
-            stores,
+            stores: Arc::default(),
         })
     }
 }

@@ -36,6 +36,8 @@ class TableScan:
         self._table = table
         # DuckDB keeps this object alive, and with it the owner.
         self._owner = owner
+        self.keeps: Sequence[TableScan] = ()
+        """Others that live as long: of views that have no scan object of their own."""
 
     @property
     def table(self) -> Table:

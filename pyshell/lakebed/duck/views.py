@@ -44,14 +44,19 @@ _Parts = list[tuple["weakref.ref[TableScan]", "OtherRows | None"]]
 """Scan objects, each with the rows that it has; None for all."""
 
 
+_Scans = list[tuple[TableScan, "OtherRows | None"]]
+"""The same, held."""
+
+
 class _Made(NamedTuple):
     """A view that was made."""
 
     content: tuple[Hashable, bool]
     parts: _Parts
+    is_owner: bool
     is_in_files: bool
 
-    def scans(self) -> list[tuple[TableScan, OtherRows | None]] | None:
+    def scans(self) -> _Scans | None:
         """The scan objects; None if the view is gone."""
         found = [(scan, rows) for known, rows in self.parts if (scan := known()) is not None]
         return found if len(found) == len(self.parts) else None
@@ -80,6 +85,8 @@ class ReplacedViews:
         self._owner = weakref.ref(owner)
         self._made: dict[ViewName, _Made] = {}
         self._reads_files = reads_files
+        # What holds the files of views that DuckDB reads whole, where no view of the system is there to own it.
+        self._kept: list[TableScan] = []
 
     def show(self, connection: duckdb.DuckDBPyConnection, tables: Mapping[ViewName, Table]) -> None:
         reads_files = (
@@ -88,18 +95,30 @@ class ReplacedViews:
         made: dict[ViewName, _Made] = {}
         new: list[tuple[ViewName, Any]] = []
         moves: list[tuple[TableScan, Table]] = []
+        kept: list[TableScan] = []
+        keepers: list[TableScan] = []
         with helper(connection) as cursor:
             for view, table in tables.items():
                 content = (table.content, reads_files and table.is_in_files)
                 known = self._made.get(view)
                 scans = known.scans() if known is not None and known.content == content else None
                 if known is None or scans is None:
-                    relation, parts = self._relation(cursor, table, reads_files=reads_files)
+                    relation, parts, is_owner = self._relation(cursor, table, reads_files=reads_files)
                     new.append((view, relation))
-                    made[view] = _Made(content, parts, table.is_in_files)
+                    made[view] = _Made(
+                        content, [(weakref.ref(scan), rows) for scan, rows in parts], is_owner, table.is_in_files
+                    )
+                    if not is_owner:
+                        kept += [scan for scan, _ in parts]
+                    elif not table.takes_filters:
+                        # The tables about the store are made anew for every commit.
+                        keepers += [scan for scan, _ in parts]
                 else:
                     moves += [(scan, table if rows is None else table.part(rows)) for scan, rows in scans]
                     made[view] = known
+                    kept += [] if known.is_owner else [scan for scan, _ in scans]
+            for keeper in keepers[:1]:
+                keeper.keeps = kept
             with _transaction(cursor):
                 for view, relation in new:
                     # create_view takes a single name, in which dots mean nothing, and creates the view in the current
@@ -111,14 +130,15 @@ class ReplacedViews:
         for scan, table in moves:
             scan.move(table)
         self._made = made
+        self._kept = [] if keepers else kept
 
     def follows_settings(self, connection: duckdb.DuckDBPyConnection) -> bool:
         """Whether the views would be made in the same way now."""
         in_files = [made.content[1] for made in self._made.values() if made.is_in_files]
         return not in_files or any(in_files) is (self._reads_files and may_open_files(connection))
 
-    def _relation(self, cursor: Any, table: Table, *, reads_files: bool) -> tuple[Any, _Parts]:
-        """What a view shows, and its scan objects."""
+    def _relation(self, cursor: Any, table: Table, *, reads_files: bool) -> tuple[Any, _Scans, bool]:
+        """What a view shows, its scan objects, and whether it owns them."""
         import duckdb
 
         if reads_files and (pieces := table.pieces()):
@@ -126,9 +146,9 @@ class ReplacedViews:
                 # Where DuckDB does not read the files, they are scanned.
                 return self._joined(cursor, table, pieces)
         scan = table_scan(table, self._owner())
-        return _shown(cursor, scan), [(weakref.ref(scan), None)]
+        return _shown(cursor, scan), [(scan, None)], True
 
-    def _joined(self, cursor: Any, table: Table, pieces: Sequence[Piece]) -> tuple[Any, _Parts]:
+    def _joined(self, cursor: Any, table: Table, pieces: Sequence[Piece]) -> tuple[Any, _Scans, bool]:
         """The rows that DuckDB reads from files, and those that are scanned."""
         import duckdb
 
@@ -138,7 +158,7 @@ class ReplacedViews:
         scans = {
             piece: table_scan(table.part(piece), self._owner()) for piece in pieces if isinstance(piece, OtherRows)
         }
-        # A view owns the scan objects, if they have rows or not, and with them the snapshot that has the files.
+        # The scan objects have the snapshot, and with it the files.
         computed = computed_columns(next(iter(scans.values())))
         relations = [
             cursor.sql(piece.query(computed)) if isinstance(piece, FileRows) else _shown(cursor, scans[piece])
@@ -147,11 +167,17 @@ class ReplacedViews:
         types = [str(kind) for kind in relations[-1].types]
         if any([str(kind) for kind in relation.types] != types for relation in relations):
             raise duckdb.InvalidInputException("The types of a Parquet file are not those of its collection.")
-        whole = relations[0]
-        for relation, piece in zip(relations[1:], pieces[1:], strict=True):
-            is_empty = isinstance(piece, OtherRows) and piece.start == piece.stop
-            whole = whole.union(relation.filter("false") if is_empty else relation)
-        return whole, [(weakref.ref(scan), piece) for piece, scan in scans.items()]
+        # Of a union DuckDB reads objects whole: there is none where all rows are in files.
+        shown = [
+            relation
+            for relation, piece in zip(relations, pieces, strict=True)
+            if isinstance(piece, FileRows) or piece.start != piece.stop
+        ]
+        whole = shown[0]
+        for relation in shown[1:]:
+            whole = whole.union(relation)
+        is_owner = any(piece.start != piece.stop for piece in scans)
+        return whole, [(scan, piece) for piece, scan in scans.items()], is_owner
 
 
 class StandingViews:

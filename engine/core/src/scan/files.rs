@@ -68,7 +68,7 @@ impl Snapshot {
             let part = self.part(segment.as_ref(), entry.id)?;
             let (first, last) = match part.dense_seqs()? {
                 Some(range) => (range.start, Seq(range.end.0 - 1)),
-                None => self.bounds(part)?,
+                None => bounds(part)?,
             };
             let file = CollectionFile {
                 name: names::part(segment.number(), entry.id),
@@ -121,25 +121,18 @@ impl Snapshot {
         part.ok_or_else(|| Error::internal("a listed part is gone"))
     }
 
-    fn bounds(&self, part: &OpenPart) -> Result<(Seq, Seq)> {
-        let runs = part.seqs()?;
-        let first = runs.iter().map(|run| run.first.0).min().unwrap_or(0);
-        let last = runs.iter().map(|run| run.first.0 + run.len - 1).max();
-        Ok((Seq(first), Seq(last.unwrap_or(0))))
-    }
-
     /// Rows of a part that are gone, in order.
     fn gone(&self, collection: &Collection, part: &OpenPart) -> Result<Vec<Range<Seq>>> {
         let live = collection.first_live;
         let mut gone = Vec::new();
-        if self.catalogue().deleted().is_empty() {
-            if let Some(range) = part.dense_seqs()? {
-                let end = range.end.min(live);
-                if range.start < end {
-                    gone.push(range.start..end);
-                }
-                return Ok(gone);
+        if self.catalogue().deleted().is_empty()
+            && let Some(range) = part.dense_seqs()?
+        {
+            let end = range.end.min(live);
+            if range.start < end {
+                gone.push(range.start..end);
             }
+            return Ok(gone);
         }
         let deleted = deleted_rows(self, part);
         for run in part.seqs()? {
@@ -212,6 +205,14 @@ impl Snapshot {
         outside.retain(|run| run.start < run.end);
         Ok(outside)
     }
+}
+
+/// The least and the greatest sequence number of a part.
+fn bounds(part: &OpenPart) -> Result<(Seq, Seq)> {
+    let runs = part.seqs()?;
+    let first = runs.iter().map(|run| run.first.0).min().unwrap_or(0);
+    let last = runs.iter().map(|run| run.first.0 + run.len - 1).max();
+    Ok((Seq(first), Seq(last.unwrap_or(0))))
 }
 
 /// The rows of a part whose blobs were deleted, in order.

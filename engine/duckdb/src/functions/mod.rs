@@ -1,7 +1,6 @@
 //! The functions of the extension, one module for each kind.
 
 pub(crate) mod allow;
-pub(crate) mod attach;
 pub(crate) mod ingest;
 mod mutation;
 pub(crate) mod scalars;

@@ -41,7 +41,7 @@ impl AsRef<[u8]> for Held {
 }
 
 impl PartBytes for FileBytes {
-    fn len(&self) -> u64 {
+    fn file_len(&self) -> u64 {
         self.0.len()
     }
 
@@ -83,9 +83,7 @@ impl OpenArrays {
     /// Whether each record is given by its shape and its typed columns alone.
     pub(crate) fn is_plain(&self) -> bool {
         let fields = self.schema().fields();
-        let last = fields.iter().rev().take(2);
-        last.fold(true, |plain, field| {
-            plain && !self.arrays.has_values(field.name())
-        })
+        let mut last = fields.iter().rev().take(2);
+        last.all(|field| !self.arrays.has_values(field.name()))
     }
 }

@@ -31,12 +31,16 @@ impl Origin {
             }
             ColumnSource::Path(keys) => {
                 source.push(1);
-                keys.iter().for_each(|key| put_bytes(&mut source, key));
+                for key in keys {
+                    put_bytes(&mut source, key);
+                }
             }
             ColumnSource::NonObject => source.push(2),
             ColumnSource::Rest(keys) => {
                 source.push(3);
-                keys.iter().for_each(|key| put_bytes(&mut source, key));
+                for key in keys.iter() {
+                    put_bytes(&mut source, key);
+                }
             }
         }
         let mut declared = Vec::new();
