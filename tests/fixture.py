@@ -127,7 +127,7 @@ def lines(start: int, stop: int) -> bytes:
 
 
 def wide(number: int) -> bytes:
-    """A record that is stored as columns: its shape repeats, values are spelled in other ways or missing now and then."""
+    """A record that is stored as columns: its shape repeats, and now and then values are spelled in other ways."""
     record = json.loads(thing(number))
     record["name"] = f"wide {number}"
     text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))

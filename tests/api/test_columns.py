@@ -4,6 +4,8 @@ import io
 import json
 import random
 import shutil
+from pathlib import Path
+from typing import Any, Literal
 
 import pyarrow
 import pytest
@@ -30,8 +32,8 @@ def event(number):
 
 @pytest.fixture
 def pair(path, tmp_path):
-    """The same store in rows and in columns: two collections that become columns and share records, one that stays rows,
-    blobs that were put, deleted and trimmed rows, and an active segment."""
+    """The same store in rows and in columns: two collections that become columns and share records, one that stays
+    rows, blobs that were put, deleted and trimmed rows, and an active segment."""
     file = tmp_path / "events.ndjson"
     file.write_bytes(b"".join(event(number) + b"\n" for number in range(300)))
     with lakebed.open(path) as store:
@@ -47,7 +49,8 @@ def pair(path, tmp_path):
         store.seal()
     columns = tmp_path / "columns.lakebed"
     shutil.copytree(path, columns)
-    for store_path, layout in ((path, "rows"), (columns, "columns")):
+    layouts: list[tuple[Path, Literal["rows", "columns"]]] = [(path, "rows"), (columns, "columns")]
+    for store_path, layout in layouts:
         with lakebed.open(store_path) as store:
             store.compact(layout=layout)
             assert {segment.layout for segment in store.segments()} == {layout}
@@ -59,7 +62,7 @@ def pair(path, tmp_path):
 
 def everything(path):
     """What each door of a store says, without what tells the layout and the moment."""
-    said = {}
+    said: dict[str, Any] = {}
     with lakebed.open(path, mode="r") as store:
         names = sorted(collection.name for collection in store.collections())
         hashes = []
@@ -201,7 +204,7 @@ def test_repair_saves_what_is_whole(pair):
         (loss.collection, seq)
         for loss in report.losses
         if loss.kind == "rows"
-        for seq in range(loss.first_seq, loss.last_seq + 1)
+        for seq in range(loss.first_seq or 0, (loss.last_seq or 0) + 1)
     }
     with lakebed.open(pair[0], mode="r") as rows, lakebed.open(columns) as store:
         assert store.verify().ok

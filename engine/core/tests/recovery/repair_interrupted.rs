@@ -6,9 +6,8 @@ use lakebed_core::{ErrorKind, Store};
 use lakebed_testkit::{EIO, ENOSPC, Fault, FaultVfs, Model, Plan, State};
 use lakebed_vfs::{MemVfs, Vfs};
 
-use crate::recovery::repair::{
-    Files, disk_of, put_back_an_older_manifest, repair, whole, whole_in_columns,
-};
+use crate::recovery::repair::{Files, disk_of, put_back_an_older_manifest, repair, whole};
+use crate::recovery::repair_columns::whole_in_columns;
 use crate::recovery::support::look::{files, look, verify};
 use crate::recovery::support::{bound, reading};
 

@@ -76,8 +76,8 @@ pub(crate) fn salvage(
     let mut scan = Scan::new(walker, file.as_ref(), len, &found)?;
     scan.walk(end, advance)?;
     if let Some(lost) = lost {
-        // Unless an index block tells the records of a group whose COMMIT is lost, nothing does.
-        scan.found.lost_records |= scan.told <= behind;
+        // Without any COMMIT only an index block tells the records of what was acknowledged.
+        scan.found.lost_records |= last.is_none() && scan.told <= behind;
         scan.found.batches.retain(|batch| batch.commit <= lost);
         scan.found.listed.retain(|batch| batch.commit <= lost);
         scan.found.commits.retain(|number, _| *number <= lost);
