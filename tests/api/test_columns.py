@@ -186,32 +186,3 @@ def test_copies_of_it(pair, tmp_path):
         copies.append([backup, tmp_path / f"copy-{number}.lakebed", tmp_path / f"restored-{number}.lakebed"])
     for both in zip(*copies, strict=True):
         assert_same(both)
-
-
-def test_repair_saves_what_is_whole(pair):
-    _, columns = pair
-    part = max((columns / "segments").glob("*.parquet"), key=lambda file: file.stat().st_size)
-    data = bytearray(part.read_bytes())
-    data[40] ^= 1
-    part.write_bytes(data)
-    foretold = lakebed.repair(columns, dry_run=True)
-    assert part.read_bytes() == data
-    report = lakebed.repair(columns)
-    assert report.losses == foretold.losses
-    assert report.lost_rows > 0
-    assert any(part.name in problem.message and "column" in problem.message for problem in report.problems)
-    lost = {
-        (loss.collection, seq)
-        for loss in report.losses
-        if loss.kind == "rows"
-        for seq in range(loss.first_seq or 0, (loss.last_seq or 0) + 1)
-    }
-    with lakebed.open(pair[0], mode="r") as rows, lakebed.open(columns) as store:
-        assert store.verify().ok
-        assert {segment.layout for segment in store.segments()} == {"rows"}
-        for name in ("events", "others", "few"):
-            expected = [(row.seq, bytes(row.data)) for row in rows.scan(name) if (name, row.seq) not in lost]
-            assert [(row.seq, bytes(row.data)) for row in store.scan(name)] == expected
-        assert "few" not in {loss.collection for loss in report.losses}
-    assert {file.suffix for file in (columns / "aside").iterdir()} == {".damaged"}
-    assert lakebed.repair(columns).clean
