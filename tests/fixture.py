@@ -126,8 +126,47 @@ def lines(start: int, stop: int) -> bytes:
     return b"\n".join([*records[:10], b"", records[3], *records[10:]]) + b"\n"
 
 
+def wide(number: int) -> bytes:
+    """A record that is stored as columns: its shape repeats, and now and then values are spelled in other ways."""
+    record = json.loads(thing(number))
+    record["name"] = f"wide {number}"
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    if number % 50 == 7:
+        text = text.replace('"ratio":', '"ratio": ')
+    return b'{"wide":1e2}' if number % 80 == 9 else text.encode()
+
+
+def make_columns(path: Path) -> None:
+    """Makes the store with a segment of columns: parts of two collections, and blobs in frames."""
+    with lakebed.open(path, threads=1) as store:
+        store.append("wide", [wide(number) for number in range(400)])
+        store.append("narrow", [{"n": number, "text": f"text {number}"} for number in range(100)])
+        # Rows that repeat records of this collection and of another.
+        store.append("wide", [wide(3), b'{"n":4,"text":"text 4"}'])
+        store.append("few", [{"few": number} for number in range(3)])
+        store.put(random.Random(12).randbytes(3000))
+        store.commit()
+        store.delete(lakebed.Hash.of(wide(30)))
+        store.commit()
+        report = store.compact(layout="columns")
+        if not any(segment.layout == "columns" for segment in store.segments()):
+            sys.exit(f"Nothing became columns: {report}")
+        store.delete(lakebed.Hash.of(wide(31)))
+        store.trim("narrow", before_seq=10)
+        store.commit()
+
+
+def tear(path: Path) -> None:
+    """Leaves the beginning of a group behind the last commit, as a writer does that is killed."""
+    active = max((path / "segments").glob("*.seg"))
+    bytes_of = active.read_bytes()
+    with active.open("ab") as file:
+        file.write(bytes_of[64 : 64 + 333])
+
+
 def make(path: Path) -> None:
     """Makes the store, which must not exist. The working directory receives the files that are ingested."""
+    make_columns(path)
     noise = random.Random(11)
     with lakebed.open(path, segment_bytes=8 << 10, page_bytes=2 << 10, threads=1) as store:
         Path("things.ndjson").write_bytes(lines(0, 120))
@@ -190,6 +229,7 @@ def make(path: Path) -> None:
             if number == 30:
                 store.delete(lakebed.Hash.of(b'{"commit":25}'))
             store.commit()
+    tear(path)
 
 
 def main(target: Path) -> None:

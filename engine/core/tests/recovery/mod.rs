@@ -11,6 +11,7 @@ mod faults;
 mod identity;
 mod machine;
 mod repair;
+mod repair_columns;
 mod repair_interrupted;
 mod support;
 mod threads;

@@ -5,10 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use lakebed_core::{
-    ErrorKind, Hash, LossKind, RepairOptions, RepairReport, Result, Store, StoredLayout,
-};
-use lakebed_testkit::{Model, State, strategies::noise};
+use lakebed_core::{ErrorKind, Hash, LossKind, RepairOptions, RepairReport, Result, Store};
+use lakebed_testkit::{Model, State};
 use lakebed_vfs::{MemVfs, Open, Vfs};
 
 use crate::recovery::support::look::{files, look, verify};
@@ -38,26 +36,7 @@ pub(super) fn whole() -> (Files, Model) {
     store_of(steps())
 }
 
-/// A segment of columns with two parts and frames, a sealed one of rows, an active one.
-pub(super) fn whole_in_columns() -> (Files, Model) {
-    store_of(vec![
-        Step::append("events", records(0..90)),
-        Step::put(noise(1, 1500)),
-        Step::put("a pinned blob"),
-        Step::append("Order Items", records(60..160)),
-        Step::Delete(Hash::of(&records(3..4).next().unwrap())),
-        Step::Commit,
-        Step::append("few", records(200..205)),
-        Step::Commit,
-        Step::Layout(StoredLayout::Columns),
-        Step::append("events", records(80..100)),
-        Step::Seal,
-        Step::append("third", records(0..12)),
-        Step::Commit,
-    ])
-}
-
-fn store_of(before: Vec<Step>) -> (Files, Model) {
+pub(super) fn store_of(before: Vec<Step>) -> (Files, Model) {
     let workload = Workload {
         name: "repair",
         before,
@@ -107,7 +86,11 @@ fn told(report: &RepairReport) -> impl PartialEq + std::fmt::Debug + use<> {
 }
 
 /// Repairs a store and checks what is there then against the model and against what the report says is lost.
-fn repaired(files: &Files, model: &Model, what: &dyn Fn() -> String) -> Option<RepairReport> {
+pub(super) fn repaired(
+    files: &Files,
+    model: &Model,
+    what: &dyn Fn() -> String,
+) -> Option<RepairReport> {
     let disk = disk_of(files);
     let vfs: Arc<dyn Vfs> = Arc::new(disk.clone());
     let foretold = match repair(&vfs, true) {
@@ -254,12 +237,7 @@ fn any_bit_may_be_wrong() {
     flip_bits(&whole(), if long() { 1 } else { 23 });
 }
 
-#[test]
-fn any_bit_of_a_store_with_columns_may_be_wrong() {
-    flip_bits(&whole_in_columns(), if long() { 1 } else { 61 });
-}
-
-fn flip_bits((whole, model): &(Files, Model), stride: usize) {
+pub(super) fn flip_bits((whole, model): &(Files, Model), stride: usize) {
     let mut cases = Vec::new();
     for (name, bytes) in whole {
         if name == "reserve" {
@@ -294,12 +272,7 @@ fn any_file_may_be_missing_cut_or_garbled() {
     spoil_files(&whole(), bound(12, 200));
 }
 
-#[test]
-fn any_file_of_a_store_with_columns_may_be_missing_cut_or_garbled() {
-    spoil_files(&whole_in_columns(), bound(7, 200));
-}
-
-fn spoil_files((whole, model): &(Files, Model), parts: usize) {
+pub(super) fn spoil_files((whole, model): &(Files, Model), parts: usize) {
     let mut cases: Vec<(String, Files)> = Vec::new();
     for (name, bytes) in whole {
         let mut add = |what: &str, new: Option<Vec<u8>>| {
@@ -454,117 +427,6 @@ fn another_history_is_named_and_left_alone() {
     }
     let store = Store::open_on(vfs, reading()).unwrap();
     assert!(store.contains(&Hash::of(b"another way to go on")).unwrap());
-}
-
-/// Names of the parts.
-pub(super) fn parts(files: &Files) -> Vec<String> {
-    let names = files.keys().filter(|name| name.ends_with(".parquet"));
-    names.cloned().collect()
-}
-
-#[test]
-fn a_lost_part_loses_its_rows_and_no_others() {
-    let (whole, model) = whole_in_columns();
-    let parts = parts(&whole);
-    assert_eq!(parts.len(), 2, "{parts:?}");
-    let mut files = whole.clone();
-    files.remove(&parts[1]);
-    let what = || "without the second part".to_owned();
-    let report = repaired(&files, &model, &what).unwrap();
-    let problems = report.problems.iter();
-    assert!(
-        problems
-            .clone()
-            .any(|problem| problem.message.contains(&parts[1])),
-        "{report:#?}"
-    );
-    // Of 100 records the first 30 lie in the part of `events`; ten of the others are rows of `events`, too.
-    assert_eq!(report.lost_rows, 70 + 10, "{report:#?}");
-    let losses: Vec<_> = report
-        .losses
-        .iter()
-        .map(|loss| (loss.collection.as_deref(), loss.rows))
-        .collect();
-    let expected = [
-        (Some("events"), Some((100, 109))),
-        (Some("Order Items"), Some((30, 99))),
-    ];
-    assert_eq!(losses, expected, "{report:#?}");
-    // In aside/ it is found again, as it is under the name of another one.
-    let part = whole.get(&parts[1]).unwrap();
-    let name = parts[1].trim_start_matches("segments/");
-    let moved = name.replace(".parquet", "-1700000000000000.parquet");
-    files.insert(format!("aside/{moved}"), part.clone());
-    let report = repaired(&files, &model, &|| "a part in aside/".to_owned()).unwrap();
-    assert!(report.losses.is_empty(), "{report:#?}");
-    let mut files = whole.clone();
-    files.remove(&parts[1]);
-    files.insert("segments/000000000099-77.parquet".to_owned(), part.clone());
-    let report = repaired(&files, &model, &|| "a part under another name".to_owned()).unwrap();
-    assert!(report.losses.is_empty(), "{report:#?}");
-}
-
-#[test]
-fn what_is_replaced_is_kept_with_its_parts() {
-    let (whole, _) = whole_in_columns();
-    let parts = parts(&whole);
-    let mut files = whole.clone();
-    let bytes = files.get_mut(&parts[0]).unwrap();
-    let middle = bytes.len() / 3;
-    bytes[middle] ^= 1;
-    let disk = disk_of(&files);
-    let vfs: Arc<dyn Vfs> = Arc::new(disk.clone());
-    let report = repair(&vfs, false).unwrap();
-    let after = self::files(&disk);
-    let kept: Vec<&Vec<u8>> = report.set_aside.iter().map(|name| &after[name]).collect();
-    assert_eq!(kept.len(), 3, "{report:#?}");
-    let segment = format!("{}.seg", parts[0].split_once('-').unwrap().0);
-    for name in parts.iter().chain([&segment]) {
-        assert!(!after.contains_key(name), "{name} is still there");
-        assert!(kept.contains(&&files[name]), "{name}");
-    }
-}
-
-#[test]
-fn columns_that_an_older_manifest_misses_are_taken_in() {
-    let many = vec![
-        Step::append("events", records(0..90)),
-        Step::put("pinned"),
-        Step::Commit,
-    ];
-    let (older, model) = store_of(many);
-    let disk = disk_of(&older);
-    let mut runner = Runner::new(Arc::new(disk.clone()), options(), model);
-    let more = [
-        Step::append("events", records(90..120)),
-        Step::Commit,
-        Step::Layout(StoredLayout::Columns),
-    ];
-    runner.run(&more).unwrap();
-    runner.store.take().unwrap().close().unwrap();
-    let mut now = files(&disk);
-    assert!(!parts(&now).is_empty());
-    now.retain(|name, _| !name.starts_with("manifests/"));
-    let manifests = older.iter();
-    let manifests = manifests.filter(|(name, _)| name.starts_with("manifests/"));
-    now.extend(manifests.map(|(name, bytes)| (name.clone(), bytes.clone())));
-    let what = || "an older manifest".to_owned();
-    let report = repaired(&now, &runner.model, &what).unwrap();
-    assert!(report.losses.is_empty(), "{report:#?}");
-
-    // Where a sweep moved them.
-    now.remove("LOCK");
-    for (name, bytes) in now.clone() {
-        let Some(rest) = name.strip_prefix("segments/") else {
-            continue;
-        };
-        let (stem, extension) = rest.rsplit_once('.').unwrap();
-        now.remove(&name);
-        now.insert(format!("aside/{stem}-1700000000000000.{extension}"), bytes);
-    }
-    let vfs: Arc<dyn Vfs> = Arc::new(disk_of(&now));
-    let report = repair(&vfs, false).unwrap();
-    assert_eq!((report.rows, report.blobs), (120, 121), "{report:#?}");
 }
 
 #[test]

@@ -6,9 +6,8 @@ use lakebed_core::{ErrorKind, Store};
 use lakebed_testkit::{EIO, ENOSPC, Fault, FaultVfs, Model, Plan, State};
 use lakebed_vfs::{MemVfs, Vfs};
 
-use crate::recovery::repair::{
-    Files, disk_of, put_back_an_older_manifest, repair, whole, whole_in_columns,
-};
+use crate::recovery::repair::{Files, disk_of, put_back_an_older_manifest, repair, whole};
+use crate::recovery::repair_columns::whole_in_columns;
 use crate::recovery::support::look::{files, look, verify};
 use crate::recovery::support::{bound, reading};
 
@@ -47,15 +46,14 @@ fn damages() -> Vec<(&'static str, Files, Model)> {
     let (in_columns, model) = whole_in_columns();
     for name in in_columns.keys().filter(|name| name.ends_with(".parquet")) {
         let mut files = in_columns.clone();
-        let at = files[name].len() / 3;
-        flip(&mut files, name, at);
+        flip(&mut files, name, 40);
         damages.push(("a page of a part", files, model.clone()));
     }
     let mut files = in_columns.clone();
     files.retain(|name, _| !name.ends_with("-2.parquet"));
     damages.push(("a part that is missing", files, model.clone()));
     let mut files = in_columns;
-    flip(&mut files, "segments/000000000002.seg", usize::MAX);
+    flip(&mut files, "segments/000000000003.seg", usize::MAX);
     damages.push(("the file of a segment of columns", files, model));
     let (files, model) = put_back_an_older_manifest();
     let mut cut = files;

@@ -1,5 +1,5 @@
-//! A segment of the rows layout whose tables, groups or frames are damaged: whatever is whole of it, for repair to write
-//! again. The file of a segment of the columns layout has the same structures.
+//! A segment of the rows layout whose tables, groups or frames are damaged: whatever is whole of it, for repair to
+//! write again. The file of a segment of the columns layout has the same structures.
 //!
 //! Nothing of it is trusted but its checksums. Frames and row batches are found by walking over the file and by every
 //! table that is whole; fingerprints are made from the blobs.

@@ -76,6 +76,8 @@ pub(crate) fn salvage(
     let mut scan = Scan::new(walker, file.as_ref(), len, &found)?;
     scan.walk(end, advance)?;
     if let Some(lost) = lost {
+        // Without any COMMIT only an index block tells the records of what was acknowledged.
+        scan.found.lost_records |= last.is_none() && scan.told <= behind;
         scan.found.batches.retain(|batch| batch.commit <= lost);
         scan.found.listed.retain(|batch| batch.commit <= lost);
         scan.found.commits.retain(|number, _| *number <= lost);
@@ -89,6 +91,8 @@ struct Scan<'a> {
     file: &'a dyn ReadFile,
     /// Where a frame, a row batch or a group may begin.
     stops: BTreeSet<u64>,
+    /// Up to where index blocks tell the records of groups.
+    told: u64,
     found: Salvaged,
 }
 
@@ -117,6 +121,7 @@ impl<'a> Scan<'a> {
             walker,
             file,
             stops: BTreeSet::from([limits::FIRST_GROUP]),
+            told: limits::FIRST_GROUP,
             found: Salvaged {
                 segment: walker.segment,
                 format: walker.format,
@@ -214,6 +219,7 @@ impl<'a> Scan<'a> {
             self.found.records.extend(records);
         }
         self.found.lost_records |= next < self.found.end;
+        self.told = next;
         Ok(())
     }
 
