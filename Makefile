@@ -50,7 +50,7 @@ demo: $(STAMP)/engine-release ## build everything, ingest the sample records, as
 ##@ Checks
 
 .PHONY: test
-test: lint test-rust test-python ## all checks and tests
+test: lint test-rust test-python test-pure ## all checks and tests
 
 .PHONY: lint
 lint: lint-rooms lint-text lint-rust doc lint-python ## rooms, spelling, formatting, lints, types and documentation; needs no network
@@ -91,6 +91,10 @@ test-python: $(STAMP)/engine-test ## Python tests alone: API, SQL, commands, doc
 	$(BIN)/python -m bench.pages --smoke --program $(call PAGES,$(TEST_PROFILE))
 	$(BIN)/python -m bench.history smoke
 	$(BIN)/python -m pytest
+
+.PHONY: test-pure
+test-pure: $(STAMP)/python ## the pure wheel, built and used without cargo: parts of the API tests, the demo, prompts
+	@scripts/test-pure
 
 .PHONY: test-long
 test-long: $(STAMP)/engine-test ## soaks, kills, fuzzing, sanitizers, other versions (tests/long/README.md); HOURS=1 fuzzes for an hour

@@ -32,7 +32,7 @@ def answers(path: Path) -> dict[str, Any]:
         names = [collection.name for collection in store.collections()]
         found = {
             "stats": store.stats().model_dump(
-                mode="json", exclude={"path", "cache_bytes", "cache_misses", "cache_hits"}
+                mode="json", exclude={"path", "cache_bytes", "cache_misses", "cache_hits", "backend"}
             ),
             "collections": [collection.model_dump(mode="json") for collection in store.collections()],
             "segments": [segment.model_dump(mode="json") for segment in store.segments()],

@@ -86,7 +86,7 @@ def test_links_between_pages_lead_somewhere() -> None:
 def test_help_names_every_target_the_readme_uses() -> None:
     shown = subprocess.run(["make", "-s", "help"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     targets = (
-        "demo test test-long test-msrv lint format doc audit coverage "
+        "demo test test-pure test-long test-msrv lint format doc audit coverage "
         "bench-rivals bench-asv bench-micro bench-instructions help"
     )
     for target in targets.split():

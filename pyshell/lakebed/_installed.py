@@ -9,10 +9,17 @@ from typing import Final
 
 from lakebed.errors import BackendMissing, InvalidArgument, LakebedError
 
-__all__ = ["BACKENDS", "CHOICE", "all_backends", "missing_backend"]
+__all__ = ["BACKENDS", "CHOICE", "HOW_TO_GET_RUST", "all_backends", "missing_backend"]
 
 CHOICE: Final = "LAKEBED_BACKEND"
 """The environment variable that chooses: `rust`, `python`, or `auto`, which is the fastest that is installed."""
+
+# pip keeps the pure wheels that it builds: without --no-cache-dir it would install the same one again.
+HOW_TO_GET_RUST: Final = (
+    "`pip install --force-reinstall --no-cache-dir lakebed` installs it, from a wheel or, with a Rust toolchain, "
+    "from source"
+)
+"""How to get the engine in Rust, as the second half of a sentence."""
 
 _MODULES: Final = {
     "rust": ("lakebed._rust", ("lakebed._engine",)),
@@ -69,6 +76,4 @@ def missing_backend() -> LakebedError:
         else "lakebed has no backend here: its engine, lakebed._engine, is not installed, nor are blake3, xxhash and zstandard, "
         "with which it runs without"
     )
-    return BackendMissing(
-        f"{without}; `pip install --force-reinstall lakebed` installs it, from a wheel or, with a Rust toolchain, from source."
-    )
+    return BackendMissing(f"{without}; {HOW_TO_GET_RUST}.")

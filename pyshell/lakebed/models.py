@@ -378,19 +378,19 @@ class Stats(Model):
     held_bytes: int
     """Of these, segments that a compaction replaced and that snapshots or readers of older commits still hold."""
     pending_blobs: int
-    """Blobs not committed yet."""
     pending_rows: int
-    """Rows not committed yet."""
+    """Blobs and rows not committed yet."""
     cache_bytes: int
     """Memory held by decoded frames, in bytes."""
     cache_capacity: int
     """The limit of `cache_bytes`."""
     cache_hits: int
-    """Reads served from decoded frames."""
     cache_misses: int
-    """Reads that had to decode a frame."""
+    """Reads served from decoded frames, and reads that had to decode one."""
     oldest_snapshot: int
     """The oldest commit that a snapshot or a reader still holds."""
+    backend: Literal["rust", "python"]
+    """Which implementation of the store runs; see `lakebed.backend`."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -404,7 +404,7 @@ class Store(Copying, Readable):
         """Sizes, counts and cache statistics of the store."""
         from lakebed import models
 
-        return models.Stats(**self._engine.stats())
+        return models.Stats(**self._engine.stats(), backend=_backend.backend())
 
     # --- Upkeep ---
 

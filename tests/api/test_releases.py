@@ -23,7 +23,7 @@ def in_python(store, hash):
     yield "in, by a prefix", str(hash)[:12] in store
     yield "get_many", store.get_many([hash])[0] is not None
     for name in (hash, bytes(hash), str(hash), str(hash)[:12]):
-        for call in (store.get, store.buffer):
+        for call in (store.get, store.buffer, store.resolve):
             try:
                 call(name)
             except lakebed.BlobNotFound:

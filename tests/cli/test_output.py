@@ -63,7 +63,7 @@ def nasty(run, store, place):
     return "SELECT nasty.* EXCLUDE (_file, _ingested_at), raw.* FROM nasty, raw"
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", [*FORMS, "tsv", "html"])
 def test_a_terminal_shows_escape_sequences_and_does_not_obey_them(on_terminal, nasty, form):
     seen = on_terminal("query", f"SELECT text, {json.dumps(NASTY)} AS other FROM nasty", "--format", form, NO_COLOR="1")
     assert seen.code == 1, "text in double quotes is a name"
@@ -75,6 +75,16 @@ def test_a_terminal_shows_escape_sequences_and_does_not_obey_them(on_terminal, n
         rows = json.loads(seen.text) if form == "json" else [json.loads(line) for line in seen.text.splitlines()]
         assert rows[0]["text"] == NASTY
         assert rows[0]["raw"] == "\u009b2J\u202e\x7f"
+
+
+def test_the_colors_of_a_chart_reach_the_terminal_and_those_of_its_data_do_not(on_terminal, nasty):
+    query = f"SELECT '{NASTY}' AS name, 3 AS n"
+    for arguments in ((query, "--format", "chart"), (f"{query} | chart",), ("SELECT n FROM range(9) t(n) | chart",)):
+        seen = on_terminal("query", *arguments)
+        assert seen.code == 0, seen
+        assert "\x1b[2m" in seen.text
+        assert r"\x1b[2m" not in seen.text
+        assert not DANGER.findall(without_colors(seen.text).replace("\r\n", "\n")), arguments
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -135,6 +136,15 @@ def test_a_store_that_was_replaced_is_seen_by_views_and_functions_alike(tmp_path
         assert [row.json() for row in opened.scan("notes")] == [{"text": "old"}]
         with pytest.raises(lakebed.StoreNotFound):
             opened.refresh()
+        # One that was removed, and made again.
+        shutil.rmtree(path)
+        with pytest.raises(lakebed.StoreNotFound):
+            lakebed.refresh(con)
+        with lakebed.open(path) as store:
+            store.append("notes", [{"text": "newest"}])
+        with pytest.warns(RuntimeWarning, match="was replaced by another one"):
+            assert lakebed.refresh(con) is True
+        assert con.sql("SELECT text FROM notes").fetchall() == con.sql(scan).fetchall() == [("newest",)]
 
 
 def test_filters_of_fields_inside_structs_reach_the_engine(tmp_path):

@@ -80,6 +80,7 @@ def offered(text, *, requested=False):
         ("SELECT e.sct¦ FROM events e", ["Section"]),
         ("WITH x AS (SELECT type AS kind, n, count(*) AS c FROM events) SELECT ki¦ FROM x", ["kind"]),
         ("WITH x AS (SELECT type AS kind, n, count(*) AS c FROM events) SELECT x.¦ FROM x", ["kind", "n", "c"]),
+        ("WITH x AS (SELECT type AS kind FROM events) SELECT ki¦", ["kind"]),
         ("WITH x AS (FROM events), y AS (SELECT n AS m FROM x) SELECT y.¦ FROM y", ["m"]),
         ("WITH x(p, q) AS (SELECT 1, 2) SELECT x.¦ FROM x", ["p", "q"]),
         ("SELECT s.¦ FROM (SELECT type, n + 1 AS more FROM events) s", ["type", "more"]),

@@ -232,3 +232,13 @@ class TestLists:
         assert "n,BIGINT," in say("describe data.events;")
         assert "x,INTEGER," in say("describe SELECT 1 AS x;")
         assert "nosuch" in say("describe nosuch;", code=5)
+
+    def test_a_listing_is_shown_whole_and_marks_what_it_cuts(self, say):
+        with lakebed.open("data.lakebed") as store:
+            store.append("wide", [{f"k{n}": "x" * 30 for n in range(50)}])
+        shown = say("describe wide")
+        assert "│ k49 " in shown
+        assert "56 rows, 8 columns" in shown
+        assert "last" not in shown, "a hint at the last result, which a listing is not"
+        assert f"k0,VARCHAR,1,0,0,{'x' * 23}…," in say("format csv; describe wide")
+        assert ",1,0,0,0,0," in say("describe wide").split("_seq,BIGINT")[1].splitlines()[0]

@@ -57,11 +57,13 @@ def test_saved_queries_take_parameters(say):
     assert "big type=... n=..." in say("call")
 
 
-def test_the_total_and_the_last_rows_are_shown_where_they_are_cheap(say):
+def test_the_total_and_the_last_rows_are_shown_where_they_are_cheap(say, monkeypatch):
     shown = say("FROM range(100);")
     assert "100 rows (first 11 and last 5 shown), 1 column: type last to see everything" in shown
     assert "│     10 │\n│      · │\n│     95 │" in shown
     assert shown.count("\n") <= 30
+    monkeypatch.setenv("LINES", "24")
+    assert "100 rows (first 5 and last 5 shown)" in say("FROM range(100);")
     assert "3 rows, 9 columns" in say("set rows 3; FROM events;")
     assert "63 rows (first 3 shown)" in say("FROM range(63);")
     # A transaction goes on, and a sequence is not advanced by what is only shown.

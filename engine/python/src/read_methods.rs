@@ -133,8 +133,12 @@ pub(crate) fn contains(reader: &impl ReadMethods, hash: &Bound<'_, PyAny>) -> Py
 }
 
 pub(crate) fn resolve(reader: &impl ReadMethods, hash: &Bound<'_, PyAny>) -> PyResult<PyHash> {
-    let key = Key::from(hash)?;
-    detached(hash.py(), || reader.hash(key).map(PyHash))
+    // A whole hash is looked up like a prefix: what is not there is an error.
+    let prefix = match Key::from(hash)? {
+        Key::Hash(hash) => hash.to_string(),
+        Key::Prefix(prefix) => prefix,
+    };
+    detached(hash.py(), || reader.resolve(&prefix).map(PyHash))
 }
 
 pub(crate) fn rows(

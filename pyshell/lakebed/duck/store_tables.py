@@ -14,6 +14,7 @@ from lakebed._process import is_alive
 from lakebed._snapshot import engine_of
 from lakebed.duck.struct_types import struct_fields
 from lakebed.duck.tables import Runs
+from lakebed.errors import LakebedError
 from lakebed.store import Store, has_pending
 from lakebed.store import open as open_store
 
@@ -79,10 +80,18 @@ class StoresAtPath(StoreSnapshots):
             store = open_store(self.path, "r")
             before, self._store, self._identity = self._store, store, identity
             self._number += 1
-            if identity is not None and before.stats().uuid != store.stats().uuid:
+            if identity is not None and _uuid(before) != store.stats().uuid:
                 message = f"The store {self.given_path} was replaced by another one, which the tables show from now on."
                 warnings.warn(message, RuntimeWarning, stacklevel=2)
         return super().snapshot()
+
+
+def _uuid(store: Store) -> str | None:
+    """The identity of an open store; None when its directory was removed."""
+    try:
+        return store.stats().uuid
+    except LakebedError:
+        return None
 
 
 def _identity(store: str) -> tuple[int, ...] | None:

@@ -6,3 +6,4 @@ mod roundtrip;
 mod rows;
 mod samples;
 mod small;
+mod vectors;

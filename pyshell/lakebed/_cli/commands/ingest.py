@@ -59,6 +59,7 @@ def ingest(
         batches: list[str | list[str]] = [sources]
     else:
         batches = list(sources)
+    context.note_backend()
     with _store(context, dry_run) as store:
         for source in batches:
             done = store.ingest(

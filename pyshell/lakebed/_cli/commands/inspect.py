@@ -32,6 +32,7 @@ def _lines(report: Stats, created: str) -> Iterator[str]:
     if report.held_bytes:
         yield f"  {size(report.held_bytes)} of replaced segments that readers of older commits hold"
     yield f"  at commit {report.commit:,}; the store was made {created}, {report.uuid}"
+    yield f"  read by the engine in {report.backend.capitalize()}"
 
 
 def collections(context: Context, format: str | None, rows: int | None) -> None:

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
+from lakebed._cli.environment.backend_notice import missing_rust
 from lakebed._cli.messages.file_errors import unwritable
 from lakebed._cli.messages.terminal import TerminalWriter, shown, wants_color
 from lakebed._encodings import compressed
@@ -187,6 +188,11 @@ class Context:
         sys.stdout.flush()
         sys.stderr.write(shown(text, sys.stderr) + "\n")
 
+    def note_backend(self) -> None:
+        """Tells a person once that the engine in Rust is not there, and how to get it; nobody who chose Python."""
+        if sys.stderr.isatty() and (text := missing_rust()) is not None:
+            self.note(f"note: {text}")
+
     def confirm(self, question: str) -> bool:
         """Asks a question on standard error; whether the answer is yes."""
         sys.stderr.write(f"{shown(question, sys.stderr)} [y/N] ")
@@ -205,10 +211,10 @@ class Context:
         else:
             self.say("\n".join(lines))
 
-    def say(self, text: str, *, json: bool = False) -> None:
+    def say(self, text: str, *, json: bool = False, styled: bool = False) -> None:
         """Writes a line of data, which is JSON or not, to standard output. Control characters never reach a
-        terminal."""
-        sys.stdout.write(shown(text, sys.stdout, json=json) + "\n")
+        terminal, except the colors of a line that is `styled`, whose data is escaped already."""
+        sys.stdout.write((text if styled else shown(text, sys.stdout, json=json)) + "\n")
 
     def listing(
         self,
@@ -223,6 +229,7 @@ class Context:
         `requested` is the value of `--format`, `limit` that of `--rows`.
         """
         from lakebed._cli.results.output import write_text
+        from lakebed._cli.results.totals import Rest
 
         form = self.format(requested)
         if form == "ndjson" or form in BINARY:
@@ -232,7 +239,9 @@ class Context:
             self.say("[" + ",\n ".join(report.model_dump_json() for report in reports) + "]", json=True)
         else:
             texts = [[None if value is None else str(value) for value in row] for row in rows]
-            write_text(self.text_layout(limit), form, columns, iter(texts), sys.stdout)
+            write_text(
+                self.text_layout(limit), form, columns, iter(texts), sys.stdout, lambda _last: Rest(len(texts), [])
+            )
 
     def format(self, requested: str | None, output: str | None = None) -> str:
         """The format of a result: the one requested, else that of the `output` file, else the setting.

@@ -24,13 +24,20 @@ _IN_SQL: dict[str, frozenset[str]] = {
 
 
 _CALL = re.compile(r"[ \t]+[\w.]+\s*\(")
+_END_OF_LINE = re.compile(r"[ \t]*(?:\n|\Z)")
+_WITHOUT_WORDS = frozenset(("call", "set"))
+"""The verbs that are complete without another word."""
 
 
 def reading(text: str, end: int, name: str) -> Literal["verb", "sql", ""]:
     """Whether the line with the word `name`, which ends at `end`, is that verb or SQL, as its next words say; empty
     where they do not."""
+    if name not in _IN_SQL:
+        return ""
+    if name in _WITHOUT_WORDS and _END_OF_LINE.match(text, end):
+        return "verb"
     found = _WORD.match(text, end)
-    if name not in _IN_SQL or found is None:
+    if found is None:
         return ""
     following = found[1].lower()
     if name == "set":

@@ -83,7 +83,7 @@ def chart(context: Context, rows: PipedRows, kind: str | None, height: int) -> N
     for line in charted(
         result.columns, result.rows, layout.width or CHART_WIDTH, layout.null, layout.style, kind=kind, height=height
     ):
-        context.say(line)
+        context.say(line, styled=True)
 
 
 _MOST_COPIED = 74_994

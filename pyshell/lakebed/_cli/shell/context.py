@@ -49,10 +49,10 @@ class ShellContext(Context):
         self._remove_progress_line()
         super().note(text)
 
-    def say(self, text: str, *, json: bool = False) -> None:
+    def say(self, text: str, *, json: bool = False, styled: bool = False) -> None:
         """Writes a line of data to standard output."""
         self._remove_progress_line()
-        super().say(text, json=json)
+        super().say(text, json=json, styled=styled)
 
     def confirm(self, question: str) -> bool:
         """Asks a question on standard error; whether the answer is yes."""

@@ -33,7 +33,7 @@ class Display(NamedTuple):
 
 _LAST_ROWS = 5
 """Rows at the end of a long result that are shown, too."""
-_ROOM_FOR_LAST = 12
+_ROOM_FOR_LAST = 10
 """Rows that the screen must have room for, so that the last are shown."""
 
 

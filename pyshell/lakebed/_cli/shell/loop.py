@@ -115,15 +115,17 @@ def _read_catalog(session: Session, old: CompletionCatalog) -> CompletionCatalog
 
 
 def _greet(session: Session) -> None:
-    from lakebed import __version__
+    from lakebed import __version__, backend
 
+    version = f"lakebed {__version__} ({backend()})"
+    session.context.note_backend()
     store = Path(session.context.settings.store)
     if session.opened is not None:
         name = render.escaped(table_name(session.opened))
         file = render.escaped(session.opened)
         sys.stdout.write(
             session.context.style.dim(
-                f"lakebed {__version__}: {file} is the table {name}, and in no store; `ingest {file}` keeps it in {store}."
+                f"{version}: {file} is the table {name}, and in no store; `ingest {file}` keeps it in {store}."
             )
             + "\n"
         )
@@ -131,10 +133,7 @@ def _greet(session: Session) -> None:
     style = session.context.style
     missing = "" if store.exists() else ": there is no store yet, `ingest FILE` makes one"
     sys.stdout.write(
-        style.dim(
-            f"lakebed {__version__} on {render.escaped(str(store))}{missing}. help lists the verbs, Ctrl-D leaves."
-        )
-        + "\n"
+        style.dim(f"{version} on {render.escaped(str(store))}{missing}. help lists the verbs, Ctrl-D leaves.") + "\n"
     )
 
 

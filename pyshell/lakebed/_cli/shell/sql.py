@@ -7,7 +7,7 @@ import itertools
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from lakebed._cli.results.transactions import run_without_rows
 from lakebed._cli.shell import display
 from lakebed._cli.shell.display import Display
 from lakebed._cli.shell.progress_line import ProgressLine
-from lakebed._cli.shell.screen import current_screen
+from lakebed._cli.shell.screen import Screen, current_screen
 from lakebed._cli.shell.session import Session
 from lakebed._cli.shell.signals import ENDING_SIGNALS
 from lakebed._file_formats import BINARY
@@ -31,6 +31,7 @@ from lakebed.errors import InvalidArgument
 if TYPE_CHECKING:
     import duckdb
 
+    from lakebed._cli.render import Column, Row
     from lakebed._cli.results.execution import Parsed, Result
 
 
@@ -85,14 +86,18 @@ def show_last_result(session: Session, query: str) -> None:
                 _show(session, display.whole_table(result, current_screen(session.context)), began, line)
 
 
-def show_result(session: Session, result: Result) -> None:
-    """Writes rows that a verb has found where results go, in the format of results."""
+def show_listing(session: Session, columns: Sequence[Column], rows: Sequence[Row]) -> None:
+    """Writes rows that a verb has found where results go, in the format of results: all of them, through the pager when
+    they are longer than the screen."""
+    result = execution.Result(list(columns), iter(rows), [one.is_number for one in columns], "SELECT")
     form = _format(session)
     with ProgressLine(None, shown=False) as line:
         if session.target.is_screen:
-            _show(session, _displayed(result, "auto" if form == "parquet" else form, session), time.monotonic(), line)
+            screen = replace(current_screen(session.context), rows=0, everything="format vertical shows everything")
+            shown = _displayed(result, "auto" if form in BINARY else form, session, screen)
+            _show(session, shown, time.monotonic(), line)
         else:
-            _send(session, result, "ndjson" if form == "parquet" else form)
+            _send(session, result, "ndjson" if form in BINARY else form)
 
 
 def _run_parsed(session: Session, connection: duckdb.DuckDBPyConnection, parsed: Any) -> None:
@@ -132,12 +137,11 @@ def _run_parsed(session: Session, connection: duckdb.DuckDBPyConnection, parsed:
             line.stop()
             session.after_result()
         else:
-            _show(session, _displayed(result, form, session), began, line)
+            _show(session, _displayed(result, form, session, screen), began, line)
 
 
-def _displayed(result: Result, form: str, session: Session) -> Display:
+def _displayed(result: Result, form: str, session: Session, screen: Screen) -> Display:
     """The result as the screen shows it."""
-    screen = current_screen(session.context)
     if form not in ("auto", "table"):
         return display.in_format(result, form, screen, headers=session.context.has_headers)
     if result.kind == "EXPLAIN":

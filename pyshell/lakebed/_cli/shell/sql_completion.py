@@ -118,8 +118,9 @@ def _expressions(
     lowered = typed.lower().strip('"')
     named = [*scope.tables.values(), *scope.inner.values()]
     if not named and lowered:
-        # In front of FROM the table is not known: the columns of all collections.
-        named = [catalog.tables[one.lower()] for one in catalog.collections if one.lower() in catalog.tables]
+        # In front of FROM the table is not known: the columns of the queries of WITH, and of all collections.
+        collections = [catalog.tables[one.lower()] for one in catalog.collections if one.lower() in catalog.tables]
+        named = [*scope.with_queries.values(), *collections]
     kinds = {column.name: column.type for table in dict.fromkeys(named) for column in table.columns}
     close = [name for name in kinds if name.lower().startswith(lowered)]
     others = [name for name in _matching(kinds, lowered) if name not in close] if lowered else []

@@ -39,10 +39,12 @@ def is_complete(text: str) -> bool:
     if last.kind == "dot":
         return True
     if last.kind == "verb":
-        if last.verb in SQL_KEYWORDS and (not last.words or "\n" in last.text):
+        if last.verb in SQL_KEYWORDS and "\n" in last.text:
             return False
         return all(word.closed for word in last.words)
-    return last.kind == "sql" and (is_misspelt_verb(last) or not can_continue(last))
+    # The name of a verb alone is answered, although SQL could begin with it.
+    is_verb = find_in_shell(last.text.lower()) is not None
+    return last.kind == "sql" and (is_verb or is_misspelt_verb(last) or not can_continue(last))
 
 
 def is_misspelt_verb(statement: Statement) -> bool:

@@ -9,10 +9,9 @@ from typing import NamedTuple
 from lakebed._cli import render
 from lakebed._cli.environment.duckdb_connection import DATABASE
 from lakebed._cli.render import Column, Row
-from lakebed._cli.results.execution import Result
 from lakebed._cli.results.totals import within
 from lakebed._cli.shell.session import Session
-from lakebed._cli.shell.sql import running, show_result
+from lakebed._cli.shell.sql import running, show_listing
 from lakebed._sql_text import quoted
 from lakebed.duck.attachment import SYSTEM_NAMES, SYSTEM_SCHEMA
 from lakebed.duck.names import view_names
@@ -51,7 +50,7 @@ def tables(session: Session, pattern: str | None, columns: bool) -> None:
     if columns:
         shown = [Column("table"), Column("column"), Column("type")]
         rows: list[Row] = [[one.name, name, kind] for one in found for name, kind in one.columns.items()]
-        show_result(session, Result(shown, iter(rows), [False] * 3, "SELECT"))
+        show_listing(session, shown, rows)
         return
     shown = [
         Column("name"), Column("kind"), Column("rows", "BIGINT"), Column("stored_bytes", "BIGINT"), Column("columns", "BIGINT"),
@@ -65,7 +64,7 @@ def tables(session: Session, pattern: str | None, columns: bool) -> None:
         ]
         for one in found
     ]
-    show_result(session, Result(shown, iter(lines), [False, False, True, True, True], "SELECT"))
+    show_listing(session, shown, lines)
     if session.store is not None and session.interactive:
         with session.context.open() as store:
             stats = store.stats()
@@ -108,16 +107,17 @@ def describe(session: Session, collection: str) -> None:
         ]
         for one in schema.columns
     ]
-    show_result(session, Result(shown, iter(lines), [column.is_number for column in shown], "SELECT"))
+    show_listing(session, shown, lines)
 
 
 def _ranges(session: Session, collection: str, types: Mapping[str, str]) -> dict[str, tuple[str | None, str | None]]:
     """The least and the greatest value of each column that has such; none where they are not found in a moment."""
     assert session.store is not None
-    names = [name for name, kind in types.items() if kind.startswith(_RANGED) and name not in ("_hash", "_file")]
+    names = [name for name, kind in types.items() if kind.startswith(_RANGED) and name != "_hash"]
     if not names:
         return {}
-    ends = [f"left({end}({quoted(name)})::VARCHAR, {_LONGEST_END})" for name in names for end in ("min", "max")]
+    # One character more than is shown, to know whether there are more.
+    ends = [f"left({end}({quoted(name)})::VARCHAR, {_LONGEST_END + 1})" for name in names for end in ("min", "max")]
     with running(session) as connection:
         session.store.show(connection, {collection.casefold()})
         found = within(
@@ -125,7 +125,12 @@ def _ranges(session: Session, collection: str, types: Mapping[str, str]) -> dict
         )
     if not found:
         return {}
-    return {name: (found[0][2 * place], found[0][2 * place + 1]) for place, name in enumerate(names)}
+    texts = [_shortened(text) for text in found[0]]
+    return {name: (texts[2 * place], texts[2 * place + 1]) for place, name in enumerate(names)}
+
+
+def _shortened(text: str | None) -> str | None:
+    return text if text is None or len(text) <= _LONGEST_END else text[: _LONGEST_END - 1] + "…"
 
 
 def _like(pattern: str) -> re.Pattern[str]:
