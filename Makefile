@@ -79,8 +79,10 @@ lint-python: $(STAMP)/engine-test
 	$(BIN)/stubtest lakebed._engine --allowlist engine/python/stubtest-allowlist.txt --ignore-unused-allowlist
 
 .PHONY: test-rust
-test-rust: $(STAMP)/python ## Rust tests alone
-	cargo test --workspace --locked
+test-rust: $(STAMP)/python ## Rust tests alone, and what they tried
+	@mkdir -p build && rm -f build/figures.ndjson
+	LAKEBED_FIGURES=$(CURDIR)/build/figures.ndjson cargo test --workspace --locked
+	@$(BIN)/python -m scripts.figures build/figures.ndjson
 
 .PHONY: test-python
 test-python: $(STAMP)/engine-test ## Python tests alone: API, SQL, commands, documentation examples, each benchmark once
@@ -95,8 +97,12 @@ test-pure: $(STAMP)/python ## the pure wheel, built and used without cargo: part
 	@scripts/test-pure
 
 .PHONY: test-long
-test-long: $(STAMP)/engine-test ## soaks, kills, fuzzing, sanitizers, other versions; tests/long/README.md says how long each takes
-	@for script in tests/long/*; do [[ ! -x $$script ]] || { echo "== $$script"; "$$script" || exit 1; }; done
+test-long: $(STAMP)/engine-test ## soaks, kills, fuzzing, sanitizers, other versions (tests/long/README.md); HOURS=1 fuzzes for an hour
+	@export HOURS="$(HOURS)"; for script in tests/long/*; do [[ ! -x $$script ]] || { echo "== $$script"; "$$script" || exit 1; }; done
+
+.PHONY: trust
+trust: $(STAMP)/engine-test ## what the tests tried and lost, in figures; HOURS=1: the long tests, WRITE=1: into docs/durability.md
+	@HOURS="$(HOURS)" WRITE="$(WRITE)" scripts/trust
 
 .PHONY: test-msrv
 test-msrv: $(STAMP)/python ## build and test with the oldest Rust that Cargo.toml promises

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from crash_lib import check, record
+from crash_lib import check, figures, record
 
 WORK = """
 import sys, lakebed
@@ -28,18 +28,19 @@ with lakebed.open({path!r}, segment_bytes=40_000, threads=1) as store:
     store.seal()
 """
 ROWS = 40
-# The caller retries.
-HARMLESS = "error=EINTR"
+INTERRUPTED = "error=EINTR"
+# They are done again. The others are not, which is an error like any other: nothing is known of what happened.
+RETRIED = ("pread64", "pwrite64")
 CALLS = {
-    "pread64": ("error=EIO", HARMLESS),
-    "pwrite64": ("error=EIO", "error=ENOSPC", HARMLESS, "signal=KILL"),
-    "fdatasync": ("error=EIO", "signal=KILL"),
-    "fsync": ("error=EIO", "signal=KILL"),
-    "rename,renameat,renameat2": ("error=EIO", "signal=KILL"),
-    "unlink,unlinkat": ("error=EIO", "signal=KILL"),
-    "ftruncate": ("error=EIO", "signal=KILL"),
-    "flock,fcntl": ("error=EIO", "signal=KILL"),
-    "fstat,newfstatat,statx": ("error=EIO", "signal=KILL"),
+    "pread64": ("error=EIO", INTERRUPTED),
+    "pwrite64": ("error=EIO", "error=ENOSPC", INTERRUPTED, "signal=KILL"),
+    "fdatasync": ("error=EIO", INTERRUPTED, "signal=KILL"),
+    "fsync": ("error=EIO", INTERRUPTED, "signal=KILL"),
+    "rename,renameat,renameat2": ("error=EIO", INTERRUPTED, "signal=KILL"),
+    "unlink,unlinkat": ("error=EIO", INTERRUPTED, "signal=KILL"),
+    "ftruncate": ("error=EIO", INTERRUPTED, "signal=KILL"),
+    "flock,fcntl": ("error=EIO", INTERRUPTED, "signal=KILL"),
+    "fstat,newfstatat,statx": ("error=EIO", INTERRUPTED, "signal=KILL"),
 }
 
 
@@ -53,7 +54,10 @@ def main() -> None:
     cases = [(call, fault) for call, faults in CALLS.items() for fault in faults]
     exhausted: set[tuple[str, str]] = set()
     runs = 0
-    with tempfile.TemporaryDirectory(prefix="lakebed-syscalls-") as scratch:
+    with (
+        tempfile.TemporaryDirectory(prefix="lakebed-syscalls-") as scratch,
+        figures("system calls of a process") as counts,
+    ):
         for when in range(1, 1000):
             for case in cases:
                 if case in exhausted or time.monotonic() > end:
@@ -85,11 +89,14 @@ def main() -> None:
                 injected = "INJECTED" in (Path(scratch) / "trace").read_text() or done.returncode in (-9, 137)
                 if not injected:
                     exhausted.add(case)
-                if not injected or fault == HARMLESS:
+                else:
+                    what = "kills" if "KILL" in fault else "faults"
+                    counts[what] = counts.get(what, 0) + 1
+                if not injected or (fault == INTERRUPTED and call in RETRIED):
                     assert done.returncode == 0, done.stderr.decode()
                     assert not done.stderr, done.stderr.decode()
                 acknowledged = max([0, *map(int, done.stdout.split())])
-                what = f"{call} {fault} the {when}. time"
+                which = f"{call} {fault} the {when}. time"
                 try:
                     found = check(path, "events", acknowledged, 3 * ROWS) if (path / "FORMAT").exists() else 0
                     assert found >= acknowledged
@@ -99,7 +106,7 @@ def main() -> None:
                     assert again.returncode == 0, again.stderr.decode()
                     check(path, "events", found + 3 * ROWS, found + 3 * ROWS)
                 except Exception as error:
-                    error.add_note(f"{what}; it ended with {done.returncode}:\n{done.stderr.decode()}")
+                    error.add_note(f"{which}; it ended with {done.returncode}:\n{done.stderr.decode()}")
                     raise
                 shutil.rmtree(path)
             if len(exhausted) == len(cases) or time.monotonic() > end:

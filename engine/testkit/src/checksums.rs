@@ -365,6 +365,17 @@ impl Links {
         }
     }
 
+    /// The bytes that each checksum covers, with the name of their file.
+    pub fn structures(&self) -> impl Iterator<Item = (String, Range<usize>)> {
+        self.files.iter().flat_map(|(name, found)| {
+            let covered = found.sites.iter().filter_map(|site| match site {
+                Site::Of { bytes, .. } | Site::Group { bytes, .. } => Some(bytes.clone()),
+                Site::Copy { .. } => None,
+            });
+            covered.map(|bytes| (name.clone(), bytes))
+        })
+    }
+
     /// Computes every checksum of every file, and copies what one repeats of another.
     pub fn make(&self, files: &mut Files) {
         for (name, found) in &self.files {

@@ -9,8 +9,11 @@
 //! - [`Unmapped`]: a `Vfs` without mappings over another.
 //! - [`Checksums`] and [`Links`]: every checksum of a file or of a whole store made right again after its bytes were
 //!   changed.
+//! - [`Forge`]: a store changed as arbitrary bytes say, with right checksums; [`files_of`] and [`disk_of`].
 //! - [`json`]: JSON texts with blanks, escapes, equal keys and numbers of every form.
 //! - [`records`]: NDJSON records by number.
+//! - [`Tally`]: what a test tried, for `make trust`.
+//! - [`Turns`]: threads that take turns at operations of the storage, in a chosen order.
 //! - [`strategies`]: blobs, near-duplicate records and sequences of store operations.
 //!
 //! Everything is deterministic: the same calls and seeds give the same images. Nothing here depends on the engine's
@@ -28,20 +31,28 @@
 )]
 
 mod checksums;
+mod disk_files;
 mod fault;
 pub mod json;
 mod model;
+mod mutate;
 pub mod records;
 mod rng;
 pub mod strategies;
+mod tally;
+mod turns;
 mod unmapped;
 
 #[cfg(test)]
 mod tests;
 
 pub use checksums::{Checksums, Files, Links};
+pub use disk_files::{disk_of, files_of};
 pub use fault::{
     CrashImage, CrashImages, EIO, ENOSPC, EXHAUSTIVE, Fault, FaultVfs, Op, OpKind, Plan, is_crash,
 };
 pub use model::{Collection, Model, State};
+pub use mutate::{CHANGE, Forge};
+pub use tally::{Tally, Tried};
+pub use turns::{Turn, Turns};
 pub use unmapped::Unmapped;

@@ -67,7 +67,8 @@ impl Session<'_> {
     fn seal_if_due(&mut self) -> Result<()> {
         let options = &self.shared.context.options;
         let due = self.committed.active.as_ref().is_some_and(|active| {
-            let blobs = active.next_blob().0 - active.file.first_blob.0;
+            // Saturating: the tables may say anything, and are checked when they are used.
+            let blobs = (active.next_blob().0).saturating_sub(active.file.first_blob.0);
             active.end() >= options.segment_bytes || blobs >= options.segment_blobs
         });
         if !due {

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use lakebed_core::{BackupOptions, ErrorKind, ProgressFn, RestoreOptions, Seq, Store};
-use lakebed_testkit::{EIO, ENOSPC, Fault, FaultVfs, Plan, is_crash};
+use lakebed_testkit::{EIO, ENOSPC, Fault, FaultVfs, Plan, Tally, Tried, is_crash};
 use lakebed_vfs::{MemVfs, Subdirectory, Vfs};
 
 use crate::recovery::support::{bound, options, reading};
@@ -90,7 +90,7 @@ fn check_place(store: &Store, image: &MemVfs, first: u64, acknowledged: bool, wh
 #[test]
 fn a_crash_in_a_backup() {
     let (store, place, first) = store_and_place();
-    let (mut operations, mut images) = (0, 0);
+    let tally = Tally::new("crashes of a backup");
     for n in 0.. {
         let vfs = FaultVfs::on(&place).unwrap();
         vfs.plan(Plan::new(Fault::Crash).at(n));
@@ -102,7 +102,7 @@ fn a_crash_in_a_backup() {
         if let Err(error) = &done {
             assert!(is_crash(error), "crash at {n}: {error:?}");
         }
-        operations += 1;
+        tally.one(Tried::Stops);
         let killed = vfs.live().unwrap();
         check_place(
             &store,
@@ -112,17 +112,17 @@ fn a_crash_in_a_backup() {
             &format!("kill at {n}"),
         );
         for image in vfs.crash_images(bound(12, 400), n) {
-            images += 1;
+            tally.one(Tried::Images);
             let what = format!("crash at {n}: {}", image.what);
             check_place(&store, &image.vfs, first, done.is_ok(), &what);
         }
     }
-    eprintln!("{operations} operations, {images} images");
-    assert!(operations > 40);
+    assert!(tally.of(Tried::Stops) > 40);
 }
 
 #[test]
 fn an_error_in_a_backup() {
+    let tally = Tally::new("failing operations of a backup");
     let (store, place, first) = store_and_place();
     for fault in [Fault::Errno(EIO), Fault::Errno(ENOSPC), Fault::Applied(EIO)] {
         for n in 0.. {
@@ -138,6 +138,7 @@ fn an_error_in_a_backup() {
                 done.unwrap();
                 break;
             }
+            tally.one(Tried::Faults);
             let what = format!("{fault:?} at {n}: {done:?}");
             if let Err(error) = &done {
                 let kinds = [
@@ -158,7 +159,7 @@ fn an_error_in_a_backup() {
 fn a_crash_in_a_restore() {
     let (store, place, _) = store_and_place();
     backup(&store, &(Arc::new(place.clone()) as _)).unwrap();
-    let mut images = 0;
+    let tally = Tally::new("crashes of a restore");
     for n in 0.. {
         let vfs = FaultVfs::new();
         vfs.plan(Plan::new(Fault::Crash).at(n));
@@ -170,7 +171,7 @@ fn a_crash_in_a_restore() {
         let killed = vfs.live().unwrap();
         let crashes = vfs.crash_images(bound(12, 400), n).map(|image| image.vfs);
         for image in std::iter::once(killed).chain(crashes) {
-            images += 1;
+            tally.one(Tried::Images);
             let to: Arc<dyn Vfs> = Arc::new(image);
             let what = format!("crash at {n}");
             let found = rows_of(&to, &what);
@@ -188,5 +189,5 @@ fn a_crash_in_a_restore() {
             );
         }
     }
-    assert!(images > 100, "{images}");
+    assert!(tally.of(Tried::Images) > 100);
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use lakebed_testkit::{Fault, FaultVfs, Model, Plan, is_crash};
+use lakebed_testkit::{Fault, FaultVfs, Model, Plan, Tally, Tried, is_crash};
 use lakebed_vfs::MemVfs;
 
-use crate::recovery::support::bound;
 use crate::recovery::support::image::{Depth, check};
 use crate::recovery::support::look::look;
 use crate::recovery::support::runner::{Runner, Step};
+use crate::recovery::support::{bound, long};
 use crate::recovery::workloads::{Workload, all};
 
 /// Runs the workload on a copy of the disk and lets the machine crash at the n-th changing operation. `None` when there
@@ -50,16 +50,9 @@ fn crash_at(
     Some((vfs, runner.model))
 }
 
-#[derive(Default, Debug)]
-struct Counts {
-    operations: AtomicU64,
-    images: AtomicU64,
-}
-
 /// For all workloads on both cores.
-fn for_each(title: &str, test: impl Fn(&Workload, &Counts) + Sync) {
-    let began = Instant::now();
-    let counts = Counts::default();
+fn for_each(title: &'static str, test: impl Fn(&Workload, &Tally) + Sync) {
+    let tally = Tally::new(title);
     let workloads = all();
     let next = AtomicU64::new(0);
     std::thread::scope(|scope| {
@@ -68,9 +61,9 @@ fn for_each(title: &str, test: impl Fn(&Workload, &Counts) + Sync) {
                 while let Some(workload) =
                     workloads.get(next.fetch_add(1, Ordering::Relaxed) as usize)
                 {
-                    let (began, before) = (Instant::now(), counts.images.load(Ordering::Relaxed));
-                    test(workload, &counts);
-                    let images = counts.images.load(Ordering::Relaxed) - before;
+                    let (began, before) = (Instant::now(), tally.of(Tried::Images));
+                    test(workload, &tally);
+                    let images = tally.of(Tried::Images) - before;
                     eprintln!(
                         "{title}: {:?} in {:.1?} (images of both threads meanwhile: {images})",
                         workload.name,
@@ -80,17 +73,11 @@ fn for_each(title: &str, test: impl Fn(&Workload, &Counts) + Sync) {
             });
         }
     });
-    eprintln!(
-        "{title}: {} crashes, {} images in {:.1?}",
-        counts.operations.into_inner(),
-        counts.images.into_inner(),
-        began.elapsed()
-    );
 }
 
 #[test]
 fn the_power_goes_at_every_operation() {
-    for_each("power loss", |workload, counts| {
+    for_each("power loss", |workload, tally| {
         let images = if workload.heavy {
             bound(3, 20)
         } else {
@@ -101,9 +88,8 @@ fn the_power_goes_at_every_operation() {
             let Some((vfs, model)) = crash_at(workload, &disk, &model, n) else {
                 break;
             };
-            counts.operations.fetch_add(1, Ordering::Relaxed);
             for (at, image) in vfs.crash_images(images, n).enumerate() {
-                counts.images.fetch_add(1, Ordering::Relaxed);
+                tally.one(Tried::Images);
                 let depth = match (at + n as usize) % 8 {
                     0 => Depth::Seal,
                     1..=3 => Depth::Write,
@@ -134,16 +120,55 @@ fn the_power_goes_at_every_operation() {
     });
 }
 
+/// Every combination of what a power failure may lose, each write also torn at every sector and the last at every byte,
+/// of small work: of up to eight changes that are not durable all there are.
 #[test]
-fn the_process_is_killed_at_every_operation() {
-    for_each("kill", |workload, counts| {
+fn every_combination_of_lost_writes() {
+    for_each("power loss, every combination", |workload, tally| {
+        let short = ["create", "put"].contains(&workload.name);
+        if workload.heavy || (!short && !long()) {
+            return;
+        }
         let (disk, model) = workload.prepare();
         for n in 0.. {
             let Some((vfs, model)) = crash_at(workload, &disk, &model, n) else {
                 break;
             };
-            counts.operations.fetch_add(1, Ordering::Relaxed);
-            counts.images.fetch_add(1, Ordering::Relaxed);
+            for (at, image) in vfs.crash_images(bound(60, usize::MAX), n).enumerate() {
+                tally.one(Tried::Images);
+                let depth = if at % 16 == 0 {
+                    Depth::Write
+                } else {
+                    Depth::Open
+                };
+                let what = || {
+                    format!(
+                        "workload {:?}, crash at change {n}, image {at}: {}",
+                        workload.name, image.what
+                    )
+                };
+                check(
+                    &image.vfs,
+                    &workload.options,
+                    std::slice::from_ref(&model),
+                    workload.between,
+                    depth,
+                    &what,
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn the_process_is_killed_at_every_operation() {
+    for_each("kill", |workload, tally| {
+        let (disk, model) = workload.prepare();
+        for n in 0.. {
+            let Some((vfs, model)) = crash_at(workload, &disk, &model, n) else {
+                break;
+            };
+            tally.one(Tried::Stops);
             let what = || format!("workload {:?}, killed at change {n}", workload.name);
             // The machine goes on: what was written is seen, and is still not durable.
             let after = vfs.restart();
@@ -163,7 +188,7 @@ fn the_process_is_killed_at_every_operation() {
 /// lost.
 #[test]
 fn the_power_goes_after_a_kill_and_a_recovery() {
-    for_each("kill, then power loss", |workload, counts| {
+    for_each("kill, then power loss", |workload, tally| {
         if workload.heavy {
             return;
         }
@@ -182,9 +207,9 @@ fn the_power_goes_after_a_kill_and_a_recovery() {
                 let Some(models) = second_life(workload, &vfs, &model) else {
                     break;
                 };
-                counts.operations.fetch_add(1, Ordering::Relaxed);
+                tally.one(Tried::Stops);
                 for (at, image) in vfs.crash_images(images, m as u64).enumerate() {
-                    counts.images.fetch_add(1, Ordering::Relaxed);
+                    tally.one(Tried::Images);
                     let what = || {
                         format!(
                             "workload {:?}, killed at change {n}, power loss at change {m} of what came after, image {at}: {}",
@@ -208,7 +233,7 @@ fn the_power_goes_after_a_kill_and_a_recovery() {
 /// Power loss, and power loss again while the next process recovers.
 #[test]
 fn the_power_goes_during_recovery() {
-    for_each("power loss during recovery", |workload, counts| {
+    for_each("power loss during recovery", |workload, tally| {
         if workload.heavy {
             return;
         }
@@ -229,9 +254,8 @@ fn the_power_goes_during_recovery() {
                     let Some(models) = second_life(workload, &vfs, &model) else {
                         break;
                     };
-                    counts.operations.fetch_add(1, Ordering::Relaxed);
                     for (at, image) in vfs.crash_images(images, m as u64).enumerate() {
-                        counts.images.fetch_add(1, Ordering::Relaxed);
+                        tally.one(Tried::Images);
                         let what = || {
                             format!(
                                 "workload {:?}, crash at change {n} leaving {first}: {}\ncrash at change {m} of what came after, \

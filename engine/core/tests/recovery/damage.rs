@@ -5,18 +5,14 @@ use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
 use lakebed_core::{ErrorKind, Hash, ProgressFn, Store};
-use lakebed_testkit::{Model, State};
-use lakebed_vfs::{MemVfs, Open, Vfs};
+use lakebed_testkit::{Files, Model, State, Tally, Tried};
 
-use crate::recovery::support::look::{everything, files, look};
+use crate::recovery::support::look::{disk_of, everything, files, look};
 use crate::recovery::support::runner::{Runner, Step};
 use crate::recovery::support::{long, on_both_cores, options, reading};
 use crate::recovery::workloads::{Workload, some_of_everything};
-
-type Files = BTreeMap<String, Vec<u8>>;
 
 /// A store, and for each blob the segment it lies in.
 struct Whole {
@@ -63,21 +59,6 @@ fn whole() -> Whole {
         model,
         places,
     }
-}
-
-fn disk_of(files: &Files) -> MemVfs {
-    let disk = MemVfs::new();
-    for dir in ["segments", "manifests", "index"] {
-        disk.create_dir(dir).unwrap();
-    }
-    for (name, bytes) in files {
-        if let Some((dir, _)) = name.rsplit_once('/') {
-            disk.create_dir(dir).unwrap();
-        }
-        let file = disk.open(name, Open::Create).unwrap();
-        file.write_all_at(bytes, 0).unwrap();
-    }
-    disk
 }
 
 /// The behaviour of a damaged store.
@@ -264,7 +245,7 @@ fn number_of(name: &str) -> Option<u64> {
 
 #[test]
 fn bits_flip() {
-    let began = Instant::now();
+    let tally = Tally::new("bits flipped");
     let whole = whole();
     let mut cases = Vec::new();
     for (name, bytes) in &whole.files {
@@ -310,16 +291,13 @@ fn bits_flip() {
             write_on(&whole, &files, &what);
         }
     });
-    eprintln!(
-        "bit flips: {} (harmless, older, noticed, refused: {counts:?}) in {:.1?}",
-        cases.len(),
-        began.elapsed()
-    );
+    tally.add(Tried::Flips, cases.len() as u64);
+    eprintln!("bits flipped (harmless, older, noticed, refused): {counts:?}");
 }
 
 #[test]
 fn files_are_cut_short() {
-    let began = Instant::now();
+    let tally = Tally::new("files cut");
     let whole = whole();
     let mut cases = Vec::new();
     for (name, bytes) in &whole.files {
@@ -348,11 +326,12 @@ fn files_are_cut_short() {
             write_on(&whole, &files, &what);
         }
     });
-    eprintln!("cuts: {} in {:.1?}", cases.len(), began.elapsed());
+    tally.add(Tried::Files, cases.len() as u64);
 }
 
 #[test]
 fn files_grow() {
+    let tally = Tally::new("files lengthened");
     let whole = whole();
     for name in whole.files.keys().filter(|name| *name != "reserve") {
         for extra in [1_usize, 7, 8, 64, 95, 96, 512, 16 << 10, 40_000] {
@@ -372,6 +351,7 @@ fn files_grow() {
             ] {
                 let mut files = whole.files.clone();
                 files.get_mut(name).unwrap().extend(more);
+                tally.one(Tried::Files);
                 let what = || format!("{name} and {extra} bytes of {kind}");
                 match outcome(&whole, &files, number_of(name), &what) {
                     Outcome::Harmless => {}
@@ -386,10 +366,12 @@ fn files_grow() {
 
 #[test]
 fn files_are_missing() {
+    let tally = Tally::new("files missing");
     let whole = whole();
     for name in whole.files.keys() {
         let mut files = whole.files.clone();
         files.remove(name);
+        tally.one(Tried::Files);
         let what = || format!("{name} is missing");
         match (
             outcome(&whole, &files, number_of(name), &what),
@@ -417,6 +399,7 @@ fn files_are_missing() {
 
 #[test]
 fn files_are_swapped() {
+    let tally = Tally::new("files exchanged");
     let whole = whole();
     let names: Vec<&String> = whole
         .files
@@ -429,6 +412,7 @@ fn files_are_swapped() {
             let (of_a, of_b) = (whole.files[*a].clone(), whole.files[*b].clone());
             files.insert((*a).clone(), of_b);
             files.insert((*b).clone(), of_a);
+            tally.one(Tried::Files);
             let what = || format!("{a} and {b} are swapped");
             let disk = disk_of(&files);
             match Store::open_on(Arc::new(disk), reading()) {

@@ -2,10 +2,9 @@
 //! an error or nothing, never an acknowledged loss; reads go on; writing goes on when the fault is gone.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use lakebed_core::{Error, ErrorKind, Store};
-use lakebed_testkit::{EIO, ENOSPC, Fault, FaultVfs, Model, OpKind, Plan};
+use lakebed_testkit::{EIO, ENOSPC, Fault, FaultVfs, Model, OpKind, Plan, Tally, Tried};
 use lakebed_vfs::MemVfs;
 
 use crate::recovery::support::image::{Depth, check};
@@ -278,14 +277,12 @@ fn go_on_with(
 
 #[test]
 fn every_operation_fails() {
-    let began = Instant::now();
-    let mut count = 0;
+    let tally = Tally::new("failing operations");
     for workload in all() {
         let (disk, model) = workload.prepare();
         for trouble in troubles() {
             let stride = if workload.heavy { bound(5, 1) } else { 1 };
             for n in (0..).step_by(stride) {
-                count += 1;
                 if !run(
                     &workload,
                     &trouble,
@@ -296,21 +293,17 @@ fn every_operation_fails() {
                 ) {
                     break;
                 }
+                tally.one(Tried::Faults);
             }
         }
-        eprintln!(
-            "faults: {:?} done, {count} so far, {:.1?}",
-            workload.name,
-            began.elapsed()
-        );
+        let count = tally.of(Tried::Faults);
+        eprintln!("faults: {:?} done, {count} so far", workload.name);
     }
-    eprintln!("faults: {count} in {:.1?}", began.elapsed());
 }
 
 #[test]
 fn the_disk_is_full() {
-    let began = Instant::now();
-    let mut count = 0;
+    let tally = Tally::new("full disks");
     for workload in all().into_iter().filter(|workload| !workload.heavy) {
         let (disk, model) = workload.prepare();
         let used: u64 = crate::recovery::support::look::files(&disk)
@@ -319,7 +312,7 @@ fn the_disk_is_full() {
             .sum();
         let mut room = 0;
         loop {
-            count += 1;
+            tally.one(Tried::Faults);
             let vfs = FaultVfs::on(&disk).unwrap();
             vfs.set_capacity(Some(used + room));
             let what = || format!("workload {:?} with {room} bytes free", workload.name);
@@ -364,7 +357,6 @@ fn the_disk_is_full() {
             };
         }
     }
-    eprintln!("full disk: {count} in {:.1?}", began.elapsed());
 }
 
 /// The reserve makes room for the one thing that helps on a full disk.
@@ -411,7 +403,7 @@ fn a_drop_works_on_a_full_disk() {
 /// building on them.
 #[test]
 fn a_failed_sync_is_never_trusted() {
-    let mut images = 0;
+    let tally = Tally::new("failed syncs");
     for workload in all().into_iter().filter(|workload| !workload.heavy) {
         let (disk, model) = workload.prepare();
         for n in 0.. {
@@ -430,6 +422,7 @@ fn a_failed_sync_is_never_trusted() {
             if vfs.fired() == 0 {
                 break;
             }
+            tally.one(Tried::Faults);
             let what = || format!("workload {:?}, sync {n} fails", workload.name);
             // A sync that only tidies up may fail unheard.
             if let Err(error) = &ran {
@@ -443,7 +436,7 @@ fn a_failed_sync_is_never_trusted() {
             let vfs = vfs.restart();
             // Right away, or after somebody built on it.
             for (at, image) in vfs.crash_images(bound(6, 60), n).enumerate() {
-                images += 1;
+                tally.one(Tried::Images);
                 let what = || format!("{}, power loss {at}: {}", what(), image.what);
                 let models = [runner.model.clone()];
                 check(
@@ -475,7 +468,7 @@ fn a_failed_sync_is_never_trusted() {
                 .run(&[Step::append("after", records(0..2)), Step::Commit])
                 .unwrap_or_else(|error| panic!("{error:?}\n{}", what()));
             for (at, image) in vfs.crash_images(bound(6, 60), n).enumerate() {
-                images += 1;
+                tally.one(Tried::Images);
                 let what = || {
                     format!(
                         "{}, somebody built on it, power loss {at}: {}",
@@ -495,5 +488,4 @@ fn a_failed_sync_is_never_trusted() {
             }
         }
     }
-    eprintln!("failed syncs: {images} images");
 }

@@ -5,14 +5,18 @@
 
 mod acknowledged;
 mod backups;
+mod clocks;
 mod crashes;
 mod damage;
 mod faults;
+mod forgeries;
 mod identity;
+mod interleavings;
 mod machine;
 mod repair;
 mod repair_columns;
 mod repair_interrupted;
+mod structures;
 mod support;
 mod threads;
 mod workloads;

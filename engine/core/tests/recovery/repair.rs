@@ -1,20 +1,18 @@
 //! Repair: whatever happened to a store, what is whole of it is there afterwards, what is not is named, and writing
 //! goes on. A repair that crashes or fails at any operation can be finished.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lakebed_core::{ErrorKind, Hash, LossKind, RepairOptions, RepairReport, Result, Store};
-use lakebed_testkit::{Model, State};
-use lakebed_vfs::{MemVfs, Open, Vfs};
+use lakebed_testkit::{Files, Model, State, Tally, Tried};
+use lakebed_vfs::{MemVfs, Vfs};
 
-use crate::recovery::support::look::{files, look, verify};
+use crate::recovery::support::look::{disk_of, files, look, verify};
 use crate::recovery::support::runner::{Runner, Step};
 use crate::recovery::support::{bound, long, on_both_cores, options, reading};
 use crate::recovery::workloads::{Workload, records, some_of_everything};
-
-pub(super) type Files = BTreeMap<String, Vec<u8>>;
 
 /// Two sealed segments, one that compaction wrote, an active one of several commits, dictionaries.
 fn steps() -> Vec<Step> {
@@ -47,21 +45,6 @@ pub(super) fn store_of(before: Vec<Step>) -> (Files, Model) {
     };
     let (disk, model) = workload.prepare();
     (files(&disk), model)
-}
-
-pub(super) fn disk_of(files: &Files) -> MemVfs {
-    let disk = MemVfs::new();
-    for dir in ["segments", "manifests", "index"] {
-        disk.create_dir(dir).unwrap();
-    }
-    for (name, bytes) in files {
-        if let Some((dir, _)) = name.rsplit_once('/') {
-            disk.create_dir(dir).unwrap();
-        }
-        let file = disk.open(name, Open::Create).unwrap();
-        file.write_all_at(bytes, 0).unwrap();
-    }
-    disk
 }
 
 pub(super) fn repair(disk: &Arc<dyn Vfs>, dry_run: bool) -> Result<RepairReport> {
@@ -238,6 +221,7 @@ fn any_bit_may_be_wrong() {
 }
 
 pub(super) fn flip_bits((whole, model): &(Files, Model), stride: usize) {
+    let tally = Tally::new("bits flipped and repaired");
     let mut cases = Vec::new();
     for (name, bytes) in whole {
         if name == "reserve" {
@@ -261,10 +245,8 @@ pub(super) fn flip_bits((whole, model): &(Files, Model), stride: usize) {
             assert_eq!(*name, "FORMAT", "{}", what());
         }
     });
-    eprintln!(
-        "repair: {} bits flipped, {losses:?} with losses",
-        cases.len()
-    );
+    tally.add(Tried::Flips, cases.len() as u64);
+    eprintln!("repair: {losses:?} of them with losses");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use lakebed_core::{Hash, StoredLayout};
 use lakebed_testkit::{Model, strategies::noise};
 use lakebed_vfs::Vfs;
 
-use crate::recovery::repair::{Files, disk_of, flip_bits, repair, repaired, spoil_files, store_of};
+use crate::recovery::repair::{flip_bits, repair, repaired, spoil_files, store_of};
 use crate::recovery::support::look::files;
 use crate::recovery::support::runner::{Runner, Step};
 use crate::recovery::support::{bound, long, options};

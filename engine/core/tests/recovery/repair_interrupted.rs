@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use lakebed_core::{ErrorKind, Store};
-use lakebed_testkit::{EIO, ENOSPC, Fault, FaultVfs, Model, Plan, State};
+use lakebed_testkit::{EIO, ENOSPC, Fault, FaultVfs, Files, Model, Plan, State, Tally, Tried};
 use lakebed_vfs::{MemVfs, Vfs};
 
-use crate::recovery::repair::{Files, disk_of, put_back_an_older_manifest, repair, whole};
+use crate::recovery::repair::{put_back_an_older_manifest, repair, whole};
 use crate::recovery::repair_columns::whole_in_columns;
-use crate::recovery::support::look::{files, look, verify};
+use crate::recovery::support::look::{disk_of, files, look, verify};
 use crate::recovery::support::{bound, reading};
 
 /// Damage of each kind, for repairs that are interrupted.
@@ -88,7 +88,7 @@ fn finish(disk: &MemVfs, undisturbed: &State, known: &Model, what: &dyn Fn() -> 
 
 #[test]
 fn a_repair_may_crash_at_every_operation() {
-    let mut images = 0;
+    let tally = Tally::new("crashes of a repair");
     for (damage, files, model) in damages() {
         let disk = disk_of(&files);
         let undisturbed = undisturbed(&disk, &model);
@@ -101,16 +101,16 @@ fn a_repair_may_crash_at_every_operation() {
                 done.unwrap();
                 break;
             }
+            tally.one(Tried::Stops);
             let what = || format!("{damage}, killed at change {n}");
             finish(&vfs.restart().live().unwrap(), &undisturbed, &model, &what);
             for (at, image) in vfs.crash_images(bound(4, 60), n).enumerate() {
-                images += 1;
+                tally.one(Tried::Images);
                 let what = || format!("{damage}, crash at change {n}, image {at}: {}", image.what);
                 finish(&image.vfs, &undisturbed, &model, &what);
             }
         }
     }
-    eprintln!("repair: {images} crash images");
 }
 
 fn undisturbed(disk: &MemVfs, model: &Model) -> State {
@@ -123,6 +123,7 @@ fn undisturbed(disk: &MemVfs, model: &Model) -> State {
 
 #[test]
 fn a_repair_may_fail_at_every_operation() {
+    let tally = Tally::new("failing operations of a repair");
     for (damage, files, model) in damages() {
         let disk = disk_of(&files);
         let undisturbed = undisturbed(&disk, &model);
@@ -136,6 +137,7 @@ fn a_repair_may_fail_at_every_operation() {
                     done.unwrap();
                     break;
                 }
+                tally.one(Tried::Faults);
                 if let Err(error) = &done {
                     let kinds = [ErrorKind::Io, ErrorKind::StoreFull, ErrorKind::Poisoned];
                     assert!(kinds.contains(&error.kind()), "{damage}, {n}: {error:?}");

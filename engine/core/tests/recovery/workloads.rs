@@ -159,6 +159,26 @@ pub(crate) fn all() -> Vec<Workload> {
                     .collect(),
             )
         },
+        Workload::new(
+            "index runs",
+            // Enough sealed segments for the next ones to write runs of the index and to merge them.
+            (0..7)
+                .flat_map(|n| {
+                    [
+                        Step::append("events", records(n * 3..n * 3 + 4)),
+                        Step::Seal,
+                    ]
+                })
+                .collect(),
+            (7..10)
+                .flat_map(|n| {
+                    [
+                        Step::append("events", records(n * 3..n * 3 + 4)),
+                        Step::Seal,
+                    ]
+                })
+                .collect(),
+        ),
         Workload::new("drop", before(), vec![Step::Drop("events".to_owned())]),
         Workload::new(
             "drop and make again",

@@ -9,12 +9,15 @@ use parking_lot::Mutex;
 use super::disk::{Node, NodeId, World};
 use super::operation::{Pass, leave};
 use super::plan::{ENOSPC, OpKind};
+use crate::turns::Turn;
 
 #[derive(Debug)]
 pub(super) struct FaultFile {
     pub(super) world: Arc<Mutex<World>>,
     /// The life of the storage in which the file was opened.
     pub(super) life: u64,
+    /// What an operation waits for.
+    pub(super) turn: Option<Turn>,
     /// The name it was opened by, for the log.
     pub(super) name: String,
     pub(super) node: NodeId,
@@ -32,10 +35,17 @@ impl FaultFile {
         len: usize,
         run: impl FnOnce(&mut Node, &Pass) -> io::Result<T>,
     ) -> io::Result<T> {
+        self.wait();
         let mut world = self.world.lock();
         let pass = world.enter(self.life, kind, &self.name, offset, len)?;
         let result = run(world.node(self.node)?, &pass);
         leave(&pass, result)
+    }
+
+    fn wait(&self) {
+        if let Some(turn) = &self.turn {
+            turn.wait();
+        }
     }
 
     fn check_writable(&self) -> io::Result<()> {
@@ -90,6 +100,7 @@ impl ReadFile for FaultFile {
     }
 
     fn names(&self) -> io::Result<Names> {
+        self.wait();
         let mut world = self.world.lock();
         world.enter(self.life, OpKind::Stat, &self.name, 0, 0)?;
         let files = &world.live.files;

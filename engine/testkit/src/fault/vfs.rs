@@ -4,13 +4,14 @@ use std::io;
 use std::sync::Arc;
 
 use lakebed_vfs::{File, MemVfs, Open, ReadFile, ReadVfs, Vfs, check_dir_name, check_file_name};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::disk::{DirChange, Node, Tree, World, parent, to_mem};
 use super::file::FaultFile;
 use super::images::CrashImages;
 use super::operation::leave;
 use super::plan::{Op, OpKind, Plan};
+use crate::turns::Turn;
 
 /// A `Vfs` in memory that can fail and crash, and that gives the states the disk may then be in.
 ///
@@ -28,6 +29,8 @@ use super::plan::{Op, OpKind, Plan};
 pub struct FaultVfs {
     world: Arc<Mutex<World>>,
     life: u64,
+    /// What an operation waits for.
+    turn: Option<Turn>,
 }
 
 impl Default for FaultVfs {
@@ -42,6 +45,7 @@ impl FaultVfs {
         Self {
             world: Arc::default(),
             life: 0,
+            turn: None,
         }
     }
 
@@ -77,6 +81,7 @@ impl FaultVfs {
         Ok(Self {
             world: Arc::new(Mutex::new(world)),
             life: 0,
+            turn: None,
         })
     }
 
@@ -160,7 +165,25 @@ impl FaultVfs {
         Self {
             world: self.world.clone(),
             life: world.life,
+            turn: None,
         }
+    }
+
+    /// The same storage for a thread that takes turns with others: each operation waits for its turn.
+    #[must_use]
+    pub fn taking(&self, turn: Turn) -> Self {
+        Self {
+            turn: Some(turn),
+            ..self.clone()
+        }
+    }
+
+    /// Waits for the turn.
+    fn world(&self) -> MutexGuard<'_, World> {
+        if let Some(turn) = &self.turn {
+            turn.wait();
+        }
+        self.world.lock()
     }
 
     /// The states the disk may be in if the power failed now: at most `limit` different ones, the same for the same
@@ -177,7 +200,7 @@ impl ReadVfs for FaultVfs {
 
     fn list(&self, dir: &str) -> io::Result<Vec<String>> {
         check_dir_name(dir)?;
-        let mut world = self.world.lock();
+        let mut world = self.world();
         world.enter(self.life, OpKind::List, dir, 0, 0)?;
         check_is_dir(&world.live, dir)?;
         let inside = |name: &&String| parent(name) == dir;
@@ -201,7 +224,7 @@ impl ReadVfs for FaultVfs {
 impl Vfs for FaultVfs {
     fn open(&self, name: &str, how: Open) -> io::Result<Arc<dyn File>> {
         check_file_name(name)?;
-        let mut world = self.world.lock();
+        let mut world = self.world();
         let found = world.live.find(name);
         let makes = matches!(how, Open::Create | Open::CreateNew)
             && world.live.is_dir(parent(name))
@@ -233,6 +256,7 @@ impl Vfs for FaultVfs {
         Ok(Arc::new(FaultFile {
             world: Arc::clone(&self.world),
             life: self.life,
+            turn: self.turn.clone(),
             name: name.to_owned(),
             node,
             opened,
@@ -242,7 +266,7 @@ impl Vfs for FaultVfs {
 
     fn create_dir(&self, dir: &str) -> io::Result<()> {
         check_dir_name(dir)?;
-        let mut world = self.world.lock();
+        let mut world = self.world();
         let pass = world.enter(self.life, OpKind::CreateDir, dir, 0, 0)?;
         if world.live.files.contains_key(dir) {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -268,7 +292,7 @@ impl Vfs for FaultVfs {
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         check_file_name(from)?;
         check_file_name(to)?;
-        let mut world = self.world.lock();
+        let mut world = self.world();
         let pass = world.enter(self.life, OpKind::Rename, to, 0, 0)?;
         let node = world.live.find(from)?;
         match world.live.find(to) {
@@ -294,7 +318,7 @@ impl Vfs for FaultVfs {
 
     fn unlink(&self, name: &str) -> io::Result<()> {
         check_file_name(name)?;
-        let mut world = self.world.lock();
+        let mut world = self.world();
         let pass = world.enter(self.life, OpKind::Unlink, name, 0, 0)?;
         let node = world.live.find(name)?;
         let remove = DirChange::Remove {
@@ -308,7 +332,7 @@ impl Vfs for FaultVfs {
     fn link(&self, file: &str, name: &str) -> io::Result<()> {
         check_file_name(file)?;
         check_file_name(name)?;
-        let mut world = self.world.lock();
+        let mut world = self.world();
         let pass = world.enter(self.life, OpKind::Link, name, 0, 0)?;
         let node = world.live.find(file)?;
         match world.live.find(name) {
@@ -330,7 +354,7 @@ impl Vfs for FaultVfs {
 
     fn remove_dir(&self, dir: &str) -> io::Result<()> {
         check_file_name(dir)?;
-        let mut world = self.world.lock();
+        let mut world = self.world();
         let pass = world.enter(self.life, OpKind::RemoveDir, dir, 0, 0)?;
         check_is_dir(&world.live, dir)?;
         let mut inside = world.live.files.keys().chain(&world.live.dirs);
@@ -344,7 +368,7 @@ impl Vfs for FaultVfs {
 
     fn sync_dir(&self, dir: &str) -> io::Result<()> {
         check_dir_name(dir)?;
-        let mut world = self.world.lock();
+        let mut world = self.world();
         let pass = world.enter(self.life, OpKind::SyncDir, dir, 0, 0)?;
         check_is_dir(&world.live, dir)?;
         if !pass.crash() {
@@ -354,7 +378,7 @@ impl Vfs for FaultVfs {
     }
 
     fn free_bytes(&self) -> io::Result<Option<u64>> {
-        let mut world = self.world.lock();
+        let mut world = self.world();
         world.enter(self.life, OpKind::FreeBytes, "", 0, 0)?;
         Ok(world.room())
     }

@@ -127,9 +127,10 @@ impl PartPlace<'_> {
                 checks.see(row.blob, record);
                 batch.push(*row, record, &mut shaper);
                 if batch.is_full() || place + 1 == rows.rows.len() {
-                    let arrays = extractor
-                        .finish()
-                        .map_err(|_| Error::internal("records were extracted and are gone"))?;
+                    // The rows' summary may be wrong about them, as in a store that somebody forged.
+                    let Ok(arrays) = extractor.finish() else {
+                        return Ok(Taken::Unfit("its values do not fit its types".to_owned()));
+                    };
                     let mut values = ArrowValues::new(&leaves, &arrays).ok_or_else(|| {
                         Error::internal("arrays are not of the types of their columns")
                     })?;

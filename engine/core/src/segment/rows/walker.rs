@@ -151,6 +151,11 @@ impl Walker<'_> {
         ReadFailure::of_format(self.segment, error, kind)
     }
 
+    /// The segment that is walked.
+    pub(crate) fn segment(&self) -> SegmentNumber {
+        self.segment
+    }
+
     /// The COMMIT at `offset`.
     pub(crate) fn commit_at(&self, offset: u64) -> ReadResult<LocatedCommit> {
         let bytes = self.read(offset, COMMIT_LEN as u64, Damage::Commit)?;

@@ -373,8 +373,10 @@ impl FooterTables {
             tables.parts.extend_from_slice(&parts);
         }
         if tables.fingerprints.len() as u64 != tables.ids.len() {
-            return Err(Error::internal(
-                "a segment holds more blobs than ordinals count",
+            return Err(Error::corrupt(
+                walker.segment(),
+                0,
+                "it has more or fewer fingerprints than blobs",
             ));
         }
         Ok(tables)

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arrow_array::{cast::AsArray, types::Int64Type};
 use lakebed_core::{CommitNumber, ErrorKind, Hash, ProgressFn, Result, ScanRequest, Seq, Store};
-use lakebed_testkit::{Collection, State};
-use lakebed_vfs::{MemVfs, ReadVfs};
+use lakebed_testkit::{Collection, Files, State, files_of};
+use lakebed_vfs::MemVfs;
 
 /// Blobs by hash.
 pub(crate) type Blobs = BTreeMap<Hash, Arc<[u8]>>;
@@ -100,23 +100,13 @@ pub(crate) fn seqs_as_of(store: &Store, collection: &str, commit: CommitNumber) 
 }
 
 /// The names and bytes of every file.
-pub(crate) fn files(vfs: &MemVfs) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut dirs = vec![String::new()];
-    while let Some(dir) = dirs.pop() {
-        for name in vfs.list(&dir).unwrap() {
-            let path = if dir.is_empty() {
-                name
-            } else {
-                format!("{dir}/{name}")
-            };
-            match vfs.read(&path) {
-                Ok(bytes) => _ = files.insert(path, bytes),
-                Err(_) => dirs.push(path),
-            }
-        }
-    }
-    files
+pub(crate) fn files(vfs: &MemVfs) -> Files {
+    files_of(vfs).unwrap()
+}
+
+/// A disk with these files.
+pub(crate) fn disk_of(files: &Files) -> MemVfs {
+    lakebed_testkit::disk_of(files).unwrap()
 }
 
 /// Reads and checks all of a store.

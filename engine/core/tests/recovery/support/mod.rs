@@ -3,6 +3,7 @@
 pub(crate) mod image;
 pub(crate) mod look;
 pub(crate) mod runner;
+pub(crate) mod through;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
