@@ -87,8 +87,13 @@ def worker(file: Path, count: int) -> dict[str, float]:
             store.commit()
             timed("compact", lambda: store.compact("packages", layout="rows"), per=size)
         opens = 20
-        timed("open", lambda: [lakebed.open(path, mode="r").close() for _ in range(opens)], 1e3 / opens)
+        timed("open", lambda: [_open_and_close(path) for _ in range(opens)], 1e3 / opens)
     return found
+
+
+def _open_and_close(path: Path) -> bool:
+    with lakebed.open(path, mode="r") as store:
+        return store.closed
 
 
 def _consume(store: lakebed.Store) -> int:
