@@ -22,7 +22,7 @@ git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents --p
 # The path without cargo.
 bare=$scratch/bin
 mkdir "$bare"
-for tool in bash sh env python3 grep tr head; do ln -s "$(command -v "$tool")" "$bare/$tool"; done
+for tool in bash sh env python3 grep mkdir rm tail; do ln -s "$(command -v "$tool")" "$bare/$tool"; done
 
 # works ENVIRONMENT BACKEND: the command and the library do what they should.
 works() {
