@@ -89,6 +89,7 @@ test-python: $(STAMP)/engine-test ## Python tests alone: API, SQL, commands, doc
 	$(BIN)/python -m bench.rivals --smoke
 	cargo build --workspace --locked --profile $(TEST_PROFILE) --example pages
 	$(BIN)/python -m bench.pages --smoke --program $(call PAGES,$(TEST_PROFILE))
+	$(BIN)/python -m bench.backends --smoke
 	$(BIN)/python -m bench.history smoke
 	$(BIN)/python -m pytest
 
@@ -137,6 +138,10 @@ bench-rivals: $(STAMP)/engine-release $(STAMP)/rivals ## lakebed beside other st
 bench-pages: $(STAMP)/engine-release $(STAMP)/rivals ## gets and scans by frame size, advice and page size; writes docs/pages.md's tables
 	@cargo build --workspace --locked --quiet --profile release --example pages
 	$(BIN)/python -m bench.pages --program $(call PAGES,release) $(ARGS)
+
+.PHONY: bench-backends
+bench-backends: $(STAMP)/engine-release ## each operation, Rust against Python; writes the table in docs/backends.md: ARGS=FILE
+	$(BIN)/python -m bench.backends $(ARGS)
 
 .PHONY: bench-asv
 bench-asv: $(STAMP)/python ## the history of main, commit by commit: ARGS=main~5..main, ARGS=--quick (docs/measuring.md)

@@ -281,7 +281,7 @@ def test_an_ingest_straight_to_columns(path, tmp_path, backend):
         report = store.ingest(file, layout="columns")
         if backend.name != "rust":
             assert report.notes == (
-                "events stays rows: the engine in Python stores rows only; columns need the compiled engine.",
+                "events stays rows: the engine in Python writes rows only; columns need lakebed's engine in Rust.",
             )
             return
         assert report.notes == ()

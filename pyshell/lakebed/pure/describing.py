@@ -40,7 +40,7 @@ __all__ = ["ROWS_ONLY", "Describes"]
 Change = tuple[str, str | None, list[str]]
 """A path, a type (None: inferred again), and texts that mean NULL."""
 
-ROWS_ONLY = "the engine in Python stores rows only; columns need the compiled engine."
+ROWS_ONLY = "the engine in Python writes rows only; columns need lakebed's engine in Rust."
 """Why records stay as they are."""
 
 _LENGTH_SAMPLES = 64

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use lakebed_core::{Hash, StoredLayout};
-use lakebed_testkit::{Model, strategies::noise};
+use lakebed_testkit::{Files, Model, strategies::noise};
 use lakebed_vfs::Vfs;
 
 use crate::recovery::repair::{flip_bits, repair, repaired, spoil_files, store_of};
-use crate::recovery::support::look::files;
+use crate::recovery::support::look::{disk_of, files};
 use crate::recovery::support::runner::{Runner, Step};
 use crate::recovery::support::{bound, long, options};
 use crate::recovery::workloads::records;
