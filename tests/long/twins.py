@@ -19,7 +19,7 @@ from tests.pure.twins import Twins, segments
 STEPS = 70
 CALLS = {
     "put": 6, "append": 10, "append_bad": 1, "delete": 3, "commit": 6, "rollback": 1, "drop": 1, "trim": 2, "seal": 1, "compact": 1,
-    "get": 4, "resolve": 2, "scan": 3, "swap": 1, "segments": 1,
+    "append_many": 2, "lay": 1, "move": 1, "get": 4, "resolve": 2, "scan": 3, "swap": 1, "segments": 1,
 }  # fmt: skip
 """The calls, and how often each is made."""
 
@@ -107,6 +107,18 @@ class Sequence:
             lambda store: store.compact(),
             compared=lambda found: found if isinstance(found, str) else found.removed_blobs,
         )
+
+    def append_many(self) -> None:
+        name, first = self.name(), self.chance.randrange(100)
+        records = [b'{"n":%d,"text":"%s"}' % (number, b"x" * (number % 9)) for number in range(first, first + 70)]
+        self.twins.both(lambda store: store.append(name, records))
+
+    def lay(self) -> None:
+        self.compacted = True
+        self.twins.lay()
+
+    def move(self) -> None:
+        self.twins.move()
 
     def get(self) -> None:
         hash = self.hash()

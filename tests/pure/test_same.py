@@ -94,6 +94,20 @@ class Machine(RuleBasedStateMachine):
             compared=lambda found: found if isinstance(found, str) else found.removed_blobs,
         )
 
+    @rule(name=NAMES, first=st.integers(0, 100))
+    def append_what_fits_columns(self, name: str, first: int) -> None:
+        records = [b'{"n":%d,"text":"%s"}' % (number, b"x" * (number % 9)) for number in range(first, first + 70)]
+        self.twins.both(lambda store: store.append(name, records))
+
+    @rule()
+    def lay(self) -> None:
+        self.compacted = True
+        self.twins.lay()
+
+    @rule()
+    def move(self) -> None:
+        self.twins.move()
+
     @rule(hash=HASHES)
     def get(self, hash: lakebed.Hash) -> None:
         self.twins.both(lambda store: store.get(hash))

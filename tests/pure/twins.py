@@ -61,6 +61,7 @@ class Twins:
         self.engines = [self.rust, self.python]
         self.stores = [opened(engine, path) for engine, path in zip(self.engines, self.paths, strict=True)]
         self.compared = 0
+        self.moves = 0
 
     def both(
         self, call: Callable[[lakebed.Store], Any], *, compared: Callable[[Any], Any] = lambda found: found
@@ -100,6 +101,34 @@ class Twins:
             store.close()
         self.engines.reverse()
         self.stores = [opened(engine, path) for engine, path in zip(self.engines, self.paths, strict=True)]
+
+    def lay(self) -> None:
+        """Compact: with the engine in Rust to columns, with the one in Python, which writes none, to rows."""
+        found = [
+            outcome(lambda store=store, layout=layout: store.compact(layout=layout).removed_blobs)  # type: ignore[misc]
+            for store, layout in zip(
+                self.stores, ["columns" if engine is self.rust else "rows" for engine in self.engines], strict=True
+            )
+        ]
+        assert found[0] == found[1], (self.names(), found)
+        self.compared += 1
+
+    def move(self) -> None:
+        """Go on with stores that the other engine restored from backups."""
+        self.moves += 1
+        backups = [
+            store.backup(path.parent / f"backups of {path.name}")
+            for store, path in zip(self.stores, self.paths, strict=True)
+        ]
+        commits = [one.commit for one in backups]
+        assert commits[0] == commits[1], (self.names(), commits)
+        for store in self.stores:
+            store.close()
+        self.paths = tuple(path.with_name(f"{self.moves} {path.name.split()[-1]}") for path in self.paths)  # type: ignore[assignment]
+        for engine, backup, path in zip(reversed(self.engines), backups, self.paths, strict=True):
+            engine.restore(backup.path, path, None)
+        self.stores = [opened(engine, path) for engine, path in zip(self.engines, self.paths, strict=True)]
+        self.compared += 1
 
     def close(self) -> None:
         for store in self.stores:
