@@ -7,10 +7,13 @@ use std::sync::Arc;
 /// A chunk with more entries is split.
 const MOST: usize = 64;
 
+/// Entries that the clones of a map share.
+type Chunk<K, V> = Arc<Vec<(K, V)>>;
+
 /// Entries by ascending keys, in chunks that are not empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SharedMap<K, V> {
-    chunks: Arc<Vec<Arc<Vec<(K, V)>>>>,
+    chunks: Arc<Vec<Chunk<K, V>>>,
     len: usize,
 }
 

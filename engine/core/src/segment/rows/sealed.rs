@@ -341,7 +341,7 @@ impl Segment for SealedRows {
         found: &mut Vec<(Fingerprint, BlobId)>,
     ) -> Result<()> {
         self.search(files, range, |fingerprint, id| {
-            found.push((fingerprint, id))
+            found.push((fingerprint, id));
         })
     }
 
