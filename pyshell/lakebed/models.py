@@ -431,8 +431,6 @@ class CompactReport(Model):
         return self.bytes_before - self.bytes_after
 
 
-
-
 # Classes print as lakebed.X.
 for _name in __all__:
     globals()[_name].__module__ = "lakebed"

@@ -4,18 +4,47 @@ use std::sync::Arc;
 
 use arrow_array::ffi_stream::RecordBatchStreamReader;
 use arrow_array::{RecordBatch, RecordBatchReader as _};
-use lakebed_core::{Error, ErrorKind};
+use lakebed_core::{Appended, Error, ErrorKind, Store};
 use lakebed_json::writer::{WriteError, Writer};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyIterator, PyList};
 
 use crate::arrow_capsules;
-use crate::detach::CallingThread;
+use crate::detach::{CallingThread, detached, detached_long};
 use crate::errors::to_python;
 
+/// Appends batches to a collection.
+///
+/// # Errors
+/// Those of `Store::append`, and of the iterator.
+pub(crate) fn append(
+    store: &Store,
+    collection: &str,
+    batches: &Bound<'_, PyAny>,
+) -> PyResult<Appended> {
+    let py = batches.py();
+    let batches = Arc::new(PyBatches::new(batches)?);
+    let first = batches.next(py)?;
+    let second = match first {
+        InputBatch::Records(_) => batches.next(py)?,
+        _ => InputBatch::End,
+    };
+    match (first, second) {
+        // A single batch of records, the usual case: the engine needs neither Python nor a thread of its own.
+        (InputBatch::Records(records), InputBatch::End) => detached(py, || {
+            store.append(collection, &mut records.into_iter().map(Ok))
+        }),
+        (first, second) => detached_long(py, |caller| {
+            let mut ready = first.records()?.unwrap_or_default();
+            ready.extend(second.records()?.unwrap_or_default());
+            store.append(collection, &mut RecordIterator::new(caller, ready, batches))
+        }),
+    }
+}
+
 /// A Python iterator of batches.
-pub(crate) struct PyBatches {
+struct PyBatches {
     batches: Py<PyIterator>,
     /// The table whose batches come next.
     table: Mutex<Option<Table>>,
@@ -28,7 +57,7 @@ struct Table {
 }
 
 /// The next records of an append.
-pub(crate) enum InputBatch {
+enum InputBatch {
     /// The bytes of each.
     Records(Vec<Vec<u8>>),
     /// Arrow rows, each of which becomes a JSON object.
@@ -39,7 +68,7 @@ pub(crate) enum InputBatch {
 
 impl InputBatch {
     /// The bytes of its records; `None` at the end.
-    pub(crate) fn records(self) -> lakebed_core::Result<Option<Vec<Vec<u8>>>> {
+    fn records(self) -> lakebed_core::Result<Option<Vec<Vec<u8>>>> {
         match self {
             Self::Records(records) => Ok(Some(records)),
             Self::Table(batch, writer) => writer
@@ -56,7 +85,7 @@ fn bad_record(error: &WriteError) -> Error {
 }
 
 impl PyBatches {
-    pub(crate) fn new(batches: &Bound<'_, PyAny>) -> PyResult<Self> {
+    fn new(batches: &Bound<'_, PyAny>) -> PyResult<Self> {
         Ok(Self {
             batches: batches.try_iter()?.unbind(),
             table: Mutex::default(),
@@ -64,7 +93,7 @@ impl PyBatches {
     }
 
     /// The next batch. It must run on the thread that made the call.
-    pub(crate) fn next(&self, py: Python<'_>) -> PyResult<InputBatch> {
+    fn next(&self, py: Python<'_>) -> PyResult<InputBatch> {
         loop {
             // Tables are read detached: a producer that needs the interpreter attaches by itself.
             let batch = py.detach(|| {
@@ -117,7 +146,7 @@ impl PyBatches {
 }
 
 /// The records of an append, fetched from the calling thread batch by batch.
-pub(crate) struct RecordIterator {
+struct RecordIterator {
     caller: CallingThread,
     batches: Arc<PyBatches>,
     ready: std::vec::IntoIter<Vec<u8>>,
@@ -126,11 +155,7 @@ pub(crate) struct RecordIterator {
 
 impl RecordIterator {
     /// Begins with `ready`, the records fetched before.
-    pub(crate) fn new(
-        caller: &CallingThread,
-        ready: Vec<Vec<u8>>,
-        batches: Arc<PyBatches>,
-    ) -> Self {
+    fn new(caller: &CallingThread, ready: Vec<Vec<u8>>, batches: Arc<PyBatches>) -> Self {
         Self {
             caller: caller.clone(),
             batches,

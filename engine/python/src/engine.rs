@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use lakebed_core::{
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyMemoryView};
 
-use crate::append::{InputBatch, PyBatches, RecordIterator};
+use crate::append;
 use crate::buffer::Buffer;
 use crate::copies;
 use crate::detach::{self, CallingThread, detached, detached_long, detached_until_stopped};
@@ -204,27 +203,8 @@ impl StoreEngine {
 
     #[pyo3(signature = (collection, batches, /))]
     fn append<'py>(&self, collection: &str, batches: &Bound<'py, PyAny>) -> reports::Dict<'py> {
-        let py = batches.py();
-        let batches = Arc::new(PyBatches::new(batches)?);
-        let first = batches.next(py)?;
-        let second = match first {
-            InputBatch::Records(_) => batches.next(py)?,
-            _ => InputBatch::End,
-        };
-        let appended = match (first, second) {
-            // A single batch of records, the usual case: the engine needs neither Python nor a thread of its own.
-            (InputBatch::Records(records), InputBatch::End) => detached(py, || {
-                self.store
-                    .append(collection, &mut records.into_iter().map(Ok))
-            })?,
-            (first, second) => detached_long(py, |caller| {
-                let mut ready = first.records()?.unwrap_or_default();
-                ready.extend(second.records()?.unwrap_or_default());
-                self.store
-                    .append(collection, &mut RecordIterator::new(caller, ready, batches))
-            })?,
-        };
-        reports::append(py, collection, &appended)
+        let appended = append::append(&self.store, collection, batches)?;
+        reports::append(batches.py(), collection, &appended)
     }
 
     #[pyo3(signature = (source, /, *, into, name, original, on_error, nan, again, resume, follow, dry_run, train, progress))]

@@ -341,9 +341,7 @@ class _Verifier:
                 self.problem("part", segment.number, None, text)
             self.records(segment, part, fingerprints, is_whole)
 
-    def records(
-        self, segment: ColumnsSegment, part: ColumnsPart, fingerprints: dict[int, int], is_whole: bool
-    ) -> None:
+    def records(self, segment: ColumnsSegment, part: ColumnsPart, fingerprints: dict[int, int], is_whole: bool) -> None:
         """The records of a part, rebuilt, against the fingerprints of their blobs."""
         kept = recent_pages(part.table)
         for row, id in islice(enumerate(part.ids), 0, None, _SAMPLE if self.quick else 1):
