@@ -35,12 +35,12 @@ from lakebed.pure.view import LiveRow, View
 from lakebed.pure.write.dictionaries import install_dictionary
 from lakebed.pure.write.writer import Writer
 
-__all__ = ["ROWS_ONLY", "Describes"]
+__all__ = ["Describes"]
 
 Change = tuple[str, str | None, list[str]]
 """A path, a type (None: inferred again), and texts that mean NULL."""
 
-ROWS_ONLY = "the engine in Python writes rows only; columns need lakebed's engine in Rust."
+_ROWS_ONLY = "the engine in Python writes rows only; columns need lakebed's engine in Rust."
 """Why records stay as they are."""
 
 _LENGTH_SAMPLES = 64
@@ -93,7 +93,7 @@ class Describes(Reads):
     def apply_layout(self, collection: str, asked: bool, _progress: Any, /) -> dict[str, Any]:
         found = next((one for one in self._view().catalogue.collections.values() if one.name == collection), None)
         wanted = found is not None and (description_of(found).settings or Settings()).layout == "columns"
-        stays = [f"{collection} stays rows: {ROWS_ONLY}"] if asked and wanted else []
+        stays = [f"{collection} stays rows: {_ROWS_ONLY}"] if asked and wanted else []
         return {"stays_rows": stays, "bytes_before": 0, "bytes_after": 0, "seconds": 0.0}
 
     def infer(self, collection: str, /) -> None:

@@ -15,7 +15,7 @@ from lakebed.pure.context import FORMAT, Context, Options
 from lakebed.pure.copies.backup import backup
 from lakebed.pure.copies.transfer import copy_to
 from lakebed.pure.damage import interruptible
-from lakebed.pure.describing import ROWS_ONLY, Describes
+from lakebed.pure.describing import Describes
 from lakebed.pure.export import export
 from lakebed.pure.files import Directory
 from lakebed.pure.hash import bytes_of, too_large
@@ -213,8 +213,10 @@ class StoreEngine(Ingests, Describes):
             raise InvalidArgument("A compaction of one collection needs a layout for it: rows, columns or auto.")
         if collection is not None:
             self._view().collection(collection)
-        if layout == "columns":
-            raise InvalidArgument(f"{ROWS_ONLY[0].upper()}{ROWS_ONLY[1:]}")
+        if layout in ("columns", "auto"):
+            raise InvalidArgument(
+                f"The engine in Python writes rows only, not the layout {quoted(layout)}: columns need lakebed's engine in Rust."
+            )
         if dry_run:
             writer = Writer(self._context, self._view().state)
             return compact(writer, self._rows_of(collection, layout), level, dry_run, progress)
