@@ -42,7 +42,7 @@ pure() {
     shift
     echo "-- $name"
     python3 -m venv "$scratch/$name"
-    PATH=$bare "$scratch/$name/bin/pip" -v install "$@" >"$scratch/$name/log" 2>&1 || { tail -30 "$scratch/$name/log"; exit 1; }
+    PIP_QUIET=0 PATH=$bare "$scratch/$name/bin/pip" -v install "$@" >"$scratch/$name/log" 2>&1 || { tail -30 "$scratch/$name/log"; exit 1; }
     if grep -Ei 'puccinialin|Collecting maturin' "$scratch/$name/log"; then
         echo "the build asked for Rust" >&2
         exit 1
