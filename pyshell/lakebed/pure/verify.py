@@ -271,9 +271,9 @@ class _Verifier:
             rewritten = opened is not None and opened.header.format >= 3
             if before is None:
                 follows = True
-            elif before[1] is not None and not rewritten:
-                follows = (before[0] + 1, before[1]) == (first.number, first.predecessor)
-            else:
+            elif before[1] is not None and not rewritten and first.number == before[0] + 1:
+                follows = first.predecessor == before[1]
+            else:  # A repair leaves out commits that are lost.
                 follows = last.number > before[0]
             text = "files of two copies of the store were mixed."
             if not follows:
