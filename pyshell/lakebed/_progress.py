@@ -40,8 +40,16 @@ def reporting(progress: ProgressLike, title: str) -> Iterator[EngineProgress | N
     if progress is None or progress is False:
         yield None
     elif progress is True:
-        with _notebook_bar(title) if _in_notebook() else _bar(title) as report:
-            yield report
+        with contextlib.ExitStack() as stack:
+            bars: list[EngineProgress] = []
+
+            def drawn(done: int, total: int | None, rows: int, seconds: float) -> None:
+                # What has nothing to do, and reports nothing, shows no bar.
+                if not bars:
+                    bars.append(stack.enter_context(_notebook_bar(title) if _in_notebook() else _bar(title)))
+                bars[0](done, total, rows, seconds)
+
+            yield drawn
     elif callable(progress):
         callback = progress
 

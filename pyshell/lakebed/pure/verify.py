@@ -257,7 +257,11 @@ class _Verifier:
         """Commits follow each other from segment to segment. One that a compaction wrote is linked to none."""
         state = self.state
         before: tuple[int, int | None] | None = (0, 0)
-        segments: list[tuple[int, bool]] = [(one.number, True) for one in state.sealed if one.number not in self.skip]
+        # A segment without new blobs may be listed in front of earlier ones.
+        sealed_in_order = sorted(state.sealed, key=lambda one: one.last_commit)
+        segments: list[tuple[int, bool]] = [
+            (one.number, True) for one in sealed_in_order if one.number not in self.skip
+        ]
         if state.active is not None:
             segments.append((state.active.number, False))
         for number, sealed in segments:

@@ -255,7 +255,10 @@ impl Check<'_> {
         let manifest = &committed.manifest;
         // The last COMMIT of the segment before: its number, and its checksum if the next one repeats it.
         let mut before: Option<(CommitNumber, Option<u64>)> = Some((CommitNumber(0), Some(0)));
-        for one in checked {
+        // The active segment is the last one. A segment without new blobs may be listed in front of earlier ones.
+        let mut in_order: Vec<&Checked> = checked.iter().collect();
+        in_order.sort_by_key(|one| one.last_commit.map_or(u64::MAX, |last| last.0));
+        for one in in_order {
             let number = one.segment.number();
             if one.last_commit.is_none() && before.is_some() {
                 before = Some((manifest.last_commit, Some(manifest.last_checksum)));

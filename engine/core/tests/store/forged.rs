@@ -194,13 +194,12 @@ fn structures_that_contradict_each_other_are_found() {
         manifest(|body| body.last_commit_checksum ^= 1),
         [ProblemKind::Link]
     );
-    // A segment that no manifest names: rows and blobs of it are missing, and its commits.
+    // A segment that no manifest names: rows and blobs of it are missing. Gaps between commits may be a repair's.
     let kinds = manifest(|body| _ = body.segments.remove(0));
     assert!(
         kinds.contains(&ProblemKind::RowBlob) && kinds.contains(&ProblemKind::Rows),
         "{kinds:?}"
     );
-    assert!(kinds.contains(&ProblemKind::Link), "{kinds:?}");
     let kinds = manifest(|body| {
         body.dictionaries.push(DictionaryEntry {
             number: DictionaryNumber(1),
