@@ -64,3 +64,8 @@ def collection_files(collection: str, commit: int, rows: int, found: list[dict[s
     )
     elsewhere = rows - sum(file.live_rows for file in files)
     return CollectionFiles(collection=collection, commit=commit, rows=rows, rows_elsewhere=elsewhere, files=files)
+
+
+# Classes print as lakebed.X.
+for _class in (ParquetFile, CollectionFiles):
+    _class.__module__ = "lakebed"
