@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import computed_field
-
+from lakebed._packages import required
 from lakebed.models import Model
+
+with required():
+    from pydantic import computed_field
 
 __all__ = ["Problem", "ProblemKind", "VerifyReport"]
 
