@@ -269,9 +269,7 @@ impl Check<'_> {
             };
             let first = &ends.first.commit;
             let follows = match before {
-                Some((last, Some(checksum)))
-                    if !ends.rewritten && first.number == last.next() =>
-                {
+                Some((last, Some(checksum))) if !ends.rewritten && first.number == last.next() => {
                     first.predecessor == checksum
                 }
                 // A repair leaves out commits that are lost.
