@@ -139,7 +139,7 @@ def page(kept: dict[str, dict[str, Any]], plots: Path) -> str:
         "Each figure is the median of fresh processes that take turns. All files are in the page cache; no disk is cold.",
         "*First pass* is the first scan of a process, without a cache of decoded blocks; *repeated* is a later one, with",
         "512 MiB of cache for each engine that has one. *Not cached* includes checking the bytes against their hash, for",
-        "every engine.",
+        "every engine. `lakebed` stores rows; [columns](columns.md) are an engine of their own.",
         "",
     ]
     for name, one in kept.items():
