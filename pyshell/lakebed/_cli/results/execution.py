@@ -204,14 +204,14 @@ def _run_query(
 
     sql = statement.query
     columns = described_columns(connection, statement)
-    types = _kinds(connection, columns)
+    types = list(relation(connection, statement).types) if HAS_RELATIONS else _kinds(connection, columns)
     if (
         screen
         and any(column.type == "BLOB" for column in columns)
         and (preview := with_previews(connection, sql)) is not None
     ):
         sql = preview
-        types = _kinds(connection, _of_relation(connection.sql(sql)) if HAS_RELATIONS else _described(connection, sql))
+        types = list(connection.sql(sql).types) if HAS_RELATIONS else _kinds(connection, _described(connection, sql))
     values = [
         # A preview has the length and the first bytes in place of binary data.
         f"#{index}"
@@ -254,7 +254,7 @@ def described_columns(connection: duckdb.DuckDBPyConnection, statement: Parsed) 
 
 
 def _kinds(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> list[Any]:
-    """The types of columns, as DuckDB's objects."""
+    """The types of columns, as DuckDB's objects. DuckDB 1.x cannot read all names that it gives its types."""
     return [connection.sqltype(column.type) for column in columns]
 
 
