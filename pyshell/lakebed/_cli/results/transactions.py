@@ -33,10 +33,11 @@ def _number(connection: duckdb.DuckDBPyConnection) -> int | None:
     from lakebed._duckdb import duckdb
 
     try:
-        row = connection.execute("SELECT txid_current()").fetchone()
+        # All rows: in DuckDB 1.x the statement's transaction is open until the last one was fetched.
+        ((number,),) = connection.execute("SELECT txid_current()").fetchall()
     except duckdb.TransactionException:
         return None
-    return row[0] if row else None
+    return int(number)
 
 
 def run_without_rows(connection: duckdb.DuckDBPyConnection, statement: Parsed) -> None:
