@@ -64,7 +64,7 @@ def worker(file: Path, count: int) -> dict[str, float]:
         ndjson = records.write(place / "packages.ndjson", lines)
         path = place / "bench.lakebed"
         with lakebed.open(path) as store:
-            timed("ingest", lambda: store.ingest(ndjson, "packages"), per=size)
+            timed("ingest", lambda: store.ingest(ndjson, "packages", layout="rows"), per=size)
             timed("seal", store.seal, 1e3)
         with lakebed.open(path) as store:
             hashes = [row.hash for row in store.scan("packages")]
