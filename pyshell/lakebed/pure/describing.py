@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -35,7 +37,7 @@ from lakebed.pure.view import LiveRow, View
 from lakebed.pure.write.dictionaries import install_dictionary
 from lakebed.pure.write.writer import Writer
 
-__all__ = ["Describes"]
+__all__ = ["Describes", "check_layout"]
 
 Change = tuple[str, str | None, list[str]]
 """A path, a type (None: inferred again), and texts that mean NULL."""
@@ -47,6 +49,12 @@ _LENGTH_SAMPLES = 64
 """Rows that are read to estimate the average length of a row."""
 
 
+def check_layout(layout: str) -> None:
+    """Raises `InvalidArgument` for what is no layout."""
+    if layout not in LAYOUTS:
+        raise InvalidArgument(f"The layout is rows, columns or auto, not {quoted(layout)}.")
+
+
 class Describes(Reads):
     """The methods `declare`, `infer` and `train` of the protocol `StoreEngine`; `lakebed.Store` documents them."""
 
@@ -54,41 +62,35 @@ class Describes(Reads):
         """The writer, for one change."""
         raise NotImplementedError
 
-    def declare(self, collection: str, changes: list[Change], create: bool, /) -> None:
-        declarations = [(path, _declaration(path, kind, nulls)) for path, kind, nulls in changes]
+    @contextlib.contextmanager
+    def _changing_description(self, collection: str, create: bool) -> Iterator[tuple[Writer, Collection]]:
+        """The writer and the collection, for a commit of its own that changes the collection's description."""
         with self._changing() as writer:
             writer.commit()
             try:
                 writer.begin()
                 if create:
                     writer.collection(collection)
-                found = writer.view.collection(collection)
-                description = _declared(found, declarations, create=create)
-                if description is not None:
-                    writer.record(Described(found.id, description.encode()))
+                yield writer, writer.view.collection(collection)
             except BaseException:
                 writer.end()
                 raise
             writer.commit()
 
+    def declare(self, collection: str, changes: list[Change], create: bool, /) -> None:
+        declarations = [(path, _declaration(path, kind, nulls)) for path, kind, nulls in changes]
+        with self._changing_description(collection, create) as (writer, found):
+            description = _declared(found, declarations, create=create)
+            if description is not None:
+                writer.record(Described(found.id, description.encode()))
+
     def set_layout(self, collection: str, layout: str, create: bool, /) -> None:
-        if layout not in LAYOUTS:
-            raise InvalidArgument(f"The layout is rows, columns or auto, not {quoted(layout)}.")
-        with self._changing() as writer:
-            writer.commit()
-            try:
-                writer.begin()
-                if create:
-                    writer.collection(collection)
-                found = writer.view.collection(collection)
-                settings = (description_of(found).settings or Settings()).copy()
-                if settings.layout != layout:
-                    settings.layout, settings.stays_rows = layout, 0
-                    writer.record(Described(found.id, Description(settings=settings).encode()))
-            except BaseException:
-                writer.end()
-                raise
-            writer.commit()
+        check_layout(layout)
+        with self._changing_description(collection, create) as (writer, found):
+            settings = (description_of(found).settings or Settings()).copy()
+            if settings.layout != layout:
+                settings.layout, settings.stays_rows = layout, 0
+                writer.record(Described(found.id, Description(settings=settings).encode()))
 
     def apply_layout(self, collection: str, asked: bool, _progress: Any, /) -> dict[str, Any]:
         found = next((one for one in self._view().catalogue.collections.values() if one.name == collection), None)

@@ -15,13 +15,12 @@ from lakebed.pure.context import FORMAT, Context, Options
 from lakebed.pure.copies.backup import backup
 from lakebed.pure.copies.transfer import copy_to
 from lakebed.pure.damage import interruptible
-from lakebed.pure.describing import Describes
+from lakebed.pure.describing import Describes, check_layout
 from lakebed.pure.export import export
 from lakebed.pure.files import Directory
 from lakebed.pure.hash import bytes_of, too_large
 from lakebed.pure.ingest.methods import Ingests
 from lakebed.pure.json.quoting import quoted
-from lakebed.pure.json.settings import LAYOUTS
 from lakebed.pure.opening import open_state
 from lakebed.pure.snapshot import SnapshotEngine
 from lakebed.pure.stats import stats
@@ -207,8 +206,8 @@ class StoreEngine(Ingests, Describes):
     def compact(
         self, collection: str | None, layout: str | None, level: int | None, dry_run: bool, progress: Any, /
     ) -> dict[str, Any]:
-        if layout not in (None, *LAYOUTS):
-            raise InvalidArgument(f"The layout is rows, columns or auto, not {quoted(layout)}.")
+        if layout is not None:
+            check_layout(layout)
         if collection is not None and layout is None:
             raise InvalidArgument("A compaction of one collection needs a layout for it: rows, columns or auto.")
         if collection is not None:

@@ -204,14 +204,16 @@ def _run_query(
 
     sql = statement.query
     columns = described_columns(connection, statement)
-    types = list(relation(connection, statement).types) if HAS_RELATIONS else _kinds(connection, columns)
+    source = relation(connection, statement) if HAS_RELATIONS else None
+    types = _kinds(connection, columns) if source is None else list(source.types)
     if (
         screen
         and any(column.type == "BLOB" for column in columns)
         and (preview := with_previews(connection, sql)) is not None
     ):
         sql = preview
-        types = list(connection.sql(sql).types) if HAS_RELATIONS else _kinds(connection, _described(connection, sql))
+        source = connection.sql(sql) if HAS_RELATIONS else None
+        types = _kinds(connection, _described(connection, sql)) if source is None else list(source.types)
     values = [
         # A preview has the length and the first bytes in place of binary data.
         f"#{index}"
@@ -219,8 +221,7 @@ def _run_query(
         else _expression(index, kind, form, screen, column.name if stored else None)
         for index, (column, kind) in enumerate(zip(columns, types, strict=True), 1)
     ]
-    if HAS_RELATIONS:
-        source = connection.sql(sql) if sql != statement.query else relation(connection, statement)
+    if source is not None:
         shown = source.project(", ".join(values))
         rows = _without_positions(_fetched(shown if first is None else shown.limit(first)))
     else:
