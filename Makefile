@@ -91,7 +91,7 @@ test-python: $(STAMP)/engine-test ## Python tests alone: API, SQL, commands, doc
 	$(BIN)/python -m bench.pages --smoke --program $(call PAGES,$(TEST_PROFILE))
 	$(BIN)/python -m bench.backends --smoke
 	$(BIN)/python -m bench.history smoke
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 .PHONY: test-pure
 test-pure: $(STAMP)/python ## the pure wheel, built and used without cargo: parts of the API tests, the demo, prompts

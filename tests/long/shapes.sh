@@ -4,4 +4,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # Five properties, and four records or so in each of their cases.
-PROPTEST_CASES=$((${1:-1000000} / 20)) PROPTEST_FAILURE_PERSISTENCE=off cargo test --locked -p lakebed-json --lib -- shapes::tests
+PROPTEST_CASES=$((${1:-1000000} / 20)) PROPTEST_FAILURE_PERSISTENCE=off cargo test --workspace --locked --lib -- shapes::tests
