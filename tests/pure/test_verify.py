@@ -13,10 +13,10 @@ import pytest
 
 import lakebed
 from lakebed import _backend
-from lakebed.pure.format.checksums import page_checksums
+from lakebed.pure.format.checksums import checksum, page_checksums
 from lakebed.pure.format.manifest import Manifest
 from lakebed.pure.format.records import DictionaryAdded
-from lakebed.pure.format.run import RunHead
+from lakebed.pure.format.run import DIRECTORY_AT, RunHead, decode_bucket, encode_bucket
 from lakebed.pure.format.store_file import StoreFile
 from tests.pure.twins import opened
 
@@ -117,12 +117,16 @@ def test_a_run_that_lists_other_blobs(path):
     (file,) = (path / "index").iterdir()
     data = bytearray(file.read_bytes())
     head = RunHead.decode(data)
-    data[head.ids_at], data[head.ids_at + head.width] = data[head.ids_at + head.width], data[head.ids_at]
-    ids = data[head.ids_at : head.ids_at + head.entries * head.width]
-    data[head.id_checksums_at :] = page_checksums(head.salt, head.ids_at, bytes(ids))
+    assert head.bucket_bits == 0
+    entries = decode_bucket(bytes(data[head.buckets_at :]), head.remainder_bits, head.id_bits)
+    entries[-1] = (entries[-1][0], entries[-1][1] ^ 1)
+    data[head.buckets_at :] = bucket = encode_bucket(entries, head.remainder_bits, head.id_bits)
+    directory = struct.pack("<QQ", len(bucket), checksum(head.salt, head.buckets_at, bucket))
+    data[DIRECTORY_AT : head.buckets_at] = directory + page_checksums(head.salt, DIRECTORY_AT, directory)
     file.write_bytes(data)
     assert kinds(path) == ["index_run"]
-    file.write_bytes(data[:-8] + struct.pack("<Q", 5))
+    data[head.buckets_at] ^= 1
+    file.write_bytes(data)
     assert kinds(path) == ["index_run"]
     file.unlink()
     assert kinds(path) == []

@@ -26,7 +26,7 @@ from lakebed.pure.format.large import BlockEntry, LargeTrailer
 from lakebed.pure.format.lock_text import LockText
 from lakebed.pure.format.manifest import CollectionEntry, Manifest, SealedSegment
 from lakebed.pure.format.rows import RowBatch
-from lakebed.pure.format.run import RunHead
+from lakebed.pure.format.run import RunHead, decode_bucket, encode_bucket
 from lakebed.pure.format.store_file import StoreFile
 
 DIRECTORY = Path(__file__).parents[1] / "vectors"
@@ -295,9 +295,20 @@ def _manifest() -> Vector:
 
 
 def _run() -> Vector:
-    names = "number salt entries first_segment last_segment width base"
-    value = RunHead(3, SALT, 1_000_001, 1, 12, 3, 1000)
+    names = "number salt entries first_segment last_segment id_bits base fingerprint_bits bucket_bits size"
+    value = RunHead(3, SALT, 1_000_001, 1, 12, 20, 1000, 36, 10, 4_500_000)
     return Vector("the header of a store-wide run", {}, value.encode(), lambda data: named(RunHead.decode(data), names))
+
+
+def _bucket() -> Vector:
+    shape = {"remainder_bits": 12, "id_bits": 4}
+    value = [(5, 9), (5, 12), (700, 1), (701, 0), (1030, 15), (4095, 2)]
+
+    def decode(data: Any) -> Fields:
+        for entry in decode_bucket(data, **shape):
+            yield "entry", list(entry)
+
+    return Vector("a bucket of a store-wide run", shape, encode_bucket(value, **shape), decode)
 
 
 def vectors() -> dict[str, Vector]:
@@ -316,6 +327,7 @@ def vectors() -> dict[str, Vector]:
         "footer-trailer": _trailer(),
         "manifest": _manifest(),
         "run-header": _run(),
+        "run-bucket": _bucket(),
     }
 
 

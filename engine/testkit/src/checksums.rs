@@ -133,9 +133,16 @@ impl Checksums {
     fn of_run(bytes: &[u8]) -> Option<Self> {
         let header = IndexRunHeader::decode(bytes).ok()?;
         let mut sites = vec![of(RUN_HEADER_LEN - 8, 0..RUN_HEADER_LEN - 8)];
-        for pages in [header.fingerprints(), header.ids()] {
-            of_pages(pages, &mut sites);
+        let start = size(header.buckets_offset());
+        let directory = header.directory();
+        let (mut at, mut from) = (size(directory.offset), start);
+        for _ in 0..header.buckets() {
+            let to = start.checked_add(size(u64_at(bytes, at)?));
+            let to = to.filter(|to| *to >= from && *to <= bytes.len())?;
+            sites.push(of(at + 8, from..to));
+            (at, from) = (at + 16, to);
         }
+        of_pages(directory, &mut sites);
         Some(Self::new(Some(RUN_SALT), sites))
     }
 

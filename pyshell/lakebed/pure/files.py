@@ -235,7 +235,7 @@ def manifest_name(number: int) -> str:
 
 def run_name(number: int) -> str:
     """The name of a store-wide run."""
-    return f"index/{number:012}.run"
+    return f"index/{number:012}.idx"
 
 
 def numbered(names: Iterator[str] | list[str], digits: int, suffix: str) -> list[int]:

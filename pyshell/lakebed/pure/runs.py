@@ -6,18 +6,19 @@ import mmap
 import os
 import struct
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from lakebed.pure.context import Context, random_u64
 from lakebed.pure.files import numbered, run_name
-from lakebed.pure.format.checksums import PAGE, Pages, array_length, page_checksums
+from lakebed.pure.format import run as form
+from lakebed.pure.format.checksums import Pages, array_length, checksum, page_checksums
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.manifest import SealedSegment
-from lakebed.pure.format.run import FINGERPRINTS_AT, RunHead
+from lakebed.pure.format.run import DIRECTORY_AT, FINGERPRINT_BITS, RunHead
 from lakebed.pure.parts import FooterPart, GroupPart
 from lakebed.pure.segment import RowsSegment
 
-__all__ = ["Run", "counting_runs", "write_run"]
+__all__ = ["Run", "counting_runs", "listed", "write_run"]
 
 
 class Run:
@@ -28,45 +29,50 @@ class Run:
         descriptor = context.directory.open(run_name(number))
         try:
             size = os.fstat(descriptor).st_size
-            if size < FINGERPRINTS_AT:
+            if size < DIRECTORY_AT:
                 raise Malformed("it is cut")
             if context.options.mmap:
-                view = memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
+                self._view = view = memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
             else:
-                view = memoryview(os.pread(descriptor, size, 0))
+                self._view = view = memoryview(os.pread(descriptor, size, 0))
         finally:
             os.close(descriptor)
         self.head = head = RunHead.decode(view)
         if head.number != number or size != head.length:
             raise Malformed("its length or its number is wrong")
-        fingerprints = view[FINGERPRINTS_AT : head.fingerprint_checksums_at]
-        array = view[head.fingerprint_checksums_at :][: array_length(len(fingerprints))]
-        self._fingerprints = Pages(fingerprints, array, FINGERPRINTS_AT, head.salt)
-        ids = view[head.ids_at : head.ids_at + head.entries * head.width]
-        array = view[head.id_checksums_at :][: array_length(len(ids))]
-        self._ids = Pages(ids, array, head.ids_at, head.salt)
+        directory = view[DIRECTORY_AT : head.directory_checksums_at]
+        array = view[head.directory_checksums_at :][: array_length(len(directory))]
+        self._directory = Pages(directory, array, DIRECTORY_AT, head.salt)
 
-    def _id(self, place: int) -> int:
-        width = self.head.width
-        at = place * width
-        self._ids.check(at // PAGE)
-        self._ids.check((at + width - 1) // PAGE)
-        return self.head.base + int.from_bytes(self._ids.data[at : at + width], "little")
+    def _bucket(self, number: int) -> list[tuple[int, int]]:
+        """The remainders and ids of a bucket."""
+        start = self._directory.u64(number * 2 - 2) if number else 0
+        end, stored = self._directory.u64(number * 2), self._directory.u64(number * 2 + 1)
+        if not start <= end <= self.head.size:
+            raise Malformed("the end of a bucket is out of its range")
+        data = self._view[self.head.buckets_at + start : self.head.buckets_at + end]
+        if checksum(self.head.salt, self.head.buckets_at + start, data) != stored:
+            raise Malformed("a bucket does not match its checksum")
+        return form.decode_bucket(data, self.head.remainder_bits, self.head.id_bits)
 
     def candidates(self, low: int, high: int) -> list[int]:
-        """The ids of the blobs with fingerprints from `low` to `high`. Raises `Malformed`."""
-        count = self.head.entries
-        at = bisect_left(range(count), low, key=self._fingerprints.u64)
+        """The ids of the blobs that may have fingerprints from `low` to `high`. Raises `Malformed`."""
+        shift = self.head.remainder_bits
+        low, high = self.head.stored(low), self.head.stored(high)
         found = []
-        while at < count and self._fingerprints.u64(at) <= high:
-            found.append(self._id(at))
-            at += 1
+        for number in range(low >> shift, (high >> shift) + 1):
+            bucket = self._bucket(number)
+            for remainder, id in bucket[bisect_left(bucket, (max(low - (number << shift), 0), 0)) :]:
+                if number << shift | remainder > high:
+                    break
+                found.append(self.head.base + id)
         return found
 
     def entries(self) -> Iterator[tuple[int, int]]:
-        """Fingerprints with their ids, in order. Raises `Malformed`."""
-        for place in range(self.head.entries):
-            yield self._fingerprints.u64(place), self._id(place)
+        """The stored bits of each fingerprint with the id of its blob, in order. Raises `Malformed`."""
+        for number in range(1 << self.head.bucket_bits):
+            for remainder, id in self._bucket(number):
+                yield number << self.head.remainder_bits | remainder, self.head.base + id
 
     def covered(self, segments: Sequence[SealedSegment]) -> list[int]:
         """The numbers of the segments that it covers, of those of the manifest; none when it does not count."""
@@ -82,7 +88,7 @@ class Run:
 def counting_runs(context: Context, segments: Sequence[SealedSegment]) -> list[tuple[Run, list[int]]]:
     """The runs that count, each with the segments it covers, the largest first; none that overlap."""
     found: list[tuple[Run, list[int]]] = []
-    for number in numbered(context.directory.names("index"), 12, ".run"):
+    for number in numbered(context.directory.names("index"), 12, ".idx"):
         try:
             run = Run(context, number)
         except (Malformed, OSError):
@@ -100,24 +106,39 @@ def counting_runs(context: Context, segments: Sequence[SealedSegment]) -> list[t
     return counting
 
 
-def write_run(context: Context, segments: Sequence[tuple[SealedSegment, RowsSegment]]) -> int:
-    """Write the run of neighbouring segments. Returns its number. Raises `OSError`, `Malformed`."""
-    pairs: list[tuple[int, int]] = []
-    for _, segment in segments:
+def listed(segments: Iterable[RowsSegment], bits: int) -> list[tuple[int, int]]:
+    """What a run of neighbouring segments lists, with so many bits of each fingerprint. Raises `Malformed`."""
+    found: list[tuple[int, int]] = []
+    for segment in segments:
         for part in segment.parts:
             assert isinstance(part, GroupPart | FooterPart)
-            pairs += zip(part.fingerprints, part.ids, strict=True)
-    pairs.sort()
-    base = segments[0][0].first_id
-    widest = max((id - base for _, id in pairs), default=0)
-    width = max((widest.bit_length() + 7) // 8, 1)
-    number = max(numbered(context.directory.names("index"), 12, ".run"), default=0) + 1
-    head = RunHead(number, random_u64(), len(pairs), segments[0][0].number, segments[-1][0].number, width, base)
-    fingerprints = b"".join(struct.pack("<Q", fingerprint) for fingerprint, _ in pairs)
-    ids = b"".join((id - base).to_bytes(width, "little") for _, id in pairs)
-    data = bytearray(head.encode().ljust(FINGERPRINTS_AT, b"\0"))
-    data += fingerprints + page_checksums(head.salt, FINGERPRINTS_AT, fingerprints)
-    data += ids + bytes(head.id_checksums_at - head.ids_at - len(ids)) + page_checksums(head.salt, head.ids_at, ids)
+            shortened = (fingerprint >> (64 - bits) for fingerprint in part.fingerprints)
+            found += zip(shortened, part.ids, strict=True)
+    return sorted(found)
+
+
+def write_run(context: Context, segments: Sequence[tuple[SealedSegment, RowsSegment]]) -> int:
+    """Write the run of neighbouring segments. Returns its number. Raises `OSError`, `Malformed`."""
+    pairs = listed((segment for _, segment in segments), FINGERPRINT_BITS)
+    number = max(numbered(context.directory.names("index"), 12, ".idx"), default=0) + 1
+    first, last = segments[0][0], segments[-1][0]
+    id_bits = (last.end_id - first.first_id - 1).bit_length()
+    head = RunHead(
+        number, random_u64(), len(pairs), first.number, last.number, id_bits, first.first_id,
+        FINGERPRINT_BITS, form.bucket_bits(len(pairs)), 0,
+    )  # fmt: skip
+    contents: list[list[tuple[int, int]]] = [[] for _ in range(1 << head.bucket_bits)]
+    for stored, id in pairs:
+        contents[stored >> head.remainder_bits].append((stored & ((1 << head.remainder_bits) - 1), id - head.base))
+    directory, buckets = bytearray(), bytearray()
+    for entries in contents:
+        bucket = form.encode_bucket(entries, head.remainder_bits, head.id_bits)
+        stored = checksum(head.salt, head.buckets_at + len(buckets), bucket)
+        buckets += bucket
+        directory += struct.pack("<QQ", len(buckets), stored)
+    head = head._replace(size=len(buckets))
+    data = bytearray(head.encode().ljust(DIRECTORY_AT, b"\0"))
+    data += directory + page_checksums(head.salt, DIRECTORY_AT, directory) + buckets
     context.directory.make("index")
     context.directory.write(run_name(number), bytes(data), f"index/.{number}.tmp")
     return number

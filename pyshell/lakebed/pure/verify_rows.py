@@ -10,8 +10,7 @@ from lakebed.errors import Corrupt
 from lakebed.pure.files import numbered, run_name
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.ids import Ids
-from lakebed.pure.parts import FooterPart, GroupPart
-from lakebed.pure.runs import Run, counting_runs
+from lakebed.pure.runs import Run, counting_runs, listed
 from lakebed.pure.segment import RowsSegment
 from lakebed.pure.state import State
 
@@ -125,7 +124,7 @@ class RowsCheck:
 def check_runs(state: State, report: Report) -> None:
     """The runs that searches use, entry by entry, against the segments that they list."""
     context = state.context
-    for number in numbered(context.directory.names("index"), 12, ".run"):
+    for number in numbered(context.directory.names("index"), 12, ".idx"):
         try:
             Run(context, number)
         except (Malformed, OSError) as problem:
@@ -133,17 +132,13 @@ def check_runs(state: State, report: Report) -> None:
     entries = {one.number: one for one in state.sealed}
     for run, covered in counting_runs(context, state.sealed):
         name = run_name(run.head.number)
-        pairs: list[tuple[int, int]] = []
         try:
-            for number in covered:
-                for part in state.rows_segment(entries[number]).parts:
-                    assert isinstance(part, GroupPart | FooterPart)
-                    pairs += zip(part.fingerprints, part.ids, strict=True)
+            pairs = listed((state.rows_segment(entries[number]) for number in covered), run.head.fingerprint_bits)
         except (Corrupt, Malformed, OSError):
             # Reported with the segment.
             continue
         try:
-            if sorted(pairs) != list(run.entries()):
+            if pairs != list(run.entries()):
                 report("index_run", None, None, f"{name} lists other blobs than the segments; deleting it is safe.")
         except Malformed as problem:
             report("index_run", None, None, f"{name} is damaged: {problem}; deleting it is safe.")

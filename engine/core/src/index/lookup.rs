@@ -7,10 +7,12 @@ use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use lakebed_format::index_run::RUN_FINGERPRINT_BITS;
 use lakebed_format::{BlobId, Fingerprint, IndexRunHeader, names};
 use parking_lot::RwLock;
 
-use super::runs::{self, Choice, Entries, Merge, Run};
+use super::footer_entries::entries_of;
+use super::runs::{self, Choice, Merge, Run};
 use crate::context::StoreContext;
 use crate::error::{Error, Result};
 use crate::fingerprints::filter::{BLOBS_A_QUESTION, Filter};
@@ -209,7 +211,7 @@ impl Lookup {
             }
             for run in &order.runs {
                 found.clear();
-                if run.range(range.clone(), usize::MAX, &mut found).is_err() {
+                if run.range(range, &mut found).is_err() {
                     order = self.without(sealed, &order, run.header().number);
                     continue 'again;
                 }
@@ -249,6 +251,9 @@ fn remove(context: &StoreContext, found: &mut runs::FoundRuns, choice: &Choice) 
         // A leftover costs room and is never searched.
         let _ = context.vfs.unlink(&names::run(*number));
     }
+    for name in found.old.drain(..) {
+        let _ = context.vfs.unlink(&name);
+    }
     found.unreadable.clear();
     found
         .runs
@@ -263,23 +268,22 @@ fn write(
     number: u64,
     merge: &Merge,
 ) -> Result<()> {
-    let mut footers: Vec<Entries> = Vec::new();
+    let named: Vec<&Arc<Run>> = runs
+        .iter()
+        .filter(|run| merge.runs.contains(&run.header().number))
+        .collect();
+    let bits = named.iter().map(|run| run.header().fingerprint_bits);
+    let bits = bits.min().unwrap_or(u32::MAX).min(RUN_FINGERPRINT_BITS);
+    let mut sources = Vec::new();
     for index in &merge.footers {
         let sealed = sealed
             .get(*index)
             .ok_or_else(|| Error::internal("a run is to cover a segment that is not there"))?;
-        let mut entries = Vec::new();
-        let files = &context.segments;
-        let mut list = |id, fingerprint| entries.push((fingerprint, id));
-        sealed.segment.fingerprints(files, &mut list)?;
-        entries.sort_unstable();
-        footers.push(Box::new(entries.into_iter().map(Ok)));
+        sources.push(entries_of(&context.segments, sealed, bits));
     }
-    let named: Vec<Arc<Run>> = runs
-        .iter()
-        .filter(|run| merge.runs.contains(&run.header().number))
-        .cloned()
-        .collect();
+    for run in named {
+        sources.push(runs::shortened_entries(run, bits));
+    }
     let ticket = (number, random_u64()?);
     let check_interrupted = || context.options.check_interrupted();
     let vfs = context.vfs.as_ref();
@@ -287,9 +291,9 @@ fn write(
         vfs,
         &check_interrupted,
         ticket,
+        bits,
         merge,
         outline,
-        &named,
-        footers,
+        sources,
     )
 }

@@ -4,6 +4,7 @@ use lakebed_core::{
     BlobId, CollectionId, CommitNumber, DictionaryNumber, Hash, ProblemKind, ProgressFn,
     VerifyOptions,
 };
+use lakebed_format::index_run::{Bucket, put_bucket};
 use lakebed_format::{
     DictionaryEntry, FooterTrailer, IndexBlock, IndexRunHeader, Manifest, ManifestBody,
     SectionKind, SegmentHeader, TRAILER_LEN,
@@ -236,8 +237,16 @@ fn a_run_that_lists_other_blobs_is_found() {
     let name = last_of(&whole, "index/");
     let header = IndexRunHeader::decode(&whole[&name]).unwrap();
     let mut forged = whole.clone();
-    let at = usize::try_from(header.ids().offset).unwrap();
-    forged.get_mut(&name).unwrap()[at..at + 2].rotate_left(1);
+    assert_eq!(header.buckets(), 1);
+    let at = usize::try_from(header.buckets_offset()).unwrap();
+    let bytes = forged.get_mut(&name).unwrap();
+    let mut entries = Vec::new();
+    let bucket = Bucket::new(&bytes[at..], header.shape(), 0).unwrap();
+    bucket.entries(&mut entries).unwrap();
+    let last = entries.last_mut().unwrap();
+    last.1 ^= 1;
+    bytes.truncate(at);
+    put_bucket(&entries, header.shape(), bytes);
     links.make(&mut forged);
     assert_eq!(kinds_of(&forged), [ProblemKind::IndexRun]);
     forged.get_mut(&name).unwrap()[at] ^= 1;

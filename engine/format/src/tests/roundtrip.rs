@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::samples::{self, SALT};
 use crate::frame::FrameSpec;
+use crate::index_run::{Bucket, BucketShape, put_bucket};
 use crate::*;
 
 #[test]
@@ -341,18 +342,36 @@ proptest! {
     }
 
     #[test]
-    fn run_ids(base in 0..1_u64 << 60, deltas in prop::collection::vec(any::<u64>(), 1..20), shift in 3..64_u32) {
-        let deltas: Vec<u64> = deltas.into_iter().map(|d| d >> shift).collect();
-        let id_width = IndexRunHeader::width_for(deltas.iter().copied().max().unwrap());
-        let header = IndexRunHeader { id_width, base: BlobId(base), ..samples::run_header() };
+    fn buckets(
+        remainder_bits in 0..57_u32,
+        id_bits in 0..57_u32,
+        drawn in prop::collection::vec((any::<u64>(), any::<u64>(), any::<bool>()), 1..1500),
+        asked in any::<(u64, u64)>(),
+    ) {
+        let shape = BucketShape { remainder_bits, id_bits };
+        let most = (1_u64 << remainder_bits) - 1;
+        // Some of them close to each other, or equal.
+        let remainder = |(n, _, near): &(u64, u64, bool)| if *near { (n % 40) & most } else { n & most };
+        let mut entries: Vec<(u64, u64)> =
+            drawn.iter().map(|one| (remainder(one), one.1 & ((1 << id_bits) - 1))).collect();
+        entries.sort_unstable();
         let mut bytes = Vec::new();
-        deltas.iter().for_each(|d| header.put_id(BlobId(base + d), &mut bytes));
-        for (delta, chunk) in deltas.iter().zip(bytes.chunks(usize::from(id_width))) {
-            prop_assert_eq!(header.id(chunk), Some(BlobId(base + delta)));
+        put_bucket(&entries, shape, &mut bytes);
+        let bucket = Bucket::new(&bytes, shape, 0).unwrap();
+        prop_assert_eq!(bucket.len(), entries.len());
+        let mut found = Vec::new();
+        bucket.entries(&mut found).unwrap();
+        prop_assert_eq!(&found, &entries);
+        let some = entries[asked.0 as usize % entries.len()].0;
+        for range in [some..=some, 0..=most, (asked.0 & most)..=(asked.1 & most), some..=most, 0..=some, most..=u64::MAX] {
+            let mut found = Vec::new();
+            bucket.find(range.clone(), |id| found.push(id));
+            let wanted: Vec<u64> =
+                entries.iter().filter(|(n, _)| range.contains(n)).map(|(_, id)| *id).collect();
+            prop_assert_eq!(found, wanted);
         }
-        let (fingerprints, ids) = (header.fingerprints(), header.ids());
-        prop_assert_eq!(ids.offset, fingerprints.end());
-        prop_assert_eq!(header.file_len(), ids.end());
+        bytes.push(0);
+        prop_assert!(Bucket::new(&bytes, shape, 0).is_err());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod file;
 
 use crate::index_block::{IndexBlock, SectionKind};
+use crate::index_run::{Bucket, BucketShape};
 use crate::lock::LockText;
 use crate::*;
 
@@ -428,7 +429,7 @@ fn manifest() {
 fn run_header() {
     vector!("run-header").check(|bytes, out| {
         let mut bytes = bytes.to_vec();
-        // The decoder wants all that is in front of the fingerprints; zeros follow the header.
+        // The decoder wants all that is in front of the directory; zeros follow the header.
         bytes.resize(4096, 0);
         let found = IndexRunHeader::decode(&bytes).unwrap();
         out.each(&[
@@ -437,8 +438,28 @@ fn run_header() {
             ("entries", &found.entries),
             ("first_segment", &found.first_segment.0),
             ("last_segment", &found.last_segment.0),
-            ("width", &found.id_width),
+            ("id_bits", &found.id_bits),
             ("base", &found.base.0),
+            ("fingerprint_bits", &found.fingerprint_bits),
+            ("bucket_bits", &found.bucket_bits),
+            ("size", &found.len),
         ]);
+    });
+}
+
+#[test]
+fn run_bucket() {
+    let vector = vector!("run-bucket");
+    vector.check(|bytes, out| {
+        let shape = BucketShape {
+            remainder_bits: vector.given("remainder_bits") as u32,
+            id_bits: vector.given("id_bits") as u32,
+        };
+        let mut entries = Vec::new();
+        let bucket = Bucket::new(bytes, shape, 0).unwrap();
+        bucket.entries(&mut entries).unwrap();
+        for (remainder, id) in entries {
+            out.add("entry", &[&remainder, &id]);
+        }
     });
 }

@@ -33,8 +33,12 @@ def keep_runs(state: State) -> None:
                 first, last = 0, len(sealed) - 1
             chosen = sealed[first : last + 1]
             counting.add(write_run(context, [(one, state.rows_segment(one)) for one in chosen]))
-            names = {one.number for one in chosen}
-            counting -= {run.head.number for run, numbers in runs if names.issuperset(numbers)}
-        for number in numbered(context.directory.names("index"), 12, ".run"):
+            inside = {one.number for one in chosen}
+            counting -= {run.head.number for run, numbers in runs if inside.issuperset(numbers)}
+        names = context.directory.names("index")
+        for number in numbered(names, 12, ".idx"):
             if number not in counting:
                 context.directory.unlink(run_name(number))
+        for number in numbered(names, 12, ".run"):
+            # Of an older form.
+            context.directory.unlink(f"index/{number:012}.run")

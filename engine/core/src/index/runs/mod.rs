@@ -2,7 +2,8 @@
 //! however many segments there are.
 //!
 //! A run is derived. One that is missing, damaged or foreign is an error here, and the caller goes on without it: the
-//! footers hold the same. Ids from a run are candidates; they may be deleted, or newer than the caller's snapshot.
+//! footers hold the same. Ids from a run are candidates: they may be deleted, or newer than the caller's snapshot, and
+//! a run stores the first bits of each fingerprint alone.
 
 mod open;
 mod policy;
@@ -14,5 +15,5 @@ mod tests;
 
 pub(crate) use open::{FoundRuns, open_all};
 pub(crate) use policy::{Choice, Merge, SegmentOutline, choose, covered, next_merge};
-pub(crate) use run::{Entries, Run};
-pub(crate) use write::carry_out;
+pub(crate) use run::{Entries, Run, RunEntry};
+pub(crate) use write::{carry_out, merge_sorted, shortened, shortened_entries};

@@ -14,6 +14,8 @@ pub(crate) struct FoundRuns {
     pub(crate) runs: Vec<Arc<Run>>,
     /// Numbers of those that could not: as if they were not there. Under the writer's lock they may be removed.
     pub(crate) unreadable: Vec<u64>,
+    /// Names of runs of an older form. Under the writer's lock they may be removed.
+    pub(crate) old: Vec<String>,
     /// The number of the next run.
     pub(crate) next_number: u64,
 }
@@ -28,6 +30,9 @@ pub(crate) fn open_all(vfs: &dyn ReadVfs, map: bool) -> FoundRuns {
     };
     for name in vfs.list(names::INDEX).unwrap_or_default() {
         let Some(number) = names::parse_run(&name) else {
+            if names::is_old_run(&name) {
+                found.old.push(format!("{}/{name}", names::INDEX));
+            }
             continue;
         };
         found.next_number = found.next_number.max(number.saturating_add(1));

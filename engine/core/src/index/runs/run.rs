@@ -1,30 +1,24 @@
 //! One open run.
 #![expect(
     clippy::cast_possible_truncation,
-    reason = "lengths of pages, and numbers of entries of a file that is mapped or read piece by piece"
+    reason = "lengths of pages, and numbers of buckets of a file that is mapped or read piece by piece"
 )]
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use lakebed_format::index_run::{RUN_HEADER_LEN, RUN_START};
-use lakebed_format::{
-    BlobId, Fingerprint, Fingerprints, FormatError, IndexRunHeader, Pages, names,
-};
+use lakebed_format::index_run::{BUCKET_ENTRY, Bucket, BucketPlace, RUN_HEADER_LEN, RUN_START};
+use lakebed_format::{BlobId, Fingerprint, FormatError, IndexRunHeader, Pages, names};
 use lakebed_vfs::{Advice, Mapping, ReadFile, ReadVfs};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::fingerprints::search;
 
-const PAGE: usize = 1 << lakebed_format::limits::PAGE_SHIFT;
-/// Fingerprints in a page.
-const PER_PAGE: u64 = (PAGE / 8) as u64;
-/// Pages that are read at once from front to back.
-const STREAM_PAGES: u64 = 64;
+/// A blob, and its fingerprint, of which the stored bits are right and the others zero.
+pub(crate) type RunEntry = (Fingerprint, BlobId);
 
-/// Fingerprints and their blobs, ascending by both; ends after an error.
-pub(crate) type Entries = Box<dyn Iterator<Item = Result<(Fingerprint, BlobId)>> + Send>;
+/// Entries, ascending by both; ends after an error.
+pub(crate) type Entries<'a> = Box<dyn Iterator<Item = Result<RunEntry>> + Send + 'a>;
 
 /// An open run.
 #[derive(Debug)]
@@ -33,45 +27,40 @@ pub(crate) struct Run {
     file: Arc<dyn ReadFile>,
     /// Where files can be mapped.
     mapping: Option<Mapping>,
-    fingerprints: Checked,
-    ids: Checked,
+    directory: Pages,
+    /// Which pages of the directory, and which buckets, were found whole.
+    pages_seen: Seen,
+    buckets_seen: Seen,
 }
 
-/// One of the two arrays, and which of its pages were found whole.
+/// A bit for each of many things, set once it was checked.
 #[derive(Debug)]
-struct Checked {
-    pages: Pages,
-    seen: Vec<AtomicU64>,
-}
+struct Seen(Vec<AtomicU64>);
 
-impl Checked {
-    fn new(pages: Pages) -> Self {
-        let words = pages.count().div_ceil(64);
-        Self {
-            pages,
-            seen: (0..words).map(|_| AtomicU64::new(0)).collect(),
-        }
+impl Seen {
+    fn new(things: u64) -> Self {
+        Self(
+            (0..things.div_ceil(64))
+                .map(|_| AtomicU64::new(0))
+                .collect(),
+        )
     }
 
-    fn word(&self, page: u64) -> Option<&AtomicU64> {
-        self.seen.get((page / 64) as usize)
+    fn has(&self, n: u64) -> bool {
+        // What two threads check at once is checked twice; nothing else hangs on the order.
+        let word = self.0.get((n / 64) as usize);
+        word.is_some_and(|word| word.load(Ordering::Relaxed) >> (n % 64) & 1 == 1)
     }
 
-    fn is_seen(&self, page: u64) -> bool {
-        // A page that two threads check at once is checked twice; nothing else hangs on the order.
-        self.word(page)
-            .is_some_and(|word| word.load(Ordering::Relaxed) >> (page % 64) & 1 == 1)
-    }
-
-    fn set_seen(&self, page: u64) {
-        if let Some(word) = self.word(page) {
-            word.fetch_or(1 << (page % 64), Ordering::Relaxed);
+    fn add(&self, n: u64) {
+        if let Some(word) = self.0.get((n / 64) as usize) {
+            word.fetch_or(1 << (n % 64), Ordering::Relaxed);
         }
     }
 }
 
 impl Run {
-    /// Opens `index/N.run` and checks its header and length. Its pages are checked when they are first touched.
+    /// Opens `index/N.idx` and checks its header and length. The rest is checked when it is first touched.
     ///
     /// `map`: whether it may be mapped.
     pub(crate) fn open(vfs: &dyn ReadVfs, number: u64, map: bool) -> Result<Self> {
@@ -97,12 +86,14 @@ impl Run {
             // A lookup touches single pages; reading ahead would cost many times what it reads. Without effect is fine.
             let _ = mapping.advise(Advice::Random, 0..mapping.len());
         }
+        let directory = header.directory();
         Ok(Self {
             header,
             file,
             mapping,
-            fingerprints: Checked::new(header.fingerprints()),
-            ids: Checked::new(header.ids()),
+            directory,
+            pages_seen: Seen::new(directory.count()),
+            buckets_seen: Seen::new(header.buckets()),
         })
     }
 
@@ -111,22 +102,15 @@ impl Run {
         &self.header
     }
 
-    /// Appends the ids that have this fingerprint, lowest first.
-    #[cfg(test)]
-    pub(crate) fn find(&self, fingerprint: Fingerprint, found: &mut Vec<BlobId>) -> Result<()> {
-        self.range(fingerprint..=fingerprint, usize::MAX, found)
-    }
-
-    /// Appends the ids whose fingerprints lie in the range, by ascending fingerprint, at most `most`: for hash
-    /// prefixes.
+    /// Appends the ids of the blobs that may have fingerprints in the range, by ascending fingerprint: the stored bits
+    /// decide, so that there may be others among them.
     pub(crate) fn range(
         &self,
-        range: RangeInclusive<Fingerprint>,
-        most: usize,
+        range: &RangeInclusive<Fingerprint>,
         found: &mut Vec<BlobId>,
     ) -> Result<()> {
         let before = found.len();
-        let searched = self.search(range, most, found);
+        let searched = self.search(range, found);
         if self.mapping.as_ref().is_some_and(Mapping::has_failed) {
             found.truncate(before);
             let text = "a part of it could not be read";
@@ -135,110 +119,136 @@ impl Run {
         searched
     }
 
-    fn search(
-        &self,
-        range: RangeInclusive<Fingerprint>,
-        most: usize,
-        found: &mut Vec<BlobId>,
-    ) -> Result<()> {
-        let mut buffer = Buffer::default();
-        let first = self.lower_bound(range.start().0, &mut buffer)?;
-        let (mut at, mut left) = (first, most);
-        let mut ids = Buffer::default();
-        while at < self.header.entries && left > 0 {
-            let page = self.fingerprints(at / PER_PAGE, &mut buffer)?;
-            let Some(fingerprint) = page.get((at % PER_PAGE) as usize) else {
-                break;
-            };
-            if fingerprint > *range.end() {
-                break;
+    fn search(&self, range: &RangeInclusive<Fingerprint>, found: &mut Vec<BlobId>) -> Result<()> {
+        let header = &self.header;
+        if range.is_empty() {
+            return Ok(());
+        }
+        let (first, lowest) = header.split(header.stored(*range.start()));
+        let (last, highest) = header.split(header.stored(*range.end()));
+        let mut reading = Reading::default();
+        for n in first..=last {
+            let bucket = self.bucket(n, &mut reading)?;
+            let low = if n == first { lowest } else { 0 };
+            let high = if n == last { highest } else { u64::MAX };
+            let mut wrong = false;
+            bucket.find(low..=high, |stored| match header.id(stored) {
+                Some(id) => found.push(id),
+                None => wrong = true,
+            });
+            if wrong {
+                return Err(damaged(header.number, "an id is out of its range"));
             }
-            found.push(self.id(at, &mut ids)?);
-            at += 1;
-            left -= 1;
         }
         Ok(())
     }
 
     /// All entries in order. They are read from the file, not through the mapping, which is set up for single pages.
-    pub(crate) fn entries(self: &Arc<Self>) -> Entries {
-        let mut fingerprints = Stream::new(self.header.fingerprints());
-        let mut ids = Stream::new(self.header.ids());
+    pub(crate) fn entries(self: &Arc<Self>) -> Entries<'static> {
         let run = Arc::clone(self);
+        let mut next = Some(0);
+        let mut reading = Reading {
+            from_file: true,
+            ..Reading::default()
+        };
+        let mut entries = Vec::new().into_iter();
         let mut left = run.header.entries;
         Box::new(std::iter::from_fn(move || {
-            left = left.checked_sub(1)?;
-            let entry = run.next_entry(&mut fingerprints, &mut ids);
-            if entry.is_err() {
-                left = 0;
+            loop {
+                let n = next?;
+                if let Some(entry) = entries.next() {
+                    left = left.wrapping_sub(1);
+                    return Some(Ok(entry));
+                }
+                if n == run.header.buckets() {
+                    next = None;
+                    let text = "it has more or fewer entries than it says";
+                    return (left != 0).then(|| Err(damaged(run.header.number, text)));
+                }
+                match run.entries_of(n, &mut reading) {
+                    Ok(found) => entries = found.into_iter(),
+                    Err(error) => {
+                        next = None;
+                        return Some(Err(error));
+                    }
+                }
+                next = Some(n + 1);
             }
-            Some(entry)
         }))
     }
 
-    fn next_entry(
-        &self,
-        fingerprints: &mut Stream,
-        ids: &mut Stream,
-    ) -> Result<(Fingerprint, BlobId)> {
-        let bytes = fingerprints.take(self, 8)?;
-        let fingerprint = bytes
-            .first_chunk()
-            .map(|b| Fingerprint(u64::from_le_bytes(*b)));
-        let id = self
-            .header
-            .id(ids.take(self, usize::from(self.header.id_width))?);
-        fingerprint
-            .zip(id)
-            .ok_or_else(|| damaged(self.header.number, "an entry is out of its range"))
-    }
-
-    /// Index of the first entry whose fingerprint is not below `wanted`; the number of entries when there is none.
-    fn lower_bound(&self, wanted: u64, buffer: &mut Buffer) -> Result<u64> {
-        let len = self.header.entries as usize;
-        let found = search::lower_bound(len, wanted, |entry| {
-            let entry = entry as u64;
-            let page = self.fingerprints(entry / PER_PAGE, buffer)?;
-            page.get((entry % PER_PAGE) as usize)
-                .map(|fingerprint| fingerprint.0)
-                .ok_or_else(|| damaged(self.header.number, "a page is too short"))
-        })?;
-        Ok(found as u64)
-    }
-
-    fn fingerprints<'a>(&'a self, page: u64, buffer: &'a mut Buffer) -> Result<Fingerprints<'a>> {
-        let bytes = self.page(&self.fingerprints, page, buffer)?;
-        Fingerprints::new(bytes).map_err(|error| broken(self.header.number, &error))
-    }
-
-    /// The id of an entry.
-    fn id(&self, entry: u64, buffer: &mut Buffer) -> Result<BlobId> {
-        let width = u64::from(self.header.id_width);
-        let start = entry * width;
-        let (first, at) = (Pages::page_of(start), (start % PAGE as u64) as usize);
-        let bytes = self.page(&self.ids, first, buffer)?;
-        let short = || damaged(self.header.number, "a page is too short");
-        let head = bytes.get(at..).ok_or_else(short)?;
-        let id = if at + width as usize > PAGE {
-            // It continues in the next page.
-            let mut joined = head.to_vec();
-            let missing = width as usize - joined.len();
-            let next = self.page(&self.ids, first + 1, buffer)?;
-            joined.extend_from_slice(next.get(..missing).ok_or_else(short)?);
-            self.header.id(&joined)
-        } else {
-            self.header.id(head)
+    fn entries_of(&self, n: u64, reading: &mut Reading) -> Result<Vec<RunEntry>> {
+        let header = &self.header;
+        let mut found = Vec::new();
+        self.bucket(n, reading)?
+            .entries(&mut found)
+            .map_err(|error| broken(header.number, &error))?;
+        let entry = |(remainder, stored)| {
+            let id = header.id(stored);
+            let id = id.ok_or_else(|| damaged(header.number, "an id is out of its range"))?;
+            Ok((header.fingerprint(header.join(n, remainder)), id))
         };
-        id.ok_or_else(|| damaged(self.header.number, "an id is out of its range"))
+        found.into_iter().map(entry).collect()
     }
 
-    /// The bytes of a page, checked when it is touched for the first time.
-    fn page<'a>(&'a self, part: &Checked, n: u64, buffer: &'a mut Buffer) -> Result<&'a [u8]> {
-        let range = part.pages.range(n);
-        let start = part.pages.offset + range.start;
+    /// A bucket, checked when it is touched for the first time.
+    fn bucket<'a>(&'a self, n: u64, reading: &'a mut Reading) -> Result<Bucket<'a>> {
+        let place = self.place_of(n, &mut reading.page)?;
+        let checked = self.buckets_seen.has(n);
+        let mapping = self.mapping.as_ref().filter(|_| !reading.from_file);
+        let bytes = match mapping {
+            Some(mapping) => self.slice(mapping, place.offset, place.len as usize)?,
+            None => reading
+                .bucket
+                .load(self.file.as_ref(), place.offset, place.len as usize)
+                .map_err(|error| self.unreadable(error))?,
+        };
+        // What is read anew may be another than what was checked.
+        let trusted = checked && mapping.is_some();
+        let bucket = self
+            .header
+            .bucket(&place, bytes, trusted)
+            .map_err(|error| broken(self.header.number, &error))?;
+        self.buckets_seen.add(n);
+        Ok(bucket)
+    }
+
+    /// Where a bucket is.
+    fn place_of(&self, n: u64, buffer: &mut Buffer) -> Result<BucketPlace> {
+        let at = n * BUCKET_ENTRY;
+        let before = match n.checked_sub(1) {
+            Some(_) => u64::from_le_bytes(self.directory_at(at - BUCKET_ENTRY, buffer)?),
+            None => 0,
+        };
+        let mut entry = [0; BUCKET_ENTRY as usize];
+        let (end, sum) = entry.split_at_mut(8);
+        end.copy_from_slice(&self.directory_at(at, buffer)?);
+        sum.copy_from_slice(&self.directory_at(at + 8, buffer)?);
+        self.header
+            .place(before, &entry)
+            .map_err(|error| broken(self.header.number, &error))
+    }
+
+    /// Eight bytes of the directory, which lie within one of its pages.
+    fn directory_at(&self, at: u64, buffer: &mut Buffer) -> Result<[u8; 8]> {
+        let n = Pages::page_of(at);
+        let range = self.directory.range(n);
+        let page = self.page(n, buffer)?;
+        let bytes = page
+            .get((at - range.start) as usize..)
+            .and_then(<[u8]>::first_chunk::<8>);
+        bytes
+            .copied()
+            .ok_or_else(|| damaged(self.header.number, "a page is too short"))
+    }
+
+    /// The bytes of a page of the directory, checked when it is touched for the first time.
+    fn page<'a>(&'a self, n: u64, buffer: &'a mut Buffer) -> Result<&'a [u8]> {
+        let range = self.directory.range(n);
+        let start = self.directory.offset + range.start;
         let len = (range.end - range.start) as usize;
-        let sum_at = part.pages.sums_offset + n * 8;
-        let checked = part.is_seen(n);
+        let sum_at = self.directory.sums_offset + n * 8;
+        let checked = self.pages_seen.has(n);
         let page = match &self.mapping {
             Some(mapping) => self.slice(mapping, start, len)?,
             None => buffer
@@ -254,10 +264,10 @@ impl Run {
                     .read_exact_at(&mut sum, sum_at)
                     .map_err(|error| self.unreadable(error))?,
             }
-            part.pages
+            self.directory
                 .check(self.header.salt, n, page, u64::from_le_bytes(sum))
                 .map_err(|error| broken(self.header.number, &error))?;
-            part.set_seen(n);
+            self.pages_seen.add(n);
         }
         Ok(page)
     }
@@ -278,7 +288,16 @@ impl Run {
     }
 }
 
-/// The page that was read last, for files that are not mapped.
+/// What was read last of a run that is not mapped.
+#[derive(Debug, Default)]
+struct Reading {
+    page: Buffer,
+    bucket: Buffer,
+    /// Buckets are read although the run is mapped.
+    from_file: bool,
+}
+
+/// The piece of a file that was read last.
 #[derive(Debug, Default)]
 struct Buffer {
     start: u64,
@@ -298,68 +317,6 @@ impl Buffer {
             read?;
         }
         Ok(&self.bytes)
-    }
-}
-
-/// One of the arrays read from front to back, many pages at once, each checked.
-struct Stream {
-    pages: Pages,
-    next_page: u64,
-    bytes: Vec<u8>,
-    at: usize,
-}
-
-impl Stream {
-    fn new(pages: Pages) -> Self {
-        Self {
-            pages,
-            next_page: 0,
-            bytes: Vec::new(),
-            at: 0,
-        }
-    }
-
-    /// The next `n` bytes; fewer at the end.
-    fn take(&mut self, run: &Run, n: usize) -> Result<&[u8]> {
-        if self.bytes.len() - self.at < n && self.next_page < self.pages.count() {
-            self.load(run)?;
-        }
-        let (_, rest) = self.bytes.split_at(self.at);
-        // Fewer at the end, which the caller finds out of range.
-        let taken = rest.get(..n).unwrap_or(rest);
-        self.at += taken.len();
-        Ok(taken)
-    }
-
-    fn load(&mut self, run: &Run) -> Result<()> {
-        let end = (self.next_page + STREAM_PAGES).min(self.pages.count());
-        let range = self.pages.range(self.next_page).start..self.pages.range(end - 1).end;
-        self.bytes.drain(..self.at);
-        self.at = 0;
-        let kept = self.bytes.len();
-        self.bytes
-            .resize(kept + (range.end - range.start) as usize, 0);
-        let mut sums = vec![0; ((end - self.next_page) * 8) as usize];
-        let (_, new) = self.bytes.split_at_mut(kept);
-        run.file
-            .read_exact_at(new, self.pages.offset + range.start)
-            .and_then(|()| {
-                let sums_at = self.pages.sums_offset + self.next_page * 8;
-                run.file.read_exact_at(&mut sums, sums_at)
-            })
-            .map_err(|error| run.unreadable(error))?;
-        for (page, sum) in new.chunks(PAGE).zip(sums.as_chunks().0) {
-            self.pages
-                .check(
-                    run.header.salt,
-                    self.next_page,
-                    page,
-                    u64::from_le_bytes(*sum),
-                )
-                .map_err(|error| broken(run.header.number, &error))?;
-            self.next_page += 1;
-        }
-        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use lakebed_format::index_run::RUN_FINGERPRINT_BITS;
 use lakebed_format::{BlobId, Fingerprint, IndexRunHeader, SegmentNumber, names};
 use lakebed_testkit::Unmapped;
 use lakebed_vfs::{MemVfs, Open, OsVfs, ReadVfs, Vfs};
@@ -10,11 +11,13 @@ use proptest::prelude::*;
 
 use super::policy::{MAX_RUNS, MAX_UNCOVERED};
 use super::run::damaged;
-use super::write::{RunSpec, merge_sorted, write_run};
+use super::write::{RunSpec, write_run};
 use super::*;
 use crate::error::{ErrorKind, Result};
 
 type Entry = (Fingerprint, BlobId);
+
+const BITS: u32 = RUN_FINGERPRINT_BITS;
 
 fn spec(number: u64, entries: &[Entry]) -> RunSpec {
     let start = entries.iter().map(|(_, id)| id.0).min().unwrap_or(0);
@@ -25,6 +28,7 @@ fn spec(number: u64, entries: &[Entry]) -> RunSpec {
         segments: SegmentNumber(1)..=SegmentNumber(3),
         entries: entries.len() as u64,
         ids: BlobId(start)..BlobId(end),
+        fingerprint_bits: BITS,
     }
 }
 
@@ -38,15 +42,20 @@ fn write(vfs: &dyn Vfs, number: u64, entries: &[Entry]) -> Arc<Run> {
 fn even(count: u64, base: u64) -> Vec<Entry> {
     let spread = |i: u64| (i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (i << 7);
     let mut entries: Vec<Entry> = (0..count)
-        .map(|i| (Fingerprint(spread(i)), BlobId(base + i)))
+        .map(|i| (shortened(Fingerprint(spread(i)), BITS), BlobId(base + i)))
         .collect();
     entries.sort_unstable();
     entries
 }
 
-fn ids(run: &Run, fingerprint: u64) -> Vec<BlobId> {
+/// The smallest fingerprint with these stored bits.
+fn stored(bits: u64) -> Fingerprint {
+    Fingerprint(bits << (64 - BITS))
+}
+
+fn ids(run: &Run, fingerprint: Fingerprint) -> Vec<BlobId> {
     let mut found = Vec::new();
-    run.find(Fingerprint(fingerprint), &mut found).unwrap();
+    run.range(&(fingerprint..=fingerprint), &mut found).unwrap();
     found
 }
 
@@ -59,19 +68,18 @@ fn every_entry_is_found_in_large_and_empty_runs_mapped_and_read() {
         Box::new(OsVfs::new(directory.path())),
     ];
     for vfs in &stores {
-        for (number, count) in [0, 1, 511, 512, 513, 40_000].into_iter().enumerate() {
+        for (number, count) in [0, 1, 511, 512, 513, 1024, 40_000].into_iter().enumerate() {
             let entries = even(count, 1 << 33);
             let run = write(vfs.as_ref(), number as u64, &entries);
             for &(fingerprint, id) in entries.iter().step_by(7) {
-                assert_eq!(ids(&run, fingerprint.0), [id]);
-                assert_eq!(
-                    ids(&run, fingerprint.0 ^ 1),
-                    [],
-                    "a neighbour that is not there"
-                );
+                assert_eq!(ids(&run, fingerprint), [id]);
+                let behind = Fingerprint(fingerprint.0 | 5);
+                assert_eq!(ids(&run, behind), [id], "the same stored bits");
+                let neighbour = Fingerprint(fingerprint.0 ^ stored(1).0);
+                assert!(ids(&run, neighbour).is_empty(), "it is not there");
             }
-            for absent in [0, 1, u64::MAX] {
-                assert_eq!(ids(&run, absent), []);
+            for absent in [stored(0), stored(1), Fingerprint(u64::MAX)] {
+                assert!(ids(&run, absent).is_empty());
             }
             let all: Result<Vec<Entry>> = run.entries().collect();
             assert_eq!(all.unwrap(), entries);
@@ -86,50 +94,73 @@ fn every_entry_is_found_in_large_and_empty_runs_mapped_and_read() {
 }
 
 #[test]
-fn chosen_fingerprints_take_longer_and_are_found_all_the_same() {
-    // Nearly all fingerprints at one end: interpolation is led astray at each step.
-    let mut entries: Vec<Entry> = (0..20_000)
-        .map(|i| (Fingerprint(i * i), BlobId(i)))
-        .collect();
-    entries.push((Fingerprint(u64::MAX - 1), BlobId(20_000)));
+fn runs_cost_less_than_five_bytes_a_blob() {
+    let vfs = MemVfs::new();
+    let entries = even(1 << 20, 0);
+    let run = write(&vfs, 1, &entries);
+    let len = run.header().file_len();
+    assert!(len < 5 * (1 << 20), "{len} bytes");
+}
+
+#[test]
+fn chosen_fingerprints_are_found_all_the_same() {
+    // Nearly all fingerprints in one bucket.
+    let mut entries: Vec<Entry> = (0..20_000).map(|i| (stored(i * 7), BlobId(i))).collect();
+    entries.push((shortened(Fingerprint(u64::MAX), BITS), BlobId(20_000)));
     let run = write(&MemVfs::new(), 1, &entries);
     for &(fingerprint, id) in &entries {
-        assert_eq!(ids(&run, fingerprint.0), [id]);
+        assert_eq!(ids(&run, fingerprint), [id]);
     }
-    assert_eq!(ids(&run, u64::MAX), []);
+    assert!(ids(&run, stored(1)).is_empty());
 }
 
 #[test]
-fn equal_fingerprints_are_all_found_across_pages() {
-    let mut entries: Vec<Entry> = (0..1500).map(|i| (Fingerprint(77), BlobId(i))).collect();
-    entries.insert(0, (Fingerprint(3), BlobId(5000)));
-    entries.push((Fingerprint(78), BlobId(9)));
+fn equal_fingerprints_are_all_found() {
+    let mut entries: Vec<Entry> = (0..1500).map(|i| (stored(77), BlobId(i))).collect();
+    entries.insert(0, (stored(3), BlobId(5000)));
+    entries.push((stored(78), BlobId(9)));
     let run = write(&MemVfs::new(), 1, &entries);
-    assert_eq!(ids(&run, 77), (0..1500).map(BlobId).collect::<Vec<_>>());
-    assert_eq!(ids(&run, 78), [BlobId(9)]);
+    assert_eq!(
+        ids(&run, stored(77)),
+        (0..1500).map(BlobId).collect::<Vec<_>>()
+    );
+    assert_eq!(ids(&run, stored(78)), [BlobId(9)]);
 }
 
 #[test]
-fn a_damaged_page_is_an_error_where_it_is_touched_and_nowhere_else() {
-    let entries = even(20_000, 0);
+fn damage_is_an_error_where_it_is_touched_and_nowhere_else() {
+    let entries = even(400_000, 0);
     let vfs = MemVfs::new();
     let header = *write(&vfs, 1, &entries).header();
     let file = vfs.open(&names::run(1), Open::ReadWrite).unwrap();
-    file.write_all_at(&[0xff], header.fingerprints().offset + 5 * 4096 + 100)
-        .unwrap();
-    let run = Arc::new(Run::open(&vfs, 1, true).unwrap());
-    for &(fingerprint, id) in &entries[..512] {
-        assert_eq!(ids(&run, fingerprint.0), [id]);
+    // A byte of the directory, and one of a bucket.
+    let directory = header.directory().offset + 4096;
+    let last = header.file_len() - 1;
+    for at in [directory, last] {
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, at).unwrap();
+        file.write_all_at(&[byte[0] ^ 0x10], at).unwrap();
+        let run = Arc::new(Run::open(&vfs, 1, true).unwrap());
+        for &(fingerprint, id) in &entries[..512] {
+            assert_eq!(ids(&run, fingerprint), [id]);
+        }
+        let wanted = if at == last {
+            header.buckets() - 1
+        } else {
+            300
+        };
+        let fingerprint = header.fingerprint(header.join(wanted, 5));
+        let error = run
+            .range(&(fingerprint..=fingerprint), &mut Vec::new())
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert!(
+            error.message().contains("index/000000000001.idx"),
+            "{error}"
+        );
+        assert!(run.entries().any(|entry| entry.is_err()));
+        file.write_all_at(&byte, at).unwrap();
     }
-    let mut found = Vec::new();
-    let error = run.find(entries[5 * 512 + 300].0, &mut found).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Corrupt);
-    assert!(
-        error.message().contains("index/000000000001.run"),
-        "{error}"
-    );
-    assert!(run.entries().any(|entry| entry.is_err()));
-    assert_eq!(run.entries().take_while(Result::is_ok).count() % 512, 0);
 }
 
 #[test]
@@ -148,7 +179,7 @@ fn what_is_no_run_is_not_opened() {
         ErrorKind::Corrupt,
         "another's"
     );
-    for len in [0, 71, 4096, 9000] {
+    for len in [0, 95, 4096, 5000] {
         write(&vfs, 1, &entries);
         let file = vfs.open(&names::run(1), Open::ReadWrite).unwrap();
         file.set_len(len).unwrap();
@@ -161,6 +192,19 @@ fn what_is_no_run_is_not_opened() {
 }
 
 #[test]
+fn runs_of_the_older_form_are_told_from_damaged_ones() {
+    let vfs = MemVfs::new();
+    write(&vfs, 1, &even(1000, 0));
+    for name in ["index/000000000007.run", "index/000000000003.idx"] {
+        vfs.open(name, Open::Create).unwrap();
+    }
+    let found = open_all(&vfs, true);
+    assert_eq!(found.old, ["index/000000000007.run"]);
+    assert_eq!(found.unreadable, [3]);
+    assert_eq!((found.runs.len(), found.next_number), (1, 4));
+}
+
+#[test]
 fn entries_that_are_not_what_the_catalogue_says_make_no_run() {
     let vfs = MemVfs::new();
     let entries = even(1000, 10);
@@ -169,11 +213,18 @@ fn entries_that_are_not_what_the_catalogue_says_make_no_run() {
     swapped.swap(3, 4);
     let mut foreign = entries.clone();
     foreign[999].1 = BlobId(5);
+    let mut long = entries.clone();
+    long[999].0.0 |= 1;
     for bad in [
         &entries[1..],
         &swapped,
         &foreign,
-        &[&entries[..], &even(1, 10)].concat(),
+        &long,
+        &[
+            &entries[..],
+            &[(shortened(Fingerprint(u64::MAX), BITS), BlobId(11))],
+        ]
+        .concat(),
     ] {
         let error = write_run(&vfs, &spec, bad.iter().copied().map(Ok)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt);
@@ -188,7 +239,7 @@ fn hash_prefixes_are_ranges() {
     for (low, high) in [
         (0, u64::MAX),
         (1 << 60, (1 << 61) - 1),
-        (5, 4),
+        (1 << 63, u64::MAX),
         (u64::MAX, u64::MAX),
     ] {
         let range = Fingerprint(low)..=Fingerprint(high);
@@ -198,11 +249,8 @@ fn hash_prefixes_are_ranges() {
             .map(|(_, id)| *id)
             .collect();
         let mut found = Vec::new();
-        run.range(range.clone(), usize::MAX, &mut found).unwrap();
+        run.range(&range, &mut found).unwrap();
         assert_eq!(found, expected);
-        found.clear();
-        run.range(range, 2, &mut found).unwrap();
-        assert_eq!(found, expected[..expected.len().min(2)]);
     }
 }
 
@@ -211,12 +259,12 @@ proptest! {
 
     #[test]
     fn merging_is_sorting(parts in prop::collection::vec(prop::collection::btree_set((0..50_u64, 0..1000_u64), 0..80), 0..6)) {
-        let sources: Vec<Entries> = parts
+        let sources: Vec<Entries<'_>> = parts
             .iter()
             .map(|part| {
                 let list: Vec<Result<Entry>> =
                     part.iter().map(|&(f, id)| Ok((Fingerprint(f), BlobId(id)))).collect();
-                Box::new(list.into_iter()) as Entries
+                Box::new(list.into_iter()) as Entries<'_>
             })
             .collect();
         let mut expected: Vec<Entry> =
@@ -228,21 +276,23 @@ proptest! {
 
     #[test]
     fn any_entries_are_found(set in prop::collection::btree_set((prop_oneof![any::<u64>(), 0..4_u64], 0..1_u64 << 50), 0..2500)) {
-        let entries: Vec<Entry> = set.iter().map(|&(f, id)| (Fingerprint(f), BlobId(id))).collect();
+        let entries: BTreeSet<Entry> = set.iter().map(|&(f, id)| (shortened(Fingerprint(f), BITS), BlobId(id))).collect();
+        let entries: Vec<Entry> = entries.into_iter().collect();
         let run = write(&MemVfs::new(), 1, &entries);
         for &(fingerprint, _) in entries.iter().step_by(13).chain([(Fingerprint(2), BlobId(0))].iter()) {
+            let wanted = shortened(fingerprint, BITS);
             let expected: Vec<BlobId> =
-                entries.iter().filter(|(f, _)| *f == fingerprint).map(|(_, id)| *id).collect();
-            prop_assert_eq!(ids(&run, fingerprint.0), expected);
+                entries.iter().filter(|(f, _)| *f == wanted).map(|(_, id)| *id).collect();
+            prop_assert_eq!(ids(&run, fingerprint), expected);
         }
     }
 }
 
 #[test]
 fn an_error_in_a_source_ends_a_merge() {
-    let bad: Entries =
+    let bad: Entries<'_> =
         Box::new([Ok((Fingerprint(1), BlobId(1))), Err(damaged(1, "x"))].into_iter());
-    let good: Entries = Box::new(even(100, 0).into_iter().map(Ok));
+    let good: Entries<'_> = Box::new(even(100, 0).into_iter().map(Ok));
     let merged: Vec<Result<Entry>> = merge_sorted(vec![good, bad]).collect();
     assert!(merged.last().unwrap().is_err());
     assert_eq!(merged.iter().filter(|entry| entry.is_err()).count(), 1);
@@ -283,8 +333,7 @@ impl World {
 
     fn carry_out(&mut self, merge: &Merge, keep_old: bool) {
         let extent = merge.extent(&self.sealed).unwrap();
-        let (entries, ids) = (extent.blobs, extent.ids);
-        let segments = &self.sealed[merge.segments.clone()];
+        let entries = extent.blobs;
         self.rewritten += entries;
         if !keep_old {
             self.runs.retain(|run| !merge.runs.contains(&run.number));
@@ -293,10 +342,13 @@ impl World {
             number: self.next_run,
             salt: 0,
             entries,
-            first_segment: segments[0].number,
-            last_segment: segments[segments.len() - 1].number,
-            id_width: 4,
-            base: ids.start,
+            first_segment: *extent.segments.start(),
+            last_segment: *extent.segments.end(),
+            id_bits: 40,
+            base: extent.ids.start,
+            fingerprint_bits: BITS,
+            bucket_bits: 0,
+            len: 0,
         });
         self.next_run += 1;
     }
@@ -393,8 +445,8 @@ fn plans_are_carried_out_and_found_again() {
     let vfs = MemVfs::new();
     assert_eq!(open_all(&vfs, true).next_number, 1, "a store without index");
     let mut sealed: Vec<SegmentOutline> = Vec::new();
-    let mut all: Vec<Entry> = Vec::new();
-    for number in 1..=60 {
+    let mut all: Vec<Vec<Entry>> = Vec::new();
+    for number in 1..=60_u64 {
         let entries = even(number % 5 * 100 + 1, number << 20);
         sealed.push(SegmentOutline {
             number: SegmentNumber(number),
@@ -402,23 +454,30 @@ fn plans_are_carried_out_and_found_again() {
             end_blob: BlobId((number + 1) << 20),
             blobs: entries.len() as u64,
         });
-        all.extend(&entries);
+        all.push(entries);
         let found = open_all(&vfs, true);
         let headers: Vec<IndexRunHeader> = found.runs.iter().map(|run| *run.header()).collect();
         let Some(merge) = next_merge(&sealed, &choose(&sealed, &headers)) else {
             continue;
         };
-        let is_source = |run: &&Arc<Run>| merge.runs.contains(&run.header().number);
-        let runs: Vec<Arc<Run>> = found.runs.iter().filter(is_source).cloned().collect();
-        let footer = |&i: &usize| {
-            let of_segment = |(_, id): &&Entry| id.0 >> 20 == sealed[i].number.0;
-            let mut list: Vec<Entry> = all.iter().filter(of_segment).copied().collect();
+        // Each run has fewer bits than those before: these are shortened.
+        let bits = BITS - number as u32 / 8;
+        let mut sources: Vec<Entries<'_>> = Vec::new();
+        for &i in &merge.footers {
+            let mut list: Vec<Entry> = all[i]
+                .iter()
+                .map(|(f, id)| (shortened(*f, bits), *id))
+                .collect();
             list.sort_unstable();
-            Box::new(list.into_iter().map(Ok)) as Entries
-        };
-        let footers = merge.footers.iter().map(footer).collect();
+            sources.push(Box::new(list.into_iter().map(Ok)));
+        }
+        for run in &found.runs {
+            if merge.runs.contains(&run.header().number) {
+                sources.push(shortened_entries(run, bits));
+            }
+        }
         let number = (found.next_number, 7);
-        carry_out(&vfs, &|| Ok(()), number, &merge, &sealed, &runs, footers).unwrap();
+        carry_out(&vfs, &|| Ok(()), number, bits, &merge, &sealed, sources).unwrap();
         for old in &merge.runs {
             vfs.unlink(&names::run(*old)).unwrap();
         }
@@ -427,13 +486,12 @@ fn plans_are_carried_out_and_found_again() {
     let headers: Vec<IndexRunHeader> = found.runs.iter().map(|run| *run.header()).collect();
     let choice = choose(&sealed, &headers);
     assert_eq!((choice.obsolete.len(), found.unreadable.len()), (0, 0));
-    let covered = &sealed[..sealed.len() - choice.uncovered.len()];
-    let end = covered.last().unwrap().end_blob;
-    for (fingerprint, id) in all.iter().filter(|(_, id)| *id < end) {
-        let mut candidates = Vec::new();
-        for run in &found.runs {
-            run.find(*fingerprint, &mut candidates).unwrap();
+    for run in &found.runs {
+        for (fingerprint, id) in all[covered(&sealed, run.header()).unwrap()]
+            .iter()
+            .flatten()
+        {
+            assert!(ids(run, *fingerprint).contains(id));
         }
-        assert!(candidates.contains(id));
     }
 }

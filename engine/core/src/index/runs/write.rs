@@ -5,17 +5,19 @@ use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
+use std::vec::IntoIter;
 
+use lakebed_format::index_run::put_bucket;
 use lakebed_format::{
-    BlobId, Fingerprint, IndexRunHeader, Pages, SegmentNumber, index_block, names,
+    BlobId, Fingerprint, IndexRunHeader, SegmentNumber, checksum, index_block, names,
 };
 use lakebed_vfs::{File, Open, Vfs};
 
 use super::policy::{Merge, SegmentOutline};
-use super::run::{Entries, Run, damaged};
+use super::run::{Entries, Run, RunEntry, damaged};
 use crate::error::{Error, Result};
 
-/// Bytes that are written at once; a multiple of the page.
+/// Bytes of buckets that are written at once, or a few more.
 const CHUNK: usize = 1 << 20;
 /// Entries between two checks for an interrupt.
 const STEP: usize = 1 << 16;
@@ -33,14 +35,55 @@ pub(crate) struct RunSpec {
     pub(crate) entries: u64,
     /// The ids they lie between.
     pub(crate) ids: Range<BlobId>,
+    /// Bits of each fingerprint that are stored, at least 1.
+    pub(crate) fingerprint_bits: u32,
 }
 
-/// Writes `index/N.run`: to a temporary file, synced, renamed, the directory synced. `entries` must be as many as the
-/// spec says and ascend, ids inside the spec's range; otherwise, and when writing fails, there is an error and no run.
+/// The fingerprint with its first bits, the others zero.
+pub(crate) fn shortened(fingerprint: Fingerprint, bits: u32) -> Fingerprint {
+    let shift = u64::BITS - bits;
+    Fingerprint(fingerprint.0 >> shift << shift)
+}
+
+/// The entries of a run, with so many bits of each fingerprint: at most as many as it stores.
+pub(crate) fn shortened_entries(run: &Arc<Run>, bits: u32) -> Entries<'static> {
+    let entries = run.entries();
+    if bits == run.header().fingerprint_bits {
+        return entries;
+    }
+    let mut entries = entries
+        .map(move |entry| entry.map(|(fingerprint, id)| (shortened(fingerprint, bits), id)))
+        .peekable();
+    let mut equal: IntoIter<Result<RunEntry>> = Vec::new().into_iter();
+    Box::new(std::iter::from_fn(move || {
+        if let Some(entry) = equal.next() {
+            return Some(entry);
+        }
+        let first = match entries.next()? {
+            Ok(entry) => entry,
+            error => return Some(error),
+        };
+        // What is equal now was in the order of bits that are gone.
+        let mut found = vec![first];
+        while let Some(Ok(next)) =
+            entries.next_if(|next| matches!(next, Ok(next) if next.0 == first.0))
+        {
+            found.push(next);
+        }
+        found.sort_unstable();
+        let found: Vec<Result<RunEntry>> = found.into_iter().map(Ok).collect();
+        equal = found.into_iter();
+        equal.next()
+    }))
+}
+
+/// Writes `index/N.idx`: to a temporary file, synced, renamed, the directory synced. `entries` must be as many as the
+/// spec says and ascend, with shortened fingerprints and ids inside the spec's range; otherwise, and when writing
+/// fails, there is an error and no run.
 pub(crate) fn write_run(
     vfs: &dyn Vfs,
     spec: &RunSpec,
-    entries: impl Iterator<Item = Result<(Fingerprint, BlobId)>>,
+    entries: impl Iterator<Item = Result<RunEntry>>,
 ) -> Result<()> {
     let temporary = names::run_temporary(spec.number);
     let written = write_temporary(vfs, spec, entries, &temporary).and_then(|()| {
@@ -55,17 +98,16 @@ pub(crate) fn write_run(
     written
 }
 
-/// Writes the run that the policy chose. `runs` are those the merge names, opened; `footers` the sorted entries of
-/// the segments it names. Afterwards the merge's runs are obsolete. An error of `check_interrupted` ends it, and there
-/// is no run.
+/// Writes the run that the policy chose, from the entries of what it is made of. Afterwards the merge's runs are
+/// obsolete. An error of `check_interrupted` ends it, and there is no run.
 pub(crate) fn carry_out(
     vfs: &dyn Vfs,
     check_interrupted: &dyn Fn() -> Result<()>,
     (number, salt): (u64, u64),
+    fingerprint_bits: u32,
     merge: &Merge,
     sealed: &[SegmentOutline],
-    runs: &[Arc<Run>],
-    footers: Vec<Entries>,
+    sources: Vec<Entries<'_>>,
 ) -> Result<()> {
     let extent = merge
         .extent(sealed)
@@ -76,9 +118,8 @@ pub(crate) fn carry_out(
         segments: extent.segments,
         entries: extent.blobs,
         ids: extent.ids,
+        fingerprint_bits,
     };
-    let mut sources = footers;
-    sources.extend(runs.iter().map(Run::entries));
     let entries = merge_sorted(sources).enumerate().map(|(n, entry)| {
         if n % STEP == 0 {
             check_interrupted()?;
@@ -95,47 +136,52 @@ fn io(spec: &RunSpec, error: std::io::Error) -> Error {
 fn write_temporary(
     vfs: &dyn Vfs,
     spec: &RunSpec,
-    entries: impl Iterator<Item = Result<(Fingerprint, BlobId)>>,
+    entries: impl Iterator<Item = Result<RunEntry>>,
     temporary: &str,
 ) -> Result<()> {
-    let header = IndexRunHeader {
+    let mut header = IndexRunHeader {
         number: spec.number,
         salt: spec.salt,
         entries: spec.entries,
         first_segment: *spec.segments.start(),
         last_segment: *spec.segments.end(),
-        id_width: IndexRunHeader::width_for(spec.ids.end.0.saturating_sub(spec.ids.start.0)),
+        id_bits: IndexRunHeader::id_bits_for(spec.ids.start, spec.ids.end),
         base: spec.ids.start,
+        fingerprint_bits: spec.fingerprint_bits,
+        bucket_bits: IndexRunHeader::bucket_bits_for(spec.entries).min(spec.fingerprint_bits),
+        len: 0,
     };
     let io = |error| io(spec, error);
     vfs.create_dir(names::INDEX).map_err(io)?;
     let file = vfs.open(temporary, Open::Create).map_err(io)?;
     file.set_len(0).map_err(io)?;
-    file.write_all_at(&header.encode(), 0).map_err(io)?;
 
-    let mut fingerprints = PagedWriter::new(header.fingerprints(), spec.salt);
-    let mut ids = PagedWriter::new(header.ids(), spec.salt);
+    let mut buckets = Buckets::new(header, file.as_ref());
     let (mut count, mut last) = (0, None);
     for entry in entries {
-        let (fingerprint, id) = entry?;
-        let ascends = last.is_none_or(|last| last < (fingerprint, id));
-        if !ascends || count == spec.entries || !spec.ids.contains(&id) {
+        let entry = entry?;
+        let fits = last.is_none_or(|last| last < entry)
+            && count < spec.entries
+            && spec.ids.contains(&entry.1)
+            && shortened(entry.0, spec.fingerprint_bits) == entry.0;
+        if !fits {
             return Err(mismatch(spec));
         }
-        last = Some((fingerprint, id));
+        last = Some(entry);
         count += 1;
-        fingerprints
-            .buffer
-            .extend_from_slice(&fingerprint.0.to_le_bytes());
-        header.put_id(id, &mut ids.buffer);
-        fingerprints.spill(file.as_ref(), CHUNK).map_err(io)?;
-        ids.spill(file.as_ref(), CHUNK).map_err(io)?;
+        buckets.put(entry).map_err(io)?;
     }
     if count != spec.entries {
         return Err(mismatch(spec));
     }
-    fingerprints.finish(file.as_ref()).map_err(io)?;
-    ids.finish(file.as_ref()).map_err(io)?;
+    let directory;
+    (directory, header.len) = buckets.finish().map_err(io)?;
+    let pages = header.directory();
+    let mut sums = Vec::new();
+    index_block::put_page_sums(spec.salt, pages.offset, &directory, &mut sums);
+    file.write_all_at(&directory, pages.offset).map_err(io)?;
+    file.write_all_at(&sums, pages.sums_offset).map_err(io)?;
+    file.write_all_at(&header.encode(), 0).map_err(io)?;
     file.sync_data().map_err(io)
 }
 
@@ -146,58 +192,79 @@ fn mismatch(spec: &RunSpec) -> Error {
     )
 }
 
-/// One of the two arrays on its way to the file.
-struct PagedWriter {
-    pages: Pages,
-    salt: u64,
-    at: u64,
+/// The buckets on their way to the file.
+struct Buckets<'a> {
+    header: IndexRunHeader,
+    file: &'a dyn File,
+    /// Of the next bucket: its number and its entries so far.
+    number: u64,
+    entries: Vec<(u64, u64)>,
+    /// Bytes in the file.
+    written: u64,
     buffer: Vec<u8>,
-    sums: Vec<u8>,
+    directory: Vec<u8>,
 }
 
-impl PagedWriter {
-    fn new(pages: Pages, salt: u64) -> Self {
+impl<'a> Buckets<'a> {
+    fn new(header: IndexRunHeader, file: &'a dyn File) -> Self {
         Self {
-            pages,
-            salt,
-            at: pages.offset,
+            header,
+            file,
+            number: 0,
+            entries: Vec::new(),
+            written: 0,
             buffer: Vec::new(),
-            sums: Vec::new(),
+            directory: Vec::new(),
         }
     }
 
-    /// Writes whole chunks of `chunk` bytes, once there is one. The rest stays for the next.
-    fn spill(&mut self, file: &dyn File, chunk: usize) -> std::io::Result<()> {
-        if self.buffer.len() < chunk {
-            return Ok(());
+    fn put(&mut self, (fingerprint, id): RunEntry) -> std::io::Result<()> {
+        let (bucket, remainder) = self.header.split(self.header.stored(fingerprint));
+        while self.number < bucket {
+            self.end_bucket()?;
         }
-        let rest = self.buffer.split_off(chunk);
-        self.write(file)?;
-        self.buffer = rest;
+        let stored = id.0.saturating_sub(self.header.base.0);
+        self.entries.push((remainder, stored));
         Ok(())
     }
 
-    fn write(&mut self, file: &dyn File) -> std::io::Result<()> {
-        index_block::put_page_sums(self.salt, self.at, &self.buffer, &mut self.sums);
-        file.write_all_at(&self.buffer, self.at)?;
-        self.at += self.buffer.len() as u64;
+    fn end_bucket(&mut self) -> std::io::Result<()> {
+        let start = self.buffer.len();
+        put_bucket(&self.entries, self.header.shape(), &mut self.buffer);
+        self.entries.clear();
+        let (_, bytes) = self.buffer.split_at(start);
+        let offset = self.header.buckets_offset() + self.written + start as u64;
+        let sum = checksum(self.header.salt, offset, bytes);
+        let end = self.written + self.buffer.len() as u64;
+        self.directory.extend_from_slice(&end.to_le_bytes());
+        self.directory.extend_from_slice(&sum.to_le_bytes());
+        self.number += 1;
+        if self.buffer.len() >= CHUNK {
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> std::io::Result<()> {
+        let at = self.header.buckets_offset() + self.written;
+        self.file.write_all_at(&self.buffer, at)?;
+        self.written += self.buffer.len() as u64;
         self.buffer.clear();
         Ok(())
     }
 
-    fn finish(mut self, file: &dyn File) -> std::io::Result<()> {
-        self.write(file)?;
-        file.write_all_at(&self.sums, self.pages.sums_offset)?;
-        // Only where there is no entry at all does nothing reach the end.
-        if file.len()? < self.pages.end() {
-            file.set_len(self.pages.end())?;
+    /// The directory, and the bytes of all buckets.
+    fn finish(mut self) -> std::io::Result<(Vec<u8>, u64)> {
+        while self.number < self.header.buckets() {
+            self.end_bucket()?;
         }
-        Ok(())
+        self.write()?;
+        Ok((self.directory, self.written))
     }
 }
 
 /// Sorted entries of several sources as one, ascending. Constant memory; ends after the first error of any source.
-pub(crate) fn merge_sorted(sources: Vec<Entries>) -> Merged {
+pub(crate) fn merge_sorted(sources: Vec<Entries<'_>>) -> Merged<'_> {
     Merged {
         heads: BinaryHeap::new(),
         sources,
@@ -212,14 +279,14 @@ enum State {
 }
 
 /// Iterator of [`merge_sorted`].
-pub(crate) struct Merged {
+pub(crate) struct Merged<'a> {
     heads: BinaryHeap<Reverse<(Fingerprint, BlobId, usize)>>,
-    sources: Vec<Entries>,
+    sources: Vec<Entries<'a>>,
     state: State,
 }
 
-impl Merged {
-    fn step(&mut self) -> Result<Option<(Fingerprint, BlobId)>> {
+impl Merged<'_> {
+    fn step(&mut self) -> Result<Option<RunEntry>> {
         if matches!(self.state, State::Fresh) {
             self.state = State::Running;
             for (i, source) in self.sources.iter_mut().enumerate() {
@@ -248,8 +315,8 @@ impl Merged {
     }
 }
 
-impl Iterator for Merged {
-    type Item = Result<(Fingerprint, BlobId)>;
+impl Iterator for Merged<'_> {
+    type Item = Result<RunEntry>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if matches!(self.state, State::Ended) {

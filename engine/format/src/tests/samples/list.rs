@@ -75,6 +75,9 @@ pub(in crate::tests) fn samples() -> Vec<Sample> {
     add("run header", header, true, |b| {
         IndexRunHeader::decode(b).map(drop)
     });
+    add("run bucket", bucket_bytes(), false, |b| {
+        Bucket::new(b, BUCKET, 0)?.entries(&mut Vec::new())
+    });
     add("records", records_bytes(), false, |b| {
         CatalogueRecord::decode_all(b, 0)
             .collect::<Result<Vec<_>>>()

@@ -4,6 +4,7 @@ mod catalogue;
 mod list;
 
 use crate::index_block::{IndexBlock, IndexBlockBuilder, SectionKind};
+use crate::index_run::{Bucket, BucketShape, put_bucket};
 use crate::*;
 
 pub(in crate::tests) use catalogue::{manifest, records, records_bytes};
@@ -286,9 +287,24 @@ pub(in crate::tests) fn run_header() -> IndexRunHeader {
         entries: 1_000_001,
         first_segment: SegmentNumber(1),
         last_segment: SegmentNumber(12),
-        id_width: 3,
+        id_bits: 20,
         base: BlobId(1000),
+        fingerprint_bits: 36,
+        bucket_bits: 10,
+        len: 4_500_000,
     }
+}
+
+pub(in crate::tests) const BUCKET: BucketShape = BucketShape {
+    remainder_bits: 20,
+    id_bits: 3,
+};
+
+pub(in crate::tests) fn bucket_bytes() -> Vec<u8> {
+    let entries: Vec<(u64, u64)> = (0..9).map(|n| (n * n * 12_345, n % 7)).collect();
+    let mut bytes = Vec::new();
+    put_bucket(&entries, BUCKET, &mut bytes);
+    bytes
 }
 
 /// All columns of a batch read to the end.
