@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import mmap
 import os
 import stat
@@ -105,9 +106,9 @@ class Directory:
         """Give a file another name. Raises `OSError`."""
         os.rename(name, target, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
 
-    def sync(self, name: str = ".") -> None:
-        """Make the names in a subdirectory durable. Raises `OSError`."""
-        descriptor = self.open(name, os.O_RDONLY | os.O_DIRECTORY)
+    def sync(self, name: str = ".", *, is_file: bool = False) -> None:
+        """Make the names in a subdirectory durable, or the bytes of a file. Raises `OSError`."""
+        descriptor = self.open(name, os.O_RDONLY if is_file else os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(descriptor)
         finally:
@@ -153,12 +154,19 @@ class SegmentFile:
     """The bytes of a segment: mapped when it is sealed, and read with calls while it may still grow or be cut."""
 
     def __init__(
-        self, directory: Directory, number: int, part: int | None = None, *, mapped: bool, length: int | None = None
+        self,
+        directory: Directory,
+        number: int,
+        part: int | None = None,
+        *,
+        mapped: bool,
+        length: int | None = None,
+        name: str | None = None,
     ) -> None:
         """`part`: the collection of the part that is meant, instead of the segment itself. `length` is what the file
-        must have. Raises `OSError`, `Malformed`."""
+        must have. `name`: another place than that of a segment or part. Raises `OSError`, `Malformed`."""
         self.number = number
-        self.name = segment_name(number) if part is None else part_name(number, part)
+        self.name = name or (segment_name(number) if part is None else part_name(number, part))
         self.descriptor = directory.open(self.name)
         self._map: mmap.mmap | None = None
         self._view: memoryview | None = None
@@ -208,6 +216,20 @@ class SegmentFile:
         if len(data) != length:
             raise Malformed(f"the file ends before offset {offset + length}")
         return data
+
+    def data_end(self) -> int:
+        """Offset behind which the file, which is not mapped, has only zeros that take no room. Raises
+        `StoreIOError`."""
+        with operating_system(f"Reading {self.name}"):
+            end = 0
+            while end < self.length:
+                try:
+                    start = os.lseek(self.descriptor, end, os.SEEK_DATA)
+                except OSError as problem:
+                    # There is no data behind, or the file system does not know.
+                    return end if problem.errno == errno.ENXIO else self.length
+                end = os.lseek(self.descriptor, start, os.SEEK_HOLE)
+            return min(end, self.length)
 
 
 def segment_name(number: int) -> str:
