@@ -151,7 +151,8 @@ class State:
         """A segment of one large blob. Raises `Corrupt`, `StoreIOError`."""
         found = self.opened_large.get(number)
         if found is None:
-            file, head = self._open(number, None)
+            lengths = [one.file_length for one in self.catalogue.large.values() if one.segment == number]
+            file, head = self._open(number, lengths[0] if lengths else None)
             with named(f"Segment {number} of {self.context.path}"):
                 if head.layout != header.LARGE:
                     raise Malformed("it does not hold a large blob")

@@ -90,12 +90,15 @@ def carry_out(plan: Plan, lock: WriterLock, report: Report) -> None:
 
 
 def _keep(context: Context, name: str, stem: str) -> None:
-    """Copy a file to `aside/`, unless a repair that was stopped has done so. Raises `OSError`."""
+    """Copy a file to `aside/`, unless there are only zeros in it, or a repair that was stopped has done so. Raises
+    `OSError`."""
     directory = context.directory
-    data = directory.read(name)
+    data = directory.stored(name)
+    if not any(data):
+        return
     for known in directory.names("aside"):
         is_copy = known.startswith(f"{stem}-") and known.endswith(f".{_DAMAGED}")
-        if is_copy and directory.read(f"aside/{known}") == data:
+        if is_copy and directory.stored(f"aside/{known}") == data:
             directory.sync(f"aside/{known}", is_file=True)
             directory.sync("aside")
             directory.sync()

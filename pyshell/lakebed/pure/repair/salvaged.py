@@ -126,7 +126,7 @@ class SalvagedSegment(ColumnsSegment):
             return None
         for name in _candidates(self._context, self.number, entry):
             try:
-                file = SegmentFile(self._context.directory, self.number, mapped=False, length=entry.length, name=name)
+                file = SegmentFile(self._context.directory, self.number, mapped=False, name=name)
                 part = ColumnsPart(file, self.header.salt, entry, table)
             except Malformed:
                 continue
