@@ -128,8 +128,8 @@ class Context:
 
 
 def check_finished(directory: Directory) -> None:
-    """Raises `NotAStore` for a directory without FORMAT that a backup or a restore left, and for a store that lost it. Raises
-    `OSError`."""
+    """Raises `NotAStore` for a directory without FORMAT that a backup or a restore left, and for a store that lost it.
+    Raises `OSError`."""
     if directory.stat(UNFINISHED) is not None:
         raise NotAStore(
             f"{directory.path} is a backup or a restored store that is not finished: make the backup or restore again."

@@ -195,9 +195,9 @@ class SegmentFile:
         length: int | None = None,
         name: str | None = None,
     ) -> None:
-        """`part`: the collection of the part that is meant, instead of the segment itself. `length`: bytes
-        that the file must have; what is behind them does not count. `name`: another place than that of a segment or part.
-        Raises `OSError`, `Malformed`."""
+        """`part`: the collection of the part that is meant, instead of the segment itself. `length`: bytes that the
+        file must have; what is behind them does not count. `name`: another place than that of a segment or part. Raises
+        `OSError`, `Malformed`."""
         self.number = number
         self.name = name or (segment_name(number) if part is None else part_name(number, part))
         self.descriptor = directory.open(self.name)

@@ -57,9 +57,9 @@ def walk_back(
 ) -> Walk:
     """The parts of a segment up to the COMMIT at `offset`.
 
-    Goes from a COMMIT to its index block, and from what that covers to the COMMIT before. Where one of these is damaged,
-    it goes on at the whole COMMIT before. `known` are parts by the offset of their block, which are not read again.
-    Raises `StoreIOError`.
+    Goes from a COMMIT to its index block, and from what that covers to the COMMIT before. Where one of these is
+    damaged, it goes on at the whole COMMIT before. `known` are parts by the offset of their block, which are not read
+    again. Raises `StoreIOError`.
     """
     parts: list[GroupPart] = []
     damage: list[DamagedPlace] = []

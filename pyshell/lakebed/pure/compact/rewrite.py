@@ -117,8 +117,8 @@ def rewrite(
 
 
 def write_segment(context: Context, made: Rewritten, body: bytes) -> int:
-    """Write a segment, whole and synced. `body` is what its footer repeats of a manifest. Returns the length of its file.
-    Raises `OSError`."""
+    """Write a segment, whole and synced. `body` is what its footer repeats of a manifest. Returns the length of its
+    file. Raises `OSError`."""
     number = made.head.number
     name = segment_name(number)
     descriptor = context.directory.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC)

@@ -42,7 +42,7 @@ def compact(
     if dry_run:
         return run.foreseen()
     writer.commit()
-    segments, size = run.count_of_segments(), run.bytes_of_segments()
+    segments, size = run.count_of_segments(), run.state.segment_bytes()
     if run.has_work():
         if is_nearly_full(writer.context):
             writer.context.directory.unlink(RESERVE)
@@ -69,17 +69,6 @@ class _Compaction:
     @property
     def state(self) -> State:
         return self.writer.state
-
-    def bytes_of_segments(self) -> int:
-        """Bytes of the segments of the state."""
-        state = self.state
-        listed = {one.number for one in state.manifest.segments}
-        large = sum(
-            state.large_segment(one.segment).file.length
-            for one in state.catalogue.large.values()
-            if one.segment not in listed
-        )
-        return sum(state.file_bytes(one) for one in state.manifest.segments) + state.end + large
 
     def count_of_segments(self) -> int:
         state = self.state
@@ -114,7 +103,7 @@ class _Compaction:
     def foreseen(self) -> dict[str, Any]:
         """What would be done."""
         groups = self.groups(self.level is not None)
-        before = self.bytes_of_segments()
+        before = self.state.segment_bytes()
         large = self.unreached_large()
         gone = sum(one.file_bytes for group in groups for one in group.segments)
         gone += sum(self.state.large_segment(one.segment).file.length for one in large)
@@ -155,7 +144,7 @@ class _Compaction:
         finally:
             self.writer.end()
         return self.report(
-            False, segments, self.count_of_segments(), size, self.bytes_of_segments(), held_bytes(self.state)
+            False, segments, self.count_of_segments(), size, self.state.segment_bytes(), held_bytes(self.state)
         )
 
     def report(

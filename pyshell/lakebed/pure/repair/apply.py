@@ -1,4 +1,5 @@
-"""Carrying a repair out. The order of the steps is what keeps the store whole when it is stopped between two of them."""
+"""Carrying a repair out. The order of the steps is what keeps the store whole when it is stopped between two of
+them."""
 
 from __future__ import annotations
 
@@ -63,8 +64,8 @@ def foresee(plan: Plan, report: Report) -> None:
 
 
 def carry_out(plan: Plan, lock: WriterLock, report: Report) -> None:
-    """Do what is planned. Raises `StoreLocked`, `StoreFull`, `StoreIOError`: the store is as it was, or repaired; repair
-    it again."""
+    """Do what is planned. Raises `StoreLocked`, `StoreFull`, `StoreIOError`: the store is as it was, or repaired;
+    repair it again."""
     survey = plan.survey
     context, directory = survey.context, survey.context.directory
     plan.totals(report)
@@ -191,8 +192,8 @@ def _manifest(plan: Plan, state: PlannedState, segments: list[SealedSegment], ac
 
 
 def settle(context: Context, infer: set[str], report: Report) -> None:
-    """Open the repaired store as a writer does: cut off what belongs to no commit, infer types anew, and bring the index
-    up to date. `context` was made after the repair. Raises as opening a store and taking its lock do."""
+    """Open the repaired store as a writer does: cut off what belongs to no commit, infer types anew, and bring the
+    index up to date. `context` was made after the repair. Raises as opening a store and taking its lock do."""
     writer = Writer(context, open_state(context))
     writer.begin()
     try:

@@ -106,8 +106,8 @@ def salvage(
     whole.
 
     - `number`: the segment's, by the name of the file.
-    - `acknowledged`: groups behind the last whole COMMIT count up to this commit, which was on disk when the last writer
-      said so.
+    - `acknowledged`: groups behind the last whole COMMIT count up to this commit, which was on disk when the last
+      writer said so.
     - `advance`: is told the bytes read.
 
     Raises `FormatTooNew`, `StoreIOError`.
