@@ -13,6 +13,7 @@ NEEDS_RUST: dict[str, str] = {
     "test_files.py": "the engine in Python writes rows only",
     "test_parquet_views.py": "the engine in Python writes rows only",
     "test_columns.py": "the engine in Python writes rows only",
+    "test_lakebed_attach.py": "the extension for DuckDB belongs to the engine in Rust",
     "test_read_errors.py": "Python cannot turn a fault under a mapping into an error",
     "test_many_rows.py::test_finished_rows_are_found_without_their_replies_and_in_little_memory": "its cache is measured, too",
     "test_concurrency.py::test_during_a_training_nothing_is_installed": "zstd's Python package trains while it holds the interpreter",

@@ -20,6 +20,7 @@ expect "$(duckdb "SELECT count(*) FROM lakebed_scan('$store', 'packages')")" 530
 expect "$(duckdb "SELECT sum(n) FROM (SELECT Section, count(*) AS n FROM lakebed_scan('$store', 'packages') GROUP BY ALL)")" 5306
 expect "$(duckdb "SELECT collection, size FROM lakebed_train('$store', 'packages', size := 50000)")" "packages|50000"
 expect "$(duckdb "SELECT count(*) FROM lakebed_scan('$store', 'packages') WHERE lakebed_get('$store', _hash) = encode(_json::VARCHAR)")" 5306
+expect "$(duckdb "CALL lakebed_attach('$store'); SELECT count(*) FROM packages" | tail -1)" 5306
 expect "$(duckdb "FROM lakebed_scan('$store', 'package')" 2>&1 | grep -c 'did you mean "packages"')" 1
 
 if command -v npm >/dev/null; then
@@ -38,6 +39,8 @@ await expect(`SELECT count(*) FROM ${scan}`, ['5306']);
 await expect(`SELECT sum(n) FROM (SELECT Section, count(*) AS n FROM ${scan} GROUP BY ALL)`, ['5306']);
 await expect(`SELECT collection, size FROM lakebed_train('${store}', 'packages', size := 50000)`, ['packages', '50000']);
 await expect(`SELECT count(*) FROM ${scan} WHERE lakebed_get('${store}', _hash) = encode(_json::VARCHAR)`, ['5306']);
+await connection.run(`CALL lakebed_attach('${store}')`);
+await expect('SELECT count(*) FROM packages', ['5306']);
 console.log('Node.js', process.version, 'with DuckDB', version());
 EOF
     (cd "$scratch" && npm install --silent --no-audit --no-fund @duckdb/node-api && node client.mjs "$extension" "$store")

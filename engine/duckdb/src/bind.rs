@@ -74,12 +74,23 @@ impl BindCall {
         self.function.to_str().unwrap_or("lakebed")
     }
 
-    /// A positional argument; `what` describes it in the error for NULL.
+    /// A positional argument that is a text; `what` describes it in the error for NULL.
     pub(crate) fn text(&self, number: usize, what: &str) -> Result<String> {
+        Ok(self.positional(number, what)?.text())
+    }
+
+    /// A positional argument that is a number; `what` describes it in the error for NULL.
+    pub(crate) fn int(&self, number: usize, what: &str) -> Result<i64> {
+        let value = self.positional(number, what)?;
+        // SAFETY: a value that lives during the call; DuckDB cast it to the parameter's type.
+        Ok(unsafe { (self.api.get_int64)(value.raw()) })
+    }
+
+    fn positional(&self, number: usize, what: &str) -> Result<SqlValue> {
         // SAFETY: `info` is the one of this call; numbers out of range give null.
         let raw = unsafe { (self.api.bind_get_parameter)(self.info, number as Index) };
         match SqlValue::new(self.api, raw) {
-            Some(value) if !value.is_null() => Ok(value.text()),
+            Some(value) if !value.is_null() => Ok(value),
             _ => Err(invalid(format!(
                 "{} needs {what}, and was given NULL.",
                 self.function()

@@ -94,6 +94,8 @@ handles! {
     FunctionInfo;
     /// `duckdb_client_context`.
     ClientContext;
+    /// `duckdb_replacement_scan_info`.
+    ReplacementInfo;
 }
 
 /// `duckdb_timestamp`.
@@ -146,6 +148,8 @@ pub(crate) type DestroyCallback = unsafe extern "C" fn(*mut c_void);
 pub(crate) type BindCallback = unsafe extern "C" fn(BindInfo);
 pub(crate) type InitCallback = unsafe extern "C" fn(InitInfo);
 pub(crate) type TableCallback = unsafe extern "C" fn(FunctionInfo, DataChunk);
+pub(crate) type ReplacementCallback =
+    unsafe extern "C" fn(ReplacementInfo, *const c_char, *mut c_void);
 pub(crate) type ScalarCallback = unsafe extern "C" fn(FunctionInfo, DataChunk, Vector);
 
 /// `duckdb_extension_access`.
@@ -207,6 +211,7 @@ api! {
     25 free: fn(*mut c_void);
     26 vector_size: fn() -> Index;
     92 destroy_value: fn(*mut ValueHandle);
+    93 create_varchar: fn(*const c_char) -> ValueHandle;
     118 get_bool: fn(ValueHandle) -> bool;
     125 get_int64: fn(ValueHandle) -> i64;
     136 get_value_type: fn(ValueHandle) -> LogicalTypeHandle;
@@ -276,6 +281,10 @@ api! {
     271 function_get_init_data: fn(FunctionInfo) -> *mut c_void;
     272 function_get_local_init_data: fn(FunctionInfo) -> *mut c_void;
     273 function_set_error: fn(FunctionInfo, *const c_char);
+    274 add_replacement_scan: fn(Database, ReplacementCallback, *mut c_void, DestroyCallback);
+    275 replacement_scan_set_function_name: fn(ReplacementInfo, *const c_char);
+    276 replacement_scan_add_parameter: fn(ReplacementInfo, ValueHandle);
+    277 replacement_scan_set_error: fn(ReplacementInfo, *const c_char);
     326 get_timestamp_tz: fn(ValueHandle) -> Timestamp;
 }
 

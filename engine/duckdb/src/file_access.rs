@@ -12,6 +12,7 @@ use std::sync::Arc;
 use lakebed_core::Result;
 use parking_lot::Mutex;
 
+use crate::attached::stores::AttachedStores;
 use crate::callback::invalid;
 
 /// What is done to a file.
@@ -27,7 +28,11 @@ pub(crate) enum FileUse {
 
 /// The stores of one database that may be read whatever its settings say.
 #[derive(Debug, Default)]
-pub(crate) struct AllowedStores(Mutex<BTreeSet<PathBuf>>);
+pub(crate) struct AllowedStores {
+    paths: Mutex<BTreeSet<PathBuf>>,
+    /// Those that are tables, which this does not allow to read.
+    pub(crate) attached: AttachedStores,
+}
 
 impl AllowedStores {
     /// Allows reading a store. Returns its canonical path.
@@ -38,12 +43,12 @@ impl AllowedStores {
                 store.display()
             ))
         })?;
-        self.0.lock().insert(found.clone());
+        self.paths.lock().insert(found.clone());
         Ok(found)
     }
 
     fn contains(&self, canonical: &Path) -> bool {
-        self.0.lock().contains(canonical)
+        self.paths.lock().contains(canonical)
     }
 }
 

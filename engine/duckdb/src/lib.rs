@@ -15,6 +15,7 @@
     allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")
 )]
 
+mod attached;
 #[expect(unsafe_code, reason = "DuckDB passes arguments as handles")]
 mod bind;
 #[expect(unsafe_code, reason = "the table of DuckDB's functions")]
@@ -28,6 +29,8 @@ mod callback;
 mod calling_connection;
 mod file_access;
 mod functions;
+#[expect(unsafe_code, reason = "DuckDB keeps values as raw pointers")]
+mod given;
 #[expect(unsafe_code, reason = "DuckDB passes its functions as raw pointers")]
 mod load;
 mod query_snapshot;
@@ -43,7 +46,10 @@ mod value;
 #[expect(unsafe_code, reason = "DuckDB's vectors are filled in place")]
 mod vector;
 
-use crate::functions::{MutationFunction, allow, ingest, scalars, scan, system_tables, train};
+use crate::functions::{
+    MutationFunction, allow, attach, attached_records, attached_rows, ingest, scalars, scan,
+    system_tables, train,
+};
 use crate::load::Registrar;
 
 /// Registers all functions.
@@ -58,6 +64,10 @@ fn register(registrar: &Registrar) -> Result<(), String> {
     table_function::register::<MutationFunction<train::Train>>(registrar)?;
     table_function::register::<MutationFunction<ingest::Ingest>>(registrar)?;
     table_function::register::<MutationFunction<allow::Allow>>(registrar)?;
+    table_function::register::<MutationFunction<attach::Attach>>(registrar)?;
+    table_function::register::<attached_rows::AttachedRows>(registrar)?;
+    scalar_function::register::<attached_records::RecordOfRow>(registrar)?;
+    scalar_function::register::<attached_records::HashOfRow>(registrar)?;
     scalar_function::register::<scalars::Get>(registrar)?;
     scalar_function::register::<scalars::HashOf>(registrar)
 }

@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::sync::{Arc, OnceLock};
 
+use crate::attached::replacement;
 use crate::c_api::{
     API_VERSION, Access, Api, Connection, ContextApi, ExtensionInfo, SUCCESS, has_context,
 };
@@ -23,6 +24,15 @@ pub(crate) fn context_api() -> Option<&'static ContextApi> {
 /// The functions of DuckDB; `None` until the extension is loaded, and no callback runs before.
 pub(crate) fn api() -> Option<&'static Api> {
     API.get()
+}
+
+/// Whether this DuckDB reads the Parquet files of stores as what they are: one before version 2 gives JSON as text.
+pub(crate) fn reads_columns() -> bool {
+    api().is_some_and(|api| {
+        // SAFETY: DuckDB returns a C string that it never frees.
+        let version = unsafe { CStr::from_ptr((api.library_version)()) };
+        !version.to_string_lossy().starts_with("v1.")
+    })
 }
 
 /// The loading of the extension, during the call of its entry point.
@@ -80,10 +90,13 @@ impl ExtensionLoad<'_> {
         if unsafe { (first.connect)(*database, &raw mut connection) } != SUCCESS {
             return Err("DuckDB gave no connection".to_owned());
         }
+        let stores: Arc<AllowedStores> = Arc::default();
+        // SAFETY: the database is open.
+        unsafe { replacement::register(first, *database, Arc::clone(&stores)) };
         Ok(Registrar {
             api: first,
             connection,
-            stores: Arc::default(),
+            stores,
         })
     }
 }

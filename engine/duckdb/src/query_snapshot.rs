@@ -46,6 +46,8 @@ struct SharedSnapshot {
     queries: u64,
     /// The snapshot of the last query.
     snapshot: Option<Arc<Snapshot>>,
+    /// The snapshot that every execution sees, because the text of the query names files of it.
+    pinned: Option<Arc<Snapshot>>,
 }
 
 impl SharedSnapshot {
@@ -60,11 +62,13 @@ impl SharedSnapshot {
             return Ok(Arc::clone(shared));
         }
         let mut candidates: Vec<(CommitNumber, Snapshot)> = Vec::new();
-        if self.queries == 0 {
+        if let Some(pinned) = &self.pinned {
+            candidates.push((pinned.commit_number(), Snapshot::clone(pinned)));
+        } else if self.queries == 0 {
             let calls = self.calls.iter();
             candidates.extend(calls.map(|call| (call.commit, call.opened.snapshot.clone())));
         }
-        if let Some(last) = self.calls.last() {
+        if let Some(last) = self.calls.last().filter(|_| self.pinned.is_none()) {
             let newest = last.opened.store.newest()?;
             candidates.push((newest.commit_number(), newest));
         }
@@ -134,6 +138,66 @@ thread_local! {
     static QUERY: RefCell<PlannedQuery> = RefCell::default();
 }
 
+impl PlannedQuery {
+    /// The query that this thread is binding now.
+    fn current(&mut self) -> &mut Self {
+        if self.closed.load(Ordering::Relaxed) {
+            *self = Self::default();
+        }
+        self
+    }
+
+    /// What the calls of the query share of a store.
+    fn shared(&mut self, path: &Path) -> Arc<Mutex<SharedSnapshot>> {
+        let known = self.stores.get(path).and_then(Weak::upgrade);
+        let shared = known.unwrap_or_default();
+        self.stores.insert(path.to_owned(), Arc::downgrade(&shared));
+        shared
+    }
+}
+
+/// A store whose files the text of a query names, and the snapshot that all calls of the query see.
+#[derive(Debug)]
+pub(crate) struct PinnedStore {
+    pub(crate) path: PathBuf,
+    pub(crate) snapshot: Arc<Snapshot>,
+    store: Arc<CachedStore>,
+    /// Held until the calls of the query are bound.
+    _shared: Arc<Mutex<SharedSnapshot>>,
+}
+
+impl PinnedStore {
+    /// The store as of the snapshot.
+    pub(crate) fn opened(&self) -> OpenStore {
+        OpenStore {
+            store: Arc::clone(&self.store),
+            snapshot: Snapshot::clone(&self.snapshot),
+        }
+    }
+}
+
+/// Has the query that this thread is binding see one snapshot of a store, the newest one as of now.
+///
+/// # Errors
+/// Those of opening a store.
+pub(crate) fn pin(path: &str) -> Result<PinnedStore> {
+    let OpenStore { store, snapshot } = open(path, &FileAccess::Everything)?;
+    let path = store.path.clone();
+    let shared = QUERY.with_borrow_mut(|query| query.current().shared(&path));
+    let pinned = Arc::clone(
+        shared
+            .lock()
+            .pinned
+            .get_or_insert_with(|| Arc::new(snapshot)),
+    );
+    Ok(PinnedStore {
+        path,
+        snapshot: pinned,
+        store,
+        _shared: shared,
+    })
+}
+
 /// Adds a call to the query that this thread is binding.
 pub(crate) fn join_query(
     call: &BindCall,
@@ -142,18 +206,14 @@ pub(crate) fn join_query(
 ) -> CallSnapshot {
     let path = opened.store.path.clone();
     QUERY.with_borrow_mut(|query| {
-        if query.closed.load(Ordering::Relaxed) {
-            *query = PlannedQuery::default();
-        }
-        let known = query.stores.get(&path).and_then(Weak::upgrade);
-        let shared = known.unwrap_or_default();
+        let query = query.current();
+        let shared = query.shared(&path);
         let commit = opened.snapshot.commit_number();
         shared.lock().calls.push(BoundCall {
             opened,
             commit,
             scan,
         });
-        query.stores.insert(path.clone(), Arc::downgrade(&shared));
         CallSnapshot {
             connection: Arc::clone(call.connection()),
             path,

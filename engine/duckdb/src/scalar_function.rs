@@ -1,4 +1,5 @@
-//! Scalar functions over texts and bytes: the trait, and the C callback that DuckDB calls for each implementation.
+//! Scalar functions over texts, bytes and integers: the trait, and the C callback that DuckDB calls for each
+//! implementation.
 
 use std::ffi::CStr;
 use std::sync::Arc;
@@ -12,11 +13,11 @@ use crate::c_api::{
 use crate::callback::{guarded, internal};
 use crate::calling_connection::CallingConnection;
 use crate::file_access::{AllowedStores, FileAccess};
+use crate::given::give;
 use crate::load::{Registrar, api, context_api};
-use crate::table_function::give;
 use crate::types::ParameterType;
 
-/// A scalar function with one or more sets of parameters, which are texts or bytes. NULL gives NULL.
+/// A scalar function with one or more sets of parameters, which are texts, bytes or integers. NULL gives NULL.
 pub(crate) trait ScalarFunction: 'static {
     const NAME: &'static CStr;
     const OVERLOADS: &'static [&'static [ParameterType]];
@@ -150,17 +151,32 @@ impl<'a> ScalarRows<'a> {
         self.count
     }
 
+    /// An argument of the type `Int`; `None` for NULL.
+    pub(crate) fn int_argument(&self, number: usize, row: usize) -> Option<i64> {
+        if row >= self.count {
+            return None;
+        }
+        // SAFETY: the function has that many parameters, this one of 64-bit integers, flat, with `count` rows.
+        unsafe {
+            let vector = (self.api.data_chunk_get_vector)(self.arguments, number as Index);
+            if !is_valid(self.api, vector, row) {
+                return None;
+            }
+            let values = (self.api.vector_get_data)(vector).cast::<i64>();
+            Some(*values.add(row))
+        }
+    }
+
     /// The bytes of an argument; `None` for NULL.
     pub(crate) fn argument(&self, number: usize, row: usize) -> Option<&[u8]> {
         if row >= self.count {
             return None;
         }
-        // SAFETY: the function has that many parameters, all of texts or bytes, flat, with `count` rows; their bytes
-        // live as long as the call, which has `self`.
+        // SAFETY: the function has that many parameters, this one of texts or bytes, flat, with `count` rows; their
+        // bytes live as long as the call, which has `self`.
         unsafe {
             let vector = (self.api.data_chunk_get_vector)(self.arguments, number as Index);
-            let validity = (self.api.vector_get_validity)(vector);
-            if !validity.is_null() && *validity.add(row / 64) & (1 << (row % 64)) == 0 {
+            if !is_valid(self.api, vector, row) {
                 return None;
             }
             let string = (self.api.vector_get_data)(vector)
@@ -196,5 +212,17 @@ impl<'a> ScalarRows<'a> {
                 *validity.add(row / 64) &= !(1 << (row % 64));
             }
         }
+    }
+}
+
+/// Whether a row of a vector is not NULL.
+///
+/// # Safety
+/// The vector has more rows than this one.
+unsafe fn is_valid(api: &Api, vector: Vector, row: usize) -> bool {
+    // SAFETY: the mask has a bit for each row, or is null where no row is NULL.
+    unsafe {
+        let validity = (api.vector_get_validity)(vector);
+        validity.is_null() || *validity.add(row / 64) & (1 << (row % 64)) != 0
     }
 }

@@ -1,18 +1,16 @@
 //! Table functions: the trait, and the C callbacks that DuckDB calls for each implementation.
 
-use std::ffi::{CStr, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ffi::CStr;
 use std::sync::Arc;
 
 use lakebed_core::Result;
 
 use crate::bind::BindCall;
-use crate::c_api::{
-    BindInfo, DataChunk, DestroyCallback, FunctionInfo, InitInfo, SUCCESS, to_usize,
-};
+use crate::c_api::{BindInfo, DataChunk, FunctionInfo, InitInfo, SUCCESS, to_usize};
 use crate::callback::{guarded, internal};
 use crate::calling_connection::CallingConnection;
 use crate::file_access::AllowedStores;
+use crate::given::give;
 use crate::load::{Registrar, api, context_api};
 use crate::types::ParameterType;
 use crate::vector::OutputChunk;
@@ -78,25 +76,6 @@ pub(crate) fn register<T: TableFunction>(registrar: &Registrar) -> std::result::
                 T::NAME.to_string_lossy()
             ))
         }
-    }
-}
-
-/// Gives a value to DuckDB, which destroys it with [`destroy`].
-pub(crate) fn give<T>(value: T) -> (*mut c_void, DestroyCallback) {
-    (Box::into_raw(Box::new(value)).cast(), destroy::<T>)
-}
-
-/// # Safety
-/// Called by DuckDB, once, with a pointer that [`give`] made for a `T`.
-unsafe extern "C" fn destroy<T>(value: *mut c_void) {
-    if value.is_null() {
-        return;
-    }
-    // SAFETY: see above.
-    let value = unsafe { Box::from_raw(value.cast::<T>()) };
-    // A destructor cannot report an error to DuckDB; the panic ends here.
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-        std::mem::forget(panic);
     }
 }
 
@@ -209,24 +188,4 @@ fn missing_data() -> lakebed_core::Error {
     internal(
         "DuckDB executed a function of lakebed without binding it, which is a bug worth reporting.",
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{destroy, give};
-
-    struct PanicsWhenDropped;
-
-    impl Drop for PanicsWhenDropped {
-        fn drop(&mut self) {
-            std::panic::panic_any("dropped");
-        }
-    }
-
-    #[test]
-    fn a_panic_of_a_destructor_ends_at_the_border() {
-        let (value, _) = give(PanicsWhenDropped);
-        // SAFETY: a value of this type that `give` made, destroyed once.
-        unsafe { destroy::<PanicsWhenDropped>(value) };
-    }
 }

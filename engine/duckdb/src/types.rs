@@ -35,6 +35,14 @@ impl LogicalType {
         Self { api, raw }
     }
 
+    /// DuckDB's type of JSON texts, which is VARCHAR under another name.
+    fn json(api: &'static Api) -> Self {
+        let varchar = Self::simple(api, type_id::VARCHAR);
+        // SAFETY: the type is owned by `varchar`; DuckDB copies the name.
+        unsafe { (api.logical_type_set_alias)(varchar.raw, c"JSON".as_ptr()) };
+        varchar
+    }
+
     pub(crate) fn raw(&self) -> LogicalTypeHandle {
         self.raw
     }
@@ -56,12 +64,11 @@ impl LogicalType {
             DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => simple(type_id::TIMESTAMP_TZ),
             DataType::Binary => simple(type_id::BLOB),
             DataType::Utf8 | DataType::Utf8View => {
-                let varchar = Self::simple(api, type_id::VARCHAR);
-                if !field.metadata().is_empty() {
-                    // SAFETY: the type is owned by `varchar`; DuckDB copies the name.
-                    unsafe { (api.logical_type_set_alias)(varchar.raw, c"JSON".as_ptr()) };
+                if field.metadata().is_empty() {
+                    simple(type_id::VARCHAR)
+                } else {
+                    Ok(Self::json(api))
                 }
-                Ok(varchar)
             }
             DataType::List(element) => {
                 let element = Self::of(api, element)?;
@@ -117,6 +124,7 @@ fn unknown(field: &Field) -> Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ParameterType {
     Text,
+    Json,
     Bytes,
     Int,
     Bool,
@@ -127,16 +135,15 @@ pub(crate) enum ParameterType {
 
 impl ParameterType {
     pub(crate) fn logical(self, api: &'static Api) -> LogicalType {
-        LogicalType::simple(
-            api,
-            match self {
-                Self::Text => type_id::VARCHAR,
-                Self::Bytes => type_id::BLOB,
-                Self::Int => type_id::BIGINT,
-                Self::Bool => type_id::BOOLEAN,
-                Self::Time => type_id::TIMESTAMP_TZ,
-                Self::Columns => type_id::ANY,
-            },
-        )
+        let simple = |type_id| LogicalType::simple(api, type_id);
+        match self {
+            Self::Text => simple(type_id::VARCHAR),
+            Self::Json => LogicalType::json(api),
+            Self::Bytes => simple(type_id::BLOB),
+            Self::Int => simple(type_id::BIGINT),
+            Self::Bool => simple(type_id::BOOLEAN),
+            Self::Time => simple(type_id::TIMESTAMP_TZ),
+            Self::Columns => simple(type_id::ANY),
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! The functions of the extension, one module for each kind.
 
 pub(crate) mod allow;
+pub(crate) mod attach;
+pub(crate) mod attached_records;
+pub(crate) mod attached_rows;
 pub(crate) mod ingest;
 mod mutation;
 pub(crate) mod scalars;

@@ -10,7 +10,7 @@ use lakebed_core::{CommitNumber, Filter, Op, Parts, Result, ScanRequest, Seq, Sn
 use crate::bind::{BindCall, Columns};
 use crate::cache::columns::ScanColumns;
 use crate::callback::{internal, invalid};
-use crate::query_snapshot::{self, CallSnapshot};
+use crate::query_snapshot::{self, CallSnapshot, OpenStore};
 use crate::row_queue::RowQueue;
 use crate::table_function::TableFunction;
 use crate::types::ParameterType;
@@ -18,7 +18,10 @@ use crate::vector::OutputChunk;
 use lakebed_core::quoted;
 
 /// A call of `lakebed_scan`.
-pub(crate) struct ScanFunction {
+pub(crate) struct ScanFunction(Scan);
+
+/// A scan of a collection that a call asks for.
+pub(super) struct Scan {
     snapshot: CallSnapshot,
     /// The request for all columns.
     request: Arc<ScanRequest>,
@@ -79,6 +82,26 @@ impl TableFunction for ScanFunction {
                 }
             }
         }
+        Ok(Self(Scan::bind(call, opened, request)?))
+    }
+
+    fn execute(&self, columns: &[usize]) -> Result<(Self::Execution, usize)> {
+        self.0.execute(columns)
+    }
+
+    fn produce(
+        &self,
+        execution: &Self::Execution,
+        rows: &mut RowQueue,
+        chunk: &mut OutputChunk,
+    ) -> Result<()> {
+        Scan::produce(execution, rows, chunk)
+    }
+}
+
+impl Scan {
+    /// Declares the columns, and joins the query.
+    pub(super) fn bind(call: &BindCall, opened: OpenStore, request: ScanRequest) -> Result<Self> {
         let columns = opened
             .store
             .columns
@@ -95,7 +118,8 @@ impl TableFunction for ScanFunction {
         })
     }
 
-    fn execute(&self, columns: &[usize]) -> Result<(Self::Execution, usize)> {
+    /// See [`TableFunction::execute`].
+    pub(super) fn execute(&self, columns: &[usize]) -> Result<((Parts, Arc<Snapshot>), usize)> {
         let snapshot = self.snapshot.for_execution()?;
         let fields: Vec<&FieldRef> = columns
             .iter()
@@ -119,9 +143,9 @@ impl TableFunction for ScanFunction {
         Ok(((parts, snapshot), threads))
     }
 
-    fn produce(
-        &self,
-        (parts, _): &Self::Execution,
+    /// See [`TableFunction::produce`].
+    pub(super) fn produce(
+        (parts, _): &(Parts, Arc<Snapshot>),
         rows: &mut RowQueue,
         chunk: &mut OutputChunk,
     ) -> Result<()> {
