@@ -7,7 +7,6 @@ import pytest
 from lakebed import _backend
 
 NEEDS_RUST: dict[str, str] = {
-    "test_repair.py": "repair is the engine's in Rust alone",
     "test_blobs.py::test_raw_blobs_of_sealed_segments_are_not_copied": "before Python 3.12 a class shows no memory but its own",
     "test_compact.py::test_columns_are_parquet_files_that_others_read": "the engine in Python writes rows only",
     "test_compact.py::test_a_layout_that_there_is_not_is_refused": "the engine in Python writes rows only",

@@ -6,12 +6,14 @@ understand the format; from the bottom up:
 - `format`: bytes to values and back;
 - `files`, `locks`, `codec`, `hash`: the operating system, zstd, BLAKE3;
 - `frames`, `parts`, `segment`, `runs`: decoded frames; what an index block or a footer says; a segment; many of them;
+- `walk`, `footers`: back over the commits of a segment; what a footer repeats of a manifest;
 - `catalogue`, `state`, `opening`: the committed state, and how it is found;
 - `pending`, `reach`, `view`: what the next commit writes; which blobs count; what a store object shows;
 - `reading`, `snapshot`, `verify`, `export`, `stats`: reading;
 - `json`: JSON, summaries of values, types, values of columns, without store and files;
 - `arrow`: Arrow's C interface, out and in; `scan`: typed rows and system tables;
 - `write`, `compact`, `copies`: the group, commits, seals; compaction; backups and copied rows;
+- `repair`: a damaged store made whole again;
 - `training`, `describing`, `ingest`: dictionaries, declared types, files on their way into a collection;
 - `store`: an open store.
 

@@ -194,9 +194,20 @@ class Catalogue:
         )
 
     def apply(self, records: Iterable[Record]) -> None:
-        """Apply the records of a group, in order. Raises `Malformed` for one that names an unknown collection."""
+        """Apply the records of a group, in order. Raises `Malformed` for one that does not fit what is there."""
         for record in records:
             self._apply(record)
+
+    def apply_what_fits(self, records: Iterable[Record]) -> str | None:
+        """Apply the records of a group, in order, without those that do not fit what is there. Returns what is wrong
+        with the last of these."""
+        misfit = None
+        for record in records:
+            try:
+                self._apply(record)
+            except Malformed as problem:
+                misfit = str(problem)
+        return misfit
 
     def add_rows(self, batches: Iterable[BatchEntry]) -> None:
         """Move the next sequence numbers behind the rows of batches."""
@@ -214,10 +225,13 @@ class Catalogue:
     def _apply(self, record: Record) -> None:
         match record:
             case CollectionCreated(id, name, time):
+                if id in self.collections or self.named(name) is not None:
+                    raise Malformed(f"collection {id} ({name}) is created twice")
                 self.collections[id] = Collection(id, name, time)
                 self.next_collection = max(self.next_collection, id + 1)
             case CollectionDropped(id):
-                self._collection(id)
+                if id not in self.collections:
+                    raise Malformed(f"collection {id} is dropped and does not exist")
                 del self.collections[id]
                 self.ingests = [one for one in self.ingests if one.collection != id]
             case Described(id, description):
@@ -232,10 +246,10 @@ class Catalogue:
             case Ingested():
                 self._apply_ingest(record)
             case Deleted(blob, rows):
-                self.deleted.add(blob, blob + 1)
-                self.pinned.discard(blob)
                 for id, count in rows:
                     self._collection(id).deleted_rows += count
+                self.deleted.add(blob, blob + 1)
+                self.pinned.discard(blob)
             case Pinned(ids):
                 for start, end in ids.runs():
                     self.pinned.add(start, end)
@@ -265,6 +279,23 @@ class Catalogue:
                 self.ingests[at] = record
                 return
         self.ingests.append(record)
+
+    # --- What a repair changes ---
+
+    def recover_collection(self, id: int, created: int) -> str:
+        """Make the collection of rows whose creation is lost. Returns its name."""
+        name, more = f"recovered_{id}", 2
+        while self.named(name) is not None:
+            name, more = f"recovered_{id}_{more}", more + 1
+        self.collections[id] = Collection(id, name, created)
+        self.next_collection = max(self.next_collection, id + 1)
+        return name
+
+    def lose_blobs(self, lost: Iterable[int]) -> None:
+        """Note that blobs are gone: as if they had been deleted, for rows that name them, and for pins."""
+        for id in lost:
+            self.deleted.add(id, id + 1)
+            self.pinned.discard(id)
 
     def entries(self, describe: DescriptionOf) -> tuple[CollectionEntry, ...]:
         """The collections as a manifest lists them; `describe` gives the sum of descriptions."""

@@ -128,10 +128,16 @@ class Context:
 
 
 def check_finished(directory: Directory) -> None:
-    """Raises `NotAStore` for a directory without FORMAT that a backup or a restore left. Raises `OSError`."""
+    """Raises `NotAStore` for a directory without FORMAT that a backup or a restore left, and for a store that lost it.
+    Raises `OSError`."""
     if directory.stat(UNFINISHED) is not None:
         raise NotAStore(
             f"{directory.path} is a backup or a restored store that is not finished: make the backup or restore again."
+        )
+    if directory.names("segments"):
+        raise NotAStore(
+            f"{directory.path} holds segments of a store but no file FORMAT, without which they cannot be read; `lakebed repair` "
+            "makes it again from the segments."
         )
 
 

@@ -37,7 +37,7 @@ from lakebed.pure.view import LiveRow, View
 from lakebed.pure.write.dictionaries import install_dictionary
 from lakebed.pure.write.writer import Writer
 
-__all__ = ["Describes", "check_layout"]
+__all__ = ["Describes", "check_layout", "record_inferred"]
 
 Change = tuple[str, str | None, list[str]]
 """A path, a type (None: inferred again), and texts that mean NULL."""
@@ -103,8 +103,7 @@ class Describes(Reads):
             writer.commit()
             try:
                 writer.begin()
-                found = writer.view.collection(collection)
-                writer.record(Described(found.id, _inferred(writer.view, found).encode()))
+                record_inferred(writer, collection)
             except BaseException:
                 writer.end()
                 raise
@@ -193,6 +192,12 @@ def _path(schema: Schema, collection: Collection, path: str, settings: Settings,
 
 
 # --- Types inferred anew ---
+
+
+def record_inferred(writer: Writer, name: str) -> None:
+    """Add the record that makes the types of a collection those of its live rows. Raises `CollectionNotFound`."""
+    found = writer.view.collection(name)
+    writer.record(Described(found.id, _inferred(writer.view, found).encode()))
 
 
 def _inferred(view: View, collection: Collection) -> Description:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import mmap
 import os
 import stat
@@ -71,6 +72,14 @@ class Directory:
         with open(self.open(name), "rb") as file:  # noqa: PTH123  (relative to the directory)
             return file.read()
 
+    def stored(self, name: str) -> bytes:
+        """The file without the zeros at its end that take no room. Raises `OSError`."""
+        descriptor = self.open(name)
+        try:
+            return read_all(descriptor, data_end(descriptor), 0)
+        finally:
+            os.close(descriptor)
+
     def names(self, name: str) -> list[str]:
         """The names in a subdirectory, sorted; none when it is not there. Raises `OSError`."""
         try:
@@ -105,9 +114,9 @@ class Directory:
         """Give a file another name. Raises `OSError`."""
         os.rename(name, target, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
 
-    def sync(self, name: str = ".") -> None:
-        """Make the names in a subdirectory durable. Raises `OSError`."""
-        descriptor = self.open(name, os.O_RDONLY | os.O_DIRECTORY)
+    def sync(self, name: str = ".", *, is_file: bool = False) -> None:
+        """Make the names in a subdirectory durable, or the bytes of a file. Raises `OSError`."""
+        descriptor = self.open(name, os.O_RDONLY if is_file else os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(descriptor)
         finally:
@@ -149,16 +158,48 @@ def write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:
         view = view[written:]
 
 
+def read_all(descriptor: int, length: int, offset: int) -> bytes:
+    """The bytes at an offset, as many as there are up to `length`. Raises `OSError`."""
+    data = os.pread(descriptor, length, offset)
+    while len(data) < length:
+        more = os.pread(descriptor, length - len(data), offset + len(data))
+        if not more:
+            break
+        data += more
+    return data
+
+
+def data_end(descriptor: int) -> int:
+    """Offset behind which a file has only zeros that take no room. Raises `OSError`."""
+    end, length = 0, os.fstat(descriptor).st_size
+    while end < length:
+        try:
+            start = os.lseek(descriptor, end, os.SEEK_DATA)
+        except OSError as problem:
+            # There is no data behind, or the file system does not know.
+            return end if problem.errno == errno.ENXIO else length
+        end = os.lseek(descriptor, start, os.SEEK_HOLE)
+    return end
+
+
 class SegmentFile:
     """The bytes of a segment: mapped when it is sealed, and read with calls while it may still grow or be cut."""
 
     def __init__(
-        self, directory: Directory, number: int, part: int | None = None, *, mapped: bool, length: int | None = None
+        self,
+        directory: Directory,
+        number: int,
+        part: int | None = None,
+        *,
+        mapped: bool,
+        length: int | None = None,
+        name: str | None = None,
     ) -> None:
-        """`part`: the collection of the part that is meant, instead of the segment itself. `length` is what the file
-        must have. Raises `OSError`, `Malformed`."""
+        """`part`: the collection of the part that is meant, instead of the segment itself. `length`: bytes that the
+        file must have; what is behind them does not count. `name`: another place than that of a segment or part. Raises
+        `OSError`, `Malformed`."""
         self.number = number
-        self.name = segment_name(number) if part is None else part_name(number, part)
+        self.name = name or (segment_name(number) if part is None else part_name(number, part))
         self.descriptor = directory.open(self.name)
         self._map: mmap.mmap | None = None
         self._view: memoryview | None = None
@@ -166,10 +207,12 @@ class SegmentFile:
             status = os.fstat(self.descriptor)
             self.length = status.st_size
             self.identity = (status.st_dev, status.st_ino)
-            if length is not None and self.length != length:
-                raise Malformed(f"the file has {self.length} bytes instead of {length}")
+            if length is not None:
+                if self.length < length:
+                    raise Malformed(f"the file has {self.length} bytes instead of {length}")
+                self.length = length
             if mapped and self.length:
-                self._map = mmap.mmap(self.descriptor, 0, access=mmap.ACCESS_READ)
+                self._map = mmap.mmap(self.descriptor, self.length, access=mmap.ACCESS_READ)
                 self._view = memoryview(self._map)
         finally:
             if mapped:
@@ -194,13 +237,8 @@ class SegmentFile:
         if self._view is not None:
             return self._view[offset : offset + length]
         with operating_system(f"Reading {self.name}"):
-            data = os.pread(self.descriptor, length, offset)
-            while len(data) < length:
-                more = os.pread(self.descriptor, length - len(data), offset + len(data))
-                if not more:
-                    break
-                data += more
-            return memoryview(data)
+            length = max(min(length, self.length - offset), 0)
+            return memoryview(read_all(self.descriptor, length, offset))
 
     def exactly(self, offset: int, length: int) -> memoryview:
         """The bytes there. Raises `Malformed` when there are fewer, `StoreIOError`."""
@@ -208,6 +246,12 @@ class SegmentFile:
         if len(data) != length:
             raise Malformed(f"the file ends before offset {offset + length}")
         return data
+
+    def data_end(self) -> int:
+        """Offset behind which the file, which is not mapped, has only zeros that take no room. Raises
+        `StoreIOError`."""
+        with operating_system(f"Reading {self.name}"):
+            return min(data_end(self.descriptor), self.length)
 
 
 def segment_name(number: int) -> str:

@@ -11,19 +11,19 @@ from lakebed.pure.catalogue import Catalogue
 from lakebed.pure.context import LOCK, Context
 from lakebed.pure.damage import named, operating_system
 from lakebed.pure.files import SegmentFile, manifest_name, numbered, segment_name
-from lakebed.pure.format import block as blocks
+from lakebed.pure.footers import inspect
 from lakebed.pure.format import commit as commits
 from lakebed.pure.format import footer, header
-from lakebed.pure.format.block import Block
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.commit import Commit
 from lakebed.pure.format.header import Header
 from lakebed.pure.format.manifest import Manifest
 from lakebed.pure.format.store_file import TooNew
-from lakebed.pure.segment import RowsSegment, commit_at, parts_of_groups, read_header
+from lakebed.pure.segment import RowsSegment, commit_at, group_is_whole, is_commit
 from lakebed.pure.state import Hold, State
+from lakebed.pure.walk import DamagedPlace, commit_behind, damaged_at, walk_back
 
-__all__ = ["FoundCommit", "group_is_whole", "last_commit", "open_state"]
+__all__ = ["FoundCommit", "last_commit", "last_commit_at", "open_state"]
 
 _LOOKS = 4
 """How often a reader looks at the text of LOCK again, which may be about to change."""
@@ -36,6 +36,8 @@ class FoundCommit(NamedTuple):
     header: Header
     commit: Commit
     offset: int
+    damage: list[DamagedPlace]
+    """That of the header."""
 
     @property
     def end(self) -> int:
@@ -66,15 +68,10 @@ def open_state(
         state = State(context, number, manifest, hold, previous if previous is not None else None)
         if found is not None:
             known = previous.known_parts(found.file, found.header) if previous is not None and same else None
-            try:
-                with named(f"Segment {manifest.active} of {context.path}"):
-                    parts = parts_of_groups(found.file, found.header, found.offset, found.commit, known)
-                    for read in parts:
-                        read.frames, read.ids, read.batches, read.commits, read.records  # noqa: B018  (damage shows here)
-                state.active = RowsSegment(found.file, found.header, [*parts], context.path)
-            except Corrupt as problem:
-                # What the sealed segments hold stays readable.
-                state.damage = problem
+            walk = walk_back(found.file, found.header, found.offset, found.commit, known)
+            # What is not damaged stays readable.
+            state.active = RowsSegment(found.file, found.header, [*walk.parts], context.path)
+            state.damage = sorted([*found.damage, *walk.damage], key=lambda one: one.offset or 0)
             state.end = found.end
             state.last_commit, state.last_seal = found.commit.number, found.commit.seal
             state.last_offset = found.offset
@@ -83,12 +80,15 @@ def open_state(
             state.catalogue = catalogue
         elif previous is not None and same and previous.last_seal == state.last_seal:
             state.catalogue = previous.catalogue
+            state.damage = previous.damage
         else:
             state.catalogue = Catalogue.of(manifest)
-            with named(f"Segment {manifest.active} of {context.path}"):
-                for part in state.active.parts if state.active is not None else ():
-                    state.catalogue.apply(part.records)
-                    state.catalogue.add_rows(part.batches)
+            for part in state.active.parts if state.active is not None else ():
+                misfit = state.catalogue.apply_what_fits(part.records)
+                if misfit is not None:
+                    # With a hole before it, a record may well name what is missing.
+                    state.damage.append(DamagedPlace(manifest.active, part.block.offset, "index", misfit))
+                state.catalogue.add_rows(part.batches)
         state.synced = context.lock_text().synced
         return state
 
@@ -130,35 +130,26 @@ def _not_for_this_engine(context: Context, problem: TooNew) -> FormatTooNew:
 
 def _from_footer(context: Context, problem: str) -> tuple[int, Manifest, Hold | None]:
     """The manifest that the footer of the highest sealed segment repeats. Raises `Corrupt`."""
-    directory = context.directory
-    found: tuple[int, Manifest] | None = None
-    open_ones = []
+    directory, uuid = context.directory, context.store_file.uuid
+    # Segments without a footer: only the active one may be among them.
+    open_ones: list[int] = []
+    body = Manifest()
     for number in reversed(numbered(directory.names("segments"), 12, ".seg")):
         file = SegmentFile(directory, number, mapped=False)
-        try:
-            head = read_header(file, number, context.store_file.uuid)
-            if head.layout == header.LARGE:
-                continue
-            at = file.length - footer.SIZE
-            trailer = footer.Trailer.decode(file.read(at, footer.SIZE), at, head)
-            block = Block.decode(file.exactly(trailer.block, trailer.length), head.salt, trailer.block)
-            body = block.section(blocks.MANIFEST)
-            if found is None and body:
-                manifest = Manifest.of_body(body).with_length(number, file.length)
-                found = number, manifest
-        except TooNew as newer:
-            raise _not_for_this_engine(context, newer) from newer
-        except Malformed:
+        found = inspect(file, uuid)
+        file.close()
+        if isinstance(found, Manifest):
+            body = found
+            break
+        if found == "open":
             open_ones.append(number)
-        finally:
-            file.close()
-    if found is not None and all(number == found[1].active for number in open_ones):
-        # No number of a manifest: the next one is above those there are.
+    if all(number == body.active for number in open_ones):
+        # Every manifest gives a segment number at least.
         numbers = numbered(directory.names("manifests"), 20, "")
-        return numbers[-1] if numbers else 0, found[1], None
+        return max([*numbers[-1:], body.next_segment]), body, None
     raise Corrupt(
-        f"{context.path} cannot be opened: {problem}, and the footers of its segments do not repeat it. `lakebed repair` "
-        "makes it again from the segments."
+        f"{context.path} cannot be opened: {problem}, and the footers of its segments do not tell for certain what it said. "
+        "`lakebed repair` makes one from the segments."
     )
 
 
@@ -172,29 +163,47 @@ def last_commit(context: Context, manifest: Manifest, holding: bool = False, cou
     file = SegmentFile(context.directory, manifest.active, mapped=False)
     try:
         with named(f"Segment {manifest.active} of {context.path}"):
-            head = _header(file, manifest.active, context.store_file.uuid)
-        at = last_commit_at(file, head) if head is not None else None
-        if head is None or at is None:
-            file.close()
-            return None
-        offset: int | None = at
-        if not _counts(context, file, head, at, holding, counts):
-            offset = _before(file, head, at)
-        if offset is None:
-            file.close()
-            return None
-        return FoundCommit(file, head, commit_at(file, offset, head), offset)
+            found = _last_commit(context, file, manifest.active, holding, counts)
     except BaseException:
         file.close()
         raise
+    if found is None:
+        file.close()
+    return found
 
 
-def _header(file: SegmentFile, number: int, uuid: bytes) -> Header | None:
-    try:
-        return read_header(file, number, uuid)
-    except Malformed:
-        # A segment that was being made, or one that is lost; LOCK knows which commits were acknowledged.
+def _last_commit(context: Context, file: SegmentFile, number: int, holding: bool, counts: int) -> FoundCommit | None:
+    if file.length < header.SIZE + commits.SIZE:
         return None
+    damage: list[DamagedPlace] = []
+    try:
+        head = Header.decode(file.read(0, header.SIZE))
+    except Malformed as problem:
+        damage.append(DamagedPlace(number, 0, "segment", str(problem)))
+        told = _told_header(context, file, number)
+        if told is None:
+            return None
+        head = told
+    if (head.uuid, head.number, head.layout) != (context.store_file.uuid, number, header.ROWS):
+        raise Corrupt(damaged_at(number, 0, "the file is another segment's or another store's"))
+    at = last_commit_at(file, head)
+    if at is None:
+        return None
+    offset: int | None = at
+    if not _counts(context, file, head, at, holding, counts, headless=bool(damage)):
+        offset = _before(file, head, at)
+    if offset is None:
+        return None
+    return FoundCommit(file, head, commit_at(file, offset, head), offset, damage)
+
+
+def _told_header(context: Context, file: SegmentFile, number: int) -> Header | None:
+    """What a COMMIT at the end of the file tells of a damaged header: the salt. FORMAT says the format. So a damaged
+    header loses nothing."""
+    at = file.length - commits.SIZE
+    salt = int.from_bytes(file.exactly(at + commits.SALT_AT, 8), "little")
+    head = Header(context.store_file.segment_format, header.ROWS, number, context.store_file.uuid, salt, 0)
+    return head if is_commit(file, head, at) else None
 
 
 def last_commit_at(file: SegmentFile, head: Header) -> int | None:
@@ -203,29 +212,17 @@ def last_commit_at(file: SegmentFile, head: Header) -> int | None:
     if size < header.SIZE + commits.SIZE:
         return None
     at = size - commits.SIZE
-    if at % 8 == 0 and _is_commit(file, head, at):
+    if at % 8 == 0 and is_commit(file, head, at):
         return at
     try:
         place = size - footer.SIZE
         at = footer.Trailer.decode(file.read(place, footer.SIZE), place, head).last_commit
-        if _is_commit(file, head, at):
+        if is_commit(file, head, at):
             return at
     except Malformed:
         pass
-    data = bytes(file.read(0, size))
-    at = len(data)
-    while (at := data.rfind(commits.MAGIC, 0, at)) >= 0:
-        if at % 8 == 0 and _is_commit(file, head, at):
-            return at
-    return None
-
-
-def _is_commit(file: SegmentFile, head: Header, offset: int) -> bool:
-    try:
-        commit_at(file, offset, head)
-    except Malformed:
-        return False
-    return True
+    # Behind what is stored there are only zeros; a hole may begin within a COMMIT.
+    return commit_behind(file, head, min(size, file.data_end() + commits.SIZE))
 
 
 def _before(file: SegmentFile, head: Header, offset: int) -> int | None:
@@ -234,17 +231,10 @@ def _before(file: SegmentFile, head: Header, offset: int) -> int | None:
     return None if commit.group == header.SIZE else commit.group - commits.SIZE
 
 
-def group_is_whole(file: SegmentFile, head: Header, offset: int) -> bool:
-    """Whether the group before the COMMIT at `offset` is the one that was written."""
-    from xxhash import xxh3_64_intdigest
-
-    commit = commit_at(file, offset, head)
-    data = file.read(commit.group, offset - commit.group)
-    return len(data) == offset - commit.group and xxh3_64_intdigest(data, head.salt) == commit.digest
-
-
-def _counts(context: Context, file: SegmentFile, head: Header, offset: int, holding: bool, counts: int) -> bool:
-    """Whether the last COMMIT counts, or a writer is still waiting for its sync."""
+def _counts(
+    context: Context, file: SegmentFile, head: Header, offset: int, holding: bool, counts: int, *, headless: bool
+) -> bool:
+    """Whether the last COMMIT counts, or a writer is still waiting for its sync. `headless`: the header is damaged."""
     commit = commit_at(file, offset, head)
     if commit.number <= counts:
         return True
@@ -253,8 +243,9 @@ def _counts(context: Context, file: SegmentFile, head: Header, offset: int, hold
         if text.synced is not None and commit.number <= text.synced:
             return True
         if holding or not _is_written_to(context) or (text.since is not None and commit.time < text.since):
-            # An earlier writer left it.
-            return group_is_whole(file, head, offset)
+            # An earlier writer left it. The header is written with the first group, and on disk when that one is.
+            torn = headless and commit.group == header.SIZE
+            return not torn and group_is_whole(file, head, offset)
     return False
 
 

@@ -7,6 +7,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from xxhash import xxh3_64_intdigest
+
 from lakebed.errors import Corrupt
 from lakebed.pure.codec import Decompressor
 from lakebed.pure.files import SegmentFile
@@ -22,7 +24,9 @@ from lakebed.pure.format.tables import BatchEntry, CommitEntry
 from lakebed.pure.frames import DecodedFrame, FrameCache, decode_frame
 from lakebed.pure.parts import FooterPart, GroupPart, Part
 
-__all__ = ["LargeSegment", "RowsSegment", "commit_at", "parts_of_groups", "read_header", "sealed_rows"]
+__all__ = [
+    "LargeSegment", "RowsSegment", "commit_at", "group_is_whole", "is_commit", "parts_of_groups", "read_header", "sealed_rows",
+]  # fmt: skip
 
 
 def read_header(file: SegmentFile, number: int, uuid: bytes) -> Header:
@@ -36,6 +40,22 @@ def read_header(file: SegmentFile, number: int, uuid: bytes) -> Header:
 def commit_at(file: SegmentFile, offset: int, head: Header) -> Commit:
     """The COMMIT at an offset. Raises `Malformed`."""
     return Commit.decode(file.read(offset, COMMIT_SIZE), offset, head)
+
+
+def is_commit(file: SegmentFile, head: Header, offset: int) -> bool:
+    """Whether there is a whole COMMIT at an offset."""
+    try:
+        commit_at(file, offset, head)
+    except Malformed:
+        return False
+    return True
+
+
+def group_is_whole(file: SegmentFile, head: Header, offset: int) -> bool:
+    """Whether the group before the COMMIT at `offset` is the one that was written. Raises `Malformed`."""
+    commit = commit_at(file, offset, head)
+    data = file.read(commit.group, offset - commit.group)
+    return len(data) == offset - commit.group and xxh3_64_intdigest(data, head.salt) == commit.digest
 
 
 def parts_of_groups(

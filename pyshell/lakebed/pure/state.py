@@ -25,6 +25,7 @@ from lakebed.pure.lazy import lazy
 from lakebed.pure.parts import GroupPart
 from lakebed.pure.runs import Run, counting_runs
 from lakebed.pure.segment import LargeSegment, RowsSegment, commit_at, read_header, sealed_rows
+from lakebed.pure.walk import DamagedPlace
 
 __all__ = ["Hold", "State"]
 
@@ -54,8 +55,8 @@ class State:
         self.manifest = manifest
         self.hold = hold
         self.active: RowsSegment | None = None
-        self.damage: Corrupt | None = None
-        """Why the active segment cannot be read, although it has commits: rows are not all known then."""
+        self.damage: list[DamagedPlace] = []
+        """What cannot be read before the last commit of the active segment: rows are not all known then."""
         self.end = 0
         """Offset behind the last COMMIT of the active segment; 0 when it has none."""
         self.last_commit = manifest.last_commit
@@ -109,6 +110,12 @@ class State:
             "backup. What is open stays readable; open the path again to use what is there now."
         )
 
+    def check_whole(self) -> None:
+        """Raises `Corrupt` when tables of the active segment cannot be read: what they list is not to be taken for
+        missing."""
+        for place in self.damage:
+            raise place.error()
+
     # --- Segments ---
 
     def rows_segment(self, entry: SealedSegment) -> RowsSegment:
@@ -140,11 +147,18 @@ class State:
         """Bytes of the files of a sealed segment. Raises `Corrupt`, `StoreIOError`."""
         return entry.length + sum(part.length for part in self.parts_of(entry))
 
+    def segment_bytes(self) -> int:
+        """Bytes of all segments, of the active one up to its last commit. Raises `Corrupt`, `StoreIOError`."""
+        listed = {one.number for one in self.manifest.segments}
+        large = sum(one.file_length for one in self.catalogue.large.values() if one.segment not in listed)
+        return sum(self.file_bytes(one) for one in self.manifest.segments) + self.end + large
+
     def large_segment(self, number: int) -> LargeSegment:
         """A segment of one large blob. Raises `Corrupt`, `StoreIOError`."""
         found = self.opened_large.get(number)
         if found is None:
-            file, head = self._open(number, None)
+            lengths = [one.file_length for one in self.catalogue.large.values() if one.segment == number]
+            file, head = self._open(number, lengths[0] if lengths else None)
             with named(f"Segment {number} of {self.context.path}"):
                 if head.layout != header.LARGE:
                     raise Malformed("it does not hold a large blob")
@@ -165,8 +179,7 @@ class State:
 
     def all_rows(self) -> list[RowsSegment]:
         """All segments of the rows layout in order. Raises `Corrupt`, `StoreIOError`."""
-        if self.damage is not None:
-            raise self.damage
+        self.check_whole()
         found = [self.rows_segment(entry) for entry in self.sealed]
         return found if self.active is None else [*found, self.active]
 
@@ -180,7 +193,7 @@ class State:
 
     def segment_of(self, id: int) -> RowsSegment | None:
         """The segment whose range of ids a blob lies in, unless it is a large one. Raises `Corrupt`, `StoreIOError`."""
-        if self.active is not None and id >= self.active.header.first_id:
+        if self.active is not None and id >= self.manifest.next_blob:
             return self.active
         at = bisect_right(self._firsts, id) - 1
         if at < 0 or id >= self.sealed[at].end_id:
@@ -210,7 +223,11 @@ class State:
             frame, place = found
             return frame.blob(place)
         large = self.catalogue.large.get(id)
-        return None if large is None else self.large_segment(large.segment).data(self.decompressor)
+        if large is not None:
+            return self.large_segment(large.segment).data(self.decompressor)
+        if self.manifest.next_blob <= id < self.next_blob:
+            self.check_whole()
+        return None
 
     def holds(self, id: int) -> bool:
         """Whether the bytes of a blob are there. Raises `Corrupt`, `StoreIOError`."""
@@ -241,12 +258,14 @@ class State:
                     if damage is None:
                         raise
                     damage.append(problem)
-        if self.damage is not None:
+        try:
+            if self.active is not None:
+                found += self.active.candidates(low, high)
+            self.check_whole()
+        except Corrupt as problem:
             if damage is None:
-                raise self.damage
-            damage.append(self.damage)
-        if self.active is not None:
-            found += self.active.candidates(low, high)
+                raise
+            damage.append(problem)
         return found
 
     @lazy

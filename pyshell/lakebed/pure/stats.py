@@ -16,7 +16,7 @@ def stats(view: View) -> dict[str, Any]:
     """The fields of `lakebed.Stats`. Raises `Corrupt`, `StoreIOError`."""
     state, catalogue, pending = view.state, view.catalogue, view.pending
     context = state.context
-    sizes = state.disk_sizes()
+    sizes, size, held = state.disk_sizes(), state.segment_bytes(), held_bytes(state)
     commits = state.active.commits() if state.active is not None else []
     raw = sum(state.own_raw_bytes(one) for one in state.manifest.segments) + sum(one.raw_bytes for one in commits)
     return {
@@ -30,11 +30,11 @@ def stats(view: View) -> dict[str, Any]:
         "dictionaries": len(catalogue.dictionaries),
         "segments": len(state.manifest.segments) + _active_segments(state),
         "raw_bytes": raw,
-        "disk_bytes": sizes["segments"] + sizes["index"] + sizes["other"],
-        "segment_bytes": sizes["segments"],
+        "disk_bytes": size + held + sizes["index"] + sizes["other"],
+        "segment_bytes": size,
         "index_bytes": sizes["index"],
         "other_bytes": sizes["other"],
-        "held_bytes": held_bytes(state),
+        "held_bytes": held,
         "pending_blobs": pending.new_blobs if pending is not None else 0,
         "pending_rows": pending.new_rows if pending is not None else 0,
         "cache_bytes": context.cache.bytes,

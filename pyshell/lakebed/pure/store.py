@@ -24,7 +24,7 @@ from lakebed.pure.json.quoting import quoted
 from lakebed.pure.opening import open_state
 from lakebed.pure.snapshot import SnapshotEngine
 from lakebed.pure.stats import stats
-from lakebed.pure.verify import lost_commits, verify
+from lakebed.pure.verify import verify
 from lakebed.pure.view import View
 from lakebed.pure.write.append import append
 from lakebed.pure.write.create import create_store
@@ -99,9 +99,15 @@ class StoreEngine(Ingests, Describes):
         self._warn_of_lost()
 
     def _warn_of_lost(self) -> None:
-        lost = lost_commits(self._writer.state)
-        if lost is not None:
-            self._context.warn(lost)
+        state = self._writer.state
+        if state.lost is not None:
+            first, last = state.lost
+            which = f"commit {last}" if first == last else f"commits {first} to {last}"
+            self._context.warn(
+                f"{self._path} has lost {which}: the last commit that can be read is {state.last_commit}. Restore the store from a "
+                "backup, or save what is left with `lakebed repair`; until then it can be read and not written. If the directory is a "
+                "copy that was made while the store was written, copy it again."
+            )
 
     # --- What is read ---
 

@@ -24,7 +24,8 @@ from lakebed.pure.format import header
 from lakebed.pure.format.checksums import checksum
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.commit import Commit
-from lakebed.pure.format.manifest import Manifest
+from lakebed.pure.format.manifest import Manifest, SealedSegment
+from lakebed.pure.format.records import LargeBlob
 from lakebed.pure.frames import decode_frame
 from lakebed.pure.hash import digest, fingerprint
 from lakebed.pure.parts import FooterPart, GroupPart, Part
@@ -32,8 +33,9 @@ from lakebed.pure.segment import RowsSegment, commit_at, parts_of_groups
 from lakebed.pure.state import State
 from lakebed.pure.verify_rows import RowsCheck, check_runs
 from lakebed.pure.view import View
+from lakebed.pure.walk import damaged_at
 
-__all__ = ["lost_commits", "verify"]
+__all__ = ["check_active", "check_large", "check_sealed", "lost_commits", "verify"]
 
 _SAMPLE = 64
 """Of how many records of a part a quick check reads one."""
@@ -66,12 +68,40 @@ def verify(
     """
     if since > view.state.last_commit:
         raise InvalidArgument(f"There is no commit {since} to check from: the last one is {view.state.last_commit}.")
-    return _Verifier(view.state, progress, skip, quick, since).run()
+    return _Verifier(view.state, progress, skip, quick=quick, since=since).run()
+
+
+Advance = Callable[[int], None]
+"""Is told the bytes read."""
+
+
+def check_sealed(state: State, entry: SealedSegment, advance: Advance) -> list[dict[str, Any]]:
+    """What is wrong with a sealed segment, its row batches included; for a repair."""
+    one = _Verifier(state, None, frozenset(), quick=False, since=0)
+    one.guarded(entry.number, lambda: one.sealed(entry))
+    return one.with_batches(lambda: state.rows_segment(entry), advance)
+
+
+def check_active(state: State, advance: Advance) -> list[dict[str, Any]]:
+    """What is wrong with the active segment, its row batches included; for a repair."""
+    active = state.active
+    assert active is not None
+    one = _Verifier(state, None, frozenset(), quick=False, since=0)
+    one.guarded(active.number, lambda: one.rows_segment(active, state.last_offset))
+    return one.with_batches(lambda: active, advance)
+
+
+def check_large(state: State, entry: LargeBlob, advance: Advance) -> list[dict[str, Any]]:
+    """What is wrong with a large blob; for a repair."""
+    one = _Verifier(state, None, frozenset(), quick=False, since=0)
+    one.guarded(entry.segment, lambda: one.large(entry))
+    advance(one.counts["bytes"])
+    return one.problems
 
 
 class _Verifier:
     def __init__(
-        self, state: State, progress: EngineProgress | None, skip: AbstractSet[int], quick: bool, since: int
+        self, state: State, progress: EngineProgress | None, skip: AbstractSet[int], *, quick: bool, since: int
     ) -> None:
         self.skip = skip
         self.quick = quick
@@ -96,8 +126,8 @@ class _Verifier:
         self.manifest()
         for entry in state.sealed:
             self.guarded(entry.number, lambda entry=entry: self.sealed(entry))  # type: ignore[misc]
-        if state.damage is not None:
-            self.problem("index", state.manifest.active, None, str(state.damage))
+        for place in state.damage:
+            self.problem(place.kind, place.segment, place.offset, place.message)
         if state.active is not None:
             active = state.active
             self.guarded(active.number, lambda: self.rows_segment(active, state.last_offset))
@@ -126,6 +156,17 @@ class _Verifier:
             self.problem("segment", segment, None, str(problem))
         except OSError as problem:
             self.problem("segment", segment, None, str(io_error(problem, f"Reading segment {segment}")))
+
+    def with_batches(self, segment: Callable[[], RowsSegment], advance: Advance) -> list[dict[str, Any]]:
+        """The problems of a segment; where there are none, those of its row batches."""
+        if not self.problems:
+            for entry in segment().all_batches():
+                try:
+                    segment().batch(entry)
+                except Corrupt as problem:
+                    self.problem("row_batch", segment().number, None, str(problem))
+        advance(self.counts["bytes"])
+        return self.problems
 
     def manifest(self) -> None:
         """The file of the manifest, from the disk once more."""
@@ -303,7 +344,7 @@ class _Verifier:
                 found = decode_frame(segment.file, entry.offset, segment.header.salt, self.state.decompressor)
             except Malformed as problem:
                 kind = "dictionary" if "dictionary" in str(problem) else "frame"
-                self.problem(kind, segment.number, entry.offset, f"A frame is damaged: {problem}.")
+                self.problem(kind, segment.number, entry.offset, damaged_at(segment.number, entry.offset, str(problem)))
                 seen = -1 << 63
                 continue
             self.counts["bytes"] += found.frame.length

@@ -30,7 +30,7 @@ class RowsCheck:
         self.skip = skip
         self.report = report
         self.rows = 0
-        self.whole = state.damage is None and not skip
+        self.whole = not state.damage and not skip
         self.ranges: dict[int, list[tuple[int, int]]] = {}
         self.dead: dict[int, int] = {}
         self.unread: set[int] = set()
@@ -41,7 +41,7 @@ class RowsCheck:
         runs = [run for segment in segments for part in segment.parts for run in part.ids.runs()]
         runs += [(large.blob, large.blob + 1) for large in self.state.catalogue.large.values()]
         runs += [(one.first_id, one.end_id) for one in self.state.sealed if one.number in self._unread_segments]
-        if self.state.damage is not None:
+        if self.state.damage:
             runs.append((self.state.manifest.next_blob, self.state.next_blob))
         self.present = Ids.merged(sorted(runs))
         for segment in segments:

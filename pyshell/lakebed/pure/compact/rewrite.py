@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import os
 import struct
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -10,20 +11,23 @@ from typing import NamedTuple
 from lakebed.pure.codec import Compressor
 from lakebed.pure.columns.segment import ColumnsSegment
 from lakebed.pure.compact.plan import Group, is_dead
-from lakebed.pure.context import random_u64
+from lakebed.pure.context import Context, random_u64
+from lakebed.pure.files import SegmentFile, segment_name, write_all
 from lakebed.pure.format import header
+from lakebed.pure.format.block import Block
 from lakebed.pure.format.commit import Commit
 from lakebed.pure.format.header import COMPACTED, Header
 from lakebed.pure.format.rows import RowBatch
 from lakebed.pure.format.tables import CommitEntry
 from lakebed.pure.frames import read_frame
 from lakebed.pure.parts import FooterPart, GroupPart
-from lakebed.pure.segment import RowsSegment
+from lakebed.pure.segment import RowsSegment, commit_at
 from lakebed.pure.state import State
 from lakebed.pure.write.frames import Payload, payloads
 from lakebed.pure.write.group import Contents, encode_group
+from lakebed.pure.write.seal import encode_footer
 
-__all__ = ["Rewritten", "rewrite"]
+__all__ = ["Rewritten", "rewrite", "write_segment"]
 
 
 class Rewritten(NamedTuple):
@@ -39,17 +43,37 @@ class Rewritten(NamedTuple):
     raw_bytes: int
 
 
-def rewrite(state: State, group: Group, number: int, page_bytes: int, level: int, *, everything: bool) -> Rewritten:
+def rewrite(
+    state: State,
+    group: Group,
+    number: int,
+    page_bytes: int,
+    level: int,
+    *,
+    everything: bool = False,
+    as_it_is: bool = False,
+) -> Rewritten:
     """What is kept of the segments of a group, as segment `number`.
 
-    `everything`: all frames are compressed again, with the newest dictionaries; otherwise frames of which everything is
-    kept keep their bytes. Raises `Corrupt`, `Malformed`, `StoreIOError`.
+    - `everything`: all frames are compressed again, with the newest dictionaries; otherwise frames of which everything
+      is kept keep their bytes.
+    - `as_it_is`: rows that are gone stay, and blobs keep the dictionaries that they were compressed with.
+
+    Raises `Corrupt`, `Malformed`, `StoreIOError`.
     """
     entries = [one.entry for one in group.segments]
     segments = [state.rows_segment(entry) for entry in entries]
     kept = set().union(*(one.kept for one in group.segments))
-    batches = [batch for segment in segments for batch in _batches(state, segment)]
-    dictionaries = _dictionaries(state, batches)
+    if as_it_is:
+        batches = [
+            segment.batch(entry)._replace(commit=entry.commit)
+            for segment in segments
+            for entry in segment.all_batches()
+        ]
+        dictionaries = None
+    else:
+        batches = [batch for segment in segments for batch in _batches(state, segment)]
+        dictionaries = _dictionaries(state, batches)
     fingerprints: dict[int, int] = {}
     for segment in segments:
         for part in segment.parts:
@@ -90,6 +114,33 @@ def rewrite(state: State, group: Group, number: int, page_bytes: int, level: int
     rows = sum(len(batch.blobs) for batch in batches)
     placed = [entry._replace(offset=made.commit_offset) for entry in commits]
     return Rewritten(head, head.encode() + made.data, made.commit_offset, placed, len(ids), rows, raw_bytes)
+
+
+def write_segment(context: Context, made: Rewritten, body: bytes) -> int:
+    """Write a segment, whole and synced. `body` is what its footer repeats of a manifest. Returns the length of its
+    file. Raises `OSError`."""
+    number = made.head.number
+    name = segment_name(number)
+    descriptor = context.directory.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+    try:
+        write_all(descriptor, made.data, 0)
+        file = SegmentFile(context.directory, number, mapped=False)
+        try:
+            commit = commit_at(file, made.commit_offset, made.head)
+            data = file.exactly(commit.block, commit.block_length)
+            part = GroupPart(Block.decode(data, made.head.salt, commit.block), made.head, file)
+            footer = encode_footer(made.head, len(made.data), made.commit_offset, [part], body)
+        finally:
+            file.close()
+        write_all(descriptor, footer, len(made.data))
+        os.fsync(descriptor)
+        context.directory.sync("segments")
+    except BaseException:
+        context.directory.unlink(name)
+        raise
+    finally:
+        os.close(descriptor)
+    return len(made.data) + len(footer)
 
 
 def _batches(state: State, segment: RowsSegment) -> Iterator[RowBatch]:
@@ -136,17 +187,19 @@ def _payloads(
     state: State,
     segments: list[RowsSegment],
     kept: set[int],
-    dictionaries: dict[int, int],
+    dictionaries: dict[int, int] | None,
     page_bytes: int,
     *,
     everything: bool,
 ) -> Iterator[Payload]:
-    """The frames of the new segment."""
+    """The frames of the new segment. `dictionaries`: those for blobs that are compressed again; None keeps the ones
+    they had."""
     loose: list[tuple[int, bytes, int | None]] = []
     for segment in segments:
-        if isinstance(segment, ColumnsSegment):
+        if isinstance(segment, ColumnsSegment) and segment.part_entries():
             # It is alone: nothing is loose before it.
-            found = ((id, data, dictionaries.get(id)) for id, data in _blobs(state, segment) if id in kept)
+            newest = dictionaries or {}
+            found = ((id, data, newest.get(id)) for id, data in _blobs(state, segment) if id in kept)
             yield from payloads(found, page_bytes)
             continue
         for part in segment.parts:
@@ -161,6 +214,8 @@ def _payloads(
                     yield Payload(frame.ids, [decoded.blob(at) for at in range(len(frame.ids))], None, (frame, payload))
                 else:
                     loose += (
-                        (id, decoded.blob(at), dictionaries.get(id)) for at, id in enumerate(frame.ids) if id in kept
+                        (id, decoded.blob(at), frame.dictionary if dictionaries is None else dictionaries.get(id))
+                        for at, id in enumerate(frame.ids)
+                        if id in kept
                     )
     yield from payloads(loose, page_bytes)

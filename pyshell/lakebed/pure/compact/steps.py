@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,23 +10,18 @@ from typing import Any
 from lakebed._progress import EngineProgress
 from lakebed.errors import Corrupt, InvalidArgument, StoreFull
 from lakebed.pure.compact.plan import Group, dictionaries_of, is_dead, plan
-from lakebed.pure.compact.rewrite import rewrite
+from lakebed.pure.compact.rewrite import rewrite, write_segment
 from lakebed.pure.damage import interruptible, named, operating_system
-from lakebed.pure.files import SegmentFile, segment_name, write_all
 from lakebed.pure.format import header
-from lakebed.pure.format.block import Block
 from lakebed.pure.format.manifest import Manifest, SealedSegment
 from lakebed.pure.json import whole_description
 from lakebed.pure.opening import open_state
-from lakebed.pure.parts import GroupPart
-from lakebed.pure.segment import commit_at
 from lakebed.pure.state import State
 from lakebed.pure.stats import held_bytes
 from lakebed.pure.view import View
 from lakebed.pure.write.index import keep_runs
 from lakebed.pure.write.manifests import with_catalogue, write_manifest
 from lakebed.pure.write.recovery import RESERVE, is_nearly_full, remove_replaced
-from lakebed.pure.write.seal import encode_footer
 from lakebed.pure.write.writer import Writer
 
 __all__ = ["compact"]
@@ -48,7 +42,7 @@ def compact(
     if dry_run:
         return run.foreseen()
     writer.commit()
-    segments, size = run.count_of_segments(), run.bytes_of_segments()
+    segments, size = run.count_of_segments(), run.state.segment_bytes()
     if run.has_work():
         if is_nearly_full(writer.context):
             writer.context.directory.unlink(RESERVE)
@@ -75,17 +69,6 @@ class _Compaction:
     @property
     def state(self) -> State:
         return self.writer.state
-
-    def bytes_of_segments(self) -> int:
-        """Bytes of the segments of the state."""
-        state = self.state
-        listed = {one.number for one in state.manifest.segments}
-        large = sum(
-            state.large_segment(one.segment).file.length
-            for one in state.catalogue.large.values()
-            if one.segment not in listed
-        )
-        return sum(state.file_bytes(one) for one in state.manifest.segments) + state.end + large
 
     def count_of_segments(self) -> int:
         state = self.state
@@ -120,7 +103,7 @@ class _Compaction:
     def foreseen(self) -> dict[str, Any]:
         """What would be done."""
         groups = self.groups(self.level is not None)
-        before = self.bytes_of_segments()
+        before = self.state.segment_bytes()
         large = self.unreached_large()
         gone = sum(one.file_bytes for group in groups for one in group.segments)
         gone += sum(self.state.large_segment(one.segment).file.length for one in large)
@@ -161,7 +144,7 @@ class _Compaction:
         finally:
             self.writer.end()
         return self.report(
-            False, segments, self.count_of_segments(), size, self.bytes_of_segments(), held_bytes(self.state)
+            False, segments, self.count_of_segments(), size, self.state.segment_bytes(), held_bytes(self.state)
         )
 
     def report(
@@ -229,28 +212,8 @@ class _Compaction:
             entries[-1].last_commit,
             made.raw_bytes,
         )
-        name = segment_name(number)
-        descriptor = context.directory.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
-        try:
-            write_all(descriptor, made.data, 0)
-            file = SegmentFile(context.directory, number, mapped=False)
-            try:
-                commit = commit_at(file, made.commit_offset, made.head)
-                data = file.exactly(commit.block, commit.block_length)
-                part = GroupPart(Block.decode(data, made.head.salt, commit.block), made.head, file)
-                body = self.manifest(entry, [one.number for one in entries]).body()
-                footer = encode_footer(made.head, len(made.data), made.commit_offset, [part], body)
-            finally:
-                file.close()
-            write_all(descriptor, footer, len(made.data))
-            os.fsync(descriptor)
-            context.directory.sync("segments")
-        except BaseException:
-            context.directory.unlink(name)
-            raise
-        finally:
-            os.close(descriptor)
-        return entry._replace(length=len(made.data) + len(footer))
+        body = self.manifest(entry, [one.number for one in entries]).body()
+        return entry._replace(length=write_segment(context, made, body))
 
     def unused_dictionaries(self) -> set[int]:
         """The numbers of dictionaries that no collection has and no frame uses."""

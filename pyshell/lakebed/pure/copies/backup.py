@@ -48,8 +48,7 @@ class ToCopy(NamedTuple):
 
 def segments_to_copy(state: State) -> dict[int, ToCopy]:
     """The segments of a state by number. Raises `Corrupt`."""
-    if state.damage is not None:
-        raise state.damage
+    state.check_whole()
     found = {one.number: ToCopy(one.length, state.parts_of(one)) for one in state.manifest.segments}
     for one in state.catalogue.large.values():
         if one.segment not in found:

@@ -101,6 +101,28 @@ class Block(NamedTuple):
             raise Malformed("the sections of an index block do not end where it ends")
         return cls(offset, level, first_group, sections, stored, view, salt)
 
+    @classmethod
+    def find(cls, file: memoryview, salt: int, offset: int) -> Block:
+        """The block that begins at `offset` of a file with these bytes; its own header says how long it is. Raises
+        `Malformed`."""
+        if offset + _HEAD.size > len(file):
+            raise Malformed("an index block is cut")
+        count = _HEAD.unpack_from(file, offset)[3]
+        end = offset + _HEAD.size + count * _ENTRY.size + 8
+        if end > len(file):
+            raise Malformed("an index block is cut")
+        if count:
+            kind, shift, start, length, digest = _ENTRY.unpack_from(file, end - 8 - _ENTRY.size)
+            end = Section(kind, shift == PAGE_SHIFT, start, length, digest).end
+        if end > len(file):
+            raise Malformed("an index block is cut")
+        return cls.decode(file[offset:end], salt, offset)
+
+    @property
+    def end(self) -> int:
+        """Offset behind its last byte."""
+        return self.offset + len(self.data)
+
     def _part(self, start: int, end: int) -> memoryview:
         return self.data[start - self.offset : end - self.offset]
 

@@ -9,10 +9,12 @@ from lakebed.pure.format.checksums import checksum
 from lakebed.pure.format.coding import Bytes, Malformed
 from lakebed.pure.format.header import Header
 
-__all__ = ["MAGIC", "SIZE", "Commit"]
+__all__ = ["MAGIC", "SALT_AT", "SIZE", "Commit"]
 
 SIZE: Final = 96
 MAGIC: Final = b"LKCOMMIT"
+SALT_AT: Final = 56
+"""Where it repeats the salt of its segment, behind the number of that."""
 _LAYOUT = struct.Struct("<8sQqQQQQQQQQQ")
 
 

@@ -8,8 +8,9 @@ from typing import Final, NamedTuple
 
 from lakebed.pure.format.checksums import checksum
 from lakebed.pure.format.coding import Bytes, Malformed, aligned
+from lakebed.pure.format.footer import UNIT
 
-__all__ = ["BLOCK", "FIRST_BLOCK", "SMALLEST", "BlockEntry", "LargeTrailer"]
+__all__ = ["BLOCK", "FIRST_BLOCK", "SMALLEST", "BlockEntry", "LargeTrailer", "file_length"]
 
 FIRST_BLOCK: Final = 4096
 """Offset of the first block."""
@@ -21,6 +22,13 @@ TRAILER_SIZE: Final = 64
 MAGIC: Final = b"LKLARGE\n"
 _ENTRY = struct.Struct("<QIIQ")
 _LAYOUT = struct.Struct("<8sQQQQQQQ")
+
+
+def file_length(length: int, stored: int) -> int:
+    """Bytes of the file of a blob of `length` bytes, the blocks of which take `stored` bytes."""
+    table = aligned(FIRST_BLOCK + stored, 8)
+    blocks = (length + BLOCK - 1) // BLOCK
+    return aligned(table + blocks * _ENTRY.size + TRAILER_SIZE, UNIT)
 
 
 class BlockEntry(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from lakebed.pure.format.coding import Bytes, Malformed, Reader, put_str, put_varint
 from lakebed.pure.format.ids import Ids
+from lakebed.pure.format.large import file_length
 
 __all__ = [
     "CollectionCreated", "CollectionDropped", "Deleted", "Described", "DictionaryAdded", "FileNamed", "Ingested", "LargeBlob",
@@ -182,6 +183,11 @@ class LargeBlob(NamedTuple):
     length: int
     stored: int
     fingerprint: int
+
+    @property
+    def file_length(self) -> int:
+        """Bytes of the segment's file."""
+        return file_length(self.length, self.stored)
 
     def put(self, out: bytearray) -> None:
         for value in self[:4]:

@@ -16,7 +16,7 @@ from lakebed.pure.write.lock import WriterLock
 from lakebed.pure.write.manifests import write_manifest
 from lakebed.pure.write.recovery import RESERVE, make_reserve
 
-__all__ = ["create_store"]
+__all__ = ["create_store", "write_store_file"]
 
 _OURS: Final = {FORMAT, LOCK, RESERVE, "manifests", "segments", "index", "aside"}
 
@@ -56,6 +56,11 @@ def _is_temporary(name: str) -> bool:
     return name.startswith(".") and name.endswith(".tmp")
 
 
+def write_store_file(directory: Directory, store_file: StoreFile) -> None:
+    """Write FORMAT, which makes a directory a store. Raises `OSError`."""
+    directory.write(FORMAT, store_file.encode(), ".FORMAT.tmp")
+
+
 def _fill(directory: Directory, options: Options) -> None:
     """Directories, the first manifest, `reserve`, and at the end FORMAT, which makes it a store. Raises `OSError`."""
     store_file = StoreFile(os.urandom(16), SEGMENTS_OF_FORMAT_2, 0, now())
@@ -74,6 +79,6 @@ def _fill(directory: Directory, options: Options) -> None:
         make_reserve(context)
         lock.synced(0)
         directory.sync()
-        directory.write(FORMAT, store_file.encode(), ".FORMAT.tmp")
+        write_store_file(directory, store_file)
     finally:
         lock.close()

@@ -7,16 +7,16 @@ import os
 from lakebed.errors import Corrupt
 from lakebed.pure import locks
 from lakebed.pure.context import Context, now
-from lakebed.pure.files import SegmentFile, manifest_name, numbered, part_of, segment_name, write_all
+from lakebed.pure.files import Directory, SegmentFile, manifest_name, numbered, part_of, segment_name, write_all
 from lakebed.pure.format import footer, header
 from lakebed.pure.format.coding import Malformed
-from lakebed.pure.opening import group_is_whole, last_commit_at
-from lakebed.pure.segment import LargeSegment, commit_at, parts_of_groups, read_header
+from lakebed.pure.opening import last_commit_at
+from lakebed.pure.segment import LargeSegment, commit_at, group_is_whole, parts_of_groups, read_header
 from lakebed.pure.state import State
 from lakebed.pure.verify import lost_commits
 from lakebed.pure.write.lock import WriterLock
 
-__all__ = ["own_file", "recover", "remove_replaced"]
+__all__ = ["free_name", "keep_copy", "own_file", "recover", "remove_manifests", "remove_replaced"]
 
 RESERVE = "reserve"
 RESERVE_BYTES = 64 << 10
@@ -54,11 +54,19 @@ def _remove_temporary(context: Context) -> None:
                 directory.unlink(place + name)
 
 
-def _aside(context: Context, name: str, data: bytes | memoryview) -> None:
-    """Keep a copy, complete and synced, before anything is cut. Raises `OSError`."""
+def free_name(context: Context, stem: str, extension: str) -> str:
+    """`aside/STEM-TIME.EXTENSION`, a name that is free. Raises `OSError`."""
+    known, time = set(context.directory.names("aside")), now()
+    while f"{stem}-{time}.{extension}" in known:
+        time += 1
+    return f"aside/{stem}-{time}.{extension}"
+
+
+def keep_copy(context: Context, name: str, data: bytes | memoryview) -> None:
+    """Keep a copy in `aside/`, complete and synced, before anything is cut. Raises `OSError`."""
     directory = context.directory
     directory.make("aside")
-    descriptor = directory.open(f"aside/{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    descriptor = directory.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         write_all(descriptor, data, 0)
         os.fsync(descriptor)
@@ -79,15 +87,15 @@ def _cut(state: State) -> None:
     file = SegmentFile(context.directory, number, mapped=False)
     try:
         behind = file.read(state.end, status.st_size - state.end)
-        keep = any(behind) and not _is_footer(file, behind)
-        if keep and state.end == 0:
-            # A header alone, or a part of one, says nothing.
-            keep = any(behind[header.SIZE :])
-        if keep:
-            _aside(context, f"{number}-{state.end}-{now()}.bin", behind)
+        if not _is_footer(file, behind):
+            fate = "all of them were zero, and no copy was kept"
+            if any(behind):
+                copy = free_name(context, f"{number:012}-{state.end}", "bin")
+                keep_copy(context, copy, behind)
+                fate = f"they are kept in {copy}"
             context.warn(
-                f"The last write to {context.path} was not completed: {len(behind):,} bytes behind commit {state.last_commit} were "
-                "cut off and are kept in aside/."
+                f"An earlier writer of {context.path} stopped in the middle of a commit: {len(behind)} bytes behind commit "
+                f"{state.last_commit} in segment {number} belong to no commit and were cut off; {fate}."
             )
     finally:
         file.close()
@@ -162,11 +170,21 @@ def _write_again(state: State) -> None:
 
 def remove_replaced(state: State) -> None:
     """Remove manifests that nobody holds, and then the segments that only they named. Raises `OSError`."""
-    context = state.context
-    directory = context.directory
+    directory = state.context.directory
+    if not remove_manifests(directory, state.manifest_number) or state.hold is None:
+        return
+    for number in state.replaced():
+        if _is_listed(state, number):
+            directory.unlink(segment_name(number))
+    _remove_orphans(state)
+
+
+def remove_manifests(directory: Directory, newest: int) -> bool:
+    """Remove the manifests before the newest that nobody holds. Returns whether none of them is left. Raises
+    `OSError`."""
     older_held = False
     for number in numbered(directory.names("manifests"), 20, ""):
-        if number >= state.manifest_number:
+        if number >= newest:
             continue
         try:
             descriptor = directory.open(manifest_name(number))
@@ -179,12 +197,7 @@ def remove_replaced(state: State) -> None:
                 older_held = True
         finally:
             os.close(descriptor)
-    if older_held or state.hold is None:
-        return
-    for number in state.replaced():
-        if _is_listed(state, number):
-            directory.unlink(segment_name(number))
-    _remove_orphans(state)
+    return not older_held
 
 
 def _remove_orphans(state: State) -> None:
@@ -228,17 +241,20 @@ def _sweep(state: State) -> None:
         name = segment_name(number)
         if _holds_something(state, number):
             directory.make("aside")
-            time = now()
-            directory.rename(name, f"aside/{number}-{time}.seg")
+            # Before the segment's own file: parts without it belong to nobody.
             for part in directory.names("segments"):
                 segment, collection = part_of(part) or (None, None)
                 if segment == number:
-                    directory.rename(f"segments/{part}", f"aside/{number}-{collection}-{time}.parquet")
+                    target = free_name(context, f"{number:012}-{collection}", "parquet")
+                    directory.rename(f"segments/{part}", target)
+            target = free_name(context, f"{number:012}", "seg")
+            directory.rename(name, target)
             directory.sync("aside")
+            directory.sync()
             directory.sync("segments")
             context.warn(
-                f"Segment {number} of {context.path}, which the newest manifest does not name, was moved to aside/: it holds "
-                "commits or blobs."
+                f"Segment {number} of {context.path} holds commits, and the newest manifest does not name it; it was moved to "
+                f"{target}. If an older manifest was put back, `lakebed repair` takes it in again."
             )
         else:
             directory.unlink(name)

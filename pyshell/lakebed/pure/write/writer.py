@@ -41,6 +41,7 @@ from lakebed.pure.write.group import Contents, encode_group
 from lakebed.pure.write.index import keep_runs
 from lakebed.pure.write.large import write_large
 from lakebed.pure.write.lock import WriterLock
+from lakebed.pure.write.manifests import write_manifest
 from lakebed.pure.write.recovery import RESERVE, make_reserve, own_file, recover, remove_replaced
 from lakebed.pure.write.seal import seal
 
@@ -94,10 +95,13 @@ class Writer:
         try:
             with operating_system(f"Recovering {self.context.path}"):
                 state = open_state(self.context, self.state, holding=True)
-                if state.damage is not None:
-                    raise state.damage
+                state.check_whole()
                 recover(state, lock)
                 own_file(state)
+                if state.hold is None:
+                    # It is damaged or missing; what is committed from now on relies on it.
+                    write_manifest(self.context, state.manifest_number + 1, state.manifest)
+                    state = open_state(self.context, state, holding=True)
             if _moved(state):
                 state = open_state(self.context, state, holding=True)
             self._follows(state)

@@ -1,0 +1,64 @@
+"""The catalogue that the footer of a sealed segment repeats of the manifest that names it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from lakebed.pure.files import SegmentFile
+from lakebed.pure.format import block as blocks
+from lakebed.pure.format import footer, header
+from lakebed.pure.format.block import Block
+from lakebed.pure.format.coding import Malformed
+from lakebed.pure.format.footer import Trailer
+from lakebed.pure.format.header import COMPACTED, Header
+from lakebed.pure.format.manifest import Manifest
+from lakebed.pure.format.store_file import TooNew
+from lakebed.pure.segment import group_is_whole, read_header
+
+__all__ = ["footer_block", "inspect", "is_written"]
+
+
+def trailer_of(file: SegmentFile, head: Header) -> Trailer:
+    """The end of the file of a sealed segment. Raises `Malformed`."""
+    at = file.length - footer.SIZE
+    if at < header.SIZE:
+        raise Malformed("the file is too short for a footer")
+    return Trailer.decode(file.read(at, footer.SIZE), at, head)
+
+
+def footer_block(file: SegmentFile, head: Header) -> Block:
+    """The index block of the footer. Raises `Malformed`."""
+    trailer = trailer_of(file, head)
+    block = Block.decode(file.exactly(trailer.block, trailer.length), head.salt, trailer.block)
+    if block.head_checksum != trailer.block_checksum:
+        raise Malformed("the tail belongs to another footer")
+    return block
+
+
+def inspect(file: SegmentFile, uuid: bytes) -> Manifest | Literal["open", "large"]:
+    """What a segment file says of itself, without a manifest: the catalogue, with the length of this file; `"large"`
+    for a large blob; `"open"` without a whole header, or without a footer that names its own segment. Raises
+    `StoreIOError`."""
+    try:
+        head = read_header(file, file.number, uuid)
+        if head.layout == header.LARGE:
+            return "large"
+        body = Manifest.of_body(footer_block(file, head).section(blocks.MANIFEST))
+    except (Malformed, TooNew):
+        return "open"
+    if all(one.number != file.number for one in body.segments):
+        # One of several that a repair wrote: only the last one repeats the manifest.
+        return "open"
+    return body.with_length(file.number, file.length)
+
+
+def is_written(file: SegmentFile, uuid: bytes) -> bool:
+    """Whether a sealed segment that compaction or repair wrote was written to its end: its footer alone does not tell,
+    while nothing relies on it. Raises `StoreIOError`."""
+    try:
+        head = read_header(file, file.number, uuid)
+        if head.format < COMPACTED:
+            return True
+        return group_is_whole(file, head, trailer_of(file, head).last_commit)
+    except (Malformed, TooNew):
+        return False
