@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 import lakebed
-from lakebed import _backend
 from tests.fixture import LARGE, answers, lines, thing
 
 FIXTURES = sorted((Path(__file__).parents[1] / "fixtures").glob("store-*"))
@@ -20,15 +19,10 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:An earlier writer of .* stopped in the middle of a commit:RuntimeWarning"
 )
 
-IN_COLUMNS = {"store-1.3"}
-"""Fixtures with segments that the engine in Python does not read."""
-
 
 @pytest.fixture(params=FIXTURES, ids=lambda path: path.name)
-def fixture(request: pytest.FixtureRequest, tmp_path: Path, backend: _backend.Backend) -> tuple[Path, dict[str, Any]]:
+def fixture(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, dict[str, Any]]:
     """A copy of a fixture's store, and what it must answer."""
-    if backend.name != "rust" and request.param.name in IN_COLUMNS:
-        pytest.skip("the engine in Python does not read columns")
     path = tmp_path / "store.lakebed"
     shutil.copytree(request.param / "store.lakebed", path)
     return path, held(json.loads((request.param / "answers.json").read_text()))

@@ -84,10 +84,11 @@ def _cut(state: State) -> None:
             # A header alone, or a part of one, says nothing.
             keep = any(behind[header.SIZE :])
         if keep:
-            _aside(context, f"{number}-{state.end}-{now()}.bin", behind)
+            kept = f"{number}-{state.end}-{now()}.bin"
+            _aside(context, kept, behind)
             context.warn(
-                f"The last write to {context.path} was not completed: {len(behind):,} bytes behind commit {state.last_commit} were "
-                "cut off and are kept in aside/."
+                f"An earlier writer of {context.path} stopped in the middle of a commit: {len(behind)} bytes behind commit "
+                f"{state.last_commit} in segment {number} belong to no commit and were cut off; they are kept in aside/{kept}."
             )
     finally:
         file.close()
