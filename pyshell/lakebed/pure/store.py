@@ -211,14 +211,12 @@ class StoreEngine(Ingests, Describes):
             check_layout(layout)
         if collection is not None and layout is None:
             raise InvalidArgument("A compaction of one collection needs a layout for it: rows, columns or auto.")
-        if collection is not None:
-            self._view().collection(collection)
 
         def asked(state: State) -> Wanted:
             if layout is None:
                 return Wanted.of_settings(state)
-            names = state.catalogue.collections.values()
-            return Wanted.asked(state, layout, [one.id for one in names if collection in (None, one.name)])
+            only = list(state.catalogue.collections) if collection is None else [View(state).collection(collection).id]
+            return Wanted.asked(state, layout, only)
 
         if dry_run:
             return compact(Writer(self._context, self._view().state), asked, level, dry_run, progress)

@@ -49,7 +49,7 @@ class Examined(NamedTuple):
     estimate: int
     """Bytes of a segment with what is kept."""
     has_dead: bool
-    """Whether blobs or rows are left out."""
+    """Whether blobs are left out."""
     is_due: bool
     """Whether it is worth writing again, whatever its neighbours are."""
     only_layout: bool
@@ -143,6 +143,8 @@ def plan(state: State, reach: Reach, goals: Goals) -> list[Group]:
             before.segments.append(one)
         else:
             groups.append(Group([one]))
+    if goals.only_layout:
+        return groups
     chosen = [group for group in groups if len(group.segments) > 1 or group.segments[0].is_due]
     return sorted(chosen, key=lambda group: -group.emptiness)
 
@@ -174,8 +176,7 @@ def _examined(
     ids = [id for part in segment.parts for id in part.ids]
     kept = {id for id in ids if id in reach or id in needed}
     raw = entry.raw_bytes if entry is not None else sum(one.raw_bytes for one in segment.commits())
-    dead_rows = any(is_dead(state.catalogue, one.collection, one.first_seq) for one in segment.all_batches())
-    has_dead = len(kept) < len(ids) or dead_rows
+    has_dead = len(kept) < len(ids)
     is_settled = segment.number in goals.settled
     differs = not is_settled and goals.differs(segment)
     frames = sum(len(part.frames) for part in segment.parts)

@@ -44,7 +44,7 @@ class Wanted:
     def asked(cls, state: State, layout: str, collections: Sequence[int]) -> Wanted:
         """This layout for these collections."""
         known = state.catalogue.collections
-        return cls({id: _Wish(layout, 0, 0, known[id].first_live, True) for id in collections if id in known})
+        return cls({id: _Wish(layout, 0, 0, known[id].first_live, True) for id in collections})
 
     @classmethod
     def of_settings(cls, state: State) -> Wanted:
