@@ -101,11 +101,74 @@ def test_both_engines_write_the_same_columns_shapes_and_fixes(spell: int, tmp_pa
     for engine in (RUST, PYTHON):
         path = tmp_path / f"{engine.name}.lakebed"
         filled(path, spell, engine=engine)
-        found.append(parts(path))
-    for rust, python in zip(*found, strict=True):
+        found.append((parts(path), held(path, "t")))
+    assert_same_parts(found)
+
+
+def held(path: Path, name: str) -> list[Any]:
+    """Where the files of a collection have its columns, as the engine in Rust reads them."""
+    with opened(RUST, path, "r") as store:
+        return [one["columns"] for one in store._snapshot_engine().files(name)]
+
+
+def assert_same_parts(found: list[tuple[list[dict[str, list[Any]]], list[Any]]]) -> None:
+    assert found[0][1] == found[1][1]
+    for rust, python in zip(found[0][0], found[1][0], strict=True):
         assert rust.keys() == python.keys()
         for name, values in rust.items():
             assert values == python[name], name
+
+
+def odd_records(kind: str) -> list[bytes]:
+    """Records of which something is not plain, with so much that is that they become columns."""
+    chance = random.Random(kind)
+    pad = f'"pad":"{"x" * 2500}"'
+    found = []
+    for number in range(300):
+        blank = chance.choice(["", " "])
+        if kind == "maps":
+            keys = ", ".join(f'"k{number}\\u00e9{place}":{blank}{place}' for place in range(number % 5))
+            again = f',{blank}"m":{{"k": 1}}' if number % 50 == 0 else ""
+            found.append(f'{{"m": {{{keys}}},"l":[{{"x":{blank}{number}}},{{"y":null }}]{again}}}')
+        elif kind == "keys":
+            others = f",{blank}".join(f'"key{chance.randrange(4000)}" :{number}' for _ in range(number % 3))
+            found.append(f'{{"id":{number}{", " if others else ""}{others}{blank},{pad}}}')
+        elif kind == "declared":
+            value = chance.choice(["1", '"2"', '" 3 "', "4.0", '"n/a"', "true", "[1]", "null", '"x"', "1e2"])
+            inside = chance.choice(['{"a": 1}', '{"a":"7"}', '{"a":[]}', "5", "[1, 2]", '"n/a"'])
+            found.append(
+                f'{{"n":{value},"o":{inside},"l":[{value}, {blank}{value}],"t":"2024-01-{number % 28 + 1:02}",{pad}}}'
+            )
+        else:
+            found.append(chance.choice(["1", "null", '"text"', "[1, 2]", f'{{"n":{number}}}', f" {number} "]))
+    return [record.encode() for record in found]
+
+
+@pytest.mark.parametrize("kind", ["maps", "keys", "declared", "no objects"])
+def test_both_engines_write_the_same_of_odd_records(kind: str, tmp_path: Path) -> None:
+    found = []
+    records = odd_records(kind)
+    for writer, reader in ((RUST, PYTHON), (PYTHON, RUST)):
+        path = tmp_path / f"{writer.name}.lakebed"
+        with opened(writer, path, segment_bytes=1 << 20) as store:
+            store.append("t", records)
+            if kind == "keys":
+                store.append("t", [{f"key{number}": number for number in range(4000)}])
+            if kind == "declared":
+                store.declare(
+                    "t",
+                    {"n": "BIGINT", "o": "STRUCT(a BIGINT)", "l": "DOUBLE[]", "t": "TIMESTAMP"},
+                    nulls=["n/a"],
+                )
+            store.commit()
+            why = [sentence.partition(":")[2] for sentence in store.compact("t", layout="columns").stays_rows]
+            expected = described(store)
+        assert not why
+        found.append((parts(path), held(path, "t")))
+        with opened(reader, path, "r") as store:
+            assert described(store) == expected
+            assert store.verify().ok
+    assert_same_parts(found)
 
 
 def test_others_read_what_the_engine_in_python_writes(tmp_path: Path) -> None:

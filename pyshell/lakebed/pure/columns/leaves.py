@@ -8,12 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from lakebed.pure.format.columns import ListEntry
 from lakebed.pure.json.columns import Column
 from lakebed.pure.json.settings import NON_OBJECT, REST, Declared
-from lakebed.pure.json.types import ELEMENT, VARCHAR, DataType, ListType, MapType, StructType, key_step
+from lakebed.pure.json.types import (
+    BIGINT,
+    BOOLEAN,
+    DOUBLE,
+    ELEMENT,
+    HUGEINT,
+    JSON,
+    UBIGINT,
+    VARCHAR,
+    DataType,
+    ListType,
+    MapType,
+    StructType,
+    key_step,
+)
 
 __all__ = ["Fields", "LeafNode", "Leaves", "ListNode", "Node", "StructNode"]
 
@@ -26,6 +40,16 @@ class LeafNode:
     nulls: tuple[str, ...] | None
     """Set where its type was declared, or that of what is around it: the texts that mean NULL."""
     number: int
+    form: Literal["json", "text", "number", "boolean"] = field(init=False)
+    """How its values are written in JSON."""
+
+    def __post_init__(self) -> None:
+        if self.type == JSON:
+            self.form = "json"
+        elif self.type == BOOLEAN:
+            self.form = "boolean"
+        else:
+            self.form = "number" if self.type in (BIGINT, UBIGINT, HUGEINT, DOUBLE) else "text"
 
 
 @dataclass
@@ -80,7 +104,7 @@ class Leaves:
         self.non_object: int | None = None
         """The leaf of the records that are not objects."""
         for column in columns:
-            node = self._node(column.type, column.declared, 0, around=False)
+            node = self._node(column.type, column.declared, 0)
             self.columns.append(node)
             if column.named == NON_OBJECT and isinstance(node, LeafNode):
                 self.non_object = node.number
@@ -94,16 +118,14 @@ class Leaves:
         self.all.append(made)
         return made
 
-    def _node(self, kind: DataType, declared: Sequence[Declared], depth: int, *, around: bool) -> Node:
-        """`around`: whether the type of what is around it was declared."""
-        own = next((part.nulls for part in declared if not part.path), None)
-        nulls = own if own is not None else () if around else None
-        is_declared = nulls is not None
+    def _node(self, kind: DataType, declared: Sequence[Declared], depth: int) -> Node:
+        whole = [part for part in declared if not part.path][:1]
+        nulls = whole[0].nulls if whole else None
         if isinstance(kind, StructType):
             members = Fields()
             fields: list[Node] = []
             for one in kind.fields:
-                node = self._node(one.type, _inside(declared, key_step(one.name)), depth, around=is_declared)
+                node = self._node(one.type, Declared.inside(declared, key_step(one.name)), depth)
                 fields.append(node)
                 if one.rest and isinstance(node, LeafNode):
                     members.rest = node.number
@@ -115,12 +137,8 @@ class Leaves:
         number = len(self.lists)
         self.lists.append(ListEntry(len(self.all), depth + 1))
         if isinstance(kind, ListType):
-            element = self._node(kind.element, _inside(declared, ELEMENT), depth + 1, around=is_declared)
+            element = self._node(kind.element, Declared.inside(declared, ELEMENT), depth + 1)
             return ListNode(kind, nulls, number, depth + 1, None, element)
         key = self._leaf(VARCHAR, None)
-        element = self._node(kind.value, (), depth + 1, around=is_declared)
+        element = self._node(kind.value, whole, depth + 1)
         return ListNode(kind, nulls, number, depth + 1, key, element)
-
-
-def _inside(declared: Sequence[Declared], step: tuple[int, str]) -> list[Declared]:
-    return [Declared(part.path[1:], part.nulls) for part in declared if part.path and part.path[0] == step]

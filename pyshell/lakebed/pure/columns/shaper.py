@@ -17,15 +17,13 @@ from lakebed.pure.json.types import BIGINT, BOOLEAN, DATE, HUGEINT, JSON, TIMEST
 
 __all__ = ["Shaper", "spellers_of"]
 
-_INTEGERS = (BIGINT, UBIGINT, HUGEINT)
-_ONE_WAY = (JSON, BOOLEAN, DATE)
-"""What is written in one way only."""
-
 
 def _typed(leaf: LeafNode, raw: str, value: Any) -> Any:
     """The typed value of the text of a hole. Raises `Misfit`."""
-    if leaf.type in (VARCHAR, JSON):
-        return value if leaf.type == VARCHAR else raw
+    if leaf.form == "json":
+        return raw
+    if leaf.type == VARCHAR:
+        return value
     if isinstance(value, str) and "\\" in raw:
         # A time is written without escapes.
         raise Misfit
@@ -63,20 +61,34 @@ def spellers_of(leaves: Leaves, records: Iterable[bytes]) -> bytes:
     return trial.spellers()
 
 
+_ONE, _INTEGER, _PLAIN, _COMPARED = range(4)
+
+
+def _way(leaf: LeafNode, spellers: Spellers) -> int:
+    """How values of a leaf are compared: there is one way to write them, all but -0 are written in one way, strings
+    without escapes are written as they are, or by writing them."""
+    if leaf.type in (JSON, BOOLEAN, DATE):
+        return _ONE
+    if leaf.type in (BIGINT, UBIGINT, HUGEINT):
+        return _INTEGER
+    return _PLAIN if spellers.plain[leaf.number] else _COMPARED
+
+
 class _Spelled:
     """Compares the texts of holes with what their spellers write."""
 
     def __init__(self, leaves: Leaves, spellers: Spellers) -> None:
         self._spellers = spellers
         self._physical = [physical(leaf.type) for leaf in leaves.all]
+        self._ways = [_way(leaf, spellers) for leaf in leaves.all]
 
     def written(self, leaf: LeafNode, raw: str, value: Any) -> str | None:
-        kind = leaf.type
-        if kind in _ONE_WAY:
+        way = self._ways[leaf.number]
+        if way == _ONE:
             return None
-        if kind in _INTEGERS:
+        if way == _INTEGER:
             return raw if raw == "-0" else None
-        if kind == VARCHAR and self._spellers.plain[leaf.number] and "\\" not in raw:
+        if way == _PLAIN and "\\" not in raw:
             return None
         try:
             typed = _typed(leaf, raw, value)

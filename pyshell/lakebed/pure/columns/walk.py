@@ -14,24 +14,11 @@ from lakebed.pure.format.coding import put_varint
 from lakebed.pure.json.fit import MISFIT, fitted, has_lone_surrogate
 from lakebed.pure.json.spans import skip_blanks
 from lakebed.pure.json.syntax import Escaped
-from lakebed.pure.json.types import (
-    BIGINT,
-    BOOLEAN,
-    DATE,
-    DOUBLE,
-    HUGEINT,
-    JSON,
-    TIMESTAMP,
-    TIMESTAMPTZ,
-    UBIGINT,
-    VARCHAR,
-)
+from lakebed.pure.json.types import JSON
 from lakebed.pure.json.values import scan_part
 
 __all__ = ["Holes", "Raw", "Walk"]
 
-_TEXTS = (VARCHAR, DATE, TIMESTAMP, TIMESTAMPTZ)
-_NUMBERS = (BIGINT, UBIGINT, HUGEINT, DOUBLE)
 _HOLE, _LIST, _OTHER = 1, 2, 3
 
 
@@ -147,12 +134,12 @@ class Walk:
     def _leaf(self, node: LeafNode, at: int) -> int:
         text = self._text
         value, end = scan_part(text, at)
-        first, kind = text[at], node.type
-        if kind == JSON:
+        first, form = text[at], node.form
+        if form == "json":
             self._hole(node, at, end, value)
-        elif first == '"' and kind in _TEXTS:
+        elif form == "text" and first == '"':
             self._hole(node, at + 1, end - 1, value)
-        elif (first in "-0123456789" and kind in _NUMBERS) or (first in "tf" and kind == BOOLEAN):
+        elif (form == "number" and first in "-0123456789") or (form == "boolean" and first in "tf"):
             self._hole(node, at, end, value)
         else:
             raise Raw
