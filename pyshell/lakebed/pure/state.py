@@ -299,11 +299,11 @@ class State:
     # --- Sizes ---
 
     def disk_sizes(self) -> dict[str, int]:
-        """Bytes of files: `segments`, `index`, `aside`, and `other` for everything else but those. Raises
+        """Bytes of files: `index`, `aside`, and `other` for everything else but those. Raises
         `StoreIOError`."""
         directory = self.context.directory
         with operating_system(f"Reading {self.context.path}"):
-            found = {name: sum(directory.sizes(name).values()) for name in ("segments", "index", "aside", "manifests")}
+            found = {name: sum(directory.sizes(name).values()) for name in ("index", "aside", "manifests")}
             found["other"] = found.pop("manifests") + found["aside"]
             for name in directory.names("."):
                 status = directory.stat(name)

@@ -6,10 +6,11 @@ from typing import Any
 
 from lakebed.pure.damage import operating_system
 from lakebed.pure.files import part_of, segment_name
+from lakebed.pure.format.records import LargeBlob
 from lakebed.pure.state import State
 from lakebed.pure.view import View
 
-__all__ = ["held_bytes", "stats"]
+__all__ = ["held_bytes", "segment_count", "stats"]
 
 
 def stats(view: View) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def stats(view: View) -> dict[str, Any]:
         "rows": sum(one.rows for one in catalogue.collections.values()),
         "blobs": view.blob_count(),
         "dictionaries": len(catalogue.dictionaries),
-        "segments": len(state.manifest.segments) + _active_segments(state),
+        "segments": segment_count(state),
         "raw_bytes": raw,
         "disk_bytes": size + held + sizes["index"] + sizes["other"],
         "segment_bytes": size,
@@ -45,11 +46,15 @@ def stats(view: View) -> dict[str, Any]:
     }
 
 
-def _active_segments(state: State) -> int:
-    """The active segment, and large blobs that no manifest lists yet."""
+def _unlisted(state: State) -> list[LargeBlob]:
+    """Large blobs that no manifest lists yet."""
     listed = {one.number for one in state.manifest.segments}
-    large = sum(one.segment not in listed for one in state.catalogue.large.values())
-    return large + (state.active is not None)
+    return [one for one in state.catalogue.large.values() if one.segment not in listed]
+
+
+def segment_count(state: State) -> int:
+    """The number of its segments."""
+    return len(state.manifest.segments) + len(_unlisted(state)) + (state.active is not None)
 
 
 def held_bytes(state: State) -> int:

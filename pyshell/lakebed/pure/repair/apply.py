@@ -10,14 +10,15 @@ from dataclasses import replace
 from lakebed.errors import Interrupted, LakebedError
 from lakebed.pure.compact.plan import Examined, Group
 from lakebed.pure.compact.rewrite import rewrite, write_segment
-from lakebed.pure.context import FORMAT, Context
+from lakebed.pure.context import FORMAT, Context, random_u64
 from lakebed.pure.describing import record_inferred
 from lakebed.pure.files import manifest_name, part_name, run_name, segment_name
 from lakebed.pure.format import header
+from lakebed.pure.format.header import Header
 from lakebed.pure.format.manifest import Manifest, SealedSegment
 from lakebed.pure.json import whole_description
 from lakebed.pure.opening import open_state
-from lakebed.pure.repair.plan import Plan, PlannedState, by_blobs
+from lakebed.pure.repair.plan import Part, Plan, PlannedState, by_blobs
 from lakebed.pure.repair.report import Report
 from lakebed.pure.write.create import write_store_file
 from lakebed.pure.write.index import keep_runs
@@ -141,9 +142,12 @@ def _rewritten(plan: Plan) -> Manifest:
     segments = list(plan.whole)
     for place, part in enumerate(parts):
         kept = {id for one in part.segment.parts for id in one.ids}
-        group = Group([Examined(part.entry, kept, 0, has_dead=True, file_bytes=0)])
+        group = Group([_all_of(part, kept)])
         options = context.options
-        made = rewrite(state, group, number + place, options.page_bytes, options.level, as_it_is=True)
+        head = Header(
+            header.COMPACTED, header.ROWS, number + place, context.store_file.uuid, random_u64(), part.entry.first_id
+        )
+        made = rewrite(state, group, head, (), options.page_bytes, options.level, as_it_is=True)
         entry = SealedSegment(
             number + place,
             header.ROWS,
@@ -161,6 +165,22 @@ def _rewritten(plan: Plan) -> Manifest:
         body = _manifest(plan, state, [*segments, entry], active) if is_last else plan.survey.base
         segments.append(entry._replace(length=write_segment(context, made, body.body())))
     return _manifest(plan, state, segments, active)
+
+
+def _all_of(part: Part, kept: set[int]) -> Examined:
+    """A part of which these blobs are whole, as something to write again."""
+    return Examined(
+        segment=part.segment,
+        entry=part.entry,
+        kept=kept,
+        estimate=0,
+        has_dead=True,
+        is_due=True,
+        only_layout=False,
+        file_bytes=0,
+        raw_bytes=0,
+        blobs=len(kept),
+    )
 
 
 def _manifest(plan: Plan, state: PlannedState, segments: list[SealedSegment], active: int) -> Manifest:
