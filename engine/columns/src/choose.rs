@@ -13,6 +13,7 @@ use arrow_schema::{DataType, Field, Schema};
 use lakebed_format::checksum;
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 
@@ -134,7 +135,7 @@ fn choose_leaf(arrays: &[ArrayRef], scale: f64, level: i32) -> Result<Choice> {
     let is_text = matches!(first.data_type(), DataType::Utf8 | DataType::Binary);
     choice.zones = !is_text;
     let different = Different::of(arrays);
-    if different.is_some_and(|different| different.are_few()) {
+    if different.is_some_and(Different::are_few) {
         choice.dictionary = DICTIONARY_BYTES;
         return Ok(choice);
     }
@@ -218,7 +219,7 @@ fn trial(array: &ArrayRef, encoding: Encoding, level: i32, page_bytes: usize) ->
         .offset_index(0)
         .map_or(0, |index| index.page_locations().len());
     let groups = metadata.row_groups().iter();
-    let stored: i64 = groups.map(|group| group.compressed_size()).sum();
+    let stored: i64 = groups.map(RowGroupMetaData::compressed_size).sum();
     Ok(usize::try_from(stored).unwrap_or(0) + pages * PAGE_COST)
 }
 
@@ -226,7 +227,7 @@ fn trial(array: &ArrayRef, encoding: Encoding, level: i32, page_bytes: usize) ->
 #[derive(Clone, Copy, Debug)]
 struct Different {
     values: usize,
-    different: usize,
+    distinct: usize,
     /// Bytes of these in a dictionary.
     bytes: usize,
 }
@@ -237,7 +238,7 @@ impl Different {
         let mut seen = HashSet::new();
         let mut found = Self {
             values: 0,
-            different: 0,
+            distinct: 0,
             bytes: 0,
         };
         for array in arrays {
@@ -245,11 +246,11 @@ impl Different {
                 let (key, bytes) = key_of(array, row)?;
                 found.values += 1;
                 if seen.insert(key) {
-                    found.different += 1;
+                    found.distinct += 1;
                     found.bytes += bytes;
                 }
-                let nearly_all = found.values.is_multiple_of(STRETCH)
-                    && found.different > found.values / 20 * 19;
+                let nearly_all =
+                    found.values.is_multiple_of(STRETCH) && found.distinct > found.values / 20 * 19;
                 if nearly_all || found.bytes > LARGE_DICTIONARY_BYTES {
                     return None;
                 }
@@ -260,7 +261,7 @@ impl Different {
 
     /// Whether so few differ that a dictionary is best without a trial.
     fn are_few(self) -> bool {
-        self.different <= self.values / 16 && self.bytes <= DICTIONARY_BYTES
+        self.distinct <= self.values / 16 && self.bytes <= DICTIONARY_BYTES
     }
 
     /// The most bytes of the dictionary of a row group that has `scale` times the values; 0 where it would not pay.
@@ -268,7 +269,7 @@ impl Different {
     fn dictionary(self, scale: f64, plain: f64, best: f64) -> usize {
         let values = self.values as f64 * scale;
         let different = self.among(values);
-        let bytes = self.bytes as f64 / self.different.max(1) as f64 * different;
+        let bytes = self.bytes as f64 / self.distinct.max(1) as f64 * different;
         let bits = (different + 1.0).log2().ceil().max(1.0);
         let size = different * plain + values * bits / 8.0;
         if bytes <= DICTIONARY_BYTES as f64 {
@@ -288,7 +289,7 @@ impl Different {
 
     /// How many differ among as many values, if each is as likely as the others.
     fn among(self, values: f64) -> f64 {
-        let (known, different) = (self.values as f64, self.different as f64);
+        let (known, different) = (self.values as f64, self.distinct as f64);
         let expected = |all: f64, values: f64| all * (1.0 - (-values / all).exp());
         let (mut low, mut high) = (different.max(1.0), known * known.max(2.0));
         for _ in 0..64 {

@@ -19,4 +19,4 @@ pub(crate) const LOOK: usize = 64;
 /// Bytes of a dictionary.
 pub(crate) const DICTIONARY_BYTES: usize = 256 << 10;
 /// Bytes of a dictionary that saves much.
-pub(crate) const LARGE_DICTIONARY_BYTES: usize = 4 << 20;
+pub(crate) const LARGE_DICTIONARY_BYTES: usize = 8 << 20;

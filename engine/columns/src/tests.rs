@@ -458,12 +458,19 @@ fn rows_of_many_pages_and_row_groups_are_found() {
 fn texts_that_repeat_everywhere_have_one_dictionary() {
     let mut numbers = Numbers(9);
     let ids: Vec<String> = (0..6_000)
-        .map(|_| (0..4).map(|_| format!("{:016x}", numbers.0 ^ numbers.next(u64::MAX))).collect())
+        .map(|_| {
+            (0..4)
+                .map(|_| format!("{:016x}", numbers.0 ^ numbers.next(u64::MAX)))
+                .collect()
+        })
         .collect();
     let records: Vec<String> = (0..70_000)
         .map(|at| {
             let id = &ids[numbers.next(6_000) as usize];
-            format!("{{\"own\":\"{at:x}-{}\",\"id\":\"{id}\"}}", numbers.next(1 << 40))
+            format!(
+                "{{\"own\":\"{at:x}-{}\",\"id\":\"{id}\"}}",
+                numbers.next(1 << 40)
+            )
         })
         .collect();
     let (_, batch) = columns_of(&records);

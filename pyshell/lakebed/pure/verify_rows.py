@@ -6,7 +6,7 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from lakebed.errors import Corrupt
+from lakebed.errors import Corrupt, FormatTooNew
 from lakebed.pure.files import numbered, run_name
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.ids import Ids
@@ -61,7 +61,7 @@ class RowsCheck:
                 segment = self.state.rows_segment(entry)
                 for part in segment.parts:
                     part.ids, part.batches  # noqa: B018  (damage shows here)
-            except (Corrupt, Malformed, OSError):
+            except (Corrupt, FormatTooNew, Malformed, OSError):
                 self._unread_segments.add(entry.number)
                 self.whole = False
                 continue
@@ -139,7 +139,7 @@ def check_runs(state: State, report: Report) -> None:
                 for part in state.rows_segment(entries[number]).parts:
                     assert isinstance(part, GroupPart | FooterPart)
                     pairs += zip(part.fingerprints, part.ids, strict=True)
-        except (Corrupt, Malformed, OSError):
+        except (Corrupt, FormatTooNew, Malformed, OSError):
             # Reported with the segment.
             continue
         try:

@@ -58,7 +58,7 @@ pub(super) fn check_runs(check: &mut Check<'_>, caller: &mut Caller<'_>) -> Resu
                     match pairs {
                         Ok(()) => {}
                         // Reported with the segment.
-                        Err(error) if error.kind().is_of_stored_bytes() => return Ok(()),
+                        Err(error) if error.kind().is_of_a_segment() => return Ok(()),
                         Err(error) => return Err(error),
                     }
                 }
