@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lakebed_format::Encoding;
 
-use crate::bits::{hybrid, width_of};
+use crate::bits::{RowBits, hybrid, width_of};
 use crate::directory::PageEntry;
 use crate::error::{ColumnsError, Result};
 use crate::leaf::Leaf;
@@ -19,12 +19,6 @@ pub struct Page {
     /// Its first row, counted from the start of the part.
     pub first_row: u64,
     rows: usize,
-    /// The definition level of a value.
-    max_def: u8,
-    /// Definition levels; none where every row has a value.
-    defs: Vec<u8>,
-    /// Repetition levels; none outside lists.
-    reps: Vec<u8>,
     starts: Starts,
     values: Values,
 }
@@ -32,16 +26,21 @@ pub struct Page {
 /// Where the levels and values of each row begin.
 #[derive(Debug)]
 enum Starts {
-    /// Row, level and value are the same.
+    /// Each row has a value.
     Same,
-    /// Row and level are the same. Of every [`STRIDE`] rows: the index of the first value.
-    Nullable(Vec<u32>),
-    /// For each row and the end: the index of its first level, and of its first value.
-    Each(Vec<(u32, u32)>),
+    /// Which rows have a value.
+    Nullable(RowBits),
+    Lists(Levels),
 }
 
-/// Rows between two indices.
-const STRIDE: usize = 64;
+/// The levels of a page inside lists.
+#[derive(Debug)]
+struct Levels {
+    defs: Vec<u8>,
+    reps: Vec<u8>,
+    /// For each row and the end: the index of its first level, and of its first value.
+    rows: Vec<(u32, u32)>,
+}
 
 /// The decoded dictionary of a column chunk.
 #[derive(Clone, Debug)]
@@ -57,7 +56,8 @@ impl PageDictionary {
         let values = Values::decode(
             leaf.physical,
             entry.encoding,
-            &raw,
+            raw,
+            0,
             entry.values as usize,
             None,
         );
@@ -84,7 +84,7 @@ impl Page {
         bytes: &[u8],
     ) -> Result<Self> {
         let raw = body(entry, bytes)?;
-        Self::of_body(leaf, entry, rows, dictionary, &raw)
+        Self::of_body(leaf, entry, rows, dictionary, raw)
             .ok_or_else(|| ColumnsError::damaged("a page is malformed"))
     }
 
@@ -93,74 +93,49 @@ impl Page {
         entry: &PageEntry,
         rows: usize,
         dictionary: Option<&PageDictionary>,
-        raw: &[u8],
+        raw: Vec<u8>,
     ) -> Option<Self> {
         let count = entry.values as usize;
-        let mut rest = raw;
-        let mut levels = |max: u8| {
-            if max == 0 {
-                return Some(Vec::new());
-            }
+        let mut rest = raw.as_slice();
+        let mut levels = || {
             let (len, after) = rest.split_first_chunk::<4>()?;
             let (levels, after) = after.split_at_checked(u32::from_le_bytes(*len) as usize)?;
             rest = after;
-            let levels = hybrid(levels, width_of(u32::from(max)), count, |level| level as u8)?;
-            levels.iter().all(|level| *level <= max).then_some(levels)
+            Some(levels)
         };
-        let reps = levels(u8::try_from(leaf.lists.len()).ok()?)?;
-        let mut defs = levels(leaf.max_def)?;
-        let present = if leaf.max_def == 0 {
-            count
-        } else {
-            defs.iter()
-                .map(|level| usize::from(*level == leaf.max_def))
-                .sum()
-        };
-        let values = Values::decode(
-            leaf.physical,
-            entry.encoding,
-            rest,
-            present,
-            dictionary.map(|dictionary| &dictionary.0),
-        )?;
-        let is_value = |level: &u8| u32::from(*level == leaf.max_def);
-        let starts = if reps.is_empty() {
+        let (starts, present) = if leaf.lists.is_empty() {
             if count != rows {
                 return None;
             }
-            if present == count {
-                defs = Vec::new();
-                Starts::Same
-            } else {
-                let mut value = 0;
-                let values = defs.chunks(STRIDE).map(|stretch| {
-                    let first = value;
-                    value += stretch.iter().map(is_value).sum::<u32>();
-                    first
-                });
-                Starts::Nullable(values.collect())
+            let bits = match leaf.max_def {
+                0 => None,
+                highest => Some(RowBits::of_levels(levels()?, count, highest)?),
+            };
+            match bits {
+                Some(bits) if bits.ones() < count => {
+                    let present = bits.ones();
+                    (Starts::Nullable(bits), present)
+                }
+                _ => (Starts::Same, count),
             }
         } else {
-            let mut starts = Vec::with_capacity(rows.min(count) + 1);
-            let mut value = 0;
-            for (at, level) in defs.iter().enumerate() {
-                if reps.get(at).is_none_or(|rep| *rep == 0) {
-                    starts.push((at as u32, value));
-                }
-                value += is_value(level);
-            }
-            if starts.len() != rows || reps.first().is_some_and(|rep| *rep != 0) {
-                return None;
-            }
-            starts.push((defs.len() as u32, value));
-            Starts::Each(starts)
+            let depth = u8::try_from(leaf.lists.len()).ok()?;
+            let (reps, defs) = (levels()?, levels()?);
+            Levels::decode((reps, depth), (defs, leaf.max_def), count, rows)
+                .map(|(levels, present)| (Starts::Lists(levels), present))?
         };
+        let start = raw.len() - rest.len();
+        let values = Values::decode(
+            leaf.physical,
+            entry.encoding,
+            raw,
+            start,
+            present,
+            dictionary.map(|dictionary| &dictionary.0),
+        )?;
         Some(Self {
             first_row: entry.first_row,
             rows,
-            max_def: leaf.max_def,
-            defs,
-            reps,
             starts,
             values,
         })
@@ -174,12 +149,10 @@ impl Page {
     /// Bytes of memory.
     pub fn cost(&self) -> usize {
         size_of::<Self>()
-            + self.defs.len()
-            + self.reps.len()
             + match &self.starts {
                 Starts::Same => 0,
-                Starts::Nullable(values) => values.len() * 4,
-                Starts::Each(starts) => starts.len() * 8,
+                Starts::Nullable(bits) => bits.cost(),
+                Starts::Lists(levels) => levels.defs.len() * 2 + levels.rows.len() * 8,
             }
             + self.values.cost()
     }
@@ -197,22 +170,18 @@ impl Page {
                 level: index,
                 level_end: index + 1,
             }),
-            Starts::Nullable(values) => {
-                let stretch = index / STRIDE * STRIDE;
-                let before = self.defs.get(stretch..index)?;
-                let is_value = |level: &u8| usize::from(*level == self.max_def);
-                let value = *values.get(index / STRIDE)? as usize
-                    + before.iter().map(is_value).sum::<usize>();
+            Starts::Nullable(bits) => {
+                let (value, has_value) = bits.get(index)?;
                 Some(RowPlace {
                     value,
-                    value_end: value + is_value(self.defs.get(index)?),
+                    value_end: value + usize::from(has_value),
                     level: index,
                     level_end: index + 1,
                 })
             }
-            Starts::Each(starts) => {
-                let (level, value) = *starts.get(index)?;
-                let (level_end, value_end) = *starts.get(index + 1)?;
+            Starts::Lists(levels) => {
+                let (level, value) = *levels.rows.get(index)?;
+                let (level_end, value_end) = *levels.rows.get(index + 1)?;
                 Some(RowPlace {
                     value: value as usize,
                     value_end: value_end as usize,
@@ -237,7 +206,10 @@ impl Page {
         depth: u8,
         least: u8,
     ) -> Option<(usize, usize)> {
-        while at < end && *self.defs.get(at)? < least {
+        let Starts::Lists(levels) = &self.starts else {
+            return None;
+        };
+        while at < end && *levels.defs.get(at)? < least {
             at += 1;
         }
         if at >= end {
@@ -246,7 +218,7 @@ impl Page {
         let mut length = 1;
         at += 1;
         while at < end {
-            let rep = *self.reps.get(at)?;
+            let rep = *levels.reps.get(at)?;
             if rep < depth {
                 break;
             }
@@ -254,6 +226,40 @@ impl Page {
             at += 1;
         }
         Some((length, at))
+    }
+}
+
+impl Levels {
+    /// Decodes both kinds of levels, each with its highest one; also how many values there are.
+    fn decode(
+        (reps, depth): (&[u8], u8),
+        (defs, max_def): (&[u8], u8),
+        count: usize,
+        rows: usize,
+    ) -> Option<(Self, usize)> {
+        let decode = |bytes, max: u8| {
+            let levels = hybrid(bytes, width_of(u32::from(max)), count, |level| level as u8)?;
+            levels.iter().all(|level| *level <= max).then_some(levels)
+        };
+        let (reps, defs) = (decode(reps, depth)?, decode(defs, max_def)?);
+        let mut starts = Vec::with_capacity(rows.min(count) + 1);
+        let mut value = 0;
+        for (at, (rep, def)) in reps.iter().zip(&defs).enumerate() {
+            if *rep == 0 {
+                starts.push((at as u32, value));
+            }
+            value += u32::from(*def == max_def);
+        }
+        if starts.len() != rows || reps.first().is_some_and(|rep| *rep != 0) {
+            return None;
+        }
+        starts.push((count as u32, value));
+        let levels = Self {
+            defs,
+            reps,
+            rows: starts,
+        };
+        Some((levels, value as usize))
     }
 }
 

@@ -11,26 +11,18 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::{KeyValue, ParquetMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
-use crate::choose::choose_encodings;
+use crate::choose::choose;
 use crate::directory::{PageDirectory, ReadPart};
 use crate::error::{ColumnsError, Result};
 use crate::leaf::Leaf;
-use crate::limits::DICTIONARY_BYTES;
+use crate::limits::{LIST_PAGE_ROWS, LOOK, PAGE_BYTES, PAGE_ROWS};
 
-/// Rows of a row group.
-const GROUP_ROWS: usize = 65_536;
 /// Bytes of a row group in memory, about.
 const GROUP_BYTES: usize = 256 << 20;
-/// Bytes of a page before compression, about.
-const PAGE_BYTES: usize = 16 << 10;
-/// Rows of a page.
-const PAGE_ROWS: usize = 2_048;
-/// Values between two looks at the size of a page.
-const LOOK: usize = 64;
 /// Bytes that statistics have of a long value.
 const STATISTICS_BYTES: usize = 16;
 /// Rows that encodings are chosen by.
-const SAMPLE_ROWS: usize = 65_536;
+const SAMPLE_ROWS: usize = 32_768;
 /// Bytes in memory of these rows.
 const SAMPLE_BYTES: usize = 128 << 20;
 
@@ -38,6 +30,8 @@ const SAMPLE_BYTES: usize = 128 << 20;
 pub struct PartWriter<W: Write + Send> {
     schema: Arc<Schema>,
     level: i32,
+    /// About as many rows will come.
+    rows: usize,
     notes: Vec<KeyValue>,
     /// Before the first rows are written.
     out: Option<W>,
@@ -66,6 +60,7 @@ impl<W: Write + Send> PartWriter<W> {
         Self {
             schema: Arc::new(Schema::new(fields)),
             level,
+            rows: 0,
             notes: Vec::new(),
             out: Some(out),
             sample: Vec::new(),
@@ -73,6 +68,13 @@ impl<W: Write + Send> PartWriter<W> {
             sample_bytes: 0,
             writer: None,
         }
+    }
+
+    /// Tells that about as many rows will come.
+    #[must_use]
+    pub fn with_rows(mut self, rows: usize) -> Self {
+        self.rows = rows;
+        self
     }
 
     /// Has the file say this under a key.
@@ -110,23 +112,33 @@ impl<W: Write + Send> PartWriter<W> {
             .take()
             .ok_or_else(|| ColumnsError::damaged("a part is begun twice"))?;
         let descriptor = ArrowSchemaConverter::new().convert(&self.schema)?;
-        let zstd = ZstdLevel::try_new(self.level)?;
+        let zstd = |level| Ok::<_, ColumnsError>(Compression::ZSTD(ZstdLevel::try_new(level)?));
+        let choices = choose(&self.sample, self.rows, &descriptor, self.level)?;
         let mut properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(zstd))
-            .set_max_row_group_row_count(Some(GROUP_ROWS))
+            .set_compression(zstd(self.level)?)
+            .set_max_row_group_row_count(Some(choices.group_rows))
             .set_max_row_group_bytes(Some(GROUP_BYTES))
             .set_data_page_size_limit(PAGE_BYTES)
             .set_data_page_row_count_limit(PAGE_ROWS)
             .set_write_batch_size(LOOK)
-            .set_dictionary_page_size_limit(DICTIONARY_BYTES)
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_statistics_truncate_length(Some(STATISTICS_BYTES))
             .set_column_index_truncate_length(Some(STATISTICS_BYTES))
             .set_key_value_metadata((!self.notes.is_empty()).then(|| self.notes.clone()))
             .set_created_by("lakebed".to_owned());
-        for (column, choice) in choose_encodings(&self.sample, &descriptor, self.level)? {
-            properties =
-                properties.set_column_dictionary_enabled(column.clone(), choice.dictionary);
+        for (leaf, (column, choice)) in descriptor.columns().iter().zip(choices.leaves) {
+            if leaf.max_rep_level() > 0 {
+                properties =
+                    properties.set_column_data_page_row_count_limit(column.clone(), LIST_PAGE_ROWS);
+            }
+            properties = properties
+                .set_column_dictionary_enabled(column.clone(), choice.dictionary > 0)
+                .set_column_compression(column.clone(), zstd(choice.level)?)
+                .set_column_data_page_size_limit(column.clone(), choice.page_bytes);
+            if choice.dictionary > 0 {
+                properties = properties
+                    .set_column_dictionary_page_size_limit(column.clone(), choice.dictionary);
+            }
             if let Some(encoding) = choice.encoding {
                 properties = properties.set_column_encoding(column.clone(), encoding);
             }

@@ -434,7 +434,7 @@ class _Verifier:
         for entry in self.state.catalogue.dictionaries:
             try:
                 self.state.dictionary(entry.number)
-            except (Malformed, Corrupt) as problem:
+            except (Malformed, Corrupt, FormatTooNew) as problem:
                 self.problem("dictionary", None, None, f"Dictionary {entry.number} is missing or damaged: {problem}.")
 
     def tick(self) -> None:

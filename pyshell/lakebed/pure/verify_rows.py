@@ -6,7 +6,7 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from lakebed.errors import Corrupt
+from lakebed.errors import Corrupt, FormatTooNew
 from lakebed.pure.files import numbered, run_name
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.ids import Ids
@@ -60,7 +60,7 @@ class RowsCheck:
                 segment = self.state.rows_segment(entry)
                 for part in segment.parts:
                     part.ids, part.batches  # noqa: B018  (damage shows here)
-            except (Corrupt, Malformed, OSError):
+            except (Corrupt, FormatTooNew, Malformed, OSError):
                 self._unread_segments.add(entry.number)
                 self.whole = False
                 continue
@@ -136,7 +136,7 @@ def check_runs(state: State, report: Report) -> int:
         name = run_name(run.head.number)
         try:
             pairs = listed((state.rows_segment(entries[number]) for number in covered), run.head.fingerprint_bits)
-        except (Corrupt, Malformed, OSError):
+        except (Corrupt, FormatTooNew, Malformed, OSError):
             # Reported with the segment.
             continue
         try:

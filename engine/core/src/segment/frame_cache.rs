@@ -31,7 +31,7 @@ const OVERHEAD: usize = 96;
 
 /// Bytes of dictionaries of columns that are kept besides the budget: without them each page that is not kept would
 /// cost as much as many.
-const DICTIONARY_BYTES: usize = 16 << 20;
+const DICTIONARY_BYTES: usize = 64 << 20;
 /// Bytes of pages that are handed on, besides the budget.
 const HANDED_BYTES: usize = 16 << 20;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lakebed_format::{CommitNumber, IdSet, SegmentNumber};
 
 use super::report::{VerifyOptions, VerifyReport};
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 use crate::problem::{Problem, ProblemKind};
 use crate::segment::Segment;
 use crate::segment::verify::Ends;
@@ -56,9 +56,7 @@ impl Check<'_> {
     ) -> Result<Option<T>> {
         match result {
             Ok(value) => Ok(Some(value)),
-            Err(error)
-                if error.kind().is_of_stored_bytes() || error.kind() == ErrorKind::FormatTooNew =>
-            {
+            Err(error) if error.kind().is_of_a_segment() => {
                 self.problem(kind, segment, error.message().to_owned());
                 Ok(None)
             }

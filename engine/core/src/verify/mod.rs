@@ -311,7 +311,7 @@ impl Check<'_> {
         for entry in entries {
             let blob = self.snapshot.read(entry.blob);
             let whole = match blob {
-                Err(error) if !error.kind().is_of_stored_bytes() => return Err(error),
+                Err(error) if !error.kind().is_of_a_segment() => return Err(error),
                 blob => blob
                     .ok()
                     .flatten()

@@ -54,7 +54,7 @@ pub(super) fn check_runs(check: &mut Check<'_>, caller: &mut Caller<'_>) -> Resu
                         .map(|_| "lists other blobs than the segments");
                 }
                 // Reported with the segment.
-                Some((Err(error), _)) if error.kind().is_of_stored_bytes() => return Ok(()),
+                Some((Err(error), _)) if error.kind().is_of_a_segment() => return Ok(()),
                 Some((Err(error), _)) => return Err(error),
                 Some((_, Some(Err(error)))) if error.kind() == ErrorKind::Interrupted => {
                     return Err(error);

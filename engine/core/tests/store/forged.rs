@@ -7,7 +7,7 @@ use lakebed_core::{
 use lakebed_format::index_run::{Bucket, put_bucket};
 use lakebed_format::{
     DictionaryEntry, FooterTrailer, IndexBlock, IndexRunHeader, Manifest, ManifestBody,
-    SectionKind, SegmentHeader, TRAILER_LEN,
+    SectionKind, SegmentHeader, TRAILER_LEN, checksum,
 };
 use lakebed_testkit::{Files, Links};
 use lakebed_vfs::Open;
@@ -278,6 +278,20 @@ fn a_segment_of_another_copy_is_found() {
     let mut mixed = mine;
     mixed.insert(name.to_owned(), other[name].clone());
     assert_eq!(kinds_of(&mixed), [ProblemKind::Link]);
+}
+
+#[test]
+fn a_segment_of_a_newer_format_is_a_problem_among_others() {
+    for (place, value) in [(8, 9), (12, 9)] {
+        let mut files = files_of(of_everything().as_ref());
+        let mut segments = files.iter_mut().filter(|(name, _)| name.ends_with(".seg"));
+        let (_, bytes) = segments.next().unwrap();
+        bytes[place] = value;
+        let salt = u64::from_le_bytes(bytes[40..48].try_into().unwrap());
+        let sum = checksum(salt, 0, &bytes[..56]);
+        bytes[56..64].copy_from_slice(&sum.to_le_bytes());
+        assert!(kinds_of(&files).contains(&ProblemKind::Segment));
+    }
 }
 
 #[test]

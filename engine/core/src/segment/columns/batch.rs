@@ -49,20 +49,32 @@ pub(super) struct Batch {
     shapes: Vec<Option<u32>>,
     fixes: Vec<u8>,
     fix_ends: Vec<usize>,
-    fix: Vec<u8>,
 }
 
 impl Batch {
-    pub(super) fn push(&mut self, row: PartRow, record: &[u8], shaper: &mut Shaper) {
+    pub(super) fn push(&mut self, row: PartRow, record: &[u8]) {
         self.rows.push(row);
         self.records.extend_from_slice(record);
         self.ends.push(self.records.len());
-        let shape = shaper.shape(record, &mut self.fix);
-        self.shapes.push(shape);
-        if shape.is_some() {
-            self.fixes.extend_from_slice(&self.fix);
+    }
+
+    /// Bytes of its records.
+    pub(super) fn bytes(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Finds the shape of each record.
+    pub(super) fn shape(&mut self, shaper: &mut Shaper) {
+        let mut fix = Vec::new();
+        for place in 0..self.rows.len() {
+            let record = Self::of(&self.records, &self.ends, place);
+            let shape = shaper.shape(record, &mut fix);
+            self.shapes.push(shape);
+            if shape.is_some() {
+                self.fixes.extend_from_slice(&fix);
+            }
+            self.fix_ends.push(self.fixes.len());
         }
-        self.fix_ends.push(self.fixes.len());
     }
 
     pub(super) fn is_full(&self) -> bool {

@@ -1,71 +1,139 @@
-//! The writer of a part's file: on a thread of its own beside the one that takes records apart, or on the same.
+//! The second and third step of writing a part: records become shapes and columns, and columns the file.
 
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread::{Scope, ScopedJoinHandle};
-
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, RecordBatch};
 use lakebed_columns::{ColumnsError, PartWriter, WrittenPart};
+use lakebed_json::shapes::{ArrowValues, Leaves, Shaper};
 
+use super::batch::Batch;
+use super::rows::PartRows;
 use super::sink::Sink;
+use super::stage::{Stage, Work};
+use crate::error::{Error, Result};
 
-/// Batches that wait for the writer.
-const WAITING: usize = 1;
+/// Of the bytes of the records, the part that may lie outside typed columns: a tenth.
+const OVERFLOW: u64 = 10;
 
-type Outcome<T> = Result<T, ColumnsError>;
-
-/// Takes batches, and ends with the file.
-pub(super) enum Encoder<'scope> {
-    /// On the caller's thread.
-    Here(Box<PartWriter<Sink>>),
-    /// On another one. `None` ends the file; where the sender goes without it, the file is not wanted.
-    Beside {
-        batches: SyncSender<Option<RecordBatch>>,
-        thread: ScopedJoinHandle<'scope, Outcome<Option<WrittenPart>>>,
-    },
+/// Writes the file.
+pub(super) struct Encoding {
+    writer: PartWriter<Sink>,
+    failed: Option<ColumnsError>,
 }
 
-impl<'scope> Encoder<'scope> {
-    /// With more than one thread the writer has its own.
-    pub(super) fn begin(
-        scope: &'scope Scope<'scope, '_>,
-        mut writer: PartWriter<Sink>,
-        threads: usize,
+impl Encoding {
+    pub(super) fn new(writer: PartWriter<Sink>) -> Self {
+        Self {
+            writer,
+            failed: None,
+        }
+    }
+}
+
+impl Work for Encoding {
+    type Item = RecordBatch;
+    type Outcome = std::result::Result<WrittenPart, ColumnsError>;
+
+    fn take(&mut self, batch: RecordBatch) -> bool {
+        self.failed = self.writer.push(batch).err();
+        self.failed.is_none()
+    }
+
+    fn finish(self) -> Self::Outcome {
+        match self.failed {
+            Some(error) => Err(error),
+            None => self.writer.finish(),
+        }
+    }
+}
+
+/// What became of the records.
+pub(super) enum Taken {
+    /// They are not worth it, for this reason.
+    Unfit(String),
+    Written(std::result::Result<WrittenPart, ColumnsError>),
+}
+
+/// What shaping ended with.
+pub(super) struct Shaped {
+    pub(super) shaper: Shaper,
+    pub(super) taken: Result<Taken>,
+}
+
+/// Finds the shapes of records, and hands rows of columns on.
+pub(super) struct Shaping<'scope, 'a> {
+    rows: &'a PartRows,
+    leaves: &'a Leaves,
+    shaper: Shaper,
+    encoding: Stage<'scope, Encoding>,
+    raw_bytes: u64,
+    overflow: u64,
+    over: Option<Result<Taken>>,
+}
+
+impl<'scope, 'a> Shaping<'scope, 'a> {
+    pub(super) fn new(
+        rows: &'a PartRows,
+        leaves: &'a Leaves,
+        shaper: Shaper,
+        encoding: Stage<'scope, Encoding>,
     ) -> Self {
-        if threads < 2 {
-            return Self::Here(Box::new(writer));
-        }
-        let (batches, received) = sync_channel::<Option<RecordBatch>>(WAITING);
-        let thread = scope.spawn(move || {
-            while let Ok(batch) = received.recv() {
-                match batch {
-                    Some(batch) => writer.push(batch)?,
-                    None => return writer.finish().map(Some),
-                }
-            }
-            Ok(None)
-        });
-        Self::Beside { batches, thread }
-    }
-
-    /// Adds rows. False when the writer failed: [`Encoder::finish`] says why.
-    pub(super) fn push(&mut self, batch: RecordBatch) -> Outcome<bool> {
-        match self {
-            Self::Here(writer) => writer.push(batch).map(|()| true),
-            Self::Beside { batches, .. } => Ok(batches.send(Some(batch)).is_ok()),
+        Self {
+            rows,
+            leaves,
+            shaper,
+            encoding,
+            raw_bytes: 0,
+            overflow: 0,
+            over: None,
         }
     }
 
-    /// Ends the file.
-    pub(super) fn finish(self) -> Outcome<WrittenPart> {
-        match self {
-            Self::Here(writer) => writer.finish(),
-            Self::Beside { batches, thread } => {
-                // A writer that is gone has an error to tell.
-                let _ = batches.send(None);
-                drop(batches);
-                let ended = || ColumnsError::new("the thread that writes them ended early");
-                thread.join().map_err(|_| ended())??.ok_or_else(ended)
+    fn add(&mut self, mut batch: Batch, arrays: Vec<ArrayRef>) -> Result<Option<Taken>> {
+        self.raw_bytes += batch.bytes() as u64;
+        batch.shape(&mut self.shaper);
+        let mut values = ArrowValues::new(self.leaves, &arrays)
+            .ok_or_else(|| Error::internal("arrays are not of the types of their columns"))?;
+        self.overflow += batch.settle(&self.shaper, &mut values);
+        let out = batch.into_columns(self.rows, arrays);
+        let out = out.map_err(|_| Error::internal("columns of a part differ in length"))?;
+        let overflow = self.overflow + self.shaper.shapes().bytes() as u64;
+        if overflow * OVERFLOW > self.raw_bytes {
+            let percent = overflow * 100 / self.raw_bytes.max(1);
+            return Ok(Some(Taken::Unfit(format!(
+                "{percent} % of its bytes do not fit typed columns or repeated shapes"
+            ))));
+        }
+        if self.encoding.push(out) {
+            return Ok(None);
+        }
+        // The writer failed, and says why at its end.
+        Ok(Some(Taken::Written(Err(ended()))))
+    }
+}
+
+impl Work for Shaping<'_, '_> {
+    type Item = (Batch, Vec<ArrayRef>);
+    type Outcome = Shaped;
+
+    fn take(&mut self, (batch, arrays): Self::Item) -> bool {
+        self.over = self.add(batch, arrays).transpose();
+        self.over.is_none()
+    }
+
+    fn finish(self) -> Shaped {
+        let taken = match self.over {
+            None | Some(Ok(Taken::Written(_))) => {
+                let written = self.encoding.finish();
+                Ok(Taken::Written(written.unwrap_or_else(|| Err(ended()))))
             }
+            Some(taken) => taken,
+        };
+        Shaped {
+            shaper: self.shaper,
+            taken,
         }
     }
+}
+
+fn ended() -> ColumnsError {
+    ColumnsError::new("the thread that writes them ended early")
 }

@@ -12,7 +12,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | [`mod@write`] | rows of a collection into a part; each record is rebuilt from the file and compared |
-//! | `encode` | the thread that writes the file |
+//! | `encode`, `stage` | its steps, each on a thread of its own |
 //! | [`part`] | an open part: records by row |
 //! | `pages` | decoded pages, from the cache or the file |
 //! | [`arrays`], `part_columns` | its columns as Arrow arrays |
@@ -36,6 +36,7 @@ pub(crate) mod rows;
 pub(crate) mod salvage;
 pub(crate) mod sealed;
 mod sink;
+mod stage;
 pub(crate) mod table;
 mod verify;
 pub(crate) mod write;

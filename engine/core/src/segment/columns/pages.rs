@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lakebed_columns::{
-    ColumnsError, Page, PageDictionary, PageDirectory, PageEntry, PageRef, Pages,
+    ColumnsError, Page, PageDictionary, PageDirectory, PageEncoding, PageEntry, PageRef, Pages,
 };
 use lakebed_format::{CollectionId, SegmentNumber, checksum, names};
 
@@ -92,8 +92,10 @@ impl PartPages<'_> {
             return Ok(page);
         }
         let dictionary = match found.dictionary {
-            Some(entry) => Some(self.dictionary(leaf, found, entry)?),
-            None => None,
+            Some(entry) if found.page.encoding == PageEncoding::Dictionary => {
+                Some(self.dictionary(leaf, found, entry)?)
+            }
+            _ => None,
         };
         let bytes = self.bytes(found, found.page)?;
         let page = Page::decode(

@@ -4,19 +4,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use lakebed_columns::{PageDirectory, PartWriter, WrittenPart};
-use lakebed_format::{BlobId, CollectionId, Hash, IdSet, PartEntry, SegmentNumber, names};
+use lakebed_columns::{PageDirectory, PartWriter};
+use lakebed_format::{BlobId, CollectionId, IdSet, PartEntry, SegmentNumber, checksum, names};
 use lakebed_json::extract::Extractor;
-use lakebed_json::shapes::{ArrowValues, Leaves, Limits, Shaper, Spellers};
+use lakebed_json::shapes::{Leaves, Limits, Shaper, Spellers};
 use lakebed_vfs::{Open, Vfs};
 
 use super::batch::{Batch, fields};
-use super::encode::Encoder;
+use super::encode::{Encoding, Shaped, Shaping, Taken};
 use super::origin;
 use super::pages::Keeping;
 use super::part::OpenPart;
 use super::rows::{PartRows, ReadRecord};
 use super::sink::Sink;
+use super::stage::Stage;
 use super::table::PartTable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::segment::files::SegmentFiles;
@@ -31,9 +32,6 @@ const CHECK_ROWS: usize = 4_096;
 const WAIT: Duration = Duration::from_millis(1);
 /// Bytes of these records.
 const SAMPLE_BYTES: usize = 8 << 20;
-/// Of the bytes of the records, the part that may lie outside typed columns: a tenth.
-const OVERFLOW: u64 = 10;
-
 /// Where parts are written to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PartPlace<'a> {
@@ -110,50 +108,46 @@ impl PartPlace<'_> {
         };
         let leaves = Leaves::of(&rows.schema.columns);
         let spellers = spellers(&leaves, rows, records)?;
-        let mut shaper = Shaper::new(&leaves, spellers, Limits::default());
+        let shaper = Shaper::new(&leaves, spellers, Limits::default());
         let all: Vec<usize> = (0..rows.schema.columns.len()).collect();
         let mut extractor = Extractor::new(&rows.schema, &all);
         let writer = PartWriter::new(fields(&rows.schema), self.level, sink)
+            .with_rows(rows.rows.len())
             .with_note(origin::NOTE, origin::note(&rows.schema));
-        let mut checks = Checks::default();
-        let taken = std::thread::scope(|scope| {
-            let mut encoder = Encoder::begin(scope, writer, self.threads);
+        let mut checks = Checks::new(salt);
+        let unfit = || "its values do not fit its types".to_owned();
+        let shaped = std::thread::scope(|scope| {
+            let encoding = Stage::begin(scope, Encoding::new(writer), self.threads);
+            let shaping = Shaping::new(rows, &leaves, shaper, encoding);
+            let mut shaping = Stage::begin(scope, shaping, self.threads);
             let mut batch = Batch::default();
             for (place, row) in rows.rows.iter().enumerate() {
                 let record = records.record(row.blob)?;
                 if extractor.push(record).is_err() {
-                    return Ok(Taken::Unfit("its values do not fit its types".to_owned()));
+                    return Ok(Err(unfit()));
                 }
                 checks.see(row.blob, record);
-                batch.push(*row, record, &mut shaper);
+                batch.push(*row, record);
                 if batch.is_full() || place + 1 == rows.rows.len() {
                     // The rows' summary may be wrong about them, as in a store that somebody forged.
                     let Ok(arrays) = extractor.finish() else {
-                        return Ok(Taken::Unfit("its values do not fit its types".to_owned()));
+                        return Ok(Err(unfit()));
                     };
-                    let mut values = ArrowValues::new(&leaves, &arrays).ok_or_else(|| {
-                        Error::internal("arrays are not of the types of their columns")
-                    })?;
-                    checks.overflow += batch.settle(&shaper, &mut values);
-                    let out = std::mem::take(&mut batch).into_columns(rows, arrays);
-                    let out =
-                        out.map_err(|_| Error::internal("columns of a part differ in length"))?;
-                    match encoder.push(out) {
-                        Ok(true) => {}
-                        Ok(false) => break,
-                        Err(error) => return Ok(Taken::Written(Err(error))),
-                    }
-                    let overflow = checks.overflow + shaper.shapes().bytes() as u64;
-                    if overflow * OVERFLOW > checks.raw_bytes {
-                        let percent = overflow * 100 / checks.raw_bytes.max(1);
-                        return Ok(Taken::Unfit(format!(
-                            "{percent} % of its bytes do not fit typed columns or repeated shapes"
-                        )));
+                    if !shaping.push((std::mem::take(&mut batch), arrays)) {
+                        break;
                     }
                 }
             }
-            Ok::<Taken, Error>(Taken::Written(encoder.finish()))
+            let shaped = shaping.finish();
+            Ok::<_, Error>(Ok(shaped.ok_or_else(|| {
+                Error::internal("the thread that shapes records ended early")
+            })?))
         });
+        let shaped = match shaped? {
+            Ok(shaped) => shaped,
+            Err(reason) => return Ok(Written::Rows(reason)),
+        };
+        let Shaped { shaper, taken } = shaped;
         let written = match taken? {
             Taken::Unfit(reason) => return Ok(Written::Rows(reason)),
             Taken::Written(Ok(written)) => written,
@@ -201,7 +195,7 @@ impl PartPlace<'_> {
             &entry,
             table.clone(),
         )?;
-        self.check(&open, &checks.hashes, records)?;
+        self.check(&open, &checks, records)?;
         Ok(NewPart {
             entry,
             table,
@@ -213,24 +207,28 @@ impl PartPlace<'_> {
 
 impl PartPlace<'_> {
     /// Rebuilds each record and compares it, a stretch of the rows on each thread.
-    fn check(self, part: &OpenPart, hashes: &[Hash], records: &dyn ReadRecord) -> Result<()> {
-        let stretch = hashes.len().div_ceil(self.threads.max(1)).max(CHECK_ROWS);
+    fn check(self, part: &OpenPart, checks: &Checks, records: &dyn ReadRecord) -> Result<()> {
+        let stretch = checks
+            .sums
+            .len()
+            .div_ceil(self.threads.max(1))
+            .max(CHECK_ROWS);
         let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            let mut stretches = hashes.chunks(stretch).enumerate();
+            let mut stretches = checks.sums.chunks(stretch).enumerate();
             let own = stretches.next();
             let others: Vec<_> = stretches
-                .map(|(place, hashes)| {
+                .map(|(place, sums)| {
                     let over = &over;
                     scope.spawn(move || {
-                        self.check_rows(part, place * stretch, hashes, &|| {
+                        self.check_rows(part, place * stretch, sums, &|| {
                             Ok(over.load(Ordering::Relaxed))
                         })
                     })
                 })
                 .collect();
-            let checked = own.map_or(Ok(()), |(_, hashes)| {
-                self.check_rows(part, 0, hashes, &|| {
+            let checked = own.map_or(Ok(()), |(_, sums)| {
+                self.check_rows(part, 0, sums, &|| {
                     records.check_interrupted().map(|()| false)
                 })
             });
@@ -260,19 +258,19 @@ impl PartPlace<'_> {
         self,
         part: &OpenPart,
         first: usize,
-        hashes: &[Hash],
+        sums: &[u64],
         is_over: &dyn Fn() -> Result<bool>,
     ) -> Result<()> {
         let mut rebuilt = part.records(Keeping::Never);
         let mut bytes = Vec::new();
-        for (place, hash) in hashes.iter().enumerate() {
+        for (place, sum) in sums.iter().enumerate() {
             if place.is_multiple_of(CHECK_ROWS) && is_over()? {
                 return Ok(());
             }
             bytes.clear();
             let row = first + place;
             rebuilt.append(row as u64, &mut bytes)?;
-            if Hash::of(&bytes) != *hash {
+            if sum_of(part.file.salt, &bytes) != *sum {
                 return Err(Error::new(
                     ErrorKind::Internal,
                     format!(
@@ -284,13 +282,6 @@ impl PartPlace<'_> {
         }
         Ok(())
     }
-}
-
-/// What became of the records.
-enum Taken {
-    /// They are not worth it, for this reason.
-    Unfit(String),
-    Written(Result<WrittenPart, lakebed_columns::ColumnsError>),
 }
 
 /// What a segment says of a part with this page directory.
@@ -337,20 +328,35 @@ fn spellers(leaves: &Leaves, rows: &PartRows, records: &mut dyn ReadRecord) -> R
 }
 
 /// What is known of the records that were written.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Checks {
-    hashes: Vec<Hash>,
+    salt: u64,
+    /// Of each record.
+    sums: Vec<u64>,
     alone: IdSet,
     raw_bytes: u64,
-    overflow: u64,
 }
 
 impl Checks {
+    fn new(salt: u64) -> Self {
+        Self {
+            salt,
+            sums: Vec::new(),
+            alone: IdSet::new(),
+            raw_bytes: 0,
+        }
+    }
+
     fn see(&mut self, id: BlobId, record: &[u8]) {
-        self.hashes.push(Hash::of(record));
+        self.sums.push(sum_of(self.salt, record));
         self.raw_bytes += record.len() as u64;
         if record.len() > super::chunks::ALONE_BYTES {
             self.alone.insert(id);
         }
     }
+}
+
+/// What a record is compared by with what it is rebuilt as. The salt is random, and no bytes were made for it.
+fn sum_of(salt: u64, record: &[u8]) -> u64 {
+    checksum(salt, 0, record)
 }
