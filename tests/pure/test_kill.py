@@ -15,7 +15,7 @@ import lakebed
 from lakebed import _backend
 from tests.pure.twins import opened
 
-BACKENDS = {backend.name: backend for backend in _backend.installed()}
+BACKENDS: dict[str, _backend.Backend] = {backend.name: backend for backend in _backend.installed()}
 OPERATIONS = ["pwrite", "fsync", "fdatasync", "ftruncate", "rename", "unlink", "mkdir"]
 
 
@@ -72,9 +72,13 @@ def seen(store: lakebed.Store) -> tuple[int, list[tuple[str, list[tuple[int, byt
 @pytest.fixture
 def history(tmp_path: Path) -> dict[int, Any]:
     """The rows as of each commit of the whole workload."""
-    path = tmp_path / "whole.lakebed"
+    return states_of(BACKENDS["python"], tmp_path / "whole.lakebed")
+
+
+def states_of(backend: _backend.Backend, path: Path) -> dict[int, Any]:
+    """What is to be seen after each commit of the workload."""
     states: dict[int, Any] = {}
-    with opened(BACKENDS["python"], path) as store, opened(BACKENDS["python"], path, "r") as reader:
+    with opened(backend, path) as store, opened(backend, path, "r") as reader:
         states[0] = seen(reader)
 
         class Noting(list[int]):
