@@ -1,6 +1,7 @@
 //! The page reader against the crate's own reader, on everything that is written.
 
 mod dictionaries;
+mod prefixes;
 
 use std::sync::Arc;
 
