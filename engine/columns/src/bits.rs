@@ -293,8 +293,12 @@ fn unpack(bytes: &[u8], width: u32, count: usize, each: &mut impl FnMut(u64)) ->
 }
 
 /// Decodes DELTA_BINARY_PACKED integers, of which there are `count` unless that is `None`; also the bytes behind them.
-/// They are exact modulo 2^64.
-pub(crate) fn deltas(bytes: &[u8], count: Option<usize>) -> Option<(Vec<i64>, &[u8])> {
+/// They are exact modulo 2^64. `of` takes them one after the other.
+pub(crate) fn deltas<T>(
+    bytes: &[u8],
+    count: Option<usize>,
+    mut of: impl FnMut(i64) -> T,
+) -> Option<(Vec<T>, &[u8])> {
     let (block, rest) = take_varint(bytes)?;
     let (minis, rest) = take_varint(rest)?;
     let (total, rest) = take_varint(rest)?;
@@ -308,7 +312,7 @@ pub(crate) fn deltas(bytes: &[u8], count: Option<usize>) -> Option<(Vec<i64>, &[
     let mut values = Vec::with_capacity(total);
     let mut last = unzigzag(first);
     if total > 0 {
-        values.push(last);
+        values.push(of(last));
     }
     while values.len() < total {
         let (least, after) = take_varint(rest)?;
@@ -328,7 +332,7 @@ pub(crate) fn deltas(bytes: &[u8], count: Option<usize>) -> Option<(Vec<i64>, &[
             let (packed, after) = rest.split_at_checked(len)?;
             unpack(packed, width, left.min(per_mini), &mut |delta| {
                 last = last.wrapping_add(least).wrapping_add(delta.cast_signed());
-                values.push(last);
+                values.push(of(last));
             })?;
             rest = after;
         }

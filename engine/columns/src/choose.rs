@@ -34,7 +34,7 @@ const STRETCH: usize = 16 << 10;
 const HIGH_LEVEL: i32 = 9;
 const WORTH: f64 = 0.97;
 /// Smaller pages are taken where they make a leaf larger by this at most.
-const SMALL_PAGES: f64 = 1.02;
+const SMALL_PAGES: f64 = 1.06;
 /// Of the bytes of a leaf, those that a large dictionary may leave. It is decoded as a whole for one record, and where
 /// dictionaries do not fit in memory, for each.
 const LARGE_DICTIONARY: f64 = 0.6;

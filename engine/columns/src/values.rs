@@ -3,7 +3,7 @@
 //! Values of fixed width and texts stay where they are in the body of the page, which is kept: a page is mostly decoded
 //! for one of its rows.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::bits::{MAX_VALUES, PackedValues, deltas};
 use crate::directory::PageEncoding;
@@ -19,6 +19,7 @@ pub(crate) enum Values {
     Integer(Vec<i64>),
     Huge(Vec<i128>),
     Bytes(Texts),
+    Prefixed(Prefixed),
     /// Places in a dictionary.
     Dictionary(PackedValues, Arc<Values>),
 }
@@ -61,37 +62,36 @@ pub(crate) struct Texts {
     start: u32,
     /// Bytes of the length before each.
     gap: u32,
-    /// Where each ends.
+    /// Where each ends, counted from the start.
     ends: Vec<u32>,
 }
 
 impl Texts {
     pub(crate) fn get(&self, index: usize) -> Option<&[u8]> {
-        let end = *self.ends.get(index)?;
-        let before = match index.checked_sub(1) {
-            Some(before) => *self.ends.get(before)?,
-            None => self.start,
-        };
-        self.data.get((before + self.gap) as usize..end as usize)
+        let (start, end) = range(&self.ends, index)?;
+        let (start, end) = (self.start + start + self.gap, self.start + end);
+        self.data.get(start as usize..end as usize)
     }
 
     /// Each after its length.
     fn with_lengths(body: Vec<u8>, start: usize, count: usize) -> Option<Self> {
-        let mut ends = Vec::with_capacity(count.min(body.len() / 4 + 1));
-        let mut at = start;
+        let stored = body.get(start..)?;
+        let mut ends = Vec::with_capacity(count.min(stored.len() / 4 + 1));
+        let mut at = 0_usize;
         for _ in 0..count {
-            let len = body.get(at..)?.first_chunk::<4>()?;
+            let len = stored.get(at..)?.first_chunk::<4>()?;
             at = at
                 .checked_add(4)?
                 .checked_add(u32::from_le_bytes(*len) as usize)?;
-            if at > body.len() {
+            if at > stored.len() {
                 return None;
             }
-            ends.push(u32::try_from(at).ok()?);
+            ends.push(at as u32);
         }
+        u32::try_from(body.len()).ok()?;
         Some(Self {
             data: body,
-            start: u32::try_from(start).ok()?,
+            start: start as u32,
             gap: 4,
             ends,
         })
@@ -99,52 +99,164 @@ impl Texts {
 
     /// The lengths of all, then the texts.
     fn behind_lengths(body: Vec<u8>, start: usize, count: usize) -> Option<Self> {
-        let (lengths, rest) = deltas(body.get(start..)?, Some(count))?;
-        let first = body.len() - rest.len();
-        let mut ends = Vec::with_capacity(count);
-        let mut end = first;
-        for length in lengths {
-            end = end.checked_add(usize::try_from(length).ok()?)?;
-            ends.push(u32::try_from(end).ok()?);
-        }
-        (end <= body.len()).then_some(())?;
+        let (ends, rest) = ends(body.get(start..)?, count)?;
+        let start = body.len() - rest.len();
+        u32::try_from(body.len()).ok()?;
+        (last(&ends) as usize <= rest.len()).then_some(())?;
         Some(Self {
             data: body,
-            start: u32::try_from(first).ok()?,
+            start: start as u32,
             gap: 0,
             ends,
         })
     }
+}
 
-    /// Of each the length of what it shares with the one before, then the lengths of the rest, then the rest.
-    fn prefixed(body: &[u8], count: usize) -> Option<Self> {
-        let (prefixes, rest) = deltas(body, Some(count))?;
-        let (suffixes, mut bytes) = deltas(rest, Some(count))?;
-        let mut texts = Self {
-            data: Vec::with_capacity(bytes.len() * 2),
+/// Byte strings that are stored without what they share with the ones before. Mostly one of them is asked for, and
+/// put together alone; where more are, all are.
+#[derive(Debug)]
+pub(crate) struct Prefixed {
+    body: Vec<u8>,
+    /// Where the first suffix begins.
+    start: usize,
+    /// Of each, how many bytes it shares with the one before.
+    prefixes: Vec<u32>,
+    /// Where the suffix of each ends.
+    ends: Vec<u32>,
+    /// Bytes of all, whole.
+    bytes: usize,
+    one: OnceLock<(usize, Option<Vec<u8>>)>,
+    all: OnceLock<Texts>,
+}
+
+impl Prefixed {
+    fn new(body: Vec<u8>, start: usize, count: usize) -> Option<Self> {
+        let mut is_right = true;
+        let (prefixes, rest) = deltas(body.get(start..)?, Some(count), |length| {
+            is_right &= u32::try_from(length).is_ok();
+            length as u32
+        })?;
+        let (ends, rest) = ends(rest, count)?;
+        let start = body.len() - rest.len();
+        (is_right && last(&ends) as usize <= rest.len()).then_some(())?;
+        let (mut before, mut suffix_start, mut bytes) = (0_usize, 0, 0_usize);
+        for (prefix, end) in prefixes.iter().zip(&ends) {
+            let len = *prefix as usize + (end - suffix_start) as usize;
+            bytes += len;
+            // A prefix may be repeated very often.
+            if *prefix as usize > before || bytes > RAW_LIMIT {
+                return None;
+            }
+            (before, suffix_start) = (len, *end);
+        }
+        Some(Self {
+            body,
+            start,
+            prefixes,
+            ends,
+            bytes,
+            one: OnceLock::new(),
+            all: OnceLock::new(),
+        })
+    }
+
+    fn suffix(&self, index: usize) -> Option<&[u8]> {
+        let (start, end) = range(&self.ends, index)?;
+        self.body
+            .get(self.start + start as usize..self.start + end as usize)
+    }
+
+    fn get(&self, index: usize) -> Option<&[u8]> {
+        if index >= self.ends.len() {
+            return None;
+        }
+        if self.all.get().is_none() {
+            let one = self.one.get_or_init(|| (index, self.put_together(index)));
+            if one.0 == index {
+                return one.1.as_deref();
+            }
+        }
+        self.all
+            .get_or_init(|| self.all_together().unwrap_or_else(Texts::none))
+            .get(index)
+    }
+
+    /// One, from its suffix and the beginnings of those before it.
+    fn put_together(&self, index: usize) -> Option<Vec<u8>> {
+        let suffix = self.suffix(index)?;
+        let mut missing = *self.prefixes.get(index)? as usize;
+        let mut text = vec![0; missing + suffix.len()];
+        text.get_mut(missing..)?.copy_from_slice(suffix);
+        let mut at = index;
+        while missing > 0 {
+            at = at.checked_sub(1)?;
+            let prefix = *self.prefixes.get(at)? as usize;
+            if prefix < missing {
+                let part = self.suffix(at)?.get(..missing - prefix)?;
+                text.get_mut(prefix..missing)?.copy_from_slice(part);
+                missing = prefix;
+            }
+        }
+        Some(text)
+    }
+
+    fn all_together(&self) -> Option<Texts> {
+        let mut data = Vec::with_capacity(self.bytes);
+        let mut ends = Vec::with_capacity(self.ends.len());
+        let mut before = 0;
+        for (index, prefix) in self.prefixes.iter().enumerate() {
+            let start = data.len();
+            let end = before + *prefix as usize;
+            (end <= start).then_some(())?;
+            data.extend_from_within(before..end);
+            data.extend_from_slice(self.suffix(index)?);
+            ends.push(u32::try_from(data.len()).ok()?);
+            before = start;
+        }
+        Some(Texts {
+            data,
             start: 0,
             gap: 0,
-            ends: Vec::with_capacity(count),
-        };
-        let mut before = 0;
-        for (prefix, suffix) in prefixes.into_iter().zip(suffixes) {
-            let prefix = usize::try_from(prefix).ok()?;
-            let (suffix, rest) = bytes.split_at_checked(usize::try_from(suffix).ok()?)?;
-            let start = texts.data.len();
-            if prefix > start - before || prefix + suffix.len() > RAW_LIMIT {
-                return None;
-            }
-            texts.data.extend_from_within(before..before + prefix);
-            texts.data.extend_from_slice(suffix);
-            // A prefix may be repeated very often.
-            if texts.data.len() > RAW_LIMIT {
-                return None;
-            }
-            texts.ends.push(u32::try_from(texts.data.len()).ok()?);
-            (before, bytes) = (start, rest);
-        }
-        Some(texts)
+            ends,
+        })
     }
+}
+
+impl Texts {
+    fn none() -> Self {
+        Self {
+            data: Vec::new(),
+            start: 0,
+            gap: 0,
+            ends: Vec::new(),
+        }
+    }
+}
+
+/// From where to where the piece with this index goes.
+#[inline]
+fn range(ends: &[u32], index: usize) -> Option<(u32, u32)> {
+    let end = *ends.get(index)?;
+    let start = match index.checked_sub(1) {
+        Some(before) => *ends.get(before)?,
+        None => 0,
+    };
+    Some((start, end))
+}
+
+fn last(ends: &[u32]) -> u32 {
+    ends.last().copied().unwrap_or(0)
+}
+
+/// Where pieces end whose lengths are stored here; also the bytes behind the lengths.
+fn ends(bytes: &[u8], count: usize) -> Option<(Vec<u32>, &[u8])> {
+    let mut end = Some(0_u32);
+    let (ends, rest) = deltas(bytes, Some(count), |length| {
+        let length = u32::try_from(length).ok();
+        end = end.and_then(|end| end.checked_add(length?));
+        end.unwrap_or(0)
+    })?;
+    end.map(|_| (ends, rest))
 }
 
 impl Values {
@@ -185,7 +297,7 @@ impl Values {
                 Some(Self::Dictionary(places, Arc::clone(dictionary?)))
             }
             PageEncoding::DeltaBinary => {
-                let (mut values, _) = deltas(bytes, Some(count))?;
+                let (mut values, _) = deltas(bytes, Some(count), |value| value)?;
                 if physical == Physical::Int32 {
                     for value in &mut values {
                         *value = i64::from(*value as i32);
@@ -199,10 +311,11 @@ impl Values {
             }
             PageEncoding::DeltaLength => None,
             PageEncoding::DeltaBytes => {
-                let texts = Texts::prefixed(bytes, count)?;
+                let texts = Prefixed::new(body, start, count)?;
                 match physical {
-                    Physical::Bytes => Some(Self::Bytes(texts)),
+                    Physical::Bytes => Some(Self::Prefixed(texts)),
                     Physical::Int128 => {
+                        let texts = texts.all_together()?;
                         let values = (0..count).map(|index| huge(texts.get(index)?));
                         values.collect::<Option<_>>().map(Self::Huge)
                     }
@@ -253,6 +366,7 @@ impl Values {
     pub(crate) fn bytes(&self, index: usize) -> Option<&[u8]> {
         match self {
             Self::Bytes(texts) => texts.get(index),
+            Self::Prefixed(texts) => texts.get(index),
             Self::Dictionary(places, values) => values.bytes(places.get(index)? as usize),
             _ => None,
         }
@@ -265,6 +379,8 @@ impl Values {
             Self::Integer(values) => values.len() * 8,
             Self::Huge(values) => values.len() * 16,
             Self::Bytes(texts) => texts.data.capacity() + texts.ends.capacity() * 4,
+            // Also what it comes to when all are put together.
+            Self::Prefixed(texts) => texts.body.capacity() + texts.bytes + texts.ends.len() * 12,
             Self::Dictionary(places, _) => places.cost(),
         }
     }
