@@ -6,6 +6,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import lakebed
 from tests.pure.repairs import BACKENDS
 from tests.pure.twins import opened, outcome
 
-EVERY = int(os.environ.get("LAKEBED_TEST_BITS_EVERY", "163"))
+EVERY = int(os.environ.get("LAKEBED_TEST_BITS_EVERY", "331"))
 """Of how many bits one is flipped."""
 
 NAME = "segments/000000000002.seg"
@@ -57,11 +58,11 @@ def answers(path: Path, engine: str, hashes: list[lakebed.Hash]) -> dict[str, An
             told("commit", lambda: store.snapshot.commit)
             told("collections", lambda: [one.model_dump() for one in store.collections()])
             for name in ("events", "other"):
-                told(f"rows of {name}", lambda name=name: [(row.seq, row.data) for row in store.scan(name)])
-                told(f"schema of {name}", lambda name=name: store.schema(name).model_dump())
+                told(f"rows of {name}", partial(rows, store, name))
+                told(f"schema of {name}", partial(store.schema, name))
             for at, hash in enumerate(hashes):
-                told(f"get {at}", lambda hash=hash: store.get(hash))
-                told(f"resolve {at}", lambda hash=hash: store.resolve(str(hash)[:12]))
+                told(f"get {at}", partial(store.get, hash))
+                told(f"resolve {at}", partial(store.resolve, str(hash)[:12]))
             told("no blob", lambda: store.get(lakebed.Hash.of(b"nothing")))
             told("len", lambda: len(store))
             told("commits", lambda: [(one.number, one.blobs, one.rows) for one in store.commits()])
@@ -69,6 +70,11 @@ def answers(path: Path, engine: str, hashes: list[lakebed.Hash]) -> dict[str, An
             told("kinds of problems", lambda: sorted({one.kind for one in store.verify().problems}))
         told("write", lambda: written(backend, path))
     return found
+
+
+def rows(store: lakebed.Store, name: str) -> list[tuple[int, bytes]]:
+    """The rows of a collection."""
+    return [(row.seq, row.data) for row in store.scan(name)]
 
 
 def written(backend: Any, path: Path) -> int:

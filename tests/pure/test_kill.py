@@ -1,5 +1,5 @@
-"""The engine in Python killed at every operation on files: each engine recovers what it left, to what was
-acknowledged."""
+"""The engine in Python killed at every operation on files: each engine recovers what it left, to what was acknowledged,
+and extends, compacts and repairs it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 import lakebed
-from lakebed import _backend
+from lakebed._backend import Backend
+from tests.pure.repairs import BACKENDS, repaired
 from tests.pure.twins import opened
 
-BACKENDS: dict[str, _backend.Backend] = {backend.name: backend for backend in _backend.installed()}
 OPERATIONS = ["pwrite", "fsync", "fdatasync", "ftruncate", "rename", "unlink", "mkdir"]
 
 
@@ -75,7 +75,7 @@ def history(tmp_path: Path) -> dict[int, Any]:
     return states_of(BACKENDS["python"], tmp_path / "whole.lakebed")
 
 
-def states_of(backend: _backend.Backend, path: Path) -> dict[int, Any]:
+def states_of(backend: Backend, path: Path) -> dict[int, Any]:
     """What is to be seen after each commit of the workload."""
     states: dict[int, Any] = {}
     with opened(backend, path) as store, opened(backend, path, "r") as reader:
@@ -107,6 +107,10 @@ def test_what_a_killed_writer_left_is_recovered(tmp_path, monkeypatch, history, 
             done = False
         del store
         killer.left = None
+        copy = path.with_name("copy.lakebed")
+        shutil.copytree(path, copy)
+        report = repaired(engine, copy)
+        assert (report["losses"], report["problems"]) == ((), ()), at
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
             with opened(BACKENDS[engine], path, "r") as reader:
@@ -115,11 +119,16 @@ def test_what_a_killed_writer_left_is_recovered(tmp_path, monkeypatch, history, 
                 again = store.put(b"after the kill")
                 store.commit()
                 assert store.verify().ok, at
+                store.compact()
+                assert store.verify().ok, at
                 assert store.get(again) == b"after the kill"
                 after = seen(store)
         assert number >= acknowledged[-1], at
         assert (number, rows) == history[number], at
         assert after == (number + 1, rows), at
+        with opened(BACKENDS[engine], copy) as store:
+            assert seen(store) == (number, rows), at
+        shutil.rmtree(copy)
         shutil.rmtree(path)
         if done:
             break

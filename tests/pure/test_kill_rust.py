@@ -1,5 +1,5 @@
-"""The engine in Rust stopped before every operation on files: the engine in Python recovers what a kill there leaves, to
-what was acknowledged, and extends, compacts and repairs it."""
+"""The engine in Rust stopped before every operation on files: the engine in Python recovers what a kill there leaves,
+to what was acknowledged, and extends, compacts and repairs it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def history(tmp_path: Path) -> dict[int, Any]:
     return test_kill.states_of(BACKENDS["rust"], tmp_path / "whole.lakebed")
 
 
-@pytest.mark.skipif(platform.machine() not in CALLS, reason="the numbers of system calls are not known for this machine")
+@pytest.mark.skipif(
+    platform.machine() not in CALLS, reason="the numbers of system calls are not known for this machine"
+)
 def test_what_a_killed_writer_left_is_recovered(tmp_path, history):
     path, told = tmp_path / "killed.lakebed", tmp_path / "acknowledged"
     images = tmp_path / "images"

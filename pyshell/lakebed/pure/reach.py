@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from lakebed.errors import Corrupt
 from lakebed.pure.catalogue import Catalogue
 from lakebed.pure.pending import PendingRows
+from lakebed.pure.segment import RowsSegment
 from lakebed.pure.state import State
 
 __all__ = ["Reach"]
@@ -84,13 +86,47 @@ def _live_marks(state: State, live: dict[int, int]) -> bytearray:
     marks, after = bytearray(state.next_blob), -1
     if before is not None and before.extend_to(live):
         marks, after = before.marks.ljust(state.next_blob, b"\0"), before.commit
+    is_whole = True
     if after < state.last_commit:
-        for segment in state.all_rows():
-            for entry in segment.all_batches():
-                first_live = live.get(entry.collection)
-                if first_live is None or entry.end_seq <= first_live or (entry.commit or 0) <= after:
-                    continue
-                for id in segment.batch(entry).blobs[max(first_live - entry.first_seq, 0) :]:
-                    marks[id] = 1
+        for segment in _segments(state):
+            is_whole &= segment is not None and _mark(segment, live, after, marks)
+            if segment is None:
+                # Its rows may name any blob: damage hides nothing.
+                marks[:] = b"\1" * len(marks)
+    if not is_whole:
+        return marks
     state.live_marks = LiveMarks(state.last_commit, live, marks)
     return marks
+
+
+def _segments(state: State) -> Iterator[RowsSegment | None]:
+    """The segments with rows; None for one whose tables cannot be read. Raises `StoreIOError`."""
+    if state.damage:
+        yield None
+    for entry in state.sealed:
+        try:
+            segment = state.rows_segment(entry)
+            segment.all_batches()
+        except Corrupt:
+            yield None
+        else:
+            yield segment
+    if state.active is not None:
+        yield state.active
+
+
+def _mark(segment: RowsSegment, live: dict[int, int], after: int, marks: bytearray) -> bool:
+    """Mark what the live rows of commits after that one name. Whether all could be read: those that cannot count as
+    naming all that they may name."""
+    is_whole = True
+    for entry in segment.all_batches():
+        first_live = live.get(entry.collection)
+        if first_live is None or entry.end_seq <= first_live or (entry.commit or 0) <= after:
+            continue
+        try:
+            for id in segment.batch(entry).blobs[max(first_live - entry.first_seq, 0) :]:
+                marks[id] = 1
+        except Corrupt:
+            is_whole = False
+            marks[entry.first_blob : entry.last_blob + 1] = b"\1" * (entry.last_blob + 1 - entry.first_blob)
+    return is_whole

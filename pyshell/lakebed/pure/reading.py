@@ -112,8 +112,8 @@ class Reads:
                     "end_id": one.blob + 1,
                     "blobs": 1,
                     "rows": 0,
-                    "first_commit": commits[0].number,
-                    "last_commit": commits[-1].number,
+                    "first_commit": commits[0].number if commits else state.last_commit,
+                    "last_commit": state.last_commit,
                 }
                 for one in large
             ]
@@ -128,8 +128,8 @@ class Reads:
                     "end_id": state.next_blob,
                     "blobs": state.active.blobs,
                     "rows": sum(one.rows for one in commits),
-                    "first_commit": commits[0].number,
-                    "last_commit": commits[-1].number,
+                    "first_commit": commits[0].number if commits else state.last_commit,
+                    "last_commit": state.last_commit,
                 }
             )
         return found
@@ -159,7 +159,7 @@ class Reads:
                 "blobs": one.blobs,
                 "rows": one.rows,
             }
-            for segment in self._view().state.all_rows()
+            for segment in self._view().state.readable_rows()
             for one in segment.commits()
         ]
 

@@ -125,8 +125,12 @@ class RowsSegment:
 
     def candidates(self, low: int, high: int) -> list[int]:
         """The ids of the blobs with fingerprints from `low` to `high`. Raises `Corrupt`."""
+        return [id for part in self.parts for id in self.candidates_in(part, low, high)]
+
+    def candidates_in(self, part: Part, low: int, high: int) -> list[int]:
+        """Those of one of its parts. Raises `Corrupt`."""
         with self.named():
-            return [id for part in self.parts for id in part.candidates(low, high)]
+            return part.candidates(low, high)
 
     def holds(self, id: int) -> bool:
         """Whether the blob is in it. Raises `Corrupt`."""

@@ -178,8 +178,12 @@ class State:
                 raise
 
     def all_rows(self) -> list[RowsSegment]:
-        """All segments of the rows layout in order. Raises `Corrupt`, `StoreIOError`."""
+        """All segments of the rows layout in order, whole. Raises `Corrupt`, `StoreIOError`."""
         self.check_whole()
+        return self.readable_rows()
+
+    def readable_rows(self) -> list[RowsSegment]:
+        """The same, of the active one what can be read. Raises `Corrupt`, `StoreIOError`."""
         found = [self.rows_segment(entry) for entry in self.sealed]
         return found if self.active is None else [*found, self.active]
 
@@ -258,14 +262,16 @@ class State:
                     if damage is None:
                         raise
                     damage.append(problem)
-        try:
-            if self.active is not None:
-                found += self.active.candidates(low, high)
+        if self.active is not None:
+            for part in self.active.parts:
+                try:
+                    found += self.active.candidates_in(part, low, high)
+                except Corrupt as problem:
+                    if damage is None:
+                        raise
+                    damage.append(problem)
+        if damage is None:
             self.check_whole()
-        except Corrupt as problem:
-            if damage is None:
-                raise
-            damage.append(problem)
         return found
 
     @lazy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import islice, pairwise
 from typing import Any
@@ -269,9 +269,28 @@ class _Verifier:
             self.frames(segment, part, start if whole else 0)
         return whole
 
+    def fingerprints(self, segment: RowsSegment, part: GroupPart | FooterPart) -> Sequence[int]:
+        """The fingerprints that a part lists; none where they cannot be read, which is reported."""
+        try:
+            return part.fingerprints
+        except Malformed as problem:
+            self.table_problem(segment, part, problem)
+            return ()
+
+    def table_problem(self, segment: RowsSegment, part: Part, problem: Malformed) -> None:
+        """A table of a part cannot be read."""
+        at = part.block.offset
+        kind = "footer" if isinstance(part, FooterPart) else "index"
+        self.problem(kind, segment.number, at, damaged_at(segment.number, at, str(problem)))
+
     def commit_table(self, segment: RowsSegment, found: list[tuple[int, Commit]]) -> None:
         """Whether the commit table lists the COMMITs."""
-        listed = [(one.number, one.time, one.offset) for one in segment.commits()]
+        listed = []
+        for part in segment.parts:
+            try:
+                listed += [(one.number, one.time, one.offset) for one in part.commits]
+            except Malformed as problem:
+                self.table_problem(segment, part, problem)
         there = [(commit.number, commit.time, at) for at, commit in found]
         if segment.header.format >= 3:
             numbers = [one[0] for one in listed]
@@ -333,7 +352,8 @@ class _Verifier:
     def frames(self, segment: RowsSegment, part: Part, start: int) -> None:
         """The frames from an offset on that a part lists, and the fingerprint of each blob."""
         assert isinstance(part, GroupPart | FooterPart)
-        fingerprints = part.fingerprints
+        fingerprints = self.fingerprints(segment, part)
+        is_listed = bool(fingerprints) or not part.ids
         entries = sorted((one for one in part.frames if one.offset >= start), key=lambda one: one.offset)
         step = max(1, len(entries) // max(len(entries) // 64, 8)) if self.quick else 1
         first = random.randrange(step)
@@ -350,7 +370,7 @@ class _Verifier:
             self.counts["bytes"] += found.frame.length
             for place, id in enumerate(found.frame.ids):
                 ordinal = part.ids.ordinal(id)
-                if ordinal is None or fingerprint(digest(found.blob(place))) != fingerprints[ordinal]:
+                if ordinal is None or not is_listed or fingerprint(digest(found.blob(place))) != fingerprints[ordinal]:
                     text = f"Blob {id} is not the one that the index lists."
                     self.problem("blob", segment.number, entry.offset, text)
                 self.counts["blobs"] += 1
@@ -359,7 +379,7 @@ class _Verifier:
         in_parts = 0
         if isinstance(segment, ColumnsSegment):
             in_parts = sum(one.rows for one in segment.part_entries())
-        if seen >= 0 and seen + in_parts != len(part.ids):
+        if not is_listed or (seen >= 0 and seen + in_parts != len(part.ids)):
             text = "The index lists other blobs than the frames hold."
             self.problem("index", segment.number, part.block.offset, text)
 

@@ -120,9 +120,11 @@ class View:
             if found is not None and found[2] != proven[1]:
                 raise AmbiguousPrefix(f"Several blobs have a hash that begins with {name}: give more of it.")
             found = id, *proven
-        if found is None and damage:
-            # It may be in a segment that cannot be searched.
+        if damage and (found is None or low != high):
+            # It, or another one with this prefix, may be in a segment that cannot be searched.
             raise damage[0]
+        if found is None:
+            self.state.check_whole()
         return found
 
     def found(self, name: object) -> tuple[int, bytes, bytes]:
@@ -143,9 +145,12 @@ class View:
         return self.state.dictionary(number)
 
     def blob_count(self) -> int:
-        """Live blobs, dictionaries not counted. Raises `Corrupt`, `StoreIOError`."""
+        """Live blobs, dictionaries not counted; where that cannot be found out, all that may be there. Raises
+        `Corrupt`, `StoreIOError`."""
         reach = self.reach
         dictionaries = {one.blob for one in self.catalogue.dictionaries}
+        if reach.is_whole and self.state.damage:
+            return self.state.next_blob - len(self.catalogue.deleted) - len(dictionaries)
         if reach.is_whole:
             # Large blobs are in the catalogue, the others in frames or pending.
             there = sum(entry.blobs for entry in self.state.sealed) + len(self.catalogue.large)

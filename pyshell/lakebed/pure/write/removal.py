@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from lakebed.errors import StoreFull
 from lakebed.pure.format.records import CollectionDropped, Trimmed
+from lakebed.pure.write.recovery import RESERVE, make_reserve
 from lakebed.pure.write.writer import Writer
 
 __all__ = ["drop", "trim"]
@@ -21,7 +25,7 @@ def drop(writer: Writer, name: str) -> int:
             rows = collection.rows
             writer.record(CollectionDropped(collection.id))
 
-    writer.commit_with_reserve(change)
+    _commit_with_reserve(writer, change)
     return rows
 
 
@@ -44,5 +48,17 @@ def trim(writer: Writer, name: str, before_seq: int) -> int:
             rows = live
             writer.record(Trimmed(collection.id, first, deleted))
 
-    writer.commit_with_reserve(change)
+    _commit_with_reserve(writer, change)
     return rows
+
+
+def _commit_with_reserve(writer: Writer, change: Callable[[], None]) -> None:
+    """Make a change and commit it; on a full disk once more, in the room of the file `reserve`."""
+    try:
+        change()
+        writer.commit()
+    except StoreFull:
+        writer.context.directory.unlink(RESERVE)
+        change()
+        writer.commit()
+    make_reserve(writer.context)

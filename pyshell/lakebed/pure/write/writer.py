@@ -5,10 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from lakebed.errors import FormatTooNew, InvalidArgument, Poisoned, ReadOnly, StoreFull, StoreIOError, StoreLocked
+from lakebed.errors import (
+    Corrupt,
+    FormatTooNew,
+    InvalidArgument,
+    Poisoned,
+    ReadOnly,
+    StoreFull,
+    StoreIOError,
+    StoreLocked,
+)
 from lakebed.pure.catalogue import Collection
 from lakebed.pure.context import Context, now, random_u64
 from lakebed.pure.damage import io_error, operating_system
@@ -42,7 +51,7 @@ from lakebed.pure.write.index import keep_runs
 from lakebed.pure.write.large import write_large
 from lakebed.pure.write.lock import WriterLock
 from lakebed.pure.write.manifests import write_manifest
-from lakebed.pure.write.recovery import RESERVE, make_reserve, own_file, recover, remove_replaced
+from lakebed.pure.write.recovery import own_file, recover, remove_replaced
 from lakebed.pure.write.seal import seal
 
 __all__ = ["Added", "Writer"]
@@ -190,9 +199,11 @@ class Writer:
         """The id of the blob with these bytes that is not deleted."""
         assert self.pending is not None
         found = self.pending.candidates(fingerprint, fingerprint)
-        for id in found or self.state.candidates(fingerprint, fingerprint):
-            if id not in self.pending.catalogue.deleted and self._view.blob(id) == data:
-                return id
+        # What cannot be searched or read is stored again.
+        for id in found or self.state.candidates(fingerprint, fingerprint, []):
+            with contextlib.suppress(Corrupt):
+                if id not in self.pending.catalogue.deleted and self._view.blob(id) == data:
+                    return id
         return None
 
     def _add(self, pending: Pending, data: bytes, hash: bytes, dictionary: int | None) -> int:
@@ -477,17 +488,6 @@ class Writer:
                 self._seal()
         finally:
             self.end()
-
-    def commit_with_reserve(self, change: Callable[[], None]) -> None:
-        """Make a change and commit it; on a full disk once more, in the room of the file `reserve`."""
-        try:
-            change()
-            self.commit()
-        except StoreFull:
-            self.context.directory.unlink(RESERVE)
-            change()
-            self.commit()
-        make_reserve(self.context)
 
 
 def _moved(state: State) -> bool:
