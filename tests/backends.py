@@ -8,11 +8,7 @@ from lakebed import _backend
 
 NEEDS_RUST: dict[str, str] = {
     "test_blobs.py::test_raw_blobs_of_sealed_segments_are_not_copied": "before Python 3.12 a class shows no memory but its own",
-    "test_compact.py::test_columns_are_parquet_files_that_others_read": "the engine in Python writes rows only",
-    "test_compact.py::test_a_layout_that_there_is_not_is_refused": "the engine in Python writes rows only",
-    "test_files.py": "the engine in Python writes rows only",
-    "test_parquet_views.py": "the engine in Python writes rows only",
-    "test_columns.py": "the engine in Python writes rows only",
+    "test_parquet_views.py": "views of the engine in Python scan all rows",
     "test_lakebed_attach.py": "the extension for DuckDB belongs to the engine in Rust",
     "test_read_errors.py": "Python cannot turn a fault under a mapping into an error",
     "test_many_rows.py::test_finished_rows_are_found_without_their_replies_and_in_little_memory": "its cache is measured, too",

@@ -273,17 +273,12 @@ def test_the_layout_of_a_collection_is_kept_and_followed(path, tmp_path):
         assert store.infer("events").layout == "rows"
 
 
-def test_an_ingest_straight_to_columns(path, tmp_path, backend):
+def test_an_ingest_straight_to_columns(path, tmp_path):
     file = tmp_path / "events.ndjson"
     file.write_bytes(b"\n".join(events(500)) + b"\n")
     (tmp_path / "odd.ndjson").write_bytes(b"[1, 2]\n")
     with lakebed.open(path) as store:
         report = store.ingest(file, layout="columns")
-        if backend.name != "rust":
-            assert report.notes == (
-                "events stays rows: the engine in Python writes rows only; columns need lakebed's engine in Rust.",
-            )
-            return
         assert report.notes == ()
         assert 0 < report.bytes_stored <= store.stats().segment_bytes
         assert [segment.layout for segment in store.segments() if segment.blobs] == ["columns"]
@@ -296,9 +291,7 @@ def test_an_ingest_straight_to_columns(path, tmp_path, backend):
         assert store.get(row.hash) == events(500)[7]
 
 
-def test_many_ingested_records_become_columns_by_themselves(path, tmp_path, backend):
-    if backend.name != "rust":
-        pytest.skip("the engine in Python stores rows only")
+def test_many_ingested_records_become_columns_by_themselves(path, tmp_path):
     file = tmp_path / "events.ndjson"
     with file.open("wb") as out:
         out.writelines(

@@ -10,6 +10,7 @@ import tempfile
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -17,9 +18,11 @@ import lakebed
 from tests.pure.twins import Twins, segments
 
 STEPS = 70
+LAYOUTS: tuple[Any, ...] = ("columns", "columns", "rows", "auto")
 CALLS = {
     "put": 6, "append": 10, "append_bad": 1, "delete": 3, "commit": 6, "rollback": 1, "drop": 1, "trim": 2, "seal": 1, "compact": 1,
-    "append_many": 2, "lay": 1, "move": 1, "get": 4, "resolve": 2, "scan": 3, "swap": 1, "segments": 1,
+    "append_many": 2, "lay": 2, "declare": 1, "ingest": 2, "files": 1, "move": 1, "get": 4, "resolve": 2, "scan": 3, "swap": 1,
+    "segments": 1,
 }  # fmt: skip
 """The calls, and how often each is made."""
 
@@ -29,7 +32,8 @@ class Sequence:
 
     def __init__(self, seed: int, place: Path) -> None:
         self.chance = random.Random(seed)
-        self.twins = Twins(place)
+        # Segments that are never joined, some that are, and one for all.
+        self.twins = Twins(place, segment_bytes=self.chance.choice([4 << 10, 128 << 10, 64 << 20]))
         self.compacted = False
         self.done: list[str] = []
 
@@ -103,10 +107,7 @@ class Sequence:
 
     def compact(self) -> None:
         self.compacted = True
-        self.twins.both(
-            lambda store: store.compact(),
-            compared=lambda found: found if isinstance(found, str) else found.removed_blobs,
-        )
+        self.twins.compact(level=self.chance.choice([None, None, None, 3]), dry_run=self.chance.random() < 0.3)
 
     def append_many(self) -> None:
         name, first = self.name(), self.chance.randrange(100)
@@ -115,7 +116,19 @@ class Sequence:
 
     def lay(self) -> None:
         self.compacted = True
-        self.twins.lay()
+        self.twins.compact(self.chance.choice(["a", "b", None]), layout=self.chance.choice(LAYOUTS))
+
+    def declare(self) -> None:
+        name, layout = self.name(), self.chance.choice(LAYOUTS)
+        self.twins.both(lambda store: store.declare(name, layout=layout))
+
+    def ingest(self) -> None:
+        self.compacted = True
+        records = [self.record() for _ in range(self.chance.choice([3, 70, 200]))]
+        self.twins.ingest(self.name(), records, self.chance.choice([None, *LAYOUTS]))
+
+    def files(self) -> None:
+        self.twins.files(self.name())
 
     def move(self) -> None:
         self.twins.move()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -30,6 +31,7 @@ RECORDS = st.one_of(
     st.integers(0, 30).map(lambda number: f'{{"n":{number},"text":"{"x" * number * 7}"}}'.encode()),
     st.sampled_from([b"1", b"null", b'"text"', b'{"n":1.5}', b'{"t":"2024-01-01"}', b'{"o":{"x":[1,2]}}', b"[]"]),
 )
+LAYOUTS = st.sampled_from(["columns", "rows", "auto"])
 HASHES = BLOBS.map(lakebed.Hash.of)
 
 
@@ -89,20 +91,30 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def compact(self) -> None:
         self.compacted = True
-        self.twins.both(
-            lambda store: store.compact(),
-            compared=lambda found: found if isinstance(found, str) else found.removed_blobs,
-        )
+        self.twins.compact()
 
     @rule(name=NAMES, first=st.integers(0, 100))
     def append_what_fits_columns(self, name: str, first: int) -> None:
         records = [b'{"n":%d,"text":"%s"}' % (number, b"x" * (number % 9)) for number in range(first, first + 70)]
         self.twins.both(lambda store: store.append(name, records))
 
-    @rule()
-    def lay(self) -> None:
+    @rule(name=st.sampled_from(["a", "b", None]), layout=LAYOUTS)
+    def lay(self, name: str | None, layout: str) -> None:
         self.compacted = True
-        self.twins.lay()
+        self.twins.compact(name, layout=layout)
+
+    @rule(name=NAMES, layout=LAYOUTS)
+    def declare(self, name: str, layout: Any) -> None:
+        self.twins.both(lambda store: store.declare(name, layout=layout))
+
+    @rule(name=NAMES, records=st.lists(RECORDS, min_size=1, max_size=100), layout=st.none() | LAYOUTS)
+    def ingest(self, name: str, records: list[bytes], layout: str | None) -> None:
+        self.compacted = True
+        self.twins.ingest(name, records, layout)
+
+    @rule(name=NAMES)
+    def files(self, name: str) -> None:
+        self.twins.files(name)
 
     @rule()
     def move(self) -> None:

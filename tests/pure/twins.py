@@ -6,6 +6,7 @@ At `swap` each engine goes on with the store that the other one wrote. Both must
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,16 +53,31 @@ def segments(store: Any) -> list[dict[str, Any]]:
     return [one.model_dump() for one in store.segments()]
 
 
+COUNTS = ("removed_blobs", "stays_rows", "segments_before", "segments_after", "rewritten_segments", "skipped_segments")
+"""What the reports of both engines on a compaction have in common; the first alone where their segments differ."""
+
+
+def unnumbered(value: Any) -> Any:
+    """Sentences in any order and without the numbers of segments; anything else as it is."""
+    if not isinstance(value, tuple):
+        return value
+    return sorted(re.sub(r"segment \d+( to \d+)?", "segment", sentence) for sentence in value)
+
+
 class Twins:
     """The two stores."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, **options: Any) -> None:
+        self.options = options
         self.rust, self.python = _backend.installed()
         self.paths = (place / "first.lakebed", place / "second.lakebed")
         self.engines = [self.rust, self.python]
-        self.stores = [opened(engine, path) for engine, path in zip(self.engines, self.paths, strict=True)]
+        self.stores = [opened(engine, path, **options) for engine, path in zip(self.engines, self.paths, strict=True)]
         self.compared = 0
         self.moves = 0
+
+    def opened(self, engine: _backend.Backend, path: Path) -> lakebed.Store:
+        return opened(engine, path, **self.options)
 
     def both(
         self, call: Callable[[lakebed.Store], Any], *, compared: Callable[[Any], Any] = lambda found: found
@@ -100,18 +116,57 @@ class Twins:
         for store in self.stores:
             store.close()
         self.engines.reverse()
-        self.stores = [opened(engine, path) for engine, path in zip(self.engines, self.paths, strict=True)]
+        self.stores = [self.opened(engine, path) for engine, path in zip(self.engines, self.paths, strict=True)]
 
-    def lay(self) -> None:
-        """Compact: with the engine in Rust to columns, with the one in Python, which writes none, to rows."""
-        found = [
-            outcome(lambda store=store, layout=layout: store.compact(layout=layout).removed_blobs)  # type: ignore[misc]
-            for store, layout in zip(
-                self.stores, ["columns" if engine is self.rust else "rows" for engine in self.engines], strict=True
+    def alike(self) -> bool:
+        """Whether both stores have the same segments, but for their sizes, and the numbers that follow from them: the
+        emptiest are compacted first."""
+        first, second = (
+            sorted(
+                (one.first_id, one.end_id, one.model_dump_json(exclude={"number", "file_bytes"}))
+                for one in store.segments()
             )
-        ]
-        assert found[0] == found[1], (self.names(), found)
-        self.compared += 1
+            for store in self.stores
+        )
+        return first == second
+
+    def compact(self, collection: str | None = None, **how: Any) -> None:
+        """Compact both. What is done is the same where the segments were, but for what sizes decide."""
+        alike = self.alike()
+        kept = COUNTS if alike else COUNTS[:1]
+
+        def counts(found: Any) -> Any:
+            return found if isinstance(found, str) else {name: unnumbered(getattr(found, name)) for name in kept}
+
+        self.both(lambda store: store.compact(collection, **how), compared=counts)
+        if alike and how.get("layout") != "auto":
+            first, second = (store.segments() for store in self.stores)
+            assert self.alike(), (self.names(), how, first, second)
+
+    def ingest(self, name: str, records: list[bytes], layout: Any) -> None:
+        """Ingest a file of records into both."""
+        file = self.paths[0].with_name("records.ndjson")
+        file.write_bytes(b"".join(record + b"\n" for record in records))
+        alike = self.alike()
+
+        def said(found: Any) -> Any:
+            if isinstance(found, str):
+                return found
+            left_out = {"seconds", "bytes_stored", "trained", "ratio", "mb_per_second", "notes"}
+            return found.model_dump(exclude=left_out), unnumbered(found.notes) if alike else ()
+
+        self.both(lambda store: store.ingest(file, into=name, layout=layout, again=True), compared=said)
+
+    def files(self, name: str) -> None:
+        """What the Parquet files of a collection hold."""
+        alike = self.alike()
+
+        def held(found: Any) -> Any:
+            if isinstance(found, str) or not alike:
+                return found if isinstance(found, str) else found.rows
+            return found.rows_elsewhere, [one.model_dump(exclude={"path", "name", "bytes"}) for one in found.files]
+
+        self.both(lambda store: store.files(name), compared=held)
 
     def move(self) -> None:
         """Go on with stores that the other engine restored from backups."""
@@ -127,7 +182,7 @@ class Twins:
         self.paths = tuple(path.with_name(f"{self.moves} {path.name.split()[-1]}") for path in self.paths)  # type: ignore[assignment]
         for engine, backup, path in zip(reversed(self.engines), backups, self.paths, strict=True):
             engine.restore(backup.path, path, None)
-        self.stores = [opened(engine, path) for engine, path in zip(self.engines, self.paths, strict=True)]
+        self.stores = [self.opened(engine, path) for engine, path in zip(self.engines, self.paths, strict=True)]
         self.compared += 1
 
     def close(self) -> None:

@@ -1,10 +1,10 @@
 """Test vectors of the format: one small file for each structure, which docs/format.md names and both implementations
 decode.
 
-`python -m tests.pure.vectors` writes tests/vectors from this list, with the encoders in Python. Two tests decode the
-files: tests/pure/test_vectors.py and engine/format/src/tests/vectors.rs. A file has lines `given NAME VALUE` (what a
-reader knows before), then `NAME VALUE` for each field, then lines of hex. A new structure is a function here, one in
-vectors.rs, and a name on the page.
+`python -m tests.pure.vectors` writes tests/vectors from this list, with the encoders in Python. Tests decode the files:
+tests/pure/test_vectors.py, engine/format/src/tests/vectors.rs and, for the table of a part,
+engine/core/src/segment/columns/table.rs. A file has lines `given NAME VALUE` (what a reader knows before), then `NAME
+VALUE` for each field, then lines of hex. A new structure is a function here, one in Rust, and a name on the page.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lakebed.pure.format import block as blocks
-from lakebed.pure.format import records, tables
+from lakebed.pure.format import columns, records, tables
 from lakebed.pure.format.checksums import checksum
 from lakebed.pure.format.coding import Reader
 from lakebed.pure.format.commit import Commit
@@ -300,6 +300,77 @@ def _run() -> Vector:
     return Vector("the header of a store-wide run", {}, value.encode(), lambda data: named(RunHead.decode(data), names))
 
 
+def _part_list() -> Vector:
+    entries = [
+        columns.PartEntry(3, 1, 1500, 1 << 63, 4096, 300),
+        columns.PartEntry(300, 65_537, 1 << 33, 5, 4396, 128),
+    ]
+    value = columns.PartList(entries, Ids([(41, 42), (300, 303)]))
+
+    def decode(data: bytes) -> Fields:
+        found = columns.PartList.decode(data)
+        for part in found.parts:
+            yield "part", list(part)
+        yield "long", found.long
+
+    return Vector("the list of parts, section 10", {}, value.encode(), decode)
+
+
+_SPELLERS = bytes.fromhex("01 04 01 05 00 09 01 00 01 5A 04 02 01")
+_SHAPES = bytes.fromhex(
+    "01 02 05 04 22 05 04 22 3D 1C 7B 22 69 64 22 3A 20 01 24 2C 22 74 61 67 73 22 3A 5B 02 01 01 2C 20 5D 2C 22 61 74 "
+    "22 3A 22 09 18 22 2C 22 78 22 3A 0D 40 2C 22 69 64 22 3A 6E 75 6C 6C 2C 22 69 64 22 3A 03 04 7D"
+)
+"""Those of the example in the section on shapes."""
+
+
+def _part_table() -> Vector:
+    leaves = [
+        ("id", 2, 1, ()), ("tags.list.item", 4, 3, (2,)), ("at", 2, 1, ()), ("x", 3, 1, ()), ("_seq", 2, 0, ()), ("_file", 4, 1, ()),
+        ("_line", 2, 1, ()), ("_ingested_at", 2, 0, ()), ("_shape", 1, 1, ()), ("_fix", 4, 1, ()), ("_raw", 4, 1, ()),
+    ]  # fmt: skip
+    dictionary = columns.Page(4, 40, 14, 26, 3, 0, 0, 7)
+    data = [columns.Page(44, 50, 20, 70, 9, 0, 1, 1 << 63), columns.Page(94, 45, 20, 60, 4, 2, 1, 9)]
+    chunks = [[columns.Chunk(dictionary, data), columns.Chunk(None, [columns.Page(139, 30, 19, 12, 1, 3, 2, 3)])]]
+    for number in range(1, len(leaves)):
+        pages = [columns.Page(200 * number + 50 * at, 50, 19, 40, 3 - 2 * at, 3 * at, 0, number) for at in range(2)]
+        chunks.append([columns.Chunk(None, [page]) for page in pages])
+    value = columns.Table(
+        Ids([(40, 42), (300, 302)]),
+        [columns.ListEntry(1, 1)],
+        _SPELLERS,
+        _SHAPES,
+        4,
+        [columns.LeafEntry(*leaf) for leaf in leaves],
+        [0, 3],
+        chunks,
+    )
+    # As a table whose compression does not make it smaller: the bytes do not depend on the version of zstd.
+    stored = columns.stored_table(value.encode(), lambda raw: raw, SALT, 4096)
+
+    def decode(data: bytes) -> Fields:
+        raw_length, raw = columns.raw_table(data, SALT, 4096)
+        assert raw_length == len(raw)
+        found = columns.Table.decode(raw)
+        yield "ids", found.ids
+        for one in found.lists:
+            yield "list", list(one)
+        yield "spellers", found.spellers
+        yield "shapes", found.shapes
+        yield "rows", found.rows
+        for leaf in found.leaves:
+            yield "leaf", list(leaf)
+        yield "groups", found.groups
+        for number, own in enumerate(found.chunks):
+            for group, chunk in enumerate(own):
+                if chunk.dictionary is not None:
+                    yield "dictionary", [number, group, *chunk.dictionary]
+                for page in chunk.pages:
+                    yield "page", [number, group, *page]
+
+    return Vector("the table of a part", {"salt": SALT, "offset": 4096}, stored, decode)
+
+
 def vectors() -> dict[str, Vector]:
     """All of them, by the names of their files."""
     return {
@@ -316,6 +387,8 @@ def vectors() -> dict[str, Vector]:
         "footer-trailer": _trailer(),
         "manifest": _manifest(),
         "run-header": _run(),
+        "part-list": _part_list(),
+        "part-table": _part_table(),
     }
 
 

@@ -11,6 +11,7 @@ understand the format; from the bottom up:
 - `pending`, `reach`, `view`: what the next commit writes; which blobs count; what a store object shows;
 - `reading`, `snapshot`, `verify`, `export`, `stats`: reading;
 - `json`: JSON, summaries of values, types, values of columns, without store and files;
+- `parquet`: a writer of Parquet files; `columns`: pages, shapes of records, parts;
 - `arrow`: Arrow's C interface, out and in; `scan`: typed rows and system tables;
 - `write`, `compact`, `copies`: the group, commits, seals; compaction; backups and copied rows;
 - `repair`: a damaged store made whole again;

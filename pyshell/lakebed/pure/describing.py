@@ -42,9 +42,6 @@ __all__ = ["Describes", "check_layout", "record_inferred"]
 Change = tuple[str, str | None, list[str]]
 """A path, a type (None: inferred again), and texts that mean NULL."""
 
-_ROWS_ONLY = "the engine in Python writes rows only; columns need lakebed's engine in Rust."
-"""Why records stay as they are."""
-
 _LENGTH_SAMPLES = 64
 """Rows that are read to estimate the average length of a row."""
 
@@ -91,12 +88,6 @@ class Describes(Reads):
             if settings.layout != layout:
                 settings.layout, settings.stays_rows = layout, 0
                 writer.record(Described(found.id, Description(settings=settings).encode()))
-
-    def apply_layout(self, collection: str, asked: bool, _progress: Any, /) -> dict[str, Any]:
-        found = next((one for one in self._view().catalogue.collections.values() if one.name == collection), None)
-        wanted = found is not None and (description_of(found).settings or Settings()).layout == "columns"
-        stays = [f"{collection} stays rows: {_ROWS_ONLY}"] if asked and wanted else []
-        return {"stays_rows": stays, "bytes_before": 0, "bytes_after": 0, "seconds": 0.0}
 
     def infer(self, collection: str, /) -> None:
         with self._changing() as writer:

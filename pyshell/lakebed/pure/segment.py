@@ -113,7 +113,8 @@ class RowsSegment:
         self.store = store
 
     @contextlib.contextmanager
-    def _named(self) -> Iterator[None]:
+    def named(self) -> Iterator[None]:
+        """Turns damage that is found inside into `Corrupt`, with the name of the segment."""
         try:
             yield
         except Malformed as problem:
@@ -128,19 +129,19 @@ class RowsSegment:
 
     def candidates_in(self, part: Part, low: int, high: int) -> list[int]:
         """Those of one of its parts. Raises `Corrupt`."""
-        with self._named():
+        with self.named():
             return part.candidates(low, high)
 
     def holds(self, id: int) -> bool:
         """Whether the blob is in it. Raises `Corrupt`."""
-        with self._named():
+        with self.named():
             return any(id in part.ids for part in self.parts)
 
     def frame_of(
         self, id: int, cache: FrameCache, decompressor: Callable[[int | None], Decompressor]
     ) -> tuple[Any, int] | None:
         """The frame that holds a blob, and the blob's place in it; None when it is not there. Raises `Corrupt`."""
-        with self._named():
+        with self.named():
             for part in reversed(self.parts):
                 if id not in part.ids:
                     continue
@@ -155,7 +156,7 @@ class RowsSegment:
 
     def decoded(self, offset: int, decompressor: Callable[[int | None], Decompressor]) -> DecodedFrame:
         """The frame at an offset. Raises `Corrupt`."""
-        with self._named():
+        with self.named():
             return self._decode(offset, decompressor)
 
     def _decode(self, offset: int, decompressor: Callable[[int | None], Decompressor]) -> DecodedFrame:
@@ -163,22 +164,22 @@ class RowsSegment:
 
     def batches(self, collection: int) -> list[BatchEntry]:
         """The row batches of a collection, in order. Raises `Corrupt`."""
-        with self._named():
+        with self.named():
             return [entry for part in self.parts for entry in part.by_collection.get(collection, ())]
 
     def all_batches(self) -> list[BatchEntry]:
         """All row batches in file order. Raises `Corrupt`."""
-        with self._named():
+        with self.named():
             return [entry for part in self.parts for entry in part.batches]
 
     def commits(self) -> list[CommitEntry]:
         """Its commits, in order. Raises `Corrupt`."""
-        with self._named():
+        with self.named():
             return [entry for part in self.parts for entry in part.commits]
 
     def batch(self, entry: BatchEntry) -> row_format.RowBatch:
         """The rows of a batch. Raises `Corrupt`."""
-        with self._named():
+        with self.named():
             try:
                 found = row_format.RowBatch.decode(
                     self.file.exactly(entry.offset, entry.length),
@@ -195,7 +196,7 @@ class RowsSegment:
     @property
     def blobs(self) -> int:
         """The number of its blobs. Raises `Corrupt`."""
-        with self._named():
+        with self.named():
             return sum(len(part.ids) for part in self.parts)
 
 

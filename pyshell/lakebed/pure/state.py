@@ -147,12 +147,6 @@ class State:
         """Bytes of the files of a sealed segment. Raises `Corrupt`, `StoreIOError`."""
         return entry.length + sum(part.length for part in self.parts_of(entry))
 
-    def segment_bytes(self) -> int:
-        """Bytes of all segments, of the active one up to its last commit. Raises `Corrupt`, `StoreIOError`."""
-        listed = {one.number for one in self.manifest.segments}
-        large = sum(one.file_length for one in self.catalogue.large.values() if one.segment not in listed)
-        return sum(self.file_bytes(one) for one in self.manifest.segments) + self.end + large
-
     def large_segment(self, number: int) -> LargeSegment:
         """A segment of one large blob. Raises `Corrupt`, `StoreIOError`."""
         found = self.opened_large.get(number)
@@ -305,11 +299,11 @@ class State:
     # --- Sizes ---
 
     def disk_sizes(self) -> dict[str, int]:
-        """Bytes of files: `segments`, `index`, `aside`, and `other` for everything else but those. Raises
+        """Bytes of files: `index`, `aside`, and `other` for everything else but those. Raises
         `StoreIOError`."""
         directory = self.context.directory
         with operating_system(f"Reading {self.context.path}"):
-            found = {name: sum(directory.sizes(name).values()) for name in ("segments", "index", "aside", "manifests")}
+            found = {name: sum(directory.sizes(name).values()) for name in ("index", "aside", "manifests")}
             found["other"] = found.pop("manifests") + found["aside"]
             for name in directory.names("."):
                 status = directory.stat(name)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lakebed.errors import Closed, InvalidArgument
-from lakebed.pure.compact import compact
+from lakebed.pure.compact import Wanted, apply_layout, compact
 from lakebed.pure.context import FORMAT, Context, Options
 from lakebed.pure.copies.backup import backup
 from lakebed.pure.copies.transfer import copy_to
@@ -23,6 +23,7 @@ from lakebed.pure.ingest.methods import Ingests
 from lakebed.pure.json.quoting import quoted
 from lakebed.pure.opening import open_state
 from lakebed.pure.snapshot import SnapshotEngine
+from lakebed.pure.state import State
 from lakebed.pure.stats import stats
 from lakebed.pure.verify import verify
 from lakebed.pure.view import View
@@ -216,24 +217,21 @@ class StoreEngine(Ingests, Describes):
             check_layout(layout)
         if collection is not None and layout is None:
             raise InvalidArgument("A compaction of one collection needs a layout for it: rows, columns or auto.")
-        if collection is not None:
-            self._view().collection(collection)
-        if layout in ("columns", "auto"):
-            raise InvalidArgument(
-                f"The engine in Python writes rows only, not the layout {quoted(layout)}: columns need lakebed's engine in Rust."
-            )
-        if dry_run:
-            writer = Writer(self._context, self._view().state)
-            return compact(writer, self._rows_of(collection, layout), level, dry_run, progress)
-        with self._changing() as writer:
-            return compact(writer, self._rows_of(collection, layout), level, dry_run, progress)
 
-    def _rows_of(self, collection: str | None, layout: str | None) -> list[int] | None:
-        """The collections of which columns become rows; None for those that are there."""
-        view = self._view()
-        if layout != "rows":
-            return None
-        return list(view.catalogue.collections) if collection is None else [view.collection(collection).id]
+        def asked(state: State) -> Wanted:
+            if layout is None:
+                return Wanted.of_settings(state)
+            only = list(state.catalogue.collections) if collection is None else [View(state).collection(collection).id]
+            return Wanted.asked(state, layout, only)
+
+        if dry_run:
+            return compact(Writer(self._context, self._view().state), asked, level, dry_run, progress)
+        with self._changing() as writer:
+            return compact(writer, asked, level, dry_run, progress)
+
+    def apply_layout(self, collection: str, asked: bool, progress: Any, /) -> dict[str, Any]:
+        with self._changing() as writer:
+            return apply_layout(writer, collection, asked, progress)
 
     def backup(self, dest: str | os.PathLike[str], keep: int | None, progress: Any, /) -> dict[str, Any]:
         self._check_open()

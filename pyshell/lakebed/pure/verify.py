@@ -142,7 +142,7 @@ class _Verifier:
         self.counts["rows"] = rows.rows
         self.dictionaries()
         if not self.quick:
-            check_runs(state, self.problem)
+            self.counts["bytes"] += check_runs(state, self.problem)
         return {**self.counts, "problems": self.problems, "seconds": time.monotonic() - self.begun}
 
     def guarded(self, segment: int, check: Callable[[], object]) -> None:

@@ -3,6 +3,8 @@
 
 mod file;
 
+use std::fmt::Display;
+
 use crate::index_block::{IndexBlock, SectionKind};
 use crate::lock::LockText;
 use crate::*;
@@ -440,5 +442,24 @@ fn run_header() {
             ("width", &found.id_width),
             ("base", &found.base.0),
         ]);
+    });
+}
+
+#[test]
+fn part_list() {
+    vector!("part-list").check(|bytes, out| {
+        let found = PartList::decode(bytes, 0).unwrap();
+        for part in &found.parts {
+            let fields: [&dyn Display; 6] = [
+                &part.collection.0,
+                &part.rows,
+                &part.len,
+                &part.checksum,
+                &part.table_offset,
+                &part.table_len,
+            ];
+            out.add("part", &fields);
+        }
+        out.add("long", &[&runs(&found.alone)]);
     });
 }

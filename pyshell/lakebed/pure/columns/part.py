@@ -20,9 +20,9 @@ from lakebed.pure.format.ids import Ids
 from lakebed.pure.json.quoting import quoted
 from lakebed.pure.lazy import lazy
 
-__all__ = ["ColumnsPart", "PageAt", "PageCache", "recent_pages"]
+__all__ = ["SYSTEM", "ColumnsPart", "PageAt", "PageCache", "recent_pages"]
 
-_SYSTEM: Final = ("_seq", "_file", "_line", "_ingested_at", "_shape", "_fix", "_raw")
+SYSTEM: Final = ("_seq", "_file", "_line", "_ingested_at", "_shape", "_fix", "_raw")
 """The last leaves of a part."""
 
 
@@ -65,9 +65,9 @@ class ColumnsPart:
         self.salt = part_salt(salt, entry.collection)
         self.entry = entry
         self.table = table
-        if len(table.ids) != entry.rows or len(table.leaves) < len(_SYSTEM):
+        if len(table.ids) != entry.rows or len(table.leaves) < len(SYSTEM):
             raise Malformed("a part has another number of rows than its table, or too few leaves")
-        self._system = len(table.leaves) - len(_SYSTEM)
+        self._system = len(table.leaves) - len(SYSTEM)
         """The number of the first leaf that no column of the collection has."""
 
     @property
@@ -109,7 +109,7 @@ class ColumnsPart:
         return self._page(entry.leaf, row, kept).lengths(row, entry.depth)
 
     def _values(self, name: str, row: int, kept: PageCache) -> list[Any]:
-        return self._page(self._system + _SYSTEM.index(name), row, kept).of(row)
+        return self._page(self._system + SYSTEM.index(name), row, kept).of(row)
 
     def _page(self, leaf: int, row: int, kept: PageCache) -> DecodedPage:
         """The page of a leaf that holds a row."""
@@ -131,6 +131,18 @@ class ColumnsPart:
         else:
             end = self.table.rows
         return PageAt(leaf, group, pages[place], end)
+
+    def seqs(self) -> list[int]:
+        """The sequence number of each row. Raises `Malformed`, `StoreIOError`."""
+        kept = recent_pages(self.table)
+        found: list[int] = []
+        for at in self.data_pages():
+            if at.leaf == self._system:
+                page = self.decoded(at, kept)
+                found += (value for row in range(at.page.first_row, at.end) for value in page.of(row))
+        if len(found) != self.table.rows:
+            raise Malformed("a part has no sequence numbers")
+        return found
 
     def data_pages(self) -> Iterator[PageAt]:
         """All pages with rows."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 
 from lakebed.pure.codec import Decompressor
@@ -53,12 +53,12 @@ class ColumnsSegment(RowsSegment):
 
     def part_entries(self) -> list[PartEntry]:
         """The list of its parts. Raises `Corrupt`."""
-        with self._named():
+        with self.named():
             return list(self._list.parts)
 
     def table(self, entry: PartEntry, decompressor: Callable[[int | None], Decompressor]) -> Table:
         """The table of a part. Raises `Corrupt`."""
-        with self._named():
+        with self.named():
             return self._table(entry, decompressor)
 
     def _table(self, entry: PartEntry, decompressor: Callable[[int | None], Decompressor]) -> Table:
@@ -67,7 +67,7 @@ class ColumnsSegment(RowsSegment):
 
     def part(self, entry: PartEntry, decompressor: Callable[[int | None], Decompressor]) -> ColumnsPart:
         """A part. Raises `Corrupt`, `StoreIOError`."""
-        with self._named():
+        with self.named():
             return self._part(entry, decompressor)
 
     def _part(self, entry: PartEntry, decompressor: Callable[[int | None], Decompressor]) -> ColumnsPart:
@@ -86,7 +86,7 @@ class ColumnsSegment(RowsSegment):
     def frame_of(
         self, id: int, cache: FrameCache, decompressor: Callable[[int | None], Decompressor]
     ) -> tuple[DecodedFrame | Rebuilt, int] | None:
-        with self._named():
+        with self.named():
             if not any(id in part.ids for part in self.parts):
                 return None
             for entry in self._list.parts:
@@ -106,12 +106,16 @@ class ColumnsSegment(RowsSegment):
         recent: PageCache = cache.recent((self.number, collection), lambda: recent_pages(part.table, kept))
         return recent
 
-    def records(self, decompressor: Callable[[int | None], Decompressor]) -> list[Iterator[tuple[int, bytes]]]:
-        """The ids and bytes of the records of each part. Raises `Corrupt`, `StoreIOError`, now and later."""
-        return [self._records(self.part(entry, decompressor)) for entry in self.part_entries()]
+    def records(
+        self, decompressor: Callable[[int | None], Decompressor], wanted: Container[int] | None = None
+    ) -> list[Iterator[tuple[int, bytes]]]:
+        """The ids and bytes of the records of each part, or of those that are wanted. Raises `Corrupt`,
+        `StoreIOError`, now and later."""
+        return [self._records(self.part(entry, decompressor), wanted) for entry in self.part_entries()]
 
-    def _records(self, part: ColumnsPart) -> Iterator[tuple[int, bytes]]:
+    def _records(self, part: ColumnsPart, wanted: Container[int] | None) -> Iterator[tuple[int, bytes]]:
         kept = recent_pages(part.table)
-        with self._named():
+        with self.named():
             for row, id in enumerate(part.ids):
-                yield id, part.record(row, kept)
+                if wanted is None or id in wanted:
+                    yield id, part.record(row, kept)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from lakebed.pure.columns.spell import Spellers
-from lakebed.pure.format.coding import Malformed, Reader
+from lakebed.pure.format.coding import Malformed, Reader, put_varint
 from lakebed.pure.json.spans import members
 
-__all__ = ["Op", "Values", "decode_shapes", "rebuilt"]
+__all__ = ["Interner", "Op", "Values", "decode_shapes", "encode_shapes", "rebuilt"]
 
 _DEEPEST: Final = 64
 LITERAL: Final = 0
@@ -41,6 +41,45 @@ def decode_shapes(data: bytes) -> list[list[Op]]:
         shapes.append(_template(Reader(reader.take(reader.varint())), len(shapes)))
     reader.done()
     return shapes
+
+
+def encode_shapes(templates: list[bytes]) -> bytes:
+    """The table of shapes with these templates."""
+    out = bytearray([1])
+    put_varint(out, len(templates))
+    for template in templates:
+        put_varint(out, len(template))
+        out += template
+    return bytes(out)
+
+
+class Interner:
+    """A table of shapes that is made: it finds the number of a template."""
+
+    _MOST = 65_536
+    """Shapes, those of elements of lists included."""
+    _MOST_BYTES = 16 << 20
+
+    def __init__(self) -> None:
+        self.templates: list[bytes] = []
+        self.shapes: list[list[Op]] = []
+        self.size = 0
+        """Bytes of all templates."""
+        self._numbers: dict[bytes, int] = {}
+
+    def number(self, template: bytes) -> int | None:
+        """The number of the shape with this template, which may be new; None where there is no room for it."""
+        found = self._numbers.get(template)
+        if found is not None:
+            return found
+        number = len(self.templates)
+        if number >= self._MOST or self.size + len(template) > self._MOST_BYTES:
+            return None
+        self.shapes.append(_template(Reader(template), number))
+        self.templates.append(template)
+        self.size += len(template)
+        self._numbers[template] = number
+        return number
 
 
 def _template(reader: Reader, number: int) -> list[Op]:

@@ -9,12 +9,13 @@ from typing import Any, Final, NamedTuple
 
 from lakebed.pure.format.coding import Malformed, Reader
 
-__all__ = ["Spellers", "instant_in_zone"]
+__all__ = ["Spellers", "double_speller", "instant_in_zone"]
 
 Spell = Callable[[Any], str]
 """A value of the leaf, as the page has it, to its text."""
 
 _KINDS: Final = 10
+_VARCHAR: Final = 5
 _TIMESTAMPTZ: Final = 9
 _EPOCH: Final = datetime.datetime(1970, 1, 1)
 _ZONE: Final = re.compile(r"Z|([+-])(\d\d)(?::?(\d\d))?")
@@ -26,6 +27,8 @@ class Spellers(NamedTuple):
     leaves: list[Spell]
     zoned: list[Callable[[Any, str], str] | None]
     """For the leaves of times with a zone: a time as it is written in a zone."""
+    plain: list[bool]
+    """For each leaf, whether it writes strings without escapes as they are."""
     lists: int
 
     @classmethod
@@ -36,14 +39,16 @@ class Spellers(NamedTuple):
             raise Malformed("the spellers have another version")
         leaves: list[Spell] = []
         zoned: list[Callable[[Any, str], str] | None] = []
+        plain: list[bool] = []
         for _ in range(reader.varint()):
             kind = reader.u8()
+            plain.append(kind == _VARCHAR and reader.data[reader.at : reader.at + 1] == b"\0")
             if kind >= _KINDS:
                 raise Malformed("a leaf is spelled in an unknown way")
             spell, in_zone = _speller(kind, reader)
             leaves.append(spell)
             zoned.append(in_zone)
-        made = cls(leaves, zoned, reader.varint())
+        made = cls(leaves, zoned, plain, reader.varint())
         reader.done()
         return made
 
@@ -54,8 +59,8 @@ def _speller(kind: int, reader: Reader) -> tuple[Spell, Callable[[Any, str], str
     if kind <= 3:
         return _unsigned if kind == 2 else _signed, None
     if kind == 4:
-        return _doubles(reader.u8()), None
-    if kind == 5:
+        return double_speller(reader.u8()), None
+    if kind == _VARCHAR:
         return _strings(reader.varint()), None
     if kind == 6:
         return _text, None
@@ -92,7 +97,8 @@ _PLAIN: Final = ((-5, 21), (-3, 16), (-4, 16), (-4, 16), (-2, 7))
 """For each notation, the exponents that are not written."""
 
 
-def _doubles(style: int) -> Spell:
+def double_speller(style: int) -> Spell:
+    """Writes doubles in a style. Raises `Malformed` for a style that there is not."""
     if 17 <= style <= 31:
         places = style - 16
         return lambda value: _fixed(value, places)

@@ -1,8 +1,9 @@
-"""Compaction: which segments are written again, what of them is kept, and the steps: a new segment and a new manifest
-each."""
+"""Compaction: which layout records are to have, which segments are written again, what of them is kept, and the steps:
+a new segment and a new manifest each."""
 
 from __future__ import annotations
 
-from lakebed.pure.compact.steps import compact
+from lakebed.pure.compact.steps import apply_layout, compact
+from lakebed.pure.compact.wanted import Wanted
 
-__all__ = ["compact"]
+__all__ = ["Wanted", "apply_layout", "compact"]

@@ -1,12 +1,12 @@
-"""Which sealed segments are written again, and which neighbours become one."""
+"""Which segments are written again, and which neighbours become one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from lakebed.pure.catalogue import Catalogue
-from lakebed.pure.format import header
+from lakebed.pure.format.coding import aligned
 from lakebed.pure.format.footer import UNIT
 from lakebed.pure.format.manifest import SealedSegment
 from lakebed.pure.frames import read_frame
@@ -14,24 +14,67 @@ from lakebed.pure.reach import Reach
 from lakebed.pure.segment import RowsSegment
 from lakebed.pure.state import State
 
-__all__ = ["Group", "kept_ids", "plan"]
+__all__ = ["Examined", "Goals", "Group", "dictionaries_of", "is_dead", "kept_ids", "plan"]
 
-_SMALL = 2
-"""A segment of at most the segment size divided by it may be joined with a neighbour."""
+_LARGE: Final = 2
+"""A segment of more than the segment size divided by it, with which all is well, is not joined with a neighbour."""
+_SMALL_FRAMES: Final = 3
+"""Frames that are on average smaller than a page divided by it are gathered into full ones."""
+_FEW_FRAMES: Final = 4
+"""So few frames are never too small: most segments end with a short one."""
+_MOST_BLOBS: Final = 1 << 20
+
+
+class Goals(NamedTuple):
+    """What is asked for."""
+
+    everything: bool
+    """All frames are written again."""
+    differs: Callable[[RowsSegment], bool]
+    """Whether a segment is to be written again for its layout."""
+    only_layout: bool
+    """Segments are written again for their layout alone, one by one."""
+    settled: frozenset[int]
+    """Segments whose layout and frames are not looked at any more."""
 
 
 class Examined(NamedTuple):
-    """A sealed segment, and what is kept of it."""
+    """A segment, and what is kept of it."""
 
-    entry: SealedSegment
+    segment: RowsSegment
+    entry: SealedSegment | None
+    """What the manifest says of it; None for the active one."""
     kept: set[int]
     """The ids of its blobs that are kept."""
     estimate: int
     """Bytes of a segment with what is kept."""
     has_dead: bool
-    """Whether blobs or rows are left out."""
+    """Whether blobs are left out."""
+    is_due: bool
+    """Whether it is worth writing again, whatever its neighbours are."""
+    only_layout: bool
+    """Whether nothing but its layout makes it due."""
     file_bytes: int
     """Bytes of its files."""
+    raw_bytes: int
+    """Bytes of its blobs."""
+    blobs: int
+
+    @classmethod
+    def all_of(cls, segment: RowsSegment, entry: SealedSegment, ids: set[int]) -> Examined:
+        """A segment that a repair writes again, with all of its blobs."""
+        return cls(
+            segment,
+            entry,
+            ids,
+            0,
+            has_dead=False,
+            is_due=True,
+            only_layout=False,
+            file_bytes=0,
+            raw_bytes=0,
+            blobs=len(ids),
+        )
 
 
 class Group(NamedTuple):
@@ -41,17 +84,36 @@ class Group(NamedTuple):
 
     @property
     def estimate(self) -> int:
-        return sum(one.estimate for one in self.segments)
+        return max(aligned(sum(one.estimate for one in self.segments), UNIT), UNIT)
+
+    @property
+    def file_bytes(self) -> int:
+        """Bytes of the files of its segments."""
+        return sum(one.file_bytes for one in self.segments)
+
+    @property
+    def kept_blobs(self) -> int:
+        return sum(len(one.kept) for one in self.segments)
 
     @property
     def removed(self) -> int:
         """Blobs that are left out."""
-        return sum(one.entry.blobs - len(one.kept) for one in self.segments)
+        return sum(one.blobs - len(one.kept) for one in self.segments)
 
     @property
     def emptiness(self) -> float:
         """The share of the bytes that goes."""
-        return 1 - self.estimate / max(sum(one.file_bytes for one in self.segments), 1)
+        return 1 - self.estimate / max(self.file_bytes, 1)
+
+    @property
+    def only_layout(self) -> bool:
+        """Whether nothing is gained but another layout."""
+        return len(self.segments) == 1 and self.segments[0].only_layout
+
+    @property
+    def entries(self) -> list[SealedSegment]:
+        """What the manifest says of its segments, which are sealed."""
+        return [one.entry for one in self.segments if one.entry is not None]
 
 
 def kept_ids(state: State, reach: Reach) -> set[int]:
@@ -60,7 +122,7 @@ def kept_ids(state: State, reach: Reach) -> set[int]:
     loose = {one.number: one.blob for one in catalogue.dictionaries if one.blob not in reach}
     if not loose:
         return set()
-    used = {number for entry in state.sealed for number in dictionaries_of(state.rows_segment(entry))}
+    used = {number for segment in state.all_rows() for number in dictionaries_of(segment)}
     return {blob for number, blob in loose.items() if number in used}
 
 
@@ -76,54 +138,72 @@ def dictionaries_of(segment: RowsSegment) -> set[int]:
     return found
 
 
-def plan(
-    state: State, reach: Reach, segment_bytes: int, *, everything: bool, to_rows: Callable[[SealedSegment], bool]
-) -> list[Group]:
-    """The groups to write again, the emptiest first.
-
-    - `everything`: all segments of rows, whatever is in them.
-    - `to_rows`: whether a segment is to be written again because of its columns. One of which nothing is to go stays as
-      it is otherwise.
-
-    Raises `Corrupt`, `StoreIOError`.
-    """
+def plan(state: State, reach: Reach, goals: Goals) -> list[Group]:
+    """The groups to write again, the emptiest first. Of the active segment it says what there is to do once that is
+    sealed. Raises `Corrupt`, `StoreIOError`."""
+    segment_bytes = state.context.options.segment_bytes
     needed = kept_ids(state, reach)
-    groups: list[list[Examined]] = []
-    columns = {entry.number for entry in state.sealed if entry.layout == header.COLUMNS}
-    for entry in state.sealed:
-        one = _examined(state, entry, reach, needed)
-        before = groups[-1] if groups else []
-        size = sum(other.estimate for other in before)
-        joins = (
-            bool(before)
-            and not columns & {entry.number, before[-1].entry.number}
-            and size + one.estimate <= segment_bytes
-            and (one.estimate <= segment_bytes // _SMALL or size <= segment_bytes // _SMALL)
+    groups: list[Group] = []
+    for one in _all(state, reach, needed, goals):
+        if goals.only_layout:
+            groups += [Group([one])] if one.only_layout else []
+            continue
+        before = groups[-1] if groups else Group([])
+        fits = (
+            bool(before.segments)
+            and before.estimate + one.estimate <= segment_bytes
+            and before.kept_blobs + len(one.kept) <= _MOST_BLOBS
+            and not any(_is_heavy(other, segment_bytes) for other in (one, *before.segments))
         )
-        if joins:
-            before.append(one)
+        if fits:
+            before.segments.append(one)
         else:
-            groups.append([one])
-    chosen = [
-        Group(group)
-        for group in groups
-        if len(group) > 1
-        or group[0].has_dead
-        or (to_rows(group[0].entry) if group[0].entry.number in columns else everything)
-    ]
+            groups.append(Group([one]))
+    if goals.only_layout:
+        return groups
+    chosen = [group for group in groups if len(group.segments) > 1 or group.segments[0].is_due]
     return sorted(chosen, key=lambda group: -group.emptiness)
 
 
-def _examined(state: State, entry: SealedSegment, reach: Reach, needed: set[int]) -> Examined:
-    segment = state.rows_segment(entry)
-    kept = {id for part in segment.parts for id in part.ids if id in reach or id in needed}
-    size = state.file_bytes(entry)
-    dead_rows = any(is_dead(state.catalogue, one.collection, one.first_seq) for one in segment.all_batches())
-    if len(kept) == entry.blobs and not dead_rows:
-        return Examined(entry, kept, size, False, size)
-    share = len(kept) / entry.blobs if entry.blobs else 0.0
-    estimate = int((size - UNIT) * share) + UNIT
-    return Examined(entry, kept, estimate, True, size)
+def _is_heavy(one: Examined, segment_bytes: int) -> bool:
+    """Whether a small neighbour would not make it better."""
+    return not one.is_due and one.estimate > segment_bytes // _LARGE
+
+
+def _all(state: State, reach: Reach, needed: set[int], goals: Goals) -> list[Examined]:
+    found = [
+        _examined(state, state.rows_segment(entry), entry, state.file_bytes(entry), reach, needed, goals)
+        for entry in state.sealed
+    ]
+    if state.active is not None:
+        found.append(_examined(state, state.active, None, state.end, reach, needed, goals))
+    return found
+
+
+def _examined(
+    state: State,
+    segment: RowsSegment,
+    entry: SealedSegment | None,
+    size: int,
+    reach: Reach,
+    needed: set[int],
+    goals: Goals,
+) -> Examined:
+    ids = [id for part in segment.parts for id in part.ids]
+    kept = {id for id in ids if id in reach or id in needed}
+    raw = entry.raw_bytes if entry is not None else sum(one.raw_bytes for one in segment.commits())
+    has_dead = len(kept) < len(ids)
+    is_settled = segment.number in goals.settled
+    differs = not is_settled and goals.differs(segment)
+    frames = sum(len(part.frames) for part in segment.parts)
+    page_bytes = state.context.options.page_bytes
+    small_frames = not is_settled and frames > _FEW_FRAMES and raw // frames < page_bytes // _SMALL_FRAMES
+    is_due = has_dead or small_frames or goals.everything
+    share = len(kept) / len(ids) if ids else 0.0
+    fixed = min(size, UNIT)
+    estimate = size if not has_dead else int((size - fixed) * share) + fixed
+    only_layout = differs and (goals.only_layout or not is_due)
+    return Examined(segment, entry, kept, estimate, has_dead, is_due or differs, only_layout, size, raw, len(ids))
 
 
 def is_dead(catalogue: Catalogue, collection: int, seq: int) -> bool:

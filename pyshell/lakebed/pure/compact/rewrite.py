@@ -5,18 +5,23 @@ from __future__ import annotations
 import heapq
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 from lakebed.pure.codec import Compressor
 from lakebed.pure.columns.segment import ColumnsSegment
+from lakebed.pure.columns.write import LONG, NewPart
 from lakebed.pure.compact.plan import Group, is_dead
-from lakebed.pure.context import Context, random_u64
+from lakebed.pure.context import Context
 from lakebed.pure.files import SegmentFile, segment_name, write_all
 from lakebed.pure.format import header
 from lakebed.pure.format.block import Block
+from lakebed.pure.format.columns import PartList, stored_table
 from lakebed.pure.format.commit import Commit
-from lakebed.pure.format.header import COMPACTED, Header
+from lakebed.pure.format.header import Header
+from lakebed.pure.format.ids import Ids
 from lakebed.pure.format.rows import RowBatch
 from lakebed.pure.format.tables import CommitEntry
 from lakebed.pure.frames import read_frame
@@ -24,7 +29,7 @@ from lakebed.pure.parts import FooterPart, GroupPart
 from lakebed.pure.segment import RowsSegment, commit_at
 from lakebed.pure.state import State
 from lakebed.pure.write.frames import Payload, payloads
-from lakebed.pure.write.group import Contents, encode_group
+from lakebed.pure.write.group import Contents, NewTables, encode_group
 from lakebed.pure.write.seal import encode_footer
 
 __all__ = ["Rewritten", "rewrite", "write_segment"]
@@ -46,57 +51,64 @@ class Rewritten(NamedTuple):
 def rewrite(
     state: State,
     group: Group,
-    number: int,
+    head: Header,
+    parts: Sequence[NewPart],
     page_bytes: int,
     level: int,
     *,
     everything: bool = False,
     as_it_is: bool = False,
 ) -> Rewritten:
-    """What is kept of the segments of a group, as segment `number`.
+    """What is kept of the segments of a group, as the segment with this header.
 
+    - `parts`: its parts, whose files are written.
     - `everything`: all frames are compressed again, with the newest dictionaries; otherwise frames of which everything
       is kept keep their bytes.
     - `as_it_is`: rows that are gone stay, and blobs keep the dictionaries that they were compressed with.
 
     Raises `Corrupt`, `Malformed`, `StoreIOError`.
     """
-    entries = [one.entry for one in group.segments]
-    segments = [state.rows_segment(entry) for entry in entries]
+    segments = [one.segment for one in group.segments]
     kept = set().union(*(one.kept for one in group.segments))
-    if as_it_is:
-        batches = [
-            segment.batch(entry)._replace(commit=entry.commit)
-            for segment in segments
-            for entry in segment.all_batches()
-        ]
-        dictionaries = None
-    else:
-        batches = [batch for segment in segments for batch in _batches(state, segment)]
-        dictionaries = _dictionaries(state, batches)
+    read = _all_batches if as_it_is else partial(_batches, state)
+    batches = [batch for segment in segments for batch in read(segment)]
+    dictionaries = None if as_it_is else _dictionaries(state, batches)
     fingerprints: dict[int, int] = {}
     for segment in segments:
         for part in segment.parts:
             assert isinstance(part, GroupPart | FooterPart)
             fingerprints.update(zip(part.ids, part.fingerprints, strict=True))
     ids = sorted(kept)
-    head = Header(COMPACTED, header.ROWS, number, state.context.store_file.uuid, random_u64(), entries[0].first_id)
     commits = [entry for segment in segments for entry in segment.commits()]
     last = commits[-1]
-    raw_bytes = 0
+    in_parts = {id for part in parts for id in part.table.ids}
+    raw_bytes = sum(part.raw_bytes for part in parts)
+    long = [id for part in parts for id in part.long]
 
     def counted(all_payloads: Iterator[Payload]) -> Iterator[Payload]:
         nonlocal raw_bytes
         for payload in all_payloads:
             raw_bytes += sum(map(len, payload.blobs))
+            long.extend(id for id, data in zip(payload.ids, payload.blobs, strict=True) if len(data) > LONG)
             yield payload
 
+    def tables(offset: int) -> tuple[bytes, bytes]:
+        out, listed = bytearray(), []
+        compress = state.compressor(level, None).compress
+        for part in parts:
+            at = offset + len(out)
+            table = stored_table(part.table.encode(), compress, head.salt, at)
+            listed.append(part.entry._replace(table=at, table_length=len(table)))
+            out += table
+        return bytes(out), PartList(listed, Ids.of(sorted(long))).encode()
+
     contents = Contents(
-        counted(_payloads(state, segments, kept, dictionaries, page_bytes, everything=everything)),
+        counted(_payloads(state, segments, kept - in_parts, dictionaries, page_bytes, everything=everything)),
         b"".join(struct.pack("<Q", fingerprints[id]) for id in ids),
         batches,
         [],
         commits,
+        NewTables(Ids.of(sorted(in_parts)), tables) if parts else None,
     )
 
     def compressor(dictionary: int | None) -> Compressor:
@@ -106,7 +118,7 @@ def rewrite(
         head,
         header.SIZE,
         contents,
-        Commit(last.number, last.time, 0, 0, 0, 0, 0, 0, entries[-1].end_id, 0),
+        Commit(last.number, last.time, 0, 0, 0, 0, 0, 0, group.entries[-1].end_id, 0),
         [],
         compressor,
         lambda _: b"",
@@ -118,10 +130,9 @@ def rewrite(
 
 def write_segment(context: Context, made: Rewritten, body: bytes) -> int:
     """Write a segment, whole and synced. `body` is what its footer repeats of a manifest. Returns the length of its
-    file. Raises `OSError`."""
+    file. Raises `OSError`: then the file is to be removed."""
     number = made.head.number
-    name = segment_name(number)
-    descriptor = context.directory.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+    descriptor = context.directory.open(segment_name(number), os.O_RDWR | os.O_CREAT | os.O_TRUNC)
     try:
         write_all(descriptor, made.data, 0)
         file = SegmentFile(context.directory, number, mapped=False)
@@ -135,12 +146,14 @@ def write_segment(context: Context, made: Rewritten, body: bytes) -> int:
         write_all(descriptor, footer, len(made.data))
         os.fsync(descriptor)
         context.directory.sync("segments")
-    except BaseException:
-        context.directory.unlink(name)
-        raise
     finally:
         os.close(descriptor)
     return len(made.data) + len(footer)
+
+
+def _all_batches(segment: RowsSegment) -> Iterator[RowBatch]:
+    """The row batches of a segment."""
+    return (segment.batch(entry)._replace(commit=entry.commit) for entry in segment.all_batches())
 
 
 def _batches(state: State, segment: RowsSegment) -> Iterator[RowBatch]:
@@ -171,16 +184,16 @@ def _dictionaries(state: State, batches: list[RowBatch]) -> dict[int, int]:
     return found
 
 
-def _blobs(state: State, segment: ColumnsSegment) -> Iterator[tuple[int, bytes]]:
-    """All blobs of a segment of columns, in the order of their ids."""
+def _blobs(state: State, segment: ColumnsSegment, kept: set[int]) -> Iterator[tuple[int, bytes]]:
+    """The kept blobs of a segment of columns, in the order of their ids."""
 
     def framed() -> Iterator[tuple[int, bytes]]:
         for part in segment.parts:
             for entry in part.frames:
                 decoded = segment.decoded(entry.offset, state.decompressor)
-                yield from ((id, decoded.blob(place)) for place, id in enumerate(decoded.frame.ids))
+                yield from ((id, decoded.blob(place)) for place, id in enumerate(decoded.frame.ids) if id in kept)
 
-    return heapq.merge(framed(), *segment.records(state.decompressor), key=lambda one: one[0])
+    return heapq.merge(framed(), *segment.records(state.decompressor, kept), key=lambda one: one[0])
 
 
 def _payloads(
@@ -194,13 +207,13 @@ def _payloads(
 ) -> Iterator[Payload]:
     """The frames of the new segment. `dictionaries`: those for blobs that are compressed again; None keeps the ones
     they had."""
+    newest = dictionaries or {}
     loose: list[tuple[int, bytes, int | None]] = []
     for segment in segments:
         if isinstance(segment, ColumnsSegment) and segment.part_entries():
-            # It is alone: nothing is loose before it.
-            newest = dictionaries or {}
-            found = ((id, data, newest.get(id)) for id, data in _blobs(state, segment) if id in kept)
-            yield from payloads(found, page_bytes)
+            found = ((id, data, newest.get(id)) for id, data in _blobs(state, segment, kept))
+            yield from payloads(chain(loose, found), page_bytes)
+            loose = []
             continue
         for part in segment.parts:
             for entry in part.frames:
@@ -214,7 +227,7 @@ def _payloads(
                     yield Payload(frame.ids, [decoded.blob(at) for at in range(len(frame.ids))], None, (frame, payload))
                 else:
                     loose += (
-                        (id, decoded.blob(at), frame.dictionary if dictionaries is None else dictionaries.get(id))
+                        (id, decoded.blob(at), frame.dictionary if dictionaries is None else newest.get(id))
                         for at, id in enumerate(frame.ids)
                         if id in kept
                     )

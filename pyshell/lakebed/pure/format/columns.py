@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from lakebed.pure.format.checksums import checksum
-from lakebed.pure.format.coding import Bytes, Malformed, Reader
+from lakebed.pure.format.coding import Bytes, Malformed, Reader, put_str, put_varint
 from lakebed.pure.format.ids import Ids
 
-__all__ = ["Chunk", "LeafEntry", "ListEntry", "Page", "PartEntry", "PartList", "Table", "part_salt", "raw_table"]
+__all__ = [
+    "Chunk", "LeafEntry", "ListEntry", "Page", "PartEntry", "PartList", "Table", "part_salt", "raw_table", "stored_table",
+    "take_u32",
+]  # fmt: skip
 
 _TYPES: Final = 6
+_U64: Final = struct.Struct("<Q")
 
 
 class PartEntry(NamedTuple):
@@ -49,6 +54,18 @@ class PartList(NamedTuple):
         if numbers != sorted(set(numbers)):
             raise Malformed("the parts are not in the order of their collections")
         return cls(parts, Ids.read(reader))
+
+    def encode(self) -> bytes:
+        """Its bytes."""
+        out = bytearray()
+        put_varint(out, len(self.parts))
+        for part in self.parts:
+            for number in part[:3]:
+                put_varint(out, number)
+            out += _U64.pack(part.checksum) + _U64.pack(part.table)
+            put_varint(out, part.table_length)
+        self.long.put(out)
+        return bytes(out)
 
 
 def part_salt(salt: int, collection: int) -> int:
@@ -142,6 +159,49 @@ class Table(NamedTuple):
             raise Malformed("a table has another number of ids than of rows, or a list without a leaf")
         return cls(ids, lists, spellers, shapes, rows, leaves, groups, chunks)
 
+    def encode(self) -> bytes:
+        """Its raw bytes."""
+        out = bytearray()
+        _put_block(out, self.ids.encoded())
+        put_varint(out, len(self.lists))
+        for one in self.lists:
+            put_varint(out, one.leaf)
+            put_varint(out, one.depth)
+        _put_block(out, self.spellers)
+        _put_block(out, self.shapes)
+        put_varint(out, self.rows)
+        put_varint(out, len(self.leaves))
+        for leaf in self.leaves:
+            put_str(out, leaf.path)
+            out += bytes((leaf.type, leaf.definition))
+            _put_block(out, bytes(leaf.elements))
+        put_varint(out, len(self.groups))
+        for before, first in zip([0, *self.groups], self.groups, strict=False):
+            put_varint(out, first - before)
+        for chunks in self.chunks:
+            for chunk, first in zip(chunks, self.groups, strict=True):
+                _put_chunk(out, chunk, first)
+        return bytes(out)
+
+
+def _put_block(out: bytearray, data: bytes) -> None:
+    put_varint(out, len(data))
+    out += data
+
+
+def _put_chunk(out: bytearray, chunk: Chunk, first_row: int) -> None:
+    pages = chunk.pages if chunk.dictionary is None else [chunk.dictionary, *chunk.pages]
+    out.append(chunk.dictionary is not None)
+    put_varint(out, len(chunk.pages))
+    put_varint(out, pages[0].offset if pages else 0)
+    for page in pages:
+        for number in (page.length, page.header, page.raw, page.values, page.first_row - first_row):
+            put_varint(out, number)
+        out.append(page.encoding)
+        first_row = page.first_row
+    for page in pages:
+        out += _U64.pack(page.checksum)
+
 
 def _chunk(reader: Reader, first_row: int) -> Chunk:
     has_dictionary, pages, offset = reader.u8(), reader.varint(), reader.varint()
@@ -158,6 +218,15 @@ def _chunk(reader: Reader, first_row: int) -> Chunk:
         offset += length
     found = [page._replace(checksum=reader.u64()) for page in found]
     return Chunk(found[0], found[1:]) if has_dictionary else Chunk(None, found)
+
+
+def stored_table(raw: bytes, compress: Callable[[bytes], bytes], salt: int, offset: int) -> bytes:
+    """A table with these raw bytes as it lies at that offset of the segment."""
+    packed = compress(raw)
+    out = bytearray()
+    put_varint(out, len(raw))
+    out += packed if len(packed) < len(raw) else raw
+    return _U64.pack(checksum(salt, offset + 8, out)) + bytes(out)
 
 
 def raw_table(data: Bytes, salt: int, offset: int) -> tuple[int, bytes]:

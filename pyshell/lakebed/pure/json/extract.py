@@ -19,7 +19,7 @@ from lakebed.pure.json.quoting import quoted
 from lakebed.pure.json.settings import NON_OBJECT, REST, Declared
 from lakebed.pure.json.spans import elements, members, skip_blanks
 from lakebed.pure.json.syntax import Value
-from lakebed.pure.json.types import ELEMENT, JSON, DataType, ListType, MapType, Scalar, Step, StructType, key_step
+from lakebed.pure.json.types import ELEMENT, JSON, DataType, ListType, MapType, Scalar, StructType, key_step
 from lakebed.pure.json.values import scan_value
 
 __all__ = ["ExtractError", "Extractor"]
@@ -193,27 +193,21 @@ class _Map(_Container):
         return list(found.items())
 
 
-def _converter(kind: DataType, declared: list[Declared], around: bool) -> _Converter:
-    """The converter of a type; `declared` are the parts of it that were declared, and `around` whether what is around
-    it was: what is inside a declared type fits or is NULL on its own."""
-    own = next((part.nulls for part in declared if not part.path), None)
-    nulls = own if own is not None else () if around else None
+def _converter(kind: DataType, declared: list[Declared]) -> _Converter:
+    """The converter of a type; `declared` are the parts of it that were declared: what is inside a declared type fits
+    or is NULL on its own."""
+    whole = [part for part in declared if not part.path][:1]
+    nulls = whole[0].nulls if whole else None
     if isinstance(kind, ListType):
-        return _List(_converter(kind.element, _inside(declared, ELEMENT), nulls is not None), nulls)
+        return _List(_converter(kind.element, Declared.inside(declared, ELEMENT)), nulls)
     if isinstance(kind, MapType):
-        return _Map(_converter(kind.value, [], nulls is not None), nulls)
+        return _Map(_converter(kind.value, whole), nulls)
     if isinstance(kind, StructType):
-        fields = [
-            _converter(field.type, _inside(declared, key_step(field.name)), nulls is not None) for field in kind.fields
-        ]
+        fields = [_converter(field.type, Declared.inside(declared, key_step(field.name))) for field in kind.fields]
         return _Struct(kind, fields, nulls)
     if nulls is not None:
         return _Fitted(kind, nulls)
     return _Json() if kind == JSON else _Exact(kind)
-
-
-def _inside(declared: list[Declared], step: Step) -> list[Declared]:
-    return [Declared(part.path[1:], part.nulls) for part in declared if part.path and part.path[0] == step]
 
 
 class Extractor:
@@ -221,7 +215,7 @@ class Extractor:
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self._columns = columns
-        self._converters = [_converter(column.type, column.declared, around=False) for column in columns]
+        self._converters = [_converter(column.type, column.declared) for column in columns]
         self._places: dict[str, list[int]] = {}
         for place, column in enumerate(columns):
             if column.named[0] == 0:

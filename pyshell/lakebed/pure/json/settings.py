@@ -61,6 +61,12 @@ class Declared:
     """Where it is in the column; empty for the whole column."""
     nulls: tuple[str, ...]
 
+    @staticmethod
+    def inside(declared: Sequence[Declared], step: Step) -> list[Declared]:
+        """The declared parts of what a step leads to. A type that was declared as a whole holds for all that is inside
+        it."""
+        return [Declared(part.path[1:], part.nulls) for part in declared if not part.path or part.path[0] == step]
+
 
 @dataclass
 class Settings:

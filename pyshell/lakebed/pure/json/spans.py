@@ -12,6 +12,7 @@ from lakebed.pure.json.values import scan_part
 __all__ = ["Member", "elements", "members", "skip_blanks"]
 
 _BLANKS = re.compile(r"[ \t\n\r]*")
+_BLANK = frozenset(" \t\n\r")
 
 Member = tuple[str, str, Value, int, int]
 """A key, the same as it is written, the value, and the offsets of the value's beginning and end."""
@@ -19,6 +20,8 @@ Member = tuple[str, str, Value, int, int]
 
 def skip_blanks(text: str, at: int) -> int:
     """The offset of the next character that is not a blank."""
+    if text[at : at + 1] not in _BLANK:
+        return at
     found = _BLANKS.match(text, at)
     return found.end() if found else at
 

@@ -10,10 +10,11 @@ from dataclasses import replace
 from lakebed.errors import Interrupted, LakebedError
 from lakebed.pure.compact.plan import Examined, Group
 from lakebed.pure.compact.rewrite import rewrite, write_segment
-from lakebed.pure.context import FORMAT, Context
+from lakebed.pure.context import FORMAT, Context, random_u64
 from lakebed.pure.describing import record_inferred
 from lakebed.pure.files import manifest_name, part_name, run_name, segment_name
 from lakebed.pure.format import header
+from lakebed.pure.format.header import Header
 from lakebed.pure.format.manifest import Manifest, SealedSegment
 from lakebed.pure.json import whole_description
 from lakebed.pure.opening import open_state
@@ -140,10 +141,11 @@ def _rewritten(plan: Plan) -> Manifest:
     active = number + len(parts)
     segments = list(plan.whole)
     for place, part in enumerate(parts):
-        kept = {id for one in part.segment.parts for id in one.ids}
-        group = Group([Examined(part.entry, kept, 0, has_dead=True, file_bytes=0)])
-        options = context.options
-        made = rewrite(state, group, number + place, options.page_bytes, options.level, as_it_is=True)
+        ids = {id for one in part.segment.parts for id in one.ids}
+        group = Group([Examined.all_of(part.segment, part.entry, ids)])
+        uuid, options = context.store_file.uuid, context.options
+        head = Header(header.COMPACTED, header.ROWS, number + place, uuid, random_u64(), part.entry.first_id)
+        made = rewrite(state, group, head, [], options.page_bytes, options.level, as_it_is=True)
         entry = SealedSegment(
             number + place,
             header.ROWS,
@@ -159,7 +161,12 @@ def _rewritten(plan: Plan) -> Manifest:
         # Only the last one knows all: a body that does not name its own segment counts for nothing.
         is_last = place + 1 == len(parts)
         body = _manifest(plan, state, [*segments, entry], active) if is_last else plan.survey.base
-        segments.append(entry._replace(length=write_segment(context, made, body.body())))
+        try:
+            length = write_segment(context, made, body.body())
+        except BaseException:
+            context.directory.unlink(segment_name(entry.number))
+            raise
+        segments.append(entry._replace(length=length))
     return _manifest(plan, state, segments, active)
 
 

@@ -6,7 +6,7 @@ for under its name, in `aside/`, and under the names of other parts of its lengt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 
 from lakebed.errors import Corrupt
 from lakebed.pure.codec import Decompressor
@@ -145,7 +145,7 @@ class SalvagedSegment(ColumnsSegment):
         self, id: int, cache: FrameCache, decompressor: Decompressors
     ) -> tuple[DecodedFrame | Rebuilt, int] | None:
         del cache  # The file may be another one than that of the whole segment of this number.
-        with self._named():
+        with self.named():
             for entry in self._list.parts:
                 row = self._opened[entry.collection].ids.ordinal(id)
                 if row is not None and id in self._records_of[entry.collection]:
@@ -158,12 +158,12 @@ class SalvagedSegment(ColumnsSegment):
             place = found.frame.ids.ordinal(id)
             return None if place is None else (found, place)
 
-    def _records(self, part: ColumnsPart) -> Iterator[tuple[int, bytes]]:
+    def _records(self, part: ColumnsPart, wanted: Container[int] | None) -> Iterator[tuple[int, bytes]]:
         kept = recent_pages(part.table)
         readable = self._records_of[part.entry.collection]
-        with self._named():
+        with self.named():
             for row, id in enumerate(part.ids):
-                if id in readable:
+                if id in readable and (wanted is None or id in wanted):
                     yield id, part.record(row, kept)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from lakebed.pure.arrow.stream import ArrowStream
 from lakebed.pure.hash import digest
 from lakebed.pure.reading import Reads
+from lakebed.pure.scan.files import collection_files, segments_with_files
 from lakebed.pure.scan.rows import scan
 from lakebed.pure.scan.system import system_table
 from lakebed.pure.scan.typed_schema import count_misfits, report
@@ -30,13 +31,12 @@ class TypedReads(Reads):
         return count_misfits(view, view.collection(collection), start)
 
     def files(self, collection: str, /) -> list[dict[str, Any]]:
-        # A store that has segments of layout columns is not opened.
-        self._view().collection(collection)
-        return []
+        view = self._view()
+        return collection_files(view, view.collection(collection))
 
     def file_segments(self, collection: str, /) -> list[int]:
-        self._view().collection(collection)
-        return []
+        view = self._view()
+        return segments_with_files(view, view.collection(collection))
 
     def records(self, collection: str, seqs: list[int], /) -> list[bytes | None]:
         return [next((bytes(row.data) for row in self.rows(collection, seq, seq + 1)), None) for seq in seqs]
@@ -53,7 +53,7 @@ class TypedReads(Reads):
         stop: int | None,
         signs_of_life: bool,
         views: bool,
-        without: list[int],  # noqa: ARG002  (its segments have no files)
+        without: list[int],
         /,
     ) -> ArrowStream:
         view = self._view()
@@ -66,6 +66,7 @@ class TypedReads(Reads):
             stop,
             signs_of_life=signs_of_life,
             views=views,
+            without=without,
         )
 
     def system(self, table: str, columns: list[str] | None, /) -> ArrowStream:

@@ -16,6 +16,7 @@ from lakebed.pure.json.extract import ExtractError, Extractor
 from lakebed.pure.json.quoting import quoted
 from lakebed.pure.json.types import DataType, lower
 from lakebed.pure.reading import missing_blob
+from lakebed.pure.scan.files import rows_in_files
 from lakebed.pure.scan.filters import Filter, Test, compiled
 from lakebed.pure.scan.typed_schema import SYSTEM_TYPES, typed_schema
 from lakebed.pure.spelling import hint
@@ -42,6 +43,7 @@ def scan(
     *,
     signs_of_life: bool,
     views: bool,
+    without: list[int],
 ) -> ArrowStream:
     """See `lakebed.Store.arrow`. Raises `InvalidArgument`, `Corrupt`."""
     schema = typed_schema(collection)
@@ -51,7 +53,9 @@ def scan(
     for item in filters:
         source = _source(schema, collection.name, item[0])
         tests.append((source, compiled(item, _type(source))))
-    plan = _Plan(view, collection, sources, tests, start, stop, signs_of_life=signs_of_life, views=views)
+    plan = _Plan(
+        view, collection, sources, tests, start, stop, signs_of_life=signs_of_life, views=views, without=without
+    )
     return ArrowStream(plan.fields(), plan.batches)
 
 
@@ -89,6 +93,7 @@ class _Plan:
         *,
         signs_of_life: bool,
         views: bool,
+        without: list[int],
     ) -> None:
         self._view = view
         self._collection = collection
@@ -98,6 +103,7 @@ class _Plan:
         self._signs_of_life = signs_of_life and bool(tests)
         self._views = views and all(source != "_json" for source, _ in tests)
         self._files = view.catalogue.files
+        self._without = without
 
     def fields(self) -> list[Field]:
         """The fields of the batches."""
@@ -120,7 +126,10 @@ class _Plan:
         size = 0
         seen = time.monotonic()
         needs_data = filter_values.needs_data or row_values.needs_data
+        left_out = rows_in_files(self._view, self._collection, self._without) if self._without else set()
         for row in self._view.rows(self._collection, *self._range):
+            if row.seq in left_out:
+                continue
             data = self._data(row) if needs_data else b""
             if tests:
                 values = filter_values.of(row, data)

@@ -21,7 +21,16 @@ from lakebed.pure.format.tables import BatchEntry, CommitEntry, FrameEntry
 from lakebed.pure.parts import Part
 from lakebed.pure.write.frames import Payload, encode_payload
 
-__all__ = ["Contents", "Group", "encode_group"]
+__all__ = ["Contents", "Group", "NewTables", "encode_group"]
+
+
+class NewTables(NamedTuple):
+    """The tables of parts, whose files are written."""
+
+    ids: Ids
+    """Of the blobs in parts."""
+    encode: Callable[[int], tuple[bytes, bytes]]
+    """Gives the tables as they lie at an offset of the segment, and the list of parts: section 10."""
 
 
 class Contents(NamedTuple):
@@ -29,12 +38,14 @@ class Contents(NamedTuple):
 
     payloads: Iterable[Payload]
     fingerprints: bytes
-    """A u64 for each blob in the frames, in ascending order of the ids."""
+    """A u64 for each blob in the frames and parts, in ascending order of the ids."""
     batches: Iterable[RowBatch]
     records: Sequence[Record]
     commits: Sequence[CommitEntry]
     """The commits of the group: its own alone, or after a compaction those of the segments it replaces. Their offset
     does not count."""
+    tables: NewTables | None = None
+    """Of the parts, in a segment of columns."""
 
 
 class Group(NamedTuple):
@@ -86,10 +97,15 @@ def encode_group(
             )
         )
         out += data
+    listed = b""
+    if contents.tables is not None:
+        tables, listed = contents.tables.encode(offset + len(out))
+        out += tables
+        ids += contents.tables.ids.runs()
     out += padding(offset + len(out), 8)
     level, covered = covered_parts(before)
     block_at = offset + len(out)
-    sections = _sections(covered, frames, ids, contents, rows, describe)
+    sections = [*_sections(covered, frames, ids, contents, rows, describe), Made(blocks.PARTS, listed)]
     earlier = [entry for part in covered for entry in part.commits]
 
     def block_before(commit_at: int) -> bytes:

@@ -57,6 +57,7 @@ def encode_footer(
             Made(blocks.EXTENTS, Extent.encode(extents)),
             Made(blocks.ORDINALS, encode_ordinals(order) if order else b"", paged=True),
             Made(blocks.MANIFEST, manifest_body),
+            Made(blocks.PARTS, joined(blocks.PARTS)),
         ],
         head.salt,
         start,

@@ -107,3 +107,121 @@ impl PartTable {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use lakebed_columns::{PageEncoding, PageEntry, Physical};
+    use lakebed_format::SegmentNumber;
+
+    use super::PartTable;
+
+    /// Reads `tests/vectors/NAME.txt`, which `python -m tests.pure.vectors` writes.
+    macro_rules! vector {
+        ($name:literal) => {
+            include_str!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../../tests/vectors/",
+                $name,
+                ".txt"
+            ))
+        };
+    }
+
+    fn list<T: ToString>(values: impl IntoIterator<Item = T>) -> String {
+        let texts: Vec<String> = values.into_iter().map(|value| value.to_string()).collect();
+        if texts.is_empty() {
+            "-".to_owned()
+        } else {
+            texts.join(" ")
+        }
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        digits.concat()
+    }
+
+    fn line(kind: &str, leaf: usize, group: usize, page: &PageEntry) -> String {
+        let encoding = match page.encoding {
+            PageEncoding::Plain => 0,
+            PageEncoding::Dictionary => 1,
+            PageEncoding::DeltaBinary => 2,
+            PageEncoding::DeltaLength => 3,
+            PageEncoding::DeltaBytes => 4,
+        };
+        let numbers = [
+            leaf as u64,
+            group as u64,
+            page.offset,
+            page.len.into(),
+            page.header_len.into(),
+            page.raw_len.into(),
+            page.values.into(),
+            page.first_row,
+            encoding,
+            page.checksum,
+        ];
+        format!("{kind} {}", list(numbers))
+    }
+
+    #[test]
+    fn the_test_vector_of_a_table_decodes_to_its_fields() {
+        let text = vector!("part-table");
+        let (head, data) = text.split_once("\nhex\n").unwrap();
+        let digits: String = data.split_whitespace().collect();
+        let bytes: Vec<u8> = (0..digits.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
+            .collect();
+        let found =
+            PartTable::decode(SegmentNumber(7), 0x0123_4567_89AB_CDEF, 4096, &bytes).unwrap();
+        let ids = found.ids.runs().iter();
+        let mut lines = vec![format!(
+            "ids {}",
+            list(ids.map(|run| format!("{}..{}", run.first.0, run.end())))
+        )];
+        lines.extend(
+            found
+                .lists
+                .iter()
+                .map(|(leaf, depth)| format!("list {leaf} {depth}")),
+        );
+        lines.push(format!("spellers {}", hex(&found.spellers)));
+        lines.push(format!("shapes {}", hex(&found.shapes)));
+        lines.push(format!("rows {}", found.directory.rows));
+        for leaf in &found.directory.leaves {
+            let physical = match leaf.physical {
+                Physical::Boolean => 0,
+                Physical::Int32 => 1,
+                Physical::Int64 => 2,
+                Physical::Double => 3,
+                Physical::Bytes => 4,
+                Physical::Int128 => 5,
+            };
+            lines.push(format!(
+                "leaf {} {physical} {} {}",
+                leaf.name,
+                leaf.max_def,
+                list(&leaf.lists)
+            ));
+        }
+        lines.push(format!("groups {}", list(&found.directory.groups)));
+        for (leaf, chunks) in found.directory.chunks.iter().enumerate() {
+            for (group, chunk) in chunks.iter().enumerate() {
+                let dictionary = chunk.dictionary.iter();
+                lines.extend(dictionary.map(|page| line("dictionary", leaf, group, page)));
+                lines.extend(
+                    chunk
+                        .pages
+                        .iter()
+                        .map(|page| line("page", leaf, group, page)),
+                );
+            }
+        }
+        let expected: Vec<&str> = head
+            .lines()
+            .filter(|line| !line.starts_with(['#']) && !line.starts_with("given "))
+            .collect();
+        assert_eq!(lines, expected);
+    }
+}
