@@ -8,8 +8,8 @@ from lakebed import _backend
 
 NEEDS_RUST: dict[str, str] = {
     "test_blobs.py::test_raw_blobs_of_sealed_segments_are_not_copied": "before Python 3.12 a class shows no memory but its own",
-    "test_lakebed_attach.py": "the extension for DuckDB belongs to the engine in Rust",
     "test_parquet_views.py": "views of the engine in Python scan all rows",
+    "test_lakebed_attach.py": "the extension for DuckDB belongs to the engine in Rust",
     "test_read_errors.py": "Python cannot turn a fault under a mapping into an error",
     "test_many_rows.py::test_finished_rows_are_found_without_their_replies_and_in_little_memory": "its cache is measured, too",
     "test_concurrency.py::test_during_a_training_nothing_is_installed": "zstd's Python package trains while it holds the interpreter",

@@ -119,6 +119,17 @@ def assert_same_parts(found: list[tuple[list[dict[str, list[Any]]], list[Any]]])
             assert values == python[name], name
 
 
+ODD_VALUES: dict[str, Any] = {
+    "digits": lambda number: "9" * 5000,
+    "depth": lambda number: "[" * 900 + "]" * 900,
+    "surrogates": lambda number: '"\\ud800 \\ud83d\\ude00 \\u0000"',
+    "long": lambda number: f'"{"z" * 200_000}"',
+    "times": lambda number: f'"{1 + number * 30:04}-02-03T04:05:06.{"123456789"[: 1 + number % 9]}Z"',
+    "integers": lambda number: [-(2**63), 2**63 + number, 2**70 * -number, 7][number % 4],
+}
+"""Values that are rare or at a limit."""
+
+
 def odd_records(kind: str) -> list[bytes]:
     """Records of which something is not plain, with so much that is that they become columns."""
     chance = random.Random(kind)
@@ -139,12 +150,15 @@ def odd_records(kind: str) -> list[bytes]:
             found.append(
                 f'{{"n":{value},"o":{inside},"l":[{value}, {blank}{value}],"t":"2024-01-{number % 28 + 1:02}",{pad}}}'
             )
-        else:
+        elif kind == "no objects":
             found.append(chance.choice(["1", "null", '"text"', "[1, 2]", f'{{"n":{number}}}', f" {number} "]))
+        else:
+            rare = ODD_VALUES[kind](number) if number % 50 == 7 or kind in ("times", "integers") else f"{number}"
+            found.append(f'{{"v":{rare},"n":{number},"n":null,"l":[],"e":{{}},{pad}}}')
     return [record.encode() for record in found]
 
 
-@pytest.mark.parametrize("kind", ["maps", "keys", "declared", "no objects"])
+@pytest.mark.parametrize("kind", ["maps", "keys", "declared", "no objects", *ODD_VALUES])
 def test_both_engines_write_the_same_of_odd_records(kind: str, tmp_path: Path) -> None:
     found = []
     records = odd_records(kind)

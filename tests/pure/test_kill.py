@@ -50,7 +50,9 @@ def work(store: lakebed.Store, acknowledged: list[int]) -> None:
         store.append("rows", [f'{{"part":{part},"n":{n}}}'.encode() for n in range(5)])
         store.put(bytes([part]) * 600)
         acknowledged.append(store.commit())
-    store.seal()
+    store.append("columns", [f'{{"n":{n},"text":"of {n}"}}'.encode() for n in range(70)])
+    acknowledged.append(store.commit())
+    assert not store.compact("columns", layout="columns").stays_rows
     store.delete(lakebed.Hash.of(bytes(600)))
     store.append("dropped", [b"1", b"2"])
     acknowledged.append(store.commit())
@@ -58,8 +60,11 @@ def work(store: lakebed.Store, acknowledged: list[int]) -> None:
     acknowledged.append(store.snapshot.commit)
     store.trim("rows", before_seq=3)
     acknowledged.append(store.snapshot.commit)
+    store.delete(lakebed.Hash.of(b'{"n":7,"text":"of 7"}'))
+    acknowledged.append(store.commit())
     store.compact()
     store.append("rows", [b'{"last":1}'])
+    store.compact(layout="rows")
     acknowledged.append(store.commit())
 
 
@@ -123,6 +128,8 @@ def test_what_a_killed_writer_left_is_recovered(tmp_path, monkeypatch, history, 
                 assert store.verify().ok, at
                 assert store.get(again) == b"after the kill"
                 after = seen(store)
+            parts = {file.name.partition("-")[0] for file in path.glob("segments/*.parquet")}
+            assert parts <= {file.stem for file in path.glob("segments/*.seg")}, at
         assert number >= acknowledged[-1], at
         assert (number, rows) == history[number], at
         assert after == (number + 1, rows), at

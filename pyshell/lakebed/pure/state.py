@@ -147,12 +147,6 @@ class State:
         """Bytes of the files of a sealed segment. Raises `Corrupt`, `StoreIOError`."""
         return entry.length + sum(part.length for part in self.parts_of(entry))
 
-    def segment_bytes(self) -> int:
-        """Bytes of all segments, of the active one up to its last commit. Raises `Corrupt`, `StoreIOError`."""
-        listed = {one.number for one in self.manifest.segments}
-        large = sum(one.file_length for one in self.catalogue.large.values() if one.segment not in listed)
-        return sum(self.file_bytes(one) for one in self.manifest.segments) + self.end + large
-
     def large_segment(self, number: int) -> LargeSegment:
         """A segment of one large blob. Raises `Corrupt`, `StoreIOError`."""
         found = self.opened_large.get(number)

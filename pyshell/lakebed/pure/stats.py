@@ -10,16 +10,17 @@ from lakebed.pure.format.records import LargeBlob
 from lakebed.pure.state import State
 from lakebed.pure.view import View
 
-__all__ = ["held_bytes", "segment_count", "stats"]
+__all__ = ["held_bytes", "segment_bytes", "segment_count", "stats"]
 
 
 def stats(view: View) -> dict[str, Any]:
     """The fields of `lakebed.Stats`. Raises `Corrupt`, `StoreIOError`."""
     state, catalogue, pending = view.state, view.catalogue, view.pending
     context = state.context
-    sizes, size, held = state.disk_sizes(), state.segment_bytes(), held_bytes(state)
+    sizes = state.disk_sizes()
     commits = state.active.commits() if state.active is not None else []
     raw = sum(state.own_raw_bytes(one) for one in state.manifest.segments) + sum(one.raw_bytes for one in commits)
+    segments, held = segment_bytes(state), held_bytes(state)
     return {
         "path": context.path,
         "uuid": context.store_file.uuid.hex(),
@@ -31,8 +32,8 @@ def stats(view: View) -> dict[str, Any]:
         "dictionaries": len(catalogue.dictionaries),
         "segments": segment_count(state),
         "raw_bytes": raw,
-        "disk_bytes": size + held + sizes["index"] + sizes["other"],
-        "segment_bytes": size,
+        "disk_bytes": segments + sizes["index"] + sizes["other"] + held,
+        "segment_bytes": segments,
         "index_bytes": sizes["index"],
         "other_bytes": sizes["other"],
         "held_bytes": held,
@@ -55,6 +56,12 @@ def _unlisted(state: State) -> list[LargeBlob]:
 def segment_count(state: State) -> int:
     """The number of its segments."""
     return len(state.manifest.segments) + len(_unlisted(state)) + (state.active is not None)
+
+
+def segment_bytes(state: State) -> int:
+    """Bytes of its segments. Raises `Corrupt`, `StoreIOError`."""
+    large = sum(one.file_length for one in _unlisted(state))
+    return sum(state.file_bytes(one) for one in state.manifest.segments) + state.end + large
 
 
 def held_bytes(state: State) -> int:

@@ -56,7 +56,7 @@ def spellers_of(leaves: Leaves, records: Iterable[bytes]) -> bytes:
     for record in records:
         try:
             walk.record(record)
-        except (Raw, ValueError, RecursionError):
+        except Raw:
             continue
     return trial.spellers()
 
@@ -125,7 +125,7 @@ class Shaper:
         is full, or more than half of the record would be in `_fix`."""
         try:
             self._walk.record(record)
-        except (Raw, ValueError, RecursionError):
+        except Raw:
             return None
         fix = self._walk.fix
         # A few bytes are always worth it: tiny records are mostly brackets.

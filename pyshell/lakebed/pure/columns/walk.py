@@ -73,8 +73,7 @@ class Walk:
         self._stream = bytearray()
 
     def record(self, data: bytes) -> None:
-        """Walks a record, which is JSON. Raises `Raw`; `ValueError`, `RecursionError` for JSON that is beyond the
-        scanner."""
+        """Walks a record, which is JSON. Raises `Raw`."""
         self._text = text = data.decode()
         self.template, self._exceptions, self._stream = bytearray(), bytearray(), bytearray()
         self._from = self._count = self._passed = 0

@@ -60,6 +60,22 @@ class Examined(NamedTuple):
     """Bytes of its blobs."""
     blobs: int
 
+    @classmethod
+    def all_of(cls, segment: RowsSegment, entry: SealedSegment, ids: set[int]) -> Examined:
+        """A segment that a repair writes again, with all of its blobs."""
+        return cls(
+            segment,
+            entry,
+            ids,
+            0,
+            has_dead=False,
+            is_due=True,
+            only_layout=False,
+            file_bytes=0,
+            raw_bytes=0,
+            blobs=len(ids),
+        )
+
 
 class Group(NamedTuple):
     """Neighbouring segments that one new segment takes the place of."""

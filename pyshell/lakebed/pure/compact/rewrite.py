@@ -6,6 +6,7 @@ import heapq
 import os
 import struct
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
@@ -58,9 +59,9 @@ def rewrite(
     everything: bool = False,
     as_it_is: bool = False,
 ) -> Rewritten:
-    """What is kept of the segments of a group, as the segment with this header. `parts` are its parts, whose files are
-    written.
+    """What is kept of the segments of a group, as the segment with this header.
 
+    - `parts`: its parts, whose files are written.
     - `everything`: all frames are compressed again, with the newest dictionaries; otherwise frames of which everything
       is kept keep their bytes.
     - `as_it_is`: rows that are gone stay, and blobs keep the dictionaries that they were compressed with.
@@ -69,16 +70,9 @@ def rewrite(
     """
     segments = [one.segment for one in group.segments]
     kept = set().union(*(one.kept for one in group.segments))
-    if as_it_is:
-        batches = [
-            segment.batch(entry)._replace(commit=entry.commit)
-            for segment in segments
-            for entry in segment.all_batches()
-        ]
-        dictionaries = None
-    else:
-        batches = [batch for segment in segments for batch in _batches(state, segment)]
-        dictionaries = _dictionaries(state, batches)
+    read = _all_batches if as_it_is else partial(_batches, state)
+    batches = [batch for segment in segments for batch in read(segment)]
+    dictionaries = None if as_it_is else _dictionaries(state, batches)
     fingerprints: dict[int, int] = {}
     for segment in segments:
         for part in segment.parts:
@@ -136,10 +130,9 @@ def rewrite(
 
 def write_segment(context: Context, made: Rewritten, body: bytes) -> int:
     """Write a segment, whole and synced. `body` is what its footer repeats of a manifest. Returns the length of its
-    file. Raises `OSError`."""
+    file. Raises `OSError`: then the file is to be removed."""
     number = made.head.number
-    name = segment_name(number)
-    descriptor = context.directory.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+    descriptor = context.directory.open(segment_name(number), os.O_RDWR | os.O_CREAT | os.O_TRUNC)
     try:
         write_all(descriptor, made.data, 0)
         file = SegmentFile(context.directory, number, mapped=False)
@@ -153,12 +146,14 @@ def write_segment(context: Context, made: Rewritten, body: bytes) -> int:
         write_all(descriptor, footer, len(made.data))
         os.fsync(descriptor)
         context.directory.sync("segments")
-    except BaseException:
-        context.directory.unlink(name)
-        raise
     finally:
         os.close(descriptor)
     return len(made.data) + len(footer)
+
+
+def _all_batches(segment: RowsSegment) -> Iterator[RowBatch]:
+    """The row batches of a segment."""
+    return (segment.batch(entry)._replace(commit=entry.commit) for entry in segment.all_batches())
 
 
 def _batches(state: State, segment: RowsSegment) -> Iterator[RowBatch]:
@@ -212,10 +207,10 @@ def _payloads(
 ) -> Iterator[Payload]:
     """The frames of the new segment. `dictionaries`: those for blobs that are compressed again; None keeps the ones
     they had."""
+    newest = dictionaries or {}
     loose: list[tuple[int, bytes, int | None]] = []
     for segment in segments:
-        if isinstance(segment, ColumnsSegment):
-            newest = dictionaries or {}
+        if isinstance(segment, ColumnsSegment) and segment.part_entries():
             found = ((id, data, newest.get(id)) for id, data in _blobs(state, segment, kept))
             yield from payloads(chain(loose, found), page_bytes)
             loose = []
@@ -232,7 +227,7 @@ def _payloads(
                     yield Payload(frame.ids, [decoded.blob(at) for at in range(len(frame.ids))], None, (frame, payload))
                 else:
                     loose += (
-                        (id, decoded.blob(at), frame.dictionary if dictionaries is None else dictionaries.get(id))
+                        (id, decoded.blob(at), frame.dictionary if dictionaries is None else newest.get(id))
                         for at, id in enumerate(frame.ids)
                         if id in kept
                     )

@@ -16,6 +16,7 @@ from lakebed.pure.compact.rewrite import Rewritten, rewrite, write_segment
 from lakebed.pure.compact.wanted import Wanted
 from lakebed.pure.context import random_u64
 from lakebed.pure.damage import interruptible, named, operating_system
+from lakebed.pure.files import segment_name
 from lakebed.pure.format import header
 from lakebed.pure.format.header import Header
 from lakebed.pure.format.manifest import Manifest, SealedSegment
@@ -26,7 +27,7 @@ from lakebed.pure.json.settings import Settings
 from lakebed.pure.opening import open_state
 from lakebed.pure.scan.typed_schema import description_of
 from lakebed.pure.state import State
-from lakebed.pure.stats import held_bytes, segment_count
+from lakebed.pure.stats import held_bytes, segment_bytes, segment_count
 from lakebed.pure.view import View
 from lakebed.pure.write.index import keep_runs
 from lakebed.pure.write.manifests import with_catalogue, write_manifest
@@ -117,7 +118,7 @@ class _Compaction:
         """What would be done."""
         self.wanted = self.asked(self.state)
         groups = self.groups(self.level is not None)
-        before = self.state.segment_bytes()
+        before = segment_bytes(self.state)
         large = self.unreached_large()
         gone = sum(group.file_bytes for group in groups)
         gone += sum(self.state.large_segment(one.segment).file.length for one in large)
@@ -130,13 +131,13 @@ class _Compaction:
 
     def unchanged(self) -> dict[str, Any]:
         """The report where nothing is to be done."""
-        count, size = segment_count(self.state), self.state.segment_bytes()
+        count, size = segment_count(self.state), segment_bytes(self.state)
         return self.report(False, count, count, size, size)
 
     def carried_out(self) -> dict[str, Any]:
         """Do it."""
         self.writer.commit()
-        segments, size = segment_count(self.state), self.state.segment_bytes()
+        segments, size = segment_count(self.state), segment_bytes(self.state)
         if self.has_work():
             if is_nearly_full(self.writer.context):
                 self.writer.context.directory.unlink(RESERVE)
@@ -147,7 +148,7 @@ class _Compaction:
             self.run()
             if self.wanted.remembers and self.refused:
                 self.remember()
-        return self.report(False, segments, segment_count(self.state), size, self.state.segment_bytes())
+        return self.report(False, segments, segment_count(self.state), size, segment_bytes(self.state))
 
     def run(self) -> None:
         """Write segments again until all is well."""
@@ -252,12 +253,14 @@ class _Compaction:
             return None
         format, layout = (header.WITH_PARTS, header.COLUMNS) if parts.written else (header.COMPACTED, header.ROWS)
         first = group.entries[0].first_id
+        name = segment_name(number)
         try:
             head = Header(format, layout, number, context.store_file.uuid, salt, first)
             everything = self.level is not None
             made = rewrite(state, group, head, parts.written, options.page_bytes, level, everything=everything)
             return self.written(group, made)
         except BaseException:
+            context.directory.unlink(name)
             parts.remove(place)
             raise
 

@@ -7,7 +7,7 @@ import re
 from json.decoder import scanstring  # type: ignore[attr-defined]  # it is there
 from typing import Any, NoReturn
 
-from lakebed.pure.json.syntax import MAX_DEPTH, MAX_LENGTH, MinusZero, Real, Value, parse
+from lakebed.pure.json.syntax import MAX_DEPTH, MAX_LENGTH, JsonError, MinusZero, Real, Value, first_value, parse
 from lakebed.pure.json.times import moment
 
 __all__ = ["Record", "record", "scan_part", "scan_value"]
@@ -53,16 +53,27 @@ class Record:
 
 
 def scan_value(text: str, at: int) -> tuple[Value, int]:
-    """The value at an offset of a text that is JSON, and the offset after it. Raises `RecursionError` or `ValueError`
-    where only `parse` can say it."""
-    scan = _scan_signed if "-0" in text and _MINUS_ZERO.search(text) else _scan_plain
-    found: tuple[Value, int] = scan(text, at)
-    return found
+    """The value at an offset of a text that is JSON, and the offset after it. Raises `ValueError` for a text that is
+    none."""
+    return _scanned(_scan_signed if "-0" in text and _MINUS_ZERO.search(text) else _scan_plain, text, at)
 
 
 def scan_part(text: str, at: int) -> tuple[Value, int]:
     """As `scan_value`, for one of many values of a text: it does not look at the others."""
-    found: tuple[Value, int] = _scan_signed(text, at)
+    return _scanned(_scan_signed, text, at)
+
+
+def _scanned(scan: Any, text: str, at: int) -> tuple[Value, int]:
+    try:
+        found: tuple[Value, int] = scan(text, at)
+    except (ValueError, RecursionError):
+        # An integer of very many digits, or very deep.
+        data = text[at:].encode()
+        try:
+            end = first_value(data)
+            return parse(data[:end]), at + len(data[:end].decode())
+        except JsonError as error:
+            raise ValueError(str(error)) from None
     return found
 
 
@@ -76,7 +87,7 @@ def record(data: bytes) -> Record:
         value, end = scan_value(text, start)
         if end != len(text) and text[end:].strip(_BLANKS):
             return _exact(data)
-    except (ValueError, StopIteration, RecursionError):
+    except (ValueError, StopIteration):
         return _exact(data)
     if "\\" not in text:
         return Record(text, value, escaped_key=False, unicode_escapes=False)

@@ -18,7 +18,7 @@ from lakebed.pure.format.header import Header
 from lakebed.pure.format.manifest import Manifest, SealedSegment
 from lakebed.pure.json import whole_description
 from lakebed.pure.opening import open_state
-from lakebed.pure.repair.plan import Part, Plan, PlannedState, by_blobs
+from lakebed.pure.repair.plan import Plan, PlannedState, by_blobs
 from lakebed.pure.repair.report import Report
 from lakebed.pure.write.create import write_store_file
 from lakebed.pure.write.index import keep_runs
@@ -141,13 +141,11 @@ def _rewritten(plan: Plan) -> Manifest:
     active = number + len(parts)
     segments = list(plan.whole)
     for place, part in enumerate(parts):
-        kept = {id for one in part.segment.parts for id in one.ids}
-        group = Group([_all_of(part, kept)])
-        options = context.options
-        head = Header(
-            header.COMPACTED, header.ROWS, number + place, context.store_file.uuid, random_u64(), part.entry.first_id
-        )
-        made = rewrite(state, group, head, (), options.page_bytes, options.level, as_it_is=True)
+        ids = {id for one in part.segment.parts for id in one.ids}
+        group = Group([Examined.all_of(part.segment, part.entry, ids)])
+        uuid, options = context.store_file.uuid, context.options
+        head = Header(header.COMPACTED, header.ROWS, number + place, uuid, random_u64(), part.entry.first_id)
+        made = rewrite(state, group, head, [], options.page_bytes, options.level, as_it_is=True)
         entry = SealedSegment(
             number + place,
             header.ROWS,
@@ -163,24 +161,13 @@ def _rewritten(plan: Plan) -> Manifest:
         # Only the last one knows all: a body that does not name its own segment counts for nothing.
         is_last = place + 1 == len(parts)
         body = _manifest(plan, state, [*segments, entry], active) if is_last else plan.survey.base
-        segments.append(entry._replace(length=write_segment(context, made, body.body())))
+        try:
+            length = write_segment(context, made, body.body())
+        except BaseException:
+            context.directory.unlink(segment_name(entry.number))
+            raise
+        segments.append(entry._replace(length=length))
     return _manifest(plan, state, segments, active)
-
-
-def _all_of(part: Part, kept: set[int]) -> Examined:
-    """A part of which these blobs are whole, as something to write again."""
-    return Examined(
-        segment=part.segment,
-        entry=part.entry,
-        kept=kept,
-        estimate=0,
-        has_dead=True,
-        is_due=True,
-        only_layout=False,
-        file_bytes=0,
-        raw_bytes=0,
-        blobs=len(kept),
-    )
 
 
 def _manifest(plan: Plan, state: PlannedState, segments: list[SealedSegment], active: int) -> Manifest:
