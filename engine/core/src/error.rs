@@ -76,9 +76,9 @@ impl ErrorKind {
         matches!(self, ErrorKind::Corrupt | ErrorKind::Io)
     }
 
-    /// Whether a segment or a structure cannot be read, and others may: its bytes cannot be had, or they are of a newer
-    /// format.
-    pub(crate) const fn is_of_a_segment(self) -> bool {
+    /// Whether a segment or a structure cannot be read, and others may have what is wanted: its bytes cannot be had, or
+    /// they are of a newer format.
+    pub(crate) const fn is_of_one_segment(self) -> bool {
         self.is_of_stored_bytes() || matches!(self, ErrorKind::FormatTooNew)
     }
 

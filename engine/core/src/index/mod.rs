@@ -2,6 +2,7 @@
 //!
 //! A fingerprint finds candidates and proves nothing; callers compare the bytes.
 
-pub(crate) mod footer_entries;
+pub(crate) mod compare;
+mod footer_entries;
 pub(crate) mod lookup;
 pub(crate) mod runs;

@@ -56,7 +56,7 @@ impl Check<'_> {
     ) -> Result<Option<T>> {
         match result {
             Ok(value) => Ok(Some(value)),
-            Err(error) if error.kind().is_of_a_segment() => {
+            Err(error) if error.kind().is_of_one_segment() => {
                 self.problem(kind, segment, error.message().to_owned());
                 Ok(None)
             }

@@ -125,7 +125,7 @@ impl RowCheck<'_> {
         let mut found = SegmentRows::default();
         let entries = match self.segment.rows(self.files) {
             Ok(entries) => entries,
-            Err(error) if error.kind().is_of_a_segment() => {
+            Err(error) if error.kind().is_of_one_segment() => {
                 // Reported with the tables of the segment.
                 found.unread = true;
                 return Ok(found);
