@@ -5,6 +5,7 @@
 //! manifest.
 
 mod amend;
+mod bounds;
 mod shared_map;
 
 use std::collections::{BTreeMap, BTreeSet};

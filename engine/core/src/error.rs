@@ -76,6 +76,11 @@ impl ErrorKind {
         matches!(self, ErrorKind::Corrupt | ErrorKind::Io)
     }
 
+    /// Whether this is about one segment, and others may have what is wanted.
+    pub(crate) const fn is_of_one_segment(self) -> bool {
+        self.is_of_stored_bytes() || matches!(self, ErrorKind::FormatTooNew)
+    }
+
     /// The kind's stable name.
     pub const fn as_str(self) -> &'static str {
         match self {

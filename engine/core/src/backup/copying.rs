@@ -334,7 +334,8 @@ impl Copying<'_> {
             },
             Wanted::Large(entry) => Arc::new(LargeSegment::new(*entry)),
             Wanted::Active(number, _) => {
-                let base = &self.committed.manifest.catalogue;
+                let held = &self.committed.manifest;
+                let base = (&held.catalogue, held.next_blob);
                 let done = |_, _| SyncState::Done;
                 match ActiveRows::newest(&self.files, *number, None, base, done)? {
                     Newest::Commit(active) if active.last.checksum == self.committed.checksum => {

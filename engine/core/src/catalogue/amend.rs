@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use lakebed_format::{CollectionId, FileNumber, IdSet, LargeEntry, Seq};
+use lakebed_format::{
+    BlobId, CollectionId, FileNumber, IdRun, IdSet, IngestEntry, LargeEntry, Seq, limits,
+};
 
 use super::{Catalogue, Collection};
 
@@ -44,6 +46,43 @@ impl Catalogue {
     /// Pins blobs.
     pub(crate) fn pin(&mut self, ids: &IdSet) {
         Arc::make_mut(&mut self.pinned).extend(ids);
+    }
+
+    /// Forgets the descriptions of a collection's values.
+    pub(crate) fn forget_schema(&mut self, id: CollectionId) {
+        if let Ok(collection) = self.collection_mut(id) {
+            collection.schema.clear();
+        }
+    }
+
+    /// Forgets pins and deletions of blobs from this id on; whether there were some.
+    pub(crate) fn forget_ids_from(&mut self, next: BlobId) -> bool {
+        let mut beyond = IdSet::new();
+        beyond.insert_run(IdRun {
+            first: next,
+            len: limits::MAX_NUMBER.saturating_sub(next.0),
+        });
+        let mut some = false;
+        for ids in [&mut self.pinned, &mut self.deleted] {
+            if ids.last().is_some_and(|last| last >= next) {
+                *ids = Arc::new(ids.minus(&beyond));
+                some = true;
+            }
+        }
+        some
+    }
+
+    /// Forgets ingests whose collection or file is not known; how many.
+    pub(crate) fn forget_nameless_ingests(&mut self) -> u64 {
+        let named = |entry: &IngestEntry| {
+            self.files.contains_key(&entry.file) && self.collections.contains_key(&entry.collection)
+        };
+        let known: Vec<IngestEntry> = self.ingests.iter().copied().filter(named).collect();
+        let forgotten = self.ingests.len() - known.len();
+        if forgotten > 0 {
+            self.ingests = Arc::new(known);
+        }
+        forgotten as u64
     }
 
     /// Sets how many rows of a collection are deleted or lost.

@@ -121,7 +121,7 @@ impl<K: Ord + Clone, V: Clone> SharedMap<K, V> {
     }
 
     /// The values by ascending keys.
-    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+    pub(super) fn values(&self) -> impl DoubleEndedIterator<Item = &V> {
         self.chunks
             .iter()
             .flat_map(|chunk| chunk.iter().map(|(_, value)| value))

@@ -200,7 +200,7 @@ impl Lookup {
                 match footer.sealed.segment.find(files, range.clone(), &mut found) {
                     Ok(()) => {}
                     // Another segment may have what is wanted; only if none does, this matters.
-                    Err(error) if error.kind().is_of_stored_bytes() => unreadable = Some(error),
+                    Err(error) if error.kind().is_of_one_segment() => unreadable = Some(error),
                     Err(error) => return Err(error),
                 }
                 if !found.is_empty() && !each(&found)? {

@@ -2,5 +2,6 @@
 //!
 //! A fingerprint finds candidates and proves nothing; callers compare the bytes.
 
+pub(crate) mod compare;
 pub(crate) mod lookup;
 pub(crate) mod runs;

@@ -109,7 +109,7 @@ impl Reach {
             source.options.check_interrupted()?;
             let entries = match segment.rows_since(source.files, since) {
                 // Its rows may name any blob.
-                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                Err(error) if is_unreadable(&error) => {
                     self.give_up(source, error);
                     continue;
                 }
@@ -124,7 +124,7 @@ impl Reach {
                 }
                 let from = collection.first_live;
                 match self.add_batch(source, segment.as_ref(), entry, from) {
-                    Err(error) if error.kind() == ErrorKind::Corrupt => {
+                    Err(error) if is_unreadable(&error) => {
                         self.add(source, entry.min_blob.0..entry.max_blob.0 + 1);
                         self.unread.get_or_insert(Arc::new(error));
                     }
@@ -207,4 +207,9 @@ impl Reach {
     pub(crate) fn unread(&self) -> Option<&Error> {
         self.unread.as_deref()
     }
+}
+
+/// Whether a segment is damaged, or of a newer version.
+fn is_unreadable(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::FormatTooNew)
 }

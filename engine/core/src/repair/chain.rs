@@ -5,6 +5,7 @@ use std::sync::Arc;
 use lakebed_format::{CommitEntry, CommitNumber, Layout, SegmentEntry, SegmentNumber, names};
 use lakebed_vfs::ReadFile;
 
+use super::entries::recover_collections;
 use super::meter::Meter;
 use super::plan::{KnownCommits, Part, Plan};
 use super::report::{ActionKind, LossKind, RepairLoss, RepairReport};
@@ -120,7 +121,8 @@ impl Chain {
             Some(synced) if synced >= commit => SyncState::Done,
             _ => SyncState::Unknown,
         };
-        match ActiveRows::newest(files, number, None, &catalogue, sync) {
+        let base = (&catalogue, survey.base.next_blob);
+        match ActiveRows::newest(files, number, None, base, sync) {
             Ok(Newest::Commit(active)) => {
                 self.has_active = true;
                 self.damage = active
@@ -469,29 +471,4 @@ fn take(plan: &mut Plan, link: Link, report: &mut RepairReport) {
         plan.gone.insert(number);
     }
     plan.parts.push(Part { segment, entry });
-}
-
-/// Collections that rows name and whose creation is lost.
-fn recover_collections(plan: &mut Plan, found: &Salvaged, report: &mut RepairReport) {
-    for batch in found.listed.iter().chain(&found.batches) {
-        let id = batch.collection;
-        let known = plan.catalogue.collection(id);
-        if known.is_none() && id >= plan.catalogue.next_collection {
-            let name = plan.catalogue.recover_collection(id, batch.time);
-            report.act(
-                ActionKind::Collection,
-                &*name,
-                format!("The name of collection {id} is lost; its rows are in {name}."),
-            );
-            plan.infer.insert(name);
-        } else if found.lost_records
-            && let Some(known) = known
-        {
-            plan.infer.insert(Arc::clone(&known.name));
-        }
-        plan.catalogue
-            .add_rows(id, lakebed_format::Seq(batch.first_seq.0 + batch.rows));
-        // Numbers that rows name were given, also where the record of that is lost.
-        plan.catalogue.give_file(batch.file);
-    }
 }

@@ -3,21 +3,25 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use lakebed_format::{LargeEntry, SegmentEntry, SegmentNumber, names};
+use lakebed_format::{LargeEntry, RowBatchEntry, SegmentEntry, SegmentNumber, names};
 use lakebed_vfs::ReadFile;
 
+use super::agreement::{Claims, KnownEnds, is_sound};
 use super::chain::{Chain, is_headed};
+use super::entries::recover_collections;
 use super::meter::{Collect, Meter};
 use super::plan::{Part, Plan, by_blobs};
 use super::report::{ActionKind, LossKind, RepairLoss, RepairReport};
 use super::survey::Survey;
 use crate::catalogue::Catalogue;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::index::compare::difference;
+use crate::index::lookup::covered_by;
 use crate::problem::{Problem, ProblemKind};
 use crate::segment::columns::salvage::SalvagedSegment;
 use crate::segment::large::LargeSegment;
 use crate::segment::rows::salvage::salvage;
-use crate::segment::verify::Verification;
+use crate::segment::verify::{Ends, Verification};
 use crate::segment::{SealedSegment, Segment, damaged_rows};
 use crate::snapshot::Snapshot;
 
@@ -59,6 +63,7 @@ impl Plan {
         plan.whole.sort_by_key(|sealed| by_blobs(&sealed.entry));
         let chain = Chain::of(&plan.survey, meter)?;
         chain.join(&mut plan, rewrite_active, report, meter)?;
+        plan.check_entries(report)?;
         plan.check_segments(report, meter)?;
         if plan.active.is_some() && plan.amended {
             // It is damaged, and the plan is made again without it.
@@ -74,11 +79,14 @@ impl Plan {
     /// Checks the sealed segments and the active one; damaged ones become parts.
     fn check_segments(&mut self, report: &mut RepairReport, meter: &mut Meter) -> Result<()> {
         let snapshot = Snapshot::new(Arc::new(self.state()?), None);
+        let mut ends = KnownEnds::new();
+        let mut claims = Claims::default();
         let mut damaged = self.dictionary_holders(&snapshot)?;
         for number in &damaged {
             let mut collect = Collect {
                 meter,
                 problems: Vec::new(),
+                ends: None,
             };
             let text = "a dictionary in it cannot be read".to_owned();
             collect.problem(ProblemKind::Dictionary, *number, None, text);
@@ -89,12 +97,24 @@ impl Plan {
             if damaged.contains(&number) {
                 continue;
             }
-            let problems = check(&snapshot, sealed.segment.as_ref(), meter)?;
+            let (problems, found) = check(&snapshot, sealed.segment.as_ref(), meter)?;
             if !problems.is_empty() {
                 damaged.insert(number);
                 report.problems.extend(problems);
+            } else if let Some(found) = found {
+                ends.insert(number, found);
             }
         }
+        if let Some(active) = self.active.clone() {
+            let (problems, found) = check(&snapshot, active.as_ref(), meter)?;
+            self.amended |= !problems.is_empty();
+            report.problems.extend(problems);
+            ends.extend(found.map(|found| (active.file.number, found)));
+        }
+        let disagreeing = self.disagreeing(&damaged, &ends, &mut claims, report)?;
+        let active = self.active.as_ref().map(|active| active.file.number);
+        self.amended |= active.is_some_and(|active| disagreeing.contains(&active));
+        damaged.extend(disagreeing);
         let (whole, broken): (Vec<_>, Vec<_>) = std::mem::take(&mut self.whole)
             .into_iter()
             .partition(|sealed| !damaged.contains(&sealed.entry.number));
@@ -102,10 +122,10 @@ impl Plan {
         for sealed in broken {
             self.salvage(&sealed.entry, report, meter)?;
         }
-        if let Some(active) = self.active.clone() {
-            let problems = check(&snapshot, active.as_ref(), meter)?;
-            self.amended |= !problems.is_empty();
-            report.problems.extend(problems);
+        for part in &self.parts {
+            let keep =
+                |entry: &RowBatchEntry| is_sound(entry, self.next_blob) && claims.take(entry);
+            part.segment.keep_batches(keep);
         }
         Ok(())
     }
@@ -174,6 +194,7 @@ impl Plan {
             format!("What is whole of segment {number} is written to a new segment."),
         );
         salvaged.keep_commits(entry.first_commit..=entry.last_commit);
+        recover_collections(self, &salvaged, report);
         let entry = SegmentEntry {
             len: salvaged.len,
             ..*entry
@@ -214,7 +235,7 @@ impl Plan {
         let mut lost = BTreeSet::new();
         let listed: Vec<LargeEntry> = self.catalogue.large_blobs().copied().collect();
         for entry in listed {
-            let problems = check(&snapshot, &LargeSegment::new(entry), meter)?;
+            let (problems, _) = check(&snapshot, &LargeSegment::new(entry), meter)?;
             if problems.is_empty() {
                 self.bring_back(entry.segment, report);
                 continue;
@@ -245,17 +266,22 @@ impl Plan {
         Ok(())
     }
 
-    /// Reads the store-wide runs to their ends.
+    /// Compares the store-wide runs with the segments. Those of segments that are written again go.
     fn check_runs(&mut self, report: &mut RepairReport, meter: &mut Meter) -> Result<()> {
         let vfs = self.survey.context.vfs.as_ref();
         let found = crate::index::runs::open_all(vfs, false);
         let mut bad = found.unreadable;
-        for run in &found.runs {
-            let header = *run.header();
-            let failed = run.entries().any(|entry| entry.is_err());
-            meter.advance(header.file_len())?;
-            if failed {
-                bad.push(header.number);
+        let state = self.state()?;
+        let files = &self.survey.context.segments;
+        let parts: BTreeSet<SegmentNumber> =
+            self.parts.iter().map(|part| part.entry.number).collect();
+        for (run, covered) in covered_by(&state.manifest.sealed, &found.runs) {
+            let mut advance = |entries| meter.advance(entries);
+            let numbers = covered.iter().map(|sealed| sealed.entry.number);
+            if numbers.into_iter().any(|number| parts.contains(&number))
+                || difference(run, covered, files, &mut advance)?.is_some()
+            {
+                bad.push(run.header().number);
             }
         }
         for number in &bad {
@@ -264,7 +290,7 @@ impl Plan {
                 ActionKind::Index,
                 &name,
                 format!(
-                    "{name} is damaged and is removed; the next run is made from the segments."
+                    "{name} does not list what the segments hold and is removed; the next run is made from the segments."
                 ),
             );
         }
@@ -274,18 +300,33 @@ impl Plan {
 }
 
 /// What is wrong with a segment, its row batches included.
-fn check(snapshot: &Snapshot, segment: &dyn Segment, meter: &mut Meter) -> Result<Vec<Problem>> {
+fn check(
+    snapshot: &Snapshot,
+    segment: &dyn Segment,
+    meter: &mut Meter,
+) -> Result<(Vec<Problem>, Option<Ends>)> {
     let files = &snapshot.committed.context.segments;
     let mut collect = Collect {
         meter,
         problems: Vec::new(),
+        ends: None,
     };
     segment.verify(snapshot.reader(), &mut collect)?;
     if collect.problems.is_empty() {
         let rows = || -> Result<()> {
             for entry in segment.rows(files)?.iter() {
+                let (mut least, mut most) = (u64::MAX, 0);
                 for run in segment.row_batch(files, entry)?.decode()?.row_runs() {
-                    run.map_err(|error| damaged_rows(&error))?;
+                    let run = run.map_err(|error| damaged_rows(&error))?;
+                    least = least.min(run.blob.0);
+                    most = most.max(run.blob.0 + run.len - 1);
+                }
+                if (least, most) != (entry.min_blob.0, entry.max_blob.0) {
+                    return Err(Error::corrupt(
+                        segment.number(),
+                        entry.offset,
+                        "the row directory says other blob ids of a row batch",
+                    ));
                 }
             }
             Ok(())
@@ -293,5 +334,5 @@ fn check(snapshot: &Snapshot, segment: &dyn Segment, meter: &mut Meter) -> Resul
         let checked: &mut dyn Verification = &mut collect;
         checked.keep(ProblemKind::RowBatch, segment.number(), None, rows())?;
     }
-    Ok(collect.problems)
+    Ok((collect.problems, collect.ends))
 }

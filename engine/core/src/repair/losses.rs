@@ -9,10 +9,10 @@ use super::meter::Meter;
 use super::plan::Plan;
 use super::report::{ActionKind, LossKind, RepairLoss, RepairReport};
 use crate::catalogue::Collection;
-use crate::error::Result;
-use crate::segment::Segment;
+use crate::error::{ErrorKind, Result};
 use crate::segment::damaged_rows;
 use crate::segment::large::LargeSegment;
+use crate::segment::{FindDictionary, Segment};
 use crate::snapshot::{BatchRef, Snapshot};
 
 /// The rows of one collection.
@@ -24,6 +24,8 @@ struct Rows {
     gaps: Vec<(u64, u64)>,
     /// Rows whose blobs were deleted.
     dead: u64,
+    /// Behind the last row of all batches.
+    end: Seq,
 }
 
 impl Plan {
@@ -62,7 +64,7 @@ impl Plan {
             report.losses.push(loss);
             lost.extend(&pins);
         }
-        self.lose_dictionaries(&present, report);
+        self.lose_dictionaries(report)?;
         self.amended |= !lost.is_empty();
         self.catalogue.lose_blobs(&lost);
         self.keep_orphans(&present, report)
@@ -175,6 +177,9 @@ impl Plan {
             let Some(at) = next.get(&collection.id) else {
                 continue;
             };
+            if let Some(rows) = all.get_mut(&collection.id) {
+                rows.end = *at;
+            }
             if *at < collection.next_seq
                 && let Some(rows) = all.get_mut(&collection.id)
             {
@@ -188,6 +193,20 @@ impl Plan {
         let Some(collection) = self.catalogue.collection(id).cloned() else {
             return;
         };
+        if rows.end > collection.next_seq {
+            report.act(
+                ActionKind::Counts,
+                &*collection.name,
+                format!(
+                    "Row {} of {} is there, and the next one was to be {}: the number is corrected.",
+                    rows.end.0 - 1,
+                    collection.name,
+                    collection.next_seq
+                ),
+            );
+            self.amended = true;
+            self.catalogue.add_rows(id, rows.end);
+        }
         let sum = |ranges: &[(u64, u64)]| ranges.iter().map(|(a, b)| b - a).sum::<u64>();
         let gaps = sum(&rows.gaps);
         let missing: u64 = rows.missing.iter().map(|(first, end, _)| end - first).sum();
@@ -278,12 +297,16 @@ impl Plan {
         Ok(recovered)
     }
 
-    fn lose_dictionaries(&mut self, present: &IdSet, report: &mut RepairReport) {
-        let entries = self.catalogue.dictionaries();
-        let lost: Vec<_> = entries
-            .filter(|entry| !present.contains(entry.blob))
-            .copied()
-            .collect();
+    fn lose_dictionaries(&mut self, report: &mut RepairReport) -> Result<()> {
+        let snapshot = Snapshot::new(Arc::new(self.state()?), None);
+        let mut lost = Vec::new();
+        for entry in self.catalogue.dictionaries() {
+            match snapshot.dictionary(entry.number) {
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Corrupt => lost.push(*entry),
+                Err(error) => return Err(error),
+            }
+        }
         for entry in &lost {
             let owner = self.catalogue.collection(entry.collection);
             let owner = owner.map_or_else(String::new, |owner| format!(" of {}", owner.name));
@@ -300,6 +323,7 @@ impl Plan {
         let numbers = lost.iter().map(|entry| entry.number).collect();
         self.amended |= !lost.is_empty();
         self.catalogue.forget(&numbers, &BTreeSet::new());
+        Ok(())
     }
 }
 

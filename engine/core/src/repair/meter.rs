@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::options::Options;
 use crate::problem::{Problem, ProblemKind};
 use crate::progress::{Progress, ProgressFn};
-use crate::segment::verify::Verification;
+use crate::segment::verify::{Ends, Verification};
 use lakebed_format::SegmentNumber;
 
 /// Bytes read between two progress reports.
@@ -67,9 +67,15 @@ impl Meter {
 pub(super) struct Collect<'a> {
     pub(super) meter: &'a mut Meter,
     pub(super) problems: Vec<Problem>,
+    /// The first COMMIT of the segment and the last.
+    pub(super) ends: Option<Ends>,
 }
 
 impl Verification for Collect<'_> {
+    fn passes_newer(&self) -> bool {
+        false
+    }
+
     fn problem(
         &mut self,
         kind: ProblemKind,
@@ -83,6 +89,10 @@ impl Verification for Collect<'_> {
             offset,
             message,
         });
+    }
+
+    fn ends(&mut self, ends: Ends) {
+        self.ends = Some(ends);
     }
 
     fn commit(&mut self) {}

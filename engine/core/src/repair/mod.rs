@@ -6,8 +6,10 @@
 //! replaced or removed is first in `aside/`, complete and synced. A repair that is stopped can be started again at any
 //! point.
 
+mod agreement;
 mod apply;
 mod chain;
+mod entries;
 mod examine;
 mod losses;
 mod meter;
@@ -28,6 +30,7 @@ pub use self::report::{
 use self::survey::Survey;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{Mode, Options};
+use crate::write::recover::check_writable;
 use crate::writer_lock::WriterLock;
 
 /// Repairs the store in the directory that `vfs` is rooted at; see [`crate::Store::repair`].
@@ -47,13 +50,16 @@ pub(crate) fn repair(
         dry_run: request.dry_run,
         ..RepairReport::default()
     };
+    // A directory that holds no store is not given a file LOCK.
+    let survey = Survey::of(vfs, &options, &mut RepairReport::default())?;
+    // Repaired stores are opened as a writer opens them.
+    check_writable(&survey.context)?;
+    drop(survey);
     if request.dry_run {
         check_not_written(vfs.as_ref())?;
         let plan = planned(vfs, &options, &mut report, &mut meter)?;
         plan.foresee(&mut report)?;
     } else {
-        // A directory that holds no store is not given a file LOCK.
-        Survey::of(vfs, &options, &mut RepairReport::default())?;
         let aside = apply::aside_names(vfs.as_ref());
         let lock = WriterLock::acquire(vfs.as_ref(), &options)?;
         let plan = planned(vfs, &options, &mut report, &mut meter)?;

@@ -236,7 +236,11 @@ fn manifests(vfs: &dyn Vfs, header: &StoreHeader) -> Result<Manifests> {
         let file = vfs.open_read(&name).map_err(io)?;
         let bytes = manifest_bytes(file.as_ref()).map_err(io)?;
         match Manifest::decode(&bytes) {
-            Ok(found) if found.number == *number && found.uuid == header.uuid => {
+            Ok(found)
+                if found.number == *number
+                    && found.uuid == header.uuid
+                    && found.catalogue.contradiction().is_none() =>
+            {
                 bodies.push(found.catalogue);
             }
             Err(error) if error.is_too_new() => {

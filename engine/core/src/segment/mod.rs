@@ -22,6 +22,7 @@ pub(crate) mod files;
 pub(crate) mod frame_cache;
 mod interface;
 pub(crate) mod large;
+pub(crate) mod links;
 mod open_files;
 pub(crate) mod rows;
 mod sealed;

@@ -52,6 +52,11 @@ pub(crate) trait Verification {
         true
     }
 
+    /// Whether what a newer version wrote is a problem among others, and not the end of checking.
+    fn passes_newer(&self) -> bool {
+        true
+    }
+
     /// How much is checked.
     fn scope(&self) -> Scope {
         Scope::ALL
@@ -119,7 +124,8 @@ impl dyn Verification + '_ {
         match result {
             Ok(value) => Ok(Some(value)),
             Err(error)
-                if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::FormatTooNew)
+                if error.kind() == ErrorKind::Corrupt
+                    || self.passes_newer() && error.kind() == ErrorKind::FormatTooNew
                     || self.goes_on() && error.kind().is_of_stored_bytes() =>
             {
                 self.problem(kind, segment, offset, error.message().to_owned());

@@ -214,7 +214,7 @@ impl CommittedState {
         };
         // Another segment may have what is wanted; only if none does, damage matters.
         let unreadable = match searched {
-            Err(error) if error.kind().is_of_stored_bytes() => Some(error),
+            Err(error) if error.kind().is_of_one_segment() => Some(error),
             other => {
                 other?;
                 None

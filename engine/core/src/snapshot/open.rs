@@ -260,6 +260,14 @@ fn hold(
             ));
         }
     };
+    if let Some(what) = manifest.catalogue.contradiction() {
+        return Err(Error::new(
+            ErrorKind::Corrupt,
+            format!(
+                "{name} contradicts itself ({what}); `lakebed repair` makes one from the segments."
+            ),
+        ));
+    }
     Ok(Some(Arc::new(held_manifest(
         number,
         &manifest.catalogue,
@@ -330,7 +338,8 @@ fn open_active(
     };
     let sync = |commit, time| sync_state(context, caller, commit, time);
     let files = &context.segments;
-    match ActiveRows::newest(files, number, known, &manifest.catalogue, sync)? {
+    let base = (&manifest.catalogue, manifest.next_blob);
+    match ActiveRows::newest(files, number, known, base, sync)? {
         Newest::Commit(active) => Ok(Some(active)),
         Newest::NoCommit => Ok(None),
         Newest::Other => Err(restored(context.vfs.as_ref())),

@@ -16,14 +16,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use lakebed_format::{CommitNumber, Hash, Manifest, SegmentNumber};
+use lakebed_format::{Hash, Manifest, SegmentNumber};
 
 pub use report::{VerifyOptions, VerifyReport};
 
+use crate::catalogue::merged_description;
 use crate::error::{Error, ErrorKind, Result};
 use crate::problem::{Problem, ProblemKind};
 use crate::progress::ProgressFn;
 use crate::segment::large::LargeSegment;
+use crate::segment::links::{Linked, broken_links};
 use crate::segment::verify::{Ends, Scope, Verification};
 use crate::segment::{ReadContext, Segment};
 use crate::snapshot::Snapshot;
@@ -76,6 +78,7 @@ pub(crate) fn verify(
     };
     check.acknowledged()?;
     check.manifest()?;
+    check.entries();
     let found = check.segments(&mut caller)?;
     check.links(&found);
     check_rows(&mut check, &found, &mut caller)?;
@@ -136,22 +139,39 @@ impl Check<'_> {
         let bytes = manifest_bytes(manifest.held.as_ref());
         let bytes = bytes.map_err(|error| Error::io("reading the manifest", error));
         let bytes = self.keep(ProblemKind::Manifest, None, bytes)?;
-        let damaged = bytes.and_then(|bytes| Manifest::decode(&bytes).err());
-        if let Some(error) = damaged {
-            let text = format!("manifest {} is damaged: {error}", manifest.number);
+        let read = bytes.map(|bytes| Manifest::decode(&bytes));
+        let wrong = match read {
+            Some(Err(error)) => Some(format!("is damaged: {error}")),
+            Some(Ok(found)) => {
+                (found.catalogue.contradiction()).map(|what| format!("contradicts itself: {what}"))
+            }
+            None => None,
+        };
+        if let Some(wrong) = wrong {
+            let text = format!("manifest {} {wrong}", manifest.number);
             self.problem(ProblemKind::Manifest, None, text);
         }
-        let neighbours = manifest.sealed.iter().zip(manifest.sealed.iter().skip(1));
-        for (before, after) in neighbours {
-            if before.entry.end_blob > after.entry.first_blob {
-                let text = format!(
-                    "the manifest gives segments {} and {} the same blob ids",
-                    before.entry.number, after.entry.number
-                );
+        Ok(())
+    }
+
+    /// Entries of the catalogue that cannot be read, or that name what is not there.
+    fn entries(&mut self) {
+        let catalogue = self.snapshot.catalogue();
+        for collection in catalogue.collections() {
+            if let Err(error) = merged_description(&collection.schema) {
+                let name = &collection.name;
+                let text = format!("the summary of the values of {name} is damaged: {error}");
                 self.problem(ProblemKind::Manifest, None, text);
             }
         }
-        Ok(())
+        for entry in catalogue.ingests() {
+            let known = catalogue.file(entry.file).is_some()
+                && catalogue.collection(entry.collection).is_some();
+            if !known {
+                let text = "an ingest names a file or a collection that there is not".to_owned();
+                self.problem(ProblemKind::Manifest, None, text);
+            }
+        }
     }
 
     /// Checks each segment by itself.
@@ -249,61 +269,22 @@ impl Check<'_> {
         }
     }
 
-    /// Commits follow each other from segment to segment. One that compaction or repair wrote is linked to none.
+    /// Commits follow each other from segment to segment.
     fn links(&mut self, checked: &[Checked]) {
-        let committed = Arc::clone(&self.snapshot.committed);
-        let manifest = &committed.manifest;
-        // The last COMMIT of the segment before: its number, and its checksum if the next one repeats it.
-        let mut before: Option<(CommitNumber, Option<u64>)> = Some((CommitNumber(0), Some(0)));
-        // The active segment is the last one. A segment without new blobs may be listed in front of earlier ones.
-        let mut in_order: Vec<&Checked> = checked.iter().collect();
-        in_order.sort_by_key(|one| one.last_commit.map_or(u64::MAX, |last| last.0));
-        for one in in_order {
-            let number = one.segment.number();
-            if one.last_commit.is_none() && before.is_some() {
-                before = Some((manifest.last_commit, Some(manifest.last_checksum)));
-            }
-            let Some(ends) = &one.ends else {
-                before = None;
-                continue;
-            };
-            let first = &ends.first.commit;
-            let follows = match before {
-                Some((last, Some(checksum))) if !ends.rewritten && first.number == last.next() => {
-                    first.predecessor == checksum
-                }
-                // A repair leaves out commits that are lost.
-                Some((last, _)) => ends.last.commit.number > last,
-                None => true,
-            };
-            if !follows {
-                let text = format!(
-                    "commit {} in segment {number} does not follow the last one of the segment before: files of two copies of the \
-                     store were mixed",
-                    first.number
-                );
-                self.report.problems.push(Problem {
-                    kind: ProblemKind::Link,
-                    segment: Some(number),
-                    offset: Some(ends.first.offset),
-                    message: text,
-                });
-            }
-            let checksum = (!ends.rewritten).then_some(ends.last.checksum);
-            before = Some((ends.last.commit.number, checksum));
-            let is_last = ends.last.commit.number == manifest.last_commit;
-            if one.last_commit.is_some()
-                && is_last
-                && !ends.rewritten
-                && ends.last.checksum != manifest.last_checksum
-            {
-                let text = format!(
-                    "the last commit of segment {number} is another one than that of the manifest: the file is that of another copy of \
-                     the store"
-                );
-                self.problem(ProblemKind::Link, Some(number), text);
-            }
-        }
+        let manifest = &self.snapshot.committed.manifest;
+        let linked = checked.iter().map(|one| Linked {
+            number: one.segment.number(),
+            last_commit: one.last_commit,
+            ends: one.ends,
+        });
+        let broken = broken_links(linked, (manifest.last_commit, manifest.last_checksum));
+        let problems = broken.into_iter().map(|link| Problem {
+            kind: ProblemKind::Link,
+            segment: Some(link.segment),
+            offset: link.offset,
+            message: link.message,
+        });
+        self.report.problems.extend(problems);
     }
 
     fn dictionaries(&mut self) -> Result<()> {

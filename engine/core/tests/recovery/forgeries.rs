@@ -1,6 +1,7 @@
 //! Stores whose bytes say anything and whose checksums are right: changes get past the checksums to the code behind
 //! them. The kept programs are those that a fuzzer found worth keeping; `tests/long/fuzz.sh` goes on from them.
 
+use std::fmt::Write;
 use std::sync::Mutex;
 
 use lakebed_testkit::{CHANGE, Forge, Tally, Tried};
@@ -36,17 +37,25 @@ fn whatever_the_files_say() {
         .into_iter()
         .map(|(files, known)| (Forge::new(files), known))
         .collect();
-    let wrong = Mutex::new(Vec::new());
+    let wrong = Mutex::new(String::new());
     on_both_cores(&programs, |program| {
         let (base, changes) = program.split_first().unwrap();
         let (forge, known) = &bases[base_of(*base)];
         let files = forge.forged(changes);
         let passed = std::panic::catch_unwind(|| go_through(&files, known));
-        if passed.is_err() {
-            wrong.lock().unwrap().push(program.clone());
+        if let Err(panic) = passed {
+            let why = panic
+                .downcast_ref::<String>()
+                .cloned()
+                .or_else(|| panic.downcast_ref::<&str>().map(|why| (*why).to_owned()));
+            let mut wrong = wrong.lock().unwrap();
+            for byte in program {
+                write!(wrong, "{byte:02x}").unwrap();
+            }
+            writeln!(wrong, ": {}", why.unwrap_or_default()).unwrap();
         }
         tally.one(Tried::Forged);
     });
     let wrong = wrong.into_inner().unwrap();
-    assert!(wrong.is_empty(), "see above: the programs {wrong:02x?}");
+    assert!(wrong.is_empty(), "programs, and what went wrong:\n{wrong}");
 }

@@ -1,6 +1,7 @@
 //! Manifests: the catalogue of a store as of a seal, in a file.
 
 mod body;
+mod contradiction;
 mod entries;
 
 use crate::checksum::checksum;

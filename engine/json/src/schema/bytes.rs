@@ -10,6 +10,8 @@ pub(super) use crate::varint::write as varint;
 pub struct BadSummary {
     /// What is wrong: half a sentence, to follow "the schema summary".
     pub reason: &'static str,
+    /// Whether a newer version of the program may have written it.
+    pub newer: bool,
 }
 
 impl fmt::Display for BadSummary {
@@ -21,7 +23,18 @@ impl fmt::Display for BadSummary {
 impl std::error::Error for BadSummary {}
 
 pub(super) const fn bad<T>(reason: &'static str) -> Result<T, BadSummary> {
-    Err(BadSummary { reason })
+    Err(BadSummary {
+        reason,
+        newer: false,
+    })
+}
+
+/// What a newer version may have written.
+pub(super) const fn newer<T>(reason: &'static str) -> Result<T, BadSummary> {
+    Err(BadSummary {
+        reason,
+        newer: true,
+    })
 }
 
 pub(super) struct Input<'a> {

@@ -3,7 +3,7 @@
 //! A store keeps descriptions in the order of its commits. Their sum is the description of the collection: summaries
 //! merge, settings take the place of those before, and a description that *replaces* starts the summary anew.
 
-use super::bytes::{BadSummary, Input, bad};
+use super::bytes::{BadSummary, Input, bad, newer};
 use super::columns::to_columns;
 use super::settings::Settings;
 use super::summary::Summary;
@@ -89,7 +89,7 @@ impl Description {
         let flags = match input.byte()? {
             SUMMARY_ALONE => None,
             WITH_FLAGS => Some(input.byte()?),
-            _ => return bad("has a version this program does not know; use a newer one"),
+            _ => return newer("has a version this program does not know; use a newer one"),
         };
         if let Some(flags) = flags {
             if flags & !(REPLACES | SETTINGS) != 0 {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::bytes::{BadSummary, Input, bad, varint};
+use super::bytes::{BadSummary, Input, bad, newer, varint};
 use super::summary::Summary;
 use super::types::{ColumnSource, DataType, Declared, Step};
 use crate::quoted::quoted;
@@ -231,7 +231,7 @@ impl Settings {
     pub(super) fn decode(input: &mut Input<'_>) -> Result<Self, BadSummary> {
         let version = input.byte()?;
         if !matches!(version, VERSION | WITH_LAYOUT) {
-            return bad("has settings of a version this program does not know; use a newer one");
+            return newer("has settings of a version this program does not know; use a newer one");
         }
         let mut settings = Self::default();
         for _ in 0..input.varint()? {

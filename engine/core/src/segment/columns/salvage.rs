@@ -67,6 +67,11 @@ impl SalvagedSegment {
         self.rows.found()
     }
 
+    /// Leaves row batches out. To be called once.
+    pub(crate) fn keep_batches(&self, keep: impl FnMut(&RowBatchEntry) -> bool) {
+        self.rows.keep_batches(keep);
+    }
+
     /// Decodes every frame and rebuilds every record, and forgets those that cannot be decoded or are blobs of other
     /// segments. To be called once, when the dictionaries can be read.
     ///

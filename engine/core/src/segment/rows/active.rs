@@ -102,9 +102,9 @@ impl ActiveRows {
         self.blocks.iter().map(|block| block.ids.len()).sum()
     }
 
-    /// The segment as of the newest commit that may be shown, given the catalogue of the manifest before it and what
-    /// this store object saw of it last. `sync` says of a commit's number and time what is known of its sync. `None`
-    /// when it has no such commit.
+    /// The segment as of the newest commit that may be shown, given catalogue and next blob id of the manifest before
+    /// it and what this store object saw of it last. `sync` says of a commit's number and time what is known of its
+    /// sync. `None` when it has no such commit.
     ///
     /// # Errors
     /// `Corrupt`, `FormatTooNew`, `Io`.
@@ -112,7 +112,7 @@ impl ActiveRows {
         files: &SegmentFiles,
         number: SegmentNumber,
         known: Option<&Arc<Self>>,
-        base: &Catalogue,
+        base: (&Catalogue, BlobId),
         sync: impl FnOnce(CommitNumber, i64) -> SyncState,
     ) -> Result<Newest> {
         let (file, damage) = if let Some(known) = known {
@@ -123,7 +123,13 @@ impl ActiveRows {
             };
             let len = len_of(number, file.as_ref())?;
             match ActiveFile::open(files, number, file, len)? {
-                Some((file, damage)) => (Arc::new(file), damage),
+                Some((file, mut damage)) => {
+                    if damage.is_empty() && file.first_blob != base.1 {
+                        let text = "its blobs do not follow those of the manifest";
+                        damage.push(Damage::Header(DamagedPlace::new(number, 0, text)));
+                    }
+                    (Arc::new(file), damage)
+                }
                 None => return Ok(Newest::NoCommit),
             }
         };

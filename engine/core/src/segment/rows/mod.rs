@@ -9,6 +9,7 @@ mod agreement;
 pub(crate) mod footer;
 pub(crate) mod frame;
 pub(crate) mod keep;
+mod loaded_block;
 mod paged;
 pub(crate) mod pending;
 pub(crate) mod rewrite;

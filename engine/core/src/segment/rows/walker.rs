@@ -19,6 +19,7 @@ use lakebed_format::{
 };
 use lakebed_vfs::ReadFile;
 
+use super::loaded_block::LoadedBlock;
 use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
 use crate::segment::bytes::{SegmentBytes, Slice};
@@ -70,16 +71,6 @@ impl Block {
     pub(crate) fn start(&self) -> u64 {
         self.header.first_group
     }
-}
-
-/// An index block as it is read, before the catalogue is known.
-struct LoadedBlock {
-    header: IndexBlock,
-    commit: LocatedCommit,
-    frames: Vec<FrameEntry>,
-    ids: IdSet,
-    rows: Vec<RowBatchEntry>,
-    records: Slice,
 }
 
 /// What a walk over the chain found.
@@ -276,12 +267,16 @@ impl Walker<'_> {
     pub(crate) fn footer_catalogue(&self, len: u64) -> ReadResult<CatalogueBody> {
         let footer = self.footer(len)?;
         let data = self.section_of(&footer, SectionKind::ManifestBody, None, Damage::Footer)?;
-        CatalogueBody::decode(&data, footer.offset)
-            .map_err(|error| self.refused(&error, Damage::Footer))
+        let body = CatalogueBody::decode(&data, footer.offset)
+            .map_err(|error| self.refused(&error, Damage::Footer))?;
+        match body.contradiction() {
+            None => Ok(body),
+            Some(what) => Err(self.damaged(footer.offset, what, Damage::Footer)),
+        }
     }
 
     /// Walks back from `last` to what is known already: known blocks that end where a new one begins are kept. `base`
-    /// is the catalogue before the first group.
+    /// is the catalogue before the first group, and the next blob id.
     ///
     /// # Errors
     /// Anything but damage, which is listed in the result.
@@ -289,7 +284,7 @@ impl Walker<'_> {
         &self,
         last: LocatedCommit,
         known: &[Arc<Block>],
-        base: &Catalogue,
+        base: (&Catalogue, BlobId),
     ) -> Result<Walk> {
         let mut loaded = Vec::new();
         let mut damage = Vec::new();
@@ -321,14 +316,21 @@ impl Walker<'_> {
             };
         }
         let mut blocks = kept.to_vec();
-        let mut catalogue = blocks
-            .last()
-            .map_or_else(|| base.clone(), |block| block.catalogue.clone());
+        let (mut catalogue, mut next_blob) = blocks.last().map_or_else(
+            || (base.0.clone(), base.1),
+            |block| (block.catalogue.clone(), block.commit.commit.next_blob),
+        );
         for block in loaded.into_iter().rev() {
             if let Err(failure) = self.apply(&block, &mut catalogue) {
                 // With a hole before it, a record may well name what is missing.
                 damage.push(failure.into_damage()?);
+            } else if let Some(what) = block.contradiction(&catalogue, next_blob) {
+                damage.push(
+                    self.damaged(block.header.offset, what, Damage::Index)
+                        .into_damage()?,
+                );
             }
+            next_blob = block.commit.commit.next_blob;
             blocks.push(Arc::new(Block {
                 header: block.header,
                 commit: block.commit,

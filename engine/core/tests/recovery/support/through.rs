@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use lakebed_core::{
     BlobId, Clock, CommitNumber, CompactOptions, Error, ErrorKind, Hash, IngestOptions, Mode,
-    Options, ProgressFn, RepairOptions, Result, ScanRequest, Seq, Source, Store, StoredLayout,
+    Options, ProgressFn, RepairOptions, RepairReport, Result, ScanRequest, Seq, Source, Store,
+    StoredLayout,
 };
 use lakebed_testkit::{Files, disk_of, files_of, records::similar, strategies::noise};
 use lakebed_vfs::{MemVfs, Vfs};
@@ -148,24 +149,47 @@ pub(crate) fn go_through(files: &Files, known: &BTreeMap<Hash, Vec<u8>>) {
         read(&store, known);
     }
     let vfs: Arc<dyn Vfs> = Arc::new(disk.clone());
-    let dry_run = RepairOptions {
-        dry_run: true,
-        ..RepairOptions::default()
+    let repair = |dry_run| {
+        let request = RepairOptions {
+            dry_run,
+            ..RepairOptions::default()
+        };
+        Store::repair_on(&vfs, &options(), request)
     };
-    check(Store::repair_on(&vfs, &options(), dry_run));
+    let planned = check(repair(true));
     assert!(
         files_of(&disk).unwrap() == files_of(&disk_of(files).unwrap()).unwrap(),
         "reading or a dry run changed files"
     );
-    write(&disk_of(files).unwrap());
+    write(&disk_of(files).unwrap(), false);
 
-    // What somebody forged may be refused or kept as it is, and is read and written like before.
-    if check(Store::repair_on(&vfs, &options(), RepairOptions::default())).is_some() {
-        if let Some(store) = check(Store::open_on(vfs, reading())) {
-            read(&store, known);
-        }
-        write(&disk);
-    }
+    let Some(planned) = planned else {
+        assert!(check(repair(false)).is_none(), "a dry run failed");
+        return;
+    };
+    let done = repair(false).unwrap();
+    assert!(
+        told(&planned) == told(&done),
+        "a dry run told {planned:#?}, and the repair did {done:#?}"
+    );
+    let store = Store::open_on(Arc::clone(&vfs), reading()).unwrap();
+    let report = store.verify(ProgressFn::none()).unwrap();
+    assert_eq!(report.problems, [], "after {done:?}");
+    read(&store, known);
+    drop(store);
+    let again = repair(true).unwrap();
+    assert_eq!(again.actions, [], "after {done:?}");
+    write(&disk, true);
+}
+
+/// What a repair is to do, or has done.
+fn told(report: &RepairReport) -> impl PartialEq + std::fmt::Debug {
+    (
+        report.actions.clone(),
+        report.losses.clone(),
+        report.problems.clone(),
+        report.lost_rows,
+    )
 }
 
 fn read(store: &Store, known: &BTreeMap<Hash, Vec<u8>>) {
@@ -216,40 +240,60 @@ fn read(store: &Store, known: &BTreeMap<Hash, Vec<u8>>) {
     check(store.verify(ProgressFn::none()));
 }
 
-/// A writer goes on, or refuses.
-fn write(disk: &MemVfs) {
+/// A writer goes on, or refuses; one of a `whole` store does not refuse.
+///
+/// # Panics
+/// When what was committed is not there afterwards.
+fn write(disk: &MemVfs, whole: bool) {
+    let mut refused = Vec::new();
+    let mut done = |result: Result<()>| {
+        if let Err(error) = &result {
+            fair(error);
+            assert!(!whole, "{error:?}");
+            refused.push(error.message().to_owned());
+        }
+        result.is_ok()
+    };
     let vfs: Arc<dyn Vfs> = Arc::new(disk.clone());
     let writing = Options {
         create: false,
         ..options()
     };
-    let Some(store) = check(Store::open_on(Arc::clone(&vfs), writing)) else {
-        return;
+    let store = match Store::open_on(Arc::clone(&vfs), writing) {
+        Ok(store) => store,
+        Err(error) => {
+            done(Err(error));
+            return;
+        }
     };
-    let commit = || -> Result<Hash> {
+    let hash = Hash::of(b"written on");
+    let commit = || {
         append(&store, "events", 500..503)?;
-        let hash = store.put(b"written on")?;
-        store.commit()?;
-        Ok(hash)
+        assert_eq!(store.put(b"written on")?, hash);
+        store.commit().map(|_| ())
     };
-    let Some(hash) = check(commit()) else {
+    if !done(commit()) {
         return;
+    }
+    let more = Source::Reader {
+        name: "more.ndjson".to_owned(),
+        reader: Box::new(&b"{\"more\":1}\n"[..]),
     };
-    check(store.ingest(
-        Source::Reader {
-            name: "more.ndjson".to_owned(),
-            reader: Box::new(&b"{\"more\":1}\n"[..]),
-        },
-        IngestOptions::into("events"),
-    ));
-    check(store.seal());
-    // Of stores that contradict themselves compaction may say that something is not where it was, as of a mistake of
-    // its own: it stops, and has changed nothing.
-    let _: Result<_> = store.compact(CompactOptions::default());
+    let ingested = store.ingest(more, IngestOptions::into("events"));
+    done(ingested.map(|_| ()));
+    done(store.seal());
+    done(store.compact(CompactOptions::default()).map(|_| ()));
     drop(store);
-    if let Some(store) = check(Store::open_on(vfs, reading()))
-        && let Some(blob) = check(store.get(&hash))
-    {
-        assert_eq!(blob.as_slice(), b"written on");
+    let store = match Store::open_on(vfs, reading()) {
+        Ok(store) => store,
+        Err(error) => panic!("{error:?}, after {refused:?}"),
+    };
+    match store.get(&hash) {
+        Ok(blob) => assert_eq!(blob.as_slice(), b"written on"),
+        Err(error) => panic!("{error:?}, after {refused:?}"),
+    }
+    if whole {
+        let report = store.verify(ProgressFn::none()).unwrap();
+        assert_eq!(report.problems, [], "after a repair and further writing");
     }
 }

@@ -99,6 +99,8 @@ pub(crate) struct SalvagedRows {
     found: Salvaged,
     file: Arc<dyn ReadFile>,
     proven: OnceLock<Proven>,
+    /// The row batches, if some were left out.
+    batches: OnceLock<Arc<[RowBatchEntry]>>,
 }
 
 /// The frames that can be decoded.
@@ -115,7 +117,15 @@ impl SalvagedRows {
             found,
             file,
             proven: OnceLock::new(),
+            batches: OnceLock::new(),
         }
+    }
+
+    /// Leaves row batches out. To be called once.
+    pub(in crate::segment) fn keep_batches(&self, mut keep: impl FnMut(&RowBatchEntry) -> bool) {
+        let batches = self.found.batches.iter().copied();
+        self.batches
+            .get_or_init(|| batches.filter(|entry| keep(entry)).collect());
     }
 
     /// What was found.
@@ -289,7 +299,8 @@ impl Segment for SalvagedRows {
     }
 
     fn rows(&self, _: &SegmentFiles) -> Result<Arc<[RowBatchEntry]>> {
-        Ok(self.found.batches.as_slice().into())
+        let kept = self.batches.get();
+        Ok(kept.map_or_else(|| self.found.batches.as_slice().into(), Arc::clone))
     }
 
     fn row_batch(&self, _: &SegmentFiles, entry: &RowBatchEntry) -> Result<RowBatchBytes> {
