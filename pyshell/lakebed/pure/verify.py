@@ -35,7 +35,7 @@ from lakebed.pure.verify_rows import RowsCheck, check_runs
 from lakebed.pure.view import View
 from lakebed.pure.walk import damaged_at
 
-__all__ = ["check_active", "check_large", "check_sealed", "lost_commits", "verify"]
+__all__ = ["check_active", "check_large", "check_links", "check_sealed", "lost_commits", "verify"]
 
 _SAMPLE = 64
 """Of how many records of a part a quick check reads one."""
@@ -75,20 +75,32 @@ Advance = Callable[[int], None]
 """Is told the bytes read."""
 
 
-def check_sealed(state: State, entry: SealedSegment, advance: Advance) -> list[dict[str, Any]]:
-    """What is wrong with a sealed segment, its row batches included; for a repair."""
+Ends = tuple[Commit, Commit]
+"""The first COMMIT of a segment and the last."""
+
+
+def check_sealed(state: State, entry: SealedSegment, advance: Advance) -> tuple[list[dict[str, Any]], Ends | None]:
+    """What is wrong with a sealed segment, its row batches included, and its ends; for a repair."""
     one = _Verifier(state, None, frozenset(), quick=False, since=0)
     one.guarded(entry.number, lambda: one.sealed(entry))
-    return one.with_batches(lambda: state.rows_segment(entry), advance)
+    return one.with_batches(lambda: state.rows_segment(entry), advance), one.ends.get(entry.number)
 
 
-def check_active(state: State, advance: Advance) -> list[dict[str, Any]]:
-    """What is wrong with the active segment, its row batches included; for a repair."""
+def check_active(state: State, advance: Advance) -> tuple[list[dict[str, Any]], Ends | None]:
+    """What is wrong with the active segment, its row batches included, and its ends; for a repair."""
     active = state.active
     assert active is not None
     one = _Verifier(state, None, frozenset(), quick=False, since=0)
     one.guarded(active.number, lambda: one.rows_segment(active, state.last_offset))
-    return one.with_batches(lambda: active, advance)
+    return one.with_batches(lambda: active, advance), one.ends.get(active.number)
+
+
+def check_links(state: State, ends: dict[int, Ends]) -> list[dict[str, Any]]:
+    """Which segments do not follow those before them; for a repair."""
+    one = _Verifier(state, None, frozenset(), quick=False, since=0)
+    one.ends = ends
+    one.links()
+    return one.problems
 
 
 def check_large(state: State, entry: LargeBlob, advance: Advance) -> list[dict[str, Any]]:
@@ -162,7 +174,10 @@ class _Verifier:
         if not self.problems:
             for entry in segment().all_batches():
                 try:
-                    segment().batch(entry)
+                    blobs = segment().batch(entry).blobs
+                    if (min(blobs), max(blobs)) != (entry.first_blob, entry.last_blob):
+                        text = "the row directory says other blob ids of a row batch"
+                        self.problem("row_batch", segment().number, entry.offset, text)
                 except Corrupt as problem:
                     self.problem("row_batch", segment().number, None, str(problem))
         advance(self.counts["bytes"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -14,7 +14,7 @@ from lakebed.pure.runs import Run, counting_runs, listed
 from lakebed.pure.segment import RowsSegment
 from lakebed.pure.state import State
 
-__all__ = ["Report", "RowsCheck", "check_runs"]
+__all__ = ["Report", "RowsCheck", "check_runs", "lists_the_same"]
 
 Report = Callable[[str, int | None, int | None, str], None]
 """Takes a problem: its kind, segment, offset, message."""
@@ -131,19 +131,25 @@ def check_runs(state: State, report: Report) -> int:
             Run(context, number)
         except (Malformed, OSError) as problem:
             report("index_run", None, None, f"{run_name(number)} is damaged: {problem}; deleting it is safe.")
-    entries = {one.number: one for one in state.sealed}
     for run, covered in counting_runs(context, state.sealed):
-        name = run_name(run.head.number)
         try:
-            pairs = listed((state.rows_segment(entries[number]) for number in covered), run.head.fingerprint_bits)
+            is_same = lists_the_same(state, run, covered)
         except (Corrupt, FormatTooNew, Malformed, OSError):
             # Reported with the segment.
             continue
-        try:
-            if pairs != list(run.entries()):
-                report("index_run", None, None, f"{name} lists other blobs than the segments; deleting it is safe.")
-            else:
-                compared += 8 * len(pairs)
-        except Malformed as problem:
-            report("index_run", None, None, f"{name} is damaged: {problem}; deleting it is safe.")
+        if is_same:
+            compared += 8 * run.head.entries
+        else:
+            name = run_name(run.head.number)
+            report("index_run", None, None, f"{name} lists other blobs than the segments; deleting it is safe.")
     return compared
+
+
+def lists_the_same(state: State, run: Run, covered: Sequence[int]) -> bool:
+    """Whether a run lists what the segments that it covers hold. Raises `Corrupt`, `StoreIOError`."""
+    entries = {one.number: one for one in state.sealed}
+    pairs = listed((state.rows_segment(entries[number]) for number in covered), run.head.fingerprint_bits)
+    try:
+        return pairs == list(run.entries())
+    except Malformed:
+        return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from lakebed.pure.json.columns import Schema, columns_of
-from lakebed.pure.json.encoding import Input, bad, decode_body, encode_body, needs_second_version
+from lakebed.pure.json.encoding import Input, NewerSummary, bad, decode_body, encode_body, needs_second_version
 from lakebed.pure.json.settings import Settings
 from lakebed.pure.json.summary import Summary
 
@@ -66,7 +66,7 @@ class Description:
         if version == _WITH_FLAGS:
             flags = source.byte()
         elif version != _ALONE:
-            bad("has a version this program does not know; use a newer one")
+            raise NewerSummary("has a version this program does not know; use a newer one")
         if flags & ~(_REPLACES | _SETTINGS):
             bad("has unknown flags")
         found.replaces = bool(flags & _REPLACES)

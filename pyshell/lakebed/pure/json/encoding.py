@@ -21,6 +21,10 @@ class BadSummary(Exception):
     """Why bytes are not a description: half a sentence, to follow its subject."""
 
 
+class NewerSummary(BadSummary):
+    """The bytes are those of a newer version."""
+
+
 def bad(why: str) -> NoReturn:
     """Raises `BadSummary`."""
     raise BadSummary(why)

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from lakebed.pure.json.encoding import Input, bad, block, varint
+from lakebed.pure.json.encoding import Input, NewerSummary, bad, block, varint
 from lakebed.pure.json.node import key_bytes
 from lakebed.pure.json.quoting import quoted
 from lakebed.pure.json.summary import Summary
@@ -158,7 +158,7 @@ class Settings:
         """Reads what `encode` wrote. Raises `BadSummary`."""
         version = source.byte()
         if version not in (_VERSION, _WITH_LAYOUT):
-            bad("has settings of a version this program does not know; use a newer one")
+            raise NewerSummary("has settings of a version this program does not know; use a newer one")
         settings = cls()
         last: Named | None = None
         for _ in range(source.varint()):

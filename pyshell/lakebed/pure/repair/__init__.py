@@ -7,7 +7,8 @@ complete and synced. A repair that is stopped can be started again at any point.
 
 - `report`: what it tells; `structures`, `salvage`, `salvaged`: what is whole of a damaged segment;
 - `survey`: what files there are, and the newest catalogue; `plan`: what becomes of them;
-- `chain`: commits after that catalogue; `examine`, `losses`: what is damaged, and what is lost with it;
+- `chain`: commits after that catalogue; `examine`, `agreement`, `entries`, `losses`: what is damaged, what does not
+  agree with the rest, and what is lost with it;
 - `apply`: carrying it out.
 """
 
@@ -28,6 +29,7 @@ from lakebed.pure.repair.plan import Plan
 from lakebed.pure.repair.report import Meter, Report
 from lakebed.pure.repair.survey import survey
 from lakebed.pure.write.lock import WriterLock
+from lakebed.pure.write.recovery import check_writable
 
 __all__ = ["repair_store"]
 
@@ -47,12 +49,14 @@ def repair_store(
     ):
         report = Report(dry_run=dry_run)
         meter = Meter(progress, sum(directory.sizes("segments").values()))
+        # A directory that holds no store is not given a file LOCK.
+        found = survey(directory, options, Report(dry_run=True))
+        # Repaired stores are opened as a writer opens them.
+        check_writable(found.context)
         if dry_run:
             _check_not_written(directory)
             foresee(_planned(directory, options, report, meter), report)
             return report.fields(meter)
-        # A directory that holds no store is not given a file LOCK.
-        found = survey(directory, options, Report(dry_run=True))
         before = set(directory.names("aside"))
         lock = WriterLock(found.context)
         try:

@@ -16,6 +16,7 @@ from lakebed.pure.format.manifest import SealedSegment
 from lakebed.pure.format.tables import CommitEntry
 from lakebed.pure.opening import last_commit
 from lakebed.pure.parts import FooterPart
+from lakebed.pure.repair.entries import recover_collections
 from lakebed.pure.repair.plan import Active, Part, Plan
 from lakebed.pure.repair.report import Meter, Report
 from lakebed.pure.repair.salvage import Salvaged, salvage
@@ -295,7 +296,7 @@ def take(plan: Plan, link: _Link, report: Report) -> None:
                 f"A record of segment {number} does not fit what is left of those before it: {misfit}.",
                 segment=number,
             )
-    _recover_collections(plan, found, report)
+    recover_collections(plan, found, report)
     entry = SealedSegment(
         number,
         header.ROWS,
@@ -324,21 +325,3 @@ def take(plan: Plan, link: _Link, report: Report) -> None:
     if link.in_place is not None:
         plan.gone.add(link.in_place)
     plan.parts.append(Part(segment, entry))
-
-
-def _recover_collections(plan: Plan, found: Salvaged, report: Report) -> None:
-    """Collections that rows name and whose creation is lost."""
-    catalogue = plan.catalogue
-    for batch in [*found.listed, *found.batches]:
-        id = batch.collection
-        known = catalogue.collections.get(id)
-        if known is None and id >= catalogue.next_collection:
-            name = catalogue.recover_collection(id, batch.time)
-            report.act("collection", name, f"The name of collection {id} is lost; its rows are in {name}.")
-            plan.infer.add(name)
-        elif known is not None and found.lost_records:
-            plan.infer.add(known.name)
-        catalogue.add_rows([batch])
-        # Numbers that rows name were given, also where the record of that is lost.
-        if batch.file:
-            catalogue.next_file = max(catalogue.next_file, batch.file + 1)

@@ -7,16 +7,20 @@ from collections.abc import Iterator
 from lakebed.errors import Corrupt
 from lakebed.pure.files import SegmentFile, numbered, run_name
 from lakebed.pure.format.coding import Malformed
+from lakebed.pure.format.commit import Commit
 from lakebed.pure.format.manifest import SealedSegment
+from lakebed.pure.repair.agreement import Claims, disagreeing, is_sound
 from lakebed.pure.repair.chain import Chain, header_of
+from lakebed.pure.repair.entries import check_entries, recover_collections
 from lakebed.pure.repair.losses import find_losses
 from lakebed.pure.repair.plan import Part, Plan, PlannedState
 from lakebed.pure.repair.report import Meter, Report
 from lakebed.pure.repair.salvage import salvage
 from lakebed.pure.repair.salvaged import SalvagedSegment
 from lakebed.pure.repair.survey import Survey
-from lakebed.pure.runs import Run
+from lakebed.pure.runs import Run, counting_runs
 from lakebed.pure.verify import check_active, check_large, check_sealed
+from lakebed.pure.verify_rows import lists_the_same
 
 __all__ = ["planned"]
 
@@ -26,6 +30,7 @@ def planned(survey: Survey, report: Report, meter: Meter, *, rewrite_active: boo
     `StoreIOError`."""
     plan = Plan.of(survey)
     Chain(survey, meter).look().join(plan, report, rewrite_active=rewrite_active)
+    check_entries(plan, report)
     _check_segments(plan, report, meter)
     if plan.active is not None and plan.amended:
         # It is damaged, and the plan is made again without it.
@@ -45,21 +50,32 @@ def _check_segments(plan: Plan, report: Report, meter: Meter) -> None:
     damaged = _dictionary_holders(plan, state)
     for number in sorted(damaged):
         report.problem("dictionary", number, None, "a dictionary in it cannot be read")
+    ends: dict[int, tuple[Commit, Commit]] = {}
     for entry in plan.whole:
         if entry.number in damaged:
             continue
-        problems = check_sealed(state, entry, meter.advance)
+        problems, found = check_sealed(state, entry, meter.advance)
         if problems:
             damaged.add(entry.number)
             report.problems += problems
+        elif found is not None:
+            ends[entry.number] = found
+    if plan.active is not None:
+        problems, found = check_active(state, meter.advance)
+        plan.amended |= bool(problems)
+        report.problems += problems
+        if found is not None:
+            ends[plan.active.segment.number] = found
+    claims = Claims()
+    others = disagreeing(plan, state, damaged, ends, claims, report)
+    plan.amended |= plan.active is not None and plan.active.segment.number in others
+    damaged |= others
     broken = [entry for entry in plan.whole if entry.number in damaged]
     plan.whole = [entry for entry in plan.whole if entry.number not in damaged]
     for entry in broken:
         _salvage(plan, entry, report, meter)
-    if plan.active is not None:
-        problems = check_active(state, meter.advance)
-        plan.amended |= bool(problems)
-        report.problems += problems
+    for part in plan.parts:
+        part.segment.keep_batches(lambda entry: is_sound(entry, plan.next_blob) and claims.take(entry))
 
 
 def _dictionary_holders(plan: Plan, state: PlannedState) -> set[int]:
@@ -84,6 +100,7 @@ def _salvage(plan: Plan, entry: SealedSegment, report: Report, meter: Meter) -> 
             continue
         report.act("rewrite", file.name, f"What is whole of segment {number} is written to a new segment.")
         found.keep_commits(entry.first_commit, entry.last_commit)
+        recover_collections(plan, found, report)
         segment = SalvagedSegment(survey.context, found)
         plan.parts.append(Part(segment, entry._replace(length=found.length)))
         return
@@ -132,16 +149,21 @@ def _check_large(plan: Plan, report: Report, meter: Meter) -> None:
 
 
 def _check_runs(plan: Plan, report: Report, meter: Meter) -> None:
-    """Read the store-wide runs to their ends."""
-    context = plan.survey.context
+    """Compare the store-wide runs with the segments. Those of segments that are written again go."""
+    context, state = plan.survey.context, plan.state()
     for number in numbered(context.directory.names("index"), 12, ".run"):
         try:
-            run = Run(context, number)
-            for _ in run.entries():
-                pass
-            meter.advance(run.head.length)
+            meter.advance(Run(context, number).head.length)
         except (Malformed, OSError):
             plan.runs.append(number)
+    written = {part.entry.number for part in plan.parts}
+    for run, covered in counting_runs(context, state.sealed):
+        if written.intersection(covered) or not lists_the_same(state, run, covered):
+            plan.runs.append(run.head.number)
     for number in plan.runs:
         name = run_name(number)
-        report.act("index", name, f"{name} is damaged and is removed; the next run is made from the segments.")
+        report.act(
+            "index",
+            name,
+            f"{name} does not list what the segments hold and is removed; the next run is made from the segments.",
+        )

@@ -31,6 +31,8 @@ class _Rows:
     """Sequence numbers of live rows that are in no batch: first, behind the last."""
     dead: int = 0
     """Rows whose blobs were deleted."""
+    end: int = 0
+    """Behind the last row of all batches."""
 
 
 @dataclass
@@ -60,7 +62,7 @@ def find_losses(plan: Plan, report: Report, meter: Meter) -> None:
     lost = found.lost | pins
     if pins:
         report.lose("blobs", f"{len(pins)} blobs that were put are lost.", count=len(pins))
-    _lose_dictionaries(plan, present, report)
+    _lose_dictionaries(plan, report)
     plan.amended |= bool(lost)
     plan.catalogue.lose_blobs(sorted(lost))
     _keep_orphans(plan, present, found.marks, report)
@@ -93,12 +95,22 @@ def _named(plan: Plan, present: Ids, meter: Meter) -> _Named:
                     rows.missing.append([seq, seq + 1, segment.number])
         following[entry.collection] = entry.end_seq
     for one in catalogue.collections.values():
+        found.rows[one.id].end = following[one.id]
         if following[one.id] < one.next_seq:
             found.rows[one.id].gaps.append((following[one.id], one.next_seq))
     return found
 
 
 def _lose_rows(plan: Plan, collection: Collection, rows: _Rows, report: Report) -> None:
+    if rows.end > collection.next_seq:
+        name = collection.name
+        report.act(
+            "counts",
+            name,
+            f"Row {rows.end - 1} of {name} is there, and the next one was to be {collection.next_seq}: the number is corrected.",
+        )
+        collection.next_seq = rows.end
+        plan.amended = True
     gaps = sum(end - first for first, end in rows.gaps)
     missing = sum(end - first for first, end, _ in rows.missing)
     # Gaps of an earlier repair are counted as deleted rows.
@@ -182,9 +194,14 @@ def _large_segment(plan: Plan, number: int, name: str) -> LargeSegment | None:
         return None
 
 
-def _lose_dictionaries(plan: Plan, present: Ids, report: Report) -> None:
-    catalogue = plan.catalogue
-    lost = sorted(one for one in catalogue.dictionaries if one.blob not in present)
+def _lose_dictionaries(plan: Plan, report: Report) -> None:
+    catalogue, state = plan.catalogue, plan.state()
+    lost = []
+    for one in sorted(catalogue.dictionaries):
+        try:
+            state.decompressor(one.number)
+        except (Malformed, Corrupt):
+            lost.append(one)
     for one in lost:
         owner = catalogue.collections.get(one.collection)
         of = "" if owner is None else f" of {owner.name}"

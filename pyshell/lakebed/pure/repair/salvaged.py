@@ -17,7 +17,7 @@ from lakebed.pure.files import SegmentFile, part_name, part_of
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.columns import PartEntry, PartList
 from lakebed.pure.format.ids import Ids
-from lakebed.pure.format.tables import FrameEntry
+from lakebed.pure.format.tables import BatchEntry, FrameEntry
 from lakebed.pure.frames import DecodedFrame, FrameCache
 from lakebed.pure.hash import digest, fingerprint
 from lakebed.pure.parts import GroupPart
@@ -72,6 +72,11 @@ class SalvagedSegment(ColumnsSegment):
         self._records_of: dict[int, Ids] = {}
         """The ids of the records of each part that can be read."""
         vars(self)["_list"] = PartList([], Ids())
+
+    def keep_batches(self, keep: Callable[[BatchEntry], bool]) -> None:
+        """Leave row batches out. To be called before the blobs are proven."""
+        self.found.batches = [batch for batch in self.found.batches if keep(batch)]
+        self._whole.tell(self.found.frames, [])
 
     def prove(self, decompressor: Decompressors, first: int, end: int, advance: Callable[[int], None]) -> None:
         """Decode every frame and rebuild every record, and forget those that cannot be decoded, or whose blobs are not

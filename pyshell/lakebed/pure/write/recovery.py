@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import os
 
-from lakebed.errors import Corrupt
+from lakebed.errors import Corrupt, FormatTooNew, ReadOnly
 from lakebed.pure import locks
 from lakebed.pure.context import Context, now
 from lakebed.pure.files import Directory, SegmentFile, manifest_name, numbered, part_of, segment_name, write_all
 from lakebed.pure.format import footer, header
 from lakebed.pure.format.coding import Malformed
+from lakebed.pure.format.store_file import IS_BACKUP
 from lakebed.pure.opening import last_commit_at
 from lakebed.pure.segment import LargeSegment, commit_at, group_is_whole, parts_of_groups, read_header
 from lakebed.pure.state import State
 from lakebed.pure.verify import lost_commits
 from lakebed.pure.write.lock import WriterLock
 
-__all__ = ["free_name", "keep_copy", "own_file", "recover", "remove_manifests", "remove_replaced"]
+__all__ = ["check_writable", "free_name", "keep_copy", "own_file", "recover", "remove_manifests", "remove_replaced"]
 
 RESERVE = "reserve"
 RESERVE_BYTES = 64 << 10
+
+
+def check_writable(context: Context) -> None:
+    """Raises `ReadOnly` for a backup, `FormatTooNew` for a store that this lakebed cannot write."""
+    features = context.store_file.read_compatible
+    if features & IS_BACKUP:
+        raise ReadOnly(
+            f"{context.path} is a backup, which nobody writes to: make a store of it with lakebed.restore, and write to that."
+        )
+    if features:
+        raise FormatTooNew(f"{context.path} uses features that this lakebed can read and not write: update lakebed.")
 
 
 def recover(state: State, lock: WriterLock) -> None:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from lakebed.errors import (
     Corrupt,
-    FormatTooNew,
     InvalidArgument,
     Poisoned,
     ReadOnly,
@@ -36,7 +35,6 @@ from lakebed.pure.format.records import (
     Pinned,
     Record,
 )
-from lakebed.pure.format.store_file import IS_BACKUP
 from lakebed.pure.format.tables import CommitEntry
 from lakebed.pure.hash import digest, fingerprint
 from lakebed.pure.json import whole_description
@@ -51,7 +49,7 @@ from lakebed.pure.write.index import keep_runs
 from lakebed.pure.write.large import write_large
 from lakebed.pure.write.lock import WriterLock
 from lakebed.pure.write.manifests import write_manifest
-from lakebed.pure.write.recovery import own_file, recover, remove_replaced
+from lakebed.pure.write.recovery import check_writable, own_file, recover, remove_replaced
 from lakebed.pure.write.seal import seal
 
 __all__ = ["Added", "Writer"]
@@ -134,15 +132,7 @@ class Writer:
             )
         if self.context.options.mode == "r":
             raise ReadOnly(f'{self.context.path} is open for reading only: open it with mode "a" to change it.')
-        features = self.context.store_file.read_compatible
-        if features & IS_BACKUP:
-            raise ReadOnly(
-                f"{self.context.path} is a backup, which nobody writes to: make a store of it with lakebed.restore, and write to that."
-            )
-        if features:
-            raise FormatTooNew(
-                f"{self.context.path} uses features that this lakebed can read and not write: update lakebed."
-            )
+        check_writable(self.context)
         if self._poison is not None:
             raise Poisoned(self._poison)
 
