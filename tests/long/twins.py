@@ -153,7 +153,7 @@ class Sequence:
         self.twins.check_files()
 
     def segments(self) -> None:
-        # Which neighbours a compaction joins is each engine's choice.
+        # Sizes differ after a compaction: the Parquet files of each engine are its own.
         if not self.compacted:
             self.twins.both(segments)
 
