@@ -16,6 +16,7 @@ from lakebed.pure.format import commit as commits
 from lakebed.pure.format import footer, header
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.commit import Commit
+from lakebed.pure.format.contradiction import contradiction
 from lakebed.pure.format.header import Header
 from lakebed.pure.format.manifest import Manifest
 from lakebed.pure.format.store_file import TooNew
@@ -115,11 +116,15 @@ def _manifest(context: Context, previous: State | None) -> tuple[int, Manifest, 
             # It was replaced while it was not held yet.
             continue
         try:
-            return number, Manifest.decode(hold.read(), number, uuid), hold
+            manifest = Manifest.decode(hold.read(), number, uuid)
         except TooNew as problem:
             raise _not_for_this_engine(context, problem) from problem
         except Malformed as problem:
             return _from_footer(context, f"manifest {number} is damaged: {problem}")
+        wrong = contradiction(manifest)
+        if wrong is not None:
+            return _from_footer(context, f"manifest {number} contradicts itself: {wrong}")
+        return number, manifest, hold
 
 
 def _not_for_this_engine(context: Context, problem: TooNew) -> FormatTooNew:
@@ -145,6 +150,10 @@ def _from_footer(context: Context, problem: str) -> tuple[int, Manifest, Hold | 
             open_ones.append(number)
     if all(number == body.active for number in open_ones):
         # Every manifest gives a segment number at least.
+        context.warn(
+            f"The newest manifest of {context.path} is damaged or missing; the footers of its segments say the same. The next writer "
+            "makes a new one."
+        )
         numbers = numbered(directory.names("manifests"), 20, "")
         return max([*numbers[-1:], body.next_segment]), body, None
     raise Corrupt(
