@@ -5,6 +5,13 @@ from __future__ import annotations
 import pytest
 
 from lakebed import _backend
+from lakebed._extension import has_extension
+
+HAS_FUNCTIONS = has_extension()
+"""Whether SQL has `lakebed_scan` and the other functions: they are those of DuckDB's extension, which a wheel without
+the engine in Rust has not."""
+
+needs_functions = pytest.mark.skipif(not HAS_FUNCTIONS, reason="SQL has no functions of lakebed without its extension")
 
 NEEDS_RUST: dict[str, str] = {
     "test_blobs.py::test_raw_blobs_of_sealed_segments_are_not_copied": "before Python 3.12 a class shows no memory but its own",

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import lakebed
+from tests.backends import needs_functions
 
 
 def put(store, data):
@@ -111,6 +112,7 @@ def test_a_restore_in_place_ends_open_readers(path, tmp_path):
     whole(path, 1)
 
 
+@needs_functions
 def test_queries_of_the_extension_go_on_with_the_store_that_is_there(path):
     with lakebed.open(path) as store:
         store.append("rows", [{"n": 1}])

@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 import lakebed
+from tests.backends import HAS_FUNCTIONS
 
 PROGRAM = Path(sys.executable).with_name("lakebed")
 
@@ -41,6 +42,8 @@ def in_sql(path, hash):
         return con.execute(sql).fetchall()[0][0]
 
     yield "blobs", count(f"SELECT count(*) FROM blobs WHERE hash = '{hash}'") > 0
+    if not HAS_FUNCTIONS:
+        return
     yield "lakebed_blobs", count(f"SELECT count(*) FROM lakebed_blobs('{place}') WHERE hash = '{hash}'") > 0
     yield (
         "data of blobs",
@@ -66,9 +69,11 @@ def on_the_command_line(path, hash):
     done = run("get", str(hash)[:12])
     assert (done.returncode == 0) == (done.stdout == decoded(hash).encode())
     yield "lakebed get", done.returncode == 0
-    done = run("query", f"SELECT hash FROM blobs; SELECT lakebed_get('{path}', '{hash}') AS data", "--format", "json")
-    yield "lakebed query", str(hash).encode() in done.stdout
-    assert (done.returncode == 0) == (str(hash).encode() in done.stdout), done
+    get = f"; SELECT lakebed_get('{path}', '{hash}') AS data" if HAS_FUNCTIONS else ""
+    done = run("query", f"SELECT hash FROM blobs{get}", "--format", "json")
+    found = str(hash).encode() in done.stdout
+    yield "lakebed query", found
+    assert (done.returncode == 0) == (found or not HAS_FUNCTIONS), done
 
 
 def everywhere(path, text):

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """The engines in Rust and in Python get the same random calls, exchange their stores in between, and must answer the
-same: until 100,000 answers were compared, about ten minutes. Arguments: the number of answers, the first seed."""
+same: until 100,000 answers were compared, about ten minutes, or until SIGTERM. Arguments: the number of answers, the
+first seed."""
 
 from __future__ import annotations
 
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -151,7 +153,7 @@ class Sequence:
         self.twins.check_files()
 
     def segments(self) -> None:
-        # Which neighbours a compaction joins is each engine's choice.
+        # Sizes differ after a compaction: the Parquet files of each engine are its own.
         if not self.compacted:
             self.twins.both(segments)
 
@@ -159,8 +161,10 @@ class Sequence:
 def main(wanted: int, seed: int) -> None:
     """Sequences until so many answers were compared."""
     warnings.simplefilter("ignore")
+    stopped: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
     began, compared, first = time.monotonic(), 0, seed
-    while compared < wanted:
+    while compared < wanted and not stopped:
         with tempfile.TemporaryDirectory() as place:
             sequence = Sequence(seed, Path(place))
             try:

@@ -140,7 +140,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def segments_are_the_same(self) -> None:
-        # Which neighbours a compaction joins is each engine's choice.
+        # Sizes differ after a compaction: the Parquet files of each engine are its own.
         if not self.compacted:
             self.twins.both(segments)
 
