@@ -17,6 +17,7 @@ from lakebed.pure.format import footer, header
 from lakebed.pure.format.block import Block
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.commit import Commit
+from lakebed.pure.format.contradiction import contradiction
 from lakebed.pure.format.header import Header
 from lakebed.pure.format.manifest import Manifest
 from lakebed.pure.format.store_file import TooNew
@@ -69,8 +70,14 @@ def open_state(
             try:
                 with named(f"Segment {manifest.active} of {context.path}"):
                     parts = parts_of_groups(found.file, found.header, found.offset, found.commit, known)
+                    behind = manifest.next_blob
                     for read in parts:
-                        read.frames, read.ids, read.batches, read.commits, read.records  # noqa: B018  (damage shows here)
+                        read.frames, read.batches, read.commits, read.records  # noqa: B018  (damage shows here)
+                        if read.ids.starts and read.ids.starts[0] < behind:
+                            raise Malformed("an index block lists blob ids that are not its own")
+                        behind = read.ids.ends[-1] if read.ids.ends else behind
+                    if behind > found.commit.next_blob or found.commit.number <= manifest.last_commit:
+                        raise Malformed("its groups do not follow the manifest")
                 state.active = RowsSegment(found.file, found.header, [*parts], context.path)
             except Corrupt as problem:
                 # What the sealed segments hold stays readable.
@@ -115,11 +122,18 @@ def _manifest(context: Context, previous: State | None) -> tuple[int, Manifest, 
             # It was replaced while it was not held yet.
             continue
         try:
-            return number, Manifest.decode(hold.read(), number, uuid), hold
+            return number, _sound(Manifest.decode(hold.read(), number, uuid)), hold
         except TooNew as problem:
             raise _not_for_this_engine(context, problem) from problem
         except Malformed as problem:
             return _from_footer(context, f"manifest {number} is damaged: {problem}")
+
+
+def _sound(manifest: Manifest) -> Manifest:
+    """The manifest. Raises `Malformed` when it contradicts itself."""
+    if (what := contradiction(manifest)) is not None:
+        raise Malformed(f"it contradicts itself: {what}")
+    return manifest
 
 
 def _not_for_this_engine(context: Context, problem: TooNew) -> FormatTooNew:
@@ -144,7 +158,7 @@ def _from_footer(context: Context, problem: str) -> tuple[int, Manifest, Hold | 
             block = Block.decode(file.exactly(trailer.block, trailer.length), head.salt, trailer.block)
             body = block.section(blocks.MANIFEST)
             if found is None and body:
-                manifest = Manifest.of_body(body).with_length(number, file.length)
+                manifest = _sound(Manifest.of_body(body)).with_length(number, file.length)
                 found = number, manifest
         except TooNew as newer:
             raise _not_for_this_engine(context, newer) from newer

@@ -16,7 +16,7 @@ use crate::problem::{Problem, ProblemKind};
 use crate::segment::columns::salvage::SalvagedSegment;
 use crate::segment::damage::ReadFailure;
 use crate::segment::files::len_of;
-use crate::segment::rows::active::{ActiveRows, Newest, SyncState};
+use crate::segment::rows::active::{ActiveRows, Base, Newest, SyncState};
 use crate::segment::rows::salvage::{Salvaged, salvage};
 use crate::segment::rows::walker::{WalkedBytes, read_header};
 use crate::segment::unnamed::sealed_commits;
@@ -121,7 +121,11 @@ impl Chain {
             Some(synced) if synced >= commit => SyncState::Done,
             _ => SyncState::Unknown,
         };
-        let base = (&catalogue, survey.base.next_blob);
+        let base = Base {
+            catalogue: &catalogue,
+            next_blob: survey.base.next_blob,
+            last_commit: survey.base.last_commit,
+        };
         match ActiveRows::newest(files, number, None, base, sync) {
             Ok(Newest::Commit(active)) => {
                 self.has_active = true;
