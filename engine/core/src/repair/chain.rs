@@ -213,6 +213,17 @@ impl Chain {
         // What a repair that was stopped wrote has a higher number than what it was made from.
         links.sort_by_key(|link| (link.first(), link.found.segment));
         for link in links {
+            // Commits of the active segment come after those of all others, whatever number the manifest says.
+            if link.in_place == Some(plan.survey.base.active_segment)
+                && link.last() <= plan.last_commit
+            {
+                let sealed = plan.whole.iter().map(|sealed| sealed.entry.last_commit);
+                let known = sealed.max().unwrap_or_default();
+                if link.first() > known {
+                    plan.last_commit = known;
+                    plan.amended = true;
+                }
+            }
             // A repair that was stopped may have written the same commits to another file.
             if link.first() > plan.last_commit {
                 take(plan, link, report);
