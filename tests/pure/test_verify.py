@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import struct
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -92,8 +93,17 @@ def test_a_whole_store_has_no_problems(path):
         ),
     ],
 )
+# One that contradicts itself counts as damaged: then the footers say it.
+@pytest.mark.filterwarnings("ignore:The newest manifest of .* is damaged or missing:RuntimeWarning")
 def test_a_manifest_that_says_otherwise(path, changes, expected):
     forge(path, **changes)
+    with warnings.catch_warnings():
+        # Of a manifest that contradicts itself; the footers say what it said before.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        _agree(path, expected)
+
+
+def _agree(path: Path, expected: Sequence[str]) -> None:
     assert kinds(path) == kinds(path, quick=True) == expected
 
 

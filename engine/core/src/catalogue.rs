@@ -14,7 +14,7 @@ use std::sync::Arc;
 use lakebed_format::{
     BlobId, CatalogueRecord, CollectionEntry, CollectionId, CommitNumber, DictionaryEntry,
     DictionaryNumber, FileEntry, FileNumber, IngestEntry, LargeEntry, ManifestBody, SegmentEntry,
-    SegmentNumber, Seq,
+    SegmentNumber, Seq, limits,
 };
 use lakebed_format::{Fingerprint, IdSet};
 
@@ -215,6 +215,10 @@ impl Catalogue {
                 dictionary,
                 segment,
             } => {
+                let next = [collection.0, file.0, dictionary.0, segment.0];
+                if next.iter().any(|number| *number >= limits::MAX_NUMBER) {
+                    return Err("a next number is out of its range".to_owned());
+                }
                 self.next_collection = self.next_collection.max(*collection);
                 self.next_file = self.next_file.max(*file);
                 self.next_dictionary = self.next_dictionary.max(*dictionary);

@@ -12,12 +12,10 @@ use libfuzzer_sys::fuzz_target;
 #[path = "../../core/tests/recovery/support/through.rs"]
 mod through;
 
-static BASES: LazyLock<Vec<(Forge, BTreeMap<Hash, Vec<u8>>)>> = LazyLock::new(|| {
-    let bases = through::bases().into_iter();
-    bases
-        .map(|(files, known)| (Forge::new(files), known))
-        .collect()
-});
+#[path = "../../core/tests/recovery/support/unpacked.rs"]
+mod unpacked;
+
+static BASES: LazyLock<Vec<(Forge, BTreeMap<Hash, Vec<u8>>)>> = LazyLock::new(through::bases);
 
 fuzz_target!(|data: &[u8]| {
     let Some((base, changes)) = data.split_first() else {

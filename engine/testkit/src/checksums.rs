@@ -10,7 +10,8 @@
 //! - `FORMAT`, manifests and index runs.
 //! - [`Links`]: what one file repeats of another, so that a changed segment still fits the next one and the manifest.
 //!
-//! Not covered: the pages of Parquet files, whose checksums lie in a compressed table.
+//! The checksums of Parquet files and their pages lie in a table that is mostly compressed: where it is not, a
+//! [`Sum`] says where.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -299,9 +300,24 @@ impl Checksums {
     }
 }
 
+/// A checksum that lies elsewhere than beside what it is of.
+#[derive(Clone, Debug)]
+pub struct Sum {
+    /// The file, and which of its bytes.
+    pub of: (String, Range<usize>),
+    /// Seeds the checksum.
+    pub salt: u64,
+    /// Whether it is the salt alone that seeds it, and not the offset, too.
+    pub running: bool,
+    /// The file it lies in, and where.
+    pub to: (String, usize),
+}
+
 /// The checksums of all files of a store, and what they repeat of each other.
 #[derive(Clone, Debug)]
 pub struct Links {
+    /// Made before all others, in this order.
+    sums: Vec<Sum>,
     /// The files, segments first and in the order of their commits.
     files: Vec<(String, Checksums)>,
     copies: Vec<Link>,
@@ -367,24 +383,49 @@ impl Links {
             }
         }
         Self {
+            sums: Vec::new(),
             files: segments.into_iter().chain(others).collect(),
             copies,
         }
     }
 
+    /// With further checksums, which are made before those that were found.
+    #[must_use]
+    pub fn with(self, sums: Vec<Sum>) -> Self {
+        Self { sums, ..self }
+    }
+
     /// The bytes that each checksum covers, with the name of their file.
     pub fn structures(&self) -> impl Iterator<Item = (String, Range<usize>)> {
-        self.files.iter().flat_map(|(name, found)| {
+        let sums = self.sums.iter().map(|sum| sum.of.clone());
+        let own = self.files.iter().flat_map(|(name, found)| {
             let covered = found.sites.iter().filter_map(|site| match site {
                 Site::Of { bytes, .. } | Site::Group { bytes, .. } => Some(bytes.clone()),
                 Site::Copy { .. } => None,
             });
             covered.map(|bytes| (name.clone(), bytes))
-        })
+        });
+        own.chain(sums)
     }
 
     /// Computes every checksum of every file, and copies what one repeats of another.
     pub fn make(&self, files: &mut Files) {
+        for sum in &self.sums {
+            let (name, range) = &sum.of;
+            let summed = files.get(name).and_then(|bytes| bytes.get(range.clone()));
+            let value = summed.map(|part| {
+                if sum.running {
+                    let mut running = RunningChecksum::new(sum.salt);
+                    running.update(part);
+                    running.finish()
+                } else {
+                    checksum(sum.salt, range.start as u64, part)
+                }
+            });
+            if let Some(bytes) = files.get_mut(&sum.to.0) {
+                put(bytes, sum.to.1, value);
+            }
+        }
         for (name, found) in &self.files {
             for link in self.copies.iter().filter(|link| link.to == *name) {
                 let from = files.get(&link.from.0);

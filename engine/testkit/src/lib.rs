@@ -46,7 +46,7 @@ mod unmapped;
 #[cfg(test)]
 mod tests;
 
-pub use checksums::{Checksums, Files, Links};
+pub use checksums::{Checksums, Files, Links, Sum};
 pub use disk_files::{disk_of, files_of};
 pub use fault::{
     CrashImage, CrashImages, EIO, ENOSPC, EXHAUSTIVE, Fault, FaultVfs, Op, OpKind, Plan, is_crash,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::checksums::{Files, Links};
+use crate::checksums::{Files, Links, Sum};
 
 /// Bytes of a program that one change takes.
 pub const CHANGE: usize = 8;
@@ -40,7 +40,12 @@ pub struct Forge {
 impl Forge {
     /// Of a whole store.
     pub fn new(files: Files) -> Self {
-        let links = Links::of_store(&files);
+        Self::with_sums(files, Vec::new())
+    }
+
+    /// Of a whole store with further checksums.
+    pub fn with_sums(files: Files, sums: Vec<Sum>) -> Self {
+        let links = Links::of_store(&files).with(sums);
         let mut structures: Vec<_> = links.structures().collect();
         // The text that has no checksum.
         structures

@@ -9,6 +9,7 @@ from lakebed.pure.format import block as blocks
 from lakebed.pure.format import footer, header
 from lakebed.pure.format.block import Block
 from lakebed.pure.format.coding import Malformed
+from lakebed.pure.format.contradiction import contradiction
 from lakebed.pure.format.footer import Trailer
 from lakebed.pure.format.header import COMPACTED, Header
 from lakebed.pure.format.manifest import Manifest
@@ -46,7 +47,7 @@ def inspect(file: SegmentFile, uuid: bytes) -> Manifest | Literal["open", "large
         body = Manifest.of_body(footer_block(file, head).section(blocks.MANIFEST))
     except (Malformed, TooNew):
         return "open"
-    if all(one.number != file.number for one in body.segments):
+    if contradiction(body) is not None or all(one.number != file.number for one in body.segments):
         # One of several that a repair wrote: only the last one repeats the manifest.
         return "open"
     return body.with_length(file.number, file.length)

@@ -16,14 +16,15 @@ from lakebed.pure.format import commit as commits
 from lakebed.pure.format import footer, header
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.commit import Commit
+from lakebed.pure.format.contradiction import contradiction
 from lakebed.pure.format.header import Header
 from lakebed.pure.format.manifest import Manifest
 from lakebed.pure.format.store_file import TooNew
 from lakebed.pure.segment import RowsSegment, commit_at, group_is_whole, is_commit
 from lakebed.pure.state import Hold, State
-from lakebed.pure.walk import DamagedPlace, commit_behind, damaged_at, walk_back
+from lakebed.pure.walk import DamagedPlace, Walk, commit_behind, damaged_at, walk_back
 
-__all__ = ["FoundCommit", "last_commit", "last_commit_at", "open_state"]
+__all__ = ["FoundCommit", "following", "last_commit", "last_commit_at", "open_state"]
 
 _LOOKS = 4
 """How often a reader looks at the text of LOCK again, which may be about to change."""
@@ -71,7 +72,8 @@ def open_state(
             walk = walk_back(found.file, found.header, found.offset, found.commit, known)
             # What is not damaged stays readable.
             state.active = RowsSegment(found.file, found.header, [*walk.parts], context.path)
-            state.damage = sorted([*found.damage, *walk.damage], key=lambda one: one.offset or 0)
+            others = following(found, walk, manifest)
+            state.damage = sorted([*found.damage, *walk.damage, *others], key=lambda one: one.offset or 0)
             state.end = found.end
             state.last_commit, state.last_seal = found.commit.number, found.commit.seal
             state.last_offset = found.offset
@@ -91,6 +93,25 @@ def open_state(
                 state.catalogue.add_rows(part.batches)
         state.synced = context.lock_text().synced
         return state
+
+
+def following(found: FoundCommit, walk: Walk, manifest: Manifest) -> list[DamagedPlace]:
+    """Where the active segment does not follow the manifest, as no writer writes it."""
+    number, places = found.header.number, []
+    if not found.damage and found.header.first_id != manifest.next_blob:
+        text = "its blobs do not follow those of the manifest"
+        places.append(DamagedPlace(number, 0, "segment", text))
+    if found.commit.number <= manifest.last_commit:
+        text = "its commits do not follow those of the manifest"
+        places.append(DamagedPlace(number, found.offset, "commit", text))
+    behind = manifest.next_blob
+    for part in walk.parts:
+        ids = part.ids
+        if ids.starts and (ids.starts[0] < behind or ids.ends[-1] > found.commit.next_blob):
+            text = "an index block lists blob ids that are not its own"
+            places.append(DamagedPlace(number, part.block.offset, "index", text))
+        behind = max([behind, *ids.ends[-1:]])
+    return places
 
 
 def _manifest(context: Context, previous: State | None) -> tuple[int, Manifest, Hold | None]:
@@ -115,11 +136,15 @@ def _manifest(context: Context, previous: State | None) -> tuple[int, Manifest, 
             # It was replaced while it was not held yet.
             continue
         try:
-            return number, Manifest.decode(hold.read(), number, uuid), hold
+            manifest = Manifest.decode(hold.read(), number, uuid)
         except TooNew as problem:
             raise _not_for_this_engine(context, problem) from problem
         except Malformed as problem:
             return _from_footer(context, f"manifest {number} is damaged: {problem}")
+        wrong = contradiction(manifest)
+        if wrong is not None:
+            return _from_footer(context, f"manifest {number} contradicts itself: {wrong}")
+        return number, manifest, hold
 
 
 def _not_for_this_engine(context: Context, problem: TooNew) -> FormatTooNew:
@@ -145,6 +170,10 @@ def _from_footer(context: Context, problem: str) -> tuple[int, Manifest, Hold | 
             open_ones.append(number)
     if all(number == body.active for number in open_ones):
         # Every manifest gives a segment number at least.
+        context.warn(
+            f"The newest manifest of {context.path} is damaged or missing; the footers of its segments say the same. The next writer "
+            "makes a new one."
+        )
         numbers = numbered(directory.names("manifests"), 20, "")
         return max([*numbers[-1:], body.next_segment]), body, None
     raise Corrupt(

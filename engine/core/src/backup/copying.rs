@@ -20,7 +20,7 @@ use crate::random::random_u64;
 use crate::segment::files::SegmentFiles;
 use crate::segment::frame_cache::FrameCache;
 use crate::segment::large::{LargeSegment, file_len_of};
-use crate::segment::rows::active::{ActiveRows, Newest, SyncState};
+use crate::segment::rows::active::{ActiveRows, Base, Newest, SyncState};
 use crate::segment::verify::Verification;
 use crate::segment::{ReadContext, SealedSegment, Segment};
 use crate::snapshot::open::{Caller, newest};
@@ -335,7 +335,11 @@ impl Copying<'_> {
             Wanted::Large(entry) => Arc::new(LargeSegment::new(*entry)),
             Wanted::Active(number, _) => {
                 let held = &self.committed.manifest;
-                let base = (&held.catalogue, held.next_blob);
+                let base = Base {
+                    catalogue: &held.catalogue,
+                    next_blob: held.next_blob,
+                    last_commit: held.last_commit,
+                };
                 let done = |_, _| SyncState::Done;
                 match ActiveRows::newest(&self.files, *number, None, base, done)? {
                     Newest::Commit(active) if active.last.checksum == self.committed.checksum => {

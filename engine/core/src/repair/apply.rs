@@ -100,6 +100,7 @@ impl Plan {
         let vfs = context.vfs.as_ref();
         let io = |error| Error::io(&format!("repairing {}", vfs.describe()), error);
         self.totals(report)?;
+        self.check_body()?;
         for dir in [names::SEGMENTS, names::MANIFESTS, names::INDEX] {
             vfs.create_dir(dir).map_err(io)?;
         }
@@ -228,7 +229,25 @@ impl Plan {
                 report.set_aside.push(free_name(context, &stem, DAMAGED)?);
             }
         }
-        self.totals(report)
+        self.totals(report)?;
+        self.check_body()
+    }
+
+    /// Checks that there can be a manifest of what is planned.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    fn check_body(&self) -> Result<()> {
+        if self.active.is_some() || !self.writes_manifest() {
+            return Ok(());
+        }
+        let state = Arc::new(self.state()?);
+        let mut catalogue = self.catalogue.clone();
+        let active = catalogue.next_segment.max(self.highest_segment().next());
+        catalogue.next_segment = active.next();
+        let parts = self.parts.iter().map(|part| part.entry);
+        let segments: Vec<SegmentEntry> = self.whole.iter().map(|s| s.entry).chain(parts).collect();
+        body(&state, &catalogue, &segments, None, active).map(|_| ())
     }
 }
 

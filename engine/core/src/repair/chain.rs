@@ -16,7 +16,7 @@ use crate::problem::{Problem, ProblemKind};
 use crate::segment::columns::salvage::SalvagedSegment;
 use crate::segment::damage::ReadFailure;
 use crate::segment::files::len_of;
-use crate::segment::rows::active::{ActiveRows, Newest, SyncState};
+use crate::segment::rows::active::{ActiveRows, Base, Newest, SyncState};
 use crate::segment::rows::salvage::{Salvaged, salvage};
 use crate::segment::rows::walker::{WalkedBytes, read_header};
 use crate::segment::unnamed::sealed_commits;
@@ -121,7 +121,11 @@ impl Chain {
             Some(synced) if synced >= commit => SyncState::Done,
             _ => SyncState::Unknown,
         };
-        let base = (&catalogue, survey.base.next_blob);
+        let base = Base {
+            catalogue: &catalogue,
+            next_blob: survey.base.next_blob,
+            last_commit: survey.base.last_commit,
+        };
         match ActiveRows::newest(files, number, None, base, sync) {
             Ok(Newest::Commit(active)) => {
                 self.has_active = true;
@@ -209,6 +213,17 @@ impl Chain {
         // What a repair that was stopped wrote has a higher number than what it was made from.
         links.sort_by_key(|link| (link.first(), link.found.segment));
         for link in links {
+            // Commits of the active segment come after those of all others, whatever number the manifest says.
+            if link.in_place == Some(plan.survey.base.active_segment)
+                && link.last() <= plan.last_commit
+            {
+                let sealed = plan.whole.iter().map(|sealed| sealed.entry.last_commit);
+                let known = sealed.max().unwrap_or_default();
+                if link.first() > known {
+                    plan.last_commit = known;
+                    plan.amended = true;
+                }
+            }
             // A repair that was stopped may have written the same commits to another file.
             if link.first() > plan.last_commit {
                 take(plan, link, report);

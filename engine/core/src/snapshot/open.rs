@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::index::lookup::Lookup;
 use crate::place::restored;
 use crate::segment::SealedSegment;
-use crate::segment::rows::active::{ActiveRows, Newest, SyncState};
+use crate::segment::rows::active::{ActiveRows, Base, Newest, SyncState};
 use crate::writer_lock::{read_synced, read_text};
 
 /// How often a reader tries again when the manifest is replaced while it is being read.
@@ -338,7 +338,11 @@ fn open_active(
     };
     let sync = |commit, time| sync_state(context, caller, commit, time);
     let files = &context.segments;
-    let base = (&manifest.catalogue, manifest.next_blob);
+    let base = Base {
+        catalogue: &manifest.catalogue,
+        next_blob: manifest.next_blob,
+        last_commit: manifest.last_commit,
+    };
     match ActiveRows::newest(files, number, known, base, sync)? {
         Newest::Commit(active) => Ok(Some(active)),
         Newest::NoCommit => Ok(None),

@@ -12,7 +12,7 @@ use super::commit::Failure;
 use super::manifest::{failed_sync, write_manifest};
 use crate::catalogue::{Catalogue, ManifestPoint, merge_summaries};
 use crate::context::StoreContext;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::CommittedState;
 
 /// Seals the active segment, which `file` is. A manifest names it sealed afterwards.
@@ -105,5 +105,15 @@ pub(crate) fn body_of(
         next_blob: committed.next_blob,
         active_segment: active,
     };
-    catalogue.to_body(&point, segments, merge_summaries)
+    let body = catalogue.to_body(&point, segments, merge_summaries)?;
+    match body.contradiction() {
+        None => Ok(body),
+        Some(what) => Err(Error::new(
+            ErrorKind::Corrupt,
+            format!(
+                "The store contradicts itself, and no manifest is made of it ({what}); what is stored stays readable, and `lakebed \
+                 repair` makes the store whole again."
+            ),
+        )),
+    }
 }

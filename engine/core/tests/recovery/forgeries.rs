@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::sync::Mutex;
 
-use lakebed_testkit::{CHANGE, Forge, Tally, Tried};
+use lakebed_testkit::{CHANGE, Tally, Tried};
 
 use crate::recovery::support::through::{base_of, bases, go_through};
 use crate::recovery::support::{bound, on_both_cores};
@@ -33,10 +33,7 @@ fn whatever_the_files_say() {
         let changes = 1 + seed as usize % 3;
         lakebed_testkit::strategies::noise(seed, 1 + CHANGE * changes)
     }));
-    let bases: Vec<_> = bases()
-        .into_iter()
-        .map(|(files, known)| (Forge::new(files), known))
-        .collect();
+    let bases = bases();
     let wrong = Mutex::new(String::new());
     on_both_cores(&programs, |program| {
         let (base, changes) = program.split_first().unwrap();

@@ -55,7 +55,8 @@ fn read(files: &Files, known: &BTreeMap<Hash, Vec<u8>>, newest: u64, what: &dyn 
 fn bits_flip_in_every_structure() {
     let tally = Tally::new("bits flipped in every structure");
     let names = ["index runs", "columns", "a dictionary", "a large blob"];
-    for ((files, known), name) in bases().iter().zip(names) {
+    for ((forge, known), name) in bases().iter().zip(names) {
+        let files = forge.files();
         let store = Store::open_on(Arc::new(disk_of(files).unwrap()), reading()).unwrap();
         let newest = store.commit_number().0;
         assert!(name != "index runs" || files.keys().any(|name| name.starts_with("index/")));

@@ -14,7 +14,7 @@ from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.header import Header
 from lakebed.pure.format.manifest import SealedSegment
 from lakebed.pure.format.tables import CommitEntry
-from lakebed.pure.opening import last_commit
+from lakebed.pure.opening import following, last_commit
 from lakebed.pure.parts import FooterPart
 from lakebed.pure.repair.entries import recover_collections
 from lakebed.pure.repair.plan import Active, Part, Plan
@@ -110,7 +110,8 @@ class Chain:
             return
         walk = walk_back(found.file, found.header, found.offset, found.commit)
         segment = RowsSegment(found.file, found.header, [*walk.parts], context.path)
-        self.damage = sorted([*found.damage, *walk.damage], key=lambda one: one.offset or 0)
+        others = following(found, walk, base)
+        self.damage = sorted([*found.damage, *walk.damage, *others], key=lambda one: one.offset or 0)
         catalogue = Plan.of(self.survey).catalogue
         for part in walk.parts:
             misfit = catalogue.apply_what_fits(part.records)
@@ -148,6 +149,12 @@ class Chain:
         # What a repair that was stopped wrote has a higher number than what it was made from.
         links = sorted(self._in_place(plan, report, lost=lost), key=lambda link: (link.first, link.found.header.number))
         for link in links:
+            # Commits of the active segment come after those of all others, whatever number the manifest says.
+            if link.in_place == self.survey.base.active and link.last <= plan.last_commit:
+                known = max((one.last_commit for one in plan.whole), default=0)
+                if link.first > known:
+                    plan.last_commit = known
+                    plan.amended = True
             # A repair that was stopped may have written the same commits to another file.
             if link.first > plan.last_commit:
                 take(plan, link, report)

@@ -12,6 +12,7 @@ from lakebed.pure.files import Directory, SegmentFile, manifest_name, numbered, 
 from lakebed.pure.footers import inspect, is_written
 from lakebed.pure.format import header
 from lakebed.pure.format.coding import Malformed
+from lakebed.pure.format.contradiction import contradiction
 from lakebed.pure.format.header import Header
 from lakebed.pure.format.manifest import Manifest
 from lakebed.pure.format.store_file import SEGMENTS_OF_FORMAT_2, StoreFile, TooNew
@@ -156,16 +157,22 @@ def _manifests(directory: Directory, uuid: bytes) -> tuple[list[int], list[Manif
     """The numbers of all manifests, what the whole ones of this store say, and the numbers of the damaged ones;
     ascending."""
     numbers = numbered(directory.names("manifests"), 20, "")
-    bodies, damaged = [], []
+    bodies: list[Manifest] = []
+    damaged: list[int] = []
     for number in numbers:
         try:
-            bodies.append(Manifest.decode(directory.read(manifest_name(number)), number, uuid))
+            body = Manifest.decode(directory.read(manifest_name(number)), number, uuid)
         except Malformed:
             damaged.append(number)
         except TooNew as problem:
             raise FormatTooNew(
                 f"{manifest_name(number)} was written by a newer lakebed ({problem}); upgrade lakebed to repair the store."
             ) from problem
+        else:
+            if contradiction(body) is None:
+                bodies.append(body)
+            else:
+                damaged.append(number)
     return numbers, bodies, damaged
 
 

@@ -37,6 +37,14 @@ pub(crate) struct ActiveRows {
     rows: OnceLock<Arc<[RowBatchEntry]>>,
 }
 
+/// What the manifest says before the first group of the active segment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Base<'a> {
+    pub(crate) catalogue: &'a Catalogue,
+    pub(crate) next_blob: BlobId,
+    pub(crate) last_commit: CommitNumber,
+}
+
 /// What is known of the sync of a commit that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SyncState {
@@ -102,8 +110,8 @@ impl ActiveRows {
         self.blocks.iter().map(|block| block.ids.len()).sum()
     }
 
-    /// The segment as of the newest commit that may be shown, given catalogue and next blob id of the manifest before
-    /// it and what this store object saw of it last. `sync` says of a commit's number and time what is known of its
+    /// The segment as of the newest commit that may be shown, given the manifest before it and what this store object
+    /// saw of it last. `sync` says of a commit's number and time what is known of its
     /// sync. `None` when it has no such commit.
     ///
     /// # Errors
@@ -112,10 +120,10 @@ impl ActiveRows {
         files: &SegmentFiles,
         number: SegmentNumber,
         known: Option<&Arc<Self>>,
-        base: (&Catalogue, BlobId),
+        base: Base<'_>,
         sync: impl FnOnce(CommitNumber, i64) -> SyncState,
     ) -> Result<Newest> {
-        let (file, damage) = if let Some(known) = known {
+        let (file, mut damage) = if let Some(known) = known {
             (Arc::clone(&known.file), known.damage.clone())
         } else {
             let Some(file) = files.open_if_there(number)? else {
@@ -124,7 +132,7 @@ impl ActiveRows {
             let len = len_of(number, file.as_ref())?;
             match ActiveFile::open(files, number, file, len)? {
                 Some((file, mut damage)) => {
-                    if damage.is_empty() && file.first_blob != base.1 {
+                    if damage.is_empty() && file.first_blob != base.next_blob {
                         let text = "its blobs do not follow those of the manifest";
                         damage.push(Damage::Header(DamagedPlace::new(number, 0, text)));
                     }
@@ -165,7 +173,11 @@ impl ActiveRows {
             return Ok(Newest::Commit(Arc::clone(known)));
         }
         let blocks = known.map_or(&[][..], |known| known.blocks.as_slice());
-        let walk = walker.walk(last, blocks, base)?;
+        if last.commit.number <= base.last_commit {
+            let text = "its commits do not follow those of the manifest";
+            damage.push(Damage::Commit(DamagedPlace::new(number, last.offset, text)));
+        }
+        let walk = walker.walk(last, blocks, (base.catalogue, base.next_blob))?;
         Ok(Newest::Commit(Arc::new(Self::new(
             file, walk, damage, last,
         ))))

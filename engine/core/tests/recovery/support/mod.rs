@@ -4,6 +4,7 @@ pub(crate) mod image;
 pub(crate) mod look;
 pub(crate) mod runner;
 pub(crate) mod through;
+pub(crate) mod unpacked;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

@@ -9,8 +9,15 @@ use lakebed_core::{
     Options, ProgressFn, RepairOptions, RepairReport, Result, ScanRequest, Seq, Source, Store,
     StoredLayout,
 };
-use lakebed_testkit::{Files, disk_of, files_of, records::similar, strategies::noise};
+use lakebed_testkit::{Files, Forge, disk_of, files_of, records::similar, strategies::noise};
 use lakebed_vfs::{MemVfs, Vfs};
+
+use super::unpacked::unpacked;
+
+/// Fills a store.
+type Fill = fn(&Store) -> Result<()>;
+/// Makes a store of files one that can be forged.
+type Prepare = fn(Files) -> Forge;
 
 /// Bytes of a blob that has a file of its own.
 const LARGE: usize = (16 << 20) + 5;
@@ -35,11 +42,18 @@ pub(crate) fn reading() -> Options {
 }
 
 /// Stores with every structure, and the blobs that were put into them: an index run, a deleted and a dropped row, an
-/// active segment of several commits; columns; a dictionary; a large blob.
-pub(crate) fn bases() -> Vec<(Files, BTreeMap<Hash, Vec<u8>>)> {
-    [small, columns, dictionary, large]
+/// active segment of several commits; columns; a dictionary; a large blob; columns whose pages can be forged.
+pub(crate) fn bases() -> Vec<(Forge, BTreeMap<Hash, Vec<u8>>)> {
+    let fills: [(Fill, Prepare); 5] = [
+        (small, Forge::new),
+        (columns, Forge::new),
+        (dictionary, Forge::new),
+        (large, Forge::new),
+        (columns, unpacked),
+    ];
+    fills
         .into_iter()
-        .map(|fill| {
+        .map(|(fill, forge)| {
             let disk = MemVfs::new();
             let store = Store::open_on(Arc::new(disk.clone()), options()).unwrap();
             fill(&store).unwrap();
@@ -56,14 +70,14 @@ pub(crate) fn bases() -> Vec<(Files, BTreeMap<Hash, Vec<u8>>)> {
                 }
             }
             store.close().unwrap();
-            (files_of(&disk).unwrap(), known)
+            (forge(files_of(&disk).unwrap()), known)
         })
         .collect()
 }
 
 /// The store that the first byte of a program chooses: those that take long less often.
 pub(crate) fn base_of(byte: u8) -> usize {
-    [0, 0, 0, 0, 1, 1, 2, 3][usize::from(byte % 8)]
+    [0, 0, 0, 0, 1, 1, 2, 3, 0, 0, 0, 0, 1, 1, 2, 4][usize::from(byte % 16)]
 }
 
 fn append(store: &Store, collection: &str, numbers: std::ops::Range<usize>) -> Result<()> {
