@@ -20,6 +20,7 @@ from lakebed.pure.format.commit import Commit
 from lakebed.pure.format.header import Header
 from lakebed.pure.format.manifest import Manifest
 from lakebed.pure.format.store_file import TooNew
+from lakebed.pure.repeated import repeated
 from lakebed.pure.segment import RowsSegment, commit_at, parts_of_groups, read_header
 from lakebed.pure.state import Hold, State
 
@@ -144,7 +145,8 @@ def _from_footer(context: Context, problem: str) -> tuple[int, Manifest, Hold | 
             block = Block.decode(file.exactly(trailer.block, trailer.length), head.salt, trailer.block)
             body = block.section(blocks.MANIFEST)
             if found is None and body:
-                manifest = Manifest.of_body(body).with_length(number, file.length)
+                whole = repeated(directory, context.store_file.uuid, number, body).body
+                manifest = Manifest.of_body(whole).with_length(number, file.length)
                 found = number, manifest
         except TooNew as newer:
             raise _not_for_this_engine(context, newer) from newer

@@ -1,6 +1,7 @@
 //! Manifests: the catalogue of a store as of a seal, in a file.
 
 mod body;
+mod difference;
 mod entries;
 
 use crate::checksum::checksum;
@@ -9,6 +10,7 @@ use crate::error::{FormatError, Reason, Result};
 use crate::ids::StoreUuid;
 
 pub use body::ManifestBody;
+pub use difference::{BodyDifference, put_body_difference};
 pub(crate) use entries::decode_name;
 pub use entries::{
     CollectionEntry, DictionaryEntry, FileEntry, IngestEntry, LargeEntry, SegmentEntry,
