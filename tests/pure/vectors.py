@@ -18,6 +18,7 @@ from lakebed.pure.format import columns, records, tables
 from lakebed.pure.format.checksums import checksum
 from lakebed.pure.format.coding import Reader
 from lakebed.pure.format.commit import Commit
+from lakebed.pure.format.difference import BodyDifference, encode_difference
 from lakebed.pure.format.footer import Trailer
 from lakebed.pure.format.frame import DICTIONARY, Frame
 from lakebed.pure.format.header import ROWS, Header
@@ -311,6 +312,22 @@ def _bucket() -> Vector:
     return Vector("a bucket of a store-wide run", shape, encode_bucket(value, **shape), decode)
 
 
+def _difference() -> Vector:
+    base = bytes(range(100))
+    body = b"\1" + base[:40] + b"new" + base[50:] + b"end"
+
+    def decode(data: Any) -> Fields:
+        found = BodyDifference.decode(data)
+        assert found is not None
+        yield "base", found.base
+        yield "length", found.length
+        yield "body", found.apply(base)
+
+    return Vector(
+        "a body of a manifest as the difference from the bytes 0 to 99", {}, encode_difference(7, base, body), decode
+    )
+
+
 def _part_list() -> Vector:
     entries = [
         columns.PartEntry(3, 1, 1500, 1 << 63, 4096, 300),
@@ -397,6 +414,7 @@ def vectors() -> dict[str, Vector]:
         "footer-sections": _footer_sections(),
         "footer-trailer": _trailer(),
         "manifest": _manifest(),
+        "manifest-difference": _difference(),
         "run-header": _run(),
         "run-bucket": _bucket(),
         "part-list": _part_list(),

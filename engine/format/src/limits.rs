@@ -3,7 +3,7 @@
 /// Format version of a store, major part. A reader refuses a higher one.
 pub const MAJOR: u16 = 1;
 /// Format version of a new store, minor part. A reader accepts any.
-pub const MINOR: u16 = 3;
+pub const MINOR: u16 = 4;
 /// Incompatible feature of a store: segments of [`crate::SegmentFormat::V2`] occur.
 pub const FEATURE_ROW_COMMITS: u64 = 1;
 /// All incompatible features that this code knows.

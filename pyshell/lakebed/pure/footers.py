@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lakebed.pure.files import SegmentFile
+from lakebed.pure.files import Directory, SegmentFile
 from lakebed.pure.format import block as blocks
 from lakebed.pure.format import footer, header
 from lakebed.pure.format.block import Block
@@ -14,6 +14,7 @@ from lakebed.pure.format.footer import Trailer
 from lakebed.pure.format.header import COMPACTED, Header
 from lakebed.pure.format.manifest import Manifest
 from lakebed.pure.format.store_file import TooNew
+from lakebed.pure.repeated import repeated
 from lakebed.pure.segment import group_is_whole, read_header
 
 __all__ = ["footer_block", "inspect", "is_written"]
@@ -36,7 +37,7 @@ def footer_block(file: SegmentFile, head: Header) -> Block:
     return block
 
 
-def inspect(file: SegmentFile, uuid: bytes) -> Manifest | Literal["open", "large"]:
+def inspect(directory: Directory, file: SegmentFile, uuid: bytes) -> Manifest | Literal["open", "large"]:
     """What a segment file says of itself, without a manifest: the catalogue, with the length of this file; `"large"`
     for a large blob; `"open"` without a whole header, or without a footer that names its own segment. Raises
     `StoreIOError`."""
@@ -44,7 +45,8 @@ def inspect(file: SegmentFile, uuid: bytes) -> Manifest | Literal["open", "large
         head = read_header(file, file.number, uuid)
         if head.layout == header.LARGE:
             return "large"
-        body = Manifest.of_body(footer_block(file, head).section(blocks.MANIFEST))
+        stored = footer_block(file, head).section(blocks.MANIFEST)
+        body = Manifest.of_body(repeated(directory, uuid, file.number, stored).body)
     except (Malformed, TooNew):
         return "open"
     if contradiction(body) is not None or all(one.number != file.number for one in body.segments):

@@ -161,7 +161,7 @@ def _from_footer(context: Context, problem: str) -> tuple[int, Manifest, Hold | 
     body = Manifest()
     for number in reversed(numbered(directory.names("segments"), 12, ".seg")):
         file = SegmentFile(directory, number, mapped=False)
-        found = inspect(file, uuid)
+        found = inspect(directory, file, uuid)
         file.close()
         if isinstance(found, Manifest):
             body = found

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use lakebed_format::manifest::{BodyDifference, put_body_difference};
 use lakebed_format::{Layout, ManifestBody, SegmentEntry, SegmentNumber};
 use lakebed_vfs::File;
 
@@ -13,6 +14,7 @@ use super::manifest::{failed_sync, write_manifest};
 use crate::catalogue::{Catalogue, ManifestPoint, merge_summaries};
 use crate::context::StoreContext;
 use crate::error::{Error, ErrorKind, Result};
+use crate::segment::rows::footer::repeated;
 use crate::snapshot::CommittedState;
 
 /// Seals the active segment, which `file` is. A manifest names it sealed afterwards.
@@ -32,7 +34,11 @@ pub(crate) fn seal(
         &active.blocks,
         &active.last,
         None,
-        |entry| body_after(committed, entry),
+        |entry| {
+            let mut body = Vec::new();
+            body_after(committed, entry)?.encode(&mut body);
+            Ok(to_repeat(context, committed, body))
+        },
     )?;
     let body = body_after(committed, footer.entry)?;
     let undo = |error: Error| {
@@ -53,6 +59,35 @@ pub(crate) fn seal(
 
 fn sealing(entry: &SegmentEntry) -> String {
     format!("sealing segment {}", entry.number)
+}
+
+/// What a footer stores of the body of a manifest: the difference from the one that the footer of an earlier segment
+/// has, unless the differences since then have become as long as a body. So they cost the square root of what whole
+/// bodies would.
+fn to_repeat(context: &StoreContext, committed: &CommittedState, body: Vec<u8>) -> Vec<u8> {
+    let sealed = &committed.manifest.sealed;
+    let numbers = || sealed.iter().map(|sealed| sealed.entry.number);
+    // What cannot be read is not relied on.
+    let newest = numbers().max();
+    let repeated = newest.and_then(|newest| repeated(&context.segments, newest).ok().flatten());
+    let Some((number, base)) = repeated.map(|repeated| repeated.base) else {
+        return body;
+    };
+    if !numbers().any(|sealed| sealed == number) {
+        return body;
+    }
+    let mut difference = Vec::new();
+    put_body_difference(number, &base, &body, &mut difference);
+    let seals = numbers().filter(|sealed| *sealed > number).count() + 1;
+    let made = BodyDifference::decode(&difference, 0)
+        .and_then(|made| made.map(|made| made.apply(&base)).transpose());
+    let pays = difference.len() * (seals + 1) / 2 <= body.len();
+    // A body that has parts of the other one many times may be longer than a difference may say.
+    if pays && made.is_ok_and(|made| made.as_ref() == Some(&body)) {
+        difference
+    } else {
+        body
+    }
 }
 
 /// The body of the manifest after this segment is sealed.

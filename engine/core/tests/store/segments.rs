@@ -1,4 +1,5 @@
-use lakebed_core::{Hash, Seq, Store};
+use lakebed_core::{ErrorKind, Hash, RepairOptions, Seq, Store};
+use lakebed_format::{FooterTrailer, IndexBlock, SectionKind, SegmentHeader, TRAILER_LEN};
 use lakebed_vfs::Open;
 
 use super::*;
@@ -137,4 +138,83 @@ fn segments_are_finished_by_their_bytes_or_by_their_blobs() {
         }
         assert_all(&open(&vfs), &hashes);
     }
+}
+
+/// Bytes that the footer of a sealed segment has of the manifest.
+fn repeated_bytes(vfs: &Arc<dyn Vfs>, name: &str) -> u64 {
+    let file = vfs.open_read(&format!("segments/{name}")).unwrap();
+    let mut bytes = vec![0; usize::try_from(file.len().unwrap()).unwrap()];
+    file.read_exact_at(&mut bytes, 0).unwrap();
+    let salt = SegmentHeader::decode(&bytes).unwrap().salt;
+    let at = bytes.len() - TRAILER_LEN;
+    let tail = FooterTrailer::decode(&bytes[at..], salt, at as u64).unwrap();
+    let block = &bytes[usize::try_from(tail.block_offset).unwrap()..];
+    let block = IndexBlock::decode(block, salt, tail.block_offset, tail.block_len).unwrap();
+    block.section(SectionKind::ManifestBody).unwrap().len
+}
+
+#[test]
+fn footers_repeat_what_changed_of_the_manifest() {
+    let vfs = memory();
+    let store = open(&vfs);
+    for n in 0..200 {
+        append(&store, &format!("one of many collections {n}"), &["1"]);
+    }
+    for n in 0..50 {
+        append(&store, "c", &[&n.to_string()]);
+        store.seal().unwrap();
+    }
+    let wanted = rows(&store, "c");
+    store.close().unwrap();
+    let segments = vfs.list("segments").unwrap();
+    let bytes: Vec<u64> = segments
+        .iter()
+        .map(|name| repeated_bytes(&vfs, name))
+        .collect();
+    let longest = *bytes.iter().max().unwrap();
+    assert!(longest > 5000, "{bytes:?}");
+    assert!(bytes.iter().sum::<u64>() < longest * 12, "{bytes:?}");
+
+    let manifests = vfs.list("manifests").unwrap();
+    for name in &manifests {
+        vfs.unlink(&format!("manifests/{name}")).unwrap();
+    }
+    let store = open(&vfs);
+    assert_eq!(rows(&store, "c"), wanted);
+    assert_eq!(store.collections().unwrap().len(), 201);
+    append(&store, "c", &["7"]);
+    store.commit().unwrap();
+    assert_whole(&store);
+    store.close().unwrap();
+}
+
+#[test]
+fn without_manifests_and_the_footer_that_others_need_repair_finds_all() {
+    let vfs = memory();
+    let store = open(&vfs);
+    for n in 0..6 {
+        append(&store, "c", &[&n.to_string(), "\"the same\""]);
+        store.seal().unwrap();
+    }
+    let wanted = rows(&store, "c");
+    store.close().unwrap();
+    let segments = vfs.list("segments").unwrap();
+    // The first one has a whole body, since there is none before; the last one needs an earlier one.
+    let last = segments.last().unwrap();
+    assert!(repeated_bytes(&vfs, last) < repeated_bytes(&vfs, &segments[0]) * 3);
+    for name in vfs.list("manifests").unwrap() {
+        vfs.unlink(&format!("manifests/{name}")).unwrap();
+    }
+    for name in segments.split_last().unwrap().1 {
+        let name = format!("segments/{name}");
+        let file = vfs.open(&name, Open::ReadWrite).unwrap();
+        let len = file.len().unwrap();
+        file.write_all_at(b"damage", len - 20).unwrap();
+    }
+    let opened = Store::open_on(Arc::clone(&vfs), options());
+    assert_eq!(opened.unwrap_err().kind(), ErrorKind::Corrupt);
+    Store::repair_on(&vfs, &options(), RepairOptions::default()).unwrap();
+    let store = open(&vfs);
+    assert_eq!(rows(&store, "c"), wanted);
+    assert_whole(&store);
 }

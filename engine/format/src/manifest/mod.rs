@@ -2,6 +2,7 @@
 
 mod body;
 mod contradiction;
+mod difference;
 mod entries;
 
 use crate::checksum::checksum;
@@ -10,6 +11,7 @@ use crate::error::{FormatError, Reason, Result};
 use crate::ids::StoreUuid;
 
 pub use body::ManifestBody;
+pub use difference::{BodyDifference, put_body_difference};
 pub(crate) use entries::decode_name;
 pub use entries::{
     CollectionEntry, DictionaryEntry, FileEntry, IngestEntry, LargeEntry, SegmentEntry,

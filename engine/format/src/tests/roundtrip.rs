@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::samples::{self, SALT};
 use crate::frame::FrameSpec;
 use crate::index_run::{Bucket, BucketShape, put_bucket};
+use crate::manifest::{BodyDifference, put_body_difference};
 use crate::*;
 
 #[test]
@@ -339,6 +340,31 @@ proptest! {
         prop_assert!(locate(&payload, lengths.len() as u32, lengths.len() as u32).is_err());
         payload.push(0);
         prop_assert!(lengths.len() == 1 || decode_offsets(&payload, lengths.len() as u32, &mut offsets).is_err());
+    }
+
+    #[test]
+    fn differences_of_bodies(
+        base in prop::collection::vec(0..5_u8, 0..400),
+        edits in prop::collection::vec((any::<u16>(), any::<u16>(), prop::collection::vec(any::<u8>(), 0..20)), 0..6),
+    ) {
+        let mut body = base.clone();
+        for (at, len, new) in edits {
+            let at = usize::from(at) % (body.len() + 1);
+            let end = (at + usize::from(len) % 30).min(body.len());
+            body.splice(at..end, new);
+        }
+        let mut bytes = Vec::new();
+        put_body_difference(SegmentNumber(9), &base, &body, &mut bytes);
+        let difference = BodyDifference::decode(&bytes, 0).unwrap().unwrap();
+        prop_assert_eq!(difference.base, SegmentNumber(9));
+        // A body that copies parts of the base twice may be longer than a difference may say.
+        if body.len() <= base.len() {
+            prop_assert_eq!(&difference.apply(&base).unwrap(), &body);
+        }
+        let mut other = base.clone();
+        other.push(7);
+        other.rotate_right(1);
+        prop_assert!(difference.apply(&other).map_or(true, |made| made == body));
     }
 
     #[test]

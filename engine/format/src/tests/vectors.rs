@@ -8,6 +8,7 @@ use std::fmt::Display;
 use crate::index_block::{IndexBlock, SectionKind};
 use crate::index_run::{Bucket, BucketShape};
 use crate::lock::LockText;
+use crate::manifest::BodyDifference;
 use crate::*;
 
 use file::{Fields, Vector, hex, list, or_dash, runs};
@@ -424,6 +425,20 @@ fn manifest() {
         out.add("pinned", &[&runs(&found.pinned)]);
         out.add("deleted", &[&runs(&found.deleted)]);
         found.large.iter().for_each(|entry| add_large(entry, out));
+    });
+}
+
+#[test]
+fn manifest_difference() {
+    vector!("manifest-difference").check(|bytes, out| {
+        let base: Vec<u8> = (0..100).collect();
+        let found = BodyDifference::decode(bytes, 0).unwrap().unwrap();
+        let body = found.apply(&base).unwrap();
+        out.each(&[
+            ("base", &found.base.0),
+            ("length", &body.len()),
+            ("body", &hex(&body)),
+        ]);
     });
 }
 

@@ -13,7 +13,7 @@ __all__ = ["IS_BACKUP", "MAJOR", "MINOR", "SEGMENTS_OF_FORMAT_2", "SIZE", "Store
 SIZE: Final = 64
 MAGIC: Final = b"\x89LKB\r\n\x1a\n"
 MAJOR: Final = 1
-MINOR: Final = 3
+MINOR: Final = 4
 SEGMENTS_OF_FORMAT_2: Final = 1
 """Bit 0 of the incompatible features: new segments have format 2."""
 IS_BACKUP: Final = 1

@@ -80,7 +80,7 @@ def survey(directory: Directory, options: Options, report: Report) -> Survey:
         if number in named:
             continue
         file = SegmentFile(directory, number, mapped=False)
-        body = inspect(file, store_file.uuid)
+        body = inspect(directory, file, store_file.uuid)
         if isinstance(body, Manifest) and (newest is None or body.last_commit > newest.last_commit):
             found.append((body, is_written(file, store_file.uuid)))
     found.sort(key=lambda one: (one[0].last_commit, one[0].next_segment))

@@ -12,13 +12,15 @@ from lakebed.pure.files import segment_name, write_all
 from lakebed.pure.format import block as blocks
 from lakebed.pure.format import footer, header
 from lakebed.pure.format.block import FOOTER_LEVEL, Made, encode_block
-from lakebed.pure.format.coding import aligned, padding
+from lakebed.pure.format.coding import Malformed, aligned, padding
+from lakebed.pure.format.difference import encode_difference
 from lakebed.pure.format.footer import Trailer
 from lakebed.pure.format.header import Header
 from lakebed.pure.format.ids import Ids
 from lakebed.pure.format.manifest import Manifest, SealedSegment
 from lakebed.pure.format.tables import CommitEntry, Extent, encode_ordinals
 from lakebed.pure.parts import GroupPart
+from lakebed.pure.repeated import repeated, stored_body
 from lakebed.pure.state import State
 from lakebed.pure.write.manifests import with_catalogue, write_manifest
 
@@ -68,6 +70,27 @@ def encode_footer(
     trailer = Trailer(start, len(block), last_commit, head.number, len(ids), head_checksum)
     at = end - footer.SIZE
     return padding(offset, 8) + block + bytes(at - start - len(block)) + trailer.encode(head.salt, at)
+
+
+def _to_repeat(state: State, sealed: Sequence[int], body: bytes) -> bytes:
+    """What a footer stores of the body of a manifest: the difference from what the footer of an earlier segment has, of
+    the `sealed`, unless the differences since then have become as long as a body."""
+    if not sealed:
+        return body
+    directory, uuid = state.context.directory, state.context.store_file.uuid
+    newest = max(sealed)
+    try:
+        found = repeated(directory, uuid, newest, stored_body(directory, uuid, newest))
+    except (Malformed, OSError):
+        # What cannot be read is not relied on.
+        return body
+    if found.base not in sealed:
+        return body
+    difference = encode_difference(found.base, found.base_body, body)
+    seals = sum(number > found.base for number in sealed) + 1
+    pays = len(difference) * (seals + 1) // 2 <= len(body)
+    # A body that has parts of the other one many times may be longer than a difference may say.
+    return difference if pays and len(body) <= len(found.base_body) + len(difference) - 32 else body
 
 
 def seal(state: State, describe: DescriptionOf, checked: Callable[[], None]) -> None:
@@ -124,7 +147,8 @@ def seal(state: State, describe: DescriptionOf, checked: Callable[[], None]) -> 
         catalogue,
         describe,
     )
-    data = encode_footer(active.header, state.end, state.last_offset, parts, manifest.body())
+    body = _to_repeat(state, [one.number for one in rows], manifest.body())
+    data = encode_footer(active.header, state.end, state.last_offset, parts, body)
     descriptor = context.directory.open(segment_name(active.number), os.O_RDWR)
     try:
         try:

@@ -5,10 +5,12 @@ use lakebed_format::{
     RowBatchEntry, SectionKind, SegmentEntry, SegmentFormat, SegmentNumber, coding::Reader,
 };
 
+use super::footer::whole;
 use super::sealed_tables::{Opened, ordinals_in};
 use super::walker::Walker;
 use crate::error::{Error, Result};
 use crate::problem::ProblemKind;
+use crate::segment::files::SegmentFiles;
 use crate::segment::verify::Verification;
 
 /// What index blocks or a footer list.
@@ -37,6 +39,7 @@ impl Tables {
 
 /// Compares the footer with the index blocks of the groups, and the manifest's entry with the footer.
 pub(super) fn verify_footer(
+    files: &SegmentFiles,
     opened: &Opened,
     entry: &SegmentEntry,
     blocks: &[IndexBlock],
@@ -86,10 +89,13 @@ pub(super) fn verify_footer(
         .section(&opened.footer, SectionKind::ManifestBody)
         .map_err(Error::from);
     let body = body.and_then(|data| {
-        let body = ManifestBody::decode(&data, opened.footer.offset);
-        body.map_err(|e| Error::of_format(number, &e))
+        let Some(whole) = whole(files, number, data.to_vec())? else {
+            return Ok(None);
+        };
+        let body = ManifestBody::decode(&whole.bytes, opened.footer.offset);
+        body.map(Some).map_err(|e| Error::of_format(number, &e))
     });
-    if let Some(body) = verification.keep(ProblemKind::Footer, number, at, body)? {
+    if let Some(Some(body)) = verification.keep(ProblemKind::Footer, number, at, body)? {
         repeated(&body, entry, number, at, verification);
     }
     Ok(())

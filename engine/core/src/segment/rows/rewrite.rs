@@ -445,9 +445,14 @@ impl Rewrite {
             ids: index.ids,
             catalogue: Catalogue::default(),
         });
-        let footer =
-            self.writer
-                .footer(walker, &[block], &commit, Some(self.totals), catalogue_with)?;
+        let body_of = |entry| {
+            let mut body = Vec::new();
+            catalogue_with(entry)?.encode(&mut body);
+            Ok(body)
+        };
+        let footer = self
+            .writer
+            .footer(walker, &[block], &commit, Some(self.totals), body_of)?;
         let io = |error| Error::io(&writing(self.new.number), error);
         self.file
             .write_all_at(&footer.bytes, commit.end())

@@ -477,7 +477,13 @@ impl Segment for SealedRows {
         tables.frames = frames.unwrap_or_default();
         let walked = verify_rows(read, walker, tail.last_commit, &tables, verification)?;
         if structures && walked.whole && whole {
-            verify_footer(opened, &self.entry, &walked.blocks, verification)?;
+            verify_footer(
+                read.files,
+                opened,
+                &self.entry,
+                &walked.blocks,
+                verification,
+            )?;
             verify_ordinals(opened, &self.entry, verification)?;
         }
         Ok(())

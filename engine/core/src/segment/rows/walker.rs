@@ -13,9 +13,8 @@ use std::sync::Arc;
 use lakebed_format::{
     BlobId, COMMIT_LEN, CatalogueRecord, Commit, CommitEntry, Fingerprint, FooterTrailer,
     FormatError, FrameEntry, FrameTable, HEADER_LEN, IdSet, IndexBlock, LocatedCommit,
-    ManifestBody as CatalogueBody, RowBatchEntry, RunningChecksum, SectionKind, SegmentFormat,
-    SegmentHeader, SegmentNumber, Seq, TRAILER_LEN, coding::Reader, find_last_commit,
-    index_block::MAX_BLOCK_HEADER, limits,
+    RowBatchEntry, RunningChecksum, SectionKind, SegmentFormat, SegmentHeader, SegmentNumber, Seq,
+    TRAILER_LEN, coding::Reader, find_last_commit, index_block::MAX_BLOCK_HEADER, limits,
 };
 use lakebed_vfs::ReadFile;
 
@@ -262,17 +261,10 @@ impl Walker<'_> {
         Ok(block)
     }
 
-    /// What a manifest said when this segment was sealed: the footer repeats it, except for the length of the file it
-    /// is in.
-    pub(crate) fn footer_catalogue(&self, len: u64) -> ReadResult<CatalogueBody> {
+    /// What the footer repeats of the manifest of the seal, as it is stored.
+    pub(crate) fn footer_body(&self, len: u64) -> ReadResult<Slice> {
         let footer = self.footer(len)?;
-        let data = self.section_of(&footer, SectionKind::ManifestBody, None, Damage::Footer)?;
-        let body = CatalogueBody::decode(&data, footer.offset)
-            .map_err(|error| self.refused(&error, Damage::Footer))?;
-        match body.contradiction() {
-            None => Ok(body),
-            Some(what) => Err(self.damaged(footer.offset, what, Damage::Footer)),
-        }
+        self.section_of(&footer, SectionKind::ManifestBody, None, Damage::Footer)
     }
 
     /// Walks back from `last` to what is known already: known blocks that end where a new one begins are kept. `base`

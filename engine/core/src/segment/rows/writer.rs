@@ -8,10 +8,9 @@ use std::sync::Arc;
 use lakebed_codec::Frame;
 use lakebed_format::{
     COMMIT_LEN, Commit, CommitEntry, CommitNumber, FingerprintExtent, FooterTrailer, FrameEntry,
-    FrameSpec, IdRun, IdSet, IndexBlock, IndexBlockBuilder, Layout, LocatedCommit,
-    ManifestBody as CatalogueBody, Ordinals, RowBatchEntry, RunningChecksum, SectionKind,
-    SegmentEntry, SegmentFormat, SegmentHeader, SegmentNumber, StoreUuid, TRAILER_LEN,
-    coding::align8, coding::pad8, limits,
+    FrameSpec, IdRun, IdSet, IndexBlock, IndexBlockBuilder, Layout, LocatedCommit, Ordinals,
+    RowBatchEntry, RunningChecksum, SectionKind, SegmentEntry, SegmentFormat, SegmentHeader,
+    SegmentNumber, StoreUuid, TRAILER_LEN, coding::align8, coding::pad8, limits,
 };
 
 use super::pending::PendingBatch;
@@ -279,7 +278,7 @@ impl SegmentWriter {
         blocks: &[Arc<Block>],
         last: &LocatedCommit,
         totals: Option<SegmentTotals>,
-        catalogue_with: impl FnOnce(SegmentEntry) -> Result<CatalogueBody>,
+        catalogue_with: impl FnOnce(SegmentEntry) -> Result<Vec<u8>>,
     ) -> Result<EncodedFooter> {
         let tables = FooterTables::of(walker, blocks)?;
         let last_number = last.commit.number;
@@ -301,8 +300,7 @@ impl SegmentWriter {
             raw_bytes: totals.raw_bytes,
         };
         // The footer's own copy cannot know the length of the file it is in; it says 0.
-        let mut catalogue = Vec::new();
-        catalogue_with(entry)?.encode(&mut catalogue);
+        let catalogue = catalogue_with(entry)?;
         let end = last.end();
         let at = align8(end);
         let mut bytes = Vec::new();

@@ -75,6 +75,13 @@ pub(in crate::tests) fn samples() -> Vec<Sample> {
     add("run header", header, true, |b| {
         IndexRunHeader::decode(b).map(drop)
     });
+    add("manifest difference", difference_bytes(), false, |b| {
+        let base: Vec<u8> = (0..200).collect();
+        match BodyDifference::decode(b, 0)? {
+            Some(difference) => difference.apply(&base).map(drop),
+            None => ManifestBody::decode(b, 0).map(drop),
+        }
+    });
     add("run bucket", bucket_bytes(), false, |b| {
         Bucket::new(b, BUCKET, 0)?.entries(&mut Vec::new())
     });
@@ -115,6 +122,11 @@ pub(in crate::tests) fn samples() -> Vec<Sample> {
     set(&[0, 1, 2, 10, 300]).encode_counted(&mut bytes);
     add("id runs", bytes, false, |b| {
         IdSet::decode_counted(&mut coding::Reader::new("ids", b, 0)).map(drop)
+    });
+    // What format 1.4 changed.
+    let header = StoreHeader::new(UUID, -5);
+    add("store header 1.4", header.encode(), true, |b| {
+        StoreHeader::decode(b).map(drop)
     });
     // What format 1.1 changed.
     let header = StoreHeader {
@@ -160,7 +172,10 @@ pub(in crate::tests) fn samples() -> Vec<Sample> {
         SegmentHeader::decode(b).map(drop)
     });
     // What format 1.3 changed.
-    let header = StoreHeader::new(UUID, -5);
+    let header = StoreHeader {
+        minor: 3,
+        ..StoreHeader::new(UUID, -5)
+    };
     add("store header 1.3", header.encode(), true, |b| {
         StoreHeader::decode(b).map(drop)
     });

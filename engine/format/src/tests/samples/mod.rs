@@ -5,6 +5,7 @@ mod list;
 
 use crate::index_block::{IndexBlock, IndexBlockBuilder, SectionKind};
 use crate::index_run::{Bucket, BucketShape, put_bucket};
+use crate::manifest::{BodyDifference, put_body_difference};
 use crate::*;
 
 pub(in crate::tests) use catalogue::{manifest, records, records_bytes};
@@ -293,6 +294,14 @@ pub(in crate::tests) fn run_header() -> IndexRunHeader {
         bucket_bits: 10,
         len: 4_500_000,
     }
+}
+
+pub(in crate::tests) fn difference_bytes() -> Vec<u8> {
+    let base: Vec<u8> = (0..200).collect();
+    let body: Vec<u8> = (1..100).chain(50..60).chain(120..200).collect();
+    let mut bytes = Vec::new();
+    put_body_difference(SegmentNumber(5), &base, &body, &mut bytes);
+    bytes
 }
 
 pub(in crate::tests) const BUCKET: BucketShape = BucketShape {
