@@ -362,8 +362,7 @@ impl Compaction<'_> {
 
     fn replace(&mut self, session: &mut Session<'_>, step: &Step) -> Result<()> {
         let state = session.state();
-        let places = places(&state, step)
-            .ok_or_else(|| Error::internal("a segment to compact is not where it was"))?;
+        let places = places(&state, step).ok_or_else(|| step.moved())?;
         let ids = ids_of(&state, &places)
             .ok_or_else(|| Error::internal("no segment is to be compacted"))?;
         let own: Vec<SegmentNumber> = step.segments.iter().map(|one| one.number).collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use lakebed_format::{DictionaryNumber, IdRun, SegmentNumber, limits};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::options::Options;
 use crate::reach::Reach;
 use crate::segment::files::SegmentFiles;
@@ -40,6 +40,13 @@ pub(super) struct Step {
 }
 
 impl Step {
+    /// The manifest lists its segments elsewhere than before the active one was sealed.
+    pub(super) fn moved(&self) -> Error {
+        let first = self.segments.first().map(|one| one.number);
+        let text = "its blob ids are not those that the manifest says";
+        Error::corrupt(first.unwrap_or_default(), 0, text)
+    }
+
     /// Bytes of the files.
     pub(super) fn len(&self) -> u64 {
         self.segments.iter().map(|segment| segment.len).sum()
