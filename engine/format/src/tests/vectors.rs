@@ -431,9 +431,8 @@ fn manifest() {
 #[test]
 fn manifest_difference() {
     vector!("manifest-difference").check(|bytes, out| {
-        let base: Vec<u8> = (0..100).collect();
         let found = BodyDifference::decode(bytes, 0).unwrap().unwrap();
-        let body = found.apply(&base).unwrap();
+        let body = found.apply(&(0..100).collect::<Vec<_>>()).unwrap();
         out.each(&[
             ("base", &found.base.0),
             ("length", &body.len()),
