@@ -5,4 +5,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 LAKEBED_TEST_REPAIR_STEP=29 LAKEBED_TEST_BITS_EVERY=1 LAKEBED_TEST_KILL_EVERY=1 \
-  .venv/bin/python -m pytest tests/pure/test_repair.py tests/pure/test_bits.py tests/pure/test_kill.py tests/pure/test_kill_rust.py
+  .venv/bin/python -m pytest --timeout 7200 tests/pure/test_{repair,bits,kill,kill_rust}.py
