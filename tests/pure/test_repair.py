@@ -7,9 +7,12 @@ import shutil
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lakebed.pure.columns.segment import ColumnsSegment
+from lakebed.pure.files import part_name
 from lakebed.pure.format.header import LARGE
 from tests.pure.repairs import BACKENDS, compare, cut, damages, exchanged, flipped, removed, repaired
 from tests.pure.twins import opened
@@ -155,3 +158,22 @@ def test_nothing_is_changed_without_room_for_the_copies(whole, tmp_path, monkeyp
     assert repaired("python", whole)["actions"]
     with opened(BACKENDS["rust"], whole) as store:
         assert store.verify().problems == ()
+
+
+@pytest.mark.parametrize("whole", ["columns"], indirect=True)
+def test_a_damaged_dictionary_without_values_loses_nothing(whole, tmp_path):
+    with opened(BACKENDS["python"], whole, "r") as store:
+        engine: Any = store._engine
+        state = engine._view().state
+        [segment] = (one for one in state.all_rows() if isinstance(one, ColumnsSegment) and one.part_entries())
+        [entry, *_] = segment.part_entries()
+        chunks = [chunk for leaf in segment.part(entry, state.decompressor).table.chunks for chunk in leaf]
+    empty = [one.dictionary for one in chunks if one.dictionary is not None and one.dictionary.values == 0]
+    name = part_name(segment.number, entry.collection)
+    for page in empty[:1]:
+        compare(whole, tmp_path, flipped(name, page.offset + page.header + 2), name)
+        flipped(name, page.offset + page.header + 2)(whole)
+        report = repaired("rust", whole)
+        assert (list(report["losses"]), report["lost_rows"]) == ([], 0)
+        assert list(report["problems"]) != []
+    assert empty

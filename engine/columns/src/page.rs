@@ -52,15 +52,20 @@ impl PageDictionary {
     /// # Errors
     /// The bytes are not a page of that leaf.
     pub fn decode(leaf: &Leaf, entry: &PageEntry, bytes: &[u8]) -> Result<Self> {
-        let raw = body(entry, bytes)?;
-        let values = Values::decode(
-            leaf.physical,
-            entry.encoding,
-            raw,
-            0,
-            entry.values as usize,
-            None,
-        );
+        Self::of_body(leaf, entry, body(entry, bytes)?)
+    }
+
+    /// That of a dictionary page without values.
+    ///
+    /// # Errors
+    /// The page says that it has some.
+    pub fn empty(leaf: &Leaf, entry: &PageEntry) -> Result<Self> {
+        Self::of_body(leaf, entry, Vec::new())
+    }
+
+    fn of_body(leaf: &Leaf, entry: &PageEntry, raw: Vec<u8>) -> Result<Self> {
+        let count = entry.values as usize;
+        let values = Values::decode(leaf.physical, entry.encoding, raw, 0, count, None);
         let values = values.ok_or_else(|| ColumnsError::damaged("a dictionary is malformed"))?;
         Ok(Self(Arc::new(values)))
     }

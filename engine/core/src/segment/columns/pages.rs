@@ -151,6 +151,11 @@ impl PartPages<'_> {
     }
 
     fn decode_dictionary(&self, found: PageRef<'_>, entry: &PageEntry) -> Result<PageDictionary> {
+        if entry.values == 0 {
+            // Pages of nothing but NULL need none of its bytes, and stay readable where those are damaged.
+            return PageDictionary::empty(found.leaf, entry)
+                .map_err(|error| self.damaged(found, entry, &error));
+        }
         let bytes = self.bytes(found, entry)?;
         PageDictionary::decode(found.leaf, entry, &bytes)
             .map_err(|error| self.damaged(found, entry, &error))
