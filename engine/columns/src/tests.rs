@@ -271,6 +271,10 @@ fn found<P: Pages>(leaves: &Leaves, values: &mut RowValues<'_, P>, row: u64) -> 
 /// Writes records as a part, and reads each row in both ways.
 fn check(records: &[String], pieces: usize) {
     let (schema, batch) = columns_of(records);
+    if batch.num_columns() == 0 {
+        // A part has columns of its own besides those of records; a Parquet file with none has no rows.
+        return;
+    }
     let part = part_of(&batch, pieces);
     let leaves = Leaves::of(&schema.columns);
     let lists = leaves
