@@ -23,6 +23,20 @@ pub enum Physical {
     Int128,
 }
 
+impl Physical {
+    /// The number that stands for it in the table of a part.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Boolean => 0,
+            Self::Int32 => 1,
+            Self::Int64 => 2,
+            Self::Double => 3,
+            Self::Bytes => 4,
+            Self::Int128 => 5,
+        }
+    }
+}
+
 /// A leaf of a part's schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leaf {
@@ -91,14 +105,7 @@ impl Leaf {
 
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         put_str(out, &self.name);
-        out.push(match self.physical {
-            Physical::Boolean => 0,
-            Physical::Int32 => 1,
-            Physical::Int64 => 2,
-            Physical::Double => 3,
-            Physical::Bytes => 4,
-            Physical::Int128 => 5,
-        });
+        out.push(self.physical.number());
         out.push(self.max_def);
         put_varint(out, self.lists.len() as u64);
         out.extend_from_slice(&self.lists);

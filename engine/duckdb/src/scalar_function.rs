@@ -151,17 +151,26 @@ impl<'a> ScalarRows<'a> {
         self.count
     }
 
-    /// An argument of the type `Int`; `None` for NULL.
-    pub(crate) fn int_argument(&self, number: usize, row: usize) -> Option<i64> {
+    /// The vector of an argument; `None` where the row is NULL, or there is none.
+    fn valid(&self, number: usize, row: usize) -> Option<Vector> {
         if row >= self.count {
             return None;
         }
-        // SAFETY: the function has that many parameters, this one of 64-bit integers, flat, with `count` rows.
+        // SAFETY: the function has that many parameters. The mask has a bit for each row, or is null where no row is
+        // NULL.
         unsafe {
             let vector = (self.api.data_chunk_get_vector)(self.arguments, number as Index);
-            if !is_valid(self.api, vector, row) {
-                return None;
-            }
+            let validity = (self.api.vector_get_validity)(vector);
+            (validity.is_null() || *validity.add(row / 64) & (1 << (row % 64)) != 0)
+                .then_some(vector)
+        }
+    }
+
+    /// An argument of the type `Int`; `None` for NULL.
+    pub(crate) fn int_argument(&self, number: usize, row: usize) -> Option<i64> {
+        let vector = self.valid(number, row)?;
+        // SAFETY: the parameter is of 64-bit integers, flat, with more rows than this one.
+        unsafe {
             let values = (self.api.vector_get_data)(vector).cast::<i64>();
             Some(*values.add(row))
         }
@@ -169,16 +178,10 @@ impl<'a> ScalarRows<'a> {
 
     /// The bytes of an argument; `None` for NULL.
     pub(crate) fn argument(&self, number: usize, row: usize) -> Option<&[u8]> {
-        if row >= self.count {
-            return None;
-        }
-        // SAFETY: the function has that many parameters, this one of texts or bytes, flat, with `count` rows; their
-        // bytes live as long as the call, which has `self`.
+        let vector = self.valid(number, row)?;
+        // SAFETY: the parameter is of texts or bytes, flat, with more rows than this one; their bytes live as long as
+        // the call, which has `self`.
         unsafe {
-            let vector = (self.api.data_chunk_get_vector)(self.arguments, number as Index);
-            if !is_valid(self.api, vector, row) {
-                return None;
-            }
             let string = (self.api.vector_get_data)(vector)
                 .cast::<DuckString>()
                 .add(row);
@@ -212,17 +215,5 @@ impl<'a> ScalarRows<'a> {
                 *validity.add(row / 64) &= !(1 << (row % 64));
             }
         }
-    }
-}
-
-/// Whether a row of a vector is not NULL.
-///
-/// # Safety
-/// The vector has more rows than this one.
-unsafe fn is_valid(api: &Api, vector: Vector, row: usize) -> bool {
-    // SAFETY: the mask has a bit for each row, or is null where no row is NULL.
-    unsafe {
-        let validity = (api.vector_get_validity)(vector);
-        validity.is_null() || *validity.add(row / 64) & (1 << (row % 64)) != 0
     }
 }

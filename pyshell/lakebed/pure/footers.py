@@ -1,23 +1,32 @@
-"""The catalogue that the footer of a sealed segment repeats of the manifest that names it."""
+"""What the footers of sealed segments repeat of the manifest: whole, or as the difference from another footer's."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from lakebed.pure.files import Directory, SegmentFile
 from lakebed.pure.format import block as blocks
 from lakebed.pure.format import footer, header
 from lakebed.pure.format.block import Block
-from lakebed.pure.format.coding import Malformed
+from lakebed.pure.format.coding import Bytes, Malformed
 from lakebed.pure.format.contradiction import contradiction
+from lakebed.pure.format.difference import BodyDifference
 from lakebed.pure.format.footer import Trailer
 from lakebed.pure.format.header import COMPACTED, Header
 from lakebed.pure.format.manifest import Manifest
 from lakebed.pure.format.store_file import TooNew
-from lakebed.pure.repeated import repeated
 from lakebed.pure.segment import group_is_whole, read_header
 
-__all__ = ["footer_block", "inspect", "is_written"]
+__all__ = ["Repeated", "footer_block", "inspect", "is_written", "repeated", "stored_body"]
+
+
+class Repeated(NamedTuple):
+    """The body of a manifest, as a footer repeats it."""
+
+    body: bytes
+    base: int
+    """The segment whose footer has one whole."""
+    base_body: bytes
 
 
 def trailer_of(file: SegmentFile, head: Header) -> Trailer:
@@ -35,6 +44,30 @@ def footer_block(file: SegmentFile, head: Header) -> Block:
     if block.head_checksum != trailer.block_checksum:
         raise Malformed("the tail belongs to another footer")
     return block
+
+
+def stored_body(directory: Directory, uuid: bytes, number: int) -> bytes:
+    """Section 9 of the footer of a segment, as it is stored. Raises `Malformed`, `OSError`."""
+    file = SegmentFile(directory, number, mapped=False)
+    try:
+        return bytes(footer_block(file, read_header(file, number, uuid)).section(blocks.MANIFEST))
+    finally:
+        file.close()
+
+
+def repeated(directory: Directory, uuid: bytes, number: int, stored: Bytes) -> Repeated:
+    """What the footer of a segment repeats, which has `stored` in its section 9. Raises `Malformed`, `OSError`."""
+    difference = BodyDifference.decode(stored)
+    if difference is None:
+        return Repeated(bytes(stored), number, bytes(stored))
+    try:
+        base = stored_body(directory, uuid, difference.base)
+    except FileNotFoundError:
+        # A compaction or a repair may have put another segment in its place.
+        raise Malformed(f"segment {difference.base}, whose footer has the rest, is not there") from None
+    if BodyDifference.decode(base) is not None:
+        raise Malformed(f"segment {difference.base} has no whole body of a manifest in its footer")
+    return Repeated(difference.apply(base), difference.base, base)
 
 
 def inspect(directory: Directory, file: SegmentFile, uuid: bytes) -> Manifest | Literal["open", "large"]:

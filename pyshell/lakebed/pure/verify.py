@@ -17,6 +17,7 @@ from lakebed.pure.columns.part import ColumnsPart, recent_pages
 from lakebed.pure.columns.segment import ColumnsSegment
 from lakebed.pure.damage import io_error
 from lakebed.pure.files import manifest_name
+from lakebed.pure.footers import repeated
 from lakebed.pure.format import block as blocks
 from lakebed.pure.format import commit as commits
 from lakebed.pure.format import footer as footers
@@ -30,7 +31,6 @@ from lakebed.pure.format.records import LargeBlob
 from lakebed.pure.frames import decode_frame
 from lakebed.pure.hash import digest, fingerprint
 from lakebed.pure.parts import FooterPart, GroupPart, Part
-from lakebed.pure.repeated import repeated
 from lakebed.pure.segment import RowsSegment, commit_at, parts_of_groups
 from lakebed.pure.state import State
 from lakebed.pure.verify_rows import RowsCheck, check_runs

@@ -1,6 +1,6 @@
 //! The replacement scan: DuckDB asks what a name stands for that is no table.
 
-use std::ffi::{CStr, CString, c_char, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::sync::Arc;
 
 use super::{find, table_query};
@@ -8,6 +8,9 @@ use crate::c_api::{Api, Database, ReplacementInfo};
 use crate::callback::{c_text, guarded};
 use crate::file_access::AllowedStores;
 use crate::given::give;
+
+/// DuckDB's own function that stands for the query that it is given.
+const QUERY: &CStr = c"query";
 
 /// What the callback needs.
 struct Given {
@@ -37,21 +40,18 @@ unsafe extern "C" fn replace(info: ReplacementInfo, table: *const c_char, data: 
         // SAFETY: a C string of DuckDB's, during this call.
         let table = unsafe { CStr::from_ptr(table) }.to_string_lossy();
         let found = find::find(&given.stores.attached, &table)?;
-        found.map(table_query::call).transpose()
+        found.map(table_query::query).transpose()
     });
     // SAFETY: `info` is the one of this call; DuckDB copies texts, and values, which are destroyed here.
     unsafe {
         match found {
             Ok(None) => {}
-            Ok(Some((function, arguments))) => {
-                let function = c_text(function);
-                (api.replacement_scan_set_function_name)(info, function.as_ptr());
-                for argument in arguments {
-                    let text: CString = c_text(&argument);
-                    let mut value = (api.create_varchar)(text.as_ptr());
-                    (api.replacement_scan_add_parameter)(info, value);
-                    (api.destroy_value)(&raw mut value);
-                }
+            Ok(Some(text)) => {
+                let text = c_text(&text);
+                let mut value = (api.create_varchar)(text.as_ptr());
+                (api.replacement_scan_set_function_name)(info, QUERY.as_ptr());
+                (api.replacement_scan_add_parameter)(info, value);
+                (api.destroy_value)(&raw mut value);
             }
             Err(message) => (api.replacement_scan_set_error)(info, message.as_ptr()),
         }

@@ -15,11 +15,8 @@ const COMPUTED: [(&str, &str); 2] = [
     ("_hash", "lakebed_attached_hash"),
 ];
 
-/// The function that a name stands for, and its arguments.
-pub(super) type Call = (&'static str, Vec<String>);
-
-/// What the name of a collection stands for.
-pub(super) fn call(found: Found) -> Result<Call> {
+/// The query that the name of a collection stands for.
+pub(super) fn query(found: Found) -> Result<String> {
     let Found {
         store,
         pinned,
@@ -39,7 +36,7 @@ pub(super) fn call(found: Found) -> Result<Call> {
     let (pieces, segments) =
         in_files.unwrap_or_else(|| (vec![Piece::Others(Seq(0)..Seq(u64::MAX))], Vec::new()));
     let pinned = pinned::pin(pinned, collection, pieces, segments);
-    Ok(("query", vec![text(&pinned, &store.path, &columns)]))
+    Ok(text(&pinned, &store.path, &columns))
 }
 
 /// A column of the table: its name, and its type where it is one of the records' own.

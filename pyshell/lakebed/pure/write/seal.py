@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from lakebed.pure.catalogue import DescriptionOf
 from lakebed.pure.files import segment_name, write_all
+from lakebed.pure.footers import repeated, stored_body
 from lakebed.pure.format import block as blocks
 from lakebed.pure.format import footer, header
 from lakebed.pure.format.block import FOOTER_LEVEL, Made, encode_block
@@ -20,7 +21,6 @@ from lakebed.pure.format.ids import Ids
 from lakebed.pure.format.manifest import Manifest, SealedSegment
 from lakebed.pure.format.tables import CommitEntry, Extent, encode_ordinals
 from lakebed.pure.parts import GroupPart
-from lakebed.pure.repeated import repeated, stored_body
 from lakebed.pure.state import State
 from lakebed.pure.write.manifests import with_catalogue, write_manifest
 

@@ -110,7 +110,7 @@ impl PartTable {
 
 #[cfg(test)]
 mod tests {
-    use lakebed_columns::{PageEncoding, PageEntry, Physical};
+    use lakebed_columns::{PageEncoding, PageEntry};
     use lakebed_format::SegmentNumber;
 
     use super::PartTable;
@@ -190,14 +190,7 @@ mod tests {
         lines.push(format!("shapes {}", hex(&found.shapes)));
         lines.push(format!("rows {}", found.directory.rows));
         for leaf in &found.directory.leaves {
-            let physical = match leaf.physical {
-                Physical::Boolean => 0,
-                Physical::Int32 => 1,
-                Physical::Int64 => 2,
-                Physical::Double => 3,
-                Physical::Bytes => 4,
-                Physical::Int128 => 5,
-            };
+            let physical = leaf.physical.number();
             lines.push(format!(
                 "leaf {} {physical} {} {}",
                 leaf.name,
