@@ -20,7 +20,6 @@ from lakebed.pure.files import manifest_name
 from lakebed.pure.footers import repeated
 from lakebed.pure.format import block as blocks
 from lakebed.pure.format import commit as commits
-from lakebed.pure.format import footer as footers
 from lakebed.pure.format import header
 from lakebed.pure.format.checksums import checksum
 from lakebed.pure.format.coding import Malformed
@@ -31,7 +30,7 @@ from lakebed.pure.format.records import LargeBlob
 from lakebed.pure.frames import decode_frame
 from lakebed.pure.hash import digest, fingerprint
 from lakebed.pure.parts import FooterPart, GroupPart, Part
-from lakebed.pure.segment import RowsSegment, commit_at, parts_of_groups
+from lakebed.pure.segment import RowsSegment, commit_at, last_offset, parts_of_groups, sealed_groups
 from lakebed.pure.state import State
 from lakebed.pure.verify_rows import RowsCheck, check_runs
 from lakebed.pure.view import View
@@ -205,20 +204,24 @@ class _Verifier:
                 )
 
     def sealed(self, entry: Any) -> None:
-        """A sealed segment of the rows layout."""
+        """A sealed segment of the layouts rows and columns."""
         segment = self.state.rows_segment(entry)
+        offset = last_offset(segment.file, segment.header, entry.last_commit)
         part = segment.parts[0]
+        if isinstance(part, FooterPart):
+            part = self.whole_footer(segment, part, entry)
         if not isinstance(part, FooterPart):
-            self.problem("footer", entry.number, None, "The footer is damaged; what it says was read from the groups.")
-        commits = segment.commits()
+            text = "the footer is damaged; what it says was read from the groups"
+            self.problem("footer", entry.number, offset + commits.SIZE, text)
+        listed = segment.commits()
         said = (entry.blobs, entry.rows, entry.first_commit, entry.last_commit)
         found = (
             segment.blobs,
             sum(one.rows for one in segment.all_batches()),
-            commits[0].number if commits else entry.first_commit,
-            commits[-1].number if commits else entry.last_commit,
+            listed[0].number if listed else entry.first_commit,
+            listed[-1].number if listed else entry.last_commit,
         )
-        raw_bytes = sum(one.raw_bytes for one in commits)
+        raw_bytes = sum(one.raw_bytes for one in listed)
         ids = [*(one for part in segment.parts for one in part.ids.runs())]
         outside = bool(ids) and (ids[0][0] < entry.first_id or ids[-1][1] > entry.end_id)
         same = said == found and not outside and (segment.header.format >= 3 or raw_bytes == entry.raw_bytes)
@@ -226,13 +229,19 @@ class _Verifier:
             self.problem(
                 "manifest", entry.number, None, "The manifest says of the segment what its footer and groups do not."
             )
-        at = segment.file.length - footers.SIZE
-        trailer = footers.Trailer.decode(segment.file.read(at, footers.SIZE), at, segment.header)
-        whole = self.rows_segment(segment, trailer.last_commit)
+        whole = self.rows_segment(segment, offset)
         if isinstance(segment, ColumnsSegment):
             self.columns(segment)
         if isinstance(part, FooterPart) and whole:
-            self.footer(segment, part, trailer.last_commit, entry if same else None)
+            self.footer(segment, part, offset, entry if same else None)
+
+    def whole_footer(self, segment: RowsSegment, part: FooterPart, entry: Any) -> Part:
+        """The footer, if all of it is whole; otherwise what stands for it from now on: the first of the groups."""
+        try:
+            part.block.section(blocks.MANIFEST)
+        except Malformed:
+            segment.parts = [*sealed_groups(segment.file, segment.header, entry.last_commit)]
+        return segment.parts[0]
 
     def footer(self, segment: RowsSegment, part: FooterPart, offset: int, entry: Any) -> None:
         """Whether the footer says what the groups say."""
