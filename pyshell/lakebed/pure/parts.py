@@ -161,6 +161,10 @@ class FooterPart(Part):
         pages.check((at + width - 1) // PAGE)
         return int.from_bytes(pages.data[at : at + width], "little")
 
+    def ordinals(self) -> list[int]:
+        """All ordinals, in the order of their fingerprints."""
+        return [self._ordinal_at(place) for place in range(len(self.ids))]
+
     def candidates(self, low: int, high: int) -> list[int]:
         count = len(self.ids)
         at = bisect_left(range(count), low, key=lambda place: self.fingerprint(self._ordinal_at(place)))

@@ -180,6 +180,15 @@ class RowsSegment:
         with self.named():
             return part.candidates(low, high)
 
+    def fingerprints(self) -> dict[int, int]:
+        """The fingerprint of each blob. Raises `Corrupt`."""
+        found: dict[int, int] = {}
+        with self.named():
+            for part in self.parts:
+                assert isinstance(part, GroupPart | FooterPart)
+                found.update(zip(part.ids, part.fingerprints, strict=True))
+        return found
+
     def holds(self, id: int) -> bool:
         """Whether the blob is in it. Raises `Corrupt`."""
         with self.named():
@@ -190,16 +199,21 @@ class RowsSegment:
     ) -> tuple[Any, int] | None:
         """The frame that holds a blob, and the blob's place in it; None when it is not there. Raises `Corrupt`."""
         with self.named():
-            for part in reversed(self.parts):
-                if id not in part.ids:
-                    continue
-                offset = part.frame_of(id)
-                if offset is not None:
-                    found = cache.get(self.number, offset, lambda offset=offset: self._decode(offset, decompressor))  # type: ignore[misc]
-                    place = found.frame.ids.ordinal(id)
-                    if place is not None:
-                        return found, place
-                raise Malformed(f"no frame holds blob {id}, which its index lists")
+            return self._frame_of(id, cache, decompressor)
+
+    def _frame_of(
+        self, id: int, cache: FrameCache, decompressor: Callable[[int | None], Decompressor]
+    ) -> tuple[Any, int] | None:
+        for part in reversed(self.parts):
+            if id not in part.ids:
+                continue
+            offset = part.frame_of(id)
+            if offset is not None:
+                found = cache.get(self.number, offset, lambda offset=offset: self._decode(offset, decompressor))  # type: ignore[misc]
+                place = found.frame.ids.ordinal(id)
+                if place is not None:
+                    return found, place
+            raise Malformed(f"no frame holds blob {id}, which its index lists")
         return None
 
     def decoded(self, offset: int, decompressor: Callable[[int | None], Decompressor]) -> DecodedFrame:

@@ -513,7 +513,14 @@ impl Segment for SealedRows {
         });
         let frames = self.tables(read.files, |opened| self.all_frames(opened));
         let commits = self.commits(read.files);
-        if whole {
+        let is_listed = listed.is_ok();
+        if !is_listed {
+            tables.fingerprints.clear();
+            for (_, run) in &opened.ids {
+                tables.unread.insert_run(*run);
+            }
+        }
+        if whole && structures {
             verification.keep(kind, number, at, listed)?;
             let commits = verification.keep(kind, number, at, commits)?;
             tables.commits = commits.unwrap_or_default();
@@ -531,7 +538,7 @@ impl Segment for SealedRows {
                 &walked.blocks,
                 verification,
             )?;
-            if opened.damage.is_none() {
+            if opened.damage.is_none() && is_listed {
                 verify_ordinals(opened, &self.entry, verification)?;
             }
         }

@@ -290,7 +290,7 @@ impl Walker<'_> {
                     first
                 }
                 Err(failure) => {
-                    damage.push(failure.into_damage()?);
+                    damage.push(failure.into_damage()?.of_block(commit.commit.index_offset));
                     commit.commit.group
                 }
             };
