@@ -111,6 +111,12 @@ class GroupPart(Part):
 class FooterPart(Part):
     """What the footer of a sealed segment says of the segment. Its paged sections are read page by page."""
 
+    def check_tables(self) -> None:
+        """Reads everything but what it repeats of the manifest. Raises `Malformed`."""
+        self.frames, self.ids, self.batches, self.commits, self._extents  # noqa: B018  (damage shows here)
+        self.block.section(blocks.ORDINALS)
+        self.block.section(blocks.PARTS)
+
     @lazy
     def _extents(self) -> tuple[list[int], list[Pages]]:
         """The ordinal at which each extent of fingerprints begins, and its pages."""
@@ -154,6 +160,10 @@ class FooterPart(Part):
         pages.check(at // PAGE)
         pages.check((at + width - 1) // PAGE)
         return int.from_bytes(pages.data[at : at + width], "little")
+
+    def ordinals(self) -> list[int]:
+        """All ordinals, in the order of their fingerprints."""
+        return [self._ordinal_at(place) for place in range(len(self.ids))]
 
     def candidates(self, low: int, high: int) -> list[int]:
         count = len(self.ids)

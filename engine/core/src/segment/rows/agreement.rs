@@ -37,7 +37,8 @@ impl Tables {
     }
 }
 
-/// Compares the footer with the index blocks of the groups, and the manifest's entry with the footer.
+/// Compares the footer with the index blocks of the groups, and the manifest's entry with the footer, or with the groups
+/// where the footer is damaged.
 pub(super) fn verify_footer(
     files: &SegmentFiles,
     opened: &Opened,
@@ -47,7 +48,7 @@ pub(super) fn verify_footer(
 ) -> Result<()> {
     let number = entry.number;
     let at = Some(opened.footer.offset);
-    let walker = opened.walker(number);
+    let walker = opened.walker();
     let mut footer = Tables::default();
     let read = footer.add(walker, &opened.footer);
     if verification
@@ -83,6 +84,9 @@ pub(super) fn verify_footer(
             difference(entry, &counted)
         );
         verification.problem(ProblemKind::Manifest, number, None, text);
+        return Ok(());
+    }
+    if opened.damage.is_some() {
         return Ok(());
     }
     let body = walker
@@ -140,7 +144,7 @@ fn of_blocks(blocks: &[IndexBlock]) -> impl Iterator<Item = (u64, u64, u64)> {
 
 /// What a manifest should say of the segment.
 fn counted(opened: &Opened, entry: &SegmentEntry, footer: &Tables) -> SegmentEntry {
-    let rewritten = opened.format >= SegmentFormat::V3;
+    let rewritten = opened.header.format >= SegmentFormat::V3;
     let commits = &footer.commits;
     SegmentEntry {
         blobs: footer.ids.len(),

@@ -329,7 +329,7 @@ impl SegmentWriter {
 
 /// The tables of a footer: the sum of a segment's index blocks.
 #[derive(Debug, Default)]
-struct FooterTables {
+pub(super) struct FooterTables {
     frames: Vec<u8>,
     ids: IdSet,
     rows: Vec<u8>,
@@ -341,7 +341,7 @@ struct FooterTables {
 }
 
 impl FooterTables {
-    fn of(walker: Walker<'_>, blocks: &[Arc<Block>]) -> Result<Self> {
+    pub(super) fn of(walker: Walker<'_>, blocks: &[Arc<Block>]) -> Result<Self> {
         let mut tables = Self::default();
         let mut ordinals = 0_u32..;
         for block in blocks {
@@ -380,7 +380,7 @@ impl FooterTables {
         Ok(tables)
     }
 
-    fn builder(mut self, catalogue: Vec<u8>) -> IndexBlockBuilder {
+    pub(super) fn builder(mut self, catalogue: Vec<u8>) -> IndexBlockBuilder {
         self.fingerprints.sort_unstable();
         let ordinals: Vec<u32> = self.fingerprints.iter().map(|(_, n)| *n).collect();
         let ordinals = if ordinals.is_empty() {
