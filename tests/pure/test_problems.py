@@ -1,4 +1,5 @@
-"""The problems that `verify` lists of damaged stores: of both engines the same; and what a damaged footer hides: nothing."""
+"""The problems that `verify` lists of damaged stores: of both engines the same; and what a damaged footer hides:
+nothing."""
 
 from __future__ import annotations
 
@@ -78,7 +79,8 @@ def test_a_damaged_footer_hides_nothing(whole):
         expected = described(store)
         sealed = [one for one in store.segments() if one.state == "sealed"]
         hashes = [lakebed.Hash.of(row.data) for name in ("events", "other") for row in store.scan(name)]
-    assert sealed and len(hashes) > 300
+    assert sealed
+    assert len(hashes) > 300
     for one in sealed:
         file = whole / "segments" / f"{one.number:012}.seg"
         data = file.read_bytes()
@@ -94,6 +96,11 @@ def test_a_damaged_footer_hides_nothing(whole):
                     assert all(hash in store for hash in hashes)
                     problems = store.verify().problems
                 assert [(it.kind, it.segment, it.offset, it.message) for it in problems] == [
-                    ("footer", one.number, trailer.block, "the footer is damaged; what it says was read from the groups")
+                    (
+                        "footer",
+                        one.number,
+                        trailer.block,
+                        "the footer is damaged; what it says was read from the groups",
+                    )
                 ], (backend.name, one.number, at)
         file.write_bytes(data)

@@ -37,8 +37,8 @@ impl Tables {
     }
 }
 
-/// Compares the footer with the index blocks of the groups, and the manifest's entry with the footer, or with the groups
-/// where the footer is damaged.
+/// Compares the footer with the index blocks of the groups, and the manifest's entry with the footer, or with the
+/// groups where the footer is damaged.
 pub(super) fn verify_footer(
     files: &SegmentFiles,
     opened: &Opened,

@@ -18,5 +18,6 @@ pub(crate) mod salvage;
 pub(crate) mod sealed;
 mod sealed_tables;
 mod verify;
+mod verify_sealed;
 pub(crate) mod walker;
 pub(crate) mod writer;

@@ -10,14 +10,11 @@ use lakebed_format::{
 };
 use parking_lot::Mutex;
 
-use super::agreement::{verify_footer, verify_ordinals};
 use super::frame::{self, FramePlace};
 use super::sealed_tables::{FoundFrame, Opened, ordinals_in};
-use super::verify::{RowsTables, verify_rows};
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fingerprints::search;
-use crate::problem::ProblemKind;
 use crate::segment::bytes::{Access, Readable, Slice, give};
 use crate::segment::files::SegmentFiles;
 use crate::segment::frame_cache::FrameKey;
@@ -29,7 +26,7 @@ use crate::segment::verify::Verification;
 /// A segment of layout *rows* that a manifest names. Its file is opened when it is first read.
 #[derive(Debug)]
 pub(crate) struct SealedRows {
-    entry: SegmentEntry,
+    pub(super) entry: SegmentEntry,
     opening: Mutex<()>,
     opened: OnceLock<Opened>,
     /// The same with the tables of its groups, if those of its footer turned out to be damaged.
@@ -51,7 +48,7 @@ impl SealedRows {
         self.entry
     }
 
-    fn opened(&self, files: &SegmentFiles) -> Result<&Opened> {
+    pub(super) fn opened(&self, files: &SegmentFiles) -> Result<&Opened> {
         if let Some(Some(opened)) = self.by_groups.get() {
             return Ok(opened);
         }
@@ -70,7 +67,7 @@ impl SealedRows {
     ///
     /// # Errors
     /// Those of `read`; `Io`.
-    fn tables<'a, T>(
+    pub(super) fn tables<'a, T>(
         &'a self,
         files: &SegmentFiles,
         mut read: impl FnMut(&'a Opened) -> Result<T>,
@@ -88,7 +85,7 @@ impl SealedRows {
     }
 
     /// The tables of the groups, if those of the footer are damaged.
-    fn by_groups(&self, opened: &Opened) -> Result<Option<&Opened>> {
+    pub(super) fn by_groups(&self, opened: &Opened) -> Result<Option<&Opened>> {
         if self.by_groups.get().is_none() {
             let _one = self.opening.lock();
             if self.by_groups.get().is_none() {
@@ -171,7 +168,7 @@ impl SealedRows {
     }
 
     /// The frames.
-    fn all_frames(&self, opened: &Opened) -> Result<Vec<FrameEntry>> {
+    pub(super) fn all_frames(&self, opened: &Opened) -> Result<Vec<FrameEntry>> {
         let Some(table) = &opened.frames else {
             return Ok(Vec::new());
         };
@@ -475,73 +472,6 @@ impl Segment for SealedRows {
     }
 
     fn verify(&self, read: ReadContext<'_>, verification: &mut dyn Verification) -> Result<()> {
-        let number = self.entry.number;
-        let opened = self.opened(read.files);
-        let Some(opened) = verification.keep(ProblemKind::Segment, number, None, opened)? else {
-            return Ok(());
-        };
-        let kind = ProblemKind::Footer;
-        let at = Some(opened.footer.offset);
-        let structures = verification.scope().has_structures();
-        let (mut opened, mut whole) = (opened, true);
-        if structures && let Err(damage) = opened.check_tables() {
-            match self.by_groups(opened)? {
-                Some(made) => opened = made,
-                None => {
-                    whole = verification
-                        .keep(kind, number, at, Err(damage))?
-                        .unwrap_or(false)
-                }
-            }
-        }
-        if structures && opened.damage.is_some() {
-            let text = "the footer is damaged; what it says was read from the groups".to_owned();
-            verification.problem(kind, number, at, text);
-        }
-        let walker = opened.walker();
-        let last = opened.last_commit().map_err(Error::from);
-        let Some(last) = verification.keep(kind, number, None, last)? else {
-            return Ok(());
-        };
-        let mut tables = RowsTables {
-            only_frames: opened.footer.section(SectionKind::Parts).is_none(),
-            end: opened.footer.offset,
-            ..RowsTables::default()
-        };
-        let listed = self.fingerprints(read.files, &mut |id, fingerprint| {
-            tables.fingerprints.push((id, fingerprint));
-        });
-        let frames = self.tables(read.files, |opened| self.all_frames(opened));
-        let commits = self.commits(read.files);
-        let is_listed = listed.is_ok();
-        if !is_listed {
-            tables.fingerprints.clear();
-            for (_, run) in &opened.ids {
-                tables.unread.insert_run(*run);
-            }
-        }
-        if whole && structures {
-            verification.keep(kind, number, at, listed)?;
-            let commits = verification.keep(kind, number, at, commits)?;
-            tables.commits = commits.unwrap_or_default();
-        } else {
-            // What damaged them was reported.
-            tables.commits = commits.unwrap_or_default();
-        }
-        tables.frames = frames.unwrap_or_default();
-        let walked = verify_rows(read, walker, last, &tables, verification)?;
-        if structures && walked.whole && whole {
-            verify_footer(
-                read.files,
-                opened,
-                &self.entry,
-                &walked.blocks,
-                verification,
-            )?;
-            if opened.damage.is_none() && is_listed {
-                verify_ordinals(opened, &self.entry, verification)?;
-            }
-        }
-        Ok(())
+        self.check(read, verification)
     }
 }
