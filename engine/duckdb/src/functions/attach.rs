@@ -46,7 +46,9 @@ impl Mutation for Attach {
             path: path.clone(),
             prefix: self.prefix.clone(),
             reads_files: load::reads_columns()
-                && access.check(local_path(&self.store), FileUse::ReadFile).is_ok(),
+                && access
+                    .check(local_path(&self.store), FileUse::ReadFile)
+                    .is_ok(),
         });
         Ok(attached(&path, &self.prefix, collections))
     }
