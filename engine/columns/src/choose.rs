@@ -55,11 +55,26 @@ pub(crate) struct Choice {
 }
 
 /// How a part is written.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Choices {
     pub(crate) leaves: Vec<(ColumnPath, Choice)>,
     /// Rows of a row group.
     pub(crate) group_rows: usize,
+}
+
+/// How a part was written, for another one with the same columns and about as many rows.
+#[derive(Clone, Debug)]
+pub struct PartChoices {
+    pub(crate) choices: Choices,
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) rows: usize,
+}
+
+impl PartChoices {
+    /// Whether a part with these columns and as many rows may be written like that.
+    pub(crate) fn suit(&self, schema: &Schema, rows: usize) -> bool {
+        rows / 2 <= self.rows && self.rows / 2 <= rows && *self.schema == *schema
+    }
 }
 
 /// The choice for each leaf of a part that begins with these rows and has about `rows`.
