@@ -291,6 +291,19 @@ def test_an_ingest_straight_to_columns(path, tmp_path):
         assert store.get(row.hash) == events(500)[7]
 
 
+def test_rows_that_become_columns_need_no_dictionary(path, tmp_path):
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"\n".join(events(5000)) + b"\n")
+    with lakebed.open(path) as store:
+        report = store.ingest(file, layout="columns")
+        assert (report.trained, report.rows, report.new_blobs) == (None, 5000, 5000)
+        assert 0 < report.bytes_stored <= store.stats().segment_bytes
+        assert list(store.dictionaries()) == []
+        assert [row.data for row in store.scan("events")] == events(5000)
+    with lakebed.open(tmp_path / "rows.lakebed") as store:
+        assert store.ingest(file, layout="rows").trained is not None
+
+
 def test_many_ingested_records_become_columns_by_themselves(path, tmp_path):
     file = tmp_path / "events.ndjson"
     with file.open("wb") as out:

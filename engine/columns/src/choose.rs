@@ -33,6 +33,9 @@ const STRETCH: usize = 16 << 10;
 /// zstd's level for leaves that it makes smaller by [`WORTH`] at least.
 const HIGH_LEVEL: i32 = 9;
 const WORTH: f64 = 0.97;
+/// The level in its place where that makes a leaf larger by this at most: it takes half the time.
+const MIDDLE_LEVEL: i32 = 7;
+const NEARLY_AS_SMALL: f64 = 1.005;
 /// Smaller pages are taken where they make a leaf larger by this at most.
 const SMALL_PAGES: f64 = 1.06;
 /// Of the bytes of a leaf, those that a large dictionary may leave. It is decoded as a whole for one record, and where
@@ -202,6 +205,10 @@ fn choose_leaf(arrays: &[ArrayRef], scale: f64, level: i32) -> Result<Choice> {
         let size = trial(&tried, encoding, HIGH_LEVEL, PAGE_BYTES)?;
         if (size as f64) < least as f64 * WORTH {
             (choice.level, least) = (HIGH_LEVEL, size);
+            let middle = trial(&tried, encoding, MIDDLE_LEVEL, PAGE_BYTES)?;
+            if level < MIDDLE_LEVEL && middle as f64 <= size as f64 * NEARLY_AS_SMALL {
+                (choice.level, least) = (MIDDLE_LEVEL, middle);
+            }
         }
     }
     let size = trial(&tried, encoding, choice.level, SMALL_PAGE_BYTES)?;

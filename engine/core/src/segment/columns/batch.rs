@@ -11,7 +11,7 @@ use lakebed_json::shapes::{ArrowValues, Shaper};
 use super::rows::{PartRow, PartRows};
 
 /// Rows of a batch at most.
-const ROWS: usize = 8_192;
+const ROWS: usize = 4_096;
 /// Bytes of its records, about.
 const BYTES: usize = 16 << 20;
 

@@ -180,7 +180,6 @@ impl PartPlace<'_> {
         let choices = written.choices().clone();
         self.choices.lock().insert(rows.collection, choices);
         let (len, sum) = end.lock().finished();
-        file.sync_data().map_err(io)?;
         let mut read = |offset, into: &mut [u8]| {
             file.read_exact_at(into, offset).map_err(|error| {
                 let kind = error.kind();
@@ -193,7 +192,18 @@ impl PartPlace<'_> {
             Err(error) => return refused(error),
         };
         let table = table(rows, &leaves, &shaper, directory);
-        let part = self.part(rows, table, (len, sum), checks, records)?;
+        let part = std::thread::scope(|scope| {
+            // The disk works while records are rebuilt.
+            let sync = || file.sync_data().map_err(io);
+            let syncing = (self.threads > 1).then(|| scope.spawn(sync));
+            let part = self.part(rows, table, (len, sum), checks, records);
+            let synced = match syncing {
+                Some(thread) => thread.join().map_err(|_| panicked("synced a part"))?,
+                None if part.is_ok() => sync(),
+                None => Ok(()),
+            };
+            part.and_then(|part| synced.map(|()| part))
+        })?;
         Ok(part.map(|part| Written::Part(Box::new(part))))
     }
 
@@ -280,9 +290,7 @@ impl PartPlace<'_> {
                         all = Err(error);
                     }
                 }
-                let checked = other
-                    .join()
-                    .map_err(|_| Error::internal("a thread that rebuilt records panicked"));
+                let checked = other.join().map_err(|_| panicked("rebuilt records"));
                 all = all.and_then(|same| Ok(checked.flatten()? && same));
             }
             all
@@ -312,6 +320,10 @@ impl PartPlace<'_> {
         }
         Ok(true)
     }
+}
+
+fn panicked(what: &str) -> Error {
+    Error::internal(&format!("a thread that {what} panicked"))
 }
 
 /// What a segment says of a part with this page directory.
