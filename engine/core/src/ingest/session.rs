@@ -18,8 +18,8 @@ use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
 use crate::write::{BlobCounts, Lines, NewBlob, Session, Shared};
 
-/// zstd's level, and raw bytes of a frame, of rows that become columns right after. Larger frames make up for what level
-/// and dictionary would save, and take less time.
+/// zstd's level, and raw bytes of a frame, of rows that become columns right after. Larger frames make up for what
+/// level and dictionary would save, and take less time.
 const BRIEF_LEVEL: i32 = 1;
 const BRIEF_PAGE_BYTES: usize = 64 << 10;
 

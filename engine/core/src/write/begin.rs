@@ -6,22 +6,11 @@ use super::links::{ITS_OWN, own_active};
 use super::manifest::remove_old_manifests;
 use super::recover;
 use super::replaced::remove_replaced;
-use super::session::Session;
 use super::shared::{Shared, Writer};
 use crate::error::Result;
 use crate::snapshot::CommittedState;
 use crate::snapshot::open::{Caller, newest};
 use crate::writer_lock::WriterLock;
-
-impl Session<'_> {
-    /// Frames from now on have about as many raw bytes; `None`: as the store's options say.
-    pub(crate) fn gather_pages(&mut self, bytes: Option<usize>) {
-        self.page_bytes = bytes;
-        if let (Some(bytes), Some(group)) = (bytes, &mut self.writer.group) {
-            group.page_bytes = bytes;
-        }
-    }
-}
 
 /// Takes the writer's lock, reads what others committed, and repairs what a crash left.
 ///

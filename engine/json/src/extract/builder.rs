@@ -446,11 +446,8 @@ impl Structs {
     /// The field of a key; `last` is that of the key before it, plus one, and 0 for none.
     #[inline]
     fn position(&mut self, key: Text<'_>, last: usize) -> Option<usize> {
-        if key.escaped {
-            let key = key.unescaped();
-            return self.names.iter().position(|name| **name == *key);
-        }
-        let is_key = |name: &[u8]| *name == *key.raw;
+        let key = key.unescaped();
+        let is_key = |name: &[u8]| *name == *key;
         let expected = self.follow.get(last).copied().unwrap_or(0);
         if self.names.get(expected).is_some_and(|name| is_key(name)) {
             return Some(expected);

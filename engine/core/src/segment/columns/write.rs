@@ -242,7 +242,7 @@ impl PartPlace<'_> {
             table.clone(),
         )?;
         let is_same = self.check(&open, &checks, records)?;
-        Ok(is_same.then(|| NewPart {
+        Ok(is_same.then_some(NewPart {
             entry,
             table,
             raw_bytes: checks.raw_bytes,
@@ -267,14 +267,14 @@ impl PartPlace<'_> {
                 .map(|(place, sums)| {
                     let over = &over;
                     scope.spawn(move || {
-                        self.check_rows(part, place * stretch, sums, &|| {
+                        Self::check_rows(part, place * stretch, sums, &|| {
                             Ok(over.load(Ordering::Relaxed))
                         })
                     })
                 })
                 .collect();
             let checked = own.map_or(Ok(true), |(_, sums)| {
-                self.check_rows(part, 0, sums, &|| {
+                Self::check_rows(part, 0, sums, &|| {
                     records.check_interrupted().map(|()| false)
                 })
             });
@@ -299,7 +299,6 @@ impl PartPlace<'_> {
 
     /// Rebuilds records from a row on. Whether they are the same, as far as it came; `is_over` is asked now and then.
     fn check_rows(
-        self,
         part: &OpenPart,
         first: usize,
         sums: &[u64],
