@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from lakebed.errors import Corrupt, FormatTooNew
-from lakebed.pure.files import numbered, run_name
+from lakebed.pure.files import RUN_SUFFIX, numbered, run_name
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.ids import Ids
 from lakebed.pure.runs import Run, counting_runs, listed
@@ -126,7 +126,7 @@ def check_runs(state: State, report: Report) -> int:
     fingerprints that were compared."""
     context = state.context
     compared = 0
-    for number in numbered(context.directory.names("index"), 12, ".idx"):
+    for number in numbered(context.directory.names("index"), 12, RUN_SUFFIX):
         try:
             Run(context, number)
         except (Malformed, OSError) as problem:

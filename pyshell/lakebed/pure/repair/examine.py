@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lakebed.errors import Corrupt
-from lakebed.pure.files import SegmentFile, numbered, run_name
+from lakebed.pure.files import RUN_SUFFIX, SegmentFile, numbered, run_name
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.commit import Commit
 from lakebed.pure.format.manifest import SealedSegment
@@ -151,7 +151,7 @@ def _check_large(plan: Plan, report: Report, meter: Meter) -> None:
 def _check_runs(plan: Plan, report: Report, meter: Meter) -> None:
     """Compare the store-wide runs with the segments. Those of segments that are written again go."""
     context, state = plan.survey.context, plan.state()
-    for number in numbered(context.directory.names("index"), 12, ".run"):
+    for number in numbered(context.directory.names("index"), 12, RUN_SUFFIX):
         try:
             meter.advance(Run(context, number).head.length)
         except (Malformed, OSError):

@@ -6,17 +6,17 @@ use std::sync::{Arc, OnceLock};
 use lakebed_codec::Decoded;
 use lakebed_format::{
     BlobId, CommitEntry, Encoding, Fingerprint, FormatError, FrameEntry, FrameHeader, FrameTable,
-    PartList, Reason, RowBatchEntry, SectionKind, SegmentEntry, SegmentNumber,
+    PartList, Reason, RowBatchEntry, SectionKind, SegmentEntry, SegmentFormat, SegmentNumber,
 };
 use parking_lot::Mutex;
 
 use super::agreement::{verify_footer, verify_ordinals};
 use super::frame::{self, FramePlace};
-use super::sealed_tables::{FoundFrame, Opened, ordinals_in};
+use super::paged::PagedTable;
+use super::sealed_tables::{FoundFrame, Opened};
 use super::verify::{RowsTables, verify_rows};
 use crate::blob::Blob;
 use crate::error::{Error, Result};
-use crate::fingerprints::search;
 use crate::problem::ProblemKind;
 use crate::segment::bytes::{Access, Readable, Slice, give};
 use crate::segment::files::SegmentFiles;
@@ -60,6 +60,14 @@ impl SealedRows {
         Ok(self.opened.get_or_init(|| opened))
     }
 
+    /// The format of its structures.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub(in crate::segment) fn format(&self, files: &SegmentFiles) -> Result<SegmentFormat> {
+        Ok(self.opened(files)?.format)
+    }
+
     /// The parts of a segment of layout columns, and the salt of the segment.
     ///
     /// # Errors
@@ -94,7 +102,7 @@ impl SealedRows {
         opened.map_or(Ok(()), |opened| opened.bytes.check_read())
     }
 
-    /// Passes the blobs whose fingerprints lie in the range, by ascending fingerprint.
+    /// Passes the blobs that may have fingerprints in the range: the bits that are stored decide.
     fn search(
         &self,
         files: &SegmentFiles,
@@ -102,26 +110,11 @@ impl SealedRows {
         mut each: impl FnMut(Fingerprint, BlobId),
     ) -> Result<()> {
         let opened = self.opened(files)?;
-        let Some(ordinals) = &opened.ordinals else {
-            return Ok(());
-        };
-        let table = ordinals_in(ordinals, &self.entry)?;
-        let mut rank = search::lower_bound(table.len(), range.start().0, |rank| {
-            opened
-                .fingerprint(ordinals, &table, rank, &self.entry)
-                .map(|(fingerprint, _)| fingerprint)
-        })?;
-        while rank < table.len() {
-            let (fingerprint, ordinal) = opened.fingerprint(ordinals, &table, rank, &self.entry)?;
-            if fingerprint > range.end().0 {
-                break;
+        opened.fingerprints.search(&range, |fingerprint, ordinal| {
+            if let Some(id) = opened.id(ordinal) {
+                each(fingerprint, id);
             }
-            if let Some(id) = opened.id(u64::from(ordinal)) {
-                each(Fingerprint(fingerprint), id);
-            }
-            rank += 1;
-        }
-        Ok(())
+        })
     }
 
     fn refused(&self, error: &FormatError) -> Error {
@@ -130,12 +123,8 @@ impl SealedRows {
 
     /// Checks every table of the footer.
     fn check_tables(&self, opened: &Opened) -> Result<()> {
-        for table in [&opened.frames, &opened.ordinals].into_iter().flatten() {
-            table.check_all()?;
-        }
-        for (_, table) in &opened.extents {
-            table.check_all()?;
-        }
+        opened.frames.iter().try_for_each(PagedTable::check_all)?;
+        opened.fingerprints.check_all()?;
         let walker = opened.walker(self.entry.number);
         for kind in [
             SectionKind::Ids,
@@ -352,14 +341,11 @@ impl Segment for SealedRows {
     ) -> Result<()> {
         let opened = self.opened(files)?;
         let mut ids = opened.ids.iter().flat_map(|(_, run)| run.range());
-        for (_, table) in &opened.extents {
-            table.check_all()?;
-            let (entries, _) = table.data().as_chunks::<8>();
-            for (entry, id) in entries.iter().zip(ids.by_ref()) {
-                each(BlobId(id), Fingerprint(u64::from_le_bytes(*entry)));
+        opened.fingerprints.all(|fingerprint| {
+            if let Some(id) = ids.next() {
+                each(BlobId(id), fingerprint);
             }
-        }
-        Ok(())
+        })
     }
 
     fn rows(&self, files: &SegmentFiles) -> Result<Arc<[RowBatchEntry]>> {

@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use lakebed_format::{
-    BlobId, FingerprintExtent, FormatError, FrameEntry, IdRun, IdSet, IndexBlock, Ordinals, Reason,
-    RowBatchEntry, SectionKind, SegmentEntry, SegmentFormat, SegmentNumber, coding::Reader,
+    BlobId, FormatError, FrameEntry, IdRun, IdSet, IndexBlock, RowBatchEntry, SectionKind,
+    SegmentEntry, SegmentFormat, SegmentNumber, coding::Reader,
 };
 use parking_lot::Mutex;
 
 use super::paged::PagedTable;
+use super::sealed_fingerprints::SealedFingerprints;
 use super::walker::{WalkedBytes, Walker, read_header};
 use crate::error::{Error, Result};
 use crate::segment::bytes::{SegmentBytes, if_read};
@@ -24,8 +25,7 @@ pub(super) struct Opened {
     pub(super) frames: Option<PagedTable>,
     /// Runs of ids with the ordinal of their first.
     pub(super) ids: Vec<(u64, IdRun)>,
-    pub(super) ordinals: Option<PagedTable>,
-    pub(super) extents: Vec<(FingerprintExtent, PagedTable)>,
+    pub(super) fingerprints: SealedFingerprints,
     pub(super) rows: OnceLock<Arc<[RowBatchEntry]>>,
     /// Frames read in place whose checksums passed.
     pub(super) passed: Mutex<HashSet<u64>>,
@@ -94,7 +94,6 @@ impl Opened {
                 .transpose()
         };
         let frames = paged(SectionKind::Frames)?;
-        let ordinals = paged(SectionKind::Ordinals)?;
         let data = walker.section(&footer, SectionKind::Ids)?;
         let set = IdSet::decode(&mut Reader::new("ids", &data, footer.offset)).map_err(refused)?;
         let mut ids = Vec::new();
@@ -103,12 +102,7 @@ impl Opened {
             ids.push((ordinal, *run));
             ordinal += run.len;
         }
-        let data = walker.section(&footer, SectionKind::Extents)?;
-        let mut extents = Vec::new();
-        for extent in FingerprintExtent::decode_all(&data, footer.offset).map_err(refused)? {
-            let table = PagedTable::new(&bytes, entry.number, salt, extent.pages())?;
-            extents.push((extent, table));
-        }
+        let fingerprints = SealedFingerprints::open(walker, &bytes, &footer, ordinal)?;
         Ok(Self {
             bytes,
             format: header.format,
@@ -116,8 +110,7 @@ impl Opened {
             footer,
             frames,
             ids,
-            ordinals,
-            extents,
+            fingerprints,
             rows: OnceLock::new(),
             passed: Mutex::default(),
         })
@@ -132,44 +125,6 @@ impl Opened {
         }
     }
 
-    /// The fingerprint of this rank, and its blob's ordinal.
-    #[inline]
-    pub(super) fn fingerprint(
-        &self,
-        paged: &PagedTable,
-        ordinals: &Ordinals<'_>,
-        rank: usize,
-        entry: &SegmentEntry,
-    ) -> Result<(u64, u32)> {
-        paged.check_range(ordinals.place(rank))?;
-        let found = ordinals.get(rank).and_then(|ordinal| {
-            let wanted = u64::from(ordinal);
-            let after = self
-                .extents
-                .partition_point(|(extent, _)| extent.first_ordinal <= wanted);
-            let (extent, fingerprints) = self.extents.get(after.checked_sub(1)?)?;
-            let at = (wanted - extent.first_ordinal).checked_mul(8)?;
-            Some((ordinal, at, fingerprints))
-        });
-        if let Some((ordinal, at, fingerprints)) = found {
-            fingerprints.check_range(at..at + 8)?;
-            let bytes = usize::try_from(at)
-                .ok()
-                .and_then(|at| fingerprints.data().get(at..));
-            if let Some(bytes) = bytes.and_then(<[u8]>::first_chunk::<8>) {
-                return Ok((u64::from_le_bytes(*bytes), ordinal));
-            }
-        }
-        Err(Error::of_format(
-            entry.number,
-            &FormatError::new(
-                "ordinals",
-                self.footer.offset,
-                Reason::Value("an ordinal has no fingerprint"),
-            ),
-        ))
-    }
-
     /// The id with this ordinal.
     pub(super) fn id(&self, ordinal: u64) -> Option<BlobId> {
         let after = self.ids.partition_point(|(first, _)| *first <= ordinal);
@@ -177,13 +132,4 @@ impl Opened {
         let id = run.first.0 + (ordinal - first);
         (id < run.end()).then_some(BlobId(id))
     }
-}
-
-/// The ordinals in their section, of which only touched pages may be used.
-pub(super) fn ordinals_in<'a>(
-    ordinals: &'a PagedTable,
-    entry: &SegmentEntry,
-) -> Result<Ordinals<'a>> {
-    ordinals.check(0)?;
-    Ordinals::new(ordinals.data()).map_err(|e| Error::of_format(entry.number, &e))
 }

@@ -2,7 +2,6 @@
 
 use lakebed_format::{
     BlobId, CommitEntry, Fingerprint, FrameEntry, FrameHeader, Hash, IndexBlock, LocatedCommit,
-    SegmentFormat,
 };
 use lakebed_vfs::ReadFile;
 
@@ -87,7 +86,7 @@ impl Groups<'_> {
     fn walk(&self, last: u64, verification: &mut dyn Verification) -> Result<(WalkedGroups, u64)> {
         let segment = self.walker.segment;
         let scope = verification.scope();
-        let rewritten = self.walker.format >= SegmentFormat::V3;
+        let rewritten = self.walker.format.is_rewritten();
         let mut walked = WalkedGroups {
             whole: true,
             ..WalkedGroups::default()
@@ -271,6 +270,7 @@ impl Groups<'_> {
             let found = decoded
                 .blob(index)
                 .map(|bytes| Hash::of(bytes).fingerprint());
+            let found = found.map(|found| self.walker.format.stored_fingerprint(found));
             let known = listed.binary_search_by_key(&id, |(id, _)| *id).ok();
             let known = known.and_then(|at| listed.get(at));
             let known = known.map(|(_, fingerprint)| *fingerprint);
