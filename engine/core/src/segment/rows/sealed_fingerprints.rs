@@ -112,10 +112,6 @@ impl SealedFingerprints {
             });
             first += count;
         }
-        if first != blobs {
-            let text = "it has more or fewer fingerprints than blobs";
-            return Err(Error::corrupt(segment, footer.offset, text));
-        }
         Ok(Self::Packed {
             segment,
             tables,
