@@ -19,6 +19,7 @@ NEEDS_RUST: dict[str, str] = {
     "test_lakebed_attach.py": "the extension for DuckDB belongs to the engine in Rust",
     "test_read_errors.py": "Python cannot turn a fault under a mapping into an error",
     "test_many_rows.py::test_finished_rows_are_found_without_their_replies_and_in_little_memory": "its cache is measured, too",
+    "test_column_filters.py": "the engine in Python reads the records of all rows for a filter",
     "test_concurrency.py::test_during_a_training_nothing_is_installed": "zstd's Python package trains while it holds the interpreter",
 }
 """Tests that only run with the engine in Rust, with the reason: a module (`test_x.py`), or a test of one

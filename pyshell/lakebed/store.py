@@ -454,6 +454,7 @@ class Store(Copying, Readable):
         """
         from lakebed._verify_report import VerifyReport
 
+        since = number(since, "A commit number")
         with _progress.reporting(progress, "verify") as report:
             return VerifyReport(**self._warning(self._engine.verify, quick, since, report))
 

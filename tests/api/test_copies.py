@@ -50,6 +50,21 @@ def test_backups_are_incremental_and_old_ones_go(store, tmp_path):
     whole(second.path)
 
 
+def test_backups_and_restores_count_all_files_of_columns(store, tmp_path):
+    fill(store, 0, 2000)
+    store.compact("things", layout="columns")
+    files = [file for file in (Path(store.path) / "segments").iterdir() if file.stat().st_size]
+    assert {file.suffix for file in files} == {".seg", ".parquet"}
+    seen: list[lakebed.Progress] = []
+    made = store.backup(tmp_path / "backups", progress=seen.append)
+    size = sum(file.stat().st_size for file in files)
+    assert (made.bytes, made.copied_bytes) == (size, size)
+    assert seen[-1].bytes == seen[-1].total_bytes == size
+    assert lakebed.restore(made.path, tmp_path / "again").bytes == size
+    again = store.backup(tmp_path / "backups")
+    assert (again.bytes, again.copied_bytes) == (size, 0)
+
+
 def test_a_backup_is_read_and_not_written(store, tmp_path):
     fill(store, 0)
     made = store.backup(tmp_path / "backups").path

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+import lakebed
+
 from .conftest import PROGRAM
 
 SAMPLE = Path(__file__).parents[2] / "docs/sample/packages.ndjson.zst"
@@ -243,3 +245,21 @@ def test_a_store_is_not_made_below_a_directory_that_is_not_there(run, place):
             run("-s", "wrong/path/x.lakebed", *arguments), 7, f"There is no directory {place / 'wrong/path'} to make"
         )
     assert not (place / "wrong").exists()
+
+
+def test_no_output_replaces_a_file_of_a_store(run, tmp_path):
+    directory = tmp_path / "s.lakebed"
+    with lakebed.open(directory) as store:
+        store.append("events", [{"id": 1}])
+    before = {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+    (segment,) = (directory / "segments").glob("*.seg")
+    for target in (directory / "FORMAT", segment, directory / "new.ndjson"):
+        for words in (
+            ("export", "events", target, "--format", "ndjson"),
+            ("query", "FROM events", "-o", target, "--format", "csv"),
+            ("-c", f"output '{target}'"),
+        ):
+            refused(run("--store", directory, *words), 2, "inside the store")
+        with lakebed.open(directory, "r") as store, pytest.raises(lakebed.InvalidArgument, match="inside the store"):
+            store.export("events", target, format="ndjson")
+    assert {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()} == before

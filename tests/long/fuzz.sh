@@ -2,12 +2,19 @@
 # Fuzzes each target of engine/fuzz for half a minute, or the seconds that the first argument gives, or all together for
 # the hours of the variable HOURS. Starts from the examples in engine/format/src/tests/golden.txt, and for whole stores
 # from engine/fuzz/seeds/store.txt. Half of the time with AddressSanitizer, half without, which runs more inputs. Needs
-# a nightly Rust and cargo-fuzz; SKIPPED where they are missing. Builds for some minutes first.
+# a nightly Rust, and is SKIPPED where there is none; cargo-fuzz is installed into .venv/tools. Builds for some minutes
+# first.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-if ! cargo +nightly --version >/dev/null 2>&1 || ! cargo +nightly fuzz --version >/dev/null 2>&1; then
-    echo "SKIPPED: fuzzing needs a nightly Rust (rustup toolchain install nightly) and cargo-fuzz (cargo install cargo-fuzz)"
+if ! cargo +nightly --version >/dev/null 2>&1; then
+    echo "!! SKIPPED: fuzzing needs a nightly Rust (rustup toolchain install nightly)"
     exit 0
+fi
+version=0.13.1
+tools=$PWD/.venv/tools
+export PATH="$tools/bin:$PATH"
+if [[ $(cargo-fuzz --version 2>/dev/null) != "cargo-fuzz $version" ]]; then
+    cargo install cargo-fuzz --version "$version" --locked --quiet --root "$tools"
 fi
 mapfile -t targets < <(cargo +nightly fuzz list --fuzz-dir engine/fuzz)
 seconds=${1:-30}

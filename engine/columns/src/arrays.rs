@@ -23,6 +23,7 @@ use parquet::file::statistics::Statistics;
 
 use crate::directory::{PageDirectory, PageRef};
 use crate::error::{ColumnsError, Result};
+use crate::statistics::GroupStatistics;
 
 /// Bytes of a file, whoever owns them.
 pub type Piece = Box<dyn AsRef<[u8]> + Send + Sync>;
@@ -171,27 +172,41 @@ impl PartArrays {
         found.map(|(place, _)| place).collect()
     }
 
-    /// The pages that rows of these leaves are read from.
-    pub fn pages<'a>(
-        directory: &'a PageDirectory,
-        leaves: &'a [usize],
+    /// What the footer says of a column that is one leaf and no list, for each row group that has statistics.
+    pub fn statistics(&self, path: &[String]) -> Vec<GroupStatistics> {
+        let metadata = self.metadata.metadata();
+        let schema = metadata.file_metadata().schema_descr();
+        let mut columns = schema.columns().iter();
+        let Some(leaf) = columns.position(|column| column.path().parts() == path) else {
+            return Vec::new();
+        };
+        let groups = metadata.row_groups().iter().zip(&self.groups);
+        let found = groups.filter_map(|(group, first)| {
+            let known = group.columns().get(leaf)?.statistics()?;
+            let rows = *first..first + group.num_rows().cast_unsigned();
+            Some(GroupStatistics::new(rows, known))
+        });
+        found.collect()
+    }
+
+    /// The pages that rows of a leaf are read from.
+    pub fn pages(
+        directory: &PageDirectory,
+        leaf: usize,
         rows: Range<u64>,
-    ) -> impl Iterator<Item = PageRef<'a>> {
-        leaves.iter().flat_map(move |leaf| {
-            let mut row = rows.start;
-            let end = rows.end;
-            std::iter::from_fn(move || {
-                if row >= end {
-                    return None;
-                }
-                let found = directory.page(*leaf, row)?;
-                row = found.page.first_row + (found.rows as u64).max(1);
-                Some(found)
-            })
+    ) -> impl Iterator<Item = PageRef<'_>> {
+        let mut row = rows.start;
+        std::iter::from_fn(move || {
+            if row >= rows.end {
+                return None;
+            }
+            let found = directory.page(leaf, row)?;
+            row = found.page.first_row + (found.rows as u64).max(1);
+            Some(found)
         })
     }
 
-    /// The columns with these paths, in this order, of consecutive rows.
+    /// The columns with these paths, in this order, of the rows in these ranges, which ascend.
     ///
     /// # Errors
     /// The part has no such column or rows; a page is damaged, or an array would be too large.
@@ -199,7 +214,7 @@ impl PartArrays {
         &self,
         file: &Arc<dyn PartBytes>,
         paths: &[ColumnPath],
-        rows: Range<u64>,
+        rows: &[Range<u64>],
     ) -> Result<Vec<ArrayRef>> {
         let source = Source(Arc::clone(file));
         let batch = guarded(|| self.read_batch(source, paths, rows))?;
@@ -215,27 +230,14 @@ impl PartArrays {
         &self,
         source: Source,
         paths: &[ColumnPath],
-        rows: Range<u64>,
+        rows: &[Range<u64>],
     ) -> Result<RecordBatch> {
         let metadata = self.metadata.metadata();
         let leaves: Vec<usize> = paths.iter().flat_map(|path| self.leaves(path)).collect();
         let mask = ProjectionMask::leaves(metadata.file_metadata().schema_descr(), leaves);
-        let mut groups = Vec::new();
-        let mut first = None;
-        for (number, start) in self.groups.iter().enumerate() {
-            let end = self.groups.get(number + 1).copied().unwrap_or(self.rows);
-            if *start < rows.end && end > rows.start {
-                groups.push(number);
-                first.get_or_insert(*start);
-            }
-        }
-        let count = usize::try_from(rows.end.saturating_sub(rows.start));
-        let skip = usize::try_from(rows.start.saturating_sub(first.unwrap_or(0)));
-        let (Ok(count), Ok(skip)) = (count, skip) else {
-            return Err(ColumnsError::damaged("a part has too many rows"));
-        };
-        let selection =
-            RowSelection::from(vec![RowSelector::skip(skip), RowSelector::select(count)]);
+        let (groups, selection, count) = self
+            .selected(rows)
+            .ok_or_else(|| ColumnsError::damaged("rows are missing"))?;
         let mut reader =
             ParquetRecordBatchReaderBuilder::new_with_metadata(source, self.metadata.clone())
                 .with_projection(mask)
@@ -248,6 +250,37 @@ impl PartArrays {
             Some(batch) if batch.num_rows() == count => Ok(batch),
             _ => Err(ColumnsError::damaged("rows are missing")),
         }
+    }
+}
+
+impl PartArrays {
+    /// The row groups of some rows, which of the rows in those, and how many; `None` where they do not ascend or are
+    /// not there.
+    fn selected(&self, rows: &[Range<u64>]) -> Option<(Vec<usize>, RowSelection, usize)> {
+        let (mut groups, mut selectors) = (Vec::new(), Vec::new());
+        let mut count = 0;
+        for (number, start) in self.groups.iter().enumerate() {
+            let end = self.groups.get(number + 1).copied().unwrap_or(self.rows);
+            let from = rows.partition_point(|range| range.end <= *start);
+            let inside = rows.iter().skip(from);
+            let mut inside = inside.take_while(|range| range.start < end).peekable();
+            if inside.peek().is_none() {
+                continue;
+            }
+            groups.push(number);
+            let mut at = *start;
+            for range in inside {
+                let (first, behind) = (range.start.max(*start), range.end.min(end));
+                let skipped = usize::try_from(first.checked_sub(at)?).ok()?;
+                let len = usize::try_from(behind.checked_sub(first)?).ok()?;
+                selectors.extend([RowSelector::skip(skipped), RowSelector::select(len)]);
+                (at, count) = (behind, count + len);
+            }
+            let rest = usize::try_from(end.checked_sub(at)?).ok()?;
+            selectors.push(RowSelector::skip(rest));
+        }
+        let asked: u64 = rows.iter().map(|range| range.end - range.start).sum();
+        (count as u64 == asked).then(|| (groups, RowSelection::from(selectors), count))
     }
 }
 

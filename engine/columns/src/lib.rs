@@ -37,6 +37,7 @@ mod limits;
 mod page;
 mod page_header;
 mod rows;
+mod statistics;
 mod values;
 mod write;
 
@@ -49,4 +50,5 @@ pub use error::{ColumnsError, Result};
 pub use leaf::{Leaf, Physical};
 pub use page::{Page, PageDictionary};
 pub use rows::{HeldPages, Lists, Pages, RowValues};
+pub use statistics::{Bounds, GroupStatistics};
 pub use write::{PartWriter, WrittenPart};

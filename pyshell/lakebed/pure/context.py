@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from lakebed.errors import Corrupt, NotAStore, StoreNotFound
 from lakebed.pure.codec import Compressor, Decompressor, stored_dictionary
 from lakebed.pure.damage import io_error, named
-from lakebed.pure.files import Directory
+from lakebed.pure.files import Directory, no_format, no_store
 from lakebed.pure.format.lock_text import LockText
 from lakebed.pure.format.store_file import StoreFile
 from lakebed.pure.frames import FrameCache
@@ -132,7 +132,8 @@ def check_finished(directory: Directory) -> None:
     Raises `OSError`."""
     if directory.stat(UNFINISHED) is not None:
         raise NotAStore(
-            f"{directory.path} is a backup or a restored store that is not finished: make the backup or restore again."
+            f"{directory.path} is a backup or a restored store that is not finished: wait for the program that makes it, or start it "
+            "again if it was interrupted."
         )
     if directory.names("segments"):
         raise NotAStore(
@@ -147,17 +148,20 @@ def read_store_file(directory: Directory) -> StoreFile:
         data = directory.read(FORMAT)
     except (FileNotFoundError, IsADirectoryError):
         check_finished(directory)
-        raise NotAStore(
-            f"{directory.path} is a directory and not a store: it has no file FORMAT. Name a store, or a path where "
-            "there is nothing yet."
-        ) from None
+        if directory.names("."):
+            raise no_format(directory.path) from None
+        raise no_store(directory.path) from None
     except OSError as problem:
         raise io_error(problem, f"Reading {directory.shown(FORMAT)}") from None
     try:
         with named(directory.shown(FORMAT)):
             return StoreFile.decode(data)
-    except Corrupt as problem:
-        raise NotAStore(f"{directory.path} is not a store, or a damaged one: {problem}") from None
+    except Corrupt as damage:
+        reason = damage.__cause__ or damage
+        advice = "; `lakebed repair` makes it again from the segments" if directory.names("segments") else ""
+        raise NotAStore(
+            f"{directory.path} is not a lakebed store, or its file FORMAT is damaged ({reason}){advice}."
+        ) from None
 
 
 def _hash_class() -> Any:

@@ -16,9 +16,13 @@ __all__ = ["interruptible", "io_error", "named", "operating_system"]
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def io_error(problem: OSError, what: str) -> BaseException:
-    """The error of a failed call of the operating system; `what` is what was tried, as in "Reading x"."""
+def io_error(problem: OSError | ValueError, what: str) -> BaseException:
+    """The error of a failed call of the operating system; `what` is what was tried, as in "Reading x". A `ValueError`
+    is that of a path with a zero byte."""
+    if isinstance(problem, ValueError):
+        return error("io", f"{what} failed: invalid argument.", errno.EINVAL)
     reason = os.strerror(problem.errno) if problem.errno else str(problem)
+    reason = reason[:1].lower() + reason[1:]
     if problem.errno in _FULL:
         return StoreFull(f"{what} failed: {reason}. Free some space; the store is as it was before.")
     return error("io", f"{what} failed: {reason}.", problem.errno)

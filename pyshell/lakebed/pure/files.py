@@ -15,7 +15,10 @@ from lakebed.errors import NotAStore, StoreNotFound
 from lakebed.pure.damage import io_error, operating_system
 from lakebed.pure.format.coding import Malformed
 
-__all__ = ["OLD_RUN_SUFFIXES", "RUN_SUFFIX", "Directory", "SegmentFile", "no_store", "part_of", "write_all"]
+__all__ = [
+    "OLD_RUN_SUFFIXES", "RUN_SUFFIX", "Directory", "SegmentFile", "no_directory", "no_format", "no_store", "part_of",
+    "sync_names", "write_all",
+]  # fmt: skip
 
 RUN_SUFFIX: Final = ".segs"
 """How the names of store-wide runs end."""
@@ -27,9 +30,21 @@ def no_store(path: str) -> StoreNotFound:
     """The error for a path where there is nothing."""
     if Path(path).is_symlink():
         return StoreNotFound(
-            f"{path} is a symbolic link to {Path(path).readlink()}, which does not exist: make that directory, or remove the link."
+            f"{path} is a symbolic link to {Path(path).readlink()}, which does not exist; make that directory, or correct the link."
         )
-    return StoreNotFound(f"There is no store at {path}: create one with lakebed.open, ingest or put.")
+    return StoreNotFound(
+        f"There is no store at {Path(path).absolute()}; check the path, or ingest a file into it to make one."
+    )
+
+
+def no_format(path: str) -> NotAStore:
+    """The error for a directory of something else."""
+    return NotAStore(f"{path} is a directory but not a lakebed store: it has no file FORMAT.")
+
+
+def no_directory(path: str) -> NotAStore:
+    """The error for a file in the place of a store."""
+    return NotAStore(f"{Path(path).absolute()} is a file and not a lakebed store, which is a directory.")
 
 
 class Directory:
@@ -38,16 +53,16 @@ class Directory:
     def __init__(self, path: str) -> None:
         """Raises `StoreNotFound`, `NotAStore`, `StoreIOError`."""
         self.descriptor = -1
-        self.path = path
-        self.absolute = str(Path(path).absolute())
+        self.path = str(Path(path).absolute())
         try:
-            self.descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self.descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
             raise no_store(path) from None
         except NotADirectoryError:
-            raise NotAStore(f"{path} is a file; a store is a directory.") from None
-        except OSError as problem:
-            raise io_error(problem, f"Opening {path}") from None
+            raise no_directory(path) from None
+        except (OSError, ValueError) as problem:
+            # The latter for a character that no path has.
+            raise io_error(problem, f"Opening the store {self.path}") from None
 
     def close(self) -> None:
         """Let the directory go. A second call does nothing."""
@@ -146,11 +161,18 @@ class Directory:
     def leads_here(self) -> bool:
         """Whether the path still leads to this directory."""
         try:
-            there = Path(self.absolute).stat()
+            there = Path(self.path).stat()
         except OSError:
             return False
         here = os.fstat(self.descriptor)
         return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+
+
+def sync_names(place: Path) -> None:
+    """Make the names in a directory durable. Raises `OSError`."""
+    directory = Directory(str(place))
+    directory.sync()
+    directory.close()
 
 
 def write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:

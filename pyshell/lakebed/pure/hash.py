@@ -39,9 +39,9 @@ def bytes_of(data: Any, limit: int | None = None) -> bytes:
                 raise too_large(view.nbytes, limit)
             return view.tobytes()
     except TypeError:
-        raise TypeError(
-            f"a blob is bytes or has the buffer protocol, like bytearray and memoryview; not {type(data).__name__}"
-        ) from None
+        if isinstance(data, str):
+            raise TypeError("a blob is bytes: encode text first, text.encode()") from None
+        raise TypeError(f"a blob is bytes or anything with the buffer protocol, not {type(data).__name__}") from None
 
 
 class Hash:
@@ -100,22 +100,26 @@ class Hash:
 Hash.__module__ = "lakebed"
 
 
+def _not_32(raw: bytes) -> InvalidArgument:
+    return InvalidArgument(f"A hash has 32 bytes, these are {len(raw)}; to look up hex characters pass them as text.")
+
+
 def _whole(value: object) -> bytes:
     """The 32 bytes that a value names. Raises `InvalidArgument`, `TypeError`."""
     if isinstance(value, bytes | bytearray | memoryview):
         raw = bytes(value)
         if len(raw) != HASH_BYTES:
-            raise InvalidArgument(f"A hash has 32 bytes, not {len(raw)}.")
+            raise _not_32(raw)
         return raw
     if isinstance(value, str):
+        if len(value.encode()) != 2 * HASH_BYTES:
+            raise InvalidArgument(f"A hash has 64 hex characters, {quoted(value)} has {len(value.encode())}.")
         if not _is_hex(value):
-            raise InvalidArgument(f"{quoted(value)} is not a hash: it has characters that are not hex digits.")
-        if len(value) != 2 * HASH_BYTES:
-            raise InvalidArgument(f"A hash has 64 hex characters, not {len(value)}.")
+            raise InvalidArgument(f"{quoted(value)} is no hash: it has characters that are not hex digits.")
         return bytes.fromhex(value)
     if _is_hash(value):
         return bytes(value)  # type: ignore[call-overload, no-any-return]
-    raise TypeError(f"a hash is made of 32 bytes or hex text, not {type(value).__name__}")
+    raise TypeError(f"a blob is named by a lakebed.Hash, 32 bytes or hex text, not {type(value).__name__}")
 
 
 def named_range(value: object) -> tuple[bytes, bytes]:
@@ -126,15 +130,13 @@ def named_range(value: object) -> tuple[bytes, bytes]:
     if isinstance(value, bytes | bytearray | memoryview) or _is_hash(value):
         raw = bytes(value)  # type: ignore[call-overload]
         if len(raw) != HASH_BYTES:
-            raise InvalidArgument(f"A hash has 32 bytes, not {len(raw)}; a prefix of one is given as hex text.")
+            raise _not_32(raw)
         return raw, raw
     if isinstance(value, str):
         if not value or len(value) > 2 * HASH_BYTES or not _is_hex(value):
-            raise InvalidArgument(
-                f"{quoted(value)} is not a hash or the beginning of one: give 1 to 64 hex characters."
-            )
+            raise InvalidArgument(f"{quoted(value)} is no hash and no prefix of one: those are 1 to 64 hex characters.")
         return bytes.fromhex(value.ljust(2 * HASH_BYTES, "0")), bytes.fromhex(value.ljust(2 * HASH_BYTES, "f"))
-    raise TypeError(f"a hash is a lakebed.Hash, 32 bytes or hex text, not {type(value).__name__}")
+    raise TypeError(f"a blob is named by a lakebed.Hash, 32 bytes or hex text, not {type(value).__name__}")
 
 
 def _is_hash(value: object) -> bool:

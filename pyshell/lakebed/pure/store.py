@@ -14,7 +14,7 @@ from lakebed.pure.compact import Wanted, apply_layout, compact
 from lakebed.pure.context import FORMAT, Context, Options
 from lakebed.pure.copies.backup import backup
 from lakebed.pure.copies.transfer import copy_to
-from lakebed.pure.damage import interruptible
+from lakebed.pure.damage import interruptible, operating_system
 from lakebed.pure.describing import Describes, check_layout
 from lakebed.pure.export import export
 from lakebed.pure.files import Directory
@@ -34,7 +34,10 @@ from lakebed.pure.write.writer import LARGEST_BLOB, Writer
 
 __all__ = ["StoreEngine", "open_store"]
 
-_LIMITS = {"page_bytes": (64, 16 << 20), "segment_bytes": (1 << 10, 1 << 40)}
+_LIMITS = {
+    "page_bytes": (64, 16 << 20, "from 64 bytes to 16 MiB"),
+    "segment_bytes": (1 << 10, 1 << 40, "from 1 KiB to 1 TiB"),
+}
 
 
 def open_store(
@@ -54,17 +57,17 @@ def open_store(
 ) -> StoreEngine:
     """Open a store; `lakebed.open` documents the arguments and errors. `mmap`: whether files may be mapped."""
     if mode not in ("r", "a"):
-        raise InvalidArgument(f'The mode of a store is "r" or "a", not {quoted(mode)}.')
+        raise InvalidArgument(f'The mode is "r" or "a", not {quoted(mode)}.')
     if not lock_timeout >= 0:
-        raise InvalidArgument(f"lock_timeout is a number of seconds from 0 on, not {lock_timeout}.")
+        raise InvalidArgument(f"lock_timeout is seconds, not {lock_timeout}.")
     if not 1 <= level <= 22:
-        raise InvalidArgument(f"level is a compression level from 1 to 22, not {level}.")
+        raise InvalidArgument(f"The compression level is from 1 to 22, not {level}.")
     if threads > 1024:
         raise InvalidArgument(f"threads is from 1 to 1,024, or 0 for all cores, not {threads}.")
     for name, value in (("page_bytes", page_bytes), ("segment_bytes", segment_bytes)):
-        smallest, largest = _LIMITS[name]
+        smallest, largest, domain = _LIMITS[name]
         if not smallest <= value <= largest:
-            raise InvalidArgument(f"{name} is from {smallest} to {largest} bytes, not {value}.")
+            raise InvalidArgument(f"{name} is {domain}, not {value}.")
     options = Options(
         mode,
         lock_timeout,
@@ -90,7 +93,9 @@ class StoreEngine(Ingests, Describes):
         """Those of the time before `close`."""
         self._path = path
         self._options = options
-        if create and not Path(path, FORMAT).exists():
+        with operating_system(f"Opening the store {Path(path).absolute()}"):
+            missing = create and not Path(path, FORMAT).exists()
+        if missing:
             create_store(path, options)
         self._open()
 
@@ -105,7 +110,7 @@ class StoreEngine(Ingests, Describes):
             first, last = state.lost
             which = f"commit {last}" if first == last else f"commits {first} to {last}"
             self._context.warn(
-                f"{self._path} has lost {which}: the last commit that can be read is {state.last_commit}. Restore the store from a "
+                f"{self._context.path} has lost {which}: the last commit that can be read is {state.last_commit}. Restore the store from a "
                 "backup, or save what is left with `lakebed repair`; until then it can be read and not written. If the directory is a "
                 "copy that was made while the store was written, copy it again."
             )

@@ -14,6 +14,7 @@ from lakebed.pure.json.quoting import quoted
 from lakebed.pure.pending import Pending
 from lakebed.pure.reach import Reach
 from lakebed.pure.segment import RowsSegment
+from lakebed.pure.spelling import hint
 from lakebed.pure.state import State
 
 __all__ = ["LiveRow", "View"]
@@ -52,8 +53,10 @@ class View:
         """The collection of this name. Raises `CollectionNotFound`."""
         found = self.catalogue.named(name)
         if found is None:
+            known = [one.name for one in self.catalogue.collections.values()]
+            others = f"among those it has are {', '.join(known[:8])}." if known else "it has none yet."
             raise CollectionNotFound(
-                f"{self.state.context.path} has no collection {quoted(name)}: `lakebed collections` lists those there are."
+                f"The store {self.state.context.path} has no collection {quoted(name)}; {hint(name, known, others)}"
             )
         return found
 
@@ -118,7 +121,10 @@ class View:
             if low == high:
                 return id, *proven
             if found is not None and found[2] != proven[1]:
-                raise AmbiguousPrefix(f"Several blobs have a hash that begins with {name}: give more of it.")
+                raise AmbiguousPrefix(
+                    f"Several blobs have hashes that begin with {name}, among them {found[2].hex()} and {proven[1].hex()}; give more "
+                    "characters."
+                )
             found = id, *proven
         if damage and (found is None or low != high):
             # It, or another one with this prefix, may be in a segment that cannot be searched.
@@ -132,7 +138,8 @@ class View:
         found = self.find(name)
         if found is None:
             shown = name if isinstance(name, str) else bytes(name).hex()  # type: ignore[call-overload]
-            raise BlobNotFound(f"{self.state.context.path} has no blob with the hash {shown}.")
+            which = f"of hash {shown.lower()}" if len(shown) == 64 else f"whose hash begins with {shown}"
+            raise BlobNotFound(f"The store has no blob {which}.")
         return found
 
     def dictionary(self, number: int) -> bytes:

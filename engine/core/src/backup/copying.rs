@@ -125,7 +125,13 @@ pub(super) fn copy_state(
     }
     vfs.sync_dir("").map_err(io)?;
     let wanted = Wanted::of(committed);
-    meter.total = wanted.iter().map(Wanted::len).sum();
+    meter.total = 0;
+    for segment in &wanted {
+        meter.total += files_of(committed, segment)?
+            .iter()
+            .map(|file| file.len)
+            .sum::<u64>();
+    }
     let mut copying = Copying {
         committed,
         files: SegmentFiles::unmapped(Arc::clone(&target.vfs) as _, &target.header),
@@ -166,6 +172,29 @@ pub(super) fn copy_state(
     Ok(copied)
 }
 
+/// A file of a segment, and how many of its bytes belong to it.
+struct SegmentPiece {
+    name: String,
+    len: u64,
+}
+
+fn files_of(committed: &CommittedState, wanted: &Wanted) -> Result<Vec<SegmentPiece>> {
+    let number = wanted.number();
+    let mut files = vec![SegmentPiece {
+        name: names::segment(number),
+        len: wanted.len(),
+    }];
+    let mut sealed = committed.manifest.sealed.iter();
+    if let Some(sealed) = sealed.find(|sealed| sealed.entry.number == number) {
+        let parts = sealed.segment.parts(&committed.context.segments)?;
+        files.extend(parts.iter().map(|part| SegmentPiece {
+            name: names::part(number, part.collection),
+            len: part.len,
+        }));
+    }
+    Ok(files)
+}
+
 struct Copying<'a> {
     committed: &'a Arc<CommittedState>,
     target: &'a Target,
@@ -188,12 +217,13 @@ impl Copying<'_> {
         {
             return Err(self.damaged(wanted, &problem));
         }
-        let bytes = wanted.len();
         self.copied.segments += 1;
-        self.copied.bytes += bytes;
-        match how {
-            Some(Reused::Linked) => self.copied.linked += 1,
-            _ => self.copied.new_bytes += bytes,
+        self.copied.linked += u64::from(how == Some(Reused::Linked));
+        for file in self.files(wanted)? {
+            self.copied.bytes += file.len;
+            if how != Some(Reused::Linked) {
+                self.copied.new_bytes += file.len;
+            }
         }
         Ok(())
     }
@@ -202,10 +232,10 @@ impl Copying<'_> {
     fn place(&mut self, wanted: &Wanted, reuse: bool) -> Result<Option<Reused>> {
         let number = wanted.number();
         let mut how = Some(Reused::Linked);
-        for (index, name) in self.names(wanted)?.iter().enumerate() {
+        for (index, SegmentPiece { name, len }) in self.files(wanted)?.into_iter().enumerate() {
             let io = |error| Error::io(&format!("copying {name}"), error);
             let from = &self.committed.context.vfs;
-            let file = match from.open(name, Open::Read) {
+            let file = match from.open(&name, Open::Read) {
                 Ok(file) => file,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                     return Err(Error::corrupt(
@@ -217,14 +247,13 @@ impl Copying<'_> {
                 Err(error) => return Err(io(error)),
             };
             let whole = file.len().map_err(io)?;
-            let len = if index == 0 { wanted.len() } else { whole };
             if whole < len {
                 let text = format!("the file ends here and should have {len} bytes");
                 return Err(Error::corrupt(number, whole, text));
             }
             let earlier = self.earlier.filter(|_| reuse);
             let taken = match earlier {
-                Some(earlier) => earlier.take(name, file.as_ref(), len)?,
+                Some(earlier) => earlier.take(&name, file.as_ref(), len)?,
                 None => None,
             };
             how = match (how, taken) {
@@ -234,26 +263,15 @@ impl Copying<'_> {
             };
             match taken {
                 Some(_) => self.meter.advance(len)?,
-                None => self.copy(name, file.as_ref(), len, index == 0)?,
+                None => self.copy(&name, file.as_ref(), len, index == 0)?,
             }
         }
         Ok(how)
     }
 
-    /// The names of a segment's files, the one with its header first.
-    fn names(&self, wanted: &Wanted) -> Result<Vec<String>> {
-        let number = wanted.number();
-        let mut names = vec![names::segment(number)];
-        let mut sealed = self.committed.manifest.sealed.iter();
-        if let Some(sealed) = sealed.find(|sealed| sealed.entry.number == number) {
-            let parts = sealed.segment.parts(&self.committed.context.segments)?;
-            names.extend(
-                parts
-                    .iter()
-                    .map(|part| names::part(number, part.collection)),
-            );
-        }
-        Ok(names)
+    /// A segment's files, the one with its header first.
+    fn files(&self, wanted: &Wanted) -> Result<Vec<SegmentPiece>> {
+        files_of(self.committed, wanted)
     }
 
     /// Copies one file and syncs it.

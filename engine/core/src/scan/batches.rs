@@ -55,8 +55,18 @@ impl ScanPlan {
     /// The Arrow batch of some rows; `None` when several rows are too large for one.
     fn batch(&self, task: &ScanTask, range: &Range<Seq>) -> Result<Option<RecordBatch>> {
         let rows = self.rows(task, range)?;
-        let mut records = RecordColumns::new(self, rows.count);
-        let ready = self.ready_columns(&rows)?;
+        let passed = self.passed(&rows)?;
+        let judged = passed.is_some();
+        let rows = match passed {
+            Some(passed) => rows.filtered(&passed),
+            None => rows,
+        };
+        let mut records = RecordColumns::new(self, rows.count, judged);
+        let ready = if judged || self.record_filters.is_empty() {
+            self.ready_columns(&rows)?
+        } else {
+            None
+        };
         if ready.is_none() && records.is_needed() {
             records.read(&self.snapshot, &rows.runs, rows.count)?;
             if records.too_large && rows.count > 1 {
@@ -108,8 +118,8 @@ impl ScanPlan {
             };
             let judged = filter::matching_rows(op, array.as_ref());
             passing = Some(match passing {
-                None => judged,
-                Some(before) => BooleanArray::new(before.values() & judged.values(), None),
+                None => BooleanArray::new(judged, None),
+                Some(before) => BooleanArray::new(before.values() & &judged, None),
             });
         }
         arrays.truncate(self.shown);

@@ -1,11 +1,15 @@
-//! The meaning of filters, as in SQL on the same types, and the evaluation of those on system columns.
+//! The meaning of filters, as in SQL on the same types, and their evaluation on arrays.
 
 use std::cmp::Ordering;
 
+use arrow_array::Array;
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::{Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array, BooleanArray};
+use arrow_array::types::{
+    Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType, UInt64Type,
+};
+use arrow_buffer::BooleanBuffer;
 use arrow_schema::{DataType as ArrowType, Field, TimeUnit};
+use lakebed_columns::{Bounds, GroupStatistics};
 
 use super::request::{Filter, Op, Value};
 use crate::error::{Error, ErrorKind, Result};
@@ -93,12 +97,25 @@ fn compare(operand: &Operand<'_>, constant: &Value) -> Option<Ordering> {
     }
 }
 
-/// The rows of a system column that match.
-pub(super) fn matching_rows(op: &Op, array: &dyn Array) -> BooleanArray {
+/// The rows of a column that match.
+pub(super) fn matching_rows(op: &Op, array: &dyn Array) -> BooleanBuffer {
+    if matches!(op, Op::IsNull | Op::IsNotNull) {
+        return rows(op, array, |_| Operand::Other);
+    }
     if let Some(numbers) = array.as_primitive_opt::<Int64Type>() {
         rows(op, array, |row| Operand::Int(numbers.value(row).into()))
+    } else if let Some(numbers) = array.as_primitive_opt::<UInt64Type>() {
+        rows(op, array, |row| Operand::Int(numbers.value(row).into()))
+    } else if let Some(numbers) = array.as_primitive_opt::<Decimal128Type>() {
+        rows(op, array, |row| Operand::Int(numbers.value(row)))
+    } else if let Some(days) = array.as_primitive_opt::<Date32Type>() {
+        rows(op, array, |row| Operand::Int(days.value(row).into()))
     } else if let Some(times) = array.as_primitive_opt::<TimestampMicrosecondType>() {
         rows(op, array, |row| Operand::Int(times.value(row).into()))
+    } else if let Some(numbers) = array.as_primitive_opt::<Float64Type>() {
+        rows(op, array, |row| Operand::Float(numbers.value(row)))
+    } else if let Some(values) = array.as_boolean_opt() {
+        rows(op, array, |row| Operand::Bool(values.value(row)))
     } else if let Some(texts) = array.as_string_opt::<i32>() {
         rows(op, array, |row| Operand::Text(texts.value(row).as_bytes()))
     } else {
@@ -106,15 +123,51 @@ pub(super) fn matching_rows(op: &Op, array: &dyn Array) -> BooleanArray {
     }
 }
 
-fn rows<'a>(op: &Op, array: &dyn Array, value: impl Fn(usize) -> Operand<'a>) -> BooleanArray {
-    let operand = |row| {
-        if array.is_null(row) {
+fn rows<'a>(op: &Op, array: &dyn Array, value: impl Fn(usize) -> Operand<'a>) -> BooleanBuffer {
+    let nulls = array.nulls();
+    BooleanBuffer::collect_bool(array.len(), |row| {
+        let operand = if nulls.is_some_and(|nulls| nulls.is_null(row)) {
             Operand::Null
         } else {
             value(row)
+        };
+        matches(op, &operand)
+    })
+}
+
+/// Whether a row of a row group may match, by what its file says of the values of a column of this type.
+pub(super) fn may_match(op: &Op, group: &GroupStatistics, data_type: &ArrowType) -> bool {
+    let rows = group.rows.end - group.rows.start;
+    match op {
+        Op::IsNull => return group.nulls != Some(0),
+        Op::IsNotNull => return group.nulls != Some(rows),
+        _ if group.nulls == Some(rows) => return false,
+        _ => {}
+    }
+    let (low, high) = match (&group.bounds, data_type) {
+        (Bounds::Ints(low, high), ArrowType::UInt64) => (
+            Operand::Int(low.cast_unsigned().into()),
+            Operand::Int(high.cast_unsigned().into()),
+        ),
+        (
+            Bounds::Ints(low, high),
+            ArrowType::Int64 | ArrowType::Date32 | ArrowType::Timestamp(TimeUnit::Microsecond, _),
+        ) => (Operand::Int((*low).into()), Operand::Int((*high).into())),
+        (Bounds::Floats(low, high), ArrowType::Float64) => {
+            (Operand::Float(*low), Operand::Float(*high))
         }
+        (Bounds::Bytes(low, high), ArrowType::Utf8) => (Operand::Text(low), Operand::Text(high)),
+        _ => return true,
     };
-    (0..array.len())
-        .map(|row| Some(matches(op, &operand(row))))
-        .collect()
+    let below = |value: &Value| compare(&low, value).is_none_or(Ordering::is_le);
+    let above = |value: &Value| compare(&high, value).is_none_or(Ordering::is_ge);
+    match op {
+        Op::Eq(value) => below(value) && above(value),
+        Op::In(values) => values.iter().any(|value| below(value) && above(value)),
+        Op::Lt(value) => compare(&low, value).is_none_or(Ordering::is_lt),
+        Op::Le(value) => below(value),
+        Op::Gt(value) => compare(&high, value).is_none_or(Ordering::is_gt),
+        Op::Ge(value) => above(value),
+        Op::Ne(_) | Op::IsNull | Op::IsNotNull => true,
+    }
 }

@@ -26,13 +26,13 @@ pub(super) enum Held {
     InRecords,
 }
 
-/// A part that has all columns of a scan.
+/// A part that has all columns of a scan, or all that its filters name.
 #[derive(Debug)]
 pub(super) struct ReadyPart {
     pub(super) segment: Arc<dyn Segment>,
     /// From its first blob to behind its last.
     pub(super) blobs: Range<u64>,
-    /// Where it has them, in the order of the projection.
+    /// Where it has them, in the order of the projection or of the filters.
     pub(super) columns: Vec<Held>,
 }
 

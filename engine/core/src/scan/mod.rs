@@ -16,6 +16,7 @@ mod held;
 mod json_column;
 mod live;
 mod parts;
+mod passing;
 mod plan;
 mod ready;
 mod record_filter;
@@ -178,7 +179,7 @@ impl Snapshot {
         }
         let schema = self.schema(&request.collection)?;
         let mut plan = ScanPlan::new(self.clone(), schema, request)?;
-        plan.ready = plan.ready_parts(self)?;
+        plan.find_parts(self)?;
         Ok(Arc::new(plan))
     }
 

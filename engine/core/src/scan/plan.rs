@@ -43,8 +43,12 @@ pub(super) struct ScanPlan {
     /// Whether `_json` is given as views.
     pub(super) text_views: bool,
     pub(super) schema: SchemaRef,
+    /// The places in `typed` of the columns of `record_filters`.
+    pub(super) filtered: Vec<usize>,
     /// Parts that have all its columns.
     pub(super) ready: Vec<ReadyPart>,
+    /// Parts that have all columns of `record_filters`.
+    pub(super) judged: Vec<ReadyPart>,
 }
 
 impl ScanPlan {
@@ -91,7 +95,7 @@ impl ScanPlan {
         let shown = columns.len();
         fields.extend(columns.iter().filter_map(|column| field_of(*column)));
         let mut filters = Vec::new();
-        let mut record_filters = Vec::new();
+        let (mut record_filters, mut filtered_columns) = (Vec::new(), Vec::new());
         for Filter { column, op } in &request.filters {
             let source = column_named(&typed, &collection, column)?;
             if let Some(field) = field_of(source) {
@@ -104,6 +108,7 @@ impl ScanPlan {
             if let ScanColumn::Typed(number) = source {
                 let column = typed.columns.get(number);
                 record_filters.extend(column.map(|column| RecordFilter::new(column, op.clone())));
+                filtered_columns.push(number);
                 continue;
             }
             let place = columns.iter().position(|known| *known == source);
@@ -132,7 +137,9 @@ impl ScanPlan {
             filters,
             text_views,
             schema: Arc::new(ArrowSchema::new(fields)),
+            filtered: filtered_columns,
             ready: Vec::new(),
+            judged: Vec::new(),
         })
     }
 

@@ -40,6 +40,11 @@ impl RecordFilter {
         }
     }
 
+    /// What its values are compared with.
+    pub(super) fn op(&self) -> &Op {
+        &self.op
+    }
+
     /// The name and type of the column, for errors.
     pub(super) fn column(&self) -> (&str, &DataType) {
         (&self.name, &self.data_type)

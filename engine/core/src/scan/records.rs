@@ -36,7 +36,8 @@ pub(super) struct RecordColumns<'a> {
 }
 
 impl<'a> RecordColumns<'a> {
-    pub(super) fn new(plan: &'a ScanPlan, rows: usize) -> Self {
+    /// What the scan makes of the records of so many rows; `judged` says that all of them passed its filters.
+    pub(super) fn new(plan: &'a ScanPlan, rows: usize, judged: bool) -> Self {
         let texts = || {
             // Some more than there are on average, so that most batches do not have to grow; what stays unused is never
             // touched.
@@ -50,7 +51,21 @@ impl<'a> RecordColumns<'a> {
                 .then(|| Extractor::new(&plan.typed, &plan.projection)),
             hashes: plan.needs("_hash").then(StringBuilder::new),
             json: plan.needs("_json").then(texts),
-            passed: (!plan.record_filters.is_empty()).then(|| BooleanBufferBuilder::new(0)),
+            passed: (!judged && !plan.record_filters.is_empty())
+                .then(|| BooleanBufferBuilder::new(rows)),
+            bytes: 0,
+            too_large: false,
+        }
+    }
+
+    /// Which records pass the filters, and nothing else of them.
+    pub(super) fn judging(plan: &'a ScanPlan, rows: usize) -> Self {
+        Self {
+            plan,
+            extractor: None,
+            hashes: None,
+            json: None,
+            passed: Some(BooleanBufferBuilder::new(rows)),
             bytes: 0,
             too_large: false,
         }

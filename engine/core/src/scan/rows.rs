@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use arrow_array::builder::{StringBuilder, TimestampMicrosecondBuilder};
 use arrow_array::{ArrayRef, Int64Array};
-use lakebed_format::{RowBatch, RowRun, Seq};
+use arrow_buffer::BooleanBuffer;
+use lakebed_format::{BlobId, RowBatch, RowRun, Seq};
 
 use crate::error::Result;
 use crate::segment::RowSink;
@@ -17,6 +18,38 @@ pub(super) struct TaskRows {
     pub(super) runs: Vec<RowRun>,
     pub(super) count: usize,
     shares: Vec<Share>,
+}
+
+impl TaskRows {
+    /// The rows that passed.
+    pub(super) fn filtered(self, passed: &BooleanBuffer) -> Self {
+        let mut runs = Vec::new();
+        let mut at = 0;
+        for run in self.runs {
+            let len = usize::try_from(run.len).unwrap_or(usize::MAX);
+            for (start, end) in passed.slice(at, len).set_slices() {
+                let step = start as u64;
+                runs.push(RowRun {
+                    seq: Seq(run.seq.0 + step),
+                    line: run.line.map(|line| line + step),
+                    blob: BlobId(run.blob.0 + step),
+                    len: (end - start) as u64,
+                });
+            }
+            at += len;
+        }
+        let mut at = 0;
+        let shares = self.shares.into_iter().map(|share| {
+            let rows = passed.slice(at, share.rows).count_set_bits();
+            at += share.rows;
+            Share { rows, ..share }
+        });
+        Self {
+            runs,
+            count: passed.count_set_bits(),
+            shares: shares.collect(),
+        }
+    }
 }
 
 /// What consecutive rows share.

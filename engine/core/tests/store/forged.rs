@@ -6,8 +6,8 @@ use lakebed_core::{
 };
 use lakebed_format::index_run::{Bucket, put_bucket};
 use lakebed_format::{
-    DictionaryEntry, FingerprintTable, FooterTrailer, IndexBlock, IndexRunHeader, Manifest, ManifestBody,
-    SectionKind, SegmentHeader, TRAILER_LEN, checksum,
+    DictionaryEntry, FingerprintTable, FooterTrailer, IndexBlock, IndexRunHeader, Manifest,
+    ManifestBody, SectionKind, SegmentHeader, TRAILER_LEN, checksum,
 };
 use lakebed_testkit::{Files, Links};
 use lakebed_vfs::Open;
@@ -234,7 +234,12 @@ fn structures_that_contradict_each_other_are_found() {
 fn tables_of_fingerprints_that_contradict_the_groups_are_found() {
     let whole = files_of(of_everything().as_ref());
     let table = |change: fn(&mut [u8])| {
-        kinds_of(&with_section(&whole, 6, SectionKind::FingerprintTable, change))
+        kinds_of(&with_section(
+            &whole,
+            6,
+            SectionKind::FingerprintTable,
+            change,
+        ))
     };
     // Two blobs have each other's fingerprints.
     let swapped = table(|data| {
@@ -242,16 +247,19 @@ fn tables_of_fingerprints_that_contradict_the_groups_are_found() {
         found.swap(0, 1);
         data.copy_from_slice(&FingerprintTable::encode(found));
     });
-    let wanted = [ProblemKind::Footer, ProblemKind::Blob, ProblemKind::IndexRun];
+    let wanted = [
+        ProblemKind::Footer,
+        ProblemKind::Blob,
+        ProblemKind::IndexRun,
+    ];
     assert_eq!(swapped, wanted);
     // A blob is there twice, and another one not at all.
     let twice = table(|data| *data.last_mut().unwrap() ^= 1);
     assert!(twice.contains(&ProblemKind::Ordinals), "{twice:?}");
     let count = table(|data| data[0] += 1);
     assert!(count.contains(&ProblemKind::Ordinals), "{count:?}");
-    let extent = |change: fn(&mut [u8])| {
-        kinds_of(&with_section(&whole, 3, SectionKind::Extents, change))
-    };
+    let extent =
+        |change: fn(&mut [u8])| kinds_of(&with_section(&whole, 3, SectionKind::Extents, change));
     for kinds in [
         extent(|data| data[0] += 1),
         extent(|data| data[8] ^= 8),

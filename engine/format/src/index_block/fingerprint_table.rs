@@ -121,7 +121,7 @@ impl<'a> FingerprintTable<'a> {
         let (low, high) = (stored(range.start()), stored(range.end()));
         let (first, last) = (low >> shape.remainder_bits, high >> shape.remainder_bits);
         for number in first..=last {
-            let place = self.directory_place(number);
+            let place = Self::directory_place(number);
             check(place.start as u64..place.end as u64)?;
             let place = self.bucket_place(number).map_err(&refused)?;
             if place.is_empty() {
@@ -182,7 +182,7 @@ impl<'a> FingerprintTable<'a> {
     }
 
     /// The place in the data of the ends of a bucket and of the one before it.
-    fn directory_place(&self, number: u64) -> Range<usize> {
+    fn directory_place(number: u64) -> Range<usize> {
         let number = usize::try_from(number).unwrap_or(usize::MAX / WORD / 4);
         WORD * number.max(1)..WORD * (number + 2)
     }

@@ -26,6 +26,7 @@ from lakebed._cli.shell.session import Leave, Session
 from lakebed._cli.shell.sql import run_sql, show_last_result
 from lakebed._cli.verbs import PIPE_VERBS, find_in_shell, find_pipe, in_shell
 from lakebed._file_formats import file_format
+from lakebed._files import check_outside_stores
 from lakebed.duck.interrupt import forget_interrupt, raise_if_interrupted
 from lakebed.errors import InvalidArgument, error
 
@@ -126,6 +127,7 @@ def output(session: Session, target: tuple[str, ...]) -> None:
         raise InvalidArgument(message)
     session.context.allow_file(first)
     first = os.path.expanduser(first)  # noqa: PTH111
+    check_outside_stores(Path(first))
     # Refused before the file is made.
     chosen = session.context.chosen_format
     file_format(first, chosen if chosen != "auto" else None)

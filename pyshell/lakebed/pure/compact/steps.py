@@ -49,7 +49,7 @@ def compact(
     Returns the fields of `lakebed.CompactReport`. Raises `InvalidArgument`, `Corrupt`, `StoreFull`, `Interrupted`.
     """
     if level is not None and not 1 <= level <= 22:
-        raise InvalidArgument(f"A compression level is from 1 to 22, not {level}.")
+        raise InvalidArgument(f"The compression level is from 1 to 22, not {level}.")
     run = _Compaction(writer, asked, level, progress)
     return run.foreseen() if dry_run else run.carried_out()
 

@@ -14,7 +14,7 @@ from lakebed.errors import Corrupt, InvalidArgument
 from lakebed.pure.context import FORMAT, Context
 from lakebed.pure.copies.unfinished import Copied, copy_file, counting, finished, is_unfinished, made
 from lakebed.pure.damage import interruptible, named, operating_system
-from lakebed.pure.files import Directory, SegmentFile, part_name, segment_name
+from lakebed.pure.files import Directory, SegmentFile, part_name, segment_name, sync_names
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.columns import PartEntry
 from lakebed.pure.format.header import SIZE as HEADER_SIZE
@@ -83,14 +83,15 @@ def backup(view: View, dest: str, keep: int | None, progress: EngineProgress | N
     state = view.state
     context = state.context
     if keep is not None and keep < 1:
-        raise InvalidArgument(f"keep is a number of backups from 1 on, not {keep}: the new one is always kept.")
+        raise InvalidArgument("At least one backup is kept: keep is 1 or more.")
     place = Path(dest)
     _check_place(context, place)
     lost = lost_commits(state)
     if lost is not None:
         raise Corrupt(f"{lost} A backup of it would not be whole; those there are stay.")
-    with operating_system(f"Making a backup in {place}"):
+    with operating_system(f"Making the backup directory {place.absolute()}"):
         place.mkdir(parents=True, exist_ok=True)
+    with operating_system(f"Making a backup in {place.absolute()}"):
         before = backups_in(place)
         for one in before:
             if StoreFile.decode((one / FORMAT).read_bytes()).uuid != context.store_file.uuid:
@@ -136,7 +137,7 @@ def backup(view: View, dest: str, keep: int | None, progress: EngineProgress | N
             (one / FORMAT).unlink()
             shutil.rmtree(one)
     return {
-        "path": str(target),
+        "path": str(target.absolute()),
         "commit": state.last_commit,
         "segments": len(segments),
         "linked_segments": len(linked),
@@ -148,9 +149,9 @@ def backup(view: View, dest: str, keep: int | None, progress: EngineProgress | N
 
 
 def _check_place(context: Context, place: Path) -> None:
-    inside = Path(context.directory.absolute).resolve()
+    inside = Path(context.path).resolve()
     if place.resolve().is_relative_to(inside):
-        raise InvalidArgument(f"{place} is inside the store: a backup that shares its directory protects nothing.")
+        raise InvalidArgument(f"{place} is inside the store; keep its backups elsewhere, best on another disk.")
     if (place / FORMAT).exists():
         raise InvalidArgument(f"{place} is itself a store or a backup: name the directory that backups go into.")
 
@@ -202,10 +203,3 @@ def _link(before: Path, directory: Directory, state: State, number: int, segment
     except OSError:
         return False
     return True
-
-
-def sync_names(place: Path) -> None:
-    """Make the names in a directory durable. Raises `OSError`."""
-    directory = Directory(str(place))
-    directory.sync()
-    directory.close()

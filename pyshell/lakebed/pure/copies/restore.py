@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from lakebed._progress import EngineProgress
-from lakebed.errors import Corrupt, InvalidArgument, NotAStore, StoreNotFound
+from lakebed.errors import Corrupt, InvalidArgument, NotAStore
 from lakebed.pure.context import FORMAT, Context, Options
-from lakebed.pure.copies.backup import backups_in, copy_parts, manifest_of, segments_to_copy, sync_names
+from lakebed.pure.copies.backup import backups_in, copy_parts, manifest_of, segments_to_copy
 from lakebed.pure.copies.unfinished import copy_file, counting, finished, is_unfinished, made
 from lakebed.pure.damage import interruptible, named, operating_system
-from lakebed.pure.files import Directory, SegmentFile, segment_name
+from lakebed.pure.files import Directory, SegmentFile, no_store, segment_name, sync_names
 from lakebed.pure.format import header
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.header import Header
@@ -40,9 +40,11 @@ def restore(
     source, target = _newest(Path(backup)), Path(path)
     with operating_system(f"Restoring {source}"):
         if os.path.lexists(target):
-            if not (target.is_dir() and is_unfinished(target)):
+            empty = target.is_dir() and not any(target.iterdir())
+            if not (empty or (target.is_dir() and is_unfinished(target))):
                 raise InvalidArgument(
-                    f"There is something at {target}, and a restore replaces nothing: name a path where there is nothing yet."
+                    f"There is something at {target.absolute()} already, and a restore replaces nothing: restore to another path, or move "
+                    "that directory away first."
                 )
             shutil.rmtree(target)
         context = Context(Directory(str(source)), _OPTIONS)
@@ -74,8 +76,8 @@ def restore(
             finished(directory, context, store_file, (state.manifest_number, data), state.last_commit, set())
         sync_names(target.absolute().parent)
     return {
-        "path": str(target),
-        "backup": str(source),
+        "path": str(target.absolute()),
+        "backup": str(source.absolute()),
         "commit": state.last_commit,
         "segments": len(segments),
         "bytes": total,
@@ -100,10 +102,10 @@ def _with_head(file: SegmentFile, head: bytes) -> Callable[[int, int], memoryvie
 def _newest(place: Path) -> Path:
     """The backup itself, or the newest in a directory."""
     if not place.is_dir():
-        raise StoreNotFound(f"There is no backup at {place}: name the directory of one, or one with backups.")
+        raise no_store(str(place))
     if (place / FORMAT).exists():
         return place
     found = backups_in(place)
     if not found:
-        raise NotAStore(f"{place} is no backup, and has no finished one: make one with `lakebed backup`.")
+        raise NotAStore(f"{place.absolute()} is neither a backup nor a directory of finished backups.")
     return found[-1]

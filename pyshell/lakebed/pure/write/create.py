@@ -6,10 +6,9 @@ import os
 from pathlib import Path
 from typing import Final
 
-from lakebed.errors import NotAStore
 from lakebed.pure.context import FORMAT, LOCK, Context, Options, check_finished, now
 from lakebed.pure.damage import operating_system
-from lakebed.pure.files import Directory, no_store
+from lakebed.pure.files import Directory, no_directory, no_format, no_store, sync_names
 from lakebed.pure.format.manifest import Manifest
 from lakebed.pure.format.store_file import NEWEST_FEATURES, StoreFile
 from lakebed.pure.write.lock import WriterLock
@@ -27,10 +26,13 @@ def create_store(path: str, options: Options) -> None:
     Raises `NotAStore` when something else is there, `StoreLocked`, `StoreFull`, `StoreIOError`.
     """
     place = Path(path)
-    with operating_system(f"Creating {path}"):
+    with operating_system(f"Making the store {place.absolute()}"):
         if place.is_symlink() and not place.exists():
             raise no_store(path)
-        place.mkdir(exist_ok=True)
+        if place.exists() and not place.is_dir():
+            raise no_directory(path)
+        above = [one for one in place.absolute().parents if not one.exists()]
+        place.mkdir(parents=True, exist_ok=True)
         directory = Directory(path)
         try:
             if directory.stat(FORMAT) is not None:
@@ -38,16 +40,11 @@ def create_store(path: str, options: Options) -> None:
             check_finished(directory)
             others = [name for name in directory.names(".") if name not in _OURS and not _is_temporary(name)]
             if others:
-                raise NotAStore(
-                    f"{path} is a directory and not a store: it has no file FORMAT, but {others[0]}. Name a store, or a path where "
-                    "there is nothing yet."
-                )
+                raise no_format(directory.path)
             _fill(directory, options)
-            parent = os.open(place.absolute().parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(parent)
-            finally:
-                os.close(parent)
+            # The store's directory and those made above it lie in directories that nothing else syncs.
+            for made in (place.absolute(), *above):
+                sync_names(made.parent)
         finally:
             directory.close()
 

@@ -28,11 +28,12 @@ class WriterLock:
         self.context = context
         self.process = os.getpid()
         self.descriptor = -1
-        deadline = time.monotonic() + context.options.lock_timeout
+        began = time.monotonic()
         try:
             while not self._try():
-                if time.monotonic() >= deadline:
-                    raise StoreLocked(self._told())
+                waited = time.monotonic() - began
+                if waited >= context.options.lock_timeout:
+                    raise StoreLocked(self._told(waited))
                 time.sleep(_PAUSE)
         except OSError as problem:
             self.close()
@@ -84,18 +85,15 @@ class WriterLock:
         self.close()
         self.descriptor = copy
 
-    def _told(self) -> str:
+    def _told(self, waited: float) -> str:
         """Who holds the lock, in a sentence."""
         text = self.context.lock_text()
-        who = "another process"
+        who, advice = "another process", "try again when it has committed, or allow a longer lock_timeout"
         if text.pid == os.getpid():
-            who = "another store object of this same process"
+            who, advice = "another store object of this same process", "commit or close that one first"
         elif text.pid is not None:
             who = f"process {text.pid} ({text.command})" if text.command else f"process {text.pid}"
-        return (
-            f"{self.context.path} is being written by {who}, for longer than the {self.context.options.lock_timeout:g} s of "
-            "lock_timeout: wait until it commits, or give a longer lock_timeout."
-        )
+        return f"{self.context.path} is being written by {who}, and stayed so for the {waited:.1f} s that were waited; {advice}."
 
     def synced(self, number: int) -> None:
         """Note the number of the last commit whose sync returned. Raises `OSError`."""

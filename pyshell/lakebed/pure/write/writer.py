@@ -131,7 +131,7 @@ class Writer:
                 f"A store object of before a fork cannot write in its child: open {self.context.path} again in the child process."
             )
         if self.context.options.mode == "r":
-            raise ReadOnly(f'{self.context.path} is open for reading only: open it with mode "a" to change it.')
+            raise ReadOnly(f"{self.context.path} was opened for reading; open it for appending to change it.")
         check_writable(self.context)
         if self._poison is not None:
             raise Poisoned(self._poison)
@@ -227,7 +227,9 @@ class Writer:
     def check_name(self, name: str) -> None:
         """Raises `InvalidArgument` for a name that no collection can have."""
         if not 0 < len(name.encode()) <= _LONGEST_NAME:
-            raise InvalidArgument(f"The name of a collection has 1 to 1,024 bytes of UTF-8, not {len(name.encode())}.")
+            raise InvalidArgument(
+                f"A collection name has 1 to 1024 bytes, this one has {len(name.encode())}; choose another."
+            )
 
     def collection(self, name: str) -> Collection:
         """The collection of this name, created if there is none. Raises `InvalidArgument`."""

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
-use lakebed_columns::{PartArrays, PartBytes, Piece};
+use lakebed_columns::{GroupStatistics, PartArrays, PartBytes, Piece};
 use lakebed_format::Seq;
 
 use super::origin::{self, Origin};
@@ -78,6 +78,11 @@ impl OpenArrays {
     pub(crate) fn origins(&self) -> Option<&[Origin]> {
         let typed = self.schema().fields().len().checked_sub(SYSTEM)?;
         (self.origins.len() == typed).then_some(&*self.origins)
+    }
+
+    /// What the file says of the values of a column, for each row group.
+    pub(crate) fn statistics(&self, path: &[String]) -> Vec<GroupStatistics> {
+        self.arrays.statistics(path)
     }
 
     /// Whether each record is given by its shape and its typed columns alone.

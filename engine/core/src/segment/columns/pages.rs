@@ -166,9 +166,18 @@ impl PartPages<'_> {
     /// # Errors
     /// As [`PartPages::read`].
     pub(super) fn check(&self, found: PageRef<'_>) -> Result<()> {
-        for entry in found.dictionary.into_iter().chain([found.page]) {
-            self.bytes(found, entry)?;
+        if let Some(dictionary) = found.dictionary {
+            self.bytes(found, dictionary)?;
         }
+        self.check_values(found)
+    }
+
+    /// Checks the checksum of a page alone, whose dictionary was checked.
+    ///
+    /// # Errors
+    /// As [`PartPages::check`].
+    pub(super) fn check_values(&self, found: PageRef<'_>) -> Result<()> {
+        self.bytes(found, found.page)?;
         Ok(())
     }
 

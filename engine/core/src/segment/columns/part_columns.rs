@@ -31,14 +31,14 @@ impl OpenPart {
         Ok(self.opened_arrays.get_or_init(|| opened))
     }
 
-    /// Columns of consecutive rows; `None` when they are too large for arrays.
+    /// Columns of the rows in these ranges, which ascend; `None` when they are too large for arrays.
     ///
     /// # Errors
     /// `Corrupt` names the column and the rows; `Io`.
     pub(crate) fn columns(
         &self,
         paths: &[ColumnPath],
-        rows: &Range<u64>,
+        rows: &[Range<u64>],
     ) -> Result<Option<Vec<ArrayRef>>> {
         let opened = self.arrays()?;
         let mut leaves: Vec<usize> = paths
@@ -53,18 +53,32 @@ impl OpenPart {
             dictionaries: Vec::new(),
             error: None,
         };
-        for found in PartArrays::pages(&self.file.directory, &leaves, rows.clone()) {
-            pages.check(found)?;
+        for leaf in leaves {
+            let mut checked = None;
+            for range in rows {
+                for found in PartArrays::pages(&self.file.directory, leaf, range.clone()) {
+                    // Pages of a row group share a dictionary.
+                    let both = (found.page.offset, found.dictionary.map(|page| page.offset));
+                    if checked.is_none_or(|(_, dictionary)| dictionary != both.1) {
+                        pages.check(found)?;
+                    } else if checked != Some(both) {
+                        pages.check_values(found)?;
+                    }
+                    checked = Some(both);
+                }
+            }
         }
-        let read = opened.arrays.read(&opened.file, paths, rows.clone());
+        let read = opened.arrays.read(&opened.file, paths, rows);
         self.check_read()?;
         match read {
             Ok(arrays) => Ok(Some(arrays)),
             // All pages have their checksums: what does not work is an array of very many bytes.
-            Err(_) if rows.end - rows.start > 1 => Ok(None),
-            Err(error) => Err(self
-                .file
-                .damaged(0, &format!("row {} cannot be read ({error})", rows.start))),
+            Err(error) => match rows {
+                [one] if one.end - one.start <= 1 => Err(self
+                    .file
+                    .damaged(0, &format!("row {} cannot be read ({error})", one.start))),
+                _ => Ok(None),
+            },
         }
     }
 
@@ -79,7 +93,9 @@ impl OpenPart {
         let name = self.seq_column()?;
         let mut runs: Vec<SeqRun> = Vec::new();
         let all = 0..self.file.directory.rows;
-        let found = self.columns(&[vec![name]], &all)?.unwrap_or_default();
+        let found = self
+            .columns(&[vec![name]], std::slice::from_ref(&all))?
+            .unwrap_or_default();
         let numbers = found
             .first()
             .and_then(|array| array.as_primitive_opt::<Int64Type>());
