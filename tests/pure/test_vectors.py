@@ -23,11 +23,8 @@ def parsed(name):
 def test_every_file_is_decoded_in_both_implementations_and_named_on_the_page():
     files = {file.stem for file in DIRECTORY.glob("*")}
     page = re.findall(r"\(\.\./tests/vectors/([\w-]+)\.txt\)", (ROOT / "docs/format.md").read_text())
-    sources = (
-        "engine/format/src/tests/vectors.rs",
-        "engine/format/src/tests/vectors/fingerprints.rs",
-        "engine/core/src/segment/columns/table.rs",
-    )
+    tests = "engine/format/src/tests/vectors"
+    sources = (f"{tests}.rs", f"{tests}/fingerprints.rs", "engine/core/src/segment/columns/table.rs")
     rust = re.findall(r'vector!\("([\w-]+)"\)', "".join((ROOT / source).read_text() for source in sources))
     assert files == VECTORS.keys() == set(page) == set(rust)
 

@@ -29,8 +29,8 @@ struct Run {
 pub(crate) struct MemoryIndex {
     fingerprints: Vec<u64>,
     runs: Vec<Run>,
-    /// The mixed fingerprint's high half, then the ordinal plus one; 0 is free. The length is a power of two, at most three
-    /// quarters full.
+    /// The mixed fingerprint's high half, then the ordinal plus one; 0 is free. The length is a power of two, at most
+    /// three quarters full.
     table: Vec<u64>,
 }
 

@@ -406,7 +406,7 @@ proptest! {
         asked in any::<(u64, u64)>(),
     ) {
         // Some of them close to each other, or equal.
-        let near = |(n, near): &(u64, bool)| Fingerprint(if *near { n % 40 << 30 } else { *n });
+        let near = |(n, near): &(u64, bool)| Fingerprint(if *near { (n % 40) << 30 } else { *n });
         let fingerprints: Vec<Fingerprint> = drawn.iter().map(near).collect();
         let bytes = FingerprintTable::encode(fingerprints.iter().copied());
         let table = FingerprintTable::new(&bytes).unwrap();

@@ -1,5 +1,5 @@
-//! Store-wide runs: which of many sealed segments have a fingerprint, in one sorted file, so that a lookup costs the same
-//! however many segments there are.
+//! Store-wide runs: which of many sealed segments have a fingerprint, in one sorted file, so that a lookup costs the
+//! same however many segments there are.
 //!
 //! A run is derived. One that is missing, damaged or foreign is an error here, and the caller goes on without it: it
 //! searches the footers of the segments. A run says which segments to search: it stores the first bits of each

@@ -14,8 +14,8 @@ use lakebed_vfs::{Advice, Mapping, ReadFile, ReadVfs};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The fingerprint of a blob, of which the stored bits are right and the others zero, and the place of its segment among
-/// those covered.
+/// The fingerprint of a blob, of which the stored bits are right and the others zero, and the place of its segment
+/// among those covered.
 pub(crate) type RunEntry = (Fingerprint, u64);
 
 /// Entries, ascending by both; ends after an error.

@@ -320,8 +320,8 @@ fn plans_are_carried_out_and_found_again() {
     for number in 1..=60_u64 {
         let count = number % 5 * 100 + 1;
         let mut entries = even(count, 0);
-        entries.iter_mut().for_each(|entry| entry.1 = 0);
         for entry in &mut entries {
+            entry.1 = 0;
             entry.0 = Fingerprint(entry.0.0 ^ number << 40).shortened(BITS);
         }
         entries.sort_unstable();

@@ -1,11 +1,11 @@
-//! The fingerprints of a sealed segment: whole ones and their order in segments of format 1 to 4, packed tables in newer
-//! ones.
+//! The fingerprints of a sealed segment: whole ones and their order in segments of format 1 to 4, packed tables in
+//! newer ones.
 
 use std::ops::RangeInclusive;
 
 use lakebed_format::{
     Fingerprint, FingerprintExtent, FingerprintTable, FormatError, IndexBlock, Ordinals, Reason,
-    SectionKind, SegmentNumber, TableExtent,
+    Section, SectionKind, SegmentNumber, TableExtent,
 };
 
 use super::paged::PagedTable;
@@ -241,7 +241,7 @@ impl SealedFingerprints {
                 ..
             } => {
                 let found = tables.iter().map(|table| *table.paged.pages());
-                let wanted = sections(SectionKind::FingerprintTable).map(|section| section.pages());
+                let wanted = sections(SectionKind::FingerprintTable).map(Section::pages);
                 Ok(found.eq(wanted))
             }
             Self::Packed { merged: true, .. } => {
