@@ -239,8 +239,13 @@ class _Verifier:
         groups = parts_of_groups(segment.file, segment.header, offset, commit_at(segment.file, offset, segment.header))
         at = part.block.offset
         fingerprints = [one for group in groups for one in group.fingerprints]
+        try:
+            listed = list(part.fingerprints)
+        except Malformed as problem:
+            self.problem("ordinals", segment.number, at, damaged_at(segment.number, at, str(problem)))
+            return
         for same, what in (
-            (list(part.fingerprints) == fingerprints, "fingerprints"),
+            (listed == fingerprints, "fingerprints"),
             (part.frames == [one for group in groups for one in group.frames], "frames"),
             (list(part.ids) == [one for group in groups for one in group.ids], "ids"),
             (part.batches == [one for group in groups for one in group.batches], "rows"),
@@ -252,8 +257,7 @@ class _Verifier:
         if not segment.header.packs_fingerprints:
             order = [part.ids.ordinal(id) for id in part.candidates(0, (1 << 64) - 1)]
             if order != sorted(range(len(fingerprints)), key=lambda one: (fingerprints[one], one)):
-                text = "The ordinals are not those of the blobs by their fingerprints."
-                self.problem("ordinals", segment.number, at, text)
+                self.problem("ordinals", segment.number, at, "The ordinals are not those of the blobs in order.")
         stored, context = part.block.section(blocks.MANIFEST), self.state.context
         difference = BodyDifference.decode(stored)
         if difference is not None and difference.base not in {one.number for one in self.state.sealed}:

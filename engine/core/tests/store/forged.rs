@@ -4,10 +4,10 @@ use lakebed_core::{
     BlobId, CollectionId, CommitNumber, DictionaryNumber, Hash, ProblemKind, ProgressFn,
     VerifyOptions,
 };
-use lakebed_format::index_run::{Bucket, put_bucket};
+use lakebed_format::index_run::{Bucket, BucketShape, put_bucket};
 use lakebed_format::{
     DictionaryEntry, FingerprintTable, FooterTrailer, IndexBlock, IndexRunHeader, Manifest,
-    ManifestBody, SectionKind, SegmentHeader, TRAILER_LEN, checksum,
+    ManifestBody, SectionKind, SegmentHeader, TABLE_FINGERPRINT_BITS, TRAILER_LEN, checksum,
 };
 use lakebed_testkit::{Files, Links};
 use lakebed_vfs::Open;
@@ -254,7 +254,20 @@ fn tables_of_fingerprints_that_contradict_the_groups_are_found() {
     ];
     assert_eq!(swapped, wanted);
     // A blob is there twice, and another one not at all.
-    let twice = table(|data| *data.last_mut().unwrap() ^= 1);
+    let twice = table(|data| {
+        let count = FingerprintTable::new(data).unwrap().len();
+        let shape = BucketShape {
+            remainder_bits: TABLE_FINGERPRINT_BITS,
+            value_bits: u64::BITS - (count - 1).leading_zeros(),
+        };
+        let mut entries = Vec::new();
+        let bucket = Bucket::new(&data[16..], shape, 0).unwrap();
+        bucket.entries(&mut entries).unwrap();
+        entries[1].1 = entries[0].1;
+        let mut forged = Vec::new();
+        put_bucket(&entries, shape, &mut forged);
+        data[16..].copy_from_slice(&forged);
+    });
     assert!(twice.contains(&ProblemKind::Ordinals), "{twice:?}");
     let count = table(|data| data[0] += 1);
     assert!(count.contains(&ProblemKind::Ordinals), "{count:?}");

@@ -65,7 +65,7 @@ pub(super) fn verify_footer(
         }
     }
     let fingerprints = opened.fingerprints.agrees(walker, blocks);
-    let kind = ProblemKind::Index;
+    let kind = ProblemKind::Footer;
     let Some(fingerprints) = verification.keep(kind, number, at, fingerprints)? else {
         return Ok(());
     };
