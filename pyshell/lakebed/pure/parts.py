@@ -128,23 +128,40 @@ class FooterPart(Part):
     """What the footer of a sealed segment says of the segment. Its paged sections are read page by page."""
 
     @lazy
-    def tables(self) -> list[tuple[int, FingerprintTable]]:
-        """The packed tables, each with the ordinal of its first blob: the footer's own, or those of the groups."""
+    def _table_pages(self) -> list[tuple[int, Pages]]:
+        """The pages of the packed tables, each with the number of its blobs: of the footer's own, or of those of the
+        groups."""
         own = self.block.pages(blocks.FINGERPRINT_TABLE)
         if own.data:
-            found = [(0, FingerprintTable(own))]
-        else:
-            found = []
-            first = 0
-            for extent in TableExtent.decode(self.block.section(blocks.EXTENTS)):
-                data = self.file.exactly(extent.offset, extent.length)
-                checksums = self.file.exactly(extent.array, array_length(extent.length))
-                table = FingerprintTable(Pages(data, checksums, extent.offset, self.header.salt))
-                if table.count != extent.entries:
-                    raise Malformed("a table of fingerprints has another number of entries than the footer says")
-                found.append((first, table))
-                first += extent.entries
-        if sum(table.count for _, table in found) != len(self.ids):
+            return [(len(self.ids), own)]
+        found = []
+        for extent in TableExtent.decode(self.block.section(blocks.EXTENTS)):
+            data = self.file.exactly(extent.offset, extent.length)
+            checksums = self.file.exactly(extent.array, array_length(extent.length))
+            found.append((extent.entries, Pages(data, checksums, extent.offset, self.header.salt)))
+        return found
+
+    def pages_are_whole(self) -> bool:
+        """Whether all bytes of the packed tables are as they were written."""
+        try:
+            for _, pages in self._table_pages:
+                pages.whole()
+        except Malformed:
+            return False
+        return True
+
+    @lazy
+    def tables(self) -> list[tuple[int, FingerprintTable]]:
+        """The packed tables, each with the ordinal of its first blob."""
+        found = []
+        first = 0
+        for entries, pages in self._table_pages:
+            table = FingerprintTable(pages)
+            if table.count != entries:
+                raise Malformed("a table of fingerprints has another number of entries than the footer says")
+            found.append((first, table))
+            first += entries
+        if first != len(self.ids):
             raise Malformed("there are not as many fingerprints as ids")
         return found
 

@@ -242,7 +242,8 @@ class _Verifier:
         try:
             listed = list(part.fingerprints)
         except Malformed as problem:
-            self.problem("ordinals", segment.number, at, damaged_at(segment.number, at, str(problem)))
+            if part.pages_are_whole():
+                self.problem("ordinals", segment.number, at, damaged_at(segment.number, at, str(problem)))
             return
         for same, what in (
             (listed == fingerprints, "fingerprints"),
@@ -253,8 +254,7 @@ class _Verifier:
         ):
             if not same:
                 self.problem("footer", segment.number, at, f"The footer lists other {what} than the groups.")
-        # A packed table was found to be in order when its fingerprints were read.
-        if not segment.header.packs_fingerprints:
+        if not segment.header.packs_fingerprints:  # Those were found to be in order when they were read.
             order = [part.ids.ordinal(id) for id in part.candidates(0, (1 << 64) - 1)]
             if order != sorted(range(len(fingerprints)), key=lambda one: (fingerprints[one], one)):
                 self.problem("ordinals", segment.number, at, "The ordinals are not those of the blobs in order.")
