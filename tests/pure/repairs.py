@@ -20,6 +20,36 @@ Damage = Callable[[Path], object]
 """Does something to a store in a directory."""
 
 
+def rows(start: int, stop: int) -> list[dict[str, object]]:
+    """Records that compress."""
+    return [{"n": n, "text": f"row {n} " + "x" * (n % 50)} for n in range(start, stop)]
+
+
+def written(path: Path, kind: str) -> Path:
+    """A store with two sealed segments (`rows`), or what compaction makes of them (`compacted`, `columns`), and an
+    active one of three commits; a dictionary, a blob that was put, a dropped collection."""
+    with opened(BACKENDS["rust"], path, segment_bytes=1 << 20, page_bytes=1024) as store:
+        store.append("events", rows(0, 300))
+        store.commit()
+        store.train("events", size=1024)
+        store.append("events", rows(300, 340))
+        store.append("other", [{"a": 1}])
+        store.put(b"pinned " * 60)
+        store.seal()
+        store.append("dropped", [1, 2, 3])
+        store.append("events", rows(340, 370))
+        store.drop("dropped")
+        store.seal()
+        if kind != "rows":
+            store.compact(layout="columns" if kind == "columns" else None)
+        for part in range(3):
+            store.append("events", rows(370 + part * 10, 380 + part * 10))
+            store.append(f"new {part}", [{"z": part}])
+            store.put(b"put %d" % part)
+            store.commit()
+    return path
+
+
 def repaired(engine: str, path: Path, *, dry_run: bool = False) -> Any:
     """The report of a repair, or the kind of its error."""
     try:

@@ -14,42 +14,17 @@ import pytest
 from lakebed.pure.columns.segment import ColumnsSegment
 from lakebed.pure.files import part_name
 from lakebed.pure.format.header import LARGE
-from tests.pure.repairs import BACKENDS, compare, cut, damages, exchanged, flipped, removed, repaired
+from tests.pure.repairs import BACKENDS, compare, cut, damages, exchanged, flipped, removed, repaired, written
 from tests.pure.twins import opened
 
 STEP = int(os.environ.get("LAKEBED_TEST_REPAIR_STEP", "0"))
 """Every how many bytes a bit is flipped; 0 for few damages."""
 
 
-def rows(start: int, stop: int) -> list[dict[str, object]]:
-    return [{"n": n, "text": f"row {n} " + "x" * (n % 50)} for n in range(start, stop)]
-
-
 @pytest.fixture(params=["rows", "compacted", "columns"])
 def whole(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Two sealed segments, or what compaction makes of them, and an active one of three commits; a dictionary, a blob
-    that was put, a dropped collection."""
-    path = tmp_path / "whole.lakebed"
-    with opened(BACKENDS["rust"], path, segment_bytes=1 << 20, page_bytes=1024) as store:
-        store.append("events", rows(0, 300))
-        store.commit()
-        store.train("events", size=1024)
-        store.append("events", rows(300, 340))
-        store.append("other", [{"a": 1}])
-        store.put(b"pinned " * 60)
-        store.seal()
-        store.append("dropped", [1, 2, 3])
-        store.append("events", rows(340, 370))
-        store.drop("dropped")
-        store.seal()
-        if request.param != "rows":
-            store.compact(layout="columns" if request.param == "columns" else None)
-        for part in range(3):
-            store.append("events", rows(370 + part * 10, 380 + part * 10))
-            store.append(f"new {part}", [{"z": part}])
-            store.put(b"put %d" % part)
-            store.commit()
-    return path
+    """A store of one of the kinds of `written`."""
+    return written(tmp_path / "whole.lakebed", request.param)
 
 
 def test_each_damage_is_repaired_alike(whole, tmp_path):

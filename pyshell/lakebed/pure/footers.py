@@ -6,18 +6,15 @@ from typing import Literal, NamedTuple
 
 from lakebed.pure.files import Directory, SegmentFile
 from lakebed.pure.format import block as blocks
-from lakebed.pure.format import footer, header
-from lakebed.pure.format.block import Block
+from lakebed.pure.format import header
 from lakebed.pure.format.coding import Bytes, Malformed
 from lakebed.pure.format.contradiction import contradiction
 from lakebed.pure.format.difference import BodyDifference
-from lakebed.pure.format.footer import Trailer
-from lakebed.pure.format.header import Header
 from lakebed.pure.format.manifest import Manifest
 from lakebed.pure.format.store_file import TooNew
-from lakebed.pure.segment import group_is_whole, read_header
+from lakebed.pure.segment import footer_block, group_is_whole, read_header, trailer_of
 
-__all__ = ["Repeated", "footer_block", "inspect", "is_written", "repeated", "stored_body"]
+__all__ = ["Repeated", "inspect", "is_written", "repeated", "stored_body"]
 
 
 class Repeated(NamedTuple):
@@ -27,23 +24,6 @@ class Repeated(NamedTuple):
     base: int
     """The segment whose footer has one whole."""
     base_body: bytes
-
-
-def trailer_of(file: SegmentFile, head: Header) -> Trailer:
-    """The end of the file of a sealed segment. Raises `Malformed`."""
-    at = file.length - footer.SIZE
-    if at < header.SIZE:
-        raise Malformed("the file is too short for a footer")
-    return Trailer.decode(file.read(at, footer.SIZE), at, head)
-
-
-def footer_block(file: SegmentFile, head: Header) -> Block:
-    """The index block of the footer. Raises `Malformed`."""
-    trailer = trailer_of(file, head)
-    block = Block.decode(file.exactly(trailer.block, trailer.length), head.salt, trailer.block)
-    if block.head_checksum != trailer.block_checksum:
-        raise Malformed("the tail belongs to another footer")
-    return block
 
 
 def stored_body(directory: Directory, uuid: bytes, number: int) -> bytes:

@@ -20,9 +20,9 @@ from lakebed.pure.format.contradiction import contradiction
 from lakebed.pure.format.header import Header
 from lakebed.pure.format.manifest import Manifest
 from lakebed.pure.format.store_file import TooNew
-from lakebed.pure.segment import RowsSegment, commit_at, group_is_whole, is_commit
+from lakebed.pure.segment import RowsSegment, commit_at, commit_behind, group_is_whole, is_commit
 from lakebed.pure.state import Hold, State
-from lakebed.pure.walk import DamagedPlace, Walk, commit_behind, damaged_at, walk_back
+from lakebed.pure.walk import DamagedPlace, Walk, damaged_at, walk_back
 
 __all__ = ["FoundCommit", "following", "last_commit", "last_commit_at", "open_state"]
 

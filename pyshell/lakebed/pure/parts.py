@@ -127,6 +127,17 @@ class GroupPart(Part):
 class FooterPart(Part):
     """What the footer of a sealed segment says of the segment. Its paged sections are read page by page."""
 
+    def check_tables(self) -> None:
+        """Reads everything but what it repeats of the manifest. Raises `Malformed`."""
+        self.frames, self.ids, self.batches, self.commits  # noqa: B018  (damage shows here)
+        if self.header.packs_fingerprints:
+            self._table_pages  # noqa: B018
+            self.block.section(blocks.FINGERPRINT_TABLE)
+        else:
+            self._extents  # noqa: B018
+            self.block.section(blocks.ORDINALS)
+        self.block.section(blocks.PARTS)
+
     @lazy
     def _table_pages(self) -> list[tuple[int, Pages]]:
         """The pages of the packed tables, each with the number of its blobs: of the footer's own, or of those of the
@@ -140,15 +151,6 @@ class FooterPart(Part):
             checksums = self.file.exactly(extent.array, array_length(extent.length))
             found.append((extent.entries, Pages(data, checksums, extent.offset, self.header.salt)))
         return found
-
-    def pages_are_whole(self) -> bool:
-        """Whether all bytes of the packed tables are as they were written."""
-        try:
-            for _, pages in self._table_pages:
-                pages.whole()
-        except Malformed:
-            return False
-        return True
 
     @lazy
     def tables(self) -> list[tuple[int, FingerprintTable]]:
@@ -208,6 +210,10 @@ class FooterPart(Part):
         pages.check(at // PAGE)
         pages.check((at + width - 1) // PAGE)
         return int.from_bytes(pages.data[at : at + width], "little")
+
+    def ordinals(self) -> list[int]:
+        """All ordinals, in the order of their fingerprints."""
+        return [self._ordinal_at(place) for place in range(len(self.ids))]
 
     def candidates(self, low: int, high: int) -> list[int]:
         if self.header.packs_fingerprints:

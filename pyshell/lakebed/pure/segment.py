@@ -17,15 +17,16 @@ from lakebed.pure.format import rows as row_format
 from lakebed.pure.format.block import Block
 from lakebed.pure.format.checksums import checksum
 from lakebed.pure.format.coding import Malformed
+from lakebed.pure.format.commit import MAGIC, Commit
 from lakebed.pure.format.commit import SIZE as COMMIT_SIZE
-from lakebed.pure.format.commit import Commit
 from lakebed.pure.format.header import Header
 from lakebed.pure.format.tables import BatchEntry, CommitEntry
 from lakebed.pure.frames import DecodedFrame, FrameCache, decode_frame
 from lakebed.pure.parts import FooterPart, GroupPart, Part
 
 __all__ = [
-    "LargeSegment", "RowsSegment", "commit_at", "group_is_whole", "is_commit", "parts_of_groups", "read_header", "sealed_rows",
+    "LargeSegment", "RowsSegment", "commit_at", "commit_behind", "footer_block", "group_is_whole", "is_commit", "last_offset",
+    "parts_of_groups", "read_header", "sealed_groups", "sealed_rows", "trailer_of",
 ]  # fmt: skip
 
 
@@ -82,23 +83,70 @@ def parts_of_groups(
         commit = commit_at(file, offset, head)
 
 
-def sealed_rows(file: SegmentFile, head: Header) -> list[Part]:
-    """The parts of a sealed segment: its footer; where that is damaged, its groups. Raises `Malformed`."""
+def trailer_of(file: SegmentFile, head: Header) -> footer.Trailer:
+    """The end of the file of a sealed segment. Raises `Malformed`."""
     at = file.length - footer.SIZE
+    if at < header.SIZE:
+        raise Malformed("the file is too short for a footer")
+    return footer.Trailer.decode(file.read(at, footer.SIZE), at, head)
+
+
+def footer_block(file: SegmentFile, head: Header) -> Block:
+    """The index block of the footer. Raises `Malformed`."""
+    trailer = trailer_of(file, head)
+    block = Block.decode(file.exactly(trailer.block, trailer.length), head.salt, trailer.block)
+    if block.head_checksum != trailer.block_checksum:
+        raise Malformed("the tail belongs to another footer")
+    return block
+
+
+def sealed_rows(file: SegmentFile, head: Header, last: int) -> list[Part]:
+    """The parts of a sealed segment whose last commit is number `last`: its footer; where that is damaged, its groups.
+    Raises `Malformed`."""
     try:
-        trailer = footer.Trailer.decode(file.read(at, footer.SIZE), at, head)
-    except Malformed:
-        raise Malformed("there is no whole footer") from None
-    try:
-        block = Block.decode(file.exactly(trailer.block, trailer.length), head.salt, trailer.block)
-        part = FooterPart(block, head, file)
-        part.frames, part.ids, part.batches, part.commits  # noqa: B018  (damage shows here)
-        if len(part.ids) != trailer.blobs:
+        part = FooterPart(footer_block(file, head), head, file)
+        part.check_tables()
+        if len(part.ids) != trailer_of(file, head).blobs:
             raise Malformed("the footer lists another number of blobs")
         return [part]
+    except Malformed as damage:
+        try:
+            return [*sealed_groups(file, head, last)]
+        except Malformed:
+            raise damage from None
+
+
+def sealed_groups(file: SegmentFile, head: Header, last: int) -> list[GroupPart]:
+    """What the groups of the segment say, whatever its footer says. Raises `Malformed`."""
+    offset = last_offset(file, head, last)
+    parts = parts_of_groups(file, head, offset, commit_at(file, offset, head))
+    for part in parts:
+        part.frames, part.ids, part.batches, part.commits, part.fingerprints  # noqa: B018  (damage shows here)
+    return parts
+
+
+def last_offset(file: SegmentFile, head: Header, last: int) -> int:
+    """The offset of the last COMMIT of a sealed segment: as its footer says; where that cannot be read, that of the
+    last whole one in the file, which must be number `last`. Raises `Malformed`."""
+    try:
+        at = trailer_of(file, head).last_commit
+        commit_at(file, at, head)
+        return at
     except Malformed:
-        commit = commit_at(file, trailer.last_commit, head)
-        return [*parts_of_groups(file, head, trailer.last_commit, commit)]
+        found = commit_behind(file, head, file.length)
+    if found is None or commit_at(file, found, head).number != last:
+        raise Malformed("the footer is damaged, and so is the last COMMIT before it")
+    return found
+
+
+def commit_behind(file: SegmentFile, head: Header, end: int) -> int | None:
+    """The offset of the last whole COMMIT that ends at or before `end`."""
+    data = bytes(file.read(0, end))
+    at = len(data)
+    while (at := data.rfind(MAGIC, 0, at)) >= 0:
+        if at % 8 == 0 and at + COMMIT_SIZE <= end and is_commit(file, head, at):
+            return at
+    return None
 
 
 class RowsSegment:
@@ -132,6 +180,15 @@ class RowsSegment:
         with self.named():
             return part.candidates(low, high)
 
+    def fingerprints(self) -> dict[int, int]:
+        """The fingerprint of each blob. Raises `Corrupt`."""
+        found: dict[int, int] = {}
+        with self.named():
+            for part in self.parts:
+                assert isinstance(part, GroupPart | FooterPart)
+                found.update(zip(part.ids, part.fingerprints, strict=True))
+        return found
+
     def holds(self, id: int) -> bool:
         """Whether the blob is in it. Raises `Corrupt`."""
         with self.named():
@@ -142,16 +199,21 @@ class RowsSegment:
     ) -> tuple[Any, int] | None:
         """The frame that holds a blob, and the blob's place in it; None when it is not there. Raises `Corrupt`."""
         with self.named():
-            for part in reversed(self.parts):
-                if id not in part.ids:
-                    continue
-                offset = part.frame_of(id)
-                if offset is not None:
-                    found = cache.get(self.number, offset, lambda offset=offset: self._decode(offset, decompressor))  # type: ignore[misc]
-                    place = found.frame.ids.ordinal(id)
-                    if place is not None:
-                        return found, place
-                raise Malformed(f"no frame holds blob {id}, which its index lists")
+            return self._frame_of(id, cache, decompressor)
+
+    def _frame_of(
+        self, id: int, cache: FrameCache, decompressor: Callable[[int | None], Decompressor]
+    ) -> tuple[Any, int] | None:
+        for part in reversed(self.parts):
+            if id not in part.ids:
+                continue
+            offset = part.frame_of(id)
+            if offset is not None:
+                found = cache.get(self.number, offset, lambda offset=offset: self._decode(offset, decompressor))  # type: ignore[misc]
+                place = found.frame.ids.ordinal(id)
+                if place is not None:
+                    return found, place
+            raise Malformed(f"no frame holds blob {id}, which its index lists")
         return None
 
     def decoded(self, offset: int, decompressor: Callable[[int | None], Decompressor]) -> DecodedFrame:

@@ -126,7 +126,7 @@ class State:
             with named(f"Segment {entry.number} of {self.context.path}"):
                 if head.layout != entry.layout:
                     raise Malformed("it has another layout than the manifest says")
-                parts, path = sealed_rows(file, head), self.context.path
+                parts, path = sealed_rows(file, head, entry.last_commit), self.context.path
                 if head.layout == header.COLUMNS:
                     mapped = self.context.options.mmap
                     found = ColumnsSegment(self.context.directory, mapped, file, head, parts, path)

@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from lakebed.errors import Corrupt, FormatTooNew
+from lakebed.pure.context import Context
 from lakebed.pure.files import RUN_SUFFIX, numbered, run_name
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.ids import Ids
@@ -14,7 +15,7 @@ from lakebed.pure.runs import Run, counting_runs, listed
 from lakebed.pure.segment import RowsSegment
 from lakebed.pure.state import State
 
-__all__ = ["Report", "RowsCheck", "check_runs", "lists_the_same"]
+__all__ = ["Report", "RowsCheck", "check_runs", "difference", "unreadable_runs"]
 
 Report = Callable[[str, int | None, int | None, str], None]
 """Takes a problem: its kind, segment, offset, message."""
@@ -72,7 +73,7 @@ class RowsCheck:
         collection = catalogue.collections.get(entry.collection)
         if collection is None:
             if entry.collection >= catalogue.next_collection:
-                text = f"A row batch is of collection {entry.collection}, which there never was."
+                text = f"a row batch is of collection {entry.collection}, which there never was"
                 self.report("row_batch", segment.number, entry.offset, text)
             return
         # Of rows that are gone a compaction may have left out some.
@@ -93,63 +94,89 @@ class RowsCheck:
         self.rows += len(live)
         dead = [id for id in live if id in catalogue.deleted] if len(catalogue.deleted) else []
         self.dead[collection.id] = self.dead.get(collection.id, 0) + len(dead)
-        missing = [id for id in live if id not in self.present and id not in catalogue.deleted]
+        missing = [
+            (seq, id) for seq, id in enumerate(live, first) if id not in self.present and id not in catalogue.deleted
+        ]
         if missing:
-            text = f"{len(missing)} rows of {collection.name} name blobs that no segment holds, such as {missing[0]}."
+            from_row, to_row = missing[0][0], missing[-1][0]
+            rows = f"row {from_row}" if from_row == to_row else f"rows between {from_row} and {to_row}"
+            text = f"{rows} of {collection.name} name blobs that no segment holds, such as {missing[0][1]}"
             self.report("row_blob", segment.number, entry.offset, text)
         if (min(blobs), max(blobs)) != (entry.first_blob, entry.last_blob):
-            text = "The row directory says other blob ids of a row batch."
+            text = "the row directory says other blob ids of a row batch"
             self.report("row_batch", segment.number, entry.offset, text)
 
     def _counts(self, collection: Any) -> None:
         """Rows that are in no batch, as after a repair, are counted as deleted ones."""
         name, next_seq = collection.name, collection.first_live
-        missing = 0
+        gaps: list[tuple[int, int]] = []
         for start, end in sorted(self.ranges.get(collection.id, [])):
             if start < next_seq:
-                text = f"Rows {start} to {min(end, next_seq) - 1} of {name} are in more than one row batch."
+                text = f"rows {start} to {min(end, next_seq) - 1} of {name} are in more than one row batch"
                 self.report("rows", None, None, text)
-            missing += max(start - next_seq, 0)
+            if start > next_seq:
+                gaps.append((next_seq, start))
             next_seq = max(next_seq, end)
         if next_seq > collection.next_seq:
-            text = f"Row {next_seq - 1} of {name} is there, and the next one is to be {collection.next_seq}."
+            text = f"row {next_seq - 1} of {name} is there, and the next one is to be {collection.next_seq}"
             self.report("rows", None, None, text)
-        missing += max(collection.next_seq - next_seq, 0)
-        counted, found = collection.deleted_rows, self.dead.get(collection.id, 0) + missing
-        if missing > counted if collection.id in self.unread else counted != found:
-            text = f"{counted} rows of {name} are counted as deleted, and there are {found}."
+        if next_seq < collection.next_seq:
+            gaps.append((next_seq, collection.next_seq))
+        missing = sum(end - start for start, end in gaps)
+        counted, dead = collection.deleted_rows, self.dead.get(collection.id, 0)
+        if collection.id in self.unread:
+            # How many of the rows are dead is unknown.
+            if missing > counted:
+                self._tell_gaps(name, gaps)
+        elif counted == dead and missing:
+            self._tell_gaps(name, gaps)
+        elif counted != dead + missing:
+            text = f"{counted} rows of {name} are counted as deleted, and there are {dead + missing}"
             self.report("rows", None, None, text)
 
+    def _tell_gaps(self, name: str, gaps: list[tuple[int, int]]) -> None:
+        for start, end in gaps:
+            self.report("rows", None, None, f"rows {start} to {end - 1} of {name} are in no row batch")
 
-def check_runs(state: State, report: Report) -> int:
-    """The runs that searches use, entry by entry, against the segments that they list. Returns the bytes of the
-    fingerprints that were compared."""
+
+def check_runs(state: State, report: Report, *, quick: bool) -> int:
+    """The runs that searches use, entry by entry, against the segments that they list; of a quick check, that they can
+    be opened. Returns the bytes of the fingerprints that were compared."""
     context = state.context
     compared = 0
-    for number in numbered(context.directory.names("index"), 12, RUN_SUFFIX):
+    for number in unreadable_runs(context):
+        report("index_run", None, None, f"{run_name(number)} is damaged; deleting it is safe")
+    for run, covered in () if quick else counting_runs(context, state.sealed):
         try:
-            Run(context, number)
-        except (Malformed, OSError) as problem:
-            report("index_run", None, None, f"{run_name(number)} is damaged: {problem}; deleting it is safe.")
-    for run, covered in counting_runs(context, state.sealed):
-        try:
-            is_same = lists_the_same(state, run, covered)
+            why = difference(state, run, covered)
         except (Corrupt, FormatTooNew, Malformed, OSError):
             # Reported with the segment.
             continue
-        if is_same:
+        if why is None:
             compared += 8 * run.head.entries
         else:
-            name = run_name(run.head.number)
-            report("index_run", None, None, f"{name} lists other blobs than the segments; deleting it is safe.")
+            report("index_run", None, None, f"{run_name(run.head.number)} {why}; deleting it is safe")
     return compared
 
 
-def lists_the_same(state: State, run: Run, covered: Sequence[int]) -> bool:
-    """Whether a run lists what the segments that it covers hold. Raises `Corrupt`, `StoreIOError`."""
+def unreadable_runs(context: Context) -> list[int]:
+    """The numbers of the runs that cannot be opened."""
+    found = []
+    for number in numbered(context.directory.names("index"), 12, RUN_SUFFIX):
+        try:
+            Run(context, number)
+        except (Malformed, OSError):
+            found.append(number)
+    return found
+
+
+def difference(state: State, run: Run, covered: Sequence[int]) -> str | None:
+    """Why a run does not list what the segments that it covers hold, as the end of a sentence about it; None when it
+    does. Raises `Corrupt`, `Malformed`, `StoreIOError` when a segment cannot be read."""
     entries = {one.number: one for one in state.sealed}
     pairs = listed((state.rows_segment(entries[number]) for number in covered), run.head.fingerprint_bits)
     try:
-        return pairs == list(run.entries())
+        same = pairs == list(run.entries())
     except Malformed:
-        return False
+        return "is damaged"
+    return None if same else "lists other blobs than the segments"

@@ -17,7 +17,7 @@ from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.commit import Commit
 from lakebed.pure.format.header import Header
 from lakebed.pure.parts import GroupPart
-from lakebed.pure.segment import commit_at, is_commit
+from lakebed.pure.segment import commit_at, commit_behind
 
 __all__ = ["DamagedPlace", "Walk", "walk_back"]
 
@@ -96,13 +96,3 @@ def _read(file: SegmentFile, head: Header, commit: Commit) -> GroupPart:
     part = GroupPart(Block.decode(data, head.salt, commit.block), head, file)
     part.frames, part.ids, part.batches, part.records  # noqa: B018  (damage shows here)
     return part
-
-
-def commit_behind(file: SegmentFile, head: Header, end: int) -> int | None:
-    """The offset of the last whole COMMIT that ends at or before `end`."""
-    data = bytes(file.read(0, end))
-    at = len(data)
-    while (at := data.rfind(commits.MAGIC, 0, at)) >= 0:
-        if at % 8 == 0 and at + commits.SIZE <= end and is_commit(file, head, at):
-            return at
-    return None

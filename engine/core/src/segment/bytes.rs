@@ -121,6 +121,8 @@ pub(crate) struct SegmentBytes {
     name: Arc<str>,
     len: u64,
     storage: Storage,
+    /// Bytes that are read in the place of the file's, and where they begin.
+    end: Option<(u64, Arc<Vec<u8>>)>,
 }
 
 impl SegmentBytes {
@@ -183,7 +185,26 @@ impl SegmentBytes {
             name,
             len,
             storage,
+            end: None,
         })
+    }
+
+    /// The same bytes of the same file up to `at`, and these from there on in the place of the file's.
+    pub(super) fn ending_with(&self, at: u64, end: Vec<u8>) -> Self {
+        let storage = match &self.storage {
+            Storage::Mapped { random, .. } => Storage::Mapped {
+                random: random.clone(),
+                sequential: OnceLock::new(),
+            },
+            Storage::File(file) => Storage::File(Arc::clone(file)),
+        };
+        Self {
+            segment: self.segment,
+            name: Arc::clone(&self.name),
+            len: self.len,
+            storage,
+            end: Some((at, Arc::new(end))),
+        }
     }
 
     /// Bytes of the segment.
@@ -196,6 +217,12 @@ impl SegmentBytes {
     /// # Errors
     /// `Corrupt` when it is not within the segment; `Io`.
     pub(crate) fn slice(&self, offset: u64, len: u64) -> Result<Slice> {
+        if let Some((at, end)) = &self.end
+            && let Some(offset) = offset.checked_sub(*at)
+        {
+            let range = self.range_in(end.len() as u64, offset, len)?;
+            return Ok(end.get(range).unwrap_or_default().to_vec().into());
+        }
         let range = self.range(offset, len)?;
         match &self.storage {
             Storage::Mapped { random, .. } => Slice::of_mapping(random, range)
@@ -265,7 +292,12 @@ impl SegmentBytes {
     }
 
     fn range(&self, offset: u64, len: u64) -> Result<Range<usize>> {
-        let end = offset.checked_add(len).filter(|end| *end <= self.len);
+        self.range_in(self.len, offset, len)
+    }
+
+    /// A range within `all` bytes.
+    fn range_in(&self, all: u64, offset: u64, len: u64) -> Result<Range<usize>> {
+        let end = offset.checked_add(len).filter(|end| *end <= all);
         let range =
             end.and_then(|end| Some(usize::try_from(offset).ok()?..usize::try_from(end).ok()?));
         range.ok_or_else(|| {

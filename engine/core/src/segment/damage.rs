@@ -42,6 +42,14 @@ impl Damage {
         }
     }
 
+    /// The same as damage of the index block that begins at `offset`, whichever of its parts it is in.
+    pub(crate) fn of_block(self, offset: u64) -> Self {
+        match self {
+            Damage::Index(place) => Damage::Index(DamagedPlace { offset, ..place }),
+            other => other,
+        }
+    }
+
     /// What a verification says is wrong.
     pub(crate) fn kind(&self) -> ProblemKind {
         match self {

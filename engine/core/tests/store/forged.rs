@@ -263,9 +263,9 @@ fn tables_of_fingerprints_that_contradict_the_groups_are_found() {
         put_bucket(&entries, shape, &mut forged);
         data[16..].copy_from_slice(&forged);
     });
-    assert!(twice.contains(&ProblemKind::Ordinals), "{twice:?}");
+    assert_eq!(twice, [ProblemKind::Footer]);
     let count = table(|data| data[0] += 1);
-    assert!(count.contains(&ProblemKind::Ordinals), "{count:?}");
+    assert_eq!(count, [ProblemKind::Footer]);
     let extent =
         |change: fn(&mut [u8])| kinds_of(&with_section(&whole, 3, SectionKind::Extents, change));
     for kinds in [

@@ -5,6 +5,7 @@ mod basics;
 mod columns;
 mod compaction;
 mod copies;
+mod footers;
 mod forged;
 mod hostile;
 mod ingest;

@@ -89,12 +89,21 @@ class ColumnsSegment(RowsSegment):
         with self.named():
             if not any(id in part.ids for part in self.parts):
                 return None
+            damage: Malformed | None = None
             for entry in self._list.parts:
-                part = self._part(entry, decompressor)
+                try:
+                    part = self._part(entry, decompressor)
+                except Malformed as problem:
+                    # What is in the other parts and in frames stays readable.
+                    damage = problem
+                    continue
                 row = part.ids.ordinal(id)
                 if row is not None:
                     return Rebuilt(part.record(row, self.cached(part, cache))), 0
-        return super().frame_of(id, cache, decompressor)
+            try:
+                return self._frame_of(id, cache, decompressor)
+            except Malformed as problem:
+                raise damage or problem from None
 
     def cached(self, part: ColumnsPart, cache: FrameCache) -> PageCache:
         """Keeps the pages of a part in the cache of frames, and whatever its size those of the last records."""

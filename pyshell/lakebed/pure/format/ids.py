@@ -80,6 +80,11 @@ class Ids:
             return None
         return self._ordinals[run] + id - self.starts[run]
 
+    def rank(self, id: int) -> int:
+        """How many ids are below this one."""
+        run = bisect_right(self.starts, id) - 1
+        return 0 if run < 0 else self._ordinals[run] + min(id, self.ends[run]) - self.starts[run]
+
     def __contains__(self, id: object) -> bool:
         return isinstance(id, int) and self.ordinal(id) is not None
 

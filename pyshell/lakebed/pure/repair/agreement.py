@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 
-from lakebed.pure.format.commit import Commit
 from lakebed.pure.format.ids import LIMIT
 from lakebed.pure.format.tables import BatchEntry
 from lakebed.pure.repair.plan import Plan, PlannedState
 from lakebed.pure.repair.report import Report
 from lakebed.pure.verify import check_links
+from lakebed.pure.verify_segment import Ends
 
 __all__ = ["Claims", "disagreeing", "is_sound"]
 
@@ -44,7 +44,7 @@ def disagreeing(
     plan: Plan,
     state: PlannedState,
     damaged: set[int],
-    ends: dict[int, tuple[Commit, Commit]],
+    ends: dict[int, Ends],
     claims: Claims,
     report: Report,
 ) -> set[int]:

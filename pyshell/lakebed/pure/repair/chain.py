@@ -8,7 +8,6 @@ from lakebed.errors import Corrupt
 from lakebed.pure.context import Context
 from lakebed.pure.damage import named
 from lakebed.pure.files import SegmentFile, segment_name
-from lakebed.pure.footers import footer_block
 from lakebed.pure.format import header
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.header import Header
@@ -22,7 +21,7 @@ from lakebed.pure.repair.report import Meter, Report
 from lakebed.pure.repair.salvage import Salvaged, salvage
 from lakebed.pure.repair.salvaged import SalvagedSegment
 from lakebed.pure.repair.survey import Survey
-from lakebed.pure.segment import RowsSegment
+from lakebed.pure.segment import RowsSegment, footer_block
 from lakebed.pure.walk import DamagedPlace, walk_back
 
 __all__ = ["Chain", "header_of"]

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from lakebed.errors import Corrupt
 from lakebed.pure.files import RUN_SUFFIX, SegmentFile, numbered, run_name
 from lakebed.pure.format.coding import Malformed
-from lakebed.pure.format.commit import Commit
 from lakebed.pure.format.manifest import SealedSegment
 from lakebed.pure.repair.agreement import Claims, disagreeing, is_sound
 from lakebed.pure.repair.chain import Chain, header_of
@@ -20,7 +19,8 @@ from lakebed.pure.repair.salvaged import SalvagedSegment
 from lakebed.pure.repair.survey import Survey
 from lakebed.pure.runs import Run, counting_runs
 from lakebed.pure.verify import check_active, check_large, check_sealed
-from lakebed.pure.verify_rows import lists_the_same
+from lakebed.pure.verify_rows import difference, unreadable_runs
+from lakebed.pure.verify_segment import Ends
 
 __all__ = ["planned"]
 
@@ -50,7 +50,7 @@ def _check_segments(plan: Plan, report: Report, meter: Meter) -> None:
     damaged = _dictionary_holders(plan, state)
     for number in sorted(damaged):
         report.problem("dictionary", number, None, "a dictionary in it cannot be read")
-    ends: dict[int, tuple[Commit, Commit]] = {}
+    ends: dict[int, Ends] = {}
     for entry in plan.whole:
         if entry.number in damaged:
             continue
@@ -151,14 +151,17 @@ def _check_large(plan: Plan, report: Report, meter: Meter) -> None:
 def _check_runs(plan: Plan, report: Report, meter: Meter) -> None:
     """Compare the store-wide runs with the segments. Those of segments that are written again go."""
     context, state = plan.survey.context, plan.state()
-    for number in numbered(context.directory.names("index"), 12, RUN_SUFFIX):
-        try:
-            meter.advance(Run(context, number).head.length)
-        except (Malformed, OSError):
-            plan.runs.append(number)
+    plan.runs += unreadable_runs(context)
     written = {part.entry.number for part in plan.parts}
-    for run, covered in counting_runs(context, state.sealed):
-        if written.intersection(covered) or not lists_the_same(state, run, covered):
+    counting = counting_runs(context, state.sealed)
+    used = {run.head.number for run, _ in counting}
+    for number in numbered(context.directory.names("index"), 12, RUN_SUFFIX):
+        # Nobody uses it now; with the counts of the segments that are written again somebody may.
+        if number not in used and number not in plan.runs and (written or not _is_whole(Run(context, number))):
+            plan.runs.append(number)
+    for run, covered in counting:
+        meter.advance(run.head.length)
+        if written.intersection(covered) or _differs(state, run, covered):
             plan.runs.append(run.head.number)
     for number in plan.runs:
         name = run_name(number)
@@ -167,3 +170,18 @@ def _check_runs(plan: Plan, report: Report, meter: Meter) -> None:
             name,
             f"{name} does not list what the segments hold and is removed; the next run is made from the segments.",
         )
+
+
+def _is_whole(run: Run) -> bool:
+    try:
+        return sum(1 for _ in run.entries()) == run.head.entries
+    except Malformed:
+        return False
+
+
+def _differs(state: PlannedState, run: Run, covered: list[int]) -> bool:
+    try:
+        return difference(state, run, covered) is not None
+    except (Corrupt, Malformed):
+        # Damage of the segment.
+        return False

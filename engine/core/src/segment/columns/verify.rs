@@ -25,13 +25,13 @@ impl SealedColumns {
         verification: &mut dyn Verification,
     ) -> Result<()> {
         let number = self.entry.number;
+        let list = match self.rows.parts(read.files) {
+            // Reported with the tables.
+            Err(error) if error.kind().is_of_stored_bytes() => return Ok(()),
+            list => list?.1,
+        };
         let Some(opened) =
             verification.keep(ProblemKind::Part, number, None, self.opened(read.files))?
-        else {
-            return Ok(());
-        };
-        let Some((_, list)) =
-            verification.keep(ProblemKind::Part, number, None, self.rows.parts(read.files))?
         else {
             return Ok(());
         };
@@ -45,7 +45,8 @@ impl SealedColumns {
         let result = self.fingerprints(read.files, &mut |id, fingerprint| {
             listed.push((id, fingerprint));
         });
-        verification.keep(ProblemKind::Footer, number, None, result)?;
+        // That they cannot be read was reported with the tables.
+        let is_listed = result.is_ok();
         for part in &opened.parts {
             let mut entries = list.parts.iter();
             let Some(entry) = entries.find(|entry| entry.collection == part.file.collection) else {
@@ -71,7 +72,8 @@ impl SealedColumns {
                 let footer = OpenArrays::new(&part.file).map(|_| ());
                 verification.keep(ProblemKind::Part, number, None, footer)?;
             }
-            verify_records(part, format, &listed, is_whole, verification)?;
+            let known = is_listed.then_some(listed.as_slice());
+            verify_records(part, format, known, is_whole, verification)?;
         }
         Ok(())
     }
@@ -147,11 +149,12 @@ fn verify_pages(part: &OpenPart, verification: &mut dyn Verification) -> Result<
 }
 
 /// Rebuilds each record and compares its hash. Where the file is whole, a record that cannot be read is a problem;
-/// where it is not, its pages were reported.
+/// where it is not, its pages were reported. Without fingerprints
+/// nothing is compared.
 fn verify_records(
     part: &OpenPart,
     format: SegmentFormat,
-    listed: &[(BlobId, Fingerprint)],
+    listed: Option<&[(BlobId, Fingerprint)]>,
     is_whole: bool,
     verification: &mut dyn Verification,
 ) -> Result<()> {
@@ -173,6 +176,9 @@ fn verify_records(
             continue;
         }
         verification.blob();
+        let Some(listed) = listed else {
+            continue;
+        };
         let place = listed.binary_search_by_key(&id, |(id, _)| *id).ok();
         let known = place.and_then(|place| listed.get(place));
         let found = format.stored_fingerprint(Hash::of(&bytes).fingerprint());

@@ -460,7 +460,10 @@ impl Segment for ActiveRows {
             let kind = ProblemKind::Index;
             let listed = verification.keep(kind, self.file.number, at, listed)?;
             let commits = verification.keep(kind, self.file.number, at, commits)?;
-            tables.fingerprints.extend(listed.into_iter().flatten());
+            match listed {
+                Some(listed) => tables.fingerprints.extend(listed),
+                None => tables.unread.extend(&block.ids),
+            }
             tables.commits.extend(commits.into_iter().flatten());
             tables.frames.extend(block.frames.iter().copied());
         }

@@ -37,7 +37,8 @@ impl Tables {
     }
 }
 
-/// Compares the footer with the index blocks of the groups, and the manifest's entry with the footer.
+/// Compares the footer with the index blocks of the groups, and the manifest's entry with the footer, or with the
+/// groups where the footer is damaged.
 pub(super) fn verify_footer(
     files: &SegmentFiles,
     opened: &Opened,
@@ -47,7 +48,7 @@ pub(super) fn verify_footer(
 ) -> Result<()> {
     let number = entry.number;
     let at = Some(opened.footer.offset);
-    let walker = opened.walker(number);
+    let walker = opened.walker();
     let mut footer = Tables::default();
     let read = footer.add(walker, &opened.footer);
     if verification
@@ -56,25 +57,27 @@ pub(super) fn verify_footer(
     {
         return Ok(());
     }
-    let mut groups = Tables::default();
+    let (mut groups, mut fingerprints) = (Tables::default(), Vec::new());
     for block in blocks {
-        let read = groups.add(walker, block);
+        let mut read = groups.add(walker, block);
+        if opened.fingerprints.are_merged() && read.is_ok() {
+            let found = walker.packed_fingerprints(block).map_err(Error::from);
+            read = found.map(|found| fingerprints.extend(found));
+        }
         let kept = verification.keep(ProblemKind::Index, number, Some(block.offset), read)?;
         if kept.is_none() {
             return Ok(());
         }
     }
-    let fingerprints = opened.fingerprints.agrees(walker, blocks);
-    let kind = ProblemKind::Footer;
-    let Some(fingerprints) = verification.keep(kind, number, at, fingerprints)? else {
-        return Ok(());
-    };
     for (same, what) in [
         (footer.frames == groups.frames, "frames"),
         (footer.ids == groups.ids, "ids"),
         (footer.rows == groups.rows, "rows"),
         (footer.commits == groups.commits, "commits"),
-        (fingerprints, "fingerprints"),
+        (
+            opened.fingerprints.agrees(blocks, &fingerprints)?,
+            "fingerprints",
+        ),
     ] {
         if !same {
             let text = format!("the footer lists other {what} than the groups");
@@ -88,6 +91,9 @@ pub(super) fn verify_footer(
             difference(entry, &counted)
         );
         verification.problem(ProblemKind::Manifest, number, None, text);
+        return Ok(());
+    }
+    if opened.damage.is_some() {
         return Ok(());
     }
     let body = walker
@@ -124,7 +130,7 @@ fn repeated(
 
 /// What a manifest should say of the segment.
 fn counted(opened: &Opened, entry: &SegmentEntry, footer: &Tables) -> SegmentEntry {
-    let rewritten = opened.format.is_rewritten();
+    let rewritten = opened.header.format.is_rewritten();
     let commits = &footer.commits;
     SegmentEntry {
         blobs: footer.ids.len(),

@@ -7,6 +7,7 @@ pub(crate) mod active;
 pub(crate) mod active_file;
 mod agreement;
 pub(crate) mod footer;
+mod footer_of_groups;
 mod footer_tables;
 pub(crate) mod frame;
 pub(crate) mod keep;

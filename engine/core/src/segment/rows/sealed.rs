@@ -12,11 +12,10 @@ use parking_lot::Mutex;
 
 use super::agreement::{verify_footer, verify_ordinals};
 use super::frame::{self, FramePlace};
-use super::paged::PagedTable;
 use super::sealed_tables::{FoundFrame, Opened};
 use super::verify::{RowsTables, verify_rows};
 use crate::blob::Blob;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::problem::ProblemKind;
 use crate::segment::bytes::{Access, Readable, Slice, give};
 use crate::segment::files::SegmentFiles;
@@ -32,6 +31,8 @@ pub(crate) struct SealedRows {
     entry: SegmentEntry,
     opening: Mutex<()>,
     opened: OnceLock<Opened>,
+    /// The same with the tables of its groups, if those of its footer turned out to be damaged.
+    by_groups: OnceLock<Option<Opened>>,
 }
 
 impl SealedRows {
@@ -40,6 +41,7 @@ impl SealedRows {
             entry,
             opening: Mutex::new(()),
             opened: OnceLock::new(),
+            by_groups: OnceLock::new(),
         }
     }
 
@@ -49,6 +51,9 @@ impl SealedRows {
     }
 
     fn opened(&self, files: &SegmentFiles) -> Result<&Opened> {
+        if let Some(Some(opened)) = self.by_groups.get() {
+            return Ok(opened);
+        }
         if let Some(opened) = self.opened.get() {
             return Ok(opened);
         }
@@ -60,12 +65,45 @@ impl SealedRows {
         Ok(self.opened.get_or_init(|| opened))
     }
 
+    /// Reads tables of the footer. If the footer is damaged, those of the groups are read.
+    ///
+    /// # Errors
+    /// Those of `read`; `Io`.
+    fn tables<'a, T>(
+        &'a self,
+        files: &SegmentFiles,
+        mut read: impl FnMut(&'a Opened) -> Result<T>,
+    ) -> Result<T> {
+        let opened = self.opened(files)?;
+        match read(opened) {
+            Err(error) if error.kind() == ErrorKind::Corrupt && opened.damage.is_none() => {
+                match self.by_groups(opened)? {
+                    Some(opened) => read(opened),
+                    None => Err(error),
+                }
+            }
+            read => read,
+        }
+    }
+
+    /// The tables of the groups, if those of the footer are damaged.
+    fn by_groups(&self, opened: &Opened) -> Result<Option<&Opened>> {
+        if self.by_groups.get().is_none() {
+            let _one = self.opening.lock();
+            if self.by_groups.get().is_none() {
+                let made = opened.by_its_groups(&self.entry)?;
+                _ = self.by_groups.set(made);
+            }
+        }
+        Ok(self.by_groups.get().and_then(Option::as_ref))
+    }
+
     /// The format of its structures.
     ///
     /// # Errors
     /// `Corrupt`, `Io`.
     pub(in crate::segment) fn format(&self, files: &SegmentFiles) -> Result<SegmentFormat> {
-        Ok(self.opened(files)?.format)
+        Ok(self.opened(files)?.header.format)
     }
 
     /// The parts of a segment of layout columns, and the salt of the segment.
@@ -73,11 +111,14 @@ impl SealedRows {
     /// # Errors
     /// `Corrupt`, `Io`.
     pub(in crate::segment) fn parts(&self, files: &SegmentFiles) -> Result<(u64, PartList)> {
-        let opened = self.opened(files)?;
-        let walker = opened.walker(self.entry.number);
-        let data = walker.section(&opened.footer, SectionKind::Parts)?;
-        let list = PartList::decode(&data, opened.footer.offset).map_err(|e| self.refused(&e))?;
-        Ok((opened.salt, list))
+        self.tables(files, |opened| {
+            let data = opened
+                .walker()
+                .section(&opened.footer, SectionKind::Parts)?;
+            let list =
+                PartList::decode(&data, opened.footer.offset).map_err(|e| self.refused(&e))?;
+            Ok((opened.header.salt, list))
+        })
     }
 
     /// Bytes of the file.
@@ -98,19 +139,18 @@ impl SealedRows {
     /// # Errors
     /// `Io`.
     pub(crate) fn check_read(&self) -> Result<()> {
-        let opened = self.opened.get();
-        opened.map_or(Ok(()), |opened| opened.bytes.check_read())
+        let by_groups = self.by_groups.get().and_then(Option::as_ref);
+        let mut opened = self.opened.get().into_iter().chain(by_groups);
+        opened.try_for_each(|opened| opened.bytes.check_read())
     }
 
     /// Passes the blobs that may have fingerprints in the range: the bits that are stored decide.
     fn search(
-        &self,
-        files: &SegmentFiles,
-        range: RangeInclusive<Fingerprint>,
+        opened: &Opened,
+        range: &RangeInclusive<Fingerprint>,
         mut each: impl FnMut(Fingerprint, BlobId),
     ) -> Result<()> {
-        let opened = self.opened(files)?;
-        opened.fingerprints.search(&range, |fingerprint, ordinal| {
+        opened.fingerprints.search(range, |fingerprint, ordinal| {
             if let Some(id) = opened.id(ordinal) {
                 each(fingerprint, id);
             }
@@ -119,22 +159,6 @@ impl SealedRows {
 
     fn refused(&self, error: &FormatError) -> Error {
         Error::of_format(self.entry.number, error)
-    }
-
-    /// Checks every table of the footer.
-    fn check_tables(&self, opened: &Opened) -> Result<()> {
-        opened.frames.iter().try_for_each(PagedTable::check_all)?;
-        opened.fingerprints.check_all()?;
-        let walker = opened.walker(self.entry.number);
-        for kind in [
-            SectionKind::Ids,
-            SectionKind::Rows,
-            SectionKind::Commits,
-            SectionKind::ManifestBody,
-        ] {
-            walker.section(&opened.footer, kind)?;
-        }
-        Ok(())
     }
 
     /// The frames.
@@ -183,7 +207,7 @@ impl SealedRows {
     fn place(&self, opened: &Opened, offset: u64) -> FramePlace {
         FramePlace {
             segment: self.entry.number,
-            salt: opened.salt,
+            salt: opened.header.salt,
             offset,
         }
     }
@@ -234,7 +258,7 @@ impl SealedRows {
         }
         if !opened.passed.lock().contains(&offset) {
             header
-                .check(bytes, opened.salt, offset)
+                .check(bytes, opened.header.salt, offset)
                 .map_err(|e| place.error(&e))?;
             opened.passed.lock().insert(offset);
         }
@@ -264,7 +288,8 @@ impl Segment for SealedRows {
 
     fn blob(&self, read: ReadContext<'_>, id: BlobId) -> Result<Option<Blob>> {
         let opened = self.opened(read.files)?;
-        let Some(found) = self.find_frame(opened, id)? else {
+        let found = self.tables(read.files, |opened| self.find_frame(opened, id))?;
+        let Some(found) = found else {
             return Ok(None);
         };
         let key = self.key(found.entry.offset);
@@ -293,7 +318,8 @@ impl Segment for SealedRows {
 
     fn blobs_from(&self, read: ReadContext<'_>, id: BlobId) -> Result<Option<Arc<Decoded>>> {
         let opened = self.opened(read.files)?;
-        let Some(found) = self.find_frame(opened, id)? else {
+        let found = self.tables(read.files, |opened| self.find_frame(opened, id))?;
+        let Some(found) = found else {
             return Ok(None);
         };
         let key = self.key(found.entry.offset);
@@ -320,7 +346,11 @@ impl Segment for SealedRows {
         range: RangeInclusive<Fingerprint>,
         found: &mut Vec<BlobId>,
     ) -> Result<()> {
-        self.search(files, range, |_, id| found.push(id))
+        let before = found.len();
+        self.tables(files, |opened| {
+            found.truncate(before);
+            Self::search(opened, &range, |_, id| found.push(id))
+        })
     }
 
     fn find_pairs(
@@ -329,8 +359,12 @@ impl Segment for SealedRows {
         range: RangeInclusive<Fingerprint>,
         found: &mut Vec<(Fingerprint, BlobId)>,
     ) -> Result<()> {
-        self.search(files, range, |fingerprint, id| {
-            found.push((fingerprint, id));
+        let before = found.len();
+        self.tables(files, |opened| {
+            found.truncate(before);
+            Self::search(opened, &range, |fingerprint, id| {
+                found.push((fingerprint, id));
+            })
         })
     }
 
@@ -339,12 +373,13 @@ impl Segment for SealedRows {
         files: &SegmentFiles,
         each: &mut dyn FnMut(BlobId, Fingerprint),
     ) -> Result<()> {
-        let opened = self.opened(files)?;
-        let mut ids = opened.ids.iter().flat_map(|(_, run)| run.range());
-        opened.fingerprints.all(|fingerprint| {
-            if let Some(id) = ids.next() {
-                each(BlobId(id), fingerprint);
-            }
+        self.tables(files, |opened| {
+            let mut ids = opened.ids.iter().flat_map(|(_, run)| run.range());
+            opened.fingerprints.all(|fingerprint| {
+                if let Some(id) = ids.next() {
+                    each(BlobId(id), fingerprint);
+                }
+            })
         })
     }
 
@@ -352,24 +387,31 @@ impl Segment for SealedRows {
         if self.entry.rows == 0 {
             return Ok(Arc::from([]));
         }
-        let opened = self.opened(files)?;
-        if let Some(rows) = opened.rows.get() {
-            return Ok(Arc::clone(rows));
-        }
-        let rows = opened.walker(self.entry.number).rows(&opened.footer)?;
-        Ok(Arc::clone(opened.rows.get_or_init(|| rows.into())))
+        self.tables(files, |opened| {
+            if let Some(rows) = opened.rows.get() {
+                return Ok(Arc::clone(rows));
+            }
+            let rows = opened.walker().rows(&opened.footer)?;
+            Ok(Arc::clone(opened.rows.get_or_init(|| rows.into())))
+        })
     }
 
     fn row_batch(&self, files: &SegmentFiles, entry: &RowBatchEntry) -> Result<RowBatchBytes> {
         let opened = self.opened(files)?;
         let bytes = opened.bytes.slice(entry.offset, entry.len)?.in_memory();
-        RowBatchBytes::checked(self.entry.number, opened.format, opened.salt, entry, bytes)
+        RowBatchBytes::checked(
+            self.entry.number,
+            opened.header.format,
+            opened.header.salt,
+            entry,
+            bytes,
+        )
     }
 
     fn commits(&self, files: &SegmentFiles) -> Result<Vec<CommitEntry>> {
-        let opened = self.opened(files)?;
-        let walker = opened.walker(self.entry.number);
-        Ok(walker.commits(&opened.footer)?)
+        self.tables(files, |opened| {
+            Ok(opened.walker().commits(&opened.footer)?)
+        })
     }
 
     fn stored(
@@ -379,7 +421,8 @@ impl Segment for SealedRows {
         decode: bool,
     ) -> Result<Option<StoredBlobs>> {
         let opened = self.opened(read.files)?;
-        let Some(found) = self.frame_at(opened, place)? else {
+        let found = self.tables(read.files, |opened| self.frame_at(opened, place))?;
+        let Some(found) = found else {
             return Ok(None);
         };
         let stored = self.with_frame(
@@ -393,18 +436,14 @@ impl Segment for SealedRows {
     }
 
     fn contents(&self, files: &SegmentFiles) -> Result<Contents> {
-        let opened = self.opened(files)?;
-        let mut contents = Contents::default();
-        for (_, run) in &opened.ids {
-            contents.ids.insert_run(*run);
-        }
-        if let Some(table) = &opened.frames {
-            table.check_all()?;
-            let frames = FrameTable::new(table.data()).map_err(|e| self.refused(&e))?;
-            let entries: Vec<FrameEntry> = frames.iter_from(0).collect();
-            contents.add_frames(&entries, opened.footer.offset);
-        }
-        Ok(contents)
+        self.tables(files, |opened| {
+            let mut contents = Contents::default();
+            for (_, run) in &opened.ids {
+                contents.ids.insert_run(*run);
+            }
+            contents.add_frames(&self.all_frames(opened)?, opened.footer.offset);
+            Ok(contents)
+        })
     }
 
     fn frame(
@@ -414,7 +453,8 @@ impl Segment for SealedRows {
         pass: &mut dyn FnMut(&StoredFrame<'_>) -> Result<()>,
     ) -> Result<bool> {
         let opened = self.opened(files)?;
-        let Some(found) = self.frame_at(opened, place)? else {
+        let found = self.tables(files, |opened| self.frame_at(opened, place))?;
+        let Some(found) = found else {
             return Ok(false);
         };
         self.with_frame(files, opened, &found, Access::Sequential, |place, bytes| {
@@ -431,17 +471,27 @@ impl Segment for SealedRows {
         };
         let kind = ProblemKind::Footer;
         let at = Some(opened.footer.offset);
-        let walker = opened.walker(number);
-        let tail = walker.footer_tail(opened.bytes.len()).map_err(Error::from);
-        let Some(tail) = verification.keep(kind, number, None, tail)? else {
+        let structures = verification.scope().has_structures();
+        let (mut opened, mut whole) = (opened, true);
+        if structures && let Err(damage) = opened.check_tables() {
+            match self.by_groups(opened)? {
+                Some(made) => opened = made,
+                None => {
+                    whole = verification
+                        .keep(kind, number, at, Err(damage))?
+                        .unwrap_or(false)
+                }
+            }
+        }
+        if structures && opened.damage.is_some() {
+            let text = "the footer is damaged; what it says was read from the groups".to_owned();
+            verification.problem(kind, number, at, text);
+        }
+        let walker = opened.walker();
+        let last = opened.last_commit().map_err(Error::from);
+        let Some(last) = verification.keep(kind, number, None, last)? else {
             return Ok(());
         };
-        let structures = verification.scope().has_structures();
-        let mut whole = true;
-        if structures {
-            let checked = self.check_tables(opened);
-            whole = verification.keep(kind, number, at, checked)?.is_some();
-        }
         let mut tables = RowsTables {
             only_frames: opened.footer.section(SectionKind::Parts).is_none(),
             end: opened.footer.offset,
@@ -450,9 +500,16 @@ impl Segment for SealedRows {
         let listed = self.fingerprints(read.files, &mut |id, fingerprint| {
             tables.fingerprints.push((id, fingerprint));
         });
-        let frames = self.all_frames(opened);
+        let frames = self.tables(read.files, |opened| self.all_frames(opened));
         let commits = self.commits(read.files);
-        if whole {
+        let is_listed = listed.is_ok();
+        if !is_listed {
+            tables.fingerprints.clear();
+            for (_, run) in &opened.ids {
+                tables.unread.insert_run(*run);
+            }
+        }
+        if whole && structures {
             verification.keep(kind, number, at, listed)?;
             let commits = verification.keep(kind, number, at, commits)?;
             tables.commits = commits.unwrap_or_default();
@@ -461,7 +518,7 @@ impl Segment for SealedRows {
             tables.commits = commits.unwrap_or_default();
         }
         tables.frames = frames.unwrap_or_default();
-        let walked = verify_rows(read, walker, tail.last_commit, &tables, verification)?;
+        let walked = verify_rows(read, walker, last, &tables, verification)?;
         if structures && walked.whole && whole {
             verify_footer(
                 read.files,
@@ -470,7 +527,9 @@ impl Segment for SealedRows {
                 &walked.blocks,
                 verification,
             )?;
-            verify_ordinals(opened, &self.entry, verification)?;
+            if opened.damage.is_none() && is_listed {
+                verify_ordinals(opened, &self.entry, verification)?;
+            }
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! Verification of a rows segment: every group, frame and blob.
 
 use lakebed_format::{
-    BlobId, CommitEntry, Fingerprint, FrameEntry, FrameHeader, Hash, IndexBlock, LocatedCommit,
+    BlobId, CommitEntry, Fingerprint, FrameEntry, FrameHeader, Hash, IdSet, IndexBlock,
+    LocatedCommit,
 };
 use lakebed_vfs::ReadFile;
 
@@ -22,6 +23,8 @@ const LEAST: usize = 8;
 pub(super) struct RowsTables {
     /// By ascending ids.
     pub(super) fingerprints: Vec<(BlobId, Fingerprint)>,
+    /// Blobs whose fingerprints cannot be read.
+    pub(super) unread: IdSet,
     /// In file order.
     pub(super) frames: Vec<FrameEntry>,
     /// The commit table.
@@ -87,16 +90,14 @@ impl Groups<'_> {
         let segment = self.walker.segment;
         let scope = verification.scope();
         let rewritten = self.walker.format.is_rewritten();
-        let mut walked = WalkedGroups {
-            whole: true,
-            ..WalkedGroups::default()
-        };
+        let mut walked = WalkedGroups::default();
         let mut start = u64::MAX;
         // Where the blocks that count begin.
         let mut reach = u64::MAX;
         let mut seen = Vec::new();
         let commit = self.walker.commit_at(last).map_err(Error::from);
         let mut next = verification.keep(ProblemKind::Commit, segment, Some(last), commit)?;
+        walked.whole = next.is_some();
         while let Some(commit) = next {
             let group = commit.commit.group;
             seen.push(commit);
@@ -253,6 +254,13 @@ impl Groups<'_> {
         }
         let decoded = frame::decode_checked(self.read, place, &header, &bytes)?;
         verification.frame();
+        if self.tables.unread.contains(entry.first) {
+            // Reported; the blobs have nothing to be compared with.
+            for _ in header.ids.iter() {
+                verification.blob();
+            }
+            return verification.advance(header.frame_len());
+        }
         let listed = &self.tables.fingerprints;
         let from = listed.partition_point(|(id, _)| *id < entry.first);
         let to = next.map_or(listed.len(), |next| {

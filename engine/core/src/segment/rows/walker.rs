@@ -291,7 +291,7 @@ impl Walker<'_> {
                     first
                 }
                 Err(failure) => {
-                    damage.push(failure.into_damage()?);
+                    damage.push(failure.into_damage()?.of_block(commit.commit.index_offset));
                     commit.commit.group
                 }
             };
@@ -354,7 +354,7 @@ impl Walker<'_> {
 
     /// Reads what an open store needs of an index block: everything but the fingerprints, which wait until one is
     /// looked up.
-    fn load(&self, commit: LocatedCommit) -> ReadResult<LoadedBlock> {
+    pub(super) fn load(&self, commit: LocatedCommit) -> ReadResult<LoadedBlock> {
         let (offset, len) = (commit.commit.index_offset, commit.commit.index_len);
         let head = if len <= SMALL_BLOCK {
             len
