@@ -1,5 +1,7 @@
 //! A sealed segment: found from its tail, mapped when first read, its tables checked page by page.
 
+mod verification;
+
 use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};
 
@@ -10,13 +12,10 @@ use lakebed_format::{
 };
 use parking_lot::Mutex;
 
-use super::agreement::{verify_footer, verify_ordinals};
 use super::frame::{self, FramePlace};
 use super::sealed_tables::{FoundFrame, Opened};
-use super::verify::{RowsTables, verify_rows};
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
-use crate::problem::ProblemKind;
 use crate::segment::bytes::{Access, Readable, Slice, give};
 use crate::segment::files::SegmentFiles;
 use crate::segment::frame_cache::FrameKey;
@@ -464,73 +463,6 @@ impl Segment for SealedRows {
     }
 
     fn verify(&self, read: ReadContext<'_>, verification: &mut dyn Verification) -> Result<()> {
-        let number = self.entry.number;
-        let opened = self.opened(read.files);
-        let Some(opened) = verification.keep(ProblemKind::Segment, number, None, opened)? else {
-            return Ok(());
-        };
-        let kind = ProblemKind::Footer;
-        let at = Some(opened.footer.offset);
-        let structures = verification.scope().has_structures();
-        let (mut opened, mut whole) = (opened, true);
-        if structures && let Err(damage) = opened.check_tables() {
-            match self.by_groups(opened)? {
-                Some(made) => opened = made,
-                None => {
-                    whole = verification
-                        .keep(kind, number, at, Err(damage))?
-                        .unwrap_or(false)
-                }
-            }
-        }
-        if structures && opened.damage.is_some() {
-            let text = "the footer is damaged; what it says was read from the groups".to_owned();
-            verification.problem(kind, number, at, text);
-        }
-        let walker = opened.walker();
-        let last = opened.last_commit().map_err(Error::from);
-        let Some(last) = verification.keep(kind, number, None, last)? else {
-            return Ok(());
-        };
-        let mut tables = RowsTables {
-            only_frames: opened.footer.section(SectionKind::Parts).is_none(),
-            end: opened.footer.offset,
-            ..RowsTables::default()
-        };
-        let listed = self.fingerprints(read.files, &mut |id, fingerprint| {
-            tables.fingerprints.push((id, fingerprint));
-        });
-        let frames = self.tables(read.files, |opened| self.all_frames(opened));
-        let commits = self.commits(read.files);
-        let is_listed = listed.is_ok();
-        if !is_listed {
-            tables.fingerprints.clear();
-            for (_, run) in &opened.ids {
-                tables.unread.insert_run(*run);
-            }
-        }
-        if whole && structures {
-            verification.keep(kind, number, at, listed)?;
-            let commits = verification.keep(kind, number, at, commits)?;
-            tables.commits = commits.unwrap_or_default();
-        } else {
-            // What damaged them was reported.
-            tables.commits = commits.unwrap_or_default();
-        }
-        tables.frames = frames.unwrap_or_default();
-        let walked = verify_rows(read, walker, last, &tables, verification)?;
-        if structures && walked.whole && whole {
-            verify_footer(
-                read.files,
-                opened,
-                &self.entry,
-                &walked.blocks,
-                verification,
-            )?;
-            if opened.damage.is_none() && is_listed {
-                verify_ordinals(opened, &self.entry, verification)?;
-            }
-        }
-        Ok(())
+        self.verify_all(read, verification)
     }
 }
