@@ -1,14 +1,18 @@
 """Manifests whose checksum is right and that contradict themselves: no engine goes by them."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 import lakebed
 from lakebed import _backend
+from lakebed.pure.catalogue import Catalogue
 from lakebed.pure.format.contradiction import contradiction
 from lakebed.pure.format.ids import Ids
 from lakebed.pure.format.manifest import Manifest
+from lakebed.pure.json import whole_description
+from lakebed.pure.write.manifests import with_catalogue
 from tests.pure.twins import opened
 
 ENGINES = _backend.installed()
@@ -55,3 +59,17 @@ def test_a_manifest_that_contradicts_itself_counts_as_damaged(tmp_path, engine, 
         assert len(list(store.scan("events"))) == 15
         assert store.verify().problems == ()
     assert isinstance(hash, lakebed.Hash)
+
+
+@pytest.mark.parametrize("what", [what for what in CHANGES if what != "a collection twice"])
+def test_no_manifest_is_made_that_contradicts_itself(tmp_path, what):
+    """A catalogue in memory cannot have a collection twice."""
+    path = tmp_path / "test.lakebed"
+    python = next(engine for engine in ENGINES if engine.name == "python")
+    with opened(python, path) as store:
+        store.append("events", [{"row": row} for row in range(5)])
+        store.seal()
+        engine: Any = store._engine
+        changed = CHANGES[what](engine._view().state.manifest)
+        with pytest.raises(lakebed.Corrupt, match="no manifest is made of it"):
+            with_catalogue(changed, Catalogue.of(changed), whole_description)

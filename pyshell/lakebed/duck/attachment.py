@@ -57,8 +57,9 @@ class Attachment:
     blobs (`lakebed.duck.blob_preview`).
 
     With `on_demand` there are views of what `show` has named, and of nothing else: a store may have very many
-    collections. The extension's functions are loaded in the same way by `load_functions`, if that is given. With
-    `reads_files` DuckDB reads Parquet files of the store itself, where its settings allow it.
+    collections. They are of the newest commit, or, if `pinned`, of the one that `refresh` has moved to, and those of
+    the system are there from the beginning. The extension's functions are loaded in the same way by `load_functions`,
+    if that is given. With `reads_files` DuckDB reads Parquet files of the store itself, where its settings allow it.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Attachment:
         previews: bool = False,
         reads_files: bool = True,
         on_demand: bool = False,
+        pinned: bool = False,
         load_functions: Callable[[duckdb.DuckDBPyConnection], object] | None = None,
     ) -> None:
         self.name = name
@@ -76,6 +78,13 @@ class Attachment:
         self._reads_files = reads_files
         self._shows_previews = False
         self._named: set[str] | None = set() if on_demand else None
+        if on_demand and pinned:
+            # What DuckDB keeps of them keeps the attachment.
+            self._named = set(SYSTEM_NAMES | _PROMPT_NAMES)
+        self._pinned: TableSnapshot | None = None
+        self._is_pinned = pinned
+        self._known: frozenset[str] = frozenset()
+        """The names of the pinned snapshot's tables, with their case folded."""
         self._load_functions = load_functions
         self.path = provider.path
         self._provider = provider
@@ -135,9 +144,13 @@ class Attachment:
             if not self._follows_settings(connection):
                 self._show(connection, self._provider.snapshot())
 
+    @property
+    def is_on_demand(self) -> bool:
+        """Whether there may be views that have not been made."""
+        return self._named is not None
+
     def show(self, connection: duckdb.DuckDBPyConnection, names: Collection[str] | None) -> bool:
-        """Makes what has one of these case-folded names: views of the store's newest commit, and functions. None is for
-        everything.
+        """Makes what has one of these case-folded names: views, and functions. None is for everything.
 
         Returns whether there may be something that was not there before.
         """
@@ -152,13 +165,13 @@ class Attachment:
             if names is None:
                 self._named = None
             else:
-                wanted = set(names)
+                wanted = set(names) & self._known if self._pinned is not None else set(names)
                 if not wanted.isdisjoint(_PROMPT_NAMES):
                     wanted |= _PROMPT_NAMES
                 if wanted <= self._named:
                     return False
                 self._named |= wanted
-            self._show(connection, self._provider.snapshot())
+            self._show(connection, self._pinned or self._provider.snapshot())
             return True
 
     def show_previews(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -232,6 +245,9 @@ class Attachment:
             self._has_views = True
         self._version = snapshot.version
         self._commit = snapshot.commit
+        # The views hold it where all have been made.
+        self._pinned = snapshot if self._is_pinned and self._named is not None else None
+        self._known = frozenset(view.casefold() for view in names.values()) if self._pinned is not None else frozenset()
         if self._is_named("runs"):
             self._show_prompts(connection, names, runs)
 

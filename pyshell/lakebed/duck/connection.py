@@ -14,6 +14,7 @@ from lakebed.duck.cursors import AttachStore, with_search_path
 from lakebed.duck.functions import allow_store, change_settings, load_functions, settings_for_loading
 from lakebed.duck.store_tables import provider_of
 from lakebed.duck.tables import SnapshotProvider
+from lakebed.duck.tables_on_demand import StoresOnDemand, has_tables_on_demand, stores_on_demand
 from lakebed.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from lakebed.store import Store
 
 __all__ = ["attach", "connect", "refresh"]
+
+_MOST_VIEWS = 100
+"""Of a store with more collections a connection makes the views when statements name them: a view takes DuckDB 2 ms."""
 
 
 def connect(
@@ -60,10 +64,16 @@ def connect(
     later = settings_for_loading(settings) if os.fspath(database) == ":memory:" else {}
     connection = duckdb.connect(os.fspath(database), read_only=read_only, config=settings)
     try:
-        _show(connection, provider, name, reads_files=later.get("enable_external_access", True))
+        attachment = _show(
+            connection,
+            provider,
+            name,
+            reads_files=later.get("enable_external_access", True),
+            on_demand=has_tables_on_demand(),
+        )
         if load_functions(connection):
             allow_store(connection, provider.path)
-        search(connection, name)
+        search(connection, name, attachment)
         change_settings(connection, later)
     except BaseException:
         connection.close()
@@ -71,13 +81,25 @@ def connect(
     return connection
 
 
-def search(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+def search(connection: duckdb.DuckDBPyConnection, name: str, attachment: Attachment | None = None) -> None:
     """Sets the search path of the connection and its cursors, for short names: its own database first, then the
-    attached store `name`."""
+    attached store `name`. Statements have the views of `attachment` made that they name."""
     row = connection.execute("SELECT current_database(), current_schema()").fetchone() or ("memory", "main")
     places = [(row[0], row[1]), (name, "main"), (name, SYSTEM_SCHEMA)]
     path_of_search = ",".join(f"{quoted(place)}.{quoted(schema)}" for place, schema in places)
-    with_search_path(connection, literal(path_of_search), _attach_asked, _follow_settings)
+    stores = StoresOnDemand()
+    with_search_path(connection, literal(path_of_search), _attach_asked, _follow_settings, stores)
+    if attachment is not None:
+        _name(connection, attachment)
+
+
+def _name(connection: duckdb.DuckDBPyConnection, attachment: Attachment) -> None:
+    """Has the statements of a connection make the views that they name; all are made where that cannot be."""
+    stores = stores_on_demand(connection)
+    if stores is None:
+        attachment.show(connection, None)
+    else:
+        stores.add(attachment)
 
 
 def attach(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str] | Store, name: str = "data") -> None:
@@ -91,7 +113,7 @@ def attach(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str] |
     says so once in a program. Raises like `connect`.
     """
     provider = provider_of(path)
-    _show(connection, provider, name)
+    _name(connection, _show(connection, provider, name, on_demand=stores_on_demand(connection) is not None))
     if load_functions(connection):
         allow_store(connection, provider.path)
 
@@ -110,14 +132,23 @@ def _attach_asked(connection: duckdb.DuckDBPyConnection, asked: AttachStore) -> 
 
 
 def _show(
-    connection: duckdb.DuckDBPyConnection, provider: SnapshotProvider, name: str, *, reads_files: bool = True
-) -> None:
-    """Attaches the store, or refreshes it if a connection to the same database has attached it."""
+    connection: duckdb.DuckDBPyConnection,
+    provider: SnapshotProvider,
+    name: str,
+    *,
+    reads_files: bool = True,
+    on_demand: bool = False,
+) -> Attachment:
+    """Attaches the store, or refreshes it if a connection to the same database has attached it. `on_demand`: the views
+    of very many collections may be made when statements name them."""
     for attachment in attachments(connection):
         if attachment.name.casefold() == name.casefold() and attachment.path == provider.path:
             attachment.refresh(connection)
-            return
-    Attachment(_checked(name), provider, reads_files=reads_files).install(connection)
+            return attachment
+    on_demand = on_demand and len(provider.snapshot().collections()) > _MOST_VIEWS
+    found = Attachment(_checked(name), provider, reads_files=reads_files, on_demand=on_demand, pinned=on_demand)
+    found.install(connection)
+    return found
 
 
 def attach_on_demand(connection: duckdb.DuckDBPyConnection, path: str, name: str, *, functions: bool) -> Attachment:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lakebed._duckdb import duckdb
+from lakebed.duck.tables_on_demand import StoresOnDemand, connections_of
 
 __all__ = ["AttachStore", "helper", "may_open_files", "plain_cursor", "with_search_path"]
 
@@ -69,11 +70,13 @@ def with_search_path(
     path: str,
     attach: Callable[[duckdb.DuckDBPyConnection, AttachStore], object],
     follow_settings: Callable[[duckdb.DuckDBPyConnection], object],
+    on_demand: StoresOnDemand,
 ) -> None:
     """Sets the search path of a connection, and of all cursors that will be made of it. `attach` is called for an
-    ATTACH of a store, `follow_settings` after a statement about access to files."""
+    ATTACH of a store, `follow_settings` after a statement about access to files. Statements have the views of the
+    stores on demand made that they name."""
 
-    class Connection(duckdb.DuckDBPyConnection):
+    class Connection(connections_of(on_demand)):  # type: ignore[misc]
         __slots__ = ()
 
         def cursor(self) -> Any:
@@ -114,7 +117,7 @@ def with_search_path(
 
     if not hasattr(duckdb.DuckDBPyConnection, "fetch_arrow_table"):
         # DuckDB 2 calls it to_arrow_table; Ibis 12 calls it by its old name.
-        Connection.fetch_arrow_table = _arrow_table  # type: ignore[attr-defined]
+        Connection.fetch_arrow_table = _arrow_table
     # It is what DuckDB calls it: libraries look at the name.
     for name in ("__name__", "__qualname__", "__module__", "__doc__"):
         setattr(Connection, name, getattr(duckdb.DuckDBPyConnection, name))

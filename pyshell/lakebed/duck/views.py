@@ -116,9 +116,13 @@ class ReplacedViews:
                 else:
                     moves += [(scan, table if rows is None else table.part(rows)) for scan, rows in scans]
                     made[view] = known
-                    kept += [] if known.is_owner else [scan for scan, _ in scans]
+                    if not known.is_owner:
+                        kept += [scan for scan, _ in scans]
+                    elif not table.takes_filters:
+                        # Of the same commit: another view of it is made.
+                        keepers += [scan for scan, _ in scans]
             for keeper in keepers[:1]:
-                keeper.keeps = kept
+                keeper.keeps = [*(scan for scan in keeper.keeps if scan not in kept), *kept]
             with _transaction(cursor):
                 for view, relation in new:
                     # create_view takes a single name, in which dots mean nothing, and creates the view in the current

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from lakebed.errors import Corrupt
 from lakebed.pure.columns.part import ColumnsPart, recent_pages
 from lakebed.pure.columns.segment import ColumnsSegment
+from lakebed.pure.findings import Findings
 from lakebed.pure.format.checksums import checksum
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.hash import digest, fingerprint
 from lakebed.pure.walk import damaged_at
-
-if TYPE_CHECKING:
-    from lakebed.pure.verify_segment import SegmentCheck
 
 __all__ = ["check_columns"]
 
@@ -22,7 +19,7 @@ _SAMPLE = 64
 """Of how many records of a part a quick check reads one."""
 
 
-def check_columns(check: SegmentCheck, segment: ColumnsSegment) -> None:
+def check_columns(check: Findings, segment: ColumnsSegment) -> None:
     """Check the parts; of a sample of records only those. What a damaged page hides is reported once, as that page."""
     number = segment.number
     known: dict[int, int] | None
@@ -49,7 +46,7 @@ def check_columns(check: SegmentCheck, segment: ColumnsSegment) -> None:
 
 
 def _records(
-    check: SegmentCheck, part: ColumnsPart, segment: ColumnsSegment, known: dict[int, int] | None, is_whole: bool
+    check: Findings, part: ColumnsPart, segment: ColumnsSegment, known: dict[int, int] | None, is_whole: bool
 ) -> None:
     """The records of a part, rebuilt, against the fingerprints of their blobs, if those are known."""
     number, stored = segment.number, segment.header.stored_fingerprint
@@ -68,7 +65,7 @@ def _records(
         check.tick()
 
 
-def _pages(check: SegmentCheck, part: ColumnsPart, number: int) -> int:
+def _pages(check: Findings, part: ColumnsPart, number: int) -> int:
     """Reports the pages of a part that are damaged. Returns their number."""
     found = 0
     for at in part.data_pages():

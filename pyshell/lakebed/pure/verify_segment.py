@@ -12,6 +12,7 @@ from xxhash import xxh3_64_intdigest
 from lakebed.errors import Corrupt, FormatTooNew
 from lakebed.pure.columns.segment import ColumnsSegment
 from lakebed.pure.damage import io_error
+from lakebed.pure.findings import Findings
 from lakebed.pure.footers import repeated, stored_body
 from lakebed.pure.format import block as blocks
 from lakebed.pure.format import commit as commits
@@ -47,24 +48,17 @@ class _NoDictionary(Exception):
     """The dictionary of a frame cannot be read."""
 
 
-class SegmentCheck:
-    """Checks segments, each by itself, and collects what is wrong."""
+class SegmentCheck(Findings):
+    """Checks segments, each by itself."""
+
+    ends: dict[int, Ends]
 
     def __init__(
         self, state: State, *, quick: bool = False, since: int = 0, tick: Callable[[], object] = lambda: None
     ) -> None:
-        """`quick`: of frames samples. `since`: nothing of the commits up to this one. `tick` is called often."""
-        self.state = state
-        self.quick = quick
-        self.since = since
-        self.tick = tick
-        self.counts = dict.fromkeys(("segments", "commits", "frames", "blobs", "rows", "bytes"), 0)
-        self.problems: list[dict[str, Any]] = []
-        self.ends: dict[int, Ends] = {}
-
-    def problem(self, kind: str, segment: int | None, offset: int | None, message: str) -> None:
-        """Something is wrong; the message is half a sentence."""
-        self.problems.append({"kind": kind, "segment": segment, "offset": offset, "message": message})
+        """The arguments are those of `Findings`."""
+        super().__init__(state, quick, since, tick)
+        self.ends = {}
 
     def guarded(self, segment: int, check: Callable[[], object]) -> None:
         """Check a segment; damage that ends the check is a problem of the segment."""

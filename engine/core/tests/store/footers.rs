@@ -44,8 +44,11 @@ fn footer_of(bytes: &[u8]) -> std::ops::Range<usize> {
 }
 
 fn sealed(files: &Files) -> Vec<String> {
-    let names = files.keys().filter(|name| name.ends_with(".seg"));
-    let mut names: Vec<String> = names.cloned().collect();
+    let names = files
+        .keys()
+        .filter_map(|name| name.strip_prefix("segments/"));
+    let names = names.filter(|name| lakebed_format::names::parse_segment(name).is_some());
+    let mut names: Vec<String> = names.map(|name| format!("segments/{name}")).collect();
     // The last one is the active segment.
     names.pop();
     names

@@ -33,7 +33,7 @@ impl Mutation for Allow {
         access.check(local_path(&self.store), FileUse::ReadStore)
     }
 
-    fn apply(&self) -> Result<ReportRow> {
+    fn apply(&self, _access: &FileAccess) -> Result<ReportRow> {
         let path = local_path(&self.store);
         if !path.is_dir() {
             return Err(invalid(format!(

@@ -4,7 +4,6 @@ use std::ffi::CStr;
 use std::sync::Arc;
 
 use lakebed_core::Result;
-use parking_lot::Mutex;
 
 use super::mutation::{Mutation, ReportRow, int, text};
 use crate::attached::stores::{AttachedStore, absolute};
@@ -19,8 +18,6 @@ pub(crate) struct Attach {
     store: String,
     prefix: String,
     stores: Arc<AllowedStores>,
-    /// Whether DuckDB may read files of the store, as of the execution that begins.
-    reads_files: Mutex<bool>,
 }
 
 impl Mutation for Attach {
@@ -34,26 +31,24 @@ impl Mutation for Attach {
             store: call.text(0, "the path of a store")?,
             prefix: call.named_text(c"prefix").unwrap_or_default(),
             stores: Arc::clone(call.allowed_stores()),
-            reads_files: Mutex::new(false),
         })
     }
 
     fn check(&self, access: &FileAccess) -> Result<()> {
-        let path = local_path(&self.store);
-        access.check(path, FileUse::ReadStore)?;
-        *self.reads_files.lock() =
-            load::reads_columns() && access.check(path, FileUse::ReadFile).is_ok();
-        Ok(())
+        access.check(local_path(&self.store), FileUse::ReadStore)
     }
 
-    fn apply(&self) -> Result<ReportRow> {
+    fn apply(&self, access: &FileAccess) -> Result<ReportRow> {
         let path = absolute(local_path(&self.store))?;
         let opened = query_snapshot::open(&path, &FileAccess::Everything)?;
         let collections = opened.snapshot.collections()?.len() as u64;
         self.stores.attached.attach(AttachedStore {
             path: path.clone(),
             prefix: self.prefix.clone(),
-            reads_files: *self.reads_files.lock(),
+            reads_files: load::reads_columns()
+                && access
+                    .check(local_path(&self.store), FileUse::ReadFile)
+                    .is_ok(),
         });
         Ok(attached(&path, &self.prefix, collections))
     }

@@ -99,7 +99,7 @@ impl Mutation for Ingest {
         access.check(&self.file, FileUse::ReadFile)
     }
 
-    fn apply(&self) -> Result<ReportRow> {
+    fn apply(&self, _access: &FileAccess) -> Result<ReportRow> {
         self.check_paths()?;
         let store = query_snapshot::open_to_write(&self.store, "lakebed_ingest", true)?;
         if !self.types.is_empty() && !self.dry_run {

@@ -67,8 +67,8 @@ pub(crate) trait Mutation: Send + Sync + Sized + 'static {
     /// Refuses what the settings of the connection do not allow.
     fn check(&self, access: &FileAccess) -> Result<()>;
 
-    /// Makes the change.
-    fn apply(&self) -> Result<ReportRow>;
+    /// Makes the change, with the access that was checked.
+    fn apply(&self, access: &FileAccess) -> Result<ReportRow>;
 
     /// A report without content, from which the columns are declared.
     fn empty_report() -> ReportRow;
@@ -83,6 +83,7 @@ pub(crate) struct MutationFunction<M> {
 /// An execution of a mutation.
 pub(crate) struct MutationExecution {
     columns: Vec<usize>,
+    access: FileAccess,
     applied: AtomicBool,
 }
 
@@ -107,9 +108,11 @@ impl<M: Mutation> TableFunction for MutationFunction<M> {
     }
 
     fn execute(&self, columns: &[usize]) -> Result<(MutationExecution, usize)> {
-        self.mutation.check(&self.connection.file_access())?;
+        let access = self.connection.file_access();
+        self.mutation.check(&access)?;
         let execution = MutationExecution {
             columns: columns.to_vec(),
+            access,
             applied: AtomicBool::new(false),
         };
         Ok((execution, 1))
@@ -122,7 +125,7 @@ impl<M: Mutation> TableFunction for MutationFunction<M> {
         chunk: &mut OutputChunk,
     ) -> Result<()> {
         if !execution.applied.swap(true, Ordering::Relaxed) {
-            let report = self.mutation.apply()?;
+            let report = self.mutation.apply(&execution.access)?;
             let columns = execution.columns.iter();
             let requested: Vec<_> = columns.filter_map(|n| report.get(*n)).collect();
             let fields = requested.iter().map(|(name, value)| field(name, value));

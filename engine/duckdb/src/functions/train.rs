@@ -44,7 +44,7 @@ impl Mutation for Train {
         access.check(local_path(&self.store), FileUse::ChangeStore)
     }
 
-    fn apply(&self) -> Result<ReportRow> {
+    fn apply(&self, _access: &FileAccess) -> Result<ReportRow> {
         let store = query_snapshot::open_to_write(&self.store, "lakebed_train", false)?;
         let report = store.train(&self.collection, self.size)?;
         store.close()?;

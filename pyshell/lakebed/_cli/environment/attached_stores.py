@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lakebed._cli.environment.duckdb_connection import attach_store
 from lakebed._cli.environment.store_guard import refuse_changes
-from lakebed._cli.language.names import names_in, sql_words, unquoted
+from lakebed._cli.language.names import names_in, sql_words
+from lakebed._sql_names import unquoted
 from lakebed.duck.connection import attach_on_demand
 from lakebed.duck.cursors import may_open_files
 from lakebed.errors import InvalidArgument

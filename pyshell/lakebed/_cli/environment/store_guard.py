@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from lakebed._cli.language.names import sql_words, unquoted
+from lakebed._cli.language.names import sql_words
+from lakebed._sql_names import unquoted
 from lakebed.duck.attachment import MARKER, SYSTEM_NAMES, SYSTEM_SCHEMA
 from lakebed.duck.names import ViewName
 from lakebed.errors import InvalidArgument

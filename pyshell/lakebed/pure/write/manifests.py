@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from lakebed.errors import Corrupt
 from lakebed.pure.catalogue import Catalogue, DescriptionOf
 from lakebed.pure.context import Context, random_u64
 from lakebed.pure.files import manifest_name
+from lakebed.pure.format.contradiction import contradiction
 from lakebed.pure.format.manifest import Manifest
 from lakebed.pure.format.records import FileNamed
 
@@ -14,8 +16,9 @@ __all__ = ["with_catalogue", "write_manifest"]
 
 
 def with_catalogue(manifest: Manifest, catalogue: Catalogue, describe: DescriptionOf) -> Manifest:
-    """A manifest with this catalogue. `describe` gives the sum of descriptions."""
-    return replace(
+    """A manifest with this catalogue. `describe` gives the sum of descriptions. Raises `Corrupt` when it contradicts
+    itself."""
+    made = replace(
         manifest,
         next_collection=catalogue.next_collection,
         next_file=catalogue.next_file,
@@ -28,6 +31,13 @@ def with_catalogue(manifest: Manifest, catalogue: Catalogue, describe: Descripti
         deleted=catalogue.deleted.ids(),
         large=tuple(large for _, large in sorted(catalogue.large.items())),
     )
+    wrong = contradiction(made)
+    if wrong is not None:
+        raise Corrupt(
+            f"The store contradicts itself, and no manifest is made of it ({wrong}); what is stored stays readable, and `lakebed "
+            "repair` makes the store whole again."
+        )
+    return made
 
 
 def write_manifest(context: Context, number: int, manifest: Manifest) -> None:

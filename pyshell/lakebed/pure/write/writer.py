@@ -372,7 +372,7 @@ class Writer:
         if active is not None and (self.state.end >= context.options.segment_bytes or active.blobs >= _MOST_BLOBS):
             try:
                 self._seal()
-            except (StoreFull, StoreIOError) as problem:
+            except (Corrupt, StoreFull, StoreIOError) as problem:
                 context.warn(
                     f"The active segment of {context.path} could not be sealed: {problem} A later commit seals it."
                 )
@@ -462,7 +462,7 @@ class Writer:
     # --- Seal ---
 
     def _seal(self) -> None:
-        """Seal the active segment, which has a commit. Raises `StoreFull`, `StoreIOError`, `StoreNotFound`,
+        """Seal the active segment, which has a commit. Raises `Corrupt`, `StoreFull`, `StoreIOError`, `StoreNotFound`,
         `StoreLocked`."""
         context = self.context
         with operating_system(f"Sealing the active segment of {context.path}"):

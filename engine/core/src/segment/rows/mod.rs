@@ -20,5 +20,6 @@ pub(crate) mod sealed;
 mod sealed_fingerprints;
 mod sealed_tables;
 mod verify;
+mod verify_sealed;
 pub(crate) mod walker;
 pub(crate) mod writer;

@@ -1,7 +1,5 @@
 //! A sealed segment: found from its tail, mapped when first read, its tables checked page by page.
 
-mod verification;
-
 use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};
 
@@ -27,7 +25,7 @@ use crate::segment::verify::Verification;
 /// A segment of layout *rows* that a manifest names. Its file is opened when it is first read.
 #[derive(Debug)]
 pub(crate) struct SealedRows {
-    entry: SegmentEntry,
+    pub(super) entry: SegmentEntry,
     opening: Mutex<()>,
     opened: OnceLock<Opened>,
     /// The same with the tables of its groups, if those of its footer turned out to be damaged.
@@ -49,7 +47,7 @@ impl SealedRows {
         self.entry
     }
 
-    fn opened(&self, files: &SegmentFiles) -> Result<&Opened> {
+    pub(super) fn opened(&self, files: &SegmentFiles) -> Result<&Opened> {
         if let Some(Some(opened)) = self.by_groups.get() {
             return Ok(opened);
         }
@@ -68,7 +66,7 @@ impl SealedRows {
     ///
     /// # Errors
     /// Those of `read`; `Io`.
-    fn tables<'a, T>(
+    pub(super) fn tables<'a, T>(
         &'a self,
         files: &SegmentFiles,
         mut read: impl FnMut(&'a Opened) -> Result<T>,
@@ -86,7 +84,7 @@ impl SealedRows {
     }
 
     /// The tables of the groups, if those of the footer are damaged.
-    fn by_groups(&self, opened: &Opened) -> Result<Option<&Opened>> {
+    pub(super) fn by_groups(&self, opened: &Opened) -> Result<Option<&Opened>> {
         if self.by_groups.get().is_none() {
             let _one = self.opening.lock();
             if self.by_groups.get().is_none() {
@@ -161,7 +159,7 @@ impl SealedRows {
     }
 
     /// The frames.
-    fn all_frames(&self, opened: &Opened) -> Result<Vec<FrameEntry>> {
+    pub(super) fn all_frames(&self, opened: &Opened) -> Result<Vec<FrameEntry>> {
         let Some(table) = &opened.frames else {
             return Ok(Vec::new());
         };
@@ -463,6 +461,6 @@ impl Segment for SealedRows {
     }
 
     fn verify(&self, read: ReadContext<'_>, verification: &mut dyn Verification) -> Result<()> {
-        self.verify_all(read, verification)
+        self.check(read, verification)
     }
 }

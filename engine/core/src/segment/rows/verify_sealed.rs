@@ -1,21 +1,21 @@
-//! Verification of a sealed segment.
+//! Verification of a sealed segment: its footer, then its groups, then each against the other.
 
 use lakebed_format::SectionKind;
 
-use super::SealedRows;
+use super::agreement::{verify_footer, verify_ordinals};
+use super::sealed::SealedRows;
+use super::verify::{RowsTables, verify_rows};
 use crate::error::{Error, Result};
 use crate::problem::ProblemKind;
 use crate::segment::interface::{ReadContext, Segment};
-use crate::segment::rows::agreement::{verify_footer, verify_ordinals};
-use crate::segment::rows::verify::{RowsTables, verify_rows};
 use crate::segment::verify::Verification;
 
 impl SealedRows {
-    /// Verifies groups, frames and blobs, and the footer against them.
+    /// Checks everything in the scope of the verification.
     ///
     /// # Errors
-    /// Those of `verification`; `Io`.
-    pub(super) fn verify_all(
+    /// Those that are not about damage of this segment.
+    pub(super) fn check(
         &self,
         read: ReadContext<'_>,
         verification: &mut dyn Verification,
@@ -30,13 +30,11 @@ impl SealedRows {
         let structures = verification.scope().has_structures();
         let (mut opened, mut whole) = (opened, true);
         if structures && let Err(damage) = opened.check_tables() {
-            match self.by_groups(opened)? {
-                Some(made) => opened = made,
-                None => {
-                    whole = verification
-                        .keep(kind, number, at, Err(damage))?
-                        .unwrap_or(false);
-                }
+            if let Some(made) = self.by_groups(opened)? {
+                opened = made;
+            } else {
+                verification.keep::<()>(kind, number, at, Err(damage))?;
+                whole = false;
             }
         }
         if structures && opened.damage.is_some() {
