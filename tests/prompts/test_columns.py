@@ -58,9 +58,8 @@ def stored(store, path):
         said = [con.execute(query).fetchall() for query in (*STORED, LINEAGE.format(into="results"))]
         texts = f"SELECT lakebed_reply('{path}', 'llama3.2', 'Say ' || title) FROM issues ORDER BY id"
         said.append(con.execute(texts).fetchall())
-    for name in ("_requests", "_replies", "_runs", "results"):
-        said.append([(row.seq, row.hash, bytes(row.data)) for row in store.scan(name)])
-    return said
+    names = ("_requests", "_replies", "_runs", "results")
+    return said + [[(row.seq, row.hash, bytes(row.data)) for row in store.scan(name)] for name in names]
 
 
 def layouts(store):

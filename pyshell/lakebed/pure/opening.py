@@ -63,6 +63,8 @@ def open_state(
     Raises `Corrupt`, `FormatTooNew`, `StoreIOError`.
     """
     with operating_system(f"Opening {context.path}"):
+        # Before the commits are looked for: a writer may acknowledge more of them meanwhile.
+        synced = context.lock_text().synced
         number, manifest, hold = _manifest(context, previous)
         same = previous is not None and previous.manifest_number == number
         found = last_commit(context, manifest, holding, counts)
@@ -91,7 +93,7 @@ def open_state(
                     # With a hole before it, a record may well name what is missing.
                     state.damage.append(DamagedPlace(manifest.active, part.block.offset, "index", misfit))
                 state.catalogue.add_rows(part.batches)
-        state.synced = context.lock_text().synced
+        state.synced = synced
         return state
 
 

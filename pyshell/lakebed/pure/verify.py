@@ -142,6 +142,21 @@ def check_links(state: State, ends: dict[int, Ends], skip: AbstractSet[int] = fr
     return one.problems
 
 
+class _Told:
+    """Tells how far it is, a few times a second."""
+
+    def __init__(self, progress: EngineProgress | None, total: int, begun: float) -> None:
+        self.progress = progress
+        self.total = total
+        self.begun = self.shown = begun
+
+    def __call__(self, counts: dict[str, int]) -> None:
+        now = time.monotonic()
+        if self.progress is not None and now - self.shown > 0.1:
+            self.shown = now
+            self.progress(counts["bytes"], self.total, counts["blobs"], now - self.begun)
+
+
 class _Verifier:
     def __init__(
         self, state: State, progress: EngineProgress | None, skip: AbstractSet[int], *, quick: bool, since: int
@@ -150,10 +165,10 @@ class _Verifier:
         self.quick = quick
         self.since = since
         self.state = state
-        self.progress = progress
-        self.begun = self.shown = time.monotonic()
-        self.total = sum(one.length for one in state.manifest.segments) + state.end
-        self.check = SegmentCheck(state, quick=quick, since=since, tick=self._tick)
+        self.begun = time.monotonic()
+        total = sum(one.length for one in state.manifest.segments) + state.end
+        # It knows nothing of this object: a state that something in a circle holds keeps old segments in their place.
+        self.check = SegmentCheck(state, quick=quick, since=since, told=_Told(progress, total, self.begun))
 
     def run(self) -> dict[str, Any]:
         state, check = self.state, self.check
@@ -224,11 +239,3 @@ class _Verifier:
                 self.state.dictionary(entry.number)
             except (Malformed, Corrupt, FormatTooNew):
                 self.check.problem("dictionary", None, None, f"dictionary {entry.number} is missing or damaged")
-
-    def _tick(self) -> None:
-        """Tell how far it is, a few times a second."""
-        now = time.monotonic()
-        if self.progress is not None and now - self.shown > 0.1:
-            self.shown = now
-            counts = self.check.counts
-            self.progress(counts["bytes"], self.total, counts["blobs"], now - self.begun)

@@ -54,10 +54,15 @@ class SegmentCheck(Findings):
     ends: dict[int, Ends]
 
     def __init__(
-        self, state: State, *, quick: bool = False, since: int = 0, tick: Callable[[], object] = lambda: None
+        self,
+        state: State,
+        *,
+        quick: bool = False,
+        since: int = 0,
+        told: Callable[[dict[str, int]], object] = lambda _: None,
     ) -> None:
         """The arguments are those of `Findings`."""
-        super().__init__(state, quick, since, tick)
+        super().__init__(state, quick, since, told)
         self.ends = {}
 
     def guarded(self, segment: int, check: Callable[[], object]) -> None:
