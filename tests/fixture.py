@@ -178,6 +178,11 @@ def make(path: Path) -> None:
             Path(name).write_bytes(lines(part * 120, part * 120 + 40))
             store.ingest(name, into="things", train=False)
             store.seal()
+        # So many groups that the footer has a table of fingerprints of its own.
+        for number in range(6):
+            store.put(b"one of six groups: %d" % number)
+            store.commit()
+        store.seal()
         # Rows without file, of a collection without dictionary, and values that are not objects.
         store.append(
             "values", [b"1", b"-2.50", b'"text"', b"null", b"true", b"[1, [2, {}]]", b'{"a":1,"a":2}', b" {} "]

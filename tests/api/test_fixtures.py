@@ -64,7 +64,7 @@ def names_and_types(schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_there_is_a_fixture_of_each_released_version():
-    assert [path.name for path in FIXTURES] == ["store-1.0", "store-1.3", "store-1.4"]
+    assert [path.name for path in FIXTURES] == ["store-1.0", "store-1.3", "store-1.4", "store-1.5"]
 
 
 def test_reading_answers_what_was_written_and_changes_no_byte(fixture):

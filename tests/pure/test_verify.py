@@ -128,9 +128,9 @@ def test_a_run_that_lists_other_blobs(path):
     data = bytearray(file.read_bytes())
     head = RunHead.decode(data)
     assert head.bucket_bits == 0
-    entries = decode_bucket(bytes(data[head.buckets_at :]), head.remainder_bits, head.id_bits)
+    entries = decode_bucket(bytes(data[head.buckets_at :]), head.remainder_bits, head.place_bits)
     entries[-1] = (entries[-1][0], entries[-1][1] ^ 1)
-    data[head.buckets_at :] = bucket = encode_bucket(entries, head.remainder_bits, head.id_bits)
+    data[head.buckets_at :] = bucket = encode_bucket(entries, head.remainder_bits, head.place_bits)
     directory = struct.pack("<QQ", len(bucket), checksum(head.salt, head.buckets_at, bucket))
     data[DIRECTORY_AT : head.buckets_at] = directory + page_checksums(head.salt, DIRECTORY_AT, directory)
     file.write_bytes(data)

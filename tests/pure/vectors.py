@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 
 from lakebed.pure.format import block as blocks
 from lakebed.pure.format import columns, records, tables
-from lakebed.pure.format.checksums import checksum
+from lakebed.pure.format.checksums import Pages, checksum, page_checksums
 from lakebed.pure.format.coding import Reader
 from lakebed.pure.format.commit import Commit
 from lakebed.pure.format.difference import BodyDifference, encode_difference
+from lakebed.pure.format.fingerprint_table import FingerprintTable, TableExtent, encode_table
 from lakebed.pure.format.footer import Trailer
 from lakebed.pure.format.frame import DICTIONARY, Frame
 from lakebed.pure.format.header import ROWS, Header
@@ -76,7 +77,7 @@ def named(value: Any, names: str) -> Fields:
 
 def _format() -> Vector:
     names = "uuid incompatible read_compatible created minor"
-    value = StoreFile(UUID, 1, 0, TIME, 3)
+    value = StoreFile(UUID, 3, 0, TIME, 5)
     return Vector("FORMAT", {}, value.encode(), lambda data: named(StoreFile.decode(data), names))
 
 
@@ -240,6 +241,24 @@ def _footer_sections() -> Vector:
     )
 
 
+def _table() -> Vector:
+    extents = [TableExtent(600, 8192, 2801), TableExtent(1, 20000, 21)]
+    fingerprints = [7 << 33, 1 << 63, (1 << 63) + 5, 3 << 31, 1 << 63, 0xFFFFFFFFFFFFFFFF]
+    data = TableExtent.encode(extents) + encode_table(fingerprints)
+
+    def decode(data: bytes) -> Fields:
+        for extent in TableExtent.decode(data[:48]):
+            yield "extent", extent
+        bytes_of_table = memoryview(data)[48:]
+        pages = Pages(bytes_of_table, memoryview(page_checksums(SALT, 0, bytes_of_table)), 0, SALT)
+        table = FingerprintTable(pages)
+        yield "fingerprints", [one >> 31 for one in table.by_ordinal()]
+        yield "ordinals", list(table.find(0, (1 << 64) - 1))
+
+    title = "sections of packed fingerprints: the extents in a footer, 48 bytes, and a table; the first 33 bits of each"
+    return Vector(title, {}, data, decode)
+
+
 def _trailer() -> Vector:
     value = Trailer(8000, 300, 7904, SEGMENT, 299, 5)
     names = "block length last_commit segment blobs block_checksum"
@@ -296,13 +315,13 @@ def _manifest() -> Vector:
 
 
 def _run() -> Vector:
-    names = "number salt entries first_segment last_segment id_bits base fingerprint_bits bucket_bits size"
-    value = RunHead(3, SALT, 1_000_001, 1, 12, 20, 1000, 36, 10, 4_500_000)
+    names = "number salt entries first_segment last_segment segments base fingerprint_bits bucket_bits size"
+    value = RunHead(3, SALT, 1_000_001, 1, 12, 12, 1000, 29, 10, 4_500_000)
     return Vector("the header of a store-wide run", {}, value.encode(), lambda data: named(RunHead.decode(data), names))
 
 
 def _bucket() -> Vector:
-    shape = {"remainder_bits": 12, "id_bits": 4}
+    shape = {"remainder_bits": 12, "value_bits": 4}
     value = [(5, 9), (5, 12), (700, 1), (701, 0), (1030, 15), (4095, 2)]
 
     def decode(data: Any) -> Fields:
@@ -413,6 +432,7 @@ def vectors() -> dict[str, Vector]:
         "large-blob": _large(),
         "footer-sections": _footer_sections(),
         "footer-trailer": _trailer(),
+        "fingerprint-table": _table(),
         "manifest": _manifest(),
         "manifest-difference": _difference(),
         "run-header": _run(),

@@ -218,6 +218,15 @@ impl FileNumber {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Fingerprint(pub u64);
 
+impl Fingerprint {
+    /// The fingerprint with its first bits, 1 to 64 of them; the others are zero.
+    #[must_use]
+    pub const fn shortened(self, bits: u32) -> Self {
+        let shift = u64::BITS - bits;
+        Self(self.0 >> shift << shift)
+    }
+}
+
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)

@@ -61,9 +61,9 @@ pub use ids::{
     HashParseError, SegmentNumber, Seq, StoreUuid,
 };
 pub use index_block::{
-    BlockKind, CommitEntry, FingerprintExtent, Fingerprints, FrameEntry, FrameTable, IndexBlock,
-    IndexBlockBuilder, Ordinals, Pages, PartEntry, PartList, RowBatchEntry, Section, SectionKind,
-    put_fingerprints,
+    BlockKind, CommitEntry, FingerprintExtent, FingerprintTable, Fingerprints, FrameEntry,
+    FrameTable, IndexBlock, IndexBlockBuilder, Ordinals, Pages, PartEntry, PartList, RowBatchEntry,
+    Section, SectionKind, TABLE_FINGERPRINT_BITS, TableExtent, put_fingerprints,
 };
 pub use index_run::IndexRunHeader;
 pub use large_blob::{LargeBlock, LargeEncoding, LargeTrailer};

@@ -3,11 +3,13 @@
 /// Format version of a store, major part. A reader refuses a higher one.
 pub const MAJOR: u16 = 1;
 /// Format version of a new store, minor part. A reader accepts any.
-pub const MINOR: u16 = 4;
+pub const MINOR: u16 = 5;
 /// Incompatible feature of a store: segments of [`crate::SegmentFormat::V2`] occur.
 pub const FEATURE_ROW_COMMITS: u64 = 1;
+/// Incompatible feature of a store: segments of [`crate::SegmentFormat::V5`] occur.
+pub const FEATURE_PACKED: u64 = 2;
 /// All incompatible features that this code knows.
-pub const KNOWN_INCOMPATIBLE: u64 = FEATURE_ROW_COMMITS;
+pub const KNOWN_INCOMPATIBLE: u64 = FEATURE_ROW_COMMITS | FEATURE_PACKED;
 
 /// Read-compatible feature of a store: it is a backup, which nobody writes to.
 pub const FEATURE_BACKUP: u64 = 1;

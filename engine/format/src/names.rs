@@ -45,9 +45,9 @@ pub fn manifest_temporary(number: u64) -> String {
     format!("{MANIFESTS}/.{number:020}.tmp")
 }
 
-/// `index/000000000001.idx`: an index run.
+/// `index/000000000001.segs`: an index run.
 pub fn run(number: u64) -> String {
-    format!("{INDEX}/{number:012}.idx")
+    format!("{INDEX}/{number:012}.segs")
 }
 
 /// `index/.000000000001.tmp`: an index run that is being written.
@@ -74,12 +74,14 @@ pub fn parse_manifest(name: &str) -> Option<u64> {
 
 /// The number in the name of an index run (without its directory).
 pub fn parse_run(name: &str) -> Option<u64> {
-    number(name.strip_suffix(".idx")?, 12)
+    number(name.strip_suffix(".segs")?, 12)
 }
 
 /// Whether a file (named without its directory) is an index run of an older form, which nobody reads any more.
 pub fn is_old_run(name: &str) -> bool {
-    let digits = name.strip_suffix(".run");
+    let digits = name
+        .strip_suffix(".idx")
+        .or_else(|| name.strip_suffix(".run"));
     digits.is_some_and(|digits| number(digits, 12).is_some())
 }
 

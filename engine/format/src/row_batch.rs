@@ -117,7 +117,7 @@ impl RowBatchWriter {
         put_varint(&mut body, rows);
         put_varint(&mut body, self.head.file.0);
         body.extend_from_slice(&self.head.time.to_le_bytes());
-        if format >= SegmentFormat::V2 {
+        if format.rows_have_commits() {
             put_varint(&mut body, commit.0);
         }
         put_varint(&mut body, lines.len() as u64);
@@ -183,11 +183,10 @@ impl<'a> RowBatch<'a> {
         let rows = r.varint()?;
         let file = FileNumber(r.varint()?);
         let time = r.i64()?;
-        let commit = match format {
-            SegmentFormat::V1 => None,
-            SegmentFormat::V2 | SegmentFormat::V3 | SegmentFormat::V4 => {
-                Some(CommitNumber(r.varint()?))
-            }
+        let commit = if format.rows_have_commits() {
+            Some(CommitNumber(r.varint()?))
+        } else {
+            None
         };
         if rows == 0 || rows > limits::MAX_BATCH_ROWS || first_seq.0 > limits::MAX_NUMBER - rows {
             return Err(r.value("the number of rows is out of its range"));

@@ -3,7 +3,8 @@
 use crate::checksum::checksum;
 use crate::coding::{Reader, put_u64};
 use crate::error::{FormatError, Reason, Result};
-use crate::ids::{BlobId, SegmentNumber, StoreUuid};
+use crate::ids::{BlobId, Fingerprint, SegmentNumber, StoreUuid};
+use crate::index_block::TABLE_FINGERPRINT_BITS;
 use crate::limits;
 
 /// Bytes of the header of a segment, and of a store's `FORMAT`.
@@ -56,11 +57,42 @@ pub enum SegmentFormat {
     V3,
     /// Format 1.3: as [`SegmentFormat::V3`], of layout [`Layout::Columns`].
     V4,
+    /// Format 1.5: as [`SegmentFormat::V2`], with [`crate::FingerprintTable`]s.
+    V5,
+    /// Format 1.5: as [`SegmentFormat::V3`], with [`crate::FingerprintTable`]s.
+    V6,
+    /// Format 1.5: as [`SegmentFormat::V4`], with [`crate::FingerprintTable`]s.
+    V7,
 }
 
 impl SegmentFormat {
     /// The newest format.
-    pub const NEWEST: Self = Self::V4;
+    pub const NEWEST: Self = Self::V7;
+
+    /// Whether row batches and their entries in the row directory carry the number of their commit.
+    pub const fn rows_have_commits(self) -> bool {
+        !matches!(self, Self::V1)
+    }
+
+    /// Whether compaction wrote it: its one group stands for the commits of its commit table.
+    pub const fn is_rewritten(self) -> bool {
+        matches!(self, Self::V3 | Self::V4 | Self::V6 | Self::V7)
+    }
+
+    /// Whether fingerprints are in [`crate::FingerprintTable`]s, in place of whole ones in the order of the ids and
+    /// [`crate::Ordinals`].
+    pub const fn packs_fingerprints(self) -> bool {
+        matches!(self, Self::V5 | Self::V6 | Self::V7)
+    }
+
+    /// The fingerprint as its segments store it: bits that are not stored are zero.
+    pub const fn stored_fingerprint(self, fingerprint: Fingerprint) -> Fingerprint {
+        if self.packs_fingerprints() {
+            fingerprint.shortened(TABLE_FINGERPRINT_BITS)
+        } else {
+            fingerprint
+        }
+    }
 
     /// The number in the file.
     pub const fn code(self) -> u32 {
@@ -69,6 +101,9 @@ impl SegmentFormat {
             Self::V2 => 2,
             Self::V3 => 3,
             Self::V4 => 4,
+            Self::V5 => 5,
+            Self::V6 => 6,
+            Self::V7 => 7,
         }
     }
 
@@ -78,6 +113,9 @@ impl SegmentFormat {
             2 => Some(Self::V2),
             3 => Some(Self::V3),
             4 => Some(Self::V4),
+            5 => Some(Self::V5),
+            6 => Some(Self::V6),
+            7 => Some(Self::V7),
             _ => None,
         }
     }

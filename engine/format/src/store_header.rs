@@ -36,19 +36,21 @@ impl StoreHeader {
             major: limits::MAJOR,
             minor: limits::MINOR,
             uuid,
-            incompatible: limits::FEATURE_ROW_COMMITS,
+            incompatible: limits::FEATURE_ROW_COMMITS | limits::FEATURE_PACKED,
             read_compatible: 0,
             created,
         }
     }
 
-    /// The format of the segments that a writer adds to the store. A store of version 1.0 keeps its own, so that a
-    /// lakebed that knows no other still reads it.
+    /// The format of the segments that a writer adds to the store. A store of an older version keeps its own, so
+    /// that a lakebed that knows no other still reads it.
     pub const fn segment_format(&self) -> SegmentFormat {
-        if self.incompatible & limits::FEATURE_ROW_COMMITS == 0 {
-            SegmentFormat::V1
-        } else {
+        if self.incompatible & limits::FEATURE_PACKED != 0 {
+            SegmentFormat::V5
+        } else if self.incompatible & limits::FEATURE_ROW_COMMITS != 0 {
             SegmentFormat::V2
+        } else {
+            SegmentFormat::V1
         }
     }
 

@@ -2,9 +2,9 @@
 #![no_main]
 
 use lakebed_format::{
-    BlobId, CatalogueRecord, CommitEntry, CommitNumber, FingerprintExtent, Fingerprints,
+    BlobId, CatalogueRecord, CommitEntry, CommitNumber, Fingerprint, FingerprintExtent, FingerprintTable, Fingerprints,
     FrameTable, IdSet, IndexBlock, ManifestBody, Ordinals, PartList, RowBatchEntry, SectionKind,
-    SegmentFormat, checksum, coding::Reader,
+    SegmentFormat, TableExtent, checksum, coding::Reader,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -47,6 +47,7 @@ fn read(kind: SectionKind, data: &[u8]) {
         }
         SectionKind::Extents => {
             let _ = FingerprintExtent::decode_all(data, AT);
+            let _ = TableExtent::decode_all(data, AT);
         }
         SectionKind::Ordinals => {
             if let Ok(ordinals) = Ordinals::new(data) {
@@ -59,6 +60,15 @@ fn read(kind: SectionKind, data: &[u8]) {
         }
         SectionKind::Parts => {
             let _ = PartList::decode(data, AT);
+        }
+        SectionKind::FingerprintTable => {
+            if let Ok(table) = FingerprintTable::new(data) {
+                let whole = table.by_ordinal();
+                let mut all = 0;
+                let range = Fingerprint(0)..=Fingerprint(u64::MAX);
+                let found = table.find(&range, |_| Ok(()), |error| error, |_, _| all += 1);
+                assert!(whole.is_err() || (found.is_ok() && all == table.len()));
+            }
         }
     }
 }

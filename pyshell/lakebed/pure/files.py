@@ -9,12 +9,21 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from lakebed.errors import NotAStore, StoreNotFound
 from lakebed.pure.damage import io_error, operating_system
 from lakebed.pure.format.coding import Malformed
 
-__all__ = ["Directory", "SegmentFile", "no_directory", "no_format", "no_store", "part_of", "sync_names", "write_all"]
+__all__ = [
+    "OLD_RUN_SUFFIXES", "RUN_SUFFIX", "Directory", "SegmentFile", "no_directory", "no_format", "no_store", "part_of",
+    "sync_names", "write_all",
+]  # fmt: skip
+
+RUN_SUFFIX: Final = ".segs"
+"""How the names of store-wide runs end."""
+OLD_RUN_SUFFIXES: Final = (".run", ".idx")
+"""How the names of runs of older forms end, which nobody reads any more."""
 
 
 def no_store(path: str) -> StoreNotFound:
@@ -298,7 +307,7 @@ def manifest_name(number: int) -> str:
 
 def run_name(number: int) -> str:
     """The name of a store-wide run."""
-    return f"index/{number:012}.idx"
+    return f"index/{number:012}{RUN_SUFFIX}"
 
 
 def numbered(names: Iterator[str] | list[str], digits: int, suffix: str) -> list[int]:

@@ -10,7 +10,6 @@ from lakebed.pure.format import header
 from lakebed.pure.format.coding import Bytes, Malformed
 from lakebed.pure.format.contradiction import contradiction
 from lakebed.pure.format.difference import BodyDifference
-from lakebed.pure.format.header import COMPACTED
 from lakebed.pure.format.manifest import Manifest
 from lakebed.pure.format.store_file import TooNew
 from lakebed.pure.segment import footer_block, group_is_whole, read_header, trailer_of
@@ -74,7 +73,7 @@ def is_written(file: SegmentFile, uuid: bytes) -> bool:
     while nothing relies on it. Raises `StoreIOError`."""
     try:
         head = read_header(file, file.number, uuid)
-        if head.format < COMPACTED:
+        if not head.is_rewritten:
             return True
         return group_is_whole(file, head, trailer_of(file, head).last_commit)
     except (Malformed, TooNew):

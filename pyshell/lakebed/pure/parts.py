@@ -15,6 +15,7 @@ from lakebed.pure.format import tables
 from lakebed.pure.format.block import Block
 from lakebed.pure.format.checksums import PAGE, Pages, array_length
 from lakebed.pure.format.coding import Malformed, Reader
+from lakebed.pure.format.fingerprint_table import FingerprintTable, TableExtent
 from lakebed.pure.format.header import Header
 from lakebed.pure.format.ids import LIMIT, Ids
 from lakebed.pure.format.records import Record, decode_records
@@ -76,7 +77,8 @@ class Part:
         return None if at < 0 else self.frames[at].offset
 
     def candidates(self, low: int, high: int) -> list[int]:
-        """The ids of the blobs with fingerprints from `low` to `high`, both included."""
+        """The ids of the blobs that may have fingerprints from `low` to `high`, both included: the bits that are
+        stored decide."""
         raise NotImplementedError
 
 
@@ -84,9 +86,18 @@ class GroupPart(Part):
     """What an index block says of its group, or of the groups that it covers."""
 
     @lazy
+    def table(self) -> FingerprintTable | None:
+        """The packed table, in segments that have such; None when there are no blobs."""
+        pages = self.block.pages(blocks.FINGERPRINT_TABLE)
+        return FingerprintTable(pages) if pages.data else None
+
+    @lazy
     def fingerprints(self) -> array[int]:
-        """The fingerprint of each blob, in ascending order of the ids."""
-        found = _u64s(self.block.section(blocks.FINGERPRINTS))
+        """The fingerprint of each blob, in ascending order of the ids. Bits that are not stored are zero."""
+        if self.header.packs_fingerprints:
+            found = self.table.by_ordinal() if self.table is not None else array("Q")
+        else:
+            found = _u64s(self.block.section(blocks.FINGERPRINTS))
         if len(found) != len(self.ids):
             raise Malformed("there are not as many fingerprints as ids")
         return found
@@ -99,6 +110,11 @@ class GroupPart(Part):
         return array("Q", [fingerprints[ordinal] for ordinal in order]), order
 
     def candidates(self, low: int, high: int) -> list[int]:
+        if self.header.packs_fingerprints:
+            table = self.table
+            if (0 if table is None else table.count) != len(self.ids):
+                raise Malformed("there are not as many fingerprints as ids")
+            return [] if table is None else [self.ids.at(ordinal) for ordinal in table.find(low, high)]
         fingerprints, order = self._sorted
         at = bisect_left(fingerprints, low)
         found = []
@@ -113,9 +129,43 @@ class FooterPart(Part):
 
     def check_tables(self) -> None:
         """Reads everything but what it repeats of the manifest. Raises `Malformed`."""
-        self.frames, self.ids, self.batches, self.commits, self._extents  # noqa: B018  (damage shows here)
-        self.block.section(blocks.ORDINALS)
+        self.frames, self.ids, self.batches, self.commits  # noqa: B018  (damage shows here)
+        if self.header.packs_fingerprints:
+            self._table_pages  # noqa: B018
+            self.block.section(blocks.FINGERPRINT_TABLE)
+        else:
+            self._extents  # noqa: B018
+            self.block.section(blocks.ORDINALS)
         self.block.section(blocks.PARTS)
+
+    @lazy
+    def _table_pages(self) -> list[tuple[int, Pages]]:
+        """The pages of the packed tables, each with the number of its blobs: of the footer's own, or of those of the
+        groups."""
+        own = self.block.pages(blocks.FINGERPRINT_TABLE)
+        if own.data:
+            return [(len(self.ids), own)]
+        found = []
+        for extent in TableExtent.decode(self.block.section(blocks.EXTENTS)):
+            data = self.file.exactly(extent.offset, extent.length)
+            checksums = self.file.exactly(extent.array, array_length(extent.length))
+            found.append((extent.entries, Pages(data, checksums, extent.offset, self.header.salt)))
+        return found
+
+    @lazy
+    def tables(self) -> list[tuple[int, FingerprintTable]]:
+        """The packed tables, each with the ordinal of its first blob."""
+        found = []
+        first = 0
+        for entries, pages in self._table_pages:
+            table = FingerprintTable(pages)
+            if table.count != entries:
+                raise Malformed("a table of fingerprints has another number of entries than the footer says")
+            found.append((first, table))
+            first += entries
+        if first != len(self.ids):
+            raise Malformed("there are not as many fingerprints as ids")
+        return found
 
     @lazy
     def _extents(self) -> tuple[list[int], list[Pages]]:
@@ -166,6 +216,8 @@ class FooterPart(Part):
         return [self._ordinal_at(place) for place in range(len(self.ids))]
 
     def candidates(self, low: int, high: int) -> list[int]:
+        if self.header.packs_fingerprints:
+            return [self.ids.at(first + ordinal) for first, table in self.tables for ordinal in table.find(low, high)]
         count = len(self.ids)
         at = bisect_left(range(count), low, key=lambda place: self.fingerprint(self._ordinal_at(place)))
         found = []
@@ -179,9 +231,13 @@ class FooterPart(Part):
 
     @lazy
     def fingerprints(self) -> array[int]:
-        """The fingerprint of each blob, in ascending order of the ids."""
-        _, pages = self._extents
+        """The fingerprint of each blob, in ascending order of the ids. Bits that are not stored are zero."""
         found = array("Q")
+        if self.header.packs_fingerprints:
+            for _, table in self.tables:
+                found.extend(table.by_ordinal())
+            return found
+        _, pages = self._extents
         for extent in pages:
             found.extend(_u64s(extent.whole()))
         return found

@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 
 from lakebed.pure.context import Context, random_u64
-from lakebed.pure.files import numbered, run_name
+from lakebed.pure.files import RUN_SUFFIX, numbered, run_name
 from lakebed.pure.format import run as form
 from lakebed.pure.format.checksums import Pages, array_length, checksum, page_checksums
 from lakebed.pure.format.coding import Malformed
@@ -45,7 +45,7 @@ class Run:
         self._directory = Pages(directory, array, DIRECTORY_AT, head.salt)
 
     def _bucket(self, number: int) -> list[tuple[int, int]]:
-        """The remainders and ids of a bucket."""
+        """The remainders of a bucket, and the places of segments."""
         start = self._directory.u64(number * 2 - 2) if number else 0
         end, stored = self._directory.u64(number * 2), self._directory.u64(number * 2 + 1)
         if not start <= end <= self.head.size:
@@ -53,26 +53,30 @@ class Run:
         data = self._view[self.head.buckets_at + start : self.head.buckets_at + end]
         if checksum(self.head.salt, self.head.buckets_at + start, data) != stored:
             raise Malformed("a bucket does not match its checksum")
-        return form.decode_bucket(data, self.head.remainder_bits, self.head.id_bits)
-
-    def candidates(self, low: int, high: int) -> list[int]:
-        """The ids of the blobs that may have fingerprints from `low` to `high`. Raises `Malformed`."""
-        shift = self.head.remainder_bits
-        low, high = self.head.stored(low), self.head.stored(high)
-        found = []
-        for number in range(low >> shift, (high >> shift) + 1):
-            bucket = self._bucket(number)
-            for remainder, id in bucket[bisect_left(bucket, (max(low - (number << shift), 0), 0)) :]:
-                if number << shift | remainder > high:
-                    break
-                found.append(self.head.base + id)
+        found = form.decode_bucket(data, self.head.remainder_bits, self.head.place_bits)
+        if any(place >= self.head.segments for _, place in found):
+            raise Malformed("a segment is out of its range")
         return found
 
+    def candidates(self, low: int, high: int) -> list[int]:
+        """The places, among the segments covered, of those that may have blobs with fingerprints from `low` to
+        `high`. Raises `Malformed`."""
+        shift = self.head.remainder_bits
+        low, high = self.head.stored(low), self.head.stored(high)
+        found = set()
+        for number in range(low >> shift, (high >> shift) + 1):
+            bucket = self._bucket(number)
+            for remainder, place in bucket[bisect_left(bucket, (max(low - (number << shift), 0), 0)) :]:
+                if number << shift | remainder > high:
+                    break
+                found.add(place)
+        return sorted(found)
+
     def entries(self) -> Iterator[tuple[int, int]]:
-        """The stored bits of each fingerprint with the id of its blob, in order. Raises `Malformed`."""
+        """The stored bits of each fingerprint with the place of its segment, in order. Raises `Malformed`."""
         for number in range(1 << self.head.bucket_bits):
-            for remainder, id in self._bucket(number):
-                yield number << self.head.remainder_bits | remainder, self.head.base + id
+            for remainder, place in self._bucket(number):
+                yield number << self.head.remainder_bits | remainder, place
 
     def covered(self, segments: Sequence[SealedSegment]) -> list[int]:
         """The numbers of the segments that it covers, of those of the manifest; none when it does not count."""
@@ -80,7 +84,11 @@ class Run:
         if self.head.first_segment not in numbers or self.head.last_segment not in numbers:
             return []
         part = segments[numbers.index(self.head.first_segment) : numbers.index(self.head.last_segment) + 1]
-        if not part or sum(one.blobs for one in part) != self.head.entries or part[0].first_id != self.head.base:
+        if (
+            len(part) != self.head.segments
+            or sum(one.blobs for one in part) != self.head.entries
+            or part[0].first_id != self.head.base
+        ):
             return []
         return [one.number for one in part]
 
@@ -88,7 +96,7 @@ class Run:
 def counting_runs(context: Context, segments: Sequence[SealedSegment]) -> list[tuple[Run, list[int]]]:
     """The runs that count, each with the segments it covers, the largest first; none that overlap."""
     found: list[tuple[Run, list[int]]] = []
-    for number in numbered(context.directory.names("index"), 12, ".idx"):
+    for number in numbered(context.directory.names("index"), 12, RUN_SUFFIX):
         try:
             run = Run(context, number)
         except (Malformed, OSError):
@@ -109,30 +117,28 @@ def counting_runs(context: Context, segments: Sequence[SealedSegment]) -> list[t
 def listed(segments: Iterable[RowsSegment], bits: int) -> list[tuple[int, int]]:
     """What a run of neighbouring segments lists, with so many bits of each fingerprint. Raises `Malformed`."""
     found: list[tuple[int, int]] = []
-    for segment in segments:
+    for place, segment in enumerate(segments):
         for part in segment.parts:
             assert isinstance(part, GroupPart | FooterPart)
-            shortened = (fingerprint >> (64 - bits) for fingerprint in part.fingerprints)
-            found += zip(shortened, part.ids, strict=True)
+            found += ((fingerprint >> (64 - bits), place) for fingerprint in part.fingerprints)
     return sorted(found)
 
 
 def write_run(context: Context, segments: Sequence[tuple[SealedSegment, RowsSegment]]) -> int:
     """Write the run of neighbouring segments. Returns its number. Raises `OSError`, `Malformed`."""
     pairs = listed((segment for _, segment in segments), FINGERPRINT_BITS)
-    number = max(numbered(context.directory.names("index"), 12, ".idx"), default=0) + 1
+    number = max(numbered(context.directory.names("index"), 12, RUN_SUFFIX), default=0) + 1
     first, last = segments[0][0], segments[-1][0]
-    id_bits = (last.end_id - first.first_id - 1).bit_length()
     head = RunHead(
-        number, random_u64(), len(pairs), first.number, last.number, id_bits, first.first_id,
+        number, random_u64(), len(pairs), first.number, last.number, len(segments), first.first_id,
         FINGERPRINT_BITS, form.bucket_bits(len(pairs)), 0,
     )  # fmt: skip
     contents: list[list[tuple[int, int]]] = [[] for _ in range(1 << head.bucket_bits)]
-    for stored, id in pairs:
-        contents[stored >> head.remainder_bits].append((stored & ((1 << head.remainder_bits) - 1), id - head.base))
+    for stored, place in pairs:
+        contents[stored >> head.remainder_bits].append((stored & ((1 << head.remainder_bits) - 1), place))
     directory, buckets = bytearray(), bytearray()
     for entries in contents:
-        bucket = form.encode_bucket(entries, head.remainder_bits, head.id_bits)
+        bucket = form.encode_bucket(entries, head.remainder_bits, head.place_bits)
         stored = checksum(head.salt, head.buckets_at + len(buckets), bucket)
         buckets += bucket
         directory += struct.pack("<QQ", len(buckets), stored)

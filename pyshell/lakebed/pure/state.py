@@ -185,7 +185,7 @@ class State:
         """Bytes of the blobs in a segment: what the manifest says contains its large blobs, which have segments of
         their own, but for a segment that compaction wrote. Raises `Corrupt`, `StoreIOError`."""
         inside = [one for one in self.catalogue.large.values() if entry.first_id <= one.blob < entry.end_id]
-        if entry.layout == header.LARGE or not inside or self.rows_segment(entry).header.format >= 3:
+        if entry.layout == header.LARGE or not inside or self.rows_segment(entry).header.is_rewritten:
             return entry.raw_bytes
         return max(entry.raw_bytes - sum(one.length for one in inside), 0)
 
@@ -240,16 +240,15 @@ class State:
         `damage`: takes the damage of segments that cannot be searched; without it, that raises `Corrupt`.
         """
         found = [large.blob for large in self.catalogue.large.values() if low <= large.fingerprint <= high]
-        covered: set[int] = set()
+        left_out: set[int] = set()
         for run, numbers in self._runs:
             try:
-                found += run.candidates(low, high)
-                covered.update(numbers)
+                left_out.update(set(numbers).difference([numbers[place] for place in run.candidates(low, high)]))
             except Malformed:
                 # A damaged run does not count: its segments are searched one by one.
                 continue
         for entry in self.sealed:
-            if entry.number not in covered:
+            if entry.number not in left_out:
                 try:
                     found += self.rows_segment(entry).candidates(low, high)
                 except Corrupt as problem:

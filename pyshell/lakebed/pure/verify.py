@@ -15,7 +15,6 @@ from lakebed.errors import Corrupt, FormatTooNew, InvalidArgument
 from lakebed.pure.descriptions import merged_descriptions
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.contradiction import contradiction
-from lakebed.pure.format.header import COMPACTED
 from lakebed.pure.format.manifest import Manifest, SealedSegment
 from lakebed.pure.format.records import LargeBlob
 from lakebed.pure.json.encoding import BadSummary
@@ -119,7 +118,7 @@ def check_links(state: State, ends: dict[int, Ends], skip: AbstractSet[int] = fr
             continue
         first, last, offset = ends[number]
         opened = state.opened_rows.get(number) or state.active
-        rewritten = opened is not None and opened.header.format >= COMPACTED
+        rewritten = opened is not None and opened.header.is_rewritten
         if before is None:
             follows = True
         elif before[1] is not None and not rewritten and first.number == before[0] + 1:

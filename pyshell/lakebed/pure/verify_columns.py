@@ -42,11 +42,14 @@ def check_columns(check: Findings, segment: ColumnsSegment) -> None:
         if not is_whole and not _pages(check, part, number):
             text = f"in its file {part.file.name} bytes outside the pages are not what was written"
             check.problem("part", number, None, damaged_at(number, 0, text))
-        _records(check, part, number, known, is_whole)
+        _records(check, part, segment, known, is_whole)
 
 
-def _records(check: Findings, part: ColumnsPart, number: int, known: dict[int, int] | None, is_whole: bool) -> None:
+def _records(
+    check: Findings, part: ColumnsPart, segment: ColumnsSegment, known: dict[int, int] | None, is_whole: bool
+) -> None:
     """The records of a part, rebuilt, against the fingerprints of their blobs, if those are known."""
+    number, stored = segment.number, segment.header.stored_fingerprint
     kept = recent_pages(part.table)
     for row, id in islice(enumerate(part.ids), 0, None, _SAMPLE if check.quick else 1):
         try:
@@ -56,7 +59,7 @@ def _records(check: Findings, part: ColumnsPart, number: int, known: dict[int, i
                 check.problem("part", number, None, damaged_at(number, 0, str(problem)))
             continue
         check.counts["blobs"] += 1
-        if known is not None and fingerprint(digest(record)) != known.get(id):
+        if known is not None and stored(fingerprint(digest(record))) != known.get(id):
             text = f"in its file {part.file.name} blob {id} does not have the hash it was stored under"
             check.problem("blob", number, None, damaged_at(number, 0, text))
         check.tick()

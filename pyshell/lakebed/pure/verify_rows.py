@@ -8,7 +8,7 @@ from typing import Any
 
 from lakebed.errors import Corrupt, FormatTooNew
 from lakebed.pure.context import Context
-from lakebed.pure.files import numbered, run_name
+from lakebed.pure.files import RUN_SUFFIX, numbered, run_name
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.ids import Ids
 from lakebed.pure.runs import Run, counting_runs, listed
@@ -162,7 +162,7 @@ def check_runs(state: State, report: Report, *, quick: bool) -> int:
 def unreadable_runs(context: Context) -> list[int]:
     """The numbers of the runs that cannot be opened."""
     found = []
-    for number in numbered(context.directory.names("index"), 12, ".idx"):
+    for number in numbered(context.directory.names("index"), 12, RUN_SUFFIX):
         try:
             Run(context, number)
         except (Malformed, OSError):

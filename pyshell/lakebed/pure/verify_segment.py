@@ -21,7 +21,7 @@ from lakebed.pure.format.block import Block
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.commit import Commit
 from lakebed.pure.format.difference import BodyDifference
-from lakebed.pure.format.header import COMPACTED
+from lakebed.pure.format.fingerprint_table import TableExtent
 from lakebed.pure.format.manifest import Manifest, SealedSegment
 from lakebed.pure.format.records import LargeBlob
 from lakebed.pure.format.tables import Extent
@@ -111,21 +111,23 @@ class SegmentCheck(Findings):
         for group in groups:
             try:
                 group.frames, group.ids, group.batches, group.commits  # noqa: B018  (damage shows here)
+                if blocks.FINGERPRINT_TABLE in part.block.sections:
+                    group.fingerprints  # noqa: B018
             except Malformed as problem:
                 self._table_problem(segment, group, problem)
                 return False
-        of_blocks = [group.block.sections.get(blocks.FINGERPRINTS) for group in groups]
-        places = [(one.offset, one.length // 8, one.array) for one in of_blocks if one is not None]
-        extents = Extent.decode(part.block.section(blocks.EXTENTS))
         for same, what in (
             (part.frames == [one for group in groups for one in group.frames], "frames"),
             (list(part.ids) == [one for group in groups for one in group.ids], "ids"),
             (part.batches == [one for group in groups for one in group.batches], "rows"),
             (part.commits == [one for group in groups for one in group.commits], "commits"),
-            ([(one.offset, one.length, one.array) for one in extents] == places, "fingerprints"),
+            (_agree(part, groups), "fingerprints"),
         ):
             if not same:
                 self.problem("footer", number, at, f"the footer lists other {what} than the groups")
+        if segment.header.packs_fingerprints:
+            # A table that is not in order cannot be read, which was reported.
+            return True
         try:
             fingerprints = part.fingerprints
             in_order = part.ordinals() == sorted(range(len(part.ids)), key=lambda one: (fingerprints[one], one))
@@ -148,7 +150,7 @@ class SegmentCheck(Findings):
             first_id=min([entry.first_id, *(start for start, _ in runs[:1])]),
             end_id=max([entry.end_id, *(end for _, end in runs[-1:])]),
         )
-        if segment.header.format < COMPACTED:
+        if not segment.header.is_rewritten:
             # A compaction keeps the counts that commits had, and not all of their blobs.
             found = found._replace(raw_bytes=sum(one.raw_bytes for one in listed))
         fields = (
@@ -261,7 +263,7 @@ class SegmentCheck(Findings):
             except Malformed as problem:
                 self._table_problem(segment, part, problem)
         there = [(commit.number, commit.time, at) for at, commit in found]
-        if segment.header.format >= COMPACTED:
+        if segment.header.is_rewritten:
             ascending = all(before[0] < after[0] for before, after in pairwise(listed))
             same = bool(listed) and listed[-1][:2] == there[-1][:2] and ascending
         else:
@@ -318,7 +320,8 @@ class SegmentCheck(Findings):
             self.problem("index", number, entry.offset, "the tables list other blobs than the frame holds")
         for at, blob in enumerate(ids):
             ordinal = part.ids.ordinal(blob)
-            if ordinal is None or fingerprint(digest(found.blob(at))) != fingerprints[ordinal]:
+            own = segment.header.stored_fingerprint(fingerprint(digest(found.blob(at))))
+            if ordinal is None or own != fingerprints[ordinal]:
                 text = f"blob {blob} does not have the hash it was stored under"
                 self.problem("blob", number, entry.offset, text)
 
@@ -344,3 +347,21 @@ class SegmentCheck(Findings):
             text = "its bytes do not have the hash they were stored under"
             self.problem("blob", entry.segment, None, text)
         self.tick()
+
+
+def _agree(part: FooterPart, groups: Sequence[GroupPart]) -> bool:
+    """Whether a footer leads to the fingerprints of the groups, or repeats them. Those that cannot be read agree."""
+    packed = part.header.packs_fingerprints
+    if packed and blocks.FINGERPRINT_TABLE in part.block.sections:
+        try:
+            return list(part.fingerprints) == [one for group in groups for one in group.fingerprints]
+        except Malformed:
+            return True
+    kind = blocks.FINGERPRINT_TABLE if packed else blocks.FINGERPRINTS
+    of_blocks = [group.block.sections.get(kind) for group in groups]
+    extents = part.block.section(blocks.EXTENTS)
+    if packed:
+        found = [(one.offset, one.length, one.array) for one in TableExtent.decode(extents)]
+        return found == [(one.offset, one.length, one.array) for one in of_blocks if one is not None]
+    whole = [(one.offset, one.length, one.array) for one in Extent.decode(extents)]
+    return whole == [(one.offset, one.length // 8, one.array) for one in of_blocks if one is not None]

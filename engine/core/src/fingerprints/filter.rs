@@ -13,7 +13,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use lakebed_format::{Fingerprint, SegmentNumber};
+use lakebed_format::{Fingerprint, SegmentNumber, TABLE_FINGERPRINT_BITS};
 use parking_lot::Mutex;
 
 const BITS_A_BLOB: u64 = 12;
@@ -24,7 +24,7 @@ const BUDGET: usize = 64 << 20;
 /// A filter is made after one question for this many blobs: making it costs about as much.
 pub(crate) const BLOBS_A_QUESTION: u64 = 64;
 
-/// One segment's fingerprints.
+/// One segment's fingerprints, of which the bits count that every segment stores.
 #[derive(Debug)]
 pub(crate) struct Filter {
     lines: Vec<[u64; 8]>,
@@ -41,6 +41,7 @@ impl Filter {
     }
 
     pub(crate) fn insert(&mut self, fingerprint: Fingerprint) {
+        let fingerprint = fingerprint.shortened(TABLE_FINGERPRINT_BITS);
         let at = self.line(fingerprint);
         if let Some(line) = self.lines.get_mut(at) {
             for (word, bit) in bits(fingerprint) {
@@ -54,6 +55,7 @@ impl Filter {
     /// False when the fingerprint was surely not inserted.
     #[inline]
     pub(crate) fn may_hold(&self, fingerprint: Fingerprint) -> bool {
+        let fingerprint = fingerprint.shortened(TABLE_FINGERPRINT_BITS);
         self.lines.get(self.line(fingerprint)).is_none_or(|line| {
             bits(fingerprint).all(|(word, bit)| line.get(word).is_some_and(|word| word & bit != 0))
         })
@@ -72,7 +74,10 @@ impl Filter {
 /// The bits of a fingerprint in its line, independent of which line that is.
 #[inline]
 fn bits(fingerprint: Fingerprint) -> impl Iterator<Item = (usize, u64)> {
-    let mixed = fingerprint.0.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mixed = fingerprint
+        .0
+        .rotate_left(32)
+        .wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (0..PROBES).map(move |probe| {
         let nine = (mixed >> (64 - 9 * (probe + 1))) & (LINE_BITS - 1);
         ((nine >> 6) as usize, 1 << (nine & 63))

@@ -24,7 +24,10 @@ pub(crate) fn difference(
     advance: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<Option<&'static str>> {
     let bits = run.header().fingerprint_bits;
-    let footers = covered.iter().map(|sealed| entries_of(files, sealed, bits));
+    let footers = covered
+        .iter()
+        .zip(0..)
+        .map(|(sealed, place)| entries_of(files, sealed, bits, place));
     let mut listed = merge_sorted(footers.collect());
     let mut entries = run.entries();
     loop {

@@ -4,7 +4,7 @@ use std::vec::IntoIter;
 
 use lakebed_format::Fingerprint;
 
-use super::runs::{Entries, RunEntry, shortened};
+use super::runs::{Entries, RunEntry};
 use crate::error::Result;
 use crate::segment::SealedSegment;
 use crate::segment::files::SegmentFiles;
@@ -12,11 +12,13 @@ use crate::segment::files::SegmentFiles;
 /// Blobs of a segment that are listed at a time.
 const CHUNK: u64 = 4096;
 
-/// The blobs of a segment, with so many bits of each fingerprint. Memory does not grow with the segment.
+/// The blobs of a segment, with so many bits of each fingerprint, and with this place of the segment. Memory does not
+/// grow with the segment.
 pub(crate) fn entries_of<'a>(
     files: &'a SegmentFiles,
     sealed: &'a SealedSegment,
     bits: u32,
+    place: u64,
 ) -> Entries<'a> {
     // Fingerprints are spread evenly, so that equal ranges of them have as many blobs each. What is equal when it is
     // shortened lies in one range.
@@ -36,11 +38,12 @@ pub(crate) fn entries_of<'a>(
             let mut found = Vec::new();
             let range = Fingerprint(from)..=Fingerprint(to);
             sealed.segment.find_pairs(files, range, &mut found)?;
-            for (fingerprint, _) in &mut found {
-                *fingerprint = shortened(*fingerprint, bits);
-            }
-            found.sort_unstable();
-            listed = found.into_iter();
+            let mut entries: Vec<RunEntry> = found
+                .into_iter()
+                .map(|(fingerprint, _)| (fingerprint.shortened(bits), place))
+                .collect();
+            entries.sort_unstable();
+            listed = entries.into_iter();
             next = to.checked_add(1);
         }
     };

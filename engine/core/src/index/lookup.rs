@@ -29,7 +29,14 @@ pub(crate) struct Lookup {
 #[derive(Debug, Default)]
 struct SearchOrder {
     footers: Vec<FooterSearch>,
-    runs: Vec<Arc<Run>>,
+    runs: Vec<RunSearch>,
+}
+
+/// Segments of which a run says which to search.
+#[derive(Debug)]
+struct RunSearch {
+    run: Arc<Run>,
+    covered: Vec<SealedSegment>,
 }
 
 /// A segment searched through its own footer.
@@ -127,16 +134,19 @@ impl SearchOrder {
     fn new(sealed: &[SealedSegment], runs: &[Arc<Run>]) -> Self {
         let choice = runs::choose(&outline(sealed), &headers(runs));
         let footers = choice.uncovered.iter().rev();
-        let wanted = choice.runs.iter().rev();
         Self {
             footers: footers
                 .filter_map(|index| sealed.get(*index))
                 .filter(|sealed| sealed.entry.blobs > 0)
                 .map(|sealed| FooterSearch::new(sealed.clone()))
                 .collect(),
-            runs: wanted
-                .filter_map(|header| runs.iter().find(|run| run.header().number == header.number))
-                .cloned()
+            runs: covered_by(sealed, runs)
+                .into_iter()
+                .rev()
+                .map(|(run, covered)| RunSearch {
+                    run: Arc::clone(run),
+                    covered: covered.to_vec(),
+                })
                 .collect(),
         }
     }
@@ -167,8 +177,8 @@ impl Lookup {
         let runs: Vec<Arc<Run>> = order
             .runs
             .iter()
+            .map(|search| Arc::clone(&search.run))
             .filter(|run| run.header().number != bad)
-            .cloned()
             .collect();
         let order = Arc::new(SearchOrder::new(sealed, &runs));
         *self.order.write() = Some(Arc::clone(&order));
@@ -192,31 +202,44 @@ impl Lookup {
         let files = &context.segments;
         let mut order = self.order(context, sealed);
         'again: loop {
-            let mut found = Vec::new();
+            let (mut found, mut places) = (Vec::new(), Vec::new());
             let mut unreadable = None;
+            let mut search = |segment: &SealedSegment, found: &mut Vec<BlobId>| {
+                found.clear();
+                match segment.segment.find(files, range.clone(), found) {
+                    // Another segment may have what is wanted; only if none does, this matters.
+                    Err(error) if error.kind().is_of_one_segment() => {
+                        unreadable = Some(error);
+                        Ok(())
+                    }
+                    result => result,
+                }
+            };
             for footer in &order.footers {
                 if range.start() == range.end() && !footer.may_hold(context, *range.start()) {
                     continue;
                 }
-                found.clear();
-                match footer.sealed.segment.find(files, range.clone(), &mut found) {
-                    Ok(()) => {}
-                    // Another segment may have what is wanted; only if none does, this matters.
-                    Err(error) if error.kind().is_of_one_segment() => unreadable = Some(error),
-                    Err(error) => return Err(error),
-                }
+                search(&footer.sealed, &mut found)?;
                 if !found.is_empty() && !each(&found)? {
                     return Ok(());
                 }
             }
-            for run in &order.runs {
-                found.clear();
-                if run.range(range, &mut found).is_err() {
+            for RunSearch { run, covered } in &order.runs {
+                places.clear();
+                if run.range(range, &mut places).is_err() {
                     order = self.without(sealed, &order, run.header().number);
                     continue 'again;
                 }
-                if !found.is_empty() && !each(&found)? {
-                    return Ok(());
+                let named = places.iter().rev().filter_map(|place| {
+                    usize::try_from(*place)
+                        .ok()
+                        .and_then(|place| covered.get(place))
+                });
+                for segment in named {
+                    search(segment, &mut found)?;
+                    if !found.is_empty() && !each(&found)? {
+                        return Ok(());
+                    }
                 }
             }
             return unreadable.map_or(Ok(()), Err);
@@ -272,6 +295,7 @@ fn write(
         .iter()
         .filter(|run| merge.runs.contains(&run.header().number))
         .collect();
+    let place_of = |index: usize| index.saturating_sub(merge.segments.start) as u64;
     let bits = named.iter().map(|run| run.header().fingerprint_bits);
     let bits = bits.min().unwrap_or(u32::MAX).min(RUN_FINGERPRINT_BITS);
     let mut sources = Vec::new();
@@ -279,10 +303,13 @@ fn write(
         let sealed = sealed
             .get(*index)
             .ok_or_else(|| Error::internal("a run is to cover a segment that is not there"))?;
-        sources.push(entries_of(&context.segments, sealed, bits));
+        let place = place_of(*index);
+        sources.push(entries_of(&context.segments, sealed, bits, place));
     }
     for run in named {
-        sources.push(runs::shortened_entries(run, bits));
+        let covered = runs::covered(outline, run.header())
+            .ok_or_else(|| Error::internal("a run is merged that covers other segments"))?;
+        sources.push(runs::moved_entries(run, bits, place_of(covered.start)));
     }
     let ticket = (number, random_u64()?);
     let check_interrupted = || context.options.check_interrupted();

@@ -197,7 +197,10 @@ fn header(
     let mut header = StoreHeader::new(StoreUuid(uuid), options.clock.now());
     if format == SegmentFormat::V1 && !vfs.list(names::SEGMENTS).is_ok_and(|all| all.is_empty()) {
         header.minor = 0;
-        header.incompatible &= !limits::FEATURE_ROW_COMMITS;
+        header.incompatible = 0;
+    } else if format < SegmentFormat::V5 && format > SegmentFormat::V1 {
+        header.minor = 4;
+        header.incompatible = limits::FEATURE_ROW_COMMITS;
     }
     report.problems.push(Problem {
         kind: ProblemKind::Format,

@@ -2,7 +2,7 @@
 
 use lakebed_format::{
     BlobId, CollectionId, CommitNumber, DictionaryNumber, Hash, Layout, SegmentEntry,
-    SegmentFormat, SegmentNumber, Seq,
+    SegmentNumber, Seq,
 };
 
 use super::Snapshot;
@@ -122,7 +122,7 @@ impl Snapshot {
         let file = self.committed.context.segments.open(number);
         file.is_ok_and(|file| {
             let header = read_header(WalkedBytes::File(file.as_ref()), number);
-            header.is_ok_and(|header| header.format < SegmentFormat::V3)
+            header.is_ok_and(|header| !header.format.is_rewritten())
         })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lakebed_format::{
     BlobId, CatalogueRecord, CollectionId, CommitEntry, CommitNumber, FrameEntry, IdRun, IdSet,
-    RowBatchEntry, names, put_fingerprints,
+    RowBatchEntry, names,
 };
 
 use super::group::Group;
@@ -269,13 +269,11 @@ fn own_contents(
             ids.remove(entry.blob);
         }
     }
-    let listed: Option<Vec<_>> = ids
+    let fingerprints: Option<Vec<_>> = ids
         .iter()
         .map(|id| index.hash(id).map(lakebed_format::Hash::fingerprint))
         .collect();
-    let listed = listed.ok_or_else(|| Error::internal("a pending blob has no hash"))?;
-    let mut fingerprints = Vec::with_capacity(listed.len() * 8);
-    put_fingerprints(listed, &mut fingerprints);
+    let fingerprints = fingerprints.ok_or_else(|| Error::internal("a pending blob has no hash"))?;
     let mut row_bytes = Vec::new();
     for row in rows {
         row.encode(group.writer.format(), &mut row_bytes);

@@ -4,10 +4,10 @@ use lakebed_core::{
     BlobId, CollectionId, CommitNumber, DictionaryNumber, Hash, ProblemKind, ProgressFn,
     VerifyOptions,
 };
-use lakebed_format::index_run::{Bucket, put_bucket};
+use lakebed_format::index_run::{Bucket, BucketShape, put_bucket};
 use lakebed_format::{
-    DictionaryEntry, FooterTrailer, IndexBlock, IndexRunHeader, Manifest, ManifestBody,
-    SectionKind, SegmentHeader, TRAILER_LEN, checksum,
+    DictionaryEntry, FingerprintTable, FooterTrailer, IndexBlock, IndexRunHeader, Manifest,
+    ManifestBody, SectionKind, SegmentHeader, TABLE_FINGERPRINT_BITS, TRAILER_LEN, checksum,
 };
 use lakebed_testkit::{Files, Links};
 use lakebed_vfs::Open;
@@ -22,6 +22,11 @@ pub(crate) fn of_everything() -> Arc<dyn Vfs> {
         append(&store, "c", &[&format!("{{\"n\":{n}}}"), "{\"same\":true}"]);
         store.put(&noise(n)).unwrap();
         store.commit().unwrap();
+        // More groups than tables that a footer leads to: it has its own.
+        for more in 0..if n == 5 { 5 } else { 0 } {
+            store.put(&noise(100 + more)).unwrap();
+            store.commit().unwrap();
+        }
         append(&store, "d", &[&format!("[{n}]")]);
         store.seal().unwrap();
     }
@@ -215,11 +220,6 @@ fn structures_that_contradict_each_other_are_found() {
     assert_eq!(kinds, [ProblemKind::Dictionary]);
 
     let section = |kind, change: fn(&mut [u8])| kinds_of(&with_section(&whole, 3, kind, change));
-    let swap = |data: &mut [u8]| data[8..12].rotate_left(2);
-    assert_eq!(
-        section(SectionKind::Ordinals, swap),
-        [ProblemKind::Ordinals]
-    );
     assert_eq!(
         section(SectionKind::Commits, |data| data[1] ^= 1),
         [ProblemKind::Commit, ProblemKind::Footer]
@@ -228,6 +228,53 @@ fn structures_that_contradict_each_other_are_found() {
     assert!(kinds.contains(&ProblemKind::Footer), "{kinds:?}");
     let kinds = section(SectionKind::Ids, |data| data[1] -= 1);
     assert!(kinds.contains(&ProblemKind::Footer), "{kinds:?}");
+}
+
+#[test]
+fn tables_of_fingerprints_that_contradict_the_groups_are_found() {
+    let whole = files_of(of_everything().as_ref());
+    let table = |change: fn(&mut [u8])| {
+        kinds_of(&with_section(
+            &whole,
+            6,
+            SectionKind::FingerprintTable,
+            change,
+        ))
+    };
+    // Two blobs have each other's fingerprints.
+    let swapped = table(|data| {
+        let mut found = FingerprintTable::new(data).unwrap().by_ordinal().unwrap();
+        found.swap(0, 1);
+        data.copy_from_slice(&FingerprintTable::encode(found));
+    });
+    assert_eq!(swapped, [ProblemKind::Footer, ProblemKind::Blob]);
+    // A blob is there twice, and another one not at all.
+    let twice = table(|data| {
+        let count = FingerprintTable::new(data).unwrap().len();
+        let shape = BucketShape {
+            remainder_bits: TABLE_FINGERPRINT_BITS,
+            value_bits: u64::BITS - (count - 1).leading_zeros(),
+        };
+        let mut entries = Vec::new();
+        let bucket = Bucket::new(&data[16..], shape, 0).unwrap();
+        bucket.entries(&mut entries).unwrap();
+        entries[1].1 = entries[0].1;
+        let mut forged = Vec::new();
+        put_bucket(&entries, shape, &mut forged);
+        data[16..].copy_from_slice(&forged);
+    });
+    assert_eq!(twice, [ProblemKind::Footer]);
+    let count = table(|data| data[0] += 1);
+    assert_eq!(count, [ProblemKind::Footer]);
+    let extent =
+        |change: fn(&mut [u8])| kinds_of(&with_section(&whole, 3, SectionKind::Extents, change));
+    for kinds in [
+        extent(|data| data[0] += 1),
+        extent(|data| data[8] ^= 8),
+        extent(|data| data[16] -= 1),
+    ] {
+        assert!(kinds.contains(&ProblemKind::Footer), "{kinds:?}");
+    }
 }
 
 #[test]
@@ -244,7 +291,8 @@ fn a_run_that_lists_other_blobs_is_found() {
     let bucket = Bucket::new(&bytes[at..], header.shape(), 0).unwrap();
     bucket.entries(&mut entries).unwrap();
     let last = entries.last_mut().unwrap();
-    last.1 ^= 1;
+    // Both places are among those of its segments.
+    last.1 = u64::from(last.1 == 0);
     bytes.truncate(at);
     put_bucket(&entries, header.shape(), bytes);
     links.make(&mut forged);

@@ -57,10 +57,12 @@ pub enum SectionKind {
     ManifestBody = 9,
     /// The Parquet files of the segment: [`crate::PartList`].
     Parts = 10,
+    /// [`crate::FingerprintTable`]; always paged.
+    FingerprintTable = 11,
 }
 
 impl SectionKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Frames,
         Self::Fingerprints,
         Self::Ids,
@@ -71,6 +73,7 @@ impl SectionKind {
         Self::Ordinals,
         Self::ManifestBody,
         Self::Parts,
+        Self::FingerprintTable,
     ];
 
     fn from_code(code: u16) -> Option<Self> {

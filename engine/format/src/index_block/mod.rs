@@ -4,6 +4,7 @@
 
 mod builder;
 mod commit_table;
+mod fingerprint_table;
 mod fingerprints;
 mod frame_table;
 mod header;
@@ -13,6 +14,7 @@ mod row_directory;
 
 pub use builder::IndexBlockBuilder;
 pub use commit_table::CommitEntry;
+pub use fingerprint_table::{FingerprintTable, TABLE_FINGERPRINT_BITS, TableExtent};
 pub use fingerprints::{FingerprintExtent, Fingerprints, Ordinals, put_fingerprints};
 pub use frame_table::{FrameEntry, FrameTable};
 pub use header::{BlockKind, FOOTER_LEVEL, IndexBlock, MAX_BLOCK_HEADER, Section, SectionKind};

@@ -40,7 +40,7 @@ impl RowBatchEntry {
         put_varint(out, self.rows);
         put_varint(out, self.file.0);
         out.extend_from_slice(&self.time.to_le_bytes());
-        if format >= SegmentFormat::V2 {
+        if format.rows_have_commits() {
             put_varint(out, self.commit.0);
         }
         put_varint(out, self.offset);
@@ -55,11 +55,10 @@ impl RowBatchEntry {
         let rows = r.varint()?;
         let file = FileNumber(r.varint()?);
         let time = r.i64()?;
-        let stored = match format {
-            SegmentFormat::V1 => None,
-            SegmentFormat::V2 | SegmentFormat::V3 | SegmentFormat::V4 => {
-                Some(CommitNumber(r.varint()?))
-            }
+        let stored = if format.rows_have_commits() {
+            Some(CommitNumber(r.varint()?))
+        } else {
+            None
         };
         let offset = r.varint()?;
         let ends_it = commits.partition_point(|commit| commit.offset <= offset);

@@ -1,4 +1,4 @@
-//! The entries of a run whose fingerprints begin with the same bits, packed.
+//! Entries whose fingerprints begin with the same bits, packed: of a run, or of a segment's table.
 //!
 //! The remainders, which are the bits behind those, ascend. Their high parts are coded as in the lists of P. Elias
 //! ("Efficient Storage and Retrieval by Content and Address of Static Files", 1974) and R. Fano: in unary, as
@@ -9,18 +9,18 @@ use std::ops::RangeInclusive;
 use crate::coding::{Reader, put_varint};
 use crate::error::{FormatError, Reason, Result};
 
-const WHAT: &str = "bucket of a run";
+const WHAT: &str = "bucket of fingerprints";
 
-/// Widest remainder and widest id, in bits: one is read from 8 bytes, wherever it begins.
+/// Widest remainder and widest value, in bits: one is read from 8 bytes, wherever it begins.
 pub(super) const MAX_WIDTH: u32 = 56;
 
-/// What the entries of all buckets of a run have in common.
+/// What the entries of all buckets of a run or table have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BucketShape {
     /// Bits of a fingerprint that are stored, less those that all entries of a bucket share.
     pub remainder_bits: u32,
-    /// Bits of an id, less the base of the run.
-    pub id_bits: u32,
+    /// Bits of an entry's value.
+    pub value_bits: u32,
 }
 
 impl BucketShape {
@@ -39,7 +39,7 @@ pub struct Bucket<'a> {
     low_bits: u32,
     /// Bit `high + n` is set for the `n`-th entry, whose high part is `high`.
     highs: &'a [u8],
-    /// Low part and id of each entry.
+    /// Low part and value of each entry.
     rest: &'a [u8],
     /// Where the bucket is in its file.
     offset: u64,
@@ -72,7 +72,7 @@ impl<'a> Bucket<'a> {
         };
         let low_bits = shape.low_bits(count);
         let highs = r.bytes((count + (1 << (shape.remainder_bits - low_bits))).div_ceil(8))?;
-        let width = (low_bits + shape.id_bits) as usize;
+        let width = (low_bits + shape.value_bits) as usize;
         let len = count.checked_mul(width).map(|bits| bits.div_ceil(8));
         let rest = r.bytes(len.ok_or_else(|| r.error(Reason::Truncated))?)?;
         r.finish()?;
@@ -100,8 +100,8 @@ impl<'a> Bucket<'a> {
         self.count == 0
     }
 
-    /// Passes the ids of the entries whose remainders lie in a range, by ascending remainder.
-    pub fn find(&self, range: RangeInclusive<u64>, mut each: impl FnMut(u64)) {
+    /// Passes the entries whose remainders lie in a range, each a remainder and a value, in order.
+    pub fn find(&self, range: RangeInclusive<u64>, mut each: impl FnMut(u64, u64)) {
         let low_bits = self.low_bits;
         let wanted = range.start() >> low_bits;
         let Some(mut bit) = self.bit_behind_zeros(wanted) else {
@@ -118,13 +118,13 @@ impl<'a> Bucket<'a> {
             match self.highs.get(bit / 8) {
                 Some(byte) if byte >> (bit % 8) & 1 == 0 => high += 1,
                 Some(_) => {
-                    let (low, id) = self.rest_of(entry);
+                    let (low, value) = self.rest_of(entry);
                     let remainder = high << low_bits | low;
                     if remainder > *range.end() {
                         return;
                     }
                     if remainder >= *range.start() {
-                        each(id);
+                        each(remainder, value);
                     }
                     entry += 1;
                 }
@@ -134,7 +134,7 @@ impl<'a> Bucket<'a> {
         }
     }
 
-    /// Appends all entries, each a remainder and an id, in order.
+    /// Appends all entries, each a remainder and a value, in order.
     ///
     /// # Errors
     /// They do not ascend, or are out of their range.
@@ -148,8 +148,8 @@ impl<'a> Bucket<'a> {
                     high += 1;
                     continue;
                 }
-                let (low, id) = self.rest_of(entry);
-                let found = (high << self.low_bits | low, id);
+                let (low, value) = self.rest_of(entry);
+                let found = (high << self.low_bits | low, value);
                 if found.0 >> self.shape.remainder_bits != 0 {
                     return Err(error("a remainder is out of its range"));
                 }
@@ -197,17 +197,21 @@ impl<'a> Bucket<'a> {
         }
     }
 
-    /// Low part of the remainder, and id.
+    /// Low part of the remainder, and value.
     #[inline]
     fn rest_of(&self, entry: usize) -> (u64, u64) {
-        let at = entry * (self.low_bits + self.shape.id_bits) as usize;
+        let at = entry * (self.low_bits + self.shape.value_bits) as usize;
         let low = bits(self.rest, at, self.low_bits);
-        let id = bits(self.rest, at + self.low_bits as usize, self.shape.id_bits);
-        (low, id)
+        let value = bits(
+            self.rest,
+            at + self.low_bits as usize,
+            self.shape.value_bits,
+        );
+        (low, value)
     }
 }
 
-/// Appends a bucket of these remainders and ids, which ascend and fit the shape.
+/// Appends a bucket of these remainders and values, which ascend and fit the shape.
 pub fn put_bucket(entries: &[(u64, u64)], shape: BucketShape, out: &mut Vec<u8>) {
     if entries.is_empty() {
         return;
@@ -217,14 +221,14 @@ pub fn put_bucket(entries: &[(u64, u64)], shape: BucketShape, out: &mut Vec<u8>)
     let len = (entries.len() + (1 << (shape.remainder_bits - low_bits))).div_ceil(8);
     let mut highs = vec![0_u8; len];
     let mut rest = BitWriter::default();
-    for (n, (remainder, id)) in entries.iter().enumerate() {
+    for (n, (remainder, value)) in entries.iter().enumerate() {
         let high = usize::try_from(remainder >> low_bits).unwrap_or(usize::MAX);
         let bit = high.saturating_add(n);
         if let Some(byte) = highs.get_mut(bit / 8) {
             *byte |= 1 << (bit % 8);
         }
         rest.put(remainder & mask(low_bits), low_bits);
-        rest.put(*id, shape.id_bits);
+        rest.put(*value, shape.value_bits);
     }
     out.extend_from_slice(&highs);
     rest.finish(out);

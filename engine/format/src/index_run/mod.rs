@@ -1,4 +1,4 @@
-//! Index runs: the fingerprints of many sealed segments in order, and the ids of their blobs. Derived; may be deleted.
+//! Index runs: the fingerprints of many sealed segments in order, and which segment has each. Derived; may be deleted.
 
 mod bucket;
 
@@ -14,7 +14,7 @@ use crate::limits;
 const WHAT: &str = "run header";
 /// Bytes of the padded header.
 const START: usize = 4096;
-const MAGIC: [u8; 8] = *b"LKIDX\0\0\n";
+const MAGIC: [u8; 8] = *b"LKSEGS\0\n";
 
 /// Offset of the directory of a run: behind its header, which is padded.
 pub const RUN_START: u64 = START as u64;
@@ -23,7 +23,7 @@ pub const RUN_HEADER_LEN: usize = 96;
 /// Bytes of an entry of the directory.
 pub const BUCKET_ENTRY: u64 = 16;
 /// Bits of a fingerprint that a new run stores.
-pub const RUN_FINGERPRINT_BITS: u32 = 36;
+pub const RUN_FINGERPRINT_BITS: u32 = 29;
 /// Entries that a bucket has on average, as a power of two: as many at least, and fewer than twice as many.
 const BUCKET_ENTRIES_LOG: u32 = 9;
 
@@ -40,9 +40,9 @@ pub struct IndexRunHeader {
     pub first_segment: SegmentNumber,
     /// Last segment covered.
     pub last_segment: SegmentNumber,
-    /// Bits of an id in the file.
-    pub id_bits: u32,
-    /// Subtracted from each id: the first blob id of the first segment covered.
+    /// Number of segments covered: an entry has the place of its segment among them, from 0.
+    pub segments: u64,
+    /// The first blob id of the first segment covered.
     pub base: BlobId,
     /// Leading bits of each fingerprint that are stored.
     pub fingerprint_bits: u32,
@@ -64,17 +64,7 @@ pub struct BucketPlace {
 }
 
 impl IndexRunHeader {
-    /// The bits of ids that are below `end` and not below the base.
-    pub const fn id_bits_for(base: BlobId, end: BlobId) -> u32 {
-        u64::BITS
-            - end
-                .0
-                .saturating_sub(base.0)
-                .saturating_sub(1)
-                .leading_zeros()
-    }
-
-    /// Bits that choose the bucket, in a run with this many entries.
+    /// Bits that choose the bucket, in a run or table with this many entries.
     pub const fn bucket_bits_for(entries: u64) -> u32 {
         (entries | 1).ilog2().saturating_sub(BUCKET_ENTRIES_LOG)
     }
@@ -89,7 +79,7 @@ impl IndexRunHeader {
             self.entries,
             self.first_segment.0,
             self.last_segment.0,
-            u64::from(self.id_bits),
+            self.segments,
             self.base.0,
             u64::from(self.fingerprint_bits),
             u64::from(self.bucket_bits),
@@ -112,12 +102,12 @@ impl IndexRunHeader {
         r.magic(&MAGIC)?;
         let (number, salt, entries) = (r.u64()?, r.u64()?, r.u64()?);
         let (first_segment, last_segment) = (SegmentNumber(r.u64()?), SegmentNumber(r.u64()?));
-        let (id_bits, base) = (r.u64()?, BlobId(r.u64()?));
+        let (segments, base) = (r.u64()?, BlobId(r.u64()?));
         let (fingerprint_bits, bucket_bits, len) = (r.u64()?, r.u64()?, r.u64()?);
         r.checksum(salt)?;
         let fits = entries <= limits::MAX_NUMBER / 16
             && base.0 <= limits::MAX_NUMBER
-            && id_bits <= u64::from(bucket::MAX_WIDTH)
+            && (1..=1 << bucket::MAX_WIDTH).contains(&segments)
             && (1..=u64::from(bucket::MAX_WIDTH)).contains(&fingerprint_bits)
             && bucket_bits <= fingerprint_bits
             && bucket_bits <= u64::from(entries.max(1).ilog2())
@@ -131,7 +121,7 @@ impl IndexRunHeader {
                 entries,
                 first_segment,
                 last_segment,
-                id_bits: small(id_bits),
+                segments,
                 base,
                 fingerprint_bits: small(fingerprint_bits),
                 bucket_bits: small(bucket_bits),
@@ -172,7 +162,7 @@ impl IndexRunHeader {
     pub const fn shape(&self) -> BucketShape {
         BucketShape {
             remainder_bits: self.fingerprint_bits - self.bucket_bits,
-            id_bits: self.id_bits,
+            value_bits: bits_below(self.segments),
         }
     }
 
@@ -198,12 +188,6 @@ impl IndexRunHeader {
     /// The stored bits of an entry of a bucket.
     pub const fn join(&self, bucket: u64, remainder: u64) -> u64 {
         bucket << (self.fingerprint_bits - self.bucket_bits) | remainder
-    }
-
-    /// The id that is stored as a number.
-    pub fn id(&self, stored: u64) -> Option<BlobId> {
-        let id = self.base.0.checked_add(stored)?;
-        (id < limits::MAX_NUMBER).then_some(BlobId(id))
     }
 
     /// Where a bucket is; `before` is the end of the one before it, and `entry` what the directory says of it.
@@ -235,11 +219,16 @@ impl IndexRunHeader {
     ) -> Result<Bucket<'a>> {
         if !checked && checksum(self.salt, place.offset, bytes) != place.checksum {
             return Err(FormatError::new(
-                "bucket of a run",
+                "bucket of fingerprints",
                 place.offset,
                 Reason::Checksum,
             ));
         }
         Bucket::new(bytes, self.shape(), place.offset)
     }
+}
+
+/// The bits that numbers below `count` have.
+pub(crate) const fn bits_below(count: u64) -> u32 {
+    u64::BITS - count.saturating_sub(1).leading_zeros()
 }

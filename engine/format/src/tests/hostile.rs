@@ -102,6 +102,14 @@ fn read_as_everything(bytes: &[u8], offset: u64) {
     let _ = find_last_commit(bytes, offset, SegmentNumber(77), SALT);
     let _ = FrameTable::new(bytes).map(|table| table.find(BlobId(7)).and_then(|i| table.entry(i)));
     let _ = Ordinals::new(bytes).map(|ordinals| ordinals.get(ordinals.len() / 2));
+    if let Ok(table) = FingerprintTable::new(bytes) {
+        let whole = table.by_ordinal();
+        let mut all = 0;
+        let range = Fingerprint(0)..=Fingerprint(u64::MAX);
+        let found = table.find(&range, |_| Ok(()), |error| error, |_, _| all += 1);
+        assert!(whole.is_err() || (found.is_ok() && all == table.len()));
+    }
+    let _ = TableExtent::decode_all(bytes, offset);
     let _ = LockText::decode(bytes);
 }
 

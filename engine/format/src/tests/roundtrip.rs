@@ -370,16 +370,16 @@ proptest! {
     #[test]
     fn buckets(
         remainder_bits in 0..57_u32,
-        id_bits in 0..57_u32,
+        value_bits in 0..57_u32,
         drawn in prop::collection::vec((any::<u64>(), any::<u64>(), any::<bool>()), 1..1500),
         asked in any::<(u64, u64)>(),
     ) {
-        let shape = BucketShape { remainder_bits, id_bits };
+        let shape = BucketShape { remainder_bits, value_bits };
         let most = (1_u64 << remainder_bits) - 1;
         // Some of them close to each other, or equal.
         let remainder = |(n, _, near): &(u64, u64, bool)| if *near { (n % 40) & most } else { n & most };
         let mut entries: Vec<(u64, u64)> =
-            drawn.iter().map(|one| (remainder(one), one.1 & ((1 << id_bits) - 1))).collect();
+            drawn.iter().map(|one| (remainder(one), one.1 & ((1 << value_bits) - 1))).collect();
         entries.sort_unstable();
         let mut bytes = Vec::new();
         put_bucket(&entries, shape, &mut bytes);
@@ -391,13 +391,50 @@ proptest! {
         let some = entries[asked.0 as usize % entries.len()].0;
         for range in [some..=some, 0..=most, (asked.0 & most)..=(asked.1 & most), some..=most, 0..=some, most..=u64::MAX] {
             let mut found = Vec::new();
-            bucket.find(range.clone(), |id| found.push(id));
-            let wanted: Vec<u64> =
-                entries.iter().filter(|(n, _)| range.contains(n)).map(|(_, id)| *id).collect();
+            bucket.find(range.clone(), |remainder, value| found.push((remainder, value)));
+            let wanted: Vec<(u64, u64)> =
+                entries.iter().filter(|(n, _)| range.contains(n)).copied().collect();
             prop_assert_eq!(found, wanted);
         }
         bytes.push(0);
         prop_assert!(Bucket::new(&bytes, shape, 0).is_err());
+    }
+
+    #[test]
+    fn tables_of_fingerprints(
+        drawn in prop::collection::vec((any::<u64>(), any::<bool>()), 1..3000),
+        asked in any::<(u64, u64)>(),
+    ) {
+        // Some of them close to each other, or equal.
+        let near = |(n, near): &(u64, bool)| Fingerprint(if *near { (n % 40) << 30 } else { *n });
+        let fingerprints: Vec<Fingerprint> = drawn.iter().map(near).collect();
+        let bytes = FingerprintTable::encode(fingerprints.iter().copied());
+        let table = FingerprintTable::new(&bytes).unwrap();
+        prop_assert_eq!(table.len(), fingerprints.len() as u64);
+        let stored: Vec<Fingerprint> =
+            fingerprints.iter().map(|one| one.shortened(TABLE_FINGERPRINT_BITS)).collect();
+        prop_assert_eq!(&table.by_ordinal().unwrap(), &stored);
+        let mut sorted: Vec<(Fingerprint, u64)> = stored.into_iter().zip(0..).collect();
+        sorted.sort_unstable();
+        let some = fingerprints[asked.0 as usize % fingerprints.len()];
+        for (low, high) in [(some, some), (Fingerprint(0), Fingerprint(u64::MAX)), (Fingerprint(asked.0), Fingerprint(asked.1))] {
+            let (mut found, mut checked) = (Vec::new(), 0);
+            let check = |range: std::ops::Range<u64>| {
+                assert!(range.end <= bytes.len() as u64);
+                checked += range.end - range.start;
+                Ok(())
+            };
+            let result = table.find(&(low..=high), check, |error| error, |one, ordinal| found.push((one, ordinal)));
+            prop_assert!(result.is_ok());
+            let low = low.shortened(TABLE_FINGERPRINT_BITS);
+            let wanted: Vec<_> = sorted.iter().filter(|one| low <= one.0 && one.0 <= high).copied().collect();
+            prop_assert_eq!(found, wanted);
+            prop_assert!(low > high || checked > 0);
+        }
+        let mut longer = bytes.clone();
+        longer.push(0);
+        prop_assert!(FingerprintTable::new(&longer).unwrap().by_ordinal().is_err());
+        prop_assert!(FingerprintTable::new(&bytes[..bytes.len() - 1]).and_then(|table| table.by_ordinal()).is_err());
     }
 
     #[test]

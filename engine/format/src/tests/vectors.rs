@@ -1,18 +1,6 @@
 //! The test vectors that `docs/format.md` names, `tests/vectors`: the bytes decode to the fields beside them.
 //! `python -m tests.pure.vectors` writes the files with the encoders in Python.
 
-mod file;
-
-use std::fmt::Display;
-
-use crate::index_block::{IndexBlock, SectionKind};
-use crate::index_run::{Bucket, BucketShape};
-use crate::lock::LockText;
-use crate::manifest::BodyDifference;
-use crate::*;
-
-use file::{Fields, Vector, hex, list, or_dash, runs};
-
 /// Reads `tests/vectors/NAME.txt`.
 macro_rules! vector {
     ($name:literal) => {
@@ -24,6 +12,19 @@ macro_rules! vector {
         )))
     };
 }
+
+mod file;
+mod fingerprints;
+
+use std::fmt::Display;
+
+use crate::index_block::{IndexBlock, SectionKind};
+use crate::index_run::{Bucket, BucketShape};
+use crate::lock::LockText;
+use crate::manifest::BodyDifference;
+use crate::*;
+
+use file::{Fields, Vector, hex, list, or_dash, runs};
 
 #[test]
 fn format_file() {
@@ -322,25 +323,6 @@ fn large_blob() {
 }
 
 #[test]
-fn footer_sections() {
-    vector!("footer-sections").check(|bytes, out| {
-        let (extents, ordinals) = bytes.split_at(64);
-        for e in FingerprintExtent::decode_all(extents, 0).unwrap() {
-            out.add(
-                "extent",
-                &[&e.first_ordinal, &e.count, &e.offset, &e.sums_offset],
-            );
-        }
-        let found = Ordinals::new(ordinals).unwrap();
-        out.add("width", &[&ordinals[0]]);
-        out.add(
-            "ordinals",
-            &[&list((0..found.len()).map(|at| found.get(at).unwrap()))],
-        );
-    });
-}
-
-#[test]
 fn footer_trailer() {
     let vector = vector!("footer-trailer");
     vector.check(|bytes, out| {
@@ -454,7 +436,7 @@ fn run_header() {
             ("entries", &found.entries),
             ("first_segment", &found.first_segment.0),
             ("last_segment", &found.last_segment.0),
-            ("id_bits", &found.id_bits),
+            ("segments", &found.segments),
             ("base", &found.base.0),
             ("fingerprint_bits", &found.fingerprint_bits),
             ("bucket_bits", &found.bucket_bits),
@@ -469,13 +451,13 @@ fn run_bucket() {
     vector.check(|bytes, out| {
         let shape = BucketShape {
             remainder_bits: vector.given("remainder_bits") as u32,
-            id_bits: vector.given("id_bits") as u32,
+            value_bits: vector.given("value_bits") as u32,
         };
         let mut entries = Vec::new();
         let bucket = Bucket::new(bytes, shape, 0).unwrap();
         bucket.entries(&mut entries).unwrap();
-        for (remainder, id) in entries {
-            out.add("entry", &[&remainder, &id]);
+        for (remainder, value) in entries {
+            out.add("entry", &[&remainder, &value]);
         }
     });
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import os
-import struct
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
@@ -104,7 +103,7 @@ def rewrite(
 
     contents = Contents(
         counted(_payloads(state, segments, kept - in_parts, dictionaries, page_bytes, everything=everything)),
-        b"".join(struct.pack("<Q", fingerprints[id]) for id in ids),
+        [fingerprints[id] for id in ids],
         batches,
         [],
         commits,

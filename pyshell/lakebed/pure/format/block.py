@@ -10,8 +10,8 @@ from lakebed.pure.format.checksums import PAGE_SHIFT, Pages, array_length, check
 from lakebed.pure.format.coding import Bytes, Malformed, aligned, padding
 
 __all__ = [
-    "COMMITS", "EXTENTS", "FANOUT", "FINGERPRINTS", "FOOTER_LEVEL", "FRAMES", "HIGHEST_LEVEL", "IDS", "MANIFEST", "ORDINALS",
-    "PARTS", "RECORDS", "ROWS", "Block", "Made", "Section", "encode_block",
+    "COMMITS", "EXTENTS", "FANOUT", "FINGERPRINTS", "FINGERPRINT_TABLE", "FOOTER_LEVEL", "FRAMES", "HIGHEST_LEVEL", "IDS", "MANIFEST",
+    "ORDINALS", "PARTS", "RECORDS", "ROWS", "Block", "Made", "Section", "encode_block",
 ]  # fmt: skip
 
 FRAMES: Final = 1
@@ -24,6 +24,7 @@ EXTENTS: Final = 7
 ORDINALS: Final = 8
 MANIFEST: Final = 9
 PARTS: Final = 10
+FINGERPRINT_TABLE: Final = 11
 
 FOOTER_LEVEL: Final = 255
 HIGHEST_LEVEL: Final = 254

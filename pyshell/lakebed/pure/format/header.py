@@ -7,19 +7,23 @@ from typing import Final, NamedTuple
 
 from lakebed.pure.format.checksums import checksum
 from lakebed.pure.format.coding import Bytes, Malformed
+from lakebed.pure.format.fingerprint_table import shortened
 from lakebed.pure.format.store_file import TooNew
 
-__all__ = ["COLUMNS", "COMPACTED", "LARGE", "ROWS", "SIZE", "WITH_PARTS", "Header"]
+__all__ = ["COLUMNS", "COMPACTED", "LARGE", "PACKED", "ROWS", "SIZE", "WITH_PARTS", "Header"]
 
 SIZE: Final = 64
 MAGIC: Final = b"\x89LKSEG\r\n"
 ROWS: Final = 0
 LARGE: Final = 1
 COLUMNS: Final = 2
-COMPACTED: Final = 3
-"""The format of segments that compaction wrote."""
-WITH_PARTS: Final = 4
+PACKED: Final = 5
+"""From this format on fingerprints are in packed tables."""
+COMPACTED: Final = 6
+"""The format of segments that compaction writes."""
+WITH_PARTS: Final = 7
 """The format of segments with columns."""
+_REWRITTEN: Final = (3, 4, COMPACTED, WITH_PARTS)
 _NEWEST: Final = WITH_PARTS
 _LAYOUT = struct.Struct("<8sIHHQ16sQQQ")
 
@@ -62,3 +66,17 @@ class Header(NamedTuple):
     def rows_have_commits(self) -> bool:
         """Whether row batches carry the number of their commit."""
         return self.format >= 2
+
+    @property
+    def is_rewritten(self) -> bool:
+        """Whether compaction wrote it: its one group stands for the commits of its commit table."""
+        return self.format in _REWRITTEN
+
+    @property
+    def packs_fingerprints(self) -> bool:
+        """Whether fingerprints are in packed tables."""
+        return self.format >= PACKED
+
+    def stored_fingerprint(self, fingerprint: int) -> int:
+        """A fingerprint as the segment stores it: bits that are not stored are zero."""
+        return shortened(fingerprint) if self.packs_fingerprints else fingerprint

@@ -1,4 +1,4 @@
-"""A store-wide run: the fingerprints of many sealed segments, in order, with the ids of their blobs."""
+"""A store-wide run: the fingerprints of many sealed segments, in order, and which segment has each."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ DIRECTORY_AT: Final = 4096
 """Offset of the directory."""
 BUCKET_ENTRY: Final = 16
 """Bytes of an entry of the directory."""
-FINGERPRINT_BITS: Final = 36
+FINGERPRINT_BITS: Final = 29
 """Bits of a fingerprint in a new run."""
-MAGIC: Final = b"LKIDX\0\0\n"
+MAGIC: Final = b"LKSEGS\0\n"
 _LAYOUT = struct.Struct("<8sQQQQQQQQQQQ")
 
 
@@ -40,10 +40,10 @@ class RunHead(NamedTuple):
     entries: int
     first_segment: int
     last_segment: int
-    id_bits: int
-    """Bits of an id."""
+    segments: int
+    """Number of segments covered: an entry has the place of its segment among them, from 0."""
     base: int
-    """The id that the others are counted from: the first blob id of the first segment."""
+    """The first blob id of the first segment."""
     fingerprint_bits: int
     """Leading bits of each fingerprint that are stored."""
     bucket_bits: int
@@ -74,6 +74,11 @@ class RunHead(NamedTuple):
         """Bits of a fingerprint that its entry in a bucket has."""
         return self.fingerprint_bits - self.bucket_bits
 
+    @property
+    def place_bits(self) -> int:
+        """Bits of the place of a segment."""
+        return (self.segments - 1).bit_length()
+
     def stored(self, fingerprint: int) -> int:
         """The stored bits of a fingerprint."""
         return fingerprint >> (64 - self.fingerprint_bits)
@@ -92,35 +97,35 @@ class RunHead(NamedTuple):
         if magic != MAGIC or checksum(found.salt, 0, memoryview(data)[: HEAD_SIZE - 8]) != stored:
             raise Malformed("its header is wrong")
         most = min(found.fingerprint_bits, max(found.entries, 1).bit_length() - 1)
-        if not (1 <= found.fingerprint_bits <= 56 and found.id_bits <= 56 and found.bucket_bits <= most):
+        if not (1 <= found.fingerprint_bits <= 56 and 1 <= found.segments <= 1 << 56 and found.bucket_bits <= most):
             raise Malformed("a field of its header is out of its range")
         return found
 
 
 def bucket_bits(entries: int) -> int:
-    """The bits that choose the bucket, in a run with so many entries."""
+    """The bits that choose the bucket, in a run or table with so many entries."""
     return max((entries | 1).bit_length() - 1 - 9, 0)
 
 
-def encode_bucket(entries: Sequence[tuple[int, int]], remainder_bits: int, id_bits: int) -> bytes:
-    """The bucket of these remainders and ids, which ascend."""
+def encode_bucket(entries: Sequence[tuple[int, int]], remainder_bits: int, value_bits: int) -> bytes:
+    """The bucket of these remainders and values, which ascend."""
     if not entries:
         return b""
     count = len(entries)
     low_bits = max(remainder_bits - (count.bit_length() - 1), 0)
-    low_mask, width = (1 << low_bits) - 1, low_bits + id_bits
+    low_mask, width = (1 << low_bits) - 1, low_bits + value_bits
     highs = rest = 0
-    for at, (remainder, id) in enumerate(entries):
+    for at, (remainder, value) in enumerate(entries):
         highs |= 1 << ((remainder >> low_bits) + at)
-        rest |= ((remainder & low_mask) | id << low_bits) << at * width
+        rest |= ((remainder & low_mask) | value << low_bits) << at * width
     size = (count + (1 << (remainder_bits - low_bits)) + 7) // 8
     out = bytearray()
     put_varint(out, count)
     return bytes(out) + highs.to_bytes(size, "little") + rest.to_bytes((count * width + 7) // 8, "little")
 
 
-def decode_bucket(data: Bytes, remainder_bits: int, id_bits: int) -> list[tuple[int, int]]:
-    """The remainders and ids of a bucket, in order. Raises `Malformed`."""
+def decode_bucket(data: Bytes, remainder_bits: int, value_bits: int) -> list[tuple[int, int]]:
+    """The remainders and values of a bucket, in order. Raises `Malformed`."""
     if not data:
         return []
     reader = Reader(data)
@@ -128,7 +133,7 @@ def decode_bucket(data: Bytes, remainder_bits: int, id_bits: int) -> list[tuple[
     if not 0 < count <= (len(data) - reader.at) * 8:
         raise Malformed("the number of entries of a bucket is out of its range")
     low_bits = max(remainder_bits - (count.bit_length() - 1), 0)
-    low_mask, width = (1 << low_bits) - 1, low_bits + id_bits
+    low_mask, width = (1 << low_bits) - 1, low_bits + value_bits
     bits = int.from_bytes(reader.take((count + (1 << (remainder_bits - low_bits)) + 7) // 8), "little")
     rest = int.from_bytes(reader.take((count * width + 7) // 8), "little")
     if reader.at != len(data) or bits.bit_count() != count:

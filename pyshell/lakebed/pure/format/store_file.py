@@ -8,14 +8,21 @@ from typing import Final, NamedTuple
 from lakebed.pure.format.checksums import checksum
 from lakebed.pure.format.coding import Bytes, Malformed
 
-__all__ = ["IS_BACKUP", "MAJOR", "MINOR", "SEGMENTS_OF_FORMAT_2", "SIZE", "StoreFile", "TooNew"]
+__all__ = [
+    "IS_BACKUP", "MAJOR", "MINOR", "NEWEST_FEATURES", "SEGMENTS_OF_FORMAT_2", "SEGMENTS_OF_FORMAT_5", "SIZE", "StoreFile",
+    "TooNew",
+]  # fmt: skip
 
 SIZE: Final = 64
 MAGIC: Final = b"\x89LKB\r\n\x1a\n"
 MAJOR: Final = 1
-MINOR: Final = 4
+MINOR: Final = 5
 SEGMENTS_OF_FORMAT_2: Final = 1
 """Bit 0 of the incompatible features: new segments have format 2."""
+SEGMENTS_OF_FORMAT_5: Final = 2
+"""Bit 1 of the incompatible features: new segments have format 5."""
+NEWEST_FEATURES: Final = SEGMENTS_OF_FORMAT_2 | SEGMENTS_OF_FORMAT_5
+"""The incompatible features of a new store."""
 IS_BACKUP: Final = 1
 """Bit 0 of the read-compatible features: the directory is a backup, which no writer changes."""
 _LAYOUT = struct.Struct("<8sHHI16sQQqQ")
@@ -55,11 +62,13 @@ class StoreFile(NamedTuple):
             raise Malformed("its checksum is wrong")
         if zero or major == 0:
             raise Malformed("bytes that must be zero are not")
-        if incompatible & ~SEGMENTS_OF_FORMAT_2:
+        if incompatible & ~NEWEST_FEATURES:
             raise TooNew("it uses features that this lakebed does not know")
         return cls(uuid, incompatible, read_compatible, created, minor)
 
     @property
     def segment_format(self) -> int:
         """The format of new segments."""
+        if self.incompatible & SEGMENTS_OF_FORMAT_5:
+            return 5
         return 2 if self.incompatible & SEGMENTS_OF_FORMAT_2 else 1

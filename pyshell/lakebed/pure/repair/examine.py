@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lakebed.errors import Corrupt
-from lakebed.pure.files import SegmentFile, numbered, run_name
+from lakebed.pure.files import RUN_SUFFIX, SegmentFile, numbered, run_name
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.manifest import SealedSegment
 from lakebed.pure.repair.agreement import Claims, disagreeing, is_sound
@@ -155,7 +155,7 @@ def _check_runs(plan: Plan, report: Report, meter: Meter) -> None:
     written = {part.entry.number for part in plan.parts}
     counting = counting_runs(context, state.sealed)
     used = {run.head.number for run, _ in counting}
-    for number in numbered(context.directory.names("index"), 12, ".idx"):
+    for number in numbered(context.directory.names("index"), 12, RUN_SUFFIX):
         # Nobody uses it now; with the counts of the segments that are written again somebody may.
         if number not in used and number not in plan.runs and (written or not _is_whole(Run(context, number))):
             plan.runs.append(number)

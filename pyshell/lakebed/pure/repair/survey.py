@@ -13,9 +13,9 @@ from lakebed.pure.footers import inspect, is_written
 from lakebed.pure.format import header
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.format.contradiction import contradiction
-from lakebed.pure.format.header import Header
+from lakebed.pure.format.header import PACKED, Header
 from lakebed.pure.format.manifest import Manifest
-from lakebed.pure.format.store_file import SEGMENTS_OF_FORMAT_2, StoreFile, TooNew
+from lakebed.pure.format.store_file import NEWEST_FEATURES, SEGMENTS_OF_FORMAT_2, StoreFile, TooNew
 from lakebed.pure.repair.report import Report
 
 __all__ = ["AsideFile", "Survey"]
@@ -124,9 +124,11 @@ def _identity(directory: Directory, report: Report) -> tuple[StoreFile, bool]:
     if not votes:
         raise error
     uuid, (_, format) = max(sorted(votes.items(), reverse=True), key=lambda one: one[1][0])
-    made = StoreFile(uuid, SEGMENTS_OF_FORMAT_2, 0, now())
+    made = StoreFile(uuid, NEWEST_FEATURES, 0, now())
     if format == 1 and (directory.stat("segments") is None or directory.names("segments")):
         made = made._replace(minor=0, incompatible=0)
+    elif 1 < format < PACKED:
+        made = made._replace(minor=4, incompatible=SEGMENTS_OF_FORMAT_2)
     report.problem("format", None, None, "FORMAT is missing or damaged")
     report.act(
         "format",

@@ -10,7 +10,7 @@ from lakebed.pure.context import FORMAT, LOCK, Context, Options, check_finished,
 from lakebed.pure.damage import operating_system
 from lakebed.pure.files import Directory, no_directory, no_format, no_store, sync_names
 from lakebed.pure.format.manifest import Manifest
-from lakebed.pure.format.store_file import SEGMENTS_OF_FORMAT_2, StoreFile
+from lakebed.pure.format.store_file import NEWEST_FEATURES, StoreFile
 from lakebed.pure.write.lock import WriterLock
 from lakebed.pure.write.manifests import write_manifest
 from lakebed.pure.write.recovery import RESERVE, make_reserve
@@ -60,7 +60,7 @@ def write_store_file(directory: Directory, store_file: StoreFile) -> None:
 
 def _fill(directory: Directory, options: Options) -> None:
     """Directories, the first manifest, `reserve`, and at the end FORMAT, which makes it a store. Raises `OSError`."""
-    store_file = StoreFile(os.urandom(16), SEGMENTS_OF_FORMAT_2, 0, now())
+    store_file = StoreFile(os.urandom(16), NEWEST_FEATURES, 0, now())
     context = Context(directory, options, store_file)
     lock = WriterLock(context)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -13,12 +14,13 @@ from lakebed.pure.format import block as blocks
 from lakebed.pure.format.block import FANOUT, HIGHEST_LEVEL, Made, encode_block
 from lakebed.pure.format.coding import aligned, padding
 from lakebed.pure.format.commit import Commit
+from lakebed.pure.format.fingerprint_table import encode_table
 from lakebed.pure.format.header import Header
 from lakebed.pure.format.ids import Ids
 from lakebed.pure.format.records import Described, Record, encode_records
 from lakebed.pure.format.rows import RowBatch
 from lakebed.pure.format.tables import BatchEntry, CommitEntry, FrameEntry
-from lakebed.pure.parts import Part
+from lakebed.pure.parts import GroupPart
 from lakebed.pure.write.frames import Payload, encode_payload
 
 __all__ = ["Contents", "Group", "NewTables", "encode_group"]
@@ -37,8 +39,8 @@ class Contents(NamedTuple):
     """What a group holds."""
 
     payloads: Iterable[Payload]
-    fingerprints: bytes
-    """A u64 for each blob in the frames and parts, in ascending order of the ids."""
+    fingerprints: Sequence[int]
+    """Of each blob in the frames and parts, in ascending order of the ids."""
     batches: Iterable[RowBatch]
     records: Sequence[Record]
     commits: Sequence[CommitEntry]
@@ -63,7 +65,7 @@ def encode_group(
     offset: int,
     contents: Contents,
     commit: Commit,
-    before: Sequence[Part],
+    before: Sequence[GroupPart],
     compressor: Callable[[int | None], Compressor],
     describe: DescriptionOf,
 ) -> Group:
@@ -105,7 +107,7 @@ def encode_group(
     out += padding(offset + len(out), 8)
     level, covered = covered_parts(before)
     block_at = offset + len(out)
-    sections = [*_sections(covered, frames, ids, contents, rows, describe), Made(blocks.PARTS, listed)]
+    sections = [*_sections(head, covered, frames, ids, contents, rows, describe), Made(blocks.PARTS, listed)]
     earlier = [entry for part in covered for entry in part.commits]
 
     def block_before(commit_at: int) -> bytes:
@@ -130,10 +132,10 @@ def encode_group(
     return Group(bytes(out) + data, sealed, at, frames, rows)
 
 
-def covered_parts(before: Sequence[Part]) -> tuple[int, list[Part]]:
+def covered_parts(before: Sequence[GroupPart]) -> tuple[int, list[GroupPart]]:
     """The level of the next index block, and the parts at the end of the segment that it covers."""
     level, rest = 0, list(before)
-    covered: list[Part] = []
+    covered: list[GroupPart] = []
     while level < HIGHEST_LEVEL:
         same = 0
         while same < len(rest) and rest[-1 - same].block.level == level:
@@ -147,7 +149,8 @@ def covered_parts(before: Sequence[Part]) -> tuple[int, list[Part]]:
 
 
 def _sections(
-    covered: Sequence[Part],
+    head: Header,
+    covered: Sequence[GroupPart],
     frames: Sequence[FrameEntry],
     ids: Sequence[tuple[int, int]],
     contents: Contents,
@@ -163,11 +166,18 @@ def _sections(
     records = summed([*(record for part in covered for record in part.records), *contents.records], describe)
     return [
         Made(blocks.FRAMES, joined(blocks.FRAMES, FrameEntry.encode(frames))),
-        Made(blocks.FINGERPRINTS, joined(blocks.FINGERPRINTS, contents.fingerprints), paged=True),
+        encode_fingerprints(head, [*(one for part in covered for one in part.fingerprints), *contents.fingerprints]),
         Made(blocks.IDS, Ids.merged([*runs, *ids]).encoded()),
         Made(blocks.ROWS, joined(blocks.ROWS, BatchEntry.encode(rows))),
         Made(blocks.RECORDS, encode_records(records)),
     ]
+
+
+def encode_fingerprints(head: Header, fingerprints: Sequence[int]) -> Made:
+    """The section of the fingerprints of blobs, in ascending order of their ids."""
+    if head.packs_fingerprints:
+        return Made(blocks.FINGERPRINT_TABLE, encode_table(fingerprints), paged=True)
+    return Made(blocks.FINGERPRINTS, struct.pack(f"<{len(fingerprints)}Q", *fingerprints), paged=True)
 
 
 def summed(records: Sequence[Record], describe: DescriptionOf) -> list[Record]:

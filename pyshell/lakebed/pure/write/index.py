@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from lakebed.errors import LakebedError
-from lakebed.pure.files import numbered, run_name
+from lakebed.pure.files import OLD_RUN_SUFFIXES, RUN_SUFFIX, numbered, run_name
 from lakebed.pure.format.coding import Malformed
 from lakebed.pure.runs import counting_runs, write_run
 from lakebed.pure.state import State
@@ -36,9 +36,9 @@ def keep_runs(state: State) -> None:
             inside = {one.number for one in chosen}
             counting -= {run.head.number for run, numbers in runs if inside.issuperset(numbers)}
         names = context.directory.names("index")
-        for number in numbered(names, 12, ".idx"):
+        for number in numbered(names, 12, RUN_SUFFIX):
             if number not in counting:
                 context.directory.unlink(run_name(number))
-        for number in numbered(names, 12, ".run"):
-            # Of an older form.
-            context.directory.unlink(f"index/{number:012}.run")
+        for suffix in OLD_RUN_SUFFIXES:
+            for number in numbered(names, 12, suffix):
+                context.directory.unlink(f"index/{number:012}{suffix}")

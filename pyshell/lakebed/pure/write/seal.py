@@ -15,6 +15,7 @@ from lakebed.pure.format import footer, header
 from lakebed.pure.format.block import FOOTER_LEVEL, Made, encode_block
 from lakebed.pure.format.coding import Malformed, aligned, padding
 from lakebed.pure.format.difference import encode_difference
+from lakebed.pure.format.fingerprint_table import TableExtent, encode_table
 from lakebed.pure.format.footer import Trailer
 from lakebed.pure.format.header import Header
 from lakebed.pure.format.ids import Ids
@@ -25,6 +26,9 @@ from lakebed.pure.state import State
 from lakebed.pure.write.manifests import with_catalogue, write_manifest
 
 __all__ = ["encode_footer", "seal"]
+
+_MOST_TABLES = 4
+"""A footer whose segment has more packed tables than this has one of its own in their place."""
 
 
 def encode_footer(
@@ -39,14 +43,7 @@ def encode_footer(
         return b"".join(bytes(part.block.section(kind)) for part in parts)
 
     ids = Ids.merged(run for part in parts for run in part.ids.runs())
-    extents: list[Extent] = []
-    fingerprints: list[int] = []
-    for part in parts:
-        section = part.block.sections.get(blocks.FINGERPRINTS)
-        if section is not None:
-            extents.append(Extent(len(fingerprints), section.length // 8, section.offset, section.array))
-            fingerprints += part.fingerprints
-    order = sorted(range(len(fingerprints)), key=fingerprints.__getitem__)
+    made = _packed_fingerprints(parts) if head.packs_fingerprints else _ordered_fingerprints(parts)
     start = aligned(offset, 8)
     block = encode_block(
         FOOTER_LEVEL,
@@ -56,8 +53,7 @@ def encode_footer(
             Made(blocks.IDS, ids.encoded()),
             Made(blocks.ROWS, joined(blocks.ROWS)),
             Made(blocks.COMMITS, CommitEntry.encode(entry for part in parts for entry in part.commits)),
-            Made(blocks.EXTENTS, Extent.encode(extents)),
-            Made(blocks.ORDINALS, encode_ordinals(order) if order else b"", paged=True),
+            *made,
             Made(blocks.MANIFEST, manifest_body),
             Made(blocks.PARTS, joined(blocks.PARTS)),
         ],
@@ -70,6 +66,35 @@ def encode_footer(
     trailer = Trailer(start, len(block), last_commit, head.number, len(ids), head_checksum)
     at = end - footer.SIZE
     return padding(offset, 8) + block + bytes(at - start - len(block)) + trailer.encode(head.salt, at)
+
+
+def _ordered_fingerprints(parts: Sequence[GroupPart]) -> list[Made]:
+    """The sections that lead to the whole fingerprints of these parts, and give their order."""
+    extents: list[Extent] = []
+    fingerprints: list[int] = []
+    for part in parts:
+        section = part.block.sections.get(blocks.FINGERPRINTS)
+        if section is not None:
+            extents.append(Extent(len(fingerprints), section.length // 8, section.offset, section.array))
+            fingerprints += part.fingerprints
+    order = sorted(range(len(fingerprints)), key=fingerprints.__getitem__)
+    return [
+        Made(blocks.EXTENTS, Extent.encode(extents)),
+        Made(blocks.ORDINALS, encode_ordinals(order) if order else b"", paged=True),
+    ]
+
+
+def _packed_fingerprints(parts: Sequence[GroupPart]) -> list[Made]:
+    """The section that leads to the packed tables of these parts, or a table of the footer's own if they are many."""
+    with_blobs = [part for part in parts if part.table is not None]
+    if len(with_blobs) > _MOST_TABLES:
+        whole = encode_table(one for part in parts for one in part.fingerprints)
+        return [Made(blocks.FINGERPRINT_TABLE, whole, paged=True)]
+    extents = []
+    for part in with_blobs:
+        section = part.block.sections[blocks.FINGERPRINT_TABLE]
+        extents.append(TableExtent(len(part.fingerprints), section.offset, section.length))
+    return [Made(blocks.EXTENTS, TableExtent.encode(extents))]
 
 
 def _to_repeat(state: State, sealed: Sequence[int], body: bytes) -> bytes:

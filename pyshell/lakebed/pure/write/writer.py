@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -39,6 +38,7 @@ from lakebed.pure.format.tables import CommitEntry
 from lakebed.pure.hash import digest, fingerprint
 from lakebed.pure.json import whole_description
 from lakebed.pure.opening import open_state
+from lakebed.pure.parts import GroupPart
 from lakebed.pure.pending import Pending, PendingRows
 from lakebed.pure.state import State
 from lakebed.pure.view import View
@@ -344,7 +344,8 @@ class Writer:
         head, offset = self._place()
         stamp = now()
         number = state.last_commit + 1
-        before = state.active.parts if state.active is not None else []
+        parts = state.active.parts if state.active is not None else []
+        before = [part for part in parts if isinstance(part, GroupPart)]
         group = encode_group(
             head,
             offset,
@@ -407,7 +408,7 @@ class Writer:
         small = ((id, blob.data, blob.dictionary) for id, blob in pending.blobs.items())
         return Contents(
             payloads(small, self.context.options.page_bytes),
-            b"".join(struct.pack("<Q", blob.fingerprint) for blob in pending.blobs.values()),
+            [blob.fingerprint for blob in pending.blobs.values()],
             [
                 part
                 for batch in joined_rows(pending.rows, pending.catalogue.collections, commit)

@@ -43,7 +43,9 @@ pub(crate) fn covered(sealed: &[SegmentOutline], run: &IndexRunHeader) -> Option
     let segments = sealed.get(start..end)?;
     let first = segments.first()?;
     let blobs: u64 = segments.iter().map(|segment| segment.blobs).sum();
-    let same = first.first_blob == run.base && blobs == run.entries;
+    let same = first.first_blob == run.base
+        && blobs == run.entries
+        && segments.len() as u64 == run.segments;
     same.then_some(start..end)
 }
 
@@ -94,8 +96,10 @@ pub(crate) struct RunExtent {
     pub(crate) segments: RangeInclusive<SegmentNumber>,
     /// Blobs in them.
     pub(crate) blobs: u64,
-    /// The ids they lie between.
-    pub(crate) ids: Range<BlobId>,
+    /// How many they are.
+    pub(crate) places: u64,
+    /// The first blob id of the first one.
+    pub(crate) base: BlobId,
 }
 
 impl Merge {
@@ -106,7 +110,8 @@ impl Merge {
         Some(RunExtent {
             segments: first.number..=last.number,
             blobs: segments.iter().map(|segment| segment.blobs).sum(),
-            ids: first.first_blob..last.end_blob,
+            places: segments.len() as u64,
+            base: first.first_blob,
         })
     }
 }

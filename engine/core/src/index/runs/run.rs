@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lakebed_format::index_run::{BUCKET_ENTRY, Bucket, BucketPlace, RUN_HEADER_LEN, RUN_START};
-use lakebed_format::{BlobId, Fingerprint, FormatError, IndexRunHeader, Pages, names};
+use lakebed_format::{Fingerprint, FormatError, IndexRunHeader, Pages, names};
 use lakebed_vfs::{Advice, Mapping, ReadFile, ReadVfs};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// A blob, and its fingerprint, of which the stored bits are right and the others zero.
-pub(crate) type RunEntry = (Fingerprint, BlobId);
+/// The fingerprint of a blob, of which the stored bits are right and the others zero, and the place of its segment
+/// among those covered.
+pub(crate) type RunEntry = (Fingerprint, u64);
 
 /// Entries, ascending by both; ends after an error.
 pub(crate) type Entries<'a> = Box<dyn Iterator<Item = Result<RunEntry>> + Send + 'a>;
@@ -60,7 +61,7 @@ impl Seen {
 }
 
 impl Run {
-    /// Opens `index/N.idx` and checks its header and length. The rest is checked when it is first touched.
+    /// Opens `index/N.segs` and checks its header and length. The rest is checked when it is first touched.
     ///
     /// `map`: whether it may be mapped.
     pub(crate) fn open(vfs: &dyn ReadVfs, number: u64, map: bool) -> Result<Self> {
@@ -102,12 +103,12 @@ impl Run {
         &self.header
     }
 
-    /// Appends the ids of the blobs that may have fingerprints in the range, by ascending fingerprint: the stored bits
-    /// decide, so that there may be others among them.
+    /// Appends the places of the segments that may have blobs with fingerprints in the range, each once, ascending: the
+    /// stored bits decide, so that there may be others among them.
     pub(crate) fn range(
         &self,
         range: &RangeInclusive<Fingerprint>,
-        found: &mut Vec<BlobId>,
+        found: &mut Vec<u64>,
     ) -> Result<()> {
         let before = found.len();
         let searched = self.search(range, found);
@@ -116,10 +117,12 @@ impl Run {
             let text = "a part of it could not be read";
             return Err(damaged(self.header.number, text));
         }
+        found.sort_unstable();
+        found.dedup();
         searched
     }
 
-    fn search(&self, range: &RangeInclusive<Fingerprint>, found: &mut Vec<BlobId>) -> Result<()> {
+    fn search(&self, range: &RangeInclusive<Fingerprint>, found: &mut Vec<u64>) -> Result<()> {
         let header = &self.header;
         if range.is_empty() {
             return Ok(());
@@ -132,12 +135,14 @@ impl Run {
             let low = if n == first { lowest } else { 0 };
             let high = if n == last { highest } else { u64::MAX };
             let mut wrong = false;
-            bucket.find(low..=high, |stored| match header.id(stored) {
-                Some(id) => found.push(id),
-                None => wrong = true,
+            bucket.find(low..=high, |_, place| {
+                wrong |= place >= header.segments;
+                if found.last() != Some(&place) {
+                    found.push(place);
+                }
             });
             if wrong {
-                return Err(damaged(header.number, "an id is out of its range"));
+                return Err(damaged(header.number, "a segment is out of its range"));
             }
         }
         Ok(())
@@ -183,10 +188,11 @@ impl Run {
         self.bucket(n, reading)?
             .entries(&mut found)
             .map_err(|error| broken(header.number, &error))?;
-        let entry = |(remainder, stored)| {
-            let id = header.id(stored);
-            let id = id.ok_or_else(|| damaged(header.number, "an id is out of its range"))?;
-            Ok((header.fingerprint(header.join(n, remainder)), id))
+        let entry = |(remainder, place)| {
+            if place >= header.segments {
+                return Err(damaged(header.number, "a segment is out of its range"));
+            }
+            Ok((header.fingerprint(header.join(n, remainder)), place))
         };
         found.into_iter().map(entry).collect()
     }

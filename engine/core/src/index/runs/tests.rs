@@ -1,5 +1,7 @@
 //! Runs in memory and on disk: found is what was written, damage is an error, and the policy keeps few files to ask.
 
+mod policy;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -9,25 +11,25 @@ use lakebed_testkit::Unmapped;
 use lakebed_vfs::{MemVfs, Open, OsVfs, ReadVfs, Vfs};
 use proptest::prelude::*;
 
-use super::policy::{MAX_RUNS, MAX_UNCOVERED};
 use super::run::damaged;
 use super::write::{RunSpec, write_run};
 use super::*;
 use crate::error::{ErrorKind, Result};
 
-type Entry = (Fingerprint, BlobId);
+type Entry = RunEntry;
 
-const BITS: u32 = RUN_FINGERPRINT_BITS;
+/// More than a new run has: so few entries have no two equal ones.
+const BITS: u32 = 36;
 
 fn spec(number: u64, entries: &[Entry]) -> RunSpec {
-    let start = entries.iter().map(|(_, id)| id.0).min().unwrap_or(0);
-    let end = entries.iter().map(|(_, id)| id.0 + 1).max().unwrap_or(0);
+    let places = entries.iter().map(|(_, place)| place + 1).max();
     RunSpec {
         number,
         salt: 0x5a17 + number,
         segments: SegmentNumber(1)..=SegmentNumber(3),
         entries: entries.len() as u64,
-        ids: BlobId(start)..BlobId(end),
+        places: places.unwrap_or(1),
+        base: BlobId(0),
         fingerprint_bits: BITS,
     }
 }
@@ -38,11 +40,11 @@ fn write(vfs: &dyn Vfs, number: u64, entries: &[Entry]) -> Arc<Run> {
     Arc::new(Run::open(vfs, number, vfs.can_map()).unwrap())
 }
 
-/// Entries as hashes make them: evenly spread, with ids in no order.
+/// Entries as hashes make them: evenly spread, with places in no order.
 fn even(count: u64, base: u64) -> Vec<Entry> {
     let spread = |i: u64| (i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (i << 7);
     let mut entries: Vec<Entry> = (0..count)
-        .map(|i| (shortened(Fingerprint(spread(i)), BITS), BlobId(base + i)))
+        .map(|i| (Fingerprint(spread(i)).shortened(BITS), base + i))
         .collect();
     entries.sort_unstable();
     entries
@@ -53,7 +55,7 @@ fn stored(bits: u64) -> Fingerprint {
     Fingerprint(bits << (64 - BITS))
 }
 
-fn ids(run: &Run, fingerprint: Fingerprint) -> Vec<BlobId> {
+fn places(run: &Run, fingerprint: Fingerprint) -> Vec<u64> {
     let mut found = Vec::new();
     run.range(&(fingerprint..=fingerprint), &mut found).unwrap();
     found
@@ -71,15 +73,15 @@ fn every_entry_is_found_in_large_and_empty_runs_mapped_and_read() {
         for (number, count) in [0, 1, 511, 512, 513, 1024, 40_000].into_iter().enumerate() {
             let entries = even(count, 1 << 33);
             let run = write(vfs.as_ref(), number as u64, &entries);
-            for &(fingerprint, id) in entries.iter().step_by(7) {
-                assert_eq!(ids(&run, fingerprint), [id]);
+            for &(fingerprint, place) in entries.iter().step_by(7) {
+                assert_eq!(places(&run, fingerprint), [place]);
                 let behind = Fingerprint(fingerprint.0 | 5);
-                assert_eq!(ids(&run, behind), [id], "the same stored bits");
+                assert_eq!(places(&run, behind), [place], "the same stored bits");
                 let neighbour = Fingerprint(fingerprint.0 ^ stored(1).0);
-                assert!(ids(&run, neighbour).is_empty(), "it is not there");
+                assert!(places(&run, neighbour).is_empty(), "it is not there");
             }
             for absent in [stored(0), stored(1), Fingerprint(u64::MAX)] {
-                assert!(ids(&run, absent).is_empty());
+                assert!(places(&run, absent).is_empty());
             }
             let all: Result<Vec<Entry>> = run.entries().collect();
             assert_eq!(all.unwrap(), entries);
@@ -94,37 +96,45 @@ fn every_entry_is_found_in_large_and_empty_runs_mapped_and_read() {
 }
 
 #[test]
-fn runs_cost_less_than_five_bytes_a_blob() {
+fn a_run_costs_what_its_bits_cost() {
     let vfs = MemVfs::new();
-    let entries = even(1 << 20, 0);
-    let run = write(&vfs, 1, &entries);
+    let bits = RUN_FINGERPRINT_BITS;
+    let mut entries: Vec<Entry> = even(1 << 20, 0)
+        .into_iter()
+        .map(|(fingerprint, place)| (fingerprint.shortened(bits), place % 64))
+        .collect();
+    entries.sort_unstable();
+    let spec = RunSpec {
+        fingerprint_bits: bits,
+        ..spec(1, &entries)
+    };
+    write_run(&vfs, &spec, entries.into_iter().map(Ok)).unwrap();
+    let run = Run::open(&vfs, 1, true).unwrap();
+    // Of 29 bits the first 20 are shared by a million entries; two bits more for that, and 6 for the place.
     let len = run.header().file_len();
-    assert!(len < 5 * (1 << 20), "{len} bytes");
+    assert!(len * 8 < 18 * (1 << 20), "{len} bytes");
 }
 
 #[test]
 fn chosen_fingerprints_are_found_all_the_same() {
     // Nearly all fingerprints in one bucket.
-    let mut entries: Vec<Entry> = (0..20_000).map(|i| (stored(i * 7), BlobId(i))).collect();
-    entries.push((shortened(Fingerprint(u64::MAX), BITS), BlobId(20_000)));
+    let mut entries: Vec<Entry> = (0..20_000).map(|i| (stored(i * 7), i)).collect();
+    entries.push((Fingerprint(u64::MAX).shortened(BITS), 20_000));
     let run = write(&MemVfs::new(), 1, &entries);
-    for &(fingerprint, id) in &entries {
-        assert_eq!(ids(&run, fingerprint), [id]);
+    for &(fingerprint, place) in &entries {
+        assert_eq!(places(&run, fingerprint), [place]);
     }
-    assert!(ids(&run, stored(1)).is_empty());
+    assert!(places(&run, stored(1)).is_empty());
 }
 
 #[test]
 fn equal_fingerprints_are_all_found() {
-    let mut entries: Vec<Entry> = (0..1500).map(|i| (stored(77), BlobId(i))).collect();
-    entries.insert(0, (stored(3), BlobId(5000)));
-    entries.push((stored(78), BlobId(9)));
+    let mut entries: Vec<Entry> = (0..1500).map(|i| (stored(77), i)).collect();
+    entries.insert(0, (stored(3), 5000));
+    entries.push((stored(78), 9));
     let run = write(&MemVfs::new(), 1, &entries);
-    assert_eq!(
-        ids(&run, stored(77)),
-        (0..1500).map(BlobId).collect::<Vec<_>>()
-    );
-    assert_eq!(ids(&run, stored(78)), [BlobId(9)]);
+    assert_eq!(places(&run, stored(77)), (0..1500).collect::<Vec<_>>());
+    assert_eq!(places(&run, stored(78)), [9]);
 }
 
 #[test]
@@ -141,8 +151,8 @@ fn damage_is_an_error_where_it_is_touched_and_nowhere_else() {
         file.read_exact_at(&mut byte, at).unwrap();
         file.write_all_at(&[byte[0] ^ 0x10], at).unwrap();
         let run = Arc::new(Run::open(&vfs, 1, true).unwrap());
-        for &(fingerprint, id) in &entries[..512] {
-            assert_eq!(ids(&run, fingerprint), [id]);
+        for &(fingerprint, place) in &entries[..512] {
+            assert_eq!(places(&run, fingerprint), [place]);
         }
         let wanted = if at == last {
             header.buckets() - 1
@@ -155,7 +165,7 @@ fn damage_is_an_error_where_it_is_touched_and_nowhere_else() {
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt);
         assert!(
-            error.message().contains("index/000000000001.idx"),
+            error.message().contains("index/000000000001.segs"),
             "{error}"
         );
         assert!(run.entries().any(|entry| entry.is_err()));
@@ -195,11 +205,18 @@ fn what_is_no_run_is_not_opened() {
 fn runs_of_the_older_form_are_told_from_damaged_ones() {
     let vfs = MemVfs::new();
     write(&vfs, 1, &even(1000, 0));
-    for name in ["index/000000000007.run", "index/000000000003.idx"] {
+    for name in [
+        "index/000000000007.run",
+        "index/000000000008.idx",
+        "index/000000000003.segs",
+    ] {
         vfs.open(name, Open::Create).unwrap();
     }
     let found = open_all(&vfs, true);
-    assert_eq!(found.old, ["index/000000000007.run"]);
+    assert_eq!(
+        found.old,
+        ["index/000000000007.run", "index/000000000008.idx"]
+    );
     assert_eq!(found.unreadable, [3]);
     assert_eq!((found.runs.len(), found.next_number), (1, 4));
 }
@@ -212,7 +229,7 @@ fn entries_that_are_not_what_the_catalogue_says_make_no_run() {
     let mut swapped = entries.clone();
     swapped.swap(3, 4);
     let mut foreign = entries.clone();
-    foreign[999].1 = BlobId(5);
+    foreign[999].1 = 1010;
     let mut long = entries.clone();
     long[999].0.0 |= 1;
     for bad in [
@@ -220,11 +237,7 @@ fn entries_that_are_not_what_the_catalogue_says_make_no_run() {
         &swapped,
         &foreign,
         &long,
-        &[
-            &entries[..],
-            &[(shortened(Fingerprint(u64::MAX), BITS), BlobId(11))],
-        ]
-        .concat(),
+        &[&entries[..], &[(Fingerprint(u64::MAX).shortened(BITS), 11)]].concat(),
     ] {
         let error = write_run(&vfs, &spec, bad.iter().copied().map(Ok)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt);
@@ -243,11 +256,12 @@ fn hash_prefixes_are_ranges() {
         (u64::MAX, u64::MAX),
     ] {
         let range = Fingerprint(low)..=Fingerprint(high);
-        let expected: Vec<BlobId> = entries
+        let mut expected: Vec<u64> = entries
             .iter()
             .filter(|(f, _)| range.contains(f))
-            .map(|(_, id)| *id)
+            .map(|(_, place)| *place)
             .collect();
+        expected.sort_unstable();
         let mut found = Vec::new();
         run.range(&range, &mut found).unwrap();
         assert_eq!(found, expected);
@@ -263,12 +277,12 @@ proptest! {
             .iter()
             .map(|part| {
                 let list: Vec<Result<Entry>> =
-                    part.iter().map(|&(f, id)| Ok((Fingerprint(f), BlobId(id)))).collect();
+                    part.iter().map(|&(f, place)| Ok((Fingerprint(f), place))).collect();
                 Box::new(list.into_iter()) as Entries<'_>
             })
             .collect();
         let mut expected: Vec<Entry> =
-            parts.iter().flatten().map(|&(f, id)| (Fingerprint(f), BlobId(id))).collect();
+            parts.iter().flatten().map(|&(f, place)| (Fingerprint(f), place)).collect();
         expected.sort_unstable();
         let merged: Result<Vec<Entry>> = merge_sorted(sources).collect();
         prop_assert_eq!(merged.unwrap(), expected);
@@ -276,168 +290,25 @@ proptest! {
 
     #[test]
     fn any_entries_are_found(set in prop::collection::btree_set((prop_oneof![any::<u64>(), 0..4_u64], 0..1_u64 << 50), 0..2500)) {
-        let entries: BTreeSet<Entry> = set.iter().map(|&(f, id)| (shortened(Fingerprint(f), BITS), BlobId(id))).collect();
+        let entries: BTreeSet<Entry> = set.iter().map(|&(f, place)| (Fingerprint(f).shortened(BITS), place)).collect();
         let entries: Vec<Entry> = entries.into_iter().collect();
         let run = write(&MemVfs::new(), 1, &entries);
-        for &(fingerprint, _) in entries.iter().step_by(13).chain([(Fingerprint(2), BlobId(0))].iter()) {
-            let wanted = shortened(fingerprint, BITS);
-            let expected: Vec<BlobId> =
-                entries.iter().filter(|(f, _)| *f == wanted).map(|(_, id)| *id).collect();
-            prop_assert_eq!(ids(&run, fingerprint), expected);
+        for &(fingerprint, _) in entries.iter().step_by(13).chain([(Fingerprint(2), 0)].iter()) {
+            let wanted = fingerprint.shortened(BITS);
+            let expected: Vec<u64> =
+                entries.iter().filter(|(f, _)| *f == wanted).map(|(_, place)| *place).collect();
+            prop_assert_eq!(places(&run, fingerprint), expected);
         }
     }
 }
 
 #[test]
 fn an_error_in_a_source_ends_a_merge() {
-    let bad: Entries<'_> =
-        Box::new([Ok((Fingerprint(1), BlobId(1))), Err(damaged(1, "x"))].into_iter());
+    let bad: Entries<'_> = Box::new([Ok((Fingerprint(1), 1)), Err(damaged(1, "x"))].into_iter());
     let good: Entries<'_> = Box::new(even(100, 0).into_iter().map(Ok));
     let merged: Vec<Result<Entry>> = merge_sorted(vec![good, bad]).collect();
     assert!(merged.last().unwrap().is_err());
     assert_eq!(merged.iter().filter(|entry| entry.is_err()).count(), 1);
-}
-
-/// The catalogue and the headers of the runs there are, as the store would keep them.
-struct World {
-    sealed: Vec<SegmentOutline>,
-    runs: Vec<IndexRunHeader>,
-    next_run: u64,
-    rewritten: u64,
-}
-
-impl World {
-    fn new() -> Self {
-        Self {
-            sealed: Vec::new(),
-            runs: Vec::new(),
-            next_run: 1,
-            rewritten: 0,
-        }
-    }
-
-    fn seal(&mut self, number: u64) {
-        let first_blob = self.sealed.last().map_or(BlobId(0), |last| last.end_blob);
-        let end_blob = BlobId(first_blob.0 + 1000);
-        self.sealed.push(SegmentOutline {
-            number: SegmentNumber(number),
-            first_blob,
-            end_blob,
-            blobs: 990,
-        });
-    }
-
-    fn choose(&self) -> Choice {
-        choose(&self.sealed, &self.runs)
-    }
-
-    fn carry_out(&mut self, merge: &Merge, keep_old: bool) {
-        let extent = merge.extent(&self.sealed).unwrap();
-        let entries = extent.blobs;
-        self.rewritten += entries;
-        if !keep_old {
-            self.runs.retain(|run| !merge.runs.contains(&run.number));
-        }
-        self.runs.push(IndexRunHeader {
-            number: self.next_run,
-            salt: 0,
-            entries,
-            first_segment: *extent.segments.start(),
-            last_segment: *extent.segments.end(),
-            id_bits: 40,
-            base: extent.ids.start,
-            fingerprint_bits: BITS,
-            bucket_bits: 0,
-            len: 0,
-        });
-        self.next_run += 1;
-    }
-
-    fn settle(&mut self, keep_old: bool) {
-        for _ in 0..1000 {
-            match next_merge(&self.sealed, &self.choose()) {
-                Some(merge) => self.carry_out(&merge, keep_old),
-                None => return,
-            }
-        }
-        panic!("the policy never comes to rest");
-    }
-
-    /// Each segment is asked through one run or its own footer.
-    fn check(&self) {
-        let choice = self.choose();
-        let mut asked: BTreeSet<usize> = choice.uncovered.iter().copied().collect();
-        for run in &choice.runs {
-            for (i, segment) in self.sealed.iter().enumerate() {
-                if (run.first_segment..=run.last_segment).contains(&segment.number) {
-                    assert!(asked.insert(i), "segment {i} is asked twice");
-                }
-            }
-        }
-        assert_eq!(asked.len(), self.sealed.len());
-    }
-}
-
-#[test]
-fn a_thousand_segments_are_asked_through_few_files_and_rewritten_seldom() {
-    let mut world = World::new();
-    for number in 1..=1000 {
-        // Numbers have gaps: large blobs take some.
-        world.seal(number * 3);
-        world.settle(false);
-        world.check();
-        let choice = world.choose();
-        assert!(choice.runs.len() <= MAX_RUNS, "{} runs", choice.runs.len());
-        assert!(choice.uncovered.len() <= MAX_UNCOVERED);
-        assert!(choice.obsolete.is_empty());
-    }
-    let blobs: u64 = world.sealed.iter().map(|segment| segment.blobs).sum();
-    assert!(
-        world.rewritten < 5 * blobs,
-        "each blob was written {} times",
-        world.rewritten / blobs
-    );
-}
-
-#[test]
-fn lost_and_left_over_runs_change_nothing_but_the_work() {
-    let mut world = World::new();
-    for number in 1..=300 {
-        world.seal(number);
-        // A crash between the new run and the removal of the old ones leaves both.
-        world.settle(number % 2 == 0);
-        if number % 41 == 0 {
-            let lost = (number as usize) % world.runs.len();
-            world.runs.remove(lost);
-        }
-        if number % 37 == 0 {
-            world.runs[0].entries += 1;
-        }
-        world.check();
-        let obsolete = world.choose().obsolete;
-        if number % 50 == 0 {
-            world.runs.retain(|run| !obsolete.contains(&run.number));
-            world.check();
-        }
-    }
-    world.settle(false);
-    let choice = world.choose();
-    assert!(choice.runs.len() <= MAX_RUNS && choice.uncovered.len() <= MAX_UNCOVERED);
-}
-
-#[test]
-fn a_run_of_segments_that_this_snapshot_does_not_know_is_left_alone() {
-    let mut world = World::new();
-    (1..=9).for_each(|number| world.seal(number));
-    world.settle(false);
-    let run = world.runs[0];
-    assert_eq!(
-        (run.first_segment, run.last_segment),
-        (SegmentNumber(1), SegmentNumber(9))
-    );
-    world.sealed.pop();
-    assert_eq!(world.choose().runs, []);
-    assert_eq!(world.choose().uncovered.len(), 8);
 }
 
 #[test]
@@ -447,7 +318,13 @@ fn plans_are_carried_out_and_found_again() {
     let mut sealed: Vec<SegmentOutline> = Vec::new();
     let mut all: Vec<Vec<Entry>> = Vec::new();
     for number in 1..=60_u64 {
-        let entries = even(number % 5 * 100 + 1, number << 20);
+        let count = number % 5 * 100 + 1;
+        let mut entries = even(count, 0);
+        for entry in &mut entries {
+            entry.1 = 0;
+            entry.0 = Fingerprint(entry.0.0 ^ number << 40).shortened(BITS);
+        }
+        entries.sort_unstable();
         sealed.push(SegmentOutline {
             number: SegmentNumber(number),
             first_blob: BlobId(number << 20),
@@ -466,14 +343,15 @@ fn plans_are_carried_out_and_found_again() {
         for &i in &merge.footers {
             let mut list: Vec<Entry> = all[i]
                 .iter()
-                .map(|(f, id)| (shortened(*f, bits), *id))
+                .map(|(f, _)| (f.shortened(bits), (i - merge.segments.start) as u64))
                 .collect();
             list.sort_unstable();
             sources.push(Box::new(list.into_iter().map(Ok)));
         }
         for run in &found.runs {
             if merge.runs.contains(&run.header().number) {
-                sources.push(shortened_entries(run, bits));
+                let first = covered(&sealed, run.header()).unwrap().start - merge.segments.start;
+                sources.push(moved_entries(run, bits, first as u64));
             }
         }
         let number = (found.next_number, 7);
@@ -487,11 +365,10 @@ fn plans_are_carried_out_and_found_again() {
     let choice = choose(&sealed, &headers);
     assert_eq!((choice.obsolete.len(), found.unreadable.len()), (0, 0));
     for run in &found.runs {
-        for (fingerprint, id) in all[covered(&sealed, run.header()).unwrap()]
-            .iter()
-            .flatten()
-        {
-            assert!(ids(run, *fingerprint).contains(id));
+        for (place, entries) in (0..).zip(&all[covered(&sealed, run.header()).unwrap()]) {
+            for (fingerprint, _) in entries {
+                assert!(places(run, *fingerprint).contains(&place));
+            }
         }
     }
 }

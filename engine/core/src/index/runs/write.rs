@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
-use std::ops::{Range, RangeInclusive};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::vec::IntoIter;
 
@@ -33,27 +33,25 @@ pub(crate) struct RunSpec {
     pub(crate) segments: RangeInclusive<SegmentNumber>,
     /// Blobs in those segments.
     pub(crate) entries: u64,
-    /// The ids they lie between.
-    pub(crate) ids: Range<BlobId>,
+    /// How many those segments are.
+    pub(crate) places: u64,
+    /// The first blob id of the first one.
+    pub(crate) base: BlobId,
     /// Bits of each fingerprint that are stored, at least 1.
     pub(crate) fingerprint_bits: u32,
 }
 
-/// The fingerprint with its first bits, the others zero.
-pub(crate) fn shortened(fingerprint: Fingerprint, bits: u32) -> Fingerprint {
-    let shift = u64::BITS - bits;
-    Fingerprint(fingerprint.0 >> shift << shift)
-}
-
-/// The entries of a run, with so many bits of each fingerprint: at most as many as it stores.
-pub(crate) fn shortened_entries(run: &Arc<Run>, bits: u32) -> Entries<'static> {
+/// The entries of a run for a larger one, with so many bits of each fingerprint: at most as many as it stores. `first`
+/// is the place of its first segment among those of the larger one.
+pub(crate) fn moved_entries(run: &Arc<Run>, bits: u32, first: u64) -> Entries<'static> {
     let entries = run.entries();
+    let moved = entries.map(move |entry| {
+        entry.map(|(fingerprint, place)| (fingerprint.shortened(bits), place + first))
+    });
     if bits == run.header().fingerprint_bits {
-        return entries;
+        return Box::new(moved);
     }
-    let mut entries = entries
-        .map(move |entry| entry.map(|(fingerprint, id)| (shortened(fingerprint, bits), id)))
-        .peekable();
+    let mut entries = moved.peekable();
     let mut equal: IntoIter<Result<RunEntry>> = Vec::new().into_iter();
     Box::new(std::iter::from_fn(move || {
         if let Some(entry) = equal.next() {
@@ -77,8 +75,8 @@ pub(crate) fn shortened_entries(run: &Arc<Run>, bits: u32) -> Entries<'static> {
     }))
 }
 
-/// Writes `index/N.idx`: to a temporary file, synced, renamed, the directory synced. `entries` must be as many as the
-/// spec says and ascend, with shortened fingerprints and ids inside the spec's range; otherwise, and when writing
+/// Writes `index/N.segs`: to a temporary file, synced, renamed, the directory synced. `entries` must be as many as the
+/// spec says and ascend, with shortened fingerprints and places inside the spec's range; otherwise, and when writing
 /// fails, there is an error and no run.
 pub(crate) fn write_run(
     vfs: &dyn Vfs,
@@ -117,7 +115,8 @@ pub(crate) fn carry_out(
         salt,
         segments: extent.segments,
         entries: extent.blobs,
-        ids: extent.ids,
+        places: extent.places,
+        base: extent.base,
         fingerprint_bits,
     };
     let entries = merge_sorted(sources).enumerate().map(|(n, entry)| {
@@ -145,8 +144,8 @@ fn write_temporary(
         entries: spec.entries,
         first_segment: *spec.segments.start(),
         last_segment: *spec.segments.end(),
-        id_bits: IndexRunHeader::id_bits_for(spec.ids.start, spec.ids.end),
-        base: spec.ids.start,
+        segments: spec.places,
+        base: spec.base,
         fingerprint_bits: spec.fingerprint_bits,
         bucket_bits: IndexRunHeader::bucket_bits_for(spec.entries).min(spec.fingerprint_bits),
         len: 0,
@@ -160,10 +159,10 @@ fn write_temporary(
     let (mut count, mut last) = (0, None);
     for entry in entries {
         let entry = entry?;
-        let fits = last.is_none_or(|last| last < entry)
+        let fits = last.is_none_or(|last| last <= entry)
             && count < spec.entries
-            && spec.ids.contains(&entry.1)
-            && shortened(entry.0, spec.fingerprint_bits) == entry.0;
+            && entry.1 < spec.places
+            && entry.0.shortened(spec.fingerprint_bits) == entry.0;
         if !fits {
             return Err(mismatch(spec));
         }
@@ -218,13 +217,12 @@ impl<'a> Buckets<'a> {
         }
     }
 
-    fn put(&mut self, (fingerprint, id): RunEntry) -> std::io::Result<()> {
+    fn put(&mut self, (fingerprint, place): RunEntry) -> std::io::Result<()> {
         let (bucket, remainder) = self.header.split(self.header.stored(fingerprint));
         while self.number < bucket {
             self.end_bucket()?;
         }
-        let stored = id.0.saturating_sub(self.header.base.0);
-        self.entries.push((remainder, stored));
+        self.entries.push((remainder, place));
         Ok(())
     }
 
@@ -280,7 +278,7 @@ enum State {
 
 /// Iterator of [`merge_sorted`].
 pub(crate) struct Merged<'a> {
-    heads: BinaryHeap<Reverse<(Fingerprint, BlobId, usize)>>,
+    heads: BinaryHeap<Reverse<(Fingerprint, u64, usize)>>,
     sources: Vec<Entries<'a>>,
     state: State,
 }
@@ -290,15 +288,15 @@ impl Merged<'_> {
         if matches!(self.state, State::Fresh) {
             self.state = State::Running;
             for (i, source) in self.sources.iter_mut().enumerate() {
-                if let Some((fingerprint, id)) = source.next().transpose()? {
-                    self.heads.push(Reverse((fingerprint, id, i)));
+                if let Some((fingerprint, place)) = source.next().transpose()? {
+                    self.heads.push(Reverse((fingerprint, place, i)));
                 }
             }
         }
         let Some(mut head) = self.heads.peek_mut() else {
             return Ok(None);
         };
-        let Reverse((fingerprint, id, i)) = *head;
+        let Reverse((fingerprint, place, i)) = *head;
         // Replacing the head in place sifts once, where taking it out and putting the next in would sift twice.
         match self
             .sources
@@ -306,12 +304,12 @@ impl Merged<'_> {
             .and_then(Iterator::next)
             .transpose()?
         {
-            Some((fingerprint, id)) => *head = Reverse((fingerprint, id, i)),
+            Some((fingerprint, place)) => *head = Reverse((fingerprint, place, i)),
             None => {
                 PeekMut::pop(head);
             }
         }
-        Ok(Some((fingerprint, id)))
+        Ok(Some((fingerprint, place)))
     }
 }
 

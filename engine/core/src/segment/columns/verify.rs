@@ -1,6 +1,6 @@
 //! Verification of parts: every byte of their files, and every record.
 
-use lakebed_format::{BlobId, Fingerprint, Hash, IdRun, RunningChecksum};
+use lakebed_format::{BlobId, Fingerprint, Hash, IdRun, RunningChecksum, SegmentFormat};
 
 use super::arrays::OpenArrays;
 use super::pages::{Keeping, PartPages};
@@ -40,6 +40,7 @@ impl SealedColumns {
                 verification.problem(ProblemKind::Part, number, None, damage.clone());
             }
         }
+        let format = self.rows.format(read.files)?;
         let mut listed: Vec<(BlobId, Fingerprint)> = Vec::new();
         let result = self.fingerprints(read.files, &mut |id, fingerprint| {
             listed.push((id, fingerprint));
@@ -72,7 +73,7 @@ impl SealedColumns {
                 verification.keep(ProblemKind::Part, number, None, footer)?;
             }
             let known = is_listed.then_some(listed.as_slice());
-            verify_records(part, known, is_whole, verification)?;
+            verify_records(part, format, known, is_whole, verification)?;
         }
         Ok(())
     }
@@ -152,6 +153,7 @@ fn verify_pages(part: &OpenPart, verification: &mut dyn Verification) -> Result<
 /// nothing is compared.
 fn verify_records(
     part: &OpenPart,
+    format: SegmentFormat,
     listed: Option<&[(BlobId, Fingerprint)]>,
     is_whole: bool,
     verification: &mut dyn Verification,
@@ -179,7 +181,8 @@ fn verify_records(
         };
         let place = listed.binary_search_by_key(&id, |(id, _)| *id).ok();
         let known = place.and_then(|place| listed.get(place));
-        if known.map(|(_, fingerprint)| *fingerprint) != Some(Hash::of(&bytes).fingerprint()) {
+        let found = format.stored_fingerprint(Hash::of(&bytes).fingerprint());
+        if known.map(|(_, fingerprint)| *fingerprint) != Some(found) {
             let text = format!("blob {id} does not have the hash it was stored under");
             let error = part.file.damaged(0, &text);
             verification.problem(

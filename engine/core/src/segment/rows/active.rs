@@ -329,16 +329,18 @@ impl Segment for ActiveRows {
     ) -> Result<()> {
         let first = found.len();
         let end = self.next_blob();
+        let stored = |fingerprint: &Fingerprint| self.file.format.stored_fingerprint(*fingerprint);
+        let start = stored(range.start());
         let mut index = self.file.index.read();
         if index.end < end {
             drop(index);
             self.index_all()?;
             index = self.file.index.read();
         }
-        if range.start() == range.end() {
-            index.table.find(*range.start(), found);
+        if start == stored(range.end()) {
+            index.table.find(start, found);
         } else {
-            index.table.range(range, found);
+            index.table.range(start..=*range.end(), found);
         }
         keep_below(end, first, found);
         index.check_whole()

@@ -179,7 +179,9 @@ impl ActiveFile {
             return;
         }
         for (id, fingerprint) in blobs.filter(|(id, _)| *id >= from) {
-            index.table.insert(fingerprint, id);
+            index
+                .table
+                .insert(self.format.stored_fingerprint(fingerprint), id);
         }
         index.end = index.end.max(end);
     }

@@ -1,12 +1,12 @@
 //! Whether the footer of a sealed segment says what its groups say, and the manifest what the footer says.
 
 use lakebed_format::{
-    CommitEntry, FingerprintExtent, FrameEntry, FrameTable, IdSet, IndexBlock, ManifestBody,
-    RowBatchEntry, SectionKind, SegmentEntry, SegmentFormat, SegmentNumber, coding::Reader,
+    CommitEntry, FrameEntry, FrameTable, IdSet, IndexBlock, ManifestBody, RowBatchEntry,
+    SectionKind, SegmentEntry, SegmentNumber, coding::Reader,
 };
 
 use super::footer::whole;
-use super::sealed_tables::{Opened, ordinals_in};
+use super::sealed_tables::Opened;
 use super::walker::Walker;
 use crate::error::{Error, Result};
 use crate::problem::ProblemKind;
@@ -57,9 +57,13 @@ pub(super) fn verify_footer(
     {
         return Ok(());
     }
-    let mut groups = Tables::default();
+    let (mut groups, mut fingerprints) = (Tables::default(), Vec::new());
     for block in blocks {
-        let read = groups.add(walker, block);
+        let mut read = groups.add(walker, block);
+        if opened.fingerprints.are_merged() && read.is_ok() {
+            let found = walker.packed_fingerprints(block).map_err(Error::from);
+            read = found.map(|found| fingerprints.extend(found));
+        }
         let kept = verification.keep(ProblemKind::Index, number, Some(block.offset), read)?;
         if kept.is_none() {
             return Ok(());
@@ -70,7 +74,10 @@ pub(super) fn verify_footer(
         (footer.ids == groups.ids, "ids"),
         (footer.rows == groups.rows, "rows"),
         (footer.commits == groups.commits, "commits"),
-        (extents(opened).eq(of_blocks(blocks)), "fingerprints"),
+        (
+            opened.fingerprints.agrees(blocks, &fingerprints)?,
+            "fingerprints",
+        ),
     ] {
         if !same {
             let text = format!("the footer lists other {what} than the groups");
@@ -121,30 +128,9 @@ fn repeated(
     }
 }
 
-/// Offset, number and page checksums of each array of fingerprints.
-fn extents(opened: &Opened) -> impl Iterator<Item = (u64, u64, u64)> {
-    let extents = opened.extents.iter();
-    extents.map(|(extent, _)| (extent.offset, extent.count, extent.sums_offset))
-}
-
-fn of_blocks(blocks: &[IndexBlock]) -> impl Iterator<Item = (u64, u64, u64)> {
-    let sections = blocks
-        .iter()
-        .filter_map(|block| block.section(SectionKind::Fingerprints));
-    sections.map(|section| {
-        let extent = FingerprintExtent {
-            first_ordinal: 0,
-            count: section.len / 8,
-            offset: section.offset,
-            sums_offset: section.pages().sums_offset,
-        };
-        (extent.offset, extent.count, extent.sums_offset)
-    })
-}
-
 /// What a manifest should say of the segment.
 fn counted(opened: &Opened, entry: &SegmentEntry, footer: &Tables) -> SegmentEntry {
-    let rewritten = opened.header.format >= SegmentFormat::V3;
+    let rewritten = opened.header.format.is_rewritten();
     let commits = &footer.commits;
     SegmentEntry {
         blobs: footer.ids.len(),
@@ -186,7 +172,7 @@ fn difference(said: &SegmentEntry, found: &SegmentEntry) -> String {
     wrong.join("; ")
 }
 
-/// Whether the ordinals are those of all blobs, by ascending fingerprint and then by ordinal.
+/// Whether the order of the fingerprints is that of all blobs.
 pub(super) fn verify_ordinals(
     opened: &Opened,
     entry: &SegmentEntry,
@@ -194,22 +180,7 @@ pub(super) fn verify_ordinals(
 ) -> Result<()> {
     let at = Some(opened.footer.offset);
     let listed: u64 = opened.ids.iter().map(|(_, run)| run.len).sum();
-    let checked = || -> Result<bool> {
-        let Some(paged) = &opened.ordinals else {
-            return Ok(listed == 0);
-        };
-        let ordinals = ordinals_in(paged, entry)?;
-        let mut before = None;
-        for rank in 0..ordinals.len() {
-            let found = opened.fingerprint(paged, &ordinals, rank, entry)?;
-            if u64::from(found.1) >= listed || before.is_some_and(|before| before >= found) {
-                return Ok(false);
-            }
-            before = Some(found);
-        }
-        Ok(ordinals.len() as u64 == listed)
-    };
-    let checked = checked();
+    let checked = opened.fingerprints.are_in_order(listed);
     if verification.keep(ProblemKind::Ordinals, entry.number, at, checked)? == Some(false) {
         let text = "the ordinals are not those of the blobs by their fingerprints".to_owned();
         verification.problem(ProblemKind::Ordinals, entry.number, at, text);

@@ -1,7 +1,7 @@
 //! What the files of a store's segments say of themselves, without a manifest.
 
 use lakebed_format::manifest::BodyDifference;
-use lakebed_format::{Layout, ManifestBody as CatalogueBody, SegmentFormat, SegmentNumber};
+use lakebed_format::{Layout, ManifestBody as CatalogueBody, SegmentNumber};
 
 use super::walker::{WalkedBytes, Walker, read_header};
 use crate::error::{Error, Result};
@@ -152,7 +152,7 @@ pub(crate) fn is_written(files: &SegmentFiles, number: SegmentNumber) -> Result<
     let bytes = WalkedBytes::File(file.as_ref());
     let whole = || {
         let header = read_header(bytes, number)?;
-        if header.format < SegmentFormat::V3 {
+        if !header.format.is_rewritten() {
             return Ok(true);
         }
         let walker = Walker {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use lakebed_format::{IndexBlock, LocatedCommit, SegmentEntry, limits};
 
+use super::footer_tables::FooterTables;
 use super::walker::{Block, Walker};
-use super::writer::FooterTables;
 use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
 use crate::segment::bytes::SegmentBytes;

@@ -51,6 +51,11 @@ impl PagedTable {
         })
     }
 
+    /// Where it is in the file.
+    pub(super) fn pages(&self) -> &Pages {
+        &self.pages
+    }
+
     /// The bytes, of which only checked pages may be used.
     #[inline]
     pub(super) fn data(&self) -> &[u8] {

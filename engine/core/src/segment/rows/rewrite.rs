@@ -11,7 +11,7 @@ use lakebed_codec::{Compressor, Decoded, Dictionary, Frame, Page, Workers};
 use lakebed_format::{
     BlobId, CommitEntry, Fingerprint, FrameEntry, IdRun, IdSet, Layout, ManifestBody,
     RowBatchHeader, RunningChecksum, SegmentEntry, SegmentFormat, SegmentHeader, SegmentNumber,
-    Seq, limits, put_fingerprints,
+    Seq, limits,
 };
 use lakebed_vfs::{File, ReadFile, Vfs};
 
@@ -69,9 +69,9 @@ impl Rewrite {
         parts: NewParts,
     ) -> Result<Self> {
         let (format, layout) = if parts.is_empty() {
-            (SegmentFormat::V3, Layout::Rows)
+            (SegmentFormat::V6, Layout::Rows)
         } else {
-            (SegmentFormat::V4, Layout::Columns)
+            (SegmentFormat::V7, Layout::Columns)
         };
         let writer = SegmentWriter::new(SegmentHeader {
             format,
@@ -381,8 +381,7 @@ impl Rewrite {
         let Some(own) = self.commits.pop() else {
             return Err(Error::internal("a segment without commits is rewritten"));
         };
-        let mut fingerprints = Vec::with_capacity(self.fingerprints.len() * 8);
-        put_fingerprints(std::mem::take(&mut self.fingerprints), &mut fingerprints);
+        let fingerprints = std::mem::take(&mut self.fingerprints);
         let contents = |commits: Vec<CommitEntry>| IndexContents {
             level: 0,
             first_group: limits::FIRST_GROUP,

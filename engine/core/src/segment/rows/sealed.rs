@@ -6,15 +6,14 @@ use std::sync::{Arc, OnceLock};
 use lakebed_codec::Decoded;
 use lakebed_format::{
     BlobId, CommitEntry, Encoding, Fingerprint, FormatError, FrameEntry, FrameHeader, FrameTable,
-    PartList, Reason, RowBatchEntry, SectionKind, SegmentEntry, SegmentNumber,
+    PartList, Reason, RowBatchEntry, SectionKind, SegmentEntry, SegmentFormat, SegmentNumber,
 };
 use parking_lot::Mutex;
 
 use super::frame::{self, FramePlace};
-use super::sealed_tables::{FoundFrame, Opened, ordinals_in};
+use super::sealed_tables::{FoundFrame, Opened};
 use crate::blob::Blob;
 use crate::error::{Error, ErrorKind, Result};
-use crate::fingerprints::search;
 use crate::segment::bytes::{Access, Readable, Slice, give};
 use crate::segment::files::SegmentFiles;
 use crate::segment::frame_cache::FrameKey;
@@ -96,6 +95,14 @@ impl SealedRows {
         Ok(self.by_groups.get().and_then(Option::as_ref))
     }
 
+    /// The format of its structures.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub(in crate::segment) fn format(&self, files: &SegmentFiles) -> Result<SegmentFormat> {
+        Ok(self.opened(files)?.header.format)
+    }
+
     /// The parts of a segment of layout columns, and the salt of the segment.
     ///
     /// # Errors
@@ -134,33 +141,17 @@ impl SealedRows {
         opened.try_for_each(|opened| opened.bytes.check_read())
     }
 
-    /// Passes the blobs whose fingerprints lie in the range, by ascending fingerprint.
+    /// Passes the blobs that may have fingerprints in the range: the bits that are stored decide.
     fn search(
-        &self,
         opened: &Opened,
         range: &RangeInclusive<Fingerprint>,
         mut each: impl FnMut(Fingerprint, BlobId),
     ) -> Result<()> {
-        let Some(ordinals) = &opened.ordinals else {
-            return Ok(());
-        };
-        let table = ordinals_in(ordinals, &self.entry)?;
-        let mut rank = search::lower_bound(table.len(), range.start().0, |rank| {
-            opened
-                .fingerprint(ordinals, &table, rank, &self.entry)
-                .map(|(fingerprint, _)| fingerprint)
-        })?;
-        while rank < table.len() {
-            let (fingerprint, ordinal) = opened.fingerprint(ordinals, &table, rank, &self.entry)?;
-            if fingerprint > range.end().0 {
-                break;
+        opened.fingerprints.search(range, |fingerprint, ordinal| {
+            if let Some(id) = opened.id(ordinal) {
+                each(fingerprint, id);
             }
-            if let Some(id) = opened.id(u64::from(ordinal)) {
-                each(Fingerprint(fingerprint), id);
-            }
-            rank += 1;
-        }
-        Ok(())
+        })
     }
 
     fn refused(&self, error: &FormatError) -> Error {
@@ -355,7 +346,7 @@ impl Segment for SealedRows {
         let before = found.len();
         self.tables(files, |opened| {
             found.truncate(before);
-            self.search(opened, &range, |_, id| found.push(id))
+            Self::search(opened, &range, |_, id| found.push(id))
         })
     }
 
@@ -368,7 +359,7 @@ impl Segment for SealedRows {
         let before = found.len();
         self.tables(files, |opened| {
             found.truncate(before);
-            self.search(opened, &range, |fingerprint, id| {
+            Self::search(opened, &range, |fingerprint, id| {
                 found.push((fingerprint, id));
             })
         })
@@ -379,16 +370,14 @@ impl Segment for SealedRows {
         files: &SegmentFiles,
         each: &mut dyn FnMut(BlobId, Fingerprint),
     ) -> Result<()> {
-        let opened = self.opened(files)?;
-        let mut ids = opened.ids.iter().flat_map(|(_, run)| run.range());
-        for (_, table) in &opened.extents {
-            table.check_all()?;
-            let (entries, _) = table.data().as_chunks::<8>();
-            for (entry, id) in entries.iter().zip(ids.by_ref()) {
-                each(BlobId(id), Fingerprint(u64::from_le_bytes(*entry)));
-            }
-        }
-        Ok(())
+        self.tables(files, |opened| {
+            let mut ids = opened.ids.iter().flat_map(|(_, run)| run.range());
+            opened.fingerprints.all(|fingerprint| {
+                if let Some(id) = ids.next() {
+                    each(BlobId(id), fingerprint);
+                }
+            })
+        })
     }
 
     fn rows(&self, files: &SegmentFiles) -> Result<Arc<[RowBatchEntry]>> {

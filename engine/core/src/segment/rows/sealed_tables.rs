@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use lakebed_format::{
-    BlobId, COMMIT_LEN, FingerprintExtent, FormatError, FrameEntry, IdRun, IdSet, IndexBlock,
-    Ordinals, Reason, RowBatchEntry, SectionKind, SegmentEntry, SegmentHeader, coding::Reader,
+    BlobId, COMMIT_LEN, FormatError, FrameEntry, IdRun, IdSet, IndexBlock, RowBatchEntry,
+    SectionKind, SegmentEntry, SegmentHeader, coding::Reader,
 };
 use parking_lot::Mutex;
 
 use super::footer_of_groups::with_footer_of_groups;
 use super::paged::PagedTable;
+use super::sealed_fingerprints::SealedFingerprints;
 use super::walker::{WalkedBytes, Walker, read_header};
 use crate::error::{Error, ErrorKind, Result};
 use crate::segment::bytes::{SegmentBytes, if_read};
@@ -25,8 +26,7 @@ pub(super) struct Opened {
     pub(super) frames: Option<PagedTable>,
     /// Runs of ids with the ordinal of their first.
     pub(super) ids: Vec<(u64, IdRun)>,
-    pub(super) ordinals: Option<PagedTable>,
-    pub(super) extents: Vec<(FingerprintExtent, PagedTable)>,
+    pub(super) fingerprints: SealedFingerprints,
     pub(super) rows: OnceLock<Arc<[RowBatchEntry]>>,
     /// Frames read in place whose checksums passed.
     pub(super) passed: Mutex<HashSet<u64>>,
@@ -39,8 +39,7 @@ struct Tables {
     footer: IndexBlock,
     frames: Option<PagedTable>,
     ids: Vec<(u64, IdRun)>,
-    ordinals: Option<PagedTable>,
-    extents: Vec<(FingerprintExtent, PagedTable)>,
+    fingerprints: SealedFingerprints,
 }
 
 /// A frame and the one behind it.
@@ -150,9 +149,8 @@ impl Opened {
     /// # Errors
     /// `Corrupt`, `Io`.
     pub(super) fn check_tables(&self) -> Result<()> {
-        for table in [&self.frames, &self.ordinals].into_iter().flatten() {
-            table.check_all()?;
-        }
+        self.frames.iter().try_for_each(PagedTable::check_all)?;
+        self.fingerprints.check_footer()?;
         for kind in [
             SectionKind::Ids,
             SectionKind::Rows,
@@ -181,44 +179,6 @@ impl Opened {
         Ok(self.walker().footer_tail(self.bytes.len())?.last_commit)
     }
 
-    /// The fingerprint of this rank, and its blob's ordinal.
-    #[inline]
-    pub(super) fn fingerprint(
-        &self,
-        paged: &PagedTable,
-        ordinals: &Ordinals<'_>,
-        rank: usize,
-        entry: &SegmentEntry,
-    ) -> Result<(u64, u32)> {
-        paged.check_range(ordinals.place(rank))?;
-        let found = ordinals.get(rank).and_then(|ordinal| {
-            let wanted = u64::from(ordinal);
-            let after = self
-                .extents
-                .partition_point(|(extent, _)| extent.first_ordinal <= wanted);
-            let (extent, fingerprints) = self.extents.get(after.checked_sub(1)?)?;
-            let at = (wanted - extent.first_ordinal).checked_mul(8)?;
-            Some((ordinal, at, fingerprints))
-        });
-        if let Some((ordinal, at, fingerprints)) = found {
-            fingerprints.check_range(at..at + 8)?;
-            let bytes = usize::try_from(at)
-                .ok()
-                .and_then(|at| fingerprints.data().get(at..));
-            if let Some(bytes) = bytes.and_then(<[u8]>::first_chunk::<8>) {
-                return Ok((u64::from_le_bytes(*bytes), ordinal));
-            }
-        }
-        Err(Error::of_format(
-            entry.number,
-            &FormatError::new(
-                "ordinals",
-                self.footer.offset,
-                Reason::Value("an ordinal has no fingerprint"),
-            ),
-        ))
-    }
-
     /// The id with this ordinal.
     pub(super) fn id(&self, ordinal: u64) -> Option<BlobId> {
         let after = self.ids.partition_point(|(first, _)| *first <= ordinal);
@@ -239,7 +199,6 @@ impl Tables {
                 .transpose()
         };
         let frames = paged(SectionKind::Frames)?;
-        let ordinals = paged(SectionKind::Ordinals)?;
         let data = walker.section(&footer, SectionKind::Ids)?;
         let set = IdSet::decode(&mut Reader::new("ids", &data, footer.offset)).map_err(refused)?;
         let mut ids = Vec::new();
@@ -248,18 +207,12 @@ impl Tables {
             ids.push((ordinal, *run));
             ordinal += run.len;
         }
-        let data = walker.section(&footer, SectionKind::Extents)?;
-        let mut extents = Vec::new();
-        for extent in FingerprintExtent::decode_all(&data, footer.offset).map_err(refused)? {
-            let table = PagedTable::new(bytes, segment, salt, extent.pages())?;
-            extents.push((extent, table));
-        }
+        let fingerprints = SealedFingerprints::open(walker, bytes, &footer, ordinal)?;
         Ok(Self {
             footer,
             frames,
             ids,
-            ordinals,
-            extents,
+            fingerprints,
         })
     }
 
@@ -279,8 +232,7 @@ impl Tables {
             footer: self.footer,
             frames: self.frames,
             ids: self.ids,
-            ordinals: self.ordinals,
-            extents: self.extents,
+            fingerprints: self.fingerprints,
             rows: OnceLock::new(),
             passed: Mutex::default(),
             damage,
@@ -295,13 +247,4 @@ fn walker_of<'a>(bytes: &'a SegmentBytes, header: &SegmentHeader) -> Walker<'a> 
         format: header.format,
         salt: header.salt,
     }
-}
-
-/// The ordinals in their section, of which only touched pages may be used.
-pub(super) fn ordinals_in<'a>(
-    ordinals: &'a PagedTable,
-    entry: &SegmentEntry,
-) -> Result<Ordinals<'a>> {
-    ordinals.check(0)?;
-    Ordinals::new(ordinals.data()).map_err(|e| Error::of_format(entry.number, &e))
 }

@@ -2,7 +2,7 @@
 
 use lakebed_format::{
     BlobId, CommitEntry, Fingerprint, FrameEntry, FrameHeader, Hash, IdSet, IndexBlock,
-    LocatedCommit, SegmentFormat,
+    LocatedCommit,
 };
 use lakebed_vfs::ReadFile;
 
@@ -89,7 +89,7 @@ impl Groups<'_> {
     fn walk(&self, last: u64, verification: &mut dyn Verification) -> Result<(WalkedGroups, u64)> {
         let segment = self.walker.segment;
         let scope = verification.scope();
-        let rewritten = self.walker.format >= SegmentFormat::V3;
+        let rewritten = self.walker.format.is_rewritten();
         let mut walked = WalkedGroups::default();
         let mut start = u64::MAX;
         // Where the blocks that count begin.
@@ -278,6 +278,7 @@ impl Groups<'_> {
             let found = decoded
                 .blob(index)
                 .map(|bytes| Hash::of(bytes).fingerprint());
+            let found = found.map(|found| self.walker.format.stored_fingerprint(found));
             let known = listed.binary_search_by_key(&id, |(id, _)| *id).ok();
             let known = known.and_then(|at| listed.get(at));
             let known = known.map(|(_, fingerprint)| *fingerprint);

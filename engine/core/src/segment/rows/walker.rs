@@ -11,10 +11,11 @@
 use std::sync::Arc;
 
 use lakebed_format::{
-    BlobId, COMMIT_LEN, CatalogueRecord, Commit, CommitEntry, Fingerprint, FooterTrailer,
-    FormatError, FrameEntry, FrameTable, HEADER_LEN, IdSet, IndexBlock, LocatedCommit,
-    RowBatchEntry, RunningChecksum, SectionKind, SegmentFormat, SegmentHeader, SegmentNumber, Seq,
-    TRAILER_LEN, coding::Reader, find_last_commit, index_block::MAX_BLOCK_HEADER, limits,
+    BlobId, COMMIT_LEN, CatalogueRecord, Commit, CommitEntry, Fingerprint, FingerprintTable,
+    Fingerprints, FooterTrailer, FormatError, FrameEntry, FrameTable, HEADER_LEN, IdSet,
+    IndexBlock, LocatedCommit, RowBatchEntry, RunningChecksum, SectionKind, SegmentFormat,
+    SegmentHeader, SegmentNumber, Seq, TRAILER_LEN, coding::Reader, find_last_commit,
+    index_block::MAX_BLOCK_HEADER, limits,
 };
 use lakebed_vfs::ReadFile;
 
@@ -454,22 +455,34 @@ impl Walker<'_> {
             .map_err(|error| self.refused(&error, Damage::Index))
     }
 
-    /// The fingerprints of an index block, each with its id.
+    /// The fingerprints of an index block, each with its id. Bits that are not stored are zero.
     pub(crate) fn fingerprints(&self, block: &Block) -> ReadResult<Vec<(BlobId, Fingerprint)>> {
-        let data = self.section(&block.header, SectionKind::Fingerprints)?;
-        let (entries, rest) = data.as_chunks::<8>();
-        if entries.len() as u64 != block.ids.len() || !rest.is_empty() {
+        let found = if self.format.packs_fingerprints() {
+            self.packed_fingerprints(&block.header)?
+        } else {
+            let data = self.section(&block.header, SectionKind::Fingerprints)?;
+            let found = Fingerprints::new(&data);
+            let found = found.map_err(|error| self.refused(&error, Damage::Index))?;
+            found.iter().collect()
+        };
+        if found.len() as u64 != block.ids.len() {
             return Err(self.damaged(
                 block.header.offset,
                 "there are not as many fingerprints as ids",
                 Damage::Index,
             ));
         }
-        Ok(block
-            .ids
-            .iter()
-            .zip(entries)
-            .map(|(id, entry)| (id, Fingerprint(u64::from_le_bytes(*entry))))
-            .collect())
+        Ok(block.ids.iter().zip(found).collect())
+    }
+
+    /// The fingerprints in the table of an index block, by ascending ids.
+    pub(crate) fn packed_fingerprints(&self, block: &IndexBlock) -> ReadResult<Vec<Fingerprint>> {
+        let data = self.section(block, SectionKind::FingerprintTable)?;
+        if data.is_empty() {
+            return Ok(Vec::new());
+        }
+        FingerprintTable::new(&data)
+            .and_then(|table| table.by_ordinal())
+            .map_err(|error| self.refused(&error, Damage::Index))
     }
 }

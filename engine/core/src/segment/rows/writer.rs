@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use lakebed_codec::Frame;
 use lakebed_format::{
-    COMMIT_LEN, Commit, CommitEntry, CommitNumber, FingerprintExtent, FooterTrailer, FrameEntry,
-    FrameSpec, IdRun, IdSet, IndexBlock, IndexBlockBuilder, Layout, LocatedCommit, Ordinals,
+    COMMIT_LEN, Commit, CommitEntry, CommitNumber, Fingerprint, FingerprintTable, FooterTrailer,
+    FrameEntry, FrameSpec, IdRun, IdSet, IndexBlock, IndexBlockBuilder, Layout, LocatedCommit,
     RowBatchEntry, RunningChecksum, SectionKind, SegmentEntry, SegmentFormat, SegmentHeader,
-    SegmentNumber, StoreUuid, TRAILER_LEN, coding::align8, coding::pad8, limits,
+    SegmentNumber, StoreUuid, TRAILER_LEN, coding::align8, coding::pad8, limits, put_fingerprints,
 };
 
+use super::footer_tables::FooterTables;
 use super::pending::PendingBatch;
 use super::walker::{Block, Walker};
 use crate::error::{Error, Result};
@@ -36,8 +37,8 @@ pub(crate) struct IndexContents {
     /// Where the first group that it covers begins.
     pub(crate) first_group: u64,
     pub(crate) frames: Vec<FrameEntry>,
-    /// One for each id, encoded.
-    pub(crate) fingerprints: Vec<u8>,
+    /// One for each id.
+    pub(crate) fingerprints: Vec<Fingerprint>,
     pub(crate) ids: IdSet,
     /// The row directory, encoded.
     pub(crate) rows: Vec<u8>,
@@ -207,9 +208,17 @@ impl SegmentWriter {
         let mut ids = Vec::new();
         contents.ids.encode(&mut ids);
         let mut builder = IndexBlockBuilder::group(contents.level, contents.first_group);
+        let fingerprints = std::mem::take(&mut contents.fingerprints);
+        if self.header.format.packs_fingerprints() {
+            let table = FingerprintTable::encode(fingerprints);
+            builder.set(SectionKind::FingerprintTable, true, table);
+        } else {
+            let mut whole = Vec::with_capacity(fingerprints.len() * 8);
+            put_fingerprints(fingerprints, &mut whole);
+            builder.set(SectionKind::Fingerprints, true, whole);
+        }
         builder
             .set(SectionKind::Frames, false, frames)
-            .set(SectionKind::Fingerprints, true, contents.fingerprints)
             .set(SectionKind::Ids, false, ids)
             .set(SectionKind::Rows, false, contents.rows)
             .set(SectionKind::Records, false, contents.records)
@@ -327,87 +336,6 @@ impl SegmentWriter {
     }
 }
 
-/// The tables of a footer: the sum of a segment's index blocks.
-#[derive(Debug, Default)]
-pub(super) struct FooterTables {
-    frames: Vec<u8>,
-    ids: IdSet,
-    rows: Vec<u8>,
-    commits: Vec<CommitEntry>,
-    extents: Vec<u8>,
-    /// Each with its blob's ordinal in the segment.
-    fingerprints: Vec<(u64, u32)>,
-    parts: Vec<u8>,
-}
-
-impl FooterTables {
-    pub(super) fn of(walker: Walker<'_>, blocks: &[Arc<Block>]) -> Result<Self> {
-        let mut tables = Self::default();
-        let mut ordinals = 0_u32..;
-        for block in blocks {
-            for frame in &block.frames {
-                frame.encode(&mut tables.frames);
-            }
-            if let Some(section) = block.header.section(SectionKind::Fingerprints) {
-                let pages = section.pages();
-                FingerprintExtent {
-                    first_ordinal: tables.ids.len(),
-                    count: pages.len / 8,
-                    offset: pages.offset,
-                    sums_offset: pages.sums_offset,
-                }
-                .encode(&mut tables.extents);
-            }
-            let fingerprints = walker.fingerprints(block)?;
-            let fingerprints = fingerprints
-                .into_iter()
-                .map(|(_, fingerprint)| fingerprint.0);
-            tables.fingerprints.extend(fingerprints.zip(&mut ordinals));
-            tables.ids.extend(&block.ids);
-            let rows = walker.section(&block.header, SectionKind::Rows)?;
-            tables.rows.extend_from_slice(&rows);
-            tables.commits.extend(walker.commits(&block.header)?);
-            let parts = walker.section(&block.header, SectionKind::Parts)?;
-            tables.parts.extend_from_slice(&parts);
-        }
-        if tables.fingerprints.len() as u64 != tables.ids.len() {
-            return Err(Error::corrupt(
-                walker.segment(),
-                0,
-                "it has more or fewer fingerprints than blobs",
-            ));
-        }
-        Ok(tables)
-    }
-
-    pub(super) fn builder(mut self, catalogue: Vec<u8>) -> IndexBlockBuilder {
-        self.fingerprints.sort_unstable();
-        let ordinals: Vec<u32> = self.fingerprints.iter().map(|(_, n)| *n).collect();
-        let ordinals = if ordinals.is_empty() {
-            Vec::new()
-        } else {
-            Ordinals::encode(&ordinals)
-        };
-        let mut ids = Vec::new();
-        self.ids.encode(&mut ids);
-        let mut builder = IndexBlockBuilder::footer();
-        builder
-            .set(SectionKind::Frames, true, self.frames)
-            .set(SectionKind::Ids, false, ids)
-            .set(SectionKind::Rows, false, self.rows)
-            .set(
-                SectionKind::Commits,
-                false,
-                CommitEntry::encode_all(&self.commits),
-            )
-            .set(SectionKind::Extents, false, self.extents)
-            .set(SectionKind::Ordinals, true, ordinals)
-            .set(SectionKind::ManifestBody, false, catalogue)
-            .set(SectionKind::Parts, false, self.parts);
-        builder
-    }
-}
-
 impl IndexContents {
     /// Takes in the blocks at the segment's end that the new one is to cover, like a counter that carries. Returns also
     /// how many blocks stay before it.
@@ -452,8 +380,9 @@ impl IndexContents {
         for block in covered {
             let section = |kind| walker.section(&block.header, kind);
             all.frames.extend(&block.frames);
+            let fingerprints = walker.fingerprints(block)?.into_iter();
             all.fingerprints
-                .extend_from_slice(&section(SectionKind::Fingerprints)?);
+                .extend(fingerprints.map(|(_, fingerprint)| fingerprint));
             all.ids.extend(&block.ids);
             all.rows.extend_from_slice(&section(SectionKind::Rows)?);
             all.commits.extend(walker.commits(&block.header)?);

@@ -123,14 +123,39 @@ pub(in crate::tests) fn samples() -> Vec<Sample> {
     add("id runs", bytes, false, |b| {
         IdSet::decode_counted(&mut coding::Reader::new("ids", b, 0)).map(drop)
     });
-    // What format 1.4 changed.
+    // What format 1.5 changed.
     let header = StoreHeader::new(UUID, -5);
+    add("store header 1.5", header.encode(), true, |b| {
+        StoreHeader::decode(b).map(drop)
+    });
+    let header = SegmentHeader {
+        format: SegmentFormat::V5,
+        ..segment_header()
+    };
+    add("segment header 1.5", header.encode(), true, |b| {
+        SegmentHeader::decode(b).map(drop)
+    });
+    add("table of fingerprints", fingerprint_table(), false, |b| {
+        FingerprintTable::new(b).and_then(|table| table.by_ordinal().map(drop))
+    });
+    let mut bytes = Vec::new();
+    table_extents().iter().for_each(|e| e.encode(&mut bytes));
+    add("extents of tables", bytes, false, |b| {
+        TableExtent::decode_all(b, 0).map(drop)
+    });
+    // What format 1.4 changed.
+    let header = StoreHeader {
+        minor: 4,
+        incompatible: 1,
+        ..StoreHeader::new(UUID, -5)
+    };
     add("store header 1.4", header.encode(), true, |b| {
         StoreHeader::decode(b).map(drop)
     });
     // What format 1.1 changed.
     let header = StoreHeader {
         minor: 1,
+        incompatible: 1,
         ..StoreHeader::new(UUID, -5)
     };
     add("store header 1.1", header.encode(), true, |b| {
@@ -159,6 +184,7 @@ pub(in crate::tests) fn samples() -> Vec<Sample> {
     // What format 1.2 changed.
     let header = StoreHeader {
         minor: 2,
+        incompatible: 1,
         ..StoreHeader::new(UUID, -5)
     };
     add("store header 1.2", header.encode(), true, |b| {
@@ -174,6 +200,7 @@ pub(in crate::tests) fn samples() -> Vec<Sample> {
     // What format 1.3 changed.
     let header = StoreHeader {
         minor: 3,
+        incompatible: 1,
         ..StoreHeader::new(UUID, -5)
     };
     add("store header 1.3", header.encode(), true, |b| {

@@ -288,12 +288,30 @@ pub(in crate::tests) fn run_header() -> IndexRunHeader {
         entries: 1_000_001,
         first_segment: SegmentNumber(1),
         last_segment: SegmentNumber(12),
-        id_bits: 20,
+        segments: 12,
         base: BlobId(1000),
-        fingerprint_bits: 36,
+        fingerprint_bits: 29,
         bucket_bits: 10,
         len: 4_500_000,
     }
+}
+
+/// Two buckets, some fingerprints twice.
+pub(in crate::tests) fn fingerprint_table() -> Vec<u8> {
+    let spread = |n: u64| Fingerprint((n / 2 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    FingerprintTable::encode((0..1100).map(spread))
+}
+
+pub(in crate::tests) fn table_extents() -> [TableExtent; 2] {
+    let extent = |count, offset, len| TableExtent {
+        count,
+        pages: Pages {
+            offset,
+            len,
+            sums_offset: coding::align8(offset + len),
+        },
+    };
+    [extent(600, 8192, 2801), extent(1, 20_000, 21)]
 }
 
 pub(in crate::tests) fn difference_bytes() -> Vec<u8> {
@@ -306,7 +324,7 @@ pub(in crate::tests) fn difference_bytes() -> Vec<u8> {
 
 pub(in crate::tests) const BUCKET: BucketShape = BucketShape {
     remainder_bits: 20,
-    id_bits: 3,
+    value_bits: 3,
 };
 
 pub(in crate::tests) fn bucket_bytes() -> Vec<u8> {
