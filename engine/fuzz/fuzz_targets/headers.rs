@@ -1,10 +1,11 @@
-//! Fixed-size structures of a store, sealed here so that the fuzzer reaches the fields: headers, commits, trailers and
-//! the block table of a large blob. What is accepted encodes to the same bytes.
+//! Fixed-size structures of a store, sealed here so that the fuzzer reaches the fields: headers, commits, trailers, the
+//! block table of a large blob and buckets of runs. What is accepted encodes to the same bytes.
 #![no_main]
 
 use lakebed_format::{
     COMMIT_LEN, Commit, FooterTrailer, HEADER_LEN, IndexRunHeader, LargeTrailer, SegmentHeader,
-    SegmentNumber, StoreHeader, TRAILER_LEN, checksum, index_run::RUN_HEADER_LEN,
+    SegmentNumber, StoreHeader, TRAILER_LEN, checksum,
+    index_run::{Bucket, BucketShape, RUN_HEADER_LEN, put_bucket},
 };
 use lakebed_fuzz::{seal, u64_at};
 use libfuzzer_sys::fuzz_target;
@@ -41,6 +42,28 @@ fn large_blob(data: &[u8], bytes: &[u8]) {
     }
 }
 
+/// Entries that ascend are written as a bucket that has them, and found by their remainders.
+fn bucket(data: &[u8], shape: BucketShape) {
+    let Ok(bucket) = Bucket::new(data, shape, 4096) else {
+        return;
+    };
+    let mut entries = Vec::new();
+    if bucket.entries(&mut entries).is_err() {
+        return;
+    }
+    assert_eq!(entries.len(), bucket.len());
+    let mut found = Vec::new();
+    bucket.find(0..=u64::MAX >> 1, |remainder, value| {
+        found.push((remainder, value))
+    });
+    assert_eq!(found, entries);
+    let mut again = Vec::new();
+    put_bucket(&entries, shape, &mut again);
+    let mut read = Vec::new();
+    let written = Bucket::new(&again, shape, 4096).and_then(|bucket| bucket.entries(&mut read));
+    assert!(written.is_ok() && read == entries);
+}
+
 fuzz_target!(|data: &[u8]| {
     let _ = StoreHeader::decode(data);
     let _ = SegmentHeader::decode(data);
@@ -61,13 +84,10 @@ fuzz_target!(|data: &[u8]| {
     let bytes = sealed(data, b"", RUN_HEADER_LEN, salt, 0);
     if let Ok(header) = IndexRunHeader::decode(&bytes) {
         assert_eq!(header.encode()[..RUN_HEADER_LEN], bytes[..RUN_HEADER_LEN]);
-        assert!(header.fingerprints().end() <= header.ids().offset);
-        assert!(header.ids().end() <= header.file_len());
-        if let Some(id) = header.id(data) {
-            let mut again = Vec::new();
-            header.put_id(id, &mut again);
-            assert_eq!(again, data[..usize::from(header.id_width)]);
-        }
+        assert!(header.directory().end() <= header.buckets_offset());
+        assert!(header.buckets_offset() <= header.file_len());
+        let _ = header.place(0, data);
+        bucket(data, header.shape());
     }
     let bytes = sealed(data, b"", COMMIT_LEN, SALT, 4096);
     let _ = Commit::decode(&bytes, 4096, SEGMENT, SALT);

@@ -2,9 +2,9 @@
 #![no_main]
 
 use lakebed_format::{
-    BlobId, CatalogueRecord, CommitEntry, CommitNumber, Fingerprint, FingerprintExtent, FingerprintTable, Fingerprints,
-    FrameTable, IdSet, IndexBlock, ManifestBody, Ordinals, PartList, RowBatchEntry, SectionKind,
-    SegmentFormat, TableExtent, checksum, coding::Reader,
+    BlobId, CatalogueRecord, CommitEntry, CommitNumber, Fingerprint, FingerprintExtent,
+    FingerprintTable, Fingerprints, FrameTable, IdSet, IndexBlock, ManifestBody, Ordinals,
+    PartList, RowBatchEntry, SectionKind, SegmentFormat, TableExtent, checksum, coding::Reader,
 };
 use libfuzzer_sys::fuzz_target;
 
