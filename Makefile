@@ -94,7 +94,7 @@ test-python: $(STAMP)/engine-test ## Python tests alone: API, SQL, commands, doc
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 .PHONY: test-pure
-test-pure: $(STAMP)/python ## the pure wheel, built and used without cargo: parts of the API tests, the demo, prompts
+test-pure: $(STAMP)/python ## the pure wheel, built and used without cargo: the API tests, the demo, prompts
 	@scripts/test-pure
 
 .PHONY: test-long

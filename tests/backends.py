@@ -17,6 +17,7 @@ NEEDS_RUST: dict[str, str] = {
     "test_blobs.py::test_raw_blobs_of_sealed_segments_are_not_copied": "before Python 3.12 a class shows no memory but its own",
     "test_parquet_views.py": "views of the engine in Python scan all rows",
     "test_lakebed_attach.py": "the extension for DuckDB belongs to the engine in Rust",
+    "test_process_limits.py": "the engine in Python keeps descriptors and a mapping for each segment",
     "test_read_errors.py": "Python cannot turn a fault under a mapping into an error",
     "test_many_rows.py::test_finished_rows_are_found_without_their_replies_and_in_little_memory": "its cache is measured, too",
     "test_column_filters.py": "the engine in Python reads the records of all rows for a filter",
@@ -26,9 +27,15 @@ NEEDS_RUST: dict[str, str] = {
 (`test_x.py::test_name`, without parameters)."""
 
 
+NEEDS_FUNCTIONS = {"test_fixtures.py": "it asks the functions of DuckDB's extension, too"}
+"""Modules that only run where the extension is, with the reason."""
+
+
 def reason_for_rust(node: pytest.Item) -> str | None:
-    """Why a test needs the engine in Rust; None for one that runs on each backend."""
+    """Why a test needs the engine in Rust, or its extension; None for one that runs on each backend."""
     module = node.path.name
+    if not HAS_FUNCTIONS and module in NEEDS_FUNCTIONS:
+        return NEEDS_FUNCTIONS[module]
     return NEEDS_RUST.get(f"{module}::{getattr(node, 'originalname', node.name)}") or NEEDS_RUST.get(module)
 
 

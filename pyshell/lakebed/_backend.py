@@ -128,6 +128,7 @@ class StoreEngine(ReadEngine, Protocol):
         follow: bool,
         dry_run: bool,
         train: bool,
+        becomes_columns: bool,
         progress: EngineProgress | None,
     ) -> dict[str, Any]: ...
     def train(self, collection: str, size: int, /) -> dict[str, Any]: ...

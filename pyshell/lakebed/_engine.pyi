@@ -301,6 +301,7 @@ class StoreEngine:
         follow: bool,
         dry_run: bool,
         train: bool,
+        becomes_columns: bool,
         progress: EngineProgress | None,
     ) -> dict[str, Any]:
         """Ingest a file, a file object, or what a function opens; rows of the latter two name `name` as their file. A

@@ -83,6 +83,7 @@ def ingest(
                     follow=follow,
                     dry_run=dry_run,
                     train=train,
+                    becomes_columns=layout == "columns" and not follow,
                     progress=report,
                 )
         finally:

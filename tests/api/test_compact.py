@@ -291,6 +291,22 @@ def test_an_ingest_straight_to_columns(path, tmp_path):
         assert store.get(row.hash) == events(500)[7]
 
 
+def test_rows_that_become_columns_need_no_dictionary(path, tmp_path):
+    file = tmp_path / "events.ndjson"
+    # Sentences that come again, far from each other.
+    sentences = [" ".join(f"{n * word * 7919 % 99991:x}" for word in range(1, 40)) for n in range(1, 300)]
+    records = [json.dumps({"id": n, "text": sentences[n * 97 % 299]}).encode() for n in range(3000)]
+    file.write_bytes(b"\n".join(records) + b"\n")
+    with lakebed.open(path) as store:
+        report = store.ingest(file, layout="columns")
+        assert (report.trained, report.rows, report.new_blobs) == (None, 3000, 3000)
+        assert 0 < report.bytes_stored <= store.stats().segment_bytes
+        assert list(store.dictionaries()) == []
+        assert [row.data for row in store.scan("events")] == records
+    with lakebed.open(tmp_path / "rows.lakebed") as store:
+        assert store.ingest(file, layout="rows").trained is not None
+
+
 def test_many_ingested_records_become_columns_by_themselves(path, tmp_path):
     file = tmp_path / "events.ndjson"
     with file.open("wb") as out:

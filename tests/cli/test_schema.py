@@ -123,3 +123,12 @@ class TestTransactions:
             (statement,) = con.extract_statements(text)
             transactions.run_without_rows(con, statement)
         assert con.execute("FROM k").fetchall() == [(1,)]
+
+
+def test_schema_says_how_records_are_stored(run):
+    lines = b"".join(b'{"id": %d, "name": "n"}\n' % number for number in range(2000))
+    run("ingest", "-", "--into", "t", stdin=lines)
+    assert run("schema", "t").err == "layout auto: 0 of 2,000 rows in 0 Parquet files\n"
+    assert run("schema", "t", "--layout", "columns").err == "layout columns: 0 of 2,000 rows in 0 Parquet files\n"
+    run("compact")
+    assert run("schema", "t").err == "layout columns: 2,000 of 2,000 rows in 1 Parquet file\n"

@@ -78,10 +78,13 @@ def ingest(place: Path, killer: Killer) -> None:
         files.append(place / f"part-{n:02}.ndjson")
         write_records(files[-1], n * each, (n + 1) * each)
     rows = each * len(files)
-    while killer.left > 0:
+    for layout in itertools.cycle(["columns", "rows"]):
+        if killer.left <= 0:
+            break
         store, acknowledged, ended = place / "killed.lakebed", 0, False
         while not ended:
-            ended, out = killer.run("--store", store, "ingest", "--json", "--into", "events", *files)
+            words = ["--layout", layout, "--into", "events", *files]
+            ended, out = killer.run("--store", store, "ingest", "--json", *words)
             reports = map(json.loads, filter(None, out.split(b"\n")[:-1]))
             acknowledged += sum(report["rows"] for report in reports if not report["skipped"])
             if (store / "FORMAT").exists():

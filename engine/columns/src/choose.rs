@@ -33,6 +33,9 @@ const STRETCH: usize = 16 << 10;
 /// zstd's level for leaves that it makes smaller by [`WORTH`] at least.
 const HIGH_LEVEL: i32 = 9;
 const WORTH: f64 = 0.97;
+/// The level in its place where that makes a leaf larger by this at most: it takes half the time.
+const MIDDLE_LEVEL: i32 = 7;
+const NEARLY_AS_SMALL: f64 = 1.005;
 /// Smaller pages are taken where they make a leaf larger by this at most.
 const SMALL_PAGES: f64 = 1.06;
 /// Of the bytes of a leaf, those that a large dictionary may leave. It is decoded as a whole for one record, and where
@@ -55,11 +58,26 @@ pub(crate) struct Choice {
 }
 
 /// How a part is written.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Choices {
     pub(crate) leaves: Vec<(ColumnPath, Choice)>,
     /// Rows of a row group.
     pub(crate) group_rows: usize,
+}
+
+/// How a part was written, for another one with the same columns and about as many rows.
+#[derive(Clone, Debug)]
+pub struct PartChoices {
+    pub(crate) choices: Choices,
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) rows: usize,
+}
+
+impl PartChoices {
+    /// Whether a part with these columns and as many rows may be written like that.
+    pub(crate) fn suit(&self, schema: &Schema, rows: usize) -> bool {
+        rows / 2 <= self.rows && self.rows / 2 <= rows && *self.schema == *schema
+    }
 }
 
 /// The choice for each leaf of a part that begins with these rows and has about `rows`.
@@ -187,6 +205,10 @@ fn choose_leaf(arrays: &[ArrayRef], scale: f64, level: i32) -> Result<Choice> {
         let size = trial(&tried, encoding, HIGH_LEVEL, PAGE_BYTES)?;
         if (size as f64) < least as f64 * WORTH {
             (choice.level, least) = (HIGH_LEVEL, size);
+            let middle = trial(&tried, encoding, MIDDLE_LEVEL, PAGE_BYTES)?;
+            if level < MIDDLE_LEVEL && middle as f64 <= size as f64 * NEARLY_AS_SMALL {
+                (choice.level, least) = (MIDDLE_LEVEL, middle);
+            }
         }
     }
     let size = trial(&tried, encoding, choice.level, SMALL_PAGE_BYTES)?;

@@ -45,6 +45,7 @@ mod write;
 mod tests;
 
 pub use arrays::{ColumnPath, PartArrays, PartBytes, Piece};
+pub use choose::PartChoices;
 pub use directory::{Chunk, PageDirectory, PageEncoding, PageEntry, PageRef, ReadPart};
 pub use error::{ColumnsError, Result};
 pub use leaf::{Leaf, Physical};

@@ -11,7 +11,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::{KeyValue, ParquetMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
-use crate::choose::choose;
+use crate::choose::{PartChoices, choose};
 use crate::directory::{PageDirectory, ReadPart};
 use crate::error::{ColumnsError, Result};
 use crate::leaf::Leaf;
@@ -33,6 +33,7 @@ pub struct PartWriter<W: Write + Send> {
     /// About as many rows will come.
     rows: usize,
     notes: Vec<KeyValue>,
+    choices: Option<PartChoices>,
     /// Before the first rows are written.
     out: Option<W>,
     sample: Vec<RecordBatch>,
@@ -44,6 +45,7 @@ pub struct PartWriter<W: Write + Send> {
 /// A part that was written; its directory is still to be made.
 #[derive(Debug)]
 pub struct WrittenPart {
+    choices: PartChoices,
     metadata: ParquetMetaData,
     leaves: Vec<Leaf>,
 }
@@ -62,6 +64,7 @@ impl<W: Write + Send> PartWriter<W> {
             level,
             rows: 0,
             notes: Vec::new(),
+            choices: None,
             out: Some(out),
             sample: Vec::new(),
             sample_rows: 0,
@@ -74,6 +77,14 @@ impl<W: Write + Send> PartWriter<W> {
     #[must_use]
     pub fn with_rows(mut self, rows: usize) -> Self {
         self.rows = rows;
+        self
+    }
+
+    /// Has it write as another part was written, where that has the same columns and about as many rows. Otherwise
+    /// trials on the first rows decide.
+    #[must_use]
+    pub fn with_choices(mut self, choices: Option<PartChoices>) -> Self {
+        self.choices = choices;
         self
     }
 
@@ -100,7 +111,9 @@ impl<W: Write + Send> PartWriter<W> {
         self.sample_rows += batch.num_rows();
         self.sample_bytes += batch.get_array_memory_size();
         self.sample.push(batch);
-        if self.sample_rows >= SAMPLE_ROWS || self.sample_bytes >= SAMPLE_BYTES {
+        let known = self.choices.as_ref();
+        let is_known = known.is_some_and(|known| known.suit(&self.schema, self.rows));
+        if is_known || self.sample_rows >= SAMPLE_ROWS || self.sample_bytes >= SAMPLE_BYTES {
             self.begin()?;
         }
         Ok(())
@@ -113,7 +126,18 @@ impl<W: Write + Send> PartWriter<W> {
             .ok_or_else(|| ColumnsError::damaged("a part is begun twice"))?;
         let descriptor = ArrowSchemaConverter::new().convert(&self.schema)?;
         let zstd = |level| Ok::<_, ColumnsError>(Compression::ZSTD(ZstdLevel::try_new(level)?));
-        let choices = choose(&self.sample, self.rows, &descriptor, self.level)?;
+        let known = self.choices.take();
+        let known = known.filter(|known| known.suit(&self.schema, self.rows));
+        let known = match known {
+            Some(known) => known,
+            None => PartChoices {
+                choices: choose(&self.sample, self.rows, &descriptor, self.level)?,
+                schema: Arc::clone(&self.schema),
+                rows: self.rows,
+            },
+        };
+        let choices = known.choices.clone();
+        self.choices = Some(known);
         let mut properties = WriterProperties::builder()
             .set_compression(zstd(self.level)?)
             .set_max_row_group_row_count(Some(choices.group_rows))
@@ -170,7 +194,9 @@ impl<W: Write + Send> PartWriter<W> {
             .writer
             .take()
             .ok_or_else(|| ColumnsError::damaged("a part was not begun"))?;
+        let choices = self.choices.take();
         Ok(WrittenPart {
+            choices: choices.ok_or_else(|| ColumnsError::damaged("a part was not begun"))?,
             metadata: writer.close()?,
             leaves,
         })
@@ -178,6 +204,11 @@ impl<W: Write + Send> PartWriter<W> {
 }
 
 impl WrittenPart {
+    /// How it was written.
+    pub fn choices(&self) -> &PartChoices {
+        &self.choices
+    }
+
     /// Its page directory. `read` reads the file; checksums have that salt.
     ///
     /// # Errors

@@ -207,7 +207,7 @@ impl StoreEngine {
         reports::append(batches.py(), collection, &appended)
     }
 
-    #[pyo3(signature = (source, /, *, into, name, original, on_error, nan, again, resume, follow, dry_run, train, progress))]
+    #[pyo3(signature = (source, /, *, into, name, original, on_error, nan, again, resume, follow, dry_run, train, becomes_columns, progress))]
     #[expect(
         clippy::too_many_arguments,
         clippy::fn_params_excessive_bools,
@@ -226,6 +226,7 @@ impl StoreEngine {
         follow: bool,
         dry_run: bool,
         train: bool,
+        becomes_columns: bool,
         progress: Option<Py<PyAny>>,
     ) -> reports::Dict<'py> {
         let py = source.py();
@@ -276,6 +277,7 @@ impl StoreEngine {
                     follow,
                     dry_run,
                     train,
+                    becomes_columns,
                     progress: caller.progress(progress),
                 },
             )

@@ -22,6 +22,8 @@ pub(super) struct Goals {
     pub(super) wanted: Wanted,
     /// Segments are written again for their layout alone, one by one.
     pub(super) only_layout: bool,
+    /// Rows that stay rows are encoded again: they were written to become columns, in frames that took little time.
+    pub(super) encodes_unfit: bool,
 }
 
 impl Goals {
@@ -34,6 +36,7 @@ impl Goals {
             level: options.level,
             wanted: Wanted::of(committed, options)?,
             only_layout: false,
+            encodes_unfit: false,
         })
     }
 

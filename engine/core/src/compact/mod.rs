@@ -10,6 +10,7 @@ mod keeper;
 mod layout;
 mod plan;
 mod report;
+mod reserve;
 mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -24,6 +25,7 @@ use self::keeper::Keeper;
 use self::layout::PartMaker;
 use self::plan::{Step, Weighed};
 pub use self::report::{CompactOptions, CompactReport};
+use self::reserve::Reserve;
 use self::wanted::Wanted;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Meter, ProgressFn};
@@ -31,11 +33,10 @@ use crate::random::random_u64;
 use crate::reach::Reach;
 use crate::segment::Segment;
 use crate::segment::columns::listing::NewParts;
-use crate::segment::columns::write::PartPlace;
+use crate::segment::columns::write::{KnownChoices, PartPlace};
 use crate::segment::rows::keep::NewSegment;
 use crate::segment::rows::rewrite::Rewrite;
 use crate::snapshot::{CommittedState, Snapshot};
-use crate::write::create::make_reserve;
 use crate::write::declare;
 use crate::write::replaced::replaced;
 use crate::write::{Session, Shared};
@@ -79,6 +80,7 @@ pub(crate) fn apply_layout(
             level: None,
             wanted: wanted.transpose()?.unwrap_or_default(),
             only_layout: true,
+            encodes_unfit: asked,
         })
     };
     let committed = shared.committed();
@@ -129,40 +131,6 @@ fn aside_bytes(shared: &Shared) -> u64 {
         .sum()
 }
 
-/// The file whose removal makes room on a full disk.
-struct Reserve<'a> {
-    shared: &'a Shared,
-}
-
-impl<'a> Reserve<'a> {
-    fn new(shared: &'a Shared) -> Self {
-        Self { shared }
-    }
-
-    /// Tries `work` again with the room of the file if the disk is full.
-    fn with<'s, T>(
-        &self,
-        session: &mut Session<'s>,
-        mut work: impl FnMut(&mut Session<'s>) -> Result<T>,
-    ) -> Result<T> {
-        match work(session) {
-            Err(error) if error.kind() == ErrorKind::StoreFull && !session.is_over() => {
-                let vfs = &self.shared.context.vfs;
-                if vfs.unlink(names::RESERVE).is_err() {
-                    return Err(error);
-                }
-                work(session)
-            }
-            result => result,
-        }
-    }
-
-    /// Makes it again; that fails while the disk is full.
-    fn restore(&self) {
-        let _ = make_reserve(self.shared.context.vfs.as_ref());
-    }
-}
-
 fn run(
     shared: &Shared,
     session: &mut Session<'_>,
@@ -190,6 +158,7 @@ fn run(
         workers: Arc::new(workers),
         level,
         encode_all: goals.level.is_some(),
+        encodes_unfit: goals.encodes_unfit,
         wanted: &goals.wanted,
         reach: plan.reach,
         retired: plan.retired,
@@ -198,6 +167,7 @@ fn run(
         refused: BTreeMap::new(),
         meter,
         report,
+        choices: KnownChoices::default(),
     };
     compaction.meter.total = plan.steps.iter().map(Step::len).sum();
     compaction.all(session, plan.steps, reserve)?;
@@ -223,6 +193,7 @@ struct Compaction<'a> {
     workers: Arc<Workers>,
     level: i32,
     encode_all: bool,
+    encodes_unfit: bool,
     wanted: &'a Wanted,
     /// Of each collection whose rows stay in frames: the sequence number behind them.
     refused: BTreeMap<CollectionId, Seq>,
@@ -233,6 +204,8 @@ struct Compaction<'a> {
     declined: bool,
     meter: &'a mut Meter,
     report: &'a mut CompactReport,
+    /// How the parts of the segments before were written.
+    choices: KnownChoices,
 }
 
 impl Compaction<'_> {
@@ -421,10 +394,12 @@ impl Compaction<'_> {
             encode_all: self.encode_all,
         };
         let workers = &self.workers;
+        let encodes_unfit = self.encodes_unfit;
+        let choices = &self.choices;
         let (declined, refused) = (&mut self.declined, &mut self.refused);
         let stays_rows = &mut self.report.stays_rows;
         let entry = session.replace(places, catalogue, &mut |number, body| {
-            let new = NewSegment { number, ..new };
+            let mut new = NewSegment { number, ..new };
             let vfs = context.vfs.as_ref();
             let place = PartPlace {
                 vfs,
@@ -433,14 +408,18 @@ impl Compaction<'_> {
                 salt: new.salt,
                 level: new.level,
                 threads: context.options.thread_count(),
+                choices,
             };
             let parts = maker.write(place, &keeper)?;
+            let encodes = encodes_unfit && !parts.refused.is_empty();
+            new.encode_all |= encodes;
             for one in parts.refused {
                 let end = refused.entry(one.collection).or_insert(one.end);
                 *end = one.end.max(*end);
                 stays_rows.push(one.why);
             }
-            if parts.written.is_empty() && step.only_layout() && !maker.unmakes()? {
+            let stays = parts.written.is_empty() && step.only_layout() && !encodes;
+            if stays && !maker.unmakes()? {
                 *declined = true;
                 return Err(Error::internal("a segment stays as it is"));
             }

@@ -201,7 +201,8 @@ impl<'a> Pipeline<'a> {
             original_digest,
         } = begun;
         let segment_bytes_before = writer.segment_bytes()?;
-        let training = if options.train && !writer.has_dictionary(&options.into)? {
+        let trains = options.train && !options.becomes_columns;
+        let training = if trains && !writer.has_dictionary(&options.into)? {
             Training::Gathering
         } else {
             Training::Done

@@ -113,6 +113,9 @@ pub struct IngestOptions {
     pub dry_run: bool,
     /// Train a dictionary if the collection has none and it pays.
     pub train: bool,
+    /// The caller has the rows stored as columns right after, see [`crate::Store::apply_layout`]: until then they are
+    /// written in the way that takes least time, and no dictionary is trained for them.
+    pub becomes_columns: bool,
     /// Called with the progress.
     pub progress: ProgressFn,
 }
@@ -129,6 +132,7 @@ impl IngestOptions {
             follow: false,
             dry_run: false,
             train: true,
+            becomes_columns: false,
             progress: ProgressFn::none(),
         }
     }

@@ -18,6 +18,11 @@ use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
 use crate::write::{BlobCounts, Lines, NewBlob, Session, Shared};
 
+/// zstd's level, and raw bytes of a frame, of rows that become columns right after. Larger frames make up for what
+/// level and dictionary would save, and take less time.
+const BRIEF_LEVEL: i32 = 1;
+const BRIEF_PAGE_BYTES: usize = 64 << 10;
+
 /// Ingests into a store; see [`crate::Store::ingest`]. Commits pending changes first.
 pub(crate) fn ingest(
     shared: &Shared,
@@ -25,10 +30,16 @@ pub(crate) fn ingest(
     options: IngestOptions,
 ) -> Result<IngestReport> {
     let store_options = &shared.context.options;
+    let is_brief = options.becomes_columns && !options.dry_run;
+    let (level, page_bytes) = if is_brief {
+        (BRIEF_LEVEL, BRIEF_PAGE_BYTES)
+    } else {
+        (store_options.level, store_options.page_bytes)
+    };
     let resources = Resources {
-        workers: Arc::new(Workers::new(store_options.threads, store_options.level)?),
-        level: store_options.level,
-        page_bytes: store_options.page_bytes,
+        workers: Arc::new(Workers::new(store_options.threads, level)?),
+        level,
+        page_bytes,
         sizes: SIZES,
     };
     if options.dry_run {
@@ -38,6 +49,7 @@ pub(crate) fn ingest(
     let mut writer = StoreWriter {
         shared,
         workers: Arc::clone(&resources.workers),
+        brief_pages: is_brief.then_some(page_bytes),
         session: None,
     };
     writer.take_up()?;
@@ -52,6 +64,8 @@ pub(crate) fn ingest(
 struct StoreWriter<'a> {
     shared: &'a Shared,
     workers: Arc<Workers>,
+    /// Raw bytes of a frame where rows stay only for a while; they have no dictionary then.
+    brief_pages: Option<usize>,
     session: Option<Session<'a>>,
 }
 
@@ -97,7 +111,9 @@ impl GroupWriter for StoreWriter<'_> {
     fn take_up(&mut self) -> Result<()> {
         if self.session.is_none() {
             let workers = Some(Arc::clone(&self.workers));
-            self.session = Some(Session::begin(self.shared, workers)?);
+            let mut session = Session::begin(self.shared, workers)?;
+            session.gather_pages(self.brief_pages);
+            self.session = Some(session);
         }
         Ok(())
     }
@@ -114,6 +130,9 @@ impl GroupWriter for StoreWriter<'_> {
     }
 
     fn use_dictionary(&mut self, collection: CollectionId) -> Result<Option<u64>> {
+        if self.brief_pages.is_some() {
+            return Ok(None);
+        }
         let session = self.session()?;
         let generation = session
             .catalogue()

@@ -108,6 +108,11 @@ impl SegmentFiles {
         opened.map_err(|error| self.cannot_open_file(segment, name, error))
     }
 
+    /// Closes a file that is to be removed, and whose name another one may get.
+    pub(crate) fn forget(&self, name: &str) {
+        self.open.forget(name);
+    }
+
     /// A file that is there, to be opened when it is read.
     pub(crate) fn file(&self, name: &Arc<str>) -> Arc<dyn ReadFile> {
         Arc::new(SegmentFile {

@@ -66,6 +66,11 @@ impl OpenFiles {
         Ok(file)
     }
 
+    /// Closes the file of this name: another one is to have it.
+    pub(super) fn forget(&self, name: &str) {
+        self.open.lock().files.remove(name);
+    }
+
     /// Closes all of them.
     pub(super) fn close(&self) {
         self.open.lock().files.clear();

@@ -74,7 +74,7 @@ pub(crate) struct Group {
     pub(super) open: Vec<(CollectionId, usize)>,
     compressor: Compressor<IdRun>,
     dictionary: Option<Arc<Dictionary>>,
-    page_bytes: usize,
+    pub(super) page_bytes: usize,
 }
 
 /// A page ends also at this many blobs, however small they are.

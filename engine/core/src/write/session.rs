@@ -47,6 +47,8 @@ pub(crate) struct Session<'a> {
     pub(super) writer: MutexGuard<'a, Writer>,
     pub(super) committed: Arc<CommittedState>,
     pub(super) workers: Arc<Workers>,
+    /// Raw bytes of a frame, where they are not those of the store's options.
+    pub(super) page_bytes: Option<usize>,
     pub(super) done: bool,
 }
 
@@ -90,6 +92,7 @@ impl<'a> Session<'a> {
             writer,
             committed,
             workers,
+            page_bytes: None,
             done: false,
         };
         session.ensure_group()?;
@@ -122,7 +125,9 @@ impl<'a> Session<'a> {
         }
         let file = self.writer.file.as_ref().map(|(_, file)| Arc::clone(file));
         let workers = Arc::clone(&self.workers);
-        let group = Group::new(&self.shared.context, &self.committed, held, file, workers)?;
+        let context = &self.shared.context;
+        let mut group = Group::new(context, &self.committed, held, file, workers)?;
+        group.page_bytes = self.page_bytes.unwrap_or(group.page_bytes);
         self.shared
             .show(Arc::clone(&self.committed), Some(Arc::clone(&group.shared)));
         self.writer.group = Some(group);

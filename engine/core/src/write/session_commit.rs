@@ -15,6 +15,14 @@ use crate::snapshot::open::{Caller, newest};
 use crate::writer_lock::WriterLock;
 
 impl Session<'_> {
+    /// Frames from now on have about as many raw bytes; `None`: as the store's options say.
+    pub(crate) fn gather_pages(&mut self, bytes: Option<usize>) {
+        self.page_bytes = bytes;
+        if let (Some(bytes), Some(group)) = (bytes, &mut self.writer.group) {
+            group.page_bytes = bytes;
+        }
+    }
+
     /// The commit this session builds on.
     pub(crate) fn commit_number(&self) -> CommitNumber {
         self.committed.commit

@@ -311,6 +311,18 @@ pub(crate) fn all() -> Vec<Workload> {
     });
     all.push(Workload {
         between: true,
+        ..Workload::new(
+            "ingest to columns",
+            before(),
+            vec![Step::IngestColumns {
+                into: "events".to_owned(),
+                file: "events.ndjson".to_owned(),
+                text: text(0..90),
+            }],
+        )
+    });
+    all.push(Workload {
+        between: true,
         heavy: true,
         ..Workload::new(
             "ingest with a dictionary",

@@ -158,3 +158,55 @@ fn records_that_are_unfit_for_columns_are_not_tried_again() {
     assert_eq!(rows(&store, "events"), expected);
     assert_whole(&store);
 }
+
+/// Ingests records and has them stored as columns, where that can be. Returns the bytes of segments in between, and at
+/// the end.
+fn straight(store: &Store, record: fn(usize) -> Vec<u8>) -> (u64, u64) {
+    store
+        .set_layout("events", StoredLayout::Columns, true)
+        .unwrap();
+    let source = Source::Reader {
+        name: "many".to_owned(),
+        reader: Box::new(std::io::Cursor::new(ndjson((0..4000).map(record)))),
+    };
+    let how = IngestOptions {
+        becomes_columns: true,
+        ..IngestOptions::into("events")
+    };
+    let report = store.ingest(source, how).unwrap();
+    assert_eq!(report.trained, None);
+    let before = segment_bytes(store);
+    apply(store, true);
+    (before, segment_bytes(store))
+}
+
+fn segment_bytes(store: &Store) -> u64 {
+    let segments = store.segments().unwrap();
+    segments.iter().map(|segment| segment.file_bytes).sum()
+}
+
+#[test]
+fn rows_that_were_to_become_columns_and_stay_rows_are_encoded_as_others_are() {
+    let vfs = memory();
+    let small_frames = Options {
+        page_bytes: 128,
+        ..options()
+    };
+    let store = Store::open_on(Arc::clone(&vfs), small_frames).unwrap();
+    // Blanks of different lengths: shapes that do not repeat.
+    let odd = |n: usize| odd(n % 97 + n / 97 * 100 % 1500);
+    let (brief, kept) = straight(&store, odd);
+    assert_eq!(layouts(&store), ["rows"]);
+    // In small frames, as the store's options say.
+    assert!(2 * kept > 3 * brief, "{kept} bytes, and {brief} before");
+    let expected: Vec<Vec<u8>> = (0..4000).map(odd).collect();
+    assert_eq!(rows(&store, "events"), expected);
+    assert_whole(&store);
+
+    let store = open_with(&memory());
+    straight(&store, similar);
+    assert_eq!(layouts(&store), ["columns"]);
+    let expected: Vec<Vec<u8>> = (0..4000).map(similar).collect();
+    assert_eq!(rows(&store, "events"), expected);
+    assert_whole(&store);
+}

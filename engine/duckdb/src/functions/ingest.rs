@@ -115,6 +115,7 @@ impl Mutation for Ingest {
             again: self.again,
             resume: self.resume,
             train: self.train,
+            becomes_columns: self.layout == Some(StoredLayout::Columns),
             nan: self.nan,
             dry_run: self.dry_run,
             ..IngestOptions::into(&self.collection)

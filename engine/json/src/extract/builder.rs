@@ -97,6 +97,7 @@ impl Builder {
                     .collect(),
                 stamps: vec![0; fields.len()],
                 stamp: 0,
+                follow: (0..=fields.len()).collect(),
             })),
             DataType::Map(value) => Values::Map(Box::new(Maps {
                 offsets: vec![0],
@@ -395,6 +396,8 @@ struct Structs {
     stamps: Vec<u64>,
     /// The number of the current object.
     stamp: u64,
+    /// For each field, the one that came after it last; before all of them, the one that came first.
+    follow: Vec<usize>,
     /// The field of the keys that have none of their own.
     rest: Option<usize>,
     rest_text: Vec<u8>,
@@ -404,18 +407,18 @@ impl Structs {
     fn push(&mut self, cursor: &mut Cursor<'_>) -> Result<(), ValueError> {
         self.stamp += 1;
         cursor.enter()?;
-        let mut expected = 0;
+        let mut last = 0;
         let mut others = HashSet::new();
         self.rest_text.clear();
         while let Some(key) = cursor.key()? {
-            let found = self.position(key, expected);
+            let found = self.position(key, last);
             if let Some(found) = found
                 && let Some(stamp) = self.stamps.get_mut(found)
                 && *stamp != self.stamp
                 && let Some(builder) = self.builders.get_mut(found)
             {
                 *stamp = self.stamp;
-                expected = found + 1;
+                last = found + 1;
                 builder.append(cursor)?;
                 continue;
             }
@@ -440,12 +443,20 @@ impl Structs {
         Ok(())
     }
 
-    fn position(&self, key: Text<'_>, expected: usize) -> Option<usize> {
+    /// The field of a key; `last` is that of the key before it, plus one, and 0 for none.
+    #[inline]
+    fn position(&mut self, key: Text<'_>, last: usize) -> Option<usize> {
         let key = key.unescaped();
-        if self.names.get(expected).is_some_and(|name| **name == *key) {
+        let is_key = |name: &[u8]| *name == *key;
+        let expected = self.follow.get(last).copied().unwrap_or(0);
+        if self.names.get(expected).is_some_and(|name| is_key(name)) {
             return Some(expected);
         }
-        self.names.iter().position(|name| **name == *key)
+        let found = self.names.iter().position(|name| is_key(name))?;
+        if let Some(follow) = self.follow.get_mut(last) {
+            *follow = found;
+        }
+        Some(found)
     }
 }
 

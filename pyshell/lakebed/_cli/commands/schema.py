@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lakebed._cli import render
 from lakebed._cli.commands.inspect import show_columns
 from lakebed._cli.environment.context import Context
 from lakebed.errors import InvalidArgument
@@ -34,7 +35,12 @@ def schema(
         if infer:
             store.infer(collection)
         found = store.schema(collection)
+        files = store.files(collection)
     show_columns(context, found, format, rows)
+    held = files.rows - files.rows_elsewhere
+    context.note(
+        f"layout {found.layout}: {held:,} of {render.count(files.rows, 'row')} in {render.count(len(files.files), 'Parquet file')}"
+    )
 
 
 def declared_types(words: tuple[str, ...]) -> dict[str, str | None]:

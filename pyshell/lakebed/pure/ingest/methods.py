@@ -50,6 +50,7 @@ class Ingests(Reads):
         follow: bool,
         dry_run: bool,
         train: bool,
+        becomes_columns: bool,
         progress: EngineProgress | None,
     ) -> dict[str, Any]:
         if on_error not in _ON_ERROR:
@@ -60,7 +61,8 @@ class Ingests(Reads):
             raise InvalidArgument(
                 "What will be appended to a file is not known: leave out either `follow` or `dry_run`."
             )
-        settings = Settings(into, on_error, nan, follow, train)
+        # Rows that become columns right after need no dictionary.
+        settings = Settings(into, on_error, nan, follow, train and not becomes_columns)
         run = _Run(self, settings, again=again, resume=resume)
         with Ticker(progress) as ticker:
             if dry_run:

@@ -11,7 +11,7 @@ use lakebed_json::shapes::{ArrowValues, Shaper};
 use super::rows::{PartRow, PartRows};
 
 /// Rows of a batch at most.
-const ROWS: usize = 8_192;
+const ROWS: usize = 4_096;
 /// Bytes of its records, about.
 const BYTES: usize = 16 << 20;
 
@@ -52,6 +52,17 @@ pub(super) struct Batch {
 }
 
 impl Batch {
+    /// What is in it; it is empty afterwards, with room for as much.
+    pub(super) fn take(&mut self) -> Self {
+        let next = Self {
+            rows: Vec::with_capacity(self.rows.len()),
+            records: Vec::with_capacity(self.records.len()),
+            ends: Vec::with_capacity(self.ends.len()),
+            ..Self::default()
+        };
+        std::mem::replace(self, next)
+    }
+
     pub(super) fn push(&mut self, row: PartRow, record: &[u8]) {
         self.rows.push(row);
         self.records.extend_from_slice(record);
@@ -89,10 +100,19 @@ impl Batch {
         all.get(start.unwrap_or(0)..end).unwrap_or_default()
     }
 
-    /// Rebuilds each record from the typed values, and keeps those raw that differ. Returns the bytes that are not in
-    /// typed columns.
+    /// The bytes that are not in typed columns.
+    pub(super) fn overflow(&self) -> u64 {
+        let places = self.shapes.iter().enumerate();
+        let bytes = places.map(|(place, shape)| match shape {
+            Some(_) => Self::of(&self.fixes, &self.fix_ends, place).len() as u64,
+            None => Self::of(&self.records, &self.ends, place).len() as u64,
+        });
+        bytes.sum()
+    }
+
+    /// Rebuilds each record from the typed values, and keeps those raw that differ. Returns how many do.
     pub(super) fn settle(&mut self, shaper: &Shaper, values: &mut ArrowValues) -> u64 {
-        let mut overflow = 0;
+        let mut differ = 0;
         let mut rebuilt = Vec::new();
         for (place, shape) in self.shapes.iter_mut().enumerate() {
             let record = Self::of(&self.records, &self.ends, place);
@@ -110,14 +130,11 @@ impl Batch {
                 );
                 if result.is_err() || rebuilt != record {
                     *shape = None;
+                    differ += 1;
                 }
             }
-            overflow += match shape {
-                Some(_) => fix.len(),
-                None => record.len(),
-            } as u64;
         }
-        overflow
+        differ
     }
 
     /// The rows as they are written.

@@ -45,6 +45,17 @@ impl Work for Encoding {
     }
 }
 
+/// Which batches are rebuilt before they are written, so that records that would differ are kept raw. In the end each
+/// record is rebuilt from the file in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Settling {
+    /// The first one; the others too, if it had such records.
+    First,
+    Each,
+    /// No more.
+    Settled,
+}
+
 /// What became of the records.
 pub(super) enum Taken {
     /// They are not worth it, for this reason.
@@ -64,6 +75,7 @@ pub(super) struct Shaping<'scope, 'a> {
     leaves: &'a Leaves,
     shaper: Shaper,
     encoding: Stage<'scope, Encoding>,
+    settling: Settling,
     raw_bytes: u64,
     overflow: u64,
     over: Option<Result<Taken>>,
@@ -74,6 +86,7 @@ impl<'scope, 'a> Shaping<'scope, 'a> {
         rows: &'a PartRows,
         leaves: &'a Leaves,
         shaper: Shaper,
+        settling: Settling,
         encoding: Stage<'scope, Encoding>,
     ) -> Self {
         Self {
@@ -81,6 +94,7 @@ impl<'scope, 'a> Shaping<'scope, 'a> {
             leaves,
             shaper,
             encoding,
+            settling,
             raw_bytes: 0,
             overflow: 0,
             over: None,
@@ -90,9 +104,19 @@ impl<'scope, 'a> Shaping<'scope, 'a> {
     fn add(&mut self, mut batch: Batch, arrays: Vec<ArrayRef>) -> Result<Option<Taken>> {
         self.raw_bytes += batch.bytes() as u64;
         batch.shape(&mut self.shaper);
-        let mut values = ArrowValues::new(self.leaves, &arrays)
-            .ok_or_else(|| Error::internal("arrays are not of the types of their columns"))?;
-        self.overflow += batch.settle(&self.shaper, &mut values);
+        if self.settling != Settling::Settled {
+            let mut values = ArrowValues::new(self.leaves, &arrays)
+                .ok_or_else(|| Error::internal("arrays are not of the types of their columns"))?;
+            let differ = batch.settle(&self.shaper, &mut values);
+            if self.settling == Settling::First {
+                self.settling = if differ == 0 {
+                    Settling::Settled
+                } else {
+                    Settling::Each
+                };
+            }
+        }
+        self.overflow += batch.overflow();
         let out = batch.into_columns(self.rows, arrays);
         let out = out.map_err(|_| Error::internal("columns of a part differ in length"))?;
         let overflow = self.overflow + self.shaper.shapes().bytes() as u64;

@@ -1,17 +1,19 @@
 //! Writing a part: rows of a collection into a Parquet file from which each record is rebuilt.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use lakebed_columns::{PageDirectory, PartWriter};
+use lakebed_columns::{PageDirectory, PartChoices, PartWriter};
 use lakebed_format::{BlobId, CollectionId, IdSet, PartEntry, SegmentNumber, checksum, names};
 use lakebed_json::extract::Extractor;
 use lakebed_json::shapes::{Leaves, Limits, Shaper, Spellers};
 use lakebed_vfs::{Open, Vfs};
+use parking_lot::Mutex;
 
 use super::batch::{Batch, fields};
-use super::encode::{Encoding, Shaped, Shaping, Taken};
+use super::encode::{Encoding, Settling, Shaped, Shaping, Taken};
 use super::origin;
 use super::pages::Keeping;
 use super::part::OpenPart;
@@ -32,6 +34,9 @@ const CHECK_ROWS: usize = 4_096;
 const WAIT: Duration = Duration::from_millis(1);
 /// Bytes of these records.
 const SAMPLE_BYTES: usize = 8 << 20;
+/// How the last part of each collection was written.
+pub(crate) type KnownChoices = Mutex<BTreeMap<CollectionId, PartChoices>>;
+
 /// Where parts are written to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PartPlace<'a> {
@@ -43,6 +48,8 @@ pub(crate) struct PartPlace<'a> {
     pub(crate) level: i32,
     /// How many threads work.
     pub(crate) threads: usize,
+    /// Parts that are alike are written in the same way, without further trials.
+    pub(crate) choices: &'a KnownChoices,
 }
 
 /// A part whose file is written and synced.
@@ -78,7 +85,15 @@ impl PartPlace<'_> {
                 rows.rows.len()
             )));
         }
-        let written = self.write_file(rows, records);
+        let mut written = self.write_file(rows, records, Settling::First);
+        let differs = match &written {
+            Ok(written) => written.is_none(),
+            Err(error) => error.kind() == ErrorKind::Corrupt,
+        };
+        if differs {
+            written = self.write_file(rows, records, Settling::Each);
+        }
+        let written = written.and_then(|written| written.ok_or_else(|| self.differs(rows)));
         if !matches!(written, Ok(Written::Part(_))) {
             self.remove(rows.collection);
         }
@@ -87,10 +102,18 @@ impl PartPlace<'_> {
 
     /// Removes the file of a part, as far as that is possible.
     pub(crate) fn remove(self, collection: CollectionId) {
-        let _ = self.vfs.unlink(&names::part(self.segment, collection));
+        let name = names::part(self.segment, collection);
+        self.files.forget(&name);
+        let _ = self.vfs.unlink(&name);
     }
 
-    fn write_file(self, rows: &PartRows, records: &mut dyn ReadRecord) -> Result<Written> {
+    /// `None` where records differ when they are rebuilt from the file.
+    fn write_file(
+        self,
+        rows: &PartRows,
+        records: &mut dyn ReadRecord,
+        settling: Settling,
+    ) -> Result<Option<Written>> {
         let name = names::part(self.segment, rows.collection);
         let io = |error| Error::io(&format!("writing {name}"), error);
         // Whatever a crash left there.
@@ -102,9 +125,9 @@ impl PartPlace<'_> {
         // An error of the file is told as what it is; columns that Parquet does not have stay rows.
         let refused = |error: lakebed_columns::ColumnsError| match end.lock().error.take() {
             Some(error) => Err(io(error)),
-            None => Ok(Written::Rows(format!(
+            None => Ok(Some(Written::Rows(format!(
                 "its columns cannot be written ({error})"
-            ))),
+            )))),
         };
         let leaves = Leaves::of(&rows.schema.columns);
         let spellers = spellers(&leaves, rows, records)?;
@@ -113,12 +136,13 @@ impl PartPlace<'_> {
         let mut extractor = Extractor::new(&rows.schema, &all);
         let writer = PartWriter::new(fields(&rows.schema), self.level, sink)
             .with_rows(rows.rows.len())
+            .with_choices(self.choices.lock().get(&rows.collection).cloned())
             .with_note(origin::NOTE, origin::note(&rows.schema));
         let mut checks = Checks::new(salt);
         let unfit = || "its values do not fit its types".to_owned();
         let shaped = std::thread::scope(|scope| {
             let encoding = Stage::begin(scope, Encoding::new(writer), self.threads);
-            let shaping = Shaping::new(rows, &leaves, shaper, encoding);
+            let shaping = Shaping::new(rows, &leaves, shaper, settling, encoding);
             let mut shaping = Stage::begin(scope, shaping, self.threads);
             let mut batch = Batch::default();
             for (place, row) in rows.rows.iter().enumerate() {
@@ -133,7 +157,7 @@ impl PartPlace<'_> {
                     let Ok(arrays) = extractor.finish() else {
                         return Ok(Err(unfit()));
                     };
-                    if !shaping.push((std::mem::take(&mut batch), arrays)) {
+                    if !shaping.push((batch.take(), arrays)) {
                         break;
                     }
                 }
@@ -145,16 +169,17 @@ impl PartPlace<'_> {
         });
         let shaped = match shaped? {
             Ok(shaped) => shaped,
-            Err(reason) => return Ok(Written::Rows(reason)),
+            Err(reason) => return Ok(Some(Written::Rows(reason))),
         };
         let Shaped { shaper, taken } = shaped;
         let written = match taken? {
-            Taken::Unfit(reason) => return Ok(Written::Rows(reason)),
+            Taken::Unfit(reason) => return Ok(Some(Written::Rows(reason))),
             Taken::Written(Ok(written)) => written,
             Taken::Written(Err(error)) => return refused(error),
         };
+        let choices = written.choices().clone();
+        self.choices.lock().insert(rows.collection, choices);
         let (len, sum) = end.lock().finished();
-        file.sync_data().map_err(io)?;
         let mut read = |offset, into: &mut [u8]| {
             file.read_exact_at(into, offset).map_err(|error| {
                 let kind = error.kind();
@@ -167,11 +192,32 @@ impl PartPlace<'_> {
             Err(error) => return refused(error),
         };
         let table = table(rows, &leaves, &shaper, directory);
-        let part = self.part(rows, table, (len, sum), checks, records)?;
-        Ok(Written::Part(Box::new(part)))
+        let part = std::thread::scope(|scope| {
+            // The disk works while records are rebuilt.
+            let sync = || file.sync_data().map_err(io);
+            let syncing = (self.threads > 1).then(|| scope.spawn(sync));
+            let part = self.part(rows, table, (len, sum), checks, records);
+            let synced = match syncing {
+                Some(thread) => thread.join().map_err(|_| panicked("synced a part"))?,
+                None if part.is_ok() => sync(),
+                None => Ok(()),
+            };
+            part.and_then(|part| synced.map(|()| part))
+        })?;
+        Ok(part.map(|part| Written::Part(Box::new(part))))
     }
 
-    /// The part that was written, read back from its file and compared.
+    fn differs(self, rows: &PartRows) -> Error {
+        Error::new(
+            ErrorKind::Internal,
+            format!(
+                "Records of {} were not rebuilt byte for byte, and nothing was replaced; please report this.",
+                names::part(self.segment, rows.collection)
+            ),
+        )
+    }
+
+    /// The part that was written, read back from its file and compared; `None` where a record differs.
     fn part(
         self,
         rows: &PartRows,
@@ -179,7 +225,7 @@ impl PartPlace<'_> {
         (len, checksum): (u64, u64),
         checks: Checks,
         records: &dyn ReadRecord,
-    ) -> Result<NewPart> {
+    ) -> Result<Option<NewPart>> {
         let entry = PartEntry {
             collection: rows.collection,
             rows: rows.rows.len() as u64,
@@ -195,19 +241,19 @@ impl PartPlace<'_> {
             &entry,
             table.clone(),
         )?;
-        self.check(&open, &checks, records)?;
-        Ok(NewPart {
+        let is_same = self.check(&open, &checks, records)?;
+        Ok(is_same.then_some(NewPart {
             entry,
             table,
             raw_bytes: checks.raw_bytes,
             alone: checks.alone,
-        })
+        }))
     }
 }
 
 impl PartPlace<'_> {
-    /// Rebuilds each record and compares it, a stretch of the rows on each thread.
-    fn check(self, part: &OpenPart, checks: &Checks, records: &dyn ReadRecord) -> Result<()> {
+    /// Rebuilds each record and compares it, a stretch of the rows on each thread. Whether all are the same.
+    fn check(self, part: &OpenPart, checks: &Checks, records: &dyn ReadRecord) -> Result<bool> {
         let stretch = checks
             .sums
             .len()
@@ -221,18 +267,18 @@ impl PartPlace<'_> {
                 .map(|(place, sums)| {
                     let over = &over;
                     scope.spawn(move || {
-                        self.check_rows(part, place * stretch, sums, &|| {
+                        Self::check_rows(part, place * stretch, sums, &|| {
                             Ok(over.load(Ordering::Relaxed))
                         })
                     })
                 })
                 .collect();
-            let checked = own.map_or(Ok(()), |(_, sums)| {
-                self.check_rows(part, 0, sums, &|| {
+            let checked = own.map_or(Ok(true), |(_, sums)| {
+                Self::check_rows(part, 0, sums, &|| {
                     records.check_interrupted().map(|()| false)
                 })
             });
-            if checked.is_err() {
+            if !matches!(checked, Ok(true)) {
                 over.store(true, Ordering::Relaxed);
             }
             let mut all = checked;
@@ -244,44 +290,39 @@ impl PartPlace<'_> {
                         all = Err(error);
                     }
                 }
-                let checked = other
-                    .join()
-                    .map_err(|_| Error::internal("a thread that rebuilt records panicked"));
-                all = all.and(checked.flatten());
+                let checked = other.join().map_err(|_| panicked("rebuilt records"));
+                all = all.and_then(|same| Ok(checked.flatten()? && same));
             }
             all
         })
     }
 
-    /// Rebuilds records from a row on. `is_over` is asked now and then.
+    /// Rebuilds records from a row on. Whether they are the same, as far as it came; `is_over` is asked now and then.
     fn check_rows(
-        self,
         part: &OpenPart,
         first: usize,
         sums: &[u64],
         is_over: &dyn Fn() -> Result<bool>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let mut rebuilt = part.records(Keeping::Never);
         let mut bytes = Vec::new();
         for (place, sum) in sums.iter().enumerate() {
             if place.is_multiple_of(CHECK_ROWS) && is_over()? {
-                return Ok(());
+                return Ok(true);
             }
             bytes.clear();
             let row = first + place;
             rebuilt.append(row as u64, &mut bytes)?;
             if sum_of(part.file.salt, &bytes) != *sum {
-                return Err(Error::new(
-                    ErrorKind::Internal,
-                    format!(
-                        "Row {row} of {} was not rebuilt byte for byte, and nothing was replaced; please report this.",
-                        names::part(self.segment, part.file.collection)
-                    ),
-                ));
+                return Ok(false);
             }
         }
-        Ok(())
+        Ok(true)
     }
+}
+
+fn panicked(what: &str) -> Error {
+    Error::internal(&format!("a thread that {what} panicked"))
 }
 
 /// What a segment says of a part with this page directory.

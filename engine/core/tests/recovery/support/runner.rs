@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use lakebed_core::{
-    CompactOptions, ErrorKind, Hash, IngestOptions, Options, Result, Seq, Source, Store,
-    StoredLayout,
+    CompactOptions, ErrorKind, Hash, IngestOptions, Options, ProgressFn, Result, Seq, Source,
+    Store, StoredLayout,
 };
 use lakebed_testkit::{Model, strategies::StoreOp};
 use lakebed_vfs::Vfs;
@@ -33,6 +33,12 @@ pub(crate) enum Step {
         file: String,
         text: Vec<u8>,
         train: bool,
+    },
+    /// The same straight to columns.
+    IngestColumns {
+        into: String,
+        file: String,
+        text: Vec<u8>,
     },
 }
 
@@ -198,23 +204,49 @@ impl Runner {
                 text,
                 train,
             } => {
-                model.attempt();
-                let lines: Vec<&[u8]> = (text.split(|byte| *byte == b'\n'))
-                    .filter(|line| !line.is_empty())
-                    .collect();
-                model.append(into, &lines);
-                model.attempt();
-                let source = Source::Reader {
-                    name: file.clone(),
-                    reader: Box::new(std::io::Cursor::new(text.clone())),
+                let options = IngestOptions {
+                    train: *train,
+                    ..IngestOptions::into(into.clone())
                 };
-                let mut options = IngestOptions::into(into.clone());
-                options.train = *train;
-                let report = store.ingest(source, options)?;
-                assert_eq!(report.rows, lines.len() as u64, "{report:?}");
+                Self::ingest(&store, model, file, text, options)?;
+            }
+            Step::IngestColumns { into, file, text } => {
+                let options = IngestOptions {
+                    becomes_columns: true,
+                    ..IngestOptions::into(into.clone())
+                };
+                model.attempt();
+                store.set_layout(into, StoredLayout::Columns, true)?;
+                model.acknowledge();
+                Self::ingest(&store, model, file, text, options)?;
+                model.attempt();
+                store.apply_layout(into, true, ProgressFn::none())?;
                 model.acknowledge();
             }
         }
+        Ok(())
+    }
+
+    fn ingest(
+        store: &Store,
+        model: &mut Model,
+        file: &str,
+        text: &[u8],
+        options: IngestOptions,
+    ) -> Result<()> {
+        model.attempt();
+        let lines: Vec<&[u8]> = (text.split(|byte| *byte == b'\n'))
+            .filter(|line| !line.is_empty())
+            .collect();
+        model.append(&options.into, &lines);
+        model.attempt();
+        let source = Source::Reader {
+            name: file.to_owned(),
+            reader: Box::new(std::io::Cursor::new(text.to_vec())),
+        };
+        let report = store.ingest(source, options)?;
+        assert_eq!(report.rows, lines.len() as u64, "{report:?}");
+        model.acknowledge();
         Ok(())
     }
 }
