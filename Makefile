@@ -82,6 +82,8 @@ lint-python: $(STAMP)/engine-test
 test-rust: $(STAMP)/python ## Rust tests alone, and what they tried
 	@mkdir -p build && rm -f build/figures.ndjson
 	LAKEBED_FIGURES=$(CURDIR)/build/figures.ndjson cargo test --workspace --locked
+	@# The fuzz targets compile; nothing is linked, so that no C++ compiler is needed.
+	CUSTOM_LIBFUZZER_PATH=$(CURDIR)/build/none.a cargo check --quiet --locked --bins --manifest-path engine/fuzz/Cargo.toml --target-dir $(TARGET_DIR)/fuzz
 	@$(BIN)/python -m scripts.figures build/figures.ndjson
 
 .PHONY: test-python
