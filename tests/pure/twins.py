@@ -54,7 +54,7 @@ def segments(store: Any) -> list[dict[str, Any]]:
 
 
 COUNTS = ("removed_blobs", "stays_rows", "segments_before", "segments_after", "rewritten_segments", "skipped_segments")
-"""What the reports of both engines on a compaction have in common where their segments are the same."""
+"""What the reports of both engines on a compaction have in common; the first alone where their segments differ."""
 
 
 def unnumbered(value: Any) -> Any:
@@ -133,7 +133,7 @@ class Twins:
     def compact(self, collection: str | None = None, **how: Any) -> None:
         """Compact both. What is done is the same where the segments were, but for what sizes decide."""
         alike = self.alike()
-        kept = COUNTS if alike else ()
+        kept = COUNTS if alike else COUNTS[:1]
 
         def counts(found: Any) -> Any:
             return found if isinstance(found, str) else {name: unnumbered(getattr(found, name)) for name in kept}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import mmap
 import os
 import struct
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 
 from lakebed.pure.context import Context, random_u64
@@ -44,8 +43,8 @@ class Run:
         array = view[head.directory_checksums_at :][: array_length(len(directory))]
         self._directory = Pages(directory, array, DIRECTORY_AT, head.salt)
 
-    def _bucket(self, number: int) -> list[tuple[int, int]]:
-        """The remainders of a bucket, and the places of segments."""
+    def _bytes(self, number: int) -> memoryview:
+        """The bytes of a bucket: remainders, and the places of segments."""
         start = self._directory.u64(number * 2 - 2) if number else 0
         end, stored = self._directory.u64(number * 2), self._directory.u64(number * 2 + 1)
         if not start <= end <= self.head.size:
@@ -53,10 +52,7 @@ class Run:
         data = self._view[self.head.buckets_at + start : self.head.buckets_at + end]
         if checksum(self.head.salt, self.head.buckets_at + start, data) != stored:
             raise Malformed("a bucket does not match its checksum")
-        found = form.decode_bucket(data, self.head.remainder_bits, self.head.place_bits)
-        if any(place >= self.head.segments for _, place in found):
-            raise Malformed("a segment is out of its range")
-        return found
+        return data
 
     def candidates(self, low: int, high: int) -> list[int]:
         """The places, among the segments covered, of those that may have blobs with fingerprints from `low` to
@@ -65,18 +61,23 @@ class Run:
         low, high = self.head.stored(low), self.head.stored(high)
         found = set()
         for number in range(low >> shift, (high >> shift) + 1):
-            bucket = self._bucket(number)
-            for remainder, place in bucket[bisect_left(bucket, (max(low - (number << shift), 0), 0)) :]:
-                if number << shift | remainder > high:
-                    break
-                found.add(place)
+            first, behind = number << shift, (number + 1) << shift
+            wanted = max(low - first, 0), min(high, behind - 1) - first
+            for _, place in form.find_in_bucket(self._bytes(number), shift, self.head.place_bits, *wanted):
+                found.add(self._checked(place))
         return sorted(found)
 
     def entries(self) -> Iterator[tuple[int, int]]:
         """The stored bits of each fingerprint with the place of its segment, in order. Raises `Malformed`."""
         for number in range(1 << self.head.bucket_bits):
-            for remainder, place in self._bucket(number):
-                yield number << self.head.remainder_bits | remainder, place
+            bucket = form.decode_bucket(self._bytes(number), self.head.remainder_bits, self.head.place_bits)
+            for remainder, place in bucket:
+                yield number << self.head.remainder_bits | remainder, self._checked(place)
+
+    def _checked(self, place: int) -> int:
+        if place >= self.head.segments:
+            raise Malformed("a segment is out of its range")
+        return place
 
     def covered(self, segments: Sequence[SealedSegment]) -> list[int]:
         """The numbers of the segments that it covers, of those of the manifest; none when it does not count."""

@@ -61,7 +61,7 @@ def apply_layout(writer: Writer, name: str, asked: bool, progress: EngineProgres
     def wanted(state: State) -> Wanted:
         return Wanted.ingested(state, name, asked=asked)
 
-    run = _Compaction(writer, wanted, None, progress, only_layout=True)
+    run = _Compaction(writer, wanted, None, progress, only_layout=True, encodes_unfit=asked)
     return run.carried_out() if run.has_work() else run.unchanged()
 
 
@@ -74,13 +74,16 @@ class _Compaction:
         progress: EngineProgress | None,
         *,
         only_layout: bool = False,
+        encodes_unfit: bool = False,
     ) -> None:
-        """`only_layout`: segments are written again for their layout alone."""
+        """`only_layout`: segments are written again for their layout alone; `encodes_unfit`: also those whose rows are
+        found unfit for columns."""
         self.writer = writer
         self.asked = asked
         self.level = level
         self.progress = progress
         self.only_layout = only_layout
+        self.encodes_unfit = encodes_unfit
         self.begun = time.monotonic()
         self.wanted = Wanted()
         self.rewritten = self.skipped = self.removed = self.read = 0
@@ -248,7 +251,9 @@ class _Compaction:
         for refused in parts.refused:
             self.refused[refused.collection] = max(refused.end, self.refused.get(refused.collection, 0))
             self.stays_rows.append(refused.why)
-        if not parts.written and group.only_layout and not has_parts(group):
+        # After an ingest that was to give columns, rows that stay rows are written again, as the engine in Rust does.
+        stays = not (self.encodes_unfit and parts.refused)
+        if not parts.written and group.only_layout and stays and not has_parts(group):
             self.settled.add(group.segments[0].segment.number)
             return None
         format, layout = (header.WITH_PARTS, header.COLUMNS) if parts.written else (header.COMPACTED, header.ROWS)

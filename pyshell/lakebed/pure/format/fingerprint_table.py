@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from lakebed.pure.format.checksums import PAGE, Pages
 from lakebed.pure.format.coding import Malformed, aligned
-from lakebed.pure.format.run import bucket_bits, decode_bucket, encode_bucket
+from lakebed.pure.format.run import bucket_bits, decode_bucket, encode_bucket, find_in_bucket
 
 __all__ = ["FINGERPRINT_BITS", "FingerprintTable", "TableExtent", "encode_table", "shortened"]
 
@@ -74,13 +74,16 @@ class FingerprintTable:
             raise Malformed("the end of a bucket of fingerprints is out of its range")
         return start, end
 
-    def _bucket(self, number: int) -> list[tuple[int, int]]:
+    def _bytes(self, number: int) -> memoryview:
+        """The bytes of a bucket."""
         start, end = self._place(number)
-        if start == end:
-            return []
-        for page in range(start // PAGE, (end - 1) // PAGE + 1):
-            self._pages.check(page)
-        found = decode_bucket(self._pages.data[start:end], self._remainder_bits, self._value_bits)
+        if start < end:
+            for page in range(start // PAGE, (end - 1) // PAGE + 1):
+                self._pages.check(page)
+        return self._pages.data[start:end]
+
+    def _bucket(self, number: int) -> list[tuple[int, int]]:
+        found = decode_bucket(self._bytes(number), self._remainder_bits, self._value_bits)
         if any(ordinal >= self.count for _, ordinal in found):
             raise Malformed("an ordinal is out of its range")
         return found
@@ -90,11 +93,11 @@ class FingerprintTable:
         bits that are stored decide. Raises `Malformed`."""
         low, high = low >> _SHIFT, high >> _SHIFT
         for number in range(low >> self._remainder_bits, (high >> self._remainder_bits) + 1):
-            first = number << self._remainder_bits
-            bucket = self._bucket(number)
-            for remainder, ordinal in bucket[bisect_left(bucket, (max(low - first, 0), 0)) :]:
-                if first + remainder > high:
-                    return
+            first, behind = number << self._remainder_bits, (number + 1) << self._remainder_bits
+            wanted = max(low - first, 0), min(high, behind - 1) - first
+            for _, ordinal in find_in_bucket(self._bytes(number), self._remainder_bits, self._value_bits, *wanted):
+                if ordinal >= self.count:
+                    raise Malformed("an ordinal is out of its range")
                 yield ordinal
 
     def by_ordinal(self) -> array[int]:

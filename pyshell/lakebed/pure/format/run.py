@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -19,6 +19,7 @@ __all__ = [
     "bucket_bits",
     "decode_bucket",
     "encode_bucket",
+    "find_in_bucket",
 ]
 
 HEAD_SIZE: Final = 96
@@ -124,23 +125,61 @@ def encode_bucket(entries: Sequence[tuple[int, int]], remainder_bits: int, value
     return bytes(out) + highs.to_bytes(size, "little") + rest.to_bytes((count * width + 7) // 8, "little")
 
 
+class _Bucket(NamedTuple):
+    """A bucket in its encoded form."""
+
+    entries: int
+    low_bits: int
+    """Low bits of each remainder."""
+    width: int
+    """Bits of an entry's low part and value."""
+    highs: str
+    """The lowest bit first: each 1 is an entry, and the zeros before it are its high part."""
+    rest: int
+    """Low part and value of each entry."""
+
+    @classmethod
+    def of(cls, data: Bytes, remainder_bits: int, value_bits: int) -> _Bucket:
+        reader = Reader(data)
+        count = reader.varint()
+        if not 0 < count <= (len(data) - reader.at) * 8:
+            raise Malformed("the number of entries of a bucket is out of its range")
+        low_bits = max(remainder_bits - (count.bit_length() - 1), 0)
+        width = low_bits + value_bits
+        bits = int.from_bytes(reader.take((count + (1 << (remainder_bits - low_bits)) + 7) // 8), "little")
+        rest = int.from_bytes(reader.take((count * width + 7) // 8), "little")
+        if reader.at != len(data) or bits.bit_count() != count:
+            raise Malformed("a bucket has another length than its number of entries")
+        return cls(count, low_bits, width, format(bits, "b")[::-1], rest)
+
+
+def find_in_bucket(data: Bytes, remainder_bits: int, value_bits: int, low: int, high: int) -> Iterator[tuple[int, int]]:
+    """The remainders and values of a bucket whose remainders are from `low` to `high`, in order; the others are not
+    decoded. Raises `Malformed`."""
+    if not data:
+        return
+    bucket = _Bucket.of(data, remainder_bits, value_bits)
+    first, last = low >> bucket.low_bits, high >> bucket.low_bits
+    # The entries of each high part up to the last that is wanted.
+    runs = bucket.highs.split("0", last + 1)[: last + 1]
+    at = sum(map(len, runs[:first]))
+    low_mask, mask = (1 << bucket.low_bits) - 1, (1 << bucket.width) - 1
+    for part, run in enumerate(runs[first:], first):
+        for _ in run:
+            entry = bucket.rest >> at * bucket.width & mask
+            remainder = part << bucket.low_bits | entry & low_mask
+            if low <= remainder <= high:
+                yield remainder, entry >> bucket.low_bits
+            at += 1
+
+
 def decode_bucket(data: Bytes, remainder_bits: int, value_bits: int) -> list[tuple[int, int]]:
     """The remainders and values of a bucket, in order. Raises `Malformed`."""
     if not data:
         return []
-    reader = Reader(data)
-    count = reader.varint()
-    if not 0 < count <= (len(data) - reader.at) * 8:
-        raise Malformed("the number of entries of a bucket is out of its range")
-    low_bits = max(remainder_bits - (count.bit_length() - 1), 0)
-    low_mask, width = (1 << low_bits) - 1, low_bits + value_bits
-    bits = int.from_bytes(reader.take((count + (1 << (remainder_bits - low_bits)) + 7) // 8), "little")
-    rest = int.from_bytes(reader.take((count * width + 7) // 8), "little")
-    if reader.at != len(data) or bits.bit_count() != count:
-        raise Malformed("a bucket has another length than its number of entries")
+    count, low_bits, width, ones, rest = _Bucket.of(data, remainder_bits, value_bits)
+    low_mask = (1 << low_bits) - 1
     entries = []
-    # The lowest bit first: each 1 is an entry, and the zeros before it are its high part.
-    ones = format(bits, "b")[::-1]
     at = -1
     for number in range(count):
         at = ones.index("1", at + 1)
